@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours: Swift 6 mode with complete checking, warnings are errors, and an async function stays on its
+/// caller's executor, which is what keeps request code on its reactor's thread.
+let house: [SwiftSetting] = [
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .treatAllWarnings(as: .error),
+]
+
+func core(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Core/\(name)", swiftSettings: house)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+let collections: [Target.Dependency] = [
+    .product(name: "DequeModule", package: "swift-collections"),
+    .product(name: "HeapModule", package: "swift-collections"),
+]
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "cap-pair",
+    products: [
+        .executable(name: "app-cp", targets: ["AppCP"]),
+        .executable(name: "app-ap", targets: ["AppAP"]),
+        .executable(name: "caplab", targets: ["CapLab"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0", traits: []),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
+    ],
+    targets: [
+        // System libraries: module maps and shims, nothing else.
+        .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+        .systemLibrary(name: "CHiredis", path: "Sources/CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CMicroHTTPD", path: "Sources/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
+
+        // Core: what both services share. Arrows point down only.
+        core("EventLoop", ["CLinux"] + collections),
+        core("Resilience", []),
+        core("Telemetry", [logging, metrics]),
+        core("Replication", ["EventLoop"] + collections),
+        core("Redis", ["EventLoop", "Replication", "Resilience", "CHiredis", logging] + collections),
+        core("HTTP", ["EventLoop", "CMicroHTTPD"]),
+        core(
+            "Service",
+            [
+                "EventLoop", "HTTP", "Redis", "Replication", "Resilience", "Telemetry", logging, metrics,
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                arguments,
+            ]
+        ),
+
+        // The two engines. They know no socket, no HTTP, and not each other.
+        .target(
+            name: "Consistent",
+            dependencies: ["EventLoop", "Replication", logging] + collections,
+            resources: [.embedInCode("Scripts")],
+            swiftSettings: house
+        ),
+        .target(
+            name: "Available",
+            dependencies: [
+                "EventLoop", "Replication", logging, .product(name: "Crypto", package: "swift-crypto"),
+            ] + collections,
+            resources: [.embedInCode("Scripts")],
+            swiftSettings: house
+        ),
+
+        // The executables: wiring only.
+        .executableTarget(name: "AppCP", dependencies: ["Service", "Consistent", arguments], swiftSettings: house),
+        .executableTarget(name: "AppAP", dependencies: ["Service", "Available", arguments], swiftSettings: house),
+        .executableTarget(name: "CapLab", dependencies: ["EventLoop", arguments, logging], swiftSettings: house),
+
+        // Tests: one folder a target; Integration starts real redis-servers and the real executables.
+        tests("EventLoopTests", ["EventLoop"]),
+        tests("ResilienceTests", ["Resilience"]),
+        tests("TelemetryTests", ["Telemetry", logging, metrics]),
+        tests("ReplicationTests", ["Replication", "EventLoop"]),
+        tests("RedisTests", ["Redis", "Replication", "EventLoop", "Resilience"]),
+        tests("HTTPTests", ["HTTP", "EventLoop"]),
+        tests("ServiceTests", ["Service"]),
+        tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop"]),
+        tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop"]),
+        tests("CapLabTests", ["CapLab"]),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["AppCP", "AppAP", "CapLab"], path: "Tests/Integration",
+            swiftSettings: house
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

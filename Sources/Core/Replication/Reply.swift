@@ -1,0 +1,70 @@
+/// Bytes as they go over the wire: keys, values and script arguments are binary-safe.
+public typealias Bytes = [UInt8]
+
+/// A reply of one replica, free of the client library it came through (RESP2's five kinds).
+public enum Reply: Sendable, Equatable {
+    case bulk(Bytes)
+    case integer(Int64)
+    case array([Reply])
+    case status(String)
+    case error(String)
+    case null
+
+    /// The bytes of a bulk or status reply, else nil.
+    public var bytes: Bytes? {
+        switch self {
+        case .bulk(let bytes): bytes
+        case .status(let text): Bytes(text.utf8)
+        default: nil
+        }
+    }
+
+    /// The text of a bulk or status reply, decoded as UTF-8, else nil.
+    public var text: String? {
+        switch self {
+        case .bulk(let bytes): String(decoding: bytes, as: UTF8.self)
+        case .status(let text): text
+        default: nil
+        }
+    }
+
+    /// An integer reply, or a bulk reply that spells a decimal integer.
+    public var int64: Int64? {
+        switch self {
+        case .integer(let value): value
+        case .bulk(let bytes): Int64(decimal: bytes)
+        default: nil
+        }
+    }
+
+    public var array: [Reply]? {
+        if case .array(let elements) = self { elements } else { nil }
+    }
+
+    public var isNull: Bool { self == .null }
+
+    /// Element `index` of an array reply; nil where there is none, so that a stray reply is an error and not a trap.
+    public subscript(index: Int) -> Reply? {
+        guard case .array(let elements) = self, elements.indices.contains(index) else { return nil }
+        return elements[index]
+    }
+}
+
+extension Int64 {
+    /// A decimal integer spelled in ASCII, with an optional minus sign; nil for anything else or out of range.
+    public init?(decimal bytes: some Collection<UInt8>) {
+        var digits = bytes[...]
+        let isNegative = digits.first == UInt8(ascii: "-")
+        if isNegative { digits = digits.dropFirst() }
+        guard !digits.isEmpty, digits.count <= 19 else { return nil }
+        var value: Int64 = 0
+        for digit in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+            let (shifted, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = shifted.addingReportingOverflow(Int64(digit &- 48))
+            guard !overflow, !carry else { return nil }
+            value = sum
+        }
+        self = isNegative ? -value : value
+    }
+}
