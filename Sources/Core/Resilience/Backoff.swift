@@ -1,0 +1,53 @@
+/// How long to wait before the next attempt: exponential, jittered, bounded.
+///
+/// The rule is "decorrelated jitter" (Brooker, *Exponential Backoff And Jitter*, 2015): each delay is drawn evenly
+/// between the base and three times the delay before it. Instances that lost the same replica at the same moment so
+/// spread out, instead of coming back together, and no delay is below the base.
+///
+/// ```swift
+/// var backoff = Backoff(baseMs: 50, maxMs: 2_000)
+/// let delayMs = backoff.nextMs(randomBits: generator.next())
+/// // ... and when the connection is up:
+/// backoff.reset()
+/// ```
+public struct Backoff: Sendable, Equatable {
+    /// The shortest delay, in milliseconds.
+    public let baseMs: UInt64
+    /// The longest delay, in milliseconds.
+    public let maxMs: UInt64
+    /// The delay given last, in milliseconds; nil before the first and after ``reset()``.
+    public private(set) var lastMs: UInt64?
+    /// Delays given since the start or the last ``reset()``.
+    public private(set) var attempts: UInt64 = 0
+
+    /// - Precondition: `1 <= baseMs <= maxMs <= 86_400_000` (a day).
+    public init(baseMs: UInt64, maxMs: UInt64) {
+        precondition(baseMs >= 1 && baseMs <= maxMs && maxMs <= 86_400_000, "a backoff needs 1 <= base <= max <= a day")
+        self.baseMs = baseMs
+        self.maxMs = maxMs
+    }
+
+    /// The next delay, in milliseconds, in `baseMs...maxMs`. The first is at most three times the base.
+    /// - Parameter randomBits: 64 fresh random bits.
+    public mutating func nextMs(randomBits: UInt64) -> UInt64 {
+        let ceilingMs = min(maxMs, (lastMs ?? baseMs) * 3)
+        let delayMs = Jitter.pick(from: baseMs, through: ceilingMs, randomBits: randomBits)
+        lastMs = delayMs
+        attempts += 1
+        return delayMs
+    }
+
+    /// Starts again from the base; to be called after a success.
+    public mutating func reset() {
+        lastMs = nil
+        attempts = 0
+    }
+}
+
+/// Turns random bits into a number of a range.
+enum Jitter {
+    /// Evenly spread over `low...high`; all bits zero give `low`, all bits one give `high`.
+    static func pick(from low: UInt64, through high: UInt64, randomBits: UInt64) -> UInt64 {
+        low + randomBits.multipliedFullWidth(by: high - low + 1).high
+    }
+}
