@@ -86,18 +86,20 @@ let package = Package(
         .executableTarget(name: "CapLab", dependencies: ["EventLoop", arguments, logging], swiftSettings: house),
 
         // Tests: one folder a target; Integration starts real redis-servers and the real executables.
-        tests("EventLoopTests", ["EventLoop"]),
+        .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/Support", swiftSettings: house),
+        tests("EventLoopTests", ["EventLoop", "TestSupport"]),
         tests("ResilienceTests", ["Resilience"]),
         tests("TelemetryTests", ["Telemetry", logging, metrics]),
-        tests("ReplicationTests", ["Replication", "EventLoop"]),
-        tests("RedisTests", ["Redis", "Replication", "EventLoop", "Resilience"]),
+        tests("ReplicationTests", ["Replication", "EventLoop", "TestSupport"]),
+        tests("RedisTests", ["Redis", "Replication", "EventLoop", "Resilience", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "EventLoop"]),
         tests("ServiceTests", ["Service"]),
-        tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop"]),
-        tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop"]),
+        tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),
+        tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("CapLabTests", ["CapLab"]),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["AppCP", "AppAP", "CapLab"], path: "Tests/Integration",
+            name: "IntegrationTests", dependencies: ["AppCP", "AppAP", "CapLab", "TestSupport"],
+            path: "Tests/Integration",
             swiftSettings: house
         ),
     ],

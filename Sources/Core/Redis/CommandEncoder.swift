@@ -1,0 +1,91 @@
+import Glibc
+import Replication
+
+/// Writes commands in RESP into one buffer that is reused: no allocation a command once it has grown.
+///
+/// What is the same for all replicas is encoded once; what differs by replica is appended, sent, and cut off again.
+final class CommandEncoder {
+    private var storage: UnsafeMutablePointer<UInt8>
+    private var capacity: Int
+    private(set) var count = 0
+
+    /// A buffer that a very large value made grow is given back down to this size.
+    private static let keptCapacity = 1 << 16
+
+    init() {
+        capacity = 4_096
+        storage = .allocate(capacity: capacity)
+    }
+
+    deinit { storage.deallocate() }
+
+    /// What has been encoded; valid until the next change.
+    var encoded: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: storage, count: count) }
+
+    func reset() {
+        count = 0
+        if capacity > Self.keptCapacity {
+            storage.deallocate()
+            capacity = Self.keptCapacity
+            storage = .allocate(capacity: capacity)
+        }
+    }
+
+    func truncate(to count: Int) {
+        precondition(count <= self.count)
+        self.count = count
+    }
+
+    /// Begins a command of `words` words.
+    func begin(words: Int) {
+        reserve(24)
+        header(UInt8(ascii: "*"), words)
+    }
+
+    func word(_ bytes: Bytes) {
+        reserve(bytes.count + 26)
+        header(UInt8(ascii: "$"), bytes.count)
+        bytes.withUnsafeBufferPointer { source in
+            if let base = source.baseAddress { (storage + count).update(from: base, count: source.count) }
+        }
+        count += bytes.count
+        lineEnd()
+    }
+
+    func word(_ text: StaticString) {
+        reserve(text.utf8CodeUnitCount + 26)
+        header(UInt8(ascii: "$"), text.utf8CodeUnitCount)
+        (storage + count).update(from: text.utf8Start, count: text.utf8CodeUnitCount)
+        count += text.utf8CodeUnitCount
+        lineEnd()
+    }
+
+    private func header(_ kind: UInt8, _ value: Int) {
+        storage[count] = kind
+        count += 1
+        var divisor = 1
+        while value / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            storage[count] = UInt8(48 + value / divisor % 10)
+            count += 1
+            divisor /= 10
+        }
+        lineEnd()
+    }
+
+    private func lineEnd() {
+        storage[count] = 13
+        storage[count + 1] = 10
+        count += 2
+    }
+
+    private func reserve(_ extra: Int) {
+        guard count + extra > capacity else { return }
+        let grown = max(capacity * 2, count + extra)
+        let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: grown)
+        moved.update(from: storage, count: count)
+        storage.deallocate()
+        storage = moved
+        capacity = grown
+    }
+}

@@ -1,0 +1,256 @@
+import CHiredis
+import DequeModule
+import EventLoop
+import Glibc
+import Replication
+
+/// One asynchronous hiredis connection on a reactor: bytes out, replies in, in order.
+///
+/// It knows no reconnecting and no breaker (``ReplicaLink`` does): it lives from one connect to one close. hiredis 0.14
+/// has no timeouts, so the connection remembers when each command was sent and the link looks at the oldest.
+final class RedisConnection: DescriptorHandler {
+    /// Whom a reply belongs to.
+    enum Recipient {
+        case sink(any ReplySink)
+        /// The reply waits for the guard's reply that follows on this connection.
+        case guarded(any ReplySink)
+        case guardCheck
+        case link((Reply?) -> Void)
+    }
+
+    private struct Pending {
+        let recipient: Recipient
+        let sentNs: UInt64
+        let byteCount: Int
+    }
+
+    /// What the link wants to hear.
+    struct Events {
+        var connected: () -> Void
+        var closed: (_ reason: String) -> Void
+        var replied: (_ reply: Reply, _ sentNs: UInt64) -> Void
+    }
+
+    private let reactor: Reactor
+    private let replica: Int
+    private var events: Events?
+    private var context: UnsafeMutablePointer<redisAsyncContext>?
+    private var descriptor: Int32 = -1
+    private var mask: UInt32 = 0
+    private var isFlushing = false
+    private var closeReason = "connection closed"
+
+    private var pending = Deque<Pending>()
+    private var pendingByteCount = 0
+    private var held: [(sink: any ReplySink, reply: Reply)] = []
+    private var needsGuard = false
+    /// True while there is something to flush; the group's list of dirty connections holds this one then.
+    private(set) var isDirty = false
+    private let becameDirty: (RedisConnection) -> Void
+    private let limits: Limits
+
+    struct Limits {
+        /// Unanswered commands.
+        var maxInFlight: Int
+        /// Bytes of unanswered commands: a stopped replica must not let memory grow without bound.
+        var maxInFlightBytes: Int
+    }
+
+    init(reactor: Reactor, replica: Int, limits: Limits, becameDirty: @escaping (RedisConnection) -> Void) {
+        self.reactor = reactor
+        self.replica = replica
+        self.limits = limits
+        self.becameDirty = becameDirty
+    }
+
+    var inFlight: Int { pending.count }
+    var isOpen: Bool { context != nil }
+    var oldestSentNs: UInt64? { pending.first?.sentNs }
+
+    /// Begins to connect to a literal address; `events` tells the rest. False, with the reason, where it failed at once.
+    func open(address: String, port: UInt16, events: Events) -> String? {
+        precondition(context == nil && self.events == nil, "a connection opens once")
+        guard let context = redisAsyncConnect(address, Int32(port)) else { return "out of memory" }
+        guard context.pointee.err == 0 else {
+            let reason = context.pointee.errstr.map { String(cString: $0) } ?? "cannot connect"
+            redisAsyncFree(context)
+            return reason
+        }
+        self.events = events
+        self.context = context
+        descriptor = context.pointee.c.fd
+        // Retained by hiredis' context until its cleanup hook, the last call it makes, releases it.
+        let owner = Unmanaged.passRetained(self).toOpaque()
+        context.pointee.data = owner
+        context.pointee.ev.data = owner
+        installHooks(context)
+        redisAsyncSetConnectCallback(context) { context, status in
+            if status == REDIS_OK { RedisConnection.of(context).events?.connected() }
+        }
+        redisAsyncSetDisconnectCallback(context) { _, _ in }
+        return nil
+    }
+
+    /// Ends the connection; all unanswered commands hear that it was lost. Harmless when it is closed already.
+    func close(reason: String) {
+        guard let context else { return }
+        closeReason = reason
+        redisAsyncFree(context)
+    }
+
+    /// How many unanswered commands were sent after one moment and not after another. They are in order of sending, so
+    /// only the front is looked at.
+    func countSent(afterNs: UInt64, upToNs: UInt64) -> Int {
+        var count = 0
+        for entry in pending {
+            if entry.sentNs > upToNs { break }
+            if entry.sentNs > afterNs { count += 1 }
+        }
+        return count
+    }
+
+    // MARK: Sending
+
+    var canTake: Bool {
+        context != nil && pending.count < limits.maxInFlight && pendingByteCount < limits.maxInFlightBytes
+    }
+
+    /// Queues an encoded command; it leaves at the end of this turn. False where the connection is closing.
+    func send(_ encoded: UnsafeBufferPointer<UInt8>, to recipient: Recipient) -> Bool {
+        guard let context, let start = encoded.baseAddress else { return false }
+        let status = start.withMemoryRebound(to: CChar.self, capacity: encoded.count) { command in
+            redisAsyncFormattedCommand(context, RedisConnection.replyCallback, nil, command, encoded.count)
+        }
+        guard status == REDIS_OK else { return false }
+        pending.append(Pending(recipient: recipient, sentNs: reactor.nowNs, byteCount: encoded.count))
+        pendingByteCount += encoded.count
+        if case .guarded = recipient { needsGuard = true }
+        return true
+    }
+
+    /// Writes what was queued in this turn, with one guard after all guarded commands of it.
+    func flush(guardCommand: (CommandEncoder) -> Void, encoder: CommandEncoder) {
+        isDirty = false
+        guard let context else { return }
+        isFlushing = true
+        defer { isFlushing = false }
+        if needsGuard {
+            needsGuard = false
+            encoder.reset()
+            guardCommand(encoder)
+            _ = send(encoder.encoded, to: .guardCheck)
+        }
+        redisAsyncHandleWrite(context)
+    }
+
+    // MARK: Replies
+
+    private func receive(_ pointer: UnsafeMutablePointer<redisReply>?) {
+        guard let entry = pending.popFirst() else { return }
+        pendingByteCount -= entry.byteCount
+        guard let pointer else {
+            lose(entry.recipient)
+            return
+        }
+        let reply = Reply(pointer)
+        events?.replied(reply, entry.sentNs)
+        switch entry.recipient {
+        case .sink(let sink): sink.receive(reply, from: replica)
+        case .link(let body): body(reply)
+        case .guarded(let sink):
+            if case .error = reply { sink.receive(reply, from: replica) } else { held.append((sink, reply)) }
+        case .guardCheck:
+            let ready = held
+            held.removeAll(keepingCapacity: true)
+            for entry in ready { entry.sink.receive(.array([entry.reply, reply]), from: replica) }
+        }
+    }
+
+    private func lose(_ recipient: Recipient) {
+        switch recipient {
+        case .sink(let sink), .guarded(let sink): sink.receive(nil, from: replica)
+        case .link(let body): body(nil)
+        case .guardCheck: loseHeld()
+        }
+    }
+
+    private func loseHeld() {
+        let lost = held
+        held.removeAll()
+        for entry in lost { entry.sink.receive(nil, from: replica) }
+    }
+
+    private func wasFreed() {
+        if let text = context?.pointee.errstr, context?.pointee.err != 0 { closeReason = String(cString: text) }
+        reactor.unwatch(descriptor)
+        context = nil
+        // hiredis has called back every pending command with no reply by now; what is held waited for a guard.
+        while let entry = pending.popFirst() { lose(entry.recipient) }
+        loseHeld()
+        pendingByteCount = 0
+        let closed = events?.closed
+        events = nil
+        closed?(closeReason)
+    }
+
+    // MARK: The event library that hiredis asks for
+
+    func ready(events: UInt32) {
+        if let context, events & (EventMask.readable | EventMask.hangup | EventMask.error) != 0 {
+            redisAsyncHandleRead(context)
+        }
+        if let context, events & EventMask.writable != 0 {
+            isFlushing = true
+            redisAsyncHandleWrite(context)
+            isFlushing = false
+        }
+    }
+
+    private func want(_ added: UInt32, not removed: UInt32 = 0) {
+        mask = (mask | added) & ~removed
+        reactor.watch(descriptor, events: mask, handler: self)
+    }
+
+    /// While connected, a write is put off to the end of the turn, so that many commands cost one system call.
+    private func wantWrite() {
+        let isConnected = context.map { $0.pointee.c.flags & REDIS_CONNECTED != 0 } ?? false
+        if isConnected, !isFlushing {
+            guard !isDirty else { return }
+            isDirty = true
+            becameDirty(self)
+        } else {
+            want(EventMask.writable)
+        }
+    }
+
+    private func installHooks(_ context: UnsafeMutablePointer<redisAsyncContext>) {
+        context.pointee.ev.addRead = { RedisConnection.from($0).want(EventMask.readable) }
+        context.pointee.ev.delRead = { RedisConnection.from($0).want(0, not: EventMask.readable) }
+        context.pointee.ev.addWrite = { RedisConnection.from($0).wantWrite() }
+        context.pointee.ev.delWrite = { RedisConnection.from($0).want(0, not: EventMask.writable) }
+        context.pointee.ev.cleanup = { pointer in
+            let connection = Unmanaged<RedisConnection>.fromOpaque(pointer!).takeRetainedValue()
+            connection.wasFreed()
+        }
+    }
+
+    private static let replyCallback:
+        @Sendable @convention(c) (
+            UnsafeMutablePointer<redisAsyncContext>?, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
+        ) -> Void = { context, reply, _ in
+            RedisConnection.of(context).receive(reply?.assumingMemoryBound(to: redisReply.self))
+        }
+
+    // Both unretained: hiredis' context holds the reference that `open` retained.
+    private static func from(_ pointer: UnsafeMutableRawPointer?) -> RedisConnection {
+        Unmanaged<RedisConnection>.fromOpaque(pointer!).takeUnretainedValue()
+    }
+
+    private static func of(_ context: UnsafePointer<redisAsyncContext>?) -> RedisConnection {
+        from(context!.pointee.data)
+    }
+
+    private static func of(_ context: UnsafeMutablePointer<redisAsyncContext>?) -> RedisConnection {
+        from(context!.pointee.data)
+    }
+}

@@ -1,0 +1,82 @@
+import Glibc
+
+/// Where one replica listens: `redis://[user[:password]@]host[:port]`.
+public struct RedisEndpoint: Sendable, Equatable {
+    public var host: String
+    public var port: UInt16
+    public var username: String?
+    public var password: String?
+
+    public init(host: String, port: UInt16, username: String? = nil, password: String? = nil) {
+        self.host = host
+        self.port = port
+        self.username = username
+        self.password = password
+    }
+
+    /// Parses a Redis URL. Credentials are taken literally but for percent-encoding.
+    /// - Throws: ``RedisEndpointError`` with one sentence that says what is wrong.
+    public init(url: String) throws(RedisEndpointError) {
+        if url.hasPrefix("rediss://") {
+            throw RedisEndpointError("'rediss://' is not supported; put a TLS proxy such as stunnel beside the service")
+        }
+        guard url.hasPrefix("redis://") else { throw RedisEndpointError("must start with redis://") }
+        var rest = url.dropFirst("redis://".count)
+        if rest.hasSuffix("/") { rest = rest.dropLast() }
+        if rest.contains("/") || rest.contains("?") {
+            throw RedisEndpointError("must not name a database or options: only host and port")
+        }
+        if let at = rest.lastIndex(of: "@") {
+            let credentials = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            rest = rest[rest.index(after: at)...]
+            let decoded = credentials.map { Self.percentDecoded($0) }
+            guard decoded.allSatisfy({ $0 != nil }) else { throw RedisEndpointError("has a bad percent-encoding") }
+            if let name = decoded[0], !name.isEmpty { username = name }
+            if decoded.count == 2 { password = decoded[1] }
+        }
+        var portText: Substring = "6379"
+        if rest.hasPrefix("[") {
+            guard let end = rest.firstIndex(of: "]") else { throw RedisEndpointError("has an unclosed '['") }
+            host = String(rest[rest.index(after: rest.startIndex)..<end])
+            let tail = rest[rest.index(after: end)...]
+            if tail.hasPrefix(":") { portText = tail.dropFirst() } else if !tail.isEmpty { portText = "" }
+        } else {
+            let parts = rest.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            host = String(parts[0])
+            if parts.count == 2 { portText = parts[1] }
+        }
+        guard !host.isEmpty else { throw RedisEndpointError("names no host") }
+        guard let port = UInt16(portText), port > 0 else { throw RedisEndpointError("has no valid port") }
+        self.port = port
+    }
+
+    private static func percentDecoded(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Substring(text).utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2)
+            guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    /// True where the host is a literal IP address, which needs no name resolution.
+    var isLiteralAddress: Bool {
+        var buffer = [UInt8](repeating: 0, count: 16)
+        return inet_pton(AF_INET, host, &buffer) == 1 || inet_pton(AF_INET6, host, &buffer) == 1
+    }
+}
+
+/// What is wrong with a Redis URL, as the end of a sentence that begins with the setting's name.
+public struct RedisEndpointError: Error, CustomStringConvertible, Equatable {
+    public let description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,199 @@
+import EventLoop
+import Replication
+import Resilience
+
+/// What the wiring wants to know about a group: for logs and metrics, never for the protocol.
+public protocol RedisGroupObserver: AnyObject {
+    /// A connection could not be made, was lost, or was given up; `reason` in a few words.
+    func connectionFailed(replica: Int, reason: String)
+    /// A new connection was admitted.
+    func connected(replica: Int)
+    /// The breaker of `replica` moved.
+    func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition)
+}
+
+/// Settings of the links of one group; times in milliseconds.
+public struct RedisGroupSettings: Sendable {
+    /// A command older than this without a reply is a failure to the breaker.
+    public var callTimeoutMs: UInt64 = 250
+    /// A connection that has not answered anything for this long is closed: hiredis would keep it for ever.
+    public var stallTimeoutMs: UInt64 = 500
+    /// From connect to admitted.
+    public var connectTimeoutMs: UInt64 = 1_000
+    /// An idle connection is asked `PING` this often, so that a half-open one is found without a user.
+    public var pingIntervalMs: UInt64 = 1_000
+    /// Unanswered commands a replica.
+    public var maxInFlight: Int = 1_024
+    /// Bytes of unanswered commands a replica.
+    public var maxInFlightBytes: Int = 64 << 20
+    /// First pause before a reconnect; doubles with jitter up to ``maxReconnectMs``.
+    public var minReconnectMs: UInt64 = 50
+    public var maxReconnectMs: UInt64 = 1_000
+    /// A healed replica is noticed within `maxOpenForMs` at the latest.
+    public var breaker = CircuitBreaker.Settings(openForMs: 250, maxOpenForMs: 1_000)
+
+    public init() {}
+}
+
+/// One replica: its name and where it listens.
+public struct RedisReplica: Sendable, Equatable {
+    public let name: String
+    public let endpoint: RedisEndpoint
+
+    public init(name: String, endpoint: RedisEndpoint) {
+        self.name = name
+        self.endpoint = endpoint
+    }
+}
+
+/// The replicas of one group over hiredis, on one reactor: a ``ReplicaLink`` each, one shared encoder.
+public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
+    public let replicaNames: [String]
+    public var guardCommand: Command?
+    public weak var delegate: (any ReplicaGroupDelegate)?
+    public weak var observer: (any RedisGroupObserver)?
+
+    private let reactor: Reactor
+    private let encoder = CommandEncoder()
+    private let scripts: ScriptTable
+    private var links: [ReplicaLink] = []
+    private var dirty: [RedisConnection] = []
+    private var isClosed = false
+
+    /// Links are made now and begin to connect with ``start()``. To be called on the reactor's thread.
+    /// - Parameter scripts: every script that commands of this group use; loaded into each replica before it is used.
+    public init(reactor: Reactor, replicas: [RedisReplica], scripts: [Script], settings: RedisGroupSettings) {
+        precondition(!replicas.isEmpty && replicas.count <= 64)
+        self.reactor = reactor
+        self.scripts = ScriptTable(scripts)
+        replicaNames = replicas.map(\.name)
+        links = replicas.enumerated().map { index, replica in
+            ReplicaLink(
+                index: index, endpoint: replica.endpoint, reactor: reactor, scripts: self.scripts, settings: settings,
+                group: self)
+        }
+    }
+
+    /// Begins to connect, and to reconnect for as long as the group lives.
+    public func start() {
+        reactor.add(self)
+        for link in links { link.start() }
+    }
+
+    /// Closes all connections for good; unanswered commands hear that theirs was lost.
+    public func close() {
+        isClosed = true
+        for link in links { link.shutDown() }
+    }
+
+    // MARK: ReplicaGroup
+
+    public var available: ReplicaSet {
+        var set: ReplicaSet = []
+        for link in links where link.isAvailable { set.insert(link.index) }
+        return set
+    }
+
+    public func latencyNs(_ replica: Int) -> UInt64 { links[replica].latencyNs }
+
+    public func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover {
+        send(command, to: targets, sink: sink) { $0.isAvailable }
+    }
+
+    public func sendDuringAdmission(_ command: Command, to replica: Int, sink: any ReplySink) -> Handover {
+        send(command, to: [replica], sink: sink) { $0.isAdmitting || $0.isAvailable }
+    }
+
+    private func send(
+        _ command: Command, to targets: ReplicaSet, sink: any ReplySink, where isOpen: (ReplicaLink) -> Bool
+    ) -> Handover {
+        var handover = Handover()
+        guard !isClosed else { return handover }
+        let shared = encodeShared(command)
+        for replica in targets {
+            let link = links[replica]
+            guard isOpen(link), let connection = link.connection else { continue }
+            guard connection.canTake else {
+                handover.overloaded.insert(replica)
+                continue
+            }
+            for word in command.tail(replica) { encoder.word(word) }
+            let recipient: RedisConnection.Recipient = command.isGuarded ? .guarded(sink) : .sink(sink)
+            if connection.send(encoder.encoded, to: recipient) {
+                handover.handed.insert(replica)
+                link.didSend()
+            }
+            encoder.truncate(to: shared)
+        }
+        return handover
+    }
+
+    /// Encodes what is the same for every replica and returns its length.
+    private func encodeShared(_ command: Command) -> Int {
+        encoder.reset()
+        switch command.verb {
+        case .plain(let words):
+            encoder.begin(words: words.count + command.arguments.count + command.tailCount)
+            for word in words { encoder.word(word) }
+        case .script(let script, let keys):
+            encoder.begin(words: 3 + keys.count + command.arguments.count + command.tailCount)
+            encoder.word("EVALSHA")
+            encoder.word(scripts.sha(of: script))
+            encoder.word(Bytes(String(keys.count).utf8))
+            for key in keys { encoder.word(key) }
+        }
+        for argument in command.arguments { encoder.word(argument) }
+        return encoder.count
+    }
+
+    // MARK: Of the links
+
+    func becameDirty(_ connection: RedisConnection) { dirty.append(connection) }
+
+    func admit(replica: Int) async -> Bool { await delegate?.admit(replica: replica) ?? true }
+
+    // MARK: TurnParticipant
+
+    public func waitLimitMs() -> Int32? { dirty.isEmpty ? nil : 0 }
+
+    public func turn() {}
+
+    public func endTurn() {
+        guard !dirty.isEmpty else { return }
+        let connections = dirty
+        dirty.removeAll(keepingCapacity: true)
+        for connection in connections {
+            connection.flush(guardCommand: encodeGuard, encoder: encoder)
+        }
+    }
+
+    private func encodeGuard(_ encoder: CommandEncoder) {
+        guard let guardCommand, case .plain(let words) = guardCommand.verb else {
+            preconditionFailure("a guarded command needs a plain guard command")
+        }
+        encoder.begin(words: words.count)
+        for word in words { encoder.word(word) }
+    }
+
+    // MARK: For /circuit-breaker and /replicas
+
+    /// One replica's connection and breaker as they are now.
+    public struct LinkStatus {
+        public let name: String
+        public let isConnected: Bool
+        public let inFlight: Int
+        public let latencyMs: Double?
+        public let reconnects: UInt64
+        public let breaker: CircuitBreaker
+        public let lastFailure: String?
+    }
+
+    public func status() -> [LinkStatus] {
+        links.map { link in
+            LinkStatus(
+                name: replicaNames[link.index], isConnected: link.isUp, inFlight: link.connection?.inFlight ?? 0,
+                latencyMs: link.latencyNs == .max ? nil : Double(link.latencyNs) / 1e6, reconnects: link.reconnects,
+                breaker: link.breaker, lastFailure: link.lastFailure)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+import Testing
+
+@testable import Redis
+
+@Suite struct RedisEndpointTests {
+    @Test func readsHostPortAndCredentials() throws {
+        #expect(try RedisEndpoint(url: "redis://h:7000") == RedisEndpoint(host: "h", port: 7000))
+        #expect(try RedisEndpoint(url: "redis://h") == RedisEndpoint(host: "h", port: 6379))
+        #expect(
+            try RedisEndpoint(url: "redis://u:p%40x@[::1]:1")
+                == RedisEndpoint(host: "::1", port: 1, username: "u", password: "p@x"))
+    }
+
+    @Test(arguments: [
+        "", "h:1", "rediss://h", "redis://", "redis://h:0", "redis://h:99999", "redis://h/3", "redis://[::1",
+    ])
+    func refusesWhatIsNotAUrlOfAReplica(url: String) {
+        #expect(throws: RedisEndpointError.self) { try RedisEndpoint(url: url) }
+    }
+}

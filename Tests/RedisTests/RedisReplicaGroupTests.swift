@@ -1,0 +1,133 @@
+import EventLoop
+import Replication
+import Testing
+import TestSupport
+
+@testable import Redis
+
+private let echo = Script(name: "echo", source: Bytes("return ARGV[1]".utf8))
+
+/// A group on one real server, used from the reactor's thread only.
+private final class Fixture {
+    let group: RedisReplicaGroup
+    let scheduler: Reactor
+
+    init(_ reactor: Reactor, _ servers: [RedisServer], settings: RedisGroupSettings = RedisGroupSettings()) {
+        scheduler = reactor
+        let replicas = servers.enumerated().map { index, server in
+            RedisReplica(name: "g\(index + 1)", endpoint: RedisEndpoint(host: "127.0.0.1", port: server.port))
+        }
+        group = RedisReplicaGroup(reactor: reactor, replicas: replicas, scripts: [echo], settings: settings)
+        group.guardCommand = .plain("GET", "guard")
+        group.start()
+    }
+
+    deinit { group.close() }
+
+    func ask(_ command: Command, withinMs: UInt64 = 2_000) async -> [Reply?] {
+        let deadlineNs = scheduler.nowNs + withinMs * nsPerMs
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
+        call.send(command, to: group.everyReplica)
+        await call.waitForAll()
+        return call.replies
+    }
+
+    func waitForAll() async -> Bool { await scheduler.eventually { self.group.available == self.group.everyReplica } }
+}
+
+@Suite struct RedisReplicaGroupTests {
+    let runner: ReactorRunner
+
+    init() throws { runner = try ReactorRunner() }
+
+    @Test func runsAScriptOnEveryReplicaWithWordsOfItsOwn() async throws {
+        let servers = try [RedisServer(), RedisServer()]
+        let replies = try await runner.run { [reactor = runner.reactor] in
+            let fixture = Fixture(reactor, servers)
+            #expect(await fixture.waitForAll())
+            let command = Command(.script(echo, keys: []), tailCount: 1) { [Bytes("to \($0)".utf8)] }
+            return await fixture.ask(command)
+        }
+        #expect(replies == [.bulk(Bytes("to 0".utf8)), .bulk(Bytes("to 1".utf8))])
+    }
+
+    @Test func aScriptFlushCostsOneRefusalAndTheNextCallWorks() async throws {
+        let server = try RedisServer()
+        try await runner.run { [reactor = runner.reactor] in
+            let fixture = Fixture(reactor, [server])
+            #expect(await fixture.waitForAll())
+            try server.cli("SCRIPT", "FLUSH")
+            let command = Command(.script(echo, keys: []), arguments: [Bytes("x".utf8)])
+            guard case .error(let text)? = await fixture.ask(command)[0] else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(text.hasPrefix("NOSCRIPT"))
+            #expect(await fixture.ask(command) == [.bulk(Bytes("x".utf8))])
+        }
+    }
+
+    @Test func aGuardedReadComesWithTheGuardReadAfterIt() async throws {
+        let server = try RedisServer()
+        try server.cli("SET", "guard", "member")
+        try server.cli("SET", "a", "1")
+        let replies = try await runner.run { [reactor = runner.reactor] in
+            let fixture = Fixture(reactor, [server])
+            #expect(await fixture.waitForAll())
+            return await fixture.ask(.plain("GET", "a", guarded: true))
+        }
+        #expect(replies == [.array([.bulk(Bytes("1".utf8)), .bulk(Bytes("member".utf8))])])
+    }
+
+    @Test func aKilledServerIsFoundAndAReturnedOneIsUsedAgain() async throws {
+        let server = try RedisServer()
+        try await runner.run { [reactor = runner.reactor] in
+            let fixture = Fixture(reactor, [server])
+            #expect(await fixture.waitForAll())
+            server.kill()
+            #expect(await reactor.eventually { fixture.group.available.isEmpty })
+            #expect(await fixture.ask(.plain("PING")) == [nil])
+            #expect(await reactor.eventually { fixture.group.status()[0].breaker.state == .open })
+            try server.start()
+            #expect(await fixture.waitForAll())
+            #expect(await fixture.ask(.plain("PING")) == [.status("PONG")])
+        }
+    }
+
+    @Test func aStoppedServerIsGivenUpAndItsCallsAreLostInBoundedTime() async throws {
+        let server = try RedisServer()
+        try await runner.run { [reactor = runner.reactor] in
+            let fixture = Fixture(reactor, [server])
+            #expect(await fixture.waitForAll())
+            server.pause()
+            #expect(await fixture.ask(.plain("PING"), withinMs: 5_000) == [nil])
+            #expect(fixture.group.available.isEmpty)
+            server.resume()
+            #expect(await fixture.waitForAll())
+        }
+    }
+
+    @Test func commandsBeyondTheLimitAreRefusedAtOnce() async throws {
+        let server = try RedisServer()
+        try await runner.run { [reactor = runner.reactor] in
+            var settings = RedisGroupSettings()
+            settings.maxInFlight = 3
+            let fixture = Fixture(reactor, [server], settings: settings)
+            #expect(await fixture.waitForAll())
+            let call = QuorumCall(group: fixture.group, scheduler: reactor, deadlineNs: reactor.nowNs + 1_000_000_000)
+            for _ in 0..<4 { call.send(.plain("PING"), to: [0]) }
+            #expect(call.overloaded == [0])
+            await call.waitForAll()
+            #expect(call.replies == [.status("PONG")])
+        }
+    }
+
+    @Test func aWrongPasswordIsAFailureThatSaysSo() async throws {
+        let server = try RedisServer(["--requirepass", "right"])
+        try await runner.run { [reactor = runner.reactor] in
+            let fixture = Fixture(reactor, [server])
+            #expect(await reactor.eventually { fixture.group.status()[0].lastFailure?.contains("NOAUTH") == true })
+            #expect(fixture.group.available.isEmpty)
+        }
+    }
+}

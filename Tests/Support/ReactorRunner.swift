@@ -1,0 +1,38 @@
+import EventLoop
+
+/// A running reactor for a test; stopped with it.
+public final class ReactorRunner: Sendable {
+    public let reactor: Reactor
+
+    public init(name: String = "test") throws {
+        reactor = try Reactor(name: name)
+        reactor.start()
+    }
+
+    deinit { reactor.stop() }
+
+    /// Runs `body` on the reactor's thread and returns its result to the test.
+    public func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            reactor.submit { [reactor] in
+                reactor.spawn {
+                    do { continuation.resume(returning: try await body()) } catch {
+                        continuation.resume(throwing: error)
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension Scheduler {
+    /// Waits, on the reactor, until `condition` holds; false after `withinMs`.
+    public func eventually(withinMs: UInt64 = 10_000, _ condition: () async -> Bool) async -> Bool {
+        let deadlineNs = nowNs + withinMs * nsPerMs
+        while nowNs < deadlineNs {
+            if await condition() { return true }
+            await sleep(forNs: 2 * nsPerMs)
+        }
+        return await condition()
+    }
+}

@@ -1,0 +1,99 @@
+import Foundation
+import Glibc
+
+/// A real `redis-server` on a free loopback port, with its own data directory, ended by its process id.
+public final class RedisServer: @unchecked Sendable {
+    // Safe because a test drives one server from one task at a time; nothing here is called concurrently.
+    public let port: UInt16
+    public let directory: String
+    private let arguments: [String]
+    private var process: Process?
+
+    /// Starts a server and waits until it answers. AOF is on, so that a restart keeps the data.
+    public init(_ arguments: [String] = ["--appendonly", "yes", "--appendfsync", "always"], port: UInt16? = nil) throws
+    {
+        self.port = try port ?? freePort()
+        self.arguments = arguments
+        directory = NSTemporaryDirectory() + "cap-redis-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try start()
+    }
+
+    deinit {
+        kill()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    public var url: String { "redis://127.0.0.1:\(port)" }
+
+    /// Starts it, on the same port and data, and waits until it answers (10 s at most).
+    public func start() throws {
+        precondition(process == nil, "already running")
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/redis-server")
+        process.arguments =
+            ["--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--dir", directory, "--loglevel", "warning"]
+            + arguments
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        self.process = process
+        for _ in 0..<1_000 {
+            let answer = (try? cli("PING")) ?? ""
+            if answer == "PONG" || answer.hasPrefix("NOAUTH") { return }
+            usleep(10_000)
+        }
+        throw TestFailure("redis-server did not answer on port \(port)")
+    }
+
+    /// SIGKILL, as a crash.
+    public func kill() {
+        guard let process else { return }
+        Glibc.kill(process.processIdentifier, SIGCONT)
+        Glibc.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        self.process = nil
+    }
+
+    /// SIGSTOP: the kernel still accepts connections for it, and nothing answers.
+    public func pause() { process.map { _ = Glibc.kill($0.processIdentifier, SIGSTOP) } }
+
+    public func resume() { process.map { _ = Glibc.kill($0.processIdentifier, SIGCONT) } }
+
+    /// Runs a command by `redis-cli` and returns what it prints, without the last line end.
+    @discardableResult
+    public func cli(_ words: String...) throws -> String {
+        let cli = Process()
+        cli.executableURL = URL(fileURLWithPath: "/usr/bin/redis-cli")
+        cli.arguments = ["-p", "\(port)"] + words
+        let output = Pipe()
+        cli.standardOutput = output
+        cli.standardError = FileHandle.nullDevice
+        try cli.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        cli.waitUntilExit()
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    }
+}
+
+public struct TestFailure: Error, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}
+
+/// A port that was free a moment ago.
+public func freePort() throws -> UInt16 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let status = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
+            bind(descriptor, raw, length) == 0 ? getsockname(descriptor, raw, &length) : -1
+        }
+    }
+    guard status == 0 else { throw TestFailure("no free port") }
+    return UInt16(bigEndian: address.sin_port)
+}
