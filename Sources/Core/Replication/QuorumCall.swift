@@ -33,7 +33,9 @@ public final class QuorumCall: ReplySink, Expirable {
 
     private var isDecided: ((QuorumCall) -> Bool)?
     private var waiter: UnsafeContinuation<Void, Never>?
-    private var isTimerSet = false
+    /// When the present wait ends, and the earliest timer that is set: an earlier wait's timer may serve a later one.
+    private var waitEndNs: UInt64 = 0
+    private var armedNs: UInt64 = .max
 
     /// - Parameter deadlineNs: on the scheduler's clock; every wait ends there at the latest.
     public init(group: any ReplicaGroup, scheduler: any Scheduler, deadlineNs: UInt64) {
@@ -62,22 +64,21 @@ public final class QuorumCall: ReplySink, Expirable {
         overloaded.formUnion(handover.overloaded)
     }
 
-    /// Suspends until `decided` holds, no reply is outstanding, or the deadline has passed, whichever is first. `decided` is
-    /// asked at once and after every reply.
-    public func wait(until decided: @escaping (QuorumCall) -> Bool) async {
+    /// Suspends until `decided` holds, no reply is outstanding, or the deadline (or the earlier `limitNs`) has passed,
+    /// whichever is first. `decided` is asked at once and after every reply.
+    public func wait(limitNs: UInt64 = .max, until decided: @escaping (QuorumCall) -> Bool) async {
         if decided(self) || outstanding.isEmpty { return }
-        guard scheduler.nowNs < deadlineNs else {
-            isExpired = true
+        let endNs = min(limitNs, deadlineNs)
+        guard scheduler.nowNs < endNs else {
+            isExpired = scheduler.nowNs >= deadlineNs
             return
         }
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             precondition(waiter == nil, "one wait at a time")
             waiter = continuation
             isDecided = decided
-            if !isTimerSet {
-                isTimerSet = true
-                scheduler.schedule(self, atNs: deadlineNs)
-            }
+            waitEndNs = endNs
+            arm()
         }
     }
 
@@ -112,8 +113,19 @@ public final class QuorumCall: ReplySink, Expirable {
     public var isSettled: Bool { waiter == nil }
 
     public func expire() {
-        isExpired = true
+        armedNs = .max
+        guard scheduler.nowNs >= waitEndNs else {
+            arm()
+            return
+        }
+        isExpired = scheduler.nowNs >= deadlineNs
         resume()
+    }
+
+    private func arm() {
+        guard waitEndNs < armedNs else { return }
+        armedNs = waitEndNs
+        scheduler.schedule(self, atNs: waitEndNs)
     }
 
     private func resume() {

@@ -1,0 +1,91 @@
+import Replication
+
+/// The scripts that an acceptor runs. The group's wiring loads them into every replica.
+public enum ConsistentScripts {
+    public static let all = [prepare, accept, adopt, promote]
+
+    static let prepare = Script(
+        name: "prepare", source: PackageResources.membership_lua + PackageResources.prepare_lua)
+    static let accept = Script(name: "accept", source: PackageResources.membership_lua + PackageResources.accept_lua)
+    static let adopt = Script(name: "adopt", source: PackageResources.adopt_lua)
+    static let promote = Script(name: "promote", source: PackageResources.promote_lua)
+}
+
+/// Names one register: a client's key, or the group's configuration.
+enum Register: Hashable {
+    case key(Bytes)
+    case configuration
+
+    var redisKey: Bytes {
+        switch self {
+        case .key(let key): Bytes("cp:".utf8) + key
+        case .configuration: Self.configurationKey
+        }
+    }
+
+    private static let configurationKey = Bytes("cap:config".utf8)
+}
+
+/// The commands of the protocol. Every one that touches a register carries group, epoch and, a replica at a time, the
+/// incarnation that the configuration names there (rule C8).
+struct AcceptorCommands {
+    let group: Bytes
+    let configuration: GroupConfiguration
+
+    func prepare(_ register: Register, _ ballot: Ballot) -> Command {
+        member(ConsistentScripts.prepare, register, [ballot.text])
+    }
+
+    func accept(_ register: Register, _ ballot: Ballot, _ state: RegisterState) -> Command {
+        member(
+            ConsistentScripts.accept, register,
+            [
+                ballot.text, ballot.next.text, decimal(state.version), state.value,
+                state.isDeleted ? Self.one : Self.zero, state.expiresMs.map { Bytes(String($0).utf8) } ?? [],
+                state.writersText, decimal(state.since),
+            ])
+    }
+
+    private func member(_ script: Script, _ register: Register, _ words: [Bytes]) -> Command {
+        Command(
+            .script(script, keys: [register.redisKey]), arguments: [group, decimal(configuration.epoch)] + words,
+            tailCount: 1
+        ) { [configuration.members[$0].incarnation] }
+    }
+
+    private static let zero = Bytes("0".utf8)
+    private static let one = Bytes("1".utf8)
+
+    // MARK: Commands that need no configuration
+
+    /// The plain read of a record; guarded, its reply is `[fields, identity]`.
+    static func read(_ register: Register) -> Command {
+        Command(.plain([hmget, register.redisKey] + readFields), isGuarded: true)
+    }
+
+    private static let hmget = Bytes("HMGET".utf8)
+    private static let readFields = ["ballot", "version", "value", "deleted", "expires_ms"].map { Bytes($0.utf8) }
+
+    /// Read after every guarded read: whether the replica was who we took it for (rule C8).
+    static var identityGuard: Command {
+        Command(.plain((["HMGET", "cap:identity"] + ReplicaIdentity.fieldNames).map { Bytes($0.utf8) }))
+    }
+
+    static func adopt(group: Bytes, names: [String], incarnations: [Bytes]) -> Command {
+        Command(.script(ConsistentScripts.adopt, keys: [identityKey]), arguments: [group], tailCount: 2) {
+            [Bytes(names[$0].utf8), incarnations[$0]]
+        }
+    }
+
+    static func promote(_ configuration: GroupConfiguration) -> Command {
+        Command(
+            .script(ConsistentScripts.promote, keys: [identityKey]), tailCount: 4
+        ) { replica in
+            [configuration.members[replica].incarnation, decimal(configuration.epoch), [], zero]
+        }
+    }
+
+    private static let identityKey = Bytes("cap:identity".utf8)
+}
+
+private func decimal(_ value: UInt64) -> Bytes { Bytes(String(value).utf8) }

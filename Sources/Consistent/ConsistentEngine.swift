@@ -1,0 +1,130 @@
+import EventLoop
+import Logging
+import Replication
+
+/// The CP engine: linearizable registers over a group of independent replicas.
+///
+/// Reads take one round trip where nothing is under way, repeated writes of a key as well. Without a majority it refuses at
+/// once, and says exactly what became of a change.
+public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
+    private let group: any ReplicaGroup
+    private let scheduler: any Scheduler
+    private let settings: ConsistentSettings
+    private let proposer: Proposer
+    private var fastReads: UInt64 = 0
+    private var slowReads: UInt64 = 0
+    private var reader: (configuration: GroupConfiguration, read: FastRead)?
+
+    /// To be made on the scheduler's thread, before the group connects.
+    public init(group: any ReplicaGroup, scheduler: any Scheduler, settings: ConsistentSettings) {
+        self.group = group
+        self.scheduler = scheduler
+        self.settings = settings
+        proposer = Proposer(group: group, scheduler: scheduler, settings: settings)
+        group.guardCommand = AcceptorCommands.identityGuard
+        group.delegate = self
+    }
+
+    /// What this engine has done since it started.
+    public var counts: ConsistentCounts {
+        var counts = proposer.counts
+        counts.fastReads = fastReads
+        counts.slowReads = slowReads
+        return counts
+    }
+
+    // MARK: ReplicatedStore
+
+    public func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
+        let register = Register.key(request.key)
+        guard group.available.count >= proposer.quorum else {
+            proposer.countQuorumFailure()
+            throw Proposer.noQuorum(outcome: nil)
+        }
+        if let configuration = proposer.configurations.current {
+            let hedgeNs = settings.readHedgeMs * nsPerMs
+            let read = fastRead(under: configuration)
+            if let state = await read.run(register, hedgeNs: hedgeNs, deadlineNs: request.deadlineNs),
+                !state.isExpired(atMs: scheduler.wallClockMs)
+            {
+                fastReads += 1
+                return Self.result(of: state)
+            }
+        }
+        slowReads += 1
+        switch await proposer.submit(.read, on: register, deadlineNs: request.deadlineNs) {
+        case .success((.state(let state), _)): return Self.result(of: state)
+        case .success: throw StoreFailure(.badReply, "a read came to something else than a state")
+        case .failure(let failure): throw StoreFailure(failure.code, failure.detail)
+        }
+    }
+
+    public func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
+        let operation: Operation =
+            switch request.kind {
+            case .write(let value): .write(value, ttlMs: request.ttlMs, precondition: request.precondition)
+            case .delete: .delete(precondition: request.precondition)
+            }
+        let answer = await proposer.submit(operation, on: .key(request.key), deadlineNs: request.deadlineNs)
+        let (result, acks) = try answer.get()
+        switch result {
+        case .applied(let version):
+            return ChangeResult(version: .counter(version), replicasAcked: acks, existed: true)
+        case .absent(let version):
+            return ChangeResult(version: .counter(version), replicasAcked: acks, existed: false)
+        case .preconditionFailed(let version):
+            var failure = StoreFailure(
+                .preconditionFailed, "the current version is \(version)", outcome: .notApplied)
+            failure.currentVersion = .counter(version)
+            throw failure
+        case .state:
+            throw StoreFailure(.badReply, "a change came to something else than a result", outcome: .unknown)
+        }
+    }
+
+    private func fastRead(under configuration: GroupConfiguration) -> FastRead {
+        if let reader, reader.configuration == configuration { return reader.read }
+        let read = FastRead(
+            group: group, scheduler: scheduler, configuration: configuration, groupName: settings.groupName,
+            quorum: proposer.quorum)
+        reader = (configuration, read)
+        return read
+    }
+
+    private static func result(of state: RegisterState) -> ReadResult {
+        var result = ReadResult(
+            value: state.isDeleted ? nil : state.value, version: .counter(state.version), stalenessMs: 0, isStale: false
+        )
+        result.expiresMs = state.expiresMs
+        return result
+    }
+
+    // MARK: Readiness
+
+    /// Why the engine cannot serve now; nil where it can. Asks the replicas only where their configuration is not known.
+    public func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
+        guard group.available.count >= proposer.quorum else { return Proposer.noQuorum(outcome: nil) }
+        do {
+            _ = try await proposer.configurations.configuration(deadlineNs: deadlineNs)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// For `/replicas`: the configuration in force as far as it is known, by replica.
+    public func membership() -> [(epoch: UInt64, incarnation: String, isCounted: Bool)]? {
+        proposer.configurations.current.map { configuration in
+            configuration.members.map { member in
+                (configuration.epoch, String(decoding: member.incarnation, as: UTF8.self), member.isCounted)
+            }
+        }
+    }
+
+    // MARK: ReplicaGroupDelegate
+
+    /// Every replica that answers may be asked: who may vote is in every reply, and checked there (rule C8).
+    public func admit(replica: Int) async -> Bool { true }
+    public func replicaDidConnect(_ replica: Int) {}
+    public func replicaDidDisconnect(_ replica: Int) {}
+}

@@ -1,0 +1,30 @@
+/// Settings of the CP engine.
+public struct ConsistentSettings: Sendable {
+    /// The group's name, carried by every script: a replica of another group refuses.
+    public var groupName = "cp"
+    /// Operations waiting or under way in this proposer; past it they are refused as `overloaded`.
+    public var maxPending = 10_000
+    /// Operations of one register in one batch.
+    public var maxBatch = 128
+    /// The longest pause, in milliseconds, between two attempts that were outbid.
+    public var maxBackoffMs: UInt64 = 64
+    /// A one-round read asks the nearest majority first, and the rest where that has not answered after this many
+    /// milliseconds.
+    public var readHedgeMs: UInt64 = 5
+
+    public init() {}
+}
+
+/// What a proposer has done since it started.
+public struct ConsistentCounts: Sendable {
+    /// Reads answered in one round trip.
+    public internal(set) var fastReads: UInt64 = 0
+    /// Reads that needed a full round.
+    public internal(set) var slowReads: UInt64 = 0
+    public internal(set) var prepares: UInt64 = 0
+    public internal(set) var accepts: UInt64 = 0
+    /// Rounds lost to a higher ballot.
+    public internal(set) var outbids: UInt64 = 0
+    /// Operations refused because no majority answered.
+    public internal(set) var quorumFailures: UInt64 = 0
+}

@@ -1,0 +1,139 @@
+import EventLoop
+import Replication
+
+/// `app-cp init`: makes a group of blank replicas, once, by the operator's word (rule C8). Services never do it.
+public struct GroupInitializer {
+    public enum Result: Sendable, Equatable {
+        case initialized
+        /// All replicas are members of one group already; nothing was changed.
+        case alreadyInitialized(epoch: UInt64)
+        /// Nothing can be done; why, in one sentence.
+        case refused(String)
+    }
+
+    private let group: any ReplicaGroup
+    private let scheduler: any Scheduler
+    private let groupName: Bytes
+
+    public init(group: any ReplicaGroup, scheduler: any Scheduler, groupName: String) {
+        self.group = group
+        self.scheduler = scheduler
+        self.groupName = Bytes(groupName.utf8)
+        group.guardCommand = AcceptorCommands.identityGuard
+    }
+
+    /// Adopts all replicas, agrees on the first configuration with all of them in epoch 0, and promotes each to epoch 1.
+    /// Safe to repeat: where it was cut short, a second run goes on from there.
+    public func run(deadlineNs: UInt64) async -> Result {
+        let everyone = group.everyReplica
+        guard await isEveryoneConnected(deadlineNs: deadlineNs) else {
+            return .refused("cannot reach \(missingNames()): all replicas must be up")
+        }
+        let drawn = group.replicaNames.map { _ in
+            var text = Bytes()
+            text.append(hexadecimal: scheduler.randomBits())
+            return text
+        }
+        let adoption = await ask(
+            AcceptorCommands.adopt(group: groupName, names: group.replicaNames, incarnations: drawn), deadlineNs)
+        var identities: [ReplicaIdentity] = []
+        for replica in everyone {
+            let name = group.replicaNames[replica]
+            let reply = adoption.replies[replica]
+            if reply?[0]?.text == "NOTBLANK" { return .refused("\(name) holds data that is not of this program") }
+            guard let identity = ReplicaIdentity(fields: reply) else {
+                return .refused("\(name) did not answer as expected: \(reply.map { "\($0)" } ?? "no reply")")
+            }
+            guard identity.group == groupName else {
+                let other = String(decoding: identity.group, as: UTF8.self)
+                return .refused("\(name) belongs to the group '\(other)'")
+            }
+            guard identity.replica == Bytes(name.utf8) else {
+                let other = String(decoding: identity.replica, as: UTF8.self)
+                return .refused("\(name) was initialised under the name '\(other)'")
+            }
+            identities.append(identity)
+        }
+        if identities.allSatisfy({ $0.state == .member }) {
+            return .alreadyInitialized(epoch: identities.map(\.epoch).max() ?? 1)
+        }
+        guard identities.allSatisfy({ $0.epoch <= 1 }) else {
+            return .refused("the group is in use and a replica of it is blank: the services rebuild it, not init")
+        }
+        return await agree(on: identities, deadlineNs: deadlineNs)
+    }
+
+    private func agree(on identities: [ReplicaIdentity], deadlineNs: UInt64) async -> Result {
+        let members = zip(group.replicaNames, identities).map {
+            GroupConfiguration.Member(name: $0, incarnation: $1.incarnation, isCounted: true)
+        }
+        let first = GroupConfiguration(epoch: 1, members: members)
+        if identities.allSatisfy({ $0.state == .rebuilding }) {
+            if let reason = await accept(first, deadlineNs: deadlineNs) { return .refused(reason) }
+        } else {
+            // Cut short between two promotions. Only where all replicas hold this very configuration may it go on.
+            let call = await ask(AcceptorCommands.read(.configuration), deadlineNs)
+            let ballots = Set(call.replies.map { $0?[0]?[0]?.bytes })
+            let values = Set(call.replies.map { $0?[0]?[2]?.bytes })
+            guard ballots.count == 1, values == [first.text] else {
+                return .refused("a replica of a group in use is blank: the services rebuild it, not init")
+            }
+        }
+        let promotion = await ask(AcceptorCommands.promote(first), deadlineNs)
+        for replica in group.everyReplica where promotion.replies[replica] != .integer(1) {
+            return .refused("\(group.replicaNames[replica]) was not promoted; run init again")
+        }
+        return .initialized
+    }
+
+    /// One full round in epoch 0 that all replicas accept. Nil where it worked, else why not.
+    private func accept(_ configuration: GroupConfiguration, deadlineNs: UInt64) async -> String? {
+        let zero = GroupConfiguration(epoch: 0, members: configuration.members)
+        let context = RoundContext(
+            group: group, scheduler: scheduler, commands: AcceptorCommands(group: groupName, configuration: zero),
+            quorum: group.replicaCount)
+        // Above whatever an earlier run, cut short, may have used.
+        var ballot = Ballot(counter: 1, proposer: scheduler.randomBits())
+        for _ in 0..<5 {
+            switch await Round.prepare(.configuration, ballot, in: context, deadlineNs: deadlineNs) {
+            case .failure(.outbid(let higher)): ballot = Ballot(counter: higher.counter + 1, proposer: ballot.proposer)
+            case .failure(let refusal): return "the replicas did not agree (\(refusal)); run init again"
+            case .success(var state):
+                if state.isDeleted {
+                    state.value = configuration.text
+                    state.isDeleted = false
+                    state.version += 1
+                }
+                // An earlier run's configuration names the same incarnations, for a replica draws its own only once.
+                guard state.value == configuration.text else { return "another initialisation is under way" }
+                let round = Round.accept(.configuration, ballot, state, in: context, deadlineNs: deadlineNs)
+                switch await round.accepted() {
+                case .success: return nil
+                case .failure(.outbid(let higher)):
+                    ballot = Ballot(counter: higher.counter + 1, proposer: ballot.proposer)
+                case .failure(let refusal): return "the replicas did not agree (\(refusal)); run init again"
+                }
+            }
+        }
+        return "another initialisation is under way; run init again"
+    }
+
+    private func ask(_ command: Command, _ deadlineNs: UInt64) async -> QuorumCall {
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
+        call.send(command, to: group.everyReplica)
+        await call.waitForAll()
+        return call
+    }
+
+    private func isEveryoneConnected(deadlineNs: UInt64) async -> Bool {
+        while scheduler.nowNs < deadlineNs {
+            if group.available == group.everyReplica { return true }
+            await scheduler.sleep(forNs: 10 * nsPerMs)
+        }
+        return false
+    }
+
+    private func missingNames() -> String {
+        group.everyReplica.subtracting(group.available).map { group.replicaNames[$0] }.joined(separator: ", ")
+    }
+}

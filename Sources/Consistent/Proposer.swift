@@ -1,0 +1,214 @@
+import DequeModule
+import EventLoop
+import Replication
+
+/// A CASPaxos proposer (Rystsov, *CASPaxos: Replicated State Machines without logs*, arXiv 1802.07000): gets changes of
+/// registers chosen by a majority of acceptors.
+///
+/// The changes of one register queue up and go as one batch a round, one batch at a time; different registers are
+/// independent. No leader, so no gap when a replica or a proposer goes.
+final class Proposer {
+    /// 64 random bits, drawn at each start: a proposer that restarts is another one (rule C1).
+    let id: UInt64
+
+    private let group: any ReplicaGroup
+    private let scheduler: any Scheduler
+    private let groupName: Bytes
+    private let settings: ConsistentSettings
+    private(set) var configurations: ConfigurationRegister! = nil
+
+    private var counter: UInt64 = 0
+    private var lastBatchNumber: UInt64 = 0
+    private var queues: [Register: Deque<PendingOperation>] = [:]
+    private var pendingCount = 0
+    private var cache = StateCache()
+    private(set) var counts = ConsistentCounts()
+
+    init(group: any ReplicaGroup, scheduler: any Scheduler, settings: ConsistentSettings) {
+        self.group = group
+        self.scheduler = scheduler
+        self.settings = settings
+        groupName = Bytes(settings.groupName.utf8)
+        id = scheduler.randomBits()
+        configurations = ConfigurationRegister(
+            group: group, scheduler: scheduler, groupName: groupName,
+            nextBallot: { [unowned self] in nextBallot() }, sawBallot: { [unowned self] in saw($0) })
+    }
+
+    var quorum: Int { majority(of: group.replicaCount) }
+
+    // MARK: Ballots
+
+    private func nextBallot() -> Ballot {
+        counter += 1
+        return Ballot(counter: counter, proposer: id)
+    }
+
+    private func saw(_ ballot: Ballot) { counter = max(counter, ballot.counter) }
+
+    // MARK: Queueing
+
+    /// Gets `operation` done and its answer chosen.
+    func submit(_ operation: Operation, on register: Register, deadlineNs: UInt64) async -> PendingOperation.Answer {
+        guard group.available.count >= quorum else {
+            counts.quorumFailures += 1
+            return .failure(Self.noQuorum(outcome: .notApplied))
+        }
+        guard pendingCount < settings.maxPending else {
+            return .failure(StoreFailure(.overloaded, "too many changes are waiting", outcome: .notApplied))
+        }
+        let pending = PendingOperation(operation, deadlineNs: deadlineNs)
+        pendingCount += 1
+        if queues[register] == nil {
+            queues[register] = [pending]
+            scheduler.spawn { await self.work(on: register) }
+        } else {
+            queues[register]?.append(pending)
+        }
+        let answer = await pending.wait(scheduler: scheduler)
+        pendingCount -= 1
+        if case .failure(let failure) = answer, failure.code == .noQuorum { counts.quorumFailures += 1 }
+        return answer
+    }
+
+    static func noQuorum(outcome: Outcome?) -> StoreFailure {
+        StoreFailure(.noQuorum, "a majority of the replicas cannot be reached", outcome: outcome)
+    }
+
+    /// Runs batches of one register until its queue is empty.
+    private func work(on register: Register) async {
+        while let queue = queues[register], !queue.isEmpty {
+            let taken = Array(queue.prefix(settings.maxBatch))
+            queues[register]?.removeFirst(taken.count)
+            lastBatchNumber += 1
+            let batch = Batch(number: lastBatchNumber, operations: taken)
+            await run(batch, on: register)
+        }
+        queues[register] = nil
+    }
+
+    func countQuorumFailure() { counts.quorumFailures += 1 }
+
+    // MARK: One batch
+
+    private func run(_ batch: Batch, on register: Register) async {
+        var failures: UInt64 = 0
+        while true {
+            if failures > 0 { await backOff(failures) }
+            // No operation of the batch outlives its deadline, so this ends.
+            guard let deadlineNs = batch.unanswered.map(\.deadlineNs).max() else { return }
+            switch await attempt(batch, on: register, deadlineNs: deadlineNs) {
+            case .done: return
+            case .again(let isFresh): failures = isFresh ? 1 : failures + 1
+            }
+        }
+    }
+
+    private enum AttemptEnd {
+        case done
+        /// Try again; `isFresh` where the reason was our own outdated cache and not a rival.
+        case again(isFresh: Bool)
+    }
+
+    private func attempt(_ batch: Batch, on register: Register, deadlineNs: UInt64) async -> AttemptEnd {
+        guard group.available.count >= quorum else {
+            batch.failWhatIsCertain(Self.noQuorum(outcome: nil))
+            return .again(isFresh: false)
+        }
+        let configuration: GroupConfiguration
+        do {
+            configuration = try await configurations.configuration(deadlineNs: deadlineNs)
+        } catch {
+            // Blank replicas stay blank; anything else may pass before the deadline.
+            if error.code == .noQuorum { batch.lastFailure = error } else { batch.failWhatIsCertain(error) }
+            return .again(isFresh: false)
+        }
+        let context = RoundContext(
+            group: group, scheduler: scheduler,
+            commands: AcceptorCommands(group: groupName, configuration: configuration), quorum: quorum)
+
+        // Removed before its accept is sent and put back only after a majority took it (rule C5).
+        let ballot: Ballot
+        let state: RegisterState
+        let cached = cache.take(register)
+        if let cached, cached.epoch == configuration.epoch {
+            (ballot, state) = (cached.ballot, cached.state)
+        } else {
+            ballot = nextBallot()
+            counts.prepares += 1
+            switch await Round.prepare(register, ballot, in: context, deadlineNs: deadlineNs) {
+            case .success(let found): state = found
+            case .failure(let refusal):
+                handle(refusal, of: batch, configuration)
+                return .again(isFresh: false)
+            }
+        }
+        switch batch.step(on: state, proposer: id, nowMs: scheduler.wallClockMs) {
+        case .undecidable:
+            batch.failAll(StoreFailure(.timeout, "too many other writers: what became of the change cannot be told"))
+            return .done
+        case .finish(let next, let results):
+            return await accept(
+                next, ballot, results, of: batch, isChanged: false, wasCached: false, register, context, deadlineNs)
+        case .attempt(let next, let results, let isChanged):
+            if results.isEmpty, !batch.wasSent { return .done }
+            return await accept(
+                next, ballot, results, of: batch, isChanged: isChanged, wasCached: cached != nil, register, context,
+                deadlineNs)
+        }
+    }
+
+    private func accept(
+        _ state: RegisterState, _ ballot: Ballot,
+        _ results: [(operation: PendingOperation, result: OperationResult)], of batch: Batch, isChanged: Bool,
+        wasCached: Bool, _ register: Register, _ context: RoundContext, _ deadlineNs: UInt64
+    ) async -> AttemptEnd {
+        saw(ballot.next)
+        counts.accepts += 1
+        let round = Round.accept(register, ballot, state, in: context, deadlineNs: deadlineNs)
+        if isChanged { batch.didSend(round, carrying: results.map(\.operation)) }
+        switch await round.accepted() {
+        case .success(let acks):
+            // A promise does not outlive its epoch (rule C8).
+            if configurations.current == context.configuration {
+                let entry = StateCache.Entry(
+                    ballot: ballot.next, state: state, epoch: context.configuration.epoch)
+                cache.put(entry, for: register)
+            }
+            for (operation, result) in results { operation.finish(.success((result, acks))) }
+            return .done
+        case .failure(let refusal):
+            handle(refusal, of: batch, context.configuration)
+            if case .outbid = refusal { return .again(isFresh: wasCached) }
+            return .again(isFresh: false)
+        }
+    }
+
+    private func handle(_ refusal: RoundRefusal, of batch: Batch, _ configuration: GroupConfiguration) {
+        switch refusal {
+        case .outbid(let ballot):
+            counts.outbids += 1
+            saw(ballot)
+            batch.lastFailure = StoreFailure(.timeout, "other instances were writing this key all the time")
+        case .otherConfiguration:
+            configurations.contradict(configuration)
+            cache.removeAll()
+            batch.lastFailure = StoreFailure(.noQuorum, "the group's configuration was changing")
+        case .noMajority:
+            batch.lastFailure = Self.noQuorum(outcome: nil)
+        case .overloaded:
+            batch.failWhatIsCertain(StoreFailure(.overloaded, "the replicas have too many commands unanswered"))
+        case .failed(let text) where text.hasPrefix("script not loaded"):
+            batch.lastFailure = StoreFailure(.noQuorum, text)
+        case .failed(let text):
+            batch.failWhatIsCertain(StoreFailure(.badReply, "a replica answered: \(text)"))
+        }
+    }
+
+    /// Drawn at random, so that two instances that outbid each other part ways; bounded, so that nobody starves.
+    private func backOff(_ failures: UInt64) async {
+        let longestMs = min(UInt64(1) << min(failures, 6), settings.maxBackoffMs)
+        let delayNs = scheduler.random(in: 0...(longestMs * nsPerMs))
+        await scheduler.sleep(forNs: delayNs)
+    }
+}

@@ -1,0 +1,27 @@
+-- Prepended to prepare and accept: may this replica take part at all (rule C8)?
+--   KEYS[1] the register   ARGV[1] group   ARGV[2] epoch   ARGV[#ARGV] the incarnation that the proposer expects here
+-- A blank, foreign or rebuilding replica answers NOTMEMBER, one that has seen a higher epoch STALE, both with its identity
+-- and its configuration record. Epoch 0 exists only while a group is being initialised, for the configuration alone.
+local identity = redis.call('HMGET', 'cap:identity', 'group', 'incarnation', 'state', 'epoch')
+local epoch, known_epoch = tonumber(ARGV[2]), tonumber(identity[4])
+local takes_part = identity[1] == ARGV[1] and identity[2] == ARGV[#ARGV]
+if epoch == 0 then
+  takes_part = takes_part and identity[3] == 'rebuilding' and known_epoch == 0 and KEYS[1] == 'cap:config'
+else
+  takes_part = takes_part and identity[3] == 'member'
+end
+if not takes_part or epoch < known_epoch then
+  local config = redis.call('HMGET', 'cap:config', 'ballot', 'value')
+  local word = takes_part and 'STALE' or 'NOTMEMBER'
+  return {word, identity[1], identity[2], identity[3], identity[4], config[1], config[2]}
+end
+
+-- Ballots are '<counter>:<16 hex digits>'. Compared as numbers, part by part: '<' on strings follows the server's locale.
+local function below(left, right)
+  if left == right then return false end
+  local left_counter, right_counter = tonumber(string.sub(left, 1, -18)), tonumber(string.sub(right, 1, -18))
+  if left_counter ~= right_counter then return left_counter < right_counter end
+  local left_high, right_high = tonumber(string.sub(left, -16, -9), 16), tonumber(string.sub(right, -16, -9), 16)
+  if left_high ~= right_high then return left_high < right_high end
+  return tonumber(string.sub(left, -8), 16) < tonumber(string.sub(right, -8), 16)
+end

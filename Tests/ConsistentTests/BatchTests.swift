@@ -1,0 +1,70 @@
+import Replication
+import Testing
+
+@testable import Consistent
+
+/// Rules C6 and C7 on the batch alone; the failing run each prevents is in the comment.
+@Suite struct BatchTests {
+    private let mine: UInt64 = 1
+
+    private func pending(_ text: String) -> PendingOperation {
+        PendingOperation(.write(Bytes(text.utf8), ttlMs: nil, precondition: nil), deadlineNs: 1)
+    }
+
+    @Test func aBatchThatWasNeverSentIsNotApplied() {
+        let operation = pending("a")
+        let batch = Batch(number: 1, operations: [operation])
+        _ = batch.step(on: .absent(floor: 0), proposer: mine, nowMs: 0)
+        #expect(batch.outcome(of: operation) == .notApplied)
+    }
+
+    @Test func anEntryOfAnEarlierBatchOfOursIsNotThisOne() {
+        // Else a write whose predecessor is in the state would be taken for done.
+        let batch = Batch(number: 2, operations: [pending("b")])
+        var state = RegisterState.absent(floor: 0)
+        state.recordWriter(.init(proposer: mine, number: 1, attempt: 1))
+        guard case .attempt(let next, _, true) = batch.step(on: state, proposer: mine, nowMs: 0) else {
+            Issue.record("expected a new attempt")
+            return
+        }
+        #expect(next.value == Bytes("b".utf8))
+        #expect(next.writers == [.init(proposer: mine, number: 2, attempt: 1)])
+    }
+
+    @Test func anOperationAnswersOnceAndItsFirstAnswerStands() {
+        let operation = pending("a")
+        operation.finish(.failure(StoreFailure(.timeout, "first")))
+        operation.finish(.success((.applied(version: 1), 3)))
+        guard case .failure(let failure)? = operation.answer else {
+            Issue.record("expected the first answer")
+            return
+        }
+        #expect(failure.detail == "first")
+    }
+}
+
+@Suite struct StateCacheTests {
+    @Test func anEntryServesOneChange() {
+        var cache = StateCache()
+        let register = Register.key([1])
+        let ballot = Ballot(counter: 1, proposer: 1)
+        cache.put(.init(ballot: ballot, state: .absent(floor: 0), epoch: 1), for: register)
+        #expect(cache.take(register)?.ballot == ballot)
+        #expect(cache.take(register) == nil)
+    }
+
+    @Test func isBoundedByEntriesAndBytes() {
+        var cache = StateCache(maxEntries: 10, maxBytes: 1_000)
+        var state = RegisterState.absent(floor: 0)
+        state.value = Bytes(repeating: 0, count: 300)
+        for key in UInt8(0)..<100 {
+            cache.put(.init(ballot: .zero, state: state, epoch: 1), for: .key([key]))
+        }
+        #expect(cache.count == 3)
+        state.value = []
+        for key in UInt8(0)..<100 {
+            cache.put(.init(ballot: .zero, state: state, epoch: 1), for: .key([key]))
+        }
+        #expect(cache.count <= 10)
+    }
+}

@@ -1,0 +1,82 @@
+import EventLoop
+import Redis
+import Replication
+import TestSupport
+
+@testable import Consistent
+
+/// Three real servers; each engine made here is an instance of its own.
+final class CPServers: Sendable {
+    let servers: [RedisServer]
+
+    init() throws { servers = try (0..<3).map { _ in try RedisServer() } }
+
+    subscript(index: Int) -> RedisServer { servers[index] }
+}
+
+/// One instance: group and engine on a reactor; used from its thread only.
+final class CPInstance {
+    let group: RedisReplicaGroup
+    let engine: ConsistentEngine
+    let reactor: Reactor
+
+    init(_ reactor: Reactor, _ servers: CPServers, settings: RedisGroupSettings = RedisGroupSettings()) {
+        self.reactor = reactor
+        group = RedisReplicaGroup(
+            reactor: reactor, replicas: Self.replicas(servers), scripts: ConsistentScripts.all, settings: settings)
+        engine = ConsistentEngine(group: group, scheduler: reactor, settings: ConsistentSettings())
+        group.start()
+    }
+
+    deinit { group.close() }
+
+    static func replicas(_ servers: CPServers) -> [RedisReplica] {
+        servers.servers.enumerated().map { index, server in
+            RedisReplica(name: "g\(index + 1)", endpoint: RedisEndpoint(host: "127.0.0.1", port: server.port))
+        }
+    }
+
+    static func initialize(_ reactor: Reactor, _ servers: CPServers) async -> GroupInitializer.Result {
+        let group = RedisReplicaGroup(
+            reactor: reactor, replicas: replicas(servers), scripts: ConsistentScripts.all,
+            settings: RedisGroupSettings())
+        let initializer = GroupInitializer(group: group, scheduler: reactor, groupName: "cp")
+        group.start()
+        defer { group.close() }
+        return await initializer.run(deadlineNs: reactor.nowNs + 5_000 * nsPerMs)
+    }
+
+    func waitForAll() async -> Bool {
+        await reactor.eventually { self.group.available == self.group.everyReplica }
+    }
+
+    func waitForAvailable(_ count: Int) async -> Bool {
+        await reactor.eventually { self.group.available.count == count }
+    }
+
+    private func deadlineNs(_ withinMs: UInt64) -> UInt64 { reactor.nowNs + withinMs * nsPerMs }
+
+    func read(_ key: String, withinMs: UInt64 = 2_000) async throws(StoreFailure) -> ReadResult {
+        try await engine.read(ReadRequest(key: Bytes(key.utf8), deadlineNs: deadlineNs(withinMs)))
+    }
+
+    @discardableResult
+    func write(
+        _ key: String, _ value: String, if precondition: Precondition? = nil, ttlMs: Int64? = nil,
+        withinMs: UInt64 = 2_000
+    ) async throws(StoreFailure) -> ChangeResult {
+        var request = ChangeRequest(
+            key: Bytes(key.utf8), kind: .write(Bytes(value.utf8)), deadlineNs: deadlineNs(withinMs))
+        request.precondition = precondition
+        request.ttlMs = ttlMs
+        return try await engine.change(request)
+    }
+
+    func delete(_ key: String) async throws(StoreFailure) -> ChangeResult {
+        try await engine.change(ChangeRequest(key: Bytes(key.utf8), kind: .delete, deadlineNs: deadlineNs(2_000)))
+    }
+}
+
+extension ReadResult {
+    var text: String? { value.map { String(decoding: $0, as: UTF8.self) } }
+}

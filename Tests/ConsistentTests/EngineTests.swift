@@ -1,0 +1,287 @@
+import EventLoop
+import Replication
+import Testing
+import TestSupport
+
+@testable import Consistent
+
+/// The engine on three real Redis servers.
+@Suite(.serialized) struct EngineTests {
+    let runner: ReactorRunner
+    let servers: CPServers
+
+    init() throws {
+        runner = try ReactorRunner()
+        servers = try CPServers()
+    }
+
+    /// Initialises the group, makes an instance that sees all replicas, and runs `body` with it.
+    private func run(_ body: @escaping @Sendable (CPInstance) async throws -> Void) async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            let instance = CPInstance(reactor, servers)
+            #expect(await instance.waitForAll())
+            try await body(instance)
+        }
+    }
+
+    @Test func readsWhatWasWrittenAndCountsVersions() async throws {
+        try await run { cp in
+            #expect(try await cp.read("k").value == nil)
+            #expect(try await cp.write("k", "a").version == .counter(1))
+            #expect(try await cp.write("k", "b").version == .counter(2))
+            let result = try await cp.read("k")
+            #expect(result.text == "b")
+            #expect(result.version == .counter(2))
+            #expect(result.stalenessMs == 0)
+            #expect(try await cp.delete("k").existed)
+            #expect(try await cp.read("k").value == nil)
+            #expect(try await cp.delete("k").existed == false)
+            #expect(try await cp.write("k", "c").version == .counter(4))
+        }
+    }
+
+    @Test func aRepeatedWriteOfAKeyNeedsNoSecondPrepare() async throws {
+        try await run { cp in
+            for value in 1...10 { try await cp.write("k", "\(value)") }
+            #expect(cp.engine.counts.prepares == 1)
+            #expect(cp.engine.counts.accepts == 10)
+        }
+    }
+
+    @Test func aHundredWritersOfOneKeyShareFewRoundsAndGetAVersionEach() async throws {
+        try await run { cp in
+            var versions: [Version] = []
+            for value in 0..<100 {
+                cp.reactor.spawn {
+                    if let result = try? await cp.write("k", "\(value)") { versions.append(result.version) }
+                }
+            }
+            #expect(await cp.reactor.eventually { versions.count == 100 })
+            #expect(Set(versions) == Set((1...100).map { .counter(UInt64($0)) }))
+            #expect(cp.engine.counts.accepts <= 10)
+        }
+    }
+
+    @Test func compareAndSetFailsWithTheCurrentVersion() async throws {
+        try await run { cp in
+            try await cp.write("k", "a", if: .absent)
+            try await cp.write("k", "b", if: .versionIs([1]))
+            do throws(StoreFailure) {
+                try await cp.write("k", "c", if: .versionIs([1]))
+                Issue.record("expected a refusal")
+            } catch {
+                #expect(error.code == .preconditionFailed)
+                #expect(error.outcome == .notApplied)
+                #expect(error.currentVersion == .counter(2))
+            }
+            #expect(try await cp.read("k").text == "b")
+        }
+    }
+
+    @Test func oneDeadReplicaOfThreeIsNotNoticedByAnyClient() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            for victim in 0..<3 {
+                servers[victim].kill()
+                try await cp.write("k", "without \(victim)")
+                #expect(try await cp.read("k").text == "without \(victim)")
+                try servers[victim].start()
+                #expect(await cp.waitForAll())
+            }
+        }
+    }
+
+    @Test func withoutAMajorityItRefusesAndSaysThatNothingWasApplied() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            servers[0].kill()
+            servers[1].kill()
+            #expect(await cp.waitForAvailable(1))
+            await #expect(
+                throws: StoreFailure(.noQuorum, "a majority of the replicas cannot be reached", outcome: .notApplied)
+            ) {
+                try await cp.write("k", "b")
+            }
+            do throws(StoreFailure) {
+                _ = try await cp.read("k")
+                Issue.record("expected a refusal")
+            } catch { #expect(error.code == .noQuorum) }
+            try servers[0].start()
+            #expect(await cp.waitForAvailable(2))
+            #expect(try await cp.read("k").text == "a")
+        }
+    }
+
+    @Test func aWriteCutOffHalfWayIsUnknownAndSettledByTheNextRead() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            servers[0].pause()
+            servers[1].pause()
+            do throws(StoreFailure) {
+                try await cp.write("k", "b", withinMs: 200)
+                Issue.record("expected no answer in time")
+            } catch { #expect(error.outcome == .unknown) }
+            servers[0].resume()
+            servers[1].resume()
+            #expect(await cp.waitForAll())
+            let first = try await cp.read("k").text
+            #expect(first == "a" || first == "b")
+            #expect(try await cp.read("k").text == first)
+        }
+    }
+
+    @Test func twoInstancesNeverLoseAnIncrement() async throws {
+        try await run { cp in
+            let other = CPInstance(cp.reactor, servers)
+            #expect(await other.waitForAll())
+            try await cp.write("n", "0")
+            var done = 0
+            for instance in [cp, other, cp, other] {
+                cp.reactor.spawn {
+                    for _ in 0..<25 { await increment("n", on: instance) }
+                    done += 1
+                }
+            }
+            #expect(await cp.reactor.eventually(withinMs: 60_000) { done == 4 })
+            #expect(try await cp.read("n").text == "100")
+        }
+    }
+
+    @Test func aScriptFlushIsNotNoticed() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            for server in servers.servers { try server.cli("SCRIPT", "FLUSH") }
+            try await cp.write("k", "b")
+            #expect(try await cp.read("k").text == "b")
+        }
+    }
+
+    @Test func aKeyOfAnotherTypeIsAnErrorAndNotATrap() async throws {
+        try await run { cp in
+            for server in servers.servers { try server.cli("SET", "cp:k", "x") }
+            do throws(StoreFailure) {
+                try await cp.write("k", "a")
+                Issue.record("expected a refusal")
+            } catch {
+                #expect(error.code == .badReply)
+                #expect(error.outcome == .notApplied)
+            }
+            do throws(StoreFailure) {
+                _ = try await cp.read("k")
+                Issue.record("expected a refusal")
+            } catch { #expect(error.code == .badReply) }
+            try await cp.write("other", "a")
+        }
+    }
+
+    @Test func aWipedReplicaDoesNotVote() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            try servers[0].cli("FLUSHALL")
+            servers[1].pause()
+            do throws(StoreFailure) {
+                let result = try await cp.read("k", withinMs: 300)
+                Issue.record("a blank replica voted: \(result)")
+            } catch { #expect(error.code != .preconditionFailed) }
+            servers[1].resume()
+            #expect(await cp.waitForAll())
+            #expect(try await cp.read("k").text == "a")
+        }
+    }
+
+    @Test func aValueExpiresByTheFirstClockThatNoticesAndForAll() async throws {
+        try await run { cp in
+            try await cp.write("k", "a", ttlMs: 1)
+            #expect(await cp.reactor.eventually { (try? await cp.read("k"))?.value == nil })
+            #expect(try await cp.read("k").version == .counter(2))
+        }
+    }
+
+    @Test func binaryKeysAndValuesComeBackAsTheyWere() async throws {
+        try await run { cp in
+            let key = Bytes(0...255)
+            let deadlineNs = cp.reactor.nowNs + 2_000 * nsPerMs
+            let write = ChangeRequest(key: key, kind: .write(key.reversed()), deadlineNs: deadlineNs)
+            _ = try await cp.engine.change(write)
+            #expect(try await cp.engine.read(ReadRequest(key: key, deadlineNs: deadlineNs)).value == key.reversed())
+        }
+    }
+}
+
+private func increment(_ key: String, on instance: CPInstance) async {
+    while true {
+        guard let current = try? await instance.read(key), let text = current.text, let number = Int(text),
+            case .counter(let version) = current.version
+        else { continue }
+        do throws(StoreFailure) {
+            try await instance.write(key, "\(number + 1)", if: .versionIs([version]))
+            return
+        } catch {
+            if error.outcome == .unknown { Issue.record("unknown outcome without a fault") }
+        }
+    }
+}
+
+@Suite(.serialized) struct InitializerTests {
+    let runner: ReactorRunner
+
+    init() throws { runner = try ReactorRunner() }
+
+    @Test func servicesNeverCreateAGroupByThemselves() async throws {
+        let servers = try CPServers()
+        try await runner.run { [reactor = runner.reactor] in
+            let cp = CPInstance(reactor, servers)
+            #expect(await cp.waitForAll())
+            do throws(StoreFailure) {
+                try await cp.write("k", "a")
+                Issue.record("expected a refusal")
+            } catch {
+                #expect(error.code == .replicasBlank)
+                #expect(error.outcome == .notApplied)
+            }
+        }
+    }
+
+    @Test func initRunsOnceAndIsHarmlessASecondTime() async throws {
+        let servers = try CPServers()
+        try await runner.run { [reactor = runner.reactor] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            let before = try servers[0].cli("HGETALL", "cap:identity")
+            #expect(await CPInstance.initialize(reactor, servers) == .alreadyInitialized(epoch: 1))
+            #expect(try servers[0].cli("HGETALL", "cap:identity") == before)
+        }
+    }
+
+    @Test func initGoesOnWhereItWasCutShort() async throws {
+        let servers = try CPServers()
+        try await runner.run { [reactor = runner.reactor] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            // As if it had died before the promotion of the third replica.
+            try servers[2].cli("HSET", "cap:identity", "state", "rebuilding", "epoch", "0")
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            #expect(try servers[2].cli("HGET", "cap:identity", "state") == "member")
+        }
+    }
+
+    @Test func initRefusesForeignDataAndAGroupInUse() async throws {
+        let foreign = try CPServers()
+        let used = try CPServers()
+        try await runner.run { [reactor = runner.reactor] in
+            try foreign[1].cli("SET", "somebody", "else")
+            guard case .refused(let reason) = await CPInstance.initialize(reactor, foreign) else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(reason.contains("g2"))
+
+            #expect(await CPInstance.initialize(reactor, used) == .initialized)
+            try used[1].cli("FLUSHALL")
+            guard case .refused = await CPInstance.initialize(reactor, used) else {
+                Issue.record("a wiped replica of a group in use must not be made a member by init")
+                return
+            }
+            #expect(try used[1].cli("HGET", "cap:identity", "state") != "member")
+        }
+    }
+}
