@@ -1,7 +1,9 @@
 #pragma once
-// Swift does not import C variadics, so the one variadic call and the one union read stand here as inline functions.
+// Swift does not import C variadics, so the variadic calls and the union reads stand here as inline functions.
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <microhttpd.h>
 
@@ -13,4 +15,49 @@ static inline int cmhd_epoll_fd(struct MHD_Daemon *daemon) {
 static inline unsigned cmhd_connection_count(struct MHD_Daemon *daemon) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
     return info ? info->num_connections : 0;
+}
+
+static inline int cmhd_connection_fd(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+// Leaves the text as it is: a key may hold %2F and %00, so the target is decoded only after it was split.
+static inline size_t cmhd_keep_escapes(void *context, struct MHD_Connection *connection, char *text) {
+    (void) context;
+    (void) connection;
+    return strlen(text);
+}
+
+struct cmhd_start_options {
+    int listen_fd;
+    unsigned connection_limit;
+    unsigned idle_timeout_s;
+    size_t connection_memory_bytes;
+    int is_logging;
+    void *context; // what every callback gets first
+    MHD_LogCallback log;
+    void *(*request_line)(void *context, const char *target, struct MHD_Connection *connection);
+    MHD_AccessHandlerCallback access;
+    MHD_RequestCompletedCallback completed;
+    MHD_NotifyConnectionCallback connection_changed;
+};
+
+// Suspend and resume without MHD_USE_ITC (which MHD_ALLOW_SUSPEND_RESUME would add): the wake-up descriptor is for resuming
+// from another thread; here the same thread runs the daemon right after, so an eventfd write a request is saved.
+static inline struct MHD_Daemon *cmhd_start(const struct cmhd_start_options *options) {
+    unsigned flags = MHD_USE_EPOLL | (MHD_ALLOW_SUSPEND_RESUME & ~MHD_USE_ITC);
+    if (options->is_logging) flags |= MHD_USE_ERROR_LOG;
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, options->access, options->context,
+        MHD_OPTION_EXTERNAL_LOGGER, options->log, options->context, // first, so that it hears of the others
+        MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
+        MHD_OPTION_CONNECTION_LIMIT, options->connection_limit,
+        MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_memory_bytes,
+        MHD_OPTION_UNESCAPE_CALLBACK, cmhd_keep_escapes, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, options->request_line, options->context,
+        MHD_OPTION_NOTIFY_COMPLETED, options->completed, options->context,
+        MHD_OPTION_NOTIFY_CONNECTION, options->connection_changed, options->context,
+        MHD_OPTION_END);
 }

@@ -1,0 +1,67 @@
+import CMicroHTTPD
+import Glibc
+
+/// What the header block says about the message, gathered in one pass.
+struct BodyFraming {
+    private(set) var contentLength: UInt64?
+    private(set) var expectsContinue = false
+    private var contentLengthLines = 0
+    private var transferEncodingLines = 0
+    private var isChunked = false
+    private var hostLines = 0
+
+    var hasBody: Bool { transferEncodingLines > 0 || (contentLength ?? 0) > 0 }
+
+    init(of connection: OpaquePointer) {
+        MHD_get_connection_values_n(
+            connection, .HEADER_KIND,
+            { context, _, name, count, value, _ in
+                guard let name else { return .YES }
+                let framing = context!.assumingMemoryBound(to: BodyFraming.self)
+                // By length first: most fields are none of these.
+                switch count {
+                case 4 where strcasecmp(name, "host") == 0: framing.pointee.hostLines += 1
+                case 6 where strcasecmp(name, "expect") == 0: framing.pointee.takeExpect(value)
+                case 14 where strcasecmp(name, "content-length") == 0: framing.pointee.takeLength(value)
+                case 17 where strcasecmp(name, "transfer-encoding") == 0: framing.pointee.takeEncoding(value)
+                default: break
+                }
+                return .YES
+            }, &self)
+    }
+
+    private mutating func takeExpect(_ value: UnsafePointer<CChar>?) {
+        guard let value else { return }
+        expectsContinue = strcasecmp(value, "100-continue") == 0
+    }
+
+    private mutating func takeLength(_ value: UnsafePointer<CChar>?) {
+        contentLengthLines += 1
+        // libmicrohttpd has refused what is not a number.
+        if let value { contentLength = strtoull(value, nil, 10) }
+    }
+
+    private mutating func takeEncoding(_ value: UnsafePointer<CChar>?) {
+        transferEncodingLines += 1
+        guard let value else { return }
+        isChunked = strcasecmp(value, "chunked") == 0
+    }
+
+    /// What a server must refuse, because the parties on the way could disagree on where the message ends (RFC 9112,
+    /// sections 3.2, 6.1, 6.3), and what libmicrohttpd lets through.
+    func problem(target: [UInt8], version: UnsafePointer<CChar>) -> Problem? {
+        if hostLines > 1 || (hostLines == 0 && strcmp(version, "HTTP/1.1") == 0) {
+            return .badRequest("bad_request", "the request must have one Host field")
+        }
+        if target.isEmpty || target.contains(UInt8(ascii: " ")) {
+            return .badRequest("bad_request", "the request line is malformed")
+        }
+        if contentLengthLines > 1 || (contentLengthLines > 0 && transferEncodingLines > 0) {
+            return .badRequest("bad_request", "the length of the body is ambiguous")
+        }
+        if transferEncodingLines > 1 || (transferEncodingLines == 1 && !isChunked) {
+            return Problem(status: 501, code: "not_supported", detail: "the only transfer encoding is chunked")
+        }
+        return nil
+    }
+}

@@ -1,0 +1,192 @@
+import CMicroHTTPD
+import EventLoop
+
+extension Exchange {
+    /// libmicrohttpd calls: headers complete, a piece of the body, body complete, and again at each run while the answer is
+    /// outstanding.
+    func proceed(
+        method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?, body: UnsafeRawBufferPointer, taken: () -> Void
+    ) -> MHD_Result {
+        switch stage {
+        case .headers:
+            return headersAreComplete(method: method, version: version)
+        case .body where !body.isEmpty:
+            taken()
+            return take(body)
+        case .body:
+            return bodyIsComplete()
+        case .ready(let response):
+            server.didQueueWaitingAnswer = true
+            return queue(response)
+        case .working, .answered, .ended:
+            return .YES
+        }
+    }
+
+    // MARK: Headers
+
+    private func headersAreComplete(method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) -> MHD_Result {
+        guard let connection, let method, let version else { return .NO }
+        stage = .body
+        isCounted = true
+        server.requestsInFlight += 1
+        server.didMakeProgress = true
+        request.method = Method(cString: method)
+        let framing = BodyFraming(of: connection)
+        if let problem = framing.problem(target: request.target, version: version) {
+            return refuseAtOnce(problem, isBodyComing: framing.hasBody)
+        }
+        guard server.requestsInFlight <= server.settings.maxRequestsInFlight else {
+            refuse(.overloaded("too many requests in flight"))
+            return .YES
+        }
+        guard framing.hasBody else { return .YES }
+        maxBodyBytes = max(0, server.handler.maxBodyBytes(for: request))
+        guard let length = framing.contentLength, length > UInt64(maxBodyBytes) else { return .YES }
+        // The client has not begun to send, or there is too much to read it all: answered now, and the connection is closed.
+        let excess = length - UInt64(maxBodyBytes)
+        if framing.expectsContinue || excess > UInt64(server.settings.maxDiscardedBytes) {
+            return refuseAtOnce(.valueTooLarge(maxBytes: maxBodyBytes), isBodyComing: true)
+        }
+        refuse(.valueTooLarge(maxBytes: maxBodyBytes))
+        return .YES
+    }
+
+    /// Answers before the body: libmicrohttpd then closes the connection.
+    private func refuseAtOnce(_ problem: Problem, isBodyComing: Bool) -> MHD_Result {
+        refuse(problem)
+        if isBodyComing, let connection { server.lingerWhenClosed(connection) }
+        return queue(refusal ?? problem.response)
+    }
+
+    /// Answers so once the body is over.
+    private func refuse(_ problem: Problem) {
+        guard refusal == nil else { return }
+        let response = problem.response
+        refusal = response
+        request.body = []
+        server.bufferedBodyBytes -= bufferedBytes
+        bufferedBytes = 0
+        request.receivedNs = server.reactor.nowNs
+        server.handler.refused(request, with: response)
+    }
+
+    // MARK: Body
+
+    private func take(_ piece: UnsafeRawBufferPointer) -> MHD_Result {
+        server.didMakeProgress = true
+        if refusal == nil, piece.count > maxBodyBytes - bufferedBytes {
+            refuse(.valueTooLarge(maxBytes: maxBodyBytes))
+        } else if refusal == nil, piece.count > server.settings.maxBufferedBodyBytes - server.bufferedBodyBytes {
+            refuse(.overloaded("too many request bodies at a time"))
+        }
+        guard let refusal else {
+            request.body.append(contentsOf: piece)
+            bufferedBytes += piece.count
+            server.bufferedBodyBytes += piece.count
+            return .YES
+        }
+        discardedBytes += piece.count
+        guard discardedBytes > maxBodyBytes + server.settings.maxDiscardedBytes else { return .YES }
+        // In the middle of a body libmicrohttpd takes no answer, so it is written past it, and the connection is closed.
+        if let connection {
+            refusal.send(to: cmhd_connection_fd(connection))
+            server.lingerWhenClosed(connection)
+        }
+        return .NO
+    }
+
+    private func bodyIsComplete() -> MHD_Result {
+        if let refusal { return queue(refusal) }
+        stage = .working
+        isTaskRunning = true
+        request.receivedNs = server.reactor.nowNs
+        server.reactor.spawn { [self] in
+            finish(await server.handler.respond(to: request))
+        }
+        if case .ready(let response) = stage { return queue(response) }
+        wait()
+        return .YES
+    }
+
+    // MARK: Answer
+
+    /// The handler has answered: in the callback that started it, or any time later.
+    private func finish(_ response: Response) {
+        isTaskRunning = false
+        guard case .working = stage else {
+            // The client is gone.
+            leaveFlight()
+            return
+        }
+        stage = .ready(response)
+        wake()
+    }
+
+    /// The server answers in the handler's place because it stops.
+    func fail(with response: Response) {
+        guard case .working = stage else { return }
+        stage = .ready(response)
+        wake()
+    }
+
+    private func queue(_ response: Response) -> MHD_Result {
+        guard let connection, let prepared = response.prepared(isLast: server.isDraining) else { return .NO }
+        stage = .answered
+        server.didMakeProgress = true
+        let result = MHD_queue_response(connection, UInt32(clamping: response.status), prepared)
+        MHD_destroy_response(prepared)
+        return result
+    }
+
+    // MARK: Waiting
+
+    private func wait() {
+        guard let connection else { return }
+        waitingIndex = server.waiting.count
+        server.waiting.append(self)
+        if server.unsuspendedCount < server.settings.maxUnsuspended {
+            server.unsuspendedCount += 1
+        } else {
+            isSuspended = true
+            MHD_suspend_connection(connection)
+        }
+    }
+
+    private func wake() {
+        guard waitingIndex != nil else { return }
+        stopWaiting()
+        server.hasReadyAnswers = true
+        if isSuspended, let connection {
+            isSuspended = false
+            MHD_resume_connection(connection)
+        }
+    }
+
+    private func stopWaiting() {
+        guard let index = waitingIndex else { return }
+        waitingIndex = nil
+        if !isSuspended { server.unsuspendedCount -= 1 }
+        let last = server.waiting.removeLast()
+        guard last !== self else { return }
+        server.waiting[index] = last
+        last.waitingIndex = index
+    }
+
+    /// The completion callback.
+    func connectionIsDone() {
+        stopWaiting()
+        detach()
+        server.didMakeProgress = true
+        if !isTaskRunning { leaveFlight() }
+    }
+
+    /// Both the connection and the task are done with it.
+    private func leaveFlight() {
+        guard isCounted else { return }
+        isCounted = false
+        server.bufferedBodyBytes -= bufferedBytes
+        server.requestsInFlight -= 1
+        server.drainWaiter?.requestEnded()
+    }
+}

@@ -1,0 +1,90 @@
+import CMicroHTTPD
+import EventLoop
+import Glibc
+
+extension HTTPServer {
+    /// Waits until no request is in flight, or the deadline (on the reactor's clock) has passed, or ``stop()`` is called.
+    ///
+    /// From now on each answer closes its connection. Idle connections are not waited for; ``stop()`` closes them.
+    /// - Returns: true if nothing is in flight any more.
+    @discardableResult
+    public func drain(deadlineNs: UInt64) async -> Bool {
+        reactor.checkIsolated()
+        isDraining = true
+        guard requestsInFlight > 0, daemon != nil else { return requestsInFlight == 0 }
+        let waiter = drainWaiter ?? DrainWaiter(server: self)
+        drainWaiter = waiter
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            waiter.add(continuation)
+            reactor.schedule(waiter, atNs: deadlineNs)
+        }
+        return requestsInFlight == 0
+    }
+
+    /// Answers all waiting requests with 503, so that no connection is left suspended.
+    func failWaiting() {
+        guard !waiting.isEmpty else { return }
+        for exchange in waiting {
+            var problem = Problem.unavailable("stopping", "the service stops")
+            if !exchange.request.method.isSafe { problem = problem.with("outcome", .string("unknown")) }
+            exchange.fail(with: problem.response)
+        }
+        // One run queues the answers, the next writes them.
+        run()
+        run()
+    }
+
+    // MARK: Closing early
+
+    func lingerWhenClosed(_ connection: OpaquePointer) {
+        lingering.descriptors.insert(cmhd_connection_fd(connection))
+    }
+
+    /// libmicrohttpd closes `descriptor` right after this.
+    func connectionCloses(descriptor: Int32) {
+        let wasAnsweredEarly = !lingering.descriptors.isEmpty && lingering.descriptors.remove(descriptor) != nil
+        guard daemon != nil, descriptor >= 0, lingering.count < LingeringConnections.limit else { return }
+        var byte: UInt8 = 0
+        guard wasAnsweredEarly || recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+        else { return }
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { return }
+        shutdown(copy, Int32(SHUT_WR))
+        lingering.count += 1
+        _ = LingeringClose(reactor: reactor, descriptor: copy) { [weak self] in self?.lingering.count -= 1 }
+    }
+}
+
+/// Connections that were answered before the client had sent all, on their way out.
+struct LingeringConnections {
+    static let limit = 64
+    /// Answered early, and not closed yet.
+    var descriptors: Set<Int32> = []
+    /// Closed, and being read out.
+    var count = 0
+}
+
+/// Those who wait for the end of all requests in flight.
+final class DrainWaiter: Expirable {
+    private unowned let server: HTTPServer
+    private var continuations: [UnsafeContinuation<Void, Never>] = []
+
+    init(server: HTTPServer) { self.server = server }
+
+    func add(_ continuation: UnsafeContinuation<Void, Never>) { continuations.append(continuation) }
+
+    func requestEnded() {
+        if server.requestsInFlight == 0 { resume() }
+    }
+
+    func resume() {
+        let all = continuations
+        continuations = []
+        for continuation in all { continuation.resume() }
+    }
+
+    // MARK: Expirable
+
+    var isSettled: Bool { continuations.isEmpty }
+    func expire() { resume() }
+}

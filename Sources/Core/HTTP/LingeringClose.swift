@@ -1,0 +1,51 @@
+import CMicroHTTPD
+import EventLoop
+import Glibc
+
+/// Reads and drops what a client still sends after its connection was answered and closed for writing.
+///
+/// A socket closed with unread data in it makes the kernel send a reset, which can destroy the answer before the client
+/// has read it (RFC 9112, section 9.6). So what had to be closed early, after a 413 for example, is read out for a while:
+/// up to a number of bytes, and seconds.
+final class LingeringClose: DescriptorHandler, Expirable {
+    static let maxBytes = 16 << 20
+    static let maxNs: UInt64 = 2_000 * nsPerMs
+    private static let chunkBytes = 65_536
+    private static let maxReadsATurn = 8
+
+    private let reactor: Reactor
+    private let descriptor: Int32
+    private let ended: () -> Void
+    private var leftBytes = maxBytes
+    private(set) var isSettled = false
+
+    /// - Parameter descriptor: owned from now on.
+    init(reactor: Reactor, descriptor: Int32, ended: @escaping () -> Void) {
+        self.reactor = reactor
+        self.descriptor = descriptor
+        self.ended = ended
+        reactor.watch(descriptor, events: EPOLLIN.rawValue, handler: self)
+        reactor.schedule(self, atNs: reactor.nowNs + Self.maxNs)
+    }
+
+    func ready(events: UInt32) {
+        for _ in 0..<Self.maxReadsATurn {
+            let count = withUnsafeTemporaryAllocation(byteCount: Self.chunkBytes, alignment: 1) { scratch in
+                recv(descriptor, scratch.baseAddress, scratch.count, Int32(MSG_DONTWAIT))
+            }
+            if count < 0, errno == EAGAIN || errno == EINTR { return }
+            guard count > 0, leftBytes > count else { return end() }
+            leftBytes -= count
+        }
+    }
+
+    func expire() { end() }
+
+    private func end() {
+        guard !isSettled else { return }
+        isSettled = true
+        reactor.unwatch(descriptor)
+        close(descriptor)
+        ended()
+    }
+}

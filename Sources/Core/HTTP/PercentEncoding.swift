@@ -1,0 +1,35 @@
+/// Percent-decoding (RFC 3986, section 2.1) of raw bytes: what comes out may be any bytes, NUL and slash too.
+enum PercentEncoding {
+    /// - Parameter isForm: `+` stands for a space, as in query strings.
+    /// - Returns: nil where a `%` is not followed by two hexadecimal digits.
+    static func decode(_ bytes: ArraySlice<UInt8>, isForm: Bool = false) -> [UInt8]? {
+        let percent = UInt8(ascii: "%")
+        let plus = UInt8(ascii: "+")
+        guard bytes.contains(where: { $0 == percent || (isForm && $0 == plus) }) else { return Array(bytes) }
+        var decoded: [UInt8] = []
+        decoded.reserveCapacity(bytes.count)
+        var index = bytes.startIndex
+        while index < bytes.endIndex {
+            let byte = bytes[index]
+            if byte == percent {
+                guard index + 2 < bytes.endIndex, let high = digit(bytes[index + 1]), let low = digit(bytes[index + 2])
+                else { return nil }
+                decoded.append(high << 4 | low)
+                index += 3
+            } else {
+                decoded.append(isForm && byte == plus ? UInt8(ascii: " ") : byte)
+                index += 1
+            }
+        }
+        return decoded
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,111 @@
+/// An error as the client sees it: `application/problem+json` (RFC 9457) with a `code` for programs to branch on.
+///
+/// ```swift
+/// throw Problem(status: 503, code: "no_quorum", detail: "1 of 3 replicas answered", retryAfterS: 1)
+///     .with("outcome", .string("not_applied"))
+/// ```
+public struct Problem: Error, Sendable, Equatable {
+    /// A further member of the object.
+    public enum Member: Sendable, Equatable {
+        case string(String)
+        case integer(Int64)
+        case bool(Bool)
+        case null
+    }
+
+    public var status: Int
+    /// Stable, lower case, with underscores.
+    public var code: String
+    /// For people: what went wrong with this very request.
+    public var detail: String
+    public var members: [(name: String, value: Member)]
+    public var headers: [Header]
+
+    /// - Parameter retryAfterS: seconds, sent as `Retry-After`.
+    public init(status: Int, code: String, detail: String, retryAfterS: Int? = nil) {
+        self.status = status
+        self.code = code
+        self.detail = detail
+        members = []
+        headers = retryAfterS.map { [Header("Retry-After", String($0))] } ?? []
+    }
+
+    public func with(_ name: String, _ value: Member) -> Problem {
+        var copy = self
+        copy.members.append((name, value))
+        return copy
+    }
+
+    public func with(header: Header) -> Problem {
+        var copy = self
+        copy.headers.append(header)
+        return copy
+    }
+
+    public var response: Response {
+        var json = JSONWriter(capacity: 256)
+        json.beginObject()
+        json.member("type", "about:blank")
+        json.member("title", Response.reason(status))
+        json.member("status", status)
+        json.member("detail", detail)
+        json.member("code", code)
+        for (name, value) in members {
+            json.dynamicKey(name)
+            switch value {
+            case .string(let text): json.string(text)
+            case .integer(let number): json.integer(number)
+            case .bool(let flag): json.bool(flag)
+            case .null: json.null()
+            }
+        }
+        json.endObject()
+        return Response(status: status, contentType: ContentType.problem, headers: headers, body: json.bytes)
+    }
+
+    public static func == (left: Problem, right: Problem) -> Bool {
+        left.status == right.status && left.code == right.code && left.detail == right.detail
+            && left.headers == right.headers && left.members.elementsEqual(right.members, by: ==)
+    }
+}
+
+extension Problem {
+    public static func badRequest(_ code: String, _ detail: String) -> Problem {
+        Problem(status: 400, code: code, detail: detail)
+    }
+
+    public static func badEncoding(_ detail: String) -> Problem {
+        badRequest("bad_encoding", detail)
+    }
+
+    /// Lists nothing about what there is.
+    public static var notFound: Problem {
+        Problem(status: 404, code: "not_found", detail: "there is nothing at this path")
+    }
+
+    public static func methodNotAllowed(allow: String) -> Problem {
+        Problem(status: 405, code: "method_not_allowed", detail: "this path takes \(allow)")
+            .with(header: Header("Allow", allow))
+    }
+
+    public static func preconditionFailed(_ code: String, _ detail: String) -> Problem {
+        Problem(status: 412, code: code, detail: detail)
+    }
+
+    public static func valueTooLarge(maxBytes: Int) -> Problem {
+        Problem(status: 413, code: "value_too_large", detail: "the body is longer than \(maxBytes) bytes")
+    }
+
+    public static func overloaded(_ detail: String) -> Problem {
+        unavailable("overloaded", detail)
+    }
+
+    public static func unavailable(_ code: String, _ detail: String, retryAfterS: Int = 1) -> Problem {
+        Problem(status: 503, code: code, detail: detail, retryAfterS: retryAfterS)
+    }
+
+    /// Says nothing about the inside; the cause belongs into the log.
+    public static var internalError: Problem {
+        Problem(status: 500, code: "internal_error", detail: "the request could not be answered")
+    }
+}

@@ -1,0 +1,102 @@
+/// One request, complete with its body. It stays valid when the client is gone; use it on the reactor's thread only.
+public final class Request {
+    public internal(set) var method: Method
+    /// The request target exactly as it was sent: `%2F`, empty segments and a trailing slash are kept.
+    public let target: [UInt8]
+    /// The body; empty where there was none.
+    public internal(set) var body: [UInt8]
+    /// When the request was complete, on the reactor's clock, in nanoseconds.
+    public internal(set) var receivedNs: UInt64
+
+    var fields: HeaderFields
+    /// The path within `target`; empty for the absolute form without a path (`http://host`), which means `/`.
+    let pathRange: Range<Int>
+    /// The query within `target`, without its question mark.
+    let queryRange: Range<Int>
+
+    /// A request that came over no connection, for tests of handlers.
+    public convenience init(
+        method: Method, target: String, headers: [Header] = [], body: [UInt8] = [], receivedNs: UInt64 = 0
+    ) {
+        self.init(method: method, target: Array(target.utf8), fields: .saved(headers))
+        self.body = body
+        self.receivedNs = receivedNs
+    }
+
+    init(method: Method, target: [UInt8], fields: HeaderFields) {
+        self.method = method
+        self.target = target
+        self.fields = fields
+        body = []
+        receivedNs = 0
+        let pathStart = Self.pathStart(in: target)
+        let queryMark = target[pathStart...].firstIndex(of: UInt8(ascii: "?")) ?? target.count
+        pathRange = pathStart..<queryMark
+        queryRange = min(queryMark + 1, target.count)..<target.count
+    }
+
+    /// The absolute form, `http://host/path`, must be understood by every server (RFC 9112, section 3.2.2); the authority is
+    /// skipped, since the server serves one authority only.
+    private static func pathStart(in target: [UInt8]) -> Int {
+        let slash = UInt8(ascii: "/")
+        guard let first = target.first, first != slash, let colon = target.firstIndex(of: UInt8(ascii: ":")),
+            colon + 2 < target.count, target[colon + 1] == slash, target[colon + 2] == slash
+        else { return 0 }
+        return target[(colon + 3)...].firstIndex { $0 == slash || $0 == UInt8(ascii: "?") } ?? target.count
+    }
+
+    // MARK: Path
+
+    /// The path as it was sent, for logs.
+    public var path: String { pathRange.isEmpty ? "/" : String(decoding: target[pathRange], as: UTF8.self) }
+
+    /// `/read/k` has two segments, `/read/` has two, of which the second is empty, and `/` has one, which is empty.
+    public var segmentCount: Int {
+        max(1, target[pathRange].count { $0 == UInt8(ascii: "/") })
+    }
+
+    /// The segment at `index`, percent-decoded: any bytes.
+    /// - Throws: 400 `bad_encoding` where a `%` is not followed by two hexadecimal digits.
+    public func segment(_ index: Int) throws(Problem) -> [UInt8] {
+        var start = pathRange.lowerBound
+        for _ in 0..<index { start = segmentEnd(from: start) }
+        precondition(index == 0 || start < pathRange.upperBound, "the path has no segment \(index)")
+        let end = segmentEnd(from: start)
+        guard start < end else { return [] }
+        guard let decoded = PercentEncoding.decode(target[(start + 1)..<end]) else {
+            throw .badEncoding("the path is not valid percent-encoding")
+        }
+        return decoded
+    }
+
+    /// The end of the segment whose slash stands at `start`.
+    func segmentEnd(from start: Int) -> Int {
+        var end = start + 1
+        while end < pathRange.upperBound, target[end] != UInt8(ascii: "/") { end += 1 }
+        return min(end, pathRange.upperBound)
+    }
+
+    // MARK: Query
+
+    /// The decoded value of the first query item called `name`; "" where it has none; nil where there is no such item.
+    /// - Throws: 400 `bad_encoding` where the query is not valid percent-encoding.
+    public func query(_ name: String) throws(Problem) -> String? {
+        guard !queryRange.isEmpty else { return nil }
+        for item in target[queryRange].split(separator: UInt8(ascii: "&")) {
+            let equals = item.firstIndex(of: UInt8(ascii: "=")) ?? item.endIndex
+            guard let key = PercentEncoding.decode(item[..<equals], isForm: true),
+                let value = PercentEncoding.decode(item[min(equals + 1, item.endIndex)...], isForm: true)
+            else { throw .badEncoding("the query is not valid percent-encoding") }
+            if key.elementsEqual(name.utf8) { return String(decoding: value, as: UTF8.self) }
+        }
+        return nil
+    }
+
+    // MARK: Header
+
+    /// The value of the header field `name`, whatever its case; nil where it is absent. Several lines of one name count as
+    /// one, joined by ", " in the order they were sent (RFC 9110, section 5.3).
+    public func header(_ name: String) -> String? {
+        fields.value(name)
+    }
+}

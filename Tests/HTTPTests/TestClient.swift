@@ -1,0 +1,137 @@
+import Glibc
+
+/// A client that writes what it is told, byte for byte.
+final class TestClient {
+    enum Failure: Error {
+        case cannotConnect
+        case connectionEnded(after: String)
+    }
+
+    struct Answer {
+        var status = 0
+        var headers: [(name: String, value: String)] = []
+        var body: [UInt8] = []
+
+        var text: String { String(decoding: body, as: UTF8.self) }
+
+        subscript(_ name: String) -> String? {
+            headers.first { $0.name.lowercased() == name.lowercased() }?.value
+        }
+    }
+
+    private let descriptor: Int32
+    private var buffer: [UInt8] = []
+    private var isClosed = false
+
+    init(port: UInt16) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        // A bound for a test that would otherwise hang; no test waits for it.
+        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else { throw Failure.cannotConnect }
+    }
+
+    deinit { close() }
+
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        Glibc.close(descriptor)
+    }
+
+    /// Closes with a reset, as a client that crashes does.
+    func abort() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
+
+    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    @discardableResult
+    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+
+    /// False where the server does not take any more.
+    @discardableResult
+    func send(_ bytes: [UInt8]) -> Bool {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return false }
+            sent += count
+        }
+        return true
+    }
+
+    /// A request with a Host field, and the answer to it.
+    func request(_ method: String, _ target: String, headers: [String] = [], body: String? = nil) throws -> Answer {
+        send(Self.text(method, target, headers: headers, body: body))
+        return try readAnswer(hasBody: method != "HEAD")
+    }
+
+    static func text(_ method: String, _ target: String, headers: [String] = [], body: String? = nil) -> String {
+        var text = "\(method) \(target) HTTP/1.1\r\nHost: test\r\n"
+        for header in headers { text += header + "\r\n" }
+        if let body { text += "Content-Length: \(body.utf8.count)\r\n" }
+        return text + "\r\n" + (body ?? "")
+    }
+
+    func readAnswer(hasBody: Bool = true) throws -> Answer {
+        var answer = Answer()
+        let head = try readLine()
+        answer.status = Int(head.split(separator: " ").dropFirst().first ?? "") ?? 0
+        while case let line = try readLine(), !line.isEmpty {
+            let colon = line.firstIndex(of: ":") ?? line.endIndex
+            let value = line[colon...].dropFirst().drop { $0 == " " }
+            answer.headers.append((String(line[..<colon]), String(value)))
+        }
+        if hasBody, answer.status != 204, answer.status >= 200,
+            let length = answer["Content-Length"].flatMap({ Int($0) })
+        {
+            while buffer.count < length { try fill() }
+            answer.body = Array(buffer.prefix(length))
+            buffer.removeFirst(length)
+        }
+        return answer
+    }
+
+    private func readLine() throws -> String {
+        while true {
+            if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = buffer[..<end].filter { $0 != UInt8(ascii: "\r") }
+                buffer.removeFirst(end + 1)
+                return String(decoding: line, as: UTF8.self)
+            }
+            try fill()
+        }
+    }
+
+    private func fill() throws {
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(descriptor, &chunk, chunk.count, 0)
+        guard count > 0 else { throw Failure.connectionEnded(after: String(decoding: buffer, as: UTF8.self)) }
+        buffer.append(contentsOf: chunk[..<count])
+    }
+
+    /// True once the server has closed the connection (a reset counts too); what it sent before is dropped.
+    func isClosedByServer() -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 4_096)
+        while true {
+            let count = recv(descriptor, &chunk, chunk.count, 0)
+            if count == 0 { return true }
+            if count < 0 { return errno == ECONNRESET }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Dispatch
+import EventLoop
+
+@testable import HTTP
+
+/// A real server on a free port with a reactor of its own.
+final class TestServer: @unchecked Sendable {
+    // Safe because `server` is touched on the reactor's thread only, after `init` has put it there.
+    let reactor: Reactor
+    private(set) var port: UInt16 = 0
+    private var server: HTTPServer?
+
+    init(
+        _ adjust: @escaping @Sendable (inout HTTPServerSettings) -> Void = { _ in },
+        handler: @escaping @Sendable (Reactor) -> any RequestHandler
+    ) throws {
+        reactor = try Reactor(name: "http-test")
+        reactor.start()
+        let started = onReactor { [self] () -> Result<UInt16, HTTPServerError> in
+            var settings = HTTPServerSettings(host: "127.0.0.1", port: 0)
+            adjust(&settings)
+            let server = HTTPServer(reactor: reactor, settings: settings, handler: handler(reactor))
+            self.server = server
+            return Result { () throws(HTTPServerError) in
+                try server.start()
+                return server.boundPort
+            }
+        }
+        port = try started.get()
+    }
+
+    convenience init(
+        _ adjust: @escaping @Sendable (inout HTTPServerSettings) -> Void = { _ in },
+        routes: @escaping @Sendable (Router) -> Void
+    ) throws {
+        try self.init(adjust) { _ in
+            let router = Router()
+            routes(router)
+            return router
+        }
+    }
+
+    /// Runs `body` on the reactor's thread and waits for what it returns.
+    func onReactor<Result: Sendable>(_ body: @escaping @Sendable () -> Result) -> Result {
+        let slot = Slot<Result>()
+        reactor.submit {
+            slot.value = body()
+            slot.done.signal()
+        }
+        slot.done.wait()
+        return slot.value!
+    }
+
+    func withServer<Result: Sendable>(_ body: @escaping @Sendable (HTTPServer) -> Result) -> Result {
+        onReactor { [self] in body(server!) }
+    }
+
+    /// Starts `body` as a task on the reactor's thread; the returned semaphore is signalled at its end.
+    func spawn(_ body: @escaping @Sendable (HTTPServer) async -> Void) -> DispatchSemaphore {
+        let done = DispatchSemaphore(value: 0)
+        reactor.submit { [self] in
+            let server = server!
+            reactor.spawn {
+                await body(server)
+                done.signal()
+            }
+        }
+        return done
+    }
+
+    func connect() throws -> TestClient { try TestClient(port: port) }
+
+    func stop() {
+        onReactor { [self] in server?.stop() }
+        reactor.stop()
+        reactor.join()
+    }
+}
+
+private final class Slot<Value>: @unchecked Sendable {
+    // Safe because the semaphore orders the one write before the one read.
+    var value: Value?
+    let done = DispatchSemaphore(value: 0)
+}
+
+/// Holds requests until it is opened; says when they have arrived.
+final class Gate: @unchecked Sendable {
+    // Safe because `waiters` and `isOpen` are touched on the reactor's thread only.
+    private var waiters: [UnsafeContinuation<Void, Never>] = []
+    private var isOpen = false
+    private let arrivals = DispatchSemaphore(value: 0)
+
+    func pass() async {
+        arrivals.signal()
+        guard !isOpen else { return }
+        await withUnsafeContinuation { waiters.append($0) }
+    }
+
+    /// On the reactor's thread.
+    func open() {
+        isOpen = true
+        let all = waiters
+        waiters = []
+        for waiter in all { waiter.resume() }
+    }
+
+    /// From the test's thread.
+    func waitForArrivals(_ count: Int) {
+        for _ in 0..<count { arrivals.wait() }
+    }
+}
+
+/// A value that the reactor's thread writes and the test reads through ``TestServer/onReactor(_:)``.
+final class Box<Value>: @unchecked Sendable {
+    // Safe because both ends run on the reactor's thread.
+    var value: Value
+    init(_ value: Value) { self.value = value }
+}
