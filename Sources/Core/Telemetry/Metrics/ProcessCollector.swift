@@ -1,0 +1,112 @@
+import Glibc
+
+/// The process metrics that every Prometheus client exposes under the same names (prometheus.io, *Writing client
+/// libraries*, "Process metrics"), read at each scrape with a handful of system calls.
+public final class ProcessCollector: Sendable {
+    /// Kept open: with no descriptor left, which is when an operator wants to see these most, it can still be read.
+    private let statm: Int32
+    private let pageBytes: Double
+
+    private let cpuSeconds: CounterSeries
+    private let residentBytes: GaugeSeries
+    private let virtualBytes: GaugeSeries
+    private let openDescriptors: GaugeSeries
+    private let maxDescriptors: GaugeSeries
+
+    /// Adds the process metrics to a registry, which keeps them up to date by itself.
+    public static func register(in registry: PrometheusRegistry) throws(MetricError) {
+        let collector = try ProcessCollector(registry)
+        registry.beforeScrape { collector.collect() }
+    }
+
+    private init(_ registry: PrometheusRegistry) throws(MetricError) {
+        cpuSeconds = try registry.counter(
+            "process_cpu_seconds_total", help: "User and system CPU time spent, in seconds."
+        ).with()
+        residentBytes = try registry.gauge(
+            "process_resident_memory_bytes", help: "Resident memory size, in bytes."
+        ).with()
+        virtualBytes = try registry.gauge(
+            "process_virtual_memory_bytes", help: "Virtual memory size, in bytes."
+        ).with()
+        openDescriptors = try registry.gauge("process_open_fds", help: "Open file descriptors.").with()
+        maxDescriptors = try registry.gauge(
+            "process_max_fds", help: "File descriptors that may be open at once."
+        ).with()
+        try registry.gauge(
+            "process_start_time_seconds", help: "Start of the process, in seconds since 1970 (UTC)."
+        ).with().set(Self.startTimeSeconds())
+        statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+        pageBytes = Double(max(1, sysconf(Int32(_SC_PAGESIZE))))
+    }
+
+    deinit {
+        if statm >= 0 { close(statm) }
+    }
+
+    private func collect() {
+        cpuSeconds.raise(to: Self.seconds(CLOCK_PROCESS_CPUTIME_ID))
+        if let (virtualPages, residentPages) = readPages() {
+            virtualBytes.set(virtualPages * pageBytes)
+            residentBytes.set(residentPages * pageBytes)
+        }
+        if let count = Self.countDescriptors() { openDescriptors.set(Double(count)) }
+        var limit = rlimit()
+        if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
+            maxDescriptors.set(limit.rlim_cur == rlim_t.max ? .infinity : Double(limit.rlim_cur))
+        }
+    }
+
+    /// The first two numbers of `/proc/self/statm`: all pages, resident pages.
+    private func readPages() -> (Double, Double)? {
+        guard statm >= 0 else { return nil }
+        return withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
+            let length = pread(statm, buffer.baseAddress, buffer.count, 0)
+            guard length > 0 else { return nil }
+            let fields = buffer[..<length].split(separator: UInt8(ascii: " "), maxSplits: 2)
+            guard fields.count == 3 else { return nil }
+            return (Self.number(fields[0]), Self.number(fields[1]))
+        }
+    }
+
+    private static func number(_ digits: Slice<UnsafeMutableRawBufferPointer>) -> Double {
+        digits.reduce(0) { $0 * 10 + Double($1 &- 48) }
+    }
+
+    /// Linux 6.2 and later tell the number of descriptors as the size of the directory; before that it must be walked.
+    private static func countDescriptors() -> Int? {
+        var status = stat()
+        if stat("/proc/self/fd", &status) == 0, status.st_size > 0 { return Int(status.st_size) }
+        guard let directory = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(directory) }
+        var entries = 0
+        while readdir(directory) != nil { entries += 1 }
+        // ".", ".." and the descriptor of the walk itself are among them.
+        return max(0, entries - 3)
+    }
+
+    /// Field 22 of `/proc/self/stat` is the start in clock ticks after boot; both clocks are read to make it a date.
+    private static func startTimeSeconds() -> Double {
+        let now = seconds(CLOCK_REALTIME)
+        let descriptor = open("/proc/self/stat", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return now }
+        defer { close(descriptor) }
+        let startTicks: Double? = withUnsafeTemporaryAllocation(byteCount: 1_024, alignment: 1) { buffer in
+            let length = read(descriptor, buffer.baseAddress, buffer.count)
+            // The second field is the program's name in parentheses and may itself contain blanks and parentheses.
+            guard length > 0, let end = buffer[..<length].lastIndex(of: UInt8(ascii: ")")) else { return nil }
+            let fields = buffer[(end + 1)..<length].split(separator: UInt8(ascii: " "), maxSplits: 20)
+            return fields.count > 19 ? number(fields[19]) : nil
+        }
+        guard let startTicks else { return now }
+        let ageSeconds = seconds(CLOCK_BOOTTIME) - startTicks / Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
+        // Ticks are hundredths: digits below that would only be noise.
+        return ((now - ageSeconds) * 100).rounded() / 100
+    }
+
+    private static func seconds(_ clock: Int32) -> Double {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}

@@ -1,0 +1,103 @@
+import Synchronization
+
+/// What all series of one name have in common.
+struct FamilyHeader: Sendable {
+    let name: String
+    let help: String
+    let kind: MetricKind
+    let labelNames: [String]
+    /// Series that may exist, the overflow series not counted.
+    let maxSeries: Int
+
+    /// The longest label value kept, in bytes.
+    static let maxLabelValueBytes = 256
+
+    /// `mode="cp",status="200"`, escaped; this is done once a series, not once a scrape.
+    func labelText(_ values: [String]) -> [UInt8] {
+        precondition(values.count == labelNames.count, "\(name) takes \(labelNames.count) label values")
+        return Self.labelText(Array(zip(labelNames, values)))
+    }
+
+    /// The labels of the series that counts for all those there was no room for.
+    var overflowLabelText: [UInt8] {
+        labelNames.isEmpty ? Self.labelText([("overflow", "true")]) : labelText(labelNames.map { _ in "overflow" })
+    }
+
+    static func labelText(_ labels: [(String, String)]) -> [UInt8] {
+        var text: [UInt8] = []
+        for (name, value) in labels {
+            if !text.isEmpty { text.append(UInt8(ascii: ",")) }
+            text.append(text: name)
+            text.append(text: "=\"")
+            text.append(quoted: Self.bounded(value).utf8)
+            text.append(UInt8(ascii: "\""))
+        }
+        return text
+    }
+
+    /// The value, cut at a character where it is too long.
+    private static func bounded(_ value: String) -> Substring {
+        var end = value.startIndex
+        guard value.utf8.count > maxLabelValueBytes else { return value[...] }
+        var bytes = 0
+        while end < value.endIndex {
+            let next = value.unicodeScalars.index(after: end)
+            bytes += value.utf8.distance(from: end, to: next)
+            if bytes > maxLabelValueBytes { break }
+            end = next
+        }
+        return value[..<end]
+    }
+}
+
+/// The series of one family, ordered by label text, at most ``FamilyHeader/maxSeries`` of them and one for the rest.
+///
+/// The lock is taken by those who ask for a series (once, and keep it) and for a moment by a scrape; never by those who
+/// count.
+final class SeriesTable<Series: AnyObject & Sendable>: Sendable {
+    struct Entry: Sendable {
+        let labels: [UInt8]
+        var series: Series
+    }
+
+    private let entries = Mutex<[Entry]>([])
+
+    func snapshot() -> [Entry] {
+        entries.withLock { $0 }
+    }
+
+    /// The series with those labels, made where there is none. Where there are too many: the overflow series, whose
+    /// label values are all `overflow`.
+    func series(_ labels: [UInt8], in header: FamilyHeader, replace: Bool = false, make: () -> Series) -> Series {
+        entries.withLock { entries in
+            var labels = labels
+            var index = Self.position(of: labels, in: entries)
+            if !Self.holds(entries, labels, at: index), entries.count >= header.maxSeries {
+                labels = header.overflowLabelText
+                index = Self.position(of: labels, in: entries)
+            }
+            if Self.holds(entries, labels, at: index) {
+                if replace { entries[index].series = make() }
+                return entries[index].series
+            }
+            let series = make()
+            entries.insert(Entry(labels: labels, series: series), at: index)
+            return series
+        }
+    }
+
+    private static func holds(_ entries: [Entry], _ labels: [UInt8], at index: Int) -> Bool {
+        index < entries.count && entries[index].labels == labels
+    }
+
+    /// The first index whose labels do not sort before `labels`.
+    private static func position(of labels: [UInt8], in entries: [Entry]) -> Int {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].labels.lexicographicallyPrecedes(labels) { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

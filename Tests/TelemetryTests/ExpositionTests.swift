@@ -1,0 +1,201 @@
+import Telemetry
+import Testing
+
+func text(_ registry: PrometheusRegistry, _ format: ExpositionFormat = .text) -> String {
+    String(decoding: registry.page(format), as: UTF8.self)
+}
+
+/// A registry with one family of each type, as a service would have it.
+func sampleRegistry() throws -> PrometheusRegistry {
+    let registry = PrometheusRegistry()
+    let requests = try registry.counter(
+        "app_requests_total", help: "Requests answered.", labels: ["mode", "operation", "status"]
+    )
+    requests.with("cp", "write", "503").increment(by: 2)
+    requests.with("cp", "read", "200").increment()
+    let states = try registry.gauge(
+        "circuit_breaker_state", help: "0 CLOSED, 1 HALF_OPEN, 2 OPEN.", labels: ["node"]
+    )
+    states.with("g2").set(2)
+    states.with("g1").set(0)
+    let latency = try registry.histogram(
+        "app_request_latency_seconds", help: "Time to answer.", labels: ["operation"],
+        buckets: HistogramBuckets([0.001, 0.5, 1])
+    )
+    latency.with("read").observe(ns: 1_000_000)
+    latency.with("read").observe(ns: 1_000_001)
+    latency.with("read").observe(ns: 2_000_000_000)
+    try registry.registerBuildInfo(version: "1.2.3", mode: "cp")
+    return registry
+}
+
+@Suite struct TheTextFormat {
+    @Test func isWrittenExactlyInTheOrderOfNamesAndLabels() throws {
+        let registry = try sampleRegistry()
+        let page = text(registry)
+        let buildLine = try #require(page.split(separator: "\n").first { $0.hasPrefix("app_build_info{") })
+        #expect(
+            page == """
+                # HELP app_build_info What runs here; always 1.
+                # TYPE app_build_info gauge
+                \(buildLine)
+                # HELP app_request_latency_seconds Time to answer.
+                # TYPE app_request_latency_seconds histogram
+                app_request_latency_seconds_bucket{operation="read",le="0.001"} 1
+                app_request_latency_seconds_bucket{operation="read",le="0.5"} 2
+                app_request_latency_seconds_bucket{operation="read",le="1.0"} 2
+                app_request_latency_seconds_bucket{operation="read",le="+Inf"} 3
+                app_request_latency_seconds_sum{operation="read"} 2.002000001
+                app_request_latency_seconds_count{operation="read"} 3
+                # HELP app_requests_total Requests answered.
+                # TYPE app_requests_total counter
+                app_requests_total{mode="cp",operation="read",status="200"} 1
+                app_requests_total{mode="cp",operation="write",status="503"} 2
+                # HELP circuit_breaker_state 0 CLOSED, 1 HALF_OPEN, 2 OPEN.
+                # TYPE circuit_breaker_state gauge
+                circuit_breaker_state{node="g1"} 0
+                circuit_breaker_state{node="g2"} 2
+
+                """
+        )
+        #expect(buildLine.hasPrefix("app_build_info{version=\"1.2.3\",mode=\"cp\",swift=\"6."))
+        #expect(buildLine.hasSuffix("\"} 1"))
+        #expect(text(registry) == page, "a second scrape gives the same page")
+    }
+
+    @Test func escapesLabelValuesAndHelp() throws {
+        let registry = PrometheusRegistry()
+        try registry.gauge("g", help: "a \"b\" \\ c\nd", labels: ["path"]).with("a\"b\\c\nd é").set(1)
+        #expect(
+            text(registry) == """
+                # HELP g a "b" \\\\ c\\nd
+                # TYPE g gauge
+                g{path="a\\"b\\\\c\\nd é"} 1
+
+                """
+        )
+    }
+
+    @Test func writesEveryKindOfNumber() throws {
+        let registry = PrometheusRegistry()
+        let gauge = try registry.gauge("g", help: "h").with()
+        let cases: [(Double, String)] = [
+            (0, "0"), (-0.0, "0"), (-17, "-17"), (0.25, "0.25"), (1e300, "1e+300"), (.infinity, "+Inf"),
+            (-.infinity, "-Inf"), (.nan, "NaN"), (1_700_000_000.25, "1700000000.25"), (1e-9, "1e-09"),
+        ]
+        for (value, expected) in cases {
+            gauge.set(value)
+            #expect(text(registry).hasSuffix("\ng \(expected)\n"))
+        }
+    }
+
+    @Test func anEmptyRegistryIsAnEmptyPage() {
+        #expect(text(PrometheusRegistry()) == "")
+    }
+
+    @Test func aFamilyWithoutSeriesStillSaysThatItExists() throws {
+        let registry = PrometheusRegistry()
+        _ = try registry.counter("a_total", help: "h", labels: ["x"])
+        #expect(text(registry) == "# HELP a_total h\n# TYPE a_total counter\n")
+    }
+}
+
+@Suite struct OpenMetricsFormat {
+    @Test func namesCounterFamiliesWithoutTheirSuffixAndEndsWithEOF() throws {
+        let registry = PrometheusRegistry()
+        try registry.counter("a_total", help: "say \"a\"").with().increment(by: 3)
+        #expect(
+            text(registry, .openMetrics) == """
+                # HELP a say \\"a\\"
+                # TYPE a counter
+                a_total 3
+                # EOF
+
+                """
+        )
+    }
+
+    @Test func isReadBackByACheckerWithTheSameNumbers() throws {
+        let samples = try OpenMetricsChecker.parse(text(sampleRegistry(), .openMetrics))
+        #expect(samples["app_requests_total{mode=cp,operation=read,status=200}"] == 1)
+        #expect(samples["app_requests_total{mode=cp,operation=write,status=503}"] == 2)
+        #expect(samples["circuit_breaker_state{node=g2}"] == 2)
+        #expect(samples["app_request_latency_seconds_count{operation=read}"] == 3)
+        #expect(samples["app_request_latency_seconds_sum{operation=read}"] == 2.002000001)
+    }
+
+    @Test func readsBackHardLabelValues() throws {
+        let registry = PrometheusRegistry()
+        try registry.gauge("g", help: "h\n\"", labels: ["a", "b"]).with("x,y=\"}\n\\", "").set(.infinity)
+        let samples = try OpenMetricsChecker.parse(text(registry, .openMetrics))
+        #expect(samples == ["g{a=x,y=\"}\n\\,b=}": .infinity])
+    }
+
+    @Test func theCheckerItselfRefusesWhatIsWrong() {
+        let wrong = [
+            "a 1\n# EOF\n", "# TYPE a gauge\na 1\n", "# TYPE a counter\na 1\n# EOF\n", "# TYPE a gauge\na x\n# EOF\n",
+            "# TYPE a gauge\n# TYPE b gauge\na 1\n# EOF\n", "# TYPE a gauge\na 1\na 1\n# EOF\n",
+            "# TYPE h histogram\nh_bucket{le=\"1.0\"} 2\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1\n# EOF\n",
+            "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 2\n# EOF\n",
+        ]
+        for page in wrong {
+            #expect(throws: OpenMetricsChecker.Failure.self) { try OpenMetricsChecker.parse(page) }
+        }
+    }
+}
+
+@Suite struct TheScrape {
+    @Test func givesTheFormatThatTheHeaderAsksFor() throws {
+        let registry = try sampleRegistry()
+        let plain = registry.scrape(accept: nil)
+        #expect(plain.contentType == "text/plain; version=0.0.4; charset=utf-8")
+        #expect(plain.body == registry.page(.text))
+        let open = registry.scrape(accept: "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+        #expect(open.contentType == "application/openmetrics-text; version=1.0.0; charset=utf-8")
+        #expect(open.body == registry.page(.openMetrics))
+    }
+
+    @Test(arguments: [
+        // What Prometheus 2.42 and 3 send.
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+            + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+            + "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+            + "text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+        "application/openmetrics-text",
+        "APPLICATION/OpenMetrics-Text ; version=\"1.0.0\" ; Q=0.9 , */*;q=0.1",
+        "application/openmetrics-text, */*",
+        "application/openmetrics-text;q=0.2, text/plain;q=0.1",
+        "application/openmetrics-text;q=0.2, text/plain;q=0.1, */*",
+    ])
+    func answersInOpenMetricsWhereItIsNamedAndNotLessWelcome(accept: String) {
+        #expect(ExpositionFormat.negotiate(accept: accept) == .openMetrics)
+    }
+
+    @Test(arguments: [
+        nil, "", "*/*", "text/*", "text/plain", "text/plain;version=0.0.4", "application/json",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "application/*", "application/openmetrics-text;q=0", "application/openmetrics-text;version=2.0.0",
+        "application/openmetrics-text;version=0.0.1", "application/openmetrics-text;q=0.5,text/plain",
+        "application/openmetrics-text;q=0.5,*/*", "application/openmetrics-text;q=nonsense", ";;,,=;q", ",",
+        "application/openmetrics-text;q=nan", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily",
+    ])
+    func answersInTheTextFormatOtherwise(accept: String?) {
+        #expect(ExpositionFormat.negotiate(accept: accept) == .text)
+    }
+
+    @Test func computesGaugesAndRunsHooksAtThatMoment() throws {
+        let registry = PrometheusRegistry()
+        let source = try registry.gauge("source", help: "h").with()
+        let hooked = try registry.gauge("hooked", help: "h").with()
+        let computed = try registry.gauge("computed", help: "h", labels: ["node"])
+        computed.computed("known") { source.value }
+        computed.computed("unknown") { nil }
+        registry.beforeScrape { hooked.set((source.value ?? 0) + 1) }
+        source.set(41)
+        let page = text(registry)
+        #expect(page.contains("\ncomputed{node=\"known\"} 41\n"))
+        #expect(!page.contains("unknown"), "a gauge without a value is left out")
+        #expect(page.contains("\nhooked 42\n"))
+    }
+}

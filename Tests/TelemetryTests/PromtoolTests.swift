@@ -1,0 +1,50 @@
+import Foundation
+import Telemetry
+import Testing
+
+/// `promtool` as Prometheus' own judge of names, help and format; left out where it is not installed.
+private enum Promtool {
+    static var path: String? {
+        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+            .map { "\($0)/promtool" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    /// What it has to say about a page, and its exit status.
+    static func check(_ page: [UInt8]) throws -> (status: Int32, output: String) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try #require(path))
+        process.arguments = ["check", "metrics"]
+        let input = Pipe()
+        let output = Pipe()
+        process.standardInput = input
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        try input.fileHandleForWriting.write(contentsOf: Data(page))
+        try input.fileHandleForWriting.close()
+        let said = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: said, as: UTF8.self))
+    }
+}
+
+@Suite(.enabled(if: Promtool.path != nil, "promtool is not installed"))
+struct AccordingToPromtool {
+    @Test func aPageOfAServiceIsClean() throws {
+        let registry = try sampleRegistry()
+        try ProcessCollector.register(in: registry)
+        let factory = try PrometheusMetricsFactory(registry: registry)
+        factory.makeCounter(label: "library.calls", dimensions: [("kind", "a\"b\\c\nd")]).increment(by: 1)
+        factory.makeTimer(label: "library.call", dimensions: []).recordNanoseconds(1_000)
+        factory.makeRecorder(label: "library.size", dimensions: [], aggregate: true).record(5.0)
+        let (status, output) = try Promtool.check(registry.page(.text))
+        #expect(output == "")
+        #expect(status == 0)
+    }
+
+    @Test func itWouldHaveComplained() throws {
+        let (status, output) = try Promtool.check(Array("# TYPE a counter\na 1\n".utf8))
+        #expect(status != 0)
+        #expect(output != "")
+    }
+}

@@ -1,0 +1,175 @@
+import Dispatch
+import Telemetry
+import Testing
+
+@Suite struct Registration {
+    @Test func givesTheSameFamilyAndSeriesToEveryoneWhoAsks() throws {
+        let registry = PrometheusRegistry()
+        try registry.counter("a_total", help: "h", labels: ["x"]).with("1").increment()
+        try registry.counter("a_total", help: "h", labels: ["x"]).with("1").increment()
+        #expect(text(registry).hasSuffix("\na_total{x=\"1\"} 2\n"))
+    }
+
+    @Test(arguments: ["", "1a_total", "a-b_total", "a b_total", "é_total", "a", "_total", "a_totals"])
+    func refusesCounterNamesThatPrometheusWould(name: String) {
+        #expect(throws: MetricError.badName(name)) { try PrometheusRegistry().counter(name, help: "h") }
+    }
+
+    @Test func refusesNamesWhoseSuffixBelongsToAnotherType() {
+        let registry = PrometheusRegistry()
+        #expect(throws: MetricError.badName("a_total")) { try registry.gauge("a_total", help: "h") }
+        for name in ["a_sum", "a_count", "a_bucket", "a_total"] {
+            #expect(throws: MetricError.badName(name)) { try registry.histogram(name, help: "h") }
+        }
+    }
+
+    @Test func refusesNamesLongerThanTheBound() {
+        let name = String(repeating: "a", count: 201)
+        #expect(throws: MetricError.badName(name)) { try PrometheusRegistry().gauge(name, help: "h") }
+    }
+
+    @Test(arguments: ["", "1", "a-b", "__a", "a:b", "é"])
+    func refusesLabelNamesThatPrometheusWould(label: String) {
+        #expect(throws: MetricError.badLabel(label)) {
+            try PrometheusRegistry().gauge("a", help: "h", labels: [label])
+        }
+    }
+
+    @Test func refusesALabelTwiceAndTheOneThatHistogramsNeed() throws {
+        let registry = PrometheusRegistry()
+        #expect(throws: MetricError.badLabel("x")) { try registry.gauge("a", help: "h", labels: ["x", "x"]) }
+        #expect(throws: MetricError.badLabel("le")) { try registry.histogram("a", help: "h", labels: ["le"]) }
+        _ = try registry.gauge("b", help: "h", labels: ["le"])
+    }
+
+    @Test(arguments: [[1.0, 1.0], [2, 1], [.infinity], [.nan], Array(stride(from: 0.0, to: 101, by: 1))])
+    func refusesBucketsOutOfOrderOrTooMany(bounds: [Double]) {
+        #expect(throws: MetricError.badBuckets("a")) {
+            try PrometheusRegistry().histogram("a", help: "h", buckets: HistogramBuckets(bounds))
+        }
+    }
+
+    @Test func refusesANameThatAnotherFamilyWrites() throws {
+        let registry = PrometheusRegistry()
+        _ = try registry.histogram("a", help: "h")
+        #expect(throws: MetricError.nameTaken("a")) { try registry.gauge("a", help: "h") }
+        #expect(throws: MetricError.nameTaken("a_sum")) { try registry.gauge("a_sum", help: "h") }
+        #expect(throws: MetricError.nameTaken("a_total")) {
+            // Its OpenMetrics name would be that of the histogram.
+            try registry.counter("a_total", help: "h")
+        }
+        #expect(throws: MetricError.nameTaken("a")) { try registry.histogram("a", help: "h", labels: ["x"]) }
+        #expect(throws: MetricError.nameTaken("a")) { try registry.histogram("a", help: "h", buckets: .powersOfTen) }
+    }
+
+    @Test func endsAtTheBoundOfFamilies() throws {
+        let registry = PrometheusRegistry(maxFamilies: 2)
+        _ = try registry.gauge("a", help: "h")
+        _ = try registry.gauge("b", help: "h")
+        #expect(throws: MetricError.tooManyFamilies(2)) { try registry.gauge("c", help: "h") }
+        _ = try registry.gauge("a", help: "h")
+    }
+}
+
+@Suite struct Bounds {
+    @Test func seriesPastTheBoundAreCountedTogetherOnOne() throws {
+        let registry = PrometheusRegistry(maxSeriesPerFamily: 3)
+        let family = try registry.counter("a_total", help: "h", labels: ["key", "op"])
+        for key in 0..<1_000 {
+            family.with("\(key)", "read").increment()
+        }
+        family.with("1", "read").increment()
+        #expect(
+            text(registry) == """
+                # HELP a_total h
+                # TYPE a_total counter
+                a_total{key="0",op="read"} 1
+                a_total{key="1",op="read"} 2
+                a_total{key="2",op="read"} 1
+                a_total{key="overflow",op="overflow"} 997
+
+                """
+        )
+    }
+
+    @Test func theDefaultBoundIsAThousandSeries() throws {
+        let registry = PrometheusRegistry()
+        let family = try registry.gauge("a", help: "h", labels: ["key"])
+        for key in 0..<5_000 {
+            family.with("\(key)").set(1)
+        }
+        #expect(text(registry).split(separator: "\n").count == 2 + 1_001)
+    }
+
+    @Test func labelValuesAreCutAtACharacter() throws {
+        let registry = PrometheusRegistry()
+        try registry.gauge("a", help: "h", labels: ["x"]).with(String(repeating: "é", count: 10_000)).set(1)
+        #expect(text(registry).hasSuffix("\na{x=\"\(String(repeating: "é", count: 128))\"} 1\n"))
+    }
+}
+
+@Suite struct Counting {
+    @Test func countersNeverFall() throws {
+        let counter = try PrometheusRegistry().counter("a_total", help: "h").with()
+        counter.add(1.5)
+        counter.add(-1)
+        counter.add(.nan)
+        counter.add(.infinity)
+        #expect(counter.value == 1.5)
+        counter.raise(to: 10)
+        counter.raise(to: 9)
+        counter.raise(to: .nan)
+        #expect(counter.value == 10)
+    }
+
+    @Test func anObservationOnABoundBelongsToItsBucket() throws {
+        let registry = PrometheusRegistry()
+        let buckets = HistogramBuckets([0.1, 0.2])
+        let histogram = try registry.histogram("a", help: "h", buckets: buckets).with()
+        for ns in [0, 100_000_000, 100_000_001, 200_000_000, 200_000_001, UInt64(UInt32.max) * 1_000] {
+            histogram.observe(ns: ns)
+        }
+        for value in [-1, 0.1, 0.15, 0.2, 0.3, .infinity, .nan] {
+            histogram.observe(value)
+        }
+        let page = text(registry)
+        #expect(page.contains("a_bucket{le=\"0.1\"} 4\na_bucket{le=\"0.2\"} 8\na_bucket{le=\"+Inf\"} 12\n"))
+        #expect(page.hasSuffix("\na_count 12\n"))
+        #expect(histogram.count == 12)
+    }
+
+    @Test func theSumIsExactToTheNanosecond() throws {
+        let histogram = try PrometheusRegistry().histogram("a_seconds", help: "h").with()
+        for _ in 0..<1_000 {
+            histogram.observe(ns: 1_000_001)
+        }
+        #expect(histogram.sum == 1.000001)
+    }
+
+    @Test func nothingIsLostWhenThreadsCountAtOnceWhileScrapesGoOn() throws {
+        let registry = PrometheusRegistry()
+        let counters = try registry.counter("a_total", help: "h", labels: ["x"])
+        let gauge = try registry.gauge("b", help: "h").with()
+        let histogram = try registry.histogram("c_seconds", help: "h").with()
+        let rounds = 20_000
+        DispatchQueue.concurrentPerform(iterations: 8) { thread in
+            let counter = counters.with("\(thread % 2)")
+            for round in 0..<rounds {
+                counter.increment()
+                counter.add(0.5)
+                gauge.add(1)
+                histogram.observe(ns: UInt64(round) * 1_000)
+                histogram.observe(0.25)
+                if round % 1_000 == 0 {
+                    #expect(throws: Never.self) { try OpenMetricsChecker.parse(text(registry, .openMetrics)) }
+                }
+            }
+        }
+        #expect(counters.with("0").value == Double(rounds * 4) * 1.5)
+        #expect(counters.with("1").value == Double(rounds * 4) * 1.5)
+        #expect(gauge.value == Double(rounds * 8))
+        #expect(histogram.count == UInt64(rounds * 16))
+        let sumNs = UInt64(rounds) * UInt64(rounds - 1) / 2 * 1_000 * 8
+        #expect(histogram.sum == Double(sumNs) / 1e9 + 0.25 * Double(rounds * 8))
+    }
+}
