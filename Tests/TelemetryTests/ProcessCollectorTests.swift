@@ -1,6 +1,7 @@
 import Glibc
-import Telemetry
 import Testing
+
+@testable import Telemetry
 
 /// The samples of this very process.
 private func collect(_ registry: PrometheusRegistry) throws -> [String: Double] {
@@ -47,4 +48,13 @@ private func collect(_ registry: PrometheusRegistry) throws -> [String: Double] 
     memset(block, 1, 64 << 20)
     let after = try #require(try collect(registry)["process_resident_memory_bytes{}"])
     #expect(after > before + Double(32 << 20))
+}
+
+@Test(.enabled(if: ProcessCollector.descriptorsByStat() != nil, "the kernel is older than 6.2"))
+func bothWaysOfCountingDescriptorsAgree() {
+    // Other tests open and close descriptors meanwhile, so that the two may differ now and then.
+    let agreed = (0..<10_000).contains { _ in
+        ProcessCollector.descriptorsByStat() == ProcessCollector.descriptorsByWalk()
+    }
+    #expect(agreed)
 }

@@ -75,8 +75,16 @@ public final class ProcessCollector: Sendable {
 
     /// Linux 6.2 and later tell the number of descriptors as the size of the directory; before that it must be walked.
     private static func countDescriptors() -> Int? {
+        descriptorsByStat() ?? descriptorsByWalk()
+    }
+
+    static func descriptorsByStat() -> Int? {
         var status = stat()
-        if stat("/proc/self/fd", &status) == 0, status.st_size > 0 { return Int(status.st_size) }
+        guard stat("/proc/self/fd", &status) == 0, status.st_size > 0 else { return nil }
+        return Int(status.st_size)
+    }
+
+    static func descriptorsByWalk() -> Int? {
         guard let directory = opendir("/proc/self/fd") else { return nil }
         defer { closedir(directory) }
         var entries = 0
