@@ -25,6 +25,9 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+/// What an executable names beside its engine.
+let wiring: [Target.Dependency] = ["EventLoop", "HTTP", "Redis", "Replication", "Telemetry", logging, arguments]
+
 let package = Package(
     name: "cap-pair",
     products: [
@@ -37,7 +40,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
     ],
@@ -81,8 +84,8 @@ let package = Package(
         ),
 
         // The executables: wiring only.
-        .executableTarget(name: "AppCP", dependencies: ["Service", "Consistent", arguments], swiftSettings: house),
-        .executableTarget(name: "AppAP", dependencies: ["Service", "Available", arguments], swiftSettings: house),
+        .executableTarget(name: "AppCP", dependencies: ["Service", "Consistent"] + wiring, swiftSettings: house),
+        .executableTarget(name: "AppAP", dependencies: ["Service", "Available"] + wiring, swiftSettings: house),
         .executableTarget(name: "CapLab", dependencies: ["EventLoop", arguments, logging], swiftSettings: house),
 
         // Tests: one folder a target; Integration starts real redis-servers and the real executables.

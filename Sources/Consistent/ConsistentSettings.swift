@@ -27,4 +27,6 @@ public struct ConsistentCounts: Sendable {
     public internal(set) var outbids: UInt64 = 0
     /// Operations refused because no majority answered.
     public internal(set) var quorumFailures: UInt64 = 0
+
+    public init() {}
 }

@@ -182,7 +182,8 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         public let name: String
         public let isConnected: Bool
         public let inFlight: Int
-        public let latencyMs: Double?
+        /// Running estimate of the answer time in microseconds; nil before the first answer.
+        public let latencyUs: UInt64?
         public let reconnects: UInt64
         public let breaker: CircuitBreaker
         public let lastFailure: String?
@@ -192,7 +193,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         links.map { link in
             LinkStatus(
                 name: replicaNames[link.index], isConnected: link.isUp, inFlight: link.connection?.inFlight ?? 0,
-                latencyMs: link.latencyNs == .max ? nil : Double(link.latencyNs) / 1e6, reconnects: link.reconnects,
+                latencyUs: link.latencyNs == .max ? nil : link.latencyNs / 1_000, reconnects: link.reconnects,
                 breaker: link.breaker, lastFailure: link.lastFailure)
         }
     }

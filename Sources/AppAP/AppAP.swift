@@ -1,0 +1,1 @@
+@main struct AppAP { static func main() {} }

@@ -1,0 +1,161 @@
+import HTTP
+import Replication
+
+/// The JSON and problem documents of the key-value endpoints.
+enum Answers {
+    // MARK: Success
+
+    static func changed(_ result: ChangeResult, key: Bytes, mode: ServiceMode) -> Response {
+        var json = JSONWriter(capacity: 192 + key.count)
+        json.beginObject()
+        json.member("mode", mode.rawValue)
+        json.value("key", encodingKey: "key_encoding", key)
+        json.version(result.version)
+        json.member("outcome", Outcome.applied.rawValue)
+        json.member("replicas_acked", result.replicasAcked)
+        if let replica = result.replica { json.member("replica", replica) }
+        if mode == .ap { json.values("superseded", result.superseded) }
+        json.endObject()
+        return .json(json, headers: headers(of: result.version))
+    }
+
+    static func found(_ result: ReadResult, key: Bytes, mode: ServiceMode, wantsBytes: Bool) -> Response {
+        let value = result.value ?? []
+        if wantsBytes { return bytes(result, value) }
+        var json = JSONWriter(capacity: 256 + key.count + value.count)
+        json.beginObject()
+        json.member("mode", mode.rawValue)
+        json.value("key", encodingKey: "key_encoding", key)
+        if isValidUTF8(value) {
+            json.key("value")
+            json.string(utf8: value)
+            json.member("encoding", "utf-8")
+        } else {
+            json.key("value")
+            json.base64(value)
+            json.member("encoding", "base64")
+        }
+        json.version(result.version)
+        json.staleness(result)
+        if let expiresMs = result.expiresMs { json.member("expires_ms", expiresMs) }
+        if let replica = result.replica { json.member("replica", replica) }
+        if !result.conflicts.isEmpty { json.values("conflicts", result.conflicts) }
+        json.endObject()
+        return .json(json, headers: headers(of: result.version))
+    }
+
+    /// The value itself, what is said of it in header fields.
+    private static func bytes(_ result: ReadResult, _ value: Bytes) -> Response {
+        var headers = headers(of: result.version)
+        if case .context(let context) = result.version, context.utf8.count <= maxHeaderContextBytes {
+            headers.append(Header("X-Context", context))
+        }
+        headers.append(Header("X-Staleness-Ms", result.stalenessMs.map(String.init) ?? "unknown"))
+        headers.append(Header("X-Stale", result.isStale ? "true" : "false"))
+        headers.append(Header("X-Conflicts", String(result.conflicts.count)))
+        if let replica = result.replica { headers.append(Header("X-Replica", replica)) }
+        return Response(contentType: ContentType.octets, headers: headers, body: value)
+    }
+
+    /// A context above this goes into the body only: clients and proxies bound the header.
+    private static let maxHeaderContextBytes = 4_096
+
+    static func headers(of version: Version) -> [Header] {
+        if case .counter(let number) = version { [Header("ETag", "\"\(number)\"")] } else { [] }
+    }
+
+    // MARK: Failure
+
+    static func noSuchKey(_ result: ReadResult) -> Problem {
+        var problem = Problem(status: 404, code: "key_not_found", detail: "there is no such key")
+            .with("version", member(of: result.version))
+            .with("staleness_ms", result.stalenessMs.map { .integer($0) } ?? .null)
+            .with("stale", .bool(result.isStale))
+        for header in headers(of: result.version) { problem = problem.with(header: header) }
+        return problem
+    }
+
+    static func nothingToDelete(version: Version) -> Problem {
+        Problem(status: 404, code: "key_not_found", detail: "there is no such key")
+            .with("outcome", .string(Outcome.notApplied.rawValue))
+            .with("version", member(of: version))
+    }
+
+    static func problem(for failure: StoreFailure) -> Problem {
+        var problem = Problem(
+            status: status(of: failure.code), code: failure.code.rawValue, detail: failure.detail,
+            retryAfterS: [503, 504].contains(status(of: failure.code)) ? 1 : nil)
+        if let outcome = failure.outcome { problem = problem.with("outcome", .string(outcome.rawValue)) }
+        if let acked = failure.replicasAcked { problem = problem.with("replicas_acked", .integer(Int64(acked))) }
+        if let stalenessMs = failure.stalenessMs { problem = problem.with("staleness_ms", .integer(stalenessMs)) }
+        if let version = failure.currentVersion {
+            problem = problem.with("version", member(of: version))
+            for header in headers(of: version) { problem = problem.with(header: header) }
+        }
+        return problem
+    }
+
+    private static func status(of code: StoreFailure.Code) -> Int {
+        switch code {
+        case .noQuorum, .noReplica, .replicasBlank, .rebuilding, .insufficientAcks, .overloaded, .badReply: 503
+        case .timeout: 504
+        case .preconditionFailed, .tooStale: 412
+        case .tooManySiblings: 409
+        case .badContext: 400
+        }
+    }
+
+    private static func member(of version: Version) -> Problem.Member {
+        switch version {
+        case .counter(let number): .integer(Int64(clamping: number))
+        case .context(let text): .string(text)
+        }
+    }
+}
+
+extension JSONWriter {
+    /// A text where the bytes are UTF-8; else their base64, with a second member that says so.
+    mutating func value(_ name: StaticString, encodingKey: StaticString, _ bytes: Bytes) {
+        key(name)
+        if isValidUTF8(bytes) {
+            string(utf8: bytes)
+        } else {
+            base64(bytes)
+            member(encodingKey, "base64")
+        }
+    }
+
+    mutating func version(_ version: Version) {
+        switch version {
+        case .counter(let number): member("version", number)
+        case .context(let text): member("version", text)
+        }
+    }
+
+    mutating func staleness(_ result: ReadResult) {
+        if let stalenessMs = result.stalenessMs {
+            member("staleness_ms", stalenessMs)
+        } else {
+            nullMember("staleness_ms")
+        }
+        member("stale", result.isStale)
+    }
+
+    /// An array of values: each a text, null for a delete, or an object with base64 where it is not UTF-8.
+    mutating func values(_ name: StaticString, _ values: [Bytes?]) {
+        key(name)
+        beginArray()
+        for value in values {
+            switch value {
+            case nil: null()
+            case let bytes? where isValidUTF8(bytes): string(utf8: bytes)
+            case let bytes?:
+                beginObject()
+                key("base64")
+                base64(bytes)
+                endObject()
+            }
+        }
+        endArray()
+    }
+}

@@ -1,0 +1,163 @@
+import EventLoop
+import HTTP
+import Redis
+import Replication
+import Telemetry
+
+/// What an operator asks: `/health`, `/health/live`, `/health/ready`, `/metrics`, `/circuit-breaker`, `/replicas`.
+final class OperationsEndpoints {
+    private let settings: ServiceSettings
+    private let reactor: Reactor
+    private let group: RedisReplicaGroup
+    private let engine: any ServiceEngine
+    private let metrics: ServiceMetrics
+    private let startNs: UInt64
+    private var isStopping = false
+
+    init(
+        settings: ServiceSettings, reactor: Reactor, group: RedisReplicaGroup, engine: any ServiceEngine,
+        metrics: ServiceMetrics
+    ) {
+        self.settings = settings
+        self.reactor = reactor
+        self.group = group
+        self.engine = engine
+        self.metrics = metrics
+        startNs = reactor.nowNs
+    }
+
+    /// From now on not ready, so that a load balancer sends no more.
+    func stop() { isStopping = true }
+
+    func addRoutes(to router: Router) {
+        router.add(.get, "/health", operation: "health") { [self] _ in await health() }
+        router.add(.get, "/health/live", operation: "health") { [self] _ in live() }
+        router.add(.get, "/health/ready", operation: "health") { [self] _ in await ready() }
+        router.add(.get, "/metrics", operation: "metrics") { [self] in scrape($0) }
+        router.add(.get, "/circuit-breaker", operation: "circuit_breaker") { [self] _ in breakers() }
+        router.add(.get, "/replicas", operation: "replicas") { [self] _ in await replicas() }
+    }
+
+    private var deadlineNs: UInt64 { reactor.nowNs + settings.requestTimeoutMs * nsPerMs }
+
+    // MARK: Health
+
+    private func live() -> Response {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("status", "ok")
+        json.endObject()
+        return .json(json)
+    }
+
+    private func ready() async -> Response {
+        if isStopping { return Problem.unavailable("stopping", "the service is stopping").response }
+        guard let failure = await engine.readiness(deadlineNs: deadlineNs) else { return live() }
+        return Answers.problem(for: failure).response
+    }
+
+    private func health() async -> Response {
+        let failure = await engine.readiness(deadlineNs: deadlineNs)
+        let checks = group.status()
+        let isWhole = checks.allSatisfy { $0.isConnected && $0.breaker.state == .closed }
+        var json = JSONWriter(capacity: 1_024)
+        json.beginObject()
+        json.member("status", failure != nil ? "unavailable" : isWhole ? "ok" : "degraded")
+        json.member("mode", settings.mode.rawValue)
+        json.member("node", settings.nodeID)
+        json.member("site", settings.site)
+        json.member("version", ServiceVersion.current)
+        json.member("uptime_ms", (reactor.nowNs - startNs) / nsPerMs)
+        if let failure {
+            json.member("code", failure.code.rawValue)
+            json.member("detail", failure.detail)
+        }
+        json.key("checks")
+        json.beginArray()
+        for check in checks {
+            json.beginObject()
+            json.member("node", check.name)
+            json.member("ok", check.isConnected && check.breaker.state == .closed)
+            json.link(check)
+            json.endObject()
+        }
+        json.endArray()
+        json.endObject()
+        return .json(json, status: failure == nil ? 200 : 503)
+    }
+
+    // MARK: Metrics
+
+    private func scrape(_ request: Request) -> Response {
+        let (contentType, body) = metrics.registry.scrape(accept: request.header("Accept"))
+        return Response(contentType: contentType, body: body)
+    }
+
+    // MARK: Replicas
+
+    private func breakers() -> Response {
+        let nowNs = reactor.nowNs
+        var json = JSONWriter(capacity: 1_024)
+        json.beginObject()
+        json.member("mode", settings.mode.rawValue)
+        json.key("breakers")
+        json.beginArray()
+        for status in group.status() {
+            let breaker = status.breaker
+            json.beginObject()
+            json.member("node", status.name)
+            json.member("state", breaker.state.name)
+            json.member("state_code", breaker.state.rawValue)
+            json.member("consecutive_failures", breaker.consecutiveFailures)
+            json.member("failures_total", breaker.failuresTotal)
+            json.member("successes_total", breaker.successesTotal)
+            json.member("opened_total", breaker.openedTotal)
+            if let retryAtNs = breaker.retryAtNs {
+                json.member("next_try_in_ms", retryAtNs > nowNs ? (retryAtNs - nowNs) / nsPerMs : 0)
+            } else {
+                json.nullMember("next_try_in_ms")
+            }
+            if let change = breaker.lastTransition {
+                json.member("last_change_ms_ago", (nowNs - min(nowNs, change.atNs)) / nsPerMs)
+            } else {
+                json.nullMember("last_change_ms_ago")
+            }
+            json.endObject()
+        }
+        json.endArray()
+        json.endObject()
+        return .json(json)
+    }
+
+    private func replicas() async -> Response {
+        let reports = await engine.replicaReports(deadlineNs: deadlineNs)
+        var json = JSONWriter(capacity: 2_048)
+        json.beginObject()
+        json.member("mode", settings.mode.rawValue)
+        json.member("group", settings.group)
+        json.key("replicas")
+        json.beginArray()
+        for (index, status) in group.status().enumerated() {
+            json.beginObject()
+            json.member("node", status.name)
+            json.member("reachable", status.isConnected && status.breaker.state == .closed)
+            json.link(status)
+            if reports.indices.contains(index) { json.members(reports[index]) }
+            json.endObject()
+        }
+        json.endArray()
+        json.endObject()
+        return .json(json)
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func link(_ status: RedisReplicaGroup.LinkStatus) {
+        member("connected", status.isConnected)
+        member("breaker", status.breaker.state.name)
+        if let latencyUs = status.latencyUs { member("latency_us", latencyUs) } else { nullMember("latency_us") }
+        member("in_flight", status.inFlight)
+        member("reconnects", status.reconnects)
+        if !status.isConnected, let failure = status.lastFailure { member("error", failure) }
+    }
+}

@@ -1,0 +1,48 @@
+import HTTP
+import Replication
+
+/// `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2), where an ETag is the quoted version.
+enum Preconditions {
+    /// - Throws: 400 `bad_precondition` for a field that is not `*` or a list of quoted tags, and where both are given.
+    static func parse(ifMatch: String?, ifNoneMatch: String?) throws(Problem) -> Precondition? {
+        switch (ifMatch, ifNoneMatch) {
+        case (nil, nil): return nil
+        case (let field?, nil): return try tags(field, "If-Match").map(Precondition.versionIs) ?? .exists
+        case (nil, let field?): return try tags(field, "If-None-Match").map(Precondition.versionIsNot) ?? .absent
+        case (_?, _?): throw .badRequest("bad_precondition", "give If-Match or If-None-Match, not both")
+        }
+    }
+
+    /// The versions in a list of tags; nil for `*`. A tag that is no version of ours, and a weak one where a strong is
+    /// compared, is a tag that never matches.
+    private static func tags(_ field: String, _ name: String) throws(Problem) -> Set<UInt64>? {
+        let trimmed = trim(field[...])
+        if trimmed == "*" { return nil }
+        var versions: Set<UInt64> = []
+        var rest = trimmed
+        repeat {
+            let isWeak = rest.hasPrefix("W/")
+            if isWeak { rest = rest.dropFirst(2) }
+            guard rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") else {
+                throw .badRequest("bad_precondition", "\(name) must be * or a list of quoted versions, such as \"3\"")
+            }
+            let tag = rest[rest.index(after: rest.startIndex)..<end]
+            if let version = UInt64(tag), String(version) == tag, !isWeak || name == "If-None-Match" {
+                versions.insert(version)
+            }
+            rest = trim(rest[rest.index(after: end)...])
+            guard !rest.isEmpty else { return versions }
+            guard rest.first == "," else {
+                throw .badRequest("bad_precondition", "\(name) must be * or a list of quoted versions, such as \"3\"")
+            }
+            rest = trim(rest.dropFirst())
+        } while true
+    }
+
+    private static func trim(_ text: Substring) -> Substring {
+        var text = text
+        while let first = text.first, first == " " || first == "\t" { text = text.dropFirst() }
+        while let last = text.last, last == " " || last == "\t" { text = text.dropLast() }
+        return text
+    }
+}

@@ -1,0 +1,99 @@
+import HTTP
+import Replication
+import Telemetry
+
+/// The metrics that both services have. One for the whole process: its series are atomics, and any reactor counts on them.
+public final class ServiceMetrics: Sendable {
+    public let registry: PrometheusRegistry
+    private let mode: String
+    private let requests: CounterFamily
+    private let latency: HistogramFamily
+    private let refusals: CounterFamily
+    private let connectionFailures: CounterFamily
+    private let connections: CounterFamily
+    private let breakerState: GaugeFamily
+    private let breakerChanges: CounterFamily
+    private let replicaUp: GaugeFamily
+    private let replicaInFlight: GaugeFamily
+    private let inFlight: GaugeFamily
+    private let staleness: GaugeFamily
+
+    /// - Throws: ``MetricError`` where a name is bad or taken, which is a mistake in this program.
+    public init(mode: ServiceMode, version: String) throws(MetricError) {
+        registry = PrometheusRegistry()
+        self.mode = mode.rawValue
+        requests = try registry.counter(
+            "app_requests_total", help: "Requests answered, by operation and HTTP status.",
+            labels: ["mode", "operation", "status"])
+        latency = try registry.histogram(
+            "app_request_latency_seconds", help: "Time from a complete request to its answer, in seconds.",
+            labels: ["mode", "operation"])
+        refusals = try registry.counter(
+            "app_refusals_total", help: "Requests that the engine refused, by the code of the answer.",
+            labels: ["mode", "code"])
+        connectionFailures = try registry.counter(
+            "db_connection_failures_total", help: "Connections to a replica that failed or were lost.", labels: ["node"]
+        )
+        connections = try registry.counter(
+            "db_connections_total", help: "Connections to a replica that were made.", labels: ["node"])
+        breakerState = try registry.gauge(
+            "circuit_breaker_state", help: "State of a replica's circuit breaker: 0 CLOSED, 1 HALF_OPEN, 2 OPEN.",
+            labels: ["node"])
+        breakerChanges = try registry.counter(
+            "circuit_breaker_changes_total", help: "Changes of a replica's circuit breaker, by the state it went to.",
+            labels: ["node", "to"])
+        replicaUp = try registry.gauge(
+            "db_replica_up", help: "1 where a replica is connected and its breaker is closed, else 0.", labels: ["node"]
+        )
+        replicaInFlight = try registry.gauge(
+            "db_commands_in_flight", help: "Commands sent to a replica and not answered yet.", labels: ["node"])
+        inFlight = try registry.gauge("app_requests_in_flight", help: "Requests under way.")
+        staleness = try registry.gauge(
+            "data_staleness_ms",
+            help: "Upper bound of how old an answer from a replica may be, in milliseconds; absent while unknown.",
+            labels: ["node"])
+        try registry.registerBuildInfo(version: version, mode: mode.rawValue)
+        try ProcessCollector.register(in: registry)
+    }
+
+    func requestSeries(operation: String, status: Int) -> CounterSeries {
+        requests.with(mode, operation, String(status))
+    }
+
+    func latencySeries(operation: String) -> HistogramSeries { latency.with(mode, operation) }
+    func refusals(_ code: StoreFailure.Code) -> CounterSeries { refusals.with(mode, code.rawValue) }
+    func connectionFailures(node: String) -> CounterSeries { connectionFailures.with(node) }
+    func connections(node: String) -> CounterSeries { connections.with(node) }
+    func breakerChanges(node: String, to state: String) -> CounterSeries { breakerChanges.with(node, state) }
+    func breakerState(node: String) -> GaugeSeries { breakerState.with(node) }
+    func replicaUp(node: String) -> GaugeSeries { replicaUp.with(node) }
+    func replicaInFlight(node: String) -> GaugeSeries { replicaInFlight.with(node) }
+    var requestsInFlight: GaugeSeries { inFlight.with() }
+
+    /// How old answers from `node` may be.
+    public func staleness(node: String) -> GaugeSeries { staleness.with(node) }
+}
+
+/// Counts the requests of one reactor. It keeps the series it has looked up, for a look-up takes a lock.
+final class RequestCounter {
+    private struct Key: Hashable {
+        let operation: String
+        let status: Int
+    }
+
+    private let metrics: ServiceMetrics
+    private var counters: [Key: CounterSeries] = [:]
+    private var latencies: [String: HistogramSeries] = [:]
+
+    init(metrics: ServiceMetrics) { self.metrics = metrics }
+
+    func count(operation: String, status: Int, tookNs: UInt64) {
+        let key = Key(operation: operation, status: status)
+        let counter = counters[key] ?? metrics.requestSeries(operation: operation, status: status)
+        counters[key] = counter
+        counter.increment()
+        let latency = latencies[operation] ?? metrics.latencySeries(operation: operation)
+        latencies[operation] = latency
+        latency.observe(ns: tookNs)
+    }
+}

@@ -1,0 +1,182 @@
+import HTTP
+import Logging
+import Redis
+import Telemetry
+
+/// Which of the two services this is.
+public enum ServiceMode: String, Sendable {
+    case cp
+    case ap
+}
+
+/// The settings that both services have. Names and meanings are part of the interface; `.env.example` lists them.
+public struct ServiceSettings: Sendable {
+    public var mode: ServiceMode
+    public var nodeID: String
+    public var site: String
+    public var group: String
+    public var httpHost: String
+    public var httpPort: UInt16
+    public var replicas: [RedisReplica]
+    /// Deadline of a whole request, in milliseconds.
+    public var requestTimeoutMs: UInt64
+    public var maxStalenessMs: Int64
+    public var maxValueBytes: Int
+    public var secretKey: String
+    public var reactorCount: Int
+    public var maxRequestsInFlight: Int
+    public var stopGraceMs: UInt64
+    public var logLevel: Logger.Level
+    public var logFormat: LogFormat
+    public var redis: RedisGroupSettings
+
+    /// Reads all of them.
+    /// - Throws: ``SettingError`` for the first that is wrong.
+    public init(mode: ServiceMode, from reader: inout SettingsReader, coreCount: Int) throws(SettingError) {
+        self.mode = mode
+        nodeID = try reader.string(
+            "NODE_ID", default: "app-\(mode.rawValue)", help: "Name of this instance in answers, logs and metrics.",
+            check: Self.checkName)
+        site = try reader.string(
+            "SITE", default: "local", help: "Name of the site this instance runs at, for display.",
+            check: Self.checkName)
+        group = try reader.string(
+            "GROUP", default: mode.rawValue,
+            help: "Name of the replica group; a replica of another group is refused.", check: Self.checkName)
+        httpHost = try reader.string(
+            "HTTP_BIND", default: "127.0.0.1", help: "Address to listen on; 0.0.0.0 or :: for all interfaces."
+        ) { $0.isEmpty ? "must not be empty" : nil }
+        httpPort = UInt16(
+            try reader.integer(
+                "HTTP_PORT", default: mode == .cp ? 5001 : 5002, in: 1...65_535, help: "Port to listen on."))
+        secretKey = try reader.string(
+            "SECRET_KEY", default: "", isSecret: true,
+            help: "Signs the contexts that app-ap hands out; the same for all its instances, 16 characters at least."
+        ) { text in
+            if text.isEmpty, mode == .cp { return nil }
+            return text.utf8.count < 16 ? "must be set, with 16 characters or more" : nil
+        }
+        let password = try reader.string(
+            "REDIS_PASSWORD", default: "", isSecret: true,
+            help: "Password of the replicas, where their URL has none; empty for no password.")
+        let standardReplicas = "g1=redis://127.0.0.1:6379,g2=redis://127.0.0.1:6380,g3=redis://127.0.0.1:6381"
+        var parsed: [RedisReplica] = []
+        _ = try reader.string(
+            "REPLICAS", default: standardReplicas,
+            help: "The group's replicas, the same list for all instances: name=redis://host:port, by commas."
+        ) { text in
+            switch Self.replicas(from: text, password: password) {
+            case .success(let replicas): parsed = replicas
+            case .failure(let error): return error.description
+            }
+            return nil
+        }
+        replicas = parsed
+        requestTimeoutMs = try reader.seconds(
+            "NETWORK_TIMEOUT_SEC", default: 1, in: 0.05...60, help: "Deadline of a request, in seconds.")
+        maxStalenessMs = Int64(
+            try reader.integer(
+                "MAX_STALENESS_MS", default: 5_000, in: 0...86_400_000,
+                help: "An answer that may be older than this is marked stale, in milliseconds."))
+        maxValueBytes = try reader.integer(
+            "MAX_VALUE_BYTES", default: 1 << 20, in: 1...(64 << 20), help: "Longest value, in bytes.")
+        logLevel = try reader.choice("LOG_LEVEL", default: LogLevelName.info, help: "Least severe level logged.").level
+        logFormat = try reader.choice(
+            "LOG_FORMAT", default: LogFormat.auto, help: "json, text, or auto: text on a terminal, else json.")
+        reactorCount = try reader.integer(
+            "REACTORS", default: max(1, coreCount / 2), in: 1...64, help: "Event loops, each on a thread of its own.")
+        maxRequestsInFlight = try reader.integer(
+            "MAX_REQUESTS_IN_FLIGHT", default: 2_000, in: 1...100_000,
+            help: "Requests under way an event loop; past it 503 overloaded.")
+        stopGraceMs = UInt64(
+            try reader.integer(
+                "STOP_GRACE_MS", default: 5_000, in: 0...600_000,
+                help: "How long a stop waits for requests under way, in milliseconds."))
+        redis = try Self.redisSettings(from: &reader, requestTimeoutMs: requestTimeoutMs)
+    }
+
+    private static func redisSettings(
+        from reader: inout SettingsReader, requestTimeoutMs: UInt64
+    ) throws(SettingError) -> RedisGroupSettings {
+        var settings = RedisGroupSettings()
+        settings.callTimeoutMs = UInt64(
+            try reader.integer(
+                "REPLICA_TIMEOUT_MS", default: Int(max(10, requestTimeoutMs / 4)), in: 1...60_000,
+                help: "A replica's answer later than this counts as a failure, in milliseconds; default a quarter of "
+                    + "NETWORK_TIMEOUT_SEC."))
+        // Long enough to tell a stopped replica from a slow one, short enough that requests in flight to it still get an
+        // answer of their own before their deadline.
+        settings.stallTimeoutMs = settings.callTimeoutMs * 2
+        settings.connectTimeoutMs = settings.callTimeoutMs * 2
+        settings.maxInFlight = try reader.integer(
+            "MAX_IN_FLIGHT_PER_REPLICA", default: 1_024, in: 1...100_000,
+            help: "Unanswered commands a connection; past it 503 overloaded.")
+        settings.breaker.failureThreshold = try reader.integer(
+            "BREAKER_FAILURES", default: 5, in: 1...1_000, help: "Failures in a row that open a replica's breaker.")
+        settings.breaker.openForMs = UInt64(
+            try reader.integer(
+                "BREAKER_OPEN_MS", default: 250, in: 10...60_000,
+                help: "First pause before an open breaker tries its replica again, in milliseconds; doubles up to "
+                    + "BREAKER_MAX_OPEN_MS."))
+        settings.breaker.maxOpenForMs = UInt64(
+            try reader.integer(
+                "BREAKER_MAX_OPEN_MS", default: 1_000, in: 10...600_000,
+                help: "Longest such pause: how late a healed replica may be noticed, in milliseconds."))
+        if settings.breaker.maxOpenForMs < settings.breaker.openForMs {
+            throw SettingError("BREAKER_MAX_OPEN_MS must not be below BREAKER_OPEN_MS")
+        }
+        return settings
+    }
+
+    private static func checkName(_ text: String) -> String? {
+        let isGood =
+            (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+                    || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+            }
+        return isGood ? nil : "must be 1 to 64 letters, digits, '.', '_' or '-', not '\(text)'"
+    }
+
+    /// Parses `name=url,name=url`.
+    static func replicas(from text: String, password: String) -> Result<[RedisReplica], SettingError> {
+        var replicas: [RedisReplica] = []
+        for item in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else {
+                return .failure(SettingError("must list replicas as name=redis://host:port, not '\(item)'"))
+            }
+            let name = String(parts[0].drop { $0 == " " })
+            if let problem = checkName(name) { return .failure(SettingError("has a replica whose name \(problem)")) }
+            do throws(RedisEndpointError) {
+                var endpoint = try RedisEndpoint(url: parts[1])
+                if endpoint.password == nil, !password.isEmpty { endpoint.password = password }
+                replicas.append(RedisReplica(name: name, endpoint: endpoint))
+            } catch {
+                return .failure(SettingError("has a bad URL for '\(name)': it \(error)"))
+            }
+        }
+        guard Set(replicas.map(\.name)).count == replicas.count else {
+            return .failure(SettingError("names a replica twice"))
+        }
+        guard (1...7).contains(replicas.count) else { return .failure(SettingError("must list 1 to 7 replicas")) }
+        return .success(replicas)
+    }
+}
+
+/// The levels of swift-log by name.
+enum LogLevelName: String, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+
+    var level: Logger.Level {
+        switch self {
+        case .trace: .trace
+        case .debug: .debug
+        case .info: .info
+        case .notice: .notice
+        case .warning: .warning
+        case .error: .error
+        case .critical: .critical
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import Configuration
+
+/// Reads settings from the environment and a `.env` file, and remembers what each came to and where it came from.
+///
+/// The environment wins over the file, the file over the default. Every setting is read through here, so that
+/// `--check-config` and the test of `.env.example` know all of them.
+public struct SettingsReader {
+    /// Where a value came from.
+    public enum Source: String, Sendable {
+        case environment
+        case file
+        case standard = "default"
+    }
+
+    /// One setting as it is in force.
+    public struct Entry: Sendable {
+        public let name: String
+        public let value: String
+        public let source: Source
+        public let isSecret: Bool
+        public let help: String
+    }
+
+    public private(set) var entries: [Entry] = []
+    private let lookUp: (String) -> (text: String, source: Source)?
+
+    /// - Parameter lookUp: the text of a setting and where it stands; nil where it is not set.
+    public init(lookUp: @escaping (String) -> (text: String, source: Source)?) {
+        self.lookUp = lookUp
+    }
+
+    /// The process's environment and, where there is one, the file at `envFilePath`.
+    /// - Throws: ``SettingError`` where the file cannot be read.
+    public static func standard(envFilePath: String, isFileRequired: Bool) async throws(SettingError) -> SettingsReader
+    {
+        let environment = ConfigReader(provider: EnvironmentVariablesProvider())
+        let file: ConfigReader
+        do {
+            file = ConfigReader(
+                provider: try await EnvironmentVariablesProvider(
+                    environmentFilePath: .init(envFilePath), allowMissing: !isFileRequired))
+        } catch {
+            throw SettingError("\(envFilePath): cannot be read as a file of NAME=value lines")
+        }
+        return SettingsReader { name in
+            // The library's keys are lower case with dots: HTTP_PORT is the key http.port.
+            let key = ConfigKey(name.lowercased().split(separator: "_").map(String.init))
+            if let text = environment.string(forKey: key) { return (text, .environment) }
+            if let text = file.string(forKey: key) { return (text, .file) }
+            return nil
+        }
+    }
+
+    // MARK: Kinds of settings
+
+    /// A text that `check` accepts; `check` returns what is wrong as the end of a sentence that begins with the name.
+    public mutating func string(
+        _ name: String, default standard: String, isSecret: Bool = false, help: String,
+        check: (String) -> String? = { _ in nil }
+    ) throws(SettingError) -> String {
+        let found = lookUp(name)
+        let text = found?.text ?? standard
+        if let problem = check(text) { throw SettingError("\(name) \(problem)") }
+        entries.append(
+            Entry(name: name, value: text, source: found?.source ?? .standard, isSecret: isSecret, help: help))
+        return text
+    }
+
+    public mutating func integer(
+        _ name: String, default standard: Int, in range: ClosedRange<Int>, help: String
+    ) throws(SettingError) -> Int {
+        let text = try string(name, default: String(standard), help: help) { text in
+            guard let number = Int(text), range.contains(number) else {
+                return "must be a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text)'"
+            }
+            return nil
+        }
+        return Int(text)!
+    }
+
+    /// A number of seconds, with decimals if need be; returned in milliseconds.
+    public mutating func seconds(
+        _ name: String, default standard: Double, in range: ClosedRange<Double>, help: String
+    ) throws(SettingError) -> UInt64 {
+        let text = try string(name, default: String(standard), help: help) { text in
+            guard let number = Double(text), number.isFinite, range.contains(number) else {
+                return "must be a number of seconds from \(range.lowerBound) to \(range.upperBound), not '\(text)'"
+            }
+            return nil
+        }
+        return UInt64((Double(text)! * 1_000).rounded())
+    }
+
+    public mutating func choice<Choice: RawRepresentable & CaseIterable>(
+        _ name: String, default standard: Choice, help: String
+    ) throws(SettingError) -> Choice where Choice.RawValue == String {
+        let text = try string(name, default: standard.rawValue, help: help) { text in
+            guard Choice(rawValue: text) == nil else { return nil }
+            let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            return "must be one of \(names), not '\(text)'"
+        }
+        return Choice(rawValue: text)!
+    }
+}
+
+/// A setting that keeps the service from starting, in one line that names it.
+public struct SettingError: Error, CustomStringConvertible, Equatable {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}
