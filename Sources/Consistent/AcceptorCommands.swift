@@ -11,19 +11,21 @@ public enum ConsistentScripts {
     static let promote = Script(name: "promote", source: PackageResources.promote_lua)
 }
 
-/// Names one register: a client's key, or the group's configuration.
-enum Register: Hashable {
-    case key(Bytes)
-    case configuration
+/// Names one register by its key in Redis: `cp:` and a client's key, or the group's configuration.
+struct Register: Hashable {
+    let redisKey: Bytes
 
-    var redisKey: Bytes {
-        switch self {
-        case .key(let key): Bytes("cp:".utf8) + key
-        case .configuration: Self.configurationKey
-        }
+    init(key: Bytes) {
+        var name = Bytes()
+        name.reserveCapacity(key.count + 3)
+        name.append(contentsOf: "cp:".utf8)
+        name.append(contentsOf: key)
+        redisKey = name
     }
 
-    private static let configurationKey = Bytes("cap:config".utf8)
+    private init(redisKey: Bytes) { self.redisKey = redisKey }
+
+    static let configuration = Register(redisKey: Bytes("cap:config".utf8))
 }
 
 /// The commands of the protocol. Every one that touches a register carries group, epoch and, a replica at a time, the
@@ -60,7 +62,7 @@ struct AcceptorCommands {
 
     /// The plain read of a record; guarded, its reply is `[fields, identity]`.
     static func read(_ register: Register) -> Command {
-        Command(.plain([hmget, register.redisKey] + readFields), isGuarded: true)
+        Command(.plain([hmget, register.redisKey]), arguments: readFields, isGuarded: true)
     }
 
     private static let hmget = Bytes("HMGET".utf8)

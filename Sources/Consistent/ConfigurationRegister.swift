@@ -65,7 +65,7 @@ final class ConfigurationRegister {
         let quorum = majority(of: group.replicaCount)
         // All that answer soon are heard, a majority is enough: with one more answer a round is often spared.
         await call.wait { $0.answered.count >= quorum }
-        let answers = call.answered.map { replica in (replica, answer(from: call.replies[replica])) }
+        let answers = call.answered.map { replica in (replica, answer(from: call.reply(from: replica))) }
         let blank = answers.count { $0.1 == nil }
         var live: [Int: Answer] = [:]
         for case (let replica, let answer?) in answers where answer.identity.group == groupName {

@@ -36,7 +36,7 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
     // MARK: ReplicatedStore
 
     public func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
-        let register = Register.key(request.key)
+        let register = Register(key: request.key)
         guard group.available.count >= proposer.quorum else {
             proposer.countQuorumFailure()
             throw Proposer.noQuorum(outcome: nil)
@@ -65,7 +65,7 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
             case .write(let value): .write(value, ttlMs: request.ttlMs, precondition: request.precondition)
             case .delete: .delete(precondition: request.precondition)
             }
-        let answer = await proposer.submit(operation, on: .key(request.key), deadlineNs: request.deadlineNs)
+        let answer = await proposer.submit(operation, on: Register(key: request.key), deadlineNs: request.deadlineNs)
         let (result, acks) = try answer.get()
         switch result {
         case .applied(let version):

@@ -3,13 +3,13 @@ import Replication
 
 /// The one-round-trip read (rule C3): as soon as a majority of counted members shows one and the same accepted ballot, or
 /// none at all, that state is chosen, and nothing needs to be written.
-struct FastRead {
+final class FastRead {
     private let group: any ReplicaGroup
     private let scheduler: any Scheduler
     private let configuration: GroupConfiguration
     private let quorum: Int
     /// What each replica's guard must say, word for word: who it is, that it votes, and in which epoch.
-    private let expectedGuards: [Reply]
+    private var expectedGuards: [Reply]
 
     init(
         group: any ReplicaGroup, scheduler: any Scheduler, configuration: GroupConfiguration, groupName: String,
@@ -32,18 +32,18 @@ struct FastRead {
     func run(_ register: Register, hedgeNs: UInt64, deadlineNs: UInt64) async -> RegisterState? {
         let usable = group.available.intersection(configuration.counted)
         var first: ReplicaSet = []
-        for replica in group.availableNearestFirst() where usable.contains(replica) && first.count < quorum {
+        for replica in group.nearestFirst where usable.contains(replica) && first.count < quorum {
             first.insert(replica)
         }
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
         let command = AcceptorCommands.read(register)
         call.send(command, to: first)
-        await call.wait(limitNs: scheduler.nowNs + hedgeNs) { agreed(in: $0) != nil }
+        await call.wait(limitNs: scheduler.nowNs + hedgeNs) { [quorum] in $0.answered.count >= quorum }
         if let state = agreed(in: call) { return state.value }
         let rest = usable.subtracting(first)
         guard !rest.isEmpty else { return nil }
         call.send(command, to: rest)
-        await call.wait { agreed(in: $0) != nil }
+        await call.wait { self.agreed(in: $0) != nil }
         return agreed(in: call)?.value
     }
 
@@ -53,18 +53,27 @@ struct FastRead {
     }
 
     private func agreed(in call: QuorumCall) -> Agreed? {
-        var counted: [(ballot: Reply, fields: [Reply])] = []
+        guard call.answered.count >= quorum else { return nil }
         for replica in call.answered {
-            guard case .array(let parts)? = call.replies[replica], parts.count == 2,
-                parts[1] == expectedGuards[replica], case .array(let fields) = parts[0], let ballot = fields.first
-            else { continue }
-            counted.append((ballot, fields))
-        }
-        guard counted.count >= quorum else { return nil }
-        for (ballot, fields) in counted where counted.count(where: { $0.ballot == ballot }) >= quorum {
-            if ballot.isNull { return Agreed(value: .absent(floor: 0)) }
+            guard let fields = countedFields(of: replica, in: call) else { continue }
+            var alike = 0
+            for other in call.answered {
+                if other == replica || countedFields(of: other, in: call)?[0] == fields[0] { alike += 1 }
+            }
+            guard alike >= quorum else { continue }
+            if fields[0].isNull { return Agreed(value: .absent(floor: 0)) }
             return Agreed(value: RegisterState(fields: fields[1...]))
         }
         return nil
+    }
+
+    /// The fields of a reply that counts: its guard says what it must.
+    private func countedFields(of replica: Int, in call: QuorumCall) -> [Reply]? {
+        guard case .array(let parts)? = call.reply(from: replica), parts.count == 2,
+            case .array(let fields) = parts[0], !fields.isEmpty, parts[1] == expectedGuards[replica]
+        else { return nil }
+        // All reads of one turn share one guard: comparing with the very same array is one comparison of addresses.
+        expectedGuards[replica] = parts[1]
+        return fields
     }
 }

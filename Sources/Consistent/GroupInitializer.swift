@@ -39,7 +39,7 @@ public struct GroupInitializer {
         var identities: [ReplicaIdentity] = []
         for replica in everyone {
             let name = group.replicaNames[replica]
-            let reply = adoption.replies[replica]
+            let reply = adoption.reply(from: replica)
             if reply?[0]?.text == "NOTBLANK" { return .refused("\(name) holds data that is not of this program") }
             guard let identity = ReplicaIdentity(fields: reply) else {
                 return .refused("\(name) did not answer as expected: \(reply.map { "\($0)" } ?? "no reply")")
@@ -80,7 +80,7 @@ public struct GroupInitializer {
             }
         }
         let promotion = await ask(AcceptorCommands.promote(first), deadlineNs)
-        for replica in group.everyReplica where promotion.replies[replica] != .integer(1) {
+        for replica in group.everyReplica where promotion.reply(from: replica) != .integer(1) {
             return .refused("\(group.replicaNames[replica]) was not promoted; run init again")
         }
         return .initialized

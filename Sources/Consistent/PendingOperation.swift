@@ -9,8 +9,8 @@ final class PendingOperation: Expirable {
     let operation: Operation
     let deadlineNs: UInt64
     private(set) var answer: Answer?
-    /// The batch that took it in; nil while it is queued.
-    weak var batch: Batch?
+    /// The batch that took it in; nil while it is queued, and again once there is an answer.
+    var batch: Batch?
     /// An accept that carried its effect was handed to some connection.
     var wasCarried = false
     private var continuation: UnsafeContinuation<Void, Never>?
@@ -26,6 +26,7 @@ final class PendingOperation: Expirable {
     func finish(_ answer: Answer) {
         guard self.answer == nil else { return }
         self.answer = answer
+        batch = nil
         continuation.take()?.resume()
     }
 

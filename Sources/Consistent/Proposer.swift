@@ -59,16 +59,38 @@ final class Proposer {
         }
         let pending = PendingOperation(operation, deadlineNs: deadlineNs)
         pendingCount += 1
-        if queues[register] == nil {
-            queues[register] = [pending]
-            scheduler.spawn { await self.work(on: register) }
-        } else {
-            queues[register]?.append(pending)
-        }
-        let answer = await pending.wait(scheduler: scheduler)
+        let answer = await run(pending, on: register)
         pendingCount -= 1
         if case .failure(let failure) = answer, failure.code == .noQuorum { counts.quorumFailures += 1 }
         return answer
+    }
+
+    /// Where nothing of the register is under way and all is known, the caller's own task does the work: a task fewer. What
+    /// queued up meanwhile is left to a worker.
+    private func run(_ pending: PendingOperation, on register: Register) async -> PendingOperation.Answer {
+        guard queues[register] == nil else {
+            queues[register]?.append(pending)
+            return await pending.wait(scheduler: scheduler)
+        }
+        guard configurations.current != nil else {
+            queues[register] = [pending]
+            scheduler.spawn { await self.work(on: register) }
+            return await pending.wait(scheduler: scheduler)
+        }
+        queues[register] = []
+        scheduler.schedule(pending, atNs: pending.deadlineNs)
+        await run(nextBatch([pending]), on: register)
+        if queues[register]?.isEmpty == true {
+            queues[register] = nil
+        } else {
+            scheduler.spawn { await self.work(on: register) }
+        }
+        return pending.answer!
+    }
+
+    private func nextBatch(_ operations: [PendingOperation]) -> Batch {
+        lastBatchNumber += 1
+        return Batch(number: lastBatchNumber, operations: operations)
     }
 
     static func noQuorum(outcome: Outcome?) -> StoreFailure {
@@ -80,9 +102,7 @@ final class Proposer {
         while let queue = queues[register], !queue.isEmpty {
             let taken = Array(queue.prefix(settings.maxBatch))
             queues[register]?.removeFirst(taken.count)
-            lastBatchNumber += 1
-            let batch = Batch(number: lastBatchNumber, operations: taken)
-            await run(batch, on: register)
+            await run(nextBatch(taken), on: register)
         }
         queues[register] = nil
     }
@@ -94,9 +114,12 @@ final class Proposer {
     private func run(_ batch: Batch, on register: Register) async {
         var failures: UInt64 = 0
         while true {
-            if failures > 0 { await backOff(failures) }
             // No operation of the batch outlives its deadline, so this ends.
             guard let deadlineNs = batch.unanswered.map(\.deadlineNs).max() else { return }
+            if failures > 0 {
+                await backOff(failures, deadlineNs: deadlineNs)
+                if batch.unanswered.isEmpty { return }
+            }
             switch await attempt(batch, on: register, deadlineNs: deadlineNs) {
             case .done: return
             case .again(let isFresh): failures = isFresh ? 1 : failures + 1
@@ -206,9 +229,9 @@ final class Proposer {
     }
 
     /// Drawn at random, so that two instances that outbid each other part ways; bounded, so that nobody starves.
-    private func backOff(_ failures: UInt64) async {
+    private func backOff(_ failures: UInt64, deadlineNs: UInt64) async {
         let longestMs = min(UInt64(1) << min(failures, 6), settings.maxBackoffMs)
         let delayNs = scheduler.random(in: 0...(longestMs * nsPerMs))
-        await scheduler.sleep(forNs: delayNs)
+        await scheduler.sleep(forNs: min(delayNs, deadlineNs &- min(scheduler.nowNs, deadlineNs)))
     }
 }

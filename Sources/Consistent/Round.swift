@@ -29,7 +29,7 @@ struct Round {
         await call.wait { call in
             var yes = 0
             for replica in call.answered.intersection(counted) {
-                if let reply = call.replies[replica], isYes(parse(reply)) { yes += 1 }
+                if let reply = call.reply(from: replica), isYes(parse(reply)) { yes += 1 }
             }
             return yes >= quorum || yes + call.outstanding.intersection(counted).count < quorum
         }

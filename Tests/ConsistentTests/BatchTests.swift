@@ -46,7 +46,7 @@ import Testing
 @Suite struct StateCacheTests {
     @Test func anEntryServesOneChange() {
         var cache = StateCache()
-        let register = Register.key([1])
+        let register = Register(key: [1])
         let ballot = Ballot(counter: 1, proposer: 1)
         cache.put(.init(ballot: ballot, state: .absent(floor: 0), epoch: 1), for: register)
         #expect(cache.take(register)?.ballot == ballot)
@@ -58,12 +58,12 @@ import Testing
         var state = RegisterState.absent(floor: 0)
         state.value = Bytes(repeating: 0, count: 300)
         for key in UInt8(0)..<100 {
-            cache.put(.init(ballot: .zero, state: state, epoch: 1), for: .key([key]))
+            cache.put(.init(ballot: .zero, state: state, epoch: 1), for: Register(key: [key]))
         }
         #expect(cache.count == 3)
         state.value = []
         for key in UInt8(0)..<100 {
-            cache.put(.init(ballot: .zero, state: state, epoch: 1), for: .key([key]))
+            cache.put(.init(ballot: .zero, state: state, epoch: 1), for: Register(key: [key]))
         }
         #expect(cache.count <= 10)
     }

@@ -1,46 +1,93 @@
+import DequeModule
 import HeapModule
 
-/// Deadlines of one thread, earliest first.
+/// Deadlines of one thread.
 ///
-/// Settled timers are dropped when they reach the front, not searched for: a request's deadline is almost always settled
-/// long before it comes due, and requests that start later come due later, so that the queue stays about as long as the
-/// number of requests in flight.
+/// Almost every timer is a request's deadline that settles long before it comes due, and timers of one kind are added in
+/// the order in which they come due. So they stand in a few first-in-first-out lanes, whose settled fronts are dropped as
+/// the loop turns: a lane stays about as long as the number of requests in flight. What fits no lane goes to a heap.
 struct TimerQueue {
     private struct Entry: Comparable {
         let deadlineNs: UInt64
-        let order: UInt64
         let timer: any Expirable
 
-        static func < (left: Entry, right: Entry) -> Bool {
-            (left.deadlineNs, left.order) < (right.deadlineNs, right.order)
-        }
-        static func == (left: Entry, right: Entry) -> Bool {
-            left.order == right.order
-        }
+        static func < (left: Entry, right: Entry) -> Bool { left.deadlineNs < right.deadlineNs }
+        static func == (left: Entry, right: Entry) -> Bool { left.deadlineNs == right.deadlineNs }
     }
 
+    private static let maxLanes = 8
+    private var lanes: [Deque<Entry>] = []
+    /// The last deadline of each lane, also after its entries are gone: keeps timers of one kind in one lane.
+    private var lastNs: [UInt64] = []
+    /// The length at which a lane is next searched for settled entries.
+    private var sweepAt: [Int] = []
     private var heap = Heap<Entry>()
-    private var nextOrder: UInt64 = 0
+    private static let minSweep = 512
 
-    var count: Int { heap.count }
+    /// Entries that have not been dropped.
+    var count: Int { lanes.reduce(heap.count) { $0 + $1.count } }
 
     mutating func add(_ timer: any Expirable, atNs deadlineNs: UInt64) {
-        heap.insert(Entry(deadlineNs: deadlineNs, order: nextOrder, timer: timer))
-        nextOrder &+= 1
+        let entry = Entry(deadlineNs: deadlineNs, timer: timer)
+        // The lane that ends closest before it, so that short and long timers do not mix.
+        var best = -1
+        for lane in 0..<lanes.count where lastNs[lane] <= deadlineNs {
+            if best < 0 || lastNs[lane] > lastNs[best] { best = lane }
+        }
+        if best >= 0 {
+            lanes[best].append(entry)
+            lastNs[best] = deadlineNs
+            if lanes[best].count >= sweepAt[best] { sweep(best) }
+        } else if lanes.count < Self.maxLanes {
+            lanes.append([entry])
+            lastNs.append(deadlineNs)
+            sweepAt.append(Self.minSweep)
+        } else {
+            heap.insert(entry)
+        }
     }
 
-    /// The earliest deadline that still matters.
+    /// Drops what has settled behind a front that has not: a second of requests behind one slow one is a lot of memory. Each
+    /// sweep waits until the lane has doubled, so that it costs little an entry.
+    private mutating func sweep(_ lane: Int) {
+        lanes[lane].removeAll { $0.timer.isSettled }
+        sweepAt[lane] = max(Self.minSweep, lanes[lane].count * 2)
+    }
+
+    /// The earliest deadline that still matters. Drops what has settled at the fronts.
     mutating func nextDeadlineNs() -> UInt64? {
+        var earliestNs: UInt64?
+        for lane in 0..<lanes.count {
+            while let first = lanes[lane].first, first.timer.isSettled { lanes[lane].removeFirst() }
+            if let first = lanes[lane].first { earliestNs = min(earliestNs ?? .max, first.deadlineNs) }
+        }
+        while let first = heap.min, first.timer.isSettled { heap.removeMin() }
+        if let first = heap.min { earliestNs = min(earliestNs ?? .max, first.deadlineNs) }
+        return earliestNs
+    }
+
+    /// Removes and returns a timer that has come due; the earliest first within a lane.
+    mutating func popDue(nowNs: UInt64) -> (any Expirable)? {
+        for lane in 0..<lanes.count {
+            while let first = lanes[lane].first {
+                if first.timer.isSettled {
+                    lanes[lane].removeFirst()
+                } else if first.deadlineNs <= nowNs {
+                    return lanes[lane].removeFirst().timer
+                } else {
+                    break
+                }
+            }
+        }
         while let first = heap.min {
-            guard first.timer.isSettled else { return first.deadlineNs }
-            heap.removeMin()
+            if first.timer.isSettled {
+                heap.removeMin()
+            } else if first.deadlineNs <= nowNs {
+                return heap.removeMin().timer
+            } else {
+                break
+            }
         }
         return nil
-    }
-
-    /// Removes and returns the next timer that has come due, in order of deadline.
-    mutating func popDue(nowNs: UInt64) -> (any Expirable)? {
-        guard let deadlineNs = nextDeadlineNs(), deadlineNs <= nowNs else { return nil }
-        return heap.removeMin().timer
     }
 }

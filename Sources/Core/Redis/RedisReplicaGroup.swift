@@ -50,8 +50,9 @@ public struct RedisReplica: Sendable, Equatable {
 public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     public let replicaNames: [String]
     public var guardCommand: Command?
-    public weak var delegate: (any ReplicaGroupDelegate)?
-    public weak var observer: (any RedisGroupObserver)?
+    // Strong, and let go of by `close`: weak references would slow down every use of the objects they point to.
+    public var delegate: (any ReplicaGroupDelegate)?
+    public var observer: (any RedisGroupObserver)?
 
     private let reactor: Reactor
     private let encoder = CommandEncoder()
@@ -63,7 +64,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     /// Links are made now and begin to connect with ``start()``. To be called on the reactor's thread.
     /// - Parameter scripts: every script that commands of this group use; loaded into each replica before it is used.
     public init(reactor: Reactor, replicas: [RedisReplica], scripts: [Script], settings: RedisGroupSettings) {
-        precondition(!replicas.isEmpty && replicas.count <= 64)
+        precondition(!replicas.isEmpty && replicas.count <= maxReplicas)
         self.reactor = reactor
         self.scripts = ScriptTable(scripts)
         replicaNames = replicas.map(\.name)
@@ -78,23 +79,42 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     public func start() {
         reactor.add(self)
         for link in links { link.start() }
+        reactor.spawn { [self] in
+            while !isClosed {
+                sortByDistance()
+                await reactor.sleep(forNs: Self.sortEveryNs)
+            }
+        }
     }
 
     /// Closes all connections for good; unanswered commands hear that theirs was lost.
     public func close() {
         isClosed = true
         for link in links { link.shutDown() }
+        available = []
+        delegate = nil
+        observer = nil
     }
 
     // MARK: ReplicaGroup
 
-    public var available: ReplicaSet {
-        var set: ReplicaSet = []
-        for link in links where link.isAvailable { set.insert(link.index) }
-        return set
+    public private(set) var available: ReplicaSet = []
+
+    /// To be called by a link whenever it may have become available, or no longer be.
+    func linkChanged(_ link: ReplicaLink) {
+        if link.isAvailable { available.insert(link.index) } else { available.remove(link.index) }
+        sortByDistance()
     }
 
-    public func latencyNs(_ replica: Int) -> UInt64 { links[replica].latencyNs }
+    public private(set) var nearestFirst: [Int] = []
+
+    private func sortByDistance() {
+        guard links.count == replicaNames.count else { return }
+        nearestFirst = available.sorted { (links[$0].distance, $0) < (links[$1].distance, $1) }
+    }
+
+    /// Answer times change slowly; how often the order is made anew.
+    private static let sortEveryNs = 200 * nsPerMs
 
     public func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover {
         send(command, to: targets, sink: sink) { $0.isAvailable }

@@ -26,7 +26,9 @@ final class ReplicaLink: Expirable {
     private let settings: RedisGroupSettings
     private unowned let group: RedisReplicaGroup
 
-    private var phase = Phase.idle
+    private var phase = Phase.idle {
+        didSet { group.linkChanged(self) }
+    }
     private(set) var connection: RedisConnection?
     /// Tells late answers of an earlier attempt from those of this one.
     private var attempt: UInt64 = 0
@@ -39,6 +41,7 @@ final class ReplicaLink: Expirable {
     private var isPinging = false
     private var isLoadingScripts = false
     private var isTimerArmed = false
+    /// A running estimate of the answer time; `.max` before the first answer.
     private(set) var latencyNs: UInt64 = .max
     private(set) var reconnects: UInt64 = 0
     private(set) var lastFailure: String?
@@ -64,6 +67,9 @@ final class ReplicaLink: Expirable {
     var isAdmitting: Bool { phase == .admitting }
     var isAvailable: Bool { phase == .up && breaker.state == .closed }
 
+    /// A class of answer times: 0 below 1 ms, and one more each time it doubles.
+    var distance: Int { latencyNs == .max ? 64 : 64 - (latencyNs / nsPerMs).leadingZeroBitCount }
+
     func start() { arm(inNs: nsPerMs) }
 
     func shutDown() {
@@ -84,8 +90,8 @@ final class ReplicaLink: Expirable {
         }
         phase = .resolving
         let attempt = attempt
-        Resolver.resolve(endpoint.host, on: reactor) { [weak self] address in
-            guard let self, self.attempt == attempt, phase == .resolving else { return }
+        Resolver.resolve(endpoint.host, on: reactor) { [self] address in
+            guard self.attempt == attempt, phase == .resolving else { return }
             if let address { open(address: address) } else { attemptFailed("cannot resolve \(endpoint.host)") }
         }
     }
@@ -101,9 +107,10 @@ final class ReplicaLink: Expirable {
         let failure = connection.open(
             address: address, port: endpoint.port,
             events: RedisConnection.Events(
-                connected: { [weak self] in self?.prepare() },
-                closed: { [weak self, attempt] in self?.closed(attempt: attempt, reason: $0) },
-                replied: { [weak self] in self?.replied($0, sentNs: $1) }))
+                // The cycle from the connection back to its link ends when the connection closes.
+                connected: { [self] in prepare() },
+                closed: { [self, attempt] in closed(attempt: attempt, reason: $0) },
+                replied: { [self] in replied($0, sentNs: $1) }))
         if let failure { attemptFailed(failure) }
     }
 
@@ -116,18 +123,18 @@ final class ReplicaLink: Expirable {
             encoder.word("AUTH")
             if let username = endpoint.username { encoder.word(Bytes(username.utf8)) }
             encoder.word(Bytes(password.utf8))
-            ask(encoder) { [weak self] reply in
-                if case .error(let text)? = reply { self?.connection?.close(reason: "AUTH: \(text)") }
+            ask(encoder) { [self] reply in
+                if case .error(let text)? = reply { connection?.close(reason: "AUTH: \(text)") }
             }
         }
         encoder.reset()
         encoder.begin(words: 1)
         encoder.word("PING")
-        ask(encoder) { [weak self] reply in
-            if case .error(let text)? = reply { self?.connection?.close(reason: text) }
+        ask(encoder) { [self] reply in
+            if case .error(let text)? = reply { connection?.close(reason: text) }
         }
-        loadScripts { [weak self] isLoaded in
-            guard let self, isLoaded, phase == .preparing else { return }
+        loadScripts { [self] isLoaded in
+            guard isLoaded, phase == .preparing else { return }
             admit()
         }
     }
@@ -135,8 +142,7 @@ final class ReplicaLink: Expirable {
     private func admit() {
         phase = .admitting
         let attempt = attempt
-        reactor.spawn { [weak self] in
-            guard let self else { return }
+        reactor.spawn { [self] in
             let isAdmitted = await group.admit(replica: index)
             guard self.attempt == attempt, phase == .admitting else { return }
             guard isAdmitted else {
@@ -161,8 +167,7 @@ final class ReplicaLink: Expirable {
             encoder.word("SCRIPT")
             encoder.word("LOAD")
             encoder.word(script.source)
-            ask(encoder) { [weak self] reply in
-                guard let self else { return }
+            ask(encoder) { [self] reply in
                 switch reply {
                 case .bulk(let sha)?: scripts.learn(script, sha: sha)
                 case .error(let text)?:
@@ -278,8 +283,7 @@ final class ReplicaLink: Expirable {
         encoder.word("PING")
         let sentNs = reactor.nowNs
         let generation = breaker.generation
-        ask(encoder) { [weak self] reply in
-            guard let self else { return }
+        ask(encoder) { [self] reply in
             isPinging = false
             // Without a reply the connection is lost, and that is counted where it is noticed.
             guard isTrial, reply != nil else { return }
@@ -328,6 +332,8 @@ final class ReplicaLink: Expirable {
     }
 
     private func report(_ transition: CircuitBreaker.Transition?) {
-        if let transition { group.observer?.breakerChanged(replica: index, transition) }
+        guard let transition else { return }
+        group.linkChanged(self)
+        group.observer?.breakerChanged(replica: index, transition)
     }
 }

@@ -23,8 +23,12 @@ extension Reply {
         }
     }
 
+    private static let oneByte: [Bytes] = (0...255).map { [UInt8($0)] }
+
     private static func bytes(of reply: redisReply) -> Bytes {
         guard let start = reply.str, reply.len > 0 else { return [] }
+        // Flags and small numbers are most of what comes back: they need no allocation.
+        if reply.len == 1 { return oneByte[Int(UInt8(bitPattern: start[0]))] }
         return Bytes(UnsafeRawBufferPointer(start: start, count: Int(reply.len)))
     }
 }

@@ -16,8 +16,8 @@ public final class QuorumCall: ReplySink, Expirable {
     private let scheduler: any Scheduler
     public let deadlineNs: UInt64
 
-    /// Replies by replica; nil where none came (yet).
-    public private(set) var replies: [Reply?]
+    /// Replies by replica, in the object itself: one allocation a call less.
+    private var received: InlineArray<8, Reply?>
     /// Replicas whose connection took the command.
     public private(set) var handed: ReplicaSet = []
     /// Replicas that were handed the command more than once: their replies prove less.
@@ -42,8 +42,15 @@ public final class QuorumCall: ReplySink, Expirable {
         self.group = group
         self.scheduler = scheduler
         self.deadlineNs = deadlineNs
-        replies = Array(repeating: nil, count: group.replicaCount)
+        precondition(group.replicaCount <= maxReplicas)
+        received = InlineArray(repeating: nil)
     }
+
+    /// The reply of one replica; nil where none came (yet).
+    public func reply(from replica: Int) -> Reply? { received[replica] }
+
+    /// All replies by replica; nil where none came (yet).
+    public var replies: [Reply?] { (0..<group.replicaCount).map { received[$0] } }
 
     /// Replicas that have the command and have neither replied nor been lost.
     public var outstanding: ReplicaSet { handed.subtracting(answered).subtracting(lost) }
@@ -92,7 +99,9 @@ public final class QuorumCall: ReplySink, Expirable {
     /// How many of the replies that came satisfy `condition`.
     public func count(where condition: (Reply) -> Bool) -> Int {
         var count = 0
-        for case let reply? in replies where condition(reply) { count += 1 }
+        for replica in answered {
+            if let reply = received[replica], condition(reply) { count += 1 }
+        }
         return count
     }
 
@@ -101,7 +110,7 @@ public final class QuorumCall: ReplySink, Expirable {
     public func receive(_ reply: Reply?, from replica: Int) {
         if let reply {
             // A hedge may ask a replica twice; its first reply stands.
-            if replies[replica] == nil { replies[replica] = reply }
+            if received[replica] == nil { received[replica] = reply }
             answered.insert(replica)
         } else {
             lost.insert(replica)

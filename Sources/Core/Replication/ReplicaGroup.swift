@@ -15,9 +15,9 @@ public protocol ReplicaGroup: AnyObject {
     /// The replicas that can be asked now: connected, admitted, breaker not open.
     var available: ReplicaSet { get }
 
-    /// A running estimate of a replica's answer time in nanoseconds, for choosing the nearest. `UInt64.max` before the
-    /// first answer.
-    func latencyNs(_ replica: Int) -> UInt64
+    /// The available replicas, nearest first. By classes of answer time, not by each small difference, so that the choice is
+    /// steady.
+    var nearestFirst: [Int] { get }
 
     /// Hands `command` to each of `targets` that can take it, and returns how that went. Every replica in
     /// ``Handover/handed`` later calls `sink` exactly once, with its reply or with nil when the connection was lost; never
@@ -34,11 +34,6 @@ public protocol ReplicaGroup: AnyObject {
 extension ReplicaGroup {
     public var replicaCount: Int { replicaNames.count }
     public var everyReplica: ReplicaSet { .all(replicaCount) }
-
-    /// Available replicas, nearest first.
-    public func availableNearestFirst() -> [Int] {
-        available.sorted { (latencyNs($0), $0) < (latencyNs($1), $1) }
-    }
 }
 
 /// What became of one ``ReplicaGroup/send(_:to:sink:)``.

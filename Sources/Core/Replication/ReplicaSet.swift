@@ -1,4 +1,7 @@
-/// A set of replicas of one group, by index. At most 64 replicas a group.
+/// The most replicas a group may have: more of them cost latency and add little.
+public let maxReplicas = 8
+
+/// A set of replicas of one group, by index.
 public struct ReplicaSet: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral {
     private var bits: UInt64
 

@@ -12,7 +12,7 @@ final class GroupMonitor: RedisGroupObserver {
     private let names: [String]
     private let metrics: ServiceMetrics
     private let logger: Logger
-    private weak var group: RedisReplicaGroup?
+    private unowned let group: RedisReplicaGroup
     private var isSuspected: [Bool]
 
     init(group: RedisReplicaGroup, metrics: ServiceMetrics, logger: Logger) {
@@ -52,7 +52,7 @@ final class GroupMonitor: RedisGroupObserver {
         switch transition.to {
         case .open where !isSuspected[replica]:
             isSuspected[replica] = true
-            let reachable = group?.available.map { names[$0] } ?? []
+            let reachable = group.available.map { names[$0] }
             logger.event(
                 .partitionSuspected, .warning, "a replica does not answer",
                 ["node": .string(name), "reachable": .string(reachable.joined(separator: ","))])
@@ -65,7 +65,7 @@ final class GroupMonitor: RedisGroupObserver {
 
     /// Sets the gauges; from the reactor's thread, a few times a second, so that a scrape never waits for it.
     func updateGauges() {
-        for status in group?.status() ?? [] {
+        for status in group.status() {
             let isUp = status.isConnected && status.breaker.state == .closed
             metrics.breakerState(node: status.name).set(Double(status.breaker.state.rawValue))
             metrics.replicaUp(node: status.name).set(isUp ? 1 : 0)

@@ -1,0 +1,49 @@
+import Testing
+
+@testable import EventLoop
+
+private final class Timer: Expirable {
+    var isSettled = false
+    func expire() {}
+}
+
+@Suite struct TimerQueueTests {
+    @Test func timersComeDueInOrderOfTheirDeadlinesWithinOneKind() {
+        var queue = TimerQueue()
+        let timers = (0..<10).map { _ in Timer() }
+        for (index, timer) in timers.enumerated() { queue.add(timer, atNs: UInt64(index) * 10) }
+        #expect(queue.nextDeadlineNs() == 0)
+        var due: [ObjectIdentifier] = []
+        while let timer = queue.popDue(nowNs: 45) { due.append(ObjectIdentifier(timer)) }
+        #expect(due == timers.prefix(5).map(ObjectIdentifier.init))
+        #expect(queue.nextDeadlineNs() == 50)
+    }
+
+    @Test func anyOrderOfDeadlinesIsServed() {
+        var queue = TimerQueue()
+        var generator = SystemRandomNumberGenerator()
+        let timers = (0..<1_000).map { _ in Timer() }
+        for timer in timers { queue.add(timer, atNs: generator.next(upperBound: 1_000)) }
+        var nowNs: UInt64 = 0
+        var count = 0
+        while let deadlineNs = queue.nextDeadlineNs() {
+            #expect(deadlineNs >= nowNs)
+            nowNs = deadlineNs
+            while queue.popDue(nowNs: nowNs) != nil { count += 1 }
+        }
+        #expect(count == 1_000)
+    }
+
+    @Test func settledTimersAreDroppedAlsoBehindOneThatIsNot() {
+        var queue = TimerQueue()
+        let slow = Timer()
+        queue.add(slow, atNs: 0)
+        for index in 1...100_000 {
+            let quick = Timer()
+            quick.isSettled = true
+            queue.add(quick, atNs: UInt64(index))
+        }
+        #expect(queue.count < 2_000)
+        #expect(queue.popDue(nowNs: 0) === slow)
+    }
+}
