@@ -68,7 +68,7 @@ struct UpCommand: ParsableCommand {
         return settings
     }
 
-    private static func pair(_ text: String, option: String) throws(LabError) -> (String, String) {
+    static func pair(_ text: String, option: String) throws(LabError) -> (String, String) {
         guard let middle = text.firstIndex(of: "="), middle != text.startIndex else {
             throw LabError("\(option) \(text): write it as NAME=VALUE", exitCode: 2)
         }

@@ -1,4 +1,3 @@
-import CLinux
 import EventLoop
 import FoundationEssentials
 import Glibc
@@ -27,7 +26,7 @@ final class ControlServer: DescriptorHandler {
         guard listener >= 0, isBound, listen(listener, 16) == 0 else {
             throw LabError("cannot listen on \(path): \(String(cString: strerror(errno)))")
         }
-        reactor.watch(listener, events: EPOLLIN.rawValue, handler: self)
+        reactor.watch(listener, events: EventMask.readable, handler: self)
     }
 
     func close() {
@@ -79,14 +78,14 @@ private final class ControlConnection: DescriptorHandler {
     }
 
     func begin() {
-        reactor.watch(descriptor, events: EPOLLIN.rawValue, handler: self)
+        reactor.watch(descriptor, events: EventMask.readable, handler: self)
         timer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ requestTimeoutMs * nsPerMs) { [weak self] in
             self?.close()
         }
     }
 
     func ready(events: UInt32) {
-        if events & EPOLLOUT.rawValue != 0 { return flush() }
+        if events & EventMask.writable != 0 { return flush() }
         guard !isAsked else { return close() }
         var buffer = [UInt8](repeating: 0, count: ControlRequest.maxBytes)
         let count = recv(descriptor, &buffer, buffer.count, 0)
@@ -126,7 +125,7 @@ private final class ControlConnection: DescriptorHandler {
         while !output.isEmpty {
             let count = output.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             if count < 0, errno == EAGAIN {
-                reactor.watch(descriptor, events: EPOLLOUT.rawValue, handler: self)
+                reactor.watch(descriptor, events: EventMask.writable, handler: self)
                 return
             }
             guard count > 0 else { break }

@@ -1,4 +1,3 @@
-import CLinux
 import EventLoop
 import Glibc
 
@@ -25,7 +24,7 @@ final class Exchange: DescriptorHandler {
         let exchange = Exchange(descriptor, request, reactor, isComplete)
         return await withUnsafeContinuation { continuation in
             exchange.continuation = continuation
-            reactor.watch(descriptor, events: EPOLLIN.rawValue | EPOLLOUT.rawValue, handler: exchange)
+            reactor.watch(descriptor, events: EventMask.readable | EventMask.writable, handler: exchange)
             exchange.timer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ timeoutMs * nsPerMs) {
                 exchange.settle(nil)
             }
@@ -40,13 +39,13 @@ final class Exchange: DescriptorHandler {
     }
 
     func ready(events: UInt32) {
-        if events & EPOLLOUT.rawValue != 0, !unsent.isEmpty {
+        if events & EventMask.writable != 0, !unsent.isEmpty {
             let count = unsent.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             if count < 0, errno != EAGAIN { return settle(nil) }
             unsent = unsent.dropFirst(max(0, count))
-            if unsent.isEmpty { reactor.watch(descriptor, events: EPOLLIN.rawValue, handler: self) }
+            if unsent.isEmpty { reactor.watch(descriptor, events: EventMask.readable, handler: self) }
         }
-        guard events & ~EPOLLOUT.rawValue != 0 else { return }
+        guard events & ~EventMask.writable != 0 else { return }
         var buffer = [UInt8](repeating: 0, count: 4_096)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         if count < 0, errno == EAGAIN { return }

@@ -1,4 +1,3 @@
-import CLinux
 import EventLoop
 import Glibc
 
@@ -30,7 +29,7 @@ final class Relay: DescriptorHandler {
         self.replicaPort = replicaPort
         listener = try Sockets.listen(port: 0)
         port = Sockets.localPort(listener)
-        reactor.watch(listener, events: EPOLLIN.rawValue, handler: self)
+        reactor.watch(listener, events: EventMask.readable, handler: self)
     }
 
     deinit {
@@ -76,7 +75,7 @@ final class Relay: DescriptorHandler {
         reactor.unwatch(listener)
         _ = LoopTimer(on: reactor, atNs: reactor.nowNs &+ 100 * nsPerMs) { [weak self] in
             guard let self else { return }
-            reactor.watch(listener, events: EPOLLIN.rawValue, handler: self)
+            reactor.watch(listener, events: EventMask.readable, handler: self)
         }
     }
 

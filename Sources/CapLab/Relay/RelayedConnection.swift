@@ -1,4 +1,3 @@
-import CLinux
 import EventLoop
 import Glibc
 
@@ -73,14 +72,14 @@ final class RelayedConnection {
     private func handle(_ events: UInt32, from direction: Directions) {
         if phase == .connecting, direction == .toService {
             // A refused connection cannot be refused in turn, the service's was accepted: a reset comes nearest.
-            guard let replica, Sockets.takeError(replica.descriptor) == 0, events & EPOLLERR.rawValue == 0 else {
+            guard let replica, Sockets.takeError(replica.descriptor) == 0, events & EventMask.error == 0 else {
                 return close(reset: true)
             }
             phase = .established
         }
         let end = direction == .toReplica ? service : replica
-        if events & EPOLLOUT.rawValue != 0 { end?.isBlocked = false }
-        if events & ~EPOLLOUT.rawValue != 0 { read(direction) }
+        if events & EventMask.writable != 0 { end?.isBlocked = false }
+        if events & ~EventMask.writable != 0 { read(direction) }
         pump()
     }
 
@@ -160,7 +159,7 @@ final class RelayedConnection {
     private func updateInterests() {
         service?.watch(interest(reading: toReplica, isBlocked: service?.isBlocked == true))
         if phase == .connecting {
-            replica?.watch(EPOLLOUT.rawValue)
+            replica?.watch(EventMask.writable)
         } else {
             replica?.watch(interest(reading: toService, isBlocked: replica?.isBlocked == true))
         }
@@ -168,7 +167,7 @@ final class RelayedConnection {
 
     private func interest(reading channel: Channel, isBlocked: Bool) -> UInt32 {
         let reads = !channel.hasEnded && (channel.isDone || channel.roomBytes > 0)
-        return (reads ? EPOLLIN.rawValue : 0) | (isBlocked ? EPOLLOUT.rawValue : 0)
+        return (reads ? EventMask.readable : 0) | (isBlocked ? EventMask.writable : 0)
     }
 
     // MARK: Time

@@ -1,54 +1,52 @@
 /// The two sites as text, with the cut in it.
 enum Drawing {
-    private static let siteWidth = 44
-
-    /// Two lines a group: the services, each with its port, and below them the replicas. What stands between the sites is
-    /// the worst that is wrong with the links which cross it.
+    /// Two lines a group: the services, each with its port, and below them the replicas. Between the sites stands what
+    /// still passes: `-----` everything, `~~~~~` with trouble, `---->` only from east to west, `X` nothing.
     static func sites(
         _ topology: Topology, ports: [String: UInt16], fault: (Link) -> LinkFault
     ) -> [String] {
-        var lines = ["  " + padded("EAST", siteWidth) + "       " + "WEST"]
+        var rows: [(east: String, border: String, west: String)] = [("EAST", "", "WEST")]
         for group in GroupName.allCases {
-            let crossing = topology.links.filter { link in
-                guard let service = topology.node(link.service), let replica = topology.node(link.replica) else {
-                    return false
-                }
-                return service.group == group && service.site != replica.site
-            }
-            let border = crossing.map { mark(fault($0)) }.max() ?? .open
+            if rows.count > 1 { rows.append(("", "", "")) }
+            let border = border(of: group, topology, fault)
             for isService in [true, false] {
                 let cells = Site.allCases.map { site in
                     topology.nodes.filter { $0.group == group && $0.site == site && $0.isService == isService }
                         .map { isService ? "\($0.name) :\(ports[$0.name] ?? 0)" : $0.name }
                         .joined(separator: "  ")
                 }
-                let middle = isService ? border.sign : border.sign
-                lines.append("  " + padded(cells[0], siteWidth) + " " + middle + " " + cells[1])
+                rows.append((cells[0], border, cells[1]))
             }
-            if group != GroupName.allCases.last { lines.append("  " + padded("", siteWidth) + " " + border.sign) }
         }
-        return lines
-    }
-
-    private enum Border: Int, Comparable {
-        case open, slow, half, cut
-
-        static func < (left: Border, right: Border) -> Bool { left.rawValue < right.rawValue }
-
-        var sign: String {
-            switch self {
-            case .open: "-----"
-            case .slow: "~~~~~"
-            case .half: "--X->"
-            case .cut: "  X  "
-            }
+        let width = rows.map(\.east.count).max() ?? 0
+        return rows.map { row in
+            let line = "   \(padded(row.east, width))   \(padded(row.border, 5))   \(row.west)"
+            return String(line.reversed().drop { $0 == " " }.reversed())
         }
     }
 
-    private static func mark(_ fault: LinkFault) -> Border {
-        if fault.resets || (fault.holds(.toReplica) && fault.holds(.toService)) { return .cut }
-        if fault.holds(.toReplica) || fault.holds(.toService) { return .half }
-        return fault == .none ? .open : .slow
+    private static func border(of group: GroupName, _ topology: Topology, _ fault: (Link) -> LinkFault) -> String {
+        var passesEastToWest = false
+        var passesWestToEast = false
+        var hasFault = false
+        for link in topology.links {
+            guard let service = topology.node(link.service), let replica = topology.node(link.replica),
+                service.group == group, service.site != replica.site
+            else { continue }
+            let fault = fault(link)
+            hasFault = hasFault || fault != .none
+            guard !fault.resets else { continue }
+            let requestsPass = !fault.holds(.toReplica)
+            let answersPass = !fault.holds(.toService)
+            passesEastToWest = passesEastToWest || (service.site == .east ? requestsPass : answersPass)
+            passesWestToEast = passesWestToEast || (service.site == .west ? requestsPass : answersPass)
+        }
+        switch (passesEastToWest, passesWestToEast) {
+        case (true, true): return hasFault ? "~~~~~" : "-----"
+        case (true, false): return "---->"
+        case (false, true): return "<----"
+        case (false, false): return "  X"
+        }
     }
 
     static func padded(_ text: String, _ width: Int) -> String {
