@@ -86,7 +86,7 @@ final class Lab {
         if settings.dataDirectory == nil, !dataPath.isEmpty { try? FileManager.default.removeItem(atPath: dataPath) }
         if let lockDescriptor {
             runDirectory.remove()
-            close(lockDescriptor)
+            RunDirectory.unlock(lockDescriptor)
         }
         spawner?.finish()
     }

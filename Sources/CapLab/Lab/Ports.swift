@@ -40,6 +40,14 @@ enum Ports {
 
     /// "name (pid 123)" of a process that listens on the port, from `/proc`; nil where it belongs to someone else.
     static func holder(of port: UInt16) -> String? {
+        // The kernel's tables may skip an entry while others come and go.
+        for _ in 0..<3 {
+            if let holder = findHolder(of: port) { return holder }
+        }
+        return nil
+    }
+
+    private static func findHolder(of port: UInt16) -> String? {
         let inodes = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
             listeners((try? String(contentsOfFile: path, encoding: .utf8)) ?? "", port: port)
         }

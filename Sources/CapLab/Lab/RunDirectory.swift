@@ -34,7 +34,7 @@ struct RunDirectory: Sendable {
         }
     }
 
-    /// - Returns: the descriptor that keeps the lock until it is closed.
+    /// - Returns: the descriptor that keeps the lock until ``unlock(_:)``.
     func lock() throws(LabError) -> Int32 {
         // A lab that ends removes the file: the one locked must be the one that is there, or a third lab would not see it.
         for _ in 0..<100 {
@@ -59,6 +59,12 @@ struct RunDirectory: Sendable {
             close(descriptor)
         }
         throw LabError("cannot lock \(lockPath)")
+    }
+
+    /// Said to the kernel, not only by closing: a child that is just being born may still have a copy of the descriptor.
+    static func unlock(_ descriptor: Int32) {
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
     }
 
     private static func readOwner(_ descriptor: Int32) -> String {

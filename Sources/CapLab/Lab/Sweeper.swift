@@ -94,7 +94,7 @@ enum Sweeper {
         // Under the lock, or not at all: a new lab may be there already.
         if let path = list.runDirectory, let lock = try? RunDirectory(path: path).lock() {
             RunDirectory(path: path).remove()
-            close(lock)
+            RunDirectory.unlock(lock)
         }
     }
 
