@@ -1,0 +1,134 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+
+/// Which lab is meant.
+struct RunDirectoryOption: ParsableArguments {
+    @Option(name: .customLong("run-dir"), help: "Where the lab's control socket lives; one per user if not given.")
+    var given: String?
+
+    var path: String { given ?? RunDirectory.standardPath(ProcessInfo.processInfo.environment) }
+
+    /// Asks the lab and prints its message. Ends the program where the answer is no.
+    @discardableResult
+    func ask(_ request: ControlRequest) throws -> ControlReply {
+        do throws(LabError) {
+            let reply = try ControlClient.ask(request, in: RunDirectory(path: path))
+            if reply.exitCode != 0 { throw LabError(reply.message ?? "refused", exitCode: reply.exitCode) }
+            if let message = reply.message { say(message) }
+            return reply
+        } catch {
+            complain("caplab: \(error.message)")
+            throw ExitCode(error.exitCode)
+        }
+    }
+}
+
+/// `cp` or `ap`.
+extension GroupName: ExpressibleByArgument {}
+
+struct PartitionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "partition",
+        abstract: "Cuts a site or a node off.",
+        discussion: """
+            A site (west, east): every link to the other site. A node (cp_db_g2, app_cp_west): all its links. With --from \
+            and --to only what travels that way.
+
+            Modes: drop (packets vanish, the default), reset (connections are reset), stall (requests arrive, answers do \
+            not), delay=50ms (each way). Faults add up until 'caplab heal'.
+            """)
+
+    @OptionGroup var place: RunDirectoryOption
+    @Argument(help: "A site or a node.") var target: String?
+    @Option(help: "Only the links of this group.") var group: GroupName?
+    @Option(help: "drop, reset, stall or delay=50ms.") var mode: String = "drop"
+    @Option(help: "Cut one way: from this site or node ...") var from: String?
+    @Option(help: "... to this one.") var to: String?
+
+    func run() throws {
+        try place.ask(
+            ControlRequest(command: .partition, target: target, from: from, to: to, group: group, mode: mode))
+    }
+}
+
+struct HealCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "heal", abstract: "Mends everything, or what 'partition' with the same names cut.")
+
+    @OptionGroup var place: RunDirectoryOption
+    @Argument(help: "A site or a node.") var target: String?
+    @Option(help: "Only the links of this group.") var group: GroupName?
+    @Option(help: "The links from this site or node ...") var from: String?
+    @Option(help: "... to this one.") var to: String?
+
+    func run() throws {
+        try place.ask(ControlRequest(command: .heal, target: target, from: from, to: to, group: group))
+    }
+}
+
+struct PauseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "Stops a process (SIGSTOP): it keeps its connections and answers nothing.")
+
+    @OptionGroup var place: RunDirectoryOption
+    @Argument var node: String
+
+    func run() throws { try place.ask(ControlRequest(command: .pause, target: node)) }
+}
+
+struct ResumeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Lets a paused process go on (SIGCONT).")
+
+    @OptionGroup var place: RunDirectoryOption
+    @Argument var node: String
+
+    func run() throws { try place.ask(ControlRequest(command: .resume, target: node)) }
+}
+
+struct KillCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kill", abstract: "Ends a process without a word (SIGKILL).")
+
+    @OptionGroup var place: RunDirectoryOption
+    @Argument var node: String
+
+    func run() throws { try place.ask(ControlRequest(command: .kill, target: node)) }
+}
+
+struct StartCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start", abstract: "Starts a killed process again, on the same port and data.")
+
+    @OptionGroup var place: RunDirectoryOption
+    @Argument var node: String
+
+    func run() throws { try place.ask(ControlRequest(command: .start, target: node)) }
+}
+
+struct RedisCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "redis",
+        abstract: "Opens redis-cli on a replica: caplab redis cp_db_g1 HGETALL cp:color")
+
+    @OptionGroup var place: RunDirectoryOption
+    @Argument var node: String
+    @Argument(parsing: .captureForPassthrough, help: "As redis-cli takes them.") var command: [String] = []
+
+    func run() throws {
+        let reply = try place.ask(ControlRequest(command: .redis, target: node))
+        do {
+            let program = try Executables.inPath("redis-cli", ProcessInfo.processInfo.environment)
+            guard let access = reply.redis else { throw LabError("the lab did not say where \(node) is") }
+            setenv("REDISCLI_AUTH", access.password, 1)
+            let words = [program, "-h", "127.0.0.1", "-p", String(access.port)] + command
+            var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+            execv(program, &arguments)
+            throw LabError("\(program): \(String(cString: strerror(errno)))")
+        } catch let error as LabError {
+            complain("caplab: \(error.message)")
+            throw ExitCode(error.exitCode)
+        }
+    }
+}

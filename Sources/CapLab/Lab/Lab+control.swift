@@ -1,0 +1,105 @@
+import EventLoop
+import Glibc
+
+extension Lab {
+    /// Carries out one request from a second terminal. Asking twice for the same thing is fine.
+    func handle(_ request: ControlRequest) async -> ControlReply {
+        do throws(LabError) {
+            switch request.command {
+            case .partition:
+                return try changeFaults(request, with: try request.faultMode())
+            case .heal:
+                return try changeFaults(request, with: nil)
+            case .status:
+                return ControlReply(status: status)
+            case .redis:
+                let node = try node(request)
+                guard !node.isService else { throw LabError("\(node.name) is a service, not a Redis", exitCode: 2) }
+                return ControlReply(redis: .init(port: ports[node.name] ?? 0, password: password))
+            case .pause, .resume, .kill, .start:
+                return ControlReply(message: try await changeProcess(request.command, of: try node(request)))
+            }
+        } catch {
+            return ControlReply(exitCode: error.exitCode, message: error.message)
+        }
+    }
+
+    private func node(_ request: ControlRequest) throws(LabError) -> Node {
+        guard let name = request.target, let node = topology.node(name) else {
+            let names = topology.nodes.map(\.name).joined(separator: ", ")
+            throw LabError("unknown node '\(request.target ?? "")'; valid names: \(names)", exitCode: 2)
+        }
+        return node
+    }
+
+    /// - Parameter mode: the fault to add, or nil to take all faults away.
+    private func changeFaults(_ request: ControlRequest, with mode: FaultMode?) throws(LabError) -> ControlReply {
+        let selection = try request.selection()
+        let chosen: [(link: Link, directions: Directions)]
+        do {
+            chosen = try selection.links(in: topology)
+        } catch {
+            throw LabError(error.message(topology), exitCode: 2)
+        }
+        guard !settings.isDirect else { throw LabError("this lab was started with --direct: it has no relays") }
+        for (link, directions) in chosen {
+            guard let relay = relays[link] else { throw LabError("the lab is still starting") }
+            var fault = relay.fault
+            if let mode {
+                fault.add(mode, directions)
+            } else {
+                fault = .none
+            }
+            relay.apply(fault)
+        }
+        let count = "\(chosen.count) link\(chosen.count == 1 ? "" : "s")"
+        return ControlReply(
+            message: mode == nil
+                ? "healed \(selection.described): \(count) open"
+                : "partition \(selection.described): \(request.mode ?? "drop") on \(count)")
+    }
+
+    private func changeProcess(_ command: ControlRequest.Command, of node: Node) async throws(LabError) -> String {
+        guard let process = processes[node.name] else { throw LabError("the lab is still starting") }
+        switch (command, process.state) {
+        case (.pause, .paused), (.resume, .running): break
+        case (.pause, .running): process.signal(SIGSTOP)
+        case (.resume, .paused): process.signal(SIGCONT)
+        case (.kill, .running), (.kill, .paused):
+            process.signal(SIGKILL)
+            guard await process.ended(withinMs: 5_000) else { throw LabError("\(node.name) does not end") }
+        case (.kill, .ended), (.kill, .notStarted): break
+        case (.start, .running): break
+        case (.start, .ended), (.start, .notStarted):
+            try process.start()
+            try await untilUp(node)
+        case (.start, .paused): throw LabError("\(node.name) is paused; use: caplab resume \(node.name)")
+        default: throw LabError("\(node.name) is not running; use: caplab start \(node.name)")
+        }
+        let pid = process.state.pid.map { ", pid \($0)" } ?? ""
+        return "\(node.name): \(process.state.summary)\(pid), port \(ports[node.name] ?? 0)"
+    }
+
+    /// A Redis is up when it serves. A service may be started in the middle of a partition, and then is up when it answers.
+    private func untilUp(_ node: Node) async throws(LabError) {
+        try await untilReady(node, timeoutMs: 20_000, acceptsUnready: node.isService)
+    }
+
+    var status: LabStatus {
+        LabStatus(
+            pid: getpid(), dataDirectory: dataPath,
+            nodes: topology.nodes.map { node in
+                let state = processes[node.name]?.state ?? .notStarted
+                return LabStatus.NodeStatus(
+                    name: node.name, group: node.group, site: node.site, kind: node.isService ? "service" : "replica",
+                    state: state.summary, pid: state.pid, port: ports[node.name] ?? 0)
+            },
+            links: topology.links.compactMap { link in
+                guard let relay = relays[link] else { return nil }
+                return LabStatus.LinkStatus(
+                    service: link.service, replica: link.replica, state: relay.fault.summary, port: relay.port,
+                    connections: relay.connectionCount, heldBytes: relay.bufferedBytes,
+                    bytesFromService: relay.bytesFromService, bytesFromReplica: relay.bytesFromReplica)
+            })
+    }
+}

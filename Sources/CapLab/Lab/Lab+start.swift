@@ -1,0 +1,213 @@
+import EventLoop
+import FoundationEssentials
+import Glibc
+
+extension Lab {
+    /// A redis-server may have data to load; a service has a connection and a script to each replica to make.
+    private static let redisStartMs: UInt64 = 30_000
+    private static let serviceStartMs: UInt64 = 20_000
+    private static let initMs: UInt64 = 30_000
+
+    /// Starts everything, and returns when the services are ready to serve.
+    /// - Throws: in one line what is in the way. Call ``stop()`` also then.
+    func start(environment: [String: String]) async throws(LabError) {
+        let executables = try Executables.find(binDirectory: settings.binDirectory, environment: environment)
+        self.executables = executables
+        try runDirectory.prepare()
+        lockDescriptor = try runDirectory.lock()
+        try choosePorts()
+        let spawner = try Spawner(caplab: executables.caplab)
+        self.spawner = spawner
+        spawner.tell(.run(runDirectory.path))
+        try makeDataDirectory(spawner)
+        control = try ControlServer(path: runDirectory.socketPath, on: reactor) { [unowned self] in
+            await handle($0)
+        }
+
+        for node in topology.replicas { try start(node, plan: redisPlan(node, executables)) }
+        for node in topology.replicas { try await untilReady(node, timeoutMs: Self.redisStartMs) }
+        try await initialise(executables, environment)
+        if !settings.isDirect { try makeRelays() }
+        for node in topology.services { try start(node, plan: servicePlan(node, executables, environment)) }
+        for node in topology.services { try await untilReady(node, timeoutMs: Self.serviceStartMs) }
+        keepHouse()
+    }
+
+    // MARK: Preparing
+
+    private func choosePorts() throws(LabError) {
+        for name in settings.ports.keys where topology.node(name) == nil {
+            throw LabError(SelectionError.unknown(name).message(topology), exitCode: 2)
+        }
+        var chosen = settings.ports
+        if let base = settings.portBase {
+            for node in topology.services {
+                guard case .service(let offset) = node.role else { continue }
+                let (port, isTooHigh) = base.addingReportingOverflow(offset)
+                guard !isTooHigh else { throw LabError("port base \(base) is too high", exitCode: 2) }
+                chosen[node.name] = chosen[node.name] ?? port
+            }
+        }
+        guard Set(chosen.values).count == chosen.count else {
+            throw LabError("two nodes were given one and the same port", exitCode: 2)
+        }
+        for node in topology.nodes {
+            if let port = chosen[node.name] { try Ports.requireFree(port, for: node.name) }
+        }
+        let others = topology.nodes.filter { chosen[$0.name] == nil }
+        for (node, port) in zip(others, try Ports.free(others.count)) { chosen[node.name] = port }
+        ports = chosen
+    }
+
+    private func makeDataDirectory(_ spawner: Spawner) throws(LabError) {
+        if let kept = settings.dataDirectory {
+            dataPath = Executables.absolute(kept)
+        } else {
+            dataPath = "/tmp/caplab-data-\(getpid())-\(Self.randomName(8))"
+            spawner.tell(.path(dataPath))
+        }
+        guard !dataPath.contains("\n") else { throw LabError("a data directory's name may not hold a line break") }
+        do {
+            let files = FileManager.default
+            let attributes: [FileAttributeKey: Any] = [.posixPermissions: 0o700]
+            for directory in ["logs"] + topology.nodes.map(\.name) {
+                try files.createDirectory(
+                    atPath: "\(dataPath)/\(directory)", withIntermediateDirectories: true, attributes: attributes)
+            }
+        } catch {
+            throw LabError("cannot make the data directory \(dataPath): \(error)")
+        }
+    }
+
+    private func makeRelays() throws(LabError) {
+        for link in topology.links {
+            guard let port = ports[link.replica] else { continue }
+            do {
+                relays[link] = try Relay(link, replicaPort: port, on: reactor)
+            } catch {
+                throw LabError("cannot make a relay: \(error.message)")
+            }
+        }
+    }
+
+    // MARK: What runs
+
+    private func redisPlan(_ node: Node, _ executables: Executables) -> LaunchPlan {
+        let directory = "\(dataPath)/\(node.name)"
+        // All of it on standard input and nothing on the command line, where everybody could read the password.
+        let lines =
+            [
+                "bind 127.0.0.1", "port \(ports[node.name] ?? 0)", "dir \(Self.quoted(directory))", "daemonize no",
+                "requirepass \(password)", "save \"\"", "appendonly yes",
+                "appendfsync \(node.group == .cp ? "always" : "everysec")", "no-appendfsync-on-rewrite no",
+                "maxmemory-policy noeviction", "tcp-backlog 128",
+            ] + (settings.redisArguments[node.group] ?? [])
+        return LaunchPlan(
+            program: executables.redisServer, arguments: ["-"], environment: ["PATH": "/usr/bin:/bin"],
+            input: Array((lines.joined(separator: "\n") + "\n").utf8), logPath: logPath(node.name),
+            workingDirectory: directory)
+    }
+
+    /// As redis.conf wants it.
+    private static func quoted(_ text: String) -> String {
+        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    }
+
+    private func servicePlan(
+        _ node: Node, _ executables: Executables, _ environment: [String: String]
+    ) -> LaunchPlan {
+        LaunchPlan(
+            program: node.group == .cp ? executables.appCP : executables.appAP,
+            environment: serviceEnvironment(node, environment) { [relays, ports] replica in
+                relays[Link(service: node.name, replica: replica)]?.port ?? ports[replica] ?? 0
+            },
+            logPath: logPath(node.name), workingDirectory: "\(dataPath)/\(node.name)")
+    }
+
+    private func serviceEnvironment(
+        _ node: Node, _ environment: [String: String], portOf: (String) -> UInt16
+    ) -> [String: String] {
+        var result = settings.inheritsEnvironment ? environment : environment.filter { $0.key == "PATH" }
+        result["SECRET_KEY"] = secretKey
+        if let level = settings.logLevel { result["LOG_LEVEL"] = level }
+        result.merge(settings.serviceEnvironment) { $1 }
+        let replicas = topology.replicas(of: node.group).map { replica in
+            guard case .replica(let id) = replica.role else { return "" }
+            return "\(id)=redis://127.0.0.1:\(portOf(replica.name))"
+        }
+        result["REPLICAS"] = replicas.joined(separator: ",")
+        result["REDIS_PASSWORD"] = password
+        result["NODE_ID"] = node.name
+        result["SITE"] = node.site.rawValue
+        result["HTTP_BIND"] = "127.0.0.1"
+        result["HTTP_PORT"] = String(ports[node.name] ?? 0)
+        return result
+    }
+
+    func logPath(_ name: String) -> String { "\(dataPath)/logs/\(name).log" }
+
+    // MARK: Starting and waiting
+
+    private func start(_ node: Node, plan: LaunchPlan) throws(LabError) {
+        guard let spawner else { return }
+        let process = NodeProcess(name: node.name, plan: plan, spawner: spawner, on: reactor)
+        processes[node.name] = process
+        try process.start()
+    }
+
+    /// The operator's command that creates the CP group; it reaches the replicas directly.
+    private func initialise(_ executables: Executables, _ environment: [String: String]) async throws(LabError) {
+        guard let spawner, let node = topology.services.first(where: { $0.group == .cp }) else { return }
+        let ports = ports
+        let plan = LaunchPlan(
+            program: executables.appCP, arguments: ["init"],
+            environment: serviceEnvironment(node, environment) { ports[$0] ?? 0 }, logPath: logPath("app_cp_init"),
+            workingDirectory: "\(dataPath)/\(node.name)")
+        let process = NodeProcess(name: "app-cp init", plan: plan, spawner: spawner, on: reactor)
+        helpers.append(process)
+        try process.start()
+        guard await process.ended(withinMs: Self.initMs) else { throw LabError("app-cp init did not end") }
+        try checkNotStopping()
+        guard process.state.exitCode == 0 else {
+            throw LabError("app-cp init \(process.state.summary)\(lastWords(plan.logPath))")
+        }
+    }
+
+    /// Asks the node until it answers as one that serves.
+    /// - Parameter acceptsUnready: a service may also say that it cannot serve at the moment.
+    func untilReady(_ node: Node, timeoutMs: UInt64, acceptsUnready: Bool = false) async throws(LabError) {
+        guard let process = processes[node.name] else { return }
+        let deadlineNs = reactor.nowNs &+ timeoutMs * nsPerMs
+        while !(await isReady(node, acceptsUnready)) {
+            try checkNotStopping()
+            guard process.state.pid != nil else {
+                throw LabError("\(node.name) \(process.state.summary)\(lastWords(process.plan.logPath))")
+            }
+            guard reactor.nowNs < deadlineNs else {
+                throw LabError(
+                    "\(node.name) was not ready after \(timeoutMs / 1_000) s\(lastWords(process.plan.logPath))")
+            }
+            await reactor.sleep(forNs: 20 * nsPerMs)
+        }
+        try checkNotStopping()
+    }
+
+    private func isReady(_ node: Node, _ acceptsUnready: Bool) async -> Bool {
+        let port = ports[node.name] ?? 0
+        if node.isService {
+            let request = "GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+            let answer = await Exchange.ask(port: port, request, on: reactor) { $0.contains("\r\n") }
+            let status = answer?.split(separator: " ").dropFirst().first
+            return status == "200" || (acceptsUnready && status == "503")
+        }
+        return await Exchange.ask(port: port, "AUTH \(password)\r\nPING\r\n", on: reactor) { $0.contains("+PONG") }
+            != nil
+    }
+
+    /// The end of a log, for an error message; the log itself may be about to be removed.
+    func lastWords(_ logPath: String) -> String {
+        let text = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
+        let lines = text.split(separator: "\n").suffix(3).map { String($0.prefix(300)) }
+        return lines.isEmpty ? "" : ": " + lines.joined(separator: " | ")
+    }
+}

@@ -1,0 +1,72 @@
+import EventLoop
+import Glibc
+import Synchronization
+
+/// Carries a lab from the command line: signals on the main thread, everything else on the reactor's.
+final class LabHost: @unchecked Sendable {
+    // Safe because `lab` is touched only on the reactor's thread, and `exitCode` is synchronised.
+    private let reactor: Reactor
+    private var lab: Lab?
+    private let exitCode = Mutex<Int32?>(nil)
+
+    private init(_ reactor: Reactor) { self.reactor = reactor }
+
+    /// Starts a lab, runs `body` with it, and stops it again, whatever happens in between.
+    ///
+    /// SIGINT, SIGTERM and SIGHUP ask it to stop; a second one ends its processes at once. To be called on the main thread
+    /// before any other exists, as the signals are blocked there and waited for.
+    /// - Returns: what `body` returned, or the exit code of what went wrong.
+    static func run(
+        _ settings: LabSettings, environment: [String: String], body: @escaping @Sendable (Lab) async -> Int32
+    ) -> Int32 {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1] { sigaddset(&signals, number) }
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        signal(SIGPIPE, SIG_IGN)
+        guard let reactor = try? Reactor(name: "lab") else {
+            complain("caplab: the kernel gives no descriptor")
+            return 1
+        }
+        let host = LabHost(reactor)
+        reactor.start()
+        reactor.submit { host.begin(settings, environment, body) }
+        while true {
+            var number: Int32 = 0
+            guard sigwait(&signals, &number) == 0 else { continue }
+            switch number {
+            case SIGCHLD: reactor.submit { host.lab?.reap() }
+            case SIGUSR1: break
+            default: reactor.submit { host.lab?.requestStop() }
+            }
+            if let exitCode = host.exitCode.withLock({ $0 }) {
+                reactor.stop()
+                reactor.join()
+                return exitCode
+            }
+        }
+    }
+
+    private func begin(
+        _ settings: LabSettings, _ environment: [String: String], _ body: @escaping @Sendable (Lab) async -> Int32
+    ) {
+        let lab = Lab(settings, on: reactor)
+        self.lab = lab
+        reactor.spawn { [self] in
+            var result: Int32
+            do throws(LabError) {
+                try await lab.start(environment: environment)
+                result = await body(lab)
+            } catch {
+                // Whoever pressed Ctrl-C knows why nothing is running.
+                if error != .interrupted { complain("caplab: \(error.message)") }
+                result = error == .interrupted ? 0 : error.exitCode
+            }
+            await lab.stop()
+            self.lab = nil
+            exitCode.withLock { $0 = result }
+            // Wakes the main thread.
+            kill(getpid(), SIGUSR1)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import FoundationEssentials
+import Glibc
+
+/// Finding free ports, and who holds one that is not.
+enum Ports {
+    static func isFree(_ port: UInt16) -> Bool {
+        guard let descriptor = try? Sockets.listen(port: port) else { return false }
+        close(descriptor)
+        return true
+    }
+
+    /// - Throws: ``LabError`` that names the port and, where it can be seen, its holder.
+    static func requireFree(_ port: UInt16, for node: String) throws(LabError) {
+        do {
+            close(try Sockets.listen(port: port))
+        } catch {
+            guard error.errno == EADDRINUSE else {
+                throw LabError("\(node) cannot listen on port \(port): \(String(cString: strerror(error.errno)))")
+            }
+            let holder = holder(of: port).map { ", held by \($0)" } ?? ""
+            throw LabError("port \(port) for \(node) is taken\(holder); free it, or use --port-base or --free-ports")
+        }
+    }
+
+    /// Free ports below those that the kernel gives to outgoing connections: one of those could be gone when a stopped
+    /// process wants its port back.
+    static func free(_ count: Int) throws(LabError) -> [UInt16] {
+        let range = (try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)) ?? ""
+        let firstEphemeral = range.split(whereSeparator: \.isWhitespace).first.flatMap { UInt16($0) } ?? 32_768
+        // Where that range begins low, there is nothing below it, and chance has to do.
+        let candidates: ClosedRange<UInt16> = firstEphemeral > 20_000 ? 10_000...(firstEphemeral - 1) : 10_000...65_535
+        var chosen: [UInt16] = []
+        for _ in 0..<10_000 where chosen.count < count {
+            let port = UInt16.random(in: candidates)
+            if !chosen.contains(port), isFree(port) { chosen.append(port) }
+        }
+        guard chosen.count == count else { throw LabError("found no \(count) free ports in \(candidates)") }
+        return chosen
+    }
+
+    /// "name (pid 123)" of a process that listens on the port, from `/proc`; nil where it belongs to someone else.
+    static func holder(of port: UInt16) -> String? {
+        // The kernel's tables may skip an entry while others come and go.
+        for _ in 0..<3 {
+            if let holder = findHolder(of: port) { return holder }
+        }
+        return nil
+    }
+
+    private static func findHolder(of port: UInt16) -> String? {
+        let inodes = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
+            listeners((try? String(contentsOfFile: path, encoding: .utf8)) ?? "", port: port)
+        }
+        guard !inodes.isEmpty else { return nil }
+        let wanted = Set(inodes.map { "socket:[\($0)]" })
+        let files = FileManager.default
+        for pid in (try? files.contentsOfDirectory(atPath: "/proc")) ?? [] where Int32(pid) != nil {
+            let directory = "/proc/\(pid)/fd"
+            for descriptor in (try? files.contentsOfDirectory(atPath: directory)) ?? [] {
+                var target = [UInt8](repeating: 0, count: 64)
+                let count = readlink("\(directory)/\(descriptor)", &target, target.count)
+                guard count > 0, wanted.contains(String(decoding: target[..<count], as: UTF8.self)) else { continue }
+                let name = (try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8)) ?? "process\n"
+                return "\(name.dropLast()) (pid \(pid))"
+            }
+        }
+        return nil
+    }
+
+    /// The inodes of sockets that listen on the port, from the text of `/proc/net/tcp`: address:port in hex in the second
+    /// column, state 0A (listen) in the fourth, inode in the tenth.
+    static func listeners(_ table: String, port: UInt16) -> [String] {
+        table.split(separator: "\n").dropFirst().compactMap { line in
+            let columns = line.split(separator: " ", omittingEmptySubsequences: true)
+            guard columns.count > 9, columns[3] == "0A", let digits = columns[1].split(separator: ":").last,
+                UInt16(digits, radix: 16) == port
+            else { return nil }
+            return String(columns[9])
+        }
+    }
+}

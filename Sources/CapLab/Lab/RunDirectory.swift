@@ -1,0 +1,85 @@
+import FoundationEssentials
+import Glibc
+
+/// The private directory where a lab's control socket lives, and the lock that allows one lab in it at a time.
+struct RunDirectory: Sendable {
+    let path: String
+
+    /// `$XDG_RUNTIME_DIR/caplab`, or `/tmp/caplab-<uid>`.
+    static func standardPath(_ environment: [String: String]) -> String {
+        if let base = environment["XDG_RUNTIME_DIR"], base.hasPrefix("/"), access(base, W_OK) == 0 {
+            return base + "/caplab"
+        }
+        return "/tmp/caplab-\(getuid())"
+    }
+
+    var socketPath: String { path + "/control.sock" }
+    var lockPath: String { path + "/lab.lock" }
+
+    /// Makes the directory, or checks that the one there is ours alone: `/tmp` belongs to everybody.
+    func prepare() throws(LabError) {
+        // sockaddr_un has 108 bytes, the last of them zero.
+        guard socketPath.utf8.count < 108, !path.contains("\n") else {
+            throw LabError("the run directory's name is too long for a Unix socket: \(path)")
+        }
+        if mkdir(path, 0o700) != 0, errno != EEXIST {
+            throw LabError("cannot make the run directory \(path): \(String(cString: strerror(errno)))")
+        }
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == getuid() else {
+            throw LabError("\(path) is not a directory of this user; choose another with --run-dir")
+        }
+        guard status.st_mode & 0o077 == 0 else {
+            throw LabError("\(path) is open to other users; do 'chmod 700 \(path)' or choose another with --run-dir")
+        }
+    }
+
+    /// - Returns: the descriptor that keeps the lock until ``unlock(_:)``.
+    func lock() throws(LabError) -> Int32 {
+        // A lab that ends removes the file: the one locked must be the one that is there, or a third lab would not see it.
+        for _ in 0..<100 {
+            let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else {
+                throw LabError("cannot open \(lockPath): \(String(cString: strerror(errno)))")
+            }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                let owner = Self.readOwner(descriptor)
+                close(descriptor)
+                throw LabError(
+                    "a lab is already running\(owner) (control socket in \(path)); stop it, or use --run-dir")
+            }
+            var mine = stat()
+            var there = stat()
+            if fstat(descriptor, &mine) == 0, stat(lockPath, &there) == 0, mine.st_ino == there.st_ino {
+                let pid = Array("\(getpid())\n".utf8)
+                ftruncate(descriptor, 0)
+                _ = pwrite(descriptor, pid, pid.count, 0)
+                return descriptor
+            }
+            close(descriptor)
+        }
+        throw LabError("cannot lock \(lockPath)")
+    }
+
+    /// Said to the kernel, not only by closing: a child that is just being born may still have a copy of the descriptor.
+    static func unlock(_ descriptor: Int32) {
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
+
+    private static func readOwner(_ descriptor: Int32) -> String {
+        var buffer = [UInt8](repeating: 0, count: 16)
+        let count = pread(descriptor, &buffer, buffer.count, 0)
+        guard count > 0, let pid = Int32(String(decoding: buffer[..<count].prefix { $0 != 10 }, as: UTF8.self)) else {
+            return ""
+        }
+        return " as process \(pid)"
+    }
+
+    /// Removes socket, lock and, where nothing else is in it, the directory.
+    func remove() {
+        unlink(socketPath)
+        unlink(lockPath)
+        rmdir(path)
+    }
+}

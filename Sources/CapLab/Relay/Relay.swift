@@ -1,0 +1,93 @@
+import EventLoop
+import Glibc
+
+/// The relay of one link: a service connects to its port and reaches the replica, as far as the link's faults let it.
+final class Relay: DescriptorHandler {
+    /// More connections than any service opens; past it new ones are reset.
+    static let maxConnections = 256
+    /// Read at once, at most; shared by the connections of a relay, which take turns.
+    private static let scratchBytes = 64 << 10
+
+    let reactor: Reactor
+    let link: Link
+    /// Where the service connects.
+    let port: UInt16
+    let replicaPort: UInt16
+    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: scratchBytes, alignment: 16)
+
+    private let listener: Int32
+    private var connections: [ObjectIdentifier: RelayedConnection] = [:]
+    private(set) var fault = LinkFault.none
+    /// Bytes read from the service, and from the replica, since the start.
+    private(set) var bytesFromService = 0
+    private(set) var bytesFromReplica = 0
+
+    /// Listens on a free port of 127.0.0.1. On the reactor's thread.
+    init(_ link: Link, replicaPort: UInt16, on reactor: Reactor) throws(SocketError) {
+        self.reactor = reactor
+        self.link = link
+        self.replicaPort = replicaPort
+        listener = try Sockets.listen(port: 0)
+        port = Sockets.localPort(listener)
+        reactor.watch(listener, events: EventMask.readable, handler: self)
+    }
+
+    deinit {
+        scratch.deallocate()
+    }
+
+    var connectionCount: Int { connections.count }
+    var bufferedBytes: Int { connections.values.reduce(0) { $0 + $1.bufferedBytes } }
+
+    /// Puts these faults, and no others, on the link.
+    func apply(_ fault: LinkFault) {
+        guard fault != self.fault else { return }
+        self.fault = fault
+        for connection in Array(connections.values) { connection.apply(fault) }
+    }
+
+    func close() {
+        reactor.unwatch(listener)
+        Glibc.close(listener)
+        for connection in Array(connections.values) { connection.close(reset: false) }
+    }
+
+    func ready(events: UInt32) {
+        // At most a full backlog a turn.
+        for _ in 0..<128 {
+            let descriptor = Sockets.accept(listener)
+            guard descriptor >= 0 else {
+                if errno == EMFILE || errno == ENFILE { rest() }
+                return
+            }
+            guard !fault.resets, connections.count < Self.maxConnections else {
+                Sockets.closeWithReset(descriptor)
+                continue
+            }
+            let connection = RelayedConnection(descriptor, relay: self)
+            connections[ObjectIdentifier(connection)] = connection
+            connection.apply(fault)
+        }
+    }
+
+    /// Out of descriptors: look away for a moment instead of spinning.
+    private func rest() {
+        reactor.unwatch(listener)
+        _ = LoopTimer(on: reactor, atNs: reactor.nowNs &+ 100 * nsPerMs) { [weak self] in
+            guard let self else { return }
+            reactor.watch(listener, events: EventMask.readable, handler: self)
+        }
+    }
+
+    func forget(_ connection: RelayedConnection) {
+        connections.removeValue(forKey: ObjectIdentifier(connection))
+    }
+
+    func count(_ bytes: Int, _ direction: Directions) {
+        if direction == .toReplica {
+            bytesFromService += bytes
+        } else {
+            bytesFromReplica += bytes
+        }
+    }
+}

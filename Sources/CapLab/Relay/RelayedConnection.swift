@@ -1,0 +1,200 @@
+import EventLoop
+import Glibc
+
+/// One connection of a service, and the one to the replica that it is joined to. See ``FaultMode`` for what it imitates.
+final class RelayedConnection {
+    private enum Phase {
+        /// Accepted while the link was cut: the replica hears of it after the heal.
+        case waiting
+        case connecting, established, closed
+    }
+
+    /// After so long a kernel gives up resending for a process that has closed its end (`tcp_orphan_retries`).
+    static let orphanLifeNs: UInt64 = 100_000_000_000
+
+    private unowned let relay: Relay
+    private let reactor: Reactor
+    private var phase = Phase.waiting
+    private var service: Endpoint?
+    private var replica: Endpoint?
+    private var toReplica = Channel()
+    private var toService = Channel()
+    private var wakeTimer: LoopTimer?
+    private var wakeAtNs = UInt64.max
+    private var orphanTimer: LoopTimer?
+
+    init(_ descriptor: Int32, relay: Relay) {
+        self.relay = relay
+        reactor = relay.reactor
+        service = Endpoint(descriptor, on: reactor) { [unowned self] events in
+            // Held to the end of the event: handling it may close the connection, which drops the relay's reference.
+            let connection = self
+            connection.handle(events, from: .toReplica)
+        }
+    }
+
+    var bufferedBytes: Int { toReplica.bufferedBytes + toService.bufferedBytes }
+
+    /// Takes over the link's faults, at the start and at each change.
+    func apply(_ fault: LinkFault) {
+        guard phase != .closed else { return }
+        if fault.resets { return close(reset: true) }
+        toReplica.isHeld = fault.holds(.toReplica)
+        toService.isHeld = fault.holds(.toService)
+        toReplica.delayNs = UInt64(fault.delayMs(.toReplica)) * nsPerMs
+        toService.delayNs = UInt64(fault.delayMs(.toService)) * nsPerMs
+        if phase == .waiting, fault.allowsHandshake { connect() }
+        pump()
+    }
+
+    func close(reset: Bool) {
+        guard phase != .closed else { return }
+        phase = .closed
+        wakeTimer?.cancel()
+        orphanTimer?.cancel()
+        service?.close(reset: reset)
+        replica?.close(reset: reset)
+        relay.forget(self)
+    }
+
+    private func connect() {
+        guard let descriptor = try? Sockets.connect(port: relay.replicaPort) else { return close(reset: true) }
+        phase = .connecting
+        replica = Endpoint(descriptor, on: reactor) { [unowned self] events in
+            let connection = self
+            connection.handle(events, from: .toService)
+        }
+    }
+
+    // MARK: Events
+
+    /// An event at the end where what travels in `direction` comes in.
+    private func handle(_ events: UInt32, from direction: Directions) {
+        if phase == .connecting, direction == .toService {
+            // A refused connection cannot be refused in turn, the service's was accepted: a reset comes nearest.
+            guard let replica, Sockets.takeError(replica.descriptor) == 0, events & EventMask.error == 0 else {
+                return close(reset: true)
+            }
+            phase = .established
+        }
+        let end = direction == .toReplica ? service : replica
+        if events & EventMask.writable != 0 { end?.isBlocked = false }
+        if events & ~EventMask.writable != 0 { read(direction) }
+        pump()
+    }
+
+    /// Reads once: a level-triggered epoll comes back, and the other links get their turn.
+    private func read(_ direction: Directions) {
+        let source = direction == .toReplica ? service : replica
+        let destination = direction == .toReplica ? replica : service
+        guard let source, source.isOpen else { return }
+        let roomBytes = withChannel(direction) { $0.isDone ? Channel.capacityBytes : $0.roomBytes }
+        guard roomBytes > 0 else { return }
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: relay.scratch[..<min(relay.scratch.count, roomBytes)])
+        let nowNs = reactor.nowNs
+        switch source.read(into: buffer) {
+        case .blocked: break
+        case .finished: withChannel(direction) { $0.end(.finished, nowNs: nowNs) }
+        case .failed: lost(direction)
+        case .bytes(let count):
+            relay.count(count, direction)
+            var rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            if phase == .established, withChannel(direction, { $0.isClear }), let destination, destination.isOpen {
+                // The short way: nothing is waiting, so the bytes need not be stored.
+                let taken = destination.write(rest)
+                if taken < 0 { return lost(direction == .toReplica ? .toService : .toReplica) }
+                rest = UnsafeRawBufferPointer(rebasing: rest[taken...])
+                if !rest.isEmpty { destination.isBlocked = true }
+            }
+            withChannel(direction) { $0.append(rest, nowNs: nowNs) }
+        }
+    }
+
+    /// The end where what travels in `direction` comes in was reset. That news travels like everything else; what is on its
+    /// way to that end has nobody to go to.
+    private func lost(_ direction: Directions) {
+        let nowNs = reactor.nowNs
+        withChannel(direction) { $0.end(.reset, nowNs: nowNs) }
+        withChannel(direction == .toReplica ? .toService : .toReplica) { $0.finish() }
+        (direction == .toReplica ? service : replica)?.close(reset: false)
+    }
+
+    // MARK: Passing on
+
+    private func pump() {
+        if phase == .established {
+            pump(.toReplica)
+            pump(.toService)
+        } else if phase == .waiting, toReplica.hasEnded {
+            // Never connected, and the service has given up: a kernel forgets such a connection, and so do we.
+            return close(reset: false)
+        }
+        guard phase != .closed else { return }
+        if toReplica.isDone, toService.isDone { return close(reset: false) }
+        limitOrphans()
+        updateInterests()
+    }
+
+    private func pump(_ direction: Directions) {
+        while phase == .established, let destination = direction == .toReplica ? replica : service {
+            if destination.isBlocked { return }
+            switch withChannel(direction, { $0.next(nowNs: reactor.nowNs) }) {
+            case .nothing: return
+            case .waitUntil(let readyNs): return wakeUp(atNs: readyNs)
+            case .finish:
+                destination.finishWriting()
+                return withChannel(direction) { $0.finish() }
+            case .reset: return close(reset: true)
+            case .send:
+                let taken = withChannel(direction) { $0.withFront { destination.write($0) } }
+                if taken < 0 {
+                    lost(direction == .toReplica ? .toService : .toReplica)
+                } else if taken == 0 {
+                    destination.isBlocked = true
+                }
+            }
+        }
+    }
+
+    private func updateInterests() {
+        service?.watch(interest(reading: toReplica, isBlocked: service?.isBlocked == true))
+        if phase == .connecting {
+            replica?.watch(EventMask.writable)
+        } else {
+            replica?.watch(interest(reading: toService, isBlocked: replica?.isBlocked == true))
+        }
+    }
+
+    private func interest(reading channel: Channel, isBlocked: Bool) -> UInt32 {
+        let reads = !channel.hasEnded && (channel.isDone || channel.roomBytes > 0)
+        return (reads ? EventMask.readable : 0) | (isBlocked ? EventMask.writable : 0)
+    }
+
+    // MARK: Time
+
+    /// One timer for both directions: the earlier part is passed on first, and asks again for the other.
+    private func wakeUp(atNs deadlineNs: UInt64) {
+        guard deadlineNs < wakeAtNs else { return }
+        wakeTimer?.cancel()
+        wakeAtNs = deadlineNs
+        wakeTimer = LoopTimer(on: reactor, atNs: deadlineNs) { [unowned self] in
+            let connection = self
+            connection.wakeAtNs = .max
+            connection.pump()
+        }
+    }
+
+    /// A service that closed its end during a cut leaves requests behind. They may still arrive after the heal, but not for
+    /// ever: then they are forgotten, and the replica gets a reset instead.
+    private func limitOrphans() {
+        guard orphanTimer == nil, toReplica.hasEnded, toReplica.isHeld else { return }
+        orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ Self.orphanLifeNs) { [unowned self] in
+            if toReplica.isHeld { toReplica.end(.reset, nowNs: reactor.nowNs) }
+            orphanTimer = nil
+        }
+    }
+
+    private func withChannel<Result>(_ direction: Directions, _ body: (inout Channel) -> Result) -> Result {
+        direction == .toReplica ? body(&toReplica) : body(&toService)
+    }
+}

@@ -1,0 +1,102 @@
+import Glibc
+
+/// The few socket calls the lab needs, all on loopback, non-blocking and closed on exec.
+enum Sockets {
+    /// - Returns: a listening socket on 127.0.0.1; port 0 lets the kernel choose.
+    static func listen(port: UInt16, backlog: Int32 = 128) throws(SocketError) -> Int32 {
+        let descriptor = tcpSocket()
+        guard descriptor >= 0 else { throw SocketError(operation: "socket", errno: errno) }
+        setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+        let isBound = withLoopback(port) { Glibc.bind(descriptor, $0, $1) == 0 }
+        guard isBound, Glibc.listen(descriptor, backlog) == 0 else {
+            let error = SocketError(operation: "bind to port \(port)", errno: errno)
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    /// Begins a connection to 127.0.0.1; it is up when the socket becomes writable without an error.
+    static func connect(port: UInt16) throws(SocketError) -> Int32 {
+        let descriptor = tcpSocket()
+        guard descriptor >= 0 else { throw SocketError(operation: "socket", errno: errno) }
+        setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        let result = withLoopback(port) { Glibc.connect(descriptor, $0, $1) }
+        guard result == 0 || errno == EINPROGRESS else {
+            let error = SocketError(operation: "connect to port \(port)", errno: errno)
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    /// - Returns: the next connection, or a negative number with `errno` set.
+    static func accept(_ listener: Int32) -> Int32 {
+        let descriptor = Glibc.accept(listener, nil, nil)
+        if descriptor >= 0 { prepare(descriptor) }
+        if descriptor >= 0 { setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+        return descriptor
+    }
+
+    /// Non-blocking and closed on exec. Children are started on the same thread, so none can be born in between.
+    static func prepare(_ descriptor: Int32) {
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+    }
+
+    /// The port a socket is bound to.
+    static func localPort(_ descriptor: Int32) -> UInt16 {
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(descriptor, $0, &length) }
+        }
+        return UInt16(bigEndian: address.sin_port)
+    }
+
+    /// The error a connection attempt ended with; 0 for none. Reading it clears it.
+    static func takeError(_ descriptor: Int32) -> Int32 {
+        var error: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length)
+        return error
+    }
+
+    /// Closes with RST instead of FIN: lingering for zero seconds throws away what is unsent.
+    static func closeWithReset(_ descriptor: Int32) {
+        var lingers = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &lingers, socklen_t(MemoryLayout<linger>.size))
+        close(descriptor)
+    }
+
+    private static func tcpSocket() -> Int32 {
+        socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    }
+
+    private static func setOption(_ descriptor: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
+        var value = value
+        setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    private static func withLoopback<Result>(
+        _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+}
+
+/// A socket call that failed.
+struct SocketError: Error, Equatable {
+    let operation: String
+    let errno: Int32
+
+    var message: String { "\(operation): \(String(cString: strerror(errno)))" }
+}

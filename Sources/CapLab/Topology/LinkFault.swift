@@ -1,0 +1,109 @@
+/// The two ways along a link.
+struct Directions: OptionSet, Hashable, Sendable {
+    let rawValue: UInt8
+
+    /// Requests: from the service to the replica.
+    static let toReplica = Directions(rawValue: 1)
+    /// Answers: from the replica to the service.
+    static let toService = Directions(rawValue: 2)
+    static let both: Directions = [.toReplica, .toService]
+}
+
+/// What a fault does to the links it is put on.
+///
+/// A relay sits between two kernels on one machine, so it imitates a network as far as a TCP endpoint can:
+///
+/// - `drop`: packets vanish. Open connections stay open and nothing comes through. As TCP would resend, bytes on their
+///   way are held, not lost, and arrive after the heal on the same connection if it still exists (a connection closed by
+///   one end meanwhile delivers what it had sent and then its end; one that was reset delivers only the reset). New
+///   connections are accepted, as a relay cannot imitate a lost SYN, but nothing answers, and the replica sees no
+///   connection before the heal. A one-way drop holds one direction of the connections that were open; a new one, which
+///   could not finish its handshake, is held in both.
+/// - `stall`: requests arrive and are carried out, answers are held; also on new connections. A slow or stuck replica.
+/// - `reset`: open connections are closed by RST, new ones too. A crashed host, or a firewall that rejects.
+/// - `delay`: everything takes that much longer in each direction. Bandwidth is then at most the relay's buffer a delay.
+enum FaultMode: Equatable, Sendable {
+    case drop, stall, reset
+    case delay(ms: Int)
+
+    /// One minute: longer is a `drop`.
+    static let maxDelayMs = 60_000
+
+    /// Reads `drop`, `stall`, `reset`, `delay=50ms`, `delay=2s` or `delay=50` (milliseconds).
+    init?(_ text: String) {
+        switch text {
+        case "drop": self = .drop
+        case "stall": self = .stall
+        case "reset": self = .reset
+        default:
+            guard text.hasPrefix("delay=") else { return nil }
+            var digits = text.dropFirst("delay=".count)
+            var unitMs = 1
+            if digits.hasSuffix("ms") {
+                digits = digits.dropLast(2)
+            } else if digits.hasSuffix("s") {
+                digits = digits.dropLast()
+                unitMs = 1_000
+            }
+            guard digits.allSatisfy(\.isNumber), let count = Int(digits), (1...Self.maxDelayMs).contains(count),
+                count * unitMs <= Self.maxDelayMs
+            else { return nil }
+            self = .delay(ms: count * unitMs)
+        }
+    }
+}
+
+/// Everything that is wrong with one link at the moment. Faults add up, as rules in a firewall do; a heal takes all away.
+struct LinkFault: Equatable, Sendable {
+    private(set) var dropped: Directions = []
+    private(set) var isStalled = false
+    private(set) var resets = false
+    private(set) var delayToReplicaMs = 0
+    private(set) var delayToServiceMs = 0
+
+    static let none = LinkFault()
+
+    /// Adding the same fault twice changes nothing; of two delays the later counts.
+    mutating func add(_ mode: FaultMode, _ directions: Directions) {
+        switch mode {
+        case .drop: dropped.formUnion(directions)
+        case .stall: isStalled = true
+        case .reset: resets = true
+        case .delay(let delayMs):
+            if directions.contains(.toReplica) { delayToReplicaMs = delayMs }
+            if directions.contains(.toService) { delayToServiceMs = delayMs }
+        }
+    }
+
+    /// Whether bytes that travel in this direction are held.
+    func holds(_ direction: Directions) -> Bool {
+        dropped.contains(direction) || (isStalled && direction == .toService)
+    }
+
+    func delayMs(_ direction: Directions) -> Int {
+        direction == .toReplica ? delayToReplicaMs : delayToServiceMs
+    }
+
+    /// A handshake takes a packet each way, so a cut of either direction prevents it.
+    var allowsHandshake: Bool { dropped.isEmpty && !resets }
+
+    /// For people: `open`, or what is wrong.
+    var summary: String {
+        var parts: [String] = []
+        if resets { parts.append("reset") }
+        switch dropped {
+        case .both: parts.append("drop")
+        case .toReplica: parts.append("drop requests")
+        case .toService: parts.append("drop answers")
+        default: break
+        }
+        if isStalled { parts.append("stall") }
+        if delayToReplicaMs > 0, delayToReplicaMs == delayToServiceMs {
+            parts.append("delay \(delayToReplicaMs) ms")
+        } else {
+            if delayToReplicaMs > 0 { parts.append("delay requests \(delayToReplicaMs) ms") }
+            if delayToServiceMs > 0 { parts.append("delay answers \(delayToServiceMs) ms") }
+        }
+        return parts.isEmpty ? "open" : parts.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,75 @@
+/// A side of the network: G1 and G2 of Gilbert and Lynch's proof.
+enum Site: String, Codable, CaseIterable, Sendable {
+    case east, west
+}
+
+/// Which of the two systems a node belongs to.
+enum GroupName: String, Codable, CaseIterable, Sendable {
+    case cp, ap
+}
+
+/// One process of the lab.
+struct Node: Equatable, Sendable {
+    enum Role: Equatable, Sendable {
+        /// An HTTP service; its default port is the port base plus `portOffset`.
+        case service(portOffset: UInt16)
+        /// A redis-server; `id` is its name within the group, as in `REPLICAS`.
+        case replica(id: String)
+    }
+
+    let name: String
+    let group: GroupName
+    let site: Site
+    let role: Role
+
+    var isService: Bool {
+        if case .service = role { true } else { false }
+    }
+}
+
+/// The path from a service to one replica of its group; each has a relay of its own.
+struct Link: Hashable, Comparable, Sendable {
+    let service: String
+    let replica: String
+
+    static func < (left: Link, right: Link) -> Bool {
+        (left.service, left.replica) < (right.service, right.replica)
+    }
+}
+
+/// Who is there, in which site, and who talks to whom.
+struct Topology: Sendable {
+    let nodes: [Node]
+    let links: [Link]
+
+    /// - Parameter nodes: with names that differ from each other and from those of the sites.
+    init(nodes: [Node]) {
+        self.nodes = nodes
+        links = nodes.filter(\.isService).flatMap { service in
+            nodes.filter { !$0.isService && $0.group == service.group }
+                .map { Link(service: service.name, replica: $0.name) }
+        }
+    }
+
+    /// Section 2 of the design: two sites, the majority of each group in the east.
+    static let pair = Topology(nodes: [
+        Node(name: "app_cp", group: .cp, site: .east, role: .service(portOffset: 1)),
+        Node(name: "app_ap", group: .ap, site: .east, role: .service(portOffset: 2)),
+        Node(name: "app_cp_west", group: .cp, site: .west, role: .service(portOffset: 11)),
+        Node(name: "app_ap_west", group: .ap, site: .west, role: .service(portOffset: 12)),
+        Node(name: "cp_db_g1", group: .cp, site: .east, role: .replica(id: "g1")),
+        Node(name: "cp_db_g2", group: .cp, site: .east, role: .replica(id: "g2")),
+        Node(name: "cp_db_g3", group: .cp, site: .west, role: .replica(id: "g3")),
+        Node(name: "ap_db_g1", group: .ap, site: .east, role: .replica(id: "g1")),
+        Node(name: "ap_db_g2", group: .ap, site: .east, role: .replica(id: "g2")),
+        Node(name: "ap_db_g3", group: .ap, site: .west, role: .replica(id: "g3")),
+    ])
+
+    var services: [Node] { nodes.filter(\.isService) }
+    var replicas: [Node] { nodes.filter { !$0.isService } }
+
+    func node(_ name: String) -> Node? { nodes.first { $0.name == name } }
+
+    /// The replicas of a group, in the order of `REPLICAS`.
+    func replicas(of group: GroupName) -> [Node] { replicas.filter { $0.group == group } }
+}

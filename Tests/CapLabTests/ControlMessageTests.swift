@@ -1,0 +1,82 @@
+import FoundationEssentials
+import Testing
+
+@testable import CapLab
+
+@Suite struct ControlMessageTests {
+    private func parse(_ text: String) throws(LabError) -> ControlRequest { try ControlRequest.parse(text.utf8) }
+
+    @Test func aRequestIsReadFromOneLineOfJSON() throws {
+        let request = try parse(#"{"command":"partition","target":"west","group":"cp","mode":"delay=50ms"}"#)
+        #expect(request == ControlRequest(command: .partition, target: "west", group: .cp, mode: "delay=50ms"))
+        #expect(try request.faultMode() == .delay(ms: 50))
+        #expect(try request.selection() == Selection(place: .place("west"), group: .cp))
+    }
+
+    @Test(arguments: [
+        "", "{", "[]", "null", #"{"command":"format"}"#, #"{"target":"west"}"#, #"{"command":"heal","group":"xp"}"#,
+        #"{"command":"heal","target":7}"#, "\u{0}\u{1}",
+    ])
+    func whatIsNoRequestIsRefusedAsAskedWrongly(_ text: String) throws {
+        let error = try #require(throws: LabError.self) { try parse(text) }
+        #expect(error.exitCode == 2)
+    }
+
+    @Test func healWithoutANameMeansEverythingAndPartitionNeedsOne() throws {
+        #expect(try ControlRequest(command: .heal).selection().place == .everything)
+        let error = try #require(throws: LabError.self) { try ControlRequest(command: .partition).selection() }
+        #expect(error.exitCode == 2)
+    }
+
+    @Test func fromAndToGoTogetherAndNotWithAName() throws {
+        let oneWay = ControlRequest(command: .partition, from: "east", to: "west")
+        #expect(try oneWay.selection().place == .oneWay(from: "east", to: "west"))
+        #expect(throws: LabError.self) { try ControlRequest(command: .partition, from: "east").selection() }
+        #expect(throws: LabError.self) {
+            try ControlRequest(command: .partition, target: "west", from: "east", to: "west").selection()
+        }
+    }
+
+    @Test func aModeWithoutADirectionIsRefusedOneWay() {
+        for mode in ["reset", "stall"] {
+            let request = ControlRequest(command: .partition, from: "east", to: "west", mode: mode)
+            #expect(throws: LabError.self) { try request.faultMode() }
+        }
+    }
+
+    @Test func anUnknownModeIsAnsweredWithTheValidOnes() throws {
+        let error = try #require(throws: LabError.self) {
+            try ControlRequest(command: .partition, target: "west", mode: "melt").faultMode()
+        }
+        #expect(error.exitCode == 2)
+        #expect(error.message.contains("'melt'") && error.message.contains("stall"))
+    }
+
+    @Test func theStatusKeepsItsNamesForScripts() throws {
+        let status = LabStatus(
+            pid: 7, dataDirectory: "/d",
+            nodes: [.init(name: "app_cp", group: .cp, site: .east, kind: "service", state: "running", pid: 8, port: 9)],
+            links: [
+                .init(
+                    service: "app_cp", replica: "cp_db_g1", state: "open", port: 1, connections: 2, heldBytes: 3,
+                    bytesFromService: 4, bytesFromReplica: 5)
+            ])
+        let json = try #require(JSONValue(String(decoding: try JSONEncoder().encode(status), as: UTF8.self)))
+        #expect(json["nodes"]?.elements.first?["port"]?.number == 9)
+        #expect(json["links"]?.elements.first?["held_bytes"]?.number == 3)
+        #expect(json["data_directory"]?.text == "/d")
+    }
+
+    @Test func theTablesShowNodesAndLinks() {
+        let status = LabStatus(
+            pid: 7, dataDirectory: "/d",
+            nodes: [
+                .init(
+                    name: "cp_db_g1", group: .cp, site: .east, kind: "replica", state: "killed by signal 9", pid: nil,
+                    port: 9)
+            ], links: [])
+        let lines = StatusCommand.text(status).split(separator: "\n")
+        #expect(lines[0].hasPrefix("NODE"))
+        #expect(lines[1] == "cp_db_g1  east  killed by signal 9  -    9")
+    }
+}

@@ -1,0 +1,155 @@
+import EventLoop
+import Glibc
+import TestSupport
+import Testing
+
+@testable import CapLab
+
+/// Commands from a second terminal.
+@Suite(.serialized) struct LabCommandTests {
+    private let runner: ReactorRunner
+
+    init() throws { runner = try ReactorRunner() }
+
+    /// Whether a service reaches a replica through its link.
+    private func reaches(_ service: String, _ id: String, in lab: LabProcess) async throws -> Bool {
+        let port = try lab.node(service).port
+        let answer = try await runner.run { [reactor = runner.reactor] in
+            await Exchange.ask(port: port, "GET /ping/\(id) HTTP/1.0\r\n\r\n", timeoutMs: 10_000, on: reactor) {
+                $0.contains("\r\n")
+            }
+        }
+        return try #require(answer).contains(" 200 ")
+    }
+
+    @Test func aPartitionCutsTheLinksBetweenTheSitesUntilTheHeal() async throws {
+        let lab = try LabProcess()
+        #expect(try await reaches("app_cp", "g3", in: lab))
+        for _ in 1...2 {
+            let result = try lab.caplab("partition", "west")
+            #expect(result.exitCode == 0)
+            #expect(result.output == "partition west: drop on 6 links\n")
+        }
+        #expect(try await !reaches("app_cp", "g3", in: lab))
+        #expect(try await reaches("app_cp", "g1", in: lab))
+        #expect(try await !reaches("app_ap_west", "g2", in: lab))
+        #expect(try await reaches("app_ap_west", "g3", in: lab))
+        #expect(try lab.status().links.filter { $0.state == "drop" }.count == 6)
+        for _ in 1...2 { #expect(try lab.caplab("heal").output == "healed everything: 12 links open\n") }
+        #expect(try await reaches("app_cp", "g3", in: lab))
+        #expect(try await reaches("app_ap_west", "g2", in: lab))
+    }
+
+    @Test func groupsModesAndDirectionsReachTheLinksTheyMean() throws {
+        let lab = try LabProcess()
+        func states() throws -> [String: String] {
+            let links = try lab.status().links.filter { $0.state != "open" }
+            return Dictionary(uniqueKeysWithValues: links.map { ("\($0.service)-\($0.replica)", $0.state) })
+        }
+        try lab.caplab("partition", "cp_db_g2", "--mode", "stall")
+        #expect(try states() == ["app_cp-cp_db_g2": "stall", "app_cp_west-cp_db_g2": "stall"])
+        try lab.caplab("heal", "cp_db_g2")
+        try lab.caplab("partition", "east", "--group", "ap", "--mode", "delay=50ms")
+        #expect(
+            try states() == [
+                "app_ap-ap_db_g3": "delay 50 ms", "app_ap_west-ap_db_g1": "delay 50 ms",
+                "app_ap_west-ap_db_g2": "delay 50 ms",
+            ])
+        try lab.caplab("heal", "west")
+        try lab.caplab("partition", "--from", "app_cp", "--to", "west")
+        #expect(try states() == ["app_cp-cp_db_g3": "drop requests"])
+    }
+
+    @Test func whatIsAskedWronglyEndsWithTwoAndOneLine() throws {
+        let lab = try LabProcess()
+        for arguments in [
+            ["partition", "nowhere"], ["partition", "west", "--mode", "melt"], ["partition"], ["pause", "nobody"],
+            ["partition", "--from", "east"], ["redis", "app_cp"], ["heal", "nobody"],
+        ] {
+            let result = try LabProcess.run([arguments[0], "--run-dir", lab.runDirectory] + arguments.dropFirst())
+            #expect(result.exitCode == 2)
+            #expect(result.errorLines.count == 1)
+        }
+        #expect(try lab.caplab("partition", "nowhere").errors.contains("valid names: east, west, app_cp, app_ap,"))
+    }
+
+    @Test func withoutALabEveryCommandSaysSoAndEndsWithOne() throws {
+        let directory = try ScratchDirectory()
+        for arguments in [["status"], ["heal"], ["partition", "west"], ["pause", "app_cp"], ["redis", "cp_db_g1"]] {
+            let result = try LabProcess.run([arguments[0], "--run-dir", directory.path] + arguments.dropFirst())
+            #expect(result.exitCode == 1)
+            #expect(result.errorLines.count == 1)
+            #expect(result.errors.contains("no lab is running"))
+        }
+    }
+
+    @Test func aKilledReplicaComesBackOnItsPortWithItsData() async throws {
+        let lab = try LabProcess()
+        let before = try lab.node("cp_db_g1")
+        try lab.caplab("redis", "cp_db_g1", "SET", "k", "v")
+        #expect(try lab.caplab("kill", "cp_db_g1").exitCode == 0)
+        #expect(try lab.caplab("kill", "cp_db_g1").exitCode == 0)
+        #expect(try lab.node("cp_db_g1").state == "killed by signal 9")
+        #expect(try await !reaches("app_cp", "g1", in: lab))
+        #expect(try lab.caplab("start", "cp_db_g1").exitCode == 0)
+        let after = try lab.node("cp_db_g1")
+        #expect(after.state == "running" && after.port == before.port && after.pid != before.pid)
+        #expect(try lab.caplab("redis", "cp_db_g1", "GET", "k").output == "v\n")
+        #expect(try await reaches("app_cp", "g1", in: lab))
+    }
+
+    @Test func aKilledServiceComesBackAlsoInTheMiddleOfAPartition() throws {
+        let lab = try LabProcess()
+        let port = try lab.node("app_cp_west").port
+        try lab.caplab("partition", "west")
+        try lab.caplab("kill", "app_cp_west")
+        #expect(try lab.caplab("start", "app_cp_west").exitCode == 0)
+        #expect(try lab.node("app_cp_west").port == port)
+    }
+
+    @Test func aPausedProcessIsShownAsSuchAndGoesOnWhenResumed() async throws {
+        let lab = try LabProcess()
+        for _ in 1...2 { #expect(try lab.caplab("pause", "ap_db_g1").exitCode == 0) }
+        #expect(try lab.node("ap_db_g1").state == "paused")
+        #expect(try await !reaches("app_ap", "g1", in: lab))
+        #expect(try lab.caplab("start", "ap_db_g1").errors.contains("caplab resume ap_db_g1"))
+        for _ in 1...2 { #expect(try lab.caplab("resume", "ap_db_g1").exitCode == 0) }
+        #expect(try await reaches("app_ap", "g1", in: lab))
+        try lab.caplab("kill", "ap_db_g1")
+        #expect(try lab.caplab("pause", "ap_db_g1").exitCode == 1)
+    }
+
+    @Test func aProcessThatEndsByItselfIsReported() throws {
+        let lab = try LabProcess()
+        let pid = try #require(try lab.node("app_ap").pid)
+        kill(pid, SIGKILL)
+        #expect(lab.says("app_ap killed by signal 9"))
+        #expect(lab.says("caplab start app_ap"))
+    }
+
+    @Test func nonsenseOnTheControlSocketIsRefusedAndTheLabGoesOn() throws {
+        let lab = try LabProcess()
+        for text in ["nonsense\n", "\n", String(repeating: "x", count: 100_000), ""] {
+            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            let path = RunDirectory(path: lab.runDirectory).socketPath
+            #expect(ControlClient.withAddress(path) { connect(descriptor, $0, $1) } == 0)
+            let bytes = Array(text.utf8)
+            _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+            shutdown(descriptor, Int32(SHUT_WR))
+            var buffer = [UInt8](repeating: 0, count: 1_000)
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count > 0 { #expect(String(decoding: buffer[..<count], as: UTF8.self).contains("\"exitCode\":2")) }
+        }
+        #expect(try lab.caplab("status").output.contains("app_cp_west"))
+    }
+
+    @Test func withoutRelaysServicesReachTheirReplicasAndNothingCanBeCut() async throws {
+        let lab = try LabProcess(nil, ["--free-ports", "--direct"])
+        #expect(try await reaches("app_cp", "g3", in: lab))
+        let result = try lab.caplab("partition", "west")
+        #expect(result.exitCode == 1)
+        #expect(result.errors.contains("--direct"))
+        #expect(try lab.caplab("status").output.contains("no relays"))
+    }
+}

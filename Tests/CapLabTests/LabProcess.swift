@@ -1,0 +1,138 @@
+import EventLoop
+import Foundation
+import Glibc
+import TestSupport
+
+@testable import CapLab
+
+/// A `caplab` command, run as people run it.
+struct CommandResult {
+    let exitCode: Int32
+    let output: String
+    let errors: String
+
+    var errorLines: [Substring] { errors.split(separator: "\n") }
+}
+
+/// A `caplab up` in a process of its own, with stand-ins for the services.
+final class LabProcess {
+    let directory: ScratchDirectory
+    let process = Process()
+    private let output = Pipe()
+    private(set) var page = ""
+
+    var runDirectory: String { directory.path + "/run" }
+
+    static func program() throws -> String {
+        let own = try Executables.runningProgram()
+        return own[..<(own.lastIndex(of: "/") ?? own.startIndex)] + "/caplab"
+    }
+
+    /// Starts it; returns when it says that all is running, or throws what it said instead.
+    init(_ directory: ScratchDirectory? = nil, _ arguments: [String] = ["--free-ports"]) throws {
+        self.directory = try directory ?? ScratchDirectory()
+        try StandIn.install(in: self.directory.path)
+        process.executableURL = URL(fileURLWithPath: try Self.program())
+        process.arguments = ["up", "--bin-dir", self.directory.path, "--run-dir", runDirectory] + arguments
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        while !page.contains("mend everything") {
+            let part = output.fileHandleForReading.availableData
+            guard !part.isEmpty else {
+                process.waitUntilExit()
+                throw TestFailure("the lab ended with \(process.terminationStatus): \(page)")
+            }
+            page += String(decoding: part, as: UTF8.self)
+        }
+    }
+
+    deinit {
+        guard process.isRunning else { return }
+        process.terminate()
+        process.waitUntilExit()
+    }
+
+    /// Waits for more output that holds this text.
+    func says(_ text: String) -> Bool {
+        while !page.contains(text) {
+            let part = output.fileHandleForReading.availableData
+            if part.isEmpty { return false }
+            page += String(decoding: part, as: UTF8.self)
+        }
+        return true
+    }
+
+    /// Runs another command against this lab.
+    @discardableResult
+    func caplab(_ arguments: String...) throws -> CommandResult {
+        try Self.run([arguments[0], "--run-dir", runDirectory] + arguments.dropFirst())
+    }
+
+    static func run(_ arguments: [String]) throws -> CommandResult {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try program())
+        process.arguments = arguments
+        let output = Pipe()
+        let errors = Pipe()
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        let text = output.fileHandleForReading.readDataToEndOfFile()
+        let complaint = errors.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return CommandResult(
+            exitCode: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
+            errors: String(decoding: complaint, as: UTF8.self))
+    }
+
+    func status() throws -> LabStatus {
+        let result = try caplab("status", "--json")
+        return try JSONDecoder().decode(LabStatus.self, from: Data(result.output.utf8))
+    }
+
+    func node(_ name: String) throws -> LabStatus.NodeStatus {
+        guard let node = try status().nodes.first(where: { $0.name == name }) else { throw TestFailure("no \(name)") }
+        return node
+    }
+
+    /// Everything that must be gone when the lab is.
+    func traces() throws -> Traces {
+        let status = try status()
+        let children = try String(contentsOfFile: "/proc/\(status.pid)/task/\(status.pid)/children", encoding: .utf8)
+        let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(status.pid)/task")
+        let all = try threads.map {
+            try String(contentsOfFile: "/proc/\(status.pid)/task/\($0)/children", encoding: .utf8)
+        }
+        let pids = ([children] + all).joined(separator: " ").split(separator: " ").compactMap { pid_t($0) }
+        let processes = Set(pids + status.nodes.compactMap(\.pid)).compactMap { pid in
+            Sweeper.startTicks(of: pid).map { SweepList.Process(pid: pid, startTicks: $0) }
+        }
+        return Traces(processes: processes, paths: [status.dataDirectory, runDirectory])
+    }
+
+    /// SIGINT or SIGTERM, as from a terminal or a service manager.
+    /// - Returns: the exit code.
+    func stop(_ number: Int32 = SIGTERM) -> Int32 {
+        kill(process.processIdentifier, number)
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+}
+
+/// Processes and paths of a lab.
+struct Traces: Sendable {
+    let processes: [SweepList.Process]
+    let paths: [String]
+
+    /// What is still there; waits for it to go.
+    func left(_ reactor: Reactor) async -> [String] {
+        _ = await reactor.eventually { now.isEmpty }
+        return now
+    }
+
+    private var now: [String] {
+        processes.filter { Sweeper.startTicks(of: $0.pid) == $0.startTicks }.map { "process \($0.pid)" }
+            + paths.filter { access($0, F_OK) == 0 }
+    }
+}

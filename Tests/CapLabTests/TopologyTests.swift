@@ -1,0 +1,121 @@
+import Testing
+
+@testable import CapLab
+
+@Suite struct TopologyTests {
+    private func links(_ place: Selection.Place, _ group: GroupName? = nil) throws -> [String: Directions] {
+        let chosen = try Selection(place: place, group: group).links(in: .pair)
+        return Dictionary(uniqueKeysWithValues: chosen.map { ("\($0.link.service)-\($0.link.replica)", $0.directions) })
+    }
+
+    @Test func everyServiceHasALinkToEachReplicaOfItsGroupOnly() {
+        #expect(Topology.pair.links.count == 12)
+        for link in Topology.pair.links {
+            #expect(Topology.pair.node(link.service)?.group == Topology.pair.node(link.replica)?.group)
+        }
+    }
+
+    @Test func cuttingEitherSiteCutsTheLinksBetweenThemAndNoOthers() throws {
+        let west = try links(.place("west"))
+        #expect(
+            Set(west.keys) == [
+                "app_cp-cp_db_g3", "app_ap-ap_db_g3", "app_cp_west-cp_db_g1", "app_cp_west-cp_db_g2",
+                "app_ap_west-ap_db_g1", "app_ap_west-ap_db_g2",
+            ])
+        #expect(west.values.allSatisfy { $0 == .both })
+        #expect(try links(.place("east")) == west)
+    }
+
+    @Test func cuttingANodeCutsAllItsLinks() throws {
+        #expect(Set(try links(.place("cp_db_g2")).keys) == ["app_cp-cp_db_g2", "app_cp_west-cp_db_g2"])
+        #expect(
+            Set(try links(.place("app_ap_west")).keys) == [
+                "app_ap_west-ap_db_g1", "app_ap_west-ap_db_g2", "app_ap_west-ap_db_g3",
+            ])
+    }
+
+    @Test func aGroupLimitsTheCut() throws {
+        #expect(
+            Set(try links(.place("west"), .cp).keys) == [
+                "app_cp-cp_db_g3", "app_cp_west-cp_db_g1", "app_cp_west-cp_db_g2",
+            ])
+    }
+
+    @Test func aOneWayCutHoldsRequestsOfOneSideAndAnswersToTheOther() throws {
+        let chosen = try links(.oneWay(from: "east", to: "west"), .cp)
+        #expect(
+            chosen == [
+                "app_cp-cp_db_g3": .toReplica, "app_cp_west-cp_db_g1": .toService, "app_cp_west-cp_db_g2": .toService,
+            ])
+        #expect(try links(.oneWay(from: "cp_db_g1", to: "app_cp")) == ["app_cp-cp_db_g1": .toService])
+    }
+
+    @Test func anUnknownNameIsAnsweredWithAllValidOnes() throws {
+        let error = try #require(throws: SelectionError.self) { try links(.place("nowhere")) }
+        let message = error.message(.pair)
+        #expect(message.contains("'nowhere'"))
+        for name in ["east", "west"] + Topology.pair.nodes.map(\.name) { #expect(message.contains(name)) }
+        #expect(throws: SelectionError.unknown("nowhere")) { try links(.oneWay(from: "east", to: "nowhere")) }
+    }
+
+    @Test func aCutThatMeansNoLinkIsRefused() {
+        #expect(throws: SelectionError.noLink("app_cp (group ap)")) { try links(.place("app_cp"), .ap) }
+        #expect(throws: SelectionError.self) { try links(.oneWay(from: "app_cp", to: "ap_db_g1")) }
+    }
+
+    @Test func theDrawingShowsWhatStillPasses() throws {
+        func borders(_ place: Selection.Place?, _ mode: FaultMode, group: GroupName? = nil) throws -> [String] {
+            var faults: [Link: LinkFault] = [:]
+            if let place {
+                for (link, directions) in try Selection(place: place, group: group).links(in: .pair) {
+                    faults[link, default: .none].add(mode, directions)
+                }
+            }
+            return Drawing.sites(.pair, ports: [:]) { faults[$0] ?? .none }
+        }
+        #expect(try borders(nil, .drop).filter { $0.contains("-----") }.count == 4)
+        #expect(try borders(.place("west"), .drop).filter { $0.contains("   X   ") }.count == 4)
+        #expect(try borders(.place("west"), .reset, group: .ap).filter { $0.contains("   X   ") }.count == 2)
+        #expect(try borders(.oneWay(from: "west", to: "east"), .drop).contains { $0.contains("---->") })
+        #expect(try borders(.place("west"), .stall).contains { $0.contains("~~~~~") })
+    }
+}
+
+@Suite struct LinkFaultTests {
+    @Test func modesAreReadAsTyped() {
+        #expect(FaultMode("drop") == .drop)
+        #expect(FaultMode("reset") == .reset)
+        #expect(FaultMode("stall") == .stall)
+        #expect(FaultMode("delay=50ms") == .delay(ms: 50))
+        #expect(FaultMode("delay=50") == .delay(ms: 50))
+        #expect(FaultMode("delay=2s") == .delay(ms: 2_000))
+    }
+
+    @Test(arguments: [
+        "", "cut", "delay", "delay=", "delay=0", "delay=-5", "delay=ms", "delay=1h", "delay=60001", "delay=61s",
+        "delay=99999999999999999999", "DROP",
+    ])
+    func otherModesAreRefused(_ text: String) {
+        #expect(FaultMode(text) == nil)
+    }
+
+    @Test func faultsAddUpAndRepeatingOneChangesNothing() {
+        var fault = LinkFault.none
+        fault.add(.drop, .toReplica)
+        let once = fault
+        fault.add(.drop, .toReplica)
+        #expect(fault == once)
+        #expect(fault.holds(.toReplica) && !fault.holds(.toService) && !fault.allowsHandshake)
+        fault.add(.drop, .toService)
+        fault.add(.delay(ms: 20), .both)
+        fault.add(.delay(ms: 50), .toService)
+        #expect(fault.holds(.toService))
+        #expect(fault.summary == "drop, delay requests 20 ms, delay answers 50 ms")
+    }
+
+    @Test func aStallHoldsAnswersOnlyAndLetsNewConnectionsIn() {
+        var fault = LinkFault.none
+        fault.add(.stall, .both)
+        #expect(fault.holds(.toService) && !fault.holds(.toReplica) && fault.allowsHandshake)
+    }
+}
