@@ -5,6 +5,10 @@ import TestSupport
 
 @testable import EventLoop
 
+private final class Tally: Sendable {
+    let count = Atomic<Int>(0)
+}
+
 private final class Counter: DescriptorHandler {
     var count = 0
     func ready(events: UInt32) { count += 1 }
@@ -51,16 +55,16 @@ private final class Counter: DescriptorHandler {
     }
 
     @Test func submittedWorkFromManyThreadsAllRuns() async throws {
-        let count = Atomic<Int>(0)
+        let tally = Tally()
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<8 {
                 group.addTask { [reactor = runner.reactor] in
-                    for _ in 0..<1_000 { reactor.submit { count.wrappingAdd(1, ordering: .relaxed) } }
+                    for _ in 0..<1_000 { reactor.submit { tally.count.wrappingAdd(1, ordering: .relaxed) } }
                 }
             }
         }
         try await runner.run { [reactor = runner.reactor] in
-            #expect(await reactor.eventually { count.load(ordering: .relaxed) == 8_000 })
+            #expect(await reactor.eventually { tally.count.load(ordering: .relaxed) == 8_000 })
         }
     }
 
