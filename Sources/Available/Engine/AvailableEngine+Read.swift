@@ -37,15 +37,13 @@ extension AvailableEngine {
     ) async throws(ReadFailure) -> ReadResult {
         var judged: ReplicaSet = []
         var worst = ReadFailure(failure: StoreFailure(.noReplica, "No replica can be reached."))
+        var hedgeNs = try ask(request, command, call, worst)
         while true {
-            if call.outstanding.isEmpty {
-                try ask(request, command, call, worst)
-            }
             let known = judged.count
             if known == 0 {
-                await call.wait { !$0.answered.isEmpty }
+                await call.wait(limitNs: hedgeNs) { !$0.answered.isEmpty }
             } else {
-                await call.wait { $0.answered.count > known }
+                await call.wait(limitNs: hedgeNs) { $0.answered.count > known }
             }
             for replica in call.answered.subtracting(judged) {
                 judged.insert(replica)
@@ -57,13 +55,21 @@ extension AvailableEngine {
             if call.isExpired {
                 throw ReadFailure(failure: StoreFailure(.timeout, "No replica answered in time."))
             }
+            if call.outstanding.isEmpty {
+                hedgeNs = try ask(request, command, call, worst)
+            } else if scheduler.nowNs >= hedgeNs {
+                // The first is slow: a second is asked too, and the first answer counts. Two are enough.
+                _ = try? ask(request, command, call, worst)
+                hedgeNs = .max
+            }
         }
     }
 
-    /// Hands the read to the best replica that has not been asked yet.
+    /// Hands the read to the best replica that has not been asked yet. Returns when a second one should be asked too (Dean
+    /// and Barroso, *The Tail at Scale*, 2013).
     private func ask(
         _ request: ReadRequest, _ command: Command, _ call: QuorumCall, _ worst: ReadFailure
-    ) throws(ReadFailure) {
+    ) throws(ReadFailure) -> UInt64 {
         var skipped = call.handed.union(call.overloaded)
         var stalest: Int64?
         while let replica = nearest(excluding: skipped) {
@@ -77,12 +83,9 @@ extension AvailableEngine {
             }
             call.send(command, to: [replica])
             guard call.handed.contains(replica) else { continue }
-            if states.count > 1 {
-                let delayMs = min(
-                    max(group.latencyNs(replica) / nsPerMs * 3, settings.minHedgeMs), settings.maxHedgeMs)
-                hedges.add(call, command, atNs: scheduler.nowNs + delayMs * nsPerMs)
-            }
-            return
+            let usualMs = group.latencyNs(replica) / nsPerMs
+            return scheduler.nowNs
+                + min(max(usualMs * 3, settings.minHedgeMs), settings.maxHedgeMs) * nsPerMs
         }
         guard call.handed.isEmpty else {
             guard call.answered.isEmpty else { throw worst }

@@ -19,7 +19,6 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
     var order: ReplicaOrder
     var contexts: ContextCache
     let strikes: StrikeQueue
-    let hedges: HedgeQueue
     /// By coordinator: what this loop turn has for the other replicas.
     var merges: [MergeBatch?]
     private(set) lazy var flusher = TurnFlusher(engine: self)
@@ -30,7 +29,6 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
     /// Pairs of owner and peer whose debt this engine is delivering.
     var draining: Set<[Int]> = []
     var isWalking = false
-    var lastRoundStartNs: UInt64?
 
     /// - Parameters:
     ///   - group: its delegate and guard command become this engine's.
@@ -59,10 +57,8 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
             signer: ContextSigner(secretKey: settings.secretKey, groupName: settings.groupName),
             maxEntries: settings.contextCacheEntries)
         strikes = StrikeQueue(group: group, scheduler: scheduler, peerNames: names.map { Bytes($0.utf8) })
-        hedges = HedgeQueue(scheduler: scheduler)
         merges = Array(repeating: nil, count: names.count)
         leaseName = Bytes("\(settings.nodeName):".utf8) + Bytes(hexadecimal: scheduler.randomBits())
-        hedges.second = { [unowned self] in nearest(excluding: $0.handed) }
         group.guardCommand = Command(.plain([Bytes("HGET".utf8), RedisKeys.identity, RedisKeys.incarnationField]))
         group.delegate = self
     }
