@@ -1,0 +1,162 @@
+import EventLoop
+import Replication
+
+/// Comparison of all records of one replica with those of every other (DESIGN A8, A11): finds what no outbox knows of, and
+/// makes the staleness of a replica known again after it, or a peer, has lost its memory.
+extension AvailableEngine {
+    private static var leaseMs: UInt64 { 5_000 }
+    /// After a walk that could not finish.
+    private static var retryNs: UInt64 { 1_000 * nsPerMs }
+
+    /// Begins the walk that is due, one at a time: first for replicas whose staleness only a walk can make known.
+    func startWalk() {
+        guard !isWalking, usable == group.everyReplica, states.count > 1 else { return }
+        let nowNs = scheduler.nowNs
+        let intervalUs = Int64(settings.walkIntervalMs) * 1_000
+        let due = states.indices.filter { replica in
+            guard nowNs >= states[replica].nextWalkNs else { return false }
+            // Someone else may have walked it meanwhile.
+            return states[replica].needsWalk || states[replica].walkedAgoUs.map { $0 >= intervalUs } ?? true
+        }
+        guard let replica = due.first(where: { states[$0].needsWalk }) ?? due.first else { return }
+        isWalking = true
+        scheduler.spawn { [self] in
+            await walk(replica)
+            isWalking = false
+        }
+    }
+
+    private struct WalkFailure: Error {
+        let reason: String
+    }
+
+    /// What a walk has found so far.
+    private struct WalkCount {
+        var compared = 0
+        var mended = 0
+    }
+
+    private func walk(_ replica: Int) async {
+        let nowNs = scheduler.nowNs
+        let leaseNs = scheduler.random(in: Self.retryNs / 2...Self.retryNs * 2)
+        guard await takeLease(RedisKeys.walkLease, at: replica, forMs: Self.leaseMs) else {
+            states[replica].nextWalkNs = nowNs + leaseNs
+            return
+        }
+        var count = WalkCount()
+        do {
+            try await compareAll(replica, &count)
+            states[replica].nextWalkNs = nowNs + settings.walkIntervalMs * nsPerMs / 2
+            observer?.walkEnded(replica: replica, compared: count.compared, mended: count.mended, failure: nil)
+        } catch {
+            states[replica].nextWalkNs = scheduler.nowNs + leaseNs
+            observer?.walkEnded(
+                replica: replica, compared: count.compared, mended: count.mended, failure: error.reason)
+        }
+        await endLease(RedisKeys.walkLease, at: replica)
+    }
+
+    /// A replica as it was when the walk began.
+    private struct Start {
+        let life: Bytes
+        let nowUs: Int64
+        let steps: Bytes
+        let hlc: Bytes
+        let adoptedAgoUs: Int64
+    }
+
+    private func compareAll(_ replica: Int, _ count: inout WalkCount) async throws(WalkFailure) {
+        let askedNs = scheduler.nowNs
+        let mine = try await start(of: replica)
+        var peers: [(index: Int, start: Start)] = []
+        for peer in states.indices where peer != replica { peers.append((peer, try await start(of: peer))) }
+        // A record read before a loss may still be on its way, and would bring back what no outbox owes.
+        let settledUs = Int64(settings.mergeFenceMs + 10 * Fence.marginMs) * 1_000
+        guard mine.adoptedAgoUs > settledUs, peers.allSatisfy({ $0.start.adoptedAgoUs > settledUs }) else {
+            throw WalkFailure(reason: "a replica was adopted a moment ago")
+        }
+        for (peer, start) in peers {
+            try await compare(replica, mine.life, with: peer, start.life, &count)
+        }
+        var words = [Bytes(decimal: UInt64(max(0, mine.nowUs))), Bytes("full".utf8)]
+        for (peer, start) in peers { words += [states[peer].nameBytes, start.life, start.hlc, Words.zero] }
+        words += [Words.empty, mine.steps, mine.life]
+        let reply = await askOne(Command(.script(AvailableScripts.hear, keys: []), arguments: words), replica)
+        guard okElements(reply, replica) != nil else {
+            throw WalkFailure(reason: "the replica's clock or identity moved")
+        }
+        takeHeard(reply, replica, life: mine.life, askedNs: askedNs)
+        for (peer, start) in peers where states[peer].debts[replica].overflowed > 0 {
+            let words = [states[replica].nameBytes, start.hlc]
+            _ = await run(AvailableScripts.clear, words, peer, life: start.life)
+        }
+    }
+
+    private func start(of replica: Int) async throws(WalkFailure) -> Start {
+        guard let life = states[replica].incarnation, clocks[replica] != nil,
+            let elements = await run(AvailableScripts.tick, [Words.empty, Words.empty], replica, life: life),
+            elements.count >= 5, let nowUs = elements[1].int64, let steps = elements[2].bytes,
+            let hlc = elements[3].count, let adoptedAgoUs = elements[4].int64
+        else { throw WalkFailure(reason: "\(states[replica].name) does not answer") }
+        return Start(life: life, nowUs: nowUs, steps: steps, hlc: Bytes(decimal: hlc), adoptedAgoUs: adoptedAgoUs)
+    }
+
+    /// Brings to `replica` all that `peer` has: pages of names and vectors; of those that differ, the records.
+    private func compare(
+        _ replica: Int, _ life: Bytes, with peer: Int, _ peerLife: Bytes, _ count: inout WalkCount
+    ) async throws(WalkFailure) {
+        var cursor = Words.zero
+        var pages = 0
+        repeat {
+            let startNs = scheduler.nowNs
+            let words = [cursor, Bytes(decimal: UInt64(settings.batchRecords * 2))]
+            guard isRunning, let page = await run(AvailableScripts.page, words, peer, life: peerLife), page.count >= 2,
+                let next = page[1].bytes
+            else { throw WalkFailure(reason: "\(states[peer].name) stopped answering") }
+            cursor = next
+            let names = stride(from: 2, to: page.count - 1, by: 2).compactMap { page[$0].bytes }
+            let vectors = stride(from: 3, to: page.count, by: 2).compactMap { page[$0].bytes }
+            if !names.isEmpty {
+                guard let other = await run(AvailableScripts.compare, keys: names, vectors, replica, life: life) else {
+                    throw WalkFailure(reason: "\(states[replica].name) stopped answering")
+                }
+                count.compared += names.count
+                let keys = other.dropFirst().compactMap { place in
+                    place.count.flatMap { names.indices.contains(Int($0) - 1) ? names[Int($0) - 1] : nil }
+                }
+                if !keys.isEmpty {
+                    try await bring(keys, to: replica, life, from: peer, peerLife)
+                    count.mended += keys.count
+                }
+            }
+            pages += 1
+            if pages.isMultiple(of: 16) { await renewLease(RedisKeys.walkLease, at: replica, forMs: Self.leaseMs) }
+            await pace(sinceNs: startNs)
+        } while cursor != Words.zero
+    }
+
+    private func bring(
+        _ keys: [Bytes], to replica: Int, _ life: Bytes, from peer: Int, _ peerLife: Bytes
+    ) async throws(WalkFailure) {
+        var rest = keys[...]
+        var failures = 0
+        while !rest.isEmpty {
+            // Known before the records are read; read anew, they get a new fence.
+            let startNs = scheduler.nowNs
+            let clocks = clocks
+            guard clocks[replica]?.incarnation == life,
+                let fetched = await fetch(Array(rest), at: peer, life: peerLife), fetched.count > 0
+            else { throw WalkFailure(reason: "\(states[peer].name) stopped answering") }
+            switch await join(fetched.records, at: replica, clocks: clocks, startNs: startNs) {
+            case .joined:
+                rest = rest.dropFirst(fetched.count)
+            case .joinedExcept:
+                throw WalkFailure(reason: "\(states[replica].name) holds something else than a record under some key")
+            case .failed:
+                failures += 1
+                guard failures < 4 else { throw WalkFailure(reason: "\(states[replica].name) stopped answering") }
+            }
+            if !rest.isEmpty { await pace(sinceNs: startNs) }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Replication
+
+/// Names of what the engine keeps in each replica. Records are `ap:<key>`; everything of our own begins with `cap:`, so
+/// that no user's key can meet it.
+enum RedisKeys {
+    private static let recordPrefix = Bytes("ap:".utf8)
+
+    static func record(_ key: Bytes) -> Bytes {
+        Bytes(unsafeUninitializedCapacity: key.count + 3) { buffer, count in
+            buffer[0] = recordPrefix[0]
+            buffer[1] = recordPrefix[1]
+            buffer[2] = recordPrefix[2]
+            key.withUnsafeBufferPointer { source in
+                if let base = source.baseAddress { (buffer.baseAddress! + 3).update(from: base, count: source.count) }
+            }
+            count = key.count + 3
+        }
+    }
+
+    /// The user's key of a record, nil for another key.
+    static func key(ofRecord name: Bytes) -> Bytes? {
+        name.starts(with: recordPrefix) ? Bytes(name.dropFirst(recordPrefix.count)) : nil
+    }
+
+    static let identity = Bytes("cap:identity".utf8)
+    static let incarnationField = Bytes("incarnation".utf8)
+    static let conflicts = Bytes("cap:conflicts".utf8)
+
+    static func pending(_ peer: Bytes) -> Bytes { Bytes("cap:pending:".utf8) + peer }
+    static func drainLease(_ peer: Bytes) -> Bytes { Bytes("cap:lease:drain:".utf8) + peer }
+    static let walkLease = Bytes("cap:lease:walk".utf8)
+}
+
+/// Words of plain commands, made once.
+enum Words {
+    static let hgetall = Bytes("HGETALL".utf8)
+    static let empty: Bytes = []
+    static let zero = Bytes("0".utf8)
+    static let noContext = Bytes("-".utf8)
+}

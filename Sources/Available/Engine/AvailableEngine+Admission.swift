@@ -1,0 +1,101 @@
+import EventLoop
+import Replication
+
+/// Who a replica is: asked on each new connection before anything else, and again when it turns out to be another (A2).
+extension AvailableEngine {
+    public func admit(replica: Int) async -> Bool {
+        clocks.forget(replica)
+        return await adopt(replica)
+    }
+
+    public func replicaDidConnect(_ replica: Int) { order.invalidate() }
+
+    public func replicaDidDisconnect(_ replica: Int) {
+        clocks.forget(replica)
+        order.invalidate()
+        guard isRunning else { return }
+        note(states[replica].watch.silent(), replica)
+    }
+
+    /// Learns the replica's incarnation, or gives it a new one where its `run_id` is not the one it was adopted under.
+    private func adopt(_ replica: Int) async -> Bool {
+        let deadlineNs = scheduler.nowNs + settings.callTimeoutMs * nsPerMs
+        guard let info = await ask(.plain("INFO", "server"), replica, deadlineNs)?.bytes,
+            let runId = Self.runId(in: info)
+        else { return false }
+        let words = [
+            Bytes(settings.groupName.utf8), states[replica].nameBytes, runId,
+            Bytes(hexadecimal: scheduler.randomBits()),
+        ]
+        let command = Command(.script(AvailableScripts.adopt, keys: []), arguments: words)
+        guard let reply = await ask(command, replica, deadlineNs) else { return false }
+        guard let elements = ScriptReply(reply).ok, elements.count >= 5, let incarnation = elements[1].bytes,
+            let steps = elements[2].bytes, let nowUs = elements[3].int64
+        else {
+            observer?.replicaRefused(replica, reason: Self.refusal(reply))
+            return false
+        }
+        if states[replica].incarnation != incarnation {
+            states[replica].incarnation = incarnation
+            states[replica].becameAnother()
+        }
+        clocks.adopt(
+            replica,
+            ReplicaClock(incarnation: incarnation, steps: steps, timeUs: nowUs, receivedNs: scheduler.nowNs))
+        order.invalidate()
+        if elements[4].int64 == 1 {
+            observer?.replicaAdopted(replica, incarnation: String(decoding: incarnation, as: UTF8.self))
+        }
+        return true
+    }
+
+    private func ask(_ command: Command, _ replica: Int, _ deadlineNs: UInt64) async -> Reply? {
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
+        call.sendDuringAdmission(command, to: replica)
+        await call.waitForAll()
+        return call.replies[replica]
+    }
+
+    private static func runId(in info: Bytes) -> Bytes? {
+        let name = Bytes("run_id:".utf8)
+        for line in info.split(whereSeparator: { $0 == 10 || $0 == 13 }) where line.starts(with: name) {
+            return Bytes(line.dropFirst(name.count))
+        }
+        return nil
+    }
+
+    private static func refusal(_ reply: Reply) -> String {
+        if case .error(let text) = reply { return text }
+        if reply[0]?.text == "FOREIGN" {
+            return "belongs to group '\(reply[1]?.text ?? "")' as '\(reply[2]?.text ?? "")'"
+        }
+        return "unexpected reply to adopt"
+    }
+
+    /// The replica on a live connection is another than we thought (`FLUSHALL`, or another instance adopted it): nothing of
+    /// it is believed until it was asked again. Once at a time; tried until it succeeds or the connection is gone.
+    func readmit(_ replica: Int) {
+        clocks.forget(replica)
+        states[replica].staleness.forget()
+        order.invalidate()
+        guard !states[replica].isReadmitting else { return }
+        states[replica].isReadmitting = true
+        scheduler.spawn { [self] in
+            var pauseMs: UInt64 = 10
+            while clocks[replica] == nil, group.available.contains(replica) {
+                if await adopt(replica) { break }
+                await scheduler.sleep(forNs: pauseMs * nsPerMs)
+                pauseMs = min(pauseMs * 2, 1_000)
+            }
+            states[replica].isReadmitting = false
+        }
+    }
+
+    func note(_ event: PartitionWatch.Event?, _ replica: Int) {
+        switch event {
+        case .suspected: observer?.partitionSuspected(replica: replica)
+        case .healed: observer?.partitionHealed(replica: replica)
+        case nil: break
+        }
+    }
+}

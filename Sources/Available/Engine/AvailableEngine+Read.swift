@@ -1,0 +1,152 @@
+import EventLoop
+import Replication
+
+/// Reads: one replica, a second one where the first is slow (DESIGN A7).
+extension AvailableEngine {
+    /// - Throws: ``StoreFailure`` with `no_replica`, `too_stale`, `timeout`, `overloaded` or `bad_reply`.
+    public func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
+        let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
+        var round = 0
+        while true {
+            let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
+            let failure: ReadFailure
+            do {
+                return try await read(request, command, call)
+            } catch {
+                failure = error
+            }
+            // Some replica has just been recognised as another one than before: a moment later it can be asked.
+            round += 1
+            guard failure.isTransient, round < 6, scheduler.nowNs + Self.pauseNs < request.deadlineNs else {
+                throw failure.failure
+            }
+            await scheduler.sleep(forNs: Self.pauseNs)
+        }
+    }
+
+    /// Between two tries where every replica refused for a reason that passes.
+    static var pauseNs: UInt64 { 15 * nsPerMs }
+
+    private struct ReadFailure: Error {
+        var failure: StoreFailure
+        var isTransient = false
+    }
+
+    private func read(
+        _ request: ReadRequest, _ command: Command, _ call: QuorumCall
+    ) async throws(ReadFailure) -> ReadResult {
+        var judged: ReplicaSet = []
+        var worst = ReadFailure(failure: StoreFailure(.noReplica, "No replica can be reached."))
+        var hedgeNs = try ask(request, command, call, worst)
+        while true {
+            let known = judged.count
+            if known == 0 {
+                await call.wait(limitNs: hedgeNs) { !$0.answered.isEmpty }
+            } else {
+                await call.wait(limitNs: hedgeNs) { $0.answered.count > known }
+            }
+            for replica in call.answered.subtracting(judged) {
+                judged.insert(replica)
+                switch judge(call.replies[replica], from: replica, request) {
+                case .success(let result): return result
+                case .failure(let failure): worst = failure
+                }
+            }
+            if call.isExpired {
+                throw ReadFailure(failure: StoreFailure(.timeout, "No replica answered in time."))
+            }
+            if call.outstanding.isEmpty {
+                hedgeNs = try ask(request, command, call, worst)
+            } else if scheduler.nowNs >= hedgeNs {
+                // The first is slow: a second is asked too, and the first answer counts. Two are enough.
+                _ = try? ask(request, command, call, worst)
+                hedgeNs = .max
+            }
+        }
+    }
+
+    /// Hands the read to the best replica that has not been asked yet. Returns when a second one should be asked too (Dean
+    /// and Barroso, *The Tail at Scale*, 2013).
+    private func ask(
+        _ request: ReadRequest, _ command: Command, _ call: QuorumCall, _ worst: ReadFailure
+    ) throws(ReadFailure) -> UInt64 {
+        var skipped = call.handed.union(call.overloaded)
+        var stalest: Int64?
+        while let replica = nearest(excluding: skipped) {
+            skipped.insert(replica)
+            if let limit = request.maxStalenessMs {
+                let staleness = stalenessMs(replica: replica)
+                guard let staleness, staleness <= limit else {
+                    stalest = [stalest, staleness].compactMap { $0 }.min()
+                    continue
+                }
+            }
+            call.send(command, to: [replica])
+            guard call.handed.contains(replica) else { continue }
+            let usualMs = group.latencyNs(replica) / nsPerMs
+            return scheduler.nowNs
+                + min(max(usualMs * 3, settings.minHedgeMs), settings.maxHedgeMs) * nsPerMs
+        }
+        guard call.handed.isEmpty else {
+            guard call.answered.isEmpty else { throw worst }
+            throw ReadFailure(failure: StoreFailure(.noReplica, "The connection was lost before the answer."))
+        }
+        if !call.overloaded.isEmpty {
+            throw ReadFailure(failure: StoreFailure(.overloaded, "Too many commands are waiting for every replica."))
+        }
+        if request.maxStalenessMs != nil, !skipped.isEmpty {
+            throw ReadFailure(failure: tooStale(stalest))
+        }
+        throw ReadFailure(
+            failure: worst.failure, isTransient: states.contains { $0.isReadmitting })
+    }
+
+    private func tooStale(_ stalenessMs: Int64?) -> StoreFailure {
+        var failure = StoreFailure(.tooStale, "No reachable replica is known to be that fresh.")
+        failure.stalenessMs = stalenessMs
+        return failure
+    }
+
+    private func judge(
+        _ reply: Reply?, from replica: Int, _ request: ReadRequest
+    ) -> Result<ReadResult, ReadFailure> {
+        guard let clock = clocks[replica], case .array(let pair)? = reply, pair.count == 2,
+            case .bulk(let incarnation) = pair[1], incarnation == clock.incarnation
+        else {
+            if case .error(let text)? = reply { return .failure(bad(text)) }
+            // Wiped or replaced while the connection stayed: what it said is not believed.
+            readmit(replica)
+            return .failure(
+                ReadFailure(failure: StoreFailure(.noReplica, "The replica has been replaced."), isTransient: true))
+        }
+        if case .error(let text) = pair[0] {
+            if text.hasPrefix("WRONGTYPE") {
+                observer?.badRecord(replica: replica, redisKey: RedisKeys.record(request.key))
+            }
+            return .failure(bad(text))
+        }
+        let nowNs = scheduler.nowNs
+        guard let record = StoredRecord(pair[0], nowMs: clock.earliestUs(atNs: nowNs) / 1_000) else {
+            observer?.badRecord(replica: replica, redisKey: RedisKeys.record(request.key))
+            return .failure(bad("not a record"))
+        }
+        let staleness = states[replica].staleness.ms(atNs: nowNs)
+        if let limit = request.maxStalenessMs, staleness.map({ $0 > limit }) ?? true {
+            return .failure(ReadFailure(failure: tooStale(staleness)))
+        }
+        var result = ReadResult(
+            value: record.view.value, version: .context(contexts.text(vector: record.vector, key: request.key)),
+            stalenessMs: staleness, isStale: staleness.map { $0 > settings.maxStalenessMs } ?? true)
+        result.expiresMs = record.view.expiresMs
+        result.replica = states[replica].name
+        if !record.view.conflicts.isEmpty {
+            result.conflicts = record.view.conflicts
+            observer?.conflictSeen(values: record.view.conflicts.count)
+        }
+        return .success(result)
+    }
+
+    private func bad(_ text: String) -> ReadFailure {
+        ReadFailure(failure: StoreFailure(.badReply, "A replica answered with an error: \(text)"))
+    }
+}

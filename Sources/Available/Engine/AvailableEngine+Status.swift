@@ -1,0 +1,93 @@
+import EventLoop
+import Replication
+
+/// What `/replicas` and `/conflicts` show.
+public struct AvailableReplicaStatus: Sendable, Equatable {
+    /// What this replica owes another one.
+    public struct Debt: Sendable, Equatable {
+        public let peer: String
+        /// Records in its outbox.
+        public let entries: Int
+        /// Writes that its full outbox could not list; above 0 until everything has been compared.
+        public let overflowed: Int
+        /// Age of the oldest by the clocks of their writes, in milliseconds; nil for no debt.
+        public let oldestMs: Int64?
+    }
+
+    public let name: String
+    /// It can be asked now.
+    public let isReachable: Bool
+    /// Nil before it was ever reached.
+    public let incarnation: String?
+    /// How old its answers may be; nil where that is not known.
+    public let stalenessMs: Int64?
+    /// By peer: how long ago it had everything of that peer; nil where that is not known.
+    public let heardMsAgo: [String: Int64?]
+    public let owes: [Debt]
+    public let isSuspected: Bool
+    /// All of its records are to be compared with the other replicas, or are being compared.
+    public let isComparing: Bool
+    /// Since the last complete comparison; nil for never.
+    public let comparedMsAgo: Int64?
+}
+
+/// One page of keys that hold more than one value.
+public struct ConflictPage: Sendable, Equatable {
+    public let keys: [Bytes]
+    /// For the next page; nil at the end.
+    public let next: Bytes?
+}
+
+extension AvailableEngine {
+    /// Every replica as of the last poll. Asks nobody.
+    public func status() -> [AvailableReplicaStatus] {
+        let nowNs = scheduler.nowNs
+        return states.indices.map { replica in
+            let state = states[replica]
+            var heard: [String: Int64?] = [:]
+            for peer in states.indices where peer != replica {
+                heard[states[peer].name] = .some(state.heardUs[peer].map { (state.polledUs - $0) / 1_000 })
+            }
+            let owes = states.indices.filter { $0 != replica }.map { peer in
+                let debt = state.debts[peer]
+                let oldestMs = debt.lowestHlc.map { max(0, state.polledUs - Int64($0)) / 1_000 }
+                return AvailableReplicaStatus.Debt(
+                    peer: states[peer].name, entries: debt.entries, overflowed: debt.overflowed, oldestMs: oldestMs)
+            }
+            return AvailableReplicaStatus(
+                name: state.name, isReachable: group.available.contains(replica) && clocks[replica] != nil,
+                incarnation: state.incarnation.map { String(decoding: $0, as: UTF8.self) },
+                stalenessMs: state.staleness.ms(atNs: nowNs), heardMsAgo: heard, owes: owes,
+                isSuspected: state.watch.isSuspected, isComparing: state.needsWalk,
+                comparedMsAgo: state.walkedAgoUs.map { $0 / 1_000 })
+        }
+    }
+
+    /// Keys with more than one value, as the nearest replica knows them, in order of their bytes.
+    ///
+    /// The scripts keep the set in the same step as the record, so that a page costs as much as it lists, however many
+    /// records there are.
+    /// - Parameters:
+    ///   - cursor: ``ConflictPage/next`` of the page before, nil for the first.
+    ///   - limit: 1 to 1000 keys.
+    /// - Throws: ``StoreFailure`` with `no_replica`, `timeout` or `bad_reply`.
+    public func conflicts(after cursor: Bytes?, limit: Int) async throws(StoreFailure) -> ConflictPage {
+        let limit = min(max(1, limit), 1_000)
+        let from = cursor.map { [UInt8(ascii: "(")] + RedisKeys.record($0) } ?? Bytes("-".utf8)
+        let words = [
+            Bytes("ZRANGEBYLEX".utf8), RedisKeys.conflicts, from, Bytes("+".utf8), Bytes("LIMIT".utf8), Words.zero,
+            Bytes(decimal: UInt64(limit)),
+        ]
+        var tried: ReplicaSet = []
+        while let replica = nearest(excluding: tried) {
+            tried.insert(replica)
+            guard let life = clocks[replica]?.incarnation, let reply = await plainRead(words, replica, life: life),
+                let names = reply.array
+            else { continue }
+            let keys = names.compactMap { $0.bytes.flatMap(RedisKeys.key(ofRecord:)) }
+            return ConflictPage(keys: keys, next: names.count == limit ? keys.last : nil)
+        }
+        if tried.isEmpty { throw StoreFailure(.noReplica, "No replica can be reached.") }
+        throw StoreFailure(.timeout, "No replica answered in time.")
+    }
+}

@@ -1,0 +1,156 @@
+import EventLoop
+import Replication
+
+/// The AP engine (DESIGN section 4): a Dynamo-like store over independent replicas that each do one atomic step.
+///
+/// Any reachable replica coordinates a write: it takes the value and, in the same step, notes that it owes it to the others.
+/// A read asks one replica. While a single replica answers, both succeed; each answer says how old it may be; and once the
+/// replicas reach each other again, every debt is paid and all hold the same, concurrent values side by side.
+///
+/// Lives on one reactor's thread. Knows no socket and no HTTP.
+public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
+    public let settings: AvailableSettings
+    let group: any ReplicaGroup
+    let scheduler: any Scheduler
+    public weak var observer: (any AvailableObserver)?
+
+    var clocks: ClockTable
+    var states: [ReplicaState]
+    var order: ReplicaOrder
+    var contexts: ContextCache
+    let strikes: StrikeQueue
+    /// By coordinator: what this loop turn has for the other replicas.
+    var merges: [MergeBatch?]
+    private(set) lazy var flusher = TurnFlusher(engine: self)
+    /// Names this engine in leases.
+    let leaseName: Bytes
+
+    var isRunning = false
+    /// Pairs of owner and peer whose debt this engine is delivering.
+    var draining: Set<[Int]> = []
+    var isWalking = false
+
+    /// - Parameters:
+    ///   - group: its delegate and guard command become this engine's.
+    ///   - scheduler: the thread's; every method must be called there.
+    public init(
+        group: any ReplicaGroup, scheduler: any Scheduler, settings: AvailableSettings,
+        observer: (any AvailableObserver)? = nil
+    ) {
+        precondition(group.replicaNames.allSatisfy(AvailableSettings.isValidReplicaName), "bad replica name")
+        precondition((1...group.replicaCount).contains(settings.writeAcks), "more acks than replicas")
+        self.settings = settings
+        self.group = group
+        self.scheduler = scheduler
+        self.observer = observer
+        let names = group.replicaNames
+        clocks = ClockTable(count: names.count)
+        states = names.map { name in
+            let peers = names.filter { $0 != name }
+            let words = [settings.maxSiblings, settings.outboxMax, peers.count].map {
+                Bytes(decimal: UInt64(max(0, $0)))
+            }
+            return ReplicaState(name: name, replicaCount: names.count, putWords: words + peers.map { Bytes($0.utf8) })
+        }
+        order = ReplicaOrder(count: names.count)
+        contexts = ContextCache(
+            signer: ContextSigner(secretKey: settings.secretKey, groupName: settings.groupName),
+            maxEntries: settings.contextCacheEntries)
+        strikes = StrikeQueue(group: group, scheduler: scheduler, peerNames: names.map { Bytes($0.utf8) })
+        merges = Array(repeating: nil, count: names.count)
+        leaseName = Bytes("\(settings.nodeName):".utf8) + Bytes(hexadecimal: scheduler.randomBits())
+        group.guardCommand = Command(.plain([Bytes("HGET".utf8), RedisKeys.identity, RedisKeys.incarnationField]))
+        group.delegate = self
+    }
+
+    /// Starts the background work: polls, delivery of debt, comparisons. Each is bounded in what it has in flight, and
+    /// every command has a deadline.
+    public func start() {
+        guard !isRunning else { return }
+        isRunning = true
+        scheduler.spawn { [self] in await pollUntilStopped() }
+    }
+
+    /// Ends the background work after what is in flight; reads and writes go on working.
+    public func stop() { isRunning = false }
+
+    // MARK: Choosing a replica
+
+    /// The replica to ask first, of those that can be asked.
+    func nearest(excluding excluded: ReplicaSet = []) -> Int? {
+        if !order.isValid(atNs: scheduler.nowNs) { updateOrder() }
+        let available = group.available
+        for replica in order.order
+        where available.contains(replica) && !excluded.contains(replica) && clocks[replica] != nil {
+            return replica
+        }
+        return nil
+    }
+
+    /// Replicas that can be asked and are known to be ours.
+    var usable: ReplicaSet {
+        var usable: ReplicaSet = []
+        for replica in group.available where clocks[replica] != nil { usable.insert(replica) }
+        return usable
+    }
+
+    private func updateOrder() {
+        let nowNs = scheduler.nowNs
+        let usable = usable
+        let candidates = states.indices.map { replica in
+            ReplicaOrder.Candidate(
+                isUsable: usable.contains(replica), isComplete: states[replica].staleness.ms(atNs: nowNs) != nil,
+                isPreferred: settings.preferredReplicas.contains(states[replica].name),
+                latencyNs: group.latencyNs(replica))
+        }
+        order.update(candidates, nowNs: nowNs)
+    }
+
+    /// How old an answer of `replica` may be now, in milliseconds; nil where it is not known. Asks nobody.
+    public func stalenessMs(replica: Int) -> Int64? { states[replica].staleness.ms(atNs: scheduler.nowNs) }
+
+    // MARK: Merges
+
+    /// Sends `record` to the other replicas at the end of this loop turn.
+    func deliver(_ record: CarriedRecord, hlc: UInt64, from coordinator: Int, clocks: ClockTable, startNs: UInt64) {
+        if let batch = merges[coordinator] {
+            if batch.canTake(clocks, startNs: startNs) {
+                batch.add(record, hlc: hlc)
+                return
+            }
+            batch.send()
+        }
+        let batch = MergeBatch(coordinator: coordinator, clocks: clocks, startNs: startNs, engine: self)
+        batch.add(record, hlc: hlc)
+        merges[coordinator] = batch
+        flusher.arm()
+    }
+
+    func sendMerges() {
+        for coordinator in merges.indices {
+            merges[coordinator].take()?.send()
+        }
+    }
+
+    /// Judges a reply to `merge` and learns from it.
+    func mergeResult(_ reply: Reply?, from replica: Int) -> MergeResult {
+        guard let reply else { return .failed }
+        let script = ScriptReply(reply)
+        guard let elements = script.ok else {
+            noteRefusal(script, from: replica)
+            return .failed
+        }
+        guard elements.count > 2 else { return .joined }
+        return .joinedExcept(Set(elements[2...].compactMap { $0.count.map { Int($0) - 1 } }))
+    }
+
+    /// A replica refused a script: its clock or its identity are other than we thought.
+    func noteRefusal(_ reply: ScriptReply, from replica: Int) {
+        switch reply {
+        case .late(let steps, let nowUs):
+            clocks.read(replica, steps: steps, timeUs: nowUs, receivedNs: scheduler.nowNs)
+        case .notMember: readmit(replica)
+        case .answer, .error: break
+        }
+    }
+}

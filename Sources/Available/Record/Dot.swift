@@ -1,0 +1,58 @@
+import Replication
+
+/// The name of one write: who coordinated it and when, `<replica>.<incarnation>@<hlc>`.
+///
+/// A wiped replica takes a new incarnation and so is a new actor: if it began again under its old name, a new write could
+/// be taken for one already seen (Riak's kv679).
+public struct Dot: Sendable, Hashable, Comparable {
+    /// `<replica>.<incarnation>`.
+    public let actor: Bytes
+    /// Hybrid logical clock in microseconds since 1970, below 2^53.
+    public let hlc: UInt64
+
+    public init(actor: Bytes, hlc: UInt64) {
+        self.actor = actor
+        self.hlc = hlc
+    }
+
+    /// Nil where `text` is not `actor@hlc`.
+    public init?(text: Bytes) {
+        guard let at = text.lastIndex(of: UInt8(ascii: "@")), at > 0, let hlc = Int64(decimal: text[(at + 1)...]),
+            hlc >= 0
+        else { return nil }
+        self.init(actor: Bytes(text[..<at]), hlc: UInt64(hlc))
+    }
+
+    public var text: Bytes { actor + [UInt8(ascii: "@")] + Bytes(decimal: hlc) }
+
+    /// Later first by clock, then by name: the order in which one of several concurrent values becomes `value`.
+    public static func < (left: Dot, right: Dot) -> Bool {
+        left.hlc != right.hlc ? left.hlc < right.hlc : left.actor.lexicographicallyPrecedes(right.actor)
+    }
+}
+
+extension [UInt8] {
+    /// `value` in decimal ASCII.
+    init(decimal value: UInt64) {
+        self.init(unsafeUninitializedCapacity: 20) { buffer, count in
+            var rest = value
+            repeat {
+                buffer[count] = UInt8(48 + rest % 10)
+                count += 1
+                rest /= 10
+            } while rest > 0
+            buffer[..<count].reverse()
+        }
+    }
+
+    /// `value` as 16 lower-case hexadecimal digits.
+    init(hexadecimal value: UInt64) {
+        self.init(unsafeUninitializedCapacity: 16) { buffer, count in
+            for place in 0..<16 {
+                let digit = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * place)) & 15
+                buffer[place] = digit < 10 ? 48 + digit : 87 + digit
+            }
+            count = 16
+        }
+    }
+}

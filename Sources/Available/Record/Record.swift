@@ -1,0 +1,51 @@
+import Replication
+
+/// What a replica knows of one key: a version vector and the concurrent values that no write has reconciled, each under
+/// its dot. Normally one.
+public struct Record: Sendable, Hashable {
+    public var vector: VersionVector
+    public var siblings: [Dot: Sibling]
+
+    public init(vector: VersionVector = VersionVector(), siblings: [Dot: Sibling] = [:]) {
+        self.vector = vector
+        self.siblings = siblings
+    }
+
+    /// The join of two states: a sibling stays where both have it, or where the one that lacks it has not seen it.
+    /// Commutative, associative and idempotent; write ids play no part, or it would not be associative. What `merge.lua`
+    /// does.
+    public func joined(_ other: Record) -> Record {
+        var kept = siblings.filter { other.siblings[$0.key] != nil || !other.vector.covers($0.key) }
+        for (dot, sibling) in other.siblings where siblings[dot] == nil && !vector.covers(dot) { kept[dot] = sibling }
+        return Record(vector: vector.joined(other.vector), siblings: kept)
+    }
+
+    /// What a client sees of it.
+    public struct View: Sendable, Equatable {
+        /// Of the highest dot; nil where that is a tombstone or expired.
+        public var value: Bytes?
+        public var expiresMs: Int64?
+        /// All concurrent values, the winner first, where there is more than one and at least one is alive. One write that
+        /// two coordinators took is shown once.
+        public var conflicts: [Bytes?] = []
+    }
+
+    public func view(atMs nowMs: Int64) -> View {
+        Self.view(of: siblings.map { ($0.key, $0.value) }, atMs: nowMs)
+    }
+
+    static func view(of siblings: [(dot: Dot, sibling: Sibling)], atMs nowMs: Int64) -> View {
+        var seen: Set<Bytes> = []
+        let distinct = siblings.sorted { $0.dot > $1.dot }.filter { seen.insert($0.sibling.writeId).inserted }
+        guard let winner = distinct.first?.sibling else { return View() }
+        var view = View()
+        if !winner.isAbsent(atMs: nowMs) {
+            view.value = winner.value
+            view.expiresMs = winner.expiresMs
+        }
+        if distinct.count > 1, !distinct.allSatisfy({ $0.sibling.isAbsent(atMs: nowMs) }) {
+            view.conflicts = distinct.map { $0.sibling.isAbsent(atMs: nowMs) ? nil : $0.sibling.value }
+        }
+        return view
+    }
+}

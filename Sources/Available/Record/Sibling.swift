@@ -1,0 +1,59 @@
+import Replication
+
+/// One value of a record, or the tombstone of a delete, as a replica keeps it: `V<write id>:<expires_ms>:<value>` or
+/// `T<write id>:<expires_ms>:`, where the write id is 16 hexadecimal digits and no expiry is empty.
+public struct Sibling: Sendable, Hashable {
+    public let isTombstone: Bool
+    /// Names the client's write, whichever coordinators ran it.
+    public let writeId: Bytes
+    /// By the coordinator's clock, milliseconds since 1970; nil for never.
+    public let expiresMs: Int64?
+    public let value: Bytes
+
+    static let valueMark = UInt8(ascii: "V")
+    static let tombstoneMark = UInt8(ascii: "T")
+    static let writeIdCount = 16
+    private static let colon = UInt8(ascii: ":")
+
+    public init(isTombstone: Bool, writeId: Bytes, expiresMs: Int64?, value: Bytes) {
+        self.isTombstone = isTombstone
+        self.writeId = writeId
+        self.expiresMs = expiresMs
+        self.value = value
+    }
+
+    /// Nil where `packed` is not a sibling.
+    public init?(packed: Bytes) {
+        let head = 1 + Self.writeIdCount
+        guard packed.count >= head + 2, packed[0] == Self.valueMark || packed[0] == Self.tombstoneMark,
+            packed[head] == Self.colon,
+            let end = packed[(head + 1)..<min(packed.count, head + 22)].firstIndex(of: Self.colon)
+        else { return nil }
+        if end == head + 1 {
+            expiresMs = nil
+        } else {
+            guard let expires = Int64(decimal: packed[(head + 1)..<end]) else { return nil }
+            expiresMs = expires
+        }
+        isTombstone = packed[0] == Self.tombstoneMark
+        writeId = Bytes(packed[1..<head])
+        value = Bytes(packed[(end + 1)...])
+    }
+
+    public var packed: Bytes {
+        var packed = Bytes()
+        packed.reserveCapacity(value.count + 40)
+        packed.append(isTombstone ? Self.tombstoneMark : Self.valueMark)
+        packed += writeId
+        packed.append(Self.colon)
+        if let expiresMs { packed += Bytes(decimal: UInt64(max(0, expiresMs))) }
+        packed.append(Self.colon)
+        packed += value
+        return packed
+    }
+
+    /// An expired value counts as a tombstone (DESIGN A10).
+    public func isAbsent(atMs nowMs: Int64) -> Bool {
+        isTombstone || expiresMs.map { $0 <= nowMs } == true
+    }
+}

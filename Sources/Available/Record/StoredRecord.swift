@@ -1,0 +1,76 @@
+import Replication
+
+/// A record as a replica's `HGETALL` gives it, looked at without building a ``Record``: almost every record has one
+/// sibling, and this is the path of every read.
+struct StoredRecord {
+    /// Text of the vector; empty where there is no record.
+    private(set) var vector: Bytes = []
+    private(set) var view = Record.View()
+
+    /// Nil where `reply` is no record.
+    /// - Parameter nowMs: the replica's clock, for expiry.
+    init?(_ reply: Reply, nowMs: Int64) {
+        guard case .array(let fields) = reply, fields.count.isMultiple(of: 2) else { return nil }
+        guard !fields.isEmpty else { return }
+        var isComplete = false
+        var loneField = -1
+        var siblings = 0
+        var index = 0
+        while index < fields.count {
+            guard case .bulk(let name) = fields[index], case .bulk(let value) = fields[index + 1] else { return nil }
+            if name.count == 2 {
+                if name[0] == UInt8(ascii: "v"), name[1] == UInt8(ascii: "v") {
+                    vector = value
+                    isComplete = true
+                } else if name[0] != UInt8(ascii: "a") || name[1] != UInt8(ascii: "t") {
+                    return nil
+                }
+            } else {
+                loneField = index
+                siblings += 1
+            }
+            index += 2
+        }
+        guard isComplete else { return nil }
+        if siblings == 1 {
+            guard case .bulk(let packed) = fields[loneField + 1], let sibling = Sibling(packed: packed) else {
+                return nil
+            }
+            if !sibling.isAbsent(atMs: nowMs) {
+                view.value = sibling.value
+                view.expiresMs = sibling.expiresMs
+            }
+        } else {
+            guard let several = Self.siblings(fields) else { return nil }
+            view = Record.view(of: several, atMs: nowMs)
+        }
+    }
+
+    private static func siblings(_ fields: [Reply]) -> [(dot: Dot, sibling: Sibling)]? {
+        var siblings: [(dot: Dot, sibling: Sibling)] = []
+        for index in stride(from: 0, to: fields.count, by: 2) {
+            guard let name = fields[index].bytes, let packed = fields[index + 1].bytes else { return nil }
+            if name.count == 2 { continue }
+            guard let dot = Dot(text: name), let sibling = Sibling(packed: packed) else { return nil }
+            siblings.append((dot, sibling))
+        }
+        return siblings
+    }
+}
+
+/// A record on its way to other replicas, as the words of `merge`: nothing in it is taken apart.
+struct CarriedRecord {
+    let key: Bytes
+    let vector: Bytes
+    /// Dot and packed sibling, one after the other.
+    let siblings: [Bytes]
+
+    /// The words of `merge` for it.
+    func append(to arguments: inout [Bytes]) {
+        arguments.append(vector)
+        arguments.append(Bytes(decimal: UInt64(siblings.count / 2)))
+        arguments += siblings
+    }
+
+    var byteCount: Int { siblings.reduce(key.count + vector.count) { $0 + $1.count } }
+}

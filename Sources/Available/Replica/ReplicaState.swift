@@ -1,0 +1,64 @@
+import EventLoop
+import Replication
+
+/// What an engine knows of one replica beside its clock.
+struct ReplicaState {
+    let name: String
+    let nameBytes: Bytes
+    /// The words of `put` that depend on the coordinator only: most siblings, most outbox entries, peers.
+    let putWords: [Bytes]
+
+    /// The life that all below belongs to; nil before the first admission.
+    var incarnation: Bytes?
+    var staleness = StalenessBound()
+    var watch = PartitionWatch()
+    /// By replica, as of the last poll: the moment up to which it is heard, by this replica's clock.
+    var heardUs: [Int64?]
+    var polledUs: Int64 = 0
+    /// By replica: what this one owes it.
+    var debts: [Debt]
+    var hlc: UInt64?
+    /// `cap:hlc` of a poll long enough ago: what is owed from before it was not delivered by the write that made it.
+    var drainUpTo: UInt64?
+    private var hlcReadings: [(hlc: UInt64, atNs: UInt64)] = []
+    var isReadmitting = false
+    var needsWalk = false
+    var nextWalkNs: UInt64 = 0
+    /// Microseconds since the last complete comparison of this replica; nil for never.
+    var walkedAgoUs: Int64?
+
+    struct Debt: Equatable {
+        var lowestHlc: UInt64?
+        var entries = 0
+        var overflowed = 0
+    }
+
+    init(name: String, replicaCount: Int, putWords: [Bytes]) {
+        self.name = name
+        nameBytes = Bytes(name.utf8)
+        self.putWords = putWords
+        heardUs = Array(repeating: nil, count: replicaCount)
+        debts = Array(repeating: Debt(), count: replicaCount)
+    }
+
+    mutating func noteHlc(_ hlc: UInt64, atNs nowNs: UInt64, drainAfterNs: UInt64) {
+        self.hlc = hlc
+        hlcReadings.append((hlc, nowNs))
+        while let first = hlcReadings.first, nowNs - first.atNs >= drainAfterNs {
+            drainUpTo = first.hlc
+            hlcReadings.removeFirst()
+        }
+        // Only where the polls come faster than any setting allows.
+        if hlcReadings.count > 64 { hlcReadings.removeFirst(32) }
+    }
+
+    /// It is another replica than before, by its incarnation.
+    mutating func becameAnother() {
+        staleness.forget()
+        heardUs = Array(repeating: nil, count: heardUs.count)
+        hlc = nil
+        drainUpTo = nil
+        hlcReadings = []
+        walkedAgoUs = nil
+    }
+}

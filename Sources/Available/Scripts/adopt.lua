@@ -1,0 +1,26 @@
+-- Admission: the first script on every new connection (DESIGN A2). A replica that has another `run_id` than the one it
+-- was adopted under was restarted, restored or is blank: it gets a new incarnation, once, whoever asks.
+--
+-- ARGV  1 group   2 replica   3 run_id of the server that answered   4 incarnation to take if a new one is due
+-- Gives { OK, incarnation, steps, now, adopted (0 or 1) }; { FOREIGN, group, replica } for a replica of someone else
+local call = redis.call
+local identity = call('HMGET', 'cap:identity', 'group', 'replica', 'incarnation', 'run_id')
+if identity[1] and (identity[1] ~= ARGV[1] or identity[2] ~= ARGV[2]) then
+    return { 'FOREIGN', identity[1], identity[2] or '' }
+end
+local time = call('TIME')
+local now = time[1] * 1000000 + time[2]
+local clock = string.format('%.0f', now)
+local state = call('MGET', 'cap:clock', 'cap:steps', 'cap:hlc')
+if identity[3] and identity[4] == ARGV[3] then
+    return { 'OK', identity[3], state[2] or '0', now, 0 }
+end
+local steps = state[2] or '0'
+if now < (state[1] or 0) + 0 then
+    steps = string.format('%.0f', steps + 1)
+end
+call('DEL', 'cap:heard', 'cap:walked')
+call('HSET', 'cap:identity', 'group', ARGV[1], 'replica', ARGV[2], 'incarnation', ARGV[4], 'run_id', ARGV[3],
+    'adopted', clock)
+call('MSET', 'cap:clock', clock, 'cap:steps', steps, 'cap:hlc', state[3] or '0')
+return { 'OK', ARGV[4], steps, now, 1 }

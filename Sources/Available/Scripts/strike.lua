@@ -1,0 +1,32 @@
+-- Debt that has been delivered (DESIGN A4): struck off where the record is still the one that was delivered, else what is
+-- owed begins after it.
+--
+-- KEYS  records
+-- ARGV  1 number of peers that have them, then their names; then for each record the vector delivered, and `cap:hlc` of
+--       the step that read it; then incarnation
+-- Gives { OK, struck, left }
+local peers = ARGV[1] + 0
+local same, left = {}, 0
+for place, key in ipairs(KEYS) do
+    local word = peers + place * 2
+    local vector = redis.pcall('HGET', key, 'vv') or ''
+    if vector == ARGV[word] then
+        same[#same + 1] = key
+    elseif type(vector) ~= 'table' then
+        left = left + 1
+        for index = 1, peers do
+            local pending = 'cap:pending:' .. ARGV[1 + index]
+            local score = call('ZSCORE', pending, key)
+            if score and score + 0 <= ARGV[word + 1] + 0 then
+                call('ZADD', pending, string.format('%.0f', ARGV[word + 1] + 1), key)
+            end
+        end
+    end
+end
+for index = 1, peers do
+    local pending = 'cap:pending:' .. ARGV[1 + index]
+    for from = 1, #same, 1000 do
+        call('ZREM', pending, unpack(same, from, math.min(from + 999, #same)))
+    end
+end
+return { 'OK', #same, left }

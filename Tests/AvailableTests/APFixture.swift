@@ -1,0 +1,203 @@
+import EventLoop
+import Redis
+import Replication
+import TestSupport
+
+@testable import Available
+
+/// Three real servers; each engine made here is an instance of its own.
+final class APServers: Sendable {
+    let servers: [RedisServer]
+
+    init(_ count: Int = 3) throws {
+        servers = try (0..<count).map { _ in try RedisServer(["--appendonly", "yes", "--appendfsync", "everysec"]) }
+    }
+
+    subscript(index: Int) -> RedisServer { servers[index] }
+}
+
+/// The replicas of another group, some of them behind a cut: what is sent to those is lost, and what they say too.
+final class CutGroup: ReplicaGroup {
+    let inner: RedisReplicaGroup
+    var cut: ReplicaSet = []
+
+    init(_ inner: RedisReplicaGroup) { self.inner = inner }
+
+    var replicaNames: [String] { inner.replicaNames }
+    var guardCommand: Command? {
+        get { inner.guardCommand }
+        set { inner.guardCommand = newValue }
+    }
+    var delegate: (any ReplicaGroupDelegate)? {
+        get { inner.delegate }
+        set { inner.delegate = newValue }
+    }
+    var available: ReplicaSet { inner.available.subtracting(cut) }
+    func latencyNs(_ replica: Int) -> UInt64 { inner.latencyNs(replica) }
+    func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover {
+        inner.send(command, to: targets.subtracting(cut), sink: sink)
+    }
+    func sendDuringAdmission(_ command: Command, to replica: Int, sink: any ReplySink) -> Handover {
+        cut.contains(replica) ? Handover() : inner.sendDuringAdmission(command, to: replica, sink: sink)
+    }
+}
+
+/// Remembers what an engine reported.
+final class APEvents: AvailableObserver {
+    var suspected: [Int] = []
+    var healed: [Int] = []
+    var adopted: [String] = []
+    var refused: [String] = []
+    var bad: [Bytes] = []
+    var drained = 0
+    var superseded = 0
+    var conflicts = 0
+    var walks: [(replica: Int, mended: Int, failure: String?)] = []
+
+    func partitionSuspected(replica: Int) { suspected.append(replica) }
+    func partitionHealed(replica: Int) { healed.append(replica) }
+    func replicaAdopted(_ replica: Int, incarnation: String) { adopted.append(incarnation) }
+    func replicaRefused(_ replica: Int, reason: String) { refused.append(reason) }
+    func badRecord(replica: Int, redisKey: Bytes) { bad.append(redisKey) }
+    func drained(owner: Int, peer: Int, entries: Int) { drained += entries }
+    func valuesSuperseded(_ count: Int) { superseded += count }
+    func conflictSeen(values: Int) { conflicts += 1 }
+    func walkEnded(replica: Int, compared: Int, mended: Int, failure: String?) {
+        walks.append((replica, mended, failure))
+    }
+}
+
+/// One instance: group and engine on a reactor; used from its thread only.
+final class APInstance {
+    let group: CutGroup
+    let engine: AvailableEngine
+    let events = APEvents()
+    let reactor: Reactor
+
+    init(
+        _ reactor: Reactor, _ servers: APServers, isRunning: Bool = true, prefers: [String] = [],
+        links: RedisGroupSettings = RedisGroupSettings(), _ adjust: (inout AvailableSettings) -> Void = { _ in }
+    ) {
+        self.reactor = reactor
+        let replicas = servers.servers.enumerated().map { index, server in
+            RedisReplica(name: "g\(index + 1)", endpoint: RedisEndpoint(host: "127.0.0.1", port: server.port))
+        }
+        let inner = RedisReplicaGroup(
+            reactor: reactor, replicas: replicas, scripts: AvailableScripts.all, settings: links)
+        group = CutGroup(inner)
+        var settings = AvailableSettings(groupName: "demo", secretKey: "a secret of tests", nodeName: "n1")
+        settings.pollIntervalMs = 50
+        settings.drainAfterMs = 100
+        settings.mergeFenceMs = 300
+        settings.preferredReplicas = Set(prefers)
+        adjust(&settings)
+        engine = AvailableEngine(group: group, scheduler: reactor, settings: settings, observer: events)
+        inner.start()
+        if isRunning { engine.start() }
+    }
+
+    func close() {
+        engine.stop()
+        group.inner.close()
+    }
+
+    func waitForAvailable(_ count: Int = 3) async -> Bool {
+        await reactor.eventually { self.engine.usable.count == count }
+    }
+
+    /// All replicas are complete, and it is known.
+    func waitForKnown() async -> Bool {
+        await reactor.eventually(withinMs: 20_000) {
+            self.engine.states.indices.allSatisfy { self.engine.stalenessMs(replica: $0) != nil }
+        }
+    }
+
+    private func deadlineNs(_ withinMs: UInt64) -> UInt64 { reactor.nowNs + withinMs * nsPerMs }
+
+    func read(_ key: String, maxStalenessMs: Int64? = nil, withinMs: UInt64 = 3_000) async throws(StoreFailure)
+        -> ReadResult
+    {
+        try await engine.read(
+            ReadRequest(key: Bytes(key.utf8), deadlineNs: deadlineNs(withinMs), maxStalenessMs: maxStalenessMs))
+    }
+
+    @discardableResult
+    func write(
+        _ key: String, _ value: String, context: Version? = nil, ttlMs: Int64? = nil, withinMs: UInt64 = 3_000
+    ) async throws(StoreFailure) -> ChangeResult {
+        var request = ChangeRequest(
+            key: Bytes(key.utf8), kind: .write(Bytes(value.utf8)), deadlineNs: deadlineNs(withinMs))
+        if case .context(let text)? = context { request.context = text }
+        request.ttlMs = ttlMs
+        return try await engine.change(request)
+    }
+
+    @discardableResult
+    func delete(_ key: String, context: Version? = nil) async throws(StoreFailure) -> ChangeResult {
+        var request = ChangeRequest(key: Bytes(key.utf8), kind: .delete, deadlineNs: deadlineNs(3_000))
+        if case .context(let text)? = context { request.context = text }
+        return try await engine.change(request)
+    }
+
+    /// A command on one replica, whatever the cut.
+    func raw(_ replica: Int, _ words: String...) async -> Reply? {
+        await raw(replica, Command(.plain(words.map { Bytes($0.utf8) })))
+    }
+
+    func raw(_ replica: Int, _ command: Command) async -> Reply? {
+        let call = QuorumCall(group: group.inner, scheduler: reactor, deadlineNs: deadlineNs(5_000))
+        call.send(command, to: [replica])
+        await call.waitForAll()
+        return call.replies[replica]
+    }
+
+    /// The record of `key` on one replica, without what is its own (`at`).
+    func record(_ key: String, _ replica: Int) async -> Record? {
+        guard let fields = await raw(replica, "HGETALL", "ap:\(key)")?.array else { return nil }
+        var record = Record()
+        for index in stride(from: 0, to: fields.count, by: 2) {
+            guard let name = fields[index].bytes, let value = fields[index + 1].bytes else { return nil }
+            if name == Bytes("vv".utf8) {
+                record.vector = VersionVector(text: value) ?? VersionVector()
+            } else if name != Bytes("at".utf8), let dot = Dot(text: name), let sibling = Sibling(packed: value) {
+                record.siblings[dot] = sibling
+            }
+        }
+        return record
+    }
+
+    /// Waits until all replicas hold the same record of `key`.
+    func converged(_ key: String, withinMs: UInt64 = 10_000) async -> Bool {
+        await reactor.eventually(withinMs: withinMs) {
+            guard let first = await self.record(key, 0), !first.siblings.isEmpty else { return false }
+            for replica in 1..<self.group.replicaCount where await self.record(key, replica) != first { return false }
+            return true
+        }
+    }
+
+    /// Entries that `owner` owes `peer`.
+    func debt(_ owner: Int, _ peer: Int) async -> Int64? {
+        await raw(owner, "ZCARD", "cap:pending:g\(peer + 1)")?.int64
+    }
+}
+
+extension ReadResult {
+    var text: String? { value.map { String(decoding: $0, as: UTF8.self) } }
+    var conflictTexts: [String?] { conflicts.map { $0.map { String(decoding: $0, as: UTF8.self) } } }
+}
+
+/// Runs `body` with one instance over fresh servers, on its reactor.
+func withInstance(
+    prefers: [String] = ["g1"], _ adjust: @escaping @Sendable (inout AvailableSettings) -> Void = { _ in },
+    _ body: @escaping @Sendable (APInstance, APServers) async throws -> Void
+) async throws {
+    let servers = try APServers()
+    let runner = try ReactorRunner()
+    let reactor = runner.reactor
+    try await runner.run {
+        let instance = APInstance(reactor, servers, prefers: prefers, adjust)
+        defer { instance.close() }
+        guard await instance.waitForAvailable() else { throw TestFailure("replicas were not admitted") }
+        try await body(instance, servers)
+    }
+}

@@ -1,0 +1,209 @@
+import EventLoop
+import Redis
+import Replication
+import TestSupport
+import Testing
+
+@testable import Available
+
+@Suite struct ReadWriteTests {
+    @Test func aWrittenValueIsReadAndReachesEveryReplica() async throws {
+        try await withInstance { instance, _ in
+            let written = try await instance.write("user:7", "Ada")
+            #expect(written.replicasAcked == 1)
+            let read = try await instance.read("user:7")
+            #expect(read.text == "Ada")
+            #expect(read.conflicts.isEmpty)
+            #expect(read.version == written.version)
+            #expect(await instance.converged("user:7"))
+        }
+    }
+
+    @Test func aDeliveredWriteIsOwedNoMore() async throws {
+        try await withInstance { instance, _ in
+            for round in 0..<50 { try await instance.write("k\(round % 10)", "v\(round)") }
+            let isPaid = await instance.reactor.eventually {
+                for (owner, peer) in [(0, 1), (0, 2), (1, 0), (2, 0)] where await instance.debt(owner, peer) != 0 {
+                    return false
+                }
+                return true
+            }
+            #expect(isPaid)
+        }
+    }
+
+    @Test func anAbsentKeyHasAVersionThatCoversNothing() async throws {
+        try await withInstance { instance, _ in
+            let absent = try await instance.read("nobody")
+            #expect(absent.value == nil)
+            try await instance.write("nobody", "first")
+            try await instance.write("nobody", "second", context: absent.version)
+            let read = try await instance.read("nobody")
+            #expect(Set(read.conflictTexts) == ["first", "second"])
+            #expect(read.text == "second")
+        }
+    }
+
+    @Test func keysAndValuesMayHoldAnyBytes() async throws {
+        try await withInstance { instance, _ in
+            let key: Bytes = [0, 255, 13, 10, 32, 61, 64, 37]
+            let value = Bytes((0..<2_000).map { UInt8(truncatingIfNeeded: $0) })
+            let deadlineNs = instance.reactor.nowNs + 2_000 * nsPerMs
+            _ = try await instance.engine.change(ChangeRequest(key: key, kind: .write(value), deadlineNs: deadlineNs))
+            let read = try await instance.engine.read(ReadRequest(key: key, deadlineNs: deadlineNs))
+            #expect(read.value == value)
+        }
+    }
+
+    @Test func namesOfBookkeepingAreOrdinaryKeys() async throws {
+        try await withInstance { instance, _ in
+            for key in ["pending:g2", "conflicts", "identity", "vv", "at"] {
+                try await instance.write(key, "mine")
+                #expect(try await instance.read(key).text == "mine")
+                #expect(await instance.converged(key))
+            }
+        }
+    }
+
+    @Test func anEmptyValueIsAValue() async throws {
+        try await withInstance { instance, _ in
+            try await instance.write("empty", "")
+            #expect(try await instance.read("empty").value == [])
+        }
+    }
+
+    @Test func aDeletedKeyIsAbsentEverywhere() async throws {
+        try await withInstance { instance, _ in
+            try await instance.write("k", "v")
+            let deleted = try await instance.delete("k")
+            #expect(deleted.existed)
+            #expect(try await instance.read("k").value == nil)
+            #expect(try await instance.delete("k").existed == false)
+            #expect(await instance.converged("k"))
+        }
+    }
+
+    @Test func deletingWhatNeverWasSaysSoAndWritesNothing() async throws {
+        try await withInstance { instance, _ in
+            let deleted = try await instance.delete("nothing")
+            #expect(deleted.existed == false)
+            #expect(await instance.raw(0, "EXISTS", "ap:nothing") == .integer(0))
+        }
+    }
+
+    @Test func aDeleteWithAContextLeavesWhatItHasNotSeen() async throws {
+        try await withInstance { instance, _ in
+            let first = try await instance.write("k", "one")
+            let absent = try await instance.read("other")
+            _ = absent
+            try await instance.write("k", "two", context: first.version)
+            try await instance.delete("k", context: first.version)
+            let read = try await instance.read("k")
+            #expect(Set(read.conflictTexts) == [nil, "two"])
+        }
+    }
+
+    @Test func aValueExpiresByItsTimeToLive() async throws {
+        try await withInstance { instance, _ in
+            try await instance.write("brief", "here", ttlMs: 150)
+            let read = try await instance.read("brief")
+            #expect(read.expiresMs != nil)
+            let isGone = await instance.reactor.eventually {
+                ((try? await instance.read("brief"))?.value == nil)
+            }
+            #expect(isGone)
+            #expect(try await instance.delete("brief").existed == false)
+            #expect(await instance.converged("brief"))
+        }
+    }
+
+    @Test func theHugestTimeToLiveIsTaken() async throws {
+        try await withInstance { instance, _ in
+            try await instance.write("long", "here", ttlMs: .max)
+            #expect(try await instance.read("long").text == "here")
+        }
+    }
+
+    @Test func aWriteWithTheVersionOfAReadResolvesTheConflict() async throws {
+        try await withInstance { instance, _ in
+            let seen = try await instance.read("k")
+            try await instance.write("k", "a", context: seen.version)
+            try await instance.write("k", "b", context: seen.version)
+            let conflict = try await instance.read("k")
+            #expect(Set(conflict.conflictTexts) == ["a", "b"])
+            #expect(try await instance.engine.conflicts(after: nil, limit: 10).keys == [Bytes("k".utf8)])
+            let resolved = try await instance.write("k", "ab", context: conflict.version)
+            #expect(resolved.superseded.isEmpty)
+            let read = try await instance.read("k")
+            #expect(read.text == "ab")
+            #expect(read.conflicts.isEmpty)
+            #expect(try await instance.engine.conflicts(after: nil, limit: 10).keys.isEmpty)
+            #expect(await instance.converged("k"))
+        }
+    }
+
+    @Test func aWriteWithoutAContextTellsWhatItReplacedUnseen() async throws {
+        try await withInstance { instance, _ in
+            let seen = try await instance.read("k")
+            for value in ["a", "b", "c"] { try await instance.write("k", value, context: seen.version) }
+            let written = try await instance.write("k", "last")
+            #expect(written.superseded == [Bytes("b".utf8), Bytes("a".utf8)])
+            #expect(instance.events.superseded == 2)
+            #expect(try await instance.read("k").conflicts.isEmpty)
+        }
+    }
+
+    @Test func anOldContextThatWouldLeaveTooManyValuesIsRefused() async throws {
+        try await withInstance {
+            $0.maxSiblings = 3
+        } _: { instance, _ in
+            let seen = try await instance.read("k")
+            for value in ["a", "b", "c"] { try await instance.write("k", value, context: seen.version) }
+            await #expect { try await instance.write("k", "d", context: seen.version) } throws: { error in
+                (error as? StoreFailure)?.code == .tooManySiblings
+                    && (error as? StoreFailure)?.outcome == .notApplied
+            }
+            let now = try await instance.read("k")
+            try await instance.write("k", "d", context: now.version)
+            #expect(try await instance.read("k").text == "d")
+        }
+    }
+
+    @Test func aContextOfAnotherKeyOrATamperedOneIsRefused() async throws {
+        try await withInstance { instance, _ in
+            let written = try await instance.write("k", "v")
+            guard case .context(let text) = written.version else { return }
+            let last = text.last == "A" ? "B" : "A"
+            let forgeries = [text.dropLast() + last, "", "x", "é", text + "AAAA"].map { String($0) }
+            for forged in forgeries {
+                await #expect { try await instance.write("k", "w", context: .context(forged)) } throws: { error in
+                    (error as? StoreFailure)?.code == .badContext && (error as? StoreFailure)?.outcome == .notApplied
+                }
+            }
+            await #expect(throws: StoreFailure.self) {
+                try await instance.write("other", "w", context: written.version)
+            }
+            #expect(try await instance.read("k").text == "v")
+        }
+    }
+
+    @Test func conflictsArePagedInOrder() async throws {
+        try await withInstance { instance, _ in
+            for index in 0..<7 {
+                let key = "c\(index)"
+                let seen = try await instance.read(key)
+                try await instance.write(key, "a", context: seen.version)
+                try await instance.write(key, "b", context: seen.version)
+            }
+            var keys: [Bytes] = []
+            var cursor: Bytes?
+            repeat {
+                let page = try await instance.engine.conflicts(after: cursor, limit: 3)
+                #expect(page.keys.count <= 3)
+                keys += page.keys
+                cursor = page.next
+            } while cursor != nil
+            #expect(keys == (0..<7).map { Bytes("c\($0)".utf8) })
+        }
+    }
+}
