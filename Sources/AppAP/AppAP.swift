@@ -1,1 +1,77 @@
-@main struct AppAP { static func main() {} }
+import ArgumentParser
+import Available
+import EventLoop
+import Glibc
+import Logging
+import Redis
+import Service
+import Telemetry
+
+/// `app-ap`: prefers availability.
+@main
+struct AppAP: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "app-ap",
+        abstract: "A key-value service over independent Redis replicas that answers while one of them does.",
+        discussion: "Settings come from the environment or a .env file; --check-config lists them.",
+        version: ServiceVersion.current)
+
+    static func main() async { await runCommand(Self.self) }
+
+    @OptionGroup var options: ServiceOptions
+
+    func run() async throws {
+        let (settings, report) = await options.loadSettings(APSettings.init)
+        if options.isCheckOnly {
+            print(report)
+            return
+        }
+        let code = try await ServiceRunner(settings: settings.service).run { metrics, logger in
+            let metrics = APMetrics(metrics: metrics)
+            return EngineFactory(scripts: AvailableScripts.all) { group, reactor in
+                let reporter = APReporter(names: group.replicaNames, metrics: metrics, logger: logger)
+                let engine = AvailableEngine(
+                    group: group, scheduler: reactor, settings: settings.engine, observer: reporter)
+                return AvailableService(engine: engine, reporter: reporter)
+            }
+        }
+        Glibc.exit(code)
+    }
+}
+
+/// All settings of `app-ap`.
+struct APSettings: Sendable {
+    let service: ServiceSettings
+    let engine: AvailableSettings
+
+    init(from reader: inout SettingsReader) throws(SettingError) {
+        service = try ServiceSettings(mode: .ap, from: &reader, coreCount: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        if let bad = service.replicas.first(where: { !AvailableSettings.isValidReplicaName($0.name) }) {
+            throw SettingError("REPLICAS names '\(bad.name)': app-ap takes letters, digits, '_' and '-'")
+        }
+        var engine = AvailableSettings(
+            groupName: service.group, secretKey: service.secretKey, nodeName: service.nodeID)
+        engine.preferredReplicas = service.redis.nearReplicas
+        engine.maxStalenessMs = service.maxStalenessMs
+        engine.callTimeoutMs = service.redis.callTimeoutMs
+        engine.writeAcks = try reader.integer(
+            "AP_WRITE_ACKS", default: 1, in: 1...service.replicas.count,
+            help: "Replicas that must have a write before it is acknowledged.")
+        engine.maxSiblings = try reader.integer(
+            "AP_MAX_SIBLINGS", default: 32, in: 1...1_000,
+            help: "A write with an old context that would leave more concurrent values than this is refused.")
+        engine.outboxMax = try reader.integer(
+            "AP_OUTBOX_MAX", default: 1_000_000, in: 1...100_000_000,
+            help: "Keys that a replica can note as owed to another; past it all of them are compared instead.")
+        engine.pollIntervalMs = UInt64(
+            try reader.integer(
+                "AP_POLL_INTERVAL_MS", default: 250, in: 20...60_000,
+                help: "How often staleness is measured, in milliseconds; in health it is one to two of these."))
+        engine.walkIntervalMs =
+            UInt64(
+                try reader.integer(
+                    "AP_COMPARE_INTERVAL_SEC", default: 600, in: 1...604_800,
+                    help: "How often all records of all replicas are compared, in seconds.")) * 1_000
+        self.engine = engine
+    }
+}

@@ -33,6 +33,7 @@ final class CutGroup: ReplicaGroup {
         set { inner.delegate = newValue }
     }
     var available: ReplicaSet { inner.available.subtracting(cut) }
+    var nearestFirst: [Int] { inner.nearestFirst.filter { !cut.contains($0) } }
     func latencyNs(_ replica: Int) -> UInt64 { inner.latencyNs(replica) }
     func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover {
         inner.send(command, to: targets.subtracting(cut), sink: sink)

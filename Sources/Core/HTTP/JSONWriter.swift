@@ -17,6 +17,12 @@ public struct JSONWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
+    /// What was written and a line end, for people at a terminal.
+    public consuming func line() -> [UInt8] {
+        bytes.append(UInt8(ascii: "\n"))
+        return bytes
+    }
+
     // MARK: Structure
 
     public mutating func beginObject() { begin(UInt8(ascii: "{")) }

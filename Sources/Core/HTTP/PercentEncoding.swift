@@ -1,5 +1,22 @@
 /// Percent-decoding (RFC 3986, section 2.1) of raw bytes: what comes out may be any bytes, NUL and slash too.
-enum PercentEncoding {
+public enum PercentEncoding {
+    /// Every byte but the unreserved ones of RFC 3986, section 2.3, as `%` and two hexadecimal digits.
+    public static func encode(_ bytes: [UInt8]) -> String {
+        var text = ""
+        for byte in bytes {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                text += digits.utf8.count == 1 ? "%0" + digits : "%" + digits
+            }
+        }
+        return text
+    }
+
     /// - Parameter isForm: `+` stands for a space, as in query strings.
     /// - Returns: nil where a `%` is not followed by two hexadecimal digits.
     static func decode(_ bytes: ArraySlice<UInt8>, isForm: Bool = false) -> [UInt8]? {

@@ -60,7 +60,7 @@ public struct Problem: Error, Sendable, Equatable {
             }
         }
         json.endObject()
-        return Response(status: status, contentType: ContentType.problem, headers: headers, body: json.bytes)
+        return Response(status: status, contentType: ContentType.problem, headers: headers, body: json.line())
     }
 
     public static func == (left: Problem, right: Problem) -> Bool {

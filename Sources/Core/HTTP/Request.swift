@@ -81,13 +81,18 @@ public final class Request {
     /// The decoded value of the first query item called `name`; "" where it has none; nil where there is no such item.
     /// - Throws: 400 `bad_encoding` where the query is not valid percent-encoding.
     public func query(_ name: String) throws(Problem) -> String? {
+        try queryBytes(name).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The same as bytes, for what need not be text.
+    public func queryBytes(_ name: String) throws(Problem) -> [UInt8]? {
         guard !queryRange.isEmpty else { return nil }
         for item in target[queryRange].split(separator: UInt8(ascii: "&")) {
             let equals = item.firstIndex(of: UInt8(ascii: "=")) ?? item.endIndex
             guard let key = PercentEncoding.decode(item[..<equals], isForm: true),
                 let value = PercentEncoding.decode(item[min(equals + 1, item.endIndex)...], isForm: true)
             else { throw .badEncoding("the query is not valid percent-encoding") }
-            if key.elementsEqual(name.utf8) { return String(decoding: value, as: UTF8.self) }
+            if key.elementsEqual(name.utf8) { return value }
         }
         return nil
     }

@@ -23,7 +23,7 @@ public struct Response: Sendable {
     }
 
     public static func json(_ json: JSONWriter, status: Int = 200, headers: [Header] = []) -> Response {
-        Response(status: status, contentType: ContentType.json, headers: headers, body: json.bytes)
+        Response(status: status, contentType: ContentType.json, headers: headers, body: json.line())
     }
 
     public static func text(_ text: String, status: Int = 200) -> Response {

@@ -14,6 +14,8 @@ public protocol RedisGroupObserver: AnyObject {
 
 /// Settings of the links of one group; times in milliseconds.
 public struct RedisGroupSettings: Sendable {
+    /// Names of the replicas to ask first: those of this instance's site. Empty to go by answer times alone.
+    public var nearReplicas: Set<String> = []
     /// A command older than this without a reply is a failure to the breaker.
     public var callTimeoutMs: UInt64 = 250
     /// A connection that has not answered anything for this long is closed: hiredis would keep it for ever.
@@ -60,6 +62,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     private var links: [ReplicaLink] = []
     private var dirty: [RedisConnection] = []
     private var isClosed = false
+    private let isNear: [Bool]
 
     /// Links are made now and begin to connect with ``start()``. To be called on the reactor's thread.
     /// - Parameter scripts: every script that commands of this group use; loaded into each replica before it is used.
@@ -68,6 +71,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         self.reactor = reactor
         self.scripts = ScriptTable(scripts)
         replicaNames = replicas.map(\.name)
+        isNear = replicas.map { settings.nearReplicas.contains($0.name) }
         links = replicas.enumerated().map { index, replica in
             ReplicaLink(
                 index: index, endpoint: replica.endpoint, reactor: reactor, scripts: self.scripts, settings: settings,
@@ -106,11 +110,15 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         sortByDistance()
     }
 
+    public func latencyNs(_ replica: Int) -> UInt64 { links[replica].latencyNs }
+
     public private(set) var nearestFirst: [Int] = []
 
     private func sortByDistance() {
         guard links.count == replicaNames.count else { return }
-        nearestFirst = available.sorted { (links[$0].distance, $0) < (links[$1].distance, $1) }
+        nearestFirst = available.sorted {
+            (isNear[$0] ? 0 : 1, links[$0].distance, $0) < (isNear[$1] ? 0 : 1, links[$1].distance, $1)
+        }
     }
 
     /// Answer times change slowly; how often the order is made anew.

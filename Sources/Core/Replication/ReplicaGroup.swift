@@ -19,6 +19,9 @@ public protocol ReplicaGroup: AnyObject {
     /// steady.
     var nearestFirst: [Int] { get }
 
+    /// A running estimate of a replica's answer time in nanoseconds; `UInt64.max` before the first answer.
+    func latencyNs(_ replica: Int) -> UInt64
+
     /// Hands `command` to each of `targets` that can take it, and returns how that went. Every replica in
     /// ``Handover/handed`` later calls `sink` exactly once, with its reply or with nil when the connection was lost; never
     /// before this function has returned.

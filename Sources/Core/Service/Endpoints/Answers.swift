@@ -81,21 +81,7 @@ enum Answers {
             .with("version", member(of: version))
     }
 
-    static func problem(for failure: StoreFailure) -> Problem {
-        var problem = Problem(
-            status: status(of: failure.code), code: failure.code.rawValue, detail: failure.detail,
-            retryAfterS: [503, 504].contains(status(of: failure.code)) ? 1 : nil)
-        if let outcome = failure.outcome { problem = problem.with("outcome", .string(outcome.rawValue)) }
-        if let acked = failure.replicasAcked { problem = problem.with("replicas_acked", .integer(Int64(acked))) }
-        if let stalenessMs = failure.stalenessMs { problem = problem.with("staleness_ms", .integer(stalenessMs)) }
-        if let version = failure.currentVersion {
-            problem = problem.with("version", member(of: version))
-            for header in headers(of: version) { problem = problem.with(header: header) }
-        }
-        return problem
-    }
-
-    private static func status(of code: StoreFailure.Code) -> Int {
+    fileprivate static func status(of code: StoreFailure.Code) -> Int {
         switch code {
         case .noQuorum, .noReplica, .replicasBlank, .rebuilding, .insufficientAcks, .overloaded, .badReply: 503
         case .timeout: 504
@@ -105,10 +91,27 @@ enum Answers {
         }
     }
 
-    private static func member(of version: Version) -> Problem.Member {
+    fileprivate static func member(of version: Version) -> Problem.Member {
         switch version {
         case .counter(let number): .integer(Int64(clamping: number))
         case .context(let text): .string(text)
+        }
+    }
+}
+
+extension Problem {
+    /// An engine's refusal as the client sees it: a 503 or 504 may pass, so it says when to try again.
+    public init(_ failure: StoreFailure) {
+        let status = Answers.status(of: failure.code)
+        self.init(
+            status: status, code: failure.code.rawValue, detail: failure.detail,
+            retryAfterS: status == 503 || status == 504 ? 1 : nil)
+        if let outcome = failure.outcome { self = with("outcome", .string(outcome.rawValue)) }
+        if let acked = failure.replicasAcked { self = with("replicas_acked", .integer(Int64(acked))) }
+        if let stalenessMs = failure.stalenessMs { self = with("staleness_ms", .integer(stalenessMs)) }
+        if let version = failure.currentVersion {
+            self = with("version", Answers.member(of: version))
+            for header in Answers.headers(of: version) { self = with(header: header) }
         }
     }
 }
@@ -146,16 +149,20 @@ extension JSONWriter {
         key(name)
         beginArray()
         for value in values {
-            switch value {
-            case nil: null()
-            case let bytes? where isValidUTF8(bytes): string(utf8: bytes)
-            case let bytes?:
-                beginObject()
-                key("base64")
-                base64(bytes)
-                endObject()
-            }
+            if let value { text(orBase64: value) } else { null() }
         }
         endArray()
+    }
+
+    /// A string where the bytes are UTF-8, else an object with their base64.
+    public mutating func text(orBase64 bytes: Bytes) {
+        if isValidUTF8(bytes) {
+            string(utf8: bytes)
+        } else {
+            beginObject()
+            key("base64")
+            base64(bytes)
+            endObject()
+        }
     }
 }

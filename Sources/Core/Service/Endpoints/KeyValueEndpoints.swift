@@ -74,7 +74,7 @@ final class KeyValueEndpoints {
             return result
         } catch {
             onChange(change, error)
-            throw Answers.problem(for: error)
+            throw Problem(error)
         }
     }
 
@@ -87,7 +87,7 @@ final class KeyValueEndpoints {
         read.maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
         let ifNoneMatch = try Preconditions.parse(ifMatch: nil, ifNoneMatch: request.header("If-None-Match"))
         let result: ReadResult
-        do throws(StoreFailure) { result = try await store.read(read) } catch { throw Answers.problem(for: error) }
+        do throws(StoreFailure) { result = try await store.read(read) } catch { throw Problem(error) }
         guard result.value != nil else { throw Answers.noSuchKey(result) }
         if case .versionIsNot(let versions)? = ifNoneMatch, case .counter(let version) = result.version,
             versions.contains(version)

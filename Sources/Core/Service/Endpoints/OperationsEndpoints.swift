@@ -53,7 +53,7 @@ final class OperationsEndpoints {
     private func ready() async -> Response {
         if isStopping { return Problem.unavailable("stopping", "the service is stopping").response }
         guard let failure = await engine.readiness(deadlineNs: deadlineNs) else { return live() }
-        return Answers.problem(for: failure).response
+        return Problem(failure).response
     }
 
     private func health() async -> Response {

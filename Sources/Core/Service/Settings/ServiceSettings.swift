@@ -72,6 +72,13 @@ public struct ServiceSettings: Sendable {
             return nil
         }
         replicas = parsed
+        let near = try reader.string(
+            "NEAR_REPLICAS", default: "",
+            help: "Replicas of this instance's site, by commas: asked first. Empty to go by answer times alone."
+        ) { text in
+            let unknown = Self.names(text).first { name in !parsed.contains { $0.name == name } }
+            return unknown.map { "names '\($0)', which REPLICAS does not" }
+        }
         requestTimeoutMs = try reader.seconds(
             "NETWORK_TIMEOUT_SEC", default: 1, in: 0.05...60, help: "Deadline of a request, in seconds.")
         maxStalenessMs = Int64(
@@ -93,6 +100,11 @@ public struct ServiceSettings: Sendable {
                 "STOP_GRACE_MS", default: 5_000, in: 0...600_000,
                 help: "How long a stop waits for requests under way, in milliseconds."))
         redis = try Self.redisSettings(from: &reader, requestTimeoutMs: requestTimeoutMs)
+        redis.nearReplicas = Set(Self.names(near))
+    }
+
+    private static func names(_ text: String) -> [String] {
+        text.split(separator: ",").map { String($0.drop { $0 == " " }) }
     }
 
     private static func redisSettings(

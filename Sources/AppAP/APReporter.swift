@@ -1,0 +1,108 @@
+import Available
+import Logging
+import Replication
+import Service
+import Telemetry
+
+/// Metrics that only `app-ap` has.
+struct APMetrics: Sendable {
+    let service: ServiceMetrics
+    private let outbox: GaugeFamily?
+    private let overflowed: GaugeFamily?
+    private let drainedFamily: CounterFamily?
+    private let walksFamily: CounterFamily?
+    let conflictReads: CounterSeries?
+    let superseded: CounterSeries?
+
+    init(metrics: ServiceMetrics) {
+        service = metrics
+        let registry = metrics.registry
+        // A name of ours that is taken would be a mistake of ours; metrics must not keep the service from starting.
+        outbox = try? registry.gauge(
+            "ap_outbox_entries", help: "Keys that a replica owes another one.", labels: ["node", "peer"])
+        overflowed = try? registry.gauge(
+            "ap_outbox_overflowed", help: "Writes that a full outbox could not list.", labels: ["node", "peer"])
+        drainedFamily = try? registry.counter(
+            "ap_drained_total", help: "Keys delivered in the background.", labels: ["node", "peer"])
+        walksFamily = try? registry.counter(
+            "ap_comparisons_total", help: "Comparisons of all records of a replica, by how they ended.",
+            labels: ["node", "result"])
+        conflictReads = try? registry.counter(
+            "ap_conflict_reads_total", help: "Reads that found more than one value."
+        ).with()
+        superseded = try? registry.counter(
+            "ap_superseded_total", help: "Values replaced by a write without a context that had not seen them."
+        ).with()
+    }
+
+    func outbox(node: String, peer: String) -> GaugeSeries? { outbox?.with(node, peer) }
+    func overflowed(node: String, peer: String) -> GaugeSeries? { overflowed?.with(node, peer) }
+    func drained(node: String, peer: String) -> CounterSeries? { drainedFamily?.with(node, peer) }
+    func walks(node: String, result: String) -> CounterSeries? { walksFamily?.with(node, result) }
+}
+
+/// Turns what the AP engine tells into log events and metrics.
+final class APReporter: AvailableObserver {
+    private let names: [String]
+    private let metrics: APMetrics
+    private let logger: Logger
+
+    init(names: [String], metrics: APMetrics, logger: Logger) {
+        self.names = names
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    func stalenessMeasured(replica: Int, stalenessMs: Int64?) {
+        // Unknown is worse than any number: shown as infinity, so that an alert on a threshold sees it.
+        metrics.service.staleness(node: names[replica]).set(stalenessMs.map(Double.init) ?? .infinity)
+    }
+
+    func outboxMeasured(owner: Int, peer: Int, entries: Int, overflowed: Int) {
+        metrics.outbox(node: names[owner], peer: names[peer])?.set(Double(entries))
+        metrics.overflowed(node: names[owner], peer: names[peer])?.set(Double(overflowed))
+    }
+
+    func conflictSeen(values: Int) { metrics.conflictReads?.increment() }
+
+    func valuesSuperseded(_ count: Int) { metrics.superseded?.increment(by: UInt64(count)) }
+
+    func drained(owner: Int, peer: Int, entries: Int) {
+        metrics.drained(node: names[owner], peer: names[peer])?.increment(by: UInt64(entries))
+        logger.debug(
+            "delivered debt",
+            metadata: [
+                "node": .string(names[owner]), "peer": .string(names[peer]), "entries": .stringConvertible(entries),
+            ])
+    }
+
+    func replicaAdopted(_ replica: Int, incarnation: String) {
+        logger.notice(
+            "adopted a replica that is new, or was restarted, restored or wiped",
+            metadata: ["node": .string(names[replica]), "incarnation": .string(incarnation)])
+    }
+
+    func replicaRefused(_ replica: Int, reason: String) {
+        logger.event(
+            .replicaRefused, .error, "a replica must not be used",
+            ["node": .string(names[replica]), "reason": .string(reason)])
+    }
+
+    func badRecord(replica: Int, redisKey: Bytes) {
+        logger.error(
+            "a key in Redis is no record of ours",
+            metadata: [
+                "node": .string(names[replica]), "redis_key": .string(String(decoding: redisKey, as: UTF8.self)),
+            ])
+    }
+
+    func walkEnded(replica: Int, compared: Int, mended: Int, failure: String?) {
+        metrics.walks(node: names[replica], result: failure == nil ? "complete" : "failed")?.increment()
+        logger.log(
+            level: failure == nil ? .info : .notice, "compared all records of a replica",
+            metadata: [
+                "node": .string(names[replica]), "compared": .stringConvertible(compared),
+                "mended": .stringConvertible(mended), "failure": .string(failure ?? "none"),
+            ])
+    }
+}

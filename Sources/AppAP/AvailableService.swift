@@ -1,0 +1,95 @@
+import Available
+import HTTP
+import Replication
+import Service
+
+/// The AP engine behind the endpoints that both services have, and `/conflicts`.
+final class AvailableService: ServiceEngine {
+    private let engine: AvailableEngine
+    /// Kept here: the engine does not keep its observer alive.
+    private let reporter: APReporter
+
+    init(engine: AvailableEngine, reporter: APReporter) {
+        self.engine = engine
+        self.reporter = reporter
+    }
+
+    func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult { try await engine.read(request) }
+
+    func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
+        try await engine.change(request)
+    }
+
+    func start() { engine.start() }
+
+    func stop() { engine.stop() }
+
+    func readiness(deadlineNs: UInt64) async -> StoreFailure? {
+        guard !engine.status().contains(where: \.isReachable) else { return nil }
+        return StoreFailure(.noReplica, "no replica can be reached")
+    }
+
+    func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]] { engine.status().map(Self.report) }
+
+    private static func report(_ status: AvailableReplicaStatus) -> [ReportMember] {
+        let heard = status.heardMsAgo.sorted { $0.key < $1.key }.map { ReportMember($0.key, .optional($0.value)) }
+        let owes = status.owes.map { debt in
+            ReportMember(
+                debt.peer,
+                .object([
+                    ReportMember("entries", .integer(Int64(debt.entries))),
+                    ReportMember("overflowed", .integer(Int64(debt.overflowed))),
+                    ReportMember("oldest_ms", .optional(debt.oldestMs)),
+                ]))
+        }
+        return [
+            ReportMember("role", .text("replica")),
+            ReportMember("incarnation", status.incarnation.map { .text($0) } ?? .null),
+            ReportMember("staleness_ms", .optional(status.stalenessMs)),
+            ReportMember("heard_ms_ago", .object(heard)),
+            ReportMember("owes", .object(owes)),
+            ReportMember("suspected", .bool(status.isSuspected)),
+            ReportMember("comparing", .bool(status.isComparing)),
+            ReportMember("compared_ms_ago", .optional(status.comparedMsAgo)),
+        ]
+    }
+
+    func addRoutes(to router: Router) {
+        router.add(.get, "/conflicts", operation: "conflicts") { [self] in try await conflicts($0) }
+    }
+
+    /// `limit` and `after` page through the keys; a key that is not UTF-8 stands there in base64, and `next` is the
+    /// percent-encoded last key of a full page.
+    private func conflicts(_ request: Request) async throws -> Response {
+        var limit = 100
+        if let text = try request.query("limit") {
+            guard let number = Int(text), (1...1_000).contains(number) else {
+                throw Problem.badRequest("bad_limit", "limit must be a whole number from 1 to 1000")
+            }
+            limit = number
+        }
+        let cursor = try request.queryBytes("after")
+        let page: ConflictPage
+        do throws(StoreFailure) {
+            page = try await engine.conflicts(after: cursor, limit: limit)
+        } catch { throw Problem(error) }
+        var json = JSONWriter(capacity: 1_024)
+        json.beginObject()
+        json.member("mode", "ap")
+        json.key("keys")
+        json.beginArray()
+        for key in page.keys { json.text(orBase64: key) }
+        json.endArray()
+        if let next = page.next {
+            json.member("next", PercentEncoding.encode(next))
+        } else {
+            json.nullMember("next")
+        }
+        json.endObject()
+        return .json(json)
+    }
+}
+
+extension ReportMember.Value {
+    fileprivate static func optional(_ number: Int64?) -> ReportMember.Value { number.map { .integer($0) } ?? .null }
+}
