@@ -40,8 +40,13 @@ extension HTTPServer {
         lingering.descriptors.insert(cmhd_connection_fd(connection))
     }
 
+    func connectionOpens() { connectionCount += 1 }
+
     /// libmicrohttpd closes `descriptor` right after this.
     func connectionCloses(descriptor: Int32) {
+        connectionCount -= 1
+        // At its limit libmicrohttpd takes the listening socket out of its epoll, and puts it back only when it runs again.
+        needsRun = true
         let wasAnsweredEarly = !lingering.descriptors.isEmpty && lingering.descriptors.remove(descriptor) != nil
         guard daemon != nil, descriptor >= 0, lingering.count < LingeringConnections.limit else { return }
         var byte: UInt8 = 0

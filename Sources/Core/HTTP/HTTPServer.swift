@@ -22,7 +22,7 @@ public final class HTTPServer {
     /// still at work.
     public internal(set) var requestsInFlight = 0
     /// Connections, idle ones too.
-    public var connectionCount: Int { daemon.map { Int(cmhd_connection_count($0)) } ?? 0 }
+    public internal(set) var connectionCount = 0
     /// Takes what libmicrohttpd has to say of malformed requests and the like, one line at a time. Set it before the start;
     /// without it these lines are dropped.
     public var onLibraryMessage: ((String) -> Void)?
@@ -46,8 +46,8 @@ public final class HTTPServer {
     // What the next turns have to do.
     private var isEpollReady = false
     private var runAtNs = UInt64.max
-    /// Answers came while libmicrohttpd was not running.
-    var hasReadyAnswers = false
+    /// libmicrohttpd must run again before the loop sleeps: answers came, or a connection made room for another.
+    var needsRun = false
     /// In the present run an answer was queued for a connection that had waited; it is written in the next run.
     var didQueueWaitingAnswer = false
     /// In the present run something moved, so there may be more to do at once.
@@ -128,7 +128,7 @@ public final class HTTPServer {
     // MARK: Running
 
     private func runIfNeeded() {
-        guard daemon != nil, isEpollReady || hasReadyAnswers || reactor.nowNs >= runAtNs else { return }
+        guard daemon != nil, isEpollReady || needsRun || reactor.nowNs >= runAtNs else { return }
         run()
         // Answers for connections that waited are queued in one run and written in the next.
         if didQueueWaitingAnswer { run() }
@@ -137,7 +137,7 @@ public final class HTTPServer {
     func run() {
         guard let daemon else { return }
         isEpollReady = false
-        hasReadyAnswers = false
+        needsRun = false
         didQueueWaitingAnswer = false
         didMakeProgress = false
         isRunning = true
@@ -159,7 +159,7 @@ extension HTTPServer: DescriptorHandler, TurnParticipant {
     }
 
     public func endTurn() {
-        if hasReadyAnswers { runIfNeeded() }
+        if needsRun { runIfNeeded() }
     }
 
     public func waitLimitMs() -> Int32? {
