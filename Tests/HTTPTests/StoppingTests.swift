@@ -83,6 +83,24 @@ func whatIsStillInFlightAtTheDeadlineIsAnswered503(maxUnsuspended: Int) throws {
     server.stop()
 }
 
+@Test(arguments: [128, 0])
+func aRequestThatArrivesWithTheStopIsNotBegun(maxUnsuspended: Int) throws {
+    let gate = Gate()
+    let server = try makeServer(gate, maxUnsuspended: maxUnsuspended)
+    defer { server.stop() }
+    let client = try server.connect()
+    #expect(try client.request("GET", "/hello").status == 200)
+    let sender = Box(client)
+    server.withServer { server in
+        sender.value.send(TestClient.text("POST", "/wait"))
+        server.stop()
+    }
+    let answer = try client.readAnswer()
+    #expect(answer.status == 503)
+    #expect(answer.text.contains(#""code":"stopping","outcome":"not_applied""#))
+    #expect(client.isClosedByServer())
+}
+
 @Test func halfARequestDoesNotHoldUpTheStop() throws {
     let server = try makeServer(Gate())
     let client = try server.connect()

@@ -108,6 +108,7 @@ extension Exchange {
     }
 
     private func bodyIsComplete() -> MHD_Result {
+        if server.isStopping { refuse(HTTPServer.stoppingProblem(for: request, outcome: "not_applied")) }
         if let refusal { return queue(refusal) }
         stage = .working
         isTaskRunning = true

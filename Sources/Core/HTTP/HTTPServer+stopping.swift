@@ -25,13 +25,17 @@ extension HTTPServer {
     func failWaiting() {
         guard !waiting.isEmpty else { return }
         for exchange in waiting {
-            var problem = Problem.unavailable("stopping", "the service stops")
-            if !exchange.request.method.isSafe { problem = problem.with("outcome", .string("unknown")) }
-            exchange.fail(with: problem.response)
+            exchange.fail(with: Self.stoppingProblem(for: exchange.request, outcome: "unknown").response)
         }
         // One run queues the answers, the next writes them.
         run()
         run()
+    }
+
+    /// - Parameter outcome: what is known of a change.
+    static func stoppingProblem(for request: Request, outcome: String) -> Problem {
+        let problem = Problem.unavailable("stopping", "the service stops")
+        return request.method.isSafe ? problem : problem.with("outcome", .string(outcome))
     }
 
     // MARK: Closing early

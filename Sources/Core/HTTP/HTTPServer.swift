@@ -33,7 +33,10 @@ public final class HTTPServer {
     var daemon: OpaquePointer?
     private var epoll: Int32 = -1
     private var isAccepting = false
+    /// Each answer closes its connection.
     var isDraining = false
+    /// No request reaches the handler any more.
+    private(set) var isStopping = false
     var drainWaiter: DrainWaiter?
 
     /// Exchanges whose task is at work and whose client is there.
@@ -109,8 +112,9 @@ public final class HTTPServer {
         reactor.checkIsolated()
         precondition(!isRunning, "a server is not stopped from within its own callback")
         guard let daemon else { return }
-        stopAccepting()
         isDraining = true
+        isStopping = true
+        stopAccepting()
         failWaiting()
         reactor.unwatch(epoll)
         self.daemon = nil
