@@ -12,14 +12,21 @@ static inline int cmhd_epoll_fd(struct MHD_Daemon *daemon) {
     return info ? info->epoll_fd : -1;
 }
 
-static inline unsigned cmhd_connection_count(struct MHD_Daemon *daemon) {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-    return info ? info->num_connections : 0;
-}
-
 static inline int cmhd_connection_fd(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info ? info->connect_fd : -1;
+}
+
+static inline size_t cmhd_header_bytes(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info ? info->header_size : 0;
+}
+
+// Every header field and cookie; a mask is no value of the enumeration, which Swift takes for a closed one.
+static inline void cmhd_each_entry(struct MHD_Connection *connection, MHD_KeyValueIteratorN each, void *context) {
+    (void) MHD_get_connection_values_n(
+        connection, (enum MHD_ValueKind) (MHD_HEADER_KIND | MHD_COOKIE_KIND), each, context);
 }
 
 // Leaves the text as it is: a key may hold %2F and %00, so the target is decoded only after it was split.

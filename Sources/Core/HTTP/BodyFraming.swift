@@ -9,15 +9,22 @@ struct BodyFraming {
     private var transferEncodingLines = 0
     private var isChunked = false
     private var hostLines = 0
+    /// What the header block takes of the connection's memory, in bytes: its text, an entry for each field and cookie, and
+    /// cookies once more.
+    private(set) var memoryBytes: Int
+    private static let entryBytes = 64
 
     var hasBody: Bool { transferEncodingLines > 0 || (contentLength ?? 0) > 0 }
 
     init(of connection: OpaquePointer) {
-        MHD_get_connection_values_n(
-            connection, .HEADER_KIND,
-            { context, _, name, count, value, _ in
-                guard let name else { return .YES }
+        memoryBytes = cmhd_header_bytes(connection)
+        cmhd_each_entry(
+            connection,
+            { context, kind, name, count, value, valueCount in
                 let framing = context!.assumingMemoryBound(to: BodyFraming.self)
+                framing.pointee.memoryBytes += BodyFraming.entryBytes
+                if kind == .COOKIE_KIND { framing.pointee.memoryBytes += count + valueCount + 2 }
+                guard let name, kind == .HEADER_KIND else { return .YES }
                 // By length first: most fields are none of these.
                 switch count {
                 case 4 where strcasecmp(name, "host") == 0: framing.pointee.hostLines += 1

@@ -36,6 +36,12 @@ extension Exchange {
         if let problem = framing.problem(target: request.target, version: version) {
             return refuseAtOnce(problem, isBodyComing: framing.hasBody)
         }
+        // libmicrohttpd builds the header of its answer in what is left of the connection's memory, and where that is too
+        // little it closes the connection without a word.
+        guard framing.memoryBytes + server.settings.responseHeaderBytes <= server.settings.connectionMemoryBytes else {
+            refuse(Problem(status: 431, code: "headers_too_large", detail: "the header block is too long"))
+            return answerPastLibrary()
+        }
         guard server.requestsInFlight <= server.settings.maxRequestsInFlight else {
             refuse(.overloaded("too many requests in flight"))
             return .YES
@@ -80,7 +86,7 @@ extension Exchange {
         } else if refusal == nil, piece.count > server.settings.maxBufferedBodyBytes - server.bufferedBodyBytes {
             refuse(.overloaded("too many request bodies at a time"))
         }
-        guard let refusal else {
+        guard refusal != nil else {
             request.body.append(contentsOf: piece)
             bufferedBytes += piece.count
             server.bufferedBodyBytes += piece.count
@@ -88,8 +94,13 @@ extension Exchange {
         }
         discardedBytes += piece.count
         guard discardedBytes > maxBodyBytes + server.settings.maxDiscardedBytes else { return .YES }
-        // In the middle of a body libmicrohttpd takes no answer, so it is written past it, and the connection is closed.
-        if let connection {
+        // In the middle of a body libmicrohttpd takes no answer.
+        return answerPastLibrary()
+    }
+
+    /// Writes the refusal straight to the socket, where libmicrohttpd cannot, and has the connection closed.
+    private func answerPastLibrary() -> MHD_Result {
+        if let connection, let refusal {
             refusal.send(to: cmhd_connection_fd(connection))
             server.lingerWhenClosed(connection)
         }
@@ -97,6 +108,7 @@ extension Exchange {
     }
 
     private func bodyIsComplete() -> MHD_Result {
+        if server.isStopping { refuse(HTTPServer.stoppingProblem(for: request, outcome: "not_applied")) }
         if let refusal { return queue(refusal) }
         stage = .working
         isTaskRunning = true
@@ -156,7 +168,7 @@ extension Exchange {
     private func wake() {
         guard waitingIndex != nil else { return }
         stopWaiting()
-        server.hasReadyAnswers = true
+        server.needsRun = true
         if isSuspended, let connection {
             isSuspended = false
             MHD_resume_connection(connection)

@@ -43,10 +43,22 @@ enum HTTPCallbacks {
             context, target, connection in
             guard let connection else { return nil }
             var bytes: [UInt8] = []
-            if let target { bytes = Array(UnsafeRawBufferPointer(start: target, count: strlen(target))) }
+            if let target {
+                bytes = Array(UnsafeRawBufferPointer(start: target, count: strlen(target)))
+                hideQuery(target)
+            }
             let exchange = Exchange(server: server(context), connection: connection, target: bytes)
             return Unmanaged.passRetained(exchange).toOpaque()
         }
+
+    /// Ends libmicrohttpd's copy of the query where it begins: we have our own, and a query of so many items that the
+    /// connection's memory does not hold them brings release 0.9.75 into a state in which it never answers.
+    ///
+    /// Safe because it is libmicrohttpd's own buffer, writable, and it is about to put terminators into this very text.
+    private static func hideQuery(_ target: UnsafePointer<CChar>) {
+        guard let mark = strchr(target, Int32(UInt8(ascii: "?"))), mark[1] != 0 else { return }
+        mark[1] = 0
+    }
 
     private static let access: MHD_AccessHandlerCallback = { _, _, _, method, version, data, count, slot in
         guard let slot, let pointer = slot.pointee, let count else { return .NO }
@@ -64,7 +76,11 @@ enum HTTPCallbacks {
     }
 
     private static let connectionChanged: MHD_NotifyConnectionCallback = { context, connection, _, change in
-        guard change == .CONNECTION_NOTIFY_CLOSED, let connection else { return }
-        server(context).connectionCloses(descriptor: cmhd_connection_fd(connection))
+        guard let connection else { return }
+        if change == .CONNECTION_NOTIFY_STARTED {
+            server(context).connectionOpens()
+        } else {
+            server(context).connectionCloses(descriptor: cmhd_connection_fd(connection))
+        }
     }
 }

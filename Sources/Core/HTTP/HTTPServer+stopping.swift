@@ -25,13 +25,17 @@ extension HTTPServer {
     func failWaiting() {
         guard !waiting.isEmpty else { return }
         for exchange in waiting {
-            var problem = Problem.unavailable("stopping", "the service stops")
-            if !exchange.request.method.isSafe { problem = problem.with("outcome", .string("unknown")) }
-            exchange.fail(with: problem.response)
+            exchange.fail(with: Self.stoppingProblem(for: exchange.request, outcome: "unknown").response)
         }
         // One run queues the answers, the next writes them.
         run()
         run()
+    }
+
+    /// - Parameter outcome: what is known of a change.
+    static func stoppingProblem(for request: Request, outcome: String) -> Problem {
+        let problem = Problem.unavailable("stopping", "the service stops")
+        return request.method.isSafe ? problem : problem.with("outcome", .string(outcome))
     }
 
     // MARK: Closing early
@@ -40,8 +44,13 @@ extension HTTPServer {
         lingering.descriptors.insert(cmhd_connection_fd(connection))
     }
 
+    func connectionOpens() { connectionCount += 1 }
+
     /// libmicrohttpd closes `descriptor` right after this.
     func connectionCloses(descriptor: Int32) {
+        connectionCount -= 1
+        // At its limit libmicrohttpd takes the listening socket out of its epoll, and puts it back only when it runs again.
+        needsRun = true
         let wasAnsweredEarly = !lingering.descriptors.isEmpty && lingering.descriptors.remove(descriptor) != nil
         guard daemon != nil, descriptor >= 0, lingering.count < LingeringConnections.limit else { return }
         var byte: UInt8 = 0

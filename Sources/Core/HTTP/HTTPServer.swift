@@ -22,7 +22,7 @@ public final class HTTPServer {
     /// still at work.
     public internal(set) var requestsInFlight = 0
     /// Connections, idle ones too.
-    public var connectionCount: Int { daemon.map { Int(cmhd_connection_count($0)) } ?? 0 }
+    public internal(set) var connectionCount = 0
     /// Takes what libmicrohttpd has to say of malformed requests and the like, one line at a time. Set it before the start;
     /// without it these lines are dropped.
     public var onLibraryMessage: ((String) -> Void)?
@@ -33,7 +33,10 @@ public final class HTTPServer {
     var daemon: OpaquePointer?
     private var epoll: Int32 = -1
     private var isAccepting = false
+    /// Each answer closes its connection.
     var isDraining = false
+    /// No request reaches the handler any more.
+    private(set) var isStopping = false
     var drainWaiter: DrainWaiter?
 
     /// Exchanges whose task is at work and whose client is there.
@@ -46,8 +49,8 @@ public final class HTTPServer {
     // What the next turns have to do.
     private var isEpollReady = false
     private var runAtNs = UInt64.max
-    /// Answers came while libmicrohttpd was not running.
-    var hasReadyAnswers = false
+    /// libmicrohttpd must run again before the loop sleeps: answers came, or a connection made room for another.
+    var needsRun = false
     /// In the present run an answer was queued for a connection that had waited; it is written in the next run.
     var didQueueWaitingAnswer = false
     /// In the present run something moved, so there may be more to do at once.
@@ -109,8 +112,9 @@ public final class HTTPServer {
         reactor.checkIsolated()
         precondition(!isRunning, "a server is not stopped from within its own callback")
         guard let daemon else { return }
-        stopAccepting()
         isDraining = true
+        isStopping = true
+        stopAccepting()
         failWaiting()
         reactor.unwatch(epoll)
         self.daemon = nil
@@ -128,7 +132,7 @@ public final class HTTPServer {
     // MARK: Running
 
     private func runIfNeeded() {
-        guard daemon != nil, isEpollReady || hasReadyAnswers || reactor.nowNs >= runAtNs else { return }
+        guard daemon != nil, isEpollReady || needsRun || reactor.nowNs >= runAtNs else { return }
         run()
         // Answers for connections that waited are queued in one run and written in the next.
         if didQueueWaitingAnswer { run() }
@@ -137,7 +141,7 @@ public final class HTTPServer {
     func run() {
         guard let daemon else { return }
         isEpollReady = false
-        hasReadyAnswers = false
+        needsRun = false
         didQueueWaitingAnswer = false
         didMakeProgress = false
         isRunning = true
@@ -159,7 +163,7 @@ extension HTTPServer: DescriptorHandler, TurnParticipant {
     }
 
     public func endTurn() {
-        if hasReadyAnswers { runIfNeeded() }
+        if needsRun { runIfNeeded() }
     }
 
     public func waitLimitMs() -> Int32? {

@@ -14,9 +14,12 @@ public struct HTTPServerSettings: Sendable {
     /// Seconds without a byte in either direction after which a connection is closed, half a request or none on it. Must be
     /// longer than the longest a handler takes.
     public var idleTimeoutS = 60
-    /// Memory of one connection, in bytes; it bounds the header block, past which the client gets 431 (or 414 where the
-    /// target alone is longer). libmicrohttpd clears it for each request, so more of it costs time.
+    /// Memory of one connection, in bytes; with `responseHeaderBytes` off, and 64 for each field, it bounds the header block,
+    /// past which the client gets 431 (or 414 where the target alone is longer). libmicrohttpd clears it for each request, so
+    /// more of it costs time.
     public var connectionMemoryBytes = 8_192
+    /// The part of a connection's memory that is kept for the header of the answer.
+    public var responseHeaderBytes = 2_048
 
     /// Requests in flight; past it 503 `overloaded`.
     public var maxRequestsInFlight = 10_000

@@ -58,15 +58,16 @@ struct RouteTree {
         let end = request.segmentEnd(from: start)
         let isLast = end >= request.pathRange.upperBound
         let segment = request.target[min(start + 1, end)..<end]
-        for next in [node.literal(segment), node.parameter] {
-            guard let next else { continue }
-            if isLast {
-                if !next.routes.isEmpty { return next }
-            } else if let found = find(request, from: end, in: next) {
-                return found
-            }
+        if let next = node.literal(segment), let found = follow(request, to: next, end: end, isLast: isLast) {
+            return found
         }
-        return nil
+        guard let next = node.parameter else { return nil }
+        return follow(request, to: next, end: end, isLast: isLast)
+    }
+
+    private func follow(_ request: Request, to next: Node, end: Int, isLast: Bool) -> Node? {
+        guard isLast else { return find(request, from: end, in: next) }
+        return next.routes.isEmpty ? nil : next
     }
 
     private static func route(for method: Method, in node: Node) -> Int? {
