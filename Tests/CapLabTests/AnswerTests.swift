@@ -11,7 +11,7 @@ import Testing
                 200 0.0034
                 """)
         #expect(answer.status == 200)
-        #expect(answer.tookMs == 3)
+        #expect(answer.took == "3.4 ms")
         #expect(answer.value == "red")
         #expect(answer.version == "abc.def")
         #expect(answer.isStale == true)
@@ -26,7 +26,7 @@ import Testing
     @Test func aRefusalIsSummedUpByItsCode() {
         let answer = Answer(curlOutput: "{\"code\":\"no_quorum\",\"outcome\":\"not_applied\"}\n503 0.0021")
         #expect(answer.outcome == "not_applied")
-        #expect(answer.summary == "503 no_quorum, 2 ms")
+        #expect(answer.summary == "503 no_quorum, 2.1 ms")
     }
 
     @Test func whatCurlCouldNotDoIsNoAnswer() {

@@ -15,7 +15,7 @@ import Testing
     private func reaches(_ service: String, _ id: String, in lab: LabProcess) async throws -> Bool {
         let port = try lab.node(service).port
         let answer = try await runner.run { [reactor = runner.reactor] in
-            await Exchange.ask(port: port, "GET /ping/\(id) HTTP/1.0\r\n\r\n", timeoutMs: 10_000, on: reactor) {
+            await Probe.ask(port: port, "GET /ping/\(id) HTTP/1.0\r\n\r\n", timeoutMs: 10_000, on: reactor) {
                 $0.contains("\r\n")
             }
         }

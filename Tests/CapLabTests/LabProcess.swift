@@ -37,7 +37,7 @@ final class LabProcess {
         process.standardOutput = output
         process.standardError = output
         try process.run()
-        while !page.contains("mend everything") {
+        while !page.contains("Logs: ") {
             let part = output.fileHandleForReading.availableData
             guard !part.isEmpty else {
                 process.waitUntilExit()

@@ -12,10 +12,12 @@ import Testing
         let server: TestServer
         let relay: Relay
 
-        init(echoes: Bool, on reactor: Reactor) throws {
+        init(echoes: Bool, orphanLifeMs: UInt64, on reactor: Reactor) throws {
             self.reactor = reactor
             server = try TestServer(echoes: echoes, on: reactor)
-            relay = try Relay(Link(service: "s", replica: "r"), replicaPort: server.port, on: reactor)
+            relay = try Relay(
+                Link(service: "s", replica: "r"), replicaPort: server.port, orphanLifeMs: orphanLifeMs,
+                on: reactor)
         }
 
         func stop() {
@@ -50,10 +52,13 @@ import Testing
     }
 
     /// Runs `body` on a reactor of its own.
-    private func scene(echoes: Bool = false, _ body: @escaping @Sendable (Scene) async throws -> Void) async throws {
+    private func scene(
+        echoes: Bool = false, orphanLifeMs: UInt64 = Relay.standardOrphanLifeMs,
+        _ body: @escaping @Sendable (Scene) async throws -> Void
+    ) async throws {
         let runner = try ReactorRunner()
         try await runner.run { [reactor = runner.reactor] in
-            let scene = try Scene(echoes: echoes, on: reactor)
+            let scene = try Scene(echoes: echoes, orphanLifeMs: orphanLifeMs, on: reactor)
             defer { scene.stop() }
             try await body(scene)
         }
@@ -202,6 +207,33 @@ import Testing
             scene.heal()
             #expect(await server.endsWith(.reset))
             #expect(server.text == "hello")
+        }
+    }
+
+    @Test func whatAClosedConnectionHadSentIsForgottenWhenTheCutLastsTooLong() async throws {
+        try await scene(orphanLifeMs: 50) { scene in
+            let (client, server) = try await scene.pair()
+            scene.fault(.drop)
+            try await client.send("too old")
+            client.close()
+            #expect(await scene.eventually { scene.relay.bytesFromService == 12 })
+            #expect(await scene.eventually { scene.relay.bufferedBytes == 0 })
+            #expect(server.ending == nil)
+            scene.heal()
+            #expect(await server.endsWith(.reset))
+            #expect(server.text == "hello")
+        }
+    }
+
+    @Test func connectionsThatAServiceGivesUpDoNotPileUpWhereNothingAnswers() async throws {
+        try await scene(orphanLifeMs: 50) { scene in
+            for fault in [FaultMode.stall, .delay(ms: FaultMode.maxDelayMs)] {
+                let clients = try (0..<20).map { _ in try scene.client() }
+                #expect(await scene.eventually { scene.relay.connectionCount == 20 })
+                scene.fault(fault)
+                for client in clients { client.close() }
+                #expect(await scene.eventually { scene.relay.connectionCount == 0 })
+            }
         }
     }
 

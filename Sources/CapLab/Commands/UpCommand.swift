@@ -61,6 +61,9 @@ struct UpCommand: ParsableCommand {
             let (name, value) = try Self.pair(text, option: "--service-env")
             settings.serviceEnvironment[name] = value
         }
+        guard redisCPArguments.count <= 16, redisAPArguments.count <= 16 else {
+            throw LabError("at most 16 settings of redis-server", exitCode: 2)
+        }
         settings.redisArguments = [
             .cp: try redisCPArguments.map(Self.directive), .ap: try redisAPArguments.map(Self.directive),
         ]
@@ -95,7 +98,7 @@ struct UpCommand: ParsableCommand {
         let standardPath = RunDirectory.standardPath(ProcessInfo.processInfo.environment)
         let option = settings.runDirectory == standardPath ? "" : " --run-dir \(settings.runDirectory)"
         let code = LabHost.run(settings, environment: ProcessInfo.processInfo.environment) { lab in
-            say(Welcome.page(lab.topology, ports: lab.ports, keepsData: lab.settings.dataDirectory, option: option))
+            say(Welcome.page(lab, option: option))
             await lab.untilStopRequested()
             say("stopping")
             return 0

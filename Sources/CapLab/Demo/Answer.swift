@@ -2,7 +2,7 @@
 struct Answer: Equatable, Sendable {
     /// The HTTP status; 0 where there was no answer.
     var status = 0
-    var tookMs = 0
+    var tookMs = 0.0
     var body = ""
     private var json: JSONValue?
 
@@ -15,7 +15,7 @@ struct Answer: Equatable, Sendable {
             return
         }
         self.status = status
-        tookMs = Int((seconds * 1_000).rounded())
+        tookMs = seconds * 1_000
         body = String(output[..<end])
         if body.hasSuffix("\n") { body.removeLast() }
         json = JSONValue(body)
@@ -35,17 +35,24 @@ struct Answer: Equatable, Sendable {
         Set((json?["conflicts"]?.elements ?? []).compactMap { $0["value"]?.text ?? $0.text })
     }
 
+    /// "0.3 ms" or "731 ms": tenths only where they matter.
+    var took: String {
+        tookMs < 9.95 ? "\(Self.tenths(tookMs)) ms" : "\(Int(tookMs.rounded())) ms"
+    }
+
     /// For the table at the end: "200", "200, 2.1 s old", "503 no_quorum, 2 ms".
     var summary: String {
         guard status == 200 else {
-            return "\(status == 0 ? "no answer" : "\(status)") \(code ?? "")".trimmingSpaces + ", \(tookMs) ms"
+            return "\(status == 0 ? "no answer" : "\(status)") \(code ?? "")".trimmingSpaces + ", \(took)"
         }
         guard isStale == true else { return "200" }
         return "200, " + (stalenessMs.map { "\(Self.seconds($0)) s old" } ?? "age unknown")
     }
 
-    static func seconds(_ durationMs: Double) -> String {
-        let tenths = Int((durationMs / 100).rounded())
+    static func seconds(_ durationMs: Double) -> String { tenths(durationMs / 1_000) }
+
+    private static func tenths(_ number: Double) -> String {
+        let tenths = Int((number * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
     }
 }

@@ -2,7 +2,7 @@ extension Walk {
     /// How long convergence and recovery may take: breakers, backoff and polling intervals together, with room.
     private static let recoveryMs: UInt64 = 30_000
     /// A refusal with open breakers asks nobody and takes next to no time.
-    private static let quickRefusalMs = 50
+    private static let quickRefusalMs = 50.0
 
     func play() async throws(LabError) {
         try await startTogether()
@@ -62,7 +62,7 @@ extension Walk {
         }
         expect(
             quick.status == 503 && quick.code == "no_quorum" && quick.tookMs < Self.quickRefusalMs,
-            "503 no_quorum in less than \(Self.quickRefusalMs) ms")
+            "503 no_quorum in less than \(Int(Self.quickRefusalMs)) ms")
     }
 
     private func availableDuringCut() async throws(LabError) {

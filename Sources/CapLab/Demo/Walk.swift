@@ -80,7 +80,7 @@ final class Walk {
     private func show(_ request: CurlRequest, _ answer: Answer, note: String) {
         let status = answer.status == 0 ? "no answer" : "\(answer.status)"
         say("   $ \(request.line)")
-        say("   \(status) in \(answer.tookMs) ms\(note): \(answer.body)")
+        say("   \(status) in \(answer.took)\(note): \(answer.body)")
     }
 
     // MARK: The table

@@ -19,7 +19,7 @@ extension Lab {
         let spawner = try Spawner(caplab: executables.caplab)
         self.spawner = spawner
         spawner.tell(.run(runDirectory.path))
-        try makeDataDirectory(spawner)
+        try makeDataDirectory(spawner, environment)
         control = try ControlServer(path: runDirectory.socketPath, on: reactor) { [unowned self] in
             await handle($0)
         }
@@ -59,11 +59,12 @@ extension Lab {
         ports = chosen
     }
 
-    private func makeDataDirectory(_ spawner: Spawner) throws(LabError) {
+    private func makeDataDirectory(_ spawner: Spawner, _ environment: [String: String]) throws(LabError) {
         if let kept = settings.dataDirectory {
             dataPath = Executables.absolute(kept)
         } else {
-            dataPath = "/tmp/caplab-data-\(getpid())-\(Self.randomName(8))"
+            let base = environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
+            dataPath = "\(base)/caplab-data-\(getpid())-\(Self.randomName(8))"
             spawner.tell(.path(dataPath))
         }
         guard !dataPath.contains("\n") else { throw LabError("a data directory's name may not hold a line break") }
@@ -196,11 +197,11 @@ extension Lab {
         let port = ports[node.name] ?? 0
         if node.isService {
             let request = "GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-            let answer = await Exchange.ask(port: port, request, on: reactor) { $0.contains("\r\n") }
+            let answer = await Probe.ask(port: port, request, on: reactor) { $0.contains("\r\n") }
             let status = answer?.split(separator: " ").dropFirst().first
             return status == "200" || (acceptsUnready && status == "503")
         }
-        return await Exchange.ask(port: port, "AUTH \(password)\r\nPING\r\n", on: reactor) { $0.contains("+PONG") }
+        return await Probe.ask(port: port, "AUTH \(password)\r\nPING\r\n", on: reactor) { $0.contains("+PONG") }
             != nil
     }
 

@@ -49,6 +49,8 @@ final class Lab {
             return
         }
         isStopping = true
+        // Whoever waits for a helper waits no longer.
+        for helper in helpers { helper.signal(SIGTERM) }
         stopWaiter.take()?.resume()
     }
 

@@ -40,16 +40,8 @@ enum Ports {
 
     /// "name (pid 123)" of a process that listens on the port, from `/proc`; nil where it belongs to someone else.
     static func holder(of port: UInt16) -> String? {
-        // The kernel's tables may skip an entry while others come and go.
-        for _ in 0..<3 {
-            if let holder = findHolder(of: port) { return holder }
-        }
-        return nil
-    }
-
-    private static func findHolder(of port: UInt16) -> String? {
         let inodes = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
-            listeners((try? String(contentsOfFile: path, encoding: .utf8)) ?? "", port: port)
+            listeners(readTable(path), port: port)
         }
         guard !inodes.isEmpty else { return nil }
         let wanted = Set(inodes.map { "socket:[\($0)]" })
@@ -66,6 +58,24 @@ enum Ports {
         }
         return nil
     }
+
+    /// Reads to the end, one short piece after the other: that is how the kernel hands out its tables.
+    private static func readTable(_ path: String) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var table: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while table.count < maxTableBytes {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { break }
+            table += buffer[..<count]
+        }
+        return String(decoding: table, as: UTF8.self)
+    }
+
+    /// A hundred thousand sockets.
+    private static let maxTableBytes = 16 << 20
 
     /// The inodes of sockets that listen on the port, from the text of `/proc/net/tcp`: address:port in hex in the second
     /// column, state 0A (listen) in the fourth, inode in the tenth.

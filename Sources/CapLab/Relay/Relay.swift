@@ -5,6 +5,8 @@ import Glibc
 final class Relay: DescriptorHandler {
     /// More connections than any service opens; past it new ones are reset.
     static let maxConnections = 256
+    /// As long as a kernel goes on resending for a process that has closed its end (`tcp_orphan_retries`: 8, about 100 s).
+    static let standardOrphanLifeMs: UInt64 = 100_000
     /// Read at once, at most; shared by the connections of a relay, which take turns.
     private static let scratchBytes = 64 << 10
 
@@ -13,6 +15,8 @@ final class Relay: DescriptorHandler {
     /// Where the service connects.
     let port: UInt16
     let replicaPort: UInt16
+    /// How long a connection outlives the service's end of it, in milliseconds.
+    let orphanLifeMs: UInt64
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: scratchBytes, alignment: 16)
 
     private let listener: Int32
@@ -23,10 +27,13 @@ final class Relay: DescriptorHandler {
     private(set) var bytesFromReplica = 0
 
     /// Listens on a free port of 127.0.0.1. On the reactor's thread.
-    init(_ link: Link, replicaPort: UInt16, on reactor: Reactor) throws(SocketError) {
+    init(
+        _ link: Link, replicaPort: UInt16, orphanLifeMs: UInt64 = standardOrphanLifeMs, on reactor: Reactor
+    ) throws(SocketError) {
         self.reactor = reactor
         self.link = link
         self.replicaPort = replicaPort
+        self.orphanLifeMs = orphanLifeMs
         listener = try Sockets.listen(port: 0)
         port = Sockets.localPort(listener)
         reactor.watch(listener, events: EventMask.readable, handler: self)

@@ -9,9 +9,6 @@ final class RelayedConnection {
         case connecting, established, closed
     }
 
-    /// After so long a kernel gives up resending for a process that has closed its end (`tcp_orphan_retries`).
-    static let orphanLifeNs: UInt64 = 100_000_000_000
-
     private unowned let relay: Relay
     private let reactor: Reactor
     private var phase = Phase.waiting
@@ -184,13 +181,17 @@ final class RelayedConnection {
         }
     }
 
-    /// A service that closed its end during a cut leaves requests behind. They may still arrive after the heal, but not for
-    /// ever: then they are forgotten, and the replica gets a reset instead.
+    /// A service that has closed its end leaves requests behind, or answers nobody reads. They go their way as long as a
+    /// kernel would keep such an orphan; then all is forgotten, and the replica gets a reset as soon as the link lets it.
     private func limitOrphans() {
-        guard orphanTimer == nil, toReplica.hasEnded, toReplica.isHeld else { return }
-        orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ Self.orphanLifeNs) { [unowned self] in
-            if toReplica.isHeld { toReplica.end(.reset, nowNs: reactor.nowNs) }
-            orphanTimer = nil
+        guard orphanTimer == nil, toReplica.hasEnded else { return }
+        orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ relay.orphanLifeMs * nsPerMs) { [unowned self] in
+            let connection = self
+            if connection.toReplica.isHeld {
+                connection.toReplica.end(.reset, nowNs: connection.reactor.nowNs)
+            } else {
+                connection.close(reset: true)
+            }
         }
     }
 

@@ -2,7 +2,7 @@ import EventLoop
 import Glibc
 
 /// One question and its answer over a connection of its own to 127.0.0.1: how the lab asks whether a process serves.
-final class Exchange: DescriptorHandler {
+final class Probe: DescriptorHandler {
     /// An answer is read this far.
     private static let maxAnswerBytes = 16 << 10
 
@@ -21,12 +21,12 @@ final class Exchange: DescriptorHandler {
         until isComplete: @escaping (String) -> Bool
     ) async -> String? {
         guard let descriptor = try? Sockets.connect(port: port) else { return nil }
-        let exchange = Exchange(descriptor, request, reactor, isComplete)
+        let probe = Probe(descriptor, request, reactor, isComplete)
         return await withUnsafeContinuation { continuation in
-            exchange.continuation = continuation
-            reactor.watch(descriptor, events: EventMask.readable | EventMask.writable, handler: exchange)
-            exchange.timer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ timeoutMs * nsPerMs) {
-                exchange.settle(nil)
+            probe.continuation = continuation
+            reactor.watch(descriptor, events: EventMask.readable | EventMask.writable, handler: probe)
+            probe.timer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ timeoutMs * nsPerMs) {
+                probe.settle(nil)
             }
         }
     }
