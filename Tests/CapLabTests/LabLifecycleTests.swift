@@ -35,6 +35,20 @@ import Testing
         #expect(try await left(traces) == [])
     }
 
+    @Test func childrenInheritNothingButTheirOwnInputAndLog() throws {
+        // Something that the lab itself inherits.
+        let strange = open("/dev/zero", O_RDONLY)
+        defer { close(strange) }
+        let lab = try LabProcess()
+        let pid = try #require(try lab.node("app_ap").pid)
+        let directory = "/proc/\(pid)/fd"
+        for descriptor in try FileManager.default.contentsOfDirectory(atPath: directory) where Int32(descriptor)! > 2 {
+            let target = try FileManager.default.destinationOfSymbolicLink(atPath: "\(directory)/\(descriptor)")
+            // Its listening socket, and a client or replica at the moment.
+            #expect(target.hasPrefix("socket:"))
+        }
+    }
+
     @Test func aSecondSignalEndsAtOnceWhatDoesNotWantToStop() async throws {
         let lab = try LabProcess(nil, ["--free-ports", "--service-env", "IGNORES_TERM=1"])
         let traces = try lab.traces()

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 
 /// The moment between a child's birth and its real program: this program again, which tells the sweeper who it is, and
@@ -15,12 +16,21 @@ enum Launcher {
         // No reader any more means that the lab has gone in the meantime: then nothing is to start.
         signal(SIGPIPE, SIG_IGN)
         guard write(sweeperDescriptor, line, line.count) == line.count else { return 127 }
-        guard fcntl(sweeperDescriptor, F_SETFD, FD_CLOEXEC) == 0 else { return 127 }
+        closeOnExec()
         signal(SIGPIPE, SIG_DFL)
         guard chdir(workingDirectory) == 0 else { return failed("chdir to \(workingDirectory)") }
         var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         execv(program, &arguments)
         return failed("exec \(program)")
+    }
+
+    /// The sweeper's pipe, and whatever the lab itself was born with: a child that keeps a stranger's pipe open keeps that
+    /// stranger waiting.
+    private static func closeOnExec() {
+        let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        for descriptor in [sweeperDescriptor] + open.compactMap({ Int32($0) }) where descriptor > 2 {
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        }
     }
 
     private static func failed(_ what: String) -> Int32 {
