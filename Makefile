@@ -1,0 +1,60 @@
+# The commands of the house. 'make help' lists them.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+# Where the build goes; RELEASE is where its programs are.
+SCRATCH ?= .build
+RELEASE := $(SCRATCH)/release
+SWIFT_BUILD := swift build --scratch-path $(SCRATCH)
+PRODUCTS := app-cp app-ap caplab
+SHELL_SCRIPTS := scripts/*.sh .ci/run
+
+# Given on the command line: SITE=west, ARGS='--mode stall'.
+SITE ?=
+ARGS ?=
+
+.PHONY: help setup build run demo test lint partition heal status bench-quick clean
+
+help: ## Lists these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Installs what is missing on this machine, or prints the command that does
+	@scripts/setup.sh build
+
+build: setup ## Builds the two services and caplab, optimised
+	@for product in $(PRODUCTS); do $(SWIFT_BUILD) -c release --product $$product || exit 1; done
+
+run: build ## Runs the pair on this machine until Ctrl-C: six redis-servers, four services (ARGS= for caplab up)
+	@exec $(RELEASE)/caplab up $(ARGS)
+
+demo: build ## Plays the trade-off by itself in about a minute: cut, conflict, heal (ARGS= for caplab demo)
+	@exec $(RELEASE)/caplab demo $(ARGS)
+
+test: setup ## Runs every check: format, shell scripts, all tests (ARGS='--filter Breaker' for some)
+	@$(MAKE) lint
+	@$(SWIFT_BUILD) --build-tests
+	@swift test --scratch-path $(SCRATCH) --skip-build $(ARGS)
+
+lint: ## Checks format and shell scripts; leaves out a tool that is not installed
+	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
+	@if command -v shellcheck >/dev/null 2>&1; then shellcheck $(SHELL_SCRIPTS); \
+	else echo "lint: shellcheck is not installed, shell scripts are not checked"; fi
+
+partition: ## Cuts a site or node of the running pair off (SITE=west, ARGS='--mode stall'; see caplab partition --help)
+	@$(RELEASE)/caplab partition $(SITE) $(ARGS)
+
+heal: ## Mends every cut (SITE=west for one)
+	@$(RELEASE)/caplab heal $(SITE) $(ARGS)
+
+status: ## Shows the processes and links of the running pair
+	@$(RELEASE)/caplab status $(ARGS)
+
+bench-quick: build ## Measures both services against webdis in about two minutes (ARGS=--full adds fsync always)
+	@scripts/setup.sh bench
+	@exec Benchmarks/quick.py --bin $(RELEASE) $(ARGS)
+
+clean: ## Removes what was built
+	@rm -rf $(SCRATCH)

@@ -1,0 +1,121 @@
+#!/bin/sh
+# Installs what the project needs and this machine lacks. Says nothing where nothing is missing.
+#
+#   scripts/setup.sh [build|bench|all]     build is the default; bench adds what it measures with and against, all adds
+#                                          that and the tools of the checks
+#
+# As root, or where sudo asks no password, Debian packages are installed; else the one command to type is printed and
+# the exit code is 1. No service is started or enabled by it: the project runs its own redis-servers.
+set -eu
+
+purpose=${1:-build}
+swift_major=6
+swift_minor=2
+
+has_program() { command -v "$1" >/dev/null 2>&1; }
+# A C library with its header. pkg-config knows where; without it, look where compilers look.
+has_library() {
+    if has_program pkg-config; then
+        pkg-config --exists "$1"
+    else
+        [ -e "/usr/include/$2" ] || [ -e "/usr/local/include/$2" ]
+    fi
+}
+
+packages=
+need_program() { has_program "$1" || packages="$packages $2"; }
+need_library() { has_library "$1" "$2" || packages="$packages $3"; }
+
+case $purpose in
+build | bench | all) ;;
+*)
+    echo "setup: '$purpose' is none of build, bench, all" >&2
+    exit 2
+    ;;
+esac
+
+need_program git git
+need_program curl curl
+need_program c++ g++
+need_program pkg-config pkg-config
+need_program redis-server redis-server
+need_program redis-cli redis-tools
+need_library hiredis hiredis/hiredis.h libhiredis-dev
+need_library libmicrohttpd microhttpd.h libmicrohttpd-dev
+if [ "$purpose" != build ]; then
+    need_program wrk wrk
+    need_program webdis webdis
+    need_program python3 python3
+fi
+if [ "$purpose" = all ]; then
+    need_program promtool prometheus
+    need_program shellcheck shellcheck
+fi
+
+# A package's post-install script asks this file whether it may start its service; 101 is no (policy-rc.d(8)).
+policy=/usr/sbin/policy-rc.d
+allow_services() { $as_root rm -f "$policy"; }
+forbid_services() {
+    [ ! -e "$policy" ] || return 0
+    trap allow_services EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+}
+
+# Not started now, and not at the next boot either.
+disable_services() {
+    [ -d /run/systemd/system ] || return 0
+    for package in $packages; do
+        case $package in
+        redis-server | webdis | prometheus) $as_root systemctl disable --quiet "$package" || true ;;
+        esac
+    done
+}
+
+install_packages() {
+    echo "setup: installing$packages"
+    forbid_services
+    $as_root apt-get update -qq
+    # The list is split into words on purpose.
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages
+    disable_services
+}
+
+if [ -n "$packages" ]; then
+    if ! has_program apt-get; then
+        echo "setup: not a Debian system; install what these Debian packages hold:$packages" >&2
+        exit 1
+    fi
+    if [ "$(id -u)" -eq 0 ]; then
+        as_root=
+        install_packages
+    elif has_program sudo && sudo -n true 2>/dev/null; then
+        as_root=sudo
+        install_packages
+    else
+        command="apt-get install -y --no-install-recommends$packages"
+        if has_program sudo; then command="sudo $command"; else command="su -c '$command'"; fi
+        echo "setup: packages are missing. Type this, then try again:" >&2
+        echo "    $command" >&2
+        exit 1
+    fi
+fi
+
+if ! has_program swift; then
+    echo "setup: swift is not in PATH; get Swift $swift_major.$swift_minor or newer from https://www.swift.org/install" >&2
+    exit 1
+fi
+version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9]*\)\.\([0-9][0-9]*\).*/\1 \2/p' | head -n 1)
+major=${version% *}
+minor=${version#* }
+if [ -z "$version" ]; then
+    echo "setup: 'swift --version' tells no version; get Swift from https://www.swift.org/install" >&2
+    exit 1
+fi
+if [ "$major" -lt "$swift_major" ] || { [ "$major" -eq "$swift_major" ] && [ "$minor" -lt "$swift_minor" ]; }; then
+    echo "setup: Swift $major.$minor is too old; get $swift_major.$swift_minor or newer from https://www.swift.org/install" >&2
+    exit 1
+fi
