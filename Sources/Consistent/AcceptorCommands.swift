@@ -5,8 +5,9 @@ public enum ConsistentScripts {
     public static let all = [prepare, accept, adopt, promote]
 
     static let prepare = Script(
-        name: "prepare", source: PackageResources.membership_lua + PackageResources.prepare_lua)
-    static let accept = Script(name: "accept", source: PackageResources.membership_lua + PackageResources.accept_lua)
+        name: "prepare", source: PackageResources.membership_lua + PackageResources.prepare_lua, isBatchable: true)
+    static let accept = Script(
+        name: "accept", source: PackageResources.membership_lua + PackageResources.accept_lua, isBatchable: true)
     static let adopt = Script(name: "adopt", source: PackageResources.adopt_lua)
     static let promote = Script(name: "promote", source: PackageResources.promote_lua)
 }
@@ -31,8 +32,14 @@ struct Register: Hashable {
 /// The commands of the protocol. Every one that touches a register carries group, epoch and, a replica at a time, the
 /// incarnation that the configuration names there (rule C8).
 struct AcceptorCommands {
-    let group: Bytes
     let configuration: GroupConfiguration
+    /// Group and epoch.
+    private let shared: [Bytes]
+
+    init(group: Bytes, configuration: GroupConfiguration) {
+        self.configuration = configuration
+        shared = [group, decimal(configuration.epoch)]
+    }
 
     func prepare(_ register: Register, _ ballot: Ballot) -> Command {
         member(ConsistentScripts.prepare, register, [ballot.text])
@@ -49,10 +56,9 @@ struct AcceptorCommands {
     }
 
     private func member(_ script: Script, _ register: Register, _ words: [Bytes]) -> Command {
-        Command(
-            .script(script, keys: [register.redisKey]), arguments: [group, decimal(configuration.epoch)] + words,
-            tailCount: 1
-        ) { [configuration.members[$0].incarnation] }
+        Command(.step(script, key: register.redisKey, shared: shared), arguments: words, tailCount: 1) {
+            [configuration] in [configuration.members[$0].incarnation]
+        }
     }
 
     private static let zero = Bytes("0".utf8)

@@ -22,6 +22,7 @@ final class Proposer {
     private var queues: [Register: Deque<PendingOperation>] = [:]
     private var pendingCount = 0
     private var cache = StateCache()
+    private var context: RoundContext?
     private(set) var counts = ConsistentCounts()
 
     init(group: any ReplicaGroup, scheduler: any Scheduler, settings: ConsistentSettings) {
@@ -146,10 +147,7 @@ final class Proposer {
             if error.code == .noQuorum { batch.lastFailure = error } else { batch.failWhatIsCertain(error) }
             return .again(isFresh: false)
         }
-        let context = RoundContext(
-            group: group, scheduler: scheduler,
-            commands: AcceptorCommands(group: groupName, configuration: configuration), quorum: quorum)
-
+        let context = roundContext(under: configuration)
         // Removed before its accept is sent and put back only after a majority took it (rule C5).
         let ballot: Ballot
         let state: RegisterState
@@ -179,6 +177,15 @@ final class Proposer {
                 next, ballot, results, of: batch, isChanged: isChanged, wasCached: cached != nil, register, context,
                 deadlineNs)
         }
+    }
+
+    private func roundContext(under configuration: GroupConfiguration) -> RoundContext {
+        if let context, context.configuration == configuration { return context }
+        let made = RoundContext(
+            group: group, scheduler: scheduler,
+            commands: AcceptorCommands(group: groupName, configuration: configuration), quorum: quorum)
+        context = made
+        return made
     }
 
     private func accept(

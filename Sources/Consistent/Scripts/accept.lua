@@ -1,20 +1,26 @@
 -- Phase 2 of CASPaxos: take the state, unless a higher ballot was promised; promise the proposer's next ballot with it, so
 -- that its next change of this register needs no phase 1 (rule C2).
---   ARGV[3] ballot   ARGV[4] next ballot   ARGV[5] version   ARGV[6] value   ARGV[7] deleted (0 or 1)
---   ARGV[8] expires_ms or empty   ARGV[9] writers   ARGV[10] since
+--   eight words a register: ballot, next ballot, version, value, deleted (0 or 1), expires_ms or empty, writers, since
 -- Answers 1, or {'REJECTED', the highest ballot seen}.
-local ballot, next_ballot = ARGV[3], ARGV[4]
-local record = redis.call('HMGET', KEYS[1], 'promise', 'ballot')
-local promise = record[1] or redis.call('GET', 'cap:floor')
-local accepted = record[2]
-if accepted == ballot then
-  -- Sent again: it is accepted. The promise is raised all the same, or a cached promise would be none.
-  if below(promise, next_ballot) then redis.call('HSET', KEYS[1], 'promise', next_ballot) end
+return for_each_register(8, function(key, at)
+  local ballot, next_ballot = ARGV[at + 1], ARGV[at + 2]
+  local record = redis.call('HMGET', key, 'promise', 'ballot', 'deleted', 'expires_ms', 'since')
+  local promise = record[1] or redis.call('GET', 'cap:floor')
+  local accepted = record[2]
+  if accepted == ballot then
+    -- Sent again: it is accepted. The promise is raised all the same, or a cached promise would be none.
+    if below(promise, next_ballot) then redis.call('HSET', key, 'promise', next_ballot) end
+    return 1
+  end
+  if promise and below(ballot, promise) then return {'REJECTED', promise} end
+  if accepted and below(ballot, accepted) then return {'REJECTED', accepted} end
+  raise_epoch()
+  if record[3] == ARGV[at + 5] and record[4] == ARGV[at + 6] and record[5] == ARGV[at + 8] then
+    redis.call('HSET', key, 'promise', next_ballot, 'ballot', ballot, 'version', ARGV[at + 3], 'value', ARGV[at + 4],
+      'writers', ARGV[at + 7])
+  else
+    redis.call('HSET', key, 'promise', next_ballot, 'ballot', ballot, 'version', ARGV[at + 3], 'value', ARGV[at + 4],
+      'deleted', ARGV[at + 5], 'expires_ms', ARGV[at + 6], 'writers', ARGV[at + 7], 'since', ARGV[at + 8])
+  end
   return 1
-end
-if promise and below(ballot, promise) then return {'REJECTED', promise} end
-if accepted and below(ballot, accepted) then return {'REJECTED', accepted} end
-if epoch > known_epoch then redis.call('HSET', 'cap:identity', 'epoch', ARGV[2]) end
-redis.call('HSET', KEYS[1], 'promise', next_ballot, 'ballot', ballot, 'version', ARGV[5], 'value', ARGV[6],
-  'deleted', ARGV[7], 'expires_ms', ARGV[8], 'writers', ARGV[9], 'since', ARGV[10])
-return 1
+end)

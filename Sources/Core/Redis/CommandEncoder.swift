@@ -52,6 +52,15 @@ final class CommandEncoder {
         lineEnd()
     }
 
+    /// Bytes that are encoded already.
+    func encodedWords(_ bytes: [UInt8]) {
+        reserve(bytes.count)
+        bytes.withUnsafeBufferPointer { source in
+            if let base = source.baseAddress { (storage + count).update(from: base, count: source.count) }
+        }
+        count += bytes.count
+    }
+
     func word(_ text: StaticString) {
         reserve(text.utf8CodeUnitCount + 26)
         header(UInt8(ascii: "$"), text.utf8CodeUnitCount)

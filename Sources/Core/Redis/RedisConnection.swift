@@ -14,6 +14,8 @@ final class RedisConnection: DescriptorHandler {
         case sink(any ReplySink)
         /// The reply waits for the guard's reply that follows on this connection.
         case guarded(any ReplySink)
+        /// The reply is an array with one element each, or one error for all.
+        case steps([any ReplySink])
         case guardCheck
         case link((Reply?) -> Void)
     }
@@ -44,6 +46,11 @@ final class RedisConnection: DescriptorHandler {
     private var pendingByteCount = 0
     private var held: [(sink: any ReplySink, reply: Reply)] = []
     private var needsGuard = false
+    private var batch: StepBatch?
+    /// Steps in ``batch`` and in batches sent and not answered.
+    private var stepsInFlight = 0
+    private let encoder: CommandEncoder
+    private let batchEncoder: CommandEncoder
     /// True while there is something to flush; the group's list of dirty connections holds this one then.
     private(set) var isDirty = false
     private let becameDirty: (RedisConnection) -> Void
@@ -56,14 +63,21 @@ final class RedisConnection: DescriptorHandler {
         var maxInFlightBytes: Int
     }
 
-    init(reactor: Reactor, replica: Int, limits: Limits, becameDirty: @escaping (RedisConnection) -> Void) {
+    /// - Parameter encoders: shared by the connections of a group: one for single commands, one for batches, which may have to
+    ///   leave while a single command is being encoded.
+    init(
+        reactor: Reactor, replica: Int, limits: Limits, encoders: (single: CommandEncoder, batch: CommandEncoder),
+        becameDirty: @escaping (RedisConnection) -> Void
+    ) {
+        encoder = encoders.single
+        batchEncoder = encoders.batch
         self.reactor = reactor
         self.replica = replica
         self.limits = limits
         self.becameDirty = becameDirty
     }
 
-    var inFlight: Int { pending.count }
+    var inFlight: Int { pending.count + stepsInFlight }
     var isOpen: Bool { context != nil }
     var oldestSentNs: UInt64? { pending.first?.sentNs }
 
@@ -112,7 +126,30 @@ final class RedisConnection: DescriptorHandler {
     // MARK: Sending
 
     var canTake: Bool {
-        context != nil && pending.count < limits.maxInFlight && pendingByteCount < limits.maxInFlightBytes
+        context != nil && inFlight < limits.maxInFlight && pendingByteCount < limits.maxInFlightBytes
+    }
+
+    /// Adds a step to this turn's batch of its script; the batch leaves at the end of the turn, or when it is full.
+    func add(_ step: StepBatch.Step, under header: StepBatch.Header, to sink: any ReplySink) {
+        if batch?.canTake(header) == false { sendBatch() }
+        if batch == nil { batch = StepBatch(header: header) }
+        batch?.add(step, to: sink)
+        stepsInFlight += 1
+        markDirty()
+    }
+
+    private func sendBatch() {
+        guard let batch = batch.take() else { return }
+        batch.encode(into: batchEncoder)
+        guard !send(batchEncoder.encoded, to: .steps(batch.sinks)) else { return }
+        stepsInFlight -= batch.sinks.count
+        for sink in batch.sinks { sink.receive(nil, from: replica) }
+    }
+
+    private func markDirty() {
+        guard !isDirty else { return }
+        isDirty = true
+        becameDirty(self)
     }
 
     /// Queues an encoded command; it leaves at the end of this turn. False where the connection is closing.
@@ -129,7 +166,8 @@ final class RedisConnection: DescriptorHandler {
     }
 
     /// Writes what was queued in this turn, with one guard after all guarded commands of it.
-    func flush(guardCommand: (CommandEncoder) -> Void, encoder: CommandEncoder) {
+    func flush(guardCommand: (CommandEncoder) -> Void) {
+        sendBatch()
         isDirty = false
         guard let context else { return }
         isFlushing = true
@@ -157,6 +195,7 @@ final class RedisConnection: DescriptorHandler {
         switch entry.recipient {
         case .sink(let sink): sink.receive(reply, from: replica)
         case .link(let body): body(reply)
+        case .steps(let sinks): answer(sinks, with: reply)
         case .guarded(let sink):
             if case .error = reply { sink.receive(reply, from: replica) } else { held.append((sink, reply)) }
         case .guardCheck:
@@ -170,8 +209,26 @@ final class RedisConnection: DescriptorHandler {
         switch recipient {
         case .sink(let sink), .guarded(let sink): sink.receive(nil, from: replica)
         case .link(let body): body(nil)
+        case .steps(let sinks):
+            stepsInFlight -= sinks.count
+            for sink in sinks { sink.receive(nil, from: replica) }
         case .guardCheck: loseHeld()
         }
+    }
+
+    private func answer(_ sinks: [any ReplySink], with reply: Reply) {
+        stepsInFlight -= sinks.count
+        if case .array(let elements) = reply, elements.count == sinks.count {
+            for (sink, element) in zip(sinks, elements) { sink.receive(element, from: replica) }
+            return
+        }
+        let error: Reply
+        if case .error = reply {
+            error = reply
+        } else {
+            error = .error("ERR a batch with other than one answer a step")
+        }
+        for sink in sinks { sink.receive(error, from: replica) }
     }
 
     private func loseHeld() {
@@ -187,6 +244,7 @@ final class RedisConnection: DescriptorHandler {
         // hiredis has called back every pending command with no reply by now; what is held waited for a guard.
         while let entry = pending.popFirst() { lose(entry.recipient) }
         loseHeld()
+        if let batch = batch.take() { lose(.steps(batch.sinks)) }
         pendingByteCount = 0
         let closed = events?.closed
         events = nil
@@ -215,9 +273,7 @@ final class RedisConnection: DescriptorHandler {
     private func wantWrite() {
         let isConnected = context.map { $0.pointee.c.flags & REDIS_CONNECTED != 0 } ?? false
         if isConnected, !isFlushing {
-            guard !isDirty else { return }
-            isDirty = true
-            becameDirty(self)
+            markDirty()
         } else {
             want(EventMask.writable)
         }

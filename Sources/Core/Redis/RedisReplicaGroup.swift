@@ -58,6 +58,8 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
 
     private let reactor: Reactor
     private let encoder = CommandEncoder()
+    private let batchEncoder = CommandEncoder()
+    var encoders: (single: CommandEncoder, batch: CommandEncoder) { (encoder, batchEncoder) }
     private let scripts: ScriptTable
     private var links: [ReplicaLink] = []
     private var dirty: [RedisConnection] = []
@@ -138,6 +140,24 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         var handover = Handover()
         guard !isClosed else { return handover }
         let shared = encodeShared(command)
+        if case .step(let script, let key, let words) = command.verb {
+            let step = StepBatch.Step(
+                key: key, wordCount: command.arguments.count, encodedArguments: encoder.encoded)
+            for replica in targets {
+                let link = links[replica]
+                guard isOpen(link), let connection = link.connection else { continue }
+                guard connection.canTake else {
+                    handover.overloaded.insert(replica)
+                    continue
+                }
+                let header = StepBatch.Header(
+                    script: script, sha: scripts.sha(of: script), shared: words, tail: command.tail(replica))
+                connection.add(step, under: header, to: sink)
+                handover.handed.insert(replica)
+                link.didSend()
+            }
+            return handover
+        }
         for replica in targets {
             let link = links[replica]
             guard isOpen(link), let connection = link.connection else { continue }
@@ -169,6 +189,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
             encoder.word(scripts.sha(of: script))
             encoder.word(Bytes(String(keys.count).utf8))
             for key in keys { encoder.word(key) }
+        case .step: break
         }
         for argument in command.arguments { encoder.word(argument) }
         return encoder.count
@@ -191,7 +212,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         let connections = dirty
         dirty.removeAll(keepingCapacity: true)
         for connection in connections {
-            connection.flush(guardCommand: encodeGuard, encoder: encoder)
+            connection.flush(guardCommand: encodeGuard)
         }
     }
 

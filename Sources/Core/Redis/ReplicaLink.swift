@@ -100,9 +100,9 @@ final class ReplicaLink: Expirable {
         phase = .connecting
         let limits = RedisConnection.Limits(
             maxInFlight: settings.maxInFlight, maxInFlightBytes: settings.maxInFlightBytes)
-        let connection = RedisConnection(reactor: reactor, replica: index, limits: limits) { [unowned group] in
-            group.becameDirty($0)
-        }
+        let connection = RedisConnection(
+            reactor: reactor, replica: index, limits: limits, encoders: group.encoders
+        ) { [unowned group] in group.becameDirty($0) }
         self.connection = connection
         let failure = connection.open(
             address: address, port: endpoint.port,

@@ -3,10 +3,14 @@ public struct Script: Sendable, Hashable {
     /// Name of the `.lua` file without its ending; unique within a ``ScriptLibrary``.
     public let name: String
     public let source: Bytes
+    /// Takes any number of keys in one call, and answers an array with one element a key: calls of one loop turn that agree
+    /// in all but key and arguments then go as one (see ``Command/Verb/step(_:key:shared:)``).
+    public let isBatchable: Bool
 
-    public init(name: String, source: Bytes) {
+    public init(name: String, source: Bytes, isBatchable: Bool = false) {
         self.name = name
         self.source = source
+        self.isBatchable = isBatchable
     }
 
     public static func == (left: Script, right: Script) -> Bool { left.name == right.name }
@@ -18,6 +22,10 @@ public struct Command {
     public enum Verb {
         /// `EVALSHA` of a script with these keys.
         case script(Script, keys: [Bytes])
+        /// One key of a batchable script. The script sees `KEYS` = the keys of the whole batch, and `ARGV` = `shared`, the
+        /// tail, and then each key's arguments in turn; this key's element of its answer is the reply. A batch saves most of
+        /// what a call costs in Redis, and is bounded in keys and bytes.
+        case step(Script, key: Bytes, shared: [Bytes])
         /// A plain Redis command, e.g. `["HMGET", key, field]`: all words but those of ``tail``.
         case plain([Bytes])
     }
