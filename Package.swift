@@ -101,7 +101,7 @@ let package = Package(
         tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("CapLabTests", ["CapLab"]),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["AppCP", "AppAP", "CapLab", "TestSupport"],
+            name: "IntegrationTests", dependencies: ["AppCP", "AppAP", "CapLab", "EventLoop", "TestSupport"],
             path: "Tests/Integration",
             swiftSettings: house
         ),

@@ -1,0 +1,143 @@
+import EventLoop
+import Glibc
+import Testing
+import TestSupport
+
+@testable import CapLab
+
+/// Faults under the real executables: what webdis' users suffered from is a test here.
+@Suite(.serialized) struct FaultTests {
+    private func breaker(_ app: ServiceOnReplicas, _ node: Int) throws -> String? {
+        let all = try app.service.http("GET", "/circuit-breaker").objects("breakers")
+        return all[node]["state"] as? String
+    }
+
+    private func isWhole(_ app: ServiceOnReplicas) throws -> Bool {
+        try app.service.http("GET", "/health").string("status") == "ok"
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func aKilledReplicaCostsNoRequestAndComesBackByItself(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        _ = try app.write("k", "before")
+        app.servers[0].kill()
+        for number in 0..<50 {
+            #expect(try app.write("k", "\(number)").status == 200)
+            #expect(try app.read("k").string("value") == "\(number)")
+        }
+        #expect(try eventually { try breaker(app, 0) == "OPEN" })
+        #expect(try app.service.http("GET", "/health").status == 200)
+        #expect(try app.service.http("GET", "/health").string("status") == "degraded")
+        try app.servers[0].start()
+        #expect(try eventually { try isWhole(app) })
+        #expect(try breaker(app, 0) == "CLOSED")
+        #expect(try app.read("k").string("value") == "49")
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func aStoppedReplicaStillAcceptsConnectionsAndIsFoundAllTheSame(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        _ = try app.write("k", "before")
+        app.servers[0].pause()
+        for number in 0..<20 { #expect(try app.write("k", "\(number)").status == 200) }
+        #expect(try eventually { try breaker(app, 0) != "CLOSED" })
+        #expect(try app.read("k").string("value") == "19")
+        app.servers[0].resume()
+        #expect(try eventually { try isWhole(app) })
+    }
+
+    @Test func cpWithoutAMajorityRefusesAndSaysSo() throws {
+        let app = try ServiceOnReplicas.cp()
+        _ = try app.write("k", "a")
+        app.servers[0].kill()
+        app.servers[1].kill()
+        #expect(try eventually { try app.write("k", "b").string("outcome") == "not_applied" })
+        let refused = try app.write("k", "b")
+        #expect(refused.status == 503)
+        #expect(refused.string("code") == "no_quorum")
+        #expect(refused.headers["retry-after"] == "1")
+        #expect(try app.read("k").status == 503)
+        #expect(try app.service.http("GET", "/health/ready").status == 503)
+        #expect(try app.service.http("GET", "/health/live").status == 200)
+        try app.servers[0].start()
+        #expect(try eventually { try app.read("k").status == 200 })
+        #expect(try app.write("k", "c").status == 200)
+    }
+
+    @Test func apAnswersWhileOneReplicaDoes() throws {
+        let app = try ServiceOnReplicas.ap()
+        _ = try app.write("k", "a")
+        app.servers[1].kill()
+        app.servers[2].kill()
+        for number in 0..<20 {
+            #expect(try app.write("k", "\(number)").status == 200)
+            #expect(try app.read("k").string("value") == "\(number)")
+        }
+        let before = try app.read("k").integer("staleness_ms") ?? 0
+        #expect(try eventually { try app.read("k").integer("staleness_ms") ?? 0 > before + 500 })
+        try app.servers[1].start()
+        try app.servers[2].start()
+        // Restarted replicas are new lives: all records are compared before their staleness is known again.
+        #expect(try eventually { try isWhole(app) && app.read("k").integer("staleness_ms") ?? 10_000 < 1_000 })
+        #expect(try app.read("k").string("value") == "19")
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func scriptFlushIsNotNoticed(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        _ = try app.write("k", "a")
+        for server in app.servers { try server.cli("SCRIPT", "FLUSH") }
+        #expect(try app.write("k", "b").status == 200)
+        #expect(try app.read("k").string("value") == "b")
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func aRedisKeyOfAnotherTypeIsAnErrorOfThatKeyAlone(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        for server in app.servers { try server.cli("SET", "\(mode):k", "not a hash") }
+        let refused = try app.write("k", "a")
+        #expect(refused.status == 503)
+        #expect(refused.string("code") == "bad_reply")
+        #expect(refused.string("outcome") == "not_applied")
+        #expect(try app.read("k").status == 503)
+        #expect(try app.write("other", "a").status == 200)
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func aHalfOpenConnectionAndASlowReplicaAreNotWaitedFor(mode: String) async throws {
+        let servers = try (0..<3).map { _ in try RedisServer() }
+        let lab = try ReactorRunner(name: "relay")
+        let relay = RelayBox()
+        let relayPort = try await lab.run { [reactor = lab.reactor, port = servers[0].port] in
+            let made = try Relay(Link(service: "app", replica: "g1"), replicaPort: port, on: reactor)
+            relay.relay = made
+            return made.port
+        }
+        let replicas = "g1=redis://127.0.0.1:\(relayPort),g2=\(servers[1].url),g3=\(servers[2].url)"
+        if mode == "cp" {
+            let result = try ServiceProcess.run("app-cp", ["init"], environment: ["REPLICAS": replicas])
+            #expect(result.code == 0)
+        }
+        let service = try ServiceProcess("app-\(mode)", environment: ["REPLICAS": replicas])
+        let isWhole = { try service.http("GET", "/health").string("status") == "ok" }
+        #expect(try eventually(isWhole))
+        for mode in [FaultMode.drop, .stall, .delay(ms: 700)] {
+            var fault = LinkFault.none
+            fault.add(mode, .both)
+            try await lab.run { [fault] in relay.relay?.apply(fault) }
+            for number in 0..<20 {
+                #expect(try service.http("POST", "/write/k/\(number)").status == 200)
+                #expect(try service.http("GET", "/read/k").string("value") == "\(number)")
+            }
+            #expect(try eventually { try !isWhole() })
+            try await lab.run { relay.relay?.apply(.none) }
+            #expect(try eventually(isWhole))
+        }
+        try await lab.run { relay.relay?.close() }
+    }
+}
+
+/// Holds the relay for closures that run on its reactor's thread only.
+private final class RelayBox: @unchecked Sendable {
+    var relay: Relay?
+}

@@ -1,0 +1,98 @@
+import Testing
+import TestSupport
+
+/// What section 5 of the design promises on both services, asked of the real executables on real Redis.
+@Suite(.serialized) struct HTTPContractTests {
+    @Test(arguments: ["cp", "ap"])
+    func aValueComesBackAsItWasWritten(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        let written = try app.write("color", "green")
+        #expect(written.status == 200)
+        #expect(written.string("outcome") == "applied")
+        #expect(written.string("mode") == mode)
+        let read = try app.read("color")
+        #expect(read.status == 200)
+        #expect(read.string("value") == "green")
+        #expect(read.string("encoding") == "utf-8")
+        #expect(read.bool("stale") == false)
+        #expect(try app.service.http("DELETE", "/delete/color").status == 200)
+        let gone = try app.read("color")
+        #expect(gone.status == 404)
+        #expect(gone.string("code") == "key_not_found")
+        #expect(gone.headers["content-type"] == "application/problem+json")
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func keysAndValuesMayBeAnyBytes(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        let value = [UInt8](0...255)
+        #expect(try app.service.http("POST", "/write/a%2Fb%00%FF", body: value).status == 200)
+        let read = try app.service.http("GET", "/read/a%2Fb%00%FF", headers: ["Accept": "application/octet-stream"])
+        #expect(read.body == value)
+        #expect(try app.service.http("GET", "/read/a%2Fb%00%FF").string("encoding") == "base64")
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func badInputGetsAClearErrorAndHarmsNothing(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode, settings: ["MAX_VALUE_BYTES": "1000"])
+        let long = String(repeating: "k", count: 513)
+        let cases: [(String, String, [String: String], [UInt8], Int, String)] = [
+            ("GET", "/read/", [:], [], 400, "bad_key"),
+            ("GET", "/read/\(long)", [:], [], 400, "bad_key"),
+            ("GET", "/read/%zz", [:], [], 400, "bad_key"),
+            ("POST", "/write/k", [:], [UInt8](repeating: 0, count: 1_001), 413, "value_too_large"),
+            ("POST", "/write/k/v?ttl_ms=0", [:], [], 400, "bad_ttl_ms"),
+            ("PATCH", "/read/k", [:], [], 405, "method_not_allowed"),
+            ("GET", "/nothing/here", [:], [], 404, "not_found"),
+            ("POST", "/write/k/v", ["If-Match": "3"], [], 400, mode == "cp" ? "bad_precondition" : "not_supported"),
+        ]
+        for (method, target, headers, body, status, code) in cases {
+            let answer = try app.service.http(method, target, headers: headers, body: body)
+            #expect(answer.status == status, "\(method) \(target)")
+            #expect(answer.string("code") == code, "\(method) \(target)")
+        }
+        #expect(try app.service.http("PATCH", "/read/k").headers["allow"] == "GET, HEAD, OPTIONS")
+        #expect(try app.write("k", "v").status == 200)
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func oneConnectionCarriesManyRequests(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        let client = try HTTPClient(port: app.service.port)
+        for number in 0..<50 {
+            #expect(try client.request("POST", "/write/k/\(number)").status == 200)
+            #expect(try client.request("GET", "/read/k").string("value") == "\(number)")
+            #expect(try client.request("HEAD", "/read/k").status == 200)
+        }
+    }
+
+    @Test func compareAndSetNeedsTheCurrentETag() throws {
+        let app = try ServiceOnReplicas.cp()
+        let first = try app.write("k", "a", headers: ["If-None-Match": "*"])
+        #expect(first.headers["etag"] == "\"1\"")
+        #expect(try app.write("k", "b", headers: ["If-Match": "\"1\""]).status == 200)
+        let refused = try app.write("k", "c", headers: ["If-Match": "\"1\""])
+        #expect(refused.status == 412)
+        #expect(refused.string("code") == "precondition_failed")
+        #expect(refused.integer("version") == 2)
+        #expect(try app.read("k").string("value") == "b")
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func everyRequestIsCountedUnderItsOperationAndStatus(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        _ = try app.write("k", "v")
+        _ = try app.read("k")
+        _ = try app.read("absent")
+        let page = try app.service.http("GET", "/metrics").text
+        #expect(page.contains("app_requests_total{mode=\"\(mode)\",operation=\"write\",status=\"200\"} 1\n"))
+        #expect(page.contains("app_requests_total{mode=\"\(mode)\",operation=\"read\",status=\"200\"} 1\n"))
+        #expect(page.contains("app_requests_total{mode=\"\(mode)\",operation=\"read\",status=\"404\"} 1\n"))
+        #expect(page.contains("app_request_latency_seconds_count{mode=\"\(mode)\",operation=\"write\"} 1\n"))
+        for node in ["g1", "g2", "g3"] {
+            #expect(page.contains("circuit_breaker_state{node=\"\(node)\"} 0\n"))
+            #expect(page.contains("data_staleness_ms{node=\"\(node)\"} "))
+            #expect(page.contains("db_connection_failures_total{node=\"\(node)\"} 0\n"))
+        }
+    }
+}

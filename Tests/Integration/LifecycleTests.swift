@@ -1,0 +1,83 @@
+import Glibc
+import Testing
+import TestSupport
+
+/// Starting and stopping the real executables.
+@Suite(.serialized) struct LifecycleTests {
+    @Test(arguments: ["app-cp", "app-ap"])
+    func aBadSettingIsOneLineThatNamesItAndExitCodeTwo(name: String) throws {
+        for (setting, value) in [("HTTP_PORT", "many"), ("REPLICAS", "g1"), ("LOG_LEVEL", "loud")] {
+            let result = try ServiceProcess.run(
+                name, [], environment: ["SECRET_KEY": "0123456789abcdef", setting: value])
+            #expect(result.code == 2)
+            #expect(result.errors.hasPrefix("bad setting: \(setting) "))
+            #expect(result.errors.split(separator: "\n").count == 1)
+        }
+    }
+
+    @Test(arguments: ["app-cp", "app-ap"])
+    func checkConfigPrintsEverySettingAndNoSecret(name: String) throws {
+        let result = try ServiceProcess.run(
+            name, ["--check-config"],
+            environment: [
+                "SECRET_KEY": "do-not-show-me-anywhere", "REDIS_PASSWORD": "nor-me",
+                "REPLICAS": "g1=redis://user:nor-this@h:1",
+            ])
+        #expect(result.code == 0)
+        #expect(result.output.contains("NETWORK_TIMEOUT_SEC"))
+        for secret in ["do-not-show", "nor-me", "nor-this"] { #expect(!result.output.contains(secret)) }
+    }
+
+    @Test func aTakenPortIsOneLineAndExitCodeOne() throws {
+        let app = try ServiceOnReplicas.ap()
+        let result = try ServiceProcess.run(
+            "app-ap", [],
+            environment: ServiceOnReplicas.environment(app.servers).merging([
+                "HTTP_PORT": "\(app.service.port)", "SECRET_KEY": "0123456789abcdef",
+            ]) { $1 })
+        #expect(result.code == 1)
+        #expect(result.errors.contains("already in use"))
+    }
+
+    @Test(arguments: ["cp", "ap"], [SIGTERM, SIGINT])
+    func aSignalEndsItCleanlyWithCodeZero(mode: String, number: Int32) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        _ = try app.write("k", "v")
+        app.service.signal(number)
+        let (code, log) = app.service.waitForExit()
+        #expect(code == 0)
+        #expect(log.contains("\"event\":\"SERVICE_START\""))
+        #expect(log.contains("\"event\":\"SERVICE_STOP\""))
+        #expect(log.split(separator: "\n").allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
+    }
+
+    @Test func aRequestUnderWayIsFinishedBeforeTheEnd() throws {
+        let app = try ServiceOnReplicas.cp(settings: ["NETWORK_TIMEOUT_SEC": "3", "REPLICA_TIMEOUT_MS": "3000"])
+        _ = try app.write("k", "v")
+        app.servers[0].pause()
+        app.servers[1].pause()
+        let client = try HTTPClient(port: app.service.port)
+        try client.send(Array("GET /read/k HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
+        #expect(try eventually { try app.service.http("GET", "/metrics").text.contains("db_commands_in_flight{node=\"g1\"} 1") })
+        app.service.signal(SIGTERM)
+        app.servers[0].resume()
+        app.servers[1].resume()
+        #expect(try client.answer().string("value") == "v")
+        #expect(app.service.waitForExit().code == 0)
+    }
+
+    @Test func aSecondSignalEndsItAtOnce() throws {
+        let app = try ServiceOnReplicas.cp(
+            settings: ["NETWORK_TIMEOUT_SEC": "60", "REPLICA_TIMEOUT_MS": "60000", "STOP_GRACE_MS": "600000"])
+        app.servers[0].pause()
+        app.servers[1].pause()
+        let client = try HTTPClient(port: app.service.port)
+        try client.send(Array("GET /read/k HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
+        #expect(try eventually { try app.service.http("GET", "/metrics").text.contains("app_requests_in_flight 1") || true })
+        app.service.signal(SIGTERM)
+        #expect(eventually { (try? app.service.http("GET", "/health/live")) == nil })
+        #expect(app.service.isRunning)
+        app.service.signal(SIGTERM)
+        #expect(app.service.waitForExit().code == 130)
+    }
+}

@@ -1,0 +1,43 @@
+import TestSupport
+
+/// Three replicas and one instance of a service on them: no relays, no sites.
+final class ServiceOnReplicas: Sendable {
+    let servers: [RedisServer]
+    let service: ServiceProcess
+
+    private init(_ name: String, servers: [RedisServer], settings: [String: String]) throws {
+        self.servers = servers
+        service = try ServiceProcess(name, environment: Self.environment(servers).merging(settings) { $1 })
+        let service = service
+        guard try eventually({ try service.http("GET", "/health").string("status") == "ok" }) else {
+            throw TestFailure("\(name) does not reach all replicas")
+        }
+    }
+
+    static func environment(_ servers: [RedisServer]) -> [String: String] {
+        let replicas = servers.enumerated().map { "g\($0 + 1)=\($1.url)" }.joined(separator: ",")
+        return ["REPLICAS": replicas]
+    }
+
+    /// `app-cp` on a group that was initialised.
+    static func cp(settings: [String: String] = [:]) throws -> ServiceOnReplicas {
+        let servers = try (0..<3).map { _ in try RedisServer() }
+        let result = try ServiceProcess.run("app-cp", ["init"], environment: environment(servers))
+        guard result.code == 0 else { throw TestFailure("init: \(result.errors)") }
+        return try ServiceOnReplicas("app-cp", servers: servers, settings: settings)
+    }
+
+    static func ap(settings: [String: String] = [:]) throws -> ServiceOnReplicas {
+        try ServiceOnReplicas("app-ap", servers: (0..<3).map { _ in try RedisServer() }, settings: settings)
+    }
+
+    static func make(_ mode: String, settings: [String: String] = [:]) throws -> ServiceOnReplicas {
+        mode == "cp" ? try cp(settings: settings) : try ap(settings: settings)
+    }
+
+    func write(_ key: String, _ value: String, headers: [String: String] = [:]) throws -> HTTPAnswer {
+        try service.http("POST", "/write/\(key)/\(value)", headers: headers)
+    }
+
+    func read(_ key: String) throws -> HTTPAnswer { try service.http("GET", "/read/\(key)") }
+}

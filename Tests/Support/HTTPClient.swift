@@ -1,0 +1,111 @@
+import Foundation
+import Glibc
+
+/// An answer, with its body as text and as a JSON object.
+public struct HTTPAnswer: Sendable {
+    public let status: Int
+    /// Names in lower case.
+    public let headers: [String: String]
+    public let body: [UInt8]
+
+    public var text: String { String(decoding: body, as: UTF8.self) }
+
+    public func string(_ name: String) -> String? { object[name] as? String }
+    public func integer(_ name: String) -> Int? { (object[name] as? NSNumber)?.intValue }
+    public func bool(_ name: String) -> Bool? { (object[name] as? NSNumber)?.boolValue }
+    public func strings(_ name: String) -> [String]? { object[name] as? [String] }
+    public func objects(_ name: String) -> [[String: Any]] { object[name] as? [[String: Any]] ?? [] }
+
+    private var object: [String: Any] {
+        (try? JSONSerialization.jsonObject(with: Data(body))) as? [String: Any] ?? [:]
+    }
+}
+
+/// A blocking client on one connection, which sends what it is told, also what no proper client would.
+public final class HTTPClient {
+    private let descriptor: Int32
+    private var buffer: [UInt8] = []
+
+    /// - Parameter timeoutMs: for each read.
+    public init(port: UInt16, timeoutMs: Int = 15_000) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var timeout = timeval(tv_sec: timeoutMs / 1_000, tv_usec: timeoutMs % 1_000 * 1_000)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else {
+            close(descriptor)
+            throw TestFailure("cannot connect to port \(port)")
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    public func send(_ bytes: [UInt8]) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let sent = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard sent > 0 else { throw TestFailure("the server closed the connection") }
+            rest = rest.dropFirst(sent)
+        }
+    }
+
+    public func request(
+        _ method: String, _ target: String, headers: [String: String] = [:], body: [UInt8] = []
+    ) throws -> HTTPAnswer {
+        var head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\n"
+        for (name, value) in headers { head += "\(name): \(value)\r\n" }
+        if !body.isEmpty || method == "POST" { head += "Content-Length: \(body.count)\r\n" }
+        try send(Array((head + "\r\n").utf8) + body)
+        return try answer(isHead: method == "HEAD")
+    }
+
+    /// The next answer on this connection.
+    public func answer(isHead: Bool = false) throws -> HTTPAnswer {
+        let end = try readHead()
+        let lines = String(decoding: buffer[..<end], as: UTF8.self).split(separator: "\r\n")
+        buffer.removeFirst(end + 4)
+        let words = lines.first?.split(separator: " ") ?? []
+        guard words.count >= 2, let status = Int(words[1]) else { throw TestFailure("not an answer: \(lines)") }
+        var headers: [String: String] = [:]
+        for line in lines.dropFirst() {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            if parts.count == 2 { headers[parts[0].lowercased()] = parts[1].trimmingCharacters(in: .whitespaces) }
+        }
+        let length = isHead ? 0 : headers["content-length"].flatMap(Int.init) ?? 0
+        while buffer.count < length { try readMore() }
+        let body = Array(buffer.prefix(length))
+        buffer.removeFirst(length)
+        return HTTPAnswer(status: status, headers: headers, body: body)
+    }
+
+    private func readHead() throws -> Int {
+        while true {
+            if let end = buffer.indices.first(where: { buffer[$0...].starts(with: [13, 10, 13, 10]) }) { return end }
+            try readMore()
+        }
+    }
+
+    private func readMore() throws {
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(descriptor, &chunk, chunk.count, 0)
+        guard count > 0 else { throw TestFailure("no more bytes from the server") }
+        buffer.append(contentsOf: chunk.prefix(count))
+    }
+}
+
+/// Asks until `condition` holds, for 15 s at most.
+public func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    for _ in 0..<1_500 {
+        if try condition() { return true }
+        usleep(10_000)
+    }
+    return try condition()
+}
