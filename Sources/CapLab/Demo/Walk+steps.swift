@@ -30,6 +30,8 @@ extension Walk {
         try await tell("Available: the same, and each answer says how old it may be (staleness_ms).")
         let put = try await ask("app_ap", "/write/color/green", method: "POST")
         expect(put.status == 200, "200")
+        // The replicas of a new group compare themselves once before any of them can say how old its data may be.
+        try await untilEveryAgeIsKnown(withinMs: Self.recoveryMs)
         let copy = try await ask("app_ap_west", "/read/color", withinMs: Self.recoveryMs) {
             $0.value == "green" && $0.isStale == false
         }

@@ -77,6 +77,17 @@ final class Walk {
         return answer
     }
 
+    /// Waits, without a word, until the available services know of each replica how old its data may be.
+    func untilEveryAgeIsKnown(withinMs: UInt64) async throws(LabError) {
+        let deadlineNs = lab.reactor.nowNs + withinMs * nsPerMs
+        for service in lab.topology.services where service.group == .ap {
+            let request = CurlRequest(url: url(service.name, "/replicas"))
+            while !(try await lab.curl(request, program: curl)).knowsEveryAge, lab.reactor.nowNs < deadlineNs {
+                await lab.reactor.sleep(forNs: 100 * nsPerMs)
+            }
+        }
+    }
+
     private func show(_ request: CurlRequest, _ answer: Answer, note: String) {
         let status = answer.status == 0 ? "no answer" : "\(answer.status)"
         say("   $ \(request.line)")
