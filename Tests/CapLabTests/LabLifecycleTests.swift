@@ -53,7 +53,7 @@ import Testing
         let lab = try LabProcess(nil, ["--free-ports", "--service-env", "IGNORES_TERM=1"])
         let traces = try lab.traces()
         kill(lab.process.processIdentifier, SIGINT)
-        #expect(lab.says("stopping"))
+        #expect(lab.says("stopping (SIGINT)"))
         #expect(lab.stop(SIGINT) == 0)
         #expect(try await left(traces) == [])
     }

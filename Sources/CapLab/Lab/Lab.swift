@@ -26,6 +26,8 @@ final class Lab {
     var helpers: [NodeProcess] = []
 
     private(set) var isStopping = false
+    /// The signal that asked for the end, by name.
+    private(set) var stopReason = ""
     private var stopWaiter: UnsafeContinuation<Void, Never>?
     private var housekeeping: LoopTimer?
 
@@ -36,19 +38,20 @@ final class Lab {
         runDirectory = RunDirectory(path: Executables.absolute(settings.runDirectory))
     }
 
-    /// Waits for ``requestStop()``.
+    /// Waits for ``requestStop(signal:)``.
     func untilStopRequested() async {
         guard !isStopping else { return }
         await withUnsafeContinuation { stopWaiter = $0 }
     }
 
     /// The first call asks everything to end in order; the second ends all processes at once.
-    func requestStop() {
+    func requestStop(signal: Int32) {
         guard !isStopping else {
             for process in allProcesses { process.signal(SIGKILL) }
             return
         }
         isStopping = true
+        if let name = [SIGINT: "SIGINT", SIGTERM: "SIGTERM", SIGHUP: "SIGHUP"][signal] { stopReason = name }
         // Whoever waits for a helper waits no longer.
         for helper in helpers { helper.signal(SIGTERM) }
         stopWaiter.take()?.resume()
