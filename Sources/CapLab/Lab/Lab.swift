@@ -99,10 +99,7 @@ final class Lab {
     /// All get SIGTERM before the first is waited for, so that the grace is not paid by each in turn.
     private func stopAll(_ nodes: [Node], graceMs: UInt64) async {
         let running = nodes.compactMap { processes[$0.name] }.filter { $0.state.pid != nil }
-        for process in running {
-            if case .paused = process.state { process.signal(SIGCONT) }
-            process.signal(SIGTERM)
-        }
+        for process in running { process.terminate() }
         for process in running { await process.stop(graceMs: graceMs) }
     }
 
