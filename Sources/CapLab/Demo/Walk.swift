@@ -9,15 +9,18 @@ final class Walk {
     let lab: Lab
     private let curl: String
     private let stepPauseMs: UInt64
+    /// How long convergence and recovery may take.
+    let patienceMs: UInt64
     private var step = 0
     private var differences: [String] = []
     private var observed: [String: [Phase: String]] = [:]
     private var rows: [String] = []
 
-    init(_ lab: Lab, curl: String, stepPauseMs: UInt64) {
+    init(_ lab: Lab, curl: String, stepPauseMs: UInt64, patienceMs: UInt64) {
         self.lab = lab
         self.curl = curl
         self.stepPauseMs = stepPauseMs
+        self.patienceMs = patienceMs
     }
 
     // MARK: Telling
