@@ -19,6 +19,20 @@ import Testing
         #expect(answer.summary == "200, 2.1 s old")
     }
 
+    @Test func aPageOfReplicasSaysWhetherEachAgeIsKnown() {
+        func page(_ ages: String...) -> Answer {
+            let replicas = ages.map { "{\"node\":\"g\",\"staleness_ms\":\($0)}" }.joined(separator: ",")
+            return Answer(curlOutput: "{\"replicas\":[\(replicas)]}\n200 0.001")
+        }
+        #expect(page("0", "12.5").knowsEveryAge)
+        #expect(!page("0", "null").knowsEveryAge)
+        #expect(!page().knowsEveryAge)
+    }
+
+    @Test func siblingsMayBeListedAsBareValues() {
+        #expect(Answer(curlOutput: "{\"conflicts\":[\"red\",\"blue\"]}\n200 0.001").conflicts == ["red", "blue"])
+    }
+
     @Test func aNumberedVersionIsReadAsItIsWritten() {
         #expect(Answer(curlOutput: "{\"version\":12}\n200 0.001").version == "12")
     }

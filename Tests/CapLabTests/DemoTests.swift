@@ -18,6 +18,17 @@ import Testing
         #expect(result.output.contains("Everything was as told."))
     }
 
+    @Test func aStepThatIsNotAsToldIsNamedAndEndsItWithOne() throws {
+        let directory = try ScratchDirectory()
+        try StandIn.install(in: directory.path)
+        let result = try LabProcess.run(["demo", "--bin-dir", directory.path, "--patience-ms", "0"])
+        #expect(result.exitCode == 1)
+        #expect(result.errors.isEmpty)
+        // The stand-in is no database: it refuses nothing during the cut.
+        #expect(result.output.contains("   step 6: expected 503 no_quorum\n"))
+        #expect(!result.output.contains("Everything was as told."))
+    }
+
     @Test func withoutTheServicesItSaysWhatIsMissing() throws {
         let directory = try ScratchDirectory()
         let result = try LabProcess.run(["demo", "--bin-dir", directory.path])

@@ -32,8 +32,11 @@ final class LabProcess {
     init(_ directory: ScratchDirectory? = nil, _ arguments: [String] = ["--free-ports"]) throws {
         self.directory = try directory ?? ScratchDirectory()
         try StandIn.install(in: self.directory.path)
-        process.executableURL = URL(fileURLWithPath: try Self.program())
-        process.arguments = ["up", "--bin-dir", self.directory.path, "--run-dir", runDirectory] + arguments
+        // By a shell that leaves it an open file too many, as build tools and shells do.
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments =
+            ["-c", "exec \"$0\" \"$@\" 9</dev/zero", try Self.program(), "up", "--bin-dir", self.directory.path]
+            + ["--run-dir", runDirectory] + arguments
         process.standardOutput = output
         process.standardError = output
         try process.run()

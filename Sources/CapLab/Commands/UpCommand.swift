@@ -100,7 +100,7 @@ struct UpCommand: ParsableCommand {
         let code = LabHost.run(settings, environment: ProcessInfo.processInfo.environment) { lab in
             say(Welcome.page(lab, option: option))
             await lab.untilStopRequested()
-            say("stopping")
+            say("stopping (\(lab.stopReason))")
             return 0
         }
         throw ExitCode(code)

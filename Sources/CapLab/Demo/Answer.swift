@@ -30,6 +30,12 @@ struct Answer: Equatable, Sendable {
         if case .bool(let isStale)? = json?["stale"] { isStale } else { nil }
     }
 
+    /// Of a page of `/replicas`: whether each has a `staleness_ms` that is known.
+    var knowsEveryAge: Bool {
+        let replicas = json?["replicas"]?.elements ?? []
+        return !replicas.isEmpty && replicas.allSatisfy { $0["staleness_ms"]?.number != nil }
+    }
+
     /// The values of all siblings; empty where there is no conflict.
     var conflicts: Set<String> {
         Set((json?["conflicts"]?.elements ?? []).compactMap { $0["value"]?.text ?? $0.text })

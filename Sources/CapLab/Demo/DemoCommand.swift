@@ -11,8 +11,11 @@ struct DemoCommand: ParsableCommand {
     @Option(help: "Where app-cp and app-ap are; beside caplab if not given.")
     var binDir: String?
 
-    @Option(help: "Milliseconds to wait before each step; two seconds on a terminal, else none.")
+    @Option(help: "Milliseconds to wait before each step; 3000 on a terminal, else none.")
     var pauseMs: UInt64?
+
+    @Option(help: "Milliseconds that convergence and recovery may take: breakers, backoff and polling together.")
+    var patienceMs: UInt64 = 30_000
 
     @Option(
         name: .customLong("service-env"), parsing: .unconditionalSingleValue,
@@ -27,6 +30,9 @@ struct DemoCommand: ParsableCommand {
         let curl: String
         var settings = LabSettings(runDirectory: "/tmp/caplab-demo-\(getpid())")
         do throws(LabError) {
+            guard patienceMs <= 600_000, pauseMs ?? 0 <= 600_000 else {
+                throw LabError("ten minutes (600000) are the most", exitCode: 2)
+            }
             curl = try Executables.inPath("curl", environment)
             settings.serviceEnvironment["MAX_STALENESS_MS"] = "\(Self.maxStalenessMs)"
             for text in serviceEnvironment {
@@ -41,10 +47,10 @@ struct DemoCommand: ParsableCommand {
         settings.binDirectory = binDir
         settings.inheritsEnvironment = false
         settings.reportsExits = false
-        let stepPauseMs = pauseMs ?? (isatty(1) == 1 ? 2_000 : 0)
+        let stepPauseMs = pauseMs ?? (isatty(1) == 1 ? 3_000 : 0)
         say("Starting six redis-servers and four services on free ports ...")
         let code = LabHost.run(settings, environment: environment) { lab in
-            let walk = Walk(lab, curl: curl, stepPauseMs: stepPauseMs)
+            let walk = Walk(lab, curl: curl, stepPauseMs: stepPauseMs, patienceMs: patienceMs)
             do throws(LabError) {
                 try await walk.play()
                 return walk.conclude()

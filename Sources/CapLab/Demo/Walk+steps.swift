@@ -1,6 +1,4 @@
 extension Walk {
-    /// How long convergence and recovery may take: breakers, backoff and polling intervals together, with room.
-    private static let recoveryMs: UInt64 = 30_000
     /// A refusal with open breakers asks nobody and takes next to no time.
     private static let quickRefusalMs = 50.0
 
@@ -30,7 +28,9 @@ extension Walk {
         try await tell("Available: the same, and each answer says how old it may be (staleness_ms).")
         let put = try await ask("app_ap", "/write/color/green", method: "POST")
         expect(put.status == 200, "200")
-        let copy = try await ask("app_ap_west", "/read/color", withinMs: Self.recoveryMs) {
+        // The replicas of a new group compare themselves once before any of them can say how old its data may be.
+        try await untilEveryAgeIsKnown(withinMs: patienceMs)
+        let copy = try await ask("app_ap_west", "/read/color", withinMs: patienceMs) {
             $0.value == "green" && $0.isStale == false
         }
         expect(copy.value == "green" && copy.isStale == false, "the value green, not stale")
@@ -57,7 +57,7 @@ extension Walk {
         expect(change.outcome == "not_applied" || change.outcome == "unknown", "outcome not_applied or unknown")
 
         try await tell("Once its circuit breakers are open it refuses without waiting for the network.")
-        let quick = try await ask("app_cp_west", "/read/color", withinMs: Self.recoveryMs) {
+        let quick = try await ask("app_cp_west", "/read/color", withinMs: patienceMs) {
             $0.status == 503 && $0.tookMs < Self.quickRefusalMs
         }
         expect(
@@ -71,7 +71,7 @@ extension Walk {
                 + "\(DemoCommand.maxStalenessMs) ms calls it stale.")
         let first = try await ask("app_ap_west", "/read/color")
         expect(first.status == 200 && first.value == "green", "200 with the value green")
-        let later = try await ask("app_ap_west", "/read/color", withinMs: Self.recoveryMs) {
+        let later = try await ask("app_ap_west", "/read/color", withinMs: patienceMs) {
             $0.isStale == true && ($0.stalenessMs ?? 0) > (first.stalenessMs ?? 0)
         }
         expect(later.status == 200 && later.isStale == true, "200 and stale")
@@ -99,7 +99,7 @@ extension Walk {
         let both: Set<String> = ["blue", "red"]
         var answers: [Answer] = []
         for service in ["app_ap", "app_ap_west"] {
-            let answer = try await ask(service, "/read/color", withinMs: Self.recoveryMs) {
+            let answer = try await ask(service, "/read/color", withinMs: patienceMs) {
                 $0.conflicts == both && $0.isStale == false
             }
             expect(answer.conflicts == both, "conflicts blue and red in \(service)")
@@ -114,7 +114,7 @@ extension Walk {
             "app_ap_west", "/write/color/violet", method: "POST", headers: ["X-Context: \(seen)"])
         expect(resolved.status == 200, "200")
         for service in ["app_ap", "app_ap_west"] {
-            let answer = try await ask(service, "/read/color", withinMs: Self.recoveryMs) {
+            let answer = try await ask(service, "/read/color", withinMs: patienceMs) {
                 $0.value == "violet" && $0.conflicts.isEmpty
             }
             expect(answer.value == "violet" && answer.conflicts.isEmpty, "violet and no conflict in \(service)")
@@ -123,7 +123,7 @@ extension Walk {
 
     private func consistentAfterHeal() async throws(LabError) {
         try await tell("Consistent, west: it serves again, and has what was written without it.")
-        let read = try await ask("app_cp_west", "/read/color", withinMs: Self.recoveryMs) { $0.status == 200 }
+        let read = try await ask("app_cp_west", "/read/color", withinMs: patienceMs) { $0.status == 200 }
         expect(read.value == "blue", "the value blue")
 
         try await tell(

@@ -9,15 +9,18 @@ final class Walk {
     let lab: Lab
     private let curl: String
     private let stepPauseMs: UInt64
+    /// How long convergence and recovery may take.
+    let patienceMs: UInt64
     private var step = 0
     private var differences: [String] = []
     private var observed: [String: [Phase: String]] = [:]
     private var rows: [String] = []
 
-    init(_ lab: Lab, curl: String, stepPauseMs: UInt64) {
+    init(_ lab: Lab, curl: String, stepPauseMs: UInt64, patienceMs: UInt64) {
         self.lab = lab
         self.curl = curl
         self.stepPauseMs = stepPauseMs
+        self.patienceMs = patienceMs
     }
 
     // MARK: Telling
@@ -75,6 +78,17 @@ final class Walk {
         let tookMs = Double((lab.reactor.nowNs - startNs) / nsPerMs)
         show(request, answer, note: tookMs < 100 ? "" : " (after \(Answer.seconds(tookMs)) s)")
         return answer
+    }
+
+    /// Waits, without a word, until the available services know of each replica how old its data may be.
+    func untilEveryAgeIsKnown(withinMs: UInt64) async throws(LabError) {
+        let deadlineNs = lab.reactor.nowNs + withinMs * nsPerMs
+        for service in lab.topology.services where service.group == .ap {
+            let request = CurlRequest(url: url(service.name, "/replicas"))
+            while !(try await lab.curl(request, program: curl)).knowsEveryAge, lab.reactor.nowNs < deadlineNs {
+                await lab.reactor.sleep(forNs: 100 * nsPerMs)
+            }
+        }
     }
 
     private func show(_ request: CurlRequest, _ answer: Answer, note: String) {

@@ -26,6 +26,8 @@ final class Lab {
     var helpers: [NodeProcess] = []
 
     private(set) var isStopping = false
+    /// The signal that asked for the end, by name.
+    private(set) var stopReason = ""
     private var stopWaiter: UnsafeContinuation<Void, Never>?
     private var housekeeping: LoopTimer?
 
@@ -36,19 +38,20 @@ final class Lab {
         runDirectory = RunDirectory(path: Executables.absolute(settings.runDirectory))
     }
 
-    /// Waits for ``requestStop()``.
+    /// Waits for ``requestStop(signal:)``.
     func untilStopRequested() async {
         guard !isStopping else { return }
         await withUnsafeContinuation { stopWaiter = $0 }
     }
 
     /// The first call asks everything to end in order; the second ends all processes at once.
-    func requestStop() {
+    func requestStop(signal: Int32) {
         guard !isStopping else {
             for process in allProcesses { process.signal(SIGKILL) }
             return
         }
         isStopping = true
+        if let name = [SIGINT: "SIGINT", SIGTERM: "SIGTERM", SIGHUP: "SIGHUP"][signal] { stopReason = name }
         // Whoever waits for a helper waits no longer.
         for helper in helpers { helper.signal(SIGTERM) }
         stopWaiter.take()?.resume()
@@ -96,10 +99,7 @@ final class Lab {
     /// All get SIGTERM before the first is waited for, so that the grace is not paid by each in turn.
     private func stopAll(_ nodes: [Node], graceMs: UInt64) async {
         let running = nodes.compactMap { processes[$0.name] }.filter { $0.state.pid != nil }
-        for process in running {
-            if case .paused = process.state { process.signal(SIGCONT) }
-            process.signal(SIGTERM)
-        }
+        for process in running { process.terminate() }
         for process in running { await process.stop(graceMs: graceMs) }
     }
 

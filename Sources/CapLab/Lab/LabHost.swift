@@ -37,7 +37,7 @@ final class LabHost: @unchecked Sendable {
             switch number {
             case SIGCHLD: reactor.submit { host.lab?.reap() }
             case SIGUSR1: break
-            default: reactor.submit { host.lab?.requestStop() }
+            default: reactor.submit { [number] in host.lab?.requestStop(signal: number) }
             }
             if let exitCode = host.exitCode.withLock({ $0 }) {
                 reactor.stop()

@@ -92,11 +92,15 @@ final class NodeProcess {
         }
     }
 
-    /// SIGTERM, and SIGKILL where that does not help in time.
-    func stop(graceMs: UInt64) async {
-        // A paused process would not hear SIGTERM.
+    /// Asks it to end. A paused process would not hear that.
+    func terminate() {
         if case .paused = state { signal(SIGCONT) }
         signal(SIGTERM)
+    }
+
+    /// Asks it to end, and ends it where that does not help in time.
+    func stop(graceMs: UInt64) async {
+        terminate()
         if await ended(withinMs: graceMs) { return }
         signal(SIGKILL)
         _ = await ended(withinMs: 5_000)
