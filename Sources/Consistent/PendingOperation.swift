@@ -15,7 +15,11 @@ final class PendingOperation: Expirable {
     var wasCarried = false
     private var continuation: UnsafeContinuation<Void, Never>?
 
-    init(_ operation: Operation, deadlineNs: UInt64) {
+    /// Why it was not even tried, or its first round found no end.
+    private let whyNot: () -> StoreFailure
+
+    init(_ operation: Operation, deadlineNs: UInt64, whyNot: @escaping () -> StoreFailure) {
+        self.whyNot = whyNot
         self.operation = operation
         self.deadlineNs = deadlineNs
     }
@@ -44,8 +48,7 @@ final class PendingOperation: Expirable {
 
     func expire() {
         let outcome = batch?.outcome(of: self) ?? .notApplied
-        let reason =
-            batch?.lastFailure ?? StoreFailure(.timeout, "other changes of this key took all the time there was")
+        let reason = batch?.lastFailure ?? whyNot()
         finish(.failure(StoreFailure(reason.code, reason.detail, outcome: outcome)))
     }
 }

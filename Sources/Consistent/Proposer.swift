@@ -21,6 +21,8 @@ final class Proposer {
     private var lastBatchNumber: UInt64 = 0
     private var queues: [Register: Deque<PendingOperation>] = [:]
     private var pendingCount = 0
+    /// When a round last ended well.
+    private var lastMajorityNs: UInt64 = 0
     private var cache = StateCache()
     private var context: RoundContext?
     private(set) var counts = ConsistentCounts()
@@ -58,7 +60,9 @@ final class Proposer {
         guard pendingCount < settings.maxPending else {
             return .failure(StoreFailure(.overloaded, "too many changes are waiting", outcome: .notApplied))
         }
-        let pending = PendingOperation(operation, deadlineNs: deadlineNs)
+        let pending = PendingOperation(operation, deadlineNs: deadlineNs) { [unowned self] in
+            whyNothingHappened()
+        }
         pendingCount += 1
         let answer = await run(pending, on: register)
         pendingCount -= 1
@@ -93,6 +97,16 @@ final class Proposer {
         lastBatchNumber += 1
         return Batch(number: lastBatchNumber, operations: operations)
     }
+
+    /// An operation ran out of time before any round of it ended. Where some round did lately, others were in its way.
+    private func whyNothingHappened() -> StoreFailure {
+        if scheduler.nowNs - lastMajorityNs < Self.recentNs {
+            return StoreFailure(.timeout, "other changes of this key took all the time there was")
+        }
+        return Self.noQuorum(outcome: nil)
+    }
+
+    private static let recentNs = 100 * nsPerMs
 
     static func noQuorum(outcome: Outcome?) -> StoreFailure {
         StoreFailure(.noQuorum, "a majority of the replicas cannot be reached", outcome: outcome)
@@ -199,6 +213,7 @@ final class Proposer {
         if isChanged { batch.didSend(round, carrying: results.map(\.operation)) }
         switch await round.accepted() {
         case .success(let acks):
+            lastMajorityNs = scheduler.nowNs
             // A promise does not outlive its epoch (rule C8).
             if configurations.current == context.configuration {
                 let entry = StateCache.Entry(

@@ -8,7 +8,9 @@ import Testing
     private let mine: UInt64 = 1
 
     private func pending(_ text: String) -> PendingOperation {
-        PendingOperation(.write(Bytes(text.utf8), ttlMs: nil, precondition: nil), deadlineNs: 1)
+        PendingOperation(.write(Bytes(text.utf8), ttlMs: nil, precondition: nil), deadlineNs: 1) {
+            StoreFailure(.timeout, "late")
+        }
     }
 
     @Test func aBatchThatWasNeverSentIsNotApplied() {

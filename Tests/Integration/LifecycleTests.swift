@@ -51,6 +51,11 @@ import TestSupport
         #expect(log.split(separator: "\n").allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
     }
 
+    /// A request is waiting for its replicas; the gauge is set between requests, so a scrape does not count itself.
+    private func isUnderWay(_ app: ServiceOnReplicas) throws -> Bool {
+        try eventually { try app.service.http("GET", "/metrics").text.contains("app_requests_in_flight 1\n") }
+    }
+
     @Test func aRequestUnderWayIsFinishedBeforeTheEnd() throws {
         let app = try ServiceOnReplicas.cp(settings: ["NETWORK_TIMEOUT_SEC": "3", "REPLICA_TIMEOUT_MS": "3000"])
         _ = try app.write("k", "v")
@@ -58,7 +63,7 @@ import TestSupport
         app.servers[1].pause()
         let client = try HTTPClient(port: app.service.port)
         try client.send(Array("GET /read/k HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
-        #expect(try eventually { try app.service.http("GET", "/metrics").text.contains("db_commands_in_flight{node=\"g1\"} 1") })
+        #expect(try isUnderWay(app))
         app.service.signal(SIGTERM)
         app.servers[0].resume()
         app.servers[1].resume()
@@ -73,7 +78,7 @@ import TestSupport
         app.servers[1].pause()
         let client = try HTTPClient(port: app.service.port)
         try client.send(Array("GET /read/k HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
-        #expect(try eventually { try app.service.http("GET", "/metrics").text.contains("app_requests_in_flight 1") || true })
+        #expect(try isUnderWay(app))
         app.service.signal(SIGTERM)
         #expect(eventually { (try? app.service.http("GET", "/health/live")) == nil })
         #expect(app.service.isRunning)

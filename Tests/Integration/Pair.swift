@@ -12,6 +12,10 @@ final class ServiceOnReplicas: Sendable {
         guard try eventually({ try service.http("GET", "/health").string("status") == "ok" }) else {
             throw TestFailure("\(name) does not reach all replicas")
         }
+        // A new AP group compares itself first; before that the age of an answer is unknown, and so counts as stale.
+        guard try eventually({ try service.http("GET", "/read/none").bool("stale") == false }) else {
+            throw TestFailure("\(name) does not know how old its answers are")
+        }
     }
 
     static func environment(_ servers: [RedisServer]) -> [String: String] {

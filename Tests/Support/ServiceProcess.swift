@@ -15,7 +15,8 @@ public final class ServiceProcess: @unchecked Sendable {
         port = try freePort()
         process.executableURL = try Self.executable(name)
         process.environment = [
-            "HTTP_PORT": "\(port)", "LOG_FORMAT": "json", "SECRET_KEY": "a-secret-of-the-tests", "PATH": "/usr/bin:/bin",
+            "HTTP_PORT": "\(port)", "LOG_FORMAT": "json", "SECRET_KEY": "a-secret-of-the-tests",
+            "PATH": "/usr/bin:/bin",
         ].merging(environment) { $1 }
         // An empty directory: no .env file of the machine may play a part.
         process.currentDirectoryURL = URL(fileURLWithPath: "/")

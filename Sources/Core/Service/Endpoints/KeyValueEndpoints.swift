@@ -20,7 +20,8 @@ final class KeyValueEndpoints {
     ) {
         mode = settings.mode
         self.store = store
-        requestTimeoutNs = settings.requestTimeoutMs * nsPerMs
+        // A twentieth is kept for the way back, so that the client has its answer within the time it was promised.
+        requestTimeoutNs = settings.requestTimeoutMs * nsPerMs * 19 / 20
         maxValueBytes = settings.maxValueBytes
         self.onChange = onChange
     }
