@@ -13,17 +13,20 @@ extension AvailableEngine {
         guard !isWalking, usable == group.everyReplica, states.count > 1 else { return }
         let nowNs = scheduler.nowNs
         let intervalUs = Int64(settings.walkIntervalMs) * 1_000
-        let due = states.indices.filter { replica in
-            guard nowNs >= states[replica].nextWalkNs else { return false }
-            // Someone else may have walked it meanwhile.
-            return states[replica].needsWalk || states[replica].walkedAgoUs.map { $0 >= intervalUs } ?? true
-        }
-        guard let replica = due.first(where: { states[$0].needsWalk }) ?? due.first else { return }
+        let ready = states.indices.filter { nowNs >= states[$0].nextWalkNs }
+        // Someone else may have walked it meanwhile.
+        let isDue = { (replica: Int) in self.states[replica].walkedAgoUs.map { $0 >= intervalUs } ?? true }
+        guard let replica = ready.first(where: { isIncomplete($0) }) ?? ready.first(where: isDue) else { return }
         isWalking = true
         scheduler.spawn { [self] in
             await walk(replica)
             isWalking = false
         }
+    }
+
+    /// Some of what `replica` lacks stands in no outbox.
+    func isIncomplete(_ replica: Int) -> Bool {
+        states[replica].needsWalk || states.contains { $0.debts[replica].overflowed > 0 }
     }
 
     private struct WalkFailure: Error {
@@ -45,9 +48,11 @@ extension AvailableEngine {
         }
         var count = WalkCount()
         do {
-            try await compareAll(replica, &count)
-            states[replica].nextWalkNs = nowNs + settings.walkIntervalMs * nsPerMs / 2
-            observer?.walkEnded(replica: replica, compared: count.compared, mended: count.mended, failure: nil)
+            if try await compareAll(replica, &count) {
+                observer?.walkEnded(replica: replica, compared: count.compared, mended: count.mended, failure: nil)
+            } else {
+                states[replica].nextWalkNs = scheduler.nowNs + settings.mergeFenceMs * nsPerMs
+            }
         } catch {
             states[replica].nextWalkNs = scheduler.nowNs + leaseNs
             observer?.walkEnded(
@@ -65,7 +70,8 @@ extension AvailableEngine {
         let adoptedAgoUs: Int64
     }
 
-    private func compareAll(_ replica: Int, _ count: inout WalkCount) async throws(WalkFailure) {
+    /// False where it is too early to begin.
+    private func compareAll(_ replica: Int, _ count: inout WalkCount) async throws(WalkFailure) -> Bool {
         let askedNs = scheduler.nowNs
         let mine = try await start(of: replica)
         var peers: [(index: Int, start: Start)] = []
@@ -73,7 +79,7 @@ extension AvailableEngine {
         // A record read before a loss may still be on its way, and would bring back what no outbox owes.
         let settledUs = Int64(settings.mergeFenceMs + 10 * Fence.marginMs) * 1_000
         guard mine.adoptedAgoUs > settledUs, peers.allSatisfy({ $0.start.adoptedAgoUs > settledUs }) else {
-            throw WalkFailure(reason: "a replica was adopted a moment ago")
+            return false
         }
         for (peer, start) in peers {
             try await compare(replica, mine.life, with: peer, start.life, &count)
@@ -86,10 +92,12 @@ extension AvailableEngine {
             throw WalkFailure(reason: "the replica's clock or identity moved")
         }
         takeHeard(reply, replica, life: mine.life, askedNs: askedNs)
+        states[replica].walkedAgoUs = 0
         for (peer, start) in peers where states[peer].debts[replica].overflowed > 0 {
             let words = [states[replica].nameBytes, start.hlc]
             _ = await run(AvailableScripts.clear, words, peer, life: start.life)
         }
+        return true
     }
 
     private func start(of replica: Int) async throws(WalkFailure) -> Start {

@@ -25,7 +25,7 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
     public let heardMsAgo: [String: Int64?]
     public let owes: [Debt]
     public let isSuspected: Bool
-    /// All of its records are to be compared with the other replicas, or are being compared.
+    /// All of its records are to be compared with the other replicas, as some of what it lacks stands in no outbox.
     public let isComparing: Bool
     /// Since the last complete comparison; nil for never.
     public let comparedMsAgo: Int64?
@@ -58,7 +58,7 @@ extension AvailableEngine {
                 name: state.name, isReachable: group.available.contains(replica) && clocks[replica] != nil,
                 incarnation: state.incarnation.map { String(decoding: $0, as: UTF8.self) },
                 stalenessMs: state.staleness.ms(atNs: nowNs), heardMsAgo: heard, owes: owes,
-                isSuspected: state.watch.isSuspected, isComparing: state.needsWalk,
+                isSuspected: state.watch.isSuspected, isComparing: isIncomplete(replica),
                 comparedMsAgo: state.walkedAgoUs.map { $0 / 1_000 })
         }
     }

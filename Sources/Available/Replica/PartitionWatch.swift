@@ -2,6 +2,8 @@
 /// that it owed and was owed when it came back has been delivered.
 struct PartitionWatch: Equatable {
     enum State: Equatable {
+        /// Not reached yet since the start, in so many polls.
+        case starting(polls: Int)
         case healthy
         case suspected
         /// It is back. `hlcs`: each replica's clock value when it was first seen again, nil for those not seen yet; debt up
@@ -20,15 +22,24 @@ struct PartitionWatch: Equatable {
         let lowestHlc: UInt64?
     }
 
-    private(set) var state = State.healthy
+    private(set) var state = State.starting(polls: 0)
+
+    /// A replica that was never reached is suspected after this many polls: connecting takes a moment.
+    static let startPolls = 8
 
     var isSuspected: Bool { state == .suspected }
 
     /// The replica does not answer, or its connection is gone.
     mutating func silent() -> Event? {
-        let wasSuspected = isSuspected
-        state = .suspected
-        return wasSuspected ? nil : .suspected
+        switch state {
+        case .suspected: return nil
+        case .starting(let polls) where polls + 1 < Self.startPolls:
+            state = .starting(polls: polls + 1)
+            return nil
+        case .starting, .healthy, .catchingUp:
+            state = .suspected
+            return .suspected
+        }
     }
 
     /// A poll that reached the replica ended.
@@ -38,7 +49,9 @@ struct PartitionWatch: Equatable {
     ///   - isKnown: its staleness is known: nothing of its data is missing.
     mutating func polled(hlcs: [UInt64?], debts: [Debt], isKnown: Bool) -> Event? {
         switch state {
-        case .healthy: return nil
+        case .starting, .healthy:
+            state = .healthy
+            return nil
         case .suspected:
             state = .catchingUp(hlcs: hlcs)
         case .catchingUp(let earlier):

@@ -23,6 +23,7 @@ struct ReplicaState {
     private var hlcReadings: [(hlc: UInt64, atNs: UInt64)] = []
     var isReadmitting = false
     var needsWalk = false
+    /// Not before this, after a walk that could not finish.
     var nextWalkNs: UInt64 = 0
     /// Microseconds since the last complete comparison of this replica; nil for never.
     var walkedAgoUs: Int64?

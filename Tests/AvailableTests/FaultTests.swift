@@ -1,0 +1,211 @@
+import EventLoop
+import Redis
+import Replication
+import TestSupport
+import Testing
+
+@testable import Available
+
+@Suite(.serialized) struct FaultTests {
+    @Test func withOneReplicaOfThreeEverythingSucceeds() async throws {
+        try await withInstance { instance, servers in
+            try await instance.write("k", "before")
+            #expect(await instance.converged("k"))
+            servers[0].kill()
+            servers[2].kill()
+            for round in 0..<20 {
+                try await instance.write("k", "v\(round)")
+                #expect(try await instance.read("k").text == "v\(round)")
+            }
+            #expect(try await instance.delete("k").existed)
+        }
+    }
+
+    @Test func withoutAnyReplicaTheRefusalSaysNothingWasApplied() async throws {
+        try await withInstance { instance, _ in
+            instance.group.cut = [0, 1, 2]
+            await #expect { try await instance.write("k", "v") } throws: { error in
+                (error as? StoreFailure)?.code == .noReplica && (error as? StoreFailure)?.outcome == .notApplied
+            }
+            await #expect { try await instance.read("k") } throws: { error in
+                (error as? StoreFailure)?.code == .noReplica && (error as? StoreFailure)?.outcome == nil
+            }
+        }
+    }
+
+    @Test func aRestartedReplicaIsAnotherActorAndKeepsItsData() async throws {
+        try await withInstance { instance, servers in
+            try await instance.write("k", "before")
+            #expect(await instance.converged("k"))
+            #expect(await instance.waitForKnown())
+            _ = await instance.raw(0, "BGREWRITEAOF")
+            let before = instance.engine.states[0].incarnation
+            servers[0].kill()
+            try servers[0].start()
+            #expect(await instance.reactor.eventually { instance.engine.states[0].incarnation != before })
+            #expect(await instance.waitForAvailable())
+            #expect(await instance.waitForKnown())
+            try await instance.write("k", "after")
+            #expect(try await instance.read("k").text == "after")
+            #expect(await instance.converged("k"))
+            #expect(await instance.record("k", 1)?.vector.entries.count == 2)
+        }
+    }
+
+    @Test func aFlushedReplicaIsNotBelievedAndIsFilledAgain() async throws {
+        try await withInstance { instance, _ in
+            for index in 0..<300 { try await instance.write("k\(index)", "v\(index)") }
+            #expect(await instance.converged("k299"))
+            #expect(await instance.waitForKnown())
+            let before = instance.engine.states[0].incarnation
+            #expect(await instance.raw(0, "FLUSHALL") == .status("OK"))
+            // The nearest replica is the blank one: its "no such key" must not be passed on.
+            for index in 0..<300 { #expect(try await instance.read("k\(index)").text == "v\(index)") }
+            try await instance.write("k0", "new")
+            #expect(await instance.reactor.eventually { instance.engine.states[0].incarnation != before })
+            #expect(await instance.waitForKnown())
+            for index in stride(from: 0, to: 300, by: 37) { #expect(await instance.converged("k\(index)")) }
+            #expect(await instance.raw(0, "DBSIZE")?.int64 ?? 0 >= 300)
+            #expect(try await instance.read("k0").text == "new")
+        }
+    }
+
+    @Test func whileTheOnlyReachableReplicaIsFlushedReadsWaitForItAndThenSayUnknown() async throws {
+        try await withInstance { instance, _ in
+            try await instance.write("k", "v")
+            instance.group.cut = [1, 2]
+            _ = await instance.raw(0, "FLUSHALL")
+            let read = try await instance.read("k")
+            #expect(read.value == nil)
+            #expect(read.stalenessMs == nil)
+            #expect(read.isStale)
+            try await instance.write("k", "again")
+            #expect(try await instance.read("k").text == "again")
+        }
+    }
+
+    @Test func aStoppedReplicaRunsALateWriteToNoEffect() async throws {
+        try await withInstance { instance, servers in
+            try await instance.write("k", "old")
+            #expect(await instance.converged("k"))
+            let group = instance.group
+            group.cut = [1, 2]
+            servers[0].pause()
+            await #expect { try await instance.write("k", "late", withinMs: 400) } throws: { error in
+                (error as? StoreFailure)?.outcome == .unknown
+            }
+            // The client saw it fail, and writes again where it can.
+            group.cut = [0]
+            try await instance.write("k", "newer")
+            servers[0].resume()
+            group.cut = []
+            #expect(await instance.waitForAvailable())
+            #expect(await instance.converged("k"))
+            let read = try await instance.read("k")
+            #expect(read.text == "newer")
+            #expect(read.conflicts.isEmpty)
+        }
+    }
+
+    @Test func aStoppedCoordinatorCostsAFenceAndNotAFailure() async throws {
+        try await withInstance { instance, servers in
+            try await instance.write("k", "old")
+            #expect(await instance.converged("k"))
+            servers[0].pause()
+            defer { servers[0].resume() }
+            try await instance.write("k", "new")
+            #expect(try await instance.read("k").text == "new")
+        }
+    }
+
+    @Test func anotherKindOfKeyInRedisIsAnErrorAndNeverATrap() async throws {
+        try await withInstance { instance, _ in
+            for replica in 0..<3 { _ = await instance.raw(replica, "SET", "ap:k", "x") }
+            await #expect { try await instance.write("k", "v") } throws: { error in
+                (error as? StoreFailure)?.code == .badReply && (error as? StoreFailure)?.outcome == .notApplied
+            }
+            await #expect { try await instance.read("k") } throws: { error in
+                (error as? StoreFailure)?.code == .badReply
+            }
+            for replica in 0..<3 {
+                _ = await instance.raw(replica, "DEL", "ap:k")
+                _ = await instance.raw(replica, "HSET", "ap:k", "what", "ever")
+            }
+            await #expect { try await instance.read("k") } throws: { error in
+                (error as? StoreFailure)?.code == .badReply
+            }
+            #expect(!instance.events.bad.isEmpty)
+            try await instance.write("other", "v")
+            #expect(await instance.converged("other"))
+        }
+    }
+
+    @Test func anotherKindOfKeyAtOneReplicaStopsNeitherTheKeyNorTheOthers() async throws {
+        try await withInstance { instance, _ in
+            _ = await instance.raw(1, "SET", "ap:bad", "x")
+            try await instance.write("bad", "v")
+            try await instance.write("good", "v")
+            #expect(try await instance.read("bad").text == "v")
+            #expect(await instance.converged("good"))
+            #expect(await instance.reactor.eventually { instance.events.bad.contains(Bytes("ap:bad".utf8)) })
+            // Once it is gone, what is owed arrives.
+            _ = await instance.raw(1, "DEL", "ap:bad")
+            #expect(await instance.converged("bad"))
+        }
+    }
+
+    @Test func forgottenScriptsAreLoadedAgain() async throws {
+        try await withInstance { instance, _ in
+            for replica in 0..<3 { _ = await instance.raw(replica, "SCRIPT", "FLUSH") }
+            try await instance.write("k", "v")
+            #expect(await instance.converged("k"))
+        }
+    }
+
+    @Test func aReplicaOfAnotherGroupIsRefused() async throws {
+        let servers = try APServers()
+        try servers[1].cli("HSET", "cap:identity", "group", "other", "replica", "g2", "incarnation", "x", "run_id", "y")
+        let runner = try ReactorRunner()
+        let reactor = runner.reactor
+        try await runner.run {
+            let instance = APInstance(reactor, servers)
+            defer { instance.close() }
+            #expect(await instance.waitForAvailable(2))
+            #expect(await reactor.eventually { instance.events.refused.contains { $0.contains("other") } })
+            try await instance.write("k", "v")
+            #expect(await instance.raw(1, "EXISTS", "ap:k") != .integer(1))
+        }
+    }
+
+    @Test func acksAreCountedAndTooFewAreToldAsApplied() async throws {
+        try await withInstance {
+            $0.writeAcks = 2
+        } _: { instance, _ in
+            let both = try await instance.write("k", "both")
+            #expect(both.replicasAcked >= 2)
+            instance.group.cut = [1, 2]
+            await #expect { try await instance.write("k", "alone") } throws: { error in
+                let failure = error as? StoreFailure
+                return failure?.code == .insufficientAcks && failure?.outcome == .applied && failure?.replicasAcked == 1
+            }
+            instance.group.cut = []
+            #expect(await instance.converged("k"))
+            #expect(try await instance.read("k").text == "alone")
+        }
+    }
+
+    @Test func aClockThatWasSetBackIsNoticedAndOvercome() async throws {
+        try await withInstance { instance, _ in
+            try await instance.write("k", "before")
+            #expect(await instance.waitForKnown())
+            // As if the clock had shown a time an hour later a moment ago.
+            let hour = instance.reactor.wallClockMs * 1_000 + 3_600_000_000
+            _ = await instance.raw(0, "SET", "cap:clock", "\(hour)")
+            try await instance.write("k", "after")
+            #expect(try await instance.read("k").text == "after")
+            #expect(await instance.raw(0, "GET", "cap:steps") == .bulk(Bytes("1".utf8)))
+            #expect(await instance.converged("k"))
+            #expect(await instance.waitForKnown())
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import EventLoop
+import Redis
+import Replication
+import TestSupport
+import Testing
+
+@testable import Available
+
+/// Draws records as they can occur: each actor's writes are seen from the first to some last, any of those seen may have
+/// been overwritten, and a dot always names the same sibling.
+struct RecordMaker {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next(_ bound: UInt64) -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return (state >> 33) % bound
+    }
+
+    mutating func record() -> Record {
+        var record = Record()
+        var entries: [Bytes: UInt64] = [:]
+        let actors = ["g1.aa", "g1.b", "g2.aa", "g10.aa"].filter { _ in next(3) > 0 }
+        for actor in actors.isEmpty ? ["g1.aa"] : actors {
+            let last = 1 + next(4)
+            entries[Bytes(actor.utf8)] = last
+            for hlc in 1...last where next(3) == 0 || hlc == last {
+                let dot = Dot(actor: Bytes(actor.utf8), hlc: hlc)
+                record.siblings[dot] = Self.sibling(of: dot)
+            }
+        }
+        record.vector = VersionVector(entries)
+        return record
+    }
+
+    static func sibling(of dot: Dot) -> Sibling {
+        let id = (Bytes("0000000000000000".utf8) + dot.text.map { 48 + $0 % 10 }).suffix(16)
+        // One write in four was taken by two coordinators, one in five is a tombstone.
+        let writeId = dot.hlc == 2 ? Bytes("same-write-id-xx".utf8) : Bytes(id)
+        let isTombstone = dot.hlc == 3
+        return Sibling(
+            isTombstone: isTombstone, writeId: writeId, expiresMs: dot.hlc == 4 ? 4_000_000_000_000 : nil,
+            value: isTombstone ? [] : dot.text + [0, 10, 58])
+    }
+}
+
+extension Record {
+    func carried(_ key: String) -> CarriedRecord {
+        CarriedRecord(
+            key: Bytes("ap:\(key)".utf8), vector: vector.text,
+            siblings: siblings.flatMap { [$0.key.text, $0.value.packed] })
+    }
+}
+
+@Suite struct MergeLawTests {
+    private static let rounds = 40
+    private static let triplesARound = 100
+
+    @Test func mergingIsCommutativeAssociativeAndIdempotentOnTheRealScript() async throws {
+        try await withInstance { instance, _ in
+            var maker = RecordMaker(seed: 7)
+            instance.engine.stop()
+            for _ in 0..<Self.rounds {
+                let triples = (0..<Self.triplesARound).map { _ in (maker.record(), maker.record(), maker.record()) }
+                // Each name is one way to join the same three records.
+                for (index, (a, b, c)) in triples.enumerated() {
+                    try await merge(
+                        instance,
+                        [
+                            ("x\(index)", a), ("x\(index)", b), ("x\(index)", c), ("y\(index)", c), ("y\(index)", b),
+                            ("y\(index)", a), ("z\(index)", b), ("z\(index)", c), ("z\(index)", b),
+                        ])
+                }
+                var inner: [(String, Record)] = []
+                for (index, (a, b, c)) in triples.enumerated() {
+                    let read = await instance.record("z\(index)", 0)
+                    let joined = try #require(read)
+                    #expect(joined == b.joined(c))
+                    inner += [("w\(index)", a), ("w\(index)", joined), ("w\(index)", a), ("w\(index)", joined)]
+                }
+                try await merge(instance, inner)
+                for (index, (a, b, c)) in triples.enumerated() {
+                    let expected = a.joined(b).joined(c)
+                    for way in ["x", "y", "w"] {
+                        let found = await instance.record("\(way)\(index)", 0)
+                        #expect(found == expected)
+                    }
+                    try await expectConflictIsNoted(instance, "x\(index)", expected)
+                }
+                _ = await instance.raw(
+                    0, "EVAL", "for _, k in ipairs(redis.call('KEYS', 'ap:*')) do redis.call('DEL', k) end", "0")
+                _ = await instance.raw(0, "DEL", "cap:conflicts")
+            }
+        }
+    }
+
+    private func merge(_ instance: APInstance, _ records: [(key: String, record: Record)]) async throws {
+        let carried = records.map { $0.record.carried($0.key) }
+        let result = await instance.engine.join(
+            carried, at: 0, clocks: instance.engine.clocks, startNs: instance.reactor.nowNs)
+        guard case .joined = result else { throw TestFailure("merge failed: \(result)") }
+    }
+
+    private func expectConflictIsNoted(_ instance: APInstance, _ key: String, _ record: Record) async throws {
+        let isListed = await instance.raw(0, "ZSCORE", "cap:conflicts", "ap:\(key)") != .null
+        let isConflict = Set(record.siblings.values.map(\.writeId)).count > 1
+        #expect(isListed == (isConflict && record.siblings.values.contains { !$0.isTombstone }))
+    }
+
+    @Test func mergingTheSameAgainChangesNothing() async throws {
+        try await withInstance { instance, _ in
+            var maker = RecordMaker(seed: 11)
+            for index in 0..<200 {
+                let record = maker.record()
+                var words: [Bytes] = []
+                record.carried("k\(index)").append(to: &words)
+                let command = MergeBatch.command(
+                    keys: [Bytes("ap:k\(index)".utf8)], words: words, clocks: instance.engine.clocks,
+                    startNs: instance.reactor.nowNs, budgetMs: 5_000)
+                #expect(await instance.raw(0, command)?[1]?.int64 == 1)
+                #expect(await instance.raw(0, command)?[1]?.int64 == 0)
+            }
+        }
+    }
+
+    @Test func theJoinInSwiftObeysTheSameLaws() {
+        var maker = RecordMaker(seed: 3)
+        for _ in 0..<5_000 {
+            let (a, b, c) = (maker.record(), maker.record(), maker.record())
+            #expect(a.joined(b) == b.joined(a))
+            #expect(a.joined(b).joined(c) == a.joined(b.joined(c)))
+            #expect(a.joined(a) == a)
+            #expect(a.joined(b).joined(b) == a.joined(b))
+            #expect(a.joined(b).vector.covers(a.vector))
+        }
+    }
+}

@@ -1,0 +1,270 @@
+import EventLoop
+import Replication
+import Testing
+
+@testable import Available
+
+@Suite struct RecordTests {
+    private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
+
+    private func sibling(_ value: String?, id: String = "", expiresMs: Int64? = nil) -> Sibling {
+        Sibling(
+            isTombstone: value == nil, writeId: Bytes((id + "0000000000000000").utf8.prefix(16)), expiresMs: expiresMs,
+            value: Bytes((value ?? "").utf8))
+    }
+
+    @Test func packedSiblingsReadBackAsTheyWere() {
+        for value in ["", ":", "a:b", "\0\n"] {
+            for expiresMs in [nil, 0, 1_700_000_000_000] as [Int64?] {
+                let sibling = sibling(value, expiresMs: expiresMs)
+                #expect(Sibling(packed: sibling.packed) == sibling)
+            }
+        }
+        #expect(Sibling(packed: sibling(nil).packed) == sibling(nil))
+    }
+
+    @Test func whatIsNoSiblingIsRefused() {
+        for text in [
+            "", "V", "x", "V0000000000000000", "V0000000000000000:", "V0000000000000000:12", "X0000000000000000::v",
+            "V0000000000000000:1x:v", "V0000000000000000:99999999999999999999:v",
+        ] {
+            #expect(Sibling(packed: bytes(text)) == nil, "\(text)")
+        }
+        #expect(Dot(text: bytes("g1.a")) == nil)
+        #expect(Dot(text: bytes("@5")) == nil)
+        #expect(Dot(text: bytes("g1.a@x")) == nil)
+        #expect(VersionVector(text: bytes("g1.a")) == nil)
+        #expect(VersionVector(text: bytes("g1.a=1  g2.b=2")) == nil)
+    }
+
+    @Test func equalVectorsAreEqualTexts() {
+        let vector = VersionVector([bytes("g10.a"): 3, bytes("g1.b"): 2, bytes("g1.a"): 9_007_199_254_740_991])
+        #expect(vector.text == bytes("g1.a=9007199254740991 g1.b=2 g10.a=3"))
+        #expect(VersionVector(text: vector.text) == vector)
+        #expect(VersionVector(text: []) == VersionVector())
+    }
+
+    @Test func theHighestDotIsTheValueEvenWhereItIsATombstone() {
+        let low = Dot(actor: bytes("g1.a"), hlc: 1)
+        let high = Dot(actor: bytes("g2.a"), hlc: 2)
+        let record = Record(siblings: [low: sibling("old", id: "1"), high: sibling(nil, id: "2")])
+        let view = record.view(atMs: 0)
+        #expect(view.value == nil)
+        #expect(view.conflicts == [nil, bytes("old")])
+    }
+
+    @Test func equalClocksAreOrderedByTheActor() {
+        let record = Record(siblings: [
+            Dot(actor: bytes("g1.a"), hlc: 1): sibling("one", id: "1"),
+            Dot(actor: bytes("g2.a"), hlc: 1): sibling("two", id: "2"),
+        ])
+        #expect(record.view(atMs: 0).value == bytes("two"))
+    }
+
+    @Test func anExpiredValueCountsAsATombstone() {
+        let dot = Dot(actor: bytes("g1.a"), hlc: 1)
+        let record = Record(siblings: [dot: sibling("v", expiresMs: 100)])
+        #expect(record.view(atMs: 99).value == bytes("v"))
+        #expect(record.view(atMs: 99).expiresMs == 100)
+        #expect(record.view(atMs: 100).value == nil)
+    }
+
+    @Test func tombstonesAloneAreNoConflict() {
+        let record = Record(siblings: [
+            Dot(actor: bytes("g1.a"), hlc: 1): sibling(nil, id: "1"),
+            Dot(actor: bytes("g2.a"), hlc: 2): sibling("v", id: "2", expiresMs: 5),
+        ])
+        #expect(record.view(atMs: 10) == Record.View())
+    }
+
+    @Test func aStrayReplyIsNoRecord() {
+        #expect(StoredRecord(.null, nowMs: 0) == nil)
+        #expect(StoredRecord(.array([.bulk([1])]), nowMs: 0) == nil)
+        #expect(StoredRecord(.array([.bulk(bytes("vv")), .integer(1)]), nowMs: 0) == nil)
+        #expect(StoredRecord(.array([.bulk(bytes("zz")), .bulk(bytes("x"))]), nowMs: 0) == nil)
+        #expect(StoredRecord(.array([.bulk(bytes("g1.a@1")), .bulk(sibling("v").packed)]), nowMs: 0) == nil)
+        #expect(StoredRecord(.array([]), nowMs: 0)?.view == Record.View())
+    }
+}
+
+@Suite struct ContextTests {
+    private let signer = ContextSigner(secretKey: "s", groupName: "demo")
+    private let key = Bytes("k".utf8)
+    private let vector = Bytes("g1.a=5".utf8)
+
+    @Test func aContextGivesItsVectorBackForItsKeyOnly() {
+        let text = signer.text(vector: vector, key: key)
+        #expect(signer.vector(of: text, key: key) == vector)
+        #expect(signer.vector(of: text, key: Bytes("l".utf8)) == nil)
+        #expect(ContextSigner(secretKey: "s", groupName: "other").vector(of: text, key: key) == nil)
+        #expect(ContextSigner(secretKey: "t", groupName: "demo").vector(of: text, key: key) == nil)
+        #expect(text.utf8.allSatisfy { $0 > 32 && $0 < 127 && $0 != 43 && $0 != 47 && $0 != 61 })
+    }
+
+    @Test func noChangedCharacterIsAccepted() {
+        let text = signer.text(vector: vector, key: key)
+        for index in text.indices {
+            var changed = text
+            changed.replaceSubrange(index...index, with: text[index] == "A" ? "B" : "A")
+            #expect(signer.vector(of: changed, key: key) == nil)
+        }
+    }
+
+    @Test func keyAndVectorCannotBeShiftedIntoEachOther() {
+        let text = signer.text(vector: Bytes("bc".utf8), key: Bytes("a".utf8))
+        let other = signer.text(vector: Bytes("c".utf8), key: Bytes("ab".utf8))
+        #expect(text != other)
+        let payload = Base64URL.decode(text).map { Array($0[1..<17]) }
+        #expect(payload != Base64URL.decode(other).map { Array($0[1..<17]) })
+    }
+
+    @Test func base64WithoutPaddingReadsBack() {
+        for count in 0..<70 {
+            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ count) }
+            #expect(Base64URL.decode(Base64URL.encode(bytes)) == bytes)
+        }
+        for text in ["A", "AB=", "AB", "A+", "é"] where text != "AA" {
+            #expect(Base64URL.decode(text) == nil, "\(text)")
+        }
+    }
+
+    @Test func theCacheIsBoundedAndNeverAnswersForAnotherVector() {
+        var cache = ContextCache(signer: signer, maxEntries: 10)
+        for round in 0..<200 {
+            let key = Bytes("k\(round % 23)".utf8)
+            let vector = Bytes("g1.a=\(round)".utf8)
+            let text = cache.text(vector: vector, key: key)
+            #expect(text == signer.text(vector: vector, key: key))
+            #expect(cache.vector(of: text, key: key) == vector)
+            #expect(cache.count <= 10)
+        }
+    }
+}
+
+@Suite struct StalenessTests {
+    @Test func theBoundIsTheOldestPeerAndGrowsWithTime() {
+        var bound = StalenessBound()
+        #expect(bound.ms(atNs: 0) == nil)
+        bound.measured(nowUs: 10_000_000, heardUs: [9_990_000, 9_900_000], askedNs: 1_000_000_000)
+        #expect(bound.ms(atNs: 1_000_000_000) == 100)
+        #expect(bound.ms(atNs: 3_000_000_000) == 2_100)
+    }
+
+    @Test func anUnknownPeerMakesItUnknown() {
+        var bound = StalenessBound()
+        bound.measured(nowUs: 10, heardUs: [5, 5], askedNs: 0)
+        bound.measured(nowUs: 10, heardUs: [5, nil], askedNs: 0)
+        #expect(bound.ms(atNs: 0) == nil)
+        bound.measured(nowUs: 10, heardUs: [], askedNs: 0)
+        #expect(bound.ms(atNs: 0) == 0)
+        bound.forget()
+        #expect(bound.ms(atNs: 0) == nil)
+    }
+
+    @Test func fencesAreShortUnlessTheReplicaIsFar() {
+        let settings = AvailableSettings(groupName: "g", secretKey: "s", nodeName: "n")
+        #expect(Fence.budgetMs(latencyNs: 100_000, settings: settings) == 20)
+        #expect(Fence.budgetMs(latencyNs: 5 * nsPerMs, settings: settings) == 40)
+        #expect(Fence.budgetMs(latencyNs: 20 * nsPerMs, settings: settings) == 100)
+        #expect(Fence.budgetMs(latencyNs: 100 * nsPerMs, settings: settings) > 200)
+        #expect(Fence.budgetMs(latencyNs: .max, settings: settings) == 100)
+    }
+
+    @Test func aFenceNeverRunsAheadOfTheReplicasClock() {
+        // Read at 1.000 s of the replica, received at 5 ms of ours: at 8 ms of ours it shows at least 1.003 s.
+        let clock = ReplicaClock(incarnation: [1], steps: [48], timeUs: 1_000_000, receivedNs: 5 * nsPerMs)
+        #expect(clock.earliestUs(atNs: 8 * nsPerMs) == 1_003_000)
+        #expect(clock.fence(startNs: 8 * nsPerMs, budgetMs: 20) == [Bytes("1023000".utf8), [48], [1]])
+        #expect(!clock.isWorthReplacing(timeUs: 1_002_000, receivedNs: 8 * nsPerMs))
+        #expect(clock.isWorthReplacing(timeUs: 1_004_000, receivedNs: 8 * nsPerMs))
+    }
+
+    @Test func aWriteKeepsTheClocksItBeganWith() {
+        var table = ClockTable(count: 2)
+        table.adopt(0, ReplicaClock(incarnation: [1], steps: [48], timeUs: 0, receivedNs: 0))
+        let begun = table
+        table.read(0, steps: [48], timeUs: 5_000, receivedNs: 0)
+        #expect(table.generation == begun.generation)
+        table.read(0, steps: [49], timeUs: 0, receivedNs: 0)
+        #expect(table.generation != begun.generation)
+        #expect(begun[0]?.steps == [48])
+        table.forget(0)
+        #expect(table[0] == nil)
+        #expect(begun[0] != nil)
+    }
+}
+
+@Suite struct ReplicaChoiceTests {
+    private func candidate(_ latencyUs: UInt64, complete: Bool = true, preferred: Bool = false)
+        -> ReplicaOrder.Candidate
+    {
+        .init(isUsable: true, isComplete: complete, isPreferred: preferred, latencyNs: latencyUs * 1_000)
+    }
+
+    @Test func noiseDoesNotMoveTheLead() {
+        var order = ReplicaOrder(count: 3)
+        order.update([candidate(200), candidate(180), candidate(190)], nowNs: 0)
+        #expect(order.order.first == 0)
+        order.update([candidate(500), candidate(180), candidate(190)], nowNs: 0)
+        #expect(order.order.first == 0)
+    }
+
+    @Test func aClearlyNearerReplicaTakesOver() {
+        var order = ReplicaOrder(count: 3)
+        order.update([candidate(50_000), candidate(300), candidate(290)], nowNs: 0)
+        #expect(order.order.first == 1)
+        #expect(order.order.last == 0)
+    }
+
+    @Test func aReplicaWithAllItsDataComesBeforeANearerOneWithout() {
+        var order = ReplicaOrder(count: 3)
+        order.update([candidate(100, complete: false), candidate(900), candidate(50_000)], nowNs: 0)
+        #expect(order.order == [1, 2, 0])
+    }
+
+    @Test func theSitesOwnReplicaComesFirst() {
+        var order = ReplicaOrder(count: 3)
+        order.update([candidate(100), candidate(100), candidate(900, preferred: true)], nowNs: 0)
+        #expect(order.order.first == 2)
+    }
+}
+
+@Suite struct PartitionWatchTests {
+    private func healthy() -> PartitionWatch {
+        var watch = PartitionWatch()
+        _ = watch.polled(hlcs: [1, 1], debts: [], isKnown: true)
+        return watch
+    }
+
+    @Test func silenceIsToldOnce() {
+        var watch = healthy()
+        #expect(watch.silent() == .suspected)
+        #expect(watch.silent() == nil)
+    }
+
+    @Test func aReplicaThatIsStillConnectingIsNotSuspectedAtOnce() {
+        var watch = PartitionWatch()
+        for _ in 1..<PartitionWatch.startPolls { #expect(watch.silent() == nil) }
+        #expect(watch.silent() == .suspected)
+    }
+
+    @Test func healedMeansThatTheDebtOfTheTimeApartIsPaid() {
+        var watch = healthy()
+        _ = watch.silent()
+        let old = PartitionWatch.Debt(owner: 0, lowestHlc: 50)
+        #expect(watch.polled(hlcs: [100, 90], debts: [old], isKnown: true) == nil)
+        #expect(watch.polled(hlcs: [200, 95], debts: [old], isKnown: true) == nil)
+        // New debt of a busy system does not count.
+        let new = PartitionWatch.Debt(owner: 0, lowestHlc: 150)
+        #expect(watch.polled(hlcs: [300, 95], debts: [new], isKnown: false) == nil)
+        #expect(watch.polled(hlcs: [300, 95], debts: [new], isKnown: true) == .healed)
+        #expect(watch.polled(hlcs: [300, 95], debts: [new], isKnown: true) == nil)
+    }
+
+    @Test func aSecondLossWhileCatchingUpIsToldAgain() {
+        var watch = healthy()
+        _ = watch.silent()
+        _ = watch.polled(hlcs: [100], debts: [.init(owner: 0, lowestHlc: 50)], isKnown: true)
+        #expect(watch.silent() == .suspected)
+    }
+}
