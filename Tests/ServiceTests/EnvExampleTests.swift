@@ -1,0 +1,48 @@
+import Testing
+
+struct TheExampleFile {
+    @Test func listsExactlyTheSettingsThatTheServicesRead() throws {
+        let listed = try EnvExample().settings.map(\.name)
+        let read = try Program.allCases.flatMap { try $0.defaults.keys }
+        #expect(Set(listed) == Set(read))
+        #expect(Set(listed).count == listed.count, "each once")
+    }
+
+    @Test(arguments: Program.allCases)
+    func holdsOnlyValuesThatTheServiceAccepts(_ program: Program) throws {
+        let values = try EnvExample().settings.map { ($0.name, $0.value) }
+        #expect(program.complaint(about: Dictionary(uniqueKeysWithValues: values)) == nil)
+    }
+
+    @Test func showsTheDefaults() throws {
+        let ofCP = try Program.appCP.defaults
+        let ofAP = try Program.appAP.defaults
+        // A secret has no default that one could show, and the number of event loops is the machine's.
+        for setting in try EnvExample().settings where !["SECRET_KEY", "REACTORS"].contains(setting.name) {
+            #expect(setting.value == ofCP[setting.name] ?? ofAP[setting.name], "\(setting.name)")
+            if let differing = ofAP[setting.name], differing != setting.value {
+                #expect(setting.comment.contains("app-ap: \(differing)."), "\(setting.name)")
+            }
+        }
+    }
+
+    @Test func tellsTheRangeOfEveryNumber() throws {
+        var numbers = 0
+        for setting in try EnvExample().settings {
+            for program in Program.allCases {
+                guard let complaint = program.complaint(about: [setting.name: "?"]),
+                    let range = complaint.firstMatch(of: /from ([0-9.]+ to [0-9.]+)/)
+                else { continue }
+                numbers += 1
+                // The one upper bound that follows from another setting.
+                let text = setting.name == "AP_WRITE_ACKS" ? "1 to as many as REPLICAS lists" : String(range.1)
+                #expect(setting.comment.contains(text), "\(setting.name): \(setting.comment)")
+            }
+        }
+        #expect(numbers > 20)
+    }
+
+    @Test func saysSomethingAboutEverySetting() throws {
+        for setting in try EnvExample().settings { #expect(setting.comment.count > 20, "\(setting.name)") }
+    }
+}

@@ -1,0 +1,257 @@
+import EventLoop
+import HTTP
+import Replication
+import Testing
+
+@testable import Service
+
+private func expect(
+    _ response: Response, _ status: Int, _ code: String, _ location: SourceLocation = #_sourceLocation
+) throws {
+    #expect(response.status == status, sourceLocation: location)
+    #expect(response.contentType == "application/problem+json", sourceLocation: location)
+    let members = try response.members
+    #expect(text(members["code"]) == code, sourceLocation: location)
+}
+
+struct Writing {
+    @Test func takesTheValueFromThePath() async throws {
+        let endpoints = try Endpoints()
+        let response = await endpoints.ask(.post, "/write/a%2Fb%00/%FFx")
+        #expect(response.status == 200)
+        #expect(response.header("ETag") == "\"8\"")
+        let change = try #require(endpoints.store.changes.first)
+        #expect(change.key == Bytes("a/b\0".utf8))
+        #expect(change.kind == .write([0xFF, UInt8(ascii: "x")]))
+        #expect(change.ttlMs == nil)
+        #expect(change.precondition == nil)
+        #expect(change.deadlineNs == 7_000_000_000, "NETWORK_TIMEOUT_SEC after the request was there")
+    }
+
+    @Test func takesTheValueFromTheBody() async throws {
+        let endpoints = try Endpoints()
+        for target in ["/write/k", "/write/k/"] {
+            #expect(await endpoints.ask(.post, target, body: [0, 1, 2]).status == 200)
+        }
+        #expect(endpoints.store.changes.map(\.kind) == [.write([0, 1, 2]), .write([0, 1, 2])])
+    }
+
+    @Test func takesAnEmptyValue() async throws {
+        let endpoints = try Endpoints()
+        for target in ["/write/k", "/write/k/"] { #expect(await endpoints.ask(.post, target).status == 200) }
+        #expect(endpoints.store.changes.map(\.kind) == [.write([]), .write([])])
+    }
+
+    @Test func refusesAValueInBothPlaces() async throws {
+        let endpoints = try Endpoints()
+        try expect(await endpoints.ask(.post, "/write/k/v", body: [1]), 400, "ambiguous_value")
+        #expect(endpoints.store.changes.isEmpty)
+    }
+
+    @Test func refusesAValueThatIsTooLong() async throws {
+        let endpoints = try Endpoints()
+        let max = Endpoints.maxValueBytes
+        #expect(await endpoints.ask(.post, "/write/k", body: Bytes(repeating: 1, count: max)).status == 200)
+        try expect(
+            await endpoints.ask(.post, "/write/k", body: Bytes(repeating: 1, count: max + 1)), 413, "value_too_large")
+        try expect(
+            await endpoints.ask(.post, "/write/k/" + String(repeating: "v", count: max + 1)), 413, "value_too_large")
+        #expect(endpoints.maxBodyBytes(.post, "/write/k") == max, "the server stops reading there")
+        #expect(endpoints.store.changes.count == 1)
+    }
+
+    @Test(arguments: ["1", "60000", "315360000000"])
+    func takesATimeToLive(_ ttl: String) async throws {
+        let endpoints = try Endpoints()
+        #expect(await endpoints.ask(.post, "/write/k/v?ttl_ms=\(ttl)").status == 200)
+        #expect(endpoints.store.changes.first?.ttlMs == Int64(ttl))
+    }
+
+    @Test(arguments: [
+        "", "0", "-1", "1.5", "1e3", "abc", "315360000001", "99999999999999999999", "%2B1", "+1", "1%200",
+    ])
+    func refusesATimeToLiveThatIsNone(_ ttl: String) async throws {
+        let endpoints = try Endpoints()
+        try expect(await endpoints.ask(.post, "/write/k/v?ttl_ms=\(ttl)"), 400, "bad_ttl_ms")
+        #expect(endpoints.store.changes.isEmpty)
+    }
+
+    @Test func refusesAQueryThatIsNotPercentEncoding() async throws {
+        try expect(await Endpoints().ask(.post, "/write/k/v?ttl_ms=%g"), 400, "bad_encoding")
+    }
+
+    @Test func passesThePreconditionOn() async throws {
+        let endpoints = try Endpoints()
+        _ = await endpoints.ask(.post, "/write/k/v", headers: ["if-match": "\"3\""])
+        _ = await endpoints.ask(.post, "/write/k/v", headers: ["If-None-Match": "*"])
+        _ = await endpoints.ask(.delete, "/delete/k", headers: ["If-Match": "*"])
+        #expect(endpoints.store.changes.map(\.precondition) == [.versionIs([3]), .absent, .exists])
+        try expect(
+            await endpoints.ask(.post, "/write/k/v", headers: ["If-Match": "3"]), 400, "bad_precondition")
+        #expect(endpoints.store.changes.count == 3)
+    }
+
+    @Test func answersARefusalWithItsOutcomeAndNotesIt() async throws {
+        let endpoints = try Endpoints()
+        endpoints.store.onChange = { _ throws(StoreFailure) in throw StoreFailure(.noQuorum, "why", outcome: .unknown) }
+        let response = await endpoints.ask(.post, "/write/k/v")
+        try expect(response, 503, "no_quorum")
+        #expect(try text(response.members["outcome"]) == "unknown")
+        #expect(endpoints.notes.map(\.failure?.code) == [.noQuorum])
+    }
+
+    @Test func notesWhatWasApplied() async throws {
+        let endpoints = try Endpoints()
+        _ = await endpoints.ask(.post, "/write/k/v")
+        #expect(endpoints.notes.map(\.change.key) == [Bytes("k".utf8)])
+        #expect(endpoints.notes.first.map { $0.failure == nil } == true)
+    }
+}
+
+struct Deleting {
+    @Test func asksForADelete() async throws {
+        let endpoints = try Endpoints()
+        let response = await endpoints.ask(.delete, "/delete/k")
+        #expect(response.status == 200)
+        #expect(try text(response.members["outcome"]) == "applied")
+        #expect(endpoints.store.changes.map(\.kind) == [.delete])
+    }
+
+    @Test func ofWhatIsNotThereIs404() async throws {
+        let endpoints = try Endpoints()
+        endpoints.store.onChange = { _ in ChangeResult(version: .counter(4), replicasAcked: 2, existed: false) }
+        let response = await endpoints.ask(.delete, "/delete/k")
+        try expect(response, 404, "key_not_found")
+        #expect(try text(response.members["outcome"]) == "not_applied")
+        #expect(try text(response.members["version"]) == "4")
+    }
+}
+
+struct Reading {
+    @Test func answersJSONUnlessTheClientNamesBytes() async throws {
+        let endpoints = try Endpoints()
+        for accept in ["*/*", "application/json", "text/html,*/*;q=0.8"] {
+            let response = await endpoints.ask(.get, "/read/k", headers: ["Accept": accept])
+            #expect(response.contentType == "application/json")
+            #expect(response.header("ETag") == "\"7\"")
+        }
+        let response = await endpoints.ask(.get, "/read/k", headers: ["Accept": "application/octet-stream"])
+        #expect(response.contentType == "application/octet-stream")
+        #expect(response.body == Bytes("v".utf8))
+        #expect(response.header("ETag") == "\"7\"")
+    }
+
+    @Test func ofWhatIsNotThereIs404WithVersionAndAge() async throws {
+        let endpoints = try Endpoints(.ap)
+        endpoints.store.onRead = { _ in
+            ReadResult(value: nil, version: .context("empty"), stalenessMs: 5, isStale: false)
+        }
+        let response = await endpoints.ask(.get, "/read/k")
+        try expect(response, 404, "key_not_found")
+        let members = try response.members
+        #expect(text(members["version"]) == "empty")
+        #expect(text(members["staleness_ms"]) == "5")
+        #expect(members["stale"] != nil)
+    }
+
+    @Test func passesTheBoundOfStalenessOn() async throws {
+        let endpoints = try Endpoints(.ap)
+        _ = await endpoints.ask(.get, "/read/k?max_staleness_ms=0")
+        _ = await endpoints.ask(.get, "/read/k?x=1&max_staleness_ms=250")
+        _ = await endpoints.ask(.get, "/read/k")
+        #expect(endpoints.store.reads.map(\.maxStalenessMs) == [0, 250, nil])
+        try expect(await endpoints.ask(.get, "/read/k?max_staleness_ms=-1"), 400, "bad_max_staleness_ms")
+        try expect(await endpoints.ask(.get, "/read/k?max_staleness_ms="), 400, "bad_max_staleness_ms")
+    }
+
+    @Test func answers304WhereTheClientHasThatVersion() async throws {
+        let endpoints = try Endpoints()
+        let same = await endpoints.ask(.get, "/read/k", headers: ["If-None-Match": "\"6\", W/\"7\""])
+        #expect(same.status == 304)
+        #expect(same.body.isEmpty)
+        #expect(same.header("ETag") == "\"7\"")
+        #expect(await endpoints.ask(.get, "/read/k", headers: ["If-None-Match": "\"6\""]).status == 200)
+        try expect(await endpoints.ask(.get, "/read/k", headers: ["If-None-Match": "6"]), 400, "bad_precondition")
+    }
+
+    @Test func answersARefusalWithoutOutcome() async throws {
+        let endpoints = try Endpoints()
+        endpoints.store.onRead = { _ throws(StoreFailure) in throw StoreFailure(.timeout, "why") }
+        let response = await endpoints.ask(.get, "/read/k")
+        try expect(response, 504, "timeout")
+        #expect(try response.members["outcome"] == nil)
+        #expect(endpoints.notes.isEmpty)
+    }
+}
+
+struct BadInput {
+    private static let requests: [(HTTP.Method, String, String)] = [
+        (.get, "/read/", ""), (.delete, "/delete/", ""), (.post, "/write/", ""), (.post, "/write/", "/v"),
+    ]
+
+    @Test(arguments: [0, 1, 2, 3])
+    func anEmptyKeyIsRefused(_ index: Int) async throws {
+        let (method, before, after) = Self.requests[index]
+        try expect(await Endpoints().ask(method, before + after), 400, "bad_key")
+    }
+
+    @Test(arguments: [0, 1, 2, 3])
+    func aKeyHas512BytesAtMostAfterDecoding(_ index: Int) async throws {
+        let (method, before, after) = Self.requests[index]
+        let longest = String(repeating: "%41", count: 512)
+        #expect(try await Endpoints().ask(method, before + longest + after).status == 200)
+        try expect(await Endpoints().ask(method, before + longest + "A" + after), 400, "bad_key")
+    }
+
+    @Test(arguments: [0, 1, 2, 3], ["%", "a%2", "%zz", "%4", "a%%41"])
+    func aKeyThatIsNotPercentEncodingIsRefused(_ index: Int, _ key: String) async throws {
+        let (method, before, after) = Self.requests[index]
+        try expect(await Endpoints().ask(method, before + key + after), 400, "bad_key")
+    }
+
+    @Test func aValueThatIsNotPercentEncodingIsRefused() async throws {
+        try expect(await Endpoints().ask(.post, "/write/k/%zz"), 400, "bad_encoding")
+    }
+
+    @Test(arguments: [
+        (HTTP.Method.get, "/write/k/v"), (.post, "/read/k"), (.get, "/delete/k"), (.put, "/write/k"),
+        (.other("BREW"), "/read/k"),
+    ])
+    func anotherMethodIs405WithAllow(_ method: HTTP.Method, _ target: String) async throws {
+        let endpoints = try Endpoints()
+        let response = await endpoints.ask(method, target)
+        try expect(response, 405, "method_not_allowed")
+        #expect(response.header("Allow") != nil)
+        #expect(endpoints.store.reads.isEmpty && endpoints.store.changes.isEmpty)
+    }
+
+    @Test(arguments: ["/", "/read", "/read/a/b", "/write/a/b/c", "/READ/k", "/read/k/"])
+    func anotherPathIs404(_ target: String) async throws {
+        try expect(await Endpoints().ask(.get, target), 404, "not_found")
+    }
+}
+
+struct WhatTheOtherServiceHas {
+    @Test(arguments: ["If-Match", "If-None-Match"])
+    func aPreconditionAtAppAPIsNotSupported(_ field: String) async throws {
+        let endpoints = try Endpoints(.ap)
+        for (method, target) in [(HTTP.Method.post, "/write/k/v"), (.delete, "/delete/k"), (.get, "/read/k")] {
+            try expect(await endpoints.ask(method, target, headers: [field: "\"1\""]), 400, "not_supported")
+        }
+        #expect(endpoints.store.changes.isEmpty && endpoints.store.reads.isEmpty)
+    }
+
+    @Test func aContextAtAppCPIsNotSupported() async throws {
+        let endpoints = try Endpoints(.cp)
+        for (method, target) in [(HTTP.Method.post, "/write/k/v"), (.delete, "/delete/k"), (.get, "/read/k")] {
+            try expect(await endpoints.ask(method, target, headers: ["X-Context": "c"]), 400, "not_supported")
+        }
+        #expect(endpoints.store.changes.isEmpty && endpoints.store.reads.isEmpty)
+    }
+
+    @Test func aContextAtAppAPIsPassedOn() async throws {
+        let endpoints = try Endpoints(.ap)
+        _ = await endpoints.ask(.post, "/write/k/v", headers: ["X-Context": "c"])
+        #expect(endpoints.store.changes.map(\.context) == ["c"])
+    }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import Service
+
+@testable import AppAP
+@testable import AppCP
+
+/// One of the two services, as far as its settings go.
+enum Program: String, CaseIterable, Sendable {
+    case appCP = "app-cp"
+    case appAP = "app-ap"
+
+    /// What it needs to be told at least.
+    var necessary: [String: String] { self == .appAP ? ["SECRET_KEY": "0123456789abcdef"] : [:] }
+
+    /// Reads all its settings from `values`, and from nothing else.
+    func read(_ values: [String: String]) throws(SettingError) -> SettingsReader {
+        let values = necessary.merging(values) { $1 }
+        var reader = SettingsReader { name in values[name].map { ($0, .environment) } }
+        switch self {
+        case .appCP: _ = try CPSettings(from: &reader)
+        case .appAP: _ = try APSettings(from: &reader)
+        }
+        return reader
+    }
+
+    /// What it has to say about `values`; nil where they are good.
+    func complaint(about values: [String: String]) -> String? {
+        do throws(SettingError) {
+            _ = try read(values)
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    var defaults: [String: String] {
+        get throws {
+            Dictionary(uniqueKeysWithValues: try read([:]).entries.map { ($0.name, $0.value) })
+        }
+    }
+}
+
+/// The settings of `app-cp`, with `values` for some.
+func serviceSettings(_ mode: ServiceMode = .cp, _ values: [String: String] = [:]) throws -> ServiceSettings {
+    let values = Program.appAP.necessary.merging(values) { $1 }
+    var reader = SettingsReader { name in values[name].map { ($0, .environment) } }
+    return try ServiceSettings(mode: mode, from: &reader, coreCount: 4)
+}
+
+/// The file at the root of the repository that documents the settings.
+struct EnvExample {
+    struct Setting {
+        let name: String
+        let value: String
+        /// The comment above it.
+        let comment: String
+    }
+
+    let settings: [Setting]
+
+    init() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(contentsOf: root.appendingPathComponent(".env.example"), encoding: .utf8)
+        var settings: [Setting] = []
+        var comment: [Substring] = []
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            if let match = line.wholeMatch(of: /#?([A-Z][A-Z0-9_]*)=(.*)/) {
+                settings.append(
+                    Setting(
+                        name: String(match.1), value: String(match.2),
+                        comment: comment.map { $0.drop { $0 == "#" || $0 == " " } }.joined(separator: " ")))
+                comment = []
+            } else {
+                if line.isEmpty { comment = [] } else { comment.append(line) }
+            }
+        }
+        self.settings = settings
+    }
+}

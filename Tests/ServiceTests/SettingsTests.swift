@@ -1,0 +1,146 @@
+import Foundation
+import Service
+import Testing
+
+@testable import Redis
+
+struct Settings {
+    @Test func theEnvironmentWinsOverTheFileAndTheFileOverTheDefault() async throws {
+        // HOME stands for any variable of the environment: a test must not change its own.
+        let home = try #require(ProcessInfo.processInfo.environment["HOME"])
+        let path = NSTemporaryDirectory() + "cap-settings-\(UUID().uuidString).env"
+        try "HOME=from-the-file\nCAP_ONLY_IN_FILE=from the file\n".write(
+            toFile: path, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var reader = try await SettingsReader.standard(envFilePath: path, isFileRequired: true)
+        #expect(try reader.string("HOME", default: "standard", help: "") == home)
+        #expect(try reader.string("CAP_ONLY_IN_FILE", default: "standard", help: "") == "from the file")
+        #expect(try reader.string("CAP_NOWHERE", default: "standard", help: "") == "standard")
+        #expect(reader.entries.map(\.source) == [.environment, .file, .standard])
+    }
+
+    @Test func aFileThatWasNamedMustBeThere() async throws {
+        let path = NSTemporaryDirectory() + "cap-no-such-\(UUID().uuidString).env"
+        await #expect(throws: SettingError("\(path): cannot be read as a file of NAME=value lines")) {
+            _ = try await SettingsReader.standard(envFilePath: path, isFileRequired: true)
+        }
+        var reader = try await SettingsReader.standard(envFilePath: path, isFileRequired: false)
+        #expect(try reader.integer("CAP_NOWHERE", default: 7, in: 1...9, help: "") == 7)
+    }
+
+    @Test(arguments: Program.allCases)
+    func aServiceStartsWithItsDefaults(_ program: Program) throws {
+        #expect(try program.read([:]).entries.allSatisfy { $0.source == .standard || $0.name == "SECRET_KEY" })
+    }
+
+    @Test(arguments: [
+        ("NODE_ID", ""), ("NODE_ID", "a b"), ("NODE_ID", String(repeating: "n", count: 65)), ("NODE_ID", "ä"),
+        ("SITE", "east/1"), ("GROUP", "{}"), ("HTTP_BIND", ""),
+        ("HTTP_PORT", "0"), ("HTTP_PORT", "65536"), ("HTTP_PORT", "80a"), ("HTTP_PORT", ""), ("HTTP_PORT", " 80"),
+        ("HTTP_PORT", "-1"), ("HTTP_PORT", "99999999999999999999"), ("HTTP_PORT", "5e3"),
+        ("SECRET_KEY", "short"), ("SECRET_KEY", "fifteen-charact"),
+        ("REPLICAS", ""), ("REPLICAS", "g1"), ("REPLICAS", "g1=127.0.0.1:6379"), ("REPLICAS", "g1=http://h:1"),
+        ("REPLICAS", "g1=rediss://h:1"), ("REPLICAS", "g1=redis://h:0"), ("REPLICAS", "g1=redis://h:65536"),
+        ("REPLICAS", "g1=redis://h:port"), ("REPLICAS", "g1=redis://:1"), ("REPLICAS", "g1=redis://h:1/0"),
+        ("REPLICAS", "=redis://h:1"), ("REPLICAS", "g 1=redis://h:1"), ("REPLICAS", "g1=redis://h:1,"),
+        ("REPLICAS", "g1=redis://h:1,g1=redis://h:2"), ("REPLICAS", "g1=redis://[::1:1"),
+        ("REPLICAS", "g1=redis://u:%zz@h:1"),
+        ("REPLICAS", (1...8).map { "g\($0)=redis://h:\($0)" }.joined(separator: ",")),
+        ("NEAR_REPLICAS", "g9"), ("NEAR_REPLICAS", "g1,,g9"),
+        ("NETWORK_TIMEOUT_SEC", "0"), ("NETWORK_TIMEOUT_SEC", "61"), ("NETWORK_TIMEOUT_SEC", "nan"),
+        ("NETWORK_TIMEOUT_SEC", "inf"), ("NETWORK_TIMEOUT_SEC", "1s"), ("NETWORK_TIMEOUT_SEC", "-1"),
+        ("MAX_STALENESS_MS", "-1"), ("MAX_VALUE_BYTES", "0"), ("MAX_VALUE_BYTES", "1MiB"),
+        ("LOG_LEVEL", "loud"), ("LOG_LEVEL", "INFO"), ("LOG_FORMAT", "xml"), ("REACTORS", "0"), ("REACTORS", "65"),
+        ("MAX_REQUESTS_IN_FLIGHT", "0"), ("STOP_GRACE_MS", "-5"), ("REPLICA_TIMEOUT_MS", "0"),
+        ("MAX_IN_FLIGHT_PER_REPLICA", "0"), ("BREAKER_FAILURES", "0"), ("BREAKER_OPEN_MS", "9"),
+        ("BREAKER_MAX_OPEN_MS", "600001"),
+    ])
+    func aWrongValueGivesOneLineThatNamesTheSetting(_ name: String, _ value: String) throws {
+        for program in Program.allCases {
+            let complaint = try #require(program.complaint(about: [name: value]), "\(program.rawValue)")
+            #expect(complaint.hasPrefix("\(name) "))
+            #expect(!complaint.contains("\n"))
+        }
+    }
+
+    @Test(arguments: [
+        ("CP_MAX_PENDING", "0"), ("CP_MAX_BATCH", "10001"), ("CP_READ_HEDGE_MS", "-1"),
+    ])
+    func aWrongValueOfAppCPNamesTheSetting(_ name: String, _ value: String) throws {
+        #expect(try #require(Program.appCP.complaint(about: [name: value])).hasPrefix("\(name) "))
+        #expect(Program.appAP.complaint(about: [name: value]) == nil, "not a setting of app-ap")
+    }
+
+    @Test(arguments: [
+        ("AP_WRITE_ACKS", "0"), ("AP_WRITE_ACKS", "4"), ("AP_MAX_SIBLINGS", "0"), ("AP_OUTBOX_MAX", "0"),
+        ("AP_POLL_INTERVAL_MS", "19"), ("AP_COMPARE_INTERVAL_SEC", "0"), ("REPLICAS", "g.1=redis://h:1"),
+    ])
+    func aWrongValueOfAppAPNamesTheSetting(_ name: String, _ value: String) throws {
+        #expect(try #require(Program.appAP.complaint(about: [name: value])).hasPrefix("\(name) "))
+        #expect(Program.appCP.complaint(about: [name: value]) == nil, "no concern of app-cp")
+    }
+
+    @Test func theBreakersLongestPauseIsNotBelowItsFirst() {
+        let values = ["BREAKER_OPEN_MS": "500", "BREAKER_MAX_OPEN_MS": "400"]
+        #expect(Program.appCP.complaint(about: values)?.hasPrefix("BREAKER_MAX_OPEN_MS ") == true)
+    }
+
+    @Test func onlyAppAPNeedsASecretKey() {
+        #expect(Program.appAP.complaint(about: ["SECRET_KEY": ""])?.hasPrefix("SECRET_KEY ") == true)
+        #expect(Program.appCP.complaint(about: ["SECRET_KEY": ""]) == nil)
+    }
+
+    @Test func replicasAreReadInTheirOrderWithTheCommonPasswordWhereTheyHaveNone() throws {
+        let settings = try serviceSettings(
+            .cp,
+            [
+                "REPLICAS": "b=redis://one:7001, a=redis://me:a%40b@two,c=redis://[::1]:7003/",
+                "REDIS_PASSWORD": "common", "NEAR_REPLICAS": "a, c",
+            ])
+        #expect(
+            settings.replicas == [
+                RedisReplica(name: "b", endpoint: RedisEndpoint(host: "one", port: 7_001, password: "common")),
+                RedisReplica(
+                    name: "a", endpoint: RedisEndpoint(host: "two", port: 6_379, username: "me", password: "a@b")),
+                RedisReplica(name: "c", endpoint: RedisEndpoint(host: "::1", port: 7_003, password: "common")),
+            ])
+        #expect(settings.redis.nearReplicas == ["a", "c"])
+    }
+
+    @Test func timeoutsFollowTheDeadlineOfARequest() throws {
+        #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "2"]).redis.callTimeoutMs == 500)
+        #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "0.05"]).redis.callTimeoutMs >= 10)
+        let own = try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "2", "REPLICA_TIMEOUT_MS": "77"])
+        #expect(own.redis.callTimeoutMs == 77)
+        #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "0.25"]).requestTimeoutMs == 250)
+    }
+}
+
+struct TheSettingsReport {
+    private func report(_ values: [String: String]) throws -> [Substring] {
+        try Program.appCP.read(values).report.split(separator: "\n")
+    }
+
+    @Test func hasALineForEverySettingWithItsSource() throws {
+        let lines = try report(["HTTP_PORT": "8080"])
+        #expect(lines.count == (try Program.appCP.defaults.count))
+        #expect(lines.contains { $0.wholeMatch(of: /HTTP_PORT +8080  \(environment\)/) != nil })
+        #expect(lines.contains { $0.wholeMatch(of: /SITE +local  \(default\)/) != nil })
+    }
+
+    @Test func masksSecretsAndTheCredentialsInURLs() throws {
+        let text = try report([
+            "SECRET_KEY": "hidden-hidden-hidden", "REDIS_PASSWORD": "hidden",
+            "REPLICAS": "g1=redis://me:hidden@one:1,g2=redis://:hidden%40@two:2,g3=redis://three:3",
+        ]).joined(separator: "\n")
+        #expect(!text.contains("hidden"))
+        #expect(!text.contains("me:"))
+        #expect(text.contains("g1=redis://******@one:1,g2=redis://******@two:2,g3=redis://three:3"))
+    }
+
+    @Test func tellsAnEmptySecretFromOneThatIsSet() throws {
+        let lines = try report(["REDIS_PASSWORD": "set"])
+        #expect(lines.contains { $0.wholeMatch(of: /REDIS_PASSWORD +\*+  \(environment\)/) != nil })
+        #expect(lines.contains { $0.wholeMatch(of: /SECRET_KEY +\(empty\)  \(default\)/) != nil })
+    }
+}
