@@ -13,7 +13,7 @@ PRODUCTS := app-cp app-ap caplab
 SHELL_SCRIPTS := scripts/*.sh .ci/run
 
 # Given on the command line: SITE=west, ARGS='--mode stall'.
-SITE ?=
+SITE ?= west
 ARGS ?=
 
 .PHONY: help setup build run demo test lint partition heal status bench-quick clean
@@ -43,11 +43,11 @@ lint: ## Checks format and shell scripts; leaves out a tool that is not installe
 	@if command -v shellcheck >/dev/null 2>&1; then shellcheck $(SHELL_SCRIPTS); \
 	else echo "lint: shellcheck is not installed, shell scripts are not checked"; fi
 
-partition: ## Cuts a site or node of the running pair off (SITE=west, ARGS='--mode stall'; see caplab partition --help)
+partition: ## Cuts a site or node of the running pair off (SITE=west, ARGS="--mode stall"; see caplab partition --help)
 	@$(RELEASE)/caplab partition $(SITE) $(ARGS)
 
-heal: ## Mends every cut (SITE=west for one)
-	@$(RELEASE)/caplab heal $(SITE) $(ARGS)
+heal: ## Mends every cut (ARGS=west for one)
+	@$(RELEASE)/caplab heal $(ARGS)
 
 status: ## Shows the processes and links of the running pair
 	@$(RELEASE)/caplab status $(ARGS)

@@ -25,7 +25,7 @@ struct Writing {
         #expect(change.kind == .write([0xFF, UInt8(ascii: "x")]))
         #expect(change.ttlMs == nil)
         #expect(change.precondition == nil)
-        #expect(change.deadlineNs == 7_000_000_000, "NETWORK_TIMEOUT_SEC after the request was there")
+        #expect(change.deadlineNs == 6_900_000_000, "NETWORK_TIMEOUT_SEC after the request was there")
     }
 
     @Test func takesTheValueFromTheBody() async throws {
