@@ -38,14 +38,25 @@ final class FastRead {
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
         let command = AcceptorCommands.read(register)
         call.send(command, to: first)
-        await call.wait(limitNs: scheduler.nowNs + hedgeNs) { [quorum] in $0.answered.count >= quorum }
+        await call.wait(limitNs: hedgeEndNs(for: first, atLeastNs: hedgeNs)) { [quorum] in $0.answered.count >= quorum }
         if let state = agreed(in: call) { return state.value }
         let rest = usable.subtracting(first)
         guard !rest.isEmpty else { return nil }
         call.send(command, to: rest)
-        await call.wait { self.agreed(in: $0) != nil }
+        // No longer than that again: where those that answer disagree, a full round settles it without the slow one.
+        await call.wait(limitNs: hedgeEndNs(for: usable, atLeastNs: hedgeNs)) { self.agreed(in: $0) != nil }
         return agreed(in: call)?.value
     }
+
+    /// Three times what the slowest of them usually takes, between the setting and a tenth of a second (Dean and Barroso,
+    /// *The Tail at Scale*, 2013).
+    private func hedgeEndNs(for replicas: ReplicaSet, atLeastNs: UInt64) -> UInt64 {
+        var usualNs: UInt64 = 0
+        for replica in replicas { usualNs = max(usualNs, min(group.latencyNs(replica), Self.maxHedgeNs)) }
+        return scheduler.nowNs + min(max(usualNs * 3, atLeastNs), Self.maxHedgeNs)
+    }
+
+    private static let maxHedgeNs = 100 * nsPerMs
 
     private struct Agreed {
         /// Nil where a record is not of the form that this program writes; a full round will say so.

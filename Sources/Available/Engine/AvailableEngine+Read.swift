@@ -58,9 +58,9 @@ extension AvailableEngine {
             if call.outstanding.isEmpty {
                 hedgeNs = try ask(request, command, call, worst)
             } else if scheduler.nowNs >= hedgeNs {
-                // The first is slow: a second is asked too, and the first answer counts. Two are enough.
-                _ = try? ask(request, command, call, worst)
-                hedgeNs = .max
+                // Slow: the next one is asked too, and the first answer counts. All of them in turn, for the first two may
+                // stand on the far side of the same cut.
+                hedgeNs = (try? ask(request, command, call, worst)) ?? .max
             }
         }
     }
