@@ -3,6 +3,10 @@ enum Welcome {
     /// - Parameter option: what the other commands need to find this lab, with a space before it; mostly nothing.
     static func page(_ lab: Lab, option: String) -> String {
         func url(_ name: String) -> String { "http://127.0.0.1:\(lab.ports[name] ?? 0)" }
+        // `make` finds the lab in its standard place only.
+        func command(_ target: String, _ words: String) -> String {
+            option.isEmpty ? "make \(target)" : "\(CommandLine.arguments[0]) \(words)\(option)"
+        }
         let end = lab.settings.dataDirectory == nil ? "removes its data" : "keeps its data"
         let lines =
             ["The pair is running. Ctrl-C stops it and \(end).", ""]
@@ -16,9 +20,10 @@ enum Welcome {
                 "   curl \(url("app_ap_west"))/read/color",
                 "",
                 "From a second terminal:",
-                "   caplab partition west\(option)    cut the two sites from each other",
-                "   caplab status\(option)            who runs, which links are cut",
-                "   caplab heal\(option)              mend everything",
+                "   \(command("partition", "partition west"))    cut the two sites from each other",
+                "   \(command("status", "status"))       who runs, which links are cut",
+                "   \(command("heal", "heal"))         mend everything",
+                "   \(CommandLine.arguments[0]) --help    for one-way cuts, slow links, kill, pause and more",
                 "",
                 "Logs: \(lab.dataPath)/logs",
             ]

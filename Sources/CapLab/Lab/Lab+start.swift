@@ -137,6 +137,10 @@ extension Lab {
             return "\(id)=redis://127.0.0.1:\(portOf(replica.name))"
         }
         result["REPLICAS"] = replicas.joined(separator: ",")
+        result["NEAR_REPLICAS"] = topology.replicas(of: node.group).compactMap { replica in
+            guard case .replica(let id) = replica.role, replica.site == node.site else { return nil }
+            return id
+        }.joined(separator: ",")
         result["REDIS_PASSWORD"] = password
         result["NODE_ID"] = node.name
         result["SITE"] = node.site.rawValue
