@@ -107,6 +107,21 @@ private final class Fixture {
         }
     }
 
+    @Test func anIdleLinkNoticesAStoppedServerAsSoonAsABusyOne() async throws {
+        let server = try RedisServer()
+        try await runner.run { [reactor = runner.reactor] in
+            var settings = RedisGroupSettings()
+            settings.pingIntervalMs = 60_000
+            let fixture = Fixture(reactor, [server], settings: settings)
+            #expect(await fixture.waitForAll())
+            server.pause()
+            // Without a reply the call is lost when the link gives up, long before its own deadline and the next ping.
+            #expect(await fixture.ask(.plain("PING"), withinMs: 30_000) == [nil])
+            #expect(fixture.group.available.isEmpty)
+            server.resume()
+        }
+    }
+
     @Test func commandsBeyondTheLimitAreRefusedAtOnce() async throws {
         let server = try RedisServer()
         try await runner.run { [reactor = runner.reactor] in

@@ -40,7 +40,8 @@ final class ReplicaLink: Expirable {
     private var lastReplyNs: UInt64 = 0
     private var isPinging = false
     private var isLoadingScripts = false
-    private var isTimerArmed = false
+    /// When the link next looks; an idle link's late look gives way to an early one as soon as something is sent.
+    private var armedNs: UInt64 = .max
     /// A running estimate of the answer time; `.max` before the first answer.
     private(set) var latencyNs: UInt64 = .max
     private(set) var reconnects: UInt64 = 0
@@ -224,14 +225,17 @@ final class ReplicaLink: Expirable {
     var isSettled: Bool { phase == .shutDown }
 
     private func arm(inNs delayNs: UInt64) {
-        guard !isTimerArmed else { return }
-        isTimerArmed = true
-        reactor.schedule(self, atNs: reactor.nowNs + delayNs)
+        let dueNs = reactor.nowNs + delayNs
+        guard dueNs < armedNs else { return }
+        armedNs = dueNs
+        reactor.schedule(self, atNs: dueNs)
     }
 
     func expire() {
-        isTimerArmed = false
         let nowNs = reactor.nowNs
+        // A timer that an earlier one has taken the place of.
+        guard nowNs >= armedNs else { return }
+        armedNs = .max
         switch phase {
         case .shutDown: return
         case .idle:
