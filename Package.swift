@@ -96,7 +96,7 @@ let package = Package(
         tests("ReplicationTests", ["Replication", "EventLoop", "TestSupport"]),
         tests("RedisTests", ["Redis", "Replication", "EventLoop", "Resilience", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "EventLoop"]),
-        tests("ServiceTests", ["Service"]),
+        tests("ServiceTests", ["Service", "AppCP", "AppAP", "Available", "Consistent"] + wiring),
         tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("CapLabTests", ["CapLab", "EventLoop", "TestSupport"]),
