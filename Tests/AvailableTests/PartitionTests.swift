@@ -183,7 +183,8 @@ func withTwoSites(
             for replica in [0, 1] {
                 guard let clock = east.engine.clocks[replica] else { throw TestFailure("not admitted") }
                 let words =
-                    [write.packed, Words.zero, Words.noContext] + east.engine.states[replica].putWords
+                    [write.packed, Words.zero, Words.noContext, Words.again, Bytes("32".utf8), Bytes("1000".utf8)]
+                    + east.engine.states[replica].putWords
                     + [Bytes("g\(replica + 1).".utf8) + clock.incarnation]
                     + clock.fence(startNs: east.reactor.nowNs, budgetMs: 500)
                 let put = Command(.script(AvailableScripts.put, keys: [write.recordKey]), arguments: words)

@@ -20,7 +20,8 @@ import Testing
         let sibling = Sibling(
             isTombstone: false, writeId: Bytes(hexadecimal: id), expiresMs: nil, value: Bytes(value.utf8))
         let words =
-            [sibling.packed, Words.zero, Bytes(context.utf8)] + instance.engine.states[0].putWords
+            [sibling.packed, Words.zero, Bytes(context.utf8), Words.again, Bytes("32".utf8), Bytes("1000".utf8)]
+            + instance.engine.states[0].putWords
             + [Bytes("g1.".utf8) + clock.incarnation]
             + (fence ?? clock.fence(startNs: instance.reactor.nowNs, budgetMs: 1_000))
         return await instance.raw(

@@ -12,16 +12,19 @@ extension AvailableEngine {
 
     func startDrains() {
         let usable = usable
-        for owner in usable {
-            for peer in usable where peer != owner && draining.count < Self.maxDrains {
-                guard let lowest = states[owner].debts[peer].lowestHlc, states[owner].debts[peer].entries > 0,
-                    let upTo = states[owner].drainUpTo, lowest <= upTo, let life = states[owner].incarnation,
-                    draining.insert([owner, peer]).inserted
-                else { continue }
-                scheduler.spawn { [self] in
-                    await drain(owner, peer, upTo: upTo, life: life)
-                    draining.remove([owner, peer])
-                }
+        let count = states.count
+        // Every poll begins elsewhere, so that a pair that never finishes keeps no other from its turn.
+        drainTurn &+= 1
+        for place in 0..<count * count where draining.count < Self.maxDrains {
+            let pair = (place + drainTurn) % (count * count)
+            let (owner, peer) = (pair / count, pair % count)
+            guard owner != peer, usable.contains(owner), usable.contains(peer), states[owner].debts[peer].entries > 0,
+                let lowest = states[owner].debts[peer].lowestHlc, let upTo = states[owner].drainUpTo, lowest <= upTo,
+                let life = states[owner].incarnation, draining.insert([owner, peer]).inserted
+            else { continue }
+            scheduler.spawn { [self] in
+                await drain(owner, peer, upTo: upTo, life: life)
+                draining.remove([owner, peer])
             }
         }
     }

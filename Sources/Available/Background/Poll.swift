@@ -58,11 +58,11 @@ extension AvailableEngine {
             tail: { [lives[$0]] })
         let replies = await askAll(command, usable)
         return replies.enumerated().map { replica, reply in
-            guard let elements = okElements(reply, replica), elements.count >= 6, let nowUs = elements[1].int64,
-                let steps = elements[2].bytes, let walkedAgoUs = elements[5].int64
+            guard let elements = okElements(reply, replica), elements.count >= 6, let nowUs = elements[1].number,
+                let steps = elements[2].bytes
             else { return nil }
             clocks.read(replica, steps: steps, timeUs: nowUs, receivedNs: scheduler.nowNs)
-            states[replica].walkedAgoUs = walkedAgoUs < 0 ? nil : walkedAgoUs
+            states[replica].walkedAgoUs = elements[5].number
             return Tick(nowUs: nowUs, steps: steps)
         }
     }
@@ -123,12 +123,12 @@ extension AvailableEngine {
     /// Learns from an answer to `hear`, which was asked of the life `life` of `replica` after `askedNs`.
     func takeHeard(_ reply: Reply?, _ replica: Int, life: Bytes, askedNs: UInt64) {
         guard let elements = okElements(reply, replica), elements.count >= 2 + 2 * (states.count - 1),
-            let nowUs = elements[1].int64, states[replica].incarnation == life
+            let nowUs = elements[1].number, states[replica].incarnation == life
         else { return }
         var heard: [Int64?] = []
         var needsWalk = false
         for (place, peer) in states.indices.filter({ $0 != replica }).enumerated() {
-            let moment = elements[2 + 2 * place].int64 ?? 0
+            let moment = elements[2 + 2 * place].number ?? 0
             heard.append(moment == 0 ? nil : moment)
             states[replica].heardUs[peer] = moment == 0 ? nil : moment
             needsWalk = needsWalk || elements[3 + 2 * place].int64 == 1

@@ -103,8 +103,8 @@ extension AvailableEngine {
     private func start(of replica: Int) async throws(WalkFailure) -> Start {
         guard let life = states[replica].incarnation, clocks[replica] != nil,
             let elements = await run(AvailableScripts.tick, [Words.empty, Words.empty], replica, life: life),
-            elements.count >= 5, let nowUs = elements[1].int64, let steps = elements[2].bytes,
-            let hlc = elements[3].count, let adoptedAgoUs = elements[4].int64
+            elements.count >= 5, let nowUs = elements[1].number, let steps = elements[2].bytes,
+            let hlc = elements[3].count, let adoptedAgoUs = elements[4].number
         else { throw WalkFailure(reason: "\(states[replica].name) does not answer") }
         return Start(life: life, nowUs: nowUs, steps: steps, hlc: Bytes(decimal: hlc), adoptedAgoUs: adoptedAgoUs)
     }

@@ -9,7 +9,7 @@ final class MergeBatch: ReplySink, Expirable {
     /// in hand (DESIGN A5).
     let clocks: ClockTable
     private let startNs: UInt64
-    private unowned let engine: AvailableEngine
+    private let engine: AvailableEngine
 
     private struct Entry {
         let key: Bytes
@@ -121,13 +121,13 @@ enum MergeResult {
 
 /// Sends what one loop turn gathered at its end.
 final class TurnFlusher: Expirable {
-    private unowned let engine: AvailableEngine
+    private weak var engine: AvailableEngine?
     private var isArmed = false
 
     init(engine: AvailableEngine) { self.engine = engine }
 
     func arm() {
-        guard !isArmed else { return }
+        guard !isArmed, let engine else { return }
         isArmed = true
         engine.scheduler.schedule(self, atNs: engine.scheduler.nowNs)
     }
@@ -136,6 +136,6 @@ final class TurnFlusher: Expirable {
 
     func expire() {
         isArmed = false
-        engine.sendMerges()
+        engine?.sendMerges()
     }
 }

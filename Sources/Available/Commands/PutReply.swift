@@ -42,7 +42,7 @@ enum PutReply {
             self = .absent(vector: vector)
             return
         case UInt8(ascii: "T"):
-            self = .tooManySiblings(reply[1]?.int64 ?? 0)
+            self = .tooManySiblings(reply[1]?.number ?? 0)
             return
         default: break
         }
@@ -50,19 +50,24 @@ enum PutReply {
     }
 
     private static func applied(_ elements: [Reply], packed: Bytes, actor: Bytes, isNew: Bool) -> Applied? {
-        guard elements.count >= 7, let hlc = elements[1].count, let vector = elements[2].bytes,
-            let existed = elements[3].int64, let expiresMs = elements[4].int64, let nowUs = elements[5].int64,
-            let others = byteStrings(elements[6])
+        guard elements.count >= 6, let hlc = elements[1].count, let vector = elements[2].bytes,
+            let existed = elements[3].number, let expiresMs = elements[4].number, let nowUs = elements[5].number
         else { return nil }
         var applied = Applied(
-            hlc: hlc, vector: vector, existed: existed != 0, nowUs: nowUs, siblings: others, superseded: [])
+            hlc: hlc, vector: vector, existed: existed != 0, nowUs: nowUs, siblings: [], superseded: [])
+        if elements.count > 6 {
+            guard let others = byteStrings(elements[6]) else { return nil }
+            applied.siblings = others
+        }
         guard isNew else {
             // A delete is written only where there is something to delete: an earlier attempt found it.
             applied.existed = true
             return applied
         }
-        guard elements.count >= 8, let superseded = byteStrings(elements[7]) else { return nil }
-        applied.superseded = superseded
+        if elements.count > 7 {
+            guard let superseded = byteStrings(elements[7]) else { return nil }
+            applied.superseded = superseded
+        }
         applied.siblings.append(Dot(actor: actor, hlc: hlc).text)
         applied.siblings.append(expiresMs == 0 ? packed : Self.packed(packed, expiresMs: expiresMs))
         return applied

@@ -37,4 +37,6 @@ enum Words {
     static let empty: Bytes = []
     static let zero = Bytes("0".utf8)
     static let noContext = Bytes("-".utf8)
+    static let first = Bytes("first".utf8)
+    static let again = Bytes("again".utf8)
 }

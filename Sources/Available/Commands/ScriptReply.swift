@@ -22,7 +22,7 @@ enum ScriptReply {
             if word.elementsEqual("NOTMEMBER".utf8) {
                 self = .notMember
             } else if word.elementsEqual("LATE".utf8) {
-                guard let steps = reply[1]?.bytes, let nowUs = reply[2]?.int64 else {
+                guard let steps = reply[1]?.bytes, let nowUs = reply[2]?.number else {
                     self = .error("ERR unexpected reply")
                     return
                 }
@@ -45,6 +45,12 @@ enum ScriptReply {
 }
 
 extension Reply {
-    /// The number of an `OK` reply's element, not negative.
-    var count: UInt64? { int64.flatMap { UInt64(exactly: $0) } }
+    /// A number of our scripts: a time, an hlc, a count. Nil where it is negative or no double can count it, so that no
+    /// stray reply makes arithmetic overflow.
+    var number: Int64? {
+        guard let value = int64, (0..<1 << 53).contains(value) else { return nil }
+        return value
+    }
+
+    var count: UInt64? { number.map { UInt64($0) } }
 }

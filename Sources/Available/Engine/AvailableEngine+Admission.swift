@@ -30,7 +30,7 @@ extension AvailableEngine {
         let command = Command(.script(AvailableScripts.adopt, keys: []), arguments: words)
         guard let reply = await ask(command, replica, deadlineNs) else { return false }
         guard let elements = ScriptReply(reply).ok, elements.count >= 5, let incarnation = elements[1].bytes,
-            let steps = elements[2].bytes, let nowUs = elements[3].int64
+            let steps = elements[2].bytes, let nowUs = elements[3].number
         else {
             observer?.replicaRefused(replica, reason: Self.refusal(reply))
             return false

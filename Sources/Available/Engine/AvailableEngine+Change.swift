@@ -105,7 +105,8 @@ extension AvailableEngine {
         let actor = states[coordinator].nameBytes + [UInt8(ascii: ".")] + clock.incarnation
         var arguments = [
             write.packed, write.ttlMs == 0 ? Words.zero : Bytes(decimal: UInt64(write.ttlMs)),
-            write.context ?? Words.noContext,
+            write.context ?? Words.noContext, attempts.isUnanswered ? Words.again : Words.first, maxSiblingsWord,
+            outboxLimit(coordinator),
         ]
         arguments.reserveCapacity(16)
         arguments += states[coordinator].putWords

@@ -11,8 +11,8 @@ struct ReplicaOrder {
     private var leader = 0
 
     private static let validForNs = 20 * nsPerMs
-    /// Differences in latency below this are noise.
-    private static let noiseNs: UInt64 = 300_000
+    /// Differences in latency below this are noise, or load that would only move.
+    private static let noiseNs: UInt64 = 2_000_000
 
     init(count: Int) { order = Array(0..<count) }
 
@@ -37,7 +37,7 @@ struct ReplicaOrder {
         func isClearlyNearer(_ left: Int, _ right: Int) -> Bool {
             let near = candidates[left].latencyNs
             let far = candidates[right].latencyNs
-            return near < .max / 4 && near * 2 + Self.noiseNs < far
+            return near < .max / 8 && near * 4 + Self.noiseNs < far
         }
         order = candidates.indices.sorted {
             (rank($0), candidates[$0].latencyNs, $0) < (rank($1), candidates[$1].latencyNs, $1)

@@ -5,7 +5,7 @@ import Replication
 struct ReplicaState {
     let name: String
     let nameBytes: Bytes
-    /// The words of `put` that depend on the coordinator only: most siblings, most outbox entries, peers.
+    /// The words of `put` that depend on the coordinator only: number and names of its peers.
     let putWords: [Bytes]
 
     /// The life that all below belongs to; nil before the first admission.
@@ -17,6 +17,8 @@ struct ReplicaState {
     var polledUs: Int64 = 0
     /// By replica: what this one owes it.
     var debts: [Debt]
+    /// When it was asked for them.
+    var owedNs: UInt64 = 0
     var hlc: UInt64?
     /// `cap:hlc` of a poll long enough ago: what is owed from before it was not delivered by the write that made it.
     var drainUpTo: UInt64?
@@ -44,6 +46,7 @@ struct ReplicaState {
 
     mutating func noteHlc(_ hlc: UInt64, atNs nowNs: UInt64, drainAfterNs: UInt64) {
         self.hlc = hlc
+        owedNs = nowNs
         hlcReadings.append((hlc, nowNs))
         while let first = hlcReadings.first, nowNs - first.atNs >= drainAfterNs {
             drainUpTo = first.hlc

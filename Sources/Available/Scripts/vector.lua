@@ -32,9 +32,29 @@ local function spelled(vector)
     return table.concat(actors, ' ')
 end
 
+-- The entry of `name` (`actor=`) in a vector's text; 0 for none.
+local function entryOf(vector, name)
+    local from, to = string.find(vector, name, 1, true)
+    -- The end of a longer name is not this name.
+    while from and from > 1 and string.byte(vector, from - 1) ~= 32 do
+        from, to = string.find(vector, name, to + 1, true)
+    end
+    return from and string.match(vector, '^%d+', to + 1) + 0 or 0, from, to
+end
+
 local function isCovered(dot, vector)
     local actor, count = string.match(dot, '^(.+)@(%d+)$')
     return count + 0 <= (vector[actor] or 0)
+end
+
+-- True where the vector `left` has seen everything that `right` has.
+local function hasSeen(left, right)
+    for name, count in string.gmatch(right, '([^ ]+=)(%d+)') do
+        if count + 0 > entryOf(left, name) then
+            return false
+        end
+    end
+    return true
 end
 
 -- Keeps `cap:conflicts` in step: a member for each record with values that no write has reconciled. Siblings of one write
