@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # Where the build goes; RELEASE is where its programs are.
 SCRATCH ?= .build
 RELEASE := $(SCRATCH)/release
-SWIFT_BUILD := swift build --scratch-path $(SCRATCH)
+SWIFT_BUILD := swift build --scratch-path $(SCRATCH) --explicit-target-dependency-import-check error
 PRODUCTS := app-cp app-ap caplab
 # With the Swift library inside, a program runs where no Swift is, in 3 MB less, with a little less work a request.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
