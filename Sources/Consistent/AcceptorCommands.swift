@@ -35,9 +35,12 @@ struct AcceptorCommands {
     let configuration: GroupConfiguration
     /// Group and epoch.
     private let shared: [Bytes]
+    /// By replica: the incarnation expected there.
+    private let tails: [[Bytes]]
 
     init(group: Bytes, configuration: GroupConfiguration) {
         self.configuration = configuration
+        tails = configuration.members.map { [$0.incarnation] }
         shared = [group, decimal(configuration.epoch)]
     }
 
@@ -57,7 +60,7 @@ struct AcceptorCommands {
 
     private func member(_ script: Script, _ register: Register, _ words: [Bytes]) -> Command {
         Command(.step(script, key: register.redisKey, shared: shared), arguments: words, tailCount: 1) {
-            [configuration] in [configuration.members[$0].incarnation]
+            [tails] in tails[$0]
         }
     }
 
@@ -96,4 +99,8 @@ struct AcceptorCommands {
     private static let identityKey = Bytes("cap:identity".utf8)
 }
 
-private func decimal(_ value: UInt64) -> Bytes { Bytes(String(value).utf8) }
+private func decimal(_ value: UInt64) -> Bytes {
+    value < 10 ? digits[Int(value)] : Bytes(decimal: value)
+}
+
+private let digits: [Bytes] = (0..<10).map { [48 + UInt8($0)] }

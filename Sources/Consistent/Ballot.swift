@@ -20,7 +20,9 @@ struct Ballot: Hashable, Comparable, Sendable {
 
     /// `<counter>:<16 hexadecimal digits>`, as it stands in Redis.
     var text: Bytes {
-        var bytes = Bytes(String(counter).utf8)
+        var bytes = Bytes()
+        bytes.reserveCapacity(34)
+        bytes.append(decimal: counter)
         bytes.append(UInt8(ascii: ":"))
         bytes.append(hexadecimal: proposer)
         return bytes
@@ -44,6 +46,23 @@ struct Ballot: Hashable, Comparable, Sendable {
 }
 
 extension Bytes {
+    /// Appends a number in decimal digits.
+    mutating func append(decimal value: UInt64) {
+        let start = count
+        var rest = value
+        repeat {
+            append(48 + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        self[start...].reverse()
+    }
+
+    /// A number in decimal digits.
+    init(decimal value: UInt64) {
+        self = []
+        append(decimal: value)
+    }
+
     /// Appends 16 lower-case hexadecimal digits.
     mutating func append(hexadecimal value: UInt64) {
         for shift in stride(from: 60, through: 0, by: -4) {

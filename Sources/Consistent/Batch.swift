@@ -22,7 +22,17 @@ final class Batch {
         for operation in operations { operation.batch = self }
     }
 
-    var unanswered: [PendingOperation] { operations.filter { !$0.isAnswered } }
+    var unanswered: [PendingOperation] {
+        if operations.count == 1, !operations[0].isAnswered { return operations }
+        return operations.filter { !$0.isAnswered }
+    }
+
+    /// The last deadline of those that still wait for an answer; nil where none does.
+    var lastDeadlineNs: UInt64? {
+        var last: UInt64?
+        for operation in operations where !operation.isAnswered { last = max(last ?? 0, operation.deadlineNs) }
+        return last
+    }
     var wasSent: Bool { !sentRounds.isEmpty }
 
     /// What is to be proposed on top of a state that a majority showed.

@@ -14,6 +14,8 @@ struct GroupConfiguration: Equatable, Sendable {
     let epoch: UInt64
     /// In the order of `REPLICAS`.
     let members: [Member]
+    /// The replicas whose answers count.
+    let counted: ReplicaSet
 
     /// `epoch=1 g1=<incarnation>:counted g2=…`, as it stands in Redis.
     var text: Bytes {
@@ -27,6 +29,7 @@ struct GroupConfiguration: Equatable, Sendable {
     init(epoch: UInt64, members: [Member]) {
         self.epoch = epoch
         self.members = members
+        counted = Self.counted(members)
     }
 
     /// Reads a configuration and puts its members in the order of `names`. Nil where it is not one, or not of exactly
@@ -49,12 +52,10 @@ struct GroupConfiguration: Equatable, Sendable {
         }
         let members = names.compactMap { byName[$0] }
         guard members.count == names.count else { return nil }
-        self.epoch = epoch
-        self.members = members
+        self.init(epoch: epoch, members: members)
     }
 
-    /// The replicas whose answers count.
-    var counted: ReplicaSet {
+    private static func counted(_ members: [Member]) -> ReplicaSet {
         var set: ReplicaSet = []
         for (index, member) in members.enumerated() where member.isCounted { set.insert(index) }
         return set

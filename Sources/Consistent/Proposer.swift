@@ -130,10 +130,10 @@ final class Proposer {
         var failures: UInt64 = 0
         while true {
             // No operation of the batch outlives its deadline, so this ends.
-            guard let deadlineNs = batch.unanswered.map(\.deadlineNs).max() else { return }
+            guard let deadlineNs = batch.lastDeadlineNs else { return }
             if failures > 0 {
                 await backOff(failures, deadlineNs: deadlineNs)
-                if batch.unanswered.isEmpty { return }
+                if batch.lastDeadlineNs == nil { return }
             }
             switch await attempt(batch, on: register, deadlineNs: deadlineNs) {
             case .done: return

@@ -60,9 +60,9 @@ extension RegisterState {
             if !text.isEmpty { text.append(UInt8(ascii: ",")) }
             text.append(hexadecimal: writer.proposer)
             text.append(UInt8(ascii: ":"))
-            text.append(contentsOf: String(writer.number).utf8)
+            text.append(decimal: writer.number)
             text.append(UInt8(ascii: ":"))
-            text.append(contentsOf: String(writer.attempt).utf8)
+            text.append(decimal: writer.attempt)
         }
         return text
     }

@@ -27,22 +27,25 @@ struct Round {
         let parse = parse
         let quorum = quorum
         await call.wait { call in
-            var yes = 0
-            for replica in call.answered.intersection(counted) {
-                if let reply = call.reply(from: replica), isYes(parse(reply)) { yes += 1 }
-            }
+            let yes = Self.count(isYes, in: call, counted, parse)
             return yes >= quorum || yes + call.outstanding.intersection(counted).count < quorum
         }
+    }
+
+    private static func count(
+        _ isYes: (AcceptorReply) -> Bool, in call: QuorumCall, _ counted: ReplicaSet, _ parse: (Reply) -> AcceptorReply
+    ) -> Int {
+        var yes = 0
+        for replica in call.answered.intersection(counted) {
+            if let reply = call.reply(from: replica), isYes(parse(reply)) { yes += 1 }
+        }
+        return yes
     }
 
     /// Every reply that came, parsed, with whether its replica counts.
     private var replies: [(reply: AcceptorReply, isCounted: Bool)] {
         let counted = configuration.counted
         return call.answered.map { (parse(call.replies[$0]!), counted.contains($0)) }
-    }
-
-    private func countYes(_ isYes: (AcceptorReply) -> Bool) -> Int {
-        replies.filter { $0.isCounted && isYes($0.reply) }.count
     }
 
     /// Why there was no majority, with the most telling reason first.
@@ -105,7 +108,7 @@ struct Round {
     /// How many replicas accepted, once a majority has.
     func accepted() async -> Result<Int, RoundRefusal> {
         await run { $0 == .accepted }
-        let count = countYes { $0 == .accepted }
+        let count = Self.count({ $0 == .accepted }, in: call, configuration.counted, parse)
         return count >= quorum ? .success(count) : .failure(refusal)
     }
 
