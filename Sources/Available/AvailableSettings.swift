@@ -46,7 +46,7 @@ public struct AvailableSettings: Sendable {
     /// All records of all replicas are compared this often, beside after every loss.
     public var walkIntervalMs: UInt64 = 600_000
     /// Signed contexts remembered, so that a read of a hot key signs nothing.
-    public var contextCacheEntries = 4_096
+    public var contextCacheEntries = 8_192
 
     public init(groupName: String, secretKey: String, nodeName: String) {
         self.groupName = groupName

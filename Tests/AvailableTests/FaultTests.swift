@@ -194,6 +194,79 @@ import Testing
         }
     }
 
+    @Test func aWriteThatTwoReplicasAcknowledgedSurvivesTheLossOfOne() async throws {
+        try await withInstance {
+            $0.writeAcks = 2
+        } _: { instance, _ in
+            for index in 0..<50 {
+                let written = try await instance.write("k\(index)", "v\(index)")
+                #expect(written.replicasAcked >= 2)
+            }
+            _ = await instance.raw(0, "FLUSHALL")
+            for index in 0..<50 {
+                #expect(await instance.converged("k\(index)", withinMs: 20_000))
+                #expect(try await instance.read("k\(index)").text == "v\(index)")
+            }
+        }
+    }
+
+    @Test func debtOutlivesTheCrashOfItsOwner() async throws {
+        try await withInstance { instance, servers in
+            instance.group.cut = [1, 2]
+            for index in 0..<50 { try await instance.write("k\(index)", "v\(index)") }
+            servers[0].kill()
+            try servers[0].start()
+            instance.group.cut = []
+            for index in 0..<50 { #expect(await instance.converged("k\(index)", withinMs: 20_000)) }
+        }
+    }
+
+    @Test func aWipedReplicaIsFilledFromOneWhileTheThirdIsAway() async throws {
+        try await withInstance { instance, servers in
+            for index in 0..<50 { try await instance.write("k\(index)", "v\(index)") }
+            #expect(await instance.waitForKnown())
+            #expect(await instance.converged("k49"))
+            servers[2].kill()
+            #expect(await instance.waitForAvailable(2))
+            _ = await instance.raw(1, "FLUSHALL")
+            let isFilled = await instance.reactor.eventually(withinMs: 20_000) {
+                for index in 0..<50 where await instance.record("k\(index)", 1) == Record() { return false }
+                return true
+            }
+            #expect(isFilled)
+            // What only the third may have is not known.
+            #expect(instance.engine.stalenessMs(replica: 1) == nil)
+        }
+    }
+
+    @Test func oneReplicaAloneIsAGroupToo() async throws {
+        let servers = try APServers(1)
+        let runner = try ReactorRunner()
+        let reactor = runner.reactor
+        try await runner.run {
+            let instance = APInstance(reactor, servers)
+            defer { instance.close() }
+            #expect(await instance.waitForAvailable(1))
+            try await instance.write("k", "v")
+            #expect(try await instance.read("k").text == "v")
+            #expect(await reactor.eventually { instance.engine.stalenessMs(replica: 0) ?? .max < 1_000 })
+        }
+    }
+
+    @Test func aSlowReplicaIsHelpedByASecond() async throws {
+        try await withInstance { instance, servers in
+            try await instance.write("k", "v")
+            #expect(await instance.converged("k"))
+            servers[0].pause()
+            defer { servers[0].resume() }
+            for _ in 0..<5 {
+                let read = try await instance.read("k")
+                #expect(read.text == "v")
+                #expect(read.replica != "g1")
+            }
+        }
+    }
+
     @Test func aClockThatWasSetBackIsNoticedAndOvercome() async throws {
         try await withInstance { instance, _ in
             try await instance.write("k", "before")

@@ -209,9 +209,18 @@ import Testing
         #expect(order.order.first == 0)
     }
 
-    @Test func aClearlyNearerReplicaTakesOver() {
+    @Test func aReplicaThatIsClearlyNearerForAWhileTakesOver() {
         var order = ReplicaOrder(count: 3)
-        order.update([candidate(50_000), candidate(300), candidate(290)], nowNs: 0)
+        let far = [candidate(50_000), candidate(300), candidate(290)]
+        let near = [candidate(250), candidate(300), candidate(290)]
+        order.update(far, nowNs: 0)
+        #expect(order.order.first == 0)
+        // Slow for a moment only.
+        order.update(near, nowNs: 100 * nsPerMs)
+        order.update(far, nowNs: 200 * nsPerMs)
+        order.update(far, nowNs: 200 * nsPerMs + ReplicaOrder.patienceNs - 1)
+        #expect(order.order.first == 0)
+        order.update(far, nowNs: 200 * nsPerMs + ReplicaOrder.patienceNs)
         #expect(order.order.first == 1)
         #expect(order.order.last == 0)
     }

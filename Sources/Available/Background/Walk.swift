@@ -7,15 +7,20 @@ extension AvailableEngine {
     private static var leaseMs: UInt64 { 5_000 }
     /// After a walk that could not finish.
     private static var retryNs: UInt64 { 1_000 * nsPerMs }
+    /// After a walk that lacked a peer, and brought what there was from the others.
+    private static var partialRetryNs: UInt64 { 30_000 * nsPerMs }
 
     /// Begins the walk that is due, one at a time: first for replicas whose staleness only a walk can make known.
     func startWalk() {
-        guard !isWalking, usable == group.everyReplica, states.count > 1 else { return }
+        let usable = usable
+        guard !isWalking, usable.count > 1 else { return }
         let nowNs = scheduler.nowNs
         let intervalUs = Int64(settings.walkIntervalMs) * 1_000
-        let ready = states.indices.filter { nowNs >= states[$0].nextWalkNs }
-        // Someone else may have walked it meanwhile.
-        let isDue = { (replica: Int) in self.states[replica].walkedAgoUs.map { $0 >= intervalUs } ?? true }
+        let ready = usable.filter { nowNs >= states[$0].nextWalkNs }
+        // Someone else may have walked it meanwhile. Without all peers only what is lost is brought back.
+        let isDue = { (replica: Int) in
+            usable == self.group.everyReplica && self.states[replica].walkedAgoUs.map { $0 >= intervalUs } ?? true
+        }
         guard let replica = ready.first(where: { isIncomplete($0) }) ?? ready.first(where: isDue) else { return }
         isWalking = true
         scheduler.spawn { [self] in
@@ -48,10 +53,16 @@ extension AvailableEngine {
         }
         var count = WalkCount()
         do {
-            if try await compareAll(replica, &count) {
+            switch try await compareAll(replica, &count) {
+            case .complete:
                 observer?.walkEnded(replica: replica, compared: count.compared, mended: count.mended, failure: nil)
-            } else {
+            case .tooEarly:
                 states[replica].nextWalkNs = scheduler.nowNs + settings.mergeFenceMs * nsPerMs
+            case .without(let peer):
+                states[replica].nextWalkNs = scheduler.nowNs + Self.partialRetryNs
+                observer?.walkEnded(
+                    replica: replica, compared: count.compared, mended: count.mended,
+                    failure: "\(states[peer].name) does not answer")
             }
         } catch {
             states[replica].nextWalkNs = scheduler.nowNs + leaseNs
@@ -70,21 +81,39 @@ extension AvailableEngine {
         let adoptedAgoUs: Int64
     }
 
-    /// False where it is too early to begin.
-    private func compareAll(_ replica: Int, _ count: inout WalkCount) async throws(WalkFailure) -> Bool {
+    private enum WalkEnd {
+        case complete
+        case tooEarly
+        /// Compared with all but this one, at least: its staleness stays unknown.
+        case without(Int)
+    }
+
+    private func compareAll(_ replica: Int, _ count: inout WalkCount) async throws(WalkFailure) -> WalkEnd {
         let askedNs = scheduler.nowNs
         let mine = try await start(of: replica)
         var peers: [(index: Int, start: Start)] = []
-        for peer in states.indices where peer != replica { peers.append((peer, try await start(of: peer))) }
+        var missing: Int?
+        for peer in states.indices where peer != replica {
+            if usable.contains(peer) {
+                peers.append((peer, try await start(of: peer)))
+            } else {
+                missing = peer
+            }
+        }
         // A record read before a loss may still be on its way, and would bring back what no outbox owes.
         let settledUs = Int64(settings.mergeFenceMs + 10 * Fence.marginMs) * 1_000
         guard mine.adoptedAgoUs > settledUs, peers.allSatisfy({ $0.start.adoptedAgoUs > settledUs }) else {
-            return false
+            return .tooEarly
         }
         for (peer, start) in peers {
             try await compare(replica, mine.life, with: peer, start.life, &count)
+            if states[peer].debts[replica].overflowed > 0 {
+                let words = [states[replica].nameBytes, start.hlc]
+                _ = await run(AvailableScripts.clear, words, peer, life: start.life)
+            }
         }
-        var words = [Bytes(decimal: UInt64(max(0, mine.nowUs))), Bytes("full".utf8)]
+        if let missing { return .without(missing) }
+        var words = [Bytes(decimal: UInt64(mine.nowUs)), Bytes("full".utf8)]
         for (peer, start) in peers { words += [states[peer].nameBytes, start.life, start.hlc, Words.zero] }
         words += [Words.empty, mine.steps, mine.life]
         let reply = await askOne(Command(.script(AvailableScripts.hear, keys: []), arguments: words), replica)
@@ -93,11 +122,7 @@ extension AvailableEngine {
         }
         takeHeard(reply, replica, life: mine.life, askedNs: askedNs)
         states[replica].walkedAgoUs = 0
-        for (peer, start) in peers where states[peer].debts[replica].overflowed > 0 {
-            let words = [states[replica].nameBytes, start.hlc]
-            _ = await run(AvailableScripts.clear, words, peer, life: start.life)
-        }
-        return true
+        return .complete
     }
 
     private func start(of replica: Int) async throws(WalkFailure) -> Start {

@@ -9,10 +9,14 @@ struct ReplicaOrder {
     private(set) var order: [Int]
     private var validUntilNs: UInt64 = 0
     private var leader = 0
+    /// Since when another one has been clearly nearer than the leader.
+    private var challengedNs: UInt64?
 
     private static let validForNs = 20 * nsPerMs
     /// Differences in latency below this are noise, or load that would only move.
     private static let noiseNs: UInt64 = 2_000_000
+    /// A leader that is slow for a moment only is helped by the hedge and the fence.
+    static let patienceNs = 250 * nsPerMs
 
     init(count: Int) { order = Array(0..<count) }
 
@@ -43,11 +47,17 @@ struct ReplicaOrder {
             (rank($0), candidates[$0].latencyNs, $0) < (rank($1), candidates[$1].latencyNs, $1)
         }
         guard let best = order.first else { return }
-        // The lowest index among equals, unless there is a leader that none clearly beats.
-        let peers = order.filter { rank($0) == rank(best) && !isClearlyNearer(best, $0) }
-        let first = peers.contains(leader) ? leader : peers.min() ?? best
-        leader = first
-        order.removeAll { $0 == first }
-        order.insert(first, at: 0)
+        let equals = order.filter { rank($0) == rank(best) }
+        if equals.contains(leader), !isClearlyNearer(best, leader) {
+            challengedNs = nil
+        } else if equals.contains(leader), nowNs < (challengedNs ?? nowNs) + Self.patienceNs {
+            challengedNs = challengedNs ?? nowNs
+        } else {
+            // The lowest index among those about as near as the best.
+            leader = equals.filter { !isClearlyNearer(best, $0) }.min() ?? best
+            challengedNs = nil
+        }
+        order.removeAll { $0 == leader }
+        order.insert(leader, at: 0)
     }
 }
