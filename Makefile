@@ -38,7 +38,7 @@ demo: build ## Plays the trade-off by itself in about a minute: cut, conflict, h
 test: setup ## Runs every check: format, shell scripts, all tests (ARGS='--filter Breaker' for some)
 	@$(MAKE) lint
 	@$(SWIFT_BUILD) --build-tests
-	@swift test --scratch-path $(SCRATCH) --skip-build $(ARGS)
+	@swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(ARGS)
 
 lint: ## Checks format and shell scripts; leaves out a tool that is not installed
 	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
