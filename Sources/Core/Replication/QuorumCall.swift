@@ -42,7 +42,6 @@ public final class QuorumCall: ReplySink, Expirable {
         self.group = group
         self.scheduler = scheduler
         self.deadlineNs = deadlineNs
-        precondition(group.replicaCount <= maxReplicas)
         received = InlineArray(repeating: nil)
     }
 

@@ -30,6 +30,7 @@ public struct ServiceOptions: ParsableArguments {
 
 /// Parses the command line; a bad one is one line on standard error and exit code 2, as for a bad setting.
 public func runCommand<Command: AsyncParsableCommand>(_ type: Command.Type) async {
+    AllocatorTuning.apply()
     do {
         var command = try Command.parseAsRoot()
         if var asynchronous = command as? any AsyncParsableCommand {

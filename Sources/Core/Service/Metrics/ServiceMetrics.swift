@@ -76,24 +76,35 @@ public final class ServiceMetrics: Sendable {
 
 /// Counts the requests of one reactor. It keeps the series it has looked up, for a look-up takes a lock.
 final class RequestCounter {
-    private struct Key: Hashable {
-        let operation: String
-        let status: Int
+    /// One operation's series; the few statuses it answers with are searched from front to back.
+    private final class Operation {
+        let latency: HistogramSeries
+        var counters: [(status: Int, series: CounterSeries)] = []
+
+        init(latency: HistogramSeries) { self.latency = latency }
     }
 
     private let metrics: ServiceMetrics
-    private var counters: [Key: CounterSeries] = [:]
-    private var latencies: [String: HistogramSeries] = [:]
+    private var operations: [String: Operation] = [:]
 
     init(metrics: ServiceMetrics) { self.metrics = metrics }
 
-    func count(operation: String, status: Int, tookNs: UInt64) {
-        let key = Key(operation: operation, status: status)
-        let counter = counters[key] ?? metrics.requestSeries(operation: operation, status: status)
-        counters[key] = counter
-        counter.increment()
-        let latency = latencies[operation] ?? metrics.latencySeries(operation: operation)
-        latencies[operation] = latency
-        latency.observe(ns: tookNs)
+    func count(operation name: String, status: Int, tookNs: UInt64) {
+        let operation = operation(name)
+        operation.latency.observe(ns: tookNs)
+        for counter in operation.counters where counter.status == status {
+            counter.series.increment()
+            return
+        }
+        let series = metrics.requestSeries(operation: name, status: status)
+        operation.counters.append((status, series))
+        series.increment()
+    }
+
+    private func operation(_ name: String) -> Operation {
+        if let known = operations[name] { return known }
+        let made = Operation(latency: metrics.latencySeries(operation: name))
+        operations[name] = made
+        return made
     }
 }
