@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 
 /// A real `redis-server` on a free loopback port, with its own data directory, ended by its process id.
 public final class RedisServer: @unchecked Sendable {
@@ -38,6 +39,7 @@ public final class RedisServer: @unchecked Sendable {
         process.standardError = FileHandle.nullDevice
         try process.run()
         self.process = process
+        LiveServers.add(process.processIdentifier, directory: directory)
         for _ in 0..<1_000 {
             let answer = (try? cli("PING")) ?? ""
             if answer == "PONG" || answer.hasPrefix("NOAUTH") { return }
@@ -52,6 +54,7 @@ public final class RedisServer: @unchecked Sendable {
         Glibc.kill(process.processIdentifier, SIGCONT)
         Glibc.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
+        LiveServers.remove(process.processIdentifier)
         self.process = nil
     }
 
@@ -76,24 +79,61 @@ public final class RedisServer: @unchecked Sendable {
     }
 }
 
+/// Servers that still run when the test process ends, because something kept their owner alive, end with it.
+private enum LiveServers {
+    private struct State {
+        var directories: [Int32: String] = [:]
+        var isArmed = false
+    }
+
+    /// Shared by all tests of the process, which run at the same time.
+    private static let state = Mutex(State())
+
+    static func add(_ processID: Int32, directory: String) {
+        state.withLock { state in
+            state.directories[processID] = directory
+            if !state.isArmed { atexit { LiveServers.endAll() } }
+            state.isArmed = true
+        }
+    }
+
+    static func remove(_ processID: Int32) {
+        _ = state.withLock { $0.directories.removeValue(forKey: processID) }
+    }
+
+    static func endAll() {
+        for (processID, directory) in state.withLock({ $0.directories }) {
+            Glibc.kill(processID, SIGKILL)
+            try? FileManager.default.removeItem(atPath: directory)
+        }
+    }
+}
+
 public struct TestFailure: Error, CustomStringConvertible {
     public let description: String
     public init(_ description: String) { self.description = description }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago. Drawn at random below the range that the kernel gives to outgoing connections, so that
+/// neither those nor other tests, which ask at the same time, are likely to take it before it is used.
 public func freePort() throws -> UInt16 {
+    for _ in 0..<100 {
+        let port = UInt16.random(in: 10_240..<32_768)
+        if isFree(port) { return port }
+    }
+    throw TestFailure("no free port")
+}
+
+private func isFree(_ port: UInt16) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let status = withUnsafeMutablePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-            bind(descriptor, raw, length) == 0 ? getsockname(descriptor, raw, &length) : -1
+    return withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
         }
     }
-    guard status == 0 else { throw TestFailure("no free port") }
-    return UInt16(bigEndian: address.sin_port)
 }
