@@ -37,7 +37,7 @@ struct Ballot: Hashable, Comparable, Sendable {
     /// Nil for anything but what ``text`` gives.
     init?(text: Bytes) {
         guard text.count > 17, text[text.count - 17] == UInt8(ascii: ":"),
-            let counter = Int64(decimal: text[..<(text.count - 17)]), counter >= 0, counter < 1 << 53,
+            let counter = Int64(decimal: text[..<(text.count - 17)]), counter >= 0, counter < 1 << 52,
             let proposer = UInt64(hexadecimal: text.suffix(16))
         else { return nil }
         self.counter = UInt64(counter)

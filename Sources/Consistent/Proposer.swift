@@ -237,7 +237,6 @@ final class Proposer {
             batch.lastFailure = StoreFailure(.timeout, "other instances were writing this key all the time")
         case .otherConfiguration:
             configurations.contradict(configuration)
-            cache.removeAll()
             batch.lastFailure = StoreFailure(.noQuorum, "the group's configuration was changing")
         case .noMajority:
             batch.lastFailure = Self.noQuorum(outcome: nil)

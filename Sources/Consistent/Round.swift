@@ -52,16 +52,19 @@ struct Round {
     private var refusal: RoundRefusal {
         var highest: Ballot?
         var failure: String?
+        var isContradicted = false
         for (reply, _) in replies {
             switch reply {
-            case .stale, .notMember: return .otherConfiguration
+            case .stale, .notMember: isContradicted = true
             case .rejected(let ballot): highest = max(highest ?? .zero, ballot)
             case .noScript: failure = failure ?? "script not loaded"
             case .failed(let text): failure = failure ?? text
             case .promised, .accepted: break
             }
         }
+        // First: one blank replica beside others that were outbid must not hide the ballot that has to be passed.
         if let highest { return .outbid(highest) }
+        if isContradicted { return .otherConfiguration }
         if let failure { return .failed(failure) }
         return call.overloaded.isEmpty ? .noMajority : .overloaded
     }

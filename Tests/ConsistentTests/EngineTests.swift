@@ -190,6 +190,30 @@ import TestSupport
         }
     }
 
+    @Test func aNewInstanceBesideAWipedReplicaPassesTheOldBallots() async throws {
+        try await run { cp in
+            for value in 1...200 { try await cp.write("k", "\(value)") }
+            try servers[0].cli("FLUSHALL")
+            let other = CPInstance(cp.reactor, servers)
+            #expect(await other.waitForAll())
+            try await other.write("k", "new")
+            #expect(try await cp.read("k").text == "new")
+        }
+    }
+
+    @Test func aBallotThatNoProposerCouldHaveDrawnIsAnErrorAndNotATrap() async throws {
+        try await run { cp in
+            for server in servers.servers {
+                try server.cli("HSET", "cp:k", "promise", "9007199254740991:ffffffffffffffff")
+            }
+            do throws(StoreFailure) {
+                try await cp.write("k", "a", withinMs: 300)
+                Issue.record("expected a refusal")
+            } catch { #expect(error.outcome == .notApplied) }
+            try await cp.write("other", "a")
+        }
+    }
+
     @Test func aValueExpiresByTheFirstClockThatNoticesAndForAll() async throws {
         try await run { cp in
             try await cp.write("k", "a", ttlMs: 1)

@@ -137,6 +137,8 @@ extension AvailableEngine {
                 coordinator, steps: clock.steps, timeUs: applied.nowUs, receivedNs: scheduler.nowNs)
             return try await acknowledge(write, applied, coordinator, clocks, startNs)
         case .absent(let vector):
+            // An earlier attempt may have made the tombstone elsewhere: then this is no "there was nothing".
+            guard !attempts.isUnanswered else { throw attempts.failure }
             return ChangeResult(
                 version: .context(contexts.text(vector: vector, key: write.request.key)), replicasAcked: 1,
                 existed: false)
