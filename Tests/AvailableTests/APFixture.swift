@@ -182,6 +182,14 @@ final class APInstance {
     }
 }
 
+extension Reply {
+    /// The words of what `put` answered: `OK` or `SAME`, hlc, existed, expires_ms, now, and the vector.
+    var putWords: [String] {
+        let line = text ?? self[0]?.text ?? ""
+        return line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: false).map { String($0) }
+    }
+}
+
 extension ReadResult {
     var text: String? { value.map { String(decoding: $0, as: UTF8.self) } }
     var conflictTexts: [String?] { conflicts.map { $0.map { String(decoding: $0, as: UTF8.self) } } }

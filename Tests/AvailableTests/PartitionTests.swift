@@ -182,16 +182,13 @@ func withTwoSites(
             let write = AvailableEngine.Write(request, context: nil, randomBits: 42)
             for replica in [0, 1] {
                 guard let clock = east.engine.clocks[replica] else { throw TestFailure("not admitted") }
-                let words =
-                    [write.packed, Words.zero, Words.noContext, Words.again, Bytes("32".utf8), Bytes("1000".utf8)]
-                    + east.engine.states[replica].putWords
-                    + [Bytes("g\(replica + 1).".utf8) + clock.incarnation]
-                    + clock.fence(startNs: east.reactor.nowNs, budgetMs: 500)
-                let put = Command(.script(AvailableScripts.put, keys: [write.recordKey]), arguments: words)
+                let put = east.engine.putWords(replica, clock).command(
+                    recordKey: write.recordKey, packed: write.packed, ttl: write.ttl, context: nil, isAgain: true,
+                    notAfter: clock.notAfter(startNs: east.reactor.nowNs, budgetMs: 500))
                 let first = await east.raw(replica, put)
-                #expect(first?[0]?.text == "OK")
+                #expect(first?.putWords.first == "OK")
                 let again = await east.raw(replica, put)
-                #expect(again?[0]?.text == "SAME")
+                #expect(again?.putWords.first == "SAME")
             }
             #expect(await east.converged("k"))
             #expect(await east.record("k", 2)?.siblings.count == 2)

@@ -142,6 +142,24 @@ import Testing
         }
     }
 
+    /// The version of an answer covers all that the record holds: a value that the answer did not name could be overwritten
+    /// with it unseen.
+    @Test func aWriteThatLeavesOtherValuesBesideItNamesThemAll() async throws {
+        try await withInstance { instance, _ in
+            let seen = try await instance.read("k")
+            let first = try await instance.write("k", "a", context: seen.version)
+            #expect(first.conflicts.isEmpty)
+            let second = try await instance.write("k", "b", context: seen.version)
+            #expect(second.conflicts == [Bytes("b".utf8), Bytes("a".utf8)])
+            let deleted = try await instance.delete("k", context: seen.version)
+            #expect(deleted.conflicts == [nil, Bytes("b".utf8), Bytes("a".utf8)])
+            let last = try await instance.write("k", "c", context: deleted.version)
+            #expect(last.conflicts.isEmpty)
+            #expect(last.superseded.isEmpty)
+            #expect(try await instance.read("k").conflicts.isEmpty)
+        }
+    }
+
     @Test func aWriteWithoutAContextTellsWhatItReplacedUnseen() async throws {
         try await withInstance { instance, _ in
             let seen = try await instance.read("k")

@@ -19,21 +19,27 @@ import Testing
         let clock = try #require(instance.engine.clocks[0])
         let sibling = Sibling(
             isTombstone: false, writeId: Bytes(hexadecimal: id), expiresMs: nil, value: Bytes(value.utf8))
-        let words =
-            [sibling.packed, Words.zero, Bytes(context.utf8), Words.again, Bytes("32".utf8), Bytes("1000".utf8)]
-            + instance.engine.states[0].putWords
-            + [Bytes("g1.".utf8) + clock.incarnation]
-            + (fence ?? clock.fence(startNs: instance.reactor.nowNs, budgetMs: 1_000))
+        let words = PutWords(
+            state: instance.engine.states[0], clock: clock, maxSiblings: Bytes("32".utf8),
+            outboxLimit: Bytes("1000".utf8))
+        let fence = fence ?? clock.fence(startNs: instance.reactor.nowNs, budgetMs: 1_000)
+        var shared = words.shared
+        shared.replaceSubrange(0..<2, with: [fence[2], fence[1]])
+        let arguments = [sibling.packed, Words.zero, Bytes(context.utf8), Words.again, fence[0]]
         return await instance.raw(
-            0, Command(.script(AvailableScripts.put, keys: [Bytes("ap:\(key)".utf8)]), arguments: words))
+            0,
+            Command(
+                .step(AvailableScripts.put, key: Bytes("ap:\(key)".utf8), shared: shared), arguments: arguments))
     }
 
     @Test func everyScriptRefusesAnotherIncarnation() async throws {
         try await withInstance { instance, _ in
             let life = try Self.life(instance)
+            let another = Bytes("0000000000000000".utf8)
             for script in AvailableScripts.all where script != AvailableScripts.adopt {
-                let words = [Bytes(), Bytes(), Bytes("0000000000000000".utf8)]
-                let reply = await instance.raw(0, Command(.script(script, keys: []), arguments: words))
+                let verb: Command.Verb =
+                    script.isBatchable ? .step(script, key: [], shared: [another]) : .script(script, keys: [])
+                let reply = await instance.raw(0, Command(verb, arguments: [[], [], another]))
                 #expect(reply?[0]?.text == "NOTMEMBER", "\(script.name)")
                 #expect(reply?[1]?.bytes == life)
             }
@@ -52,6 +58,35 @@ import Testing
         }
     }
 
+    @Test func aKeyOfAnotherTypeRefusesItsOwnChangeOnly() async throws {
+        try await withInstance { instance, _ in
+            _ = await instance.raw(0, "SET", "ap:bad", "x")
+            let clock = try #require(instance.engine.clocks[0])
+            let words = instance.engine.putWords(0, clock)
+            let notAfter = clock.notAfter(startNs: instance.reactor.nowNs, budgetMs: 1_000)
+            let call = QuorumCall(
+                group: instance.group, scheduler: instance.reactor,
+                deadlineNs: instance.reactor.nowNs + 5_000 * nsPerMs)
+            let other = QuorumCall(group: instance.group, scheduler: instance.reactor, deadlineNs: call.deadlineNs)
+            // Both in one loop turn, so they travel in one call.
+            for (key, call) in [("ap:bad", call), ("ap:good", other)] {
+                let sibling = Sibling(
+                    isTombstone: false, writeId: Bytes("0123456789abcdef".utf8), expiresMs: nil, value: [1])
+                call.send(
+                    words.command(
+                        recordKey: Bytes(key.utf8), packed: sibling.packed, ttl: Words.zero, context: nil,
+                        isAgain: false, notAfter: notAfter), to: [0])
+            }
+            await call.waitForAll()
+            await other.waitForAll()
+            guard case .error(let text)? = call.reply(from: 0) else { throw TestFailure("the bad key was taken") }
+            #expect(text.hasPrefix("WRONGTYPE"))
+            #expect(other.reply(from: 0)?.putWords.first == "OK")
+            #expect(await instance.record("good", 0)?.siblings.count == 1)
+            #expect(await instance.debt(0, 1) == 1)
+        }
+    }
+
     @Test func aMergePastItsFenceDoesNothing() async throws {
         try await withInstance { instance, _ in
             let life = try Self.life(instance)
@@ -66,9 +101,9 @@ import Testing
         try await withInstance { instance, _ in
             let first = try await Self.put(instance, "k", "v", id: 5)
             let again = try await Self.put(instance, "k", "v", id: 5)
-            #expect(first?[0]?.text == "OK")
-            #expect(again?[0]?.text == "SAME")
-            #expect(again?[2] == first?[2])
+            #expect(first?.putWords.first == "OK")
+            #expect(again?.putWords.first == "SAME")
+            #expect(again?.putWords.last == first?.putWords.last)
             #expect(await instance.record("k", 0)?.siblings.count == 1)
         }
     }
@@ -95,11 +130,12 @@ import Testing
             let key = Bytes("ap:k".utf8)
             let life = try Self.life(instance)
             func score() async -> Int64? { await instance.raw(0, "ZSCORE", "cap:pending:g2", "ap:k")?.int64 }
-            #expect(await score() == first?[1]?.int64)
+            #expect(await score() == first.flatMap { Int64($0.putWords[1]) })
 
             func strike(_ reply: Reply?) async throws -> Reply? {
-                let vector = try #require(reply?[2]?.bytes)
-                let hlc = Bytes(decimal: UInt64(try #require(reply?[1]?.int64)))
+                let words = try #require(reply?.putWords)
+                let vector = Bytes(words[5].utf8)
+                let hlc = Bytes(words[1].utf8)
                 return await instance.raw(
                     0,
                     StrikeQueue.command(
@@ -107,7 +143,7 @@ import Testing
             }
             // The first was delivered, but the record has moved since: what is owed begins after it.
             #expect(try await strike(first) == .array([.bulk(Bytes("OK".utf8)), .integer(0), .integer(1)]))
-            #expect(await score() == (first?[1]?.int64).map { $0 + 1 })
+            #expect(await score() == first.flatMap { Int64($0.putWords[1]) }.map { $0 + 1 })
             #expect(try await strike(second) == .array([.bulk(Bytes("OK".utf8)), .integer(1), .integer(0)]))
             #expect(await score() == nil)
             #expect(await instance.raw(0, "ZSCORE", "cap:pending:g3", "ap:k") != .null)

@@ -116,6 +116,9 @@ struct AnswersToChanges {
         var result = ChangeResult(version: .context("c2"), replicasAcked: 1, existed: true)
         result.replica = "g1"
         #expect(json(Answers.changed(result, key: [1], mode: .ap)).contains(#""replica":"g1","superseded":[]"#))
+        #expect(!json(Answers.changed(result, key: [1], mode: .ap)).contains("conflicts"))
+        result.conflicts = [Bytes("mine".utf8), Bytes("theirs".utf8)]
+        #expect(json(Answers.changed(result, key: [1], mode: .ap)).contains(#""conflicts":["mine","theirs"]"#))
         result.superseded = [Bytes("old".utf8), nil]
         #expect(json(Answers.changed(result, key: [1], mode: .ap)).contains(#""superseded":["old",null]"#))
     }

@@ -17,73 +17,116 @@ enum PutReply {
         var nowUs: Int64
         /// Dot and packed sibling, alternating: the record's siblings.
         var siblings: [Bytes]
-        /// Values that the change dropped unseen, newest first, packed.
-        var superseded: [Bytes]
+        /// All concurrent values, the winner first, where there is more than one.
+        var conflicts: [Bytes?] = []
+        /// Values that the change dropped unseen, newest first; nil for a delete.
+        var superseded: [Bytes?] = []
     }
 
     /// - Parameters:
     ///   - packed: the sibling that was sent.
     ///   - actor: the coordinator's, to name the new dot.
     init(_ reply: Reply, packed: Bytes, actor: Bytes) {
-        let script = ScriptReply(reply)
-        guard case .answer(let word, let elements) = script else {
-            self = .refused(script)
+        switch reply {
+        case .bulk(let line):
+            guard let head = Head(line), head.isNew else { break }
+            self = .applied(head.applied(packed: packed, actor: actor))
             return
-        }
-        switch word.first {
-        case UInt8(ascii: "O"), UInt8(ascii: "S"):
-            guard let applied = Self.applied(elements, packed: packed, actor: actor, isNew: word.count == 2) else {
-                break
+        case .array(let elements):
+            if let first = elements.first?.bytes, let head = Head(first) {
+                guard let applied = Self.applied(head, elements, packed: packed, actor: actor) else { break }
+                self = .applied(applied)
+                return
             }
-            self = .applied(applied)
+            let script = ScriptReply(reply)
+            guard case .answer(let word, _) = script else {
+                self = .refused(script)
+                return
+            }
+            if word.elementsEqual("ABSENT".utf8), let vector = reply[1]?.bytes {
+                self = .absent(vector: vector)
+                return
+            }
+            if word.elementsEqual("TOOMANY".utf8) {
+                self = .tooManySiblings(reply[1]?.number ?? 0)
+                return
+            }
+        default:
+            self = .refused(ScriptReply(reply))
             return
-        case UInt8(ascii: "A"):
-            guard elements.count > 1, let vector = elements[1].bytes else { break }
-            self = .absent(vector: vector)
-            return
-        case UInt8(ascii: "T"):
-            self = .tooManySiblings(reply[1]?.number ?? 0)
-            return
-        default: break
         }
         self = .refused(.error("ERR unexpected reply"))
     }
 
-    private static func applied(_ elements: [Reply], packed: Bytes, actor: Bytes, isNew: Bool) -> Applied? {
-        guard elements.count >= 6, let hlc = elements[1].count, let vector = elements[2].bytes,
-            let existed = elements[3].number, let expiresMs = elements[4].number, let nowUs = elements[5].number
-        else { return nil }
-        var applied = Applied(
-            hlc: hlc, vector: vector, existed: existed != 0, nowUs: nowUs, siblings: [], superseded: [])
-        if elements.count > 6 {
-            guard let others = byteStrings(elements[6]) else { return nil }
-            applied.siblings = others
+    /// `OK <hlc> <existed> <expires_ms> <now> <vector>`, or with `SAME`.
+    private struct Head {
+        let isNew: Bool
+        let hlc: UInt64
+        let existed: Bool
+        let expiresMs: Int64
+        let nowUs: Int64
+        let vector: Bytes
+
+        init?(_ line: Bytes) {
+            let space = UInt8(ascii: " ")
+            let words = line.split(separator: space, maxSplits: 5, omittingEmptySubsequences: false)
+            guard words.count == 6, let hlc = Int64(decimal: words[1]), let expiresMs = Int64(decimal: words[3]),
+                let nowUs = Int64(decimal: words[4]), hlc >= 0, expiresMs >= 0, nowUs >= 0
+            else { return nil }
+            isNew = words[0].elementsEqual("OK".utf8)
+            guard isNew || words[0].elementsEqual("SAME".utf8) else { return nil }
+            self.hlc = UInt64(hlc)
+            existed = words[2].first != UInt8(ascii: "0")
+            self.expiresMs = expiresMs
+            self.nowUs = nowUs
+            vector = Bytes(words[5])
         }
-        guard isNew else {
-            // A delete is written only where there is something to delete: an earlier attempt found it.
-            applied.existed = true
-            return applied
+
+        /// The record where the new sibling is the only one.
+        func applied(packed: Bytes, actor: Bytes) -> Applied {
+            Applied(
+                hlc: hlc, vector: vector, existed: existed, nowUs: nowUs,
+                siblings: [Dot(actor: actor, hlc: hlc).text, dated(packed)])
         }
-        if elements.count > 7 {
-            guard let superseded = byteStrings(elements[7]) else { return nil }
-            applied.superseded = superseded
+
+        /// The sibling as the coordinator stored it, with the expiry that it reckoned.
+        private func dated(_ packed: Bytes) -> Bytes {
+            guard expiresMs != 0 else { return packed }
+            let head = Sibling.writeIdCount + 2
+            return packed[..<head] + Bytes(decimal: UInt64(expiresMs)) + packed[head...]
         }
-        applied.siblings.append(Dot(actor: actor, hlc: hlc).text)
-        applied.siblings.append(expiresMs == 0 ? packed : Self.packed(packed, expiresMs: expiresMs))
+    }
+
+    private static func applied(_ head: Head, _ elements: [Reply], packed: Bytes, actor: Bytes) -> Applied? {
+        guard elements.count > 1, let others = byteStrings(elements[1]), others.count.isMultiple(of: 2) else {
+            return nil
+        }
+        var applied = head.applied(packed: packed, actor: actor)
+        applied.siblings = head.isNew ? others + applied.siblings : others
+        guard let conflicts = conflicts(applied.siblings, nowMs: head.nowUs / 1_000) else { return nil }
+        applied.conflicts = conflicts
+        guard head.isNew else { return applied }
+        guard elements.count > 2, let superseded = byteStrings(elements[2]) else { return nil }
+        applied.superseded = superseded.map { packed in
+            Sibling(packed: packed).flatMap { $0.isTombstone ? nil : $0.value }
+        }
         return applied
     }
 
-    /// The sibling as the coordinator stored it, with the expiry that it reckoned.
-    private static func packed(_ packed: Bytes, expiresMs: Int64) -> Bytes {
-        let head = Sibling.writeIdCount + 2
-        return packed[..<head] + Bytes(decimal: UInt64(expiresMs)) + packed[head...]
+    private static func conflicts(_ words: [Bytes], nowMs: Int64) -> [Bytes?]? {
+        guard words.count > 2 else { return [] }
+        var siblings: [(dot: Dot, sibling: Sibling)] = []
+        for index in stride(from: 0, to: words.count, by: 2) {
+            guard let dot = Dot(text: words[index]), let sibling = Sibling(packed: words[index + 1]) else { return nil }
+            siblings.append((dot, sibling))
+        }
+        return Record.view(of: siblings, atMs: nowMs).conflicts
     }
 
     private static func byteStrings(_ reply: Reply) -> [Bytes]? {
         guard let elements = reply.array else { return nil }
-        if elements.isEmpty { return [] }
         var strings: [Bytes] = []
-        strings.reserveCapacity(elements.count)
+        strings.reserveCapacity(elements.count + 2)
         for element in elements {
             guard let bytes = element.bytes else { return nil }
             strings.append(bytes)

@@ -29,7 +29,8 @@ extension AvailableEngine {
         let recordKey: Bytes
         /// Names the change, so that a second attempt at a replica that already has it changes nothing.
         let packed: Bytes
-        let ttlMs: Int64
+        /// In milliseconds, as a word; 0 for ever.
+        let ttl: Bytes
         /// The vector that the client has seen; nil for a change that covers what the coordinator holds.
         let context: Bytes?
 
@@ -44,10 +45,10 @@ extension AvailableEngine {
             switch request.kind {
             case .write(let value):
                 packed = Sibling(isTombstone: false, writeId: writeId, expiresMs: nil, value: value).packed
-                ttlMs = min(max(0, request.ttlMs ?? 0), Self.maxTtlMs)
+                ttl = request.ttlMs.map { Bytes(decimal: UInt64(min(max(0, $0), Self.maxTtlMs))) } ?? Words.zero
             case .delete:
                 packed = Sibling(isTombstone: true, writeId: writeId, expiresMs: nil, value: []).packed
-                ttlMs = 0
+                ttl = Words.zero
             }
         }
     }
@@ -102,19 +103,12 @@ extension AvailableEngine {
         let startNs = scheduler.nowNs
         guard let clock = clocks[coordinator] else { return nil }
         let fenceEndNs = startNs + (budgetMs + Fence.marginMs) * nsPerMs
-        let actor = states[coordinator].nameBytes + [UInt8(ascii: ".")] + clock.incarnation
-        var arguments = [
-            write.packed, write.ttlMs == 0 ? Words.zero : Bytes(decimal: UInt64(write.ttlMs)),
-            write.context ?? Words.noContext, attempts.isUnanswered ? Words.again : Words.first, maxSiblingsWord,
-            outboxLimit(coordinator),
-        ]
-        arguments.reserveCapacity(16)
-        arguments += states[coordinator].putWords
-        arguments.append(actor)
-        arguments += clock.fence(startNs: startNs, budgetMs: budgetMs)
+        let words = putWords(coordinator, clock)
+        let command = words.command(
+            recordKey: write.recordKey, packed: write.packed, ttl: write.ttl, context: write.context,
+            isAgain: attempts.isUnanswered, notAfter: clock.notAfter(startNs: startNs, budgetMs: budgetMs))
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: fenceEndNs)
-        call.send(
-            Command(.script(AvailableScripts.put, keys: [write.recordKey]), arguments: arguments), to: [coordinator])
+        call.send(command, to: [coordinator])
         guard call.handed.contains(coordinator) else {
             attempts.excluded.insert(coordinator)
             if call.overloaded.contains(coordinator) {
@@ -123,7 +117,7 @@ extension AvailableEngine {
             return nil
         }
         await call.waitForAll()
-        guard let reply = call.replies[coordinator] else {
+        guard let reply = call.reply(from: coordinator) else {
             attempts.isUnanswered = true
             attempts.excluded.insert(coordinator)
             // It may still be in the replica's socket: nobody else may be asked before its fence has passed.
@@ -131,7 +125,7 @@ extension AvailableEngine {
             if nowNs < fenceEndNs { await scheduler.sleep(forNs: fenceEndNs - nowNs) }
             return nil
         }
-        switch PutReply(reply, packed: write.packed, actor: actor) {
+        switch PutReply(reply, packed: write.packed, actor: words.actor) {
         case .applied(let applied):
             self.clocks.read(
                 coordinator, steps: clock.steps, timeUs: applied.nowUs, receivedNs: scheduler.nowNs)
@@ -185,10 +179,11 @@ extension AvailableEngine {
             version: .context(contexts.text(vector: applied.vector, key: write.request.key)), replicasAcked: 1,
             existed: applied.existed)
         result.replica = states[coordinator].name
+        // The version stands for all that the record holds, so whatever is in it must be in the answer too: a client that
+        // writes with this version says that it has seen it.
+        result.conflicts = applied.conflicts
         if !applied.superseded.isEmpty {
-            result.superseded = applied.superseded.map { packed in
-                Sibling(packed: packed).flatMap { $0.isTombstone ? nil : $0.value }
-            }
+            result.superseded = applied.superseded
             observer?.valuesSuperseded(result.superseded.count)
         }
         let record = CarriedRecord(key: write.recordKey, vector: applied.vector, siblings: applied.siblings)

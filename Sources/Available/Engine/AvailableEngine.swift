@@ -19,10 +19,11 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
     var order: ReplicaOrder
     var contexts: ContextCache
     let strikes: StrikeQueue
+    private var putWords: [PutWords?]
     /// By coordinator: what this loop turn has for the other replicas.
     var merges: [MergeBatch?]
     private(set) lazy var flusher = TurnFlusher(engine: self)
-    let maxSiblingsWord: Bytes
+    private let maxSiblingsWord: Bytes
     private let outboxMaxWord: Bytes
     /// Names this engine in leases.
     let leaseName: Bytes
@@ -51,7 +52,7 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
         states = names.map { name in
             let peers = names.filter { $0 != name }
             let words = [Bytes(decimal: UInt64(peers.count))]
-            return ReplicaState(name: name, replicaCount: names.count, putWords: words + peers.map { Bytes($0.utf8) })
+            return ReplicaState(name: name, replicaCount: names.count, peerWords: words + peers.map { Bytes($0.utf8) })
         }
         order = ReplicaOrder(count: names.count)
         maxSiblingsWord = Bytes(decimal: UInt64(max(1, settings.maxSiblings)))
@@ -60,6 +61,7 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
             signer: ContextSigner(secretKey: settings.secretKey, groupName: settings.groupName),
             maxEntries: settings.contextCacheEntries)
         strikes = StrikeQueue(group: group, scheduler: scheduler, peerNames: names.map { Bytes($0.utf8) })
+        putWords = Array(repeating: nil, count: names.count)
         merges = Array(repeating: nil, count: names.count)
         leaseName = Bytes("\(settings.nodeName):".utf8) + Bytes(hexadecimal: scheduler.randomBits())
         group.guardCommand = Command(.plain([Bytes("HGET".utf8), RedisKeys.identity, RedisKeys.incarnationField]))
@@ -109,9 +111,20 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
         order.update(candidates, nowNs: nowNs)
     }
 
+    /// The words that all puts at `coordinator` have in common while its clock is known as `clock`: those of one loop turn
+    /// go as one call. Kept from one put to the next, so that comparing them costs nothing.
+    func putWords(_ coordinator: Int, _ clock: ReplicaClock) -> PutWords {
+        let limit = outboxLimit(coordinator)
+        if let known = putWords[coordinator], known.isFor(clock, outboxLimit: limit) { return known }
+        let words = PutWords(
+            state: states[coordinator], clock: clock, maxSiblings: maxSiblingsWord, outboxLimit: limit)
+        putWords[coordinator] = words
+        return words
+    }
+
     /// The word of `put` that limits the outboxes of `coordinator`. Looking at their size costs a tenth of the write, so it
     /// is left out while the last poll found them less than half full: between two polls they cannot fill up.
-    func outboxLimit(_ coordinator: Int) -> Bytes {
+    private func outboxLimit(_ coordinator: Int) -> Bytes {
         let state = states[coordinator]
         let isRecent = scheduler.nowNs < state.owedNs + 2 * settings.pollIntervalMs * nsPerMs
         let isRoomy = settings.outboxMax >= 500_000 && state.debts.allSatisfy { $0.entries < settings.outboxMax / 2 }

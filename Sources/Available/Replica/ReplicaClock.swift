@@ -36,7 +36,12 @@ struct ReplicaClock: Equatable {
 
     /// The last three words of a fenced command: `not_after`, `steps`, `incarnation`.
     func fence(startNs: UInt64, budgetMs: UInt64) -> [Bytes] {
-        [Bytes(decimal: UInt64(max(0, earliestUs(atNs: startNs) + Int64(budgetMs) * 1_000))), steps, incarnation]
+        [notAfter(startNs: startNs, budgetMs: budgetMs), steps, incarnation]
+    }
+
+    /// The moment of the replica's clock that is `budgetMs` after `startNs` of ours, or a little earlier.
+    func notAfter(startNs: UInt64, budgetMs: UInt64) -> Bytes {
+        Bytes(decimal: UInt64(max(0, earliestUs(atNs: startNs) + Int64(budgetMs) * 1_000)))
     }
 }
 

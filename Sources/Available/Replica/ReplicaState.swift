@@ -5,8 +5,8 @@ import Replication
 struct ReplicaState {
     let name: String
     let nameBytes: Bytes
-    /// The words of `put` that depend on the coordinator only: number and names of its peers.
-    let putWords: [Bytes]
+    /// Number and names of its peers, as words of `put`.
+    let peerWords: [Bytes]
 
     /// The life that all below belongs to; nil before the first admission.
     var incarnation: Bytes?
@@ -36,10 +36,10 @@ struct ReplicaState {
         var overflowed = 0
     }
 
-    init(name: String, replicaCount: Int, putWords: [Bytes]) {
+    init(name: String, replicaCount: Int, peerWords: [Bytes]) {
         self.name = name
         nameBytes = Bytes(name.utf8)
-        self.putWords = putWords
+        self.peerWords = peerWords
         heardUs = Array(repeating: nil, count: replicaCount)
         debts = Array(repeating: Debt(), count: replicaCount)
     }

@@ -1,8 +1,7 @@
--- Opening of every script that uses the time: the clock and the fence (DESIGN A2, A5)
+-- Part of every script that uses the time (DESIGN A2).
 --
--- The last words of ARGV are not_after (microseconds of this replica's clock, or empty), steps (or empty), incarnation.
 -- A clock below the last one seen was set back: `cap:steps` rises, and what was known of the peers up to a moment of the
--- old clock is known no more. A call past its fence, or from before a step, does nothing.
+-- old clock is known no more.
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local state = call('MGET', 'cap:clock', 'cap:steps', 'cap:hlc')
@@ -17,8 +16,4 @@ if now < (state[1] or 0) + 0 then
     call('HSET', 'cap:identity', 'adopted', string.format('%.0f', now))
     call('SET', 'cap:steps', steps)
 end
-local wanted, last = ARGV[#ARGV - 1], ARGV[#ARGV - 2]
-if (wanted ~= '' and wanted ~= steps) or (last ~= '' and now > last + 0) then
-    call('SET', 'cap:clock', string.format('%.0f', now))
-    return { 'LATE', steps, now }
-end
+local clock = string.format('%.0f', now)

@@ -46,7 +46,6 @@ for word = 3, #ARGV - 3, 4 do
     reply[#reply + 1] = known or 0
     reply[#reply + 1] = theirs ~= '' and not isFull and heard[1] ~= theirs and 1 or 0
 end
-local clock = string.format('%.0f', now)
 if isFull then
     call('SET', 'cap:walked', clock)
 end

@@ -10,7 +10,6 @@ local function isNew(dot, vector)
     return count + 0 > entryOf(vector, actor .. '=')
 end
 
-local clock = string.format('%.0f', now)
 local word, reply = 1, { 'OK', 0 }
 for place, key in ipairs(KEYS) do
     local theirs, number = ARGV[word], ARGV[word + 1] + 0

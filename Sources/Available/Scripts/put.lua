@@ -1,111 +1,97 @@
--- One change, at its coordinator (DESIGN A3).
+-- Changes, at their coordinator (DESIGN A3): each is one atomic step of its own; together they share the clock.
 --
--- KEYS  1 record `ap:<key>`
--- ARGV  1 sibling as `V<write id>::<value>` or `T<write id>::`   2 ttl in ms, or 0   3 context: a vector, or `-` for none
---       4 `first` attempt or `again`   5 most siblings   6 most outbox entries a peer, or 0 where it need not be looked at
---       7 number of peers, then their names, then `<replica>.<incarnation>`
---       then not_after, steps, incarnation
--- Gives { OK, hlc, vector, existed, expires_ms, now [, others, superseded] } where `others` lists dot and sibling of what
---       was kept beside the new one; { SAME, hlc, vector, existed, 0, now, all } where the write id is there already;
---       { ABSENT, vector, now } for a delete of what is not there; { TOOMANY, n }; { LATE .. }, { NOTMEMBER .. }
-local key, sibling, context = KEYS[1], ARGV[1], ARGV[3]
-local clock = string.format('%.0f', now)
-local vector, fields = call('HGET', key, 'vv') or '', call('HLEN', key)
--- A first attempt to set a value in place of the one that is there, as almost always, needs to know no more than that.
-local isPlain = context == '-' and fields <= 3 and ARGV[4] == 'first' and string.byte(sibling) == 86
-local held, count, existed = {}, 0, vector ~= '' and 1 or 0
-local id, isKnown = string.sub(sibling, 2, 17), false
-if not isPlain then
-    existed = 0
-    fields = call('HGETALL', key)
-    for index = 1, #fields, 2 do
-        local field, value = fields[index], fields[index + 1]
-        if field ~= 'vv' and field ~= 'at' then
-            held[field] = value
-            count = count + 1
-            isKnown = isKnown or string.sub(value, 2, 17) == id
-            if existed == 0 and string.byte(value) == 86 then
-                local expires = string.byte(value, 19) ~= 58 and string.match(value, '^(%d+):', 19)
-                if not expires or expires * 1000 > now then
-                    existed = 1
-                end
-            end
-        end
-    end
-end
-
-if isKnown then
+-- KEYS  records `ap:<key>`
+-- ARGV  1 incarnation   2 steps   3 `<replica>.<incarnation>`   4 most siblings
+--       5 most outbox entries a peer, or 0 where it need not be looked at   6 number of peers, then their names
+--       then for each record: sibling as `V<write id>::<value>` or `T<write id>::`; ttl in ms, or 0; context: a vector, or
+--       `-` for none; `first` attempt or `again`; not_after
+-- Gives for each record
+--       `OK <hlc> <existed> <expires_ms> <now> <vector>`, or an array of that line, dots and siblings of what is kept
+--       beside the new one, and the values that were superseded;
+--       { `SAME <hlc> 1 0 <now> <vector>`, all dots and siblings } where the write id is there already;
+--       { ABSENT, vector } for a delete of what is not there; { TOOMANY, n }; { LATE, steps, now }; { NOTMEMBER .. }
+if ARGV[2] ~= steps then
     call('SET', 'cap:clock', clock)
-    local all = {}
-    for dot, value in pairs(held) do
-        all[#all + 1] = dot
-        all[#all + 1] = value
-    end
-    return { 'SAME', hlc, vector, existed, 0, now, all }
+    return everyRecord({ 'LATE', steps, now })
 end
-if existed == 0 and context == '-' and string.byte(sibling) == 84 then
-    call('SET', 'cap:clock', clock)
-    return { 'ABSENT', vector, now }
-end
+local actor, mostSiblings, mostOwed, peers = ARGV[3], ARGV[4] + 0, ARGV[5] + 0, ARGV[6] + 0
+local entryName = actor .. '='
 
-local actor = ARGV[#ARGV - 3]
-local stamp = math.max(now, hlc + 1)
-for entry in string.gmatch(vector, '=(%d+)') do
-    stamp = math.max(stamp, entry + 1)
-end
-local dropped, others, superseded, isExplicit = {}, {}, {}, context ~= '-'
-if isExplicit then
-    local covered = parsed(context)
-    for entry in string.gmatch(context, '=(%d+)') do
+local function nextStamp(vector, context)
+    local stamp = math.max(now, hlc + 1)
+    for entry in string.gmatch(vector, '=(%d+)') do
         stamp = math.max(stamp, entry + 1)
     end
-    for dot, value in pairs(held) do
-        if isCovered(dot, covered) then
-            dropped[#dropped + 1] = dot
-        else
-            others[#others + 1] = dot
-            others[#others + 1] = value
+    if context ~= '-' then
+        for entry in string.gmatch(context, '=(%d+)') do
+            stamp = math.max(stamp, entry + 1)
         end
     end
-    if #others / 2 + 1 > ARGV[5] + 0 then
-        call('SET', 'cap:clock', clock)
-        return { 'TOOMANY', #others / 2 }
+    if stamp >= 9007199254740992 then
+        error({ err = 'CLOCK this replica has seen a time after the year 2255' })
     end
-    local joined = parsed(vector)
-    for name, entry in pairs(covered) do
-        joined[name] = math.max(joined[name] or 0, entry)
-    end
-    vector = spelled(joined)
-else
-    for dot in pairs(held) do
-        dropped[#dropped + 1] = dot
-    end
-end
-if stamp >= 9007199254740992 then
-    return redis.error_reply('CLOCK this replica has seen a time after the year 2255')
+    hlc = stamp
+    return stamp, string.format('%.0f', stamp)
 end
 
-local text = string.format('%.0f', stamp)
-local name = actor .. '='
-local _, from, to = entryOf(vector, name)
-if vector == '' then
-    vector = name .. text
-elseif from then
+-- `vector` with the entry of this actor set to `text`.
+local function raised(vector, text)
+    local _, from, to = entryOf(vector, entryName)
+    if not from then
+        if vector == '' then
+            return entryName .. text
+        end
+        local entries = parsed(vector)
+        entries[actor] = text + 0
+        return spelled(entries)
+    end
     local _, last = string.find(vector, '^%d+', to + 1)
-    vector = string.sub(vector, 1, to) .. text .. string.sub(vector, last + 1)
-else
-    local entries = parsed(vector)
-    entries[actor] = stamp
-    vector = spelled(entries)
-end
-local dot = actor .. '@' .. text
-local expires = 0
-if ARGV[2] ~= '0' then
-    expires = math.floor(now / 1000) + ARGV[2]
-    sibling = string.sub(sibling, 1, 18) .. string.format('%.0f', expires) .. string.sub(sibling, 19)
+    return string.sub(vector, 1, to) .. text .. string.sub(vector, last + 1)
 end
 
-if not isExplicit and count > 1 then
+-- The sibling with its expiry by this replica's clock, and that expiry.
+local function dated(sibling, ttl)
+    if ttl == '0' then
+        return sibling, '0'
+    end
+    local expires = string.format('%.0f', math.floor(now / 1000) + ttl)
+    return string.sub(sibling, 1, 18) .. expires .. string.sub(sibling, 19), expires
+end
+
+-- Before the record is written: a wrong type can stop it here, and what it leaves then is a debt that delivers nothing new.
+local function owe(key, text)
+    for index = 1, peers do
+        local pending = 'cap:pending:' .. ARGV[6 + index]
+        if call('ZADD', pending, 'NX', text, key) == 1 and mostOwed > 0 and call('ZCARD', pending) > mostOwed then
+            call('ZREM', pending, key)
+            local overflow = 'cap:overflow:' .. ARGV[6 + index]
+            call('HSETNX', overflow, 'first', text)
+            call('HSET', overflow, 'last', text)
+            call('HINCRBY', overflow, 'count', 1)
+        end
+    end
+end
+
+local function line(word, text, existed, expires, vector)
+    return word .. ' ' .. text .. ' ' .. existed .. ' ' .. expires .. ' ' .. clock .. ' ' .. vector
+end
+
+-- A first attempt to set a value in place of the one that is there, as almost always.
+local function replace(key, vector, sibling, ttl)
+    local existed = vector == '' and '0' or '1'
+    local _, text = nextStamp(vector, '-')
+    local expires
+    vector, sibling, expires = raised(vector, text), dated(sibling, ttl)
+    owe(key, text)
+    if existed == '1' then
+        call('DEL', key)
+    end
+    call('HSET', key, 'vv', vector, 'at', clock, actor .. '@' .. text, sibling)
+    return line('OK', text, existed, expires, vector)
+end
+
+-- The values that a change drops without having seen them, newest first; one write that two coordinators took is one.
+local function unseen(dropped, held)
     table.sort(dropped, function(left, right)
         local a, b = string.match(left, '@(%d+)$') + 0, string.match(right, '@(%d+)$') + 0
         if a ~= b then
@@ -113,7 +99,7 @@ if not isExplicit and count > 1 then
         end
         return earlier(right, left)
     end)
-    local seen = {}
+    local superseded, seen = {}, {}
     for index, old in ipairs(dropped) do
         local write = string.sub(held[old], 2, 17)
         if index > 1 and not seen[write] then
@@ -121,24 +107,78 @@ if not isExplicit and count > 1 then
         end
         seen[write] = true
     end
+    return superseded
 end
 
--- Writes, those that a wrong type could stop first: what they leave then is a debt that delivers nothing new.
-local most = ARGV[6] + 0
-for index = 1, ARGV[7] + 0 do
-    local peer = ARGV[7 + index]
-    local pending = 'cap:pending:' .. peer
-    if call('ZADD', pending, 'NX', text, key) == 1 and most > 0 and call('ZCARD', pending) > most then
-        call('ZREM', pending, key)
-        local overflow = 'cap:overflow:' .. peer
-        call('HSETNX', overflow, 'first', text)
-        call('HSET', overflow, 'last', text)
-        call('HINCRBY', overflow, 'count', 1)
+local function isAlive(sibling)
+    if string.byte(sibling) ~= 86 then
+        return false
     end
+    local expires = string.byte(sibling, 19) ~= 58 and string.match(sibling, '^(%d+):', 19)
+    return not expires or expires * 1000 > now
 end
-if isPlain then
-    call('DEL', key)
-else
+
+local function change(key, vector, sibling, ttl, context)
+    local held, count, existed, isKnown = {}, 0, '0', false
+    local id = string.sub(sibling, 2, 17)
+    local fields = call('HGETALL', key)
+    for index = 1, #fields, 2 do
+        local field, value = fields[index], fields[index + 1]
+        if field ~= 'vv' and field ~= 'at' then
+            held[field] = value
+            count = count + 1
+            isKnown = isKnown or string.sub(value, 2, 17) == id
+            if isAlive(value) then
+                existed = '1'
+            end
+        end
+    end
+    if isKnown then
+        local all = {}
+        for dot, value in pairs(held) do
+            all[#all + 1] = dot
+            all[#all + 1] = value
+        end
+        return { line('SAME', string.format('%.0f', hlc), '1', '0', vector), all }
+    end
+    if existed == '0' and context == '-' and string.byte(sibling) == 84 then
+        return { 'ABSENT', vector }
+    end
+
+    local dropped, others, superseded = {}, {}, {}
+    local joined = vector
+    if context == '-' then
+        for dot in pairs(held) do
+            dropped[#dropped + 1] = dot
+        end
+        if count > 1 then
+            superseded = unseen(dropped, held)
+        end
+    else
+        local covered = parsed(context)
+        for dot, value in pairs(held) do
+            if isCovered(dot, covered) then
+                dropped[#dropped + 1] = dot
+            else
+                others[#others + 1] = dot
+                others[#others + 1] = value
+            end
+        end
+        if #others / 2 + 1 > mostSiblings then
+            return { 'TOOMANY', #others / 2 }
+        end
+        local entries = parsed(vector)
+        for name, entry in pairs(covered) do
+            entries[name] = math.max(entries[name] or 0, entry)
+        end
+        joined = spelled(entries)
+    end
+
+    local _, text = nextStamp(vector, context)
+    local expires
+    joined, sibling, expires = raised(joined, text), dated(sibling, ttl)
+    local dot = actor .. '@' .. text
+    owe(key, text)
     if count > 1 or #others > 0 then
         local left = { [dot] = sibling }
         for index = 1, #others, 2 do
@@ -149,10 +189,33 @@ else
     for _, old in ipairs(dropped) do
         call('HDEL', key, old)
     end
+    call('HSET', key, 'vv', joined, 'at', clock, dot, sibling)
+    return { line('OK', text, existed, expires, joined), others, superseded }
 end
-call('HSET', key, 'vv', vector, 'at', clock, dot, sibling)
-call('MSET', 'cap:clock', clock, 'cap:hlc', text)
-if isPlain then
-    return { 'OK', stamp, vector, existed, expires, now }
+
+local function put(key, word)
+    if now > ARGV[word + 4] + 0 then
+        return { 'LATE', steps, now }
+    end
+    local sibling, ttl, context = ARGV[word], ARGV[word + 1], ARGV[word + 2]
+    local vector = call('HGET', key, 'vv') or ''
+    if context == '-' and ARGV[word + 3] == 'first' and string.byte(sibling) == 86 then
+        local fields = call('HLEN', key)
+        if fields == 0 or (fields == 3 and vector ~= '') then
+            return replace(key, vector, sibling, ttl)
+        end
+    end
+    return change(key, vector, sibling, ttl, context)
 end
-return { 'OK', stamp, vector, existed, expires, now, others, superseded }
+
+-- An error in one record (a key of another type) is that record's answer alone.
+local answers = {}
+for place, key in ipairs(KEYS) do
+    local worked, answer = pcall(put, key, 2 + peers + place * 5)
+    if not worked and type(answer) ~= 'table' then
+        answer = { err = tostring(answer) }
+    end
+    answers[place] = answer
+end
+call('MSET', 'cap:clock', clock, 'cap:hlc', string.format('%.0f', hlc))
+return answers

@@ -5,5 +5,5 @@
 --       since everything was compared (-1: never) }
 local adopted = call('HGET', 'cap:identity', 'adopted')
 local walked = call('GET', 'cap:walked')
-call('SET', 'cap:clock', string.format('%.0f', now))
+call('SET', 'cap:clock', clock)
 return { 'OK', now, steps, hlc, now - (adopted or now), walked and now - walked or -1 }

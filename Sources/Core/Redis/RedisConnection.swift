@@ -168,17 +168,18 @@ final class RedisConnection: DescriptorHandler {
     /// Writes what was queued in this turn, with one guard after all guarded commands of it.
     func flush(guardCommand: (CommandEncoder) -> Void) {
         sendBatch()
-        isDirty = false
-        guard let context else { return }
-        isFlushing = true
-        defer { isFlushing = false }
         if needsGuard {
             needsGuard = false
             encoder.reset()
             guardCommand(encoder)
             _ = send(encoder.encoded, to: .guardCheck)
         }
+        isDirty = false
+        guard let context else { return }
+        // From here on what cannot be written at once waits for the descriptor.
+        isFlushing = true
         redisAsyncHandleWrite(context)
+        isFlushing = false
     }
 
     // MARK: Replies

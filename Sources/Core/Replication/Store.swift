@@ -136,6 +136,8 @@ public struct ChangeResult: Sendable {
     public var existed: Bool
     /// AP: values that this change replaced without having seen them, newest first.
     public var superseded: [Bytes?] = []
+    /// AP: all values that the key now has, the winner first, where it has more than one: ``version`` covers them all.
+    public var conflicts: [Bytes?] = []
     /// AP: the replica that coordinated it.
     public var replica: String?
 

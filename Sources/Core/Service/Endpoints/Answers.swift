@@ -14,7 +14,10 @@ enum Answers {
         json.member("outcome", Outcome.applied.rawValue)
         json.member("replicas_acked", result.replicasAcked)
         if let replica = result.replica { json.member("replica", replica) }
-        if mode == .ap { json.values("superseded", result.superseded) }
+        if mode == .ap {
+            if !result.conflicts.isEmpty { json.values("conflicts", result.conflicts) }
+            json.values("superseded", result.superseded)
+        }
         json.endObject()
         return .json(json, headers: headers(of: result.version))
     }
