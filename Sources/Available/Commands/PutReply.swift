@@ -13,6 +13,8 @@ enum PutReply {
         /// `cap:hlc` of the step: what strikes the debt off.
         var hlc: UInt64
         var vector: Bytes
+        /// The vector of the record that it took the place of as a whole, where that is known.
+        var before: Bytes?
         var existed: Bool
         var nowUs: Int64
         /// Dot and packed sibling, alternating: the record's siblings.
@@ -58,35 +60,62 @@ enum PutReply {
         self = .refused(.error("ERR unexpected reply"))
     }
 
-    /// `OK <hlc> <existed> <expires_ms> <now> <vector>`, or with `SAME`.
+    /// `OK <hlc> <before> <expires_ms> <now> <vector>`, or with `SAME`.
     private struct Head {
         let isNew: Bool
         let hlc: UInt64
-        let existed: Bool
+        /// 0 for nothing, 1 for any record, else the hlc of the one write that it took the place of.
+        let before: ArraySlice<UInt8>
         let expiresMs: Int64
         let nowUs: Int64
         let vector: Bytes
 
         init?(_ line: Bytes) {
-            let space = UInt8(ascii: " ")
-            let words = line.split(separator: space, maxSplits: 5, omittingEmptySubsequences: false)
-            guard words.count == 6, let hlc = Int64(decimal: words[1]), let expiresMs = Int64(decimal: words[3]),
-                let nowUs = Int64(decimal: words[4]), hlc >= 0, expiresMs >= 0, nowUs >= 0
-            else { return nil }
-            isNew = words[0].elementsEqual("OK".utf8)
-            guard isNew || words[0].elementsEqual("SAME".utf8) else { return nil }
+            var words = Words(line)
+            let word = words.next()
+            isNew = word.elementsEqual("OK".utf8)
+            guard isNew || word.elementsEqual("SAME".utf8), let hlc = words.number() else { return nil }
+            before = words.next()
+            guard !before.isEmpty, let expiresMs = words.number(), let nowUs = words.number() else { return nil }
             self.hlc = UInt64(hlc)
-            existed = words[2].first != UInt8(ascii: "0")
             self.expiresMs = expiresMs
             self.nowUs = nowUs
-            vector = Bytes(words[5])
+            vector = Bytes(words.rest)
+        }
+
+        /// Reads a line word by word.
+        private struct Words {
+            private(set) var rest: ArraySlice<UInt8>
+
+            init(_ line: Bytes) { rest = line[...] }
+
+            mutating func next() -> ArraySlice<UInt8> {
+                let end = rest.firstIndex(of: UInt8(ascii: " ")) ?? rest.endIndex
+                defer { rest = rest[min(end + 1, rest.endIndex)...] }
+                return rest[..<end]
+            }
+
+            mutating func number() -> Int64? {
+                guard let number = Int64(decimal: next()), number >= 0 else { return nil }
+                return number
+            }
         }
 
         /// The record where the new sibling is the only one.
         func applied(packed: Bytes, actor: Bytes) -> Applied {
             Applied(
-                hlc: hlc, vector: vector, existed: existed, nowUs: nowUs,
+                hlc: hlc, vector: vector, before: before.count > 1 ? Self.joined(actor, "=", before) : nil,
+                existed: before.first != UInt8(ascii: "0"), nowUs: nowUs,
                 siblings: [Dot(actor: actor, hlc: hlc).text, dated(packed)])
+        }
+
+        private static func joined(_ actor: Bytes, _ mark: Unicode.Scalar, _ digits: ArraySlice<UInt8>) -> Bytes {
+            var joined = Bytes()
+            joined.reserveCapacity(actor.count + 1 + digits.count)
+            joined += actor
+            joined.append(UInt8(ascii: mark))
+            joined += digits
+            return joined
         }
 
         /// The sibling as the coordinator stored it, with the expiry that it reckoned.
@@ -103,6 +132,7 @@ enum PutReply {
         }
         var applied = head.applied(packed: packed, actor: actor)
         applied.siblings = head.isNew ? others + applied.siblings : others
+        applied.before = nil
         guard let conflicts = conflicts(applied.siblings, nowMs: head.nowUs / 1_000) else { return nil }
         applied.conflicts = conflicts
         guard head.isNew else { return applied }

@@ -37,6 +37,7 @@ enum Words {
     static let empty: Bytes = []
     static let zero = Bytes("0".utf8)
     static let noContext = Bytes("-".utf8)
+    static let noVector = Bytes("-".utf8)
     static let first = Bytes("first".utf8)
     static let again = Bytes("again".utf8)
 }

@@ -186,7 +186,8 @@ extension AvailableEngine {
             result.superseded = applied.superseded
             observer?.valuesSuperseded(result.superseded.count)
         }
-        let record = CarriedRecord(key: write.recordKey, vector: applied.vector, siblings: applied.siblings)
+        let record = CarriedRecord(
+            key: write.recordKey, vector: applied.vector, before: applied.before, siblings: applied.siblings)
         guard settings.writeAcks > 1 else {
             deliver(record, hlc: applied.hlc, from: coordinator, clocks: clocks, startNs: startNs)
             return result

@@ -62,12 +62,16 @@ struct StoredRecord {
 struct CarriedRecord {
     let key: Bytes
     let vector: Bytes
+    /// The vector of the record that it took the place of as a whole; nil where it did not, or nobody knows. A replica that
+    /// holds just that need not compare any further.
+    var before: Bytes?
     /// Dot and packed sibling, one after the other.
     let siblings: [Bytes]
 
     /// The words of `merge` for it.
     func append(to arguments: inout [Bytes]) {
         arguments.append(vector)
+        arguments.append(before ?? Words.noVector)
         arguments.append(Bytes(decimal: UInt64(siblings.count / 2)))
         arguments += siblings
     }

@@ -2,7 +2,8 @@
 -- lacks it has not seen it. Commutative, associative, idempotent; write ids play no part.
 --
 -- KEYS  records `ap:<key>`
--- ARGV  for each record its vector, the number of its siblings, and dot and sibling of each
+-- ARGV  for each record its vector, the vector that it took the place of (or `-`), the number of its siblings, and dot and
+--       sibling of each
 --       then not_after, steps, incarnation
 -- Gives { OK, changed, refused .. } where `refused` are the places in KEYS whose record here has another type
 local function isNew(dot, vector)
@@ -12,20 +13,24 @@ end
 
 local word, reply = 1, { 'OK', 0 }
 for place, key in ipairs(KEYS) do
-    local theirs, number = ARGV[word], ARGV[word + 1] + 0
-    local first = word + 2
-    word = first + number * 2
+    local theirs, number = ARGV[word], ARGV[word + 2] + 0
+    local first = word + 3
     local mine = redis.pcall('HGET', key, 'vv')
     if type(mine) == 'table' then
         reply[#reply + 1] = place
-    elseif number == 1 and (not mine or (hasSeen(theirs, mine) and isNew(ARGV[first], mine))) then
-        -- One new sibling, whose writer has seen all that is here, as almost always: it takes the place of everything.
+    elseif number == 1 and (not mine or mine == ARGV[word + 1]) then
+        -- What the coordinator replaced as a whole is all that is here, as almost always: equal vectors are equal records.
         if mine then
-            if call('HLEN', key) > 3 then
-                noteConflict(key, {})
-            end
             call('DEL', key)
         end
+        call('HSET', key, 'vv', theirs, 'at', clock, ARGV[first], ARGV[first + 1])
+        reply[2] = reply[2] + 1
+    elseif number == 1 and hasSeen(theirs, mine) and isNew(ARGV[first], mine) then
+        -- One new sibling, whose writer has seen all that is here: it takes the place of everything.
+        if call('HLEN', key) > 3 then
+            noteConflict(key, {})
+        end
+        call('DEL', key)
         call('HSET', key, 'vv', theirs, 'at', clock, ARGV[first], ARGV[first + 1])
         reply[2] = reply[2] + 1
     else
@@ -40,7 +45,7 @@ for place, key in ipairs(KEYS) do
         mine = mine or ''
         local ours, other = parsed(mine), parsed(theirs)
         local incoming, siblings, dropped, added = {}, {}, {}, {}
-        for index = first, word - 1, 2 do
+        for index = first, first + 2 * number - 1, 2 do
             incoming[ARGV[index]] = ARGV[index + 1]
         end
         for dot, value in pairs(held) do
@@ -74,6 +79,7 @@ for place, key in ipairs(KEYS) do
             reply[2] = reply[2] + 1
         end
     end
+    word = first + 2 * number
 end
 call('SET', 'cap:clock', clock)
 return reply

@@ -6,8 +6,9 @@
 --       then for each record: sibling as `V<write id>::<value>` or `T<write id>::`; ttl in ms, or 0; context: a vector, or
 --       `-` for none; `first` attempt or `again`; not_after
 -- Gives for each record
---       `OK <hlc> <existed> <expires_ms> <now> <vector>`, or an array of that line, dots and siblings of what is kept
---       beside the new one, and the values that were superseded;
+--       `OK <hlc> <before> <expires_ms> <now> <vector>`, or an array of that line, dots and siblings of what is kept beside
+--       the new one, and the values that were superseded. <before> is 0 where there was nothing; the hlc of what it took
+--       the place of, where that was all there was and of this actor; 1 otherwise;
 --       { `SAME <hlc> 1 0 <now> <vector>`, all dots and siblings } where the write id is there already;
 --       { ABSENT, vector } for a delete of what is not there; { TOOMANY, n }; { LATE, steps, now }; { NOTMEMBER .. }
 if ARGV[2] ~= steps then
@@ -15,23 +16,31 @@ if ARGV[2] ~= steps then
     return everyRecord({ 'LATE', steps, now })
 end
 local actor, mostSiblings, mostOwed, peers = ARGV[3], ARGV[4] + 0, ARGV[5] + 0, ARGV[6] + 0
-local entryName = actor .. '='
+local entryName, dotName = actor .. '=', actor .. '@'
+local outboxes = {}
+for index = 1, peers do
+    outboxes[index] = 'cap:pending:' .. ARGV[6 + index]
+end
 
-local function nextStamp(vector, context)
-    local stamp = math.max(now, hlc + 1)
+local function highest(vector)
+    local high = 0
     for entry in string.gmatch(vector, '=(%d+)') do
-        stamp = math.max(stamp, entry + 1)
+        high = math.max(high, entry + 0)
     end
-    if context ~= '-' then
-        for entry in string.gmatch(context, '=(%d+)') do
-            stamp = math.max(stamp, entry + 1)
-        end
+    return high
+end
+
+-- The text of a time above all that is known.
+local function nextStamp(known)
+    local stamp = hlc < now and now or hlc + 1
+    if stamp <= known then
+        stamp = known + 1
     end
     if stamp >= 9007199254740992 then
         error({ err = 'CLOCK this replica has seen a time after the year 2255' })
     end
     hlc = stamp
-    return stamp, string.format('%.0f', stamp)
+    return string.format('%.0f', stamp)
 end
 
 -- `vector` with the entry of this actor set to `text`.
@@ -51,9 +60,6 @@ end
 
 -- The sibling with its expiry by this replica's clock, and that expiry.
 local function dated(sibling, ttl)
-    if ttl == '0' then
-        return sibling, '0'
-    end
     local expires = string.format('%.0f', math.floor(now / 1000) + ttl)
     return string.sub(sibling, 1, 18) .. expires .. string.sub(sibling, 19), expires
 end
@@ -61,7 +67,7 @@ end
 -- Before the record is written: a wrong type can stop it here, and what it leaves then is a debt that delivers nothing new.
 local function owe(key, text)
     for index = 1, peers do
-        local pending = 'cap:pending:' .. ARGV[6 + index]
+        local pending = outboxes[index]
         if call('ZADD', pending, 'NX', text, key) == 1 and mostOwed > 0 and call('ZCARD', pending) > mostOwed then
             call('ZREM', pending, key)
             local overflow = 'cap:overflow:' .. ARGV[6 + index]
@@ -72,22 +78,36 @@ local function owe(key, text)
     end
 end
 
-local function line(word, text, existed, expires, vector)
-    return word .. ' ' .. text .. ' ' .. existed .. ' ' .. expires .. ' ' .. clock .. ' ' .. vector
+local function line(word, text, before, expires, vector)
+    return word .. ' ' .. text .. ' ' .. before .. ' ' .. expires .. ' ' .. clock .. ' ' .. vector
 end
 
 -- A first attempt to set a value in place of the one that is there, as almost always.
 local function replace(key, vector, sibling, ttl)
-    local existed = vector == '' and '0' or '1'
-    local _, text = nextStamp(vector, '-')
-    local expires
-    vector, sibling, expires = raised(vector, text), dated(sibling, ttl)
+    local before, text = '0', nil
+    if string.sub(vector, 1, #entryName) == entryName then
+        before = string.sub(vector, #entryName + 1)
+    end
+    local known = tonumber(before)
+    if known and (known > 0 or vector == '') then
+        text = nextStamp(known)
+        vector = entryName .. text
+    else
+        -- Other actors have written it too.
+        before = '1'
+        text = nextStamp(highest(vector))
+        vector = raised(vector, text)
+    end
+    local expires = '0'
+    if ttl ~= '0' then
+        sibling, expires = dated(sibling, ttl)
+    end
     owe(key, text)
-    if existed == '1' then
+    if before ~= '0' then
         call('DEL', key)
     end
-    call('HSET', key, 'vv', vector, 'at', clock, actor .. '@' .. text, sibling)
-    return line('OK', text, existed, expires, vector)
+    call('HSET', key, 'vv', vector, 'at', clock, dotName .. text, sibling)
+    return line('OK', text, before, expires, vector)
 end
 
 -- The values that a change drops without having seen them, newest first; one write that two coordinators took is one.
@@ -174,10 +194,13 @@ local function change(key, vector, sibling, ttl, context)
         joined = spelled(entries)
     end
 
-    local _, text = nextStamp(vector, context)
-    local expires
-    joined, sibling, expires = raised(joined, text), dated(sibling, ttl)
-    local dot = actor .. '@' .. text
+    local text = nextStamp(math.max(highest(vector), context == '-' and 0 or highest(context)))
+    local expires = '0'
+    joined = raised(joined, text)
+    if ttl ~= '0' then
+        sibling, expires = dated(sibling, ttl)
+    end
+    local dot = dotName .. text
     owe(key, text)
     if count > 1 or #others > 0 then
         local left = { [dot] = sibling }
