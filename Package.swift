@@ -94,7 +94,7 @@ let package = Package(
         tests("ResilienceTests", ["Resilience"]),
         tests("TelemetryTests", ["Telemetry", logging, metrics]),
         tests("ReplicationTests", ["Replication", "EventLoop", "TestSupport"]),
-        tests("RedisTests", ["Redis", "Replication", "EventLoop", "Resilience", "TestSupport"]),
+        tests("RedisTests", ["Redis", "CHiredis", "Replication", "EventLoop", "Resilience", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "EventLoop"]),
         tests("ServiceTests", ["Service", "AppCP", "AppAP", "Available", "Consistent"] + wiring),
         tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),

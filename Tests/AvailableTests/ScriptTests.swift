@@ -90,7 +90,8 @@ import Testing
     @Test func aMergePastItsFenceDoesNothing() async throws {
         try await withInstance { instance, _ in
             let life = try Self.life(instance)
-            let words = ["g2.x=5", "-", "1", "g2.x@5", "V0000000000000001::v", "1000", "0"].map { Bytes($0.utf8) } + [life]
+            let words =
+                ["g2.x=5", "-", "1", "g2.x@5", "V0000000000000001::v", "1000", "0"].map { Bytes($0.utf8) } + [life]
             let command = Command(.script(AvailableScripts.merge, keys: [Bytes("ap:k".utf8)]), arguments: words)
             #expect(await instance.raw(0, command)?[0]?.text == "LATE")
             #expect(await instance.raw(0, "EXISTS", "ap:k") == .integer(0))

@@ -145,4 +145,20 @@ private final class Fixture {
             #expect(fixture.group.available.isEmpty)
         }
     }
+
+    /// Redis says so before it was asked anything; hiredis must not be brought down by that.
+    @Test func aServerWithoutRoomForAnotherClientSaysSo() async throws {
+        let server = try RedisServer(["--maxclients", "1"])
+        try await runner.run { [reactor = runner.reactor] in
+            let first = Fixture(reactor, [server])
+            #expect(await first.waitForAll())
+            let second = Fixture(reactor, [server])
+            #expect(
+                await reactor.eventually {
+                    second.group.status()[0].lastFailure?.contains("max number of clients") == true
+                })
+            #expect(second.group.available.isEmpty)
+            #expect(first.group.available == first.group.everyReplica)
+        }
+    }
 }

@@ -49,6 +49,7 @@ final class RedisConnection: DescriptorHandler {
     private var batch: StepBatch?
     /// Steps in ``batch`` and in batches sent and not answered.
     private var stepsInFlight = 0
+    private let builder = ReplyBuilder()
     private let encoder: CommandEncoder
     private let batchEncoder: CommandEncoder
     /// True while there is something to flush; the group's list of dirty connections holds this one then.
@@ -97,6 +98,7 @@ final class RedisConnection: DescriptorHandler {
         let owner = Unmanaged.passRetained(self).toOpaque()
         context.pointee.data = owner
         context.pointee.ev.data = owner
+        builder.attach(to: context.pointee.c.reader)
         installHooks(context)
         redisAsyncSetConnectCallback(context) { context, status in
             if status == REDIS_OK { RedisConnection.of(context).events?.connected() }
@@ -184,14 +186,14 @@ final class RedisConnection: DescriptorHandler {
 
     // MARK: Replies
 
-    private func receive(_ pointer: UnsafeMutablePointer<redisReply>?) {
+    private func receive(isLost: Bool) {
         guard let entry = pending.popFirst() else { return }
         pendingByteCount -= entry.byteCount
-        guard let pointer else {
+        guard !isLost else {
             lose(entry.recipient)
             return
         }
-        let reply = Reply(pointer)
+        let reply = builder.take()
         events?.replied(reply, entry.sentNs)
         switch entry.recipient {
         case .sink(let sink): sink.receive(reply, from: replica)
@@ -295,7 +297,7 @@ final class RedisConnection: DescriptorHandler {
         @Sendable @convention(c) (
             UnsafeMutablePointer<redisAsyncContext>?, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
         ) -> Void = { context, reply, _ in
-            RedisConnection.of(context).receive(reply?.assumingMemoryBound(to: redisReply.self))
+            RedisConnection.of(context).receive(isLost: reply == nil)
         }
 
     // Both unretained: hiredis' context holds the reference that `open` retained.

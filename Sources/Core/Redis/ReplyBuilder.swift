@@ -1,0 +1,111 @@
+import CHiredis
+import Replication
+
+/// Makes ``Reply`` values while hiredis parses, in place of hiredis' own objects: those would be allocated twice.
+///
+/// One for each connection; hiredis calls it through its reader's table of functions. What it hands back to hiredis for a
+/// complete reply is one object of the kind "error", the same for each: hiredis looks at it only where a reply comes that
+/// no command asked for (such as "max number of clients reached"), and then ends the connection with its text.
+final class ReplyBuilder {
+    private struct OpenArray {
+        var elements: [Reply]
+        let count: Int
+    }
+
+    private var open: [OpenArray] = []
+    private var complete: Reply?
+    private let object: UnsafeMutablePointer<redisReply>
+    private let text: UnsafeMutablePointer<CChar>
+
+    private static let maxTextBytes = 120
+    /// An array of a reply is not believed to have more elements than this before they arrive.
+    private static let maxReserved = 1_024
+    private static let oneByte: [Bytes] = (0...255).map { [UInt8($0)] }
+
+    init() {
+        text = .allocate(capacity: Self.maxTextBytes + 1)
+        object = .allocate(capacity: 1)
+        object.initialize(to: redisReply())
+        object.pointee.type = REDIS_REPLY_ERROR
+        object.pointee.str = text
+        note("a reply that no command asked for".utf8)
+    }
+
+    deinit {
+        object.deallocate()
+        text.deallocate()
+    }
+
+    /// Makes `reader` use this builder, which must outlive it.
+    func attach(to reader: UnsafeMutablePointer<redisReader>) {
+        reader.pointee.fn = Self.functions
+        reader.pointee.privdata = Unmanaged.passUnretained(self).toOpaque()
+    }
+
+    /// The reply that hiredis has just given out.
+    func take() -> Reply { complete.take() ?? .error("ERR no reply") }
+
+    // MARK: Building
+
+    private func add(_ value: Reply) -> UnsafeMutableRawPointer {
+        var value = value
+        while let last = open.indices.last {
+            open[last].elements.append(value)
+            guard open[last].elements.count == open[last].count else { return UnsafeMutableRawPointer(object) }
+            value = .array(open.removeLast().elements)
+        }
+        complete = value
+        if case .error(let message) = value { note(message.utf8) }
+        return UnsafeMutableRawPointer(object)
+    }
+
+    private func begin(count: Int) -> UnsafeMutableRawPointer {
+        guard count > 0 else { return add(.array([])) }
+        var elements: [Reply] = []
+        elements.reserveCapacity(min(count, Self.maxReserved))
+        open.append(OpenArray(elements: elements, count: count))
+        return UnsafeMutableRawPointer(object)
+    }
+
+    private func string(_ start: UnsafeMutablePointer<CChar>?, _ count: Int, type: Int32) -> Reply {
+        let bytes = UnsafeRawBufferPointer(start: start, count: count)
+        switch type {
+        case REDIS_REPLY_STATUS: return .status(String(decoding: bytes, as: UTF8.self))
+        case REDIS_REPLY_ERROR: return .error(String(decoding: bytes, as: UTF8.self))
+        default:
+            // Flags and small numbers are many of what comes back: they need no allocation.
+            return .bulk(count == 1 ? Self.oneByte[Int(bytes[0])] : Bytes(bytes))
+        }
+    }
+
+    private func note(_ message: some Collection<UInt8>) {
+        var count = 0
+        for byte in message.prefix(Self.maxTextBytes) {
+            text[count] = CChar(bitPattern: byte)
+            count += 1
+        }
+        text[count] = 0
+    }
+
+    // MARK: hiredis' side
+
+    // Unretained: `attach` says who outlives whom.
+    private static func of(_ task: UnsafePointer<redisReadTask>?) -> ReplyBuilder {
+        Unmanaged<ReplyBuilder>.fromOpaque(task!.pointee.privdata).takeUnretainedValue()
+    }
+
+    // Safe to share: it is filled once, before its first use, and nobody writes to it.
+    private nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
+        let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
+        table.initialize(to: redisReplyObjectFunctions())
+        table.pointee.createString = { task, start, count in
+            let builder = ReplyBuilder.of(task)
+            return builder.add(builder.string(start, count, type: task!.pointee.type))
+        }
+        table.pointee.createArray = { task, count in ReplyBuilder.of(task).begin(count: Int(count)) }
+        table.pointee.createInteger = { task, value in ReplyBuilder.of(task).add(.integer(value)) }
+        table.pointee.createNil = { task in ReplyBuilder.of(task).add(.null) }
+        table.pointee.freeObject = { _ in }
+        return table
+    }()
+}
