@@ -16,9 +16,10 @@ SHELL_SCRIPTS := scripts/*.sh .ci/run
 
 # Given on the command line: SITE=west, ARGS='--mode stall'.
 SITE ?= west
+SEEDS ?= 200
 ARGS ?=
 
-.PHONY: help setup build run demo test lint partition heal status bench-quick clean
+.PHONY: help setup build run demo test lint simulate partition heal status bench-quick clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +45,10 @@ lint: ## Checks format and shell scripts; leaves out a tool that is not installe
 	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
 	@if command -v shellcheck >/dev/null 2>&1; then shellcheck $(SHELL_SCRIPTS); \
 	else echo "lint: shellcheck is not installed, shell scripts are not checked"; fi
+
+simulate: setup ## Runs the CP engine in virtual time under faults and checks every history (SEEDS=200 ARGS='--ops 500')
+	@$(SWIFT_BUILD) $(RELEASE_FLAGS) --product Simulate
+	@$(RELEASE)/Simulate cp --seeds $(SEEDS) --directory $(SCRATCH) $(ARGS)
 
 partition: ## Cuts a site or node of the running pair off (SITE=west, ARGS="--mode stall"; see caplab partition --help)
 	@$(RELEASE)/caplab partition $(SITE) $(ARGS)

@@ -48,6 +48,7 @@ let package = Package(
         // System libraries: module maps and shims, nothing else.
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
         .systemLibrary(name: "CHiredis", path: "Sources/CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CLua", path: "Sources/CLua", providers: [.apt(["liblua5.1-0-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", path: "Sources/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
 
         // Core: what both services share. Arrows point down only.
@@ -83,6 +84,9 @@ let package = Package(
             swiftSettings: house
         ),
 
+        // The proof: a checker of histories that knows nothing of the rest.
+        .target(name: "Linearizability", swiftSettings: house),
+
         // The executables: wiring only.
         .executableTarget(name: "AppCP", dependencies: ["Service", "Consistent"] + wiring, swiftSettings: house),
         .executableTarget(name: "AppAP", dependencies: ["Service", "Available"] + wiring, swiftSettings: house),
@@ -90,6 +94,17 @@ let package = Package(
 
         // Tests: one folder a target; Integration starts real redis-servers and the real executables.
         .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/Support", swiftSettings: house),
+        // The production engines and their Lua in one process, in virtual time.
+        .target(
+            name: "Simulation",
+            dependencies: ["CLua", "EventLoop", "Replication", "Consistent", "Available", "Linearizability"],
+            path: "Tests/Simulation", swiftSettings: house),
+        .executableTarget(
+            name: "Simulate", dependencies: ["Simulation", "Linearizability", arguments], path: "Tests/Simulate",
+            swiftSettings: house),
+        tests(
+            "SimulationTests", ["Simulation", "Linearizability", "Redis", "Replication", "EventLoop", "TestSupport"]),
+        tests("LinearizabilityTests", ["Linearizability"]),
         tests("EventLoopTests", ["EventLoop", "TestSupport"]),
         tests("ResilienceTests", ["Resilience"]),
         tests("TelemetryTests", ["Telemetry", logging, metrics]),

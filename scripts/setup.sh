@@ -42,6 +42,7 @@ need_program redis-server redis-server
 need_program redis-cli redis-tools
 need_library hiredis hiredis/hiredis.h libhiredis-dev
 need_library libmicrohttpd microhttpd.h libmicrohttpd-dev
+need_library lua5.1 lua5.1/lua.h liblua5.1-0-dev
 if [ "$purpose" != build ]; then
     need_program wrk wrk
     need_program webdis webdis

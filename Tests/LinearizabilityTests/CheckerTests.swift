@@ -1,0 +1,134 @@
+import Linearizability
+import Testing
+
+private typealias Operation = RecordedOperation
+
+/// Short spelling of a history: one client each operation, times as given.
+private func op(
+    _ call: Operation.Call, _ result: Operation.Result, _ from: UInt64, _ to: UInt64 = 0
+) -> Operation {
+    Operation(client: 0, key: "k", call: call, result: result, callNs: from, returnNs: to)
+}
+
+private func isLinearizable(_ history: [Operation]) -> Bool {
+    LinearizabilityChecker().check(key: history) == .linearizable
+}
+
+@Suite struct HandMadeHistoryTests {
+    @Test func oneAfterAnotherIsLinearizable() {
+        #expect(
+            isLinearizable([
+                op(.read, .value(nil, version: 0), 1, 2), op(.write("a"), .applied(version: 1), 3, 4),
+                op(.read, .value("a", version: 1), 5, 6), op(.delete, .applied(version: 2), 7, 8),
+                op(.read, .value(nil, version: 2), 9, 10), op(.delete, .absent(version: 2), 11, 12),
+                op(.create("b"), .applied(version: 3), 13, 14),
+                op(.create("c"), .preconditionFailed(version: 3), 15, 16),
+                op(.compareAndSet(version: 3, "d"), .applied(version: 4), 17, 18),
+                op(.compareAndSet(version: 3, "e"), .preconditionFailed(version: 4), 19, 20),
+            ]))
+    }
+
+    @Test func concurrentOperationsMayBePutInEitherOrder() {
+        #expect(
+            isLinearizable([
+                op(.write("a"), .applied(version: 2), 1, 10), op(.write("b"), .applied(version: 1), 1, 10),
+                op(.read, .value("a", version: 2), 11, 12),
+            ]))
+    }
+
+    @Test func aStaleReadIsFound() {
+        #expect(
+            !isLinearizable([
+                op(.write("a"), .applied(version: 1), 1, 2), op(.write("b"), .applied(version: 2), 3, 4),
+                op(.read, .value("a", version: 1), 5, 6),
+            ]))
+    }
+
+    @Test func aReadThatGoesBackIsFound() {
+        #expect(
+            !isLinearizable([
+                op(.write("a"), .applied(version: 1), 1, 2), op(.write("b"), .unknown, 3),
+                op(.read, .value("b", version: 2), 4, 5), op(.read, .value("a", version: 1), 6, 7),
+            ]))
+    }
+
+    @Test func aLostUpdateIsFound() {
+        #expect(
+            !isLinearizable([
+                op(.write("0"), .applied(version: 1), 1, 2),
+                op(.compareAndSet(version: 1, "1"), .applied(version: 2), 3, 6),
+                op(.compareAndSet(version: 1, "2"), .applied(version: 2), 4, 7),
+            ]))
+    }
+
+    @Test func aReadOfAChangeThatWasRefusedIsFound() {
+        #expect(
+            !isLinearizable([
+                op(.write("a"), .notApplied, 1, 2), op(.read, .value("a", version: 1), 3, 4),
+            ]))
+    }
+
+    @Test func aChangeThatIsAppliedTwiceIsFound() {
+        #expect(
+            !isLinearizable([
+                op(.write("a"), .applied(version: 1), 1, 10), op(.write("b"), .applied(version: 2), 11, 12),
+                op(.read, .value("a", version: 3), 13, 14),
+            ]))
+    }
+
+    @Test func anUnknownChangeMayTakeEffectLateOrNever() {
+        let start = [op(.write("a"), .applied(version: 1), 1, 2), op(.write("late"), .unknown, 3)]
+        #expect(isLinearizable(start + [op(.read, .value("a", version: 1), 100, 101)]))
+        #expect(
+            isLinearizable(
+                start + [
+                    op(.read, .value("a", version: 1), 100, 101), op(.read, .value("late", version: 2), 102, 103),
+                ]))
+        #expect(!isLinearizable([op(.read, .value("late", version: 2), 0, 1)] + start))
+    }
+
+    @Test func anUnknownChangeTakesEffectOnceAtMost() {
+        #expect(
+            !isLinearizable([
+                op(.write("b"), .applied(version: 1), 1, 2), op(.write("x"), .unknown, 3),
+                op(.write("a"), .applied(version: 3), 4, 5), op(.read, .value("x", version: 4), 6, 7),
+            ]))
+    }
+
+    @Test func aVersionMayRiseByItselfOnlyWhileTheKeyDoesNotExist() {
+        let start = [op(.write("a"), .applied(version: 1), 1, 2), op(.delete, .applied(version: 2), 3, 4)]
+        #expect(isLinearizable(start + [op(.write("b"), .applied(version: 9), 5, 6)]))
+        #expect(!isLinearizable(start + [op(.write("b"), .applied(version: 2), 5, 6)]))
+        #expect(!isLinearizable([start[0], op(.write("b"), .applied(version: 9), 5, 6)]))
+    }
+
+    @Test func aWrongVersionIsAViolationThatNamesWhereItIsStuck() {
+        let history = [op(.write("a"), .applied(version: 1), 1, 2), op(.read, .value("a", version: 7), 3, 4)]
+        #expect(LinearizabilityChecker().check(key: history) == .violation(stuckAt: [history[1]]))
+    }
+
+    @Test func keysAreJudgedEachByItself() {
+        var bad = op(.read, .value("x", version: 1), 1, 2)
+        bad.key = "bad"
+        let verdicts = LinearizabilityChecker().check([op(.write("a"), .applied(version: 1), 1, 2), bad])
+        #expect(verdicts.map(\.key) == ["bad", "k"])
+        #expect(verdicts[1].verdict == .linearizable)
+        #expect(verdicts[0].verdict != .linearizable)
+    }
+
+    @Test func aHundredUnknownChangesAreDecidedAllTheSame() {
+        let unknown = (0..<100).map { op(.write("u\($0)"), .unknown, UInt64($0)) }
+        #expect(isLinearizable(unknown + [op(.read, .value("u50", version: 40), 200, 201)]))
+        #expect(!isLinearizable(unknown + [op(.read, .value("no", version: 3), 200, 201)]))
+    }
+
+    @Test func tooManyConfigurationsAreToldAsSuch() {
+        var checker = LinearizabilityChecker()
+        checker.maxConfigurations = 50
+        let history =
+            (0..<20).map { op(.write("\($0)"), .applied(version: UInt64($0) + 1), 1, 100) }
+            + (0..<20).map { op(.compareAndSet(version: UInt64(2 * $0), "c\($0)"), .unknown, 1) }
+            + [op(.read, .value("no", version: 60), 101, 102)]
+        #expect(checker.check(key: history) == .undecided)
+    }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Foundation
+import Linearizability
+import Simulation
+import Synchronization
+
+/// `simulate cp`.
+struct SimulateCP: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cp", abstract: "The CP engine: every history must be linearizable.")
+
+    @Option(help: "How many seeds.") var seeds: UInt64 = 200
+    @Option(name: .customLong("from"), help: "The first seed.") var firstSeed: UInt64 = 1
+    @Option(name: .customLong("ops"), help: "Operations of each seed.") var operations: Int = 500
+    @Option(help: "Instances of app-cp.") var instances: Int = 2
+    @Option(help: "Where the history of a failing seed is written.") var directory: String = "."
+    @Option(help: "Seeds at once.") var jobs: Int = ProcessInfo.processInfo.activeProcessorCount
+
+    func validate() throws {
+        guard seeds >= 1, (1...100_000).contains(operations), (1...16).contains(instances), (1...64).contains(jobs)
+        else { throw ValidationError("--seeds, --ops, --instances and --jobs must be at least 1") }
+    }
+
+    func run() throws {
+        var options = CPSimulation.Options()
+        options.operations = operations
+        options.instances = instances
+        let fixed = options
+        let tally = Mutex(SimulationTally())
+        // Worlds share nothing: each lives and dies on the thread that takes its seed.
+        DispatchQueue.concurrentPerform(iterations: jobs) { job in
+            for seed in stride(from: firstSeed + UInt64(job), to: firstSeed + seeds, by: jobs) {
+                let report = CPSimulation(seed: seed, options: fixed).run()
+                tally.withLock { tally in
+                    tally.add(report)
+                    if !report.violations.isEmpty { tell(report) }
+                    if tally.seeds.isMultiple(of: 250) { note("\(tally.seeds) of \(seeds) seeds") }
+                }
+            }
+        }
+        let result = tally.withLock { $0 }
+        print(result.table)
+        if result.violations > 0 { throw ExitCode(1) }
+    }
+
+    private func note(_ text: String) { FileHandle.standardError.write(Data("simulate: \(text)\n".utf8)) }
+
+    /// A seed that failed: what, its history, and how to see it again.
+    private func tell(_ report: CPSimulation.Report) {
+        print("seed \(report.seed): VIOLATION")
+        for violation in report.violations { print("  \(violation)") }
+        let path = "\(directory)/simulate-cp-\(report.seed).jsonl"
+        let encoder = JSONEncoder()
+        let lines = report.history.compactMap { try? encoder.encode($0) }.map { String(decoding: $0, as: UTF8.self) }
+        do {
+            try (lines.joined(separator: "\n") + "\n").write(toFile: path, atomically: true, encoding: .utf8)
+            print("  history: \(path)")
+        } catch {
+            print("  history: \(path) could not be written: \(error.localizedDescription)")
+        }
+        print("  again:   simulate cp --from \(report.seed) --seeds 1 --ops \(operations) --instances \(instances)")
+    }
+}

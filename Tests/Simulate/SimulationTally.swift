@@ -1,0 +1,43 @@
+import Linearizability
+import Simulation
+
+/// What all seeds came to.
+struct SimulationTally {
+    private(set) var seeds = 0
+    private(set) var violations = 0
+    private var operations = 0
+    private var results: [String: Int] = [:]
+    private var faults: [String: Int] = [:]
+    private var virtualMs: UInt64 = 0
+    private let start = ContinuousClock.now
+
+    mutating func add(_ report: CPSimulation.Report) {
+        seeds += 1
+        operations += report.history.count
+        for operation in report.history { results[Self.name(operation.result), default: 0] += 1 }
+        for (kind, count) in report.faults { faults[kind.rawValue, default: 0] += count }
+        virtualMs += report.virtualMs
+        violations += report.violations.isEmpty ? 0 : 1
+    }
+
+    private static func name(_ result: RecordedOperation.Result) -> String {
+        switch result {
+        case .value: "read"
+        case .applied: "applied"
+        case .absent: "absent"
+        case .preconditionFailed: "precondition failed"
+        case .notApplied: "not applied"
+        case .unknown: "unknown"
+        }
+    }
+
+    var table: String {
+        let took = ContinuousClock.now - start
+        var lines = ["seeds       \(seeds), with violations: \(violations)", "operations  \(operations)"]
+        lines += results.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
+        lines.append("faults      \(faults.values.reduce(0, +))")
+        lines += faults.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
+        lines.append("time        \(virtualMs / 1_000) s virtual, \(took.components.seconds) s real")
+        return lines.joined(separator: "\n")
+    }
+}

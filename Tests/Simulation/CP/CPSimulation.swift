@@ -1,0 +1,191 @@
+import Consistent
+import EventLoop
+import Linearizability
+import Replication
+
+/// One world with three acceptors, some instances of `app-cp`, and clients that read and change a few keys while faults
+/// come and go. Ends healed, and is judged: every key linearizable, everybody served again.
+public final class CPSimulation {
+    public struct Options: Sendable {
+        public var operations = 500
+        public var instances = 2
+        public var clients = 5
+        public var keys = 3
+        public var faults: [FaultKind] = [
+            .cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink, .slowDisk, .pause, .replicaCrash,
+            .instanceCrash, .scriptFlush, .clockJump,
+        ]
+        public var meanFaultGapMs: UInt64 = 60
+        /// Past this virtual time a world is taken as hung.
+        public var limitMs: UInt64 = 600_000
+
+        public init() {}
+    }
+
+    public struct Report: Sendable {
+        public var seed: UInt64
+        public var history: [RecordedOperation] = []
+        public var violations: [String] = []
+        public var faults: [FaultKind: Int] = [:]
+        public var virtualMs: UInt64 = 0
+        public var events = 0
+    }
+
+    private let options: Options
+    private let world: World
+    private let replicas: [SimulatedReplica]
+    private var instances: [CPInstance] = []
+    private let planner: FaultPlanner
+    private var report: Report
+    private var started = 0
+    private var busyClients = 0
+    private var isOver = false
+    private var lastVersion: [[UInt64]] = []
+    private var nextValue = 0
+
+    private static let deadlineNs = 400 * nsPerMs
+
+    public init(seed: UInt64, options: Options = Options()) {
+        self.options = options
+        let world = World(seed: seed)
+        let lua = LuaHost()
+        let replicas = (0..<3).map { SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: true) }
+        self.world = world
+        self.replicas = replicas
+        report = Report(seed: seed)
+        let box = InstanceBox()
+        planner = FaultPlanner(world: world, replicas: replicas, kinds: options.faults) { box.instances }
+        instances = (0..<options.instances).map { index in
+            CPInstance(index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2])
+        }
+        box.instances = instances
+        lastVersion = Array(repeating: Array(repeating: 0, count: options.keys), count: options.clients)
+    }
+
+    private final class InstanceBox {
+        var instances: [CPInstance] = []
+    }
+
+    /// Runs the world to its end.
+    public func run() -> Report {
+        initialise()
+        for client in 0..<options.clients { start(client) }
+        planner.start(meanGapMs: options.meanFaultGapMs)
+        world.spawn { await self.finish() }
+        report.events = world.run(limitNs: options.limitMs * nsPerMs) { self.isOver }
+        if !isOver { report.violations.append("hung: \(busyClients) clients wait for an answer that never comes") }
+        report.faults = planner.counts
+        report.virtualMs = world.nowNs / nsPerMs
+        for (key, verdict) in LinearizabilityChecker().check(report.history) {
+            switch verdict {
+            case .linearizable: break
+            case .violation(let stuckAt):
+                report.violations.append("key \(key) is not linearizable; stuck at \(stuckAt.count) operations")
+            case .undecided: report.violations.append("key \(key): the checker could not decide")
+            }
+        }
+        return report
+    }
+
+    private func initialise() {
+        let process = SimulatedProcess(world: world, name: "init")
+        let group = SimulatedGroup(
+            process: process, replicas: replicas, paths: replicas.map { _ in NetworkPath(world: world) },
+            scripts: ConsistentScripts.all)
+        let initializer = GroupInitializer(
+            group: group, scheduler: process, groupName: ConsistentSettings().groupName)
+        group.start()
+        var result: GroupInitializer.Result?
+        process.spawn { result = await initializer.run(deadlineNs: process.nowNs + 60_000 * nsPerMs) }
+        world.run(limitNs: world.nowNs + 60_000 * nsPerMs) { result != nil }
+        process.crash()
+        group.abandon()
+        if result != .initialized { report.violations.append("init: \(result.map { "\($0)" } ?? "no end")") }
+    }
+
+    // MARK: Clients
+
+    private func start(_ client: Int) {
+        busyClients += 1
+        world.spawn { [self] in
+            while started < options.operations {
+                started += 1
+                await step(client)
+                await world.sleep(world.random.exponentialNs(meanUs: 1_500))
+            }
+            busyClients -= 1
+        }
+    }
+
+    private func step(_ client: Int) async {
+        let instance = instances[world.random.index(instances.count)]
+        let keyIndex = world.random.index(options.keys)
+        nextValue += 1
+        let value = "v\(nextValue)"
+        let call: RecordedOperation.Call
+        switch world.random.below(10) {
+        case 0..<4: call = .read
+        case 4..<7: call = .write(value)
+        case 7: call = .delete
+        case 8: call = .compareAndSet(version: lastVersion[client][keyIndex], value)
+        default:
+            call =
+                world.random.isTrue(percent: 30)
+                ? .create(value)
+                : .compareAndSet(
+                    version: lastVersion[world.random.index(options.clients)][keyIndex], value)
+        }
+        await perform(call, key: "k\(keyIndex)", keyIndex: keyIndex, client: client, at: instance)
+    }
+
+    private func perform(
+        _ call: RecordedOperation.Call, key: String, keyIndex: Int, client: Int, at instance: CPInstance
+    ) async {
+        let callNs = world.nowNs
+        var result: RecordedOperation.Result?
+        let deadlineNs = callNs + Self.deadlineNs
+        let isAnswered = await instance.run { [engine = instance.engine] in
+            result = await CPRequest.run(call, key: key, on: engine, deadlineNs: deadlineNs)
+        }
+        if isAnswered, world.nowNs > deadlineNs + 20 * nsPerMs {
+            report.violations.append("an answer came \((world.nowNs - deadlineNs) / nsPerMs) ms after its deadline")
+        }
+        let known = isAnswered ? result ?? .unknown : call == .read ? .notApplied : .unknown
+        switch known {
+        case .value(_, let version), .applied(let version), .absent(let version), .preconditionFailed(let version):
+            lastVersion[client][keyIndex] = version
+        case .notApplied, .unknown: break
+        }
+        report.history.append(
+            RecordedOperation(
+                client: client, key: key, call: call, result: known, callNs: callNs, returnNs: world.nowNs))
+    }
+
+    // MARK: The end
+
+    /// After everything was put right, each instance must serve each key again.
+    private func finish() async {
+        while busyClients > 0 { await world.sleep(20 * nsPerMs) }
+        planner.healAll()
+        await world.sleep(3_000 * nsPerMs)
+        for instance in instances {
+            for keyIndex in 0..<options.keys {
+                for _ in 0..<2 {
+                    let before = report.history.count
+                    nextValue += 1
+                    let isRead = world.random.isTrue(percent: 50)
+                    await perform(
+                        isRead ? .read : .write("v\(nextValue)"), key: "k\(keyIndex)", keyIndex: keyIndex, client: 0,
+                        at: instance)
+                    if report.history[before].result == .unknown || report.history[before].result == .notApplied {
+                        report.violations.append(
+                            "instance \(instance.index) does not serve k\(keyIndex) after the heal: "
+                                + instance.group.links.map(\.summary).joined(separator: ", ") + "; "
+                                + replicas.map(\.summary).joined(separator: ", "))
+                    }
+                }
+            }
+        }
+        isOver = true
+    }
+}

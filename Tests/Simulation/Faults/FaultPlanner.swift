@@ -1,0 +1,182 @@
+import EventLoop
+
+/// Lets things go wrong, one after another and several at once, and puts each right again after a while.
+final class FaultPlanner {
+    private let world: World
+    private let replicas: [SimulatedReplica]
+    private let instances: () -> [any SimulatedInstance]
+    private let kinds: [FaultKind]
+    private var isStopped = false
+    private var undo: [UInt64: () -> Void] = [:]
+    private var nextUndo: UInt64 = 0
+    private var dumps: [Int: MemoryRedis.Dump] = [:]
+    /// Faults that cost a replica its memory are only drawn where this says so.
+    var mayForget: (Int) -> Bool = { _ in false }
+    private(set) var counts: [FaultKind: Int] = [:]
+
+    init(
+        world: World, replicas: [SimulatedReplica], kinds: [FaultKind],
+        instances: @escaping () -> [any SimulatedInstance]
+    ) {
+        self.world = world
+        self.replicas = replicas
+        self.kinds = kinds
+        self.instances = instances
+    }
+
+    /// - Parameter meanGapMs: between the beginnings of two faults.
+    func start(meanGapMs: UInt64) {
+        guard !kinds.isEmpty else { return }
+        world.after(world.random.exponentialNs(meanUs: meanGapMs * 1_000)) { [self] in
+            guard !isStopped else { return }
+            begin(kinds[world.random.index(kinds.count)])
+            start(meanGapMs: meanGapMs)
+        }
+    }
+
+    /// Puts everything right, for good.
+    func healAll() {
+        isStopped = true
+        for key in undo.keys.sorted() { undo[key]?() }
+        undo.removeAll()
+    }
+
+    private func forAWhile(_ kind: FaultKind, maxMs: UInt64 = 700, _ end: @escaping () -> Void) {
+        counts[kind, default: 0] += 1
+        let number = nextUndo
+        nextUndo += 1
+        undo[number] = end
+        world.after(world.random.ns(us: 1_000...(maxMs * 1_000))) { [self] in
+            undo.removeValue(forKey: number)?()
+        }
+    }
+
+    private func anyPath() -> NetworkPath {
+        let instances = instances()
+        let paths = instances[world.random.index(instances.count)].paths
+        return paths[world.random.index(paths.count)]
+    }
+
+    private func begin(_ kind: FaultKind) {
+        switch kind {
+        case .cut:
+            let path = anyPath()
+            cut([path])
+            forAWhile(kind) { self.join([path]) }
+        case .cutThere:
+            let path = anyPath()
+            path.isCutThere = true
+            forAWhile(kind) { path.isCutThere = false }
+        case .cutBack:
+            let path = anyPath()
+            path.isCutBack = true
+            forAWhile(kind) { path.isCutBack = false }
+        case .flapping: flap(anyPath(), times: 2 + world.random.index(6))
+        case .isolated:
+            let instances = instances()
+            var paths = instances[world.random.index(instances.count)].paths
+            if world.random.isTrue(percent: 50) { paths.remove(at: world.random.index(paths.count)) }
+            cut(paths)
+            forAWhile(kind) { self.join(paths) }
+        case .reset:
+            let instances = instances()
+            let links = instances[world.random.index(instances.count)].group.links
+            links[world.random.index(links.count)].reset()
+            counts[kind, default: 0] += 1
+        case .slowLink:
+            let path = anyPath()
+            path.latencyMeanUs = 1_000 + world.random.below(40_000)
+            forAWhile(kind) { path.latencyMeanUs = NetworkPath.usualLatencyMeanUs }
+        case .slowDisk:
+            let replica = anyReplica()
+            replica.fsyncMeanUs = 1_000 + world.random.below(60_000)
+            forAWhile(kind) { replica.fsyncMeanUs = SimulatedReplica.usualFsyncMeanUs }
+        case .pause:
+            let replica = anyReplica()
+            replica.pause()
+            forAWhile(kind, maxMs: 1_500) { replica.resume() }
+        case .replicaCrash:
+            let replica = anyReplica()
+            guard replica.isRunning else { return }
+            replica.crash()
+            forAWhile(kind) { replica.start() }
+        case .instanceCrash:
+            let instances = instances()
+            let instance = instances[world.random.index(instances.count)]
+            guard instance.isRunning else { return }
+            instance.crash()
+            forAWhile(kind, maxMs: 300) { instance.restart() }
+        case .scriptFlush:
+            anyReplica().flushScripts()
+            counts[kind, default: 0] += 1
+        case .clockJump:
+            jumpAClock()
+            counts[kind, default: 0] += 1
+        case .wipe, .restore: forget(kind)
+        }
+    }
+
+    private func anyReplica() -> SimulatedReplica { replicas[world.random.index(replicas.count)] }
+
+    private func cut(_ paths: [NetworkPath]) {
+        for path in paths {
+            path.isCutThere = true
+            path.isCutBack = true
+        }
+    }
+
+    private func join(_ paths: [NetworkPath]) {
+        for path in paths {
+            path.isCutThere = false
+            path.isCutBack = false
+        }
+    }
+
+    private func flap(_ path: NetworkPath, times: Int) {
+        cut([path])
+        forAWhile(.flapping, maxMs: 60) { [self] in
+            join([path])
+            guard times > 1, !isStopped else { return }
+            world.after(world.random.ns(us: 1_000...40_000)) { [self] in
+                if !isStopped { flap(path, times: times - 1) }
+            }
+        }
+    }
+
+    private func jumpAClock() {
+        if world.random.isTrue(percent: 50) {
+            let replica = anyReplica()
+            replica.clockSkewUs += Int64(world.random.below(4_000_000)) - 2_000_000
+        } else {
+            let instances = instances()
+            let instance = instances[world.random.index(instances.count)]
+            instance.process.wallClockSkewMs += Int64(world.random.below(4_000)) - 2_000
+        }
+    }
+
+    private func forget(_ kind: FaultKind) {
+        let replica = anyReplica()
+        // A dump of some earlier moment is at hand where one was taken.
+        defer { dumps[replica.index] = replica.dump }
+        guard mayForget(replica.index) else { return }
+        if kind == .wipe {
+            if world.random.isTrue(percent: 50) { replica.wipe() } else { replica.replace() }
+        } else if let dump = dumps[replica.index] {
+            replica.restore(dump)
+        } else {
+            return
+        }
+        counts[kind, default: 0] += 1
+    }
+}
+
+/// One service instance of a simulated world.
+protocol SimulatedInstance: AnyObject {
+    var process: SimulatedProcess { get }
+    var group: SimulatedGroup { get }
+    /// By replica; they outlive a crash.
+    var paths: [NetworkPath] { get }
+    var isRunning: Bool { get }
+    func crash()
+    func restart()
+}

@@ -1,0 +1,201 @@
+import CLua
+import Replication
+
+/// Runs the engines' Lua scripts as Redis 7.0 does: Lua 5.1, `redis.call` and its kin, and Redis' conversions between Lua
+/// values and replies.
+///
+/// One for a whole world; the replica that a script runs on is named at each run. Used from one thread.
+final class LuaHost {
+    private let state: OpaquePointer
+    /// Registry references of compiled scripts.
+    private var compiled: [Bytes: Int32] = [:]
+    private var commands: MemoryRedis?
+
+    init() {
+        state = luaL_newstate()
+        luaL_openlibs(state)
+        let host = Unmanaged.passUnretained(self).toOpaque()
+        clua_new_table(state)
+        for (name, isProtected) in [("call", false), ("pcall", true)] {
+            clua_push_handler(state, LuaHost.callHandler, host, isProtected ? 1 : 0)
+            lua_setfield(state, -2, name)
+        }
+        for (name, isStatus) in [("error_reply", false), ("status_reply", true)] {
+            clua_push_handler(state, LuaHost.tableHandler, host, isStatus ? 1 : 0)
+            lua_setfield(state, -2, name)
+        }
+        clua_set_global(state, "redis")
+        _ = luaL_loadstring(state, Self.pcallOfRedis)
+        lua_pcall(state, 0, 0, 0)
+    }
+
+    /// Redis' own `pcall` gives a failed command's error as a text, not as the table that was raised.
+    private static let pcallOfRedis = """
+        local plain = pcall
+        local function told(worked, problem, ...)
+            if not worked and type(problem) == 'table' and problem.err then return false, problem.err end
+            return worked, problem, ...
+        end
+        pcall = function(...) return told(plain(...)) end
+        """
+
+    deinit { lua_close(state) }
+
+    /// The reply of `source`, run on `redis`.
+    func run(_ source: Bytes, keys: [Bytes], arguments: [Bytes], on redis: MemoryRedis) -> Reply {
+        if let problem = push(source) { return .error("ERR Error compiling script: \(problem)") }
+        setGlobal("KEYS", keys)
+        setGlobal("ARGV", arguments)
+        commands = redis
+        defer { commands = nil }
+        let status = lua_pcall(state, 0, 1, 0)
+        defer { clua_pop(state, 1) }
+        guard status == 0 else {
+            if lua_type(state, -1) == LUA_TTABLE, case .error(let text) = reply(at: -1) { return .error(text) }
+            return .error("ERR " + (string(at: -1).map { String(decoding: $0, as: UTF8.self) } ?? "script error"))
+        }
+        return reply(at: -1)
+    }
+
+    private func push(_ source: Bytes) -> String? {
+        if let reference = compiled[source] {
+            lua_rawgeti(state, LUA_REGISTRYINDEX, reference)
+            return nil
+        }
+        let status = source.withUnsafeBytes { bytes in
+            luaL_loadbuffer(state, bytes.bindMemory(to: CChar.self).baseAddress, bytes.count, "@user_script")
+        }
+        guard status == 0 else {
+            defer { clua_pop(state, 1) }
+            return string(at: -1).map { String(decoding: $0, as: UTF8.self) } ?? "unknown error"
+        }
+        let reference = luaL_ref(state, LUA_REGISTRYINDEX)
+        compiled[source] = reference
+        lua_rawgeti(state, LUA_REGISTRYINDEX, reference)
+        return nil
+    }
+
+    private func setGlobal(_ name: String, _ words: [Bytes]) {
+        lua_createtable(state, Int32(words.count), 0)
+        for (index, word) in words.enumerated() {
+            push(string: word)
+            lua_rawseti(state, -2, Int32(index + 1))
+        }
+        clua_set_global(state, name)
+    }
+
+    // MARK: redis.call
+
+    private static let callHandler: clua_handler = { state, host, isProtected in
+        Unmanaged<LuaHost>.fromOpaque(host!).takeUnretainedValue().call(isProtected: isProtected != 0)
+    }
+
+    private func call(isProtected: Bool) -> Int32 {
+        var words: [Bytes] = []
+        for index in 1...max(1, lua_gettop(state)) {
+            guard let word = argument(at: index) else {
+                push(table: "err", "ERR Lua redis lib command arguments must be strings or integers")
+                return isProtected ? 1 : -1
+            }
+            words.append(word)
+        }
+        guard let commands else { return 0 }
+        let reply = commands.run(words)
+        push(reply)
+        if case .error = reply { return isProtected ? 1 : -1 }
+        return 1
+    }
+
+    private func argument(at index: Int32) -> Bytes? {
+        switch lua_type(state, index) {
+        case LUA_TNUMBER: Bytes(number: lua_tonumber(state, index))
+        case LUA_TSTRING: string(at: index)
+        default: nil
+        }
+    }
+
+    private static let tableHandler: clua_handler = { state, host, isStatus in
+        let host = Unmanaged<LuaHost>.fromOpaque(host!).takeUnretainedValue()
+        let text = host.string(at: 1) ?? []
+        host.push(table: isStatus != 0 ? "ok" : "err", String(decoding: text, as: UTF8.self))
+        return 1
+    }
+
+    // MARK: Values
+
+    private func push(string: Bytes) {
+        string.withUnsafeBytes { bytes in
+            lua_pushlstring(state, bytes.bindMemory(to: CChar.self).baseAddress, bytes.count)
+        }
+    }
+
+    private func push(table field: String, _ text: String) {
+        clua_new_table(state)
+        push(string: Bytes(text.utf8))
+        lua_setfield(state, -2, field)
+    }
+
+    private func push(_ reply: Reply) {
+        switch reply {
+        case .bulk(let bytes): push(string: bytes)
+        case .integer(let value): lua_pushnumber(state, Double(value))
+        case .null: lua_pushboolean(state, 0)
+        case .status(let text): push(table: "ok", text)
+        case .error(let text): push(table: "err", text)
+        case .array(let elements):
+            lua_createtable(state, Int32(elements.count), 0)
+            for (index, element) in elements.enumerated() {
+                push(element)
+                lua_rawseti(state, -2, Int32(index + 1))
+            }
+        }
+    }
+
+    private func string(at index: Int32) -> Bytes? {
+        var count = 0
+        guard let start = lua_tolstring(state, index, &count) else { return nil }
+        return Bytes(UnsafeRawBufferPointer(start: start, count: count))
+    }
+
+    private func reply(at index: Int32) -> Reply {
+        switch lua_type(state, index) {
+        case LUA_TSTRING: return .bulk(string(at: index) ?? [])
+        // Redis cuts off the fraction.
+        case LUA_TNUMBER: return .integer(Int64(exactly: lua_tonumber(state, index).rounded(.towardZero)) ?? .min)
+        case LUA_TBOOLEAN: return lua_toboolean(state, index) != 0 ? .integer(1) : .null
+        case LUA_TTABLE: return tableReply(at: index)
+        default: return .null
+        }
+    }
+
+    private func tableReply(at index: Int32) -> Reply {
+        for field in ["err", "ok"] {
+            lua_getfield(state, index, field)
+            let text = lua_type(state, -1) == LUA_TSTRING ? string(at: -1) : nil
+            clua_pop(state, 1)
+            if let text {
+                let decoded = String(decoding: text, as: UTF8.self)
+                return field == "err" ? .error(decoded) : .status(decoded)
+            }
+        }
+        var elements: [Reply] = []
+        while true {
+            lua_rawgeti(state, index, Int32(elements.count + 1))
+            defer { clua_pop(state, 1) }
+            // As in Redis, an array ends at its first nil.
+            if lua_type(state, -1) == LUA_TNIL { return .array(elements) }
+            elements.append(reply(at: -1))
+        }
+    }
+}
+
+extension Bytes {
+    /// A Lua number as Redis turns it into a command's argument: `%.17g`.
+    init(number: Double) {
+        if number == number.rounded(), abs(number) < 1e17 {
+            self = Bytes(String(Int64(number)).utf8)
+        } else {
+            self = Bytes("\(number)".utf8)
+        }
+    }
+}

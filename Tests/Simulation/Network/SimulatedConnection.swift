@@ -1,0 +1,194 @@
+import EventLoop
+import Replication
+
+/// One connection from one connect to one close: commands out, replies in, in order.
+///
+/// Steps of one turn go as one script call, and guarded reads of one turn share one guard, as `RedisConnection` does it.
+/// What was sent before a close may still be run by the replica, long after.
+final class SimulatedConnection {
+    enum Recipient {
+        case sink(any ReplySink)
+        case guarded(any ReplySink)
+        case steps([any ReplySink])
+        case guardCheck
+        case link((Reply?) -> Void)
+    }
+
+    private struct Batch {
+        let script: Script
+        let shared: [Bytes]
+        var keys: [Bytes] = []
+        var arguments: [Bytes] = []
+        var sinks: [any ReplySink] = []
+    }
+
+    private unowned let link: SimulatedLink
+    private let path: NetworkPath
+    private let replica: SimulatedReplica
+    /// The run of the server that it was made to.
+    let run: UInt64
+    private var isOpen = true
+    private var outgoing: [(command: WireCommand, recipient: Recipient)] = []
+    private var batch: Batch?
+    private var unanswered: [[Recipient]] = []
+    private var held: [(sink: any ReplySink, reply: Reply)] = []
+    private var lastThereNs: UInt64 = 0
+    private var lastBackNs: UInt64 = 0
+
+    private static let maxInFlight = 1_024
+
+    init(link: SimulatedLink, run: UInt64) {
+        self.link = link
+        path = link.path
+        replica = link.replica
+        self.run = run
+    }
+
+    private var index: Int { replica.index }
+    var canTake: Bool { isOpen && unanswered.reduce(outgoing.count) { $0 + $1.count } < Self.maxInFlight }
+
+    // MARK: Sending
+
+    func add(_ command: WireCommand, to recipient: Recipient) {
+        markDirty()
+        outgoing.append((command, recipient))
+    }
+
+    func addStep(_ script: Script, key: Bytes, shared: [Bytes], arguments: [Bytes], to sink: any ReplySink) {
+        markDirty()
+        if let batch, batch.script != script || batch.shared != shared { sendBatch() }
+        var batch = batch ?? Batch(script: script, shared: shared)
+        batch.keys.append(key)
+        batch.arguments += arguments
+        batch.sinks.append(sink)
+        self.batch = batch
+    }
+
+    private func markDirty() {
+        if outgoing.isEmpty, batch == nil { link.group.becameDirty(self) }
+    }
+
+    private func sendBatch() {
+        guard let batch = batch.take() else { return }
+        outgoing.append(
+            (.script(batch.script, keys: batch.keys, arguments: batch.shared + batch.arguments), .steps(batch.sinks)))
+    }
+
+    func flush() {
+        sendBatch()
+        let isGuarded = outgoing.contains { if case .guarded = $0.recipient { true } else { false } }
+        if isGuarded, case .plain(let words)? = link.group.guardCommand?.verb {
+            outgoing.append((.plain(words), .guardCheck))
+        }
+        let sent = outgoing
+        outgoing.removeAll()
+        guard !sent.isEmpty else { return }
+        guard isOpen else {
+            for entry in sent { lose(entry.recipient) }
+            return
+        }
+        unanswered.append(sent.map(\.recipient))
+        let sentNs = link.world.nowNs
+        lastThereNs = path.carryThere(notBeforeNs: lastThereNs) { [self] in
+            arrive(sent.map(\.command), sentNs: sentNs)
+        }
+        watch(sentNs)
+    }
+
+    private func arrive(_ commands: [WireCommand], sentNs: UInt64) {
+        guard replica.isRunning, replica.run == run else {
+            // Nobody listens there any more.
+            lastBackNs = path.carryBack(notBeforeNs: lastBackNs) { [self] in close() }
+            return
+        }
+        replica.receive(
+            SimulatedReplica.Message(commands: commands) { [self] replies in
+                lastBackNs = path.carryBack(notBeforeNs: lastBackNs) { [self] in
+                    receive(replies, sentNs: sentNs)
+                }
+            })
+    }
+
+    /// As the production link: late answers open the breaker, and after a while the connection is given up.
+    private func watch(_ sentNs: UInt64) {
+        let world = link.world
+        let answered = answeredCount
+        let place = answered + UInt64(unanswered.count)
+        world.after(SimulatedLink.callTimeoutNs) { [weak self] in
+            guard let self, isOpen, answeredCount < place else { return }
+            link.isSuspect = true
+            world.after(SimulatedLink.stallTimeoutNs - SimulatedLink.callTimeoutNs) { [weak self] in
+                guard let self, isOpen, answeredCount < place else { return }
+                close()
+            }
+        }
+    }
+
+    private var answeredCount: UInt64 = 0
+
+    // MARK: Replies
+
+    private func receive(_ replies: [Reply], sentNs: UInt64) {
+        guard isOpen, !unanswered.isEmpty else { return }
+        let recipients = unanswered.removeFirst()
+        answeredCount += 1
+        for (recipient, reply) in zip(recipients, replies) {
+            guard isOpen else { return }
+            link.didReply(reply, tookNs: link.world.nowNs - sentNs)
+            give(reply, to: recipient)
+        }
+    }
+
+    private func give(_ reply: Reply, to recipient: Recipient) {
+        switch recipient {
+        case .sink(let sink): sink.receive(reply, from: index)
+        case .link(let body): body(reply)
+        case .guarded(let sink):
+            if case .error = reply { sink.receive(reply, from: index) } else { held.append((sink, reply)) }
+        case .guardCheck:
+            let ready = held
+            held.removeAll()
+            for entry in ready { entry.sink.receive(.array([entry.reply, reply]), from: index) }
+        case .steps(let sinks):
+            if case .array(let elements) = reply, elements.count == sinks.count {
+                for (sink, element) in zip(sinks, elements) { sink.receive(element, from: index) }
+            } else {
+                let error: Reply = if case .error = reply { reply } else { .error("ERR a batch of another size") }
+                for sink in sinks { sink.receive(error, from: index) }
+            }
+        }
+    }
+
+    private func lose(_ recipient: Recipient) {
+        switch recipient {
+        case .sink(let sink), .guarded(let sink): sink.receive(nil, from: index)
+        case .link(let body): body(nil)
+        case .steps(let sinks): for sink in sinks { sink.receive(nil, from: index) }
+        case .guardCheck: break
+        }
+    }
+
+    /// Both ends see the end of it; all that is unanswered is lost.
+    func close() {
+        guard isOpen else { return }
+        isOpen = false
+        sendBatch()
+        let lost = unanswered.flatMap { $0 } + outgoing.map(\.recipient)
+        unanswered.removeAll()
+        outgoing.removeAll()
+        let waiting = held
+        held.removeAll()
+        for entry in waiting { entry.sink.receive(nil, from: index) }
+        for recipient in lost { lose(recipient) }
+        link.didClose(self)
+    }
+
+    /// The process at this end is gone: nobody is told.
+    func abandon() {
+        isOpen = false
+        unanswered.removeAll()
+        outgoing.removeAll()
+        held.removeAll()
+        batch = nil
+    }
+}

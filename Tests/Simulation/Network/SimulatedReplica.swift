@@ -1,0 +1,184 @@
+import EventLoop
+import Replication
+
+/// One Redis server: takes commands in the order in which they arrive, runs them, and answers when they are on its disk.
+///
+/// As Redis does, it takes all that has arrived as one batch: run, `fsync`, then reply.
+public final class SimulatedReplica {
+    public let index: Int
+    let world: World
+    private let lua: LuaHost
+    private(set) var redis: MemoryRedis
+    private(set) var loaded: Set<String> = []
+
+    public private(set) var isRunning = true
+    /// As `SIGSTOP`: what arrives waits in the sockets.
+    public private(set) var isPaused = false
+    /// Rises with each start: a connection belongs to one run of the server.
+    private(set) var run: UInt64 = 0
+    /// What its clock is off the world's, in microseconds; may jump.
+    public var clockSkewUs: Int64 = 0
+    public var fsyncMeanUs = SimulatedReplica.usualFsyncMeanUs
+    static let usualFsyncMeanUs: UInt64 = 100
+    /// Replies wait for the disk (`appendfsync always`); else it is written once a second.
+    public var isSyncAlways: Bool
+
+    struct Message {
+        let commands: [WireCommand]
+        let reply: ([Reply]) -> Void
+    }
+    /// Hear when a run of the server ends, as the kernel would tell them.
+    private var watchers: [WeakLink] = []
+    private struct WeakLink {
+        weak var link: SimulatedLink?
+    }
+    private var inbox: [Message] = []
+    private var isBusy = false
+
+    init(index: Int, world: World, lua: LuaHost, isSyncAlways: Bool) {
+        self.index = index
+        self.world = world
+        self.lua = lua
+        self.isSyncAlways = isSyncAlways
+        redis = MemoryRedis(runId: [])
+        newRun()
+        syncEachSecond()
+    }
+
+    private func newRun() {
+        run += 1
+        loaded.removeAll()
+        redis.runId = Bytes(hexadecimalOf: world.random.next())
+        redis.nowUs = { [unowned self] in
+            SimulatedProcess.epochMs * 1_000 + Int64(world.nowNs / 1_000) + clockSkewUs
+        }
+    }
+
+    private func syncEachSecond() {
+        world.after(1_000 * nsPerMs) { [weak self] in
+            guard let self else { return }
+            if !isSyncAlways, isRunning, !isPaused { redis.sync() }
+            syncEachSecond()
+        }
+    }
+
+    // MARK: Commands
+
+    func receive(_ message: Message) {
+        guard isRunning else { return }
+        inbox.append(message)
+        takeInbox()
+    }
+
+    private func takeInbox() {
+        guard isRunning, !isPaused, !isBusy, !inbox.isEmpty else { return }
+        isBusy = true
+        let batch = inbox
+        inbox.removeAll()
+        let replies = batch.map { message in message.commands.map { answer($0) } }
+        let run = run
+        let delayNs = isSyncAlways ? world.random.exponentialNs(meanUs: fsyncMeanUs) : world.random.ns(us: 5...20)
+        world.after(delayNs) { [self] in
+            finish(batch, replies, run: run)
+        }
+    }
+
+    private func finish(_ batch: [Message], _ replies: [[Reply]], run: UInt64) {
+        guard run == self.run, isRunning else { return }
+        guard !isPaused else {
+            // It was stopped between the work and the answer.
+            world.after(5 * nsPerMs) { [self] in finish(batch, replies, run: run) }
+            return
+        }
+        if isSyncAlways { redis.sync() }
+        isBusy = false
+        for (message, replies) in zip(batch, replies) { message.reply(replies) }
+        takeInbox()
+    }
+
+    private func answer(_ command: WireCommand) -> Reply {
+        switch command {
+        case .plain(let words): return redis.run(words)
+        case .load(let script):
+            loaded.insert(script.name)
+            return .status("OK")
+        case .script(let script, let keys, let arguments):
+            guard loaded.contains(script.name) else { return .error("NOSCRIPT No matching script. Please use EVAL.") }
+            return lua.run(script.source, keys: keys, arguments: arguments, on: redis)
+        }
+    }
+
+    /// For reports: whether it works, and what it waits for.
+    var summary: String {
+        "g\(index + 1)\(isRunning ? "" : " stopped")\(isPaused ? " paused" : "")\(isBusy ? " busy" : "") inbox \(inbox.count)"
+    }
+
+    // MARK: Faults
+
+    public func pause() { isPaused = true }
+
+    public func resume() {
+        isPaused = false
+        takeInbox()
+    }
+
+    /// `kill -9`: what was not on the disk is lost.
+    public func crash() {
+        guard isRunning else { return }
+        isRunning = false
+        isPaused = false
+        isBusy = false
+        inbox.removeAll()
+        redis.loseUnsynced()
+        watchers.removeAll { $0.link == nil }
+        for watcher in watchers { watcher.link?.serverDidEnd(run: run) }
+    }
+
+    func addWatcher(_ link: SimulatedLink) { watchers.append(WeakLink(link: link)) }
+
+    public func start() {
+        guard !isRunning else { return }
+        isRunning = true
+        newRun()
+    }
+
+    /// `SCRIPT FLUSH`.
+    public func flushScripts() { loaded.removeAll() }
+
+    /// `FLUSHALL` by an operator.
+    public func wipe() {
+        redis.wipe()
+        redis.sync()
+    }
+
+    /// A blank server takes its place.
+    public func replace() {
+        crash()
+        redis.wipe()
+        redis.sync()
+        start()
+    }
+
+    var dump: MemoryRedis.Dump { redis.dump }
+
+    /// Stopped, given an old dump, started.
+    func restore(_ dump: MemoryRedis.Dump) {
+        crash()
+        redis.restore(dump)
+        start()
+    }
+}
+
+/// One command as it goes to a server.
+enum WireCommand {
+    case plain([Bytes])
+    case script(Script, keys: [Bytes], arguments: [Bytes])
+    case load(Script)
+}
+
+extension Bytes {
+    init(hexadecimalOf value: UInt64) {
+        let text = String(value, radix: 16)
+        self = Bytes((String(repeating: "0", count: 16 - text.count) + text).utf8)
+    }
+}

@@ -1,0 +1,165 @@
+import Replication
+
+extension MemoryRedis {
+    /// Runs one command. Unknown commands are errors that name themselves: the simulation has to learn them first.
+    func run(_ words: [Bytes]) -> Reply {
+        guard let first = words.first else { return .error("ERR empty command") }
+        let name = String(decoding: first, as: UTF8.self).uppercased()
+        let arguments = Array(words.dropFirst())
+        do throws(CommandError) {
+            if let reply = try runOnStrings(name, arguments) { return reply }
+            if let reply = try runOnHashes(name, arguments) { return reply }
+            if let reply = try runOnSortedSets(name, arguments) { return reply }
+            if let reply = try runOnServer(name, arguments) { return reply }
+            return .error("ERR unknown command '\(name)'")
+        } catch {
+            switch error {
+            case .wrongType: return .error("WRONGTYPE Operation against a key holding the wrong kind of value")
+            case .notANumber: return .error("ERR value is not an integer or out of range")
+            case .syntax: return .error("ERR syntax error")
+            }
+        }
+    }
+
+    enum CommandError: Error {
+        case wrongType
+        case notANumber
+        case syntax
+    }
+
+    static func number(_ word: Bytes) throws(CommandError) -> Int64 {
+        guard let number = Int64(decimal: word) else { throw .notANumber }
+        return number
+    }
+
+    // MARK: Keys and server
+
+    private func runOnServer(_ name: String, _ words: [Bytes]) throws(CommandError) -> Reply? {
+        switch name {
+        case "PING": return .status("PONG")
+        case "TIME":
+            let now = nowUs()
+            return .array([.bulk(Bytes(String(now / 1_000_000).utf8)), .bulk(Bytes(String(now % 1_000_000).utf8))])
+        case "INFO":
+            return .bulk(Bytes("# Server\r\nredis_version:7.0.15\r\nrun_id:".utf8) + runId + Bytes("\r\n".utf8))
+        case "DBSIZE": return .integer(Int64(keyCount))
+        case "DEL", "UNLINK": return .integer(Int64(words.count { remove($0) }))
+        case "EXISTS": return .integer(Int64(words.count { value($0) != nil }))
+        case "PEXPIRE":
+            return .integer(expire(words[0], atMs: nowUs() / 1_000 + (try Self.number(words[1]))) ? 1 : 0)
+        case "SCAN": return try scan(words)
+        default: return nil
+        }
+    }
+
+    private func scan(_ words: [Bytes]) throws(CommandError) -> Reply {
+        var count: Int64 = 10
+        var prefix = Bytes()
+        var index = 1
+        while index + 1 < words.count {
+            switch String(decoding: words[index], as: UTF8.self).uppercased() {
+            case "COUNT": count = try Self.number(words[index + 1])
+            case "MATCH":
+                // Only a prefix: all that our scripts use.
+                guard words[index + 1].last == UInt8(ascii: "*") else { throw .syntax }
+                prefix = words[index + 1].dropLast()
+            default: throw .syntax
+            }
+            index += 2
+        }
+        let page = scan(from: UInt64(try Self.number(words[0])), count: Int(count))
+        let keys = page.keys.filter { $0.starts(with: prefix) && value($0) != nil }
+        return .array([.bulk(Bytes(String(page.next).utf8)), .array(keys.map { .bulk($0) })])
+    }
+
+    // MARK: Strings
+
+    private func string(_ key: Bytes) throws(CommandError) -> Bytes? {
+        switch value(key) {
+        case nil: return nil
+        case .string(let bytes): return bytes
+        default: throw .wrongType
+        }
+    }
+
+    private func runOnStrings(_ name: String, _ words: [Bytes]) throws(CommandError) -> Reply? {
+        switch name {
+        case "GET": return try string(words[0]).map { .bulk($0) } ?? .null
+        case "MGET":
+            return .array(
+                words.map { key in
+                    if case .string(let bytes)? = value(key) { .bulk(bytes) } else { .null }
+                })
+        case "MSET":
+            for index in stride(from: 0, to: words.count - 1, by: 2) { set(words[index], .string(words[index + 1])) }
+            return .status("OK")
+        case "SET":
+            var isNew = false
+            var expiresMs: Int64?
+            var index = 2
+            while index < words.count {
+                switch String(decoding: words[index], as: UTF8.self).uppercased() {
+                case "NX": isNew = true
+                case "PX":
+                    index += 1
+                    expiresMs = nowUs() / 1_000 + (try Self.number(words[index]))
+                default: throw .syntax
+                }
+                index += 1
+            }
+            if isNew, value(words[0]) != nil { return .null }
+            set(words[0], .string(words[1]), expiresMs: expiresMs)
+            return .status("OK")
+        case "INCR", "INCRBY":
+            let sum = try Self.number(try string(words[0]) ?? [48]) + (name == "INCR" ? 1 : Self.number(words[1]))
+            update(words[0], .string(Bytes(String(sum).utf8)))
+            return .integer(sum)
+        default: return nil
+        }
+    }
+
+    // MARK: Hashes
+
+    private func fields(_ key: Bytes) throws(CommandError) -> HashFields {
+        switch value(key) {
+        case nil: return HashFields()
+        case .hash(let fields): return fields
+        default: throw .wrongType
+        }
+    }
+
+    private func runOnHashes(_ name: String, _ words: [Bytes]) throws(CommandError) -> Reply? {
+        guard name.hasPrefix("H"), let key = words.first else { return nil }
+        var fields = try fields(key)
+        switch name {
+        case "HGET": return fields[words[1]].map { .bulk($0) } ?? .null
+        case "HMGET": return .array(words.dropFirst().map { fields[$0].map { .bulk($0) } ?? .null })
+        case "HGETALL": return .array(fields.pairs.flatMap { [.bulk($0.field), .bulk($0.value)] })
+        case "HKEYS": return .array(fields.pairs.map { .bulk($0.field) })
+        case "HLEN": return .integer(Int64(fields.count))
+        case "HEXISTS": return .integer(fields[words[1]] == nil ? 0 : 1)
+        case "HSET":
+            var added: Int64 = 0
+            for index in stride(from: 1, to: words.count - 1, by: 2) where fields.set(words[index], words[index + 1]) {
+                added += 1
+            }
+            update(key, .hash(fields))
+            return .integer(added)
+        case "HSETNX":
+            guard fields[words[1]] == nil else { return .integer(0) }
+            _ = fields.set(words[1], words[2])
+            update(key, .hash(fields))
+            return .integer(1)
+        case "HINCRBY":
+            let sum = try Self.number(fields[words[1]] ?? [48]) + Self.number(words[2])
+            _ = fields.set(words[1], Bytes(String(sum).utf8))
+            update(key, .hash(fields))
+            return .integer(sum)
+        case "HDEL":
+            let removed = words.dropFirst().count { fields.remove($0) }
+            if removed > 0 { update(key, .hash(fields)) }
+            return .integer(Int64(removed))
+        default: return nil
+        }
+    }
+}

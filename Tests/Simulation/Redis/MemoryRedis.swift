@@ -1,0 +1,113 @@
+import Replication
+
+/// The data of one simulated Redis server, and the commands that our scripts and engines use, with the replies that Redis
+/// 7.0 gives (a differential test compares the two).
+///
+/// What was written since the last `fsync` can be taken back, as a crash does.
+final class MemoryRedis {
+    fileprivate struct Entry: Equatable {
+        var value: RedisValue
+        var expiresMs: Int64?
+    }
+
+    private var entries: [Bytes: Entry] = [:]
+    /// What keys held when they were first written after the last `fsync`; nil where they did not exist.
+    private var unsynced: [Bytes: Entry?] = [:]
+    /// Names the run of the server.
+    var runId: Bytes
+    /// The server's own clock, in microseconds since 1970.
+    var nowUs: () -> Int64 = { 0 }
+
+    init(runId: Bytes) { self.runId = runId }
+
+    // MARK: The disk
+
+    /// All that was written is on the disk.
+    func sync() { unsynced.removeAll(keepingCapacity: true) }
+
+    /// What was written since the last `fsync` is lost.
+    func loseUnsynced() {
+        for (key, entry) in unsynced { entries[key] = entry }
+        unsynced.removeAll()
+    }
+
+    func wipe() {
+        for key in entries.keys { noteWrite(key) }
+        entries.removeAll()
+    }
+
+    /// A copy of all data, as a dump of it would hold, and the way back.
+    struct Dump {
+        fileprivate let entries: [Bytes: Entry]
+    }
+    var dump: Dump { Dump(entries: entries) }
+    func restore(_ dump: Dump) {
+        entries = dump.entries
+        unsynced.removeAll()
+    }
+
+    private func noteWrite(_ key: Bytes) {
+        if unsynced[key] == nil { unsynced[key] = .some(entries[key]) }
+    }
+
+    // MARK: Keys
+
+    private func entry(_ key: Bytes) -> Entry? {
+        guard let entry = entries[key] else { return nil }
+        if let expiresMs = entry.expiresMs, nowUs() / 1_000 >= expiresMs { return nil }
+        return entry
+    }
+
+    func value(_ key: Bytes) -> RedisValue? { entry(key)?.value }
+
+    var keyCount: Int { entries.keys.count { entry($0) != nil } }
+
+    func set(_ key: Bytes, _ value: RedisValue, expiresMs: Int64? = nil) {
+        noteWrite(key)
+        entries[key] = value.isEmpty ? nil : Entry(value: value, expiresMs: expiresMs)
+    }
+
+    /// The same with the expiry kept.
+    func update(_ key: Bytes, _ value: RedisValue) { set(key, value, expiresMs: entry(key)?.expiresMs) }
+
+    func remove(_ key: Bytes) -> Bool {
+        guard entry(key) != nil else { return false }
+        noteWrite(key)
+        entries[key] = nil
+        return true
+    }
+
+    func expire(_ key: Bytes, atMs expiresMs: Int64) -> Bool {
+        guard let entry = entry(key) else { return false }
+        set(key, entry.value, expiresMs: expiresMs)
+        return true
+    }
+
+    /// Keys in an order of their own that does not change when others come and go: what a cursor of `SCAN` needs.
+    func scan(from cursor: UInt64, count: Int) -> (next: UInt64, keys: [Bytes]) {
+        let ordered = entries.keys.map { (place: Self.place(of: $0), key: $0) }
+            .filter { $0.place >= cursor }
+            .sorted { $0.place != $1.place ? $0.place < $1.place : $0.key.lexicographicallyPrecedes($1.key) }
+        var page: [Bytes] = []
+        for (index, element) in ordered.enumerated() {
+            if page.count >= count, index > 0, ordered[index - 1].place != element.place {
+                return (element.place, page)
+            }
+            page.append(element.key)
+        }
+        return (0, page)
+    }
+
+    /// FNV-1a, never 0: a cursor of 0 means the end.
+    private static func place(of key: Bytes) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return max(1, hash >> 12)
+    }
+
+    /// All keys and values in one fixed order, to compare replicas.
+    var contents: [(key: Bytes, value: RedisValue)] {
+        entries.keys.filter { entry($0) != nil }.sorted { $0.lexicographicallyPrecedes($1) }
+            .map { ($0, entries[$0]!.value) }
+    }
+}

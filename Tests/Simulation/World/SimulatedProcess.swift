@@ -1,0 +1,36 @@
+import EventLoop
+
+/// One service instance's time, tasks and randomness. After ``crash()`` nothing of it runs any more.
+public final class SimulatedProcess: Scheduler {
+    public let world: World
+    public let name: String
+    public private(set) var isAlive = true
+    /// What its wall clock is off the world's, in milliseconds; may jump.
+    public var wallClockSkewMs: Int64 = 0
+    /// 2026-01-01, where every world begins.
+    public static let epochMs: Int64 = 1_767_225_600_000
+
+    public init(world: World, name: String) {
+        self.world = world
+        self.name = name
+    }
+
+    /// As `kill -9`: its timers, and the answers it waits for, never come.
+    public func crash() { isAlive = false }
+
+    public var nowNs: UInt64 { world.nowNs }
+    public var wallClockMs: Int64 { Self.epochMs + Int64(world.nowNs / nsPerMs) + wallClockSkewMs }
+
+    public func schedule(_ timer: any Expirable, atNs deadlineNs: UInt64) {
+        world.at(deadlineNs) { [self] in
+            if isAlive, !timer.isSettled { timer.expire() }
+        }
+    }
+
+    public func spawn(_ body: @escaping () async -> Void) {
+        guard isAlive else { return }
+        world.spawn(body)
+    }
+
+    public func randomBits() -> UInt64 { world.random.next() }
+}

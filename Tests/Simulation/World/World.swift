@@ -1,0 +1,128 @@
+import EventLoop
+
+/// Virtual time and the order of everything: one thread runs all simulated processes, replicas and networks, and the same
+/// seed gives the same history, bit for bit.
+///
+/// Events happen in the order of their time, and those of one time in the order in which they were planned. After each, all
+/// tasks that it woke run until they wait again.
+public final class World: TaskExecutor, @unchecked Sendable {
+    // Safe because a world and all that lives in it is used by one thread only: the one that calls `run`. Tasks get there
+    // by their executor preference.
+
+    /// Nanoseconds since the world began.
+    public private(set) var nowNs: UInt64 = 1_000 * nsPerMs
+    public var random: SeededRandom
+
+    private var jobs: [UnownedJob] = []
+    private var events = EventQueue()
+    private var turnEnds: [() -> Void] = []
+
+    public init(seed: UInt64) { random = SeededRandom(seed: seed) }
+
+    public func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
+
+    /// Plans `body` for a time, not before now.
+    public func at(_ timeNs: UInt64, _ body: @escaping () -> Void) {
+        events.add(body, atNs: max(timeNs, nowNs))
+    }
+
+    public func after(_ delayNs: UInt64, _ body: @escaping () -> Void) { at(nowNs + delayNs, body) }
+
+    /// Once, when all that this event woke has run.
+    func atTurnEnd(_ body: @escaping () -> Void) { turnEnds.append(body) }
+
+    /// Starts a task at once, up to its first suspension.
+    public func spawn(_ body: @escaping () async -> Void) {
+        let confined = Confined(body: body)
+        Task.immediate(executorPreference: self) { await confined.body() }
+    }
+
+    private struct Confined: @unchecked Sendable {
+        // Safe as said of the world itself.
+        let body: () async -> Void
+    }
+
+    /// Runs until `isDone`, or nothing is planned any more, or virtual time reaches `limitNs`.
+    /// - Returns: how many events happened.
+    @discardableResult
+    public func run(limitNs: UInt64, until isDone: () -> Bool) -> Int {
+        var count = 0
+        endTurn()
+        while !isDone(), let event = events.popFirst(beforeNs: limitNs) {
+            nowNs = event.timeNs
+            event.body()
+            endTurn()
+            count += 1
+        }
+        return count
+    }
+
+    private func endTurn() {
+        let executor = asUnownedTaskExecutor()
+        repeat {
+            while !jobs.isEmpty {
+                let ready = jobs
+                jobs.removeAll(keepingCapacity: true)
+                for job in ready { job.runSynchronously(on: executor) }
+            }
+            let ends = turnEnds
+            turnEnds.removeAll()
+            for end in ends { end() }
+        } while !jobs.isEmpty || !turnEnds.isEmpty
+    }
+}
+
+/// What is planned, by time and then by order of planning: a binary heap.
+struct EventQueue {
+    struct Event {
+        let timeNs: UInt64
+        let number: UInt64
+        let body: () -> Void
+
+        func isBefore(_ other: Event) -> Bool {
+            timeNs != other.timeNs ? timeNs < other.timeNs : number < other.number
+        }
+    }
+
+    private var heap: [Event] = []
+    private var nextNumber: UInt64 = 0
+
+    mutating func add(_ body: @escaping () -> Void, atNs timeNs: UInt64) {
+        heap.append(Event(timeNs: timeNs, number: nextNumber, body: body))
+        nextNumber += 1
+        var child = heap.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard heap[child].isBefore(heap[parent]) else { break }
+            heap.swapAt(child, parent)
+            child = parent
+        }
+    }
+
+    mutating func popFirst(beforeNs limitNs: UInt64) -> Event? {
+        guard let first = heap.first, first.timeNs < limitNs else { return nil }
+        let last = heap.removeLast()
+        guard !heap.isEmpty else { return first }
+        heap[0] = last
+        var parent = 0
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].isBefore(heap[least])
+            {
+                least = child
+            }
+            guard least != parent else { return first }
+            heap.swapAt(least, parent)
+            parent = least
+        }
+    }
+}
+
+extension World {
+    /// Suspends the calling task for a while of virtual time.
+    public func sleep(_ durationNs: UInt64) async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            after(durationNs) { continuation.resume() }
+        }
+    }
+}

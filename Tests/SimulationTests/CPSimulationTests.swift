@@ -1,0 +1,32 @@
+import Linearizability
+import Simulation
+import Testing
+
+@Suite struct CPSimulationTests {
+    @Test(arguments: UInt64(1)...12) func everyHistoryIsLinearizableUnderFaults(seed: UInt64) {
+        var options = CPSimulation.Options()
+        options.operations = 200
+        options.meanFaultGapMs = 20
+        let report = CPSimulation(seed: seed, options: options).run()
+        #expect(report.violations.isEmpty, "seed \(seed)")
+        // It was no empty exercise.
+        #expect(report.faults.values.reduce(0, +) > 0)
+        #expect(report.history.contains { if case .applied = $0.result { true } else { false } })
+    }
+
+    @Test func oneSeedIsOneHistory() {
+        let first = CPSimulation(seed: 77).run()
+        let second = CPSimulation(seed: 77).run()
+        #expect(first.history == second.history)
+        #expect(first.events == second.events)
+        #expect(first.history != CPSimulation(seed: 78).run().history)
+    }
+
+    @Test func withoutFaultsEverythingIsAnswered() {
+        var options = CPSimulation.Options()
+        options.faults = []
+        let report = CPSimulation(seed: 3, options: options).run()
+        #expect(report.violations.isEmpty)
+        #expect(!report.history.contains { $0.result == .unknown || ($0.result == .notApplied) })
+    }
+}
