@@ -32,6 +32,7 @@ final class ConsistentService: ServiceEngine {
 
     func start() {
         isRunning = true
+        engine.start()
         scheduler.spawn { [weak self] in
             while let self, isRunning {
                 publish()
@@ -40,23 +41,15 @@ final class ConsistentService: ServiceEngine {
         }
     }
 
-    func stop() { isRunning = false }
+    func stop() {
+        isRunning = false
+        engine.stop()
+    }
 
     func readiness(deadlineNs: UInt64) async -> StoreFailure? { await engine.checkReadiness(deadlineNs: deadlineNs) }
 
     func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]] {
-        // Found on demand, so that a page asked for before the first request is not empty.
-        _ = await engine.checkReadiness(deadlineNs: deadlineNs)
-        guard let members = engine.membership() else {
-            return group.replicaNames.map { _ in [ReportMember("role", .text("unknown"))] }
-        }
-        return members.map { member in
-            [
-                ReportMember("role", .text(member.isCounted ? "acceptor" : "learning")),
-                ReportMember("incarnation", .text(member.incarnation)),
-                ReportMember("epoch", .integer(Int64(clamping: member.epoch))),
-            ]
-        }
+        await engine.replicas(deadlineNs: deadlineNs).map(ReplicaReport.members)
     }
 
     func addRoutes(to router: Router) {}

@@ -2,14 +2,12 @@ import Replication
 
 /// The scripts that an acceptor runs. The group's wiring loads them into every replica.
 public enum ConsistentScripts {
-    public static let all = [prepare, accept, adopt, promote]
+    public static let all = [prepare, accept] + MemberCommands.scripts
 
     static let prepare = Script(
         name: "prepare", source: PackageResources.membership_lua + PackageResources.prepare_lua, isBatchable: true)
     static let accept = Script(
         name: "accept", source: PackageResources.membership_lua + PackageResources.accept_lua, isBatchable: true)
-    static let adopt = Script(name: "adopt", source: PackageResources.adopt_lua)
-    static let promote = Script(name: "promote", source: PackageResources.promote_lua)
 }
 
 /// Names one register by its key in Redis: `cp:` and a client's key, or the group's configuration.
@@ -74,29 +72,12 @@ struct AcceptorCommands {
         Command(.plain([hmget, register.redisKey]), arguments: readFields, isGuarded: true)
     }
 
+    /// The version below which versions of absent keys may have been used (rule C10); guarded as a read.
+    private static let versionFloorWords = ["GET", "cap:vfloor"].map { Bytes($0.utf8) }
+    static var versionFloor: Command { Command(.plain(versionFloorWords), isGuarded: true) }
+
     private static let hmget = Bytes("HMGET".utf8)
     private static let readFields = ["ballot", "version", "value", "deleted", "expires_ms"].map { Bytes($0.utf8) }
-
-    /// Read after every guarded read: whether the replica was who we took it for (rule C8).
-    static var identityGuard: Command {
-        Command(.plain((["HMGET", "cap:identity"] + ReplicaIdentity.fieldNames).map { Bytes($0.utf8) }))
-    }
-
-    static func adopt(group: Bytes, names: [String], incarnations: [Bytes]) -> Command {
-        Command(.script(ConsistentScripts.adopt, keys: [identityKey]), arguments: [group], tailCount: 2) {
-            [Bytes(names[$0].utf8), incarnations[$0]]
-        }
-    }
-
-    static func promote(_ configuration: GroupConfiguration) -> Command {
-        Command(
-            .script(ConsistentScripts.promote, keys: [identityKey]), tailCount: 4
-        ) { replica in
-            [configuration.members[replica].incarnation, decimal(configuration.epoch), [], zero]
-        }
-    }
-
-    private static let identityKey = Bytes("cap:identity".utf8)
 }
 
 private func decimal(_ value: UInt64) -> Bytes {

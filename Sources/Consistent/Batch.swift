@@ -11,8 +11,10 @@ final class Batch {
     /// Accepts that carried a changed state.
     private var sentRounds: [Round] = []
     private(set) var lastAttempt: UInt64 = 0
-    /// The version that the first attempt which changed the state was based on.
+    /// The version that the first attempt which was handed out was based on.
     private(set) var baseVersion: UInt64?
+    /// The same of the last attempt, handed out or not.
+    private var attemptBaseVersion: UInt64 = 0
     /// Why the last attempt did not succeed.
     var lastFailure: StoreFailure?
 
@@ -50,7 +52,7 @@ final class Batch {
         if wasSent, let entry = state.entry(of: proposer, number: number), let known = results[entry.attempt] {
             return .finish(state, known)
         }
-        if let baseVersion, state.since > baseVersion { return .undecidable }
+        if wasSent, let baseVersion, state.since > baseVersion { return .undecidable }
         lastAttempt += 1
         let live = unanswered
         let writer = RegisterState.Writer(proposer: proposer, number: number, attempt: lastAttempt)
@@ -58,7 +60,7 @@ final class Batch {
         let paired = zip(live, outcome.results).map { (operation: $0, result: $1) }
         if outcome.isChanged {
             results[lastAttempt] = paired
-            if baseVersion == nil { baseVersion = state.version }
+            attemptBaseVersion = state.version
         }
         return .attempt(outcome.state, paired, isChanged: outcome.isChanged)
     }
@@ -67,6 +69,7 @@ final class Batch {
     func didSend(_ round: Round, carrying operations: [PendingOperation]) {
         guard !round.call.handed.isEmpty else { return }
         sentRounds.append(round)
+        if baseVersion == nil { baseVersion = attemptBaseVersion }
         for operation in operations { operation.wasCarried = true }
     }
 

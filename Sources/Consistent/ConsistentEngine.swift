@@ -1,5 +1,4 @@
 import EventLoop
-import Logging
 import Replication
 
 /// The CP engine: linearizable registers over a group of independent replicas.
@@ -11,6 +10,8 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
     private let scheduler: any Scheduler
     private let settings: ConsistentSettings
     private let proposer: Proposer
+    private let watch: MemberWatch
+    private var isRunning = false
     private var fastReads: UInt64 = 0
     private var slowReads: UInt64 = 0
     private var reader: (configuration: GroupConfiguration, read: FastRead)?
@@ -21,7 +22,8 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         self.scheduler = scheduler
         self.settings = settings
         proposer = Proposer(group: group, scheduler: scheduler, settings: settings)
-        group.guardCommand = AcceptorCommands.identityGuard
+        watch = MemberWatch(group: group, scheduler: scheduler, groupName: Bytes(settings.groupName.utf8))
+        group.guardCommand = MemberCommands.identityGuard
         group.delegate = self
     }
 
@@ -99,32 +101,68 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         return result
     }
 
-    // MARK: Readiness
+    // MARK: Background work
 
-    /// Why the engine cannot serve now; nil where it can. Asks the replicas only where their configuration is not known.
-    public func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
-        guard group.available.count >= proposer.quorum else { return Proposer.noQuorum(outcome: nil) }
-        do {
-            _ = try await proposer.configurations.configuration(deadlineNs: deadlineNs)
-            return nil
-        } catch {
-            return error
-        }
-    }
-
-    /// For `/replicas`: the configuration in force as far as it is known, by replica.
-    public func membership() -> [(epoch: UInt64, incarnation: String, isCounted: Bool)]? {
-        proposer.configurations.current.map { configuration in
-            configuration.members.map { member in
-                (configuration.epoch, String(decoding: member.incarnation, as: UTF8.self), member.isCounted)
+    /// Begins to look after the members: to be called once the group connects.
+    public func start() {
+        guard !isRunning else { return }
+        isRunning = true
+        scheduler.spawn { [weak self] in
+            while let self, isRunning {
+                await lookAfterMembers()
+                await scheduler.sleep(forNs: settings.upkeepIntervalMs * nsPerMs)
             }
         }
     }
 
+    /// Ends the background work at its next step.
+    public func stop() { isRunning = false }
+
+    private func lookAfterMembers() async {
+        let nowNs = scheduler.nowNs
+        await watch.refresh(maxAgeNs: 0, deadlineNs: nowNs + settings.upkeepIntervalMs * nsPerMs)
+        await watch.beat()
+    }
+
+    // MARK: Readiness
+
+    /// Why the engine cannot serve now; nil where a majority of the replicas says itself that it votes.
+    public func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
+        let views = await replicas(deadlineNs: deadlineNs)
+        guard group.available.count >= proposer.quorum else { return Proposer.noQuorum(outcome: nil) }
+        let counted = proposer.configurations.current?.counted ?? []
+        var voting = 0
+        for (replica, view) in views.enumerated() where view.standing == .member && counted.contains(replica) {
+            voting += 1
+        }
+        if voting >= proposer.quorum { return nil }
+        // Asked for its words only: it may also say that the configuration is known again by now.
+        if proposer.configurations.current == nil {
+            do { _ = try await proposer.configurations.configuration(deadlineNs: deadlineNs) } catch { return error }
+        }
+        let blank = views.count { $0.standing == .blank }
+        let rebuilding = views.count { $0.standing == .rebuilding }
+        let code: StoreFailure.Code =
+            blank >= proposer.quorum ? .replicasBlank : blank + rebuilding > 0 ? .rebuilding : .noQuorum
+        let troubles = views.compactMap(\.trouble).joined(separator: ", ")
+        return StoreFailure(code, "too few replicas can vote: \(troubles)")
+    }
+
+    /// What each replica says of itself, asked at most ``ConsistentSettings/maxViewAgeMs`` ago.
+    public func replicas(deadlineNs: UInt64) async -> [ReplicaView] {
+        await watch.refresh(maxAgeNs: settings.maxViewAgeMs * nsPerMs, deadlineNs: deadlineNs)
+        _ = try? await proposer.configurations.configuration(deadlineNs: deadlineNs)
+        return views
+    }
+
+    /// The same as of the last look.
+    public var views: [ReplicaView] { watch.views(under: proposer.configurations.current) }
+
     // MARK: ReplicaGroupDelegate
 
-    /// Every replica that answers may be asked: who may vote is in every reply, and checked there (rule C8).
-    public func admit(replica: Int) async -> Bool { true }
+    /// A replica is let in once it is known to remember what it promised; who may vote is in every reply, and checked there
+    /// (rule C8).
+    public func admit(replica: Int) async -> Bool { await watch.admit(replica) }
     public func replicaDidConnect(_ replica: Int) {}
     public func replicaDidDisconnect(_ replica: Int) {}
 }

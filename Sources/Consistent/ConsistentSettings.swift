@@ -11,6 +11,10 @@ public struct ConsistentSettings: Sendable {
     /// A one-round read asks the nearest majority first, and the rest where that has not answered after this many
     /// milliseconds.
     public var readHedgeMs: UInt64 = 5
+    /// How often the members are asked who they are, in milliseconds.
+    public var upkeepIntervalMs: UInt64 = 1_000
+    /// `/health` and `/replicas` ask again where the last look is older than this many milliseconds.
+    public var maxViewAgeMs: UInt64 = 100
 
     public init() {}
 }

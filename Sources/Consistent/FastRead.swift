@@ -39,13 +39,35 @@ final class FastRead {
         let command = AcceptorCommands.read(register)
         call.send(command, to: first)
         await call.wait(limitNs: hedgeEndNs(for: first, atLeastNs: hedgeNs)) { [quorum] in $0.answered.count >= quorum }
-        if let state = agreed(in: call) { return state.value }
+        if let agreed = agreed(in: call) { return await state(of: agreed, usable, deadlineNs: deadlineNs) }
         let rest = usable.subtracting(first)
         guard !rest.isEmpty else { return nil }
         call.send(command, to: rest)
         // No longer than that again: where those that answer disagree, a full round settles it without the slow one.
         await call.wait(limitNs: hedgeEndNs(for: usable, atLeastNs: hedgeNs)) { self.agreed(in: $0) != nil }
-        return agreed(in: call)?.value
+        guard let agreed = agreed(in: call) else { return nil }
+        return await state(of: agreed, usable, deadlineNs: deadlineNs)
+    }
+
+    private func state(of agreed: Agreed, _ usable: ReplicaSet, deadlineNs: UInt64) async -> RegisterState? {
+        switch agreed {
+        case .state(let state): return state
+        case .unreadable: return nil
+        case .absent: break
+        }
+        // A key that was collected left its version in the floor (rule C10): one more round trip, for absent keys alone.
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
+        call.send(AcceptorCommands.versionFloor, to: usable)
+        await call.wait { [self, quorum] in self.floors(in: $0).count >= quorum }
+        let floors = self.floors(in: call)
+        return floors.count >= quorum ? .absent(floor: floors.max() ?? 0) : nil
+    }
+
+    private func floors(in call: QuorumCall) -> [UInt64] {
+        call.answered.compactMap { replica in
+            guard let reply = counted(replica, in: call) else { return nil }
+            return reply.isNull ? 0 : reply.int64.flatMap { UInt64(exactly: $0) }
+        }
     }
 
     /// Three times what the slowest of them usually takes, between the setting and a tenth of a second (Dean and Barroso,
@@ -58,9 +80,11 @@ final class FastRead {
 
     private static let maxHedgeNs = 100 * nsPerMs
 
-    private struct Agreed {
-        /// Nil where a record is not of the form that this program writes; a full round will say so.
-        let value: RegisterState?
+    private enum Agreed {
+        case state(RegisterState)
+        case absent
+        /// A record is not of the form that this program writes; a full round will say so.
+        case unreadable
     }
 
     private func agreed(in call: QuorumCall) -> Agreed? {
@@ -72,19 +96,23 @@ final class FastRead {
                 if other == replica || countedFields(of: other, in: call)?[0] == fields[0] { alike += 1 }
             }
             guard alike >= quorum else { continue }
-            if fields[0].isNull { return Agreed(value: .absent(floor: 0)) }
-            return Agreed(value: RegisterState(fields: fields[1...]))
+            if fields[0].isNull { return .absent }
+            return RegisterState(fields: fields[1...]).map { .state($0) } ?? .unreadable
         }
         return nil
     }
 
-    /// The fields of a reply that counts: its guard says what it must.
     private func countedFields(of replica: Int, in call: QuorumCall) -> [Reply]? {
-        guard case .array(let parts)? = call.reply(from: replica), parts.count == 2,
-            case .array(let fields) = parts[0], !fields.isEmpty, parts[1] == expectedGuards[replica]
+        guard case .array(let fields)? = counted(replica, in: call), !fields.isEmpty else { return nil }
+        return fields
+    }
+
+    /// A reply that counts: its guard says what it must.
+    private func counted(_ replica: Int, in call: QuorumCall) -> Reply? {
+        guard case .array(let parts)? = call.reply(from: replica), parts.count == 2, parts[1] == expectedGuards[replica]
         else { return nil }
         // All reads of one turn share one guard: comparing with the very same array is one comparison of addresses.
         expectedGuards[replica] = parts[1]
-        return fields
+        return parts[0]
     }
 }

@@ -242,8 +242,8 @@ final class Proposer {
             batch.lastFailure = Self.noQuorum(outcome: nil)
         case .overloaded:
             batch.failWhatIsCertain(StoreFailure(.overloaded, "the replicas have too many commands unanswered"))
-        case .failed(let text) where text.hasPrefix("script not loaded"):
-            batch.lastFailure = StoreFailure(.noQuorum, text)
+        case .noScript:
+            batch.lastFailure = StoreFailure(.noQuorum, "the replicas are loading their scripts")
         case .failed(let text):
             batch.failWhatIsCertain(StoreFailure(.badReply, "a replica answered: \(text)"))
         }

@@ -53,11 +53,12 @@ struct Round {
         var highest: Ballot?
         var failure: String?
         var isContradicted = false
+        var isScriptMissing = false
         for (reply, _) in replies {
             switch reply {
             case .stale, .notMember: isContradicted = true
             case .rejected(let ballot): highest = max(highest ?? .zero, ballot)
-            case .noScript: failure = failure ?? "script not loaded"
+            case .noScript: isScriptMissing = true
             case .failed(let text): failure = failure ?? text
             case .promised, .accepted: break
             }
@@ -66,6 +67,7 @@ struct Round {
         if let highest { return .outbid(highest) }
         if isContradicted { return .otherConfiguration }
         if let failure { return .failed(failure) }
+        if isScriptMissing { return .noScript }
         return call.overloaded.isEmpty ? .noMajority : .overloaded
     }
 
@@ -140,6 +142,8 @@ enum RoundRefusal: Error, Equatable {
     case outbid(Ballot)
     /// Some replica knows a higher epoch or is not who the configuration says.
     case otherConfiguration
+    /// A replica did not know the script yet; its connection loads it again.
+    case noScript
     /// Too few replicas were reachable or answered in time.
     case noMajority
     /// Too few replicas had room for one more command.

@@ -179,14 +179,34 @@ import TestSupport
         try await run { cp in
             try await cp.write("k", "a")
             try servers[0].cli("FLUSHALL")
+            // Only g3 is left of those that took the write: g1 must neither say "absent" nor make up a majority.
             servers[1].pause()
             do throws(StoreFailure) {
                 let result = try await cp.read("k", withinMs: 300)
                 Issue.record("a blank replica voted: \(result)")
-            } catch { #expect(error.code != .preconditionFailed) }
+            } catch { #expect([.rebuilding, .noQuorum].contains(error.code)) }
+            do throws(StoreFailure) {
+                let result = try await cp.write("other", "b", withinMs: 300)
+                Issue.record("a blank replica took a write: \(result)")
+            } catch {
+                #expect([.rebuilding, .noQuorum].contains(error.code))
+                #expect(error.outcome == .notApplied)
+            }
+            #expect(try servers[0].cli("DBSIZE") == "0")
             servers[1].resume()
             #expect(await cp.waitForAll())
             #expect(try await cp.read("k").text == "a")
+            #expect(try await cp.write("k", "b").replicasAcked == 2)
+        }
+    }
+
+    @Test func anAbsentKeyHasTheHighestVersionThatWasCollected() async throws {
+        try await run { cp in
+            try servers[1].cli("SET", "cap:vfloor", "7")
+            try servers[2].cli("SET", "cap:vfloor", "5")
+            #expect(await cp.readiness() == nil)
+            #expect(try await cp.read("k").version == .counter(7))
+            #expect(cp.engine.counts.fastReads == 1)
         }
     }
 

@@ -8,6 +8,7 @@ return for_each_register(8, function(key, at)
   local promise = record[1] or redis.call('GET', 'cap:floor')
   local accepted = record[2]
   if accepted == ballot then
+    raise_epoch()
     -- Sent again: it is accepted. The promise is raised all the same, or a cached promise would be none.
     if below(promise, next_ballot) then redis.call('HSET', key, 'promise', next_ballot) end
     return 1

@@ -1,7 +1,7 @@
 -- Makes a member of the replica that carries this incarnation; never creates an identity (rule C8).
 --   ARGV[1] incarnation   ARGV[2] epoch   ARGV[3] floor (a ballot, or empty)   ARGV[4] version floor
 -- Answers 1 where it is a member of that incarnation afterwards, else 0.
-local identity = redis.call('HMGET', 'cap:identity', 'incarnation', 'state', 'epoch')
+local identity = redis.call('HMGET', 'cap:identity', 'incarnation', 'state', 'epoch', 'beat')
 if identity[1] ~= ARGV[1] then return 0 end
 if identity[2] == 'member' then return 1 end
 
@@ -17,5 +17,8 @@ local floor, version_floor = redis.call('GET', 'cap:floor'), redis.call('GET', '
 if ARGV[3] ~= '' and (not floor or below(floor, ARGV[3])) then redis.call('SET', 'cap:floor', ARGV[3]) end
 if tonumber(ARGV[4]) > tonumber(version_floor or '0') then redis.call('SET', 'cap:vfloor', ARGV[4]) end
 local epoch = math.max(tonumber(ARGV[2]), tonumber(identity[3]))
-redis.call('HSET', 'cap:identity', 'state', 'member', 'epoch', string.format('%.0f', epoch))
+-- The beat that its rebuilder has copied to the others beforehand: a dump from before this moment is behind it.
+local beat = math.max(1, tonumber(identity[4] or '0'))
+redis.call('HSET', 'cap:identity', 'state', 'member', 'epoch', string.format('%.0f', epoch),
+  'beat', string.format('%.0f', beat))
 return 1

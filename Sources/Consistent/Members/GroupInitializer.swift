@@ -19,46 +19,62 @@ public struct GroupInitializer {
         self.group = group
         self.scheduler = scheduler
         self.groupName = Bytes(groupName.utf8)
-        group.guardCommand = AcceptorCommands.identityGuard
+        group.guardCommand = MemberCommands.identityGuard
     }
 
-    /// Adopts all replicas, agrees on the first configuration with all of them in epoch 0, and promotes each to epoch 1.
-    /// Safe to repeat: where it was cut short, a second run goes on from there.
+    /// Looks at all replicas first and touches none unless all are blank. Then adopts them, agrees on the first
+    /// configuration with all of them in epoch 0, and promotes each to epoch 1. Safe to repeat: where it was cut short, a
+    /// second run goes on from there.
     public func run(deadlineNs: UInt64) async -> Result {
-        let everyone = group.everyReplica
         guard await isEveryoneConnected(deadlineNs: deadlineNs) else {
             return .refused("cannot reach \(missingNames()): all replicas must be up")
         }
+        let looks = await ask(MemberCommands.look(), deadlineNs)
+        var found: [ReplicaIdentity?] = []
+        for (replica, name) in group.replicaNames.enumerated() {
+            let reply = looks.reply(from: replica)
+            guard let look = ReplicaObservation(reply, group: groupName, name: name) else {
+                return .refused("\(name) did not answer")
+            }
+            switch look.says {
+            case .unclear(let text): return .refused("\(name) answered '\(text)'")
+            case .foreign(let what): return .refused("\(name) \(what)")
+            case .blank where look.keyCount > 0:
+                return .refused("\(name) holds \(look.keyCount) keys that are not of this program")
+            case .blank: found.append(nil)
+            case .own(let identity): found.append(identity)
+            }
+        }
+        let known = found.compactMap { $0 }
+        if known.count == found.count, known.allSatisfy({ $0.state == .member }) {
+            return .alreadyInitialized(epoch: known.map(\.epoch).max() ?? 1)
+        }
+        // All blank, or what an earlier run left: some adopted, none promoted; or all adopted, some promoted to epoch 1.
+        let isFresh = known.allSatisfy { $0.state == .rebuilding && $0.epoch == 0 }
+        let isPromoting = known.count == found.count && known.allSatisfy { $0.epoch <= 1 }
+        guard isFresh || isPromoting else {
+            let blank = zip(group.replicaNames, found).filter { $1?.state != .member }.map(\.0)
+            return .refused(
+                "the group is in use: \(blank.joined(separator: ", ")) is rebuilt by the services, not by init")
+        }
+        return await adopt(deadlineNs: deadlineNs)
+    }
+
+    private func adopt(deadlineNs: UInt64) async -> Result {
         let drawn = group.replicaNames.map { _ in
             var text = Bytes()
             text.append(hexadecimal: scheduler.randomBits())
             return text
         }
         let adoption = await ask(
-            AcceptorCommands.adopt(group: groupName, names: group.replicaNames, incarnations: drawn), deadlineNs)
+            MemberCommands.adopt(group: groupName, names: group.replicaNames, incarnations: drawn), deadlineNs)
         var identities: [ReplicaIdentity] = []
-        for replica in everyone {
-            let name = group.replicaNames[replica]
-            let reply = adoption.reply(from: replica)
-            if reply?[0]?.text == "NOTBLANK" { return .refused("\(name) holds data that is not of this program") }
-            guard let identity = ReplicaIdentity(fields: reply) else {
-                return .refused("\(name) did not answer as expected: \(reply.map { "\($0)" } ?? "no reply")")
-            }
-            guard identity.group == groupName else {
-                let other = String(decoding: identity.group, as: UTF8.self)
-                return .refused("\(name) belongs to the group '\(other)'")
-            }
-            guard identity.replica == Bytes(name.utf8) else {
-                let other = String(decoding: identity.replica, as: UTF8.self)
-                return .refused("\(name) was initialised under the name '\(other)'")
-            }
+        for (replica, name) in group.replicaNames.enumerated() {
+            guard
+                case .own(let identity) = ReplicaSelf(
+                    fields: adoption.reply(from: replica), group: groupName, name: name)
+            else { return .refused("\(name) could not be adopted; look at it and run init again") }
             identities.append(identity)
-        }
-        if identities.allSatisfy({ $0.state == .member }) {
-            return .alreadyInitialized(epoch: identities.map(\.epoch).max() ?? 1)
-        }
-        guard identities.allSatisfy({ $0.epoch <= 1 }) else {
-            return .refused("the group is in use and a replica of it is blank: the services rebuild it, not init")
         }
         return await agree(on: identities, deadlineNs: deadlineNs)
     }
@@ -79,7 +95,7 @@ public struct GroupInitializer {
                 return .refused("a replica of a group in use is blank: the services rebuild it, not init")
             }
         }
-        let promotion = await ask(AcceptorCommands.promote(first), deadlineNs)
+        let promotion = await ask(MemberCommands.promote(first), deadlineNs)
         for replica in group.everyReplica where promotion.reply(from: replica) != .integer(1) {
             return .refused("\(group.replicaNames[replica]) was not promoted; run init again")
         }

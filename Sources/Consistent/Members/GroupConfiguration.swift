@@ -61,32 +61,3 @@ struct GroupConfiguration: Equatable, Sendable {
         return set
     }
 }
-
-/// What a replica says of itself.
-struct ReplicaIdentity: Equatable, Sendable {
-    enum State: String, Sendable {
-        case member
-        case rebuilding
-    }
-
-    let group: Bytes
-    let replica: Bytes
-    let incarnation: Bytes
-    let state: State
-    let epoch: UInt64
-
-    /// The fields of `cap:identity` that ``init(fields:)`` takes, in order.
-    static let fieldNames = ["group", "replica", "incarnation", "state", "epoch"]
-
-    /// Nil for a blank replica (all fields null) or one that another program wrote to.
-    init?(fields: Reply?) {
-        guard let group = fields?[0]?.bytes, let replica = fields?[1]?.bytes, let incarnation = fields?[2]?.bytes,
-            let state = fields?[3]?.text.flatMap(State.init), let epoch = fields?[4]?.int64, epoch >= 0
-        else { return nil }
-        self.group = group
-        self.replica = replica
-        self.incarnation = incarnation
-        self.state = state
-        self.epoch = UInt64(epoch)
-    }
-}

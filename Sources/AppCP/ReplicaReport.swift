@@ -1,0 +1,30 @@
+import Consistent
+import Service
+
+/// One replica of `app-cp` in `/replicas`.
+enum ReplicaReport {
+    static func members(of view: ReplicaView) -> [ReportMember] {
+        var members = [
+            ReportMember("role", .text(view.role)),
+            ReportMember("incarnation", view.incarnation.map { .text($0) } ?? .null),
+            ReportMember("epoch", view.epoch.map { .integer(Int64(clamping: $0)) } ?? .null),
+            ReportMember("beat", view.beat.map { .integer(Int64(clamping: $0)) } ?? .null),
+            ReportMember("keys", view.keyCount.map { .integer($0) } ?? .null),
+        ]
+        if let trouble = view.trouble { members.append(ReportMember("trouble", .text(trouble))) }
+        members.append(ReportMember("durable", view.durabilityFaults.map { .bool($0.isEmpty) } ?? .null))
+        if let faults = view.durabilityFaults, !faults.isEmpty {
+            members.append(ReportMember("durability", .text(faults.joined(separator: "; "))))
+        }
+        if let rebuild = view.rebuild {
+            var inner = [
+                ReportMember("phase", .text(rebuild.phase.rawValue)),
+                ReportMember("keys_compared", .integer(Int64(clamping: rebuild.keysCompared))),
+                ReportMember("keys_settled", .integer(Int64(clamping: rebuild.keysSettled))),
+            ]
+            if let note = rebuild.note { inner.append(ReportMember("note", .text(note))) }
+            members.append(ReportMember("rebuild", .object(inner)))
+        }
+        return members
+    }
+}

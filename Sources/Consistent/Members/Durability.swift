@@ -1,0 +1,63 @@
+import Replication
+
+/// Whether a replica keeps what it acknowledges (rule C9): told from `INFO` and `CONFIG GET *append*`.
+///
+/// Acknowledged means on disk at a majority, and Redis answers after the fsync only with these settings.
+struct Durability: Equatable, Sendable {
+    /// One phrase for each setting or state that may lose acknowledged changes; empty where all is well.
+    var faults: [String] = []
+    /// Names the server process: another one means that it restarted.
+    var runID: Bytes = []
+
+    /// Nil where the replica did not answer both.
+    init?(info: Reply?, configuration: Reply?) {
+        guard let text = info?.text, let configuration else { return nil }
+        let facts = Self.facts(of: text)
+        runID = Self.runID(of: info) ?? []
+
+        expect(facts["role"], "master", "it is a %: the service needs a server that takes writes")
+        expect(facts["loading"], "0", "it is loading its data")
+        expect(facts["aof_enabled"], "1", "the append-only file is off: 'CONFIG SET appendonly yes'")
+        expect(facts["aof_last_write_status"], "ok", "its last write of the append-only file failed")
+        expect(facts["maxmemory_policy"], "noeviction", "maxmemory-policy is %: it may drop keys")
+        let major = facts["redis_version"].flatMap { $0.split(separator: ".").first }.flatMap { Int($0) } ?? 0
+        if major < 6 { faults.append("Redis \(facts["redis_version"] ?? "of an unknown version") is older than 6") }
+
+        if case .error(let text) = configuration {
+            faults.append("appendfsync cannot be verified: \(text)")
+            return
+        }
+        let settings = Self.settings(of: configuration)
+        expect(settings["appendfsync"], "always", "appendfsync is %, not always")
+        expect(settings["no-appendfsync-on-rewrite"], "no", "no-appendfsync-on-rewrite is %, not no")
+    }
+
+    private mutating func expect(_ value: String?, _ wanted: String, _ phrase: String) {
+        guard value != wanted else { return }
+        let words = phrase.split(separator: "%", omittingEmptySubsequences: false)
+        faults.append(words.joined(separator: value ?? "unknown"))
+    }
+
+    /// The `run_id` line of an `INFO` reply.
+    static func runID(of info: Reply?) -> Bytes? {
+        info?.text.flatMap { facts(of: $0)["run_id"] }.map { Bytes($0.utf8) }
+    }
+
+    private static func facts(of text: String) -> [String: String] {
+        var facts: [String: String] = [:]
+        for line in text.split(whereSeparator: \.isNewline) {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            facts[String(line[..<colon])] = String(line[line.index(after: colon)...])
+        }
+        return facts
+    }
+
+    private static func settings(of reply: Reply) -> [String: String] {
+        var settings: [String: String] = [:]
+        let words = reply.array ?? []
+        for place in stride(from: 0, to: words.count - 1, by: 2) {
+            if let name = words[place].text, let value = words[place + 1].text { settings[name] = value }
+        }
+        return settings
+    }
+}

@@ -1,0 +1,215 @@
+import EventLoop
+import Replication
+
+/// Asks the replicas once a second who they are, whether they keep what they acknowledge (rule C9), and raises and copies
+/// their beats (rule C8).
+final class MemberWatch {
+    private let group: any ReplicaGroup
+    private let scheduler: any Scheduler
+    private let groupName: Bytes
+
+    /// By replica: the last look; nil where it did not answer.
+    private(set) var seen: [ReplicaObservation?]
+    private(set) var durability: [Durability?]
+    /// By replica: the server process that was compared with the copies of its beat.
+    private var comparedRuns: [Bytes?]
+    /// By replica: the beat at the look before, to see whether another instance raises it too.
+    private var lastBeats: [UInt64?]
+    private var lastLookNs: UInt64?
+    private var isLooking = false
+
+    /// The longest that a look waits for a silent replica.
+    private static let maxLookNs = 300 * nsPerMs
+    /// The longest that an admission waits for another replica to compare with.
+    private static let maxAdmissionNs = 700 * nsPerMs
+
+    init(group: any ReplicaGroup, scheduler: any Scheduler, groupName: Bytes) {
+        self.group = group
+        self.scheduler = scheduler
+        self.groupName = groupName
+        seen = Array(repeating: nil, count: group.replicaCount)
+        durability = Array(repeating: nil, count: group.replicaCount)
+        comparedRuns = Array(repeating: nil, count: group.replicaCount)
+        lastBeats = Array(repeating: nil, count: group.replicaCount)
+    }
+
+    // MARK: Looking
+
+    /// Asks all replicas unless that was done within `maxAgeNs`.
+    func refresh(maxAgeNs: UInt64, deadlineNs: UInt64) async {
+        while isLooking, scheduler.nowNs < deadlineNs { await scheduler.sleep(forNs: 5 * nsPerMs) }
+        if let lastLookNs, scheduler.nowNs - lastLookNs <= maxAgeNs { return }
+        guard !isLooking else { return }
+        await look()
+    }
+
+    /// Asks all replicas who they are and how they are set up.
+    private func look() async {
+        isLooking = true
+        let endNs = scheduler.nowNs + Self.maxLookNs
+        let identities = QuorumCall(group: group, scheduler: scheduler, deadlineNs: endNs)
+        let infos = QuorumCall(group: group, scheduler: scheduler, deadlineNs: endNs)
+        let settings = QuorumCall(group: group, scheduler: scheduler, deadlineNs: endNs)
+        identities.send(MemberCommands.look(), to: group.available)
+        infos.send(MemberCommands.info(), to: group.available)
+        settings.send(MemberCommands.appendSettings(), to: group.available)
+        await identities.waitForAll()
+        await infos.waitForAll()
+        await settings.waitForAll()
+        for (replica, name) in group.replicaNames.enumerated() {
+            seen[replica] = ReplicaObservation(identities.reply(from: replica), group: groupName, name: name)
+            durability[replica] = Durability(
+                info: infos.reply(from: replica), configuration: settings.reply(from: replica))
+        }
+        lastLookNs = scheduler.nowNs
+        isLooking = false
+    }
+
+    /// The replica's process was compared with the copies of its beat, and is the one that answers now.
+    private func isCompared(_ replica: Int) -> Bool {
+        comparedRuns[replica] != nil && comparedRuns[replica] == durability[replica]?.runID
+    }
+
+    // MARK: Beats
+
+    /// Raises the beats of members, where no other instance did since the look before, and copies to every member what it
+    /// does not know yet of the others: only values that came back in a reply, which follows the fsync.
+    func beat() async {
+        var raised: ReplicaSet = []
+        var beats: [(replica: Int, incarnation: Bytes, beat: UInt64)] = []
+        for (replica, observation) in seen.enumerated() {
+            guard let observation, let identity = observation.identity, identity.state == .member, isCompared(replica)
+            else {
+                lastBeats[replica] = nil
+                continue
+            }
+            if lastBeats[replica].map({ $0 == observation.beat }) ?? true { raised.insert(replica) }
+            beats.append((replica, identity.incarnation, observation.beat))
+        }
+        guard !beats.isEmpty else { return }
+        let incarnations = seen.map { $0?.identity?.incarnation ?? [] }
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + Self.maxLookNs)
+        call.send(MemberCommands.beat(group: groupName, incarnations: incarnations), to: raised)
+        await call.waitForAll()
+        for place in beats.indices {
+            let replica = beats[place].replica
+            if let beat = call.reply(from: replica)?.int64, beat > 0 { beats[place].beat = UInt64(beat) }
+            lastBeats[replica] = beats[place].beat
+        }
+        await copy(beats)
+    }
+
+    private func copy(_ beats: [(replica: Int, incarnation: Bytes, beat: UInt64)]) async {
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + Self.maxLookNs)
+        for target in beats {
+            let known = seen[target.replica]?.copies ?? [:]
+            let news = beats.filter { $0.replica != target.replica && $0.beat > known[$0.incarnation] ?? 0 }
+            guard !news.isEmpty else { continue }
+            call.send(
+                MemberCommands.copy(
+                    group: groupName, to: target.incarnation, beats: news.map { ($0.incarnation, $0.beat) }),
+                to: [target.replica])
+        }
+        await call.waitForAll()
+    }
+
+    // MARK: Admission
+
+    /// Lets a new connection count only once the replica's beat was compared with the copies that others hold of it, where
+    /// its process is not one that was compared before. A replica that is behind has forgotten what it promised: it is made
+    /// blank. Without another replica to compare with it has to wait, and without one there is no majority anyway.
+    func admit(_ replica: Int) async -> Bool {
+        let endNs = scheduler.nowNs + Self.maxAdmissionNs
+        while scheduler.nowNs < endNs {
+            switch await compare(replica) {
+            case .good: return true
+            case .bad: return false
+            case .alone: await scheduler.sleep(forNs: 20 * nsPerMs)
+            }
+        }
+        return false
+    }
+
+    private enum Comparison {
+        case good
+        case bad
+        case alone
+    }
+
+    private func compare(_ replica: Int) async -> Comparison {
+        let nowNs = scheduler.nowNs
+        let process = QuorumCall(group: group, scheduler: scheduler, deadlineNs: nowNs + Self.maxLookNs)
+        let looks = QuorumCall(group: group, scheduler: scheduler, deadlineNs: nowNs + Self.maxLookNs)
+        process.sendDuringAdmission(MemberCommands.info(), to: replica)
+        for each in group.everyReplica { looks.sendDuringAdmission(MemberCommands.look(), to: each) }
+        await process.waitForAll()
+        // The others are given a moment: what one of them holds is enough.
+        await looks.wait(limitNs: nowNs + 100 * nsPerMs) { _ in false }
+        await looks.wait { $0.answered.contains(replica) }
+        let observations = group.replicaNames.enumerated().map {
+            ReplicaObservation(looks.reply(from: $0), group: groupName, name: $1)
+        }
+        guard let runID = Durability.runID(of: process.reply(from: replica)), let own = observations[replica] else {
+            return .bad
+        }
+        if comparedRuns[replica] == runID { return .good }
+        if case .unclear = own.says { return .bad }
+        // A blank or foreign replica may be let in: it has nothing to vote with.
+        guard let identity = own.identity else {
+            comparedRuns[replica] = runID
+            return .good
+        }
+        var copies: [UInt64] = []
+        for (other, observation) in observations.enumerated() where other != replica {
+            guard let observation, observation.identity != nil else { continue }
+            copies.append(observation.copies[identity.incarnation] ?? 0)
+        }
+        guard let latest = copies.max() else { return .alone }
+        if own.beat < latest, await !erase(replica, identity.incarnation, beat: own.beat) { return .bad }
+        comparedRuns[replica] = runID
+        return .good
+    }
+
+    private func erase(_ replica: Int, _ incarnation: Bytes, beat: UInt64) async -> Bool {
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + Self.maxAdmissionNs)
+        call.sendDuringAdmission(MemberCommands.erase(incarnation, beat: beat), to: replica)
+        await call.waitForAll()
+        // -1: it is not the one that was judged any more.
+        guard let count = call.reply(from: replica)?.int64, count >= 0 else { return false }
+        erased += 1
+        return true
+    }
+
+    /// Replicas that were found behind their beats and made blank.
+    private(set) var erased: UInt64 = 0
+
+    // MARK: What is known
+
+    /// By replica, seen with the configuration in force, where that is known.
+    func views(under configuration: GroupConfiguration?) -> [ReplicaView] {
+        group.replicaNames.enumerated().map { replica, name in
+            var view = ReplicaView(name: name)
+            guard group.available.contains(replica), let observation = seen[replica] else { return view }
+            view.keyCount = observation.keyCount
+            view.durabilityFaults = durability[replica]?.faults
+            switch observation.says {
+            case .blank: view.standing = observation.keyCount > 0 ? .occupied : .blank
+            case .foreign(let what): view.standing = .foreign(what)
+            case .unclear(let text): view.standing = .unclear(text)
+            case .own(let identity):
+                view.incarnation = String(decoding: identity.incarnation, as: UTF8.self)
+                view.epoch = identity.epoch
+                view.beat = observation.beat
+                let expected = configuration?.members[replica].incarnation
+                if identity.state == .rebuilding {
+                    view.standing = .rebuilding
+                } else if let expected, expected != identity.incarnation {
+                    view.standing = .replaced
+                } else {
+                    view.standing = .member
+                }
+            }
+            return view
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import EventLoop
+import Replication
+import Testing
+import TestSupport
+
+@testable import Consistent
+
+/// Rules C8 and C9 on real servers: what replicas say of themselves, and what init does with it.
+@Suite(.serialized) struct MembersTests {
+    let runner: ReactorRunner
+    let servers: CPServers
+
+    init() throws {
+        runner = try ReactorRunner()
+        servers = try CPServers()
+    }
+
+    private func run(_ body: @escaping @Sendable (CPInstance) async throws -> Void) async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            let instance = CPInstance(reactor, servers)
+            #expect(await instance.waitForAll())
+            try await body(instance)
+        }
+    }
+
+    @Test func initTouchesNoReplicaWhereOneIsNotBlank() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            try servers[2].cli("SET", "somebody", "else")
+            guard case .refused(let reason) = await CPInstance.initialize(reactor, servers) else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(reason.contains("g3 holds 1 keys"))
+            for replica in 0..<2 { #expect(try servers[replica].cli("DBSIZE") == "0") }
+        }
+    }
+
+    @Test func initGoesOnWhereItHadAdoptedOneReplicaOnly() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            try servers[1].cli(
+                "HSET", "cap:identity", "group", "cp", "replica", "g2", "incarnation", "00000000000000aa", "state",
+                "rebuilding", "epoch", "0", "beat", "0")
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            #expect(try servers[1].cli("HGET", "cap:identity", "incarnation") == "00000000000000aa")
+        }
+    }
+
+    @Test func initRefusesAReplicaOfAnotherGroupOrName() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            try servers[0].cli("HSET", "cap:identity", "replica", "g9")
+            guard case .refused(let reason) = await CPInstance.initialize(reactor, servers) else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(reason == "g1 was initialised under the name 'g9'")
+        }
+    }
+
+    @Test func aWipedReplicaIsSeenAtOnceAndDoesNotMakeTheServiceUnready() async throws {
+        try await run { cp in
+            #expect(await cp.roles() == ["acceptor", "acceptor", "acceptor"])
+            try servers[1].cli("FLUSHALL")
+            #expect(await cp.reactor.eventually { await cp.roles() == ["acceptor", "blank", "acceptor"] })
+            #expect(await cp.readiness() == nil)
+        }
+    }
+
+    @Test func twoWipedReplicasMakeTheServiceUnreadyAndItSaysWhy() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            try servers[0].cli("FLUSHALL")
+            try servers[1].cli("FLUSHALL")
+            #expect(await cp.reactor.eventually { await cp.readiness()?.code == .replicasBlank })
+            do throws(StoreFailure) {
+                try await cp.write("other", "b", withinMs: 300)
+                Issue.record("expected a refusal")
+            } catch {
+                #expect(error.code == .replicasBlank)
+                #expect(error.outcome == .notApplied)
+            }
+        }
+    }
+
+    @Test func aReplicaThatIsBeingRebuiltDoesNotCountAsReady() async throws {
+        try await run { cp in
+            for replica in 0..<2 { try servers[replica].cli("HSET", "cap:identity", "state", "rebuilding") }
+            #expect(await cp.reactor.eventually { await cp.readiness()?.code == .rebuilding })
+            #expect(await cp.roles() == ["rebuilding", "rebuilding", "acceptor"])
+        }
+    }
+
+    @Test func aFormerMemberAndAForeignOneAreToldApart() async throws {
+        try await run { cp in
+            #expect(await cp.readiness() == nil)
+            try servers[0].cli("HSET", "cap:identity", "incarnation", "00000000000000aa")
+            try servers[1].cli("HSET", "cap:identity", "group", "other")
+            #expect(await cp.reactor.eventually { await cp.roles().prefix(2) == ["replaced", "foreign"] })
+            #expect(await cp.readiness()?.detail.contains("g2 belongs to the group 'other'") == true)
+        }
+    }
+
+    @Test func whatMayLoseAcknowledgedChangesIsTold() async throws {
+        try await run { cp in
+            #expect(await cp.faults(of: 0) == [])
+            try servers[0].cli("CONFIG", "SET", "appendfsync", "everysec")
+            try servers[0].cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            #expect(
+                await cp.reactor.eventually {
+                    await cp.faults(of: 0) == [
+                        "maxmemory-policy is allkeys-lru: it may drop keys", "appendfsync is everysec, not always",
+                    ]
+                })
+            #expect(await cp.faults(of: 1) == [])
+        }
+    }
+}
+
+extension CPInstance {
+    private var soonNs: UInt64 { reactor.nowNs + 1_000 * nsPerMs }
+
+    func roles() async -> [String] { await engine.replicas(deadlineNs: soonNs).map(\.role) }
+    func readiness() async -> StoreFailure? { await engine.checkReadiness(deadlineNs: soonNs) }
+    func faults(of replica: Int) async -> [String]? {
+        await engine.replicas(deadlineNs: soonNs)[replica].durabilityFaults
+    }
+}

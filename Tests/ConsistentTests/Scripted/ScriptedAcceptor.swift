@@ -1,0 +1,98 @@
+import Replication
+
+@testable import Consistent
+
+/// One replica of a unit test: the two phases and the guarded read, in plain Swift, so that a test of the proposer needs
+/// no Redis. What the Lua scripts do is tested on real servers.
+final class ScriptedAcceptor {
+    struct Record {
+        var promise = Ballot.zero
+        var ballot: Ballot?
+        /// version, value, deleted, expires_ms, writers, since
+        var fields: [Reply] = []
+    }
+
+    var group = Bytes("cp".utf8)
+    let name: Bytes
+    var incarnation: Bytes
+    var state = "member"
+    var epoch: UInt64 = 1
+    var isBlank = false
+    var versionFloor: UInt64 = 0
+    var records: [Bytes: Record] = [:]
+
+    init(name: String, incarnation: String) {
+        self.name = Bytes(name.utf8)
+        self.incarnation = Bytes(incarnation.utf8)
+    }
+
+    var identity: Reply {
+        isBlank
+            ? .array(Array(repeating: .null, count: 5))
+            : .array([
+                .bulk(group), .bulk(name), .bulk(incarnation), .bulk(Bytes(state.utf8)), .bulk(Bytes(decimal: epoch)),
+            ])
+    }
+
+    func run(_ command: Command, replica: Int) -> Reply {
+        switch command.verb {
+        case .step(let script, let key, let shared):
+            let tail = command.tail(replica)
+            guard !isBlank, shared[0] == group, tail[0] == incarnation, state == "member" else {
+                return .array([.bulk(Bytes("NOTMEMBER".utf8))])
+            }
+            let asked = UInt64(Int64(decimal: shared[1])!)
+            guard asked >= epoch else { return .array([.bulk(Bytes("STALE".utf8))]) }
+            epoch = asked
+            switch script.name {
+            case "prepare": return prepare(key, Ballot(text: command.arguments[0])!)
+            case "accept": return accept(key, command.arguments)
+            default: return .error("ERR no such script in this test")
+            }
+        case .plain(let words):
+            guard words[0] == Bytes("HMGET".utf8) else {
+                let floor = Reply.bulk(Bytes(decimal: versionFloor))
+                return command.isGuarded ? .array([floor, identity]) : floor
+            }
+            return .array([read(words[1]), identity])
+        case .script: return .error("ERR no such script in this test")
+        }
+    }
+
+    private func read(_ key: Bytes) -> Reply {
+        guard let record = records[key], let ballot = record.ballot else {
+            return .array(Array(repeating: .null, count: 5))
+        }
+        return .array([.bulk(ballot.text)] + record.fields.prefix(4))
+    }
+
+    private func prepare(_ key: Bytes, _ ballot: Ballot) -> Reply {
+        var record = records[key] ?? Record()
+        if ballot <= max(record.promise, record.ballot ?? .zero) { return rejected(record) }
+        record.promise = ballot
+        records[key] = record
+        guard let accepted = record.ballot else {
+            let floor = Reply.bulk(Bytes(decimal: versionFloor))
+            let empty = Reply.bulk([])
+            return .array([.null, floor, empty, .bulk(Bytes("1".utf8)), empty, empty, floor])
+        }
+        return .array([.bulk(accepted.text)] + record.fields)
+    }
+
+    private func accept(_ key: Bytes, _ words: [Bytes]) -> Reply {
+        let (ballot, next) = (Ballot(text: words[0])!, Ballot(text: words[1])!)
+        var record = records[key] ?? Record()
+        if record.ballot != ballot {
+            if ballot < max(record.promise, record.ballot ?? .zero) { return rejected(record) }
+            record.ballot = ballot
+            record.fields = words[2...].map { .bulk($0) }
+        }
+        record.promise = max(record.promise, next)
+        records[key] = record
+        return .integer(1)
+    }
+
+    private func rejected(_ record: Record) -> Reply {
+        .array([.bulk(Bytes("REJECTED".utf8)), .bulk(max(record.promise, record.ballot ?? .zero).text)])
+    }
+}
