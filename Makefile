@@ -19,7 +19,7 @@ SITE ?= west
 SEEDS ?= 200
 ARGS ?=
 
-.PHONY: help setup build run demo test lint simulate partition heal status bench-quick clean
+.PHONY: help setup build run demo test lint simulate mutants partition heal status bench-quick clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,10 @@ lint: ## Checks format and shell scripts; leaves out a tool that is not installe
 simulate: setup ## Runs the CP engine in virtual time under faults and checks every history (SEEDS=200 ARGS='--ops 500')
 	@$(SWIFT_BUILD) $(RELEASE_FLAGS) --product Simulate
 	@$(RELEASE)/Simulate cp --seeds $(SEEDS) --directory $(SCRATCH) $(ARGS)
+
+mutants: setup ## Builds deliberate protocol bugs one by one and shows that the simulation catches each (ARGS='--only promise')
+	@scripts/setup.sh bench
+	@Tests/Mutants/mutants.py --scratch $(SCRATCH)/mutants $(ARGS)
 
 partition: ## Cuts a site or node of the running pair off (SITE=west, ARGS="--mode stall"; see caplab partition --help)
 	@$(RELEASE)/caplab partition $(SITE) $(ARGS)

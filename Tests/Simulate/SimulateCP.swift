@@ -4,6 +4,8 @@ import Linearizability
 import Simulation
 import Synchronization
 
+extension CPProfile: ExpressibleByArgument {}
+
 /// `simulate cp`.
 struct SimulateCP: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,24 +14,28 @@ struct SimulateCP: ParsableCommand {
     @Option(help: "How many seeds.") var seeds: UInt64 = 200
     @Option(name: .customLong("from"), help: "The first seed.") var firstSeed: UInt64 = 1
     @Option(name: .customLong("ops"), help: "Operations of each seed.") var operations: Int = 500
-    @Option(help: "Instances of app-cp.") var instances: Int = 2
+    @Option(help: "Instances of app-cp; the profile's number if left out.") var instances: Int?
     @Option(help: "Where the history of a failing seed is written.") var directory: String = "."
+    @Option(help: "What goes wrong: \(CPProfile.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var profile: CPProfile = .mixed
+    @Flag(name: .customLong("until-violation"), help: "Stop at the first seed that fails.") var isUntilViolation = false
     @Option(help: "Seeds at once.") var jobs: Int = ProcessInfo.processInfo.activeProcessorCount
 
     func validate() throws {
-        guard seeds >= 1, (1...100_000).contains(operations), (1...16).contains(instances), (1...64).contains(jobs)
+        guard seeds >= 1, (1...100_000).contains(operations), (1...16).contains(instances ?? 1), (1...64).contains(jobs)
         else { throw ValidationError("--seeds, --ops, --instances and --jobs must be at least 1") }
     }
 
     func run() throws {
-        var options = CPSimulation.Options()
+        var options = profile.options
         options.operations = operations
-        options.instances = instances
+        if let instances { options.instances = instances }
         let fixed = options
         let tally = Mutex(SimulationTally())
         // Worlds share nothing: each lives and dies on the thread that takes its seed.
         DispatchQueue.concurrentPerform(iterations: jobs) { job in
             for seed in stride(from: firstSeed + UInt64(job), to: firstSeed + seeds, by: jobs) {
+                if isUntilViolation, tally.withLock({ $0.violations > 0 }) { return }
                 let report = CPSimulation(seed: seed, options: fixed).run()
                 tally.withLock { tally in
                     tally.add(report)
@@ -58,6 +64,9 @@ struct SimulateCP: ParsableCommand {
         } catch {
             print("  history: \(path) could not be written: \(error.localizedDescription)")
         }
-        print("  again:   simulate cp --from \(report.seed) --seeds 1 --ops \(operations) --instances \(instances)")
+        let number = instances.map { " --instances \($0)" } ?? ""
+        print(
+            "  again:   simulate cp --profile \(profile.rawValue) --from \(report.seed) --seeds 1 --ops \(operations)"
+                + number)
     }
 }

@@ -39,6 +39,7 @@ final class CPInstance: SimulatedInstance {
         paths = replicas.map { _ in NetworkPath(world: world) }
         (group, engine) = Self.make(process, replicas, paths, near)
         group.start()
+        engine.start()
     }
 
     private static func make(
@@ -68,6 +69,7 @@ final class CPInstance: SimulatedInstance {
         process.wallClockSkewMs = skewMs
         (group, engine) = Self.make(process, replicas, paths, near)
         group.start()
+        engine.start()
     }
 
     /// Runs `body` as a task of this instance. False where the instance was gone before it ended.

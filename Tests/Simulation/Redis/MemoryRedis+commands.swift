@@ -40,8 +40,8 @@ extension MemoryRedis {
         case "TIME":
             let now = nowUs()
             return .array([.bulk(Bytes(String(now / 1_000_000).utf8)), .bulk(Bytes(String(now % 1_000_000).utf8))])
-        case "INFO":
-            return .bulk(Bytes("# Server\r\nredis_version:7.0.15\r\nrun_id:".utf8) + runId + Bytes("\r\n".utf8))
+        case "INFO": return .bulk(info)
+        case "CONFIG": return .array(Self.settings.map { .bulk(Bytes($0.utf8)) })
         case "DBSIZE": return .integer(Int64(keyCount))
         case "DEL", "UNLINK": return .integer(Int64(words.count { remove($0) }))
         case "EXISTS": return .integer(Int64(words.count { value($0) != nil }))
@@ -51,6 +51,18 @@ extension MemoryRedis {
         default: return nil
         }
     }
+
+    /// A well-kept server; what it says of itself is no part of the protocol but for `run_id`.
+    private var info: Bytes {
+        let lines = [
+            "# Server", "redis_version:7.0.15", "run_id:" + String(decoding: runId, as: UTF8.self), "# Memory",
+            "maxmemory_policy:noeviction", "# Persistence", "loading:0", "aof_enabled:1", "aof_last_write_status:ok",
+            "# Replication", "role:master", "",
+        ]
+        return Bytes(lines.joined(separator: "\r\n").utf8)
+    }
+
+    private static let settings = ["appendfsync", "always", "no-appendfsync-on-rewrite", "no", "appendonly", "yes"]
 
     private func scan(_ words: [Bytes]) throws(CommandError) -> Reply {
         var count: Int64 = 10

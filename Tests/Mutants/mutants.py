@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Deliberate protocol bugs, and whether the simulation catches each: `make mutants`.
+
+A mutant is a replacement in one source file (consistent.toml says which), made in a copy of the tree, never in the tree
+itself: nothing in the program can switch one on. The copy is built and simulated until a seed shows a violation. A
+replacement that does not fit exactly once is an error of this list, and fails loudly. Ends with 1 if a mutant survived.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+# A mutant may hang a world or a process: that is found out by time.
+SIMULATION_LIMIT_S = 300
+
+
+def copy_tree(scratch):
+    """The tree as it is, beside a build directory that is kept from one time to the next."""
+    tree = scratch / "tree"
+    tree.mkdir(parents=True, exist_ok=True)
+    for name in ["Package.swift", "Sources", "Tests"]:
+        source, target = ROOT / name, tree / name
+        if source.is_dir():
+            mirror(source, target)
+        elif not target.exists() or target.read_bytes() != source.read_bytes():
+            shutil.copy2(source, target)
+    return tree
+
+
+def mirror(source, target):
+    """Copies what differs, and removes what is not there any more, so that only that is built again."""
+    target.mkdir(exist_ok=True)
+    names = {entry.name for entry in source.iterdir()}
+    for entry in target.iterdir():
+        if entry.name not in names:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    for entry in source.iterdir():
+        other = target / entry.name
+        if entry.is_dir():
+            mirror(entry, other)
+        elif not other.exists() or other.read_bytes() != entry.read_bytes():
+            shutil.copy2(entry, other)
+
+
+class Mutant:
+    def __init__(self, entry, tree):
+        self.name, self.rule = entry["name"], entry["rule"]
+        self.arguments = entry.get("arguments", "").split()
+        self.seeds = entry.get("seeds", 200)
+        # One or several replacements that make one bug together.
+        self.changes = entry.get("change") or [entry]
+        self.tree = tree
+        self.originals = {}
+
+    def apply(self):
+        for change in self.changes:
+            path = self.tree / change["file"]
+            text = path.read_text()
+            self.originals.setdefault(path, text)
+            count = text.count(change["find"])
+            if count != 1:
+                raise ValueError(f"its text is there {count} times in {change['file']}")
+            path.write_text(text.replace(change["find"], change["replace"]))
+
+    def revert(self):
+        for path, text in self.originals.items():
+            path.write_text(text)
+
+
+def build(tree, scratch):
+    command = ["swift", "build", "-c", "release", "--product", "Simulate", "--scratch-path", str(scratch / "build")]
+    # A mutant may leave something unused: that is no reason not to try it.
+    environment = dict(os.environ)
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if "error:" in line]
+        raise ValueError("it does not build: " + (lines[0] if lines else "no reason given"))
+    return scratch / "build" / "release" / "Simulate"
+
+
+def simulate(program, mutant, directory):
+    """What the simulation says: caught (after how many seeds, by what), or survived."""
+    command = [str(program), mutant.engine, "--seeds", str(mutant.seeds), "--until-violation", "--directory", directory]
+    try:
+        done = subprocess.run(
+            command + mutant.arguments, capture_output=True, text=True, timeout=SIMULATION_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return "caught", "-", f"no end within {SIMULATION_LIMIT_S} s"
+    lines = done.stdout.splitlines()
+    for index, line in enumerate(lines):
+        if line.endswith(": VIOLATION"):
+            seed = line.split()[1].rstrip(":")
+            return "caught", seed, lines[index + 1].strip()
+    if done.returncode < 0:
+        return "caught", "-", f"the program was ended by signal {-done.returncode}"
+    if done.returncode:
+        return "error", "-", (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    return "SURVIVED", str(mutant.seeds), ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scratch", default=str(ROOT / ".build" / "mutants"), help="where the copy is built")
+    parser.add_argument("--only", default="", help="only mutants whose name contains this")
+    parser.add_argument("engines", nargs="*", default=["cp"], help="cp")
+    arguments = parser.parse_args()
+    scratch = pathlib.Path(arguments.scratch).resolve()
+    tree = copy_tree(scratch)
+    build(tree, scratch)
+    bad = 0
+    print(f"{'mutant':<52} {'rule':<8} {'result':<9} {'seed':>5}  {'s':>4}  how", flush=True)
+    for engine in arguments.engines:
+        entries = tomllib.loads((HERE / f"{engine}.toml").read_text())["mutant"]
+        for entry in entries:
+            mutant = Mutant(entry, tree)
+            mutant.engine = engine
+            if arguments.only not in mutant.name:
+                continue
+            start = time.monotonic()
+            try:
+                mutant.apply()
+                result, seed, how = simulate(build(tree, scratch), mutant, str(scratch))
+            except ValueError as problem:
+                result, seed, how = "error", "-", str(problem)
+            finally:
+                mutant.revert()
+            bad += result != "caught"
+            took = time.monotonic() - start
+            print(f"{mutant.name:<52} {mutant.rule:<8} {result:<9} {seed:>5}  {took:>4.0f}  {how[:100]}", flush=True)
+    print(f"{bad} not caught" if bad else "all caught")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
