@@ -60,40 +60,6 @@ final class ConsistentService: ServiceEngine {
         let counts = engine.counts
         metrics.add(counts, since: published)
         published = counts
-        for name in group.replicaNames { metrics.staleness(node: name) }
+        for view in engine.views { metrics.show(view) }
     }
-}
-
-/// Metrics that only `app-cp` has.
-struct CPMetricsSource: Sendable {
-    private let metrics: ServiceMetrics
-    private let rounds: CounterFamily?
-    private let reads: CounterFamily?
-    private let outbids: CounterSeries?
-    private let quorumFailures: CounterSeries?
-
-    init(metrics: ServiceMetrics) {
-        self.metrics = metrics
-        let registry = metrics.registry
-        rounds = try? registry.counter("cp_rounds_total", help: "Paxos rounds begun, by phase.", labels: ["phase"])
-        reads = try? registry.counter(
-            "cp_reads_total", help: "Reads answered in one round trip (fast) or by a full round.", labels: ["path"])
-        outbids = try? registry.counter(
-            "cp_outbids_total", help: "Rounds lost to a higher ballot of another instance."
-        ).with()
-        quorumFailures = try? registry.counter(
-            "cp_quorum_failures_total", help: "Operations refused because no majority answered."
-        ).with()
-    }
-
-    func add(_ counts: ConsistentCounts, since old: ConsistentCounts) {
-        rounds?.with("prepare").increment(by: counts.prepares - old.prepares)
-        rounds?.with("accept").increment(by: counts.accepts - old.accepts)
-        reads?.with("fast").increment(by: counts.fastReads - old.fastReads)
-        reads?.with("full").increment(by: counts.slowReads - old.slowReads)
-        outbids?.increment(by: counts.outbids - old.outbids)
-        quorumFailures?.increment(by: counts.quorumFailures - old.quorumFailures)
-    }
-
-    func staleness(node: String) { metrics.staleness(node: node).set(0) }
 }

@@ -2,7 +2,7 @@ import Replication
 
 /// The scripts that an acceptor runs. The group's wiring loads them into every replica.
 public enum ConsistentScripts {
-    public static let all = [prepare, accept] + MemberCommands.scripts
+    public static let all = [prepare, accept] + MemberCommands.scripts + UpkeepCommands.scripts
 
     static let prepare = Script(
         name: "prepare", source: PackageResources.membership_lua + PackageResources.prepare_lua, isBatchable: true)
@@ -22,9 +22,15 @@ struct Register: Hashable {
         redisKey = name
     }
 
-    private init(redisKey: Bytes) { self.redisKey = redisKey }
+    private init(reserved name: String) { redisKey = Bytes(name.utf8) }
 
-    static let configuration = Register(redisKey: Bytes("cap:config".utf8))
+    /// From a key as it stands in Redis; nil where it is no client's.
+    init?(redisKey: Bytes) {
+        guard redisKey.starts(with: "cp:".utf8) else { return nil }
+        self.redisKey = redisKey
+    }
+
+    static let configuration = Register(reserved: "cap:config")
 }
 
 /// The commands of the protocol. Every one that touches a register carries group, epoch and, a replica at a time, the
@@ -56,7 +62,7 @@ struct AcceptorCommands {
             ])
     }
 
-    private func member(_ script: Script, _ register: Register, _ words: [Bytes]) -> Command {
+    func member(_ script: Script, _ register: Register, _ words: [Bytes]) -> Command {
         Command(.step(script, key: register.redisKey, shared: shared), arguments: words, tailCount: 1) {
             [tails] in tails[$0]
         }

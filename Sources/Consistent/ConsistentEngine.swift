@@ -9,8 +9,10 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
     private let group: any ReplicaGroup
     private let scheduler: any Scheduler
     private let settings: ConsistentSettings
-    private let proposer: Proposer
+    let proposer: Proposer
     private let watch: MemberWatch
+    private let rebuilder: Rebuilder
+    private let upkeep: Upkeep
     private var isRunning = false
     private var fastReads: UInt64 = 0
     private var slowReads: UInt64 = 0
@@ -22,7 +24,13 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         self.scheduler = scheduler
         self.settings = settings
         proposer = Proposer(group: group, scheduler: scheduler, settings: settings)
-        watch = MemberWatch(group: group, scheduler: scheduler, groupName: Bytes(settings.groupName.utf8))
+        let groupName = Bytes(settings.groupName.utf8)
+        watch = MemberWatch(group: group, scheduler: scheduler, groupName: groupName)
+        rebuilder = Rebuilder(
+            group: group, scheduler: scheduler, groupName: groupName, proposer: proposer, pageSize: settings.pageSize)
+        upkeep = Upkeep(
+            group: group, scheduler: scheduler, groupName: groupName, proposer: proposer, settings: settings)
+        proposer.needsUpkeep = { [weak upkeep] in upkeep?.note($0) }
         group.guardCommand = MemberCommands.identityGuard
         group.delegate = self
     }
@@ -32,6 +40,10 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         var counts = proposer.counts
         counts.fastReads = fastReads
         counts.slowReads = slowReads
+        counts.caughtUp = upkeep.counts.caughtUp
+        counts.collected = upkeep.counts.collected
+        counts.erasedReplicas = watch.erased
+        counts.rebuiltReplicas = rebuilder.completed
         return counts
     }
 
@@ -107,10 +119,19 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
     public func start() {
         guard !isRunning else { return }
         isRunning = true
-        scheduler.spawn { [weak self] in
-            while let self, isRunning {
-                await lookAfterMembers()
-                await scheduler.sleep(forNs: settings.upkeepIntervalMs * nsPerMs)
+        every { await $0.lookAfterMembers() }
+        every { await $0.rebuild() }
+        every { await $0.upkeep.run() }
+    }
+
+    /// Repeats `body` with a pause of the interval, give or take a tenth, so that instances do not keep step.
+    private func every(_ body: @escaping (ConsistentEngine) async -> Void) {
+        scheduler.spawn { [weak self, scheduler, settings] in
+            let intervalNs = settings.upkeepIntervalMs * nsPerMs
+            while true {
+                guard let engine = self, engine.isRunning else { return }
+                await body(engine)
+                await scheduler.sleep(forNs: scheduler.random(in: intervalNs * 9 / 10...intervalNs * 11 / 10))
             }
         }
     }
@@ -122,6 +143,13 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         let nowNs = scheduler.nowNs
         await watch.refresh(maxAgeNs: 0, deadlineNs: nowNs + settings.upkeepIntervalMs * nsPerMs)
         await watch.beat()
+    }
+
+    private func rebuild() async {
+        guard group.available.count >= proposer.quorum else { return }
+        _ = try? await proposer.configurations.configuration(deadlineNs: scheduler.nowNs + 1_000 * nsPerMs)
+        // Its data is filled by catch-up.
+        if await rebuilder.run(views) { upkeep.wantWalk() }
     }
 
     // MARK: Readiness
@@ -156,13 +184,17 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
     }
 
     /// The same as of the last look.
-    public var views: [ReplicaView] { watch.views(under: proposer.configurations.current) }
+    public var views: [ReplicaView] {
+        var views = watch.views(under: proposer.configurations.current)
+        for replica in views.indices { views[replica].rebuild = rebuilder.progress[replica] }
+        return views
+    }
 
     // MARK: ReplicaGroupDelegate
 
     /// A replica is let in once it is known to remember what it promised; who may vote is in every reply, and checked there
     /// (rule C8).
     public func admit(replica: Int) async -> Bool { await watch.admit(replica) }
-    public func replicaDidConnect(_ replica: Int) {}
+    public func replicaDidConnect(_ replica: Int) { upkeep.wantWalk() }
     public func replicaDidDisconnect(_ replica: Int) {}
 }

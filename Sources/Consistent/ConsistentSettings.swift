@@ -13,6 +13,10 @@ public struct ConsistentSettings: Sendable {
     public var readHedgeMs: UInt64 = 5
     /// How often the members are asked who they are, in milliseconds.
     public var upkeepIntervalMs: UInt64 = 1_000
+    /// Registers that background work takes at a time.
+    public var pageSize = 64
+    /// How often all registers are looked at for missed accepts and tombstones, whatever happened, in milliseconds.
+    public var walkIntervalMs: UInt64 = 600_000
     /// `/health` and `/replicas` ask again where the last look is older than this many milliseconds.
     public var maxViewAgeMs: UInt64 = 100
 
@@ -31,6 +35,14 @@ public struct ConsistentCounts: Sendable {
     public internal(set) var outbids: UInt64 = 0
     /// Operations refused because no majority answered.
     public internal(set) var quorumFailures: UInt64 = 0
+    /// Registers of which a replica was sent an accept it had missed.
+    public internal(set) var caughtUp: UInt64 = 0
+    /// Tombstones forgotten.
+    public internal(set) var collected: UInt64 = 0
+    /// Replicas found behind their beats and made blank.
+    public internal(set) var erasedReplicas: UInt64 = 0
+    /// Replicas rebuilt.
+    public internal(set) var rebuiltReplicas: UInt64 = 0
 
     public init() {}
 }

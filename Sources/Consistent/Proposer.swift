@@ -26,6 +26,8 @@ final class Proposer {
     private var cache = StateCache()
     private var context: RoundContext?
     private(set) var counts = ConsistentCounts()
+    /// Hears of registers that background work should look at: tombstones, and those whose accept a replica missed.
+    var needsUpkeep: (Register) -> Void = { _ in }
 
     init(group: any ReplicaGroup, scheduler: any Scheduler, settings: ConsistentSettings) {
         self.group = group
@@ -42,12 +44,12 @@ final class Proposer {
 
     // MARK: Ballots
 
-    private func nextBallot() -> Ballot {
+    func nextBallot() -> Ballot {
         counter += 1
         return Ballot(counter: counter, proposer: id)
     }
 
-    private func saw(_ ballot: Ballot) { counter = max(counter, ballot.counter) }
+    func saw(_ ballot: Ballot) { counter = max(counter, ballot.counter) }
 
     // MARK: Queueing
 
@@ -221,6 +223,7 @@ final class Proposer {
                 cache.put(entry, for: register)
             }
             for (operation, result) in results { operation.finish(.success((result, acks))) }
+            if state.isDeleted || round.isMissed(by: group.available) { needsUpkeep(register) }
             return .done
         case .failure(let refusal):
             handle(refusal, of: batch, context.configuration)

@@ -18,7 +18,8 @@ struct Round {
         self.quorum = quorum
         self.parse = parse
         call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
-        call.send(command, to: group.available)
+        // Who is learning could only refuse.
+        call.send(command, to: group.available.intersection(configuration.counted))
     }
 
     /// Waits until `quorum` replicas said yes, or that has become impossible, or the deadline has passed.
@@ -115,6 +116,11 @@ struct Round {
         await run { $0 == .accepted }
         let count = Self.count({ $0 == .accepted }, in: call, configuration.counted, parse)
         return count >= quorum ? .success(count) : .failure(refusal)
+    }
+
+    /// Some counted replica of these certainly has not run it, or may never have.
+    func isMissed(by replicas: ReplicaSet) -> Bool {
+        !configuration.counted.intersection(replicas).subtracting(call.handed.subtracting(call.lost)).isEmpty
     }
 
     /// Every replica that was handed this command once refused it, and none is unheard of: it did nothing and never will

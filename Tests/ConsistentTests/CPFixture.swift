@@ -20,15 +20,28 @@ final class CPInstance {
     let engine: ConsistentEngine
     let reactor: Reactor
 
-    init(_ reactor: Reactor, _ servers: CPServers, settings: RedisGroupSettings = RedisGroupSettings()) {
+    /// - Parameter upkeepMs: where given, background work is on and takes a step this often.
+    init(
+        _ reactor: Reactor, _ servers: CPServers, settings: RedisGroupSettings = RedisGroupSettings(),
+        upkeepMs: UInt64? = nil, walkMs: UInt64 = 600_000
+    ) {
         self.reactor = reactor
         group = RedisReplicaGroup(
             reactor: reactor, replicas: Self.replicas(servers), scripts: ConsistentScripts.all, settings: settings)
-        engine = ConsistentEngine(group: group, scheduler: reactor, settings: ConsistentSettings())
+        var engineSettings = ConsistentSettings()
+        engineSettings.upkeepIntervalMs = upkeepMs ?? 1_000
+        engineSettings.walkIntervalMs = walkMs
+        engine = ConsistentEngine(group: group, scheduler: reactor, settings: engineSettings)
         group.start()
+        if upkeepMs != nil { engine.start() }
     }
 
-    deinit { group.close() }
+    deinit { close() }
+
+    func close() {
+        engine.stop()
+        group.close()
+    }
 
     static func replicas(_ servers: CPServers) -> [RedisReplica] {
         servers.servers.enumerated().map { index, server in
@@ -52,6 +65,34 @@ final class CPInstance {
 
     func waitForAvailable(_ count: Int) async -> Bool {
         await reactor.eventually { self.group.available.count == count }
+    }
+
+    /// A plain command to one replica, without holding up the reactor as `redis-cli` does.
+    func ask(_ replica: Int, _ words: String...) async -> Reply? {
+        let call = QuorumCall(group: group, scheduler: reactor, deadlineNs: deadlineNs(1_000))
+        call.send(Command(.plain(words.map { Bytes($0.utf8) })), to: [replica])
+        await call.waitForAll()
+        return call.reply(from: replica)
+    }
+
+    /// How many replicas hold a record of `key`; nil where one does not answer.
+    func holders(of key: String) async -> Int64? {
+        var count: Int64 = 0
+        for replica in group.everyReplica {
+            guard case .integer(let exists)? = await ask(replica, "EXISTS", "cp:\(key)") else { return nil }
+            count += exists
+        }
+        return count
+    }
+
+    /// All replicas have as many keys of clients.
+    func areAlike() async -> Bool {
+        var counts: Set<Int> = []
+        for replica in group.everyReplica {
+            guard let keys = await ask(replica, "KEYS", "cp:*")?.array else { return false }
+            counts.insert(keys.count)
+        }
+        return counts.count == 1
     }
 
     private func deadlineNs(_ withinMs: UInt64) -> UInt64 { reactor.nowNs + withinMs * nsPerMs }

@@ -1,0 +1,223 @@
+import EventLoop
+import Foundation
+import Replication
+import Testing
+import TestSupport
+
+@testable import Consistent
+
+/// Rule C8 on real servers: blank replicas are rebuilt, restored ones are found out.
+@Suite(.serialized) struct RebuildTests {
+    let runner: ReactorRunner
+    let servers: CPServers
+
+    init() throws {
+        runner = try ReactorRunner()
+        servers = try CPServers()
+    }
+
+    /// An instance whose background work takes a step every 20 ms.
+    private func run(_ body: @escaping @Sendable (CPInstance) async throws -> Void) async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            let instance = CPInstance(reactor, servers, upkeepMs: 20)
+            #expect(await instance.waitForAll())
+            try await body(instance)
+            instance.close()
+        }
+    }
+
+    private func ballots(of key: String) throws -> Set<String> {
+        Set(try servers.servers.map { try $0.cli("HGET", "cp:\(key)", "ballot") })
+    }
+
+    @Test func aWipedReplicaIsRebuiltWhileTrafficGoesOn() async throws {
+        try await run { cp in
+            for key in 0..<300 { try await cp.write("k\(key)", "old") }
+            var failures = 0
+            var written = 0
+            var isOver = false
+            cp.reactor.spawn {
+                while !isOver {
+                    do { try await cp.write("k\(written % 300)", "new") } catch { failures += 1 }
+                    written += 1
+                }
+            }
+            try servers[0].cli("FLUSHALL")
+            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            isOver = true
+            #expect(failures == 0)
+            #expect(await cp.reactor.eventually { await cp.roles() == ["acceptor", "acceptor", "acceptor"] })
+            let state = await cp.engine.replicas(deadlineNs: cp.reactor.nowNs + 1_000 * nsPerMs)
+            #expect(state.map(\.epoch) == [3, 3, 3])
+            #expect(state[0].rebuild?.phase == .done)
+            #expect(state[0].rebuild?.keysCompared ?? 0 >= 300)
+
+            // Its data is filled by catch-up, and then it is as good as another.
+            #expect(await cp.reactor.eventually { await cp.areAlike() })
+            for key in [0, 150, 299] {
+                #expect(await cp.reactor.eventually { (try? ballots(of: "k\(key)").count) == 1 })
+            }
+            servers[1].kill()
+            for key in 0..<300 { #expect(["old", "new"].contains(try await cp.read("k\(key)").text)) }
+            try servers[1].start()
+        }
+    }
+
+    @Test func whereTheOthersDisagreeTheyAreMadeTheSameFirst() async throws {
+        try await run { cp in
+            // The write is known to g1 and g2 alone; then g1 forgets it.
+            servers[2].kill()
+            try await cp.write("k", "a")
+            servers[0].kill()
+            servers[1].kill()
+            for server in servers.servers { try server.start() }
+            try servers[0].cli("FLUSHALL")
+            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            servers[1].kill()
+            #expect(await cp.reactor.eventually { (try? await cp.read("k"))?.text == "a" })
+            try servers[1].start()
+        }
+    }
+
+    @Test func anotherInstanceGoesOnFromEveryStep() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            let first = CPInstance(reactor, servers)
+            #expect(await first.waitForAll())
+            try await first.write("k", "a")
+            for stepsDone in 1...3 {
+                try servers[0].cli("FLUSHALL")
+                try servers[0].cli(
+                    "HSET", "cap:identity", "group", "cp", "replica", "g1", "incarnation",
+                    "00000000000000a\(stepsDone)",
+                    "state", "rebuilding", "epoch", "0", "beat", "0")
+                for step in 1..<stepsDone { #expect(await first.change(g1: "00000000000000a\(stepsDone)", step == 2)) }
+                let second = CPInstance(reactor, servers, upkeepMs: 20)
+                #expect(await reactor.eventually { second.engine.counts.rebuiltReplicas == 1 })
+                #expect(try servers[0].cli("HGET", "cap:identity", "incarnation") == "00000000000000a\(stepsDone)")
+                #expect(try servers[0].cli("HGET", "cap:identity", "state") == "member")
+                #expect(
+                    await reactor.eventually { (try? servers[0].cli("HGET", "cp:k", "value")) == "a" })
+                second.close()
+            }
+        }
+    }
+
+    @Test func twoInstancesThatRebuildAtOnceDoNoHarm() async throws {
+        try await run { cp in
+            let other = CPInstance(cp.reactor, servers, upkeepMs: 20)
+            #expect(await other.waitForAll())
+            for key in 0..<50 { try await cp.write("k\(key)", "a") }
+            try servers[2].cli("FLUSHALL")
+            #expect(await cp.reactor.eventually { await cp.roles() == ["acceptor", "acceptor", "acceptor"] })
+            for key in 0..<50 { #expect(try await other.read("k\(key)").text == "a") }
+            try await other.write("k0", "b")
+            #expect(try await cp.read("k0").text == "b")
+            other.close()
+        }
+    }
+
+    @Test func itWaitsForTheOthersAndSaysSo() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            servers[2].kill()
+            try servers[0].cli("FLUSHALL")
+            #expect(await cp.reactor.eventually { await cp.rebuild(of: 0)?.note == "waits: g3 does not answer" })
+            #expect(await cp.rebuild(of: 0)?.phase == .waiting)
+            try servers[2].start()
+            #expect(await cp.reactor.eventually { await cp.roles() == ["acceptor", "acceptor", "acceptor"] })
+            #expect(try await cp.read("k").text == "a")
+        }
+    }
+
+    @Test func theRebuiltReplicaGetsTheHigherFloors() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            try servers[1].cli("SET", "cap:floor", "7:00000000000000aa")
+            try servers[2].cli("SET", "cap:vfloor", "9")
+            try servers[0].cli("FLUSHALL")
+            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(try servers[0].cli("GET", "cap:floor") == "7:00000000000000aa")
+            #expect(try servers[0].cli("GET", "cap:vfloor") == "9")
+        }
+    }
+
+    @Test func membersRaiseTheirBeatsAndKnowThoseOfTheOthers() async throws {
+        try await run { cp in
+            func beat(of replica: Int, at holder: Int) -> Int {
+                let incarnation = (try? servers[replica].cli("HGET", "cap:identity", "incarnation")) ?? ""
+                return Int((try? servers[holder].cli("HGET", "cap:beats", incarnation)) ?? "") ?? 0
+            }
+            #expect(await cp.reactor.eventually { beat(of: 0, at: 1) > 3 && beat(of: 0, at: 2) > 3 })
+            #expect(await cp.reactor.eventually { beat(of: 2, at: 0) > 3 })
+        }
+    }
+
+    @Test func aReplicaRestoredFromAnOldDumpIsMadeBlankAndRebuilt() async throws {
+        try await run { cp in
+            try await cp.write("k", "old")
+            try await cp.write("gone", "a")
+            #expect(await cp.reactor.eventually { (try? ballots(of: "gone").count) == 1 })
+            let before = try servers[0].cli("HGET", "cap:identity", "incarnation")
+            servers[0].kill()
+            let dump = servers[0].directory + "-dump"
+            try FileManager.default.copyItem(atPath: servers[0].directory, toPath: dump)
+            try servers[0].start()
+            #expect(await cp.waitForAll())
+            try await cp.write("k", "new")
+            _ = try await cp.delete("gone")
+            let beat = try servers[0].cli("HGET", "cap:identity", "beat")
+            #expect(
+                await cp.reactor.eventually {
+                    (try? servers[1].cli("HGET", "cap:beats", before)).flatMap { Int($0) } ?? 0 > Int(beat) ?? 0
+                })
+            servers[0].kill()
+            try FileManager.default.removeItem(atPath: servers[0].directory)
+            try FileManager.default.moveItem(atPath: dump, toPath: servers[0].directory)
+            try servers[0].start()
+            #expect(await cp.reactor.eventually { cp.engine.counts.erasedReplicas == 1 })
+            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(try servers[0].cli("HGET", "cap:identity", "incarnation") != before)
+            servers[1].kill()
+            #expect(await cp.reactor.eventually { (try? await cp.read("k"))?.text == "new" })
+            #expect(try await cp.read("gone").value == nil)
+            try servers[1].start()
+        }
+    }
+
+    @Test func aReplicaThatRestartsWithItsDataKeepsItsPlace() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            let before = try servers[1].cli("HGET", "cap:identity", "incarnation")
+            for _ in 0..<3 {
+                servers[1].kill()
+                try servers[1].start()
+                #expect(await cp.waitForAll())
+            }
+            #expect(try servers[1].cli("HGET", "cap:identity", "incarnation") == before)
+            #expect(cp.engine.counts.erasedReplicas == 0)
+        }
+    }
+}
+
+extension CPInstance {
+    func rebuild(of replica: Int) async -> RebuildProgress? {
+        await engine.replicas(deadlineNs: reactor.nowNs + 1_000 * nsPerMs)[replica].rebuild
+    }
+
+    /// One step of a rebuild by hand: the configuration that names the new incarnation of g1.
+    func change(g1 incarnation: String, _ isCounted: Bool) async -> Bool {
+        let deadlineNs = reactor.nowNs + 1_000 * nsPerMs
+        for _ in 0..<3 {
+            guard let old = try? await engine.proposer.configurations.configuration(deadlineNs: deadlineNs) else {
+                continue
+            }
+            var members = old.members
+            members[0] = .init(name: "g1", incarnation: Bytes(incarnation.utf8), isCounted: isCounted)
+            let new = GroupConfiguration(epoch: old.epoch + 1, members: members)
+            if await engine.proposer.configurations.change(from: old, to: new, deadlineNs: deadlineNs) { return true }
+        }
+        return false
+    }
+}
