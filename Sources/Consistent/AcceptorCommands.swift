@@ -78,10 +78,6 @@ struct AcceptorCommands {
         Command(.plain([hmget, register.redisKey]), arguments: readFields, isGuarded: true)
     }
 
-    /// The version below which versions of absent keys may have been used (rule C10); guarded as a read.
-    private static let versionFloorWords = ["GET", "cap:vfloor"].map { Bytes($0.utf8) }
-    static var versionFloor: Command { Command(.plain(versionFloorWords), isGuarded: true) }
-
     private static let hmget = Bytes("HMGET".utf8)
     private static let readFields = ["ballot", "version", "value", "deleted", "expires_ms"].map { Bytes($0.utf8) }
 }

@@ -49,6 +49,7 @@ final class Batch {
 
     /// Rule C6. `proposer` is ours.
     func step(on state: RegisterState, proposer: UInt64, nowMs: Int64) -> Step {
+        beginAgainWhereAllWasRefused()
         if wasSent, let entry = state.entry(of: proposer, number: number), let known = results[entry.attempt] {
             return .finish(state, known)
         }
@@ -64,6 +65,18 @@ final class Batch {
         }
         return .attempt(outcome.state, paired, isChanged: outcome.isChanged)
     }
+
+    /// Where every accept so far was refused wherever it went, no attempt is in any chain nor ever will be (rule C7): the
+    /// next one is the first.
+    private func beginAgainWhereAllWasRefused() {
+        guard wasSent, sentRounds.allSatisfy(\.wasRefusedByAll) else { return }
+        sentRounds.removeAll()
+        results.removeAll()
+        baseVersion = nil
+    }
+
+    /// Some replica has yet to say what it did with an accept of this batch.
+    var mayHearMore: Bool { sentRounds.contains { !$0.call.outstanding.isEmpty } }
 
     /// To be called as soon as the accept of a changed state was handed out, before anything is awaited.
     func didSend(_ round: Round, carrying operations: [PendingOperation]) {

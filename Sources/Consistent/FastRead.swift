@@ -39,35 +39,13 @@ final class FastRead {
         let command = AcceptorCommands.read(register)
         call.send(command, to: first)
         await call.wait(limitNs: hedgeEndNs(for: first, atLeastNs: hedgeNs)) { [quorum] in $0.answered.count >= quorum }
-        if let agreed = agreed(in: call) { return await state(of: agreed, usable, deadlineNs: deadlineNs) }
+        if let agreed = agreed(in: call) { return agreed.state }
         let rest = usable.subtracting(first)
         guard !rest.isEmpty else { return nil }
         call.send(command, to: rest)
         // No longer than that again: where those that answer disagree, a full round settles it without the slow one.
         await call.wait(limitNs: hedgeEndNs(for: usable, atLeastNs: hedgeNs)) { self.agreed(in: $0) != nil }
-        guard let agreed = agreed(in: call) else { return nil }
-        return await state(of: agreed, usable, deadlineNs: deadlineNs)
-    }
-
-    private func state(of agreed: Agreed, _ usable: ReplicaSet, deadlineNs: UInt64) async -> RegisterState? {
-        switch agreed {
-        case .state(let state): return state
-        case .unreadable: return nil
-        case .absent: break
-        }
-        // A key that was collected left its version in the floor (rule C10): one more round trip, for absent keys alone.
-        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
-        call.send(AcceptorCommands.versionFloor, to: usable)
-        await call.wait { [self, quorum] in self.floors(in: $0).count >= quorum }
-        let floors = self.floors(in: call)
-        return floors.count >= quorum ? .absent(floor: floors.max() ?? 0) : nil
-    }
-
-    private func floors(in call: QuorumCall) -> [UInt64] {
-        call.answered.compactMap { replica in
-            guard let reply = counted(replica, in: call) else { return nil }
-            return reply.isNull ? 0 : reply.int64.flatMap { UInt64(exactly: $0) }
-        }
+        return agreed(in: call)?.state
     }
 
     /// Three times what the slowest of them usually takes, between the setting and a tenth of a second (Dean and Barroso,
@@ -80,11 +58,9 @@ final class FastRead {
 
     private static let maxHedgeNs = 100 * nsPerMs
 
-    private enum Agreed {
-        case state(RegisterState)
-        case absent
-        /// A record is not of the form that this program writes; a full round will say so.
-        case unreadable
+    private struct Agreed {
+        /// Nil where a record is not of the form that this program writes; a full round will say so.
+        let state: RegisterState?
     }
 
     private func agreed(in call: QuorumCall) -> Agreed? {
@@ -96,8 +72,10 @@ final class FastRead {
                 if other == replica || countedFields(of: other, in: call)?[0] == fields[0] { alike += 1 }
             }
             guard alike >= quorum else { continue }
-            if fields[0].isNull { return .absent }
-            return RegisterState(fields: fields[1...]).map { .state($0) } ?? .unreadable
+            // Without a record there is no version to tell: the floors that other keys left behind (rule C10) differ from
+            // replica to replica, and the next change may get a lower version than one of them. 0 is nobody's version.
+            if fields[0].isNull { return Agreed(state: .absent(floor: 0)) }
+            return Agreed(state: RegisterState(fields: fields[1...]))
         }
         return nil
     }

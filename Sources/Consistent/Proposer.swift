@@ -110,6 +110,9 @@ final class Proposer {
 
     private static let recentNs = 100 * nsPerMs
 
+    private static let undecidable = StoreFailure(
+        .timeout, "too many other writers: what became of the change cannot be told")
+
     static func noQuorum(outcome: Outcome?) -> StoreFailure {
         StoreFailure(.noQuorum, "a majority of the replicas cannot be reached", outcome: outcome)
     }
@@ -182,7 +185,10 @@ final class Proposer {
         }
         switch batch.step(on: state, proposer: id, nowMs: scheduler.wallClockMs) {
         case .undecidable:
-            batch.failAll(StoreFailure(.timeout, "too many other writers: what became of the change cannot be told"))
+            // A late answer may still tell.
+            batch.lastFailure = Self.undecidable
+            guard !batch.mayHearMore else { return .again(isFresh: false) }
+            batch.failAll(Self.undecidable)
             return .done
         case .finish(let next, let results):
             return await accept(

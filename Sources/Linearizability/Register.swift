@@ -12,6 +12,8 @@ struct RegisterModel: Hashable {
     /// The state after `call` came back with `result` in this state; nil where it cannot have.
     func applying(_ call: RecordedOperation.Call, _ result: RecordedOperation.Result) -> RegisterModel? {
         switch (call, result) {
+        // Of what does not exist, 0 tells no version.
+        case (.read, .value(nil, version: 0)): value == nil ? self : nil
         case (.read, .value(let value, let version)): value == self.value ? seen(at: version) : nil
         case (.read, .unknown), (_, .notApplied): self
         case (.read, _), (_, .value): nil

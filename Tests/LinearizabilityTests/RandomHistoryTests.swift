@@ -57,6 +57,7 @@ private struct BruteForce {
             next.value = nil
         }
         switch operation.result {
+        case .value(nil, version: 0): return state.value == nil ? [state] : []
         case .value(let value, let version): return state.value == value && state.version == version ? [state] : []
         case .applied(let version): return isAllowed && next.version == version ? [next] : []
         case .absent(let version), .preconditionFailed(let version):

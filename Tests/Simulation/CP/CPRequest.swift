@@ -5,7 +5,8 @@ import Replication
 /// A recorded call as a request of the engine, and the engine's answer as a recorded result.
 enum CPRequest {
     static func run(
-        _ call: RecordedOperation.Call, key: String, on engine: ConsistentEngine, deadlineNs: UInt64
+        _ call: RecordedOperation.Call, key: String, on engine: ConsistentEngine, deadlineNs: UInt64,
+        onFailure: (StoreFailure) -> Void = { _ in }
     ) async -> RecordedOperation.Result {
         let key = Bytes(key.utf8)
         do throws(StoreFailure) {
@@ -28,6 +29,7 @@ enum CPRequest {
             return changed.existed
                 ? .applied(version: number(changed.version)) : .absent(version: number(changed.version))
         } catch {
+            onFailure(error)
             if error.code == .preconditionFailed, let version = error.currentVersion {
                 return .preconditionFailed(version: number(version))
             }

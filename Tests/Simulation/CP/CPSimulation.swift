@@ -42,6 +42,7 @@ public final class CPSimulation {
     private var isOver = false
     private var lastVersion: [[UInt64]] = []
     private var nextValue = 0
+    private var lastFailure: StoreFailure?
 
     private static let deadlineNs = 400 * nsPerMs
 
@@ -145,7 +146,9 @@ public final class CPSimulation {
         var result: RecordedOperation.Result?
         let deadlineNs = callNs + Self.deadlineNs
         let isAnswered = await instance.run { [engine = instance.engine] in
-            result = await CPRequest.run(call, key: key, on: engine, deadlineNs: deadlineNs)
+            result = await CPRequest.run(call, key: key, on: engine, deadlineNs: deadlineNs) { [self] in
+                lastFailure = $0
+            }
         }
         if isAnswered, world.nowNs > deadlineNs + 20 * nsPerMs {
             report.violations.append("an answer came \((world.nowNs - deadlineNs) / nsPerMs) ms after its deadline")
@@ -180,6 +183,7 @@ public final class CPSimulation {
                     if report.history[before].result == .unknown || report.history[before].result == .notApplied {
                         report.violations.append(
                             "instance \(instance.index) does not serve k\(keyIndex) after the heal: "
+                                + (lastFailure.map { "\($0.code.rawValue), \($0.detail); " } ?? "")
                                 + instance.group.links.map(\.summary).joined(separator: ", ") + "; "
                                 + replicas.map(\.summary).joined(separator: ", "))
                     }
