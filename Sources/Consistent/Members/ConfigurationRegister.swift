@@ -74,7 +74,13 @@ final class ConfigurationRegister {
         let candidate: Candidate?
     }
 
-    private func fetch(deadlineNs: UInt64) async {
+    /// The configuration in force, where it can be told without completing what somebody left half done.
+    func peek(deadlineNs: UInt64) async -> GroupConfiguration? {
+        await fetch(deadlineNs: deadlineNs, isFinishing: false)
+        return current
+    }
+
+    private func fetch(deadlineNs: UInt64, isFinishing: Bool = true) async {
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
         call.send(AcceptorCommands.read(.configuration), to: group.available)
         // Two that answer first may be a blank one and one that does not count.
@@ -85,7 +91,7 @@ final class ConfigurationRegister {
             return
         }
         current = chosen(among: members)
-        if current == nil { await finish(members, deadlineNs: deadlineNs) }
+        if current == nil, isFinishing { await finish(members, deadlineNs: deadlineNs) }
     }
 
     private func members(in call: QuorumCall) -> [Member] {

@@ -1,0 +1,121 @@
+import EventLoop
+import Foundation
+import Redis
+import Replication
+import Testing
+import TestSupport
+
+@testable import Consistent
+
+/// What the operator's commands do and refuse (rule C8), on real servers.
+@Suite(.serialized) struct OperatorTests {
+    let runner: ReactorRunner
+    let servers: CPServers
+
+    init() throws {
+        runner = try ReactorRunner()
+        servers = try CPServers()
+    }
+
+    private func connected<Value: Sendable>(
+        _ body: @escaping @Sendable (RedisReplicaGroup, Reactor) async throws -> Value
+    ) async throws -> Value {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            let group = RedisReplicaGroup(
+                reactor: reactor, replicas: CPInstance.replicas(servers), scripts: ConsistentScripts.all,
+                settings: RedisGroupSettings())
+            defer { group.close() }
+            return try await body(group, reactor)
+        }
+    }
+
+    private func initialize() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        }
+    }
+
+    private func overview(withinMs: UInt64 = 5_000) async throws -> GroupInspector.Overview {
+        try await connected { group, reactor in
+            let inspector = GroupInspector(group: group, scheduler: reactor, groupName: "cp")
+            group.start()
+            return await inspector.run(deadlineNs: reactor.nowNs + withinMs * nsPerMs)
+        }
+    }
+
+    private func backup(only: String? = nil, withinMs: UInt64 = 10_000) async throws -> GroupBackup.Result {
+        try await connected { group, reactor in
+            let backup = GroupBackup(group: group, scheduler: reactor, groupName: "cp")
+            group.start()
+            return await backup.run(only: only, deadlineNs: reactor.nowNs + withinMs * nsPerMs)
+        }
+    }
+
+    @Test func membersTellsWhatIsInForceAndWhoVotes() async throws {
+        try await initialize()
+        let whole = try await overview()
+        #expect(whole.votingCount == 3)
+        #expect(whole.configuration?.hasPrefix("epoch=1 g1=") == true)
+
+        try servers[1].cli("FLUSHALL")
+        servers[2].kill()
+        let before = try servers[0].cli("HGETALL", "cap:identity")
+        let wounded = try await overview(withinMs: 500)
+        #expect(wounded.replicas.map(\.role) == ["acceptor", "blank", "unreachable"])
+        #expect(wounded.configuration == nil)
+        #expect(try servers[0].cli("HGETALL", "cap:identity") == before)
+        #expect(try servers[1].cli("DBSIZE") == "0")
+    }
+
+    @Test func aBackupWritesADumpAndTellsTheOthersTheBeatAfterIt() async throws {
+        try await initialize()
+        guard case .written(let dumps) = try await backup(only: "g2") else {
+            Issue.record("expected a dump")
+            return
+        }
+        #expect(dumps.map(\.replica) == ["g2"])
+        let path = try #require(dumps.first?.path)
+        #expect(FileManager.default.fileExists(atPath: path))
+        let incarnation = try servers[1].cli("HGET", "cap:identity", "incarnation")
+        for other in [0, 2] {
+            #expect(try servers[other].cli("HGET", "cap:beats", incarnation) == "\(dumps[0].beat)")
+        }
+    }
+
+    @Test func aReplicaGivenItsBackupBackAloneIsFoundOut() async throws {
+        try await initialize()
+        guard case .written = try await backup() else {
+            Issue.record("expected dumps")
+            return
+        }
+        // No service ran, so nothing but the backup has raised a beat.
+        servers[0].kill()
+        try FileManager.default.removeItem(atPath: servers[0].directory + "/appendonlydir")
+        let restored = try RedisServer([], port: servers[0].port)
+        restored.kill()
+        try FileManager.default.removeItem(atPath: restored.directory)
+        try FileManager.default.copyItem(atPath: servers[0].directory, toPath: restored.directory)
+        try restored.start()
+        #expect(try restored.cli("HGET", "cap:identity", "state") == "member")
+        try await runner.run { [reactor = runner.reactor, servers] in
+            let cp = CPInstance(reactor, servers)
+            #expect(await cp.waitForAll())
+            #expect(cp.engine.counts.erasedReplicas == 1)
+            cp.close()
+        }
+        #expect(try restored.cli("DBSIZE") == "0")
+    }
+
+    @Test func aBackupRefusesWhereAReplicaIsMissingOrNoMember() async throws {
+        try await initialize()
+        #expect(try await backup(only: "g9") == .refused("there is no replica 'g9'"))
+        try servers[0].cli("FLUSHALL")
+        #expect(try await backup() == .refused("g1 is no member of the group 'cp' now"))
+        servers[2].kill()
+        guard case .refused(let reason) = try await backup(withinMs: 300) else {
+            Issue.record("expected a refusal")
+            return
+        }
+        #expect(reason.hasPrefix("cannot reach g3"))
+    }
+}
