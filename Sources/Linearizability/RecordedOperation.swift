@@ -8,6 +8,9 @@ public struct RecordedOperation: Sendable, Codable, Equatable {
         case compareAndSet(version: UInt64, String)
         /// A write that asks for the key not to exist.
         case create(String)
+        /// No client's: the end of a value that was written with a time to live. Recorded as ``Result/unknown``, called at the
+        /// earliest moment at which some clock may have found it expired.
+        case expire(String)
     }
 
     public enum Result: Sendable, Codable, Equatable {

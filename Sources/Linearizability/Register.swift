@@ -41,6 +41,7 @@ struct RegisterModel: Hashable {
         case .delete: value == nil ? nil : self
         case .compareAndSet(let expected, _): value == nil ? nil : seen(at: expected)
         case .create: value == nil ? self : nil
+        case .expire(let expired): value == expired ? self : nil
         }
     }
 
@@ -49,7 +50,7 @@ struct RegisterModel: Hashable {
         case .read: self
         case .write(let new), .compareAndSet(_, let new), .create(let new):
             RegisterModel(value: new, version: version + 1, isOpen: isOpen)
-        case .delete: RegisterModel(value: nil, version: version + 1, isOpen: true)
+        case .delete, .expire: RegisterModel(value: nil, version: version + 1, isOpen: true)
         }
     }
 }

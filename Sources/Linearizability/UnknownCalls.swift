@@ -12,12 +12,17 @@ struct UnknownCalls {
     private var seenVersions: [String: Set<UInt64>] = [:]
     /// How many operations write a value.
     private var writers: [String: Int] = [:]
+    /// Values that end by themselves: which of them was written can show by its end.
+    private var expiring: Set<String> = []
     private var highestVersion: UInt64 = 0
+    /// Some read found nothing and was told no version.
+    private var isAbsenceSeen = false
     /// By class of changes that nobody could tell apart: their operations, by the time of their call.
     private var alike: [Class: [Int]] = [:]
 
     private enum Class: Hashable {
         case unseenWrite
+        case unseenWriteThatExpires
         case unseenCreate
         case delete
     }
@@ -35,9 +40,11 @@ struct UnknownCalls {
     private mutating func note(_ operation: RecordedOperation) {
         switch operation.call {
         case .write(let value), .compareAndSet(_, let value), .create(let value): writers[value, default: 0] += 1
+        case .expire(let value): expiring.insert(value)
         case .read, .delete: break
         }
         switch operation.result {
+        case .value(nil, version: 0): isAbsenceSeen = true
         case .value(let value, let version):
             highestVersion = max(highestVersion, version)
             seenValues[version] = .some(value)
@@ -52,10 +59,19 @@ struct UnknownCalls {
 
     private func kind(of call: RecordedOperation.Call) -> Class? {
         switch call {
-        case .write(let value): seenVersions[value] == nil ? .unseenWrite : nil
-        case .create(let value): seenVersions[value] == nil ? .unseenCreate : nil
+        case .write(let value) where seenVersions[value] == nil:
+            expiring.contains(value) ? .unseenWriteThatExpires : .unseenWrite
+        case .write: nil
+        case .create(let value): seenVersions[value] == nil && !expiring.contains(value) ? .unseenCreate : nil
         case .delete: .delete
-        case .read, .compareAndSet: nil
+        case .read, .compareAndSet, .expire: nil
+        }
+    }
+
+    private func removes(_ call: RecordedOperation.Call) -> Bool {
+        switch call {
+        case .delete, .expire: true
+        case .read, .write, .compareAndSet, .create: false
         }
     }
 
@@ -65,7 +81,7 @@ struct UnknownCalls {
         _ index: Int, _ call: RecordedOperation.Call, in state: RegisterModel, isPlaced: (Int) -> Bool
     ) -> Bool {
         // Nobody has seen anything later: whether it happened makes no difference.
-        guard state.version < highestVersion else { return false }
+        guard state.version < highestVersion || (removes(call) && isAbsenceSeen) else { return false }
         if let kind = kind(of: call), let first = alike[kind]?.first(where: { !isPlaced($0) }), first != index {
             return false
         }
@@ -76,7 +92,7 @@ struct UnknownCalls {
                 return state.isOpen ? versions.contains { $0 >= next } : versions.contains(next)
             }
             if !state.isOpen, let seen = seenValues[next], seen != value { return false }
-        case .delete:
+        case .delete, .expire:
             if !state.isOpen, case .some(.some) = seenValues[next] { return false }
         case .read: return false
         }

@@ -102,6 +102,17 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
         #expect(!isLinearizable([start[0], op(.write("b"), .applied(version: 9), 5, 6)]))
     }
 
+    @Test func anExpiredValueDoesNotComeBack() {
+        let start = [op(.write("a"), .applied(version: 1), 1, 2), op(.expire("a"), .unknown, 50)]
+        #expect(isLinearizable(start + [op(.read, .value("a", version: 1), 100, 101)]))
+        #expect(isLinearizable(start + [op(.read, .value(nil, version: 2), 60, 61)]))
+        #expect(isLinearizable(start + [op(.read, .value(nil, version: 0), 60, 61)]))
+        #expect(!isLinearizable(start + [op(.read, .value(nil, version: 2), 40, 41)]))
+        #expect(
+            !isLinearizable(
+                start + [op(.read, .value(nil, version: 0), 60, 61), op(.read, .value("a", version: 1), 70, 71)]))
+    }
+
     @Test func aWrongVersionIsAViolationThatNamesWhereItIsStuck() {
         let history = [op(.write("a"), .applied(version: 1), 1, 2), op(.read, .value("a", version: 7), 3, 4)]
         #expect(LinearizabilityChecker().check(key: history) == .violation(stuckAt: [history[1]]))

@@ -55,6 +55,9 @@ private struct BruteForce {
         case .delete:
             isAllowed = state.value != nil
             next.value = nil
+        case .expire(let value):
+            isAllowed = state.value == value
+            next.value = nil
         }
         switch operation.result {
         case .value(nil, version: 0): return state.value == nil ? [state] : []
@@ -76,7 +79,7 @@ private struct HistoryMaker {
         var value: String?
         var version: UInt64 = 0
         var operations: [RecordedOperation] = []
-        for index in 0..<(3 + random.below(5)) {
+        for index in 0..<(3 + random.below(4)) {
             let at = UInt64(index) * 10 + 10
             let from = at - min(at, UInt64(random.below(25)))
             let to = at + UInt64(random.below(25))
@@ -106,6 +109,16 @@ private struct HistoryMaker {
             if random.below(12) == 0 { result = spoiled(result) }
             operations.append(
                 RecordedOperation(client: index, key: "k", call: call, result: result, callNs: from, returnNs: to))
+            // Some values end by themselves: here, or at some later time, or never.
+            if case .write(let written) = call, random.below(3) == 0 {
+                if value == written, random.below(2) == 0 {
+                    value = nil
+                    version += 1
+                }
+                operations.append(
+                    RecordedOperation(
+                        client: index, key: "k", call: .expire(written), result: .unknown, callNs: from, returnNs: to))
+            }
         }
         return operations
     }

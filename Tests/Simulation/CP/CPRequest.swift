@@ -6,6 +6,7 @@ import Replication
 enum CPRequest {
     static func run(
         _ call: RecordedOperation.Call, key: String, on engine: ConsistentEngine, deadlineNs: UInt64,
+        ttlMs: Int64? = nil,
         onFailure: (StoreFailure) -> Void = { _ in }
     ) async -> RecordedOperation.Result {
         let key = Bytes(key.utf8)
@@ -16,7 +17,7 @@ enum CPRequest {
             }
             var request = ChangeRequest(key: key, kind: .delete, deadlineNs: deadlineNs)
             switch call {
-            case .read, .delete: break
+            case .read, .delete, .expire: break
             case .write(let value): request.kind = .write(Bytes(value.utf8))
             case .compareAndSet(let version, let value):
                 request.kind = .write(Bytes(value.utf8))
@@ -25,6 +26,7 @@ enum CPRequest {
                 request.kind = .write(Bytes(value.utf8))
                 request.precondition = .absent
             }
+            if case .write = call { request.ttlMs = ttlMs }
             let changed = try await engine.change(request)
             return changed.existed
                 ? .applied(version: number(changed.version)) : .absent(version: number(changed.version))

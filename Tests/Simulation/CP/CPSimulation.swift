@@ -1,5 +1,6 @@
 import Consistent
 import EventLoop
+import Foundation
 import Linearizability
 import Replication
 
@@ -13,7 +14,7 @@ public final class CPSimulation {
         public var keys = 3
         public var faults: [FaultKind] = [
             .cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink, .slowDisk, .pause, .replicaCrash,
-            .instanceCrash, .scriptFlush, .clockJump,
+            .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
         ]
         public var meanFaultGapMs: UInt64 = 60
         /// Past this virtual time a world is taken as hung.
@@ -60,6 +61,8 @@ public final class CPSimulation {
             CPInstance(index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2])
         }
         box.instances = instances
+        planner.mayForget = { [replicas] in Self.mayForget($0, of: replicas) }
+        planner.mayRestore = { [replicas] in Self.isBehind($1, $0, of: replicas) }
         lastVersion = Array(repeating: Array(repeating: 0, count: options.keys), count: options.clients)
     }
 
@@ -81,7 +84,10 @@ public final class CPSimulation {
             switch verdict {
             case .linearizable: break
             case .violation(let stuckAt):
-                report.violations.append("key \(key) is not linearizable; stuck at \(stuckAt.count) operations")
+                report.violations.append(
+                    "key \(key) is not linearizable; stuck at "
+                        + stuckAt.prefix(4).map { "\($0.call) -> \($0.result) at \($0.callNs / 1_000) us" }
+                        .joined(separator: ", "))
             case .undecided: report.violations.append("key \(key): the checker could not decide")
             }
         }
@@ -102,6 +108,26 @@ public final class CPSimulation {
         process.crash()
         group.abandon()
         if result != .initialized { report.violations.append("init: \(result.map { "\($0)" } ?? "no end")") }
+    }
+
+    // MARK: What may be forgotten
+
+    /// One replica at a time may lose its memory: all are members, and counted by one configuration.
+    private static func mayForget(_ replica: Int, of replicas: [SimulatedReplica]) -> Bool {
+        let configurations = replicas.map { $0.redis.field("value", of: "cap:config") ?? "" }
+        return replicas.allSatisfy { $0.redis.field("state", of: "cap:identity") == "member" }
+            && Set(configurations).count == 1 && configurations[0].components(separatedBy: ":counted").count == 4
+    }
+
+    /// A dump that the beats give away: every other replica has seen a later one (rule C8 promises no more).
+    private static func isBehind(_ dump: MemoryRedis, _ replica: Int, of replicas: [SimulatedReplica]) -> Bool {
+        guard let incarnation = dump.field("incarnation", of: "cap:identity"),
+            let beat = dump.field("beat", of: "cap:identity").flatMap({ UInt64($0) })
+        else { return true }
+        return replicas.allSatisfy { other in
+            other.index == replica
+                || other.redis.field(incarnation, of: "cap:beats").flatMap { UInt64($0) } ?? 0 > beat
+        }
     }
 
     // MARK: Clients
@@ -136,17 +162,21 @@ public final class CPSimulation {
                 : .compareAndSet(
                     version: lastVersion[world.random.index(options.clients)][keyIndex], value)
         }
-        await perform(call, key: "k\(keyIndex)", keyIndex: keyIndex, client: client, at: instance)
+        var ttlMs: Int64?
+        if case .write = call, world.random.isTrue(percent: 15) { ttlMs = Int64(1 + world.random.below(40)) }
+        await perform(
+            call, key: "k\(keyIndex)", keyIndex: keyIndex, client: client, at: instance, ttlMs: ttlMs)
     }
 
     private func perform(
-        _ call: RecordedOperation.Call, key: String, keyIndex: Int, client: Int, at instance: CPInstance
+        _ call: RecordedOperation.Call, key: String, keyIndex: Int, client: Int, at instance: CPInstance,
+        ttlMs: Int64? = nil
     ) async {
         let callNs = world.nowNs
         var result: RecordedOperation.Result?
         let deadlineNs = callNs + Self.deadlineNs
         let isAnswered = await instance.run { [engine = instance.engine] in
-            result = await CPRequest.run(call, key: key, on: engine, deadlineNs: deadlineNs) { [self] in
+            result = await CPRequest.run(call, key: key, on: engine, deadlineNs: deadlineNs, ttlMs: ttlMs) { [self] in
                 lastFailure = $0
             }
         }
@@ -162,6 +192,13 @@ public final class CPSimulation {
         report.history.append(
             RecordedOperation(
                 client: client, key: key, call: call, result: known, callNs: callNs, returnNs: world.nowNs))
+        if ttlMs != nil, known != .notApplied, case .write(let value) = call {
+            // Clocks jump, so it may be found expired from the moment it was written.
+            report.history.append(
+                RecordedOperation(
+                    client: client, key: key, call: .expire(value), result: .unknown, callNs: callNs,
+                    returnNs: world.nowNs))
+        }
     }
 
     // MARK: The end

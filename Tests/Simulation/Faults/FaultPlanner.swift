@@ -9,9 +9,10 @@ final class FaultPlanner {
     private var isStopped = false
     private var undo: [UInt64: () -> Void] = [:]
     private var nextUndo: UInt64 = 0
-    private var dumps: [Int: MemoryRedis.Dump] = [:]
+    private var dumps: [Int: [MemoryRedis]] = [:]
     /// Faults that cost a replica its memory are only drawn where this says so.
     var mayForget: (Int) -> Bool = { _ in false }
+    var mayRestore: (Int, MemoryRedis) -> Bool = { _, _ in false }
     private(set) var counts: [FaultKind: Int] = [:]
 
     init(
@@ -156,12 +157,12 @@ final class FaultPlanner {
 
     private func forget(_ kind: FaultKind) {
         let replica = anyReplica()
-        // A dump of some earlier moment is at hand where one was taken.
-        defer { dumps[replica.index] = replica.dump }
+        // Dumps of earlier moments are at hand where some were taken.
+        defer { dumps[replica.index] = [replica.dump] + (dumps[replica.index] ?? []).prefix(3) }
         guard mayForget(replica.index) else { return }
         if kind == .wipe {
             if world.random.isTrue(percent: 50) { replica.wipe() } else { replica.replace() }
-        } else if let dump = dumps[replica.index] {
+        } else if let dump = dumps[replica.index]?.first(where: { mayRestore(replica.index, $0) }) {
             replica.restore(dump)
         } else {
             return

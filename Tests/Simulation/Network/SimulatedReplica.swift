@@ -159,10 +159,10 @@ public final class SimulatedReplica {
         start()
     }
 
-    var dump: MemoryRedis.Dump { redis.dump }
+    var dump: MemoryRedis { redis.dump }
 
     /// Stopped, given an old dump, started.
-    func restore(_ dump: MemoryRedis.Dump) {
+    func restore(_ dump: MemoryRedis) {
         crash()
         redis.restore(dump)
         start()

@@ -5,7 +5,7 @@ import Replication
 ///
 /// What was written since the last `fsync` can be taken back, as a crash does.
 final class MemoryRedis {
-    fileprivate struct Entry: Equatable {
+    private struct Entry: Equatable {
         var value: RedisValue
         var expiresMs: Int64?
     }
@@ -37,13 +37,20 @@ final class MemoryRedis {
     }
 
     /// A copy of all data, as a dump of it would hold, and the way back.
-    struct Dump {
-        fileprivate let entries: [Bytes: Entry]
+    var dump: MemoryRedis {
+        let copy = MemoryRedis(runId: runId)
+        copy.entries = entries
+        return copy
     }
-    var dump: Dump { Dump(entries: entries) }
-    func restore(_ dump: Dump) {
+    func restore(_ dump: MemoryRedis) {
         entries = dump.entries
         unsynced.removeAll()
+    }
+
+    /// One field of a hash as text.
+    func field(_ field: String, of key: String) -> String? {
+        guard case .hash(let fields)? = entries[Bytes(key.utf8)]?.value else { return nil }
+        return fields[Bytes(field.utf8)].map { String(decoding: $0, as: UTF8.self) }
     }
 
     private func noteWrite(_ key: Bytes) {
