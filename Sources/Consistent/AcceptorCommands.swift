@@ -4,10 +4,13 @@ import Replication
 public enum ConsistentScripts {
     public static let all = [prepare, accept] + MemberCommands.scripts + UpkeepCommands.scripts
 
+    /// What the scripts that touch registers begin with.
+    static let onMembers = PackageResources.ballot_lua + PackageResources.membership_lua
+
     static let prepare = Script(
-        name: "prepare", source: PackageResources.membership_lua + PackageResources.prepare_lua, isBatchable: true)
+        name: "prepare", source: onMembers + PackageResources.prepare_lua, isBatchable: true)
     static let accept = Script(
-        name: "accept", source: PackageResources.membership_lua + PackageResources.accept_lua, isBatchable: true)
+        name: "accept", source: onMembers + PackageResources.accept_lua, isBatchable: true)
 }
 
 /// Names one register by its key in Redis: `cp:` and a client's key, or the group's configuration.

@@ -114,6 +114,16 @@ import Testing
         #expect(try found(looks: 4) == .success(configuration(epoch: 2, counted: [0, 1])))
     }
 
+    @Test func whereAllHoldTheNextConfigurationAtDifferentBallotsItIsFinishedAllTheSame() throws {
+        // The announcement of a rebuild, cut short twice: the configuration of epoch 1, which is still in force, is nowhere
+        // to be read any more. Found by simulation: the group was stuck for good.
+        let next = configuration(epoch: 2, counted: [0, 1])
+        group.install(next, on: [0], Ballot(counter: 92, proposer: 1))
+        group.install(next, on: [1], Ballot(counter: 102, proposer: 2))
+        group.acceptors[2].state = "rebuilding"
+        #expect(try found(looks: 4) == .success(next))
+    }
+
     @Test func whoWaitsForItWaitsUntilHisOwnDeadline() throws {
         group.fate = { _, _ in .silent }
         let startNs = scheduler.nowNs

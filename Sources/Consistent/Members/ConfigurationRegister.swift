@@ -173,10 +173,30 @@ final class ConfigurationRegister {
     private func finish(_ members: [Member], deadlineNs: UInt64) async {
         let epoch = members.map(\.identity.epoch).max() ?? 0
         lastFailure = StoreFailure(.noQuorum, "the group's configuration is being agreed on")
-        guard let inForce = candidates(of: members).first(where: { $0.configuration.epoch == epoch }) else { return }
-        let found = await round(under: inForce.configuration, deadlineNs: deadlineNs) { $0 }
+        let candidates = candidates(of: members).map(\.configuration)
+        guard
+            let inForce = candidates.first(where: { $0.epoch == epoch })
+                ?? candidates.first(where: { $0.epoch == epoch + 1 }).map({ predecessor(of: $0, members) })
+        else { return }
+        let found = await round(under: inForce, deadlineNs: deadlineNs) { $0 }
         // One that was superseded in the round is found by the next look, under its own epoch.
-        if let found, found.epoch == inForce.configuration.epoch { current = found }
+        if let found, found.epoch == inForce.epoch { current = found }
+    }
+
+    /// The configuration before `next`, as far as a round under it needs to know: every replica may hold `next` already, at
+    /// different ballots, and none its predecessor any more.
+    ///
+    /// Two configurations in a row differ in one replica, and that one is no member yet, or no longer there: those that say
+    /// they are members, in the incarnations that `next` names, were counted before as well.
+    private func predecessor(of next: GroupConfiguration, _ members: [Member]) -> GroupConfiguration {
+        let counted = next.members.enumerated().map { replica, entry in
+            let isMember = members.contains {
+                $0.replica == replica && $0.identity.incarnation == entry.incarnation
+            }
+            return GroupConfiguration.Member(
+                name: entry.name, incarnation: entry.incarnation, isCounted: entry.isCounted && isMember)
+        }
+        return GroupConfiguration(epoch: next.epoch - 1, members: counted)
     }
 
     // MARK: Changing it

@@ -8,7 +8,8 @@ enum MemberCommands {
 
     private static let observeScript = Script(name: "observe", source: PackageResources.observe_lua)
     private static let adoptScript = Script(name: "adopt", source: PackageResources.adopt_lua)
-    private static let promoteScript = Script(name: "promote", source: PackageResources.promote_lua)
+    private static let promoteScript = Script(
+        name: "promote", source: PackageResources.ballot_lua + PackageResources.promote_lua)
     private static let beatScript = Script(name: "beat", source: PackageResources.beat_lua)
     private static let copyScript = Script(name: "copy", source: PackageResources.copy_lua)
     private static let eraseScript = Script(name: "erase", source: PackageResources.erase_lua)

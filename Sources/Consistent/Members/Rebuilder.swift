@@ -38,9 +38,13 @@ final class Rebuilder {
                 if progress[replica]?.phase != .done { progress[replica] = nil }
                 continue
             }
+            let before = progress[replica]
             progress[replica] = RebuildProgress()
             do throws(Halt) {
-                try await rebuild(replica, views)
+                guard try await rebuild(replica, views) else {
+                    progress[replica] = before
+                    continue
+                }
                 progress[replica]?.phase = .done
                 progress[replica]?.note = nil
                 completed += 1
@@ -52,7 +56,8 @@ final class Rebuilder {
         return false
     }
 
-    private func rebuild(_ replica: Int, _ views: [ReplicaView]) async throws(Halt) {
+    /// False where another instance made it a member since it was looked at.
+    private func rebuild(_ replica: Int, _ views: [ReplicaView]) async throws(Halt) -> Bool {
         guard var configuration = proposer.configurations.current else {
             throw Halt(reason: "the configuration in force is not known")
         }
@@ -63,7 +68,7 @@ final class Rebuilder {
                 throw Halt(reason: "waits: \(views[other].name) does not count yet")
             }
         }
-        let incarnation = try await adopt(replica)
+        guard let incarnation = try await adopt(replica) else { return false }
         if configuration.members[replica].incarnation != incarnation {
             enter(.announcing, replica)
             configuration = try await change(configuration, replica, to: incarnation, isCounted: false)
@@ -80,13 +85,15 @@ final class Rebuilder {
         enter(.promoting, replica)
         try await announceBeat(of: incarnation, on: others, configuration)
         try await promote(replica, configuration, floors)
+        return true
     }
 
     private func enter(_ phase: RebuildProgress.Phase, _ replica: Int) { progress[replica]?.phase = phase }
 
     // MARK: Steps
 
-    private func adopt(_ replica: Int) async throws(Halt) -> Bytes {
+    /// Its incarnation; nil where it is a member already.
+    private func adopt(_ replica: Int) async throws(Halt) -> Bytes? {
         enter(.adopting, replica)
         var drawn = Bytes()
         drawn.append(hexadecimal: scheduler.randomBits())
@@ -97,8 +104,7 @@ final class Rebuilder {
         guard case .own(let identity) = ReplicaSelf(fields: reply, group: groupName, name: name) else {
             throw Halt(reason: "\(name) could not be adopted")
         }
-        guard identity.state == .rebuilding else { throw Halt(reason: "\(name) is a member already") }
-        return identity.incarnation
+        return identity.state == .rebuilding ? identity.incarnation : nil
     }
 
     private func change(

@@ -1,4 +1,4 @@
--- Prepended to prepare and accept, which run for any number of registers in one call.
+-- Prepended, after ballot.lua, to the scripts that run for any number of registers in one call.
 --   KEYS      the registers
 --   ARGV[1]   group   ARGV[2] epoch   ARGV[3] the incarnation that the proposer expects here   ARGV[4…] see each script
 -- Answers one element a register, in order.
@@ -30,16 +30,6 @@ local function raise_epoch()
     redis.call('HSET', 'cap:identity', 'epoch', ARGV[2])
     known_epoch = epoch
   end
-end
-
--- Ballots are '<counter>:<16 hex digits>'. Compared as numbers, part by part: '<' on strings follows the server's locale.
-local function below(left, right)
-  if left == right then return false end
-  local left_counter, right_counter = tonumber(string.sub(left, 1, -18)), tonumber(string.sub(right, 1, -18))
-  if left_counter ~= right_counter then return left_counter < right_counter end
-  local left_high, right_high = tonumber(string.sub(left, -16, -9), 16), tonumber(string.sub(right, -16, -9), 16)
-  if left_high ~= right_high then return left_high < right_high end
-  return tonumber(string.sub(left, -8), 16) < tonumber(string.sub(right, -8), 16)
 end
 
 -- An error in one register (a key of another type) is that register's answer alone: the others must not look refused.

@@ -5,14 +5,6 @@ local identity = redis.call('HMGET', 'cap:identity', 'incarnation', 'state', 'ep
 if identity[1] ~= ARGV[1] then return 0 end
 if identity[2] == 'member' then return 1 end
 
-local function below(left, right)
-  local left_counter, right_counter = tonumber(string.sub(left, 1, -18)), tonumber(string.sub(right, 1, -18))
-  if left_counter ~= right_counter then return left_counter < right_counter end
-  local left_high, right_high = tonumber(string.sub(left, -16, -9), 16), tonumber(string.sub(right, -16, -9), 16)
-  if left_high ~= right_high then return left_high < right_high end
-  return tonumber(string.sub(left, -8), 16) < tonumber(string.sub(right, -8), 16)
-end
-
 local floor, version_floor = redis.call('GET', 'cap:floor'), redis.call('GET', 'cap:vfloor')
 if ARGV[3] ~= '' and (not floor or below(floor, ARGV[3])) then redis.call('SET', 'cap:floor', ARGV[3]) end
 if tonumber(ARGV[4]) > tonumber(version_floor or '0') then redis.call('SET', 'cap:vfloor', ARGV[4]) end

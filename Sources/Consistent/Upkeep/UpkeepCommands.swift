@@ -6,9 +6,9 @@ enum UpkeepCommands {
     static let scripts = [inspectScript, collectScript]
 
     private static let inspectScript = Script(
-        name: "inspect", source: PackageResources.membership_lua + PackageResources.inspect_lua, isBatchable: true)
+        name: "inspect", source: ConsistentScripts.onMembers + PackageResources.inspect_lua, isBatchable: true)
     private static let collectScript = Script(
-        name: "collect", source: PackageResources.membership_lua + PackageResources.collect_lua, isBatchable: true)
+        name: "collect", source: ConsistentScripts.onMembers + PackageResources.collect_lua, isBatchable: true)
 
     static func inspect(_ register: Register, by commands: AcceptorCommands) -> Command {
         commands.member(inspectScript, register, [])
