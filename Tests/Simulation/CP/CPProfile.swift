@@ -6,6 +6,8 @@ public enum CPProfile: String, CaseIterable, Sendable {
     case restarts
     /// Many instances that fight for one key.
     case duel
+    /// Replicas that lose their memory, or get an old one, again and again, and are rebuilt.
+    case members
 
     public var options: CPSimulation.Options {
         var options = CPSimulation.Options()
@@ -23,6 +25,11 @@ public enum CPProfile: String, CaseIterable, Sendable {
             options.keys = 1
             options.faults = [.cutBack, .cutThere, .reset, .slowLink, .slowDisk]
             options.meanFaultGapMs = 30
+        case .members:
+            options.faults = [.wipe, .restore, .restore, .cut, .cutBack, .pause, .replicaCrash, .reset, .instanceCrash]
+            options.meanFaultGapMs = 120
+            options.meanThinkUs = 40_000
+            options.keys = 4
         }
         return options
     }

@@ -17,6 +17,8 @@ public final class CPSimulation {
             .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
         ]
         public var meanFaultGapMs: UInt64 = 60
+        /// Between two operations of a client.
+        public var meanThinkUs: UInt64 = 1_500
         /// Past this virtual time a world is taken as hung.
         public var limitMs: UInt64 = 600_000
 
@@ -61,8 +63,13 @@ public final class CPSimulation {
             CPInstance(index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2])
         }
         box.instances = instances
-        planner.mayForget = { [replicas] in Self.mayForget($0, of: replicas) }
-        planner.mayRestore = { [replicas] in Self.isBehind($1, $0, of: replicas) }
+        let restored = RestoredLives()
+        planner.mayForget = { [replicas] _ in Self.allAreWhole(replicas, restored) }
+        planner.mayRestore = { [replicas] replica, dump in
+            guard Self.isBehind(dump, replica, of: replicas) else { return false }
+            restored.lives[replica] = dump.field("incarnation", of: "cap:identity")
+            return true
+        }
         lastVersion = Array(repeating: Array(repeating: 0, count: options.keys), count: options.clients)
     }
 
@@ -112,11 +119,21 @@ public final class CPSimulation {
 
     // MARK: What may be forgotten
 
-    /// One replica at a time may lose its memory: all are members, and counted by one configuration.
-    private static func mayForget(_ replica: Int, of replicas: [SimulatedReplica]) -> Bool {
+    /// By replica: the incarnation of the dump that it was given last. As long as it still has that, it has lost its memory
+    /// and nobody has noticed.
+    private final class RestoredLives {
+        var lives: [Int: String] = [:]
+    }
+
+    /// One replica at a time may lose its memory: all are members now, and counted by one configuration.
+    private static func allAreWhole(_ replicas: [SimulatedReplica], _ restored: RestoredLives) -> Bool {
         let configurations = replicas.map { $0.redis.field("value", of: "cap:config") ?? "" }
-        return replicas.allSatisfy { $0.redis.field("state", of: "cap:identity") == "member" }
-            && Set(configurations).count == 1 && configurations[0].components(separatedBy: ":counted").count == 4
+        return Set(configurations).count == 1 && configurations[0].components(separatedBy: ":counted").count == 4
+            && replicas.allSatisfy { replica in
+                let life = replica.redis.field("incarnation", of: "cap:identity")
+                return replica.redis.field("state", of: "cap:identity") == "member"
+                    && (restored.lives[replica.index] == nil || restored.lives[replica.index] != life)
+            }
     }
 
     /// A dump that the beats give away: every other replica has seen a later one (rule C8 promises no more).
@@ -138,7 +155,7 @@ public final class CPSimulation {
             while started < options.operations {
                 started += 1
                 await step(client)
-                await world.sleep(world.random.exponentialNs(meanUs: 1_500))
+                await world.sleep(world.random.exponentialNs(meanUs: options.meanThinkUs))
             }
             busyClients -= 1
         }

@@ -30,6 +30,7 @@ final class FaultPlanner {
         guard !kinds.isEmpty else { return }
         world.after(world.random.exponentialNs(meanUs: meanGapMs * 1_000)) { [self] in
             guard !isStopped else { return }
+            if kinds.contains(.restore) { takeADump() }
             begin(kinds[world.random.index(kinds.count)])
             start(meanGapMs: meanGapMs)
         }
@@ -155,10 +156,14 @@ final class FaultPlanner {
         }
     }
 
+    /// As an operator's backups: old ones are thrown away.
+    private func takeADump() {
+        let replica = anyReplica()
+        dumps[replica.index] = [replica.dump] + (dumps[replica.index] ?? []).prefix(30)
+    }
+
     private func forget(_ kind: FaultKind) {
         let replica = anyReplica()
-        // Dumps of earlier moments are at hand where some were taken.
-        defer { dumps[replica.index] = [replica.dump] + (dumps[replica.index] ?? []).prefix(3) }
         guard mayForget(replica.index) else { return }
         if kind == .wipe {
             if world.random.isTrue(percent: 50) { replica.wipe() } else { replica.replace() }
