@@ -58,6 +58,14 @@ import TestSupport
             for key in [0, 150, 299] {
                 #expect(await cp.reactor.eventually { (try? ballots(of: "k\(key)").count) == 1 })
             }
+            #expect(
+                await cp.reactor.eventually {
+                    var ballots: Set<Bytes?> = []
+                    for replica in 0..<3 {
+                        ballots.insert(await cp.ask(replica, "HGET", "cap:config", "ballot")?.bytes)
+                    }
+                    return ballots.count == 1 && !ballots.contains(nil)
+                })
             servers[1].kill()
             for key in 0..<300 { #expect(["old", "new"].contains(try await cp.read("k\(key)").text)) }
             try servers[1].start()
@@ -183,6 +191,42 @@ import TestSupport
             #expect(await cp.reactor.eventually { (try? await cp.read("k"))?.text == "new" })
             #expect(try await cp.read("gone").value == nil)
             try servers[1].start()
+        }
+    }
+
+    @Test func aReplicaIsNotLetInBeforeItsBeatWasComparedWithAnother() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            servers[1].kill()
+            servers[2].kill()
+            let cp = CPInstance(reactor, servers)
+            #expect(await reactor.eventually { cp.group.status()[0].lastFailure == "not admitted by the engine" })
+            #expect(!cp.group.available.contains(0))
+            try servers[1].start()
+            #expect(await cp.waitForAvailable(2))
+            try await cp.write("k", "a")
+            try servers[2].start()
+        }
+    }
+
+    @Test func anAcceptThatIsSentAgainTakesOverTheEpoch() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            let register = Register(key: Bytes("k".utf8))
+            let deadlineNs = cp.reactor.nowNs + 1_000 * nsPerMs
+            let old = try await cp.engine.proposer.configurations.configuration(deadlineNs: deadlineNs)
+            let record = await cp.ask(
+                0, "HMGET", "cp:k", "ballot", "version", "value", "deleted", "expires_ms", "writers", "since")
+            let fields = try #require(record?.array)
+            let ballot = try #require(fields[0].bytes.flatMap(Ballot.init(text:)))
+            let state = try #require(RegisterState(fields: fields[1...]))
+            let next = AcceptorCommands(
+                group: Bytes("cp".utf8), configuration: GroupConfiguration(epoch: old.epoch + 1, members: old.members))
+            let call = QuorumCall(group: cp.group, scheduler: cp.reactor, deadlineNs: deadlineNs)
+            call.send(next.accept(register, ballot, state), to: [0])
+            await call.waitForAll()
+            #expect(call.reply(from: 0) == .integer(1))
+            #expect(await cp.ask(0, "HGET", "cap:identity", "epoch")?.int64 == Int64(old.epoch) + 1)
         }
     }
 
