@@ -17,6 +17,7 @@ SHELL_SCRIPTS := scripts/*.sh .ci/run
 # Given on the command line: SITE=west, ARGS='--mode stall'.
 SITE ?= west
 SEEDS ?= 200
+ENGINES ?= cp ap
 ARGS ?=
 
 .PHONY: help setup build run demo test lint simulate mutants partition heal status bench-quick clean
@@ -46,13 +47,14 @@ lint: ## Checks format and shell scripts; leaves out a tool that is not installe
 	@if command -v shellcheck >/dev/null 2>&1; then shellcheck $(SHELL_SCRIPTS); \
 	else echo "lint: shellcheck is not installed, shell scripts are not checked"; fi
 
-simulate: setup ## Runs the CP engine in virtual time under faults and checks every history (SEEDS=200 ARGS='--ops 500')
+simulate: setup ## Runs the engines in virtual time under faults and judges every history (SEEDS=200 ENGINES=ap ARGS='--ops 500')
 	@$(SWIFT_BUILD) $(RELEASE_FLAGS) --product Simulate
-	@$(RELEASE)/Simulate cp --seeds $(SEEDS) --directory $(SCRATCH) $(ARGS)
+	@for engine in $(ENGINES); do \
+	  $(RELEASE)/Simulate $$engine --seeds $(SEEDS) --directory $(SCRATCH) $(ARGS) || exit 1; done
 
 mutants: setup ## Builds deliberate protocol bugs one by one and shows that the simulation catches each (ARGS='--only promise')
 	@scripts/setup.sh bench
-	@Tests/Mutants/mutants.py --scratch $(SCRATCH)/mutants $(ARGS)
+	@Tests/Mutants/mutants.py --scratch $(SCRATCH)/mutants $(ARGS) $(ENGINES)
 
 partition: ## Cuts a site or node of the running pair off (SITE=west, ARGS="--mode stall"; see caplab partition --help)
 	@$(RELEASE)/caplab partition $(SITE) $(ARGS)

@@ -6,5 +6,5 @@ import Simulation
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate", abstract: "Runs the production engines in virtual time under faults, seed by seed.",
-        subcommands: [SimulateCP.self])
+        subcommands: [SimulateCP.self, SimulateAP.self])
 }

@@ -12,12 +12,23 @@ struct SimulationTally {
     private let start = ContinuousClock.now
 
     mutating func add(_ report: CPSimulation.Report) {
+        add(report.history.map { Self.name($0.result) }, report.faults, report.virtualMs, report.violations)
+    }
+
+    mutating func add(_ report: APSimulation.Report) {
+        let names = report.history.map { "\($0.call.rawValue): \($0.result.rawValue)" }
+        add(names, report.faults, report.virtualMs, report.violations)
+    }
+
+    private mutating func add(
+        _ names: [String], _ counts: [FaultKind: Int], _ worldMs: UInt64, _ problems: [String]
+    ) {
         seeds += 1
-        operations += report.history.count
-        for operation in report.history { results[Self.name(operation.result), default: 0] += 1 }
-        for (kind, count) in report.faults { faults[kind.rawValue, default: 0] += count }
-        virtualMs += report.virtualMs
-        violations += report.violations.isEmpty ? 0 : 1
+        operations += names.count
+        for name in names { results[name, default: 0] += 1 }
+        for (kind, count) in counts { faults[kind.rawValue, default: 0] += count }
+        virtualMs += worldMs
+        violations += problems.isEmpty ? 0 : 1
     }
 
     private static func name(_ result: RecordedOperation.Result) -> String {

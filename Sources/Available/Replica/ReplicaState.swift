@@ -20,7 +20,7 @@ struct ReplicaState {
     /// When it was asked for them.
     var owedNs: UInt64 = 0
     var hlc: UInt64?
-    /// `cap:hlc` of a poll long enough ago: what is owed from before it was not delivered by the write that made it.
+    /// One after `cap:hlc` of a poll long enough ago: what is owed up to it was not delivered by the write that made it.
     var drainUpTo: UInt64?
     private var hlcReadings: [(hlc: UInt64, atNs: UInt64)] = []
     var isReadmitting = false
@@ -49,7 +49,8 @@ struct ReplicaState {
         owedNs = nowNs
         hlcReadings.append((hlc, nowNs))
         while let first = hlcReadings.first, nowNs - first.atNs >= drainAfterNs {
-            drainUpTo = first.hlc
+            // A debt whose record moved while it was delivered begins one after it (`strike`).
+            drainUpTo = first.hlc + 1
             hlcReadings.removeFirst()
         }
         // Only where the polls come faster than any setting allows.

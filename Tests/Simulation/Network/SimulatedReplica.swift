@@ -17,7 +17,17 @@ public final class SimulatedReplica {
     /// Rises with each start: a connection belongs to one run of the server.
     private(set) var run: UInt64 = 0
     /// What its clock is off the world's, in microseconds; may jump.
-    public var clockSkewUs: Int64 = 0
+    public var clockSkewUs: Int64 = 0 {
+        didSet { noteSetBack(byUs: oldValue - clockSkewUs) }
+    }
+    /// When its clock was set back so little that no script need notice, and by how many microseconds.
+    private(set) var setBacks: [(atNs: UInt64, byUs: Int64)] = []
+    /// Rises whenever it may have lost something that it had run.
+    private(set) var losses = 0
+    /// Rises whenever it may have lost something that it had answered.
+    private(set) var diskLosses = 0
+    /// Sees what every script does to its keys.
+    weak var watcher: (any ScriptWatcher)?
     public var fsyncMeanUs = SimulatedReplica.usualFsyncMeanUs
     static let usualFsyncMeanUs: UInt64 = 100
     /// Replies wait for the disk (`appendfsync always`); else it is written once a second.
@@ -62,6 +72,15 @@ public final class SimulatedReplica {
         }
     }
 
+    /// Scripts compare the clock with the one that they saw last, `cap:clock`: within a second and a half it may be past it
+    /// again before the next one looks.
+    private func noteSetBack(byUs: Int64) {
+        guard byUs > 0 else { return }
+        var seenUs: Int64 = 0
+        if case .string(let text)? = redis.value(Bytes("cap:clock".utf8)) { seenUs = Int64(decimal: text) ?? 0 }
+        if seenUs - redis.nowUs() < 1_500_000 { setBacks.append((world.nowNs, byUs)) }
+    }
+
     // MARK: Commands
 
     func receive(_ message: Message) {
@@ -104,7 +123,10 @@ public final class SimulatedReplica {
             return .status("OK")
         case .script(let script, let keys, let arguments):
             guard loaded.contains(script.name) else { return .error("NOSCRIPT No matching script. Please use EVAL.") }
-            return lua.run(script.source, keys: keys, arguments: arguments, on: redis)
+            watcher?.willRun(script, keys: keys, on: self)
+            let reply = lua.run(script.source, keys: keys, arguments: arguments, on: redis)
+            watcher?.didRun(script, keys: keys, arguments: arguments, reply: reply, on: self)
+            return reply
         }
     }
 
@@ -129,6 +151,8 @@ public final class SimulatedReplica {
         isPaused = false
         isBusy = false
         inbox.removeAll()
+        losses += 1
+        if !isSyncAlways { diskLosses += 1 }
         redis.loseUnsynced()
         watchers.removeAll { $0.link == nil }
         for watcher in watchers { watcher.link?.serverDidEnd(run: run) }
@@ -147,26 +171,40 @@ public final class SimulatedReplica {
 
     /// `FLUSHALL` by an operator.
     public func wipe() {
+        noteDiskLoss()
         redis.wipe()
         redis.sync()
     }
 
     /// A blank server takes its place.
     public func replace() {
+        noteDiskLoss()
         crash()
         redis.wipe()
         redis.sync()
         start()
     }
 
+    private func noteDiskLoss() {
+        losses += 1
+        diskLosses += 1
+    }
+
     var dump: MemoryRedis { redis.dump }
 
     /// Stopped, given an old dump, started.
     func restore(_ dump: MemoryRedis) {
+        noteDiskLoss()
         crash()
         redis.restore(dump)
         start()
     }
+}
+
+/// Looks on while a replica runs scripts.
+protocol ScriptWatcher: AnyObject {
+    func willRun(_ script: Script, keys: [Bytes], on replica: SimulatedReplica)
+    func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica)
 }
 
 /// One command as it goes to a server.

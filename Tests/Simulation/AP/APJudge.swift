@@ -1,0 +1,188 @@
+import EventLoop
+import Replication
+
+/// What `app-ap` promises, checked against what really happened at the replicas:
+/// - an acknowledged write is at the end the value, a sibling or replaced with good reason, unless as many disks as
+///   acknowledged it were lost;
+/// - `not_applied` never ran, and nothing runs after its client was answered (the fence);
+/// - an answer holds every write that any replica ran longer ago than its `staleness_ms`;
+/// - after heal and quiet all replicas hold the same, nothing is owed, and nothing that was replaced is back.
+final class APJudge {
+    /// One change from its call to its answer.
+    final class Intent {
+        let request: ChangeRequest
+        let diskLosses: [Int]
+        fileprivate(set) var returnNs: UInt64?
+        fileprivate(set) var isNotApplied = false
+        fileprivate(set) var acks = 0
+        fileprivate(set) var dot: Bytes?
+
+        init(_ request: ChangeRequest, _ replicas: [SimulatedReplica]) {
+            self.request = request
+            diskLosses = replicas.map(\.diskLosses)
+        }
+
+        var value: Bytes? {
+            if case .write(let value) = request.kind { value } else { nil }
+        }
+        var recordKey: Bytes { Bytes("ap:".utf8) + request.key }
+    }
+
+    let ledger: WriteLedger
+    private let world: World
+    private let replicas: [SimulatedReplica]
+    private var intents: [Intent] = []
+    private(set) var violations: [String] = []
+    private var isQuietJudged = false
+
+    init(world: World, replicas: [SimulatedReplica]) {
+        self.world = world
+        self.replicas = replicas
+        ledger = WriteLedger(world: world)
+    }
+
+    func fail(_ text: String) {
+        if violations.count < 20 { violations.append(text) }
+    }
+
+    // MARK: On the way
+
+    func willChange(_ request: ChangeRequest) -> Intent {
+        let intent = Intent(request, replicas)
+        if let value = intent.value {
+            ledger.willWrite(value, context: request.context.flatMap { CarriedVector.vector(of: .context($0)) })
+        }
+        intents.append(intent)
+        return intent
+    }
+
+    func didChange(_ intent: Intent, _ outcome: Result<ChangeResult, StoreFailure>) {
+        intent.returnNs = world.nowNs
+        switch outcome {
+        case .success(let result):
+            guard result.existed || intent.value != nil else { break }
+            intent.acks = result.replicasAcked
+            intent.dot = CarriedVector.vector(of: result.version).flatMap(CarriedVector.newestDot)
+        case .failure(let failure):
+            intent.isNotApplied = failure.outcome == .notApplied
+            if failure.outcome == .applied { intent.acks = failure.replicasAcked ?? 1 }
+            if failure.outcome == nil { fail("a failed change says nothing of its outcome") }
+        }
+    }
+
+    /// By how much a clock may have been set back unseen. Where that is less than the time since a script last looked at it,
+    /// no replica can tell, and bounds and fences are off by as much; half of all seeds set no clock back.
+    private func setBackNs(_ replica: SimulatedReplica, sinceNs: UInt64) -> UInt64 {
+        let lookedAtNs = max(sinceNs, Self.unseenNs) - Self.unseenNs
+        return replica.setBacks.reduce(0) { $1.atNs >= lookedAtNs ? $0 + UInt64($1.byUs) * 1_000 : $0 }
+    }
+
+    /// Longer than any replica here is left alone.
+    private static let unseenNs = 4_000 * nsPerMs
+
+    func didRead(_ result: ReadResult, _ key: Bytes) {
+        let recordKey = Bytes("ap:".utf8) + key
+        guard let stalenessMs = result.stalenessMs, let vector = CarriedVector.vector(of: result.version),
+            let replica = replicas.first(where: { "g\($0.index + 1)" == result.replica })
+        else { return }
+        let windowNs = UInt64(stalenessMs) * nsPerMs
+        let slackNs = nsPerMs + setBackNs(replica, sinceNs: max(world.nowNs, windowNs) - windowNs)
+        guard world.nowNs > windowNs + slackNs else { return }
+        let boundNs = world.nowNs - windowNs - slackNs
+        let puts = ledger.puts[recordKey] ?? []
+        let due = puts.filter { $0.atNs < boundNs && replicas[$0.replica].losses == $0.losses }
+        guard !due.isEmpty else { return }
+        let seen = ledger.covered(by: ledger.writes(atVector: vector, key: recordKey))
+        if let missing = due.first(where: { !seen.contains($0.id) }) {
+            let ageMs = (world.nowNs - missing.atNs) / nsPerMs
+            fail(
+                "\(WriteLedger.text(key)) read at g\(replica.index + 1) with staleness \(stalenessMs) ms lacks a write that g\(missing.replica + 1) ran \(ageMs) ms before"
+            )
+        }
+    }
+
+    // MARK: The end
+
+    private var keys: [Bytes] {
+        var keys: [Bytes] = []
+        for replica in replicas {
+            for entry in replica.redis.contents where entry.key.starts(with: Bytes("ap:".utf8)) {
+                if !keys.contains(entry.key) { keys.append(entry.key) }
+            }
+        }
+        return keys
+    }
+
+    /// All hold the same records, and nothing is owed.
+    var isConverged: Bool { differing == nil && owing == nil }
+
+    private var differing: Bytes? {
+        keys.first { key in
+            let records = replicas.map { RecordSnapshot($0.redis.value(key)) }
+            return records.contains { $0 != records[0] }
+        }
+    }
+
+    private var owing: String? {
+        for replica in replicas {
+            for name in ["cap:pending:", "cap:overflow:"] {
+                for peer in replicas where peer.index != replica.index {
+                    let key = Bytes("\(name)g\(peer.index + 1)".utf8)
+                    if replica.redis.value(key) != nil { return "g\(replica.index + 1) has \(name)g\(peer.index + 1)" }
+                }
+            }
+        }
+        return nil
+    }
+
+    func judgeQuiet(isStalenessKnown: Bool) {
+        isQuietJudged = true
+        if let differing { fail("\(WriteLedger.text(differing)) is not the same on all replicas after heal and quiet") }
+        if let owing { fail("\(owing) after heal and quiet") }
+        if !isStalenessKnown { fail("the staleness of some replica is not known after heal and quiet") }
+        for key in keys {
+            let record = RecordSnapshot(replicas[0].redis.value(key))
+            if let dot = ledger.resurrected(in: record, key: key) {
+                fail("\(WriteLedger.text(dot)) of \(WriteLedger.text(key)) was replaced, and is back")
+            }
+        }
+    }
+
+    func judgeEnd() {
+        for problem in ledger.problems { fail(problem) }
+        guard isQuietJudged else { return }
+        var kept: [Bytes: Set<Bytes>] = [:]
+        var ranAt: [Bytes: [WriteLedger.Put]] = [:]
+        for key in keys {
+            kept[key] = ledger.covered(by: replicas.flatMap { RecordSnapshot($0.redis.value(key)).writes })
+        }
+        for (_, puts) in ledger.puts {
+            for put in puts { ranAt[put.id, default: []].append(put) }
+        }
+        for intent in intents {
+            let key = intent.recordKey
+            let id =
+                intent.value.flatMap { ledger.id(ofValue: $0) }
+                ?? (intent.value == nil ? intent.dot.flatMap { ledger.id(ofDot: $0, key: key) } : nil)
+            let name = "\(intent.value.map(WriteLedger.text) ?? "a delete") of \(WriteLedger.text(key))"
+            guard let id else {
+                if intent.acks > 0, intent.value != nil { fail("\(name) was acknowledged and never ran") }
+                continue
+            }
+            let runs = ranAt[id] ?? []
+            if intent.isNotApplied, !runs.isEmpty { fail("\(name) is not_applied, and ran") }
+            if let returnNs = intent.returnNs {
+                for run in runs {
+                    let slackNs = nsPerMs + setBackNs(replicas[run.replica], sinceNs: run.atNs)
+                    if run.atNs > returnNs + slackNs {
+                        fail("\(name) ran \((run.atNs - returnNs) / nsPerMs) ms after its client was answered")
+                    }
+                }
+            }
+            let lost = replicas.filter { $0.diskLosses != intent.diskLosses[$0.index] }.count
+            if intent.acks > lost, kept[key]?.contains(id) != true {
+                fail("\(name), acknowledged by \(intent.acks), is lost although \(lost) disks were")
+            }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+import Available
+import EventLoop
+import Replication
+
+/// One world with three replicas, some instances of `app-ap`, and clients that read and change a few keys while faults come
+/// and go. Ends healed and quiet, and is judged (see ``APJudge``).
+public final class APSimulation {
+    public struct Options: Sendable {
+        public var operations = 500
+        public var instances = 2
+        public var clients = 5
+        public var keys = 3
+        public var faults: [FaultKind] = [
+            .cut, .cutThere, .cutBack, .flapping, .isolated, .isolated, .reset, .slowLink, .slowDisk, .pause,
+            .replicaCrash, .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
+        ]
+        public var meanFaultGapMs: UInt64 = 50
+        /// Of a client between two operations: long enough for several polls, drains and walks within a history.
+        public var meanPauseUs: UInt64 = 20_000
+        /// Nil draws one or two by the seed.
+        public var writeAcks: Int?
+        /// Past this virtual time a world is taken as hung.
+        public var limitMs: UInt64 = 900_000
+
+        public init() {}
+    }
+
+    public struct Report: Sendable {
+        public var seed: UInt64
+        public var history: [APOperation] = []
+        public var violations: [String] = []
+        public var faults: [FaultKind: Int] = [:]
+        public var virtualMs: UInt64 = 0
+        public var events = 0
+    }
+
+    private let options: Options
+    private let world: World
+    private let replicas: [SimulatedReplica]
+    private var instances: [APInstance] = []
+    private let planner: FaultPlanner
+    private let judge: APJudge
+    private var report: Report
+    private var started = 0
+    private var busyClients = 0
+    private var isOver = false
+    private var nextValue = 0
+    /// By client and key: the newest version it was given.
+    private var contexts: [[Version?]]
+
+    private static let deadlineNs = 1_000 * nsPerMs
+    /// After the heal; a walk that lacked a peer waits for half a minute before it begins again.
+    private static let quietLimitMs: UInt64 = 180_000
+
+    public init(seed: UInt64, options: Options = Options()) {
+        self.options = options
+        let world = World(seed: seed)
+        let lua = LuaHost()
+        let isSyncAlways = world.random.isTrue(percent: 50)
+        let replicas = (0..<3).map {
+            SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: isSyncAlways)
+        }
+        var settings = AvailableSettings(groupName: "sim", secretKey: "secret of the simulation", nodeName: "sim")
+        settings.writeAcks = options.writeAcks ?? 1 + world.random.index(2)
+        settings.walkIntervalMs = world.random.isTrue(percent: 50) ? 600_000 : 3_000
+        if world.random.isTrue(percent: 25) { settings.outboxMax = 1 + world.random.index(2) }
+        self.world = world
+        self.replicas = replicas
+        judge = APJudge(world: world, replicas: replicas)
+        report = Report(seed: seed)
+        contexts = Array(repeating: Array(repeating: nil, count: options.keys), count: options.clients)
+        let box = InstanceBox()
+        let isClockSteady = world.random.isTrue(percent: 50)
+        let kinds = options.faults.filter { $0 != .clockJump || !isClockSteady }
+        planner = FaultPlanner(world: world, replicas: replicas, kinds: kinds) { box.instances }
+        // One in a while: each costs a comparison of everything.
+        planner.mayForget = { _ in world.random.isTrue(percent: 40) }
+        instances = (0..<options.instances).map { index in
+            APInstance(
+                index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2],
+                settings: settings)
+        }
+        box.instances = instances
+        for replica in replicas { replica.watcher = judge.ledger }
+    }
+
+    private final class InstanceBox {
+        var instances: [APInstance] = []
+    }
+
+    /// Runs the world to its end.
+    public func run() -> Report {
+        for client in 0..<options.clients { start(client) }
+        world.after(200 * nsPerMs) { [self] in planner.start(meanGapMs: options.meanFaultGapMs) }
+        world.spawn { await self.finish() }
+        report.events = world.run(limitNs: options.limitMs * nsPerMs) { self.isOver }
+        if !isOver { report.violations.append("hung: \(busyClients) clients wait for an answer that never comes") }
+        judge.judgeEnd()
+        report.violations += judge.violations
+        report.faults = planner.counts
+        report.virtualMs = world.nowNs / nsPerMs
+        return report
+    }
+
+    // MARK: Clients
+
+    private func start(_ client: Int) {
+        busyClients += 1
+        world.spawn { [self] in
+            await world.sleep(100 * nsPerMs)
+            while started < options.operations {
+                started += 1
+                let instance = instances[world.random.index(instances.count)]
+                await step(client, world.random.index(options.keys), at: instance)
+                await world.sleep(world.random.exponentialNs(meanUs: options.meanPauseUs))
+            }
+            busyClients -= 1
+        }
+    }
+
+    private func step(_ client: Int, _ keyIndex: Int, at instance: APInstance) async {
+        var request = ChangeRequest(key: Bytes("k\(keyIndex)".utf8), kind: .delete, deadlineNs: 0)
+        switch world.random.below(10) {
+        case 0..<4:
+            await read(client, keyIndex, at: instance)
+            return
+        case 4..<9:
+            nextValue += 1
+            request.kind = .write(Bytes("v\(nextValue)".utf8))
+            if world.random.isTrue(percent: 40), case .context(let text)? = contexts[client][keyIndex] {
+                request.context = text
+            }
+            if world.random.isTrue(percent: 10) { request.ttlMs = Int64(10 + world.random.below(2_000)) }
+        default: break
+        }
+        await change(request, client, keyIndex, at: instance)
+    }
+
+    @discardableResult
+    private func read(_ client: Int, _ keyIndex: Int, at instance: APInstance) async -> Bool {
+        let callNs = world.nowNs
+        let key = Bytes("k\(keyIndex)".utf8)
+        var found: ReadResult?
+        let isAnswered = await instance.run { [engine = instance.engine] in
+            do throws(StoreFailure) {
+                found = try await engine.read(ReadRequest(key: key, deadlineNs: callNs + Self.deadlineNs))
+            } catch {}
+        }
+        let result = isAnswered ? found : nil
+        var operation = APOperation(
+            client: client, instance: instance.index, key: "k\(keyIndex)", call: .read,
+            result: result == nil ? .unknown : .ok, callNs: callNs, returnNs: world.nowNs)
+        if let result {
+            contexts[client][keyIndex] = result.version
+            operation.value = result.value.map(WriteLedger.text)
+            operation.conflicts = result.conflicts.map { $0.map(WriteLedger.text) }
+            operation.replica = result.replica
+            operation.stalenessMs = result.stalenessMs
+            judge.didRead(result, key)
+        }
+        report.history.append(operation)
+        return result != nil
+    }
+
+    @discardableResult
+    private func change(
+        _ request: ChangeRequest, _ client: Int, _ keyIndex: Int, at instance: APInstance
+    ) async -> Bool {
+        var request = request
+        let callNs = world.nowNs
+        request.deadlineNs = callNs + Self.deadlineNs
+        let intent = judge.willChange(request)
+        var outcome: Result<ChangeResult, StoreFailure>?
+        let isAnswered = await instance.run { [engine = instance.engine, request] in
+            do throws(StoreFailure) {
+                outcome = .success(try await engine.change(request))
+            } catch {
+                outcome = .failure(error)
+            }
+        }
+        var operation = APOperation(
+            client: client, instance: instance.index, key: "k\(keyIndex)",
+            call: request.kind == .delete ? .delete : .write, hasContext: request.context != nil, result: .unknown,
+            callNs: callNs, returnNs: world.nowNs)
+        if case .write(let value) = request.kind { operation.value = WriteLedger.text(value) }
+        if isAnswered, let outcome {
+            judge.didChange(intent, outcome)
+            switch outcome {
+            case .success(let result):
+                contexts[client][keyIndex] = result.version
+                operation.result = result.existed || request.kind != .delete ? .ok : .absent
+                operation.replica = result.replica
+                operation.conflicts = result.conflicts.map { $0.map(WriteLedger.text) }
+            case .failure(let failure):
+                operation.result =
+                    failure.outcome == .applied
+                    ? .applied : failure.outcome == .notApplied ? .notApplied : .unknown
+            }
+        }
+        report.history.append(operation)
+        return operation.result != .unknown && operation.result != .notApplied
+    }
+
+    // MARK: The end
+
+    /// After everything was put right, each instance must serve each key again, and all replicas become the same.
+    private func finish() async {
+        while busyClients > 0 { await world.sleep(20 * nsPerMs) }
+        planner.healAll()
+        await world.sleep(3_000 * nsPerMs)
+        for instance in instances {
+            for keyIndex in 0..<options.keys {
+                nextValue += 1
+                var request = ChangeRequest(key: Bytes("k\(keyIndex)".utf8), kind: .delete, deadlineNs: 0)
+                request.kind = .write(Bytes("v\(nextValue)".utf8))
+                // With what a client knows, so that what is concurrent stays to be seen.
+                if case .context(let text)? = contexts[0][keyIndex] { request.context = text }
+                let isWritten = await change(request, 0, keyIndex, at: instance)
+                let isRead = await read(1, keyIndex, at: instance)
+                if !isWritten || !isRead {
+                    judge.fail("instance \(instance.index) does not serve k\(keyIndex) after the heal")
+                }
+            }
+        }
+        let limitNs = world.nowNs + Self.quietLimitMs * nsPerMs
+        while world.nowNs < limitNs, !isQuiet { await world.sleep(250 * nsPerMs) }
+        judge.judgeQuiet(isStalenessKnown: isStalenessKnown)
+        isOver = true
+    }
+
+    private var isStalenessKnown: Bool {
+        instances.allSatisfy { instance in
+            replicas.allSatisfy { instance.engine.stalenessMs(replica: $0.index) != nil }
+        }
+    }
+
+    private var isQuiet: Bool { isStalenessKnown && judge.isConverged }
+}

@@ -1,0 +1,80 @@
+import Replication
+
+/// One `ap:` record as a replica holds it, read for judgement and not for the protocol.
+struct RecordSnapshot: Equatable {
+    var vector = Bytes()
+    /// By dot, in the order of the dots' bytes.
+    var siblings: [(dot: Bytes, packed: Bytes)] = []
+
+    init(_ value: RedisValue?) {
+        guard case .hash(let fields)? = value else { return }
+        for pair in fields.pairs {
+            if pair.field == Bytes("vv".utf8) {
+                vector = pair.value
+            } else if pair.field != Bytes("at".utf8) {
+                siblings.append((pair.field, pair.value))
+            }
+        }
+        siblings.sort { $0.dot.lexicographicallyPrecedes($1.dot) }
+    }
+
+    static func == (left: RecordSnapshot, right: RecordSnapshot) -> Bool {
+        left.vector == right.vector && left.siblings.count == right.siblings.count
+            && zip(left.siblings, right.siblings).allSatisfy { $0 == $1 }
+    }
+
+    /// The write ids of its siblings.
+    var writes: [Bytes] { siblings.map { Self.writeId(of: $0.packed) } }
+
+    func write(at dot: Bytes) -> Bytes? { siblings.first { $0.dot == dot }.map { Self.writeId(of: $0.packed) } }
+
+    /// A sibling is `V` or `T`, sixteen hexadecimal digits that name the write, the expiry and the value, by colons.
+    static func isPacked(_ word: Bytes) -> Bool {
+        word.count >= 19 && (word[0] == UInt8(ascii: "V") || word[0] == UInt8(ascii: "T"))
+            && word[17] == UInt8(ascii: ":") && word[18] == UInt8(ascii: ":")
+    }
+
+    static func writeId(of packed: Bytes) -> Bytes { Bytes(packed.dropFirst().prefix(16)) }
+    static func value(of packed: Bytes) -> Bytes { Bytes(packed.dropFirst(19)) }
+}
+
+/// What a `version` of the AP service carries: base64url of a format byte, a code of 16 bytes, and the vector.
+enum CarriedVector {
+    static func vector(of version: Version) -> Bytes? {
+        guard case .context(let text) = version else { return nil }
+        var bytes = Bytes()
+        var bits: UInt32 = 0
+        var count = 0
+        for character in text.utf8 {
+            guard let digit = digit(character) else { return nil }
+            bits = bits << 6 | digit
+            count += 6
+            if count >= 8 {
+                count -= 8
+                bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+            }
+        }
+        return bytes.count >= 17 ? Bytes(bytes[17...]) : nil
+    }
+
+    private static func digit(_ character: UInt8) -> UInt32? {
+        switch character {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(character) - 65
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(character) - 71
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(character) + 4
+        case UInt8(ascii: "-"): 62
+        case UInt8(ascii: "_"): 63
+        default: nil
+        }
+    }
+
+    /// The newest dot of a vector: that of the write which answered with it.
+    static func newestDot(_ vector: Bytes) -> Bytes? {
+        let entries = vector.split(separator: UInt8(ascii: " ")).compactMap { entry -> (Int64, Bytes)? in
+            let parts = entry.split(separator: UInt8(ascii: "="))
+            guard parts.count == 2, let hlc = Int64(decimal: parts[1]) else { return nil }
+            return (hlc, Bytes(parts[0]) + [UInt8(ascii: "@")] + Bytes(parts[1]))
+        }
+        return entries.max { $0.0 < $1.0 }?.1
+    }
+}

@@ -1,0 +1,138 @@
+import Replication
+
+/// What really happened to every write, seen at the replicas themselves and not by vectors: which writes ran where and
+/// when, and which ones were replaced by whom with good reason. Judges what the engine promises.
+///
+/// A good reason is: a write without a context took the place of what its coordinator held, or a write with a context took
+/// the place of what the record held that the context came from.
+final class WriteLedger: ScriptWatcher {
+    typealias WriteId = Bytes
+
+    struct Put {
+        let id: WriteId
+        let replica: Int
+        let atNs: UInt64
+        /// The replica's ``SimulatedReplica/losses`` then.
+        let losses: Int
+    }
+
+    private let world: World
+    private(set) var puts: [Bytes: [Put]] = [:]
+    private(set) var problems: [String] = []
+    /// By write: those that it replaced.
+    private var replaced: [WriteId: [WriteId]] = [:]
+    /// By record: dots and the dots that took their place.
+    private var successors: [Bytes: [(old: Bytes, new: Bytes)]] = [:]
+    private var writes: [Bytes: [Bytes: WriteId]] = [:]
+    private var records: [Bytes: [Bytes: RecordSnapshot]] = [:]
+    private var idOfValue: [Bytes: WriteId] = [:]
+    /// By value: the vector that its client sent with it.
+    private var contexts: [Bytes: Bytes] = [:]
+    private var before: [RecordSnapshot] = []
+
+    init(world: World) { self.world = world }
+
+    /// A client is about to write `value`, which nobody else writes, with this context.
+    func willWrite(_ value: Bytes, context: Bytes?) {
+        if let context { contexts[value] = context }
+    }
+
+    func id(ofValue value: Bytes) -> WriteId? { idOfValue[value] }
+    func id(ofDot dot: Bytes, key: Bytes) -> WriteId? { writes[key]?[dot] }
+
+    /// What the record held when it had this vector; nothing for a vector that no replica ever had.
+    func writes(atVector vector: Bytes, key: Bytes) -> [WriteId] { records[key]?[vector]?.writes ?? [] }
+
+    /// `roots` and all that they replaced, directly or not.
+    func covered(by roots: [WriteId]) -> Set<WriteId> {
+        var seen = Set(roots)
+        var rest = roots
+        while let id = rest.popLast() {
+            for old in replaced[id] ?? [] where seen.insert(old).inserted { rest.append(old) }
+        }
+        return seen
+    }
+
+    /// A value that was replaced at one replica stands beside what replaced it.
+    func resurrected(in record: RecordSnapshot, key: Bytes) -> Bytes? {
+        let dots = Set(record.siblings.map(\.dot))
+        return successors[key]?.first { dots.contains($0.old) && dots.contains($0.new) }?.old
+    }
+
+    // MARK: ScriptWatcher
+
+    func willRun(_ script: Script, keys: [Bytes], on replica: SimulatedReplica) {
+        guard script.name == "put" else { return }
+        before = keys.map { RecordSnapshot(replica.redis.value($0)) }
+    }
+
+    func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica) {
+        guard script.name == "put" || script.name == "merge" else { return }
+        for key in keys { note(RecordSnapshot(replica.redis.value(key)), key) }
+        guard script.name == "put" else { return }
+        let packed = arguments.filter(RecordSnapshot.isPacked)
+        guard packed.count == keys.count else {
+            problems.append("a put of \(keys.count) keys carries \(packed.count) values")
+            return
+        }
+        var done: [Bytes] = []
+        for (place, key) in keys.enumerated() where !done.contains(key) {
+            done.append(key)
+            let ran = keys.indices.filter { keys[$0] == key && Self.hasRun(reply[$0]) }.map { packed[$0] }
+            noteRun(ran, key, before: before[place], on: replica)
+        }
+    }
+
+    private static func hasRun(_ answer: Reply?) -> Bool {
+        let line = answer?.bytes ?? answer?[0]?.bytes ?? []
+        return line.starts(with: Bytes("OK ".utf8)) || line.starts(with: Bytes("SAME ".utf8))
+    }
+
+    private func note(_ record: RecordSnapshot, _ key: Bytes) {
+        guard !record.vector.isEmpty else { return }
+        if let known = records[key]?[record.vector] {
+            if known != record { problems.append("two records of \(Self.text(key)) have one vector") }
+            return
+        }
+        records[key, default: [:]][record.vector] = record
+        for sibling in record.siblings {
+            writes[key, default: [:]][sibling.dot] = RecordSnapshot.writeId(of: sibling.packed)
+        }
+    }
+
+    /// The writes of one script call to one record, in their order.
+    private func noteRun(_ ran: [Bytes], _ key: Bytes, before: RecordSnapshot, on replica: SimulatedReplica) {
+        guard !ran.isEmpty else { return }
+        let after = RecordSnapshot(replica.redis.value(key))
+        let held = Set(before.writes)
+        var left = Set(after.writes)
+        var lastBlind: WriteId?
+        var gone = before.writes
+        for packed in ran {
+            let id = RecordSnapshot.writeId(of: packed)
+            let value = RecordSnapshot.value(of: packed)
+            if !value.isEmpty { idOfValue[value] = id }
+            guard !held.contains(id) else { continue }
+            puts[key, default: []].append(
+                Put(id: id, replica: replica.index, atNs: world.nowNs, losses: replica.losses))
+            if let context = contexts[value] {
+                replaced[id, default: []] += writes(atVector: context, key: key).filter { $0 != id }
+            } else {
+                lastBlind = id
+            }
+            gone.append(id)
+        }
+        if let lastBlind {
+            left.insert(lastBlind)
+            replaced[lastBlind, default: []] += gone.filter { !left.contains($0) }
+        }
+        guard ran.count == 1, let new = after.siblings.last(where: { !before.siblings.map(\.dot).contains($0.dot) })
+        else { return }
+        let kept = Set(after.siblings.map(\.dot))
+        for sibling in before.siblings where !kept.contains(sibling.dot) {
+            successors[key, default: []].append((sibling.dot, new.dot))
+        }
+    }
+
+    static func text(_ bytes: Bytes) -> String { String(decoding: bytes, as: UTF8.self) }
+}

@@ -1,0 +1,31 @@
+import Simulation
+import Testing
+
+@Suite struct APSimulationTests {
+    @Test(arguments: UInt64(1)...12) func noAcknowledgedWriteIsLostUnderFaults(seed: UInt64) {
+        var options = APSimulation.Options()
+        options.operations = 200
+        let report = APSimulation(seed: seed, options: options).run()
+        #expect(report.violations.isEmpty, "seed \(seed)")
+        // It was no empty exercise.
+        #expect(report.faults.values.reduce(0, +) > 0)
+        #expect(report.history.contains { $0.call == .write && $0.result == .ok })
+        #expect(report.history.contains { $0.call == .read && $0.stalenessMs != nil })
+    }
+
+    @Test func oneSeedIsOneHistory() {
+        let first = APSimulation(seed: 77).run()
+        let second = APSimulation(seed: 77).run()
+        #expect(first.history == second.history)
+        #expect(first.events == second.events)
+        #expect(first.history != APSimulation(seed: 78).run().history)
+    }
+
+    @Test func withoutFaultsEverythingIsAnswered() {
+        var options = APSimulation.Options()
+        options.faults = []
+        let report = APSimulation(seed: 3, options: options).run()
+        #expect(report.violations.isEmpty)
+        #expect(report.history.allSatisfy { $0.result == .ok || $0.result == .absent })
+    }
+}
