@@ -48,6 +48,15 @@ final class ConsistentService: ServiceEngine {
 
     func readiness(deadlineNs: UInt64) async -> StoreFailure? { await engine.checkReadiness(deadlineNs: deadlineNs) }
 
+    /// Who does not vote and why, and what may lose acknowledged changes.
+    func replicaTroubles() -> [String?] {
+        engine.views.map { view in
+            if let trouble = view.trouble { return trouble }
+            guard let faults = view.durabilityFaults, !faults.isEmpty else { return nil }
+            return "\(view.name) may lose what it took: \(faults.joined(separator: "; "))"
+        }
+    }
+
     func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]] {
         await engine.replicas(deadlineNs: deadlineNs).map(ReplicaReport.members)
     }
