@@ -13,11 +13,18 @@ public protocol ServiceEngine: ReplicatedStore {
     /// Why the service cannot do its job now; nil where it can.
     func readiness(deadlineNs: UInt64) async -> StoreFailure?
 
+    /// What is wrong with each replica beside its connection, by index, as of the last look; nil where nothing is.
+    func replicaTroubles() -> [String?]
+
     /// What it knows of each replica, by index, for one `/replicas` answer.
     func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]]
 
     /// Endpoints that only this service has.
     func addRoutes(to router: Router)
+}
+
+extension ServiceEngine {
+    public func replicaTroubles() -> [String?] { [] }
 }
 
 /// One member of a report's JSON object.

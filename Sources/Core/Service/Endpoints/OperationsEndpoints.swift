@@ -58,8 +58,12 @@ final class OperationsEndpoints {
 
     private func health() async -> Response {
         let failure = await engine.readiness(deadlineNs: deadlineNs)
-        let checks = group.status()
-        let isWhole = checks.allSatisfy { $0.isConnected && $0.breaker.state == .closed }
+        let known = engine.replicaTroubles()
+        let checks = group.status().enumerated().map { index, status in
+            let isUp = status.isConnected && status.breaker.state == .closed
+            return (status: status, isUp: isUp, trouble: known.indices.contains(index) ? known[index] : nil)
+        }
+        let isWhole = checks.allSatisfy { $0.isUp && $0.trouble == nil }
         var json = JSONWriter(capacity: 1_024)
         json.beginObject()
         json.member("status", failure != nil ? "unavailable" : isWhole ? "ok" : "degraded")
@@ -76,9 +80,10 @@ final class OperationsEndpoints {
         json.beginArray()
         for check in checks {
             json.beginObject()
-            json.member("node", check.name)
-            json.member("ok", check.isConnected && check.breaker.state == .closed)
-            json.link(check)
+            json.member("node", check.status.name)
+            json.member("ok", check.isUp && check.trouble == nil)
+            if let trouble = check.trouble { json.member("trouble", trouble) }
+            json.link(check.status)
             json.endObject()
         }
         json.endArray()
