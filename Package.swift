@@ -71,7 +71,7 @@ let package = Package(
         // The two engines. They know no socket, no HTTP, and not each other.
         .target(
             name: "Consistent",
-            dependencies: ["EventLoop", "Replication", logging] + collections,
+            dependencies: ["EventLoop", "Replication"] + collections,
             resources: [.embedInCode("Scripts")],
             swiftSettings: house
         ),
