@@ -82,6 +82,17 @@ final class APReporter: AvailableObserver {
             metadata: ["node": .string(names[replica]), "incarnation": .string(incarnation)])
     }
 
+    func partitionSuspected(replica: Int) {
+        logger.event(.partitionSuspected, .warning, "a replica does not answer", ["node": .string(names[replica])])
+    }
+
+    /// Later than the replica's first answer: all that it and the others owed each other has been delivered.
+    func partitionHealed(replica: Int) {
+        logger.event(
+            .partitionHealed, .notice, "the replica answers again and all debt is delivered",
+            ["node": .string(names[replica])])
+    }
+
     func replicaRefused(_ replica: Int, reason: String) {
         logger.event(
             .replicaRefused, .error, "a replica must not be used",

@@ -61,7 +61,8 @@ final class ServiceInstance: @unchecked Sendable {
         reactor.checkIsolated()
         group = RedisReplicaGroup(
             reactor: reactor, replicas: settings.replicas, scripts: factory.scripts, settings: settings.redis)
-        monitor = GroupMonitor(group: group, metrics: metrics, logger: logger)
+        monitor = GroupMonitor(
+            group: group, metrics: metrics, logger: logger, tellsPartitions: settings.mode == .cp)
         group.observer = monitor
         engine = factory.make(group, reactor)
         store = engine

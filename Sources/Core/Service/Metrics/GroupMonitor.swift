@@ -14,8 +14,11 @@ final class GroupMonitor: RedisGroupObserver {
     private let logger: Logger
     private unowned let group: RedisReplicaGroup
     private var isSuspected: [Bool]
+    /// False where the engine tells of partitions itself: it knows when what was missed has arrived.
+    private let tellsPartitions: Bool
 
-    init(group: RedisReplicaGroup, metrics: ServiceMetrics, logger: Logger) {
+    init(group: RedisReplicaGroup, metrics: ServiceMetrics, logger: Logger, tellsPartitions: Bool) {
+        self.tellsPartitions = tellsPartitions
         self.group = group
         self.metrics = metrics
         self.logger = logger
@@ -49,6 +52,7 @@ final class GroupMonitor: RedisGroupObserver {
                 "node": .string(name), "from": .string(transition.from.name), "to": .string(transition.to.name),
                 "consecutive_failures": .stringConvertible(transition.consecutiveFailures),
             ])
+        guard tellsPartitions else { return }
         switch transition.to {
         case .open where !isSuspected[replica]:
             isSuspected[replica] = true
