@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Deliberate protocol bugs, and whether the simulation catches each: `make mutants`.
 
-A mutant is a replacement in one source file (consistent.toml says which), made in a copy of the tree, never in the tree
+A mutant is a replacement in one source file (cp.toml and ap.toml say which), made in a copy of the tree, never in the tree
 itself: nothing in the program can switch one on. The copy is built and simulated until a seed shows a violation. A
 replacement that does not fit exactly once is an error of this list, and fails loudly. Ends with 1 if a mutant survived.
 """
@@ -109,7 +109,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scratch", default=str(ROOT / ".build" / "mutants"), help="where the copy is built")
     parser.add_argument("--only", default="", help="only mutants whose name contains this")
-    parser.add_argument("engines", nargs="*", default=["cp"], help="cp")
+    parser.add_argument("engines", nargs="*", default=["cp", "ap"], help="cp, ap")
     arguments = parser.parse_args()
     scratch = pathlib.Path(arguments.scratch).resolve()
     tree = copy_tree(scratch)
