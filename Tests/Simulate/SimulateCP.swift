@@ -39,22 +39,24 @@ struct SimulateCP: ParsableCommand {
                 let report = CPSimulation(seed: seed, options: fixed).run()
                 tally.withLock { tally in
                     tally.add(report)
-                    if !report.violations.isEmpty { tell(report) }
+                    if !report.violations.isEmpty { tell(report, "VIOLATION", report.violations) }
+                    if !report.undecided.isEmpty, !isUntilViolation { tell(report, "UNDECIDED", report.undecided) }
                     if tally.seeds.isMultiple(of: 250) { note("\(tally.seeds) of \(seeds) seeds") }
                 }
             }
         }
         let result = tally.withLock { $0 }
         print(result.table)
-        if result.violations > 0 { throw ExitCode(1) }
+        // What could not be judged is no proof; who looks for a violation goes on.
+        if result.violations > 0 || (result.undecided > 0 && !isUntilViolation) { throw ExitCode(1) }
     }
 
     private func note(_ text: String) { FileHandle.standardError.write(Data("simulate: \(text)\n".utf8)) }
 
     /// A seed that failed: what, its history, and how to see it again.
-    private func tell(_ report: CPSimulation.Report) {
-        print("seed \(report.seed): VIOLATION")
-        for violation in report.violations { print("  \(violation)") }
+    private func tell(_ report: CPSimulation.Report, _ word: String, _ reasons: [String]) {
+        print("seed \(report.seed): \(word)")
+        for reason in reasons { print("  \(reason)") }
         let path = "\(directory)/simulate-cp-\(report.seed).jsonl"
         let encoder = JSONEncoder()
         let lines = report.history.compactMap { try? encoder.encode($0) }.map { String(decoding: $0, as: UTF8.self) }

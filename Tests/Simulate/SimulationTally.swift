@@ -5,6 +5,7 @@ import Simulation
 struct SimulationTally {
     private(set) var seeds = 0
     private(set) var violations = 0
+    private(set) var undecided = 0
     private var operations = 0
     private var results: [String: Int] = [:]
     private var faults: [String: Int] = [:]
@@ -44,7 +45,10 @@ struct SimulationTally {
 
     var table: String {
         let took = ContinuousClock.now - start
-        var lines = ["seeds       \(seeds), with violations: \(violations)", "operations  \(operations)"]
+        var lines = [
+            "seeds       \(seeds), with violations: \(violations), undecided: \(undecided)",
+            "operations  \(operations)",
+        ]
         lines += results.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
         lines.append("faults      \(faults.values.reduce(0, +))")
         lines += faults.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }

@@ -9,6 +9,7 @@ import Testing
         options.meanFaultGapMs = 20
         let report = CPSimulation(seed: seed, options: options).run()
         #expect(report.violations.isEmpty, "seed \(seed)")
+        #expect(report.undecided.isEmpty, "seed \(seed)")
         // It was no empty exercise.
         #expect(report.faults.values.reduce(0, +) > 0)
         #expect(report.history.contains { if case .applied = $0.result { true } else { false } })

@@ -29,6 +29,8 @@ public final class CPSimulation {
         public var seed: UInt64
         public var history: [RecordedOperation] = []
         public var violations: [String] = []
+        /// What the checker gave up on: neither good nor bad.
+        public var undecided: [String] = []
         public var faults: [FaultKind: Int] = [:]
         public var virtualMs: UInt64 = 0
         public var events = 0
@@ -95,7 +97,7 @@ public final class CPSimulation {
                     "key \(key) is not linearizable; stuck at "
                         + stuckAt.prefix(4).map { "\($0.call) -> \($0.result) at \($0.callNs / 1_000) us" }
                         .joined(separator: ", "))
-            case .undecided: report.violations.append("key \(key): the checker could not decide")
+            case .undecided: report.undecided.append("key \(key): the checker could not decide")
             }
         }
         return report
