@@ -10,15 +10,27 @@ struct SimulationTally {
     private var results: [String: Int] = [:]
     private var faults: [String: Int] = [:]
     private var virtualMs: UInt64 = 0
+    /// Of all histories, whatever the order in which they ended: two runs of the same seeds show the same, or something
+    /// depends on more than the seed.
+    private var digest: UInt64 = 0
     private let start = ContinuousClock.now
 
     mutating func add(_ report: CPSimulation.Report) {
         add(report.history.map { Self.name($0.result) }, report.faults, report.virtualMs, report.violations)
+        addDigest(report.seed, report.history.flatMap { [$0.callNs, $0.returnNs] }, events: report.events)
     }
 
     mutating func add(_ report: APSimulation.Report) {
         let names = report.history.map { "\($0.call.rawValue): \($0.result.rawValue)" }
         add(names, report.faults, report.virtualMs, report.violations)
+        addDigest(report.seed, report.history.flatMap { [$0.callNs, $0.returnNs] }, events: report.events)
+    }
+
+    /// FNV-1a over the moments of a history: one draw of chance more or less shifts all that follow.
+    private mutating func addDigest(_ seed: UInt64, _ timesNs: [UInt64], events: Int) {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for number in [seed, UInt64(events)] + timesNs { hash = (hash ^ number) &* 0x100_0000_01b3 }
+        digest ^= hash
     }
 
     private mutating func add(
@@ -52,6 +64,7 @@ struct SimulationTally {
         lines += results.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
         lines.append("faults      \(faults.values.reduce(0, +))")
         lines += faults.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
+        lines.append("digest      \(String(digest, radix: 16))")
         lines.append("time        \(virtualMs / 1_000) s virtual, \(took.components.seconds) s real")
         return lines.joined(separator: "\n")
     }
