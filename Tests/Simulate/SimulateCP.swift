@@ -51,6 +51,21 @@ struct SimulateCP: ParsableCommand {
         if result.violations > 0 || (result.undecided > 0 && !isUntilViolation) { throw ExitCode(1) }
     }
 
+    /// A page with the failing part of the first key that is not linearizable.
+    private func draw(_ report: CPSimulation.Report) {
+        let checker = LinearizabilityChecker()
+        let keys = Set(report.history.map(\.key)).sorted()
+        for key in keys {
+            guard let part = checker.failingPart(of: report.history.filter { $0.key == key }) else { continue }
+            let path = "\(directory)/simulate-cp-\(report.seed).html"
+            guard (try? Timeline(part).html.write(toFile: path, atomically: true, encoding: .utf8)) != nil else {
+                return
+            }
+            print("  drawing: \(path)")
+            return
+        }
+    }
+
     private func note(_ text: String) { FileHandle.standardError.write(Data("simulate: \(text)\n".utf8)) }
 
     /// A seed that failed: what, its history, and how to see it again.
@@ -66,6 +81,7 @@ struct SimulateCP: ParsableCommand {
         } catch {
             print("  history: \(path) could not be written: \(error.localizedDescription)")
         }
+        draw(report)
         let number = instances.map { " --instances \($0)" } ?? ""
         print(
             "  again:   simulate cp --profile \(profile.rawValue) --from \(report.seed) --seeds 1 --ops \(operations)"

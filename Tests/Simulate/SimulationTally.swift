@@ -10,12 +10,18 @@ struct SimulationTally {
     private var results: [String: Int] = [:]
     private var faults: [String: Int] = [:]
     private var virtualMs: UInt64 = 0
+    /// How many operations that were answered waited so many milliseconds: what shows whether somebody starves.
+    private var waitsMs: [Int: Int] = [:]
     /// Of all histories, whatever the order in which they ended: two runs of the same seeds show the same, or something
     /// depends on more than the seed.
     private var digest: UInt64 = 0
     private let start = ContinuousClock.now
 
     mutating func add(_ report: CPSimulation.Report) {
+        undecided += report.undecided.isEmpty ? 0 : 1
+        for operation in report.history where operation.result != .unknown && operation.result != .notApplied {
+            waitsMs[Int((operation.returnNs - operation.callNs) / 1_000_000), default: 0] += 1
+        }
         add(report.history.map { Self.name($0.result) }, report.faults, report.virtualMs, report.violations)
         addDigest(report.seed, report.history.flatMap { [$0.callNs, $0.returnNs] }, events: report.events)
     }
@@ -55,6 +61,16 @@ struct SimulationTally {
         }
     }
 
+    /// The time within which so many of a hundred answers came, in whole milliseconds.
+    private func wait(percent: Int) -> Int {
+        var left = waitsMs.values.reduce(0, +) * percent / 100
+        for (waitMs, count) in waitsMs.sorted(by: { $0.key < $1.key }) {
+            left -= count
+            if left <= 0 { return waitMs + 1 }
+        }
+        return 0
+    }
+
     var table: String {
         let took = ContinuousClock.now - start
         var lines = [
@@ -65,6 +81,10 @@ struct SimulationTally {
         lines.append("faults      \(faults.values.reduce(0, +))")
         lines += faults.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
         lines.append("digest      \(String(digest, radix: 16))")
+        if let worst = waitsMs.keys.max() {
+            lines.append(
+                "answered within \(wait(percent: 50)) ms (half), \(wait(percent: 99)) ms (99 %), \(worst + 1) ms (all)")
+        }
         lines.append("time        \(virtualMs / 1_000) s virtual, \(took.components.seconds) s real")
         return lines.joined(separator: "\n")
     }

@@ -6,6 +6,8 @@ public enum CPProfile: String, CaseIterable, Sendable {
     case restarts
     /// Many instances that fight for one key.
     case duel
+    /// No faults: four instances and twelve clients that change one key as fast as they can. Shows whether anybody starves.
+    case storm
     /// Replicas that lose their memory, or get an old one, again and again, and are rebuilt.
     case members
 
@@ -25,6 +27,12 @@ public enum CPProfile: String, CaseIterable, Sendable {
             options.keys = 1
             options.faults = [.cutBack, .cutThere, .reset, .slowLink, .slowDisk]
             options.meanFaultGapMs = 30
+        case .storm:
+            options.instances = 4
+            options.clients = 12
+            options.keys = 1
+            options.faults = []
+            options.meanThinkUs = 1
         case .members:
             options.faults = [.wipe, .restore, .restore, .cut, .cutBack, .pause, .replicaCrash, .reset, .instanceCrash]
             options.meanFaultGapMs = 120
