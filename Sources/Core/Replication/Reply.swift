@@ -52,6 +52,9 @@ public enum Reply: Sendable, Equatable {
 
 extension Int64 {
     /// A decimal integer spelled in ASCII, with an optional minus sign; nil for anything else or out of range.
+    ///
+    /// Inlinable, so that engines get it compiled for the collection they have: it reads every reply of theirs.
+    @inlinable
     public init?(decimal bytes: some Collection<UInt8>) {
         var digits = bytes[...]
         let isNegative = digits.first == UInt8(ascii: "-")
