@@ -68,10 +68,12 @@ struct UnknownCalls {
         }
     }
 
-    private func removes(_ call: RecordedOperation.Call) -> Bool {
+    /// It can leave the key without a value, at once or by its end.
+    private func mayRemove(_ call: RecordedOperation.Call) -> Bool {
         switch call {
         case .delete, .expire: true
-        case .read, .write, .compareAndSet, .create: false
+        case .write(let value): expiring.contains(value)
+        case .read, .compareAndSet, .create: false
         }
     }
 
@@ -81,7 +83,7 @@ struct UnknownCalls {
         _ index: Int, _ call: RecordedOperation.Call, in state: RegisterModel, isPlaced: (Int) -> Bool
     ) -> Bool {
         // Nobody has seen anything later: whether it happened makes no difference.
-        guard state.version < highestVersion || (removes(call) && isAbsenceSeen) else { return false }
+        guard state.version < highestVersion || (mayRemove(call) && isAbsenceSeen) else { return false }
         if let kind = kind(of: call), let first = alike[kind]?.first(where: { !isPlaced($0) }), first != index {
             return false
         }

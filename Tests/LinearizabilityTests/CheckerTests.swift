@@ -113,6 +113,15 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
                 start + [op(.read, .value(nil, version: 0), 60, 61), op(.read, .value("a", version: 1), 70, 71)]))
     }
 
+    @Test func anUnknownWriteMayHaveComeAndGone() {
+        #expect(
+            isLinearizable([
+                op(.write("a"), .applied(version: 1), 1, 2), op(.write("b"), .unknown, 3),
+                op(.expire("b"), .unknown, 3),
+                op(.read, .value(nil, version: 0), 60, 61),
+            ]))
+    }
+
     @Test func aWrongVersionIsAViolationThatNamesWhereItIsStuck() {
         let history = [op(.write("a"), .applied(version: 1), 1, 2), op(.read, .value("a", version: 7), 3, 4)]
         #expect(LinearizabilityChecker().check(key: history) == .violation(stuckAt: [history[1]]))
