@@ -81,6 +81,7 @@ extension Exchange {
 
     private func take(_ piece: UnsafeRawBufferPointer) -> MHD_Result {
         server.didMakeProgress = true
+        client.received(bodyBytes: piece.count, atNs: server.reactor.nowNs)
         if refusal == nil, piece.count > maxBodyBytes - bufferedBytes {
             refuse(.valueTooLarge(maxBytes: maxBodyBytes))
         } else if refusal == nil, piece.count > server.settings.maxBufferedBodyBytes - server.bufferedBodyBytes {
@@ -113,6 +114,7 @@ extension Exchange {
         stage = .working
         isTaskRunning = true
         request.receivedNs = server.reactor.nowNs
+        client.progressed(atNs: request.receivedNs)
         server.reactor.spawn { [self] in
             finish(await server.handler.respond(to: request))
         }
@@ -155,6 +157,7 @@ extension Exchange {
 
     private func wait() {
         guard let connection else { return }
+        client.isWaiting = true
         waitingIndex = server.waiting.count
         server.waiting.append(self)
         if server.unsuspendedCount < server.settings.maxUnsuspended {
@@ -178,6 +181,9 @@ extension Exchange {
     private func stopWaiting() {
         guard let index = waitingIndex else { return }
         waitingIndex = nil
+        client.isWaiting = false
+        // From here it is the client's turn to take the answer in.
+        client.progressed(atNs: server.reactor.nowNs)
         if !isSuspended { server.unsuspendedCount -= 1 }
         let last = server.waiting.removeLast()
         guard last !== self else { return }
@@ -189,6 +195,7 @@ extension Exchange {
     func connectionIsDone() {
         stopWaiting()
         detach()
+        client.progressed(atNs: server.reactor.nowNs)
         server.didMakeProgress = true
         if !isTaskRunning { leaveFlight() }
     }

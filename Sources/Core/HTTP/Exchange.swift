@@ -24,6 +24,7 @@ final class Exchange {
 
     let server: HTTPServer
     let request: Request
+    let client: HTTPConnection
     /// nil once the connection is done with this request.
     var connection: OpaquePointer?
     var stage = Stage.headers
@@ -40,9 +41,10 @@ final class Exchange {
     var bufferedBytes = 0
     var discardedBytes = 0
 
-    init(server: HTTPServer, connection: OpaquePointer, target: [UInt8]) {
+    init(server: HTTPServer, connection: OpaquePointer, client: HTTPConnection, target: [UInt8]) {
         self.server = server
         self.connection = connection
+        self.client = client
         request = Request(method: .get, target: target, fields: .connection(connection))
     }
 

@@ -6,6 +6,7 @@ import Glibc
 /// Contexts: the daemon's is the server, unretained (``HTTPServer/start()`` says why that is safe). A request's is its
 /// ``Exchange``, retained in `requestLine` and released in `completed`, which libmicrohttpd calls exactly once for every
 /// request whose line it showed us: when it is sent, when the connection is lost or times out, and when the daemon stops.
+/// A connection's is its ``HTTPConnection``, retained when it opens and released when it closes, after its last request.
 enum HTTPCallbacks {
     static func startDaemon(
         context: UnsafeMutableRawPointer, settings: HTTPServerSettings, listenDescriptor: Int32, isLogging: Bool
@@ -41,13 +42,15 @@ enum HTTPCallbacks {
     private static let requestLine:
         @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) -> UnsafeMutableRawPointer? = {
             context, target, connection in
-            guard let connection else { return nil }
+            guard let connection, let own = cmhd_connection_context(connection) else { return nil }
             var bytes: [UInt8] = []
             if let target {
                 bytes = Array(UnsafeRawBufferPointer(start: target, count: strlen(target)))
                 hideQuery(target)
             }
-            let exchange = Exchange(server: server(context), connection: connection, target: bytes)
+            let exchange = Exchange(
+                server: server(context), connection: connection,
+                client: Unmanaged<HTTPConnection>.fromOpaque(own).takeUnretainedValue(), target: bytes)
             return Unmanaged.passRetained(exchange).toOpaque()
         }
 
@@ -75,12 +78,14 @@ enum HTTPCallbacks {
         Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue().connectionIsDone()
     }
 
-    private static let connectionChanged: MHD_NotifyConnectionCallback = { context, connection, _, change in
-        guard let connection else { return }
+    private static let connectionChanged: MHD_NotifyConnectionCallback = { context, connection, slot, change in
+        guard let connection, let slot else { return }
         if change == .CONNECTION_NOTIFY_STARTED {
-            server(context).connectionOpens()
-        } else {
-            server(context).connectionCloses(descriptor: cmhd_connection_fd(connection))
+            let opened = server(context).connectionOpens(descriptor: cmhd_connection_fd(connection))
+            slot.pointee = Unmanaged.passRetained(opened).toOpaque()
+        } else if let pointer = slot.pointee {
+            slot.pointee = nil
+            server(context).connectionCloses(Unmanaged<HTTPConnection>.fromOpaque(pointer).takeRetainedValue())
         }
     }
 }

@@ -44,11 +44,16 @@ extension HTTPServer {
         lingering.descriptors.insert(cmhd_connection_fd(connection))
     }
 
-    func connectionOpens() { connectionCount += 1 }
+    func connectionOpens(descriptor: Int32) -> HTTPConnection {
+        let connection = HTTPConnection(descriptor: descriptor, nowNs: reactor.nowNs)
+        connections.add(connection)
+        return connection
+    }
 
-    /// libmicrohttpd closes `descriptor` right after this.
-    func connectionCloses(descriptor: Int32) {
-        connectionCount -= 1
+    /// libmicrohttpd closes the descriptor right after this.
+    func connectionCloses(_ connection: HTTPConnection) {
+        connections.remove(connection)
+        let descriptor = connection.descriptor
         // At its limit libmicrohttpd takes the listening socket out of its epoll, and puts it back only when it runs again.
         needsRun = true
         let wasAnsweredEarly = !lingering.descriptors.isEmpty && lingering.descriptors.remove(descriptor) != nil

@@ -22,7 +22,7 @@ public final class HTTPServer {
     /// still at work.
     public internal(set) var requestsInFlight = 0
     /// Connections, idle ones too.
-    public internal(set) var connectionCount = 0
+    public var connectionCount: Int { connections.count }
     /// Takes what libmicrohttpd has to say of malformed requests and the like, one line at a time. Set it before the start;
     /// without it these lines are dropped.
     public var onLibraryMessage: ((String) -> Void)?
@@ -44,6 +44,7 @@ public final class HTTPServer {
     /// How many of these stay in libmicrohttpd's list of ready connections.
     var unsuspendedCount = 0
     var bufferedBodyBytes = 0
+    let connections: ConnectionTable
     var lingering = LingeringConnections()
 
     // What the next turns have to do.
@@ -61,6 +62,7 @@ public final class HTTPServer {
         self.reactor = reactor
         self.settings = settings
         self.handler = handler
+        connections = ConnectionTable(reactor: reactor, settings: settings)
     }
 
     /// Tells whether `host` and `port` can be bound, sharing with nobody: where several servers share a port, the kernel
@@ -117,6 +119,7 @@ public final class HTTPServer {
         stopAccepting()
         failWaiting()
         reactor.unwatch(epoll)
+        connections.stop()
         self.daemon = nil
         // No connection is suspended any more: libmicrohttpd would end the process.
         MHD_stop_daemon(daemon)

@@ -11,9 +11,11 @@ public struct HTTPServerSettings: Sendable {
     public var connectionLimit = 4_096
     /// Connections the kernel keeps waiting to be accepted.
     public var backlog: Int32 = 1_024
-    /// Seconds without a byte in either direction after which a connection is closed, half a request or none on it. Must be
-    /// longer than the longest a handler takes.
+    /// Seconds after which a connection is closed on which neither a request nor an answer became whole, however many bytes
+    /// dripped in. A request that waits for its handler is not counted.
     public var idleTimeoutS = 60
+    /// The same, in milliseconds, while three quarters of ``connectionLimit`` are in use.
+    public var crowdedIdleTimeoutMs: UInt64 = 5_000
     /// Memory of one connection, in bytes; with `responseHeaderBytes` off, and 64 for each field, it bounds the header block,
     /// past which the client gets 431 (or 414 where the target alone is longer). libmicrohttpd clears it for each request, so
     /// more of it costs time.
