@@ -84,11 +84,11 @@ extension RegisterState {
     /// a read. Nil where a field is missing or not of its form: somebody else wrote it.
     init?(fields: ArraySlice<Reply>) {
         let start = fields.startIndex
-        guard fields.count >= 4, let version = fields[start].int64, version >= 0,
+        guard fields.count >= 4, let version = Self.version(fields[start]),
             let value = fields[start + 1].bytes, let deleted = fields[start + 2].bytes,
             let expires = fields[start + 3].bytes
         else { return nil }
-        self.version = UInt64(version)
+        self.version = version
         self.value = value
         isDeleted = deleted == [UInt8(ascii: "1")]
         if expires.isEmpty {
@@ -101,9 +101,15 @@ extension RegisterState {
         since = 0
         guard fields.count >= 6 else { return }
         guard let text = fields[start + 4].bytes, let writers = Self.writers(from: text),
-            let since = fields[start + 5].int64, since >= 0
+            let since = Self.version(fields[start + 5])
         else { return nil }
         self.writers = writers
-        self.since = UInt64(since)
+        self.since = since
+    }
+
+    /// Above 53 bits neither Redis' Lua nor a client's JSON can tell a version from the next.
+    private static func version(_ field: Reply) -> UInt64? {
+        guard let number = field.int64, (0..<1 << 53).contains(number) else { return nil }
+        return UInt64(number)
     }
 }

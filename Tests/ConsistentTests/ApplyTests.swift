@@ -29,6 +29,15 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
         #expect(outcome.results == [.state(one), .preconditionFailed(version: 1)])
     }
 
+    @Test func aVersionThatRedisAndJSONCannotTellFromTheNextIsNoRecord() {
+        func fields(version: String, since: String) -> [Reply] {
+            [version, "v", "0", "", "", since].map { .bulk(bytes($0)) }
+        }
+        #expect(RegisterState(fields: fields(version: "9007199254740991", since: "1")[...]) != nil)
+        #expect(RegisterState(fields: fields(version: "9007199254740992", since: "1")[...]) == nil)
+        #expect(RegisterState(fields: fields(version: "2", since: "9007199254740992")[...]) == nil)
+    }
+
     @Test func compareAndSetTakesTheCurrentVersionOnly() {
         let one = absent.applying([write("a")], as: writer, nowMs: 0).state
         let results = one.applying(

@@ -174,6 +174,22 @@ struct Reading {
         try expect(await endpoints.ask(.get, "/read/k", headers: ["If-None-Match": "6"]), 400, "bad_precondition")
     }
 
+    @Test func aReadOfAVersionThatIsNotCurrentFails() async throws {
+        let endpoints = try Endpoints()
+        let other = await endpoints.ask(.get, "/read/k", headers: ["If-Match": "\"6\""])
+        try expect(other, 412, "precondition_failed")
+        #expect(other.header("ETag") == "\"7\"")
+        #expect(await endpoints.ask(.get, "/read/k", headers: ["If-Match": "\"6\", \"7\""]).status == 200)
+        #expect(await endpoints.ask(.get, "/read/k", headers: ["If-Match": "*"]).status == 200)
+        #expect(await endpoints.ask(.get, "/read/k", headers: ["If-None-Match": "*"]).status == 304)
+        endpoints.store.onRead = { _ in
+            ReadResult(value: nil, version: .counter(0), stalenessMs: 0, isStale: false)
+        }
+        for field in ["If-Match", "If-None-Match"] {
+            try expect(await endpoints.ask(.get, "/read/k", headers: [field: "*"]), 404, "key_not_found")
+        }
+    }
+
     @Test func answersARefusalWithoutOutcome() async throws {
         let endpoints = try Endpoints()
         endpoints.store.onRead = { _ throws(StoreFailure) in throw StoreFailure(.timeout, "why") }

@@ -42,6 +42,8 @@ final class ConnectionTable: Expirable {
     private let crowdedCount: Int
     private var connections: [HTTPConnection] = []
     private(set) var isSettled = true
+    /// Connections were shut down: libmicrohttpd has to run, and let go of them.
+    var onShutDown: () -> Void = {}
 
     init(reactor: Reactor, settings: HTTPServerSettings) {
         self.reactor = reactor
@@ -78,9 +80,12 @@ final class ConnectionTable: Expirable {
     func expire() {
         let patienceNs = connections.count >= crowdedCount ? crowdedIdleNs : idleNs
         let nowNs = reactor.nowNs
+        var isAnyShutDown = false
         for connection in connections where !connection.isWaiting && nowNs &- connection.progressNs >= patienceNs {
             shutdown(connection.descriptor, Int32(SHUT_RDWR))
+            isAnyShutDown = true
         }
+        if isAnyShutDown { onShutDown() }
         if connections.isEmpty { isSettled = true } else { scheduleLook() }
     }
 }

@@ -95,6 +95,7 @@ public final class HTTPServer {
         epoll = cmhd_epoll_fd(daemon)
         reactor.watch(epoll, events: EPOLLIN.rawValue, handler: self)
         reactor.add(self)
+        connections.onShutDown = { [unowned self] in run() }
     }
 
     /// Closes the listening socket. Connections that are there go on.

@@ -84,6 +84,15 @@ enum Answers {
             .with("version", member(of: version))
     }
 
+    /// `If-Match` on a read of another version.
+    static func otherVersion(_ version: Version) -> Problem {
+        var problem = Problem.preconditionFailed(
+            StoreFailure.Code.preconditionFailed.rawValue, "the current version is another one"
+        ).with("version", member(of: version))
+        for header in headers(of: version) { problem = problem.with(header: header) }
+        return problem
+    }
+
     fileprivate static func status(of code: StoreFailure.Code) -> Int {
         switch code {
         case .noQuorum, .noReplica, .replicasBlank, .rebuilding, .insufficientAcks, .overloaded, .badReply: 503

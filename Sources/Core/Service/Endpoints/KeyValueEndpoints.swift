@@ -86,14 +86,15 @@ final class KeyValueEndpoints {
         try checkSupport(request)
         var read = ReadRequest(key: key, deadlineNs: request.receivedNs + requestTimeoutNs)
         read.maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
-        let ifNoneMatch = try Preconditions.parse(ifMatch: nil, ifNoneMatch: request.header("If-None-Match"))
+        let precondition = try Preconditions.parse(
+            ifMatch: request.header("If-Match"), ifNoneMatch: request.header("If-None-Match"))
         let result: ReadResult
         do throws(StoreFailure) { result = try await store.read(read) } catch { throw Problem(error) }
         guard result.value != nil else { throw Answers.noSuchKey(result) }
-        if case .versionIsNot(let versions)? = ifNoneMatch, case .counter(let version) = result.version,
-            versions.contains(version)
-        {
-            return Response(status: 304, headers: Answers.headers(of: result.version))
+        switch Preconditions.verdict(precondition, onRead: result.version) {
+        case .answer: break
+        case .notModified: return Response(status: 304, headers: Answers.headers(of: result.version))
+        case .failed: throw Answers.otherVersion(result.version)
         }
         return Answers.found(result, key: key, mode: mode, wantsBytes: Self.wantsBytes(request))
     }

@@ -13,6 +13,26 @@ enum Preconditions {
         }
     }
 
+    /// What a precondition makes of a read that found a value.
+    enum ReadVerdict: Equatable {
+        case answer
+        /// 304: the client has it.
+        case notModified
+        /// 412: the client wants a version that is not the current one.
+        case failed
+    }
+
+    /// RFC 9110, section 13.2.2. Asked only where the answer would be 200: a key that is not there stays 404.
+    static func verdict(_ precondition: Precondition?, onRead version: Version) -> ReadVerdict {
+        guard case .counter(let version) = version else { return .answer }
+        return switch precondition {
+        case nil, .exists: .answer
+        case .absent: .notModified
+        case .versionIs(let versions): versions.contains(version) ? .answer : .failed
+        case .versionIsNot(let versions): versions.contains(version) ? .notModified : .answer
+        }
+    }
+
     /// The versions in a list of tags; nil for `*`. A tag that is no version of ours, and a weak one where a strong is
     /// compared, is a tag that never matches.
     private static func tags(_ field: String, _ name: String) throws(Problem) -> Set<UInt64>? {

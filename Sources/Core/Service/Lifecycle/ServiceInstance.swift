@@ -28,7 +28,7 @@ final class ServiceInstance: @unchecked Sendable {
     private let settings: ServiceSettings
     private let metrics: ServiceMetrics
     private let logger: Logger
-    private let isPrimary: Bool
+    private let gauges: InstanceGauges.Share
 
     private var group: RedisReplicaGroup!
     private var engine: (any ServiceEngine)!
@@ -39,12 +39,15 @@ final class ServiceInstance: @unchecked Sendable {
     /// The engine itself, for requests that another reactor's instance passes on.
     private(set) var store: (any ReplicatedStore)!
 
-    init(reactor: Reactor, settings: ServiceSettings, metrics: ServiceMetrics, logger: Logger, isPrimary: Bool) {
+    init(
+        reactor: Reactor, settings: ServiceSettings, metrics: ServiceMetrics, gauges: InstanceGauges.Share,
+        logger: Logger
+    ) {
         self.reactor = reactor
         self.settings = settings
         self.metrics = metrics
         self.logger = logger
-        self.isPrimary = isPrimary
+        self.gauges = gauges
     }
 
     /// Runs `body` on the reactor's thread and returns what it gives. From any thread.
@@ -62,7 +65,8 @@ final class ServiceInstance: @unchecked Sendable {
         group = RedisReplicaGroup(
             reactor: reactor, replicas: settings.replicas, scripts: factory.scripts, settings: settings.redis)
         monitor = GroupMonitor(
-            group: group, metrics: metrics, logger: logger, tellsPartitions: settings.mode == .cp)
+            group: group, metrics: metrics, gauges: gauges, logger: logger,
+            tellsPartitions: settings.mode == .cp)
         group.observer = monitor
         engine = factory.make(group, reactor)
         store = engine
@@ -104,7 +108,7 @@ final class ServiceInstance: @unchecked Sendable {
         reactor.spawn { [weak self] in
             while let self, isRunning {
                 monitor.updateGauges()
-                if isPrimary { metrics.requestsInFlight.set(Double(server.requestsInFlight)) }
+                gauges.requestsInFlight.set(Double(server.requestsInFlight))
                 await reactor.sleep(forNs: 250 * nsPerMs)
             }
         }

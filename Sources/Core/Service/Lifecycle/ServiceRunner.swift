@@ -71,13 +71,16 @@ public struct ServiceRunner: Sendable {
     private func start(_ factory: EngineFactory) async throws -> [ServiceInstance] {
         // Where several servers share a port, the kernel would let them share it with another process too.
         try HTTPServer.checkPortIsFree(host: settings.httpHost, port: settings.httpPort)
+        let gauges = InstanceGauges(
+            metrics: metrics, nodes: settings.replicas.map(\.name), reactorCount: settings.reactorCount)
         var instances: [ServiceInstance] = []
         for index in 0..<settings.reactorCount {
             let reactor = try Reactor(name: "reactor-\(index)")
             reactor.start()
             instances.append(
                 ServiceInstance(
-                    reactor: reactor, settings: settings, metrics: metrics, logger: logger, isPrimary: index == 0))
+                    reactor: reactor, settings: settings, metrics: metrics, gauges: gauges.shares[index],
+                    logger: logger))
         }
         for instance in instances { await instance.perform { $0.connect(factory) } }
         let peers = instances

@@ -11,14 +11,19 @@ import Telemetry
 final class GroupMonitor: RedisGroupObserver {
     private let names: [String]
     private let metrics: ServiceMetrics
+    private let gauges: InstanceGauges.Share
     private let logger: Logger
     private unowned let group: RedisReplicaGroup
     private var isSuspected: [Bool]
     /// False where the engine tells of partitions itself: it knows when what was missed has arrived.
     private let tellsPartitions: Bool
 
-    init(group: RedisReplicaGroup, metrics: ServiceMetrics, logger: Logger, tellsPartitions: Bool) {
+    init(
+        group: RedisReplicaGroup, metrics: ServiceMetrics, gauges: InstanceGauges.Share, logger: Logger,
+        tellsPartitions: Bool
+    ) {
         self.tellsPartitions = tellsPartitions
+        self.gauges = gauges
         self.group = group
         self.metrics = metrics
         self.logger = logger
@@ -69,11 +74,11 @@ final class GroupMonitor: RedisGroupObserver {
 
     /// Sets the gauges; from the reactor's thread, a few times a second, so that a scrape never waits for it.
     func updateGauges() {
-        for status in group.status() {
+        for (status, gauges) in zip(group.status(), gauges.replicas) {
             let isUp = status.isConnected && status.breaker.state == .closed
-            metrics.breakerState(node: status.name).set(Double(status.breaker.state.rawValue))
-            metrics.replicaUp(node: status.name).set(isUp ? 1 : 0)
-            metrics.replicaInFlight(node: status.name).set(Double(status.inFlight))
+            gauges.breakerState.set(Double(status.breaker.state.rawValue))
+            gauges.isUp.set(isUp ? 1 : 0)
+            gauges.inFlight.set(Double(status.inFlight))
         }
     }
 }

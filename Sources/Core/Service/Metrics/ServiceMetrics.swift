@@ -11,11 +11,11 @@ public final class ServiceMetrics: Sendable {
     private let refusals: CounterFamily
     private let connectionFailures: CounterFamily
     private let connections: CounterFamily
-    private let breakerState: GaugeFamily
+    let breakerState: GaugeFamily
     private let breakerChanges: CounterFamily
-    private let replicaUp: GaugeFamily
-    private let replicaInFlight: GaugeFamily
-    private let inFlight: GaugeFamily
+    let replicaUp: GaugeFamily
+    let replicaInFlight: GaugeFamily
+    let requestsInFlight: GaugeFamily
     private let staleness: GaugeFamily
 
     /// - Throws: ``MetricError`` where a name is bad or taken, which is a mistake in this program.
@@ -47,7 +47,7 @@ public final class ServiceMetrics: Sendable {
         )
         replicaInFlight = try registry.gauge(
             "db_commands_in_flight", help: "Commands sent to a replica and not answered yet.", labels: ["node"])
-        inFlight = try registry.gauge("app_requests_in_flight", help: "Requests under way.")
+        requestsInFlight = try registry.gauge("app_requests_in_flight", help: "Requests under way.")
         staleness = try registry.gauge(
             "data_staleness_ms",
             help: "Upper bound of how old an answer from a replica may be, in milliseconds; absent while unknown.",
@@ -65,10 +65,6 @@ public final class ServiceMetrics: Sendable {
     func connectionFailures(node: String) -> CounterSeries { connectionFailures.with(node) }
     func connections(node: String) -> CounterSeries { connections.with(node) }
     func breakerChanges(node: String, to state: String) -> CounterSeries { breakerChanges.with(node, state) }
-    func breakerState(node: String) -> GaugeSeries { breakerState.with(node) }
-    func replicaUp(node: String) -> GaugeSeries { replicaUp.with(node) }
-    func replicaInFlight(node: String) -> GaugeSeries { replicaInFlight.with(node) }
-    var requestsInFlight: GaugeSeries { inFlight.with() }
 
     /// How old answers from `node` may be.
     public func staleness(node: String) -> GaugeSeries { staleness.with(node) }

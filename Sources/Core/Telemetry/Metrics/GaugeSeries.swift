@@ -3,7 +3,12 @@ public final class GaugeSeries: Sendable {
     private let stored = AtomicDouble(0)
     private let source: (@Sendable () -> Double?)?
 
-    init(source: (@Sendable () -> Double?)? = nil) {
+    /// Shown by no family: a share of a gauge that is worked out from several.
+    public convenience init() {
+        self.init(source: nil)
+    }
+
+    init(source: (@Sendable () -> Double?)?) {
         self.source = source
     }
 
