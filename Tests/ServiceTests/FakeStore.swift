@@ -35,9 +35,9 @@ final class Endpoints {
     private let router = Router()
     static let maxValueBytes = 1_000
 
-    init(_ mode: ServiceMode = .cp) throws {
-        let settings = try serviceSettings(
-            mode, ["MAX_VALUE_BYTES": "\(Self.maxValueBytes)", "NETWORK_TIMEOUT_SEC": "2"])
+    init(_ mode: ServiceMode = .cp, _ further: [String: String] = [:]) throws {
+        let common = ["MAX_VALUE_BYTES": "\(Self.maxValueBytes)", "NETWORK_TIMEOUT_SEC": "2"]
+        let settings = try serviceSettings(mode, common.merging(further) { $1 })
         KeyValueEndpoints(settings: settings, store: store) { [unowned self] in notes.append(($0, $1)) }
             .addRoutes(to: router)
     }

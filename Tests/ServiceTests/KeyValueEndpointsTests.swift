@@ -190,6 +190,19 @@ struct Reading {
         }
     }
 
+    @Test func pastTheRateEveryoneIsAskedToComeLater() async throws {
+        let endpoints = try Endpoints(.cp, ["MAX_REQUESTS_PER_SEC": "2"])
+        #expect(await endpoints.ask(.get, "/read/k").status == 200)
+        #expect(await endpoints.ask(.post, "/write/k/v").status == 200)
+        let read = await endpoints.ask(.get, "/read/k")
+        try expect(read, 429, "rate_limited")
+        #expect(read.header("Retry-After") == "1")
+        let change = await endpoints.ask(.delete, "/delete/k")
+        try expect(change, 429, "rate_limited")
+        #expect(try change.members["outcome"] as? String == "not_applied")
+        #expect(endpoints.store.changes.count == 1)
+    }
+
     @Test func answersARefusalWithoutOutcome() async throws {
         let endpoints = try Endpoints()
         endpoints.store.onRead = { _ throws(StoreFailure) in throw StoreFailure(.timeout, "why") }

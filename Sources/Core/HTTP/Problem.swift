@@ -96,6 +96,10 @@ extension Problem {
         Problem(status: 413, code: "value_too_large", detail: "the body is longer than \(maxBytes) bytes")
     }
 
+    public static var rateLimited: Problem {
+        Problem(status: 429, code: "rate_limited", detail: "more requests a second than allowed", retryAfterS: 1)
+    }
+
     public static func overloaded(_ detail: String) -> Problem {
         unavailable("overloaded", detail)
     }

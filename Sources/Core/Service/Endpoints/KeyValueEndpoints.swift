@@ -1,6 +1,7 @@
 import EventLoop
 import HTTP
 import Replication
+import Resilience
 
 /// `/write`, `/read` and `/delete`: the same on both services, but for what consistency allows each of them.
 final class KeyValueEndpoints {
@@ -8,6 +9,7 @@ final class KeyValueEndpoints {
     private let store: any ReplicatedStore
     private let requestTimeoutNs: UInt64
     private let maxValueBytes: Int
+    private var limiter: RateLimiter?
     private let onChange: (_ request: ChangeRequest, _ failure: StoreFailure?) -> Void
 
     static let maxKeyBytes = 512
@@ -23,6 +25,7 @@ final class KeyValueEndpoints {
         // A twentieth is kept for the way back, so that the client has its answer within the time it was promised.
         requestTimeoutNs = settings.requestTimeoutMs * nsPerMs * 19 / 20
         maxValueBytes = settings.maxValueBytes
+        limiter = settings.maxRequestsPerS.map { RateLimiter(ratePerS: UInt64($0)) }
         self.onChange = onChange
     }
 
@@ -59,6 +62,9 @@ final class KeyValueEndpoints {
     }
 
     private func changeRequest(_ request: Request, _ kind: ChangeRequest.Kind) throws(Problem) -> ChangeRequest {
+        guard isWithinRate(request) else {
+            throw Problem.rateLimited.with("outcome", .string(Outcome.notApplied.rawValue))
+        }
         let key = try key(of: request)
         var change = ChangeRequest(key: key, kind: kind, deadlineNs: request.receivedNs + requestTimeoutNs)
         try checkSupport(request)
@@ -82,6 +88,7 @@ final class KeyValueEndpoints {
     // MARK: Reads
 
     private func read(_ request: Request) async throws -> Response {
+        guard isWithinRate(request) else { throw Problem.rateLimited }
         let key = try key(of: request)
         try checkSupport(request)
         var read = ReadRequest(key: key, deadlineNs: request.receivedNs + requestTimeoutNs)
@@ -105,6 +112,10 @@ final class KeyValueEndpoints {
     }
 
     // MARK: Parts of a request
+
+    private func isWithinRate(_ request: Request) -> Bool {
+        limiter?.take(atNs: request.receivedNs) ?? true
+    }
 
     private func key(of request: Request) throws(Problem) -> Bytes {
         let key: Bytes

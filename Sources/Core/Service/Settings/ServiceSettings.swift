@@ -25,6 +25,8 @@ public struct ServiceSettings: Sendable {
     public var secretKey: String
     public var reactorCount: Int
     public var maxRequestsInFlight: Int
+    /// Reads and changes a second and event loop; nil for no limit.
+    public var maxRequestsPerS: Int?
     public var stopGraceMs: UInt64
     public var logLevel: Logger.Level
     public var logFormat: LogFormat
@@ -95,6 +97,10 @@ public struct ServiceSettings: Sendable {
         maxRequestsInFlight = try reader.integer(
             "MAX_REQUESTS_IN_FLIGHT", default: 2_000, in: 1...100_000,
             help: "Requests under way an event loop; past it 503 overloaded.")
+        let perSecond = try reader.integer(
+            "MAX_REQUESTS_PER_SEC", default: 0, in: 0...10_000_000,
+            help: "Reads and changes a second an event loop; past it 429 rate_limited. 0 for no limit.")
+        maxRequestsPerS = perSecond == 0 ? nil : perSecond
         stopGraceMs = UInt64(
             try reader.integer(
                 "STOP_GRACE_MS", default: 5_000, in: 0...600_000,

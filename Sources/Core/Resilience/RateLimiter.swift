@@ -1,0 +1,34 @@
+/// A token bucket: so many a second on average, and as many at once after a quiet second.
+///
+/// Turner, *New directions in communications*, 1986 (there "leaky bucket as a meter"). Time is given, so it is a value that
+/// a test can run.
+public struct RateLimiter: Sendable, Equatable {
+    /// Tokens a second, and the most that are ever saved up.
+    public let ratePerS: UInt64
+    /// Nanoseconds' worth of tokens: one token is `1e9 / ratePerS` of them, so no rate needs fractions.
+    private var savedNs: UInt64
+    private var lastNs: UInt64?
+
+    private static let secondNs: UInt64 = 1_000_000_000
+
+    /// Full at the start.
+    /// - Precondition: `1...1_000_000_000`.
+    public init(ratePerS: UInt64) {
+        precondition((1...Self.secondNs).contains(ratePerS), "a rate is 1 to 1,000,000,000 a second")
+        self.ratePerS = ratePerS
+        savedNs = Self.secondNs
+    }
+
+    /// Takes a token; false where there is none.
+    /// - Parameter nowNs: monotonic; a time before the last one counts as the last one.
+    public mutating func take(atNs nowNs: UInt64) -> Bool {
+        let lastNs = lastNs ?? nowNs
+        let passedNs = nowNs > lastNs ? min(nowNs - lastNs, Self.secondNs) : 0
+        self.lastNs = max(lastNs, nowNs)
+        savedNs = min(savedNs + passedNs, Self.secondNs)
+        let costNs = Self.secondNs / ratePerS
+        guard savedNs >= costNs else { return false }
+        savedNs -= costNs
+        return true
+    }
+}
