@@ -17,10 +17,11 @@ SHELL_SCRIPTS := scripts/*.sh .ci/run
 # Given on the command line: SITE=west, ARGS='--mode stall'.
 SITE ?= west
 SEEDS ?= 200
+TRIPLES ?= 100000
 ENGINES ?= cp ap
 ARGS ?=
 
-.PHONY: help setup build run demo test lint simulate mutants partition heal status bench-quick clean
+.PHONY: help setup build run demo test lint simulate laws mutants partition heal status bench-quick clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +52,10 @@ simulate: setup ## Runs the engines in virtual time under faults and judges ever
 	@$(SWIFT_BUILD) $(RELEASE_FLAGS) --product Simulate
 	@for engine in $(ENGINES); do \
 	  $(RELEASE)/Simulate $$engine --seeds $(SEEDS) --directory $(SCRATCH) $(ARGS) || exit 1; done
+
+laws: setup ## Merges random records on a real Redis and checks that the order never matters (TRIPLES=100000)
+	@$(SWIFT_BUILD) --build-tests
+	@MERGE_TRIPLES=$(TRIPLES) swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest --filter MergeLawTests
 
 mutants: setup ## Builds deliberate protocol bugs one by one and shows that the simulation catches each (ARGS='--only promise')
 	@scripts/setup.sh bench
