@@ -52,6 +52,15 @@ import Testing
         }
     }
 
+    @Test func aReplicaThatWasForgottenWhileItCouldNotBeAskedIsUsedAgain() async throws {
+        try await withInstance { instance, _ in
+            instance.group.cut = [0]
+            instance.engine.readmit(0)
+            instance.group.cut = []
+            #expect(await instance.reactor.eventually { instance.engine.usable.contains(0) })
+        }
+    }
+
     @Test func aFlushedReplicaIsNotBelievedAndIsFilledAgain() async throws {
         try await withInstance { instance, _ in
             for index in 0..<300 { try await instance.write("k\(index)", "v\(index)") }

@@ -31,6 +31,7 @@ extension AvailableEngine {
     }
 
     private func poll() async {
+        readmitForgotten()
         let askedNs = scheduler.nowNs
         let ticks = await tickAll()
         // Only what is owed *after* the replica's clock was read says that it had everything up to then.

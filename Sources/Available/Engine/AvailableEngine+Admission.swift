@@ -83,12 +83,19 @@ extension AvailableEngine {
         scheduler.spawn { [self] in
             var pauseMs: UInt64 = 10
             while clocks[replica] == nil, group.available.contains(replica) {
-                if await adopt(replica) { break }
+                // It may have been forgotten again before this task went on.
+                if await adopt(replica), clocks[replica] != nil { break }
                 await scheduler.sleep(forNs: pauseMs * nsPerMs)
                 pauseMs = min(pauseMs * 2, 1_000)
             }
             states[replica].isReadmitting = false
         }
+    }
+
+    /// Asks those that were forgotten while they could not be asked: between admission and the first command, or while the
+    /// breaker was open. Without this a replica would be connected and never used again.
+    func readmitForgotten() {
+        for replica in group.available where clocks[replica] == nil { readmit(replica) }
     }
 
     func note(_ event: PartitionWatch.Event?, _ replica: Int) {

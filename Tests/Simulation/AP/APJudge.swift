@@ -135,11 +135,11 @@ final class APJudge {
         return nil
     }
 
-    func judgeQuiet(isStalenessKnown: Bool) {
+    func judgeQuiet(unknownStaleness: String?) {
         isQuietJudged = true
         if let differing { fail("\(WriteLedger.text(differing)) is not the same on all replicas after heal and quiet") }
         if let owing { fail("\(owing) after heal and quiet") }
-        if !isStalenessKnown { fail("the staleness of some replica is not known after heal and quiet") }
+        if let unknownStaleness { fail("a staleness is not known after heal and quiet: to \(unknownStaleness)") }
         for key in keys {
             let record = RecordSnapshot(replicas[0].redis.value(key))
             if let dot = ledger.resurrected(in: record, key: key) {

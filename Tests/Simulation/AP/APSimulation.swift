@@ -224,15 +224,18 @@ public final class APSimulation {
         }
         let limitNs = world.nowNs + Self.quietLimitMs * nsPerMs
         while world.nowNs < limitNs, !isQuiet { await world.sleep(250 * nsPerMs) }
-        judge.judgeQuiet(isStalenessKnown: isStalenessKnown)
+        judge.judgeQuiet(unknownStaleness: unknownStaleness)
         isOver = true
     }
 
-    private var isStalenessKnown: Bool {
-        instances.allSatisfy { instance in
-            replicas.allSatisfy { instance.engine.stalenessMs(replica: $0.index) != nil }
+    /// The first replica whose staleness an instance does not know, and what it knows.
+    private var unknownStaleness: String? {
+        for instance in instances {
+            guard let status = instance.engine.status().first(where: { $0.stalenessMs == nil }) else { continue }
+            return "instance \(instance.index) of \(status)"
         }
+        return nil
     }
 
-    private var isQuiet: Bool { isStalenessKnown && judge.isConverged }
+    private var isQuiet: Bool { unknownStaleness == nil && judge.isConverged }
 }
