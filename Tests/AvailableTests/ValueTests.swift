@@ -129,11 +129,12 @@ import Testing
     }
 
     @Test func theCacheIsBoundedAndNeverAnswersForAnotherVector() {
-        var cache = ContextCache(signer: signer, maxEntries: 10)
+        var cache = ContextCache(
+            signer: signer, sessions: SessionSigner(secretKey: "s", groupName: "demo"), maxEntries: 10)
         for round in 0..<200 {
             let key = Bytes("k\(round % 23)".utf8)
             let vector = Bytes("g1.a=\(round)".utf8)
-            let text = cache.text(vector: vector, key: key)
+            let text = cache.signed(vector: vector, key: key).text
             #expect(text == signer.text(vector: vector, key: key))
             #expect(cache.vector(of: text, key: key) == vector)
             #expect(cache.count <= 10)

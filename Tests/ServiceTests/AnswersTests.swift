@@ -124,7 +124,9 @@ struct AnswersToChanges {
     }
 
     @Test func ofADeleteOfNothingAre404AndNotApplied() throws {
-        let response = Answers.nothingToDelete(version: .counter(4)).response
+        let response = Answers.nothingToDelete(
+            ChangeResult(version: .counter(4), replicasAcked: 1, existed: false)
+        ).response
         let members = try response.members
         #expect(response.status == 404)
         #expect(text(members["outcome"]) == "not_applied")

@@ -260,6 +260,54 @@ struct BadInput {
     }
 }
 
+struct Sessions {
+    @Test func theTokenIsPassedOnAndANewOneComesBack() async throws {
+        let endpoints = try Endpoints(.ap)
+        endpoints.store.onRead = { _ in
+            var result = ReadResult(value: Bytes("v".utf8), version: .context("c"), stalenessMs: 0, isStale: false)
+            result.session.token = "next"
+            result.session.isGuaranteed = false
+            return result
+        }
+        let answer = await endpoints.ask(.get, "/read/k?require_session=true", headers: ["x-session-token": "t"])
+        #expect(endpoints.store.reads[0].session.token == "t")
+        #expect(endpoints.store.reads[0].session.isRequired)
+        #expect(answer.header("X-Session-Token") == "next")
+        #expect(try answer.members["session"] as? String == "not_guaranteed")
+        endpoints.store.onChange = { _ in
+            var result = ChangeResult(version: .context("c"), replicasAcked: 1, existed: false)
+            result.session.token = "after"
+            result.session.isGuaranteed = true
+            return result
+        }
+        let written = await endpoints.ask(.post, "/write/k/v", headers: ["X-Session-Token": "next"])
+        #expect(endpoints.store.changes[0].session.token == "next")
+        #expect(written.header("X-Session-Token") == "after")
+        #expect(try written.members["session"] as? String == "guaranteed")
+        let absent = await endpoints.ask(.delete, "/delete/k", headers: ["X-Session-Token": "next"])
+        try expect(absent, 404, "key_not_found")
+        #expect(absent.header("X-Session-Token") == "after")
+        #expect(try absent.members["session"] as? String == "guaranteed")
+    }
+
+    @Test func whatCannotBeGuaranteedAndWhatIsForgedAreToldApart() async throws {
+        let endpoints = try Endpoints(.ap)
+        endpoints.store.onRead = { _ throws(StoreFailure) in throw StoreFailure(.sessionUnmet, "why") }
+        try expect(await endpoints.ask(.get, "/read/k?require_session=true"), 412, "session_unmet")
+        endpoints.store.onRead = { _ throws(StoreFailure) in throw StoreFailure(.badToken, "why") }
+        try expect(await endpoints.ask(.get, "/read/k"), 400, "bad_token")
+        try expect(await endpoints.ask(.get, "/read/k?require_session=yes"), 400, "bad_require_session")
+    }
+
+    @Test func onAppCPEveryReadIsWhatASessionAsksFor() async throws {
+        let endpoints = try Endpoints(.cp)
+        let answer = await endpoints.ask(.get, "/read/k?require_session=true", headers: ["X-Session-Token": "t"])
+        #expect(answer.status == 200)
+        #expect(answer.header("X-Session-Token") == nil)
+        #expect(endpoints.store.reads[0].session == SessionRequest())
+    }
+}
+
 struct WhatTheOtherServiceHas {
     @Test(arguments: ["If-Match", "If-None-Match"])
     func aPreconditionAtAppAPIsNotSupported(_ field: String) async throws {

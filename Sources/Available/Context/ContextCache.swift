@@ -1,35 +1,42 @@
 import Replication
 
-/// The last signed contexts by key, so that a read of a hot key signs nothing. Bounded: two generations, the older one is
+/// What was signed last by key, so that a read of a hot key signs nothing: its context, and the token of a session that has
+/// seen this key and no other. Bounded: two generations, the older one is
 /// dropped whole when the younger is full.
 struct ContextCache {
-    private struct Entry {
+    struct Entry {
         let vector: Bytes
         let text: String
+        let session: String
     }
 
     private let signer: ContextSigner
+    private let sessions: SessionSigner
     private let generationCount: Int
     private var young: [Bytes: Entry] = [:]
     private var old: [Bytes: Entry] = [:]
 
-    init(signer: ContextSigner, maxEntries: Int) {
+    init(signer: ContextSigner, sessions: SessionSigner, maxEntries: Int) {
         self.signer = signer
+        self.sessions = sessions
         generationCount = max(1, maxEntries / 2)
         young.reserveCapacity(generationCount)
     }
 
-    /// The signed context of `vector` for `key`.
-    mutating func text(vector: Bytes, key: Bytes) -> String {
+    /// What is signed of `vector` for `key`.
+    mutating func signed(vector: Bytes, key: Bytes) -> Entry {
         if let entry = young[key] {
-            if entry.vector == vector { return entry.text }
+            if entry.vector == vector { return entry }
         } else if let entry = old[key], entry.vector == vector {
             keep(entry, key)
-            return entry.text
+            return entry
         }
-        let entry = Entry(vector: vector, text: signer.text(vector: vector, key: key))
+        var token = SessionToken()
+        token.note(key, vector)
+        let entry = Entry(
+            vector: vector, text: signer.text(vector: vector, key: key), session: sessions.text(token))
         keep(entry, key)
-        return entry.text
+        return entry
     }
 
     /// The vector that `text` signs for `key`, else nil.

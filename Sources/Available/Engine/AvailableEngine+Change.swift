@@ -3,9 +3,15 @@ import Replication
 
 /// Writes and deletes (DESIGN A3 to A6).
 extension AvailableEngine {
-    /// - Throws: ``StoreFailure``: `bad_context`, `too_many_siblings`, `no_replica`, `overloaded` (not applied);
-    ///   `insufficient_acks` (applied); `timeout` and `bad_reply` with what is known of the outcome.
+    /// - Throws: ``StoreFailure``: `bad_context`, `bad_token`, `session_unmet`, `too_many_siblings`, `no_replica`,
+    ///   `overloaded` (not applied); `insufficient_acks` (applied); `timeout` and `bad_reply` with what is known of the
+    ///   outcome.
     public func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
+        guard request.session == SessionRequest() else { return try await changeInSession(request) }
+        return try await changeAny(request)
+    }
+
+    func changeAny(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
         let write = try Write(request, context: context(of: request), randomBits: scheduler.randomBits())
         var attempts = Attempts()
         while true {
@@ -133,9 +139,7 @@ extension AvailableEngine {
         case .absent(let vector):
             // An earlier attempt may have made the tombstone elsewhere: then this is no "there was nothing".
             guard !attempts.isUnanswered else { throw attempts.failure }
-            return ChangeResult(
-                version: .context(contexts.text(vector: vector, key: write.request.key)), replicasAcked: 1,
-                existed: false)
+            return result(write, vector, existed: false)
         case .tooManySiblings(let count):
             guard !attempts.isUnanswered else { throw attempts.failure }
             throw StoreFailure(
@@ -146,6 +150,13 @@ extension AvailableEngine {
             note(refusal, at: coordinator, write, &attempts)
             return nil
         }
+    }
+
+    private func result(_ write: Write, _ vector: Bytes, existed: Bool) -> ChangeResult {
+        let signed = contexts.signed(vector: vector, key: write.request.key)
+        var result = ChangeResult(version: .context(signed.text), replicasAcked: 1, existed: existed)
+        result.session.token = signed.session
+        return result
     }
 
     private func note(_ refusal: ScriptReply, at coordinator: Int, _ write: Write, _ attempts: inout Attempts) {
@@ -175,9 +186,7 @@ extension AvailableEngine {
     private func acknowledge(
         _ write: Write, _ applied: PutReply.Applied, _ coordinator: Int, _ clocks: ClockTable, _ startNs: UInt64
     ) async throws(StoreFailure) -> ChangeResult {
-        var result = ChangeResult(
-            version: .context(contexts.text(vector: applied.vector, key: write.request.key)), replicasAcked: 1,
-            existed: applied.existed)
+        var result = result(write, applied.vector, existed: applied.existed)
         result.replica = states[coordinator].name
         // The version stands for all that the record holds, so whatever is in it must be in the answer too: a client that
         // writes with this version says that it has seen it.

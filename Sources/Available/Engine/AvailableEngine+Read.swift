@@ -3,8 +3,15 @@ import Replication
 
 /// Reads: one replica, a second one where the first is slow (DESIGN A7).
 extension AvailableEngine {
-    /// - Throws: ``StoreFailure`` with `no_replica`, `too_stale`, `timeout`, `overloaded` or `bad_reply`.
+    /// - Throws: ``StoreFailure`` with `no_replica`, `too_stale`, `timeout`, `overloaded` or `bad_reply`; with a session
+    ///   `bad_token` and `session_unmet` too.
     public func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
+        guard request.session == SessionRequest() else { return try await readInSession(request) }
+        return try await readAny(request)
+    }
+
+    /// Whatever the first replica that answers holds.
+    func readAny(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
         let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
         var round = 0
         while true {
@@ -27,7 +34,7 @@ extension AvailableEngine {
     /// Between two tries where every replica refused for a reason that passes.
     static var pauseNs: UInt64 { 15 * nsPerMs }
 
-    private struct ReadFailure: Error {
+    struct ReadFailure: Error {
         var failure: StoreFailure
         var isTransient = false
     }
@@ -107,7 +114,7 @@ extension AvailableEngine {
         return failure
     }
 
-    private func judge(
+    func judge(
         _ reply: Reply?, from replica: Int, _ request: ReadRequest
     ) -> Result<ReadResult, ReadFailure> {
         guard let clock = clocks[replica], case .array(let pair)? = reply, pair.count == 2,
@@ -134,16 +141,25 @@ extension AvailableEngine {
         if let limit = request.maxStalenessMs, staleness.map({ $0 > limit }) ?? true {
             return .failure(ReadFailure(failure: tooStale(staleness)))
         }
+        return .success(result(of: record.view, record.vector, request, staleness, states[replica].name))
+    }
+
+    /// - Parameter vector: what the view shows, as text; `version` covers just that.
+    func result(
+        of view: Record.View, _ vector: Bytes, _ request: ReadRequest, _ stalenessMs: Int64?, _ replica: String?
+    ) -> ReadResult {
+        let signed = contexts.signed(vector: vector, key: request.key)
         var result = ReadResult(
-            value: record.view.value, version: .context(contexts.text(vector: record.vector, key: request.key)),
-            stalenessMs: staleness, isStale: staleness.map { $0 > settings.maxStalenessMs } ?? true)
-        result.expiresMs = record.view.expiresMs
-        result.replica = states[replica].name
-        if !record.view.conflicts.isEmpty {
-            result.conflicts = record.view.conflicts
-            observer?.conflictSeen(values: record.view.conflicts.count)
+            value: view.value, version: .context(signed.text), stalenessMs: stalenessMs,
+            isStale: stalenessMs.map { $0 > settings.maxStalenessMs } ?? true)
+        result.session.token = signed.session
+        result.expiresMs = view.expiresMs
+        result.replica = replica
+        if !view.conflicts.isEmpty {
+            result.conflicts = view.conflicts
+            observer?.conflictSeen(values: view.conflicts.count)
         }
-        return .success(result)
+        return result
     }
 
     private func bad(_ text: String) -> ReadFailure {

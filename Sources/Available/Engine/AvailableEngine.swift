@@ -18,6 +18,7 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
     var states: [ReplicaState]
     var order: ReplicaOrder
     var contexts: ContextCache
+    let sessions: SessionSigner
     let strikes: StrikeQueue
     private var putWords: [PutWords?]
     /// By coordinator: what this loop turn has for the other replicas.
@@ -57,9 +58,10 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
         order = ReplicaOrder(count: names.count)
         maxSiblingsWord = Bytes(decimal: UInt64(max(1, settings.maxSiblings)))
         outboxMaxWord = Bytes(decimal: UInt64(max(1, settings.outboxMax)))
+        sessions = SessionSigner(secretKey: settings.secretKey, groupName: settings.groupName)
         contexts = ContextCache(
             signer: ContextSigner(secretKey: settings.secretKey, groupName: settings.groupName),
-            maxEntries: settings.contextCacheEntries)
+            sessions: sessions, maxEntries: settings.contextCacheEntries)
         strikes = StrikeQueue(group: group, scheduler: scheduler, peerNames: names.map { Bytes($0.utf8) })
         putWords = Array(repeating: nil, count: names.count)
         merges = Array(repeating: nil, count: names.count)

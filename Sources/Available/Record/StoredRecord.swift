@@ -46,7 +46,7 @@ struct StoredRecord {
         }
     }
 
-    private static func siblings(_ fields: [Reply]) -> [(dot: Dot, sibling: Sibling)]? {
+    fileprivate static func siblings(_ fields: [Reply]) -> [(dot: Dot, sibling: Sibling)]? {
         var siblings: [(dot: Dot, sibling: Sibling)] = []
         for index in stride(from: 0, to: fields.count, by: 2) {
             guard let name = fields[index].bytes, let packed = fields[index + 1].bytes else { return nil }
@@ -55,6 +55,18 @@ struct StoredRecord {
             siblings.append((dot, sibling))
         }
         return siblings
+    }
+}
+
+extension Record {
+    /// All of a record as `HGETALL` gives it; empty for none, nil where `reply` is no record.
+    init?(stored reply: Reply) {
+        guard case .array(let fields) = reply, fields.count.isMultiple(of: 2),
+            let siblings = StoredRecord.siblings(fields)
+        else { return nil }
+        let place = stride(from: 0, to: fields.count, by: 2).first { fields[$0].bytes == Bytes("vv".utf8) }
+        guard let vector = VersionVector(text: place.flatMap { fields[$0 + 1].bytes } ?? []) else { return nil }
+        self.init(vector: vector, siblings: Dictionary(siblings.map { ($0.dot, $0.sibling) }) { first, _ in first })
     }
 }
 

@@ -22,6 +22,8 @@ public struct StoreFailure: Error, Sendable, Equatable {
         case tooStale = "too_stale"
         case tooManySiblings = "too_many_siblings"
         case badContext = "bad_context"
+        case badToken = "bad_token"
+        case sessionUnmet = "session_unmet"
         case badReply = "bad_reply"
     }
 
@@ -59,6 +61,8 @@ public struct ReadRequest: Sendable {
     public var deadlineNs: UInt64
     /// AP: refuse with `too_stale` rather than answer older than this.
     public var maxStalenessMs: Int64?
+    /// AP only.
+    public var session = SessionRequest()
 
     public init(key: Bytes, deadlineNs: UInt64, maxStalenessMs: Int64? = nil) {
         self.key = key
@@ -82,6 +86,8 @@ public struct ReadResult: Sendable {
     public var conflicts: [Bytes?] = []
     /// The replica that answered, where it was one.
     public var replica: String?
+    /// AP only.
+    public var session = SessionAnswer()
 
     public init(value: Bytes?, version: Version, stalenessMs: Int64?, isStale: Bool) {
         self.value = value
@@ -119,6 +125,8 @@ public struct ChangeRequest: Sendable {
     public var precondition: Precondition?
     /// AP only: the `version` of an earlier answer, which this change supersedes.
     public var context: String?
+    /// AP only.
+    public var session = SessionRequest()
 
     public init(key: Bytes, kind: Kind, deadlineNs: UInt64) {
         self.key = key
@@ -140,6 +148,8 @@ public struct ChangeResult: Sendable {
     public var conflicts: [Bytes?] = []
     /// AP: the replica that coordinated it.
     public var replica: String?
+    /// AP only.
+    public var session = SessionAnswer()
 
     public init(version: Version, replicasAcked: Int, existed: Bool) {
         self.version = version

@@ -83,6 +83,7 @@ final class APJudge {
     func didRead(_ result: ReadResult, _ key: Bytes) {
         let recordKey = Bytes("ap:".utf8) + key
         guard let stalenessMs = result.stalenessMs, let vector = CarriedVector.vector(of: result.version),
+            // One that several replicas answered together has no replica's name.
             let replica = replicas.first(where: { "g\($0.index + 1)" == result.replica })
         else { return }
         let windowNs = UInt64(stalenessMs) * nsPerMs

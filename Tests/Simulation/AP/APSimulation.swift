@@ -47,6 +47,8 @@ public final class APSimulation {
     private var nextValue = 0
     /// By client and key: the newest version it was given.
     private var contexts: [[Version?]]
+    /// By client.
+    private var sessions: [SessionJudge] = []
 
     private static let deadlineNs = 1_000 * nsPerMs
     /// After the heal; a walk that lacked a peer waits for half a minute before it begins again.
@@ -82,6 +84,9 @@ public final class APSimulation {
         }
         box.instances = instances
         for replica in replicas { replica.watcher = judge.ledger }
+        sessions = (0..<options.clients).map { _ in
+            SessionJudge(ledger: judge.ledger) { [judge] in judge.fail($0) }
+        }
     }
 
     private final class InstanceBox {
@@ -137,14 +142,18 @@ public final class APSimulation {
     }
 
     @discardableResult
-    private func read(_ client: Int, _ keyIndex: Int, at instance: APInstance) async -> Bool {
+    private func read(
+        _ client: Int, _ keyIndex: Int, at instance: APInstance, isServed: Bool = false
+    ) async -> Bool {
         let callNs = world.nowNs
         let key = Bytes("k\(keyIndex)".utf8)
+        if world.random.isTrue(percent: 3) { sessions[client].forget() }
+        var request = ReadRequest(key: key, deadlineNs: callNs + Self.deadlineNs)
+        request.session = sessions[client].request
+        if !isServed { request.session.isRequired = request.session.token != nil && world.random.isTrue(percent: 10) }
         var found: ReadResult?
-        let isAnswered = await instance.run { [engine = instance.engine] in
-            do throws(StoreFailure) {
-                found = try await engine.read(ReadRequest(key: key, deadlineNs: callNs + Self.deadlineNs))
-            } catch {}
+        let isAnswered = await instance.run { [engine = instance.engine, request] in
+            do throws(StoreFailure) { found = try await engine.read(request) } catch {}
         }
         let result = isAnswered ? found : nil
         var operation = APOperation(
@@ -157,6 +166,7 @@ public final class APSimulation {
             operation.replica = result.replica
             operation.stalenessMs = result.stalenessMs
             judge.didRead(result, key)
+            sessions[client].didRead(result, key)
         }
         report.history.append(operation)
         return result != nil
@@ -169,6 +179,7 @@ public final class APSimulation {
         var request = request
         let callNs = world.nowNs
         request.deadlineNs = callNs + Self.deadlineNs
+        request.session = sessions[client].request
         let intent = judge.willChange(request)
         var outcome: Result<ChangeResult, StoreFailure>?
         let isAnswered = await instance.run { [engine = instance.engine, request] in
@@ -187,6 +198,7 @@ public final class APSimulation {
             judge.didChange(intent, outcome)
             switch outcome {
             case .success(let result):
+                sessions[client].didChange(result, request.key)
                 contexts[client][keyIndex] = result.version
                 operation.result = result.existed || request.kind != .delete ? .ok : .absent
                 operation.replica = result.replica
@@ -216,7 +228,7 @@ public final class APSimulation {
                 // With what a client knows, so that what is concurrent stays to be seen.
                 if case .context(let text)? = contexts[0][keyIndex] { request.context = text }
                 let isWritten = await change(request, 0, keyIndex, at: instance)
-                let isRead = await read(1, keyIndex, at: instance)
+                let isRead = await read(1, keyIndex, at: instance, isServed: true)
                 if !isWritten || !isRead {
                     judge.fail("instance \(instance.index) does not serve k\(keyIndex) after the heal")
                 }

@@ -68,13 +68,20 @@ enum CarriedVector {
         }
     }
 
+    /// Its entries by actor.
+    static func entries(_ vector: Bytes) -> [Bytes: Int64] {
+        var entries: [Bytes: Int64] = [:]
+        for entry in vector.split(separator: UInt8(ascii: " ")) {
+            let parts = entry.split(separator: UInt8(ascii: "="))
+            guard parts.count == 2, let hlc = Int64(decimal: parts[1]) else { continue }
+            entries[Bytes(parts[0])] = hlc
+        }
+        return entries
+    }
+
     /// The newest dot of a vector: that of the write which answered with it.
     static func newestDot(_ vector: Bytes) -> Bytes? {
-        let entries = vector.split(separator: UInt8(ascii: " ")).compactMap { entry -> (Int64, Bytes)? in
-            let parts = entry.split(separator: UInt8(ascii: "="))
-            guard parts.count == 2, let hlc = Int64(decimal: parts[1]) else { return nil }
-            return (hlc, Bytes(parts[0]) + [UInt8(ascii: "@")] + Bytes(parts[1]))
-        }
-        return entries.max { $0.0 < $1.0 }?.1
+        entries(vector).max { $0.value < $1.value }
+            .map { $0.key + [UInt8(ascii: "@")] + Bytes(String($0.value).utf8) }
     }
 }

@@ -40,8 +40,16 @@ final class WriteLedger: ScriptWatcher {
     func id(ofValue value: Bytes) -> WriteId? { idOfValue[value] }
     func id(ofDot dot: Bytes, key: Bytes) -> WriteId? { writes[key]?[dot] }
 
-    /// What the record held when it had this vector; nothing for a vector that no replica ever had.
-    func writes(atVector vector: Bytes, key: Bytes) -> [WriteId] { records[key]?[vector]?.writes ?? [] }
+    /// What the record held when it had this vector. One that no replica ever had is the join of some that replicas had, made
+    /// for a session: it shows all that they held, or what replaced it.
+    func writes(atVector vector: Bytes, key: Bytes) -> [WriteId] {
+        if let record = records[key]?[vector] { return record.writes }
+        let entries = CarriedVector.entries(vector)
+        let parts = (records[key] ?? [:]).filter { part in
+            CarriedVector.entries(part.key).allSatisfy { $0.value <= entries[$0.key] ?? 0 }
+        }
+        return parts.flatMap(\.value.writes)
+    }
 
     /// `roots` and all that they replaced, directly or not.
     func covered(by roots: [WriteId]) -> Set<WriteId> {

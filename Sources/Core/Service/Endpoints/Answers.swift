@@ -18,8 +18,9 @@ enum Answers {
             if !result.conflicts.isEmpty { json.values("conflicts", result.conflicts) }
             json.values("superseded", result.superseded)
         }
+        json.session(result.session)
         json.endObject()
-        return .json(json, headers: headers(of: result.version))
+        return .json(json, headers: headers(of: result.version, result.session))
     }
 
     static func found(_ result: ReadResult, key: Bytes, mode: ServiceMode, wantsBytes: Bool) -> Response {
@@ -43,13 +44,14 @@ enum Answers {
         if let expiresMs = result.expiresMs { json.member("expires_ms", expiresMs) }
         if let replica = result.replica { json.member("replica", replica) }
         if !result.conflicts.isEmpty { json.values("conflicts", result.conflicts) }
+        json.session(result.session)
         json.endObject()
-        return .json(json, headers: headers(of: result.version))
+        return .json(json, headers: headers(of: result.version, result.session))
     }
 
     /// The value itself, what is said of it in header fields.
     private static func bytes(_ result: ReadResult, _ value: Bytes) -> Response {
-        var headers = headers(of: result.version)
+        var headers = headers(of: result.version, result.session)
         if case .context(let context) = result.version, context.utf8.count <= maxHeaderContextBytes {
             headers.append(Header("X-Context", context))
         }
@@ -57,14 +59,21 @@ enum Answers {
         headers.append(Header("X-Stale", result.isStale ? "true" : "false"))
         headers.append(Header("X-Conflicts", String(result.conflicts.count)))
         if let replica = result.replica { headers.append(Header("X-Replica", replica)) }
+        if let word = sessionWord(result.session) { headers.append(Header("X-Session", word)) }
         return Response(contentType: ContentType.octets, headers: headers, body: value)
     }
 
     /// A context above this goes into the body only: clients and proxies bound the header.
     private static let maxHeaderContextBytes = 4_096
 
-    static func headers(of version: Version) -> [Header] {
-        if case .counter(let number) = version { [Header("ETag", "\"\(number)\"")] } else { [] }
+    static func headers(of version: Version, _ session: SessionAnswer = SessionAnswer()) -> [Header] {
+        if case .counter(let number) = version { return [Header("ETag", "\"\(number)\"")] }
+        return session.token.map { [Header("X-Session-Token", $0)] } ?? []
+    }
+
+    /// Nil where there was nothing to guarantee.
+    fileprivate static func sessionWord(_ session: SessionAnswer) -> String? {
+        session.isGuaranteed.map { $0 ? "guaranteed" : "not_guaranteed" }
     }
 
     // MARK: Failure
@@ -74,14 +83,15 @@ enum Answers {
             .with("version", member(of: result.version))
             .with("staleness_ms", result.stalenessMs.map { .integer($0) } ?? .null)
             .with("stale", .bool(result.isStale))
-        for header in headers(of: result.version) { problem = problem.with(header: header) }
-        return problem
+        for header in headers(of: result.version, result.session) { problem = problem.with(header: header) }
+        return problem.with(result.session)
     }
 
-    static func nothingToDelete(version: Version) -> Problem {
-        Problem(status: 404, code: "key_not_found", detail: "there is no such key")
+    static func nothingToDelete(_ result: ChangeResult) -> Problem {
+        let problem = Problem(status: 404, code: "key_not_found", detail: "there is no such key")
             .with("outcome", .string(Outcome.notApplied.rawValue))
-            .with("version", member(of: version))
+            .with("version", member(of: result.version))
+        return headers(of: .context(""), result.session).reduce(problem) { $0.with(header: $1) }.with(result.session)
     }
 
     /// `If-Match` on a read of another version.
@@ -97,9 +107,9 @@ enum Answers {
         switch code {
         case .noQuorum, .noReplica, .replicasBlank, .rebuilding, .insufficientAcks, .overloaded, .badReply: 503
         case .timeout: 504
-        case .preconditionFailed, .tooStale: 412
+        case .preconditionFailed, .tooStale, .sessionUnmet: 412
         case .tooManySiblings: 409
-        case .badContext: 400
+        case .badContext, .badToken: 400
         }
     }
 
@@ -112,6 +122,10 @@ enum Answers {
 }
 
 extension Problem {
+    fileprivate func with(_ session: SessionAnswer) -> Problem {
+        Answers.sessionWord(session).map { with("session", .string($0)) } ?? self
+    }
+
     /// An engine's refusal as the client sees it: a 503 or 504 may pass, so it says when to try again.
     public init(_ failure: StoreFailure) {
         let status = Answers.status(of: failure.code)
@@ -138,6 +152,10 @@ extension JSONWriter {
             base64(bytes)
             member(encodingKey, "base64")
         }
+    }
+
+    mutating func session(_ session: SessionAnswer) {
+        if let word = Answers.sessionWord(session) { member("session", word) }
     }
 
     mutating func version(_ version: Version) {

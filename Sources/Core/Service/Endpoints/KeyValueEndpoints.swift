@@ -57,7 +57,7 @@ final class KeyValueEndpoints {
     private func delete(_ request: Request) async throws -> Response {
         let change = try changeRequest(request, .delete)
         let result = try await run(change)
-        guard result.existed else { throw Answers.nothingToDelete(version: result.version) }
+        guard result.existed else { throw Answers.nothingToDelete(result) }
         return Answers.changed(result, key: change.key, mode: mode)
     }
 
@@ -69,6 +69,7 @@ final class KeyValueEndpoints {
         var change = ChangeRequest(key: key, kind: kind, deadlineNs: request.receivedNs + requestTimeoutNs)
         try checkSupport(request)
         change.context = request.header("X-Context")
+        change.session = try session(of: request)
         change.precondition = try Preconditions.parse(
             ifMatch: request.header("If-Match"), ifNoneMatch: request.header("If-None-Match"))
         return change
@@ -93,6 +94,7 @@ final class KeyValueEndpoints {
         try checkSupport(request)
         var read = ReadRequest(key: key, deadlineNs: request.receivedNs + requestTimeoutNs)
         read.maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
+        read.session = try session(of: request)
         let precondition = try Preconditions.parse(
             ifMatch: request.header("If-Match"), ifNoneMatch: request.header("If-None-Match"))
         let result: ReadResult
@@ -112,6 +114,19 @@ final class KeyValueEndpoints {
     }
 
     // MARK: Parts of a request
+
+    /// On app-cp every read shows every acknowledged write: what a session asks for holds without one.
+    private func session(of request: Request) throws(Problem) -> SessionRequest {
+        var session = SessionRequest()
+        switch try request.query("require_session") {
+        case nil, "false": break
+        case "true": session.isRequired = true
+        default: throw Problem.badRequest("bad_require_session", "require_session must be true or false")
+        }
+        guard mode == .ap else { return SessionRequest() }
+        session.token = request.header("X-Session-Token")
+        return session
+    }
 
     private func isWithinRate(_ request: Request) -> Bool {
         limiter?.take(atNs: request.receivedNs) ?? true

@@ -11,12 +11,7 @@ final class KeyOwnerStore: ReplicatedStore {
         self.peers = peers
     }
 
-    /// FNV-1a (Fowler, Noll, Vo): the same on every reactor.
-    private func owner(of key: Bytes) -> ServiceInstance {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in key { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        return peers[Int(hash % UInt64(peers.count))]
-    }
+    private func owner(of key: Bytes) -> ServiceInstance { peers[Int(key.fnv1a % UInt64(peers.count))] }
 
     func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
         let owner = owner(of: request.key)

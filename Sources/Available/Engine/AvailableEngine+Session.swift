@@ -1,0 +1,148 @@
+import EventLoop
+import Replication
+
+/// Sessions (DESIGN A9): a read shows what the session's token says that it has seen, or says that it may not.
+extension AvailableEngine {
+    // MARK: Reads
+
+    func readInSession(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
+        guard var token = try token(of: request.session, outcome: nil) else { return try await readAny(request) }
+        let result: ReadResult
+        let isGuaranteed: Bool
+        switch token.seen(of: request.key) {
+        case .upTo(let vector):
+            (result, isGuaranteed) = try await read(request, covering: vector)
+        case .unlisted, .lost:
+            // Perhaps it was never seen, but the token of an answer that the client did not keep may have listed it.
+            guard !request.session.isRequired else { throw Self.unmet("The session's token does not list this key.") }
+            (result, isGuaranteed) = (try await readAny(request), false)
+        }
+        return answered(result, isGuaranteed, &token, request.key)
+    }
+
+    private func answered(
+        _ result: ReadResult, _ isGuaranteed: Bool, _ token: inout SessionToken, _ key: Bytes
+    ) -> ReadResult {
+        var result = result
+        if let vector = vector(of: result.version, key) { token.note(key, vector) }
+        result.session.token = sessions.text(token)
+        result.session.isGuaranteed = isGuaranteed
+        return result
+    }
+
+    /// The nearest replica that has seen `vector`; where none has, what all of them know together.
+    private func read(
+        _ request: ReadRequest, covering vector: Bytes
+    ) async throws(StoreFailure) -> (ReadResult, Bool) {
+        guard let wanted = VersionVector(text: vector) else { throw Self.badToken(nil) }
+        let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
+        var found = Found(wanted)
+        var failure = StoreFailure(.noReplica, "No replica can be reached.")
+        if let first = nearest() { call.send(command, to: [first]) }
+        var limitNs = scheduler.nowNs + settings.minHedgeMs * nsPerMs
+        var isAskingAll = false
+        while true {
+            let known = found.judged.count
+            await call.wait(limitNs: limitNs) { $0.answered.count > known || $0.outstanding.isEmpty }
+            for replica in call.answered.subtracting(found.judged) {
+                found.judged.insert(replica)
+                switch judge(call.replies[replica], from: replica, request) {
+                case .success(let result):
+                    let seen = self.vector(of: result.version, request.key).flatMap { VersionVector(text: $0) }
+                    guard let seen, !seen.covers(wanted) else { return (result, true) }
+                    found.add(result, call.replies[replica]?[0].flatMap(Record.init(stored:)), from: replica)
+                case .failure(let problem): failure = problem.failure
+                }
+            }
+            if call.isExpired || (isAskingAll && (call.outstanding.isEmpty || scheduler.nowNs >= limitNs)) { break }
+            if !isAskingAll {
+                isAskingAll = true
+                call.send(command, to: usable.subtracting(call.handed))
+                // Who insists waits for the slowest; who does not has an answer after a hedge's delay.
+                let hedgeNs = scheduler.nowNs + settings.maxHedgeMs * nsPerMs
+                limitNs = request.session.isRequired ? request.deadlineNs : min(request.deadlineNs, hedgeNs)
+            }
+        }
+        if let joined = join(found, request) { return (joined, true) }
+        guard !request.session.isRequired else {
+            throw Self.unmet("No reachable replica has all that the session has seen of this key.")
+        }
+        guard let first = found.first else { throw failure }
+        return (first, false)
+    }
+
+    /// Records that do not cover what is wanted.
+    private struct Found {
+        let wanted: VersionVector
+        var judged: ReplicaSet = []
+        var first: ReadResult?
+        var records: [Record] = []
+        var replicas: ReplicaSet = []
+
+        init(_ wanted: VersionVector) { self.wanted = wanted }
+
+        mutating func add(_ result: ReadResult, _ record: Record?, from replica: Int) {
+            if first == nil { first = result }
+            guard let record else { return }
+            records.append(record)
+            replicas.insert(replica)
+        }
+    }
+
+    /// All records found as one, where that has seen what is wanted.
+    private func join(_ found: Found, _ request: ReadRequest) -> ReadResult? {
+        guard found.records.count > 1 else { return nil }
+        let record = found.records.reduce(Record()) { $0.joined($1) }
+        guard record.vector.covers(found.wanted) else { return nil }
+        let nowNs = scheduler.nowNs
+        let nowMs = found.replicas.compactMap { clocks[$0]?.earliestUs(atNs: nowNs) }.max() ?? 0
+        // It holds all that the freshest of them did.
+        let stalenessMs = found.replicas.compactMap { self.stalenessMs(replica: $0) }.min()
+        return result(of: record.view(atMs: nowMs / 1_000), record.vector.text, request, stalenessMs, nil)
+    }
+
+    // MARK: Changes
+
+    func changeInSession(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
+        guard var token = try token(of: request.session, outcome: .notApplied) else {
+            return try await changeAny(request)
+        }
+        let canNote = token.canNote(request.key)
+        guard canNote || !request.session.isRequired else {
+            throw Self.unmet("The session's token has no room for this key.", outcome: .notApplied)
+        }
+        var result = try await changeAny(request)
+        if let vector = vector(of: result.version, request.key) { token.note(request.key, vector) }
+        result.session.token = sessions.text(token)
+        result.session.isGuaranteed = token.canNote(request.key)
+        return result
+    }
+
+    // MARK: Tokens
+
+    /// Nil where the request belongs to no session.
+    private func token(of session: SessionRequest, outcome: Outcome?) throws(StoreFailure) -> SessionToken? {
+        guard let text = session.token else {
+            guard !session.isRequired else {
+                throw Self.unmet("A session is required, and the request carries no token.", outcome: outcome)
+            }
+            return nil
+        }
+        guard let token = sessions.token(text) else { throw Self.badToken(outcome) }
+        return token
+    }
+
+    private static func badToken(_ outcome: Outcome?) -> StoreFailure {
+        StoreFailure(.badToken, "The session token was not given out by this group.", outcome: outcome)
+    }
+
+    private static func unmet(_ detail: String, outcome: Outcome? = nil) -> StoreFailure {
+        StoreFailure(.sessionUnmet, detail, outcome: outcome)
+    }
+
+    private func vector(of version: Version, _ key: Bytes) -> Bytes? {
+        guard case .context(let text) = version else { return nil }
+        return contexts.vector(of: text, key: key)
+    }
+}

@@ -1,0 +1,30 @@
+import Replication
+
+/// Turns a ``SessionToken`` into the `X-Session-Token` that clients carry, and back: base64url of a format byte, a
+/// ``MessageCode`` and the token. Signed, so that a client cannot ask for what no replica will ever have.
+struct SessionSigner {
+    private let code: MessageCode
+
+    private static let format: UInt8 = 2
+    static let headCount = 1 + MessageCode.count
+    static let maxTextCount = 1_024
+
+    init(secretKey: String, groupName: String) {
+        code = MessageCode(secretKey: secretKey, groupName: groupName, use: "session 1")
+    }
+
+    func text(_ token: SessionToken) -> String {
+        let bytes = token.bytes
+        return Base64URL.encode([Self.format] + code.code(of: bytes) + bytes)
+    }
+
+    /// The token that this group signed as `text`, else nil.
+    func token(_ text: String) -> SessionToken? {
+        guard text.utf8.count <= Self.maxTextCount, let payload = Base64URL.decode(text),
+            payload.count > Self.headCount, payload[0] == Self.format
+        else { return nil }
+        let bytes = payload[Self.headCount...]
+        guard code.isCode(payload[1..<Self.headCount], of: Bytes(bytes)) else { return nil }
+        return SessionToken(bytes: bytes)
+    }
+}
