@@ -143,6 +143,12 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         let nowNs = scheduler.nowNs
         await watch.refresh(maxAgeNs: 0, deadlineNs: nowNs + settings.upkeepIntervalMs * nsPerMs)
         await watch.beat()
+        guard let current = proposer.configurations.current else { return }
+        // Without requests nothing would tell that another instance has changed the members.
+        let isSuperseded = watch.highestEpoch > current.epoch
+        if isSuperseded || current.counted != group.everyReplica {
+            _ = await proposer.configurations.peek(deadlineNs: scheduler.nowNs + settings.upkeepIntervalMs * nsPerMs)
+        }
     }
 
     private func rebuild() async {

@@ -72,6 +72,24 @@ import TestSupport
         }
     }
 
+    @Test func anIdleInstanceHearsThatAnotherHasChangedTheMembers() async throws {
+        try await run { cp in
+            try await cp.write("k", "v")
+            // Its own rebuild never comes first: it takes a step once while the other takes many.
+            let idle = CPInstance(cp.reactor, servers, upkeepMs: 400)
+            defer { idle.close() }
+            #expect(await idle.waitForAll())
+            #expect(try await idle.read("k").text == "v")
+            try servers[0].cli("FLUSHALL")
+            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(await cp.reactor.eventually { idle.engine.views.allSatisfy { $0.standing == .member } })
+            #expect(
+                await cp.reactor.eventually {
+                    idle.engine.proposer.configurations.current?.counted == idle.group.everyReplica
+                })
+        }
+    }
+
     @Test func whereTheOthersDisagreeTheyAreMadeTheSameFirst() async throws {
         try await run { cp in
             // The write is known to g1 and g2 alone; then g1 forgets it.

@@ -185,6 +185,9 @@ final class MemberWatch {
 
     // MARK: What is known
 
+    /// The highest epoch that a replica of the group said at the last look; 0 for none.
+    var highestEpoch: UInt64 { seen.compactMap { $0?.identity?.epoch }.max() ?? 0 }
+
     /// By replica, seen with the configuration in force, where that is known.
     func views(under configuration: GroupConfiguration?) -> [ReplicaView] {
         group.replicaNames.enumerated().map { replica, name in
