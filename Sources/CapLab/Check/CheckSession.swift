@@ -9,7 +9,7 @@ struct CheckSettings: Sendable {
     var seed: UInt64 = 1
     var clients = 12
     /// Between two requests of a client, on average.
-    var meanThinkUs: UInt64 = 8_000
+    var meanThinkUs: UInt64 = 4_000
     /// Where a violation is written to.
     var outputDirectory = "."
     /// Prints a line every few seconds.
@@ -24,7 +24,7 @@ struct CheckSettings: Sendable {
 /// What the checks of both services share: clients at both sites and faults side by side for a while, and what is said of it.
 final class CheckSession {
     /// The pause of a client that was refused, in pauses of one that was not.
-    private static let refusedPauses: UInt64 = 6
+    private static let refusedPauses: UInt64 = 10
     private static let shownOfASort = 6
     private static let progressNs = 3_000 * nsPerMs
 

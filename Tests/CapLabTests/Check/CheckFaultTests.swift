@@ -40,6 +40,25 @@ import Testing
         #expect(kill?.harms(Link(service: "app_cp_west", replica: "cp_db_g1")) == false)
     }
 
+    @Test func theLastReplicaThatAServiceCanReachIsLeftToIt() throws {
+        let services = Topology.pair.services.filter { $0.group == .ap }
+        let all: Set = ["ap_db_g1", "ap_db_g2", "ap_db_g3"]
+        var rule = ReachRule(
+            topology: .pair, services: services, usable: ["app_ap": all, "app_ap_west": all])
+        let faults = draw(1_000, seed: 1, .ap)
+        let cut = try #require(faults.first { $0.kind == .cut })
+        let kill = try #require(faults.first { $0.kind == .killReplica && $0.node == "ap_db_g3" })
+        #expect(rule.holds(under: [cut]))
+        #expect(rule.holds(under: [kill]))
+        // The west has g3 alone while the sites are cut off from each other.
+        #expect(!rule.holds(under: [cut, kill]))
+        // A replica that is healed but not found again yet does not count.
+        rule.usable["app_ap_west"] = ["ap_db_g1"]
+        #expect(!rule.holds(under: [cut]))
+        rule.down = ["app_ap_west"]
+        #expect(rule.holds(under: [cut]))
+    }
+
     @Test func faultsOfOneLinkAddUp() {
         var cut = LinkFault.none
         cut.add(.drop, .toReplica)

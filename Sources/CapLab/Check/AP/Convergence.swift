@@ -36,7 +36,7 @@ struct Convergence {
                     let tookMs = Double((monotonicNs() - quietSinceNs) / nsPerMs)
                     return Result(
                         text:
-                            "converged \(Answer.seconds(tookMs)) s after the heal: \(comparison.records) records, the same "
+                            "converged \(Answer.seconds(tookMs)) s after all was quiet: \(comparison.records) records, the same "
                             + "on all replicas")
                 }
             }

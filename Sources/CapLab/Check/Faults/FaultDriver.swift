@@ -15,6 +15,7 @@ final class FaultDriver {
     private let group: GroupName
     private let needsReachable: Bool
     private var random: SeededRandom
+    private let plays: TaskBundle
     private var active: [Int: CheckFault] = [:]
     private var nextId = 0
     private var disturbed: Set<String> = []
@@ -31,6 +32,7 @@ final class FaultDriver {
         self.group = group
         self.needsReachable = needsReachable
         random = SeededRandom(seed: seed, stream: 0)
+        plays = TaskBundle(on: lab.reactor)
     }
 
     var activeCount: Int { active.count }
@@ -52,24 +54,18 @@ final class FaultDriver {
             begin(fault)
         }
         // Each takes itself away, and says so where a process does not come back.
-        while !active.isEmpty, !lab.isStopping { await reactor.sleep(forNs: 10 * nsPerMs) }
+        await plays.ended()
         noteEndedProcesses()
     }
 
     private func isAllowed(_ fault: CheckFault) async -> Bool {
         guard fault.node == nil || !active.values.contains(where: { $0.node == fault.node }) else { return false }
         guard needsReachable else { return true }
-        var usable: [String: Set<String>] = [:]
-        for service in services { usable[service.name] = await reachable(from: service) }
+        var rule = ReachRule(topology: lab.topology, services: services)
+        for service in services { rule.usable[service.name] = await reachable(from: service) }
         // Only now, as faults may have ended while the services answered.
-        let faults = Array(active.values) + [fault]
-        return services.allSatisfy { service in
-            let isDown = disturbed.contains(service.name)
-            return lab.topology.links.contains { link in
-                link.service == service.name && !faults.contains { $0.harms(link) }
-                    && (isDown || usable[service.name]?.contains(link.replica) == true)
-            }
-        }
+        rule.down = disturbed
+        return rule.holds(under: Array(active.values) + [fault])
     }
 
     /// The replicas that a service says it can reach.
@@ -93,7 +89,7 @@ final class FaultDriver {
         let id = nextId
         active[id] = fault
         counts[fault.kind, default: 0] += 1
-        reactor.spawn { [self] in
+        plays.add { [self] in
             await play(fault)
             active[id] = nil
             // Taken away from the links only now, together with its entry.
