@@ -19,9 +19,10 @@ SITE ?= west
 SEEDS ?= 200
 TRIPLES ?= 100000
 ENGINES ?= cp ap
+SECONDS ?= 60
 ARGS ?=
 
-.PHONY: help setup build run demo test lint simulate laws mutants partition heal status bench-quick clean
+.PHONY: help setup build run demo test lint simulate laws mutants check partition heal status bench-quick clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +61,9 @@ laws: setup ## Merges random records on a real Redis and checks that the order n
 mutants: setup ## Builds deliberate protocol bugs one by one and shows that the simulation catches each (ARGS='--only promise')
 	@scripts/setup.sh bench
 	@Tests/Mutants/mutants.py --scratch $(SCRATCH)/mutants $(ARGS) $(ENGINES)
+
+check: build ## Drives both services at both sites through real faults and judges the histories (SECONDS=60 ENGINES=cp ARGS='--seed 7')
+	@for engine in $(ENGINES); do $(RELEASE)/caplab check $$engine --seconds $(SECONDS) --output $(SCRATCH) $(ARGS) || exit 1; done
 
 partition: ## Cuts a site or node of the running pair off (SITE=west, ARGS="--mode stall"; see caplab partition --help)
 	@$(RELEASE)/caplab partition $(SITE) $(ARGS)

@@ -90,7 +90,8 @@ let package = Package(
         // The executables: wiring only.
         .executableTarget(name: "AppCP", dependencies: ["Service", "Consistent"] + wiring, swiftSettings: house),
         .executableTarget(name: "AppAP", dependencies: ["Service", "Available"] + wiring, swiftSettings: house),
-        .executableTarget(name: "CapLab", dependencies: ["EventLoop", arguments], swiftSettings: house),
+        .executableTarget(
+            name: "CapLab", dependencies: ["EventLoop", "Linearizability", arguments], swiftSettings: house),
 
         // Tests: one folder a target; Integration starts real redis-servers and the real executables.
         .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/Support", swiftSettings: house),
@@ -114,7 +115,7 @@ let package = Package(
         tests("ServiceTests", ["Service", "AppCP", "AppAP", "Available", "Consistent"] + wiring),
         tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),
-        tests("CapLabTests", ["CapLab", "EventLoop", "TestSupport"]),
+        tests("CapLabTests", ["CapLab", "EventLoop", "Linearizability", "TestSupport"]),
         .testTarget(
             name: "IntegrationTests", dependencies: ["AppCP", "AppAP", "CapLab", "EventLoop", "TestSupport"],
             path: "Tests/Integration",

@@ -10,7 +10,8 @@ struct CapLabCommand: ParsableCommand {
             between them. From a second terminal the other commands cut those paths and stop processes.
             """,
         subcommands: [
-            UpCommand.self, DemoCommand.self, PartitionCommand.self, HealCommand.self, PauseCommand.self,
+            UpCommand.self, DemoCommand.self, CheckCommand.self, PartitionCommand.self, HealCommand.self,
+            PauseCommand.self,
             ResumeCommand.self, KillCommand.self, StartCommand.self, StatusCommand.self, RedisCommand.self,
             LaunchCommand.self, SweepCommand.self,
         ])

@@ -1,4 +1,4 @@
-/// What a service answered, as curl saw it.
+/// What a service answered, as its client saw it.
 struct Answer: Equatable, Sendable {
     /// The HTTP status; 0 where there was no answer.
     var status = 0
@@ -21,6 +21,13 @@ struct Answer: Equatable, Sendable {
         json = JSONValue(body)
     }
 
+    init(status: Int, tookMs: Double, body: String) {
+        self.status = status
+        self.tookMs = tookMs
+        self.body = body
+        json = JSONValue(body)
+    }
+
     var value: String? { json?["value"]?.text }
     var code: String? { json?["code"]?.text }
     var outcome: String? { json?["outcome"]?.text }
@@ -30,10 +37,16 @@ struct Answer: Equatable, Sendable {
         if case .bool(let isStale)? = json?["stale"] { isStale } else { nil }
     }
 
+    /// Of a change: how many replicas had it when it was acknowledged.
+    var replicasAcked: Int? { json?["replicas_acked"]?.number.map { Int($0) } }
+    /// Who answered, or took the change.
+    var replica: String? { json?["replica"]?.text }
+    /// Of a page of `/replicas`.
+    var replicas: [JSONValue] { json?["replicas"]?.elements ?? [] }
+
     /// Of a page of `/replicas`: whether each has a `staleness_ms` that is known.
     var knowsEveryAge: Bool {
-        let replicas = json?["replicas"]?.elements ?? []
-        return !replicas.isEmpty && replicas.allSatisfy { $0["staleness_ms"]?.number != nil }
+        !replicas.isEmpty && replicas.allSatisfy { $0["staleness_ms"]?.number != nil }
     }
 
     /// The values of all siblings; empty where there is no conflict.

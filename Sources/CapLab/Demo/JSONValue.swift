@@ -49,6 +49,13 @@ enum JSONValue: Decodable, Equatable, Sendable {
         if case .number(let value) = self { value } else { nil }
     }
 
+    var isTrue: Bool { self == .bool(true) }
+
+    /// Of an object.
+    var members: [String: JSONValue] {
+        if case .object(let members) = self { members } else { [:] }
+    }
+
     var elements: [JSONValue] {
         if case .array(let values) = self { values } else { [] }
     }

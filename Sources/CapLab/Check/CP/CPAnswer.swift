@@ -1,0 +1,61 @@
+import Linearizability
+
+/// A recorded call as a request to `app-cp`, and its answer as a recorded result.
+enum CPAnswer {
+    static func request(_ call: RecordedOperation.Call, key: String, ttlMs: UInt64? = nil) -> HTTPRequest {
+        let query = ttlMs.map { "?ttl_ms=\($0)" } ?? ""
+        switch call {
+        case .read: return HTTPRequest(path: "/read/\(key)")
+        case .delete: return HTTPRequest(method: "DELETE", path: "/delete/\(key)")
+        case .write(let value): return HTTPRequest(method: "POST", path: "/write/\(key)/\(value)\(query)")
+        case .compareAndSet(let version, let value):
+            return HTTPRequest(
+                method: "POST", path: "/write/\(key)/\(value)", headers: [("If-Match", "\"\(version)\"")])
+        case .create(let value):
+            return HTTPRequest(method: "POST", path: "/write/\(key)/\(value)", headers: [("If-None-Match", "*")])
+        case .expire: preconditionFailure("nobody asks for the end of a value")
+        }
+    }
+
+    /// What an answer says, or what a missing one leaves open.
+    static func result(_ call: RecordedOperation.Call, _ result: HTTPResult) -> RecordedOperation.Result {
+        let isRead = call == .read
+        switch result {
+        case .notSent: return .notApplied
+        case .lost: return isRead ? .notApplied : .unknown
+        case .answer(let answer):
+            let version = answer.version.flatMap { UInt64($0) }
+            switch (answer.status, version) {
+            case (200, let version?):
+                return isRead ? .value(answer.value, version: version) : .applied(version: version)
+            case (404, let version?): return isRead ? .value(nil, version: version) : .absent(version: version)
+            case (412, let version?): return .preconditionFailed(version: version)
+            default:
+                if isRead || answer.outcome == "not_applied" { return .notApplied }
+                // A request that is wrong in itself (4xx) is not carried out; of any other only the word counts.
+                return answer.outcome == nil && (400..<500).contains(answer.status) ? .notApplied : .unknown
+            }
+        }
+    }
+
+    /// For the table.
+    static func word(_ result: RecordedOperation.Result) -> String {
+        switch result {
+        case .value, .applied, .absent: "ok"
+        case .preconditionFailed: "412"
+        case .notApplied: "not applied"
+        case .unknown: "unknown"
+        }
+    }
+
+    static func kind(_ call: RecordedOperation.Call) -> String {
+        switch call {
+        case .read: "read"
+        case .write: "write"
+        case .delete: "delete"
+        case .compareAndSet: "compare-and-set"
+        case .create: "create"
+        case .expire: "expire"
+        }
+    }
+}

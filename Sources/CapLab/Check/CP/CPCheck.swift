@@ -1,0 +1,154 @@
+import EventLoop
+import Linearizability
+
+/// Drives `app-cp` at both sites through real faults, and judges what its clients saw.
+final class CPCheck {
+    private static let counterKey = "counter"
+    /// The slack of a clock that is set right while a value lives.
+    private static let clockSlackNs = 50 * nsPerMs
+
+    private let session: CheckSession
+    private var keys = KeyRing(prefix: "k", lasting: 2, passing: 5, usesPerKey: 400)
+    private var history: [RecordedOperation] = []
+    private var counter = CounterTally()
+    /// By key: the version that some client saw last.
+    private var lastVersion: [String: UInt64] = [:]
+    private var nextValue = 0
+    private var connections: [[Site: HTTPConnection]] = []
+    private var problems: [String] = []
+
+    init(_ lab: Lab, _ settings: CheckSettings) {
+        session = CheckSession(lab, settings, group: .cp)
+        // The last one is for the reads at the end.
+        connections = (0...settings.clients).map { _ in session.connect() }
+    }
+
+    /// - Returns: 0 where every promise held, 1 where one did not, 130 where it was interrupted.
+    func run() async -> Int32 {
+        defer { session.close() }
+        await session.play { [self] client, random in await step(client, &random) }
+        await readEverything()
+        guard !session.lab.isStopping else { return 130 }
+        return conclude()
+    }
+
+    // MARK: Clients
+
+    private func step(_ client: Int, _ random: inout SeededRandom) async -> Bool {
+        let site: Site = random.isTrue(percent: 50) ? .east : .west
+        guard !random.isTrue(percent: 15) else { return await increment(client, site) }
+        let key = keys.draw(&random)
+        nextValue += 1
+        let value = "v\(nextValue)"
+        var ttlMs: UInt64?
+        let call: RecordedOperation.Call
+        switch random.below(100) {
+        case 0..<40: call = .read
+        case 40..<62: call = .write(value)
+        case 62..<66:
+            call = .write(value)
+            ttlMs = random.milliseconds(20...500)
+        case 66..<74: call = .delete
+        case 74..<82: call = .create(value)
+        default: call = lastVersion[key].map { .compareAndSet(version: $0, value) } ?? .create(value)
+        }
+        let result = await perform(call, key: key, client: client, site: site, ttlMs: ttlMs)
+        return result != .notApplied && result != .unknown
+    }
+
+    private func perform(
+        _ call: RecordedOperation.Call, key: String, client: Int, site: Site, ttlMs: UInt64? = nil
+    ) async -> RecordedOperation.Result {
+        guard let connection = connections[client][site] else { return .notApplied }
+        let request = CPAnswer.request(call, key: key, ttlMs: ttlMs)
+        let callNs = monotonicNs()
+        let answer = await connection.ask(request, timeoutMs: CheckSettings.requestTimeoutMs)
+        let returnNs = monotonicNs()
+        let result = CPAnswer.result(call, answer)
+        var isSuccess = true
+        switch result {
+        case .value(_, let version), .applied(let version), .absent(let version), .preconditionFailed(let version):
+            lastVersion[key] = version
+        case .notApplied, .unknown: isSuccess = false
+        }
+        session.tally.note(
+            CPAnswer.kind(call), CPAnswer.word(result), site: site, isSuccess: isSuccess, atNs: returnNs)
+        let operation = RecordedOperation(
+            client: client, key: key, call: call, result: result, callNs: callNs, returnNs: returnNs)
+        history.append(operation)
+        if let ttlMs, case .write(let value) = call, result != .notApplied {
+            let endNs = callNs + ttlMs * nsPerMs
+            let earliestNs = max(callNs, endNs - min(endNs, Self.clockSlackNs))
+            history.append(
+                RecordedOperation(
+                    client: client, key: key, call: .expire(value), result: .unknown, callNs: earliestNs,
+                    returnNs: earliestNs))
+        }
+        return result
+    }
+
+    /// Reads the counter and writes one more, on the condition that nobody else has.
+    private func increment(_ client: Int, _ site: Site) async -> Bool {
+        guard
+            case .value(let seen, let version) = await perform(.read, key: Self.counterKey, client: client, site: site)
+        else { return false }
+        let count = (seen.map(CounterTally.count(of:)) ?? 0) + 1
+        nextValue += 1
+        let value = "\(count)-c\(client)-\(nextValue)"
+        let call: RecordedOperation.Call = seen == nil ? .create(value) : .compareAndSet(version: version, value)
+        switch await perform(call, key: Self.counterKey, client: client, site: site) {
+        case .applied: counter.noteApplied(count)
+        case .unknown:
+            counter.noteUnknown()
+            return false
+        case .notApplied: return false
+        case .value, .absent, .preconditionFailed: break
+        }
+        return true
+    }
+
+    // MARK: The end
+
+    /// After everything was put right, both sites must serve every key again.
+    private func readEverything() async {
+        let client = connections.count - 1
+        for site in Site.allCases {
+            let endNs = session.reactor.nowNs + CheckSettings.recoveryMs * nsPerMs
+            for key in keys.all + [Self.counterKey] {
+                var isServed = false
+                while !isServed, session.reactor.nowNs < endNs, !session.lab.isStopping {
+                    if case .value = await perform(.read, key: key, client: client, site: site) {
+                        isServed = true
+                    } else {
+                        await session.reactor.sleep(forNs: 50 * nsPerMs)
+                    }
+                }
+                guard isServed || session.lab.isStopping else {
+                    problems.append(
+                        "\(site) does not serve \(key) \(CheckSettings.recoveryMs / 1_000) s after the heal")
+                    break
+                }
+            }
+        }
+    }
+
+    private func conclude() -> Int32 {
+        let final = history.last { operation in
+            guard operation.key == Self.counterKey, case .value = operation.result else { return false }
+            return true
+        }
+        var count = 0
+        if case .value(let value?, _)? = final?.result { count = CounterTally.count(of: value) }
+        let verdict = CPVerdict(history)
+        let code = session.conclude(
+            outcomes: ["ok", "412", "not applied", "unknown"],
+            judged: "judged: \(history.count) operations on \(verdict.keys) keys; the counter stands at \(count) after "
+                + "\(counter.increments) increments and \(counter.unknown) of unknown outcome",
+            violations: [problems, counter.violations(final: count), verdict.violations])
+        guard code != 0 else { return 0 }
+        if let text = verdict.shortestFailingPart { say("\n\(text)\n") }
+        if let part = verdict.failingPart { session.write(Timeline(part).html, extension: "html", what: "drawing") }
+        session.writeHistory(history)
+        return code
+    }
+}

@@ -1,0 +1,100 @@
+import Linearizability
+import Testing
+
+@testable import CapLab
+
+private typealias Operation = RecordedOperation
+
+private func op(
+    _ call: Operation.Call, _ result: Operation.Result, _ from: UInt64, _ to: UInt64, key: String = "k"
+) -> Operation {
+    Operation(client: 1, key: key, call: call, result: result, callNs: from, returnNs: to)
+}
+
+private func answer(_ status: Int, _ body: String) -> HTTPResult {
+    .answer(Answer(status: status, tookMs: 1, body: body))
+}
+
+/// That the check of `app-cp` can fail: it is given what must not happen.
+@Suite struct CheckCPTests {
+    @Test func aGoodHistoryHolds() {
+        let verdict = CPVerdict([
+            op(.write("a"), .applied(version: 1), 1, 2), op(.read, .value("a", version: 1), 3, 4),
+            op(.write("b"), .unknown, 5, 6), op(.read, .value("b", version: 2), 7, 8),
+            op(.write("z"), .applied(version: 1), 1, 2, key: "other"),
+        ])
+        #expect(verdict.violations.isEmpty)
+        #expect(verdict.keys == 2)
+        #expect(verdict.shortestFailingPart == nil)
+    }
+
+    @Test func aStaleReadIsSeenAndItsShortestPartIsShown() throws {
+        let verdict = CPVerdict([
+            op(.write("a"), .applied(version: 1), 1_000, 2_000), op(.write("b"), .applied(version: 2), 3_000, 4_000),
+            op(.read, .value("a", version: 1), 5_000, 6_000), op(.read, .value("b", version: 2), 7_000, 8_000),
+        ])
+        #expect(verdict.violations == ["key k is not linearizable"])
+        let text = try #require(verdict.shortestFailingPart)
+        #expect(text.hasPrefix("All operations of key k up to the one that does not fit"))
+        #expect(text.split(separator: "\n").count == 5)
+        #expect(text.hasSuffix("client 1  read     a, version 1"))
+        let part = try #require(verdict.failingPart)
+        #expect(Timeline(part).html.contains("Key k is not linearizable"))
+    }
+
+    @Test func aLostWriteIsSeen() {
+        let verdict = CPVerdict([
+            op(.write("a"), .applied(version: 1), 1, 2), op(.write("b"), .applied(version: 2), 3, 4),
+            op(.write("c"), .applied(version: 2), 5, 6),
+        ])
+        #expect(verdict.violations == ["key k is not linearizable"])
+    }
+
+    @Test func aWriteThatIsSaidNotToHaveBeenAppliedAndIsReadIsSeen() {
+        let verdict = CPVerdict([
+            op(.write("a"), .notApplied, 1, 2), op(.read, .value("a", version: 1), 3, 4),
+        ])
+        #expect(verdict.violations == ["key k is not linearizable"])
+    }
+
+    @Test func theCounterShowsEveryLostIncrement() {
+        var counter = CounterTally()
+        for count in [1, 2, 2, 3] { counter.noteApplied(count) }
+        counter.noteUnknown()
+        #expect(
+            counter.violations(final: 3) == [
+                "the counter was set to 2 2 times: an increment is lost",
+                "the counter is 3 after 4 acknowledged increments",
+            ])
+        #expect(counter.violations(final: 4).count == 1)
+        #expect(
+            counter.violations(final: 6).last
+                == "the counter is 6 after 4 acknowledged increments and 1 of unknown outcome")
+        #expect(CounterTally.count(of: "17-c3-120") == 17)
+    }
+
+    @Test func anAnswerIsRecordedForWhatItSaysAndNoMore() {
+        let write = Operation.Call.write("v")
+        let version = "{\"version\":7,\"outcome\":\"applied\"}"
+        #expect(CPAnswer.result(write, answer(200, version)) == .applied(version: 7))
+        #expect(CPAnswer.result(.read, answer(200, "{\"value\":\"x\",\"version\":7}")) == .value("x", version: 7))
+        #expect(CPAnswer.result(.read, answer(404, "{\"version\":0}")) == .value(nil, version: 0))
+        #expect(CPAnswer.result(.delete, answer(404, "{\"version\":3}")) == .absent(version: 3))
+        #expect(CPAnswer.result(write, answer(412, "{\"version\":3}")) == .preconditionFailed(version: 3))
+        #expect(CPAnswer.result(write, answer(503, "{\"outcome\":\"not_applied\"}")) == .notApplied)
+        #expect(CPAnswer.result(write, answer(503, "{\"outcome\":\"unknown\"}")) == .unknown)
+        #expect(CPAnswer.result(write, answer(503, "")) == .unknown)
+        #expect(CPAnswer.result(write, answer(400, "{}")) == .notApplied)
+        #expect(CPAnswer.result(write, .lost) == .unknown)
+        #expect(CPAnswer.result(write, .notSent) == .notApplied)
+        #expect(CPAnswer.result(.read, .lost) == .notApplied)
+    }
+
+    @Test func aConditionTravelsInItsHeader() {
+        let request = CPAnswer.request(.compareAndSet(version: 4, "v"), key: "k")
+        #expect(
+            String(decoding: request.bytes, as: UTF8.self)
+                == "POST /write/k/v HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-Match: \"4\"\r\nContent-Length: 0\r\n\r\n")
+        #expect(CPAnswer.request(.write("v"), key: "k", ttlMs: 20).path == "/write/k/v?ttl_ms=20")
+    }
+}

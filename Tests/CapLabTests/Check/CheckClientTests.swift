@@ -1,0 +1,107 @@
+import EventLoop
+import Glibc
+import TestSupport
+import Testing
+
+@testable import CapLab
+
+/// The connections of a check to services and redis-servers.
+@Suite struct CheckClientTests {
+    private func scene(_ body: @escaping @Sendable (Int32, HTTPConnection, Reactor) async throws -> Void) async throws {
+        let runner = try ReactorRunner()
+        try await runner.run { [reactor = runner.reactor] in
+            let listener = try Sockets.listen(port: 0)
+            defer { close(listener) }
+            let connection = HTTPConnection(port: Sockets.localPort(listener), on: reactor)
+            defer { connection.close() }
+            try await body(listener, connection, reactor)
+        }
+    }
+
+    private func accept(_ listener: Int32, _ reactor: Reactor) async throws -> Peer {
+        var descriptor: Int32 = -1
+        #expect(
+            await reactor.eventually {
+                descriptor = Sockets.accept(listener)
+                return descriptor >= 0
+            })
+        return Peer(descriptor, on: reactor)
+    }
+
+    /// Answers the next request on the peer with this text, or hangs up where there is none.
+    private func serve(_ peer: Peer, _ text: String?, _ reactor: Reactor) {
+        reactor.spawn {
+            _ = await reactor.eventually { peer.text.contains("\r\n\r\n") }
+            if let text { try? await peer.send(text) } else { peer.close() }
+        }
+    }
+
+    @Test func oneConnectionServesOneRequestAfterAnother() async throws {
+        try await scene { listener, connection, reactor in
+            reactor.spawn {
+                guard let peer = try? await accept(listener, reactor) else { return }
+                serve(peer, "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"value\":\"a\"}", reactor)
+                _ = await reactor.eventually { peer.text.contains("/second") }
+                try? await peer.send("HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}")
+            }
+            guard case .answer(let first) = await connection.ask(HTTPRequest(path: "/first"), timeoutMs: 10_000),
+                case .answer(let second) = await connection.ask(HTTPRequest(path: "/second"), timeoutMs: 10_000)
+            else { throw TestFailure("no answer") }
+            #expect(first.status == 200)
+            #expect(first.value == "a")
+            #expect(second.status == 404)
+        }
+    }
+
+    @Test func aRequestThatNobodyTookIsToldFromOneThatNobodyAnswered() async throws {
+        try await scene { listener, connection, reactor in
+            reactor.spawn {
+                if let peer = try? await accept(listener, reactor) { serve(peer, nil, reactor) }
+            }
+            guard case .lost = await connection.ask(HTTPRequest(path: "/x"), timeoutMs: 10_000) else {
+                throw TestFailure("it was sent")
+            }
+            let unused = try Ports.free(1)[0]
+            let nobody = HTTPConnection(port: unused, on: reactor)
+            guard case .notSent = await nobody.ask(HTTPRequest(path: "/x"), timeoutMs: 10_000) else {
+                throw TestFailure("there was nobody to send it to")
+            }
+        }
+    }
+
+    @Test func anAnswerThatDoesNotComeIsNotWaitedForForEver() async throws {
+        try await scene { _, connection, _ in
+            guard case .lost = await connection.ask(HTTPRequest(path: "/x"), timeoutMs: 50) else {
+                throw TestFailure("nobody answers there")
+            }
+        }
+    }
+
+    @Test func anAnswerInPiecesIsNoAnswerBeforeTheLast() {
+        let whole = Array("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}".utf8)
+        for count in 0..<whole.count { #expect(HTTPMessage(Array(whole[..<count])) == nil) }
+        #expect(HTTPMessage(whole)?.body == "{}")
+        #expect(HTTPMessage(whole)?.closes == true)
+    }
+
+    @Test func recordsAreReadFromTheRedisItselfWithoutItsOwnClock() async throws {
+        let redis = try RedisServer([])
+        _ = try redis.cli("HSET", "ap:k", "vv", "x=1", "at", "17", "x@1", "V0::a b")
+        _ = try redis.cli("SET", "cap:hlc", "1")
+        let runner = try ReactorRunner()
+        let records = try await runner.run { [reactor = runner.reactor, port = redis.port] in
+            await RedisReader.records(port: port, password: "secret", on: reactor)
+        }
+        #expect(records == ["ap:k": ["vv": "x=1", "x@1": "V0::a b"]])
+    }
+
+    @Test func aReplyInPiecesIsNoReplyBeforeTheLast() {
+        let whole = Array("*3\r\n$3\r\na\r\n\r\n$-1\r\n:7\r\n".utf8)
+        for count in 0..<whole.count {
+            var place = 0
+            #expect(RedisReply.read(Array(whole[..<count]), at: &place) == nil)
+        }
+        var place = 0
+        #expect(RedisReply.read(whole, at: &place) == .array([.text("a\r\n"), .null, .text("7")]))
+    }
+}
