@@ -13,7 +13,7 @@ finish() {
     local code=$?
     if [ "$code" -ne 0 ]; then
         docker compose --profile '*' ps -a || true
-        docker compose --profile '*' logs --tail 15 --no-color 2>/dev/null || true
+        docker compose --profile '*' logs --tail 6 --no-color 2>/dev/null || true
     fi
     docker compose --profile '*' down -v >/dev/null 2>&1 || true
     rm -rf "$1"
