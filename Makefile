@@ -12,7 +12,7 @@ SWIFT_BUILD := swift build --scratch-path $(SCRATCH) --explicit-target-dependenc
 PRODUCTS := app-cp app-ap caplab
 # With the Swift library inside, a program runs where no Swift is, in 3 MB less, with a little less work a request.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
-SHELL_SCRIPTS := scripts/*.sh .ci/run
+SHELL_SCRIPTS := scripts/*.sh docker/*.sh redis/*.sh Tests/Compose/*.sh .ci/run
 
 # Given on the command line: SITE=west, ARGS='--mode stall'.
 SITE ?= west
@@ -22,10 +22,11 @@ ENGINES ?= cp ap
 SECONDS ?= 60
 ARGS ?=
 
-.PHONY: help setup build run demo test lint simulate laws mutants check partition heal status bench-quick clean
+.PHONY: help setup build run demo test lint simulate laws mutants check partition heal status \
+    compose-partition compose-heal test-compose bench-quick clean
 
 help: ## Lists these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Installs what is missing on this machine, or prints the command that does
 	@scripts/setup.sh build
@@ -44,10 +45,17 @@ test: setup ## Runs every check: format, shell scripts, all tests (ARGS='--filte
 	@$(SWIFT_BUILD) --build-tests
 	@swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(ARGS)
 
-lint: ## Checks format and shell scripts; leaves out a tool that is not installed
+lint: ## Checks format, shell scripts and configuration files; leaves out a tool that is not installed
 	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
-	@if command -v shellcheck >/dev/null 2>&1; then shellcheck $(SHELL_SCRIPTS); \
+	@if command -v shellcheck >/dev/null 2>&1; then shellcheck -x $(SHELL_SCRIPTS); \
 	else echo "lint: shellcheck is not installed, shell scripts are not checked"; fi
+	@if command -v yamllint >/dev/null 2>&1; then yamllint --strict .; \
+	else echo "lint: yamllint is not installed, YAML files are not checked"; fi
+	@if docker compose version >/dev/null 2>&1; then docker compose --profile '*' config -q \
+	  && docker compose -f docker-compose.yml -f compose.prod.yml --profile '*' config -q; \
+	else echo "lint: docker compose is not installed, compose files are not checked"; fi
+	@if command -v haproxy >/dev/null 2>&1; then haproxy -c -q -f haproxy/haproxy.cfg; \
+	else echo "lint: haproxy is not installed, its configuration is not checked"; fi
 
 simulate: setup ## Runs the engines in virtual time under faults and judges every history (SEEDS=200 ENGINES=ap ARGS='--ops 500')
 	@$(SWIFT_BUILD) $(RELEASE_FLAGS) --product Simulate
@@ -73,6 +81,15 @@ heal: ## Mends every cut (ARGS=west for one)
 
 status: ## Shows the processes and links of the running pair
 	@$(RELEASE)/caplab status $(ARGS)
+
+compose-partition: ## Cuts west off in Docker Compose (ARGS=cp, ARGS=cp_db_g2, ARGS='west --one-way out')
+	@scripts/compose-partition.sh $(ARGS)
+
+compose-heal: ## Mends every cut in Docker Compose (ARGS=cp_db_g2 for one)
+	@scripts/compose-heal.sh $(ARGS)
+
+test-compose: ## Brings the compose project up from a clean clone, cuts it, heals it, and leaves nothing behind
+	@Tests/Compose/run.sh
 
 bench-quick: build ## Measures both services against webdis in about two minutes (ARGS=--full adds fsync always)
 	@scripts/setup.sh bench

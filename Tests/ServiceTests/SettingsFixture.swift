@@ -47,6 +47,14 @@ func serviceSettings(_ mode: ServiceMode = .cp, _ values: [String: String] = [:]
     return try ServiceSettings(mode: mode, from: &reader, coreCount: 4)
 }
 
+let repositoryURL = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
+/// The text of a file of the repository.
+func repositoryFile(_ path: String) throws -> String {
+    try String(contentsOf: repositoryURL.appendingPathComponent(path), encoding: .utf8)
+}
+
 /// The file at the root of the repository that documents the settings.
 struct EnvExample {
     struct Setting {
@@ -56,25 +64,26 @@ struct EnvExample {
         let comment: String
     }
 
-    let settings: [Setting]
+    /// Those of the services.
+    private(set) var settings: [Setting] = []
+    /// Those that only docker-compose.yml knows: the file's last part.
+    private(set) var ofCompose: [Setting] = []
 
     init() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let text = try String(contentsOf: root.appendingPathComponent(".env.example"), encoding: .utf8)
-        var settings: [Setting] = []
+        let text = try repositoryFile(".env.example")
+        var isOfCompose = false
         var comment: [Substring] = []
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            if line.hasPrefix("# ---- docker-compose.yml only ") { isOfCompose = true }
             if let match = line.wholeMatch(of: /#?([A-Z][A-Z0-9_]*)=(.*)/) {
-                settings.append(
-                    Setting(
-                        name: String(match.1), value: String(match.2),
-                        comment: comment.map { $0.drop { $0 == "#" || $0 == " " } }.joined(separator: " ")))
+                let setting = Setting(
+                    name: String(match.1), value: String(match.2),
+                    comment: comment.map { $0.drop { $0 == "#" || $0 == " " } }.joined(separator: " "))
+                if isOfCompose { ofCompose.append(setting) } else { settings.append(setting) }
                 comment = []
             } else {
                 if line.isEmpty { comment = [] } else { comment.append(line) }
             }
         }
-        self.settings = settings
     }
 }

@@ -51,15 +51,15 @@ public struct ServiceSettings: Sendable {
         httpPort = UInt16(
             try reader.integer(
                 "HTTP_PORT", default: mode == .cp ? 5001 : 5002, in: 1...65_535, help: "Port to listen on."))
-        secretKey = try reader.string(
-            "SECRET_KEY", default: "", isSecret: true,
+        secretKey = try reader.secret(
+            "SECRET_KEY", default: "",
             help: "Signs the contexts that app-ap hands out; the same for all its instances, 16 characters at least."
         ) { text in
             if text.isEmpty, mode == .cp { return nil }
             return text.utf8.count < 16 ? "must be set, with 16 characters or more" : nil
         }
-        let password = try reader.string(
-            "REDIS_PASSWORD", default: "", isSecret: true,
+        let password = try reader.secret(
+            "REDIS_PASSWORD", default: "",
             help: "Password of the replicas, where their URL has none; empty for no password.")
         let standardReplicas = "g1=redis://127.0.0.1:6379,g2=redis://127.0.0.1:6380,g3=redis://127.0.0.1:6381"
         var parsed: [RedisReplica] = []

@@ -9,6 +9,8 @@ public struct SettingsReader {
     public enum Source: String, Sendable {
         case environment
         case file
+        /// The file that `NAME_FILE` names, as secrets of Docker and Kubernetes come.
+        case secretFile = "secret file"
         case standard = "default"
     }
 
@@ -23,10 +25,17 @@ public struct SettingsReader {
 
     public private(set) var entries: [Entry] = []
     private let lookUp: (String) -> (text: String, source: Source)?
+    private let readFile: (String) -> [UInt8]?
 
-    /// - Parameter lookUp: the text of a setting and where it stands; nil where it is not set.
-    public init(lookUp: @escaping (String) -> (text: String, source: Source)?) {
+    /// - Parameters:
+    ///   - lookUp: the text of a setting and where it stands; nil where it is not set.
+    ///   - readFile: the content of a secret's file; nil where it cannot be read.
+    public init(
+        lookUp: @escaping (String) -> (text: String, source: Source)?,
+        readFile: @escaping (String) -> [UInt8]? = SecretFile.read
+    ) {
         self.lookUp = lookUp
+        self.readFile = readFile
     }
 
     /// The process's environment and, where there is one, the file at `envFilePath`.
@@ -55,10 +64,34 @@ public struct SettingsReader {
 
     /// A text that `check` accepts; `check` returns what is wrong as the end of a sentence that begins with the name.
     public mutating func string(
-        _ name: String, default standard: String, isSecret: Bool = false, help: String,
-        check: (String) -> String? = { _ in nil }
+        _ name: String, default standard: String, help: String, check: (String) -> String? = { _ in nil }
     ) throws(SettingError) -> String {
-        let found = lookUp(name)
+        try accept(name, lookUp(name), default: standard, isSecret: false, help: help, check: check)
+    }
+
+    /// A text that reports mask. `NAME` holds it or `NAME_FILE` names a file that does; both at once is a mistake, for one
+    /// would be in force and the other be thought to be.
+    public mutating func secret(
+        _ name: String, default standard: String, help: String, check: (String) -> String? = { _ in nil }
+    ) throws(SettingError) -> String {
+        let path = try string("\(name)_FILE", default: "", help: "A file that holds \(name), instead of it.")
+        var found = lookUp(name)
+        if !path.isEmpty {
+            if let found, !found.text.isEmpty { throw SettingError("\(name)_FILE must not be set beside \(name)") }
+            guard let bytes = readFile(path) else { throw SettingError("\(name)_FILE cannot be read: '\(path)'") }
+            guard let text = SecretFile.text(of: bytes) else {
+                throw SettingError("\(name)_FILE must hold one line of text: '\(path)'")
+            }
+            found = (text, .secretFile)
+        }
+        return try accept(name, found, default: standard, isSecret: true, help: help, check: check)
+    }
+
+    private mutating func accept(
+        _ name: String, _ found: (text: String, source: Source)?, default standard: String, isSecret: Bool,
+        help: String,
+        check: (String) -> String?
+    ) throws(SettingError) -> String {
         let text = found?.text ?? standard
         if let problem = check(text) { throw SettingError("\(name) \(problem)") }
         entries.append(

@@ -1,0 +1,137 @@
+#!/bin/bash
+# The compose project from a clean clone of this repository's HEAD: up, served, cut, healed, down, nothing left.
+#
+# 'make test-compose'. Needs a Docker engine, and the ports of docker-compose.yml; where some of those are taken,
+# 'PORT_PREFIX=1 make test-compose' moves them. Where there is no engine it says so in one line and ends with 0.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=Tests/Compose/support.sh
+source Tests/Compose/support.sh
+
+docker info >/dev/null 2>&1 || { echo "test-compose: no Docker engine here, nothing was tested"; exit 0; }
+docker compose version >/dev/null 2>&1 || { echo "test-compose: no Docker Compose here, nothing was tested"; exit 0; }
+if [ -n "$(leftovers)" ]; then
+    echo "test-compose: the project is there already; 'docker compose --profile \* down -v' first" >&2
+    exit 1
+fi
+
+clone=$(mktemp -d)
+trap 'finish "$clone"' EXIT
+git clone -q . "$clone"
+cd "$clone"
+
+step "up from a clean clone"
+cp .env.example .env
+timed "image built or found" docker compose build --quiet
+timed "up, all healthy" docker compose up -d --wait --quiet-pull
+figures
+
+step "every service serves, east and west see each other"
+for port in 5001 5011 5002 5012; do answers 200 POST "$port/write/color/green-$port"; done
+for port in 5001 5011; do answers 200 GET "$port/read/color" '"value":"green-5011"'; done
+for port in 5002 5012; do eventually 200 GET "$port/read/color" '"value":"green-5012"'; done
+for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+answers 200 GET 9090/-/ready
+answers 200 GET 9093/-/ready
+
+step "nothing is open that need not be"
+published=$(docker ps --filter label=com.docker.compose.project=cap-pair --format '{{.Ports}}')
+refuse "$published" '0\.0\.0\.0:|:::'
+for container in $(docker compose ps -q); do
+    is "read-only root" "$(docker inspect -f '{{.HostConfig.ReadonlyRootfs}}' "$container")" true
+    is "capabilities dropped" "$(docker inspect -f '{{.HostConfig.CapDrop}}' "$container")" '[ALL]'
+    is "user is root" "$(docker exec "$container" id -u | grep -cx 0 || true)" 0
+done
+says cp_db_g1 NOAUTH redis-cli get x
+for replica in cp_db_g1 ap_db_g1; do
+    is "no command of a service was denied" "$(docker exec "$replica" redis-operator acl log)" ''
+    for command in flushall "config set appendonly no" "keys x" shutdown "acl list" "replicaof no one" "module list"; do
+        # Split into words on purpose.
+        # shellcheck disable=SC2086
+        says "$replica" NOPERM env REDISCLI_AUTH=local-services-only redis-cli --no-auth-warning --user app $command
+    done
+    says "$replica" NOPERM redis-operator flushall
+    docker exec "$replica" redis-operator acl log reset >/dev/null
+done
+
+step "west is cut: CP west refuses, AP west answers and says that it is stale"
+timed "cut" make compose-partition
+is "cutting again changes nothing" "$(make compose-partition)" ''
+eventually 503 GET 5011/read/color '"code":"no_quorum"'
+answers 200 POST 5001/write/color/blue
+answers 200 GET 5001/read/color '"value":"blue"'
+eventually 200 GET 5012/read/color '"stale":true'
+answers 200 POST 5002/write/color/blue
+answers 200 POST 5012/write/color/red
+for port in 5001 5011 5002 5012; do answers 200 GET "$port/health/live"; done
+reaches app_cp_west cp_db_g3.west
+reaches app_cp cp_db_g1.east
+for name in cp_db_g1 cp_db_g2 ap_db_g1 ap_db_g2; do cannot_reach app_cp_west "$(address_of "$name" wan)"; done
+for name in cp_db_g3 ap_db_g3; do cannot_reach app_cp "$(address_of "$name" west)"; done
+
+step "healed: CP west has what it missed, AP has both values at both sites"
+timed "heal" make compose-heal
+is "healing again changes nothing" "$(make compose-heal)" ''
+eventually 200 GET 5011/read/color '"value":"blue"'
+for port in 5002 5012; do
+    eventually 200 GET "$port/read/color" '"conflicts":\["[a-z]*","[a-z]*"\]'
+    eventually 200 GET "$port/read/color" '"stale":false'
+done
+for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+
+step "one group, one replica, one direction"
+make compose-partition ARGS=cp
+eventually 503 GET 5011/read/color
+eventually 200 GET 5012/health '"status":"ok"'
+make compose-heal ARGS=cp
+eventually 200 GET 5011/health '"status":"ok"'
+make compose-partition ARGS=cp_db_g2
+eventually 200 GET 5001/health '"status":"degraded"'
+answers 200 POST 5001/write/color/violet
+answers 200 GET 5011/read/color '"value":"violet"'
+make compose-heal
+eventually 200 GET 5001/health '"status":"ok"'
+if [ "$(id -u)" -eq 0 ] && command -v nsenter >/dev/null && command -v iptables >/dev/null; then
+    make compose-partition ARGS='west --one-way out'
+    is "cutting again changes nothing" "$(make compose-partition ARGS='west --one-way out')" ''
+    eventually 503 GET 5011/read/color
+    answers 200 GET 5001/read/color '"value":"violet"'
+    make compose-heal
+    eventually 200 GET 5011/read/color '"value":"violet"'
+    for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+else
+    echo "  left out: a one-way cut, which needs root, nsenter and iptables"
+fi
+
+step "a second up changes nothing; a wiped replica is rebuilt by the services, not claimed by init"
+docker compose up -d --wait 2>/dev/null
+answers 200 GET 5001/read/color '"value":"violet"'
+docker compose rm --stop --force cp_db_g3 >/dev/null 2>&1
+docker volume rm cap-pair_cp_db_g3 >/dev/null
+docker compose up -d --wait 2>/dev/null
+docker logs cp_init 2>&1 | tail -n 1 | grep -q "was made before"
+answers 200 GET 5011/read/color '"value":"violet"'
+eventually 200 GET 5011/health '"status":"ok"'
+says cp_db_g3 violet redis-operator hget cp:color value
+
+step "more instances behind the load balancer"
+docker compose --profile scale up -d --wait 2>/dev/null
+answers 200 POST 5021/write/shape/round
+answers 200 GET 5021/read/shape '"value":"round"'
+answers 200 GET 5001/read/shape '"value":"round"'
+answers 200 POST 5022/write/shape/round
+eventually 200 GET 5022/read/shape '"value":"round"'
+docker compose --profile scale up -d --wait --scale app_cp_pool=3 2>/dev/null
+eventually 200 GET 8404/metrics 'haproxy_backend_active_servers{proxy="cp_instances"} 3'
+docker kill cap-pair-app_cp_pool-1 >/dev/null
+for _ in 1 2 3 4 5; do eventually 200 GET 5021/read/shape '"value":"round"'; done
+
+step "no command of a service was denied in all this"
+for replica in cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3; do
+    is "$replica" "$(docker exec "$replica" redis-operator acl log)" ''
+done
+
+step "down leaves nothing"
+docker compose --profile '*' down -v 2>/dev/null
+is "leftovers" "$(leftovers)" ''
+echo "test-compose: all good, in $SECONDS s"

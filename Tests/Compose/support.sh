@@ -1,0 +1,84 @@
+#!/bin/bash
+# To be sourced by run.sh: asking, waiting, comparing. What is not as wanted ends the test and says so.
+
+step() { printf '\n== %s\n' "$*"; }
+
+fail() {
+    echo "  FAILED: $*" >&2
+    return 1
+}
+
+# finish FOLDER, on exit: also after a failure nothing stays, but the reason is shown first.
+finish() {
+    local code=$?
+    if [ "$code" -ne 0 ]; then
+        docker compose --profile '*' ps -a || true
+        docker compose --profile '*' logs --tail 6 --no-color 2>/dev/null || true
+    fi
+    docker compose --profile '*' down -v >/dev/null 2>&1 || true
+    rm -rf "$1"
+    exit "$code"
+}
+
+leftovers() {
+    local mine=(--filter label=com.docker.compose.project=cap-pair -q)
+    docker ps -a "${mine[@]}"
+    docker volume ls "${mine[@]}"
+    docker network ls "${mine[@]}"
+}
+
+timed() { # timed WHAT COMMAND...
+    local what=$1 log start=$EPOCHREALTIME
+    shift
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || { cat "$log"; rm -f "$log"; fail "$what"; }
+    rm -f "$log"
+    awk -v what="$what" -v from="$start" -v to="$EPOCHREALTIME" 'BEGIN { printf "  %s: %.1f s\n", what, to - from }'
+}
+
+figures() {
+    local image base
+    image=$(docker image inspect -f '{{.Size}}' cap-pair:dev)
+    base=$(docker image inspect -f '{{.Size}}' debian:bookworm-slim 2>/dev/null || echo "$image")
+    echo "  image: $((image / 1000000)) MB, $(((image - base) / 1000000)) MB beyond its base"
+    is "image under 120 MB beyond its base" "$((image - base < 120000000))" 1
+    docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' | sort | awk '{ printf "  memory: %s %s\n", $1, $2 }'
+}
+
+# request METHOD PORT/PATH: the body, then a line with the status.
+request() { curl -s -m 5 -X "$1" -w '\n%{http_code}' "http://127.0.0.1:${PORT_PREFIX:-}$2" || true; }
+
+# matches STATUS METHOD PORT/PATH [PATTERN]: asks once; the answer is left in $answer.
+matches() {
+    answer=$(request "$2" "$3")
+    [ "${answer##*$'\n'}" = "$1" ] && grep -q -e "${4:-}" <<<"$answer"
+}
+
+answers() { matches "$@" || fail "wanted $*, got $answer"; }
+
+# The same, within 30 seconds.
+eventually() {
+    local until=$((SECONDS + 30))
+    until matches "$@"; do
+        [ "$SECONDS" -lt "$until" ] || fail "wanted $* within 30 s, got $answer"
+        sleep 0.2
+    done
+}
+
+is() { [ "$2" = "$3" ] || fail "$1: wanted '$3', got '$2'"; }
+
+refuse() { if grep -E -e "$2" <<<"$1"; then fail "'$2' must not be in the lines above"; fi; }
+
+# says CONTAINER TEXT COMMAND...
+says() {
+    local container=$1 text=$2 output
+    shift 2
+    output=$(docker exec "$container" "$@" 2>&1 || true)
+    grep -q -e "$text" <<<"$output" || fail "$container: $*: wanted $text, got $output"
+}
+
+address_of() { docker inspect -f "{{(index .NetworkSettings.Networks \"cap-pair_$2\").IPAddress}}" "$1"; }
+
+connects() { docker exec "$1" timeout 2 bash -c "exec 3<>/dev/tcp/$2/6379" 2>/dev/null; }
+reaches() { connects "$1" "$2" || fail "$1 does not reach $2"; }
+cannot_reach() { if connects "$1" "$2"; then fail "$1 reaches $2"; fi; }

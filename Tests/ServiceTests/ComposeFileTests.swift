@@ -1,0 +1,53 @@
+import Foundation
+import Testing
+
+/// What docker-compose.yml tells the services, held against what they know.
+struct TheComposeFile {
+    /// The names that are set or handed on in an environment.
+    private func names(in text: String) -> Set<String> {
+        Set(text.matches(of: /\s([A-Z][A-Z0-9_]+):/).map { String($0.1) })
+    }
+
+    @Test func handsEverySettingOfTheServicesOn() throws {
+        let known = names(in: try repositoryFile("docker-compose.yml"))
+        // Paths in the container, which only an overlay can know.
+        let exempt: Set<String> = ["SECRET_KEY_FILE", "REDIS_PASSWORD_FILE"]
+        let missing = Set(try EnvExample().settings.map(\.name)).subtracting(exempt).subtracting(known)
+        #expect(missing == [])
+    }
+
+    @Test func hasTheDefaultsThatTheExampleFileShows() throws {
+        let text = try repositoryFile("docker-compose.yml")
+        let used = Dictionary(
+            text.matches(of: /\$\{([A-Z_]+):-([^}]*)\}/).map { (String($0.1), String($0.2)) },
+            uniquingKeysWith: { first, second in
+                #expect(first == second, "one default for all")
+                return first
+            })
+        let example = try EnvExample()
+        let ofServices = Set(example.settings.map(\.name))
+        #expect(
+            used.filter { !ofServices.contains($0.key) }
+                == Dictionary(uniqueKeysWithValues: example.ofCompose.map { ($0.name, $0.value) }))
+        for setting in example.ofCompose { #expect(setting.comment.count > 20, "\(setting.name)") }
+    }
+
+    private func scriptSources(_ engine: String) throws -> [(name: String, source: String)] {
+        let folder = repositoryURL.appendingPathComponent("Sources/\(engine)/Scripts")
+        return try FileManager.default.contentsOfDirectory(atPath: folder.path).map { name in
+            (name, try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8))
+        }
+    }
+
+    @Test func givesTheServicesUserEveryCommandOfTheScripts() throws {
+        for (file, scripts) in [("cp", "Consistent"), ("ap", "Available")] {
+            let users = try repositoryFile("redis/users-\(file).acl")
+            let allowed = Set(users.matches(of: /\+([a-z]+)/).map { String($0.1) })
+            for (name, source) in try scriptSources(scripts) {
+                for match in source.matches(of: /call\('([A-Za-z]+)'/) {
+                    #expect(allowed.contains(match.1.lowercased()), "\(match.1) in \(name)")
+                }
+            }
+        }
+    }
+}

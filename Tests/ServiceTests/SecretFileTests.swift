@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+@testable import Service
+
+struct SecretFiles {
+    /// Reads `NAME` as a secret, where `values` are set and `files` are there.
+    private func secret(
+        _ values: [String: String], files: [String: String] = [:], check: (String) -> String? = { _ in nil }
+    ) throws(SettingError) -> (value: String, report: String) {
+        var reader = SettingsReader(
+            lookUp: { name in values[name].map { ($0, .environment) } }, readFile: { files[$0].map { Array($0.utf8) } })
+        let value = try reader.secret("NAME", default: "standard", help: "", check: check)
+        return (value, reader.report)
+    }
+
+    @Test func aFileHoldsWhatTheSettingWould() throws {
+        let found = try secret(["NAME_FILE": "/run/secrets/name"], files: ["/run/secrets/name": "hidden"])
+        #expect(found.value == "hidden")
+        #expect(found.report.contains(/NAME_FILE +\/run\/secrets\/name  \(environment\)/))
+        #expect(found.report.contains(/NAME  +\*+  \(secret file\)/))
+        #expect(!found.report.contains("hidden"))
+    }
+
+    @Test(arguments: ["hidden\n", "hidden\r\n", "hidden"])
+    func theEndOfTheLineIsNoPartOfTheSecret(_ content: String) throws {
+        #expect(try secret(["NAME_FILE": "f"], files: ["f": content]).value == "hidden")
+    }
+
+    @Test func withoutAFileTheSettingCounts() throws {
+        #expect(try secret(["NAME": "plain"]).value == "plain")
+        #expect(try secret(["NAME": "plain", "NAME_FILE": ""]).value == "plain")
+        #expect(try secret([:]).value == "standard")
+    }
+
+    @Test func anEmptySettingBesideTheFileIsNone() throws {
+        #expect(try secret(["NAME": "", "NAME_FILE": "f"], files: ["f": "hidden"]).value == "hidden")
+    }
+
+    @Test func bothAtOnceAreRefused() {
+        #expect(throws: SettingError("NAME_FILE must not be set beside NAME")) {
+            try secret(["NAME": "plain", "NAME_FILE": "f"], files: ["f": "hidden"])
+        }
+    }
+
+    @Test func aFileThatIsNotThereIsNamed() {
+        #expect(throws: SettingError("NAME_FILE cannot be read: '/nowhere'")) {
+            try secret(["NAME_FILE": "/nowhere"])
+        }
+    }
+
+    @Test(arguments: ["", "\n", "two\nlines", "a\u{0}b", "tab\tbed"])
+    func aFileThatHoldsNoLineOfTextIsRefused(_ content: String) {
+        #expect(throws: SettingError("NAME_FILE must hold one line of text: 'f'")) {
+            try secret(["NAME_FILE": "f"], files: ["f": content])
+        }
+    }
+
+    @Test func whatTheFileHoldsIsCheckedLikeTheSetting() {
+        #expect(throws: SettingError("NAME is too short")) {
+            try secret(["NAME_FILE": "f"], files: ["f": "ab"]) { $0.count < 3 ? "is too short" : nil }
+        }
+    }
+
+    @Test func aRealFileIsReadUpToItsLimit() throws {
+        let path = NSTemporaryDirectory() + "cap-secret-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try String(repeating: "x", count: SecretFile.maxSize).write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(SecretFile.read(path: path)?.count == SecretFile.maxSize)
+        try String(repeating: "x", count: SecretFile.maxSize + 1).write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(SecretFile.read(path: path) == nil)
+        #expect(SecretFile.read(path: NSTemporaryDirectory()) == nil, "a folder")
+        #expect(SecretFile.read(path: path + "-nowhere") == nil)
+    }
+
+    @Test func thePasswordOfTheReplicasMayComeFromAFile() throws {
+        let path = NSTemporaryDirectory() + "cap-secret-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try "common\n".write(toFile: path, atomically: true, encoding: .utf8)
+        let settings = try serviceSettings(.cp, ["REDIS_PASSWORD_FILE": path, "REPLICAS": "a=redis://app@one"])
+        #expect(settings.replicas.map(\.endpoint.password) == ["common"])
+        #expect(settings.replicas.map(\.endpoint.username) == ["app"])
+    }
+}

@@ -1,0 +1,16 @@
+#!/bin/bash
+# check-health [/path]: 0 where the service of this container answers 200 there. In bash, which the base image has, so that
+# no curl and its libraries need to be in the image.
+set -euo pipefail
+
+path=${1:-/health/ready}
+# The defaults of the services.
+case $(</proc/1/comm) in
+app-ap) port=${HTTP_PORT:-5002} ;;
+*) port=${HTTP_PORT:-5001} ;;
+esac
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$path" >&3
+IFS= read -r -t 2 status <&3
+echo "${status%$'\r'}"
+[[ $status == 'HTTP/1.1 200 '* ]]

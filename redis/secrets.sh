@@ -1,0 +1,16 @@
+#!/bin/sh
+# To be sourced: 'secret NAME' prints what NAME is set to, or the content of the file that NAME_FILE names.
+
+secret() {
+    file=$(printenv "$1_FILE" || true)
+    if [ -n "$file" ]; then
+        value=$(cat "$file")
+    else
+        value=$(printenv "$1" || true)
+    fi
+    if [ -z "$value" ]; then
+        echo "neither $1 nor $1_FILE is set" >&2
+        return 1
+    fi
+    printf '%s' "$value"
+}

@@ -1,0 +1,22 @@
+#!/bin/sh
+# start.sh cp|ap [ARGUMENTS of redis-server...]: writes users.acl with the hashes of the two passwords, then becomes
+# redis-server.
+#
+#   app        what the services are: their commands on their keys, nothing else
+#   operator   what people are (redis-operator in the container): all but what destroys a replica or makes it a copy
+#   default    off
+set -eu
+# shellcheck source=redis/secrets.sh
+. /etc/cap-redis/secrets.sh
+
+hash_of() { printf '%s' "$1" | sha256sum | cut -d ' ' -f 1; }
+
+group=$1
+shift
+app=$(secret REDIS_PASSWORD)
+operator=$(secret REDIS_OPERATOR_PASSWORD)
+umask 077
+sed -e "s/@APP@/$(hash_of "$app")/" -e "s/@OPERATOR@/$(hash_of "$operator")/" \
+    "/etc/cap-redis/users-$group.acl" >/run/redis/users.acl
+unset REDIS_PASSWORD REDIS_OPERATOR_PASSWORD
+exec redis-server "/etc/cap-redis/$group.conf" "$@"
