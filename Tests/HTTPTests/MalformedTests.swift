@@ -41,6 +41,18 @@ func garbageEndsItsConnectionAndNothingElse(text: String) throws {
     ("POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
     ("POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     ("POST /hello HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc", 501),
+    ("POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length : 3\r\n\r\nabc", 400),
+    ("POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length\t: 3\r\n\r\nabc", 400),
+    ("POST /hello HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400),
+    ("POST /hello HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \u{b}chunked\r\n\r\n0\r\n\r\n", 400),
+    ("POST /hello HTTP/1.1\r\nHost: a\r\nX-A: b\rContent-Length: 3\r\n\r\nabc", 400),
+    ("POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 0\0 3\r\n\r\nabc", 400),
+    ("POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 0\0 3\r\nX-A: b\r\n\r\nabc", 400),
+    ("POST /hello HTTP/1.1\r\nHost: a\r\nX-A: b\0\r\nX-B: c\r\n\r\n", 400),
+    ("GET /hello HTTP/1.1\nHost: a\nX: y\n\n", 400),
+    ("POST /hello HTTP/1.1\r\nHost: a\nContent-Length: 3\r\n\r\nabc", 400),
+    ("GET /hello\0x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /hello?a\0x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
 ])
 func whatCouldBeReadInTwoWaysIsRefused(text: String, status: Int) throws {
     let server = try makeServer()
@@ -52,6 +64,25 @@ func whatCouldBeReadInTwoWaysIsRefused(text: String, status: Int) throws {
     #expect(answer["Content-Type"] == "application/problem+json")
     #expect(client.isClosedByServer())
     try expectAlive(server)
+}
+
+@Test(arguments: [
+    "GET /hello?a=b HTTP/1.1\r\nHost: t\r\n\r\n", "GET /hello HTTP/1.1\r\nHost:t \t\r\nX-Tab: a\tb\r\nX-Empty:\r\n\r\n",
+    "GET /hello HTTP/1.0\r\n\r\n",
+    "GET /hello HTTP/1.1\r\nHost: t\r\nX-Umlaut: \u{e4}\r\nCookie: a=b; c=d\r\n\r\n",
+    "\r\nGET /hello HTTP/1.1\r\nHost: t\r\n\r\n",
+])
+func whatIsUnusualAndClearIsTaken(text: String) throws {
+    let server = try makeServer()
+    defer { server.stop() }
+    let client = try server.connect()
+    client.send(text)
+    #expect(try client.readAnswer().text == "hello")
+    // Also in one packet with the next.
+    let second = try server.connect()
+    second.send("GET /hello HTTP/1.1\r\nHost: t\r\n\r\n" + text)
+    #expect(try second.readAnswer().text == "hello")
+    #expect(try second.readAnswer().text == "hello")
 }
 
 @Test func aHeaderBlockOverTheLimitIsRefused() throws {

@@ -39,7 +39,7 @@ struct BodyFraming {
 
     private mutating func takeExpect(_ value: UnsafePointer<CChar>?) {
         guard let value else { return }
-        expectsContinue = strcasecmp(value, "100-continue") == 0
+        expectsContinue = Self.isWord("100-continue", value)
     }
 
     private mutating func takeLength(_ value: UnsafePointer<CChar>?) {
@@ -51,7 +51,14 @@ struct BodyFraming {
     private mutating func takeEncoding(_ value: UnsafePointer<CChar>?) {
         transferEncodingLines += 1
         guard let value else { return }
-        isChunked = strcasecmp(value, "chunked") == 0
+        isChunked = Self.isWord("chunked", value)
+    }
+
+    /// Whatever its case, and with white space after it.
+    private static func isWord(_ word: StaticString, _ value: UnsafePointer<CChar>) -> Bool {
+        let count = word.utf8CodeUnitCount
+        return word.utf8Start.withMemoryRebound(to: CChar.self, capacity: count) { strncasecmp($0, value, count) == 0 }
+            && strspn(value + count, " \t") == strlen(value + count)
     }
 
     /// What a server must refuse, because the parties on the way could disagree on where the message ends (RFC 9112,

@@ -33,6 +33,10 @@ extension Exchange {
         server.didMakeProgress = true
         request.method = Method(cString: method)
         let framing = BodyFraming(of: connection)
+        if let targetStart, cmhd_hides_something(connection, method, targetStart, request.target.count, version) != 0 {
+            let problem = Problem.badRequest("bad_request", "the request line or a header field is malformed")
+            return refuseAtOnce(problem, isBodyComing: true)
+        }
         if let problem = framing.problem(target: request.target, version: version) {
             return refuseAtOnce(problem, isBodyComing: framing.hasBody)
         }

@@ -25,6 +25,9 @@ final class Exchange {
     let server: HTTPServer
     let request: Request
     let client: HTTPConnection
+    /// Where libmicrohttpd holds the target. Only for comparing, until the headers are complete: it is in the connection's
+    /// own buffer.
+    let targetStart: UnsafePointer<CChar>?
     /// nil once the connection is done with this request.
     var connection: OpaquePointer?
     var stage = Stage.headers
@@ -41,7 +44,11 @@ final class Exchange {
     var bufferedBytes = 0
     var discardedBytes = 0
 
-    init(server: HTTPServer, connection: OpaquePointer, client: HTTPConnection, target: [UInt8]) {
+    init(
+        server: HTTPServer, connection: OpaquePointer, client: HTTPConnection, target: [UInt8],
+        targetStart: UnsafePointer<CChar>?
+    ) {
+        self.targetStart = targetStart
         self.server = server
         self.connection = connection
         self.client = client

@@ -50,7 +50,8 @@ enum HTTPCallbacks {
             }
             let exchange = Exchange(
                 server: server(context), connection: connection,
-                client: Unmanaged<HTTPConnection>.fromOpaque(own).takeUnretainedValue(), target: bytes)
+                client: Unmanaged<HTTPConnection>.fromOpaque(own).takeUnretainedValue(), target: bytes,
+                targetStart: target)
             return Unmanaged.passRetained(exchange).toOpaque()
         }
 

@@ -73,8 +73,11 @@ enum HeaderFields {
         return .saved(headers)
     }
 
+    /// Without the white space at the end, which is no part of a field (RFC 9110, section 5.5) and which libmicrohttpd leaves.
     private static func text(_ start: UnsafePointer<CChar>?, _ count: Int) -> String {
         guard let start else { return "" }
+        var count = count
+        while count > 0, start[count - 1] == 32 || start[count - 1] == 9 { count -= 1 }
         return String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
     }
 }
