@@ -1,6 +1,8 @@
-/// The keys that clients fight for: some that live as long as the check, and some that give way to a new one after a number
-/// of operations, so that each history stays short enough to be judged whole.
+/// The keys that clients fight for. Each gives way to a new one after a number of operations, so that its history stays short
+/// enough to be judged whole; lasting ones after many more, so that they see many faults.
 struct KeyRing {
+    private static let lastingFactor = 20
+
     private let prefix: String
     private let lasting: Int
     private let slots: Int
@@ -24,7 +26,7 @@ struct KeyRing {
         var slot = random.below(slots)
         if slot < lasting, !random.isTrue(percent: 25) { slot = random.below(slots) }
         uses[slot] += 1
-        if slot >= lasting, uses[slot] > usesPerKey {
+        if uses[slot] > usesPerKey * (slot < lasting ? Self.lastingFactor : 1) {
             uses[slot] = 1
             generation[slot] += 1
             all.append(name(slot))

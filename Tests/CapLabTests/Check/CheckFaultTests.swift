@@ -68,7 +68,7 @@ import Testing
         #expect(LinkFault.none.joined(with: .none) == .none)
     }
 
-    @Test func aKeyGivesWayToANewOneAndALastingOneDoesNot() {
+    @Test func aKeyGivesWayToANewOneAndALastingOneMuchLater() {
         var keys = KeyRing(prefix: "k", lasting: 1, passing: 1, usesPerKey: 10)
         var random = SeededRandom(seed: 1, stream: 1)
         for _ in 0..<200 {

@@ -3,14 +3,14 @@ import Linearizability
 
 /// Drives `app-cp` at both sites through real faults, and judges what its clients saw.
 final class CPCheck {
-    private static let counterKey = "counter"
     /// The slack of a clock that is set right while a value lives.
     private static let clockSlackNs = 50 * nsPerMs
 
     private let session: CheckSession
     private var keys = KeyRing(prefix: "k", lasting: 2, passing: 5, usesPerKey: 400)
     private var history: [RecordedOperation] = []
-    private var counter = CounterTally()
+    private var counterKeys = KeyRing(prefix: "counter", lasting: 0, passing: 1, usesPerKey: 2_000)
+    private var counters: [String: CounterTally] = [:]
     /// By key: the version that some client saw last.
     private var lastVersion: [String: UInt64] = [:]
     private var nextValue = 0
@@ -36,7 +36,7 @@ final class CPCheck {
 
     private func step(_ client: Int, _ random: inout SeededRandom) async -> Bool {
         let site: Site = random.isTrue(percent: 50) ? .east : .west
-        guard !random.isTrue(percent: 15) else { return await increment(client, site) }
+        guard !random.isTrue(percent: 15) else { return await increment(counterKeys.draw(&random), client, site) }
         let key = keys.draw(&random)
         nextValue += 1
         let value = "v\(nextValue)"
@@ -87,19 +87,18 @@ final class CPCheck {
         return result
     }
 
-    /// Reads the counter and writes one more, on the condition that nobody else has.
-    private func increment(_ client: Int, _ site: Site) async -> Bool {
-        guard
-            case .value(let seen, let version) = await perform(.read, key: Self.counterKey, client: client, site: site)
+    /// Reads a counter and writes one more, on the condition that nobody else has.
+    private func increment(_ key: String, _ client: Int, _ site: Site) async -> Bool {
+        guard case .value(let seen, let version) = await perform(.read, key: key, client: client, site: site)
         else { return false }
         let count = (seen.map(CounterTally.count(of:)) ?? 0) + 1
         nextValue += 1
         let value = "\(count)-c\(client)-\(nextValue)"
         let call: RecordedOperation.Call = seen == nil ? .create(value) : .compareAndSet(version: version, value)
-        switch await perform(call, key: Self.counterKey, client: client, site: site) {
-        case .applied: counter.noteApplied(count)
+        switch await perform(call, key: key, client: client, site: site) {
+        case .applied: counters[key, default: CounterTally()].noteApplied(count)
         case .unknown:
-            counter.noteUnknown()
+            counters[key, default: CounterTally()].noteUnknown()
             return false
         case .notApplied: return false
         case .value, .absent, .preconditionFailed: break
@@ -114,7 +113,7 @@ final class CPCheck {
         let client = connections.count - 1
         for site in Site.allCases {
             let endNs = session.reactor.nowNs + CheckSettings.recoveryMs * nsPerMs
-            for key in keys.all + [Self.counterKey] {
+            for key in keys.all + counterKeys.all {
                 var isServed = false
                 while !isServed, session.reactor.nowNs < endNs, !session.lab.isStopping {
                     if case .value = await perform(.read, key: key, client: client, site: site) {
@@ -133,22 +132,32 @@ final class CPCheck {
     }
 
     private func conclude() -> Int32 {
-        let final = history.last { operation in
-            guard operation.key == Self.counterKey, case .value = operation.result else { return false }
-            return true
-        }
-        var count = 0
-        if case .value(let value?, _)? = final?.result { count = CounterTally.count(of: value) }
         let verdict = CPVerdict(history)
+        var violations: [String] = []
+        var final = 0
+        for (key, counter) in counters.sorted(by: { $0.key < $1.key }) {
+            let count = lastCount(key)
+            final += count
+            violations += counter.violations(final: count).map { "\(key): \($0)" }
+        }
         let code = session.conclude(
             outcomes: ["ok", "412", "not applied", "unknown"],
-            judged: "judged: \(history.count) operations on \(verdict.keys) keys; the counter stands at \(count) after "
-                + "\(counter.increments) increments and \(counter.unknown) of unknown outcome",
-            violations: [problems, counter.violations(final: count), verdict.violations])
+            judged: "judged: \(history.count) operations on \(verdict.keys) keys; counters stand at \(final) after "
+                + "\(counters.values.reduce(0) { $0 + $1.increments }) increments and "
+                + "\(counters.values.reduce(0) { $0 + $1.unknown }) of unknown outcome",
+            violations: [problems, violations, verdict.violations])
         guard code != 0 else { return 0 }
         if let text = verdict.shortestFailingPart { say("\n\(text)\n") }
         if let part = verdict.failingPart { session.write(Timeline(part).html, extension: "html", what: "drawing") }
         session.writeHistory(history)
         return code
+    }
+
+    /// As the last read saw it; 0 where it does not exist.
+    private func lastCount(_ key: String) -> Int {
+        for operation in history.reversed() where operation.key == key {
+            if case .value(let value, _) = operation.result { return value.map(CounterTally.count(of:)) ?? 0 }
+        }
+        return 0
     }
 }
