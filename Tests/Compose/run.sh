@@ -42,9 +42,6 @@ for container in $(docker compose ps -q); do
     is "capabilities dropped" "$(docker inspect -f '{{.HostConfig.CapDrop}}' "$container")" '[ALL]'
     is "user is root" "$(docker exec "$container" id -u | grep -cx 0 || true)" 0
 done
-for user in default app operator; do
-    says cp_db_g1 WRONGPASS redis-cli auth "$user" ''
-done
 says cp_db_g1 NOAUTH redis-cli get x
 for replica in cp_db_g1 ap_db_g1; do
     is "no command of a service was denied" "$(docker exec "$replica" redis-operator acl log)" ''
@@ -54,6 +51,7 @@ for replica in cp_db_g1 ap_db_g1; do
         says "$replica" NOPERM env REDISCLI_AUTH=local-services-only redis-cli --no-auth-warning --user app $command
     done
     says "$replica" NOPERM redis-operator flushall
+    for user in default app operator; do says "$replica" WRONGPASS redis-cli auth "$user" ''; done
     docker exec "$replica" redis-operator acl log reset >/dev/null
 done
 
