@@ -4,7 +4,9 @@
 #
 #   app        what the services are: their commands on their keys, nothing else
 #   operator   what people are (redis-operator in the container): all but what destroys a replica or makes it a copy
-#   default    off
+#   default    nobody: it is off and has no password. Its permissions must stay, for the append-only file is replayed in its
+#              name: without them, what one script wrote by several commands is silently left out at the next start
+#              (redis issue 14541, valkey issue 3983)
 set -eu
 # shellcheck source=redis/secrets.sh
 . /etc/cap-redis/secrets.sh

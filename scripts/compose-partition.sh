@@ -61,10 +61,11 @@ drop() {
 }
 
 for container in $containers; do
-    if ! is_running "$container"; then
-        echo "compose-partition: $container is not running; 'docker compose up -d --wait' starts it" >&2
-        exit 1
-    fi
+    is_running "$container" && continue
+    echo "compose-partition: $container is not running; 'docker compose up -d --wait' starts it" >&2
+    exit 1
+done
+for container in $containers; do
     for network in $(networks_cut "$what"); do
         name=$(network_name "$container" "$network")
         if [ -z "$direction" ]; then unplug "$container" "$name"; else drop "$container" "$name"; fi

@@ -51,6 +51,7 @@ for replica in cp_db_g1 ap_db_g1; do
         says "$replica" NOPERM env REDISCLI_AUTH=local-services-only redis-cli --no-auth-warning --user app $command
     done
     says "$replica" NOPERM redis-operator flushall
+    for user in default app operator; do says "$replica" WRONGPASS redis-cli auth "$user" ''; done
     docker exec "$replica" redis-operator acl log reset >/dev/null
 done
 
@@ -113,6 +114,19 @@ docker logs cp_init 2>&1 | tail -n 1 | grep -q "was made before"
 answers 200 GET 5011/read/color '"value":"violet"'
 eventually 200 GET 5011/health '"status":"ok"'
 says cp_db_g3 violet redis-operator hget cp:color value
+
+step "all containers restart at once: nothing acknowledged is lost"
+answers 200 POST 5001/write/kept/here
+answers 200 POST 5002/write/kept/here
+timed "restart" docker compose restart
+for port in 5001 5011 5002 5012; do
+    eventually 200 GET "$port/health" '"status":"ok"'
+    answers 200 GET "$port/read/kept" '"value":"here"'
+done
+answers 200 GET 5011/read/color '"value":"violet"'
+for replica in cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3; do
+    refuse "$(docker logs "$replica" 2>&1)" CRITICAL
+done
 
 step "more instances behind the load balancer"
 docker compose --profile scale up -d --wait 2>/dev/null
