@@ -1,9 +1,9 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """Prometheus on a pair that runs on this machine: `make prometheus`, beside a `make run`.
 
-What it runs with is made from the files of this folder: other addresses, and with --speed 10 every time a tenth of what
-it says there (scrapes, windows, 'for'), so that an alert of a minute can be seen in six seconds. There is no second copy
-of a rule. Ends, with all its data, at Ctrl-C. Needs Python alone, and Debian's package prometheus.
+What it runs with is made from the files of this folder: other addresses, and with --speed 10 every time a tenth of
+what it says there (scrapes, windows, 'for'), so that an alert of a minute can be seen in six seconds. There is no second
+copy of a rule. Ends, with all its data, at Ctrl-C. Needs Python alone, and Debian's package prometheus.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def main():
         # Ctrl-C reaches both: Prometheus ends by it, and this waits for that.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-        print(f"Prometheus: http://127.0.0.1:{options.port}/alerts    Ctrl-C stops it and removes its data.", flush=True)
+        print(f"http://127.0.0.1:{options.port}/alerts    Ctrl-C stops Prometheus and removes its data.", flush=True)
         sys.exit(child.wait())
     finally:
         shutil.rmtree(directory, ignore_errors=True)

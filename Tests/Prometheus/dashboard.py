@@ -66,6 +66,6 @@ def faults():
             found.append(f"{title}: without title or description")
     for one, other in itertools.combinations(board["panels"], 2):
         a, b = one["gridPos"], other["gridPos"]
-        if a["x"] < b["x"] + b["w"] and b["x"] < a["x"] + a["w"] and a["y"] < b["y"] + b["h"] and b["y"] < a["y"] + a["h"]:
+        if all(a[at] < b[at] + b[size] and b[at] < a[at] + a[size] for at, size in (("x", "w"), ("y", "h"))):
             found.append(f"{one['title']} and {other['title']} overlap")
     return found

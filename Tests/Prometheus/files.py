@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """Whether what stands in prometheus/ holds together, without anything running: `make lint`, `make test-prometheus`.
 
 Asks promtool and amtool where they are installed; the rest needs Python alone.

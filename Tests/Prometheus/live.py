@@ -1,12 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """The alerts on a real pair with a real Prometheus: `make test-prometheus`.
 
 Starts a lab, clients, Prometheus and Alertmanager on free loopback ports, cuts, slows, kills and spoils, and asks
-Prometheus' own API which alerts fire, and that no other does. Everything runs ten times as fast as it is configured: the
-rules are those of prometheus/rules, by prometheus/lab.py. Ends with 1 where an alert is missing or wrong.
+Prometheus' own API which alerts fire, and that no other does. Everything runs ten times as fast as it is configured:
+the rules are those of prometheus/rules, by prometheus/lab.py. Where that fails it is done once more, slower: on a
+machine too busy to answer a scrape within 400 ms, instances look down. Ends with 1 where it fails again.
 """
 
 import argparse
+import os
 import pathlib
 import shutil
 import sys
@@ -16,9 +18,10 @@ import time
 import dashboard
 import support
 
-SPEED = 10
-# The longest 'for' of what is awaited is 5 min, half a minute here; a busy machine may take as long again.
-LIMIT_S = 90
+START = time.monotonic()
+SPEEDS = [10, 4]
+# The longest 'for' is 5 min; a busy machine may take longer.
+LIMIT_S = 900
 # A replica may take three quarters of a second: a stall of 0.6 s makes requests slow, and none fail.
 SETTINGS = {"MAX_STALENESS_MS": "2000", "NETWORK_TIMEOUT_SEC": "3"}
 STALL_S, STALL_EVERY_S = 0.6, 4
@@ -38,24 +41,25 @@ class Stage:
 
     def __init__(self, title, prometheus, tolerated=()):
         self.prometheus, self.tolerated = prometheus, set(tolerated)
+        self.limit_s = LIMIT_S / prometheus.speed
         self.start = time.monotonic()
         print(f"== {title}", flush=True)
 
     def fires(self, expected):
         self.expected = set(expected)
         missing = lambda: self.expected - self.prometheus.firing()  # noqa: E731
-        support.until(lambda: not missing(), LIMIT_S)
+        support.until(lambda: not missing(), self.limit_s)
         if left := missing():
-            raise Failure(f"these alerts did not fire within {LIMIT_S} s: {names(left)}")
+            raise Failure(f"these alerts did not fire within {self.limit_s:.0f} s: {names(left)}")
         print(f"   {len(self.expected)} alerts fire, after {time.monotonic() - self.start:.0f} s", flush=True)
 
     def ends(self):
         """All that fired resolves, and nothing else ever fired."""
         start = time.monotonic()
         firing = lambda: self.prometheus.firing() - self.tolerated  # noqa: E731
-        support.until(lambda: not firing(), LIMIT_S)
+        support.until(lambda: not firing(), self.limit_s)
         if left := firing():
-            raise Failure(f"these alerts still fire after {LIMIT_S} s: {names(left)}")
+            raise Failure(f"these alerts still fire after {self.limit_s:.0f} s: {names(left)}")
         self.nothing_else()
         print(f"   all resolved, after {time.monotonic() - start:.0f} s", flush=True)
 
@@ -73,7 +77,7 @@ def check_rules(prometheus):
     written = {}
     for block in (support.PROMETHEUS / "rules" / "alerts.yml").read_text().split("- alert: ")[1:]:
         amount, unit = support.lab.DURATION.search(block.split("\n        for: ")[1]).groups()
-        written[block.split("\n")[0]] = int(amount) * support.lab.MS[unit] / 1_000 / SPEED
+        written[block.split("\n")[0]] = int(amount) * support.lab.MS[unit] / 1_000 / prometheus.speed
     rules = [rule for group in prometheus.api("rules")["groups"] for rule in group["rules"]]
     running = {rule["name"]: rule["duration"] for rule in rules if rule["type"] == "alerting"}
     if running != written:
@@ -85,13 +89,12 @@ def check_rules(prometheus):
 def in_health_nothing_fires(pair, prometheus):
     stage = Stage("in health nothing fires", prometheus)
     recorded = 'count by (__name__) ({__name__=~"instance.*:.*"})'
-    # Every recording rule has a value; the ratio of failed connections, among those that were made at the start.
-    support.until(lambda: len(prometheus.query(recorded)) >= 7, LIMIT_S)
+    support.until(lambda: len(prometheus.query(recorded)) >= 7, stage.limit_s)
     check_rules(prometheus)
     if (count := len(prometheus.query(recorded))) < 7:
         raise Failure(f"only {count} of 7 recording rules gave anything")
     # Past the time after which a wrong alert on what is there all the time would fire.
-    time.sleep(60 / SPEED)
+    time.sleep(60 / prometheus.speed)
     stage.expected = set()
     stage.nothing_else()
 
@@ -115,7 +118,7 @@ def west_is_cut(pair, prometheus, alertmanager):
         ("HighErrorRate", "app_cp_west"): "suppressed", ("CircuitBreakerOpen", "app_cp"): "active",
         ("HighStaleness", "app_ap_west"): "active",
     }
-    if not support.until(lambda: told.items() <= alertmanager.alerts().items(), LIMIT_S):
+    if not support.until(lambda: told.items() <= alertmanager.alerts().items(), stage.limit_s):
         raise Failure(f"Alertmanager was to know {told}, and knows {alertmanager.alerts()}")
     print("   Alertmanager tells of the lost majority, not of what follows from it", flush=True)
     empty = dashboard.queries_without_result(prometheus)
@@ -128,7 +131,8 @@ def west_is_cut(pair, prometheus, alertmanager):
 
 
 def three_things_at_once(pair, prometheus):
-    stage = Stage("slow disks, a killed instance, a replica that is not ours: each its own alert", prometheus, CONFLICTS)
+    title = "slow disks, a killed instance, a replica that is not ours: each its own alert"
+    stage = Stage(title, prometheus, CONFLICTS)
     pair.run("kill", "app_ap_west")
     # In one step, for a blank replica would be adopted at once.
     pair.run("redis", "cp_db_g3", "EVAL", "redis.call('FLUSHALL') redis.call('SET', 'stranger', '1')", "0")
@@ -153,32 +157,45 @@ def conflicts_are_resolved(pair, prometheus):
     stage.ends()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=pathlib.Path, default=support.ROOT / ".build/release", help="caplab, app-cp, app-ap")
-    options = parser.parse_args()
+def run(binaries, speed):
+    """All of it; throws ``Failure``."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="cap-test-prometheus-"))
     running = []
     try:
-        pair = support.Pair(options.bin, directory, SETTINGS)
+        pair = support.Pair(binaries, directory, SETTINGS)
         running.append(pair)
         running.append(support.Clients(pair))
         alertmanager = support.Alertmanager(directory)
-        support.lab.write_configuration(directory, pair.services | {"alertmanager": alertmanager.address}, SPEED)
+        support.lab.write_configuration(directory, pair.services | {"alertmanager": alertmanager.address}, speed)
         alertmanager.start()
         running.append(alertmanager)
-        prometheus = support.Prometheus(directory)
+        prometheus = support.Prometheus(directory, speed)
         running.append(prometheus)
         in_health_nothing_fires(pair, prometheus)
         west_is_cut(pair, prometheus, alertmanager)
         three_things_at_once(pair, prometheus)
         conflicts_are_resolved(pair, prometheus)
-    except Failure as failure:
-        sys.exit(f"test-prometheus: {failure}")
     finally:
         for program in reversed(running):
             program.stop()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    standard = support.ROOT / ".build/release"
+    parser.add_argument("--bin", type=pathlib.Path, default=standard, help="where caplab, app-cp and app-ap are")
+    options = parser.parse_args()
+    for speed in SPEEDS:
+        try:
+            run(options.bin, speed)
+        except Failure as failure:
+            load = os.getloadavg()[0]
+            print(f"test-prometheus: at {speed} times the speed, load {load:.0f} on {os.cpu_count()} cores: {failure}")
+            continue
+        print(f"test-prometheus: all good, in {time.monotonic() - START:.0f} s")
+        return
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the tests of prometheus/ stand on: a pair with clients, Prometheus and Alertmanager, each stopped by its process id."""
+"""What the tests of prometheus/ stand on: a pair with clients, Prometheus and Alertmanager."""
 
 import http.client
 import itertools
@@ -80,7 +80,8 @@ class Pair(Program):
         self.caplab = binaries / "caplab"
         self.run_dir = directory / "run"
         words = [self.caplab, "up", "--free-ports", "--run-dir", self.run_dir, "--log-level", "warning"]
-        super().__init__("caplab", words + [f"--service-env={name}={value}" for name, value in settings.items()], directory)
+        words += [f"--service-env={name}={value}" for name, value in settings.items()]
+        super().__init__("caplab", words, directory)
         self.wait_for(lambda: "Logs: " in self.log.read_text(), "up")
         self.services = lab.services_of_lab(self.caplab, self.run_dir)
 
@@ -180,8 +181,10 @@ class Alertmanager(Program):
 
 
 class Prometheus(Program):
-    def __init__(self, directory):
-        self.port = free_port()
+    """One whose configuration in `directory` was made `speed` times as fast."""
+
+    def __init__(self, directory, speed):
+        self.port, self.speed = free_port(), speed
         super().__init__("prometheus", lab.command_line(directory, self.port), directory)
         self.wait_for(self.isReady, "ready")
 
@@ -208,7 +211,8 @@ class Prometheus(Program):
     def fired_since(self, start):
         """Every alert that was firing at any moment since then, by this machine's monotonic clock."""
         window_ms = max(1, int((time.monotonic() - start) * 1_000))
-        return {alert_key(s["metric"]) for s in self.query(f'present_over_time(ALERTS{{alertstate="firing"}}[{window_ms}ms])')}
+        fired = self.query(f'present_over_time(ALERTS{{alertstate="firing"}}[{window_ms}ms])')
+        return {alert_key(series["metric"]) for series in fired}
 
 
 def alert_key(labels):
