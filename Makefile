@@ -23,7 +23,7 @@ SECONDS ?= 60
 ARGS ?=
 
 .PHONY: help setup build run demo test lint simulate laws mutants check partition heal status \
-    compose-partition compose-heal test-compose bench-quick clean
+    compose-partition compose-heal test-compose prometheus test-prometheus bench-quick clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,8 @@ lint: ## Checks format, shell scripts and configuration files; leaves out a tool
 	else echo "lint: docker compose is not installed, compose files are not checked"; fi
 	@if command -v haproxy >/dev/null 2>&1; then haproxy -c -q -f haproxy/haproxy.cfg; \
 	else echo "lint: haproxy is not installed, its configuration is not checked"; fi
+	@if command -v python3 >/dev/null 2>&1 && command -v promtool >/dev/null 2>&1; then Tests/Prometheus/files.py --quiet; \
+	else echo "lint: python3 or promtool is not installed, prometheus/ is not checked"; fi
 
 simulate: setup ## Runs the engines in virtual time under faults and judges every history (SEEDS=200 ENGINES=ap ARGS='--ops 500')
 	@$(SWIFT_BUILD) $(RELEASE_FLAGS) --product Simulate
@@ -90,6 +92,15 @@ compose-heal: ## Mends every cut in Docker Compose (ARGS=cp_db_g2 for one)
 
 test-compose: ## Brings the compose project up from a clean clone, cuts it, heals it, and leaves nothing behind
 	@Tests/Compose/run.sh
+
+prometheus: ## Runs Prometheus beside 'make run', at port 9090 (ARGS='--speed 10': all times, also of alerts, a tenth)
+	@scripts/setup.sh prometheus
+	@exec prometheus/lab.py --caplab $(RELEASE)/caplab $(ARGS)
+
+test-prometheus: build ## Tests rules and dashboard, and makes every alert fire and resolve on a real pair in about two minutes
+	@scripts/setup.sh prometheus
+	@Tests/Prometheus/files.py --quiet
+	@exec Tests/Prometheus/live.py --bin $(RELEASE) $(ARGS)
 
 bench-quick: build ## Measures both services against webdis in about two minutes (ARGS=--full adds fsync always)
 	@scripts/setup.sh bench

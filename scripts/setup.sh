@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the project needs and this machine lacks. Says nothing where nothing is missing.
 #
-#   scripts/setup.sh [build|bench|all]     build is the default; bench adds what it measures with and against, all adds
-#                                          that and the tools of the checks
+#   scripts/setup.sh [build|bench|prometheus|all]     build is the default; bench adds what it measures with and against,
+#                                                     prometheus adds itself and its Alertmanager, all adds that and the
+#                                                     tools of the checks
 #
 # As root, or where sudo asks no password, Debian packages are installed; else the one command to type is printed and
 # the exit code is 1. No service is started or enabled by it: the project runs its own redis-servers.
@@ -27,9 +28,9 @@ need_program() { has_program "$1" || packages="$packages $2"; }
 need_library() { has_library "$1" "$2" || packages="$packages $3"; }
 
 case $purpose in
-build | bench | all) ;;
+build | bench | prometheus | all) ;;
 *)
-    echo "setup: '$purpose' is none of build, bench, all" >&2
+    echo "setup: '$purpose' is none of build, bench, prometheus, all" >&2
     exit 2
     ;;
 esac
@@ -44,12 +45,18 @@ need_library hiredis hiredis/hiredis.h libhiredis-dev
 need_library libmicrohttpd microhttpd.h libmicrohttpd-dev
 need_library lua5.1 lua5.1/lua.h liblua5.1-0-dev
 if [ "$purpose" != build ]; then
-    need_program wrk wrk
-    need_program webdis webdis
     need_program python3 python3
 fi
+if [ "$purpose" = bench ] || [ "$purpose" = all ]; then
+    need_program wrk wrk
+    need_program webdis webdis
+fi
+if [ "$purpose" = prometheus ] || [ "$purpose" = all ]; then
+    need_program prometheus prometheus
+    # Debian's name of the program, and its makers'.
+    has_program alertmanager || need_program prometheus-alertmanager prometheus-alertmanager
+fi
 if [ "$purpose" = all ]; then
-    need_program promtool prometheus
     need_program shellcheck shellcheck
 fi
 
@@ -70,7 +77,7 @@ disable_services() {
     [ -d /run/systemd/system ] || return 0
     for package in $packages; do
         case $package in
-        redis-server | webdis | prometheus) $as_root systemctl disable --quiet "$package" || true ;;
+        redis-server | webdis | prometheus | prometheus-alertmanager) $as_root systemctl disable --quiet "$package" || true ;;
         esac
     done
 }

@@ -9,6 +9,8 @@ struct APMetrics: Sendable {
     let service: ServiceMetrics
     private let outbox: GaugeFamily?
     private let overflowed: GaugeFamily?
+    private let conflictsFamily: GaugeFamily?
+    private let comparingFamily: GaugeFamily?
     private let drainedFamily: CounterFamily?
     private let walksFamily: CounterFamily?
     let conflictReads: CounterSeries?
@@ -22,6 +24,12 @@ struct APMetrics: Sendable {
             "ap_outbox_entries", help: "Keys that a replica owes another one.", labels: ["node", "peer"])
         overflowed = try? registry.gauge(
             "ap_outbox_overflowed", help: "Writes that a full outbox could not list.", labels: ["node", "peer"])
+        conflictsFamily = try? registry.gauge(
+            "ap_conflict_keys", help: "Keys of which a replica holds more than one value.", labels: ["node"])
+        comparingFamily = try? registry.gauge(
+            "ap_replica_comparing",
+            help: "1 where a replica may lack what no outbox lists, until all records were compared, else 0.",
+            labels: ["node"])
         drainedFamily = try? registry.counter(
             "ap_drained_total", help: "Keys delivered in the background.", labels: ["node", "peer"])
         walksFamily = try? registry.counter(
@@ -37,6 +45,8 @@ struct APMetrics: Sendable {
 
     func outbox(node: String, peer: String) -> GaugeSeries? { outbox?.with(node, peer) }
     func overflowed(node: String, peer: String) -> GaugeSeries? { overflowed?.with(node, peer) }
+    func conflicts(node: String) -> GaugeSeries? { conflictsFamily?.with(node) }
+    func comparing(node: String) -> GaugeSeries? { comparingFamily?.with(node) }
     func drained(node: String, peer: String) -> CounterSeries? { drainedFamily?.with(node, peer) }
     func walks(node: String, result: String) -> CounterSeries? { walksFamily?.with(node, result) }
 }
@@ -61,6 +71,14 @@ final class APReporter: AvailableObserver {
     func outboxMeasured(owner: Int, peer: Int, entries: Int, overflowed: Int) {
         metrics.outbox(node: names[owner], peer: names[peer])?.set(Double(entries))
         metrics.overflowed(node: names[owner], peer: names[peer])?.set(Double(overflowed))
+    }
+
+    func conflictsMeasured(replica: Int, keys: Int) {
+        metrics.conflicts(node: names[replica])?.set(Double(keys))
+    }
+
+    func comparisonMeasured(replica: Int, isNeeded: Bool) {
+        metrics.comparing(node: names[replica])?.set(isNeeded ? 1 : 0)
     }
 
     func conflictSeen(values: Int) { metrics.conflictReads?.increment() }

@@ -7,6 +7,11 @@ public protocol AvailableObserver: AnyObject {
     func stalenessMeasured(replica: Int, stalenessMs: Int64?)
     /// After each poll: entries that `owner` owes `peer`, and writes that its full outbox could not list.
     func outboxMeasured(owner: Int, peer: Int, entries: Int, overflowed: Int)
+    /// After each poll: keys of which `replica` holds more than one value.
+    func conflictsMeasured(replica: Int, keys: Int)
+    /// After each poll: whether some of what `replica` lacks stands in no outbox, so that all of its records have to be
+    /// compared with the other replicas'.
+    func comparisonMeasured(replica: Int, isNeeded: Bool)
     /// A read found `values` concurrent values.
     func conflictSeen(values: Int)
     /// A write without a context replaced `count` values that its client cannot have seen.
@@ -30,6 +35,8 @@ public protocol AvailableObserver: AnyObject {
 extension AvailableObserver {
     public func stalenessMeasured(replica: Int, stalenessMs: Int64?) {}
     public func outboxMeasured(owner: Int, peer: Int, entries: Int, overflowed: Int) {}
+    public func conflictsMeasured(replica: Int, keys: Int) {}
+    public func comparisonMeasured(replica: Int, isNeeded: Bool) {}
     public func conflictSeen(values: Int) {}
     public func valuesSuperseded(_ count: Int) {}
     public func partitionSuspected(replica: Int) {}

@@ -53,6 +53,8 @@ final class APEvents: AvailableObserver {
     var drained = 0
     var superseded = 0
     var conflicts = 0
+    /// By replica, as of the last poll.
+    var conflictKeys: [Int: Int] = [:]
     var walks: [(replica: Int, mended: Int, failure: String?)] = []
 
     func partitionSuspected(replica: Int) { suspected.append(replica) }
@@ -63,6 +65,7 @@ final class APEvents: AvailableObserver {
     func drained(owner: Int, peer: Int, entries: Int) { drained += entries }
     func valuesSuperseded(_ count: Int) { superseded += count }
     func conflictSeen(values: Int) { conflicts += 1 }
+    func conflictsMeasured(replica: Int, keys: Int) { conflictKeys[replica] = keys }
     func walkEnded(replica: Int, compared: Int, mended: Int, failure: String?) {
         walks.append((replica, mended, failure))
     }

@@ -141,6 +141,7 @@ import Testing
             let conflict = try await instance.read("k")
             #expect(Set(conflict.conflictTexts) == ["a", "b"])
             #expect(try await instance.engine.conflicts(after: nil, limit: 10).keys == [Bytes("k".utf8)])
+            #expect(await instance.reactor.eventually { instance.events.conflictKeys == [0: 1, 1: 1, 2: 1] })
             let resolved = try await instance.write("k", "ab", context: conflict.version)
             #expect(resolved.superseded.isEmpty)
             let read = try await instance.read("k")
@@ -148,6 +149,7 @@ import Testing
             #expect(read.conflicts.isEmpty)
             #expect(try await instance.engine.conflicts(after: nil, limit: 10).keys.isEmpty)
             #expect(await instance.converged("k"))
+            #expect(await instance.reactor.eventually { instance.events.conflictKeys == [0: 0, 1: 0, 2: 0] })
         }
     }
 

@@ -32,14 +32,18 @@ final class FakeStore: ReplicatedStore {
 final class Endpoints {
     let store = FakeStore()
     private(set) var notes: [(change: ChangeRequest, failure: StoreFailure?)] = []
+    private(set) var refusals: [StoreFailure.Code] = []
     private let router = Router()
     static let maxValueBytes = 1_000
 
     init(_ mode: ServiceMode = .cp, _ further: [String: String] = [:]) throws {
         let common = ["MAX_VALUE_BYTES": "\(Self.maxValueBytes)", "NETWORK_TIMEOUT_SEC": "2"]
         let settings = try serviceSettings(mode, common.merging(further) { $1 })
-        KeyValueEndpoints(settings: settings, store: store) { [unowned self] in notes.append(($0, $1)) }
-            .addRoutes(to: router)
+        KeyValueEndpoints(
+            settings: settings, store: store,
+            onRefusal: { [unowned self] in refusals.append($0) },
+            onChange: { [unowned self] in notes.append(($0, $1)) }
+        ).addRoutes(to: router)
     }
 
     func ask(_ method: HTTP.Method, _ target: String, headers: [String: String] = [:], body: Bytes = []) async

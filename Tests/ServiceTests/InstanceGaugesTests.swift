@@ -21,3 +21,13 @@ import Testing
         "db_commands_in_flight{node=\"a2\"} 6",
     ] { #expect(lines.contains(Substring(line))) }
 }
+
+@Test func aScrapeBeforeTheFirstRequestShowsTheLimitsAndNoFailures() throws {
+    let metrics = try ServiceMetrics(mode: .cp, version: "1")
+    metrics.show(maxStalenessMs: 1_234)
+    let lines = String(decoding: metrics.registry.scrape(accept: nil).body, as: UTF8.self).split(separator: "\n")
+    for line in [
+        "app_max_staleness_ms 1234", #"app_requests_total{mode="cp",operation="read",status="503"} 0"#,
+        #"app_request_latency_seconds_count{mode="cp",operation="write"} 0"#,
+    ] { #expect(lines.contains(Substring(line))) }
+}

@@ -98,6 +98,7 @@ struct Writing {
         try expect(response, 503, "no_quorum")
         #expect(try text(response.members["outcome"]) == "unknown")
         #expect(endpoints.notes.map(\.failure?.code) == [.noQuorum])
+        #expect(endpoints.refusals == [.noQuorum])
     }
 
     @Test func notesWhatWasApplied() async throws {
@@ -224,6 +225,7 @@ struct Reading {
         try expect(response, 504, "timeout")
         #expect(try response.members["outcome"] == nil)
         #expect(endpoints.notes.isEmpty)
+        #expect(endpoints.refusals == [.timeout])
     }
 }
 

@@ -40,6 +40,7 @@ extension AvailableEngine {
         watchAll(reached: ticks.map { $0 != nil }, owed)
         for replica in states.indices {
             observer?.stalenessMeasured(replica: replica, stalenessMs: stalenessMs(replica: replica))
+            observer?.comparisonMeasured(replica: replica, isNeeded: isIncomplete(replica))
         }
     }
 
@@ -76,8 +77,8 @@ extension AvailableEngine {
             tail: { replica in names.enumerated().filter { $0.offset != replica }.map(\.element) + [lives[replica]] })
         let replies = await askAll(command, usable)
         return replies.enumerated().map { owner, reply in
-            guard let elements = okElements(reply, owner), elements.count >= 2 + 3 * (names.count - 1),
-                let hlc = elements[1].count
+            guard let elements = okElements(reply, owner), elements.count >= 3 + 3 * (names.count - 1),
+                let hlc = elements[1].count, let conflicts = elements[2 + 3 * (names.count - 1)].count
             else { return nil }
             var lowest = [UInt64](repeating: 0, count: names.count)
             for (place, peer) in names.indices.filter({ $0 != owner }).enumerated() {
@@ -90,6 +91,7 @@ extension AvailableEngine {
                     lowestHlc: low == 0 ? nil : low, entries: Int(entries), overflowed: Int(overflowed))
                 observer?.outboxMeasured(owner: owner, peer: peer, entries: Int(entries), overflowed: Int(overflowed))
             }
+            observer?.conflictsMeasured(replica: owner, keys: Int(conflicts))
             states[owner].noteHlc(hlc, atNs: scheduler.nowNs, drainAfterNs: settings.drainAfterMs * nsPerMs)
             return Owed(incarnation: lives[owner], hlc: hlc, lowest: lowest)
         }

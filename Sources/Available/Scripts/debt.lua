@@ -1,7 +1,8 @@
 -- What this replica owes its peers (DESIGN A8).
 --
 -- ARGV  names of the peers, then incarnation
--- Gives { OK, hlc, then for each peer: lowest hlc owed (0: nothing), entries, overflowed writes }
+-- Gives { OK, hlc, then for each peer: lowest hlc owed (0: nothing), entries, overflowed writes;
+--   last: keys with more than one value }
 local reply = { 'OK', (call('GET', 'cap:hlc') or 0) + 0 }
 for index = 1, #ARGV - 1 do
     local pending = 'cap:pending:' .. ARGV[index]
@@ -15,4 +16,5 @@ for index = 1, #ARGV - 1 do
     reply[#reply + 1] = call('ZCARD', pending)
     reply[#reply + 1] = (overflow[2] or 0) + 0
 end
+reply[#reply + 1] = call('ZCARD', 'cap:conflicts')
 return reply

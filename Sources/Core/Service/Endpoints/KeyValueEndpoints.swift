@@ -10,6 +10,7 @@ final class KeyValueEndpoints {
     private let requestTimeoutNs: UInt64
     private let maxValueBytes: Int
     private var limiter: RateLimiter?
+    private let onRefusal: (_ code: StoreFailure.Code) -> Void
     private let onChange: (_ request: ChangeRequest, _ failure: StoreFailure?) -> Void
 
     static let maxKeyBytes = 512
@@ -18,6 +19,7 @@ final class KeyValueEndpoints {
 
     init(
         settings: ServiceSettings, store: any ReplicatedStore,
+        onRefusal: @escaping (_ code: StoreFailure.Code) -> Void,
         onChange: @escaping (_ request: ChangeRequest, _ failure: StoreFailure?) -> Void
     ) {
         mode = settings.mode
@@ -26,6 +28,7 @@ final class KeyValueEndpoints {
         requestTimeoutNs = settings.requestTimeoutMs * nsPerMs * 19 / 20
         maxValueBytes = settings.maxValueBytes
         limiter = settings.maxRequestsPerS.map { RateLimiter(ratePerS: UInt64($0)) }
+        self.onRefusal = onRefusal
         self.onChange = onChange
     }
 
@@ -81,6 +84,7 @@ final class KeyValueEndpoints {
             onChange(change, nil)
             return result
         } catch {
+            onRefusal(error.code)
             onChange(change, error)
             throw Problem(error)
         }
@@ -98,7 +102,10 @@ final class KeyValueEndpoints {
         let precondition = try Preconditions.parse(
             ifMatch: request.header("If-Match"), ifNoneMatch: request.header("If-None-Match"))
         let result: ReadResult
-        do throws(StoreFailure) { result = try await store.read(read) } catch { throw Problem(error) }
+        do throws(StoreFailure) { result = try await store.read(read) } catch {
+            onRefusal(error.code)
+            throw Problem(error)
+        }
         guard result.value != nil else { throw Answers.noSuchKey(result) }
         switch Preconditions.verdict(precondition, onRead: result.version) {
         case .answer: break

@@ -5,12 +5,11 @@ import Telemetry
 /// The event `WRITE`: who changed what, and what came of it. Successes at `debug` (at full load they are tens of thousands a
 /// second), refusals at `notice`, and what cannot be told to have happened at `warning`.
 enum ChangeLog {
-    static func note(_ change: ChangeRequest, _ failure: StoreFailure?, logger: Logger, metrics: ServiceMetrics) {
+    static func note(_ change: ChangeRequest, _ failure: StoreFailure?, logger: Logger) {
         guard let failure else {
             logger.event(.write, .debug, "applied", fields(of: change, outcome: .applied))
             return
         }
-        metrics.refusals(failure.code).increment()
         let outcome = failure.outcome ?? .unknown
         logger.event(
             .write, outcome == .unknown ? .warning : failure.code == .preconditionFailed ? .debug : .notice, "refused",

@@ -82,9 +82,11 @@ final class ServiceInstance: @unchecked Sendable {
         let router = Router()
         let store: any ReplicatedStore =
             settings.mode == .cp && peers.count > 1 ? KeyOwnerStore(local: self, peers: peers) : engine
-        KeyValueEndpoints(settings: settings, store: store) { [logger, metrics] change, failure in
-            ChangeLog.note(change, failure, logger: logger, metrics: metrics)
-        }.addRoutes(to: router)
+        KeyValueEndpoints(
+            settings: settings, store: store,
+            onRefusal: { [metrics] in metrics.refusals($0).increment() },
+            onChange: { [logger] in ChangeLog.note($0, $1, logger: logger) }
+        ).addRoutes(to: router)
         operations = OperationsEndpoints(
             settings: settings, reactor: reactor, group: group, engine: engine, metrics: metrics)
         operations.addRoutes(to: router)

@@ -18,6 +18,7 @@ public struct ServiceRunner: Sendable {
         output = LogOutput.standardError(format: settings.logFormat)
         logger = Self.makeLogger(settings, output: output)
         metrics = try ServiceMetrics(mode: settings.mode, version: ServiceVersion.current)
+        metrics.show(maxStalenessMs: settings.maxStalenessMs)
     }
 
     static func makeLogger(_ settings: ServiceSettings, output: LogOutput) -> Logger {

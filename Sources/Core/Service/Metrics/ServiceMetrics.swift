@@ -17,6 +17,7 @@ public final class ServiceMetrics: Sendable {
     let replicaInFlight: GaugeFamily
     let requestsInFlight: GaugeFamily
     private let staleness: GaugeFamily
+    private let maxStaleness: GaugeFamily
 
     /// - Throws: ``MetricError`` where a name is bad or taken, which is a mistake in this program.
     public init(mode: ServiceMode, version: String) throws(MetricError) {
@@ -50,11 +51,26 @@ public final class ServiceMetrics: Sendable {
         requestsInFlight = try registry.gauge("app_requests_in_flight", help: "Requests under way.")
         staleness = try registry.gauge(
             "data_staleness_ms",
-            help: "Upper bound of how old an answer from a replica may be, in milliseconds; absent while unknown.",
+            help: "Upper bound of how old an answer from a replica may be, in milliseconds; +Inf while unknown.",
             labels: ["node"])
+        maxStaleness = try registry.gauge(
+            "app_max_staleness_ms",
+            help: "MAX_STALENESS_MS: answers that may be older are marked stale, in milliseconds.")
+        // Series that exist from the start show a rate from the first failure on.
+        for operation in Self.storeOperations {
+            _ = latencySeries(operation: operation)
+            for status in Self.alwaysShown { _ = requestSeries(operation: operation, status: status) }
+        }
         try registry.registerBuildInfo(version: version, mode: mode.rawValue)
         try ProcessCollector.register(in: registry)
     }
+
+    /// What clients come for; the other operations ask about the service itself.
+    private static let storeOperations = ["read", "write", "delete"]
+    private static let alwaysShown = [200, 500, 503, 504]
+
+    /// Shows the settings that alerts compare with, so that the two cannot disagree.
+    func show(maxStalenessMs: Int64) { maxStaleness.with().set(Double(maxStalenessMs)) }
 
     func requestSeries(operation: String, status: Int) -> CounterSeries {
         requests.with(mode, operation, String(status))

@@ -1,0 +1,124 @@
+#!/usr/bin/env -S python3 -B
+"""Whether what stands in prometheus/ holds together, without anything running: `make lint`, `make test-prometheus`.
+
+Asks promtool and amtool where they are installed; the rest needs Python alone.
+"""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import dashboard
+import support
+
+RULES = support.PROMETHEUS / "rules"
+SEVERITIES = {"critical", "warning", "info"}
+
+
+def alerts():
+    """The text of each alert by name."""
+    blocks = (RULES / "alerts.yml").read_text().split("- alert: ")[1:]
+    return {block.split("\n")[0]: block for block in blocks}
+
+
+def run(*words):
+    done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+class Alerts(unittest.TestCase):
+    def test_every_alert_says_how_bad_it_is_and_what_it_is(self):
+        for name, block in alerts().items():
+            with self.subTest(name):
+                self.assertIn(re.search(r"labels: {severity: (\w+)}", block)[1], SEVERITIES)
+                for annotation in ("summary", "description"):
+                    self.assertRegex(block, rf"(?m)^ +{annotation}: \S")
+
+    @unittest.skipUnless((support.ROOT / "runbooks").is_dir(), "there are no runbooks")
+    def test_every_alert_leads_to_a_page_that_exists(self):
+        for name, block in alerts().items():
+            with self.subTest(name):
+                page = re.search(r"runbook_url: (\S+)", block)[1]
+                self.assertRegex(page, r"^runbooks/[a-z-]+\.md$")
+                self.assertTrue((support.ROOT / page).is_file(), f"{page} does not exist")
+
+    def test_every_alert_is_tested_firing_and_not_firing(self):
+        tests = "".join(path.read_text() for path in sorted((RULES / "tests").glob("*.yml")))
+        for name in alerts():
+            with self.subTest(name):
+                self.assertRegex(tests, rf"alertname: {name}\n +exp_alerts:\n")
+                self.assertRegex(tests, rf"alertname: {name}, exp_alerts: \[\]")
+
+
+class Dashboard(unittest.TestCase):
+    def test_holds_together(self):
+        self.assertEqual(dashboard.faults(), [])
+
+    def test_shows_both_services_beside_each_other(self):
+        places = {panel["title"]: panel["gridPos"] for panel in dashboard.load()["panels"]}
+        for title, place in places.items():
+            if title.startswith("CP: ") and (other := places.get("AP: " + title[4:])):
+                with self.subTest(title[4:]):
+                    self.assertEqual(other, place | {"x": place["x"] + place["w"]})
+
+
+class Targets(unittest.TestCase):
+    def test_are_the_services_of_the_compose_file(self):
+        compose = support.ROOT / "docker-compose.yml"
+        if not compose.exists():
+            self.skipTest("there is no docker-compose.yml")
+        published = dict(re.findall(r"(?s)container_name: (app_\w+)\n.*?:(\d+)\"\]", compose.read_text()))
+        configured = re.findall(r"targets: \[(app_\w+):(\d+)\]", (support.PROMETHEUS / "prometheus.yml").read_text())
+        self.assertEqual(dict(configured), published)
+
+
+class OtherSpeed(unittest.TestCase):
+    def test_makes_every_duration_shorter_and_leaves_text_alone(self):
+        text = "  for: 1m\n  expr: a:b_rate1m[30s] offset 2m > 5\n  # every 5s\n  summary: longer than 30 s, or 5 min\n"
+        self.assertEqual(
+            support.lab.scaled(text, 10),
+            "  for: 6000ms\n  expr: a:b_rate1m[3000ms] offset 12000ms > 5\n  # every 5s\n"
+            "  summary: longer than 30 s, or 5 min\n",
+        )
+
+    def test_other_addresses_leave_nothing_of_compose(self):
+        with tempfile.TemporaryDirectory() as place:
+            directory = pathlib.Path(place)
+            support.lab.write_configuration(directory, {"app_cp": "127.0.0.1:1"}, speed=1)
+            text = (directory / "prometheus.yml").read_text()
+            self.assertIn("- targets: [127.0.0.1:1]\n        labels: {instance: app_cp, site: east}", text)
+            self.assertIn("- targets: []\n        labels: {instance: app_cp_west, site: west}", text)
+            self.assertNotIn("alertmanager:9093", text)
+            self.assertNotIn("dns_sd_configs", text)
+
+
+@unittest.skipUnless(shutil.which("promtool"), "promtool is not installed")
+class AccordingToPromtool(unittest.TestCase):
+    def test_the_configuration_is_good(self):
+        code, said = run("promtool", "check", "config", support.PROMETHEUS / "prometheus.yml")
+        self.assertEqual(code, 0, said)
+
+    def test_the_configuration_of_a_lab_is_good(self):
+        with tempfile.TemporaryDirectory() as place:
+            names = ["app_cp", "app_ap", "app_cp_west", "app_ap_west"]
+            support.lab.write_configuration(pathlib.Path(place), {name: "127.0.0.1:1" for name in names}, speed=7)
+            code, said = run("promtool", "check", "config", pathlib.Path(place) / "prometheus.yml")
+            self.assertEqual(code, 0, said)
+
+    def test_the_rules_do_what_their_tests_say(self):
+        code, said = run("promtool", "test", "rules", *sorted((RULES / "tests").glob("*.yml")))
+        self.assertEqual(code, 0, said)
+
+
+@unittest.skipUnless(shutil.which("amtool"), "amtool is not installed")
+class AccordingToAmtool(unittest.TestCase):
+    def test_the_configuration_is_good(self):
+        code, said = run("amtool", "check-config", support.PROMETHEUS / "alertmanager.yml")
+        self.assertEqual(code, 0, said)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,221 @@
+"""What the tests of prometheus/ stand on: a pair with clients, Prometheus and Alertmanager."""
+
+import http.client
+import itertools
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PROMETHEUS = ROOT / "prometheus"
+sys.path.insert(0, str(PROMETHEUS))
+import lab  # noqa: E402  (prometheus/lab.py)
+
+START_LIMIT_S = 60
+
+
+def until(condition, limit_s, pause_s=0.2):
+    """What `condition` gives once that is true; its last word where it is not within `limit_s`."""
+    end = time.monotonic() + limit_s
+    while True:
+        value = condition()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(pause_s)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get_json(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+class Program:
+    """A process whose output goes to a file."""
+
+    def __init__(self, name, command, directory):
+        self.name = name
+        self.log = directory / f"{name}.log"
+        with open(self.log, "wb") as output:
+            self.process = subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+
+    def wait_for(self, isReady, what):
+        def look():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.log.read_text()[-2000:]}")
+            return isReady()
+
+        if not until(look, START_LIMIT_S):
+            raise RuntimeError(f"{self.name}: not {what} within {START_LIMIT_S} s:\n{self.log.read_text()[-2000:]}")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Pair(Program):
+    """A lab of its own, on free ports, and commands for it."""
+
+    def __init__(self, binaries, directory, settings):
+        self.caplab = binaries / "caplab"
+        self.run_dir = directory / "run"
+        words = [self.caplab, "up", "--free-ports", "--run-dir", self.run_dir, "--log-level", "warning"]
+        words += [f"--service-env={name}={value}" for name, value in settings.items()]
+        super().__init__("caplab", words, directory)
+        self.wait_for(lambda: "Logs: " in self.log.read_text(), "up")
+        self.services = lab.services_of_lab(self.caplab, self.run_dir)
+
+    def run(self, command, *words):
+        subprocess.run(
+            [str(self.caplab), command, "--run-dir", str(self.run_dir), *words], check=True, stdout=subprocess.DEVNULL
+        )
+
+    def ask(self, service, method, path, headers=None):
+        """Status and members of the answer; 0 where there is none."""
+        connection = http.client.HTTPConnection(self.services[service], timeout=5)
+        try:
+            connection.request(method, path, headers=headers or {})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"{}")
+        except (OSError, http.client.HTTPException):
+            return 0, {}
+        finally:
+            connection.close()
+
+
+class Clients:
+    """One client a service, which writes new keys and reads, some ten requests a second."""
+
+    def __init__(self, pair):
+        self.isStopping = threading.Event()
+        self.threads = [threading.Thread(target=self.go, args=(pair, name), daemon=True) for name in pair.services]
+        for thread in self.threads:
+            thread.start()
+
+    def go(self, pair, service):
+        for number in itertools.count():
+            if self.isStopping.is_set():
+                return
+            pair.ask(service, "POST", f"/write/{service}-{number}/value")
+            pair.ask(service, "GET", f"/read/{service}-{number}")
+            if service.startswith("app_ap") and number % 5 == 0:
+                pair.ask(service, "GET", f"/read/{service}-{number}?max_staleness_ms=0")
+            self.isStopping.wait(0.1)
+
+    def stop(self):
+        self.isStopping.set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+class Stalls:
+    """Replicas that answer nothing for a moment, again and again, as where a disk is slow."""
+
+    def __init__(self, pair, nodes, length_s, every_s):
+        self.pair, self.nodes, self.length_s, self.every_s = pair, nodes, length_s, every_s
+        self.isStopping = threading.Event()
+        self.thread = threading.Thread(target=self.go, daemon=True)
+
+    def go(self):
+        while not self.isStopping.is_set():
+            for node in self.nodes:
+                self.pair.run("pause", node)
+            time.sleep(self.length_s)
+            for node in self.nodes:
+                self.pair.run("resume", node)
+            self.isStopping.wait(self.every_s - self.length_s)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.isStopping.set()
+        self.thread.join()
+
+
+class Alertmanager(Program):
+    def __init__(self, directory):
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.directory = directory
+        # Debian's package calls the program otherwise than its makers do.
+        names = [f"{place}/{name}" for place in os.environ["PATH"].split(":")
+                 for name in ("prometheus-alertmanager", "alertmanager")]
+        self.program = next(name for name in names if os.access(name, os.X_OK))
+
+    def start(self):
+        words = [
+            self.program, f"--config.file={self.directory}/alertmanager.yml",
+            f"--storage.path={self.directory}/alertmanager", f"--web.listen-address={self.address}",
+            "--cluster.listen-address=", "--log.level=warn",
+        ]
+        super().__init__("alertmanager", words, self.directory)
+
+    def alerts(self):
+        """State (active, suppressed) by alert and instance."""
+        try:
+            alerts = get_json(f"http://{self.address}/api/v2/alerts")
+        except OSError:
+            return {}
+        return {(a["labels"]["alertname"], a["labels"].get("instance")): a["status"]["state"] for a in alerts}
+
+
+class Prometheus(Program):
+    """One whose configuration in `directory` was made `speed` times as fast."""
+
+    def __init__(self, directory, speed):
+        self.port, self.speed = free_port(), speed
+        super().__init__("prometheus", lab.command_line(directory, self.port), directory)
+        self.wait_for(self.isReady, "ready")
+
+    def isReady(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def api(self, path, **parameters):
+        query = urllib.parse.urlencode(parameters)
+        answer = get_json(f"http://127.0.0.1:{self.port}/api/v1/{path}?{query}")
+        if answer["status"] != "success":
+            raise RuntimeError(f"{path}: {answer}")
+        return answer["data"]
+
+    def query(self, expression):
+        return self.api("query", query=expression)["result"]
+
+    def firing(self):
+        return {alert_key(a["labels"]) for a in self.api("alerts")["alerts"] if a["state"] == "firing"}
+
+    def fired_since(self, start):
+        """Every alert that was firing at any moment since then, by this machine's monotonic clock."""
+        window_ms = max(1, int((time.monotonic() - start) * 1_000))
+        fired = self.query(f'present_over_time(ALERTS{{alertstate="firing"}}[{window_ms}ms])')
+        return {alert_key(series["metric"]) for series in fired}
+
+
+def alert_key(labels):
+    """Alert, instance, replica. Which of two replicas of a site took the writes is chance: not told of an outbox."""
+    replica = labels.get("node") if labels["alertname"] != "OutboxGrowing" else None
+    return (labels["alertname"], labels.get("instance"), replica)
