@@ -20,8 +20,10 @@ SEEDS ?= 200
 TRIPLES ?= 100000
 ENGINES ?= cp ap
 ARGS ?=
+ON ?= lab
+PAGES ?=
 
-.PHONY: help setup build run demo test lint simulate laws mutants partition heal status bench-quick clean
+.PHONY: help setup build run demo test lint simulate laws mutants test-runbooks partition heal status bench-quick clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +62,10 @@ laws: setup ## Merges random records on a real Redis and checks that the order n
 mutants: setup ## Builds deliberate protocol bugs one by one and shows that the simulation catches each (ARGS='--only promise')
 	@scripts/setup.sh bench
 	@Tests/Mutants/mutants.py --scratch $(SCRATCH)/mutants $(ARGS) $(ENGINES)
+
+test-runbooks: build ## Runs every command of every runbook (PAGES='high-latency conflicts', ON=compose instead of the lab)
+	@cd Tests/Runbooks && python3 -B -m unittest -q
+	@Tests/Runbooks/run.py --bin $(RELEASE) --on $(ON) $(ARGS) $(PAGES)
 
 partition: ## Cuts a site or node of the running pair off (SITE=west, ARGS="--mode stall"; see caplab partition --help)
 	@$(RELEASE)/caplab partition $(SITE) $(ARGS)
