@@ -12,7 +12,7 @@ SWIFT_BUILD := swift build --scratch-path $(SCRATCH) --explicit-target-dependenc
 PRODUCTS := app-cp app-ap caplab
 # With the Swift library inside, a program runs where no Swift is, in 3 MB less, with a little less work a request.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
-SHELL_SCRIPTS := scripts/*.sh docker/*.sh redis/*.sh Tests/Compose/*.sh .ci/run
+SHELL_SCRIPTS := scripts/*.sh docker/*.sh redis/*.sh Tests/Compose/*.sh runbooks/env.sh .ci/run
 
 # Given on the command line: SITE=west, ARGS='--mode stall'.
 SITE ?= west
@@ -21,9 +21,11 @@ TRIPLES ?= 100000
 ENGINES ?= cp ap
 SECONDS ?= 60
 ARGS ?=
+ON ?= lab
+PAGES ?=
 
 .PHONY: help setup build run demo test lint simulate laws mutants check partition heal status \
-    compose-partition compose-heal test-compose prometheus test-prometheus bench-quick clean
+    compose-partition compose-heal test-compose prometheus test-prometheus test-runbooks bench-quick clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -74,6 +76,10 @@ mutants: setup ## Builds deliberate protocol bugs one by one and shows that the 
 
 check: build ## Drives both services at both sites through real faults and judges the histories (SECONDS=60 ENGINES=cp ARGS='--seed 7')
 	@for engine in $(ENGINES); do $(RELEASE)/caplab check $$engine --seconds $(SECONDS) --output $(SCRATCH) $(ARGS) || exit 1; done
+
+test-runbooks: build ## Runs every command of every runbook (PAGES='high-latency conflicts', ON=compose instead of the lab)
+	@cd Tests/Runbooks && python3 -B -m unittest -q
+	@Tests/Runbooks/run.py --bin $(RELEASE) --on $(ON) $(ARGS) $(PAGES)
 
 partition: ## Cuts a site or node of the running pair off (SITE=west, ARGS="--mode stall"; see caplab partition --help)
 	@$(RELEASE)/caplab partition $(SITE) $(ARGS)

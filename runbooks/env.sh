@@ -1,0 +1,168 @@
+#!/usr/bin/env bash
+# To be sourced by bash before following a runbook:  . runbooks/env.sh lab|compose
+#
+# It gives the pages one vocabulary for both places where the pair runs:
+#
+#   $CP_EAST $CP_WEST $AP_EAST $AP_WEST   where the four services listen
+#   look URL                              one answer, a replica a line
+#   redis NODE COMMAND...                 redis-cli on a replica, as the operator
+#   app_cp init|members|backup            the operator's commands of app-cp, on the CP group
+#   node stop|start|restart|kill|pause|resume|log|address NODE
+#   node wipe NODE                        destroys the data of a replica that is stopped
+#   partition west|cp|ap|NODE, heal           the network between the sites
+#   fetch_dump NODE FILE                  copies the dump that a replica wrote last
+#   give_dump NODE FILE                   makes a dump all the data of a replica that is stopped
+#   data_of NODE                          lab: the replica's data directory
+#   instance start|stop|restart|url NAME  lab: a further instance, with settings in $INSTANCES/NAME.env
+#
+# README.md says what each of them is in plain docker and on Kubernetes.
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export PATH="$PATH:$repository/.build/release"
+target=${1:-lab}
+
+replicas_of() { echo "$1_db_g1 $1_db_g2 $1_db_g3"; }
+services_of() { echo "app_$1 app_$1_west"; }
+
+# Where the append-only file is on, Redis reads nothing else at a start. So a dump is given as its base: a multi-part
+# append-only file of Redis 7 with one part.
+aof_manifest="file appendonly.aof.1.base.rdb seq 1 type b"
+
+look() { curl -sS --max-time 5 "$1" | sed 's/{"node"/\n&/g' && echo; }
+
+case $target in
+lab)
+    # The line of a node in 'caplab status' ends with its pid and port.
+    port_of() { caplab status | awk -v node="$1" '$1 == node { print $NF; exit }'; }
+    pid_of() { caplab status | awk -v node="$1" '$1 == node { print $(NF - 1); exit }'; }
+    url_of() { echo "http://127.0.0.1:$(port_of "$1")"; }
+    # All six have the same password; any one that answers tells it.
+    password() {
+        for each in cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3; do
+            timeout 2 caplab redis "$each" CONFIG GET requirepass 2>/dev/null | sed -n 2p | grep . && return
+        done
+    }
+    data_of() { caplab status --json | sed "s|.*\"data_directory\":\"\([^\"]*\)\".*|\1/$1|"; }
+    settings_of() {
+        echo "g1=redis://127.0.0.1:$(port_of "$1_db_g1"),g2=redis://127.0.0.1:$(port_of "$1_db_g2"),$(
+        )g3=redis://127.0.0.1:$(port_of "$1_db_g3")"
+    }
+    fetch_dump() { cp "$(data_of "$1")/dump.rdb" "$2"; }
+    give_dump() {
+        node wipe "$1" && mkdir "$(data_of "$1")/appendonlydir" &&
+            cp "$2" "$(data_of "$1")/appendonlydir/appendonly.aof.1.base.rdb" &&
+            echo "$aof_manifest" >"$(data_of "$1")/appendonlydir/appendonly.aof.manifest"
+    }
+    # Further instances read files, as those of a real deployment do; NAME begins with cp or ap. PROGRAMS is where the
+    # version to start is; empty for the one in PATH.
+    INSTANCES=${INSTANCES:-$(data_of instances)}
+    mkdir -p "$INSTANCES"
+    # A port below those that the kernel gives to clients, so that a restart finds it free.
+    free_port() {
+        while port=$((RANDOM % 12000 + 18000)) && [ -n "$(ss -Hltn "sport = :$port")" ]; do :; done
+        echo "$port"
+    }
+    secret_key() { tr '\0' '\n' <"/proc/$(pid_of app_ap)/environ" | sed -n 's/^SECRET_KEY=//p'; }
+    instance() {
+        file=$INSTANCES/$2
+        group=${2:0:2}
+        case $1 in
+        start)
+            [ -f "$file.env" ] || printf '%s\n' "NODE_ID=$2" "HTTP_PORT=$(free_port)" "REPLICAS=$(settings_of "$group")" \
+                "REDIS_PASSWORD=$(password)" "SECRET_KEY=$(secret_key)" >"$file.env"
+            "${PROGRAMS:+$PROGRAMS/}app-$group" --env-file "$file.env" </dev/null >>"$file.log" 2>&1 &
+            echo $! >"$file.pid"
+            for _ in $(seq 100); do
+                curl -sf -o /dev/null --max-time 1 "$(instance url "$2")/health/ready" && return
+                kill -0 "$(cat "$file.pid")" 2>/dev/null || break
+                sleep 0.1
+            done
+            tail -n 3 "$file.log"
+            return 1
+            ;;
+        stop)
+            kill "$(cat "$file.pid")" && while kill -0 "$(cat "$file.pid")" 2>/dev/null; do sleep 0.05; done
+            ;;
+        restart) instance stop "$2" && instance start "$2" ;;
+        url) echo "http://127.0.0.1:$(sed -n 's/^HTTP_PORT=//p' "$file.env")" ;;
+        *) return 2 ;;
+        esac
+    }
+    redis() { timeout 10 caplab redis "$@"; }
+    app_cp() { REPLICAS=$(settings_of cp) REDIS_PASSWORD=$(password) app-cp "$@"; }
+    partition() {
+        case $1 in
+        cp | ap) caplab partition west --group "$1" ;;
+        *) caplab partition "$1" ;;
+        esac
+    }
+    heal() { caplab heal; }
+    node() {
+        case $1 in
+        stop)
+            pid=$(pid_of "$2")
+            [ "$pid" != - ] || return 0
+            # A paused process hears nothing.
+            kill -CONT "$pid" && kill "$pid" || return 1
+            while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+            ;;
+        restart) node stop "$2" && caplab start "$2" ;;
+        start | kill | pause | resume) caplab "$1" "$2" ;;
+        log) cat "$(data_of "logs/$2.log")" ;;
+        address) echo "127.0.0.1:$(port_of "$2")" ;;
+        wipe)
+            directory=$(data_of "$2")
+            [ "$(pid_of "$2")" = - ] && rm -rf "${directory:?}"/*
+            ;;
+        *) return 2 ;;
+        esac
+    }
+    ;;
+compose)
+    url_of() { echo "http://$(cd "$repository" && docker compose port "$1" "$2")"; }
+    fetch_dump() { docker cp -q "$1:/data/dump.rdb" "$2"; }
+    give_dump() {
+        (cd "$repository" && docker compose run --rm --no-deps -T --entrypoint sh "$1" -euc "
+            cd /data
+            rm -rf ./*
+            mkdir appendonlydir
+            cat >appendonlydir/appendonly.aof.1.base.rdb
+            echo '$aof_manifest' >appendonlydir/appendonly.aof.manifest") <"$2"
+    }
+    redis() { timeout 10 docker exec "$1" redis-operator "${@:2}"; }
+    app_cp() { docker exec app_cp app-cp "$@"; }
+    partition() { "$repository/scripts/compose-partition.sh" "$@"; }
+    heal() { "$repository/scripts/compose-heal.sh"; }
+    node() {
+        case $1 in
+        stop | restart)
+            docker unpause "$2" 2>/dev/null
+            docker "$1" "$2"
+            ;;
+        kill | pause) docker "$1" "$2" ;;
+        start) docker start "$2" && (cd "$repository" && docker compose up -d --wait --no-deps "$2") ;;
+        resume) docker unpause "$2" ;;
+        log) docker logs "$2" 2>&1 ;;
+        address) echo "$2.wan:6379" ;;
+        wipe)
+            # A container that is stopped still holds its volume.
+            docker rm "$2" && docker volume rm "cap-pair_$2"
+            (cd "$repository" && docker compose create --no-deps "$2")
+            ;;
+        *) return 2 ;;
+        esac
+    }
+    ;;
+*)
+    echo "env.sh: '$target' is neither lab nor compose" >&2
+    return 2
+    ;;
+esac
+
+if [ "$target" = lab ]; then
+    CP_EAST=$(url_of app_cp) CP_WEST=$(url_of app_cp_west) AP_EAST=$(url_of app_ap) AP_WEST=$(url_of app_ap_west)
+else
+    CP_EAST=$(url_of app_cp 5001) CP_WEST=$(url_of app_cp_west 5011)
+    AP_EAST=$(url_of app_ap 5002) AP_WEST=$(url_of app_ap_west 5012)
+fi
+export CP_EAST CP_WEST AP_EAST AP_WEST
