@@ -103,6 +103,15 @@ import Testing
         }
     }
 
+    /// As where the values that the client saw stand on the far side of a cut.
+    @Test func aDeleteWithAContextIsInAlsoWhereTheReplicaHoldsNothing() async throws {
+        try await withInstance { instance, _ in
+            let first = try await instance.write("k", "one")
+            try await instance.delete("k")
+            #expect(try await instance.delete("k", context: first.version).existed)
+        }
+    }
+
     @Test func aValueExpiresByItsTimeToLive() async throws {
         try await withInstance { instance, _ in
             try await instance.write("brief", "here", ttlMs: 150)

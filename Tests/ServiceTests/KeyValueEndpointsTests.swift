@@ -154,6 +154,20 @@ struct Reading {
         #expect(members["stale"] != nil)
     }
 
+    @Test func ofADeleteWithOlderValuesBesideItIs404AndShowsThemAll() async throws {
+        let endpoints = try Endpoints(.ap)
+        endpoints.store.onRead = { _ in
+            var result = ReadResult(value: nil, version: .context("seen"), stalenessMs: 5, isStale: false)
+            result.conflicts = [nil, Bytes("left".utf8), [0xFF]]
+            return result
+        }
+        let response = await endpoints.ask(.get, "/read/k")
+        try expect(response, 404, "key_not_found")
+        #expect(
+            String(decoding: response.body, as: UTF8.self)
+                .contains("\"conflicts\":[null,\"left\",{\"base64\":\"/w==\"}]"))
+    }
+
     @Test func passesTheBoundOfStalenessOn() async throws {
         let endpoints = try Endpoints(.ap)
         _ = await endpoints.ask(.get, "/read/k?max_staleness_ms=0")

@@ -186,7 +186,8 @@ extension AvailableEngine {
     private func acknowledge(
         _ write: Write, _ applied: PutReply.Applied, _ coordinator: Int, _ clocks: ClockTable, _ startNs: UInt64
     ) async throws(StoreFailure) -> ChangeResult {
-        var result = result(write, applied.vector, existed: applied.existed)
+        // A delete with a context is in, also where this replica holds nothing: elsewhere it takes away what its client saw.
+        var result = result(write, applied.vector, existed: applied.existed || write.context != nil)
         result.replica = states[coordinator].name
         // The version stands for all that the record holds, so whatever is in it must be in the answer too: a client that
         // writes with this version says that it has seen it.

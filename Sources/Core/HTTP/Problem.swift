@@ -11,6 +11,8 @@ public struct Problem: Error, Sendable, Equatable {
         case integer(Int64)
         case bool(Bool)
         case null
+        /// An array of values: each a text, an object with its base64 where it is not UTF-8, or null.
+        case values([[UInt8]?])
     }
 
     public var status: Int
@@ -57,6 +59,7 @@ public struct Problem: Error, Sendable, Equatable {
             case .integer(let number): json.integer(number)
             case .bool(let flag): json.bool(flag)
             case .null: json.null()
+            case .values(let values): json.values(values)
             }
         }
         json.endObject()
@@ -111,5 +114,26 @@ extension Problem {
     /// Says nothing about the inside; the cause belongs into the log.
     public static var internalError: Problem {
         Problem(status: 500, code: "internal_error", detail: "the request could not be answered")
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func values(_ values: [[UInt8]?]) {
+        beginArray()
+        for value in values {
+            guard let value else {
+                null()
+                continue
+            }
+            if isValidUTF8(value) {
+                string(utf8: value)
+            } else {
+                beginObject()
+                key("base64")
+                base64(value)
+                endObject()
+            }
+        }
+        endArray()
     }
 }

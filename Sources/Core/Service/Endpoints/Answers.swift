@@ -84,6 +84,8 @@ enum Answers {
             .with("staleness_ms", result.stalenessMs.map { .integer($0) } ?? .null)
             .with("stale", .bool(result.isStale))
         for header in headers(of: result.version, result.session) { problem = problem.with(header: header) }
+        // Values beside a delete that is newer: the version covers them, so whoever writes with it must have seen them.
+        if !result.conflicts.isEmpty { problem = problem.with("conflicts", .values(result.conflicts)) }
         return problem.with(result.session)
     }
 
