@@ -24,12 +24,7 @@ import Testing
     }
 
     @Test(.enabled(if: DemoTests.hasServices)) func theAvailableServiceHoldsWhatItPromisesThroughRealFaults() throws {
-        withKnownIssue(
-            "a 404 does not show values that stand beside a newer delete, but its version covers them",
-            isIntermittent: true
-        ) {
-            try expectHeld("ap")
-        }
+        try expectHeld("ap")
     }
 
     @Test func sitesThatKeepToThemselvesAreNotLinearizableAndThatIsDrawn() throws {
