@@ -29,6 +29,10 @@ final class AvailableService: ServiceEngine {
         return StoreFailure(.noReplica, "no replica can be reached")
     }
 
+    func replicaTroubles() -> [String?] {
+        engine.status().map { status in status.error.map { "\(status.name) answers '\($0)'" } }
+    }
+
     func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]] { engine.status().map(Self.report) }
 
     private static func report(_ status: AvailableReplicaStatus) -> [ReportMember] {
@@ -44,6 +48,8 @@ final class AvailableService: ServiceEngine {
         }
         return [
             ReportMember("role", .text("replica")),
+            ReportMember("as_of_ms_ago", .optional(status.asOfMsAgo)),
+            ReportMember("trouble", status.error.map { .text("it answers '\($0)'") } ?? .null),
             ReportMember("incarnation", status.incarnation.map { .text($0) } ?? .null),
             ReportMember("staleness_ms", .optional(status.stalenessMs)),
             ReportMember("heard_ms_ago", .object(heard)),

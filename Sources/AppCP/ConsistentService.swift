@@ -52,6 +52,7 @@ final class ConsistentService: ServiceEngine {
     func replicaTroubles() -> [String?] {
         engine.views.map { view in
             if let trouble = view.trouble { return trouble }
+            if let refusal = view.refusal { return "\(view.name) refuses changes: \(refusal)" }
             guard let faults = view.durabilityFaults, !faults.isEmpty else { return nil }
             return "\(view.name) may lose what it took: \(faults.joined(separator: "; "))"
         }

@@ -12,6 +12,7 @@ enum ReplicaReport {
             ReportMember("keys", view.keyCount.map { .integer($0) } ?? .null),
         ]
         if let trouble = view.trouble { members.append(ReportMember("trouble", .text(trouble))) }
+        if let refusal = view.refusal { members.append(ReportMember("trouble", .text(refusal))) }
         members.append(ReportMember("durable", view.durabilityFaults.map { .bool($0.isEmpty) } ?? .null))
         if let faults = view.durabilityFaults, !faults.isEmpty {
             members.append(ReportMember("durability", .text(faults.joined(separator: "; "))))

@@ -45,7 +45,7 @@ enum AcceptorReply: Equatable {
     private init(common reply: Reply) {
         switch reply {
         case .error(let text) where text.hasPrefix("NOSCRIPT"): self = .noScript
-        case .error(let text): self = .failed(text)
+        case .error(let text): self = .failed(Reply.summary(ofError: text))
         default:
             switch reply[0]?.text {
             case "REJECTED":

@@ -86,9 +86,10 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
             return ChangeResult(version: .counter(version), replicasAcked: acks, existed: true)
         case .absent(let version):
             return ChangeResult(version: .counter(version), replicasAcked: acks, existed: false)
-        case .preconditionFailed(let version):
-            var failure = StoreFailure(
-                .preconditionFailed, "the current version is \(version)", outcome: .notApplied)
+        case .preconditionFailed(let version, let exists):
+            let detail =
+                exists ? "the current version is \(version)" : "there is no such key; If-None-Match: * creates it"
+            var failure = StoreFailure(.preconditionFailed, detail, outcome: .notApplied)
             failure.currentVersion = .counter(version)
             throw failure
         case .state:

@@ -14,7 +14,8 @@ enum OperationResult: Sendable, Equatable {
     case applied(version: UInt64)
     /// A delete of what does not exist.
     case absent(version: UInt64)
-    case preconditionFailed(version: UInt64)
+    /// `exists` is false for a key that is not there: its version counts on, but is nobody's.
+    case preconditionFailed(version: UInt64, exists: Bool)
 }
 
 /// A batch applied to a state.
@@ -45,14 +46,14 @@ extension RegisterState {
         case .read:
             return .state(self)
         case .write(let bytes, let ttlMs, let precondition):
-            guard allows(precondition) else { return .preconditionFailed(version: version) }
+            guard allows(precondition) else { return .preconditionFailed(version: version, exists: !isDeleted) }
             value = bytes
             isDeleted = false
             expiresMs = ttlMs.map { nowMs.addingReportingOverflow($0).overflow ? .max : nowMs + $0 }
             version += 1
             return .applied(version: version)
         case .delete(let precondition):
-            guard allows(precondition) else { return .preconditionFailed(version: version) }
+            guard allows(precondition) else { return .preconditionFailed(version: version, exists: !isDeleted) }
             guard !isDeleted else { return .absent(version: version) }
             makeTombstone()
             return .applied(version: version)

@@ -52,6 +52,20 @@ import Testing
         }
     }
 
+    @Test func aReplicaWhoseMemoryIsFullIsToldOfUntilItTakesWritesAgain() async throws {
+        try await withInstance { instance, _ in
+            _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "1000")
+            #expect(
+                await instance.reactor.eventually {
+                    instance.engine.status()[0].error?.hasPrefix("OOM command not allowed") == true
+                })
+            #expect(instance.engine.status()[0].error?.contains("script:") == false)
+            try await instance.write("k", "elsewhere")
+            _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "0")
+            #expect(await instance.reactor.eventually { instance.engine.status()[0].error == nil })
+        }
+    }
+
     @Test func aReplicaThatWasForgottenWhileItCouldNotBeAskedIsUsedAgain() async throws {
         try await withInstance { instance, _ in
             instance.group.cut = [0]

@@ -26,7 +26,7 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
         let outcome = one.applying([.read, write("b", if: .absent)], as: writer, nowMs: 0)
         #expect(!outcome.isChanged)
         #expect(outcome.state == one)
-        #expect(outcome.results == [.state(one), .preconditionFailed(version: 1)])
+        #expect(outcome.results == [.state(one), .preconditionFailed(version: 1, exists: true)])
     }
 
     @Test func aVersionThatRedisAndJSONCannotTellFromTheNextIsNoRecord() {
@@ -44,7 +44,7 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
             [write("b", if: .versionIs([1])), write("c", if: .versionIs([1])), write("d", if: .versionIsNot([1]))],
             as: writer, nowMs: 0
         ).results
-        #expect(results == [.applied(version: 2), .preconditionFailed(version: 2), .applied(version: 3)])
+        #expect(results == [.applied(version: 2), .preconditionFailed(version: 2, exists: true), .applied(version: 3)])
     }
 
     @Test func aVersionListNeverMatchesWhatDoesNotExist() {
@@ -52,7 +52,7 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
             [write("a", if: .versionIs([0])), write("a", if: .exists), .delete(precondition: .versionIs([0]))],
             as: writer, nowMs: 0
         ).results
-        #expect(results == Array(repeating: .preconditionFailed(version: 0), count: 3))
+        #expect(results == Array(repeating: .preconditionFailed(version: 0, exists: false), count: 3))
     }
 
     @Test func versionsGoOnAcrossADelete() {

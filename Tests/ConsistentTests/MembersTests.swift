@@ -115,6 +115,19 @@ import TestSupport
             #expect(await cp.faults(of: 1) == [])
         }
     }
+
+    @Test func aReplicaWhoseMemoryIsFullIsToldOf() async throws {
+        try await run { cp in
+            try servers[0].cli("CONFIG", "SET", "maxmemory", "1000")
+            #expect(
+                await cp.reactor.eventually {
+                    _ = await cp.roles()
+                    return cp.engine.views[0].refusal?.hasPrefix("its memory is full") == true
+                })
+            #expect(cp.engine.views[1].refusal == nil)
+            try await cp.write("k", "by the others")
+        }
+    }
 }
 
 extension CPInstance {

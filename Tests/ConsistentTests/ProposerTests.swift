@@ -148,7 +148,7 @@ import Testing
             Issue.record("expected an answer")
             return
         }
-        #expect(result == .preconditionFailed(version: 1))
+        #expect(result == .preconditionFailed(version: 1, exists: true))
         #expect(try settled()?.value == Bytes("b".utf8))
     }
 
@@ -215,7 +215,8 @@ import Testing
         ).state
         takeOver(inDoubt, counter: 5, on: [0])
         group.available = [0, 1]
-        guard case .success((.preconditionFailed(version: 1), let acks)) = try write("a", if: .absent) else {
+        guard case .success((.preconditionFailed(version: 1, exists: true), let acks)) = try write("a", if: .absent)
+        else {
             Issue.record("expected a failed condition")
             return
         }

@@ -24,6 +24,7 @@ private func chunked(_ sizes: [Int], isEnded: Bool = true) -> String {
 }
 
 private func expectTooLarge(_ answer: TestClient.Answer) {
+    #expect(answer.text.contains(#""outcome":"not_applied""#))
     #expect(answer.status == 413)
     #expect(answer["Content-Type"] == "application/problem+json")
     #expect(answer.text.contains("\"code\":\"value_too_large\""))

@@ -189,6 +189,18 @@ struct Reading {
         try expect(await endpoints.ask(.get, "/read/k", headers: ["If-None-Match": "6"]), 400, "bad_precondition")
     }
 
+    @Test(arguments: [
+        ("/write/k/v?ttl_ms=x", [:]), ("/write/%zz/v", [:]), ("/write/k/v", ["If-Match": "x"]),
+        ("/write/k/v", ["X-Context": "c"]),
+    ])
+    func aChangeThatIsABadRequestSaysThatItWasNotApplied(target: String, headers: [String: String]) async throws {
+        let endpoints = try Endpoints()
+        let answer = await endpoints.ask(.post, target, headers: headers)
+        #expect(answer.status == 400)
+        #expect(try answer.members["outcome"] as? String == "not_applied")
+        #expect(try await endpoints.ask(.get, "/read/%zz").members["outcome"] == nil)
+    }
+
     @Test func aReadOfAVersionThatIsNotCurrentFails() async throws {
         let endpoints = try Endpoints()
         let other = await endpoints.ask(.get, "/read/k", headers: ["If-Match": "\"6\""])

@@ -163,7 +163,11 @@ extension AvailableEngine {
     func okElements(_ reply: Reply?, _ replica: Int) -> [Reply]? {
         guard let reply else { return nil }
         let script = ScriptReply(reply)
-        if let elements = script.ok { return elements }
+        if let elements = script.ok {
+            states[replica].error = nil
+            return elements
+        }
+        if case .error(let text) = script { states[replica].error = text }
         noteRefusal(script, from: replica)
         return nil
     }

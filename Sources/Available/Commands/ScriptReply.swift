@@ -13,7 +13,7 @@ enum ScriptReply {
 
     init(_ reply: Reply) {
         switch reply {
-        case .error(let text): self = .error(text)
+        case .error(let text): self = .error(Reply.summary(ofError: text))
         case .array(let elements):
             guard case .bulk(let word)? = elements.first else {
                 self = .error("ERR unexpected reply")

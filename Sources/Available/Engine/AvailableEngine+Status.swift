@@ -17,6 +17,10 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
     public let name: String
     /// It can be asked now.
     public let isReachable: Bool
+    /// The error that it answers scripts with, e.g. that its memory is full; nil where they run.
+    public let error: String?
+    /// How old all that follows is, in milliseconds; nil where it was never asked.
+    public let asOfMsAgo: Int64?
     /// Nil before it was ever reached.
     public let incarnation: String?
     /// How old its answers may be; nil where that is not known.
@@ -56,6 +60,8 @@ extension AvailableEngine {
             }
             return AvailableReplicaStatus(
                 name: state.name, isReachable: group.available.contains(replica) && clocks[replica] != nil,
+                error: state.error,
+                asOfMsAgo: state.owedNs == 0 ? nil : Int64((nowNs - min(nowNs, state.owedNs)) / nsPerMs),
                 incarnation: state.incarnation.map { String(decoding: $0, as: UTF8.self) },
                 stalenessMs: state.staleness.ms(atNs: nowNs), heardMsAgo: heard, owes: owes,
                 isSuspected: state.watch.isSuspected, isComparing: isIncomplete(replica),

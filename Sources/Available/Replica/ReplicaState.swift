@@ -24,6 +24,8 @@ struct ReplicaState {
     var drainUpTo: UInt64?
     private var hlcReadings: [(hlc: UInt64, atNs: UInt64)] = []
     var isReadmitting = false
+    /// The error that it answered a script with last; nil once one ran again.
+    var error: String?
     var needsWalk = false
     /// Not before this, after a walk that could not finish.
     var nextWalkNs: UInt64 = 0

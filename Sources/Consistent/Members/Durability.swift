@@ -6,6 +6,8 @@ import Replication
 struct Durability: Equatable, Sendable {
     /// One phrase for each setting or state that may lose acknowledged changes; empty where all is well.
     var faults: [String] = []
+    /// Why it refuses what it is sent, though it loses nothing; nil where it does not.
+    var refusal: String?
     /// Names the server process: another one means that it restarted.
     var runID: Bytes = []
 
@@ -20,6 +22,11 @@ struct Durability: Equatable, Sendable {
         expect(facts["aof_enabled"], "1", "the append-only file is off: 'CONFIG SET appendonly yes'")
         expect(facts["aof_last_write_status"], "ok", "its last write of the append-only file failed")
         expect(facts["maxmemory_policy"], "noeviction", "maxmemory-policy is %: it may drop keys")
+        if let used = facts["used_memory"].flatMap({ Int64($0) }), let most = facts["maxmemory"].flatMap({ Int64($0) }),
+            most > 0, used >= most
+        {
+            refusal = "its memory is full (\(used) of maxmemory \(most) bytes): it takes no writes"
+        }
         let major = facts["redis_version"].flatMap { $0.split(separator: ".").first }.flatMap { Int($0) } ?? 0
         if major < 6 { faults.append("Redis \(facts["redis_version"] ?? "of an unknown version") is older than 6") }
 

@@ -195,6 +195,7 @@ final class MemberWatch {
             guard group.available.contains(replica), let observation = seen[replica] else { return view }
             view.keyCount = observation.keyCount
             view.durabilityFaults = durability[replica]?.faults
+            view.refusal = durability[replica]?.refusal
             switch observation.says {
             case .blank: view.standing = observation.keyCount > 0 ? .occupied : .blank
             case .foreign(let what): view.standing = .foreign(what)

@@ -30,6 +30,8 @@ public struct ReplicaView: Sendable, Equatable {
     public internal(set) var keyCount: Int64?
     /// Settings and states that may lose acknowledged changes (rule C9); nil while unknown.
     public internal(set) var durabilityFaults: [String]?
+    /// Why it refuses changes although it votes; nil where it does not.
+    public internal(set) var refusal: String?
     /// Where it is being rebuilt by this instance, or this instance waits to do so.
     public internal(set) var rebuild: RebuildProgress?
 

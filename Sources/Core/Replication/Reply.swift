@@ -19,6 +19,12 @@ public enum Reply: Sendable, Equatable {
         }
     }
 
+    /// A server's error without the part that is about a script of ours: its hash and the line in it.
+    public static func summary(ofError text: String) -> String {
+        guard let mark = text.firstRange(of: " script: ") else { return text }
+        return String(text[..<mark.lowerBound])
+    }
+
     /// The text of a bulk or status reply, decoded as UTF-8, else nil.
     public var text: String? {
         switch self {

@@ -34,20 +34,34 @@ final class KeyValueEndpoints {
 
     func addRoutes(to router: Router) {
         router.add(.post, "/write/{key}", operation: "write", maxBodyBytes: maxValueBytes) { [self] request in
-            try await write(request, value: request.body)
+            try await knowingly { try await self.write(request, value: request.body) }
         }
         router.add(.post, "/write/{key}/{value}", operation: "write", maxBodyBytes: maxValueBytes) { [self] request in
-            let value = try request.segment(2)
-            guard value.isEmpty || request.body.isEmpty else {
-                throw Problem.badRequest("ambiguous_value", "give the value in the path or in the body, not in both")
+            try await knowingly {
+                let value = try request.segment(2)
+                guard value.isEmpty || request.body.isEmpty else {
+                    throw Problem.badRequest(
+                        "ambiguous_value", "give the value in the path or in the body, not in both")
+                }
+                return try await self.write(request, value: value.isEmpty ? request.body : value)
             }
-            return try await write(request, value: value.isEmpty ? request.body : value)
         }
         router.add(.get, "/read/{key}", operation: "read") { [self] in try await read($0) }
-        router.add(.delete, "/delete/{key}", operation: "delete") { [self] in try await delete($0) }
+        router.add(.delete, "/delete/{key}", operation: "delete") { [self] request in
+            try await knowingly { try await self.delete(request) }
+        }
     }
 
     // MARK: Changes
+
+    /// What was refused before it came to the engine says so.
+    private func knowingly(_ change: () async throws -> Response) async throws -> Response {
+        do {
+            return try await change()
+        } catch let problem as Problem where !problem.members.contains(where: { $0.name == "outcome" }) {
+            throw problem.with("outcome", .string(Outcome.notApplied.rawValue))
+        }
+    }
 
     private func write(_ request: Request, value: Bytes) async throws -> Response {
         guard value.count <= maxValueBytes else { throw Problem.valueTooLarge(maxBytes: maxValueBytes) }
@@ -65,9 +79,7 @@ final class KeyValueEndpoints {
     }
 
     private func changeRequest(_ request: Request, _ kind: ChangeRequest.Kind) throws(Problem) -> ChangeRequest {
-        guard isWithinRate(request) else {
-            throw Problem.rateLimited.with("outcome", .string(Outcome.notApplied.rawValue))
-        }
+        guard isWithinRate(request) else { throw Problem.rateLimited }
         let key = try key(of: request)
         var change = ChangeRequest(key: key, kind: kind, deadlineNs: request.receivedNs + requestTimeoutNs)
         try checkSupport(request)
