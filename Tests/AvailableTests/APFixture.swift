@@ -53,6 +53,7 @@ final class APEvents: AvailableObserver {
     var drained = 0
     var superseded = 0
     var conflicts = 0
+    var reaped = 0
     var walks: [(replica: Int, mended: Int, failure: String?)] = []
 
     func partitionSuspected(replica: Int) { suspected.append(replica) }
@@ -63,6 +64,7 @@ final class APEvents: AvailableObserver {
     func drained(owner: Int, peer: Int, entries: Int) { drained += entries }
     func valuesSuperseded(_ count: Int) { superseded += count }
     func conflictSeen(values: Int) { conflicts += 1 }
+    func reaped(_ count: Int) { reaped += count }
     func walkEnded(replica: Int, compared: Int, mended: Int, failure: String?) {
         walks.append((replica, mended, failure))
     }

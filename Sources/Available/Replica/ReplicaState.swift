@@ -24,6 +24,8 @@ struct ReplicaState {
     var drainUpTo: UInt64?
     private var hlcReadings: [(hlc: UInt64, atNs: UInt64)] = []
     var isReadmitting = false
+    /// Why it must not be used, where it was asked and refused.
+    var refusal: String?
     var needsWalk = false
     /// Not before this, after a walk that could not finish.
     var nextWalkNs: UInt64 = 0
