@@ -15,6 +15,7 @@ struct APMetrics: Sendable {
     private let walksFamily: CounterFamily?
     let conflictReads: CounterSeries?
     let superseded: CounterSeries?
+    let reaped: CounterSeries?
 
     init(metrics: ServiceMetrics) {
         service = metrics
@@ -40,6 +41,9 @@ struct APMetrics: Sendable {
         ).with()
         superseded = try? registry.counter(
             "ap_superseded_total", help: "Values replaced by a write without a context that had not seen them."
+        ).with()
+        reaped = try? registry.counter(
+            "ap_reaped_total", help: "Tombstones and expired values collected on all replicas."
         ).with()
     }
 
@@ -124,6 +128,8 @@ final class APReporter: AvailableObserver {
                 "node": .string(names[replica]), "redis_key": .string(String(decoding: redisKey, as: UTF8.self)),
             ])
     }
+
+    func reaped(_ count: Int) { metrics.reaped?.increment(by: UInt64(count)) }
 
     func walkEnded(replica: Int, compared: Int, mended: Int, failure: String?) {
         metrics.walks(node: names[replica], result: failure == nil ? "complete" : "failed")?.increment()

@@ -14,28 +14,34 @@ struct AppAP: AsyncParsableCommand {
         commandName: "app-ap",
         abstract: "A key-value service over independent Redis replicas that answers while one of them does.",
         discussion: "Settings come from the environment or a .env file; --check-config lists them.",
-        version: ServiceVersion.current)
+        version: ServiceVersion.current, subcommands: [Serve.self, Admit.self], defaultSubcommand: Serve.self)
 
     static func main() async { await runCommand(Self.self) }
+}
 
-    @OptionGroup var options: ServiceOptions
+extension AppAP {
+    struct Serve: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Serve until SIGTERM or SIGINT (the default).")
 
-    func run() async throws {
-        let (settings, report) = await options.loadSettings(APSettings.init)
-        if options.isCheckOnly {
-            print(report)
-            return
-        }
-        let code = try await ServiceRunner(settings: settings.service).run { metrics, logger in
-            let metrics = APMetrics(metrics: metrics)
-            return EngineFactory(scripts: AvailableScripts.all) { group, reactor in
-                let reporter = APReporter(names: group.replicaNames, metrics: metrics, logger: logger)
-                let engine = AvailableEngine(
-                    group: group, scheduler: reactor, settings: settings.engine, observer: reporter)
-                return AvailableService(engine: engine, reporter: reporter)
+        @OptionGroup var options: ServiceOptions
+
+        func run() async throws {
+            let (settings, report) = await options.loadSettings(APSettings.init)
+            if options.isCheckOnly {
+                print(report)
+                return
             }
+            let code = try await ServiceRunner(settings: settings.service).run { metrics, logger in
+                let metrics = APMetrics(metrics: metrics)
+                return EngineFactory(scripts: AvailableScripts.all) { group, reactor in
+                    let reporter = APReporter(names: group.replicaNames, metrics: metrics, logger: logger)
+                    let engine = AvailableEngine(
+                        group: group, scheduler: reactor, settings: settings.engine, observer: reporter)
+                    return AvailableService(engine: engine, reporter: reporter)
+                }
+            }
+            Glibc.exit(code)
         }
-        Glibc.exit(code)
     }
 }
 
@@ -72,6 +78,11 @@ struct APSettings: Sendable {
                 try reader.integer(
                     "AP_COMPARE_INTERVAL_SEC", default: 600, in: 1...604_800,
                     help: "How often all records of all replicas are compared, in seconds.")) * 1_000
+        engine.tombstoneGraceMs =
+            Int64(
+                try reader.integer(
+                    "AP_TOMBSTONE_GRACE_SEC", default: 604_800, in: 60...315_360_000,
+                    help: "How long tombstones and expired values are kept, in seconds.")) * 1_000
         self.engine = engine
     }
 }

@@ -55,6 +55,7 @@ final class AvailableService: ServiceEngine {
             ReportMember("heard_ms_ago", .object(heard)),
             ReportMember("owes", .object(owes)),
             ReportMember("suspected", .bool(status.isSuspected)),
+            ReportMember("refused", status.refusal.map { .text($0) } ?? .null),
             ReportMember("comparing", .bool(status.isComparing)),
             ReportMember("compared_ms_ago", .optional(status.comparedMsAgo)),
         ]

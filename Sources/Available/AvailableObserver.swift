@@ -28,6 +28,8 @@ public protocol AvailableObserver: AnyObject {
     func replicaRefused(_ replica: Int, reason: String)
     /// `replica` holds something else than a record under this Redis key, so that nothing can be joined there.
     func badRecord(replica: Int, redisKey: Bytes)
+    /// `count` tombstones and expired values were collected on all replicas.
+    func reaped(_ count: Int)
     /// A comparison of all records of `replica` with every other replica ended; `failure` says why where it did not finish.
     func walkEnded(replica: Int, compared: Int, mended: Int, failure: String?)
 }
@@ -45,5 +47,6 @@ extension AvailableObserver {
     public func replicaAdopted(_ replica: Int, incarnation: String) {}
     public func replicaRefused(_ replica: Int, reason: String) {}
     public func badRecord(replica: Int, redisKey: Bytes) {}
+    public func reaped(_ count: Int) {}
     public func walkEnded(replica: Int, compared: Int, mended: Int, failure: String?) {}
 }

@@ -19,13 +19,20 @@ public enum AvailableScripts {
     public static let compare = Script(name: "compare", source: joined(member, PackageResources.compare_lua))
     public static let clear = Script(name: "clear", source: joined(member, PackageResources.clear_lua))
 
-    public static let all: [Script] = [put, merge, strike, adopt, tick, debt, hear, fetch, page, compare, clear]
+    public static let due = Script(name: "due", source: joined(member, clock, fence, grave, PackageResources.due_lua))
+    public static let reap = Script(
+        name: "reap", source: joined(member, clock, fence, vector, grave, PackageResources.reap_lua))
+
+    public static let all: [Script] = [
+        put, merge, strike, adopt, tick, debt, hear, fetch, page, compare, clear, due, reap,
+    ]
 
     private static let member = PackageResources.member_lua
     private static let batch = PackageResources.batch_lua
     private static let clock = PackageResources.clock_lua
     private static let fence = PackageResources.fence_lua
     private static let vector = PackageResources.vector_lua
+    private static let grave = PackageResources.grave_lua
 
     private static func joined(_ parts: Bytes...) -> Bytes {
         Bytes(parts.joined(separator: [UInt8(ascii: "\n")]))

@@ -45,6 +45,13 @@ public struct AvailableSettings: Sendable {
     public var batchBytes = 1 << 20
     /// All records of all replicas are compared this often, beside after every loss.
     public var walkIntervalMs: UInt64 = 600_000
+    /// `AP_TOMBSTONE_GRACE_SEC`: tombstones and expired values are kept for at least this long on every replica, and a
+    /// replica that was away for more than half of it does not get in by itself. Far above what clocks differ by.
+    public var tombstoneGraceMs: Int64 = 7 * 86_400_000
+    /// Between two looks at what may be collected.
+    public var reapIntervalMs: UInt64 = 60_000
+    /// Replicas that get in once although they were away for too long: what `app-ap admit` gives.
+    public var admittedReplicas: Set<String> = []
     /// Signed contexts remembered, so that a read of a hot key signs nothing.
     public var contextCacheEntries = 8_192
 

@@ -55,6 +55,7 @@ final class APEvents: AvailableObserver {
     var conflicts = 0
     /// By replica, as of the last poll.
     var conflictKeys: [Int: Int] = [:]
+    var reaped = 0
     var walks: [(replica: Int, mended: Int, failure: String?)] = []
 
     func partitionSuspected(replica: Int) { suspected.append(replica) }
@@ -66,6 +67,7 @@ final class APEvents: AvailableObserver {
     func valuesSuperseded(_ count: Int) { superseded += count }
     func conflictSeen(values: Int) { conflicts += 1 }
     func conflictsMeasured(replica: Int, keys: Int) { conflictKeys[replica] = keys }
+    func reaped(_ count: Int) { reaped += count }
     func walkEnded(replica: Int, compared: Int, mended: Int, failure: String?) {
         walks.append((replica, mended, failure))
     }

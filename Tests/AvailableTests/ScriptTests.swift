@@ -168,7 +168,7 @@ import Testing
     @Test func adoptionHappensOnceForEachRunOfTheServer() async throws {
         try await withInstance { instance, _ in
             func adopt(_ runId: String, _ incarnation: String) async -> [String?] {
-                let words = ["demo", "g1", runId, incarnation].map { Bytes($0.utf8) }
+                let words = ["demo", "g1", runId, incarnation, "0", "1000000", "0"].map { Bytes($0.utf8) }
                 let reply = await instance.raw(0, Command(.script(AvailableScripts.adopt, keys: []), arguments: words))
                 return [reply?[0]?.text, reply?[1]?.text, reply?[4]?.int64.map { "\($0)" }]
             }

@@ -3,6 +3,8 @@ import Foundation
 import Simulation
 import Synchronization
 
+extension APProfile: ExpressibleByArgument {}
+
 /// `simulate ap`.
 struct SimulateAP: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,20 +13,22 @@ struct SimulateAP: ParsableCommand {
     @Option(help: "How many seeds.") var seeds: UInt64 = 200
     @Option(name: .customLong("from"), help: "The first seed.") var firstSeed: UInt64 = 1
     @Option(name: .customLong("ops"), help: "Operations of each seed.") var operations: Int = 500
-    @Option(help: "Instances of app-ap.") var instances: Int = 2
+    @Option(help: "Instances of app-ap; the profile's number if left out.") var instances: Int?
     @Option(help: "Where the history of a failing seed is written.") var directory: String = "."
+    @Option(help: "What goes wrong: \(APProfile.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var profile: APProfile = .mixed
     @Flag(name: .customLong("until-violation"), help: "Stop at the first seed that fails.") var isUntilViolation = false
     @Option(help: "Seeds at once.") var jobs: Int = ProcessInfo.processInfo.activeProcessorCount
 
     func validate() throws {
-        guard seeds >= 1, (1...100_000).contains(operations), (1...16).contains(instances), (1...64).contains(jobs)
+        guard seeds >= 1, (1...100_000).contains(operations), (1...16).contains(instances ?? 1), (1...64).contains(jobs)
         else { throw ValidationError("--seeds, --ops, --instances and --jobs must be at least 1") }
     }
 
     func run() throws {
-        var options = APSimulation.Options()
+        var options = profile.options
         options.operations = operations
-        options.instances = instances
+        if let instances { options.instances = instances }
         let fixed = options
         let tally = Mutex(SimulationTally())
         // Worlds share nothing: each lives and dies on the thread that takes its seed.
@@ -59,6 +63,8 @@ struct SimulateAP: ParsableCommand {
         } catch {
             print("  history: \(path) could not be written: \(error.localizedDescription)")
         }
-        print("  again:   simulate ap --from \(report.seed) --seeds 1 --ops \(operations) --instances \(instances)")
+        var again = "simulate ap --profile \(profile.rawValue) --from \(report.seed) --seeds 1 --ops \(operations)"
+        if let instances { again += " --instances \(instances)" }
+        print("  again:   \(again)")
     }
 }

@@ -10,6 +10,8 @@ struct SimulationTally {
     private var results: [String: Int] = [:]
     private var faults: [String: Int] = [:]
     private var virtualMs: UInt64 = 0
+    private var reaped = 0
+    private var refusedReplicas = 0
     /// How many operations that were answered waited so many milliseconds: what shows whether somebody starves.
     private var waitsMs: [Int: Int] = [:]
     /// Of all histories, whatever the order in which they ended: two runs of the same seeds show the same, or something
@@ -27,6 +29,8 @@ struct SimulationTally {
     }
 
     mutating func add(_ report: APSimulation.Report) {
+        reaped += report.reaped
+        refusedReplicas += report.refusedReplicas
         let names = report.history.map { "\($0.call.rawValue): \($0.result.rawValue)" }
         add(names, report.faults, report.virtualMs, report.violations)
         addDigest(report.seed, report.history.flatMap { [$0.callNs, $0.returnNs] }, events: report.events)
@@ -80,6 +84,8 @@ struct SimulationTally {
         lines += results.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
         lines.append("faults      \(faults.values.reduce(0, +))")
         lines += faults.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
+        if reaped > 0 { lines.append("collected   \(reaped) records, once a replica") }
+        if refusedReplicas > 0 { lines.append("too old     \(refusedReplicas) replicas, emptied") }
         lines.append("digest      \(String(digest, radix: 16))")
         if let worst = waitsMs.keys.max() {
             lines.append(

@@ -13,6 +13,12 @@ import Testing
         #expect(report.history.contains { $0.call == .read && $0.stalenessMs != nil })
     }
 
+    @Test(arguments: UInt64(1)...4) func whatWasDeletedIsCollectedAndDoesNotComeBack(seed: UInt64) {
+        let report = APSimulation(seed: seed, options: APProfile.tombstones.options).run()
+        #expect(report.violations.isEmpty, "seed \(seed)")
+        #expect(report.reaped > 0)
+    }
+
     @Test func oneSeedIsOneHistory() {
         let first = APSimulation(seed: 77).run()
         let second = APSimulation(seed: 77).run()

@@ -11,6 +11,7 @@ extension AvailableEngine {
             guard isRunning else { return }
             startDrains()
             startWalk()
+            startReap()
             await scheduler.sleep(
                 forNs: scheduler.random(in: intervalNs - intervalNs / 10...intervalNs + intervalNs / 10))
         }

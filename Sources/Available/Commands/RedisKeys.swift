@@ -29,6 +29,7 @@ enum RedisKeys {
     static func pending(_ peer: Bytes) -> Bytes { Bytes("cap:pending:".utf8) + peer }
     static func drainLease(_ peer: Bytes) -> Bytes { Bytes("cap:lease:drain:".utf8) + peer }
     static let walkLease = Bytes("cap:lease:walk".utf8)
+    static let reapLease = Bytes("cap:lease:reap".utf8)
 }
 
 /// Words of plain commands, made once.
@@ -36,6 +37,7 @@ enum Words {
     static let hgetall = Bytes("HGETALL".utf8)
     static let empty: Bytes = []
     static let zero = Bytes("0".utf8)
+    static let one = Bytes("1".utf8)
     static let noContext = Bytes("-".utf8)
     static let noVector = Bytes("-".utf8)
     static let first = Bytes("first".utf8)

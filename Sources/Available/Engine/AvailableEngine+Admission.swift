@@ -25,16 +25,21 @@ extension AvailableEngine {
         else { return false }
         let words = [
             Bytes(settings.groupName.utf8), states[replica].nameBytes, runId,
-            Bytes(hexadecimal: scheduler.randomBits()),
+            Bytes(hexadecimal: scheduler.randomBits()), Bytes(decimal: latestClockUs(beside: replica)),
+            Bytes(decimal: UInt64(max(0, settings.tombstoneGraceMs)) * 500),
+            settings.admittedReplicas.contains(states[replica].name) ? Words.one : Words.zero,
         ]
         let command = Command(.script(AvailableScripts.adopt, keys: []), arguments: words)
         guard let reply = await ask(command, replica, deadlineNs) else { return false }
         guard let elements = ScriptReply(reply).ok, elements.count >= 5, let incarnation = elements[1].bytes,
             let steps = elements[2].bytes, let nowUs = elements[3].number
         else {
-            observer?.replicaRefused(replica, reason: Self.refusal(reply))
+            let reason = Self.refusal(reply)
+            states[replica].refusal = reason
+            observer?.replicaRefused(replica, reason: reason)
             return false
         }
+        states[replica].refusal = nil
         if states[replica].incarnation != incarnation {
             states[replica].incarnation = incarnation
             states[replica].becameAnother()
@@ -56,6 +61,13 @@ extension AvailableEngine {
         return call.replies[replica]
     }
 
+    /// The latest clock known: ours, or that of another replica that answers. An old dump is found by it (DESIGN A10).
+    private func latestClockUs(beside replica: Int) -> UInt64 {
+        let nowNs = scheduler.nowNs
+        let others = states.indices.compactMap { $0 == replica ? nil : clocks[$0]?.earliestUs(atNs: nowNs) }
+        return UInt64(max(0, others.reduce(scheduler.wallClockMs * 1_000, max)))
+    }
+
     private static func runId(in info: Bytes) -> Bytes? {
         let name = Bytes("run_id:".utf8)
         for line in info.split(whereSeparator: { $0 == 10 || $0 == 13 }) where line.starts(with: name) {
@@ -68,6 +80,11 @@ extension AvailableEngine {
         if case .error(let text) = reply { return text }
         if reply[0]?.text == "FOREIGN" {
             return "belongs to group '\(reply[1]?.text ?? "")' as '\(reply[2]?.text ?? "")'"
+        }
+        if reply[0]?.text == "OLD" {
+            return
+                "was away for \((reply[1]?.number ?? 0) / 1_000_000) s or holds an old dump, and might bring back what was "
+                + "deleted since: empty it (FLUSHALL), or admit it by name if the whole group was off"
         }
         return "unexpected reply to adopt"
     }

@@ -29,6 +29,8 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
     public let heardMsAgo: [String: Int64?]
     public let owes: [Debt]
     public let isSuspected: Bool
+    /// Why it is not used although it answers; nil where it is.
+    public let refusal: String?
     /// All of its records are to be compared with the other replicas, as some of what it lacks stands in no outbox.
     public let isComparing: Bool
     /// Since the last complete comparison; nil for never.
@@ -64,7 +66,7 @@ extension AvailableEngine {
                 asOfMsAgo: state.owedNs == 0 ? nil : Int64((nowNs - min(nowNs, state.owedNs)) / nsPerMs),
                 incarnation: state.incarnation.map { String(decoding: $0, as: UTF8.self) },
                 stalenessMs: state.staleness.ms(atNs: nowNs), heardMsAgo: heard, owes: owes,
-                isSuspected: state.watch.isSuspected, isComparing: isIncomplete(replica),
+                isSuspected: state.watch.isSuspected, refusal: state.refusal, isComparing: isIncomplete(replica),
                 comparedMsAgo: state.walkedAgoUs.map { $0 / 1_000 })
         }
     }

@@ -34,6 +34,10 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
     var draining: Set<[Int]> = []
     var drainTurn = 0
     var isWalking = false
+    var isReaping = false
+    /// Where the next list of what may be collected comes from.
+    var reapTurn = 0
+    var nextReapNs: UInt64 = 0
 
     /// - Parameters:
     ///   - group: its delegate and guard command become this engine's.

@@ -26,6 +26,8 @@ struct ReplicaState {
     var isReadmitting = false
     /// The error that it answered a script with last; nil once one ran again.
     var error: String?
+    /// Why it must not be used, where it was asked and refused.
+    var refusal: String?
     var needsWalk = false
     /// Not before this, after a walk that could not finish.
     var nextWalkNs: UInt64 = 0

@@ -1,10 +1,17 @@
 -- Admission: the first script on every new connection (DESIGN A2). A replica that has another `run_id` than the one it
 -- was adopted under was restarted, restored or is blank: it gets a new incarnation, once, whoever asks.
 --
+-- A replica whose clock was last looked at too long ago was stopped for long or holds an old dump (DESIGN A10): what was
+-- deleted, and collected, since then may still be alive there. It is marked, and stays out until somebody empties or admits
+-- it.
+--
 -- ARGV  1 group   2 replica   3 run_id of the server that answered   4 incarnation to take if a new one is due
--- Gives { OK, incarnation, steps, now, adopted (0 or 1) }; { FOREIGN, group, replica } for a replica of someone else
+--       5 the latest clock known elsewhere, and 6 how far behind this one may be, both in microseconds
+--       7 1 where the operator admits it all the same
+-- Gives { OK, incarnation, steps, now, adopted (0 or 1) }; { FOREIGN, group, replica } for a replica of someone else;
+--       { OLD, microseconds behind }
 local call = redis.call
-local identity = call('HMGET', 'cap:identity', 'group', 'replica', 'incarnation', 'run_id')
+local identity = call('HMGET', 'cap:identity', 'group', 'replica', 'incarnation', 'run_id', 'too_old')
 if identity[1] and (identity[1] ~= ARGV[1] or identity[2] ~= ARGV[2]) then
     return { 'FOREIGN', identity[1], identity[2] or '' }
 end
@@ -15,6 +22,13 @@ local state = call('MGET', 'cap:clock', 'cap:steps', 'cap:hlc')
 if identity[3] and identity[4] == ARGV[3] then
     return { 'OK', identity[3], state[2] or '0', now, 0 }
 end
+if identity[3] and ARGV[7] ~= '1' then
+    local behind = math.max(now, ARGV[5] + 0) - (state[1] or 0)
+    if identity[5] or behind > ARGV[6] + 0 then
+        call('HSETNX', 'cap:identity', 'too_old', string.format('%.0f', behind))
+        return { 'OLD', behind }
+    end
+end
 local steps = state[2] or '0'
 if now < (state[1] or 0) + 0 then
     steps = string.format('%.0f', steps + 1)
@@ -22,5 +36,6 @@ end
 call('DEL', 'cap:heard', 'cap:walked')
 call('HSET', 'cap:identity', 'group', ARGV[1], 'replica', ARGV[2], 'incarnation', ARGV[4], 'run_id', ARGV[3],
     'adopted', clock)
+call('HDEL', 'cap:identity', 'too_old')
 call('MSET', 'cap:clock', clock, 'cap:steps', steps, 'cap:hlc', state[3] or '0')
 return { 'OK', ARGV[4], steps, now, 1 }

@@ -24,6 +24,7 @@ for place, key in ipairs(KEYS) do
             call('DEL', key)
         end
         call('HSET', key, 'vv', theirs, 'at', clock, ARGV[first], ARGV[first + 1])
+        noteGrave(key, ARGV[first + 1])
         reply[2] = reply[2] + 1
     elseif number == 1 and hasSeen(theirs, mine) and isNew(ARGV[first], mine) then
         -- One new sibling, whose writer has seen all that is here: it takes the place of everything.
@@ -32,6 +33,7 @@ for place, key in ipairs(KEYS) do
         end
         call('DEL', key)
         call('HSET', key, 'vv', theirs, 'at', clock, ARGV[first], ARGV[first + 1])
+        noteGrave(key, ARGV[first + 1])
         reply[2] = reply[2] + 1
     else
         local fields = call('HGETALL', key)
@@ -76,6 +78,9 @@ for place, key in ipairs(KEYS) do
                 call('HSET', key, dot, siblings[dot])
             end
             call('HSET', key, 'vv', joined, 'at', clock)
+            for _, sibling in pairs(siblings) do
+                noteGrave(key, sibling)
+            end
             reply[2] = reply[2] + 1
         end
     end

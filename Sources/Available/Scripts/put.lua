@@ -22,14 +22,6 @@ for index = 1, peers do
     outboxes[index] = 'cap:pending:' .. ARGV[6 + index]
 end
 
-local function highest(vector)
-    local high = 0
-    for entry in string.gmatch(vector, '=(%d+)') do
-        high = math.max(high, entry + 0)
-    end
-    return high
-end
-
 -- The text of a time above all that is known.
 local function nextStamp(known)
     local stamp = hlc < now and now or hlc + 1
@@ -107,6 +99,9 @@ local function replace(key, vector, sibling, ttl)
         call('DEL', key)
     end
     call('HSET', key, 'vv', vector, 'at', clock, dotName .. text, sibling)
+    if ttl ~= '0' then
+        noteGrave(key, sibling)
+    end
     return line('OK', text, before, expires, vector)
 end
 
@@ -213,6 +208,7 @@ local function change(key, vector, sibling, ttl, context)
         call('HDEL', key, old)
     end
     call('HSET', key, 'vv', joined, 'at', clock, dot, sibling)
+    noteGrave(key, sibling)
     return { line('OK', text, existed, expires, joined), others, superseded }
 end
 

@@ -42,6 +42,14 @@ local function entryOf(vector, name)
     return from and string.match(vector, '^%d+', to + 1) + 0 or 0, from, to
 end
 
+local function highest(vector)
+    local high = 0
+    for entry in string.gmatch(vector, '=(%d+)') do
+        high = math.max(high, entry + 0)
+    end
+    return high
+end
+
 local function isCovered(dot, vector)
     local actor, count = string.match(dot, '^(.+)@(%d+)$')
     return count + 0 <= (vector[actor] or 0)
@@ -71,5 +79,13 @@ local function noteConflict(key, siblings)
         call('ZADD', 'cap:conflicts', 0, key)
     else
         call('ZREM', 'cap:conflicts', key)
+    end
+end
+
+-- Lists a record in `cap:graves` if this sibling is a tombstone or will expire: some day it may be collected (DESIGN A10).
+-- The score is no later than that day; `due` looks closer.
+local function noteGrave(key, sibling)
+    if string.byte(sibling) == 84 or string.byte(sibling, 19) ~= 58 then
+        call('ZADD', 'cap:graves', clock, key)
     end
 end

@@ -93,7 +93,8 @@ final class APJudge {
         let puts = ledger.puts[recordKey] ?? []
         let due = puts.filter { $0.atNs < boundNs && replicas[$0.replica].losses == $0.losses }
         guard !due.isEmpty else { return }
-        let seen = ledger.covered(by: ledger.writes(atVector: vector, key: recordKey))
+        let seen = ledger.covered(
+            by: ledger.writes(atVector: vector, key: recordKey) + (ledger.collected[recordKey] ?? []))
         if let missing = due.first(where: { !seen.contains($0.id) }) {
             let ageMs = (world.nowNs - missing.atNs) / nsPerMs
             fail(
@@ -154,8 +155,9 @@ final class APJudge {
         guard isQuietJudged else { return }
         var kept: [Bytes: Set<Bytes>] = [:]
         var ranAt: [Bytes: [WriteLedger.Put]] = [:]
-        for key in keys {
-            kept[key] = ledger.covered(by: replicas.flatMap { RecordSnapshot($0.redis.value(key)).writes })
+        for key in Set(keys).union(ledger.collected.keys) {
+            let held = replicas.flatMap { RecordSnapshot($0.redis.value(key)).writes }
+            kept[key] = ledger.covered(by: held + (ledger.collected[key] ?? []))
         }
         for (_, puts) in ledger.puts {
             for put in puts { ranAt[put.id, default: []].append(put) }

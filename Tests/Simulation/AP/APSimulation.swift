@@ -17,6 +17,15 @@ public final class APSimulation {
         public var meanFaultGapMs: UInt64 = 50
         /// Of a client between two operations: long enough for several polls, drains and walks within a history.
         public var meanPauseUs: UInt64 = 20_000
+        /// Of ten operations, so many are reads and so many are deletes.
+        public var reads: UInt64 = 4
+        public var deletes: UInt64 = 1
+        /// Of a hundred writes, so many expire.
+        public var expiring: UInt64 = 10
+        /// How long tombstones are kept; the engine's week outlasts every history.
+        public var tombstoneGraceMs: Int64 = 7 * 86_400_000
+        /// Clocks are never further off than this; nil lets them wander.
+        public var maxSkewMs: Int64?
         /// Nil draws one or two by the seed.
         public var writeAcks: Int?
         /// Past this virtual time a world is taken as hung.
@@ -32,6 +41,10 @@ public final class APSimulation {
         public var faults: [FaultKind: Int] = [:]
         public var virtualMs: UInt64 = 0
         public var events = 0
+        /// Replicas that were not let in as too old, and emptied.
+        public var refusedReplicas = 0
+        /// Records that were collected, once a replica.
+        public var reaped = 0
     }
 
     private let options: Options
@@ -64,6 +77,8 @@ public final class APSimulation {
         }
         var settings = AvailableSettings(groupName: "sim", secretKey: "secret of the simulation", nodeName: "sim")
         settings.writeAcks = options.writeAcks ?? 1 + world.random.index(2)
+        settings.tombstoneGraceMs = options.tombstoneGraceMs
+        settings.reapIntervalMs = 500
         settings.walkIntervalMs = world.random.isTrue(percent: 50) ? 600_000 : 3_000
         if world.random.isTrue(percent: 25) { settings.outboxMax = 1 + world.random.index(2) }
         self.world = world
@@ -77,6 +92,8 @@ public final class APSimulation {
         planner = FaultPlanner(world: world, replicas: replicas, kinds: kinds) { box.instances }
         // One in a while: each costs a comparison of everything.
         planner.mayForget = { _ in world.random.isTrue(percent: 40) }
+        planner.mayRestore = { _, _ in world.random.isTrue(percent: 15) }
+        planner.maxSkewMs = options.maxSkewMs
         instances = (0..<options.instances).map { index in
             APInstance(
                 index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2],
@@ -96,6 +113,7 @@ public final class APSimulation {
     /// Runs the world to its end.
     public func run() -> Report {
         for client in 0..<options.clients { start(client) }
+        watchForOldReplicas()
         world.after(200 * nsPerMs) { [self] in planner.start(meanGapMs: options.meanFaultGapMs) }
         world.spawn { await self.finish() }
         report.events = world.run(limitNs: options.limitMs * nsPerMs) { self.isOver }
@@ -103,6 +121,7 @@ public final class APSimulation {
         judge.judgeEnd()
         report.violations += judge.violations
         report.faults = planner.counts
+        report.reaped = judge.ledger.reapedCount
         report.virtualMs = world.nowNs / nsPerMs
         return report
     }
@@ -126,16 +145,16 @@ public final class APSimulation {
     private func step(_ client: Int, _ keyIndex: Int, at instance: APInstance) async {
         var request = ChangeRequest(key: Bytes("k\(keyIndex)".utf8), kind: .delete, deadlineNs: 0)
         switch world.random.below(10) {
-        case 0..<4:
+        case 0..<options.reads:
             await read(client, keyIndex, at: instance)
             return
-        case 4..<9:
+        case options.reads..<10 - options.deletes:
             nextValue += 1
             request.kind = .write(Bytes("v\(nextValue)".utf8))
             if world.random.isTrue(percent: 40), case .context(let text)? = contexts[client][keyIndex] {
                 request.context = text
             }
-            if world.random.isTrue(percent: 10) { request.ttlMs = Int64(10 + world.random.below(2_000)) }
+            if world.random.isTrue(percent: options.expiring) { request.ttlMs = Int64(10 + world.random.below(2_000)) }
         default: break
         }
         await change(request, client, keyIndex, at: instance)
@@ -211,6 +230,22 @@ public final class APSimulation {
         }
         report.history.append(operation)
         return operation.result != .unknown && operation.result != .notApplied
+    }
+
+    // MARK: The operator
+
+    /// Empties replicas that were refused as too old, after a while, as the log asks for.
+    private func watchForOldReplicas() {
+        world.after(world.random.ns(us: 200_000...1_000_000)) { [self] in
+            for replica in replicas where replica.isRunning && isTooOld(replica) { replica.wipe() }
+            if !isOver { watchForOldReplicas() }
+        }
+    }
+
+    private func isTooOld(_ replica: SimulatedReplica) -> Bool {
+        let isMarked = replica.redis.field("too_old", of: "cap:identity") != nil
+        if isMarked { report.refusedReplicas += 1 }
+        return isMarked
     }
 
     // MARK: The end

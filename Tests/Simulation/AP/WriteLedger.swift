@@ -29,6 +29,11 @@ final class WriteLedger: ScriptWatcher {
     /// By value: the vector that its client sent with it.
     private var contexts: [Bytes: Bytes] = [:]
     private var before: [RecordSnapshot] = []
+    /// By record: tombstones and expired values that were collected.
+    private(set) var collected: [Bytes: [WriteId]] = [:]
+    /// By record: what those had replaced. Every replica had them for the whole grace, so it can never be back.
+    private var buried: [Bytes: Set<WriteId>] = [:]
+    private(set) var reapedCount = 0
 
     init(world: World) { self.world = world }
 
@@ -70,11 +75,12 @@ final class WriteLedger: ScriptWatcher {
     // MARK: ScriptWatcher
 
     func willRun(_ script: Script, keys: [Bytes], on replica: SimulatedReplica) {
-        guard script.name == "put" else { return }
+        guard script.name == "put" || script.name == "reap" else { return }
         before = keys.map { RecordSnapshot(replica.redis.value($0)) }
     }
 
     func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica) {
+        if script.name == "reap" { noteReaped(keys, on: replica) }
         guard script.name == "put" || script.name == "merge" else { return }
         for key in keys { note(RecordSnapshot(replica.redis.value(key)), key) }
         guard script.name == "put" else { return }
@@ -96,8 +102,23 @@ final class WriteLedger: ScriptWatcher {
         return line.starts(with: Bytes("OK ".utf8)) || line.starts(with: Bytes("SAME ".utf8))
     }
 
+    private func noteReaped(_ keys: [Bytes], on replica: SimulatedReplica) {
+        for (key, record) in zip(keys, before) where !record.vector.isEmpty && replica.redis.value(key) == nil {
+            reapedCount += 1
+            collected[key, default: []] += record.writes
+            buried[key, default: []].formUnion(covered(by: record.writes).subtracting(record.writes))
+        }
+    }
+
     private func note(_ record: RecordSnapshot, _ key: Bytes) {
         guard !record.vector.isEmpty else { return }
+        if let buried = buried[key],
+            let back = record.siblings.first(where: {
+                buried.contains(RecordSnapshot.writeId(of: $0.packed))
+            })
+        {
+            problems.append("\(Self.text(back.dot)) of \(Self.text(key)) was deleted for good, and is back")
+        }
         if let known = records[key]?[record.vector] {
             if known != record { problems.append("two records of \(Self.text(key)) have one vector") }
             return

@@ -10,6 +10,10 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case flapping
     /// An instance is cut off from two replicas or all.
     case isolated
+    /// No instance reaches a replica for long; it goes on.
+    case away
+    /// A replica is stopped for long.
+    case down
     /// A connection breaks; what it carried may have been run or not.
     case reset
     case slowLink = "slow link"

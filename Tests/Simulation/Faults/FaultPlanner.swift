@@ -13,6 +13,8 @@ final class FaultPlanner {
     /// Faults that cost a replica its memory are only drawn where this says so.
     var mayForget: (Int) -> Bool = { _ in false }
     var mayRestore: (Int, MemoryRedis) -> Bool = { _, _ in false }
+    /// Clocks are set to something within this of the world's; nil lets them wander.
+    var maxSkewMs: Int64?
     private(set) var counts: [FaultKind: Int] = [:]
 
     init(
@@ -85,6 +87,16 @@ final class FaultPlanner {
             let links = instances[world.random.index(instances.count)].group.links
             links[world.random.index(links.count)].reset()
             counts[kind, default: 0] += 1
+        case .away:
+            let place = world.random.index(replicas.count)
+            let paths = instances().map { $0.paths[place] }
+            cut(paths)
+            forAWhile(kind, maxMs: 8_000) { self.join(paths) }
+        case .down:
+            let replica = anyReplica()
+            guard replica.isRunning else { return }
+            replica.crash()
+            forAWhile(kind, maxMs: 8_000) { replica.start() }
         case .slowLink:
             let path = anyPath()
             path.latencyMeanUs = 1_000 + world.random.below(40_000)
@@ -146,7 +158,11 @@ final class FaultPlanner {
     }
 
     private func jumpAClock() {
-        if world.random.isTrue(percent: 50) {
+        if let maxSkewMs {
+            // No instance's: theirs are looked at for expiry and ages only, which the same bound covers.
+            let width = UInt64(maxSkewMs) * 2_000
+            anyReplica().clockSkewUs = Int64(world.random.below(width + 1)) - maxSkewMs * 1_000
+        } else if world.random.isTrue(percent: 50) {
             let replica = anyReplica()
             replica.clockSkewUs += Int64(world.random.below(4_000_000)) - 2_000_000
         } else {

@@ -1,0 +1,84 @@
+import ArgumentParser
+import Available
+import EventLoop
+import Glibc
+import Redis
+import Service
+
+extension AppAP {
+    /// Lets in a replica that was away for too long to be let in by itself.
+    struct Admit: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let in a replica that was refused as too old.",
+            discussion: """
+                A replica that was away for more than half of AP_TOMBSTONE_GRACE_SEC, or holds a dump that old, may bring \
+                back what was deleted since, and is refused. Where the others went on without it, empty it instead \
+                (FLUSHALL): it is filled again. Admit replicas by name where nothing was deleted meanwhile: the whole \
+                group was off, or a clock was wrong.
+                """)
+
+        @Argument(help: "The replica's name in REPLICAS.") var replica: String
+        @OptionGroup var options: ServiceOptions
+        @Option(name: .customLong("timeout-sec"), help: "How long to wait for the replica, in seconds.")
+        var timeoutSec: Int = 10
+
+        func validate() throws {
+            guard (1...3_600).contains(timeoutSec) else { throw ValidationError("--timeout-sec must be 1 to 3600") }
+        }
+
+        func run() async throws {
+            let (settings, report) = await options.loadSettings(APSettings.init)
+            if options.isCheckOnly {
+                print(report)
+                return
+            }
+            guard let target = settings.service.replicas.first(where: { $0.name == replica }) else {
+                Self.refuse("REPLICAS names no '\(replica)'")
+            }
+            signal(SIGPIPE, SIG_IGN)
+            if let reason = await Self.admit(target, settings, timeoutNs: UInt64(timeoutSec) * 1_000 * nsPerMs) {
+                Self.refuse(reason)
+            }
+            print("app-ap: \(replica) is admitted")
+        }
+
+        /// Connects to `target` alone, with leave to adopt it. Nil where it worked, else why not.
+        private static func admit(_ target: RedisReplica, _ settings: APSettings, timeoutNs: UInt64) async -> String? {
+            var engineSettings = settings.engine
+            engineSettings.writeAcks = 1
+            engineSettings.admittedReplicas = [target.name]
+            do {
+                let reactor = try Reactor(name: "operator")
+                reactor.start()
+                return await withUnsafeContinuation { [engineSettings] continuation in
+                    reactor.submit {
+                        let group = RedisReplicaGroup(
+                            reactor: reactor, replicas: [target], scripts: AvailableScripts.all,
+                            settings: settings.service.redis)
+                        let engine = AvailableEngine(group: group, scheduler: reactor, settings: engineSettings)
+                        group.start()
+                        let deadlineNs = reactor.nowNs + timeoutNs
+                        reactor.spawn {
+                            while engine.status()[0].isReachable == false, engine.status()[0].refusal == nil,
+                                reactor.nowNs < deadlineNs
+                            {
+                                await reactor.sleep(forNs: 20 * nsPerMs)
+                            }
+                            let status = engine.status()[0]
+                            group.close()
+                            let reason = status.isReachable ? nil : status.refusal ?? "it does not answer"
+                            continuation.resume(returning: reason)
+                        }
+                    }
+                }
+            } catch {
+                return "\(error)"
+            }
+        }
+
+        private static func refuse(_ reason: String) -> Never {
+            StandardError.print("app-ap: admit refused: \(reason)")
+            Glibc.exit(1)
+        }
+    }
+}
