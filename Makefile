@@ -21,9 +21,11 @@ TRIPLES ?= 100000
 ENGINES ?= cp ap
 SECONDS ?= 60
 ARGS ?=
+ON ?= lab
+PAGES ?=
 
 .PHONY: help setup build run demo test lint simulate laws mutants check partition heal status \
-    compose-partition compose-heal test-compose prometheus test-prometheus bench-quick clean
+    compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus bench-quick clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

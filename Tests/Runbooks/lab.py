@@ -1,0 +1,84 @@
+"""The place where a page's commands run: a local lab of its own, or the compose project that is up."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+
+class PlaceError(Exception):
+    """The place could not be had."""
+
+
+class Lab:
+    """`caplab up` with free ports and data of its own, for one page."""
+
+    name = "lab"
+
+    def __init__(self, repository: Path, programs: Path, arguments: str):
+        self._base = Path(tempfile.mkdtemp(prefix="runbook-", dir=os.environ.get("TMPDIR", "/tmp")))
+        self.scratch = self._base / "scratch"
+        self.scratch.mkdir()
+        (self._base / "run").mkdir(mode=0o700)
+        self.environment = os.environ | {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            # caplab's control socket is looked for here: a page's 'caplab' finds this lab and no other.
+            "XDG_RUNTIME_DIR": str(self._base / "run"),
+            "LC_ALL": "C.UTF-8",
+        }
+        self._log = open(self._base / "lab.log", "wb")
+        self._process = subprocess.Popen(
+            ["caplab", "up", "--free-ports", "--data-dir", str(self._base / "data")] + arguments.split(),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env=self.environment,
+            cwd=repository,
+            start_new_session=True,
+        )
+
+    def wait(self, timeout_s: float = 60) -> None:
+        deadline = time.monotonic() + timeout_s
+        while b"The pair is running" not in (self._base / "lab.log").read_bytes():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise PlaceError("the lab did not start: " + (self._base / "lab.log").read_text(errors="replace"))
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._log.close()
+        shutil.rmtree(self._base, ignore_errors=True)
+
+
+class Compose:
+    """The compose project of this folder, which must be up; mended before and after each page."""
+
+    name = "compose"
+
+    def __init__(self, repository: Path, programs: Path, arguments: str):
+        self._repository = repository
+        self.scratch = Path(tempfile.mkdtemp(prefix="runbook-"))
+        self.environment = os.environ | {"LC_ALL": "C.UTF-8"}
+
+    def wait(self, timeout_s: float = 300) -> None:
+        for command in (["scripts/compose-heal.sh"], ["docker", "compose", "up", "-d", "--wait"]):
+            done = subprocess.run(
+                command, cwd=self._repository, capture_output=True, text=True, timeout=timeout_s, check=False
+            )
+            if done.returncode != 0:
+                raise PlaceError(f"{' '.join(command)}: {done.stderr}")
+
+    def close(self) -> None:
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+PLACES = {"lab": Lab, "compose": Compose}

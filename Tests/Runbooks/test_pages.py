@@ -1,0 +1,39 @@
+"""What all runbooks have in common."""
+
+import re
+import unittest
+from pathlib import Path
+
+import page as pages
+
+FOLDER = Path(__file__).resolve().parents[2] / "runbooks"
+PAGES = sorted(path for path in FOLDER.glob("*.md") if path.stem != "README")
+
+
+class Pages(unittest.TestCase):
+    def test_every_page_has_the_same_shape(self):
+        for path in PAGES:
+            with self.subTest(path.name):
+                page = pages.parse(path.read_text())
+                self.assertTrue(page.title)
+                self.assertEqual(page.sections, pages.SECTIONS)
+                self.assertTrue(page.blocks, "a page without a command")
+
+    def test_the_index_names_every_page(self):
+        index = (FOLDER / "README.md").read_text()
+        for path in PAGES:
+            self.assertIn(f"({path.name})", index)
+
+    def test_every_link_leads_somewhere(self):
+        for path in FOLDER.glob("*.md"):
+            for link in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
+                if not link.startswith("https://"):
+                    self.assertTrue((FOLDER / link).exists(), f"{path.name}: {link}")
+
+    def test_a_page_is_short_enough_for_the_night(self):
+        for path in PAGES:
+            self.assertLessEqual(len(path.read_text().splitlines()), 160, path.name)
+
+
+if __name__ == "__main__":
+    unittest.main()

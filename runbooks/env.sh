@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# To be sourced by bash before following a runbook:  . runbooks/env.sh lab|compose
+#
+# It gives the pages one vocabulary for both places where the pair runs:
+#
+#   $CP_EAST $CP_WEST $AP_EAST $AP_WEST   where the four services listen
+#   look URL                              one answer, a replica a line
+#   redis NODE COMMAND...                 redis-cli on a replica, as the operator
+#   app_cp init|members|backup            the operator's commands of app-cp, on the CP group
+#   node stop|start|restart|kill|pause|resume|log|address NODE
+#   node wipe NODE                        destroys the data of a replica that is stopped
+#   cut west|cp|ap|NODE, heal             the network between the sites
+#   data_of NODE                          lab: the replica's data directory
+#
+# README.md says what each of them is in plain docker and on Kubernetes.
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export PATH="$PATH:$repository/.build/release"
+target=${1:-lab}
+
+look() { curl -sS --max-time 5 "$1" | sed 's/{"node"/\n&/g' && echo; }
+
+case $target in
+lab)
+    # The line of a node in 'caplab status' ends with its pid and port.
+    port_of() { caplab status | awk -v node="$1" '$1 == node { print $NF; exit }'; }
+    pid_of() { caplab status | awk -v node="$1" '$1 == node { print $(NF - 1); exit }'; }
+    url_of() { echo "http://127.0.0.1:$(port_of "$1")"; }
+    password_of() { caplab redis "$1" CONFIG GET requirepass | tail -n 1; }
+    data_of() { caplab status --json | sed "s|.*\"data_directory\":\"\([^\"]*\)\".*|\1/$1|"; }
+    replicas_of() {
+        echo "g1=redis://127.0.0.1:$(port_of "$1_db_g1"),g2=redis://127.0.0.1:$(port_of "$1_db_g2"),$(
+        )g3=redis://127.0.0.1:$(port_of "$1_db_g3")"
+    }
+    redis() { timeout 10 caplab redis "$@"; }
+    app_cp() { REPLICAS=$(replicas_of cp) REDIS_PASSWORD=$(password_of cp_db_g1) app-cp "$@"; }
+    cut() {
+        case $1 in
+        cp | ap) caplab partition west --group "$1" ;;
+        *) caplab partition "$1" ;;
+        esac
+    }
+    heal() { caplab heal; }
+    node() {
+        case $1 in
+        stop)
+            pid=$(pid_of "$2")
+            # A paused process hears it only when it goes on.
+            kill "$pid" && kill -CONT "$pid" || return 1
+            while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+            ;;
+        restart) node stop "$2" && caplab start "$2" ;;
+        start | kill | pause | resume) caplab "$1" "$2" ;;
+        log) cat "$(data_of "logs/$2.log")" ;;
+        address) echo "127.0.0.1:$(port_of "$2")" ;;
+        wipe) [ "$(pid_of "$2")" = - ] && rm -rf "$(data_of "$2")"/* ;;
+        *) return 2 ;;
+        esac
+    }
+    ;;
+compose)
+    url_of() { echo "http://$(cd "$repository" && docker compose port "$1" "$2")"; }
+    redis() { timeout 10 docker exec "$1" redis-operator "${@:2}"; }
+    app_cp() { docker exec app_cp app-cp "$@"; }
+    cut() { "$repository/scripts/compose-partition.sh" "$@"; }
+    heal() { "$repository/scripts/compose-heal.sh"; }
+    node() {
+        case $1 in
+        stop | restart)
+            docker unpause "$2" 2>/dev/null
+            docker "$1" "$2"
+            ;;
+        kill | pause) docker "$1" "$2" ;;
+        start) docker start "$2" && (cd "$repository" && docker compose up -d --wait --no-deps "$2") ;;
+        resume) docker unpause "$2" ;;
+        log) docker logs "$2" 2>&1 ;;
+        address) echo "$2.wan:6379" ;;
+        wipe)
+            # A container that is stopped still holds its volume.
+            docker rm "$2" && docker volume rm "cap-pair_$2"
+            (cd "$repository" && docker compose create --no-deps "$2")
+            ;;
+        *) return 2 ;;
+        esac
+    }
+    ;;
+*)
+    echo "env.sh: '$target' is neither lab nor compose" >&2
+    return 2
+    ;;
+esac
+
+if [ "$target" = lab ]; then
+    CP_EAST=$(url_of app_cp) CP_WEST=$(url_of app_cp_west) AP_EAST=$(url_of app_ap) AP_WEST=$(url_of app_ap_west)
+else
+    CP_EAST=$(url_of app_cp 5001) CP_WEST=$(url_of app_cp_west 5011)
+    AP_EAST=$(url_of app_ap 5002) AP_WEST=$(url_of app_ap_west 5012)
+fi
+export CP_EAST CP_WEST AP_EAST AP_WEST
