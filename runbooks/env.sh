@@ -9,7 +9,7 @@
 #   app_cp init|members|backup            the operator's commands of app-cp, on the CP group
 #   node stop|start|restart|kill|pause|resume|log|address NODE
 #   node wipe NODE                        destroys the data of a replica that is stopped
-#   cut west|cp|ap|NODE, heal             the network between the sites
+#   partition west|cp|ap|NODE, heal           the network between the sites
 #   data_of NODE                          lab: the replica's data directory
 #
 # README.md says what each of them is in plain docker and on Kubernetes.
@@ -26,15 +26,20 @@ lab)
     port_of() { caplab status | awk -v node="$1" '$1 == node { print $NF; exit }'; }
     pid_of() { caplab status | awk -v node="$1" '$1 == node { print $(NF - 1); exit }'; }
     url_of() { echo "http://127.0.0.1:$(port_of "$1")"; }
-    password_of() { caplab redis "$1" CONFIG GET requirepass | tail -n 1; }
+    # All six have the same password; any one that answers tells it.
+    password() {
+        for each in cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3; do
+            timeout 2 caplab redis "$each" CONFIG GET requirepass 2>/dev/null | sed -n 2p | grep . && return
+        done
+    }
     data_of() { caplab status --json | sed "s|.*\"data_directory\":\"\([^\"]*\)\".*|\1/$1|"; }
     replicas_of() {
         echo "g1=redis://127.0.0.1:$(port_of "$1_db_g1"),g2=redis://127.0.0.1:$(port_of "$1_db_g2"),$(
         )g3=redis://127.0.0.1:$(port_of "$1_db_g3")"
     }
     redis() { timeout 10 caplab redis "$@"; }
-    app_cp() { REPLICAS=$(replicas_of cp) REDIS_PASSWORD=$(password_of cp_db_g1) app-cp "$@"; }
-    cut() {
+    app_cp() { REPLICAS=$(replicas_of cp) REDIS_PASSWORD=$(password) app-cp "$@"; }
+    partition() {
         case $1 in
         cp | ap) caplab partition west --group "$1" ;;
         *) caplab partition "$1" ;;
@@ -53,7 +58,10 @@ lab)
         start | kill | pause | resume) caplab "$1" "$2" ;;
         log) cat "$(data_of "logs/$2.log")" ;;
         address) echo "127.0.0.1:$(port_of "$2")" ;;
-        wipe) [ "$(pid_of "$2")" = - ] && rm -rf "$(data_of "$2")"/* ;;
+        wipe)
+            directory=$(data_of "$2")
+            [ "$(pid_of "$2")" = - ] && rm -rf "${directory:?}"/*
+            ;;
         *) return 2 ;;
         esac
     }
@@ -62,7 +70,7 @@ compose)
     url_of() { echo "http://$(cd "$repository" && docker compose port "$1" "$2")"; }
     redis() { timeout 10 docker exec "$1" redis-operator "${@:2}"; }
     app_cp() { docker exec app_cp app-cp "$@"; }
-    cut() { "$repository/scripts/compose-partition.sh" "$@"; }
+    partition() { "$repository/scripts/compose-partition.sh" "$@"; }
     heal() { "$repository/scripts/compose-heal.sh"; }
     node() {
         case $1 in
