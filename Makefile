@@ -13,6 +13,7 @@ PRODUCTS := app-cp app-ap caplab
 # With the Swift library inside, a program runs where no Swift is, in 3 MB less, with a little less work a request.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 SHELL_SCRIPTS := scripts/*.sh docker/*.sh redis/*.sh Tests/Compose/*.sh .ci/run
+SHELL_SCRIPTS += runbooks/env.sh Tests/Runbooks/front.sh
 
 # Given on the command line: SITE=west, ARGS='--mode stall'.
 SITE ?= west

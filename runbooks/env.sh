@@ -10,13 +10,23 @@
 #   node stop|start|restart|kill|pause|resume|log|address NODE
 #   node wipe NODE                        destroys the data of a replica that is stopped
 #   partition west|cp|ap|NODE, heal           the network between the sites
+#   fetch_dump NODE FILE                  copies the dump that a replica wrote last
+#   give_dump NODE FILE                   makes a dump all the data of a replica that is stopped
 #   data_of NODE                          lab: the replica's data directory
+#   instance start|stop|restart|url NAME  lab: a further instance, with settings in $INSTANCES/NAME.env
 #
 # README.md says what each of them is in plain docker and on Kubernetes.
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PATH="$PATH:$repository/.build/release"
 target=${1:-lab}
+
+replicas_of() { echo "$1_db_g1 $1_db_g2 $1_db_g3"; }
+services_of() { echo "app_$1 app_$1_west"; }
+
+# Where the append-only file is on, Redis reads nothing else at a start. So a dump is given as its base: a multi-part
+# append-only file of Redis 7 with one part.
+aof_manifest="file appendonly.aof.1.base.rdb seq 1 type b"
 
 look() { curl -sS --max-time 5 "$1" | sed 's/{"node"/\n&/g' && echo; }
 
@@ -33,12 +43,53 @@ lab)
         done
     }
     data_of() { caplab status --json | sed "s|.*\"data_directory\":\"\([^\"]*\)\".*|\1/$1|"; }
-    replicas_of() {
+    settings_of() {
         echo "g1=redis://127.0.0.1:$(port_of "$1_db_g1"),g2=redis://127.0.0.1:$(port_of "$1_db_g2"),$(
         )g3=redis://127.0.0.1:$(port_of "$1_db_g3")"
     }
+    fetch_dump() { cp "$(data_of "$1")/dump.rdb" "$2"; }
+    give_dump() {
+        node wipe "$1" && mkdir "$(data_of "$1")/appendonlydir" &&
+            cp "$2" "$(data_of "$1")/appendonlydir/appendonly.aof.1.base.rdb" &&
+            echo "$aof_manifest" >"$(data_of "$1")/appendonlydir/appendonly.aof.manifest"
+    }
+    # Further instances read files, as those of a real deployment do; NAME begins with cp or ap. PROGRAMS is where the
+    # version to start is; empty for the one in PATH.
+    INSTANCES=${INSTANCES:-$(data_of instances)}
+    mkdir -p "$INSTANCES"
+    # A port below those that the kernel gives to clients, so that a restart finds it free.
+    free_port() {
+        while port=$((RANDOM % 12000 + 18000)) && [ -n "$(ss -Hltn "sport = :$port")" ]; do :; done
+        echo "$port"
+    }
+    secret_key() { tr '\0' '\n' <"/proc/$(pid_of app_ap)/environ" | sed -n 's/^SECRET_KEY=//p'; }
+    instance() {
+        file=$INSTANCES/$2
+        group=${2:0:2}
+        case $1 in
+        start)
+            [ -f "$file.env" ] || printf '%s\n' "NODE_ID=$2" "HTTP_PORT=$(free_port)" "REPLICAS=$(settings_of "$group")" \
+                "REDIS_PASSWORD=$(password)" "SECRET_KEY=$(secret_key)" >"$file.env"
+            "${PROGRAMS:+$PROGRAMS/}app-$group" --env-file "$file.env" </dev/null >>"$file.log" 2>&1 &
+            echo $! >"$file.pid"
+            for _ in $(seq 100); do
+                curl -sf -o /dev/null --max-time 1 "$(instance url "$2")/health/ready" && return
+                kill -0 "$(cat "$file.pid")" 2>/dev/null || break
+                sleep 0.1
+            done
+            tail -n 3 "$file.log"
+            return 1
+            ;;
+        stop)
+            kill "$(cat "$file.pid")" && while kill -0 "$(cat "$file.pid")" 2>/dev/null; do sleep 0.05; done
+            ;;
+        restart) instance stop "$2" && instance start "$2" ;;
+        url) echo "http://127.0.0.1:$(sed -n 's/^HTTP_PORT=//p' "$file.env")" ;;
+        *) return 2 ;;
+        esac
+    }
     redis() { timeout 10 caplab redis "$@"; }
-    app_cp() { REPLICAS=$(replicas_of cp) REDIS_PASSWORD=$(password) app-cp "$@"; }
+    app_cp() { REPLICAS=$(settings_of cp) REDIS_PASSWORD=$(password) app-cp "$@"; }
     partition() {
         case $1 in
         cp | ap) caplab partition west --group "$1" ;;
@@ -50,8 +101,9 @@ lab)
         case $1 in
         stop)
             pid=$(pid_of "$2")
-            # A paused process hears it only when it goes on.
-            kill "$pid" && kill -CONT "$pid" || return 1
+            [ "$pid" != - ] || return 0
+            # A paused process hears nothing.
+            kill -CONT "$pid" && kill "$pid" || return 1
             while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
             ;;
         restart) node stop "$2" && caplab start "$2" ;;
@@ -68,6 +120,15 @@ lab)
     ;;
 compose)
     url_of() { echo "http://$(cd "$repository" && docker compose port "$1" "$2")"; }
+    fetch_dump() { docker cp -q "$1:/data/dump.rdb" "$2"; }
+    give_dump() {
+        (cd "$repository" && docker compose run --rm --no-deps -T --entrypoint sh "$1" -euc "
+            cd /data
+            rm -rf ./*
+            mkdir appendonlydir
+            cat >appendonlydir/appendonly.aof.1.base.rdb
+            echo '$aof_manifest' >appendonlydir/appendonly.aof.manifest") <"$2"
+    }
     redis() { timeout 10 docker exec "$1" redis-operator "${@:2}"; }
     app_cp() { docker exec app_cp app-cp "$@"; }
     partition() { "$repository/scripts/compose-partition.sh" "$@"; }

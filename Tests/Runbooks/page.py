@@ -3,7 +3,8 @@
 What a page may hold:
 
     <!-- lab: ARGUMENTS -->      further arguments of 'caplab up' for this page
-    <!-- setup: COMMANDS -->     the trouble that the page is about, put in place at this point; not shown to readers
+    <!-- setup [NEED ...]: COMMANDS -->
+                                 the trouble that the page is about, put in place at this point; not shown to readers
     ```sh [NEED ...]             commands; each line by itself must end with 0
     ```console [NEED ...] [within Ns]
                                  '$ command' lines (continued by '> '), each with the output expected of it. Output that
@@ -64,12 +65,13 @@ def parse(text: str) -> Page:
             page.title = line[2:].strip()
         elif line.startswith("## "):
             page.sections.append(line[3:].strip())
-        elif match := re.match(r"<!-- (setup|lab):(.*)", line):
-            body, at = _comment(match.group(2), lines, at)
+        elif match := re.match(r"<!-- (setup|lab)([a-z ]*):(.*)", line):
+            body, at = _comment(match.group(3), lines, at)
             if match.group(1) == "lab":
                 page.lab_arguments = body
             else:
-                page.blocks.append(Block(at + 1, "setup", set(), 0, [Command(at + 1, body)]))
+                needs = _needs(match.group(2).split(), at + 1)
+                page.blocks.append(Block(at + 1, "setup", needs, 0, [Command(at + 1, body)]))
         elif line.startswith("```"):
             start = at
             at += 1
@@ -108,13 +110,18 @@ def _block(info: list[str], body: list[str], line: int) -> Block | None:
             raise PageError(f"line {line}: 'within' takes a time such as 10s")
         within_s = float(match.group(1))
         del words[place : place + 2]
-    unknown = set(words) - NEEDS
-    if unknown:
-        raise PageError(f"line {line}: unknown words after the fence: {', '.join(sorted(unknown))}")
+    needs = _needs(words, line)
     commands = _shell(body, line) if info[0] == "sh" else _console(body, line)
     if not commands:
         raise PageError(f"line {line}: the block has no command")
-    return Block(line, info[0], set(words), within_s, commands)
+    return Block(line, info[0], needs, within_s, commands)
+
+
+def _needs(words: list[str], line: int) -> set[str]:
+    unknown = set(words) - NEEDS
+    if unknown:
+        raise PageError(f"line {line}: unknown words: {', '.join(sorted(unknown))}")
+    return set(words)
 
 
 def _shell(body: list[str], line: int) -> list[Command]:

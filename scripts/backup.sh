@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Has every replica of a group write a dump, collects the dumps, and keeps the newest sets.
+#
+#   backup.sh [--on lab|compose] [--keep N] cp|ap|all DIRECTORY
+#
+# A set is DIRECTORY/cp-20260131T120000Z with one .rdb a replica and their SHA256SUMS; it appears when it is complete. N is
+# per group, 288 if not given: a day of one every five minutes. What was acknowledged before the backup began is in the
+# dumps of a majority (CP), or in as many as had acknowledged it (AP). restore.sh is the other way round.
+#
+# CP dumps are written by 'app-cp backup', which also sees to it that such a dump cannot be mistaken for the replica's
+# present state (see runbooks/backup-and-restore.md). From cron or a systemd timer:
+#
+#   */5 * * * *  cd /srv/cap && scripts/backup.sh --on compose all /backup/cap
+set -euo pipefail
+umask 077
+
+usage() {
+    sed -n '4p' "$0" | sed 's/^# *//' >&2
+    exit 2
+}
+
+place=compose
+keep=288
+while [ $# -gt 0 ]; do
+    case $1 in
+    --on) place=${2:?}; shift 2 ;;
+    --keep) keep=${2:?}; shift 2 ;;
+    -*) usage ;;
+    *) break ;;
+    esac
+done
+[ $# -eq 2 ] || usage
+case $1 in
+cp | ap) groups=$1 ;;
+all) groups="cp ap" ;;
+*) usage ;;
+esac
+[[ $keep =~ ^[1-9][0-9]*$ ]] || { echo "backup: --keep takes a number from 1" >&2; exit 2; }
+directory=$2
+mkdir -p "$directory"
+directory=$(cd "$directory" && pwd)
+# shellcheck source=runbooks/env.sh
+. "$(dirname "$0")/../runbooks/env.sh" "$place"
+
+exec 9>"$directory/.lock"
+flock -n 9 || { echo "backup: another one is under way in $directory" >&2; exit 1; }
+
+# One AP replica writes its dump; 60 s at most.
+save() {
+    redis "$1" BGSAVE >/dev/null
+    for _ in $(seq 600); do
+        sleep 0.1
+        state=$(redis "$1" INFO persistence)
+        case $state in
+        *rdb_bgsave_in_progress:1*) ;;
+        *rdb_last_bgsave_status:ok*) return 0 ;;
+        *) break ;;
+        esac
+    done
+    echo "backup: $1 has not written its dump; its log says why" >&2
+    return 1
+}
+
+for group in $groups; do
+    name=$group-$(date -u +%Y%m%dT%H%M%SZ)
+    partial=$directory/.partial-$name
+    rm -rf "$directory/.partial-$group"-*
+    mkdir "$partial"
+    if [ "$group" = cp ]; then app_cp backup; fi
+    for each in $(replicas_of "$group"); do
+        if [ "$group" = ap ]; then save "$each"; fi
+        fetch_dump "$each" "$partial/$each.rdb"
+        if command -v redis-check-rdb >/dev/null; then
+            redis-check-rdb "$partial/$each.rdb" >/dev/null || { echo "backup: the dump of $each is broken" >&2; exit 1; }
+        fi
+    done
+    (cd "$partial" && sha256sum ./*.rdb >SHA256SUMS && sync ./*)
+    mv "$partial" "$directory/$name"
+    echo "backup: $directory/$name"
+    find "$directory" -maxdepth 1 -type d -name "$group-*Z" | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
+        rm -rf "$old"
+        echo "backup: removed $old"
+    done
+done
