@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# To be sourced by a page's setup, after env.sh lab: a balancer from deploy/haproxy.cfg with a certificate of its own.
+#
+# The servers are $CP_SERVER_1 and so on, if given, else the lab's services. Sets $FRONT (CP), $FRONT_AP (both https),
+# $ADMIN_SOCKET, $CERTIFICATES, $HAPROXY_PID, $FRONT_DIRECTORY.
+
+FRONT_DIRECTORY=$(mktemp -d "${INSTANCES:?}/front.XXXXXX")
+
+# new_certificate FILE: certificate and key in one file, as HAProxy takes it, good for 30 days.
+new_certificate() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost -keyout "$FRONT_DIRECTORY/key" -out "$FRONT_DIRECTORY/crt" 2>/dev/null &&
+        cat "$FRONT_DIRECTORY/crt" "$FRONT_DIRECTORY/key" >"$1"
+}
+
+mkdir "$FRONT_DIRECTORY/certificates"
+new_certificate "$FRONT_DIRECTORY/certificates/pair.pem"
+export CERTIFICATES=$FRONT_DIRECTORY/certificates ADMIN_SOCKET=$FRONT_DIRECTORY/admin.sock
+CP_LISTEN=127.0.0.1:$(free_port)
+AP_LISTEN=127.0.0.1:$(free_port)
+export CP_LISTEN AP_LISTEN
+export CP_SERVER_1=${CP_SERVER_1:-${CP_EAST#http://}} CP_SERVER_2=${CP_SERVER_2:-${CP_WEST#http://}}
+export AP_SERVER_1=${AP_SERVER_1:-${AP_EAST#http://}} AP_SERVER_2=${AP_SERVER_2:-${AP_WEST#http://}}
+haproxy -W -f deploy/haproxy.cfg >"$FRONT_DIRECTORY/log" 2>&1 &
+export HAPROXY_PID=$!
+for _ in $(seq 100); do
+    [ ! -S "$ADMIN_SOCKET" ] || break
+    sleep 0.1
+done
+[ -S "$ADMIN_SOCKET" ] || cat "$FRONT_DIRECTORY/log"
+export FRONT=https://localhost:${CP_LISTEN##*:} FRONT_AP=https://localhost:${AP_LISTEN##*:}
+export CURL_CA_BUNDLE=$FRONT_DIRECTORY/crt
