@@ -28,7 +28,7 @@ services_of() { echo "app_$1 app_$1_west"; }
 # append-only file of Redis 7 with one part.
 aof_manifest="file appendonly.aof.1.base.rdb seq 1 type b"
 
-look() { curl -sS --max-time 5 "$1" | sed 's/{"node"/\n&/g' && echo; }
+look() { curl -sS --max-time 5 "$1" | sed 's/{"node"/\n&/g'; }
 
 case $target in
 lab)

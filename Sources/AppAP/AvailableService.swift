@@ -30,7 +30,10 @@ final class AvailableService: ServiceEngine {
     }
 
     func replicaTroubles() -> [String?] {
-        engine.status().map { status in status.error.map { "\(status.name) answers '\($0)'" } }
+        engine.status().map { status in
+            if let refusal = status.refusal { return "\(status.name) is not used: \(refusal)" }
+            return status.error.map { "\(status.name) answers '\($0)'" }
+        }
     }
 
     func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]] { engine.status().map(Self.report) }

@@ -1,0 +1,109 @@
+"""The examples in deploy/ are valid, and fit each other and the project. A tool that is not there skips its test."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEPLOY = REPOSITORY / "deploy"
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+
+
+def program(name: str) -> str:
+    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
+    if not found:
+        raise unittest.SkipTest(f"{name} is not installed")
+    return found
+
+
+def run(*command, environment=None) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False, timeout=60,
+        env=os.environ | (environment or {}),
+    )
+
+
+class Balancers(unittest.TestCase):
+    def setUp(self):
+        self._directory = tempfile.TemporaryDirectory()
+        self.folder = Path(self._directory.name)
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+            "-keyout", self.folder / "pair.key", "-out", self.folder / "pair.crt")
+        (self.folder / "certificates").mkdir()
+        both = (self.folder / "pair.crt").read_text() + (self.folder / "pair.key").read_text()
+        (self.folder / "certificates/pair.pem").write_text(both)
+
+    def tearDown(self):
+        self._directory.cleanup()
+
+    def test_haproxy_takes_its_configuration(self):
+        local = {f"{group}_SERVER_{number}": f"127.0.0.1:{5000 + number}" for group in ("CP", "AP") for number in (1, 2)}
+        done = run(program("haproxy"), "-c", "-f", DEPLOY / "haproxy.cfg",
+                   environment=local | {"CERTIFICATES": str(self.folder / "certificates")})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        # HAProxy 2.6 has one warning of its own: a resolver is named and all addresses are numbers.
+        for line in done.stderr.splitlines():
+            self.assertNotIn("[ALERT]", line)
+
+    def test_nginx_takes_its_configuration(self):
+        text = (DEPLOY / "nginx.conf").read_text()
+        text = text.replace("/etc/nginx/certificates", str(self.folder)).replace("/run/nginx.pid", f"{self.folder}/pid")
+        # Names are looked up when the file is read.
+        text = re.sub(r"app-..\.(east|west):", "127.0.0.1:", text)
+        (self.folder / "nginx.conf").write_text(text)
+        done = run(program("nginx"), "-t", "-c", self.folder / "nginx.conf")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("[warn]", done.stderr.replace('the "user" directive', ""))
+
+
+class Kubernetes(unittest.TestCase):
+    def test_manifests_fit_the_schemas(self):
+        validator = program("kubernetes-validate")
+        # The other two kinds are no part of Kubernetes itself.
+        own = [path for path in MANIFESTS if path.stem not in ("kustomization", "monitoring")]
+        done = run(validator, "--strict", *own)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_kustomize_puts_them_together(self):
+        done = run(program("kubectl"), "kustomize", DEPLOY / "kubernetes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for kind in ("StatefulSet", "Deployment", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "CronJob"):
+            self.assertIn(f"kind: {kind}\n", done.stdout)
+
+    def test_yaml_is_tidy(self):
+        done = run(program("yamllint"), "--strict", "-c", REPOSITORY / ".yamllint", DEPLOY)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_every_setting_is_one_that_the_services_know(self):
+        known = set(re.findall(r"^#?([A-Z_]+)=", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
+        text = "".join(path.read_text() for path in MANIFESTS if path.stem != "redis")
+        used = set(re.findall(r"name: ([A-Z][A-Z_]+)\b", text))
+        self.assertTrue({"REPLICAS", "REDIS_PASSWORD_FILE", "SECRET_KEY_FILE"} <= used)
+        self.assertEqual(used - known, set())
+
+    def test_replicas_are_the_pods_of_the_stateful_sets(self):
+        redis = (DEPLOY / "kubernetes/redis.yaml").read_text()
+        text = "".join(path.read_text() for path in MANIFESTS)
+        hosts = set(re.findall(r"redis://app@([a-z0-9.-]+)", text))
+        self.assertEqual(hosts, {f"{group}-db-{n}.{group}-db" for group in ("cp", "ap") for n in range(3)})
+        for group in ("cp", "ap"):
+            self.assertIn(f"  serviceName: {group}-db\n", redis)
+
+    def test_whoever_is_named_in_a_network_policy_is_there(self):
+        text = "".join(path.read_text() for path in MANIFESTS if path.stem != "network-policy")
+        policies = (DEPLOY / "kubernetes/network-policy.yaml").read_text()
+        for name in set(re.findall(r"matchLabels: \{app: ([a-z-]+)\}", policies)):
+            self.assertRegex(text, rf"labels: \{{app: {name}[,}}]")
+
+    def test_the_redis_files_are_those_that_the_pods_call(self):
+        text = (DEPLOY / "kubernetes/redis.yaml").read_text()
+        for path in set(re.findall(r"/etc/cap-redis/([a-z.]+)", text)):
+            self.assertTrue((REPOSITORY / "redis" / path).exists(), path)
+
+
+if __name__ == "__main__":
+    unittest.main()
