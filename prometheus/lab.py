@@ -95,9 +95,9 @@ def main():
     try:
         write_configuration(directory, addresses, options.speed)
         child = subprocess.Popen(command_line(directory, options.port))
-        # Ctrl-C reaches both: Prometheus ends by it, and this waits for that.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        # This waits for the end of Prometheus, which does not mind to be told twice: Ctrl-C in a terminal reaches both.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: child.terminate())
         print(f"http://127.0.0.1:{options.port}/alerts    Ctrl-C stops Prometheus and removes its data.", flush=True)
         sys.exit(child.wait())
     finally:
