@@ -26,13 +26,15 @@ timed "image built or found" docker compose build --quiet
 timed "up, all healthy" docker compose up -d --wait --quiet-pull
 figures
 
-step "every service serves, east and west see each other"
+step "every service serves and is scraped, east and west see each other"
+# How many of the services Prometheus reaches.
+scraped='9090/api/v1/query?query=sum(up%7Bjob%3D~%22app-.%2A%22%7D)'
 for port in 5001 5011 5002 5012; do answers 200 POST "$port/write/color/green-$port"; done
 for port in 5001 5011; do answers 200 GET "$port/read/color" '"value":"green-5011"'; done
 for port in 5002 5012; do eventually 200 GET "$port/read/color" '"value":"green-5012"'; done
 for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
-answers 200 GET 9090/-/ready
 answers 200 GET 9093/-/ready
+eventually 200 GET "$scraped" '"4"\]'
 
 step "nothing is open that need not be"
 published=$(docker ps --filter label=com.docker.compose.project=cap-pair --format '{{.Ports}}')
@@ -65,6 +67,7 @@ eventually 200 GET 5012/read/color '"stale":true'
 answers 200 POST 5002/write/color/blue
 answers 200 POST 5012/write/color/red
 for port in 5001 5011 5002 5012; do answers 200 GET "$port/health/live"; done
+answers 200 GET "$scraped" '"4"\]'
 reaches app_cp_west cp_db_g3.west
 reaches app_cp cp_db_g1.east
 for name in cp_db_g1 cp_db_g2 ap_db_g1 ap_db_g2; do cannot_reach app_cp_west "$(address_of "$name" wan)"; done
