@@ -66,6 +66,9 @@ struct APSettings: Sendable {
         engine.maxSiblings = try reader.integer(
             "AP_MAX_SIBLINGS", default: 32, in: 1...1_000,
             help: "A write with an old context that would leave more concurrent values than this is refused.")
+        engine.maxSiblingBytes = try reader.integer(
+            "AP_MAX_SIBLING_BYTES", default: 4 << 20, in: 1...(1 << 30),
+            help: "The same where they would come to more bytes than this: every read answers with all of them.")
         engine.outboxMax = try reader.integer(
             "AP_OUTBOX_MAX", default: 1_000_000, in: 1...100_000_000,
             help: "Keys that a replica can note as owed to another; past it all of them are compared instead.")

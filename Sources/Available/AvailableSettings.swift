@@ -18,6 +18,8 @@ public struct AvailableSettings: Sendable {
     public var maxStalenessMs: Int64 = 5_000
     /// `AP_MAX_SIBLINGS`: a write with an old context is refused where it would leave more concurrent values than this.
     public var maxSiblings = 32
+    /// `AP_MAX_SIBLING_BYTES`: the same where they would come to more bytes than this. Every read answers with all of them.
+    public var maxSiblingBytes = 4 << 20
     /// `AP_OUTBOX_MAX`: entries of one outbox (one replica's debt to one peer). Past it the outbox is marked overflowed, and
     /// only a comparison of all records ends that.
     public var outboxMax = 1_000_000

@@ -66,6 +66,24 @@ import Testing
         }
     }
 
+    @Test func aRequestOutlastsAMomentWithoutAnyReplica() async throws {
+        try await withInstance { instance, _ in
+            try await instance.write("k", "v")
+            instance.group.cut = [0, 1, 2]
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: 300 * nsPerMs)
+                instance.group.cut = []
+            }
+            #expect(try await instance.read("k").text == "v")
+            instance.group.cut = [0, 1, 2]
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: 300 * nsPerMs)
+                instance.group.cut = []
+            }
+            try await instance.write("k", "w")
+        }
+    }
+
     @Test func aReplicaThatWasForgottenWhileItCouldNotBeAskedIsUsedAgain() async throws {
         try await withInstance { instance, _ in
             instance.group.cut = [0]

@@ -182,6 +182,23 @@ import Testing
         }
     }
 
+    @Test func anOldContextThatWouldLeaveTooManyBytesIsRefused() async throws {
+        try await withInstance {
+            $0.maxSiblingBytes = 2_000
+        } _: { instance, _ in
+            let seen = try await instance.read("k")
+            let long = String(repeating: "x", count: 900)
+            // One value alone may be as long as values may be.
+            try await instance.write("alone", long + long + long)
+            for _ in 0..<2 { try await instance.write("k", long, context: seen.version) }
+            await #expect { try await instance.write("k", long, context: seen.version) } throws: { error in
+                (error as? StoreFailure)?.code == .tooManySiblings
+            }
+            try await instance.write("k", long, context: try await instance.read("k").version)
+            #expect(try await instance.read("k").conflicts.isEmpty)
+        }
+    }
+
     @Test func anOldContextThatWouldLeaveTooManyValuesIsRefused() async throws {
         try await withInstance {
             $0.maxSiblings = 3

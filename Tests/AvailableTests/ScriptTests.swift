@@ -20,7 +20,7 @@ import Testing
         let sibling = Sibling(
             isTombstone: false, writeId: Bytes(hexadecimal: id), expiresMs: nil, value: Bytes(value.utf8))
         let words = PutWords(
-            state: instance.engine.states[0], clock: clock, maxSiblings: Bytes("32".utf8),
+            state: instance.engine.states[0], clock: clock, siblingLimits: [Bytes("32".utf8), Bytes("100000".utf8)],
             outboxLimit: Bytes("1000".utf8))
         let fence = fence ?? clock.fence(startNs: instance.reactor.nowNs, budgetMs: 1_000)
         var shared = words.shared

@@ -201,6 +201,16 @@ struct Reading {
         #expect(try await endpoints.ask(.get, "/read/%zz").members["outcome"] == nil)
     }
 
+    @Test(arguments: [
+        ("application/octet-stream", true), ("text/html, Application/Octet-Stream ; q=0.5", true), ("*/*", false),
+        ("application/octet-stream;q=0", false), ("application/octet-stream; q=0.000, application/json", false),
+        ("x-application/octet-stream", false), ("", false),
+    ])
+    func theBytesAreSentToWhomeverNamesTheirType(accept: String, isBytes: Bool) async throws {
+        let answer = await (try Endpoints()).ask(.get, "/read/k", headers: ["Accept": accept])
+        #expect((answer.body == Array("v".utf8)) == isBytes)
+    }
+
     @Test func aReadOfAVersionThatIsNotCurrentFails() async throws {
         let endpoints = try Endpoints()
         let other = await endpoints.ask(.get, "/read/k", headers: ["If-Match": "\"6\""])

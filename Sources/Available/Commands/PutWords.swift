@@ -9,12 +9,13 @@ struct PutWords {
     private let steps: Bytes
     private let outboxLimit: Bytes
 
-    init(state: ReplicaState, clock: ReplicaClock, maxSiblings: Bytes, outboxLimit: Bytes) {
+    /// - Parameter siblingLimits: how many, and how many bytes of them, a change with a context may leave.
+    init(state: ReplicaState, clock: ReplicaClock, siblingLimits: [Bytes], outboxLimit: Bytes) {
         incarnation = clock.incarnation
         steps = clock.steps
         self.outboxLimit = outboxLimit
         actor = state.nameBytes + [UInt8(ascii: ".")] + clock.incarnation
-        shared = [clock.incarnation, clock.steps, actor, maxSiblings, outboxLimit] + state.peerWords
+        shared = [clock.incarnation, clock.steps, actor] + siblingLimits + [outboxLimit] + state.peerWords
     }
 
     func isFor(_ clock: ReplicaClock, outboxLimit: Bytes) -> Bool {

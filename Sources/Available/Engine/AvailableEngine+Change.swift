@@ -93,7 +93,9 @@ extension AvailableEngine {
     private func mayTryAgain(_ attempts: inout Attempts, _ request: ChangeRequest) async -> Bool {
         let isWaiting = attempts.isTransient || attempts.isUnanswered || states.contains { $0.isReadmitting }
         attempts.rounds += 1
-        guard isWaiting, attempts.rounds < 6, scheduler.nowNs + Self.pauseNs < request.deadlineNs else { return false }
+        guard (isWaiting && attempts.rounds < 6) || isBetweenConnections, attempts.rounds < Self.maxRounds,
+            scheduler.nowNs + Self.pauseNs < request.deadlineNs
+        else { return false }
         await scheduler.sleep(forNs: Self.pauseNs)
         attempts.excluded = []
         attempts.isTransient = false

@@ -24,7 +24,8 @@ extension AvailableEngine {
             }
             // Some replica has just been recognised as another one than before: a moment later it can be asked.
             round += 1
-            guard failure.isTransient, round < 6, scheduler.nowNs + Self.pauseNs < request.deadlineNs else {
+            let isWorthIt = (failure.isTransient && round < 6) || isBetweenConnections
+            guard isWorthIt, round < Self.maxRounds, scheduler.nowNs + Self.pauseNs < request.deadlineNs else {
                 throw failure.failure
             }
             await scheduler.sleep(forNs: Self.pauseNs)
@@ -33,6 +34,8 @@ extension AvailableEngine {
 
     /// Between two tries where every replica refused for a reason that passes.
     static var pauseNs: UInt64 { 15 * nsPerMs }
+    /// Enough for the longest flap.
+    static var maxRounds: Int { 200 }
 
     struct ReadFailure: Error {
         var failure: StoreFailure

@@ -24,12 +24,14 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
     /// By coordinator: what this loop turn has for the other replicas.
     var merges: [MergeBatch?]
     private(set) lazy var flusher = TurnFlusher(engine: self)
-    private let maxSiblingsWord: Bytes
+    private let siblingLimits: [Bytes]
     private let outboxMaxWord: Bytes
     /// Names this engine in leases.
     let leaseName: Bytes
 
     var isRunning = false
+    /// When some replica could last be asked.
+    private(set) var usableNs: UInt64?
     /// Pairs of owner and peer whose debt this engine is delivering.
     var draining: Set<[Int]> = []
     var drainTurn = 0
@@ -60,7 +62,7 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
             return ReplicaState(name: name, replicaCount: names.count, peerWords: words + peers.map { Bytes($0.utf8) })
         }
         order = ReplicaOrder(count: names.count)
-        maxSiblingsWord = Bytes(decimal: UInt64(max(1, settings.maxSiblings)))
+        siblingLimits = [settings.maxSiblings, settings.maxSiblingBytes].map { Bytes(decimal: UInt64(max(1, $0))) }
         outboxMaxWord = Bytes(decimal: UInt64(max(1, settings.outboxMax)))
         sessions = SessionSigner(secretKey: settings.secretKey, groupName: settings.groupName)
         contexts = ContextCache(
@@ -93,10 +95,21 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
         let available = group.available
         for replica in order.order
         where available.contains(replica) && !excluded.contains(replica) && clocks[replica] != nil {
+            usableNs = scheduler.nowNs
             return replica
         }
         return nil
     }
+
+    /// No replica can be asked, but one could be a moment ago: a short cut, or all breakers open after some. A request waits
+    /// for one to come back; where they stay away for longer, it is refused at once.
+    var isBetweenConnections: Bool {
+        guard group.available.isEmpty, let usableNs else { return false }
+        return scheduler.nowNs - usableNs < Self.maxFlapNs
+    }
+
+    /// Longer than the longest pause of a breaker before it tries again.
+    private static let maxFlapNs = 2_000 * nsPerMs
 
     /// Replicas that can be asked and are known to be ours.
     var usable: ReplicaSet {
@@ -123,7 +136,7 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
         let limit = outboxLimit(coordinator)
         if let known = putWords[coordinator], known.isFor(clock, outboxLimit: limit) { return known }
         let words = PutWords(
-            state: states[coordinator], clock: clock, maxSiblings: maxSiblingsWord, outboxLimit: limit)
+            state: states[coordinator], clock: clock, siblingLimits: siblingLimits, outboxLimit: limit)
         putWords[coordinator] = words
         return words
     }

@@ -1,8 +1,8 @@
 -- Changes, at their coordinator (DESIGN A3): each is one atomic step of its own; together they share the clock.
 --
 -- KEYS  records `ap:<key>`
--- ARGV  1 incarnation   2 steps   3 `<replica>.<incarnation>`   4 most siblings
---       5 most outbox entries a peer, or 0 where it need not be looked at   6 number of peers, then their names
+-- ARGV  1 incarnation   2 steps   3 `<replica>.<incarnation>`   4 most siblings   5 most bytes of them
+--       6 most outbox entries a peer, or 0 where it need not be looked at   7 number of peers, then their names
 --       then for each record: sibling as `V<write id>::<value>` or `T<write id>::`; ttl in ms, or 0; context: a vector, or
 --       `-` for none; `first` attempt or `again`; not_after
 -- Gives for each record
@@ -15,11 +15,11 @@ if ARGV[2] ~= steps then
     call('SET', 'cap:clock', clock)
     return everyRecord({ 'LATE', steps, now })
 end
-local actor, mostSiblings, mostOwed, peers = ARGV[3], ARGV[4] + 0, ARGV[5] + 0, ARGV[6] + 0
+local actor, mostSiblings, mostBytes, mostOwed, peers = ARGV[3], ARGV[4] + 0, ARGV[5] + 0, ARGV[6] + 0, ARGV[7] + 0
 local entryName, dotName = actor .. '=', actor .. '@'
 local outboxes = {}
 for index = 1, peers do
-    outboxes[index] = 'cap:pending:' .. ARGV[6 + index]
+    outboxes[index] = 'cap:pending:' .. ARGV[7 + index]
 end
 
 -- The text of a time above all that is known.
@@ -62,7 +62,7 @@ local function owe(key, text)
         local pending = outboxes[index]
         if call('ZADD', pending, 'NX', text, key) == 1 and mostOwed > 0 and call('ZCARD', pending) > mostOwed then
             call('ZREM', pending, key)
-            local overflow = 'cap:overflow:' .. ARGV[6 + index]
+            local overflow = 'cap:overflow:' .. ARGV[7 + index]
             call('HSETNX', overflow, 'first', text)
             call('HSET', overflow, 'last', text)
             call('HINCRBY', overflow, 'count', 1)
@@ -170,16 +170,17 @@ local function change(key, vector, sibling, ttl, context)
             superseded = unseen(dropped, held)
         end
     else
-        local covered = parsed(context)
+        local covered, bytes = parsed(context), #sibling
         for dot, value in pairs(held) do
             if isCovered(dot, covered) then
                 dropped[#dropped + 1] = dot
             else
                 others[#others + 1] = dot
                 others[#others + 1] = value
+                bytes = bytes + #value
             end
         end
-        if #others / 2 + 1 > mostSiblings then
+        if #others / 2 + 1 > mostSiblings or (#others > 0 and bytes > mostBytes) then
             return { 'TOOMANY', #others / 2 }
         end
         local entries = parsed(vector)
@@ -230,7 +231,7 @@ end
 -- An error in one record (a key of another type) is that record's answer alone.
 local answers = {}
 for place, key in ipairs(KEYS) do
-    local worked, answer = pcall(put, key, 2 + peers + place * 5)
+    local worked, answer = pcall(put, key, 3 + peers + place * 5)
     if not worked and type(answer) ~= 'table' then
         answer = { err = tostring(answer) }
     end

@@ -150,13 +150,26 @@ extension Exchange {
         wake()
     }
 
-    private func queue(_ response: Response) -> MHD_Result {
+    private func queue(_ answer: Response) -> MHD_Result {
+        let response = affordable(answer)
         guard let connection, let prepared = response.prepared(isLast: server.isDraining) else { return .NO }
         stage = .answered
         server.didMakeProgress = true
         let result = MHD_queue_response(connection, UInt32(clamping: response.status), prepared)
         MHD_destroy_response(prepared)
         return result
+    }
+
+    /// The answer, where there is room for one so long; what a change came to is never kept back.
+    private func affordable(_ response: Response) -> Response {
+        let count = response.body.count
+        guard count > HTTPServer.longAnswerBytes, request.method.isSafe else { return response }
+        guard server.bufferedAnswerBytes + count <= server.settings.maxBufferedAnswerBytes else {
+            return Problem.overloaded("too many long answers on their way").response
+        }
+        answerBytes = count
+        server.bufferedAnswerBytes += count
+        return response
     }
 
     // MARK: Waiting
@@ -201,6 +214,7 @@ extension Exchange {
     func connectionIsDone() {
         stopWaiting()
         detach()
+        server.bufferedAnswerBytes -= answerBytes
         client.progressed(atNs: server.reactor.nowNs)
         server.didMakeProgress = true
         if !isTaskRunning { leaveFlight() }

@@ -43,6 +43,8 @@ final class Exchange {
     var maxBodyBytes = 0
     var bufferedBytes = 0
     var discardedBytes = 0
+    /// Of its answer, where that is a long one.
+    var answerBytes = 0
 
     init(
         server: HTTPServer, connection: OpaquePointer, client: HTTPConnection, target: [UInt8],

@@ -44,6 +44,10 @@ public final class HTTPServer {
     /// How many of these stay in libmicrohttpd's list of ready connections.
     var unsuspendedCount = 0
     var bufferedBodyBytes = 0
+    /// Bytes of long answers that clients have not taken in yet.
+    var bufferedAnswerBytes = 0
+    /// Only longer answers are counted: shorter ones the kernel takes at once.
+    static let longAnswerBytes = 65_536
     let connections: ConnectionTable
     var lingering = LingeringConnections()
 

@@ -27,6 +27,9 @@ public struct HTTPServerSettings: Sendable {
     public var maxRequestsInFlight = 10_000
     /// Bytes of bodies held at a time; past it 503 `overloaded`.
     public var maxBufferedBodyBytes = 64 << 20
+    /// Bytes of long answers (see ``HTTPServer/longAnswerBytes``) on their way to clients; past it a read gets 503
+    /// `overloaded`. Clients that do not read would else take all memory.
+    public var maxBufferedAnswerBytes = 128 << 20
     /// How far past its limit a body is read and dropped, so that the client gets its 413 on a connection it can go on
     /// using. Past that too the connection is closed.
     public var maxDiscardedBytes = 1 << 20

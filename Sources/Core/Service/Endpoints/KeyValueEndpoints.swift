@@ -129,7 +129,7 @@ final class KeyValueEndpoints {
 
     /// The bytes as they are only where the client names that type; `*/*` and browsers get JSON.
     private static func wantsBytes(_ request: Request) -> Bool {
-        request.header("Accept")?.contains(ContentType.octets) ?? false
+        request.header("Accept").map(AcceptedTypes.init)?.names(ContentType.octets) ?? false
     }
 
     // MARK: Parts of a request

@@ -27,11 +27,11 @@ public struct ServiceRunner: Sendable {
         }
     }
 
-    /// Serves until SIGTERM or SIGINT, and then until what is under way is done. A second signal ends the process at once.
+    /// Serves until SIGTERM, SIGINT or SIGHUP, and then until what is under way is done. A second signal ends the process at once.
     /// - Returns: the exit code: 0 after a stop by signal, 1 where it could not start.
     public func run(_ makeFactory: @Sendable (ServiceMetrics, Logger) -> EngineFactory) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)  // hiredis writes with write(2)
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let instances: [ServiceInstance]
         do {
             instances = try await start(makeFactory(metrics, logger))
