@@ -180,7 +180,7 @@ import Testing
         }
     }
 
-    /// The poll of A8 step by step, where the peer owes something all the time.
+    /// The poll of DESIGN A8 step by step, where the peer owes something all the time.
     @Test func theMomentHeardRisesByItsMarkWhileDebtMovesOn() async throws {
         try await withInstance { instance, _ in
             #expect(await instance.waitForKnown())

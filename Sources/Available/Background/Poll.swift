@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// What each replica owes its peers, and how old each one's data may be: asked of all of them every poll interval (A8).
+/// What each replica owes its peers, and how old each one's data may be: asked of all of them every poll (DESIGN A8).
 extension AvailableEngine {
     func pollUntilStopped() async {
         // Instances that were started together should not stay in step.

@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// Who a replica is: asked on each new connection before anything else, and again when it turns out to be another (A2).
+/// Who a replica is: asked on each new connection before anything else, and again when it is another (DESIGN A2).
 extension AvailableEngine {
     public func admit(replica: Int) async -> Bool {
         clocks.forget(replica)

@@ -1,7 +1,8 @@
 import EventLoop
 import Replication
 
-/// The AP engine (DESIGN section 4): a Dynamo-like store over independent replicas that each do one atomic step.
+/// The AP engine (DESIGN A1 to A11, in `docs/design.md`): a Dynamo-like store over independent replicas that each do one
+/// atomic step.
 ///
 /// Any reachable replica coordinates a write: it takes the value and, in the same step, notes that it owes it to the others.
 /// A read asks one replica. While a single replica answers, both succeed; each answer says how old it may be; and once the

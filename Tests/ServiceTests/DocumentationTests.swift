@@ -1,0 +1,87 @@
+import Foundation
+import Service
+import Telemetry
+import Testing
+
+@testable import AppAP
+@testable import AppCP
+
+/// The pages in `docs/` that say what stands in the code.
+struct TheDocumentation {
+    /// One row of a table of `docs/metrics.md`.
+    private struct Row: Hashable {
+        let name: String
+        let type: String
+        let labels: [String]
+    }
+
+    private static func rows() throws -> [Row] {
+        try repositoryFile("docs/metrics.md").split(separator: "\n").compactMap { line in
+            let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: CharacterSet(charactersIn: " `")) }
+            guard cells.count == 4, cells[0].contains("_") else { return nil }
+            let labels = cells[2].matches(of: /[a-z_]+/).map { String($0.output) }
+            return Row(name: cells[0], type: cells[1], labels: labels)
+        }
+    }
+
+    /// What the two services register.
+    private static func registries() throws -> [PrometheusRegistry] {
+        let ofCP = try ServiceMetrics(mode: .cp, version: "1")
+        _ = CPMetricsSource(metrics: ofCP)
+        let ofAP = try ServiceMetrics(mode: .ap, version: "1")
+        _ = APMetrics(metrics: ofAP)
+        return [ofCP.registry, ofAP.registry]
+    }
+
+    /// Names and types as a scrape shows them.
+    private static func families(_ registry: PrometheusRegistry) -> [String: String] {
+        let page = String(decoding: registry.page(.text), as: UTF8.self)
+        let found = page.matches(of: /# TYPE ([a-z_]+) ([a-z]+)/).map { (String($0.1), String($0.2)) }
+        return Dictionary(uniqueKeysWithValues: found)
+    }
+
+    @Test func ofMetricsListsExactlyThoseThatTheServicesShow() throws {
+        let rows = try Self.rows()
+        var shown: [String: String] = [:]
+        for registry in try Self.registries() { shown.merge(Self.families(registry)) { $1 } }
+        #expect(Set(rows.map(\.name)) == Set(shown.keys))
+        #expect(Set(rows.map(\.name)).count == rows.count, "each once")
+        for row in rows { #expect(row.type == shown[row.name], "\(row.name)") }
+    }
+
+    @Test func ofMetricsTellsTheirLabels() throws {
+        let rows = try Self.rows()
+        for registry in try Self.registries() {
+            let families = Self.families(registry)
+            // A registry gives a family again to whoever asks with the same labels, and throws where they differ.
+            for row in rows where families[row.name] != nil {
+                #expect(throws: Never.self, "\(row.name)") {
+                    switch row.type {
+                    case "counter": _ = try registry.counter(row.name, help: "", labels: row.labels)
+                    case "histogram": _ = try registry.histogram(row.name, help: "", labels: row.labels)
+                    default: _ = try registry.gauge(row.name, help: "", labels: row.labels)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func ofTheDesignHasEveryRuleThatACommentNames() throws {
+        let page = try repositoryFile("docs/design.md")
+        let defined = Set(page.matches(of: /\*\*([AC][0-9]+)[ ]/).map { String($0.1) })
+        var named: Set<String> = []
+        for folder in ["Sources", "Tests"] {
+            let files = FileManager.default.enumerator(
+                at: repositoryURL.appendingPathComponent(folder), includingPropertiesForKeys: nil)
+            while let file = files?.nextObject() as? URL {
+                guard ["swift", "lua", "toml"].contains(file.pathExtension) else { continue }
+                let text = try String(contentsOf: file, encoding: .utf8)
+                for mention in text.matches(of: #/(?:DESIGN|[Rr]ules?|rule =) "?(?:[AC][0-9]+(?:, | and | to )?)+/#) {
+                    named.formUnion(mention.output.matches(of: /[AC][0-9]+/).map { String($0.output) })
+                }
+            }
+        }
+        #expect(named.count > 10)
+        #expect(named.subtracting(defined) == [])
+    }
+}
