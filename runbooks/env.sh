@@ -136,18 +136,20 @@ compose)
     node() {
         case $1 in
         stop | restart)
-            docker unpause "$2" 2>/dev/null
+            docker kill -s CONT "$2" >/dev/null 2>&1
             docker "$1" "$2"
             ;;
-        kill | pause) docker "$1" "$2" ;;
-        start) docker start "$2" && (cd "$repository" && docker compose up -d --wait --no-deps "$2") ;;
-        resume) docker unpause "$2" ;;
+        start) docker start "$2" && (cd "$repository" && docker compose --progress quiet up -d --wait --no-deps "$2") ;;
+        kill) docker kill "$2" ;;
+        # Not 'docker pause': a stuck process can still be looked at.
+        pause) docker kill -s STOP "$2" ;;
+        resume) docker kill -s CONT "$2" ;;
         log) docker logs "$2" 2>&1 ;;
         address) echo "$2.wan:6379" ;;
         wipe)
             # A container that is stopped still holds its volume.
             docker rm "$2" && docker volume rm "cap-pair_$2"
-            (cd "$repository" && docker compose create --no-deps "$2")
+            (cd "$repository" && docker compose --progress quiet up --no-start --no-deps "$2")
             ;;
         *) return 2 ;;
         esac

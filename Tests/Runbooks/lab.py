@@ -60,7 +60,7 @@ class Lab:
 
 
 class Compose:
-    """The compose project of this folder, which must be up; mended before and after each page."""
+    """The compose project, made anew for each page: ITS DATA IS DESTROYED."""
 
     name = "compose"
 
@@ -69,8 +69,9 @@ class Compose:
         self.scratch = Path(tempfile.mkdtemp(prefix="runbook-"))
         self.environment = os.environ | {"LC_ALL": "C.UTF-8"}
 
-    def wait(self, timeout_s: float = 300) -> None:
-        for command in (["scripts/compose-heal.sh"], ["docker", "compose", "up", "-d", "--wait"]):
+    def wait(self, timeout_s: float = 600) -> None:
+        down = ["docker", "compose", "--profile", "*", "down", "--volumes", "--timeout", "5"]
+        for command in (down, ["docker", "compose", "up", "-d", "--wait"]):
             done = subprocess.run(
                 command, cwd=self._repository, capture_output=True, text=True, timeout=timeout_s, check=False
             )
