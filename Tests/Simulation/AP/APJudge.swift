@@ -91,7 +91,7 @@ final class APJudge {
         guard world.nowNs > windowNs + slackNs else { return }
         let boundNs = world.nowNs - windowNs - slackNs
         let puts = ledger.puts[recordKey] ?? []
-        let due = puts.filter { $0.atNs < boundNs && replicas[$0.replica].losses == $0.losses }
+        let due = puts.filter { $0.atNs < boundNs && ledger.isHeld($0.id, by: replicas) }
         guard !due.isEmpty else { return }
         let seen = ledger.covered(
             by: ledger.writes(atVector: vector, key: recordKey) + (ledger.collected[recordKey] ?? []))

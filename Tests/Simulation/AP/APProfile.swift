@@ -5,6 +5,16 @@ public enum APProfile: String, CaseIterable, Sendable {
     /// Keys that are deleted and left alone, replicas that are away or stopped for longer than tombstones are kept, and old
     /// dumps: what was deleted must not come back.
     case tombstones
+    /// Cuts only: what was not delivered at once is delivered by the outbox, or never.
+    case debt
+    /// Outboxes that hold a key or two, and comparisons of everything while the links are slow.
+    case overflow
+    /// Clocks that jump while replicas owe each other something.
+    case clocks
+    /// Slow and cut links, and reads all the time: how old may an answer be?
+    case staleness
+    /// Replicas that lose their memory, or get an old one.
+    case memory
 
     public var options: APSimulation.Options {
         var options = APSimulation.Options()
@@ -15,6 +25,8 @@ public enum APProfile: String, CaseIterable, Sendable {
             options.reads = 3
             options.deletes = 3
             options.expiring = 30
+            options.maxTtlMs = 8_000
+            options.newestDumps = 40
             options.tombstoneGraceMs = 4_000
             options.maxSkewMs = 150
             options.meanPauseUs = 200_000
@@ -23,6 +35,46 @@ public enum APProfile: String, CaseIterable, Sendable {
                 .away, .down, .restore, .restore, .restore, .wipe, .clockJump, .isolated, .pause, .replicaCrash,
                 .instanceCrash, .reset, .cutBack,
             ]
+        case .debt:
+            options.keys = 60
+            options.reads = 2
+            options.smallOutboxes = 0
+            options.isWalkingOften = false
+            options.meanPauseUs = 5_000
+            options.meanFaultGapMs = 15
+            options.faults = [.cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink]
+        case .overflow:
+            options.keys = 60
+            options.reads = 2
+            options.smallOutboxes = 100
+            options.isWalkingOften = false
+            options.meanPauseUs = 10_000
+            options.meanFaultGapMs = 30
+            options.faults = [.cut, .cutThere, .slowLink, .slowLink, .isolated]
+        case .clocks:
+            options.keys = 40
+            options.reads = 6
+            options.smallOutboxes = 0
+            options.isWalkingOften = false
+            options.meanFaultGapMs = 30
+            options.faults = [.clockJump, .clockJump, .cut, .cutThere, .cutBack, .isolated]
+        case .staleness:
+            options.keys = 40
+            options.reads = 6
+            options.isWalkingOften = false
+            options.meanPauseUs = 5_000
+            options.meanFaultGapMs = 15
+            options.faults = [.slowLink, .slowLink, .cut, .cutThere, .cutBack]
+        case .memory:
+            options.keys = 40
+            options.reads = 6
+            options.smallOutboxes = 0
+            options.isWalkingOften = false
+            options.isSyncAlways = false
+            options.forgetting = 100
+            options.newestDumps = 40
+            options.meanFaultGapMs = 60
+            options.faults = [.wipe, .restore, .replicaCrash, .replicaCrash, .cut, .cutThere, .isolated, .slowLink]
         }
         return options
     }

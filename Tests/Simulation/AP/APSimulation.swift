@@ -9,7 +9,9 @@ public final class APSimulation {
         public var operations = 500
         public var instances = 2
         public var clients = 5
-        public var keys = 3
+        /// Nil draws three or forty by the seed: many writes of one key meet in more ways, and the last write of a key, which
+        /// nothing covers any more, is met by more of the faults where there are many keys.
+        public var keys: Int?
         public var faults: [FaultKind] = [
             .cut, .cutThere, .cutBack, .flapping, .isolated, .isolated, .reset, .slowLink, .slowDisk, .pause,
             .replicaCrash, .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
@@ -17,11 +19,22 @@ public final class APSimulation {
         public var meanFaultGapMs: UInt64 = 50
         /// Of a client between two operations: long enough for several polls, drains and walks within a history.
         public var meanPauseUs: UInt64 = 20_000
+        /// Of a hundred worlds, so many have outboxes that hold a key or two.
+        public var smallOutboxes: UInt64 = 25
+        /// All records are compared every few seconds; nil draws it by the seed.
+        public var isWalkingOften: Bool?
+        /// `fsync` before each answer; nil draws it by the seed.
+        public var isSyncAlways: Bool?
+        /// Of a hundred losses of memory that are drawn, so many happen.
+        public var forgetting: UInt64 = 40
+        /// Of a hundred dumps, newest first, so many are taken.
+        public var newestDumps: UInt64 = 15
         /// Of ten operations, so many are reads and so many are deletes.
         public var reads: UInt64 = 4
         public var deletes: UInt64 = 1
         /// Of a hundred writes, so many expire.
         public var expiring: UInt64 = 10
+        public var maxTtlMs: UInt64 = 2_000
         /// How long tombstones are kept; the engine's week outlasts every history.
         public var tombstoneGraceMs: Int64 = 7 * 86_400_000
         /// Clocks are never further off than this; nil lets them wander.
@@ -48,6 +61,7 @@ public final class APSimulation {
     }
 
     private let options: Options
+    private let keyCount: Int
     private let world: World
     private let replicas: [SimulatedReplica]
     private var instances: [APInstance] = []
@@ -71,7 +85,7 @@ public final class APSimulation {
         self.options = options
         let world = World(seed: seed)
         let lua = LuaHost()
-        let isSyncAlways = world.random.isTrue(percent: 50)
+        let isSyncAlways = options.isSyncAlways ?? world.random.isTrue(percent: 50)
         let replicas = (0..<3).map {
             SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: isSyncAlways)
         }
@@ -79,20 +93,21 @@ public final class APSimulation {
         settings.writeAcks = options.writeAcks ?? 1 + world.random.index(2)
         settings.tombstoneGraceMs = options.tombstoneGraceMs
         settings.reapIntervalMs = 500
-        settings.walkIntervalMs = world.random.isTrue(percent: 50) ? 600_000 : 3_000
-        if world.random.isTrue(percent: 25) { settings.outboxMax = 1 + world.random.index(2) }
+        settings.walkIntervalMs = options.isWalkingOften ?? world.random.isTrue(percent: 50) ? 3_000 : 600_000
+        if world.random.isTrue(percent: options.smallOutboxes) { settings.outboxMax = 1 + world.random.index(2) }
         self.world = world
         self.replicas = replicas
         judge = APJudge(world: world, replicas: replicas)
         report = Report(seed: seed)
-        contexts = Array(repeating: Array(repeating: nil, count: options.keys), count: options.clients)
+        keyCount = options.keys ?? (world.random.isTrue(percent: 50) ? 3 : 40)
+        contexts = Array(repeating: Array(repeating: nil, count: keyCount + 1), count: options.clients)
         let box = InstanceBox()
         let isClockSteady = world.random.isTrue(percent: 50)
         let kinds = options.faults.filter { $0 != .clockJump || !isClockSteady }
         planner = FaultPlanner(world: world, replicas: replicas, kinds: kinds) { box.instances }
         // One in a while: each costs a comparison of everything.
-        planner.mayForget = { _ in world.random.isTrue(percent: 40) }
-        planner.mayRestore = { _, _ in world.random.isTrue(percent: 15) }
+        planner.mayForget = { _ in world.random.isTrue(percent: options.forgetting) }
+        planner.mayRestore = { _, _ in world.random.isTrue(percent: options.newestDumps) }
         planner.maxSkewMs = options.maxSkewMs
         instances = (0..<options.instances).map { index in
             APInstance(
@@ -135,7 +150,7 @@ public final class APSimulation {
             while started < options.operations {
                 started += 1
                 let instance = instances[world.random.index(instances.count)]
-                await step(client, world.random.index(options.keys), at: instance)
+                await step(client, world.random.index(keyCount), at: instance)
                 await world.sleep(world.random.exponentialNs(meanUs: options.meanPauseUs))
             }
             busyClients -= 1
@@ -154,7 +169,9 @@ public final class APSimulation {
             if world.random.isTrue(percent: 40), case .context(let text)? = contexts[client][keyIndex] {
                 request.context = text
             }
-            if world.random.isTrue(percent: options.expiring) { request.ttlMs = Int64(10 + world.random.below(2_000)) }
+            if world.random.isTrue(percent: options.expiring) {
+                request.ttlMs = Int64(10 + world.random.below(options.maxTtlMs))
+            }
         default: break
         }
         await change(request, client, keyIndex, at: instance)
@@ -256,17 +273,15 @@ public final class APSimulation {
         planner.healAll()
         await world.sleep(3_000 * nsPerMs)
         for instance in instances {
-            for keyIndex in 0..<options.keys {
-                nextValue += 1
-                var request = ChangeRequest(key: Bytes("k\(keyIndex)".utf8), kind: .delete, deadlineNs: 0)
-                request.kind = .write(Bytes("v\(nextValue)".utf8))
-                // With what a client knows, so that what is concurrent stays to be seen.
-                if case .context(let text)? = contexts[0][keyIndex] { request.context = text }
-                let isWritten = await change(request, 0, keyIndex, at: instance)
-                let isRead = await read(1, keyIndex, at: instance, isServed: true)
-                if !isWritten || !isRead {
-                    judge.fail("instance \(instance.index) does not serve k\(keyIndex) after the heal")
-                }
+            // A key of its own: one more write of the others would bring everywhere what was forgotten of them.
+            nextValue += 1
+            var request = ChangeRequest(key: Bytes("k\(keyCount)".utf8), kind: .delete, deadlineNs: 0)
+            request.kind = .write(Bytes("v\(nextValue)".utf8))
+            if !(await change(request, 0, keyCount, at: instance)) {
+                judge.fail("instance \(instance.index) takes no write after the heal")
+            }
+            for keyIndex in 0...keyCount where !(await read(1, keyIndex, at: instance, isServed: true)) {
+                judge.fail("instance \(instance.index) does not serve k\(keyIndex) after the heal")
             }
         }
         let limitNs = world.nowNs + Self.quietLimitMs * nsPerMs

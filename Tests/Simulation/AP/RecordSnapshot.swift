@@ -34,6 +34,13 @@ struct RecordSnapshot: Equatable {
             && word[17] == UInt8(ascii: ":") && word[18] == UInt8(ascii: ":")
     }
 
+    /// A value that has not expired.
+    static func isAlive(_ packed: Bytes, atMs nowMs: Int64) -> Bool {
+        guard packed.first == UInt8(ascii: "V") else { return false }
+        let expiry = packed.dropFirst(18).prefix { $0 != UInt8(ascii: ":") }
+        return expiry.isEmpty || (Int64(decimal: expiry) ?? 0) > nowMs
+    }
+
     static func writeId(of packed: Bytes) -> Bytes { Bytes(packed.dropFirst().prefix(16)) }
     static func value(of packed: Bytes) -> Bytes { Bytes(packed.dropFirst(19)) }
 }

@@ -25,6 +25,8 @@ final class WriteLedger: ScriptWatcher {
     private var successors: [Bytes: [(old: Bytes, new: Bytes)]] = [:]
     private var writes: [Bytes: [Bytes: WriteId]] = [:]
     private var records: [Bytes: [Bytes: RecordSnapshot]] = [:]
+    /// By write: replicas that had it as a sibling, and their ``SimulatedReplica/losses`` then.
+    private var holders: [WriteId: [Int: Int]] = [:]
     private var idOfValue: [Bytes: WriteId] = [:]
     /// By value: the vector that its client sent with it.
     private var contexts: [Bytes: Bytes] = [:]
@@ -56,6 +58,11 @@ final class WriteLedger: ScriptWatcher {
         return parts.flatMap(\.value.writes)
     }
 
+    /// Some replica that had it, or what replaced it, has lost nothing since.
+    func isHeld(_ id: WriteId, by replicas: [SimulatedReplica]) -> Bool {
+        holders[id]?.contains { replicas[$0.key].losses == $0.value } ?? false
+    }
+
     /// `roots` and all that they replaced, directly or not.
     func covered(by roots: [WriteId]) -> Set<WriteId> {
         var seen = Set(roots)
@@ -82,7 +89,11 @@ final class WriteLedger: ScriptWatcher {
     func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica) {
         if script.name == "reap" { noteReaped(keys, on: replica) }
         guard script.name == "put" || script.name == "merge" else { return }
-        for key in keys { note(RecordSnapshot(replica.redis.value(key)), key) }
+        for key in keys {
+            let record = RecordSnapshot(replica.redis.value(key))
+            note(record, key)
+            for id in record.writes { holders[id, default: [:]][replica.index] = replica.losses }
+        }
         guard script.name == "put" else { return }
         let packed = arguments.filter(RecordSnapshot.isPacked)
         guard packed.count == keys.count else {
@@ -105,6 +116,10 @@ final class WriteLedger: ScriptWatcher {
     private func noteReaped(_ keys: [Bytes], on replica: SimulatedReplica) {
         for (key, record) in zip(keys, before) where !record.vector.isEmpty && replica.redis.value(key) == nil {
             reapedCount += 1
+            let nowMs = replica.redis.nowUs() / 1_000
+            if let alive = record.siblings.first(where: { RecordSnapshot.isAlive($0.packed, atMs: nowMs) }) {
+                problems.append("\(Self.text(alive.dot)) of \(Self.text(key)) was collected alive")
+            }
             collected[key, default: []] += record.writes
             buried[key, default: []].formUnion(covered(by: record.writes).subtracting(record.writes))
         }
@@ -158,7 +173,9 @@ final class WriteLedger: ScriptWatcher {
         guard ran.count == 1, let new = after.siblings.last(where: { !before.siblings.map(\.dot).contains($0.dot) })
         else { return }
         let kept = Set(after.siblings.map(\.dot))
-        for sibling in before.siblings where !kept.contains(sibling.dot) {
+        // Also what its client had seen elsewhere.
+        let seen = contexts[RecordSnapshot.value(of: new.packed)].flatMap { records[key]?[$0]?.siblings } ?? []
+        for sibling in before.siblings + seen where !kept.contains(sibling.dot) {
             successors[key, default: []].append((sibling.dot, new.dot))
         }
     }
