@@ -25,7 +25,8 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         self.settings = settings
         proposer = Proposer(group: group, scheduler: scheduler, settings: settings)
         let groupName = Bytes(settings.groupName.utf8)
-        watch = MemberWatch(group: group, scheduler: scheduler, groupName: groupName)
+        watch = MemberWatch(
+            group: group, scheduler: scheduler, groupName: groupName, lookTimeoutMs: settings.lookTimeoutMs)
         rebuilder = Rebuilder(
             group: group, scheduler: scheduler, groupName: groupName, proposer: proposer, pageSize: settings.pageSize)
         upkeep = Upkeep(

@@ -13,6 +13,9 @@ public struct ConsistentSettings: Sendable {
     public var readHedgeMs: UInt64 = 5
     /// How often the members are asked who they are, in milliseconds.
     public var upkeepIntervalMs: UInt64 = 1_000
+    /// The longest that one look at who the replicas are waits for a silent one, in milliseconds: more than the way there and
+    /// back.
+    public var lookTimeoutMs: UInt64 = 300
     /// Registers that background work takes at a time.
     public var pageSize = 64
     /// How often all registers are looked at for missed accepts and tombstones, whatever happened, in milliseconds.

@@ -83,3 +83,19 @@ func aClientThatDripsItsRequestIsLetGo(start: String) throws {
     }
     #expect(try client.readAnswer().text == String(pieceBytes * 4))
 }
+
+@Test func whoseClientHasGoneIsLetGoLongBeforeTheIdleTimeout() throws {
+    let server = try makeServer { $0.crowdedIdleTimeoutMs = 100 }
+    defer { server.stop() }
+    var clients: [TestClient] = []
+    for _ in 0..<50 {
+        let client = try server.connect()
+        client.send(TestClient.text("GET", "/hello"))
+        client.finishSending()
+        clients.append(client)
+    }
+    for client in clients {
+        #expect(try client.readAnswer().text == "hello")
+        #expect(client.isClosedByServer())
+    }
+}

@@ -1,5 +1,5 @@
 import Foundation
-import Service
+@testable import Service
 import Testing
 
 @testable import Redis
@@ -44,7 +44,7 @@ struct Settings {
         ("REPLICAS", "g1=redis://h:port"), ("REPLICAS", "g1=redis://:1"), ("REPLICAS", "g1=redis://h:1/0"),
         ("REPLICAS", "=redis://h:1"), ("REPLICAS", "g 1=redis://h:1"), ("REPLICAS", "g1=redis://h:1,"),
         ("REPLICAS", "g1=redis://h:1,g1=redis://h:2"), ("REPLICAS", "g1=redis://[::1:1"),
-        ("REPLICAS", "g1=redis://u:%zz@h:1"),
+        ("REPLICAS", "g1=redis://u:%zz@h:1"), ("REPLICAS", "g1=redis://h:1,g2=redis://me@h:1"),
         ("REPLICAS", (1...8).map { "g\($0)=redis://h:\($0)" }.joined(separator: ",")),
         ("NEAR_REPLICAS", "g9"), ("NEAR_REPLICAS", "g1,,g9"),
         ("NETWORK_TIMEOUT_SEC", "0"), ("NETWORK_TIMEOUT_SEC", "61"), ("NETWORK_TIMEOUT_SEC", "nan"),
@@ -142,5 +142,21 @@ struct TheSettingsReport {
         let lines = try report(["REDIS_PASSWORD": "set"])
         #expect(lines.contains { $0.wholeMatch(of: /REDIS_PASSWORD +\*+  \(environment\)/) != nil })
         #expect(lines.contains { $0.wholeMatch(of: /SECRET_KEY +\(empty\)  \(default\)/) != nil })
+    }
+}
+
+@Suite struct EnvFiles {
+    @Test(arguments: [
+        ("HTTP_PORT 5005", "is not NAME=value"), ("export HTTP_PORT=5005", "must not begin with 'export'"),
+        ("\u{FEFF}HTTP_PORT=5005", "begins with a byte order mark"), ("HTTP PORT=1", "is not NAME=value"),
+        ("=5", "is not NAME=value"),
+    ])
+    func aLineThatWouldBePassedOverIsNamed(line: String, problem: String) {
+        #expect(EnvFile.problem(of: Array(line.utf8)[...])?.hasPrefix(problem) == true)
+    }
+
+    @Test(arguments: ["", "  ", "# HTTP_PORT 5005", "HTTP_PORT=5005", "  A_1=b=c # d", "EMPTY=", "HTTP_PORT=1\r"])
+    func whatIsInFormPasses(line: String) {
+        #expect(EnvFile.problem(of: Array(line.utf8)[...]) == nil)
     }
 }

@@ -65,6 +65,8 @@ extension AvailableEngine {
                 let steps = elements[2].bytes
             else { return nil }
             clocks.read(replica, steps: steps, timeUs: nowUs, receivedNs: scheduler.nowNs)
+            // It wrote: what only reads would succeed on a full or read-only replica as well.
+            states[replica].error = nil
             states[replica].walkedAgoUs = elements[5].number
             return Tick(nowUs: nowUs, steps: steps)
         }
@@ -164,10 +166,7 @@ extension AvailableEngine {
     func okElements(_ reply: Reply?, _ replica: Int) -> [Reply]? {
         guard let reply else { return nil }
         let script = ScriptReply(reply)
-        if let elements = script.ok {
-            states[replica].error = nil
-            return elements
-        }
+        if let elements = script.ok { return elements }
         if case .error(let text) = script { states[replica].error = text }
         noteRefusal(script, from: replica)
         return nil

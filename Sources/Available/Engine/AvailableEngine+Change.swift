@@ -140,7 +140,10 @@ extension AvailableEngine {
             return try await acknowledge(write, applied, coordinator, clocks, startNs)
         case .absent(let vector):
             // An earlier attempt may have made the tombstone elsewhere: then this is no "there was nothing".
-            guard !attempts.isUnanswered else { throw attempts.failure }
+            guard !attempts.isUnanswered else {
+                throw StoreFailure(
+                    .timeout, "One replica did not answer in time; another has no such key.", outcome: .unknown)
+            }
             return result(write, vector, existed: false)
         case .tooManySiblings(let count):
             guard !attempts.isUnanswered else { throw attempts.failure }

@@ -19,11 +19,12 @@ final class MemberWatch {
     private var isLooking = false
 
     /// The longest that a look waits for a silent replica.
-    private static let maxLookNs = 300 * nsPerMs
+    private let maxLookNs: UInt64
     /// The longest that an admission waits for another replica to compare with.
-    private static let maxAdmissionNs = 700 * nsPerMs
+    private var maxAdmissionNs: UInt64 { maxLookNs * 2 + 100 * nsPerMs }
 
-    init(group: any ReplicaGroup, scheduler: any Scheduler, groupName: Bytes) {
+    init(group: any ReplicaGroup, scheduler: any Scheduler, groupName: Bytes, lookTimeoutMs: UInt64) {
+        maxLookNs = lookTimeoutMs * nsPerMs
         self.group = group
         self.scheduler = scheduler
         self.groupName = groupName
@@ -46,7 +47,7 @@ final class MemberWatch {
     /// Asks all replicas who they are and how they are set up.
     private func look() async {
         isLooking = true
-        let endNs = scheduler.nowNs + Self.maxLookNs
+        let endNs = scheduler.nowNs + maxLookNs
         let identities = QuorumCall(group: group, scheduler: scheduler, deadlineNs: endNs)
         let infos = QuorumCall(group: group, scheduler: scheduler, deadlineNs: endNs)
         let settings = QuorumCall(group: group, scheduler: scheduler, deadlineNs: endNs)
@@ -88,7 +89,7 @@ final class MemberWatch {
         }
         guard !beats.isEmpty else { return }
         let incarnations = seen.map { $0?.identity?.incarnation ?? [] }
-        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + Self.maxLookNs)
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + maxLookNs)
         call.send(MemberCommands.beat(group: groupName, incarnations: incarnations), to: raised)
         await call.waitForAll()
         for place in beats.indices {
@@ -100,7 +101,7 @@ final class MemberWatch {
     }
 
     private func copy(_ beats: [(replica: Int, incarnation: Bytes, beat: UInt64)]) async {
-        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + Self.maxLookNs)
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + maxLookNs)
         for target in beats {
             let known = seen[target.replica]?.copies ?? [:]
             let news = beats.filter { $0.replica != target.replica && $0.beat > known[$0.incarnation] ?? 0 }
@@ -119,7 +120,7 @@ final class MemberWatch {
     /// its process is not one that was compared before. A replica that is behind has forgotten what it promised: it is made
     /// blank. Without another replica to compare with it has to wait, and without one there is no majority anyway.
     func admit(_ replica: Int) async -> Bool {
-        let endNs = scheduler.nowNs + Self.maxAdmissionNs
+        let endNs = scheduler.nowNs + maxAdmissionNs
         while scheduler.nowNs < endNs {
             switch await compare(replica) {
             case .good: return true
@@ -138,8 +139,8 @@ final class MemberWatch {
 
     private func compare(_ replica: Int) async -> Comparison {
         let nowNs = scheduler.nowNs
-        let process = QuorumCall(group: group, scheduler: scheduler, deadlineNs: nowNs + Self.maxLookNs)
-        let looks = QuorumCall(group: group, scheduler: scheduler, deadlineNs: nowNs + Self.maxLookNs)
+        let process = QuorumCall(group: group, scheduler: scheduler, deadlineNs: nowNs + maxLookNs)
+        let looks = QuorumCall(group: group, scheduler: scheduler, deadlineNs: nowNs + maxLookNs)
         process.sendDuringAdmission(MemberCommands.info(), to: replica)
         for each in group.everyReplica { looks.sendDuringAdmission(MemberCommands.look(), to: each) }
         await process.waitForAll()
@@ -171,7 +172,7 @@ final class MemberWatch {
     }
 
     private func erase(_ replica: Int, _ incarnation: Bytes, beat: UInt64) async -> Bool {
-        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + Self.maxAdmissionNs)
+        let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + maxAdmissionNs)
         call.sendDuringAdmission(MemberCommands.erase(incarnation, beat: beat), to: replica)
         await call.waitForAll()
         // -1: it is not the one that was judged any more.

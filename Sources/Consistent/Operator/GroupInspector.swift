@@ -24,7 +24,7 @@ public final class GroupInspector {
         self.group = group
         self.scheduler = scheduler
         let name = Bytes(groupName.utf8)
-        watch = MemberWatch(group: group, scheduler: scheduler, groupName: name)
+        watch = MemberWatch(group: group, scheduler: scheduler, groupName: name, lookTimeoutMs: 500)
         register = ConfigurationRegister(
             group: group, scheduler: scheduler, groupName: name, nextBallot: { .zero }, sawBallot: { _ in })
         group.guardCommand = MemberCommands.identityGuard

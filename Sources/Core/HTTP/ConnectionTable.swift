@@ -24,6 +24,11 @@ final class HTTPConnection {
         bodyBytes = 0
     }
 
+    fileprivate var isClosedByClient: Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
+    }
+
     func received(bodyBytes count: Int, atNs nowNs: UInt64) {
         bodyBytes += count
         if bodyBytes >= Self.bodyStepBytes { progressed(atNs: nowNs) }
@@ -81,7 +86,9 @@ final class ConnectionTable: Expirable {
         let patienceNs = connections.count >= crowdedCount ? crowdedIdleNs : idleNs
         let nowNs = reactor.nowNs
         var isAnyShutDown = false
-        for connection in connections where !connection.isWaiting && nowNs &- connection.progressNs >= patienceNs {
+        for connection in connections where !connection.isWaiting {
+            // An end that came in one packet with the request is not told again.
+            guard nowNs &- connection.progressNs >= patienceNs || connection.isClosedByClient else { continue }
             shutdown(connection.descriptor, Int32(SHUT_RDWR))
             isAnyShutDown = true
         }

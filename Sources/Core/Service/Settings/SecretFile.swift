@@ -6,7 +6,9 @@ public enum SecretFile {
     static let maxSize = 4_096
 
     /// The content of the file; nil where it cannot be read or is longer than ``maxSize``. Blocks: for the start only.
-    public static func read(path: String) -> [UInt8]? {
+    public static func read(path: String) -> [UInt8]? { read(path, maxSize: maxSize) }
+
+    static func read(_ path: String, maxSize: Int) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }

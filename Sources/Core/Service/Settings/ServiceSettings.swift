@@ -177,6 +177,10 @@ public struct ServiceSettings: Sendable {
         guard Set(replicas.map(\.name)).count == replicas.count else {
             return .failure(SettingError("names a replica twice"))
         }
+        let addresses = replicas.map { "\($0.endpoint.host):\($0.endpoint.port)" }
+        guard Set(addresses).count == replicas.count else {
+            return .failure(SettingError("names one server twice: each replica is a server of its own"))
+        }
         guard (1...7).contains(replicas.count) else { return .failure(SettingError("must list 1 to 7 replicas")) }
         return .success(replicas)
     }

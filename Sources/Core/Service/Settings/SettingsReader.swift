@@ -42,6 +42,7 @@ public struct SettingsReader {
     /// - Throws: ``SettingError`` where the file cannot be read.
     public static func standard(envFilePath: String, isFileRequired: Bool) async throws(SettingError) -> SettingsReader
     {
+        try EnvFile.check(envFilePath)
         let environment = ConfigReader(provider: EnvironmentVariablesProvider())
         let file: ConfigReader
         do {
