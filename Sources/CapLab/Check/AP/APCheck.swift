@@ -66,7 +66,7 @@ final class APCheck {
         _ kind: APOperation.Kind, key: String, client: Int, site: Site, seen: Seen? = nil
     ) async -> Bool {
         guard let connection = connections[client][site] else { return false }
-        var operation = APOperation(client: client, key: key, kind: kind, callNs: monotonicNs())
+        var operation = APOperation(client: client, site: site, key: key, kind: kind, callNs: monotonicNs())
         if let seen {
             operation.hasContext = true
             operation.shown = seen.shown
