@@ -12,6 +12,8 @@ struct APOperation: Codable, Equatable, Sendable {
     }
 
     var client: Int
+    /// Where it was asked.
+    var site: Site?
     var key: String
     var kind: Kind
     /// Of a write: what no other writes. Of a delete nothing.
