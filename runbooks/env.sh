@@ -60,7 +60,7 @@ lab)
     mkdir -p "$INSTANCES"
     # A port below those that the kernel gives to clients, so that a restart finds it free.
     free_port() {
-        while port=$((RANDOM % 12000 + 18000)) && [ -n "$(ss -Hltn "sport = :$port")" ]; do :; done
+        while port=$((RANDOM % 12000 + 18000)) && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
         echo "$port"
     }
     lab_secret=$(tr '\0' '\n' <"/proc/$(pid_of app_ap)/environ" 2>/dev/null | sed -n 's/^SECRET_KEY=//p')
