@@ -78,7 +78,7 @@ mutants: setup ## Builds deliberate protocol bugs one by one and shows that the 
 check: build ## Drives both services at both sites through real faults and judges the histories (SECONDS=60 ENGINES=cp ARGS='--seed 7')
 	@for engine in $(ENGINES); do $(RELEASE)/caplab check $$engine --seconds $(SECONDS) --output $(SCRATCH) $(ARGS) || exit 1; done
 
-test-runbooks: build ## Runs every command of every runbook (PAGES='high-latency conflicts', ON=compose instead of the lab)
+test-runbooks: build ## Runs every command of every runbook (PAGES='high-latency conflicts', ON=compose destroys its data)
 	@cd Tests/Runbooks && python3 -B -m unittest -q
 	@Tests/Runbooks/run.py --bin $(RELEASE) --on $(ON) $(ARGS) $(PAGES)
 

@@ -6,7 +6,8 @@
 #   $CP_EAST $CP_WEST $AP_EAST $AP_WEST   where the four services listen
 #   look URL                              one answer, a replica a line
 #   redis NODE COMMAND...                 redis-cli on a replica, as the operator
-#   app_cp init|members|backup            the operator's commands of app-cp, on the CP group
+#   app_cp init|members|backup, app_ap admit
+#                                         the operator's commands, on the whole group
 #   node stop|start|restart|kill|pause|resume|log|address NODE
 #   node wipe NODE                        destroys the data of a replica that is stopped
 #   partition west|cp|ap|NODE, heal           the network between the sites
@@ -59,17 +60,17 @@ lab)
     mkdir -p "$INSTANCES"
     # A port below those that the kernel gives to clients, so that a restart finds it free.
     free_port() {
-        while port=$((RANDOM % 12000 + 18000)) && [ -n "$(ss -Hltn "sport = :$port")" ]; do :; done
+        while port=$((RANDOM % 12000 + 18000)) && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
         echo "$port"
     }
-    secret_key() { tr '\0' '\n' <"/proc/$(pid_of app_ap)/environ" | sed -n 's/^SECRET_KEY=//p'; }
+    lab_secret=$(tr '\0' '\n' <"/proc/$(pid_of app_ap)/environ" 2>/dev/null | sed -n 's/^SECRET_KEY=//p')
     instance() {
         file=$INSTANCES/$2
         group=${2:0:2}
         case $1 in
         start)
             [ -f "$file.env" ] || printf '%s\n' "NODE_ID=$2" "HTTP_PORT=$(free_port)" "REPLICAS=$(settings_of "$group")" \
-                "REDIS_PASSWORD=$(password)" "SECRET_KEY=$(secret_key)" >"$file.env"
+                "REDIS_PASSWORD=$(password)" "SECRET_KEY=$lab_secret" >"$file.env"
             "${PROGRAMS:+$PROGRAMS/}app-$group" --env-file "$file.env" </dev/null >>"$file.log" 2>&1 &
             echo $! >"$file.pid"
             for _ in $(seq 100); do
@@ -90,6 +91,7 @@ lab)
     }
     redis() { timeout 10 caplab redis "$@"; }
     app_cp() { REPLICAS=$(settings_of cp) REDIS_PASSWORD=$(password) app-cp "$@"; }
+    app_ap() { REPLICAS=$(settings_of ap) REDIS_PASSWORD=$(password) SECRET_KEY=${lab_secret:-not-needed-here-0} app-ap "$@"; }
     partition() {
         case $1 in
         cp | ap) caplab partition west --group "$1" ;;
@@ -119,7 +121,10 @@ lab)
     }
     ;;
 compose)
-    url_of() { echo "http://$(cd "$repository" && docker compose port "$1" "$2")"; }
+    # Also of a container that is stopped.
+    url_of() {
+        echo "http://127.0.0.1:$(docker inspect -f "{{(index (index .HostConfig.PortBindings \"$2/tcp\") 0).HostPort}}" "$1")"
+    }
     fetch_dump() { docker cp -q "$1:/data/dump.rdb" "$2"; }
     give_dump() {
         (cd "$repository" && docker compose run --rm --no-deps -T --entrypoint sh "$1" -euc "
@@ -130,7 +135,9 @@ compose)
             echo '$aof_manifest' >appendonlydir/appendonly.aof.manifest") <"$2"
     }
     redis() { timeout 10 docker exec "$1" redis-operator "${@:2}"; }
-    app_cp() { docker exec app_cp app-cp "$@"; }
+    # A container of its own, for those that run may be what is broken.
+    app_cp() { (cd "$repository" && docker compose --progress quiet run --rm --no-deps -T app_cp app-cp "$@"); }
+    app_ap() { (cd "$repository" && docker compose --progress quiet run --rm --no-deps -T app_ap app-ap "$@"); }
     partition() { "$repository/scripts/compose-partition.sh" "$@"; }
     heal() { "$repository/scripts/compose-heal.sh"; }
     node() {

@@ -63,7 +63,7 @@ done
 for each in $(replicas_of "$group"); do node kill "$each" >/dev/null; done
 lost_ms=$(now_ms)
 kill "$writer" && writer=
-for each in $(replicas_of "$group"); do node wipe "$each"; done
+for each in $(replicas_of "$group"); do node wipe "$each" >/dev/null; done
 newest=$(find "$scratch/sets" -maxdepth 1 -name "$group-*" | sort | tail -n 1)
 "$here/restore.sh" --on "$place" --yes "$group" "$newest" >/dev/null
 until answer=$(curl -sf --max-time 2 "$url/read/drill"); do sleep 0.1; done

@@ -70,6 +70,10 @@ if [ "$group" = cp ]; then
     # of them go back to one backup, so there is nothing that one of them knows and another has forgotten.
     for each in $replicas; do redis "$each" DEL cap:beats >/dev/null; done
 fi
+if [ "$group" = ap ] && [ -z "$replica" ]; then
+    # A dump of days ago would be refused, lest it bring back what was deleted since: here all go back together.
+    for each in $replicas; do app_ap admit "${each#ap_db_}" >/dev/null; done
+fi
 if [ -z "$replica" ]; then
     for each in $(services_of "$group"); do node start "$each" >/dev/null; done
 fi

@@ -69,16 +69,23 @@ class Compose:
         self.scratch = Path(tempfile.mkdtemp(prefix="runbook-"))
         self.environment = os.environ | {"LC_ALL": "C.UTF-8"}
 
-    def wait(self, timeout_s: float = 600) -> None:
-        down = ["docker", "compose", "--profile", "*", "down", "--volumes", "--timeout", "5"]
-        for command in (down, ["docker", "compose", "up", "-d", "--wait"]):
-            done = subprocess.run(
-                command, cwd=self._repository, capture_output=True, text=True, timeout=timeout_s, check=False
-            )
-            if done.returncode != 0:
-                raise PlaceError(f"{' '.join(command)}: {done.stderr}")
+    def _compose(self, *words: str) -> None:
+        command = ["docker", "compose", *words]
+        done = subprocess.run(
+            command, cwd=self._repository, capture_output=True, text=True, timeout=600, check=False
+        )
+        if done.returncode != 0:
+            raise PlaceError(f"{' '.join(command)}: {done.stderr}")
+
+    def _down(self) -> None:
+        self._compose("--profile", "*", "down", "--volumes", "--timeout", "5")
+
+    def wait(self) -> None:
+        self._down()
+        self._compose("up", "-d", "--wait")
 
     def close(self) -> None:
+        self._down()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 

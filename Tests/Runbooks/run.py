@@ -37,7 +37,8 @@ class Outcome:
 
 def available(place: str) -> set[str]:
     """What the blocks of a page may need and is there."""
-    return {place} | {name for name in ("haproxy", "nginx") if shutil.which(name)}
+    tools = {"haproxy": ("haproxy", "socat", "openssl"), "nginx": ("nginx", "openssl")}
+    return {place} | {need for need, names in tools.items() if all(map(shutil.which, names))}
 
 
 def play(path: Path, place_name: str, programs: Path) -> Outcome:
