@@ -58,6 +58,12 @@ if [ "$purpose" = prometheus ] || [ "$purpose" = all ]; then
 fi
 if [ "$purpose" = all ]; then
     need_program shellcheck shellcheck
+    need_program yamllint yamllint
+    # The runbooks and examples of balancers are run against these.
+    need_program haproxy haproxy
+    need_program nginx nginx-light
+    need_program socat socat
+    need_program openssl openssl
 fi
 
 # A package's post-install script asks this file whether it may start its service; 101 is no (policy-rc.d(8)).
@@ -77,7 +83,7 @@ disable_services() {
     [ -d /run/systemd/system ] || return 0
     for package in $packages; do
         case $package in
-        redis-server | webdis | prometheus | prometheus-alertmanager) $as_root systemctl disable --quiet "$package" || true ;;
+        redis-server | webdis | prometheus | prometheus-alertmanager | haproxy | nginx) $as_root systemctl disable --quiet "$package" || true ;;
         esac
     done
 }
