@@ -34,6 +34,7 @@ final class CheckSession {
     let driver: FaultDriver
     var tally: CheckTally
     private var connections: [HTTPConnection] = []
+    private var startNs = monotonicNs()
 
     init(_ lab: Lab, _ settings: CheckSettings, group: GroupName) {
         self.lab = lab
@@ -68,7 +69,8 @@ final class CheckSession {
     func play(step: @escaping (_ client: Int, _ random: inout SeededRandom) async -> Bool) async {
         let startNs = reactor.nowNs
         let endNs = startNs + settings.seconds * 1_000 * nsPerMs
-        tally = CheckTally(startNs: monotonicNs())
+        self.startNs = monotonicNs()
+        tally = CheckTally(startNs: self.startNs)
         let clients = TaskBundle(on: reactor)
         for client in 0..<settings.clients {
             clients.add { [self] in
@@ -120,6 +122,21 @@ final class CheckSession {
             "The same draws again: caplab check \(group.rawValue) --seconds \(settings.seconds) --seed \(settings.seed)"
         )
         return 1
+    }
+
+    /// "12.345 s" since the start.
+    func time(_ atNs: UInt64) -> String {
+        let ms = (atNs - min(atNs, startNs)) / nsPerMs
+        let rest = String(ms % 1_000)
+        return "\(ms / 1_000)." + String(repeating: "0", count: 3 - rest.count) + rest + " s"
+    }
+
+    /// Which faults were put on when.
+    func writeFaults() {
+        let lines = driver.log.map { entry in
+            "\(time(entry.startNs)) to \(entry.endNs.map(time) ?? "the end"): \(entry.fault.text)"
+        }
+        write(lines.joined(separator: "\n") + "\n", extension: "faults", what: "faults")
     }
 
     /// Writes a file of the violation, and says where.

@@ -79,6 +79,16 @@ import Testing
         #expect(Set(keys.all).count == keys.all.count)
     }
 
+    @Test func aFaultIsToldInOneLine() {
+        var cut = LinkFault.none
+        cut.add(.drop, .toReplica)
+        let links = [Link(service: "app_ap", replica: "ap_db_g3"): cut]
+        #expect(
+            CheckFault(kind: .oneWayCut, links: links, durationMs: 1).text
+                == "one-way cut: app_ap - ap_db_g3 (drop requests)")
+        #expect(CheckFault(kind: .killReplica, node: "ap_db_g1", durationMs: 1).text == "Redis killed: ap_db_g1")
+    }
+
     @Test func theLongestGapIsToldForEachSite() {
         var tally = CheckTally(startNs: 0)
         tally.note("read", "ok", site: .east, isSuccess: true, atNs: 1_000_000_000)

@@ -92,7 +92,9 @@ final class APCheck {
         due[site, default: 0] += 1
         guard !isAnswered else { return true }
         unanswered[site, default: 0] += 1
-        problems.append("\(service) did not answer a \(kind.rawValue) of \(key): \(APAnswer.text(result))")
+        problems.append(
+            "\(session.time(operation.callNs)): \(service) did not answer a \(kind.rawValue) of \(key): \(APAnswer.text(result))"
+        )
         return false
     }
 
@@ -143,6 +145,9 @@ final class APCheck {
             let count = due[site] ?? 0
             return "\(site.rawValue): \(count - (unanswered[site] ?? 0)) of \(count) requests answered that had to be"
         }
+        let returnMs = Double(session.driver.slowestReturnNs / nsPerMs)
+        lines.append(
+            "a service that had been stopped or killed served again after at most \(Answer.seconds(returnMs)) s")
         lines.append(convergence.text)
         lines.append(
             "judged: \(verdict.acknowledged) acknowledged changes on \(verdict.keys) keys, and \(verdict.boundedReads) reads "
@@ -150,7 +155,10 @@ final class APCheck {
         let code = session.conclude(
             outcomes: ["ok", "404", "failed", "unknown"], judged: lines.joined(separator: "\n"),
             violations: [convergence.problems, problems, differences, verdict.lost, verdict.invented, verdict.stale])
-        if code != 0 { session.writeHistory(history) }
+        if code != 0 {
+            session.writeFaults()
+            session.writeHistory(history)
+        }
         return code
     }
 }

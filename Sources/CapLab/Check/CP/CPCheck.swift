@@ -149,6 +149,7 @@ final class CPCheck {
         guard code != 0 else { return 0 }
         if let text = verdict.shortestFailingPart { say("\n\(text)\n") }
         if let part = verdict.failingPart { session.write(Timeline(part).html, extension: "html", what: "drawing") }
+        session.writeFaults()
         session.writeHistory(history)
         return code
     }

@@ -25,6 +25,14 @@ struct CheckFault: Equatable, Sendable {
     /// Whether the service may not count on this path while the fault lasts.
     func harms(_ link: Link) -> Bool { links[link] != nil || node == link.replica }
 
+    /// "Redis killed: ap_db_g1", "slow links: app_ap - ap_db_g3 (delay 20 ms)".
+    var text: String {
+        let faults = links.sorted { $0.key < $1.key }.map {
+            "\($0.key.service) - \($0.key.replica) (\($0.value.summary))"
+        }
+        return "\(kind.rawValue): " + (faults + [node].compactMap(\.self)).joined(separator: ", ")
+    }
+
     /// Draws a fault on the nodes and links of one group.
     static func draw(_ random: inout SeededRandom, group: GroupName, topology: Topology) -> CheckFault {
         let kind = FaultKind.allCases.randomElement(using: &random) ?? .cut

@@ -21,9 +21,13 @@ final class FaultDriver {
     private var disturbed: Set<String> = []
     private var disturbances: [String: Int] = [:]
 
+    /// What was put on and when it was over again, in the order of the beginnings.
+    private(set) var log: [(fault: CheckFault, startNs: UInt64, endNs: UInt64?)] = []
     private(set) var counts: [FaultKind: Int] = [:]
     /// Redis servers that were killed, and when: what they had not synced by then may be gone.
     private(set) var kills: [(replica: String, atNs: UInt64)] = []
+    /// From the return of a service that was stopped or killed until it served again.
+    private(set) var slowestReturnNs: UInt64 = 0
     /// Why the lab could not be brought back, and processes that ended by themselves.
     private(set) var problems: [String] = []
 
@@ -89,11 +93,14 @@ final class FaultDriver {
         let id = nextId
         active[id] = fault
         counts[fault.kind, default: 0] += 1
+        let entry = log.count
+        log.append((fault, monotonicNs(), nil))
         plays.add { [self] in
             await play(fault)
             active[id] = nil
             // Taken away from the links only now, together with its entry.
             putFaultsOnLinks()
+            log[entry].endNs = monotonicNs()
         }
     }
 
@@ -138,24 +145,32 @@ final class FaultDriver {
         disturbed.insert(service)
     }
 
-    /// A service that was stopped or killed counts again once it can reach a replica that no fault is put on. Where the
-    /// check does not count that, it is enough that it answers.
+    /// A service that was stopped or killed counts again once it answers a read, and can reach a replica that no fault is put
+    /// on. Where the check does not count that, it is enough that it runs.
     private func untilItServes(_ name: String) async {
         defer { disturbed.remove(name) }
-        guard let service = lab.topology.node(name) else { return }
-        let endNs = reactor.nowNs + Self.recoveryMs * nsPerMs
-        while reactor.nowNs < endNs, !lab.isStopping {
+        guard needsReachable, let service = lab.topology.node(name) else { return }
+        let startNs = reactor.nowNs
+        while reactor.nowNs < startNs + Self.recoveryMs * nsPerMs, !lab.isStopping {
+            // What it says of its replicas may still be what it knew before it was stopped; a read asks one of them.
+            let isAnswering = await answersRead(service)
             let usable = await reachable(from: service)
             let isServing = lab.topology.links.contains { link in
-                link.service == name && usable.contains(link.replica)
-                    && !active.values.contains { $0.harms(link) }
+                link.service == name && usable.contains(link.replica) && !active.values.contains { $0.harms(link) }
             }
-            if isServing || !needsReachable { return }
-            await reactor.sleep(forNs: 20 * nsPerMs)
+            if isAnswering, isServing {
+                slowestReturnNs = max(slowestReturnNs, reactor.nowNs - startNs)
+                return
+            }
+            await reactor.sleep(forNs: 10 * nsPerMs)
         }
-        if !lab.isStopping {
-            problems.append("\(name) reaches no replica \(Self.recoveryMs / 1_000) s after its return")
-        }
+        if !lab.isStopping { problems.append("\(name) does not serve \(Self.recoveryMs / 1_000) s after its return") }
+    }
+
+    private func answersRead(_ service: Node) async -> Bool {
+        let probe = HTTPConnection(port: lab.ports[service.name] ?? 0, on: reactor)
+        defer { probe.close() }
+        return APAnswer.isAnswered(.read, await probe.ask(HTTPRequest(path: "/read/probe"), timeoutMs: 1_500))
     }
 
     /// A process that nobody killed and that is gone has crashed.
