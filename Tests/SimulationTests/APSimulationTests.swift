@@ -19,6 +19,12 @@ import Testing
         #expect(report.reaped > 0)
     }
 
+    @Test(arguments: APProfile.allCases) func everyProfileHoldsItsPromises(profile: APProfile) {
+        let report = APSimulation(seed: 5, options: profile.options).run()
+        #expect(report.violations.isEmpty, "\(profile)")
+        #expect(report.history.contains { $0.call == .write && $0.result == .ok })
+    }
+
     @Test func oneSeedIsOneHistory() {
         let first = APSimulation(seed: 77).run()
         let second = APSimulation(seed: 77).run()
@@ -32,6 +38,6 @@ import Testing
         options.faults = []
         let report = APSimulation(seed: 3, options: options).run()
         #expect(report.violations.isEmpty)
-        #expect(report.history.allSatisfy { $0.result == .ok || $0.result == .absent })
+        #expect(report.history.allSatisfy { [.ok, .absent, .unmet].contains($0.result) })
     }
 }

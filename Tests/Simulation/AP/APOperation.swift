@@ -9,6 +9,8 @@ public struct APOperation: Sendable, Codable, Equatable {
         /// A failure that says the change is in.
         case applied
         case notApplied
+        /// A read that insisted on its session, which could not be had.
+        case unmet
         case unknown
     }
     public var client: Int

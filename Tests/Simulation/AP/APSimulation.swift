@@ -188,13 +188,18 @@ public final class APSimulation {
         request.session = sessions[client].request
         if !isServed { request.session.isRequired = request.session.token != nil && world.random.isTrue(percent: 10) }
         var found: ReadResult?
+        var isUnmet = false
         let isAnswered = await instance.run { [engine = instance.engine, request] in
-            do throws(StoreFailure) { found = try await engine.read(request) } catch {}
+            do throws(StoreFailure) {
+                found = try await engine.read(request)
+            } catch {
+                isUnmet = error.code == .sessionUnmet
+            }
         }
         let result = isAnswered ? found : nil
         var operation = APOperation(
             client: client, instance: instance.index, key: "k\(keyIndex)", call: .read,
-            result: result == nil ? .unknown : .ok, callNs: callNs, returnNs: world.nowNs)
+            result: result != nil ? .ok : isUnmet ? .unmet : .unknown, callNs: callNs, returnNs: world.nowNs)
         if let result {
             contexts[client][keyIndex] = result.version
             operation.value = result.value.map(WriteLedger.text)
