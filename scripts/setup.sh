@@ -83,7 +83,9 @@ disable_services() {
     [ -d /run/systemd/system ] || return 0
     for package in $packages; do
         case $package in
-        redis-server | webdis | prometheus | prometheus-alertmanager | haproxy | nginx) $as_root systemctl disable --quiet "$package" || true ;;
+        redis-server | webdis | prometheus | prometheus-alertmanager | haproxy | nginx-light)
+            $as_root systemctl disable --quiet "${package%-light}" || true
+            ;;
         esac
     done
 }

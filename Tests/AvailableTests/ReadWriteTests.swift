@@ -167,6 +167,7 @@ import Testing
             let last = try await instance.write("k", "c", context: deleted.version)
             #expect(last.conflicts.isEmpty)
             #expect(last.superseded.isEmpty)
+            #expect(await instance.converged("k"))
             #expect(try await instance.read("k").conflicts.isEmpty)
         }
     }
@@ -178,6 +179,7 @@ import Testing
             let written = try await instance.write("k", "last")
             #expect(written.superseded == [Bytes("b".utf8), Bytes("a".utf8)])
             #expect(instance.events.superseded == 2)
+            #expect(await instance.converged("k"))
             #expect(try await instance.read("k").conflicts.isEmpty)
         }
     }

@@ -19,6 +19,12 @@ import Testing
         #expect(report.reaped > 0)
     }
 
+    @Test(arguments: APProfile.allCases) func everyProfileHoldsItsPromises(profile: APProfile) {
+        let report = APSimulation(seed: 5, options: profile.options).run()
+        #expect(report.violations.isEmpty, "\(profile)")
+        #expect(report.history.contains { $0.call == .write && $0.result == .ok })
+    }
+
     @Test func oneSeedIsOneHistory() {
         let first = APSimulation(seed: 77).run()
         let second = APSimulation(seed: 77).run()

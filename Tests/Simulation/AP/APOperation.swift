@@ -9,7 +9,7 @@ public struct APOperation: Sendable, Codable, Equatable {
         /// A failure that says the change is in.
         case applied
         case notApplied
-        /// A read that insisted on its session's guarantee, and was told that it cannot be had.
+        /// A read that insisted on its session, which could not be had.
         case unmet
         case unknown
     }

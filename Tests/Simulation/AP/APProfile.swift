@@ -15,6 +15,8 @@ public enum APProfile: String, CaseIterable, Sendable {
     case staleness
     /// Replicas that lose their memory, or get an old one.
     case memory
+    /// Replicas that are killed, and lose what they took in the last second.
+    case kills
 
     public var options: APSimulation.Options {
         var options = APSimulation.Options()
@@ -75,6 +77,15 @@ public enum APProfile: String, CaseIterable, Sendable {
             options.newestDumps = 40
             options.meanFaultGapMs = 60
             options.faults = [.wipe, .restore, .replicaCrash, .replicaCrash, .cut, .cutThere, .isolated, .slowLink]
+        case .kills:
+            options.keys = 40
+            options.reads = 6
+            options.smallOutboxes = 0
+            options.isWalkingOften = false
+            options.isSyncAlways = false
+            options.meanPauseUs = 40_000
+            options.meanFaultGapMs = 500
+            options.faults = [.replicaCrash]
         }
         return options
     }

@@ -199,8 +199,7 @@ public final class APSimulation {
         let result = isAnswered ? found : nil
         var operation = APOperation(
             client: client, instance: instance.index, key: "k\(keyIndex)", call: .read,
-            result: result != nil ? .ok : isAnswered && isUnmet ? .unmet : .unknown, callNs: callNs,
-            returnNs: world.nowNs)
+            result: result != nil ? .ok : isUnmet ? .unmet : .unknown, callNs: callNs, returnNs: world.nowNs)
         if let result {
             contexts[client][keyIndex] = result.version
             operation.value = result.value.map(WriteLedger.text)
