@@ -111,7 +111,7 @@ extension AvailableEngine {
             failure: worst.failure, isTransient: states.contains { $0.isReadmitting })
     }
 
-    private func tooStale(_ stalenessMs: Int64?) -> StoreFailure {
+    func tooStale(_ stalenessMs: Int64?) -> StoreFailure {
         var failure = StoreFailure(.tooStale, "No reachable replica is known to be that fresh.")
         failure.stalenessMs = stalenessMs
         return failure

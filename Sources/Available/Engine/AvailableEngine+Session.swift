@@ -51,7 +51,8 @@ extension AvailableEngine {
                 case .success(let result):
                     let seen = self.vector(of: result.version, request.key).flatMap { VersionVector(text: $0) }
                     guard let seen, !seen.covers(wanted) else { return (result, true) }
-                    found.add(result, call.replies[replica]?[0].flatMap(Record.init(stored:)), from: replica)
+                    let record = call.replies[replica]?[0].flatMap(Record.init(stored:))
+                    found.add(result, record, from: replica, atNs: scheduler.nowNs)
                 case .failure(let problem): failure = problem.failure
                 }
             }
@@ -69,37 +70,53 @@ extension AvailableEngine {
             throw Self.unmet("No reachable replica has all that the session has seen of this key.")
         }
         guard let first = found.first else { throw failure }
-        return (first, false)
+        var result = first.result
+        result.stalenessMs = first.stalenessMs(atNs: scheduler.nowNs)
+        result.isStale = result.stalenessMs.map { $0 > settings.maxStalenessMs } ?? true
+        if let limit = request.maxStalenessMs, result.stalenessMs.map({ $0 > limit }) ?? true {
+            throw tooStale(result.stalenessMs)
+        }
+        return (result, false)
     }
 
     /// Records that do not cover what is wanted.
     private struct Found {
+        /// What one replica answered, and when: while others are waited for, it grows older.
+        struct Part {
+            let result: ReadResult
+            let record: Record?
+            let replica: Int
+            let atNs: UInt64
+
+            func stalenessMs(atNs nowNs: UInt64) -> Int64? {
+                result.stalenessMs.map { $0 + Int64((nowNs - atNs + nsPerMs - 1) / nsPerMs) }
+            }
+        }
+
         let wanted: VersionVector
         var judged: ReplicaSet = []
-        var first: ReadResult?
-        var records: [Record] = []
-        var replicas: ReplicaSet = []
+        private(set) var parts: [Part] = []
 
         init(_ wanted: VersionVector) { self.wanted = wanted }
 
-        mutating func add(_ result: ReadResult, _ record: Record?, from replica: Int) {
-            if first == nil { first = result }
-            guard let record else { return }
-            records.append(record)
-            replicas.insert(replica)
+        var first: Part? { parts.first }
+
+        mutating func add(_ result: ReadResult, _ record: Record?, from replica: Int, atNs: UInt64) {
+            parts.append(Part(result: result, record: record, replica: replica, atNs: atNs))
         }
     }
 
     /// All records found as one, where that has seen what is wanted.
     private func join(_ found: Found, _ request: ReadRequest) -> ReadResult? {
-        guard found.records.count > 1 else { return nil }
-        let record = found.records.reduce(Record()) { $0.joined($1) }
+        let parts = found.parts.filter { $0.record != nil }
+        guard parts.count > 1 else { return nil }
+        let record = parts.compactMap(\.record).reduce(Record()) { $0.joined($1) }
         guard record.vector.covers(found.wanted) else { return nil }
         let nowNs = scheduler.nowNs
-        let nowMs = found.replicas.compactMap { clocks[$0]?.earliestUs(atNs: nowNs) }.max() ?? 0
+        let nowUs = parts.compactMap { clocks[$0.replica]?.earliestUs(atNs: nowNs) }.max() ?? 0
         // It holds all that the freshest of them did.
-        let stalenessMs = found.replicas.compactMap { self.stalenessMs(replica: $0) }.min()
-        return result(of: record.view(atMs: nowMs / 1_000), record.vector.text, request, stalenessMs, nil)
+        let stalenessMs = parts.compactMap { $0.stalenessMs(atNs: nowNs) }.min()
+        return result(of: record.view(atMs: nowUs / 1_000), record.vector.text, request, stalenessMs, nil)
     }
 
     // MARK: Changes
