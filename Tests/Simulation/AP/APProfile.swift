@@ -5,7 +5,7 @@ public enum APProfile: String, CaseIterable, Sendable {
     /// Keys that are deleted and left alone, replicas that are away or stopped for longer than tombstones are kept, and old
     /// dumps: what was deleted must not come back.
     case tombstones
-    /// Cuts only: what was not delivered at once is delivered by the outbox, or never.
+    /// Replicas keep what they have: what was not delivered at once is delivered by the outbox, or never.
     case debt
     /// Outboxes that hold a key or two, and comparisons of everything while the links are slow.
     case overflow
@@ -38,14 +38,18 @@ public enum APProfile: String, CaseIterable, Sendable {
                 .instanceCrash, .reset, .cutBack,
             ]
         case .debt:
+            options.warmUpMs = 3_000
             options.keys = 60
             options.reads = 2
             options.smallOutboxes = 0
             options.isWalkingOften = false
             options.meanPauseUs = 5_000
             options.meanFaultGapMs = 15
-            options.faults = [.cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink]
+            options.faults = [
+                .cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink, .pause, .instanceCrash,
+            ]
         case .overflow:
+            options.warmUpMs = 3_000
             options.keys = 60
             options.reads = 2
             options.smallOutboxes = 100
@@ -61,6 +65,7 @@ public enum APProfile: String, CaseIterable, Sendable {
             options.meanFaultGapMs = 30
             options.faults = [.clockJump, .clockJump, .cut, .cutThere, .cutBack, .isolated]
         case .staleness:
+            options.warmUpMs = 3_000
             options.keys = 40
             options.reads = 6
             options.isWalkingOften = false

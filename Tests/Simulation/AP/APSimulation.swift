@@ -17,6 +17,9 @@ public final class APSimulation {
             .replicaCrash, .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
         ]
         public var meanFaultGapMs: UInt64 = 50
+        /// Before the first operation and fault. Blank replicas are compared after a second, which brings everywhere what was
+        /// forgotten until then; nil draws whether that is over.
+        public var warmUpMs: UInt64?
         /// Of a client between two operations: long enough for several polls, drains and walks within a history.
         public var meanPauseUs: UInt64 = 20_000
         /// Of a hundred worlds, so many have outboxes that hold a key or two.
@@ -62,6 +65,7 @@ public final class APSimulation {
 
     private let options: Options
     private let keyCount: Int
+    private let warmUpMs: UInt64
     private let world: World
     private let replicas: [SimulatedReplica]
     private var instances: [APInstance] = []
@@ -100,6 +104,7 @@ public final class APSimulation {
         judge = APJudge(world: world, replicas: replicas)
         report = Report(seed: seed)
         keyCount = options.keys ?? (world.random.isTrue(percent: 50) ? 3 : 40)
+        warmUpMs = options.warmUpMs ?? (world.random.isTrue(percent: 50) ? 100 : 3_000)
         contexts = Array(repeating: Array(repeating: nil, count: keyCount + 1), count: options.clients)
         let box = InstanceBox()
         let isClockSteady = world.random.isTrue(percent: 50)
@@ -129,7 +134,7 @@ public final class APSimulation {
     public func run() -> Report {
         for client in 0..<options.clients { start(client) }
         watchForOldReplicas()
-        world.after(200 * nsPerMs) { [self] in planner.start(meanGapMs: options.meanFaultGapMs) }
+        world.after((warmUpMs + 100) * nsPerMs) { [self] in planner.start(meanGapMs: options.meanFaultGapMs) }
         world.spawn { await self.finish() }
         report.events = world.run(limitNs: options.limitMs * nsPerMs) { self.isOver }
         if !isOver { report.violations.append("hung: \(busyClients) clients wait for an answer that never comes") }
@@ -146,7 +151,7 @@ public final class APSimulation {
     private func start(_ client: Int) {
         busyClients += 1
         world.spawn { [self] in
-            await world.sleep(100 * nsPerMs)
+            await world.sleep(warmUpMs * nsPerMs)
             while started < options.operations {
                 started += 1
                 let instance = instances[world.random.index(instances.count)]
