@@ -160,6 +160,13 @@ public final class CPSimulation {
         ttlMs: Int64? = nil
     ) async {
         let callNs = world.nowNs
+        guard instance.isRunning else {
+            // Nobody listens: the connection is refused, and nothing was sent.
+            report.history.append(
+                RecordedOperation(
+                    client: client, key: key, call: call, result: .notApplied, callNs: callNs, returnNs: callNs))
+            return
+        }
         var result: RecordedOperation.Result?
         let deadlineNs = callNs + Self.deadlineNs
         let isAnswered = await instance.run { [engine = instance.engine] in
