@@ -11,7 +11,8 @@ final class Batch {
     /// Accepts that carried a changed state.
     private var sentRounds: [Round] = []
     private(set) var lastAttempt: UInt64 = 0
-    /// The version that the first attempt which was handed out was based on.
+    /// The lowest version that an attempt which was handed out was based on. Not the first one's: that may have stood on a
+    /// state that was never chosen, and whose versions went higher than those of the chain that lives.
     private(set) var baseVersion: UInt64?
     /// The same of the last attempt, handed out or not.
     private var attemptBaseVersion: UInt64 = 0
@@ -82,7 +83,7 @@ final class Batch {
     func didSend(_ round: Round, carrying operations: [PendingOperation]) {
         guard !round.call.handed.isEmpty else { return }
         sentRounds.append(round)
-        if baseVersion == nil { baseVersion = attemptBaseVersion }
+        baseVersion = min(baseVersion ?? attemptBaseVersion, attemptBaseVersion)
         for operation in operations { operation.wasCarried = true }
     }
 

@@ -105,23 +105,56 @@ def simulate(program, mutant, directory):
     return "SURVIVED", str(mutant.seeds), ""
 
 
+TABLE_HEAD = """# Deliberate protocol bugs
+
+Each is a replacement in the source ([cp.toml](../Tests/Mutants/cp.toml), [ap.toml](../Tests/Mutants/ap.toml)), made in a copy
+of the tree, built, and simulated until a seed shows a violation; no program has a switch for one. Written by `make mutants
+ARGS='--table docs/mutants.md'`; a row stays as it was last seen until its mutant is run again. A mutant that survives fails
+the run. "Seed" is the first one that showed it, as two threads happened to take them; "of" is how many it may take.
+"""
+COLUMNS = "| engine | mutant | rule | simulated by | seed | of |\n|---|---|---|---|---|---|\n"
+
+
+def write_table(path, rows):
+    """Puts the rows into the table of a Markdown file; what it says of other mutants stays."""
+    known = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if line.startswith("| ") and len(cells) == 6 and cells[0] != "engine":
+                known[cells[0], cells[1]] = line
+    for mutant, result, seed in rows:
+        seeds = seed if result == "caught" else "**survived**"
+        how = "`" + (" ".join(mutant.arguments) or "--profile mixed" if mutant.engine == "cp" else "ap") + "`"
+        cells = [mutant.engine, mutant.name, mutant.rule, how, seeds, str(mutant.seeds)]
+        known[mutant.engine, mutant.name] = "| " + " | ".join(cells) + " |"
+    lines = []
+    for engine in ["cp", "ap"]:
+        for entry in tomllib.loads((HERE / f"{engine}.toml").read_text())["mutant"]:
+            if (engine, entry["name"]) in known:
+                lines.append(known[engine, entry["name"]])
+    path.write_text(TABLE_HEAD + "\n" + COLUMNS + "\n".join(lines) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scratch", default=str(ROOT / ".build" / "mutants"), help="where the copy is built")
-    parser.add_argument("--only", default="", help="only mutants whose name contains this")
+    parser.add_argument("--only", default="", help="only mutants whose name or arguments contain this")
+    parser.add_argument("--table", type=pathlib.Path, help="a Markdown file whose table takes the results")
     parser.add_argument("engines", nargs="*", default=["cp", "ap"], help="cp, ap")
     arguments = parser.parse_args()
     scratch = pathlib.Path(arguments.scratch).resolve()
     tree = copy_tree(scratch)
     build(tree, scratch)
     bad = 0
+    rows = []
     print(f"{'mutant':<52} {'rule':<8} {'result':<9} {'seed':>5}  {'s':>4}  how", flush=True)
     for engine in arguments.engines:
         entries = tomllib.loads((HERE / f"{engine}.toml").read_text())["mutant"]
         for entry in entries:
             mutant = Mutant(entry, tree)
             mutant.engine = engine
-            if arguments.only not in mutant.name:
+            if arguments.only not in f"{mutant.name} {entry.get('arguments', '')}":
                 continue
             start = time.monotonic()
             try:
@@ -132,6 +165,9 @@ def main():
             finally:
                 mutant.revert()
             bad += result != "caught"
+            rows.append((mutant, result, seed))
+            if arguments.table:
+                write_table(arguments.table, rows)
             took = time.monotonic() - start
             print(f"{mutant.name:<52} {mutant.rule:<8} {result:<9} {seed:>5}  {took:>4.0f}  {how[:100]}", flush=True)
     print(f"{bad} not caught" if bad else "all caught")

@@ -5,6 +5,7 @@ import Simulation
 import Synchronization
 
 extension CPProfile: ExpressibleByArgument {}
+extension CPScenario: ExpressibleByArgument {}
 
 /// `simulate cp`.
 struct SimulateCP: ParsableCommand {
@@ -18,6 +19,13 @@ struct SimulateCP: ParsableCommand {
     @Option(help: "Where the history of a failing seed is written.") var directory: String = "."
     @Option(help: "What goes wrong: \(CPProfile.allCases.map(\.rawValue).joined(separator: ", ")).")
     var profile: CPProfile = .mixed
+    @Option(
+        help:
+            "One schedule written by hand, instead of chance: \(CPScenario.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var scenario: CPScenario?
+    @Flag(name: .customLong("directed"), help: "All schedules written by hand, each with so many seeds.")
+    var isDirected = false
     @Flag(name: .customLong("until-violation"), help: "Stop at the first seed that fails.") var isUntilViolation = false
     @Option(help: "Seeds at once.") var jobs: Int = ProcessInfo.processInfo.activeProcessorCount
 
@@ -27,20 +35,53 @@ struct SimulateCP: ParsableCommand {
     }
 
     func run() throws {
-        var options = profile.options
-        options.operations = operations
-        if let instances { options.instances = instances }
-        let fixed = options
+        if isDirected {
+            var failure: (any Error)?
+            for scenario in CPScenario.allCases {
+                print("\n\(scenario.rawValue)")
+                do { try play(scenario) } catch { failure = error }
+            }
+            if let failure { throw failure }
+        } else if let scenario {
+            try play(scenario)
+        } else {
+            var options = profile.options
+            options.operations = operations
+            if let instances { options.instances = instances }
+            let fixed = options
+            let number = instances.map { " --instances \($0)" } ?? ""
+            try play {
+                CPSimulation(seed: $0, options: fixed).run()
+            } again: {
+                "--profile \(profile.rawValue) --from \($0) --seeds 1 --ops \(operations)" + number
+            }
+        }
+    }
+
+    private func play(_ scenario: CPScenario) throws {
+        try play {
+            Stage(seed: $0).run(scenario)
+        } again: {
+            "--scenario \(scenario.rawValue) --from \($0) --seeds 1"
+        }
+    }
+
+    /// All seeds of one kind of world.
+    private func play(
+        _ world: @Sendable (UInt64) -> CPSimulation.Report, again: @Sendable (UInt64) -> String
+    ) throws {
         let tally = Mutex(SimulationTally())
         // Worlds share nothing: each lives and dies on the thread that takes its seed.
         DispatchQueue.concurrentPerform(iterations: jobs) { job in
             for seed in stride(from: firstSeed + UInt64(job), to: firstSeed + seeds, by: jobs) {
                 if isUntilViolation, tally.withLock({ $0.violations > 0 }) { return }
-                let report = CPSimulation(seed: seed, options: fixed).run()
+                let report = world(seed)
                 tally.withLock { tally in
                     tally.add(report)
-                    if !report.violations.isEmpty { tell(report, "VIOLATION", report.violations) }
-                    if !report.undecided.isEmpty, !isUntilViolation { tell(report, "UNDECIDED", report.undecided) }
+                    if !report.violations.isEmpty { tell(report, "VIOLATION", report.violations, again(seed)) }
+                    if !report.undecided.isEmpty, !isUntilViolation {
+                        tell(report, "UNDECIDED", report.undecided, again(seed))
+                    }
                     if tally.seeds.isMultiple(of: 250) { note("\(tally.seeds) of \(seeds) seeds") }
                 }
             }
@@ -69,7 +110,7 @@ struct SimulateCP: ParsableCommand {
     private func note(_ text: String) { FileHandle.standardError.write(Data("simulate: \(text)\n".utf8)) }
 
     /// A seed that failed: what, its history, and how to see it again.
-    private func tell(_ report: CPSimulation.Report, _ word: String, _ reasons: [String]) {
+    private func tell(_ report: CPSimulation.Report, _ word: String, _ reasons: [String], _ again: String) {
         print("seed \(report.seed): \(word)")
         for reason in reasons { print("  \(reason)") }
         let path = "\(directory)/simulate-cp-\(report.seed).jsonl"
@@ -82,9 +123,6 @@ struct SimulateCP: ParsableCommand {
             print("  history: \(path) could not be written: \(error.localizedDescription)")
         }
         draw(report)
-        let number = instances.map { " --instances \($0)" } ?? ""
-        print(
-            "  again:   simulate cp --profile \(profile.rawValue) --from \(report.seed) --seeds 1 --ops \(operations)"
-                + number)
+        print("  again:   simulate cp \(again)")
     }
 }

@@ -146,7 +146,16 @@ final class Upkeep {
         accept.send(scan.commands.accept(register, ballot, state), to: ReplicaSet(behind))
         await accept.waitForAll()
         counts.caughtUp += 1
-        if state.isDeleted { note(register) }
+        let isRefused = accept.answered.contains { replica in
+            if case .rejected? = accept.reply(from: replica).map(AcceptorReply.init(accept:)) { true } else { false }
+        }
+        if isRefused {
+            // A promise outlived its round, or the floor of collected keys (rule C10) is above the ballot of a record that
+            // is missing: the same state needs a higher one.
+            await settle(register)
+        } else if state.isDeleted {
+            note(register)
+        }
     }
 
     private func collect(_ register: Register, _ ballot: Ballot, _ scan: RegisterScan) async {

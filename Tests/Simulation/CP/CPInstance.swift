@@ -8,6 +8,7 @@ final class CPInstance: SimulatedInstance {
     private let world: World
     private let replicas: [SimulatedReplica]
     private let near: Set<Int>
+    private let settings: ConsistentSettings
     let paths: [NetworkPath]
     private(set) var process: SimulatedProcess
     private(set) var group: SimulatedGroup
@@ -30,24 +31,29 @@ final class CPInstance: SimulatedInstance {
         }
     }
 
-    init(index: Int, world: World, replicas: [SimulatedReplica], near: Set<Int>) {
+    init(
+        index: Int, world: World, replicas: [SimulatedReplica], near: Set<Int>,
+        settings: ConsistentSettings = ConsistentSettings()
+    ) {
+        self.settings = settings
         self.index = index
         self.world = world
         self.replicas = replicas
         self.near = near
         process = SimulatedProcess(world: world, name: "i\(index)")
         paths = replicas.map { _ in NetworkPath(world: world) }
-        (group, engine) = Self.make(process, replicas, paths, near)
+        (group, engine) = Self.make(process, replicas, paths, near, settings)
         group.start()
         engine.start()
     }
 
     private static func make(
-        _ process: SimulatedProcess, _ replicas: [SimulatedReplica], _ paths: [NetworkPath], _ near: Set<Int>
+        _ process: SimulatedProcess, _ replicas: [SimulatedReplica], _ paths: [NetworkPath], _ near: Set<Int>,
+        _ settings: ConsistentSettings
     ) -> (SimulatedGroup, ConsistentEngine) {
         let group = SimulatedGroup(
             process: process, replicas: replicas, paths: paths, scripts: ConsistentScripts.all, near: near)
-        let engine = ConsistentEngine(group: group, scheduler: process, settings: ConsistentSettings())
+        let engine = ConsistentEngine(group: group, scheduler: process, settings: settings)
         return (group, engine)
     }
 
@@ -67,7 +73,7 @@ final class CPInstance: SimulatedInstance {
         let skewMs = process.wallClockSkewMs
         process = SimulatedProcess(world: world, name: "i\(index).\(starts)")
         process.wallClockSkewMs = skewMs
-        (group, engine) = Self.make(process, replicas, paths, near)
+        (group, engine) = Self.make(process, replicas, paths, near, settings)
         group.start()
         engine.start()
     }

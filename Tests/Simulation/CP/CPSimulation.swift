@@ -25,17 +25,6 @@ public final class CPSimulation {
         public init() {}
     }
 
-    public struct Report: Sendable {
-        public var seed: UInt64
-        public var history: [RecordedOperation] = []
-        public var violations: [String] = []
-        /// What the checker gave up on: neither good nor bad.
-        public var undecided: [String] = []
-        public var faults: [FaultKind: Int] = [:]
-        public var virtualMs: UInt64 = 0
-        public var events = 0
-    }
-
     private let options: Options
     private let world: World
     private let replicas: [SimulatedReplica]
@@ -89,33 +78,12 @@ public final class CPSimulation {
         if !isOver { report.violations.append("hung: \(busyClients) clients wait for an answer that never comes") }
         report.faults = planner.counts
         report.virtualMs = world.nowNs / nsPerMs
-        for (key, verdict) in LinearizabilityChecker().check(report.history) {
-            switch verdict {
-            case .linearizable: break
-            case .violation(let stuckAt):
-                report.violations.append(
-                    "key \(key) is not linearizable; stuck at "
-                        + stuckAt.prefix(4).map { "\($0.call) -> \($0.result) at \($0.callNs / 1_000) us" }
-                        .joined(separator: ", "))
-            case .undecided: report.undecided.append("key \(key): the checker could not decide")
-            }
-        }
+        report.judge()
         return report
     }
 
     private func initialise() {
-        let process = SimulatedProcess(world: world, name: "init")
-        let group = SimulatedGroup(
-            process: process, replicas: replicas, paths: replicas.map { _ in NetworkPath(world: world) },
-            scripts: ConsistentScripts.all)
-        let initializer = GroupInitializer(
-            group: group, scheduler: process, groupName: ConsistentSettings().groupName)
-        group.start()
-        var result: GroupInitializer.Result?
-        process.spawn { result = await initializer.run(deadlineNs: process.nowNs + 60_000 * nsPerMs) }
-        world.run(limitNs: world.nowNs + 60_000 * nsPerMs) { result != nil }
-        process.crash()
-        group.abandon()
+        let result = CPOperator.initialise(replicas, in: world)
         if result != .initialized { report.violations.append("init: \(result.map { "\($0)" } ?? "no end")") }
     }
 

@@ -1,0 +1,35 @@
+/// Runs that chance finds once in tens of thousands of seeds, written by hand: each is the failing run that a rule of the
+/// design names, and passes because the rule is kept.
+public enum CPScenario: String, CaseIterable, Sendable {
+    case promiseByCatchUp = "promise-by-catch-up"
+    case promiseOfAnOldLife = "promise-of-an-old-life"
+    case writeAcrossAWipe = "write-across-a-wipe"
+    case everyReplicaReplaced = "every-replica-replaced"
+    case promiseBeforeCollection = "promise-before-collection"
+    case retryAfterCollection = "retry-after-collection"
+    case retryAfterManyWriters = "retry-after-many-writers"
+    case retryOnAnotherBranch = "retry-on-another-branch"
+    case retryFromADeadBranch = "retry-from-a-dead-branch"
+    case refusedTooEarly = "refused-too-early"
+    case latePromotion = "late-promotion"
+    case initOfALostGroup = "init-of-a-lost-group"
+    case oldDump = "old-dump"
+
+    func play(on stage: Stage) async throws(Stage.Missed) {
+        switch self {
+        case .promiseByCatchUp: try await stage.promiseByCatchUp()
+        case .promiseOfAnOldLife: try await stage.promiseOfAnOldLife()
+        case .writeAcrossAWipe: try await stage.writeAcrossAWipe()
+        case .everyReplicaReplaced: try await stage.everyReplicaReplaced()
+        case .promiseBeforeCollection: try await stage.promiseBeforeCollection()
+        case .retryAfterCollection: try await stage.retryAfterCollection()
+        case .retryAfterManyWriters: try await stage.retryAfterManyWriters()
+        case .retryOnAnotherBranch: try await stage.retryOnAnotherBranch()
+        case .retryFromADeadBranch: try await stage.retryFromADeadBranch()
+        case .refusedTooEarly: try await stage.refusedTooEarly()
+        case .latePromotion: try await stage.latePromotion()
+        case .initOfALostGroup: try await stage.initOfALostGroup()
+        case .oldDump: try await stage.oldDump()
+        }
+    }
+}
