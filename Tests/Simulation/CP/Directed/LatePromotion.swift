@@ -6,6 +6,10 @@ extension Stage {
     func latePromotion() async throws(Missed) {
         let writer = try await instance()
         let reader = try await instance()
+        // It has seen this process of `a` before: a stranger would find `a` behind its beat, and wipe it.
+        let second = try await instance(upkeep: .hasty)
+        cut(second, from: a, b, c)
+        try await connectionsAreGivenUp(second, to: a, b, c)
         await ask(.write("old"), at: writer)
         try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == "old" } }
 
@@ -22,7 +26,7 @@ extension Stage {
         await pass(ms: 5)
         first.crash()
 
-        let second = try await instance(upkeep: .hasty)
+        join(second, to: a, b, c)
         try await groupIsWhole()
         second.crash()
         // Everybody learns the configuration, and the write is on `a` and `b` alone.
@@ -33,7 +37,9 @@ extension Stage {
         await ask(.write("new"), at: writer)
         hold(reader, to: b)
         replica(a).wipe()
+        let promotions = runs(of: "promote", at: a)
         join(first, to: a)
+        try await until("the late promotion has come") { runs(of: "promote", at: a) > promotions }
         await dawdle(maxUs: 2_000)
         await ask(.read, at: reader, withinMs: 400)
     }

@@ -6,7 +6,6 @@ extension Stage {
     /// life that is over, and must be refused everywhere.
     func promiseOfAnOldLife() async throws(Missed) {
         let writer = try await instance()
-        let quick = try await instance(busyWith: 2)
         let late = try await instance(busyWith: 6)
         await ask(.write("old"), at: writer)
         try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == "old" } }
@@ -24,13 +23,16 @@ extension Stage {
         replica(a).wipe()
         try await groupIsWhole()
         keeper.crash()
-        join(late, to: c)
+        let quick = try await instance(busyWith: 2)
         // Does `late` hear of the new configuration before its promises are complete?
-        if isHeads() { begin(.write("other"), of: "other", at: late) }
+        if isHeads() {
+            join(late, to: c)
+            begin(.write("other"), of: "other", at: late)
+        }
         hold(quick, to: b)
-        begin(.write("quick"), at: quick)
-        await dawdle(maxUs: 40_000)
-        join(late, to: b)
+        await ask(.write("quick"), at: quick)
+        await dawdle(maxUs: 20_000)
+        join(late, to: b, c)
         await dawdle(maxUs: 20_000)
         join(quick, to: b)
         await pass(ms: 50)

@@ -25,13 +25,14 @@ extension Stage {
         await pass(ms: 3)
 
         let keeper = try await instance(upkeep: .hasty)
-        let looks = runs(of: "inspect", at: c)
         replica(a).wipe()
         if !isEarly {
-            try await until("the rebuild looks at c") {
-                runs(of: "inspect", at: c) > looks
+            try await until("the rebuild is announced at c") {
+                replica(c).redis.field("value", of: "cap:config")?.contains("learning") == true
             }
-            await dawdle(maxUs: 3_000)
+            let looks = runs(of: "inspect", at: c)
+            try await until("c is looked at") { runs(of: "inspect", at: c) > looks }
+            await dawdle(maxUs: 6_000)
             join(early, to: c)
         }
         hold(reader, to: c)
