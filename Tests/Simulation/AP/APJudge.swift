@@ -38,7 +38,7 @@ final class APJudge {
     init(world: World, replicas: [SimulatedReplica]) {
         self.world = world
         self.replicas = replicas
-        ledger = WriteLedger(world: world)
+        ledger = WriteLedger(world: world, replicas: replicas)
     }
 
     func fail(_ text: String) {
@@ -91,7 +91,7 @@ final class APJudge {
         guard world.nowNs > windowNs + slackNs else { return }
         let boundNs = world.nowNs - windowNs - slackNs
         let puts = ledger.puts[recordKey] ?? []
-        let due = puts.filter { $0.atNs < boundNs && ledger.isHeld($0.id, by: replicas) }
+        let due = puts.filter { $0.atNs < boundNs && ledger.isHeld($0.id) }
         guard !due.isEmpty else { return }
         let seen = ledger.covered(
             by: ledger.writes(atVector: vector, key: recordKey) + (ledger.collected[recordKey] ?? []))

@@ -17,6 +17,7 @@ final class WriteLedger: ScriptWatcher {
     }
 
     private let world: World
+    private let replicas: [SimulatedReplica]
     private(set) var puts: [Bytes: [Put]] = [:]
     private(set) var problems: [String] = []
     /// By write: those that it replaced.
@@ -37,7 +38,10 @@ final class WriteLedger: ScriptWatcher {
     private var buried: [Bytes: Set<WriteId>] = [:]
     private(set) var reapedCount = 0
 
-    init(world: World) { self.world = world }
+    init(world: World, replicas: [SimulatedReplica]) {
+        self.world = world
+        self.replicas = replicas
+    }
 
     /// A client is about to write `value`, which nobody else writes, with this context.
     func willWrite(_ value: Bytes, context: Bytes?) {
@@ -58,9 +62,14 @@ final class WriteLedger: ScriptWatcher {
         return parts.flatMap(\.value.writes)
     }
 
-    /// Some replica that had it, or what replaced it, has lost nothing since.
-    func isHeld(_ id: WriteId, by replicas: [SimulatedReplica]) -> Bool {
+    /// Some replica has had it, or what replaced it, ever since it ran. What all had lost and an old dump brings back is
+    /// not: it is new to everybody.
+    func isHeld(_ id: WriteId) -> Bool {
         holders[id]?.contains { replicas[$0.key].losses == $0.value } ?? false
+    }
+
+    private func noteHolder(of ids: [WriteId], _ replica: SimulatedReplica) {
+        for id in ids { holders[id, default: [:]][replica.index] = replica.losses }
     }
 
     /// `roots` and all that they replaced, directly or not.
@@ -89,10 +98,11 @@ final class WriteLedger: ScriptWatcher {
     func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica) {
         if script.name == "reap" { noteReaped(keys, on: replica) }
         guard script.name == "put" || script.name == "merge" else { return }
+        let sent = script.name == "put" ? arguments.filter(RecordSnapshot.isPacked).map(RecordSnapshot.writeId) : []
         for key in keys {
             let record = RecordSnapshot(replica.redis.value(key))
             note(record, key)
-            for id in record.writes { holders[id, default: [:]][replica.index] = replica.losses }
+            noteHolder(of: record.writes.filter { isHeld($0) || sent.contains($0) }, replica)
         }
         guard script.name == "put" else { return }
         let packed = arguments.filter(RecordSnapshot.isPacked)
