@@ -49,6 +49,11 @@ struct RecordSnapshot: Equatable {
 enum CarriedVector {
     static func vector(of version: Version) -> Bytes? {
         guard case .context(let text) = version else { return nil }
+        return payload(of: text)
+    }
+
+    /// What is signed in a context or a token.
+    static func payload(of text: String) -> Bytes? {
         var bytes = Bytes()
         var bits: UInt32 = 0
         var count = 0
