@@ -6,6 +6,7 @@ import Replication
 ///   acknowledged it were lost;
 /// - `not_applied` never ran, and nothing runs after its client was answered (the fence);
 /// - an answer holds every write that any replica ran longer ago than its `staleness_ms`;
+/// - an answer shows all values that its version covers, and names all that its write dropped unseen;
 /// - after heal and quiet all replicas hold the same, nothing is owed, and nothing that was replaced is back.
 final class APJudge {
     /// One change from its call to its answer.
@@ -63,6 +64,8 @@ final class APJudge {
             guard result.existed || intent.value != nil else { break }
             intent.acks = result.replicasAcked
             intent.dot = CarriedVector.vector(of: result.version).flatMap(CarriedVector.newestDot)
+            judgeShown([intent.value] + result.conflicts, result.version, intent.recordKey)
+            judgeNamed(result.superseded, by: intent)
         case .failure(let failure):
             intent.isNotApplied = failure.outcome == .notApplied
             if failure.outcome == .applied { intent.acks = failure.replicasAcked ?? 1 }
@@ -82,6 +85,7 @@ final class APJudge {
 
     func didRead(_ result: ReadResult, _ key: Bytes) {
         let recordKey = Bytes("ap:".utf8) + key
+        judgeShown([result.value] + result.conflicts, result.version, recordKey)
         guard let stalenessMs = result.stalenessMs, let vector = CarriedVector.vector(of: result.version),
             // One that several replicas answered together has no replica's name.
             let replica = replicas.first(where: { "g\($0.index + 1)" == result.replica })
@@ -101,6 +105,22 @@ final class APJudge {
                 "\(WriteLedger.text(key)) read at g\(replica.index + 1) with staleness \(stalenessMs) ms lacks a write that g\(missing.replica + 1) ran \(ageMs) ms before"
             )
         }
+    }
+
+    /// Who writes with a version says that he has seen all that it covers.
+    private func judgeShown(_ shown: [Bytes?], _ version: Version, _ recordKey: Bytes) {
+        guard let vector = CarriedVector.vector(of: version) else { return }
+        let lasting = ledger.record(atVector: vector, key: recordKey)?.lasting ?? []
+        if let hidden = lasting.first(where: { !shown.contains($0) }) {
+            fail("an answer of \(WriteLedger.text(recordKey)) covers \(WriteLedger.text(hidden)), and does not show it")
+        }
+    }
+
+    private func judgeNamed(_ superseded: [Bytes?], by intent: Intent) {
+        guard let value = intent.value, let id = ledger.id(ofValue: value), let unseen = ledger.unseen(by: id),
+            unseen != superseded
+        else { return }
+        fail("\(WriteLedger.text(value)) dropped \(unseen.count) values unseen, and names \(superseded.count)")
     }
 
     // MARK: The end
