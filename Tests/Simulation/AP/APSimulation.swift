@@ -5,64 +5,6 @@ import Replication
 /// One world with three replicas, some instances of `app-ap`, and clients that read and change a few keys while faults come
 /// and go. Ends healed and quiet, and is judged (see ``APJudge``).
 public final class APSimulation {
-    public struct Options: Sendable {
-        public var operations = 500
-        public var instances = 2
-        public var clients = 5
-        /// Nil draws three or forty by the seed: many writes of one key meet in more ways, and the last write of a key, which
-        /// nothing covers any more, is met by more of the faults where there are many keys.
-        public var keys: Int?
-        public var faults: [FaultKind] = [
-            .cut, .cutThere, .cutBack, .flapping, .isolated, .isolated, .reset, .slowLink, .slowDisk, .pause,
-            .replicaCrash, .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
-        ]
-        public var meanFaultGapMs: UInt64 = 50
-        /// Before the first operation and fault. Blank replicas are compared after a second, which brings everywhere what was
-        /// forgotten until then; nil draws whether that is over.
-        public var warmUpMs: UInt64?
-        /// Of a client between two operations: long enough for several polls, drains and walks within a history.
-        public var meanPauseUs: UInt64 = 20_000
-        /// Of a hundred worlds, so many have outboxes that hold a key or two.
-        public var smallOutboxes: UInt64 = 25
-        /// All records are compared every few seconds; nil draws it by the seed.
-        public var isWalkingOften: Bool?
-        /// `fsync` before each answer; nil draws it by the seed.
-        public var isSyncAlways: Bool?
-        /// Of a hundred losses of memory that are drawn, so many happen.
-        public var forgetting: UInt64 = 40
-        /// Of a hundred dumps, newest first, so many are taken.
-        public var newestDumps: UInt64 = 15
-        /// Of ten operations, so many are reads and so many are deletes.
-        public var reads: UInt64 = 4
-        public var deletes: UInt64 = 1
-        /// Of a hundred writes, so many expire.
-        public var expiring: UInt64 = 10
-        public var maxTtlMs: UInt64 = 2_000
-        /// How long tombstones are kept; the engine's week outlasts every history.
-        public var tombstoneGraceMs: Int64 = 7 * 86_400_000
-        /// Clocks are never further off than this; nil lets them wander.
-        public var maxSkewMs: Int64?
-        /// Nil draws one or two by the seed.
-        public var writeAcks: Int?
-        /// Past this virtual time a world is taken as hung.
-        public var limitMs: UInt64 = 900_000
-
-        public init() {}
-    }
-
-    public struct Report: Sendable {
-        public var seed: UInt64
-        public var history: [APOperation] = []
-        public var violations: [String] = []
-        public var faults: [FaultKind: Int] = [:]
-        public var virtualMs: UInt64 = 0
-        public var events = 0
-        /// Replicas that were not let in as too old, and emptied.
-        public var refusedReplicas = 0
-        /// Records that were collected, once a replica.
-        public var reaped = 0
-    }
-
     private let options: Options
     private let keyCount: Int
     private let warmUpMs: UInt64
@@ -94,11 +36,12 @@ public final class APSimulation {
             SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: isSyncAlways)
         }
         var settings = AvailableSettings(groupName: "sim", secretKey: "secret of the simulation", nodeName: "sim")
-        settings.writeAcks = options.writeAcks ?? 1 + world.random.index(2)
+        settings.writeAcks = options.writeAcks ?? 1 + world.random.index(5) / 2
         settings.tombstoneGraceMs = options.tombstoneGraceMs
         settings.reapIntervalMs = 500
         settings.walkIntervalMs = options.isWalkingOften ?? world.random.isTrue(percent: 50) ? 3_000 : 600_000
         if world.random.isTrue(percent: options.smallOutboxes) { settings.outboxMax = 1 + world.random.index(2) }
+        if world.random.isTrue(percent: options.fewSiblings) { settings.maxSiblings = 1 + world.random.index(3) }
         self.world = world
         self.replicas = replicas
         judge = APJudge(world: world, replicas: replicas)
@@ -191,14 +134,19 @@ public final class APSimulation {
         if world.random.isTrue(percent: 3) { sessions[client].forget() }
         var request = ReadRequest(key: key, deadlineNs: callNs + Self.deadlineNs)
         request.session = sessions[client].request
-        if !isServed { request.session.isRequired = request.session.token != nil && world.random.isTrue(percent: 10) }
+        if !isServed {
+            request.session.isRequired = request.session.token != nil && world.random.isTrue(percent: 10)
+            if world.random.isTrue(percent: options.freshReads) {
+                request.maxStalenessMs = Int64(world.random.below(2_000))
+            }
+        }
         var found: ReadResult?
         var isUnmet = false
         let isAnswered = await instance.run { [engine = instance.engine, request] in
             do throws(StoreFailure) {
                 found = try await engine.read(request)
             } catch {
-                isUnmet = error.code == .sessionUnmet
+                isUnmet = error.code == .sessionUnmet || error.code == .tooStale
             }
         }
         let result = isAnswered ? found : nil
@@ -211,7 +159,7 @@ public final class APSimulation {
             operation.conflicts = result.conflicts.map { $0.map(WriteLedger.text) }
             operation.replica = result.replica
             operation.stalenessMs = result.stalenessMs
-            judge.didRead(result, key)
+            judge.didRead(result, key, maxStalenessMs: request.maxStalenessMs)
             sessions[client].didRead(result, key)
         }
         report.history.append(operation)
