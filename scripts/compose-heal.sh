@@ -32,6 +32,6 @@ for container in $containers; do
             connect "$container" "$name" "$network"
             echo "healed: $container is on $name"
         fi
-        if can_firewall && is_running "$container"; then open_firewall "$container" "$(subnet_of "$name")"; fi
+        if can_firewall && is_here "$container"; then open_firewall "$container" "$(subnet_of "$name")"; fi
     done
 done

@@ -64,9 +64,14 @@ drop() {
 }
 
 for container in $containers; do
-    is_running "$container" && continue
-    echo "compose-partition: $container is not running; 'docker compose up -d --wait' starts it" >&2
-    exit 1
+    if ! is_running "$container"; then
+        echo "compose-partition: $container is not running; 'docker compose up -d --wait' starts it" >&2
+        exit 1
+    fi
+    if [ -n "$direction" ] && ! is_here "$container"; then
+        echo "compose-partition: a one-way cut must be made on the Docker host, and $container runs elsewhere" >&2
+        exit 1
+    fi
 done
 for container in $containers; do
     for network in $(networks_cut "$what"); do

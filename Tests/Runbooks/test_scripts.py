@@ -14,6 +14,9 @@ DOCKER = r"""#!/bin/bash
 echo "$*" >>"$CALLS"
 case "$*" in
 inspect*config_files*) echo "$MADE_OF" ;;
+inspect*State.Running*) echo true ;;
+inspect*State.Pid*) echo "$PID" ;;
+inspect*.Id*) echo 0123456789abcdef-not-of-this-machine ;;
 inspect*) echo 5001 ;;
 exec*)
     case " ${DOWN:-} " in *" $2 "*) exit 1 ;; esac
@@ -127,6 +130,19 @@ class Cuts(Scripts):
         for words in (("cp", "ap"), ("west", "--help"), ("nobody",)):
             self.assertEqual(self.run_script("compose-heal.sh", *words).returncode, 2, words)
         self.assertEqual(self.calls(), "")
+
+
+    def test_a_one_way_cut_leaves_the_firewall_of_other_processes_alone(self):
+        # The engine is elsewhere, and the number of its process is that of this test here.
+        for name in ("id", "nsenter", "iptables"):
+            (self.folder / "bin" / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"$CALLS.firewall"\necho 0\n')
+            (self.folder / "bin" / name).chmod(0o755)
+        done = self.run_script("compose-partition.sh", "west", "--one-way", "out", PID=str(os.getpid()))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("runs elsewhere", done.stderr)
+        self.run_script("compose-heal.sh", PID=str(os.getpid()))
+        self.assertIn("id -u", (self.folder / "calls.firewall").read_text())
+        self.assertNotIn("nsenter", (self.folder / "calls.firewall").read_text())
 
 
 class Secrets(unittest.TestCase):
