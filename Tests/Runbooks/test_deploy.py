@@ -100,7 +100,7 @@ class Kubernetes(unittest.TestCase):
             self.assertRegex(text, rf"labels: \{{app: {name}[,}}]")
 
     def test_what_restarts_a_pod_asks_nobody_else_and_needs_no_password(self):
-        # With a quorum in it, a partition would restart services; with a password, its change would restart all replicas.
+        # With a quorum in it, a partition would restart services; with a password, its change all replicas.
         probes = [probe for path in MANIFESTS for probe in
                   re.findall(r"livenessProbe:\n +((?:exec|httpGet).*)\n", path.read_text())]
         self.assertEqual(sorted(set(probes)), [
