@@ -43,11 +43,20 @@ fi
 # shellcheck source=runbooks/env.sh
 . "$(dirname "$0")/../runbooks/env.sh" "$place"
 
-replicas=${replica:-$(replicas_of "$group")}
+replicas=$(replicas_of "$group")
+if [ -n "$replica" ]; then
+    [[ " $replicas " == *" $replica "* && $replica != *' '* ]] || die "'$replica' is none of $replicas"
+    replicas=$replica
+fi
 for each in $replicas; do
     [ -f "$set/$each.rdb" ] || die "$set has no dump of $each"
+    grep -qE "^[0-9a-f]{64}  \./$each\.rdb\$" "$set/SHA256SUMS" || die "$set has no checksum of $each"
 done
 (cd "$set" && sha256sum --check --quiet --strict SHA256SUMS) || die "a dump in $set is not what the backup wrote"
+
+# From here on, what ends early leaves something stopped or half restored. Doing all of it again is always right.
+unfinished() { echo "restore: NOT finished, the group may be stopped: give the same command again" >&2; }
+trap unfinished EXIT
 
 # A replica that is down has no clients.
 clients_of() { redis "$1" CLIENT LIST TYPE normal 2>/dev/null | grep -c 'id=' || true; }
@@ -77,4 +86,5 @@ fi
 if [ -z "$replica" ]; then
     for each in $(services_of "$group"); do node start "$each" >/dev/null; done
 fi
+trap - EXIT
 echo "restore: as in $(basename "$set"): $replicas"

@@ -291,8 +291,10 @@ import Testing
                 return true
             }
             #expect(isFilled)
-            // What only the third may have is not known.
+            // What only the third may have is not known, until it is back.
             #expect(instance.engine.stalenessMs(replica: 1) == nil)
+            try servers[2].start()
+            #expect(await instance.waitForKnown())
         }
     }
 

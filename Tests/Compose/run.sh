@@ -118,6 +118,27 @@ answers 200 GET 5011/read/color '"value":"violet"'
 eventually 200 GET 5011/health '"status":"ok"'
 says cp_db_g3 violet redis-operator hget cp:color value
 
+step "two hundred large values at once: what is too much is refused, and nobody is out of memory"
+head -c 1000000 /dev/zero >large
+for port in 5001 5002; do
+    at_once POST --data-binary @large "$port/write/large"
+    at_once GET "$port/read/large"
+done
+for name in app_cp app_ap; do
+    is "$name ran out of memory, restarts" "$(docker inspect -f '{{.State.OOMKilled}} {{.RestartCount}}' "$name")" 'false 0'
+done
+for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+
+if [ "$(id -u)" -eq 0 ]; then
+    step "every process is killed: Docker starts all of them again"
+    answers 200 POST 5001/write/killed/here
+    for container in $(docker compose ps -q); do kill_process "$container"; done
+    for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+    eventually 200 GET 5011/read/killed '"value":"here"'
+    eventually 200 GET 9090/-/ready
+    eventually 200 GET 9093/-/ready
+fi
+
 step "all containers restart at once: nothing acknowledged is lost"
 answers 200 POST 5001/write/kept/here
 answers 200 POST 5002/write/kept/here

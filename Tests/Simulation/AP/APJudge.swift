@@ -7,7 +7,7 @@ import Replication
 /// - `not_applied` never ran, and nothing runs after its client was answered (the fence);
 /// - what some replica has had ever since it ran is not lost either, acknowledged or not, whatever the others lost;
 /// - an answer holds every write that any replica ran longer ago than its `staleness_ms`, and shows every value that its
-///   `version` covers;
+///   `version` covers, and names all that its write dropped unseen;
 /// - after heal and quiet all replicas hold the same, nothing is owed, nothing that was replaced is back, and every conflict
 ///   and every record that may be collected some day is listed.
 final class APJudge {
@@ -67,6 +67,7 @@ final class APJudge {
             judgeShown(result.version, [intent.value] + result.conflicts, intent.request.key)
             intent.acks = result.replicasAcked
             intent.dot = CarriedVector.vector(of: result.version).flatMap(CarriedVector.newestDot)
+            judgeNamed(result.superseded, by: intent)
         case .failure(let failure):
             intent.isNotApplied = failure.outcome == .notApplied
             if failure.outcome == .applied { intent.acks = failure.replicasAcked ?? 1 }
@@ -131,6 +132,14 @@ final class APJudge {
                 "\(WriteLedger.text(key)) read at \(result.replica ?? "several") with staleness \(stalenessMs) ms lacks a write that g\(missing.replica + 1) ran \(ageMs) ms before"
             )
         }
+    }
+
+    /// Who writes with a version says that he has seen all that it covers.
+    private func judgeNamed(_ superseded: [Bytes?], by intent: Intent) {
+        guard let value = intent.value, let id = ledger.id(ofValue: value), let unseen = ledger.unseen(by: id),
+            unseen != superseded
+        else { return }
+        fail("\(WriteLedger.text(value)) dropped \(unseen.count) values unseen, and names \(superseded.count)")
     }
 
     // MARK: The end

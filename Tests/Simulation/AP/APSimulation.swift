@@ -5,6 +5,19 @@ import Replication
 /// One world with three replicas, some instances of `app-ap`, and clients that read and change a few keys while faults come
 /// and go. Ends healed and quiet, and is judged (see ``APJudge``).
 public final class APSimulation {
+    public struct Report: Sendable {
+        public var seed: UInt64
+        public var history: [APOperation] = []
+        public var violations: [String] = []
+        public var faults: [FaultKind: Int] = [:]
+        public var virtualMs: UInt64 = 0
+        public var events = 0
+        /// Replicas that were not let in as too old, and emptied.
+        public var refusedReplicas = 0
+        /// Records that were collected, once a replica.
+        public var reaped = 0
+    }
+
     private let options: Options
     private let keyCount: Int
     private let warmUpMs: UInt64
@@ -22,6 +35,7 @@ public final class APSimulation {
     private var contexts: [[Version?]]
     /// By client.
     private var sessions: [SessionJudge] = []
+    private let imposter: Imposter
 
     private static let deadlineNs = 1_000 * nsPerMs
     /// After the heal; a walk that lacked a peer waits for half a minute before it begins again.
@@ -35,7 +49,8 @@ public final class APSimulation {
         let replicas = (0..<3).map {
             SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: isSyncAlways)
         }
-        var settings = AvailableSettings(groupName: "sim", secretKey: "secret of the simulation", nodeName: "sim")
+        var settings = AvailableSettings(
+            groupName: Imposter.groupName, secret: Imposter.secret, nodeName: "sim")
         settings.writeAcks = options.writeAcks ?? 1 + world.random.index(5) / 2
         settings.tombstoneGraceMs = options.tombstoneGraceMs
         settings.reapIntervalMs = 500
@@ -45,6 +60,7 @@ public final class APSimulation {
         self.world = world
         self.replicas = replicas
         judge = APJudge(world: world, replicas: replicas)
+        imposter = Imposter(seed: seed, world: world) { [judge] in judge.fail($0) }
         report = Report(seed: seed)
         keyCount = options.keys ?? (world.random.isTrue(percent: 50) ? 3 : 40)
         warmUpMs = options.warmUpMs ?? (world.random.isTrue(percent: 50) ? 100 : 3_000)
@@ -63,9 +79,10 @@ public final class APSimulation {
                 settings: settings)
         }
         box.instances = instances
+        for path in instances.flatMap(\.paths) { path.latencyMeanUs = options.latencyMeanUs }
         for replica in replicas { replica.watcher = judge.ledger }
         sessions = (0..<options.clients).map { _ in
-            SessionJudge(ledger: judge.ledger) { [judge] in judge.fail($0) }
+            SessionJudge(ledger: judge.ledger, isCalm: options.faults.isEmpty) { [judge] in judge.fail($0) }
         }
     }
 
@@ -98,7 +115,9 @@ public final class APSimulation {
             while started < options.operations {
                 started += 1
                 let instance = instances[world.random.index(instances.count)]
-                await step(client, world.random.index(keyCount), at: instance)
+                let keyIndex = world.random.index(keyCount)
+                await step(client, keyIndex, at: instance)
+                await imposter.mayTry(keyIndex, contexts[client], sessions[client], at: instance)
                 await world.sleep(world.random.exponentialNs(meanUs: options.meanPauseUs))
             }
             busyClients -= 1
@@ -134,22 +153,23 @@ public final class APSimulation {
         if world.random.isTrue(percent: 3) { sessions[client].forget() }
         var request = ReadRequest(key: key, deadlineNs: callNs + Self.deadlineNs)
         request.session = sessions[client].request
-        if !isServed {
-            request.session.isRequired = request.session.token != nil && world.random.isTrue(percent: 10)
-            if world.random.isTrue(percent: options.freshReads) {
-                request.maxStalenessMs = Int64(world.random.below(2_000))
-            }
+        if !isServed, request.session.token != nil {
+            request.session.isRequired = world.random.isTrue(percent: options.insisting)
+        }
+        if !isServed, world.random.isTrue(percent: options.freshReads) {
+            request.maxStalenessMs = Int64(world.random.below(2_000))
         }
         var found: ReadResult?
-        var isUnmet = false
+        var failure: StoreFailure?
         let isAnswered = await instance.run { [engine = instance.engine, request] in
             do throws(StoreFailure) {
                 found = try await engine.read(request)
             } catch {
-                isUnmet = error.code == .sessionUnmet || error.code == .tooStale
+                failure = error
             }
         }
         let result = isAnswered ? found : nil
+        let isUnmet = failure?.code == .sessionUnmet || failure?.code == .tooStale
         var operation = APOperation(
             client: client, instance: instance.index, key: "k\(keyIndex)", call: .read,
             result: result != nil ? .ok : isUnmet ? .unmet : .unknown, callNs: callNs, returnNs: world.nowNs)
@@ -160,8 +180,10 @@ public final class APSimulation {
             operation.replica = result.replica
             operation.stalenessMs = result.stalenessMs
             judge.didRead(result, key, maxStalenessMs: request.maxStalenessMs)
-            sessions[client].didRead(result, key)
+            sessions[client].didRead(result, key, isRequired: request.session.isRequired)
         }
+        // What is met by no replica may be, for its age, by one that the session would be content with.
+        if isAnswered, let failure, request.maxStalenessMs == nil { sessions[client].didFail(failure, key) }
         report.history.append(operation)
         return result != nil
     }

@@ -38,6 +38,9 @@ final class WriteLedger: ScriptWatcher {
     /// By record: what those had replaced. Every replica had them for the whole grace, so it can never be back.
     private var buried: [Bytes: Set<WriteId>] = [:]
     private(set) var reapedCount = 0
+    /// By write without a context: what stood beside the newest value when it took the place of all; nil for what ran more
+    /// than once, or in one call with another of its key.
+    private var besides: [WriteId: [Bytes?]?] = [:]
 
     init(world: World, replicas: [SimulatedReplica]) {
         self.world = world
@@ -52,7 +55,10 @@ final class WriteLedger: ScriptWatcher {
     func id(ofValue value: Bytes) -> WriteId? { idOfValue[value] }
     func id(ofDot dot: Bytes, key: Bytes) -> WriteId? { writes[key]?[dot] }
 
-    /// The record as some replica had it with this vector, if any did.
+    /// What a write without a context dropped unseen, newest first, a delete as nil; nil where that is not known.
+    func unseen(by id: WriteId) -> [Bytes?]? { besides[id] ?? nil }
+
+    /// The record that some replica had under this vector.
     func record(atVector vector: Bytes, key: Bytes) -> RecordSnapshot? { records[key]?[vector] }
 
     /// What the record held when it had this vector. One that no replica ever had is the join of some that replicas had, made
@@ -184,6 +190,8 @@ final class WriteLedger: ScriptWatcher {
             let id = RecordSnapshot.writeId(of: packed)
             let value = RecordSnapshot.value(of: packed)
             if !value.isEmpty { idOfValue[value] = id }
+            let isAlone = ran.count == 1 && !held.contains(id) && besides[id] == nil
+            besides.updateValue(isAlone && contexts[value] == nil ? before.besideTheNewest : nil, forKey: id)
             guard !held.contains(id) else { continue }
             puts[key, default: []].append(
                 Put(id: id, replica: replica.index, atNs: world.nowNs, losses: replica.losses))

@@ -1,5 +1,7 @@
+import Available
+import Replication
+
 extension APSimulation {
-    /// What a world is like; what is nil is drawn by the seed.
     public struct Options: Sendable {
         public var operations = 500
         public var instances = 2
@@ -17,6 +19,8 @@ extension APSimulation {
         public var warmUpMs: UInt64?
         /// Of a client between two operations: long enough for several polls, drains and walks within a history.
         public var meanPauseUs: UInt64 = 20_000
+        /// Of every way between an instance and a replica, before a fault makes it longer.
+        public var latencyMeanUs: UInt64 = NetworkPath.usualLatencyMeanUs
         /// Of a hundred worlds, so many have outboxes that hold a key or two.
         public var smallOutboxes: UInt64 = 25
         /// All records are compared every few seconds; nil draws it by the seed.
@@ -30,6 +34,8 @@ extension APSimulation {
         /// Of ten operations, so many are reads and so many are deletes.
         public var reads: UInt64 = 4
         public var deletes: UInt64 = 1
+        /// Of a hundred reads in a session, so many insist on it.
+        public var insisting: UInt64 = 10
         /// Of a hundred writes, so many expire.
         public var expiring: UInt64 = 10
         public var maxTtlMs: UInt64 = 2_000
@@ -47,18 +53,5 @@ extension APSimulation {
         public var limitMs: UInt64 = 900_000
 
         public init() {}
-    }
-
-    public struct Report: Sendable {
-        public var seed: UInt64
-        public var history: [APOperation] = []
-        public var violations: [String] = []
-        public var faults: [FaultKind: Int] = [:]
-        public var virtualMs: UInt64 = 0
-        public var events = 0
-        /// Replicas that were not let in as too old, and emptied.
-        public var refusedReplicas = 0
-        /// Records that were collected, once a replica.
-        public var reaped = 0
     }
 }
