@@ -326,6 +326,26 @@ import Testing
         }
     }
 
+    @Test func aClockThatAnInstanceReadsAsItConnectsCanNotBeSetBackUnnoticed() async throws {
+        let servers = try APServers(1)
+        let runner = try ReactorRunner()
+        try await runner.run {
+            // No poll looks at the clock.
+            let instance = APInstance(runner.reactor, servers, isRunning: false)
+            defer { instance.close() }
+            #expect(await instance.waitForAvailable(1))
+            _ = await instance.raw(0, "SET", "cap:clock", "1")
+            #expect(await instance.engine.admit(replica: 0))
+            #expect(await instance.raw(0, "GET", "cap:clock")?.int64 ?? 0 > 1_000_000)
+            let hour = "\(instance.reactor.wallClockMs * 1_000 + 3_600_000_000)"
+            _ = await instance.raw(0, "SET", "cap:clock", hour)
+            #expect(await instance.engine.admit(replica: 0))
+            #expect(await instance.raw(0, "GET", "cap:clock")?.text == hour)
+            try await instance.write("k", "v")
+            #expect(await instance.raw(0, "GET", "cap:steps") == .bulk(Bytes("1".utf8)))
+        }
+    }
+
     @Test func aClockThatWasSetBackIsNoticedAndOvercome() async throws {
         try await withInstance { instance, _ in
             try await instance.write("k", "before")
