@@ -56,7 +56,7 @@ flock -n 9 || { echo "backup: another one is under way in $directory" >&2; exit 
 
 # One replica writes its dump; 60 s at most.
 save() {
-    redis "$1" BGSAVE >/dev/null
+    redis "$1" BGSAVE >/dev/null || { echo "backup: $1 does not answer" >&2; return 1; }
     for _ in $(seq 600); do
         sleep 0.1
         state=$(redis "$1" INFO persistence)
@@ -103,7 +103,9 @@ done
 mv -T "$partial" "$directory/$name"
 sync "$directory"
 echo "backup: $directory/$name"
-find "$directory" -maxdepth 1 -type d -name "$group-*Z" | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
+# The shell sorts them, oldest first. Only what has a name as given above is ever removed.
+sets=("$directory/$group"-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z)
+for old in "${sets[@]:0:${#sets[@]}>keep?${#sets[@]}-keep:0}"; do
     rm -rf "$old"
     echo "backup: removed $old"
 done

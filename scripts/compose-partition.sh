@@ -17,7 +17,7 @@ usage() {
     exit 2
 }
 
-what=west
+what=
 direction=
 while [ $# -gt 0 ]; do
     case $1 in
@@ -28,11 +28,14 @@ while [ $# -gt 0 ]; do
         ;;
     -*) usage ;;
     *)
+        # A second name would be cut in place of the first, not beside it.
+        if [ -n "$what" ] || [ -z "$1" ]; then usage; fi
         what=$1
         shift
         ;;
     esac
 done
+what=${what:-west}
 containers=$(containers_of "$what")
 if [ -z "$containers" ] || [ "$what" = all ]; then usage; fi
 if [ -n "$direction" ] && ! can_firewall; then

@@ -44,14 +44,27 @@ fi
 # shellcheck source=runbooks/env.sh
 . "$(dirname "$0")/../runbooks/env.sh" "$place"
 
-replicas=${replica:-$(replicas_of "$group")}
+replicas=$(replicas_of "$group")
+if [ -n "$replica" ]; then
+    [[ " $replicas " == *" $replica "* && $replica != *' '* ]] || die "'$replica' is none of $replicas"
+    replicas=$replica
+fi
 restored=
 blank=
 for each in $replicas; do
-    if [ -f "$set/$each.rdb" ]; then restored="$restored $each"; else blank="$blank $each"; fi
+    if [ ! -f "$set/$each.rdb" ]; then
+        blank="$blank $each"
+        continue
+    fi
+    grep -qE "^[0-9a-f]{64}  \./$each\.rdb\$" "$set/SHA256SUMS" || die "$set has no checksum of $each"
+    restored="$restored $each"
 done
 if [ -z "$restored" ] || [ "$(wc -w <<<"$blank")" -gt 1 ]; then die "$set has no dump of:$blank"; fi
 (cd "$set" && sha256sum --check --quiet --strict SHA256SUMS) || die "a dump in $set is not what the backup wrote"
+
+# From here on, what ends early leaves something stopped or half restored. Doing all of it again is always right.
+unfinished() { echo "restore: NOT finished, the group may be stopped: give the same command again" >&2; }
+trap unfinished EXIT
 
 # A replica that is down has no clients.
 clients_of() { redis "$1" CLIENT LIST TYPE normal 2>/dev/null | grep -c 'id=' || true; }
@@ -92,4 +105,5 @@ fi
 if [ -z "$replica" ]; then
     for each in $(services_of "$group"); do node start "$each" >/dev/null; done
 fi
+trap - EXIT
 echo "restore: as in $(basename "$set"):$restored${blank:+, blank:$blank}"

@@ -93,7 +93,7 @@ public final class APSimulation {
         let replicas = (0..<3).map {
             SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: isSyncAlways)
         }
-        var settings = AvailableSettings(groupName: "sim", secretKey: "secret of the simulation", nodeName: "sim")
+        var settings = AvailableSettings(groupName: "sim", secret: "secret of the simulation", nodeName: "sim")
         settings.writeAcks = options.writeAcks ?? 1 + world.random.index(2)
         settings.tombstoneGraceMs = options.tombstoneGraceMs
         settings.reapIntervalMs = 500
