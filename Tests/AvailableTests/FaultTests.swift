@@ -218,6 +218,22 @@ import Testing
         }
     }
 
+    @Test func aReplicaThatMayDropKeysIsRefusedUntilItMayNot() async throws {
+        let servers = try APServers()
+        try servers[1].cli("CONFIG", "SET", "maxmemory", "100mb")
+        try servers[1].cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        let runner = try ReactorRunner()
+        let reactor = runner.reactor
+        try await runner.run {
+            let instance = APInstance(reactor, servers)
+            defer { instance.close() }
+            #expect(await instance.waitForAvailable(2))
+            #expect(await reactor.eventually { instance.events.refused.contains { $0.contains("allkeys-lru") } })
+            try servers[1].cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
+            #expect(await instance.waitForAvailable(3))
+        }
+    }
+
     @Test func acksAreCountedAndTooFewAreToldAsApplied() async throws {
         try await withInstance {
             $0.writeAcks = 2
@@ -275,8 +291,10 @@ import Testing
                 return true
             }
             #expect(isFilled)
-            // What only the third may have is not known.
+            // What only the third may have is not known, until it is back.
             #expect(instance.engine.stalenessMs(replica: 1) == nil)
+            try servers[2].start()
+            #expect(await instance.waitForKnown())
         }
     }
 

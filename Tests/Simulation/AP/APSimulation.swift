@@ -171,13 +171,13 @@ public final class APSimulation {
         case options.reads..<10 - options.deletes:
             nextValue += 1
             request.kind = .write(Bytes("v\(nextValue)".utf8))
-            if world.random.isTrue(percent: 40), case .context(let text)? = contexts[client][keyIndex] {
-                request.context = text
-            }
             if world.random.isTrue(percent: options.expiring) {
                 request.ttlMs = Int64(10 + world.random.below(options.maxTtlMs))
             }
         default: break
+        }
+        if world.random.isTrue(percent: 40), case .context(let text)? = contexts[client][keyIndex] {
+            request.context = text
         }
         await change(request, client, keyIndex, at: instance)
     }
@@ -250,6 +250,7 @@ public final class APSimulation {
                 operation.replica = result.replica
                 operation.conflicts = result.conflicts.map { $0.map(WriteLedger.text) }
             case .failure(let failure):
+                sessions[client].didFail(failure, request.key)
                 operation.result =
                     failure.outcome == .applied
                     ? .applied : failure.outcome == .notApplied ? .notApplied : .unknown

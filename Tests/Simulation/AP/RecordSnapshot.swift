@@ -41,6 +41,16 @@ struct RecordSnapshot: Equatable {
         return expiry.isEmpty || (Int64(decimal: expiry) ?? 0) > nowMs
     }
 
+    /// A value without an expiry.
+    static func isForEver(_ packed: Bytes) -> Bool {
+        packed.count > 18 && packed[0] == UInt8(ascii: "V") && packed[18] == UInt8(ascii: ":")
+    }
+
+    /// Values of more than one write, or a value and a delete, that nobody has reconciled.
+    var isConflict: Bool {
+        Set(writes).count > 1 && siblings.contains { $0.packed.first == UInt8(ascii: "V") }
+    }
+
     static func writeId(of packed: Bytes) -> Bytes { Bytes(packed.dropFirst().prefix(16)) }
     static func value(of packed: Bytes) -> Bytes { Bytes(packed.dropFirst(19)) }
 }

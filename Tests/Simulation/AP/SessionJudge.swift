@@ -32,6 +32,16 @@ final class SessionJudge {
         note(result.session, key, writes(at: result.version, key))
     }
 
+    /// It may be in all the same, and says so: then it is a write of the session like any other.
+    func didFail(_ failure: StoreFailure, _ key: Bytes) {
+        guard failure.outcome == .applied else { return }
+        guard let applied = failure.applied, applied.session.token != nil else {
+            fail("a change of \(WriteLedger.text(key)) is in, and its session is not told")
+            return
+        }
+        didChange(applied, key)
+    }
+
     private func note(_ answer: SessionAnswer, _ key: Bytes, _ writes: Set<WriteLedger.WriteId>) {
         // An answer without a token of its own takes nothing along.
         guard let token = answer.token else { return }
