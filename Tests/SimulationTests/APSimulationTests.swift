@@ -45,6 +45,7 @@ import Testing
     @Test func withoutFaultsEverythingIsAnswered() {
         var options = APSimulation.Options()
         options.faults = []
+        options.fewSiblings = 0
         let report = APSimulation(seed: 3, options: options).run()
         #expect(report.violations.isEmpty)
         #expect(report.history.allSatisfy { [.ok, .absent, .unmet].contains($0.result) })

@@ -103,8 +103,12 @@ final class APJudge {
         }
     }
 
-    func didRead(_ result: ReadResult, _ key: Bytes) {
+    /// - Parameter maxStalenessMs: what the client asked for; nil for any age.
+    func didRead(_ result: ReadResult, _ key: Bytes, maxStalenessMs: Int64?) {
         let recordKey = Bytes("ap:".utf8) + key
+        if let maxStalenessMs, result.stalenessMs.map({ $0 > maxStalenessMs }) ?? true {
+            fail("\(WriteLedger.text(key)) was answered although it is not known to be as fresh as its client wants it")
+        }
         judgeShown(result.version, [result.value] + result.conflicts, key)
         guard let stalenessMs = result.stalenessMs, let vector = CarriedVector.vector(of: result.version) else {
             return

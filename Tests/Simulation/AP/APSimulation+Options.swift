@@ -43,8 +43,12 @@ extension APSimulation {
         public var tombstoneGraceMs: Int64 = 7 * 86_400_000
         /// Clocks are never further off than this; nil lets them wander.
         public var maxSkewMs: Int64?
-        /// Nil draws one or two by the seed.
+        /// Nil draws one to three by the seed, three seldom.
         public var writeAcks: Int?
+        /// Of a hundred worlds, so many refuse a write that would leave more values than a few.
+        public var fewSiblings: UInt64 = 20
+        /// Of a hundred reads, so many want no answer that may be older than some while.
+        public var freshReads: UInt64 = 10
         /// Past this virtual time a world is taken as hung.
         public var limitMs: UInt64 = 900_000
 
