@@ -171,7 +171,7 @@ final class Proposer {
         let ballot: Ballot
         let state: RegisterState
         let cached = cache.take(register)
-        if let cached, cached.epoch == configuration.epoch {
+        if let cached {
             (ballot, state) = (cached.ballot, cached.state)
         } else {
             ballot = nextBallot()
@@ -203,6 +203,9 @@ final class Proposer {
 
     private func roundContext(under configuration: GroupConfiguration) -> RoundContext {
         if let context, context.configuration == configuration { return context }
+        // No promise outlives its configuration (rule C8). Epochs alone do not tell: those of a group that was made anew
+        // begin again.
+        cache.removeAll()
         let made = RoundContext(
             group: group, scheduler: scheduler,
             commands: AcceptorCommands(group: groupName, configuration: configuration), quorum: quorum)
@@ -222,11 +225,9 @@ final class Proposer {
         switch await round.accepted() {
         case .success(let acks):
             lastMajorityNs = scheduler.nowNs
-            // A promise does not outlive its epoch (rule C8).
-            if configurations.current == context.configuration {
-                let entry = StateCache.Entry(
-                    ballot: ballot.next, state: state, epoch: context.configuration.epoch)
-                cache.put(entry, for: register)
+            // Where another configuration is in use by now, its promises are not these.
+            if self.context?.configuration == context.configuration {
+                cache.put(StateCache.Entry(ballot: ballot.next, state: state), for: register)
             }
             for (operation, result) in results { operation.finish(.success((result, acks))) }
             if state.isDeleted || round.isMissed(by: group.available) { needsUpkeep(register) }
