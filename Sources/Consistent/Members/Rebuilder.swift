@@ -221,7 +221,7 @@ final class Rebuilder {
         for round in 0..<Self.maxRounds {
             let ballot = proposer.nextBallot()
             switch await Round.prepare(register, ballot, in: context, deadlineNs: deadlineNs) {
-            case .success(let state):
+            case .success((_, let state)):
                 proposer.saw(ballot.next)
                 let accept = Round.accept(register, ballot, state, in: context, deadlineNs: deadlineNs)
                 switch await accept.accepted() {

@@ -12,6 +12,9 @@ redis.call('HLEN', 'cap:beats')
 for i = 5, #ARGV - 1, 2 do redis.call('HSET', 'cap:beats', ARGV[i], ARGV[i + 1]) end
 if ARGV[3] ~= '' and (not floor or below(floor, ARGV[3])) then redis.call('SET', 'cap:floor', ARGV[3]) end
 if tonumber(ARGV[4]) > tonumber(version_floor or '0') then redis.call('SET', 'cap:vfloor', ARGV[4]) end
+-- Epoch 1 is that of a new group, which has just agreed. In a later one a configuration here is another group's, left by an
+-- init that was cut short.
+if tonumber(ARGV[2]) > 1 then redis.call('DEL', 'cap:config') end
 local epoch = math.max(tonumber(ARGV[2]), tonumber(identity[3]))
 -- The beat that its rebuilder has copied to the others beforehand: a dump from before this moment is behind it.
 local beat = math.max(1, tonumber(identity[4] or '0'))

@@ -15,6 +15,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case initOfALostGroup = "init-of-a-lost-group"
     case oldDump = "old-dump"
     case oldDumpBesideANewMember = "old-dump-beside-a-new-member"
+    case farRivals = "far-rivals"
     case newGroup = "new-group"
 
     func play(on stage: Stage) async throws(Stage.Missed) {
@@ -33,6 +34,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .initOfALostGroup: try await stage.initOfALostGroup()
         case .oldDump: try await stage.oldDump()
         case .oldDumpBesideANewMember: try await stage.oldDumpBesideANewMember()
+        case .farRivals: try await stage.farRivals()
         case .newGroup: try await stage.newGroup()
         }
     }
