@@ -312,6 +312,43 @@ import Testing
         }
     }
 
+    @Test func aDeleteOfWhatIsNotThereIsAnsweredWhileAReplicaStandsStill() async throws {
+        try await withInstance { instance, servers in
+            let absent = try await instance.delete("nobody")
+            #expect(!absent.existed)
+            servers[0].pause()
+            defer { servers[0].resume() }
+            var made: [String] = []
+            for index in 0..<5 {
+                // Whether the one that stands still will run it nobody knows: so it is made sure of at another.
+                let deleted = try await instance.delete("k\(index)")
+                #expect(deleted.replica != "g1")
+                if deleted.existed { made.append("k\(index)") }
+                let read = try await instance.read("k\(index)")
+                #expect(read.value == nil)
+            }
+            servers[0].resume()
+            #expect(!made.isEmpty)
+            for key in made { #expect(await instance.converged(key)) }
+        }
+    }
+
+    @Test func aDeleteOfWhatIsNotThereOutlastsAShortStandstillOfTheOnlyReplica() async throws {
+        try await withInstance { instance, servers in
+            try await instance.write("other", "v")
+            instance.group.cut = [1, 2]
+            servers[0].pause()
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: 150 * nsPerMs)
+                servers[0].resume()
+            }
+            defer { servers[0].resume() }
+            _ = try await instance.delete("nobody")
+            let read = try await instance.read("nobody")
+            #expect(read.value == nil)
+        }
+    }
+
     @Test func aSlowReplicaIsHelpedByASecond() async throws {
         try await withInstance { instance, servers in
             try await instance.write("k", "v")

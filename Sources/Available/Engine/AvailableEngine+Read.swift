@@ -102,7 +102,9 @@ extension AvailableEngine {
         }
         guard call.handed.isEmpty else {
             guard call.answered.isEmpty else { throw worst }
-            throw ReadFailure(failure: StoreFailure(.noReplica, "The connection was lost before the answer."))
+            // All that were asked have gone; soon others are nearest, or these are back.
+            throw ReadFailure(
+                failure: StoreFailure(.noReplica, "The connection was lost before the answer."), isTransient: true)
         }
         if !call.overloaded.isEmpty {
             throw ReadFailure(failure: StoreFailure(.overloaded, "Too many commands are waiting for every replica."))
