@@ -73,6 +73,12 @@ reaches app_cp cp_db_g1.east
 for name in cp_db_g1 cp_db_g2 ap_db_g1 ap_db_g2; do cannot_reach app_cp_west "$(address_of "$name" wan)"; done
 for name in cp_db_g3 ap_db_g3; do cannot_reach app_cp "$(address_of "$name" west)"; done
 
+step "Prometheus fires the alert of the one instance that has no majority"
+firing='9090/api/v1/query?query=ALERTS%7Balertname%3D%22CPWithoutMajority%22%2Calertstate%3D%22firing%22%7D'
+# It must have lasted for 30 s, and is looked at every 15.
+within_s=120 eventually 200 GET "$firing" '"instance":"app_cp_west'
+refuse "$answer" '"instance":"app_cp:'
+
 step "healed: CP west has what it missed, AP has both values at both sites"
 timed "heal" make compose-heal
 is "healing again changes nothing" "$(make compose-heal)" ''
@@ -82,6 +88,8 @@ for port in 5002 5012; do
     eventually 200 GET "$port/read/color" '"stale":false'
 done
 for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+
+within_s=60 eventually 200 GET "$firing" '"result":\[\]'
 
 step "one group, one replica, one direction"
 make compose-partition ARGS=cp
@@ -117,6 +125,27 @@ docker logs cp_init 2>&1 | tail -n 1 | grep -q "was made before"
 answers 200 GET 5011/read/color '"value":"violet"'
 eventually 200 GET 5011/health '"status":"ok"'
 says cp_db_g3 violet redis-operator hget cp:color value
+
+step "two hundred large values at once: what is too much is refused, and nobody is out of memory"
+head -c 1000000 /dev/zero >large
+for port in 5001 5002; do
+    at_once POST --data-binary @large "$port/write/large"
+    at_once GET "$port/read/large"
+done
+for name in app_cp app_ap; do
+    is "$name ran out of memory, restarts" "$(docker inspect -f '{{.State.OOMKilled}} {{.RestartCount}}' "$name")" 'false 0'
+done
+for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+
+if [ "$(id -u)" -eq 0 ]; then
+    step "every process is killed: Docker starts all of them again"
+    answers 200 POST 5001/write/killed/here
+    for container in $(docker compose ps -q); do kill_process "$container"; done
+    for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+    eventually 200 GET 5011/read/killed '"value":"here"'
+    eventually 200 GET 9090/-/ready
+    eventually 200 GET 9093/-/ready
+fi
 
 step "all containers restart at once: nothing acknowledged is lost"
 answers 200 POST 5001/write/kept/here
