@@ -54,18 +54,6 @@ matches() {
     [ "${answer##*$'\n'}" = "$1" ] && grep -q -e "${4:-}" <<<"$answer"
 }
 
-# killed_comes_back CONTAINER-ID: not by 'docker kill', after which Docker leaves it down. Only a process of this machine.
-killed_comes_back() {
-    local until=$((SECONDS + 30)) pid now
-    pid=$(docker inspect -f '{{.State.Pid}}' "$1")
-    grep -qs "$1" "/proc/$pid/cgroup" || return 0
-    kill -KILL "$pid"
-    until now=$(docker inspect -f '{{.State.Pid}}' "$1") && [ "$now" -ne 0 ] && [ "$now" -ne "$pid" ]; do
-        [ "$SECONDS" -lt "$until" ] || fail "not back 30 s after it was killed: $(docker inspect -f '{{.Name}}' "$1")"
-        sleep 0.2
-    done
-}
-
 # at_once METHOD [CURL-ARGUMENTS...] PORT/PATH: two hundred of them, each with a number of its own after the path.
 at_once() {
     local method=$1 url="http://127.0.0.1:${PORT_PREFIX:-}${*: -1}"
