@@ -71,6 +71,15 @@ eventually() {
     done
 }
 
+# Within 30 seconds Docker calls no container unhealthy.
+all_healthy() {
+    local until=$((SECONDS + 30))
+    while docker compose ps --format '{{.Name}} {{.Health}}' | grep -v ' healthy$' | grep -q .; do
+        [ "$SECONDS" -lt "$until" ] || fail "not healthy after 30 s: $(docker compose ps --format '{{.Name}} {{.Health}}')"
+        sleep 0.5
+    done
+}
+
 is() { [ "$2" = "$3" ] || fail "$1: wanted '$3', got '$2'"; }
 
 refuse() { if grep -E -e "$2" <<<"$1"; then fail "'$2' must not be in the lines above"; fi; }
