@@ -218,6 +218,22 @@ import Testing
         }
     }
 
+    @Test func aReplicaThatMayDropKeysIsRefusedUntilItMayNot() async throws {
+        let servers = try APServers()
+        try servers[1].cli("CONFIG", "SET", "maxmemory", "100mb")
+        try servers[1].cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        let runner = try ReactorRunner()
+        let reactor = runner.reactor
+        try await runner.run {
+            let instance = APInstance(reactor, servers)
+            defer { instance.close() }
+            #expect(await instance.waitForAvailable(2))
+            #expect(await reactor.eventually { instance.events.refused.contains { $0.contains("allkeys-lru") } })
+            try servers[1].cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
+            #expect(await instance.waitForAvailable(3))
+        }
+    }
+
     @Test func acksAreCountedAndTooFewAreToldAsApplied() async throws {
         try await withInstance {
             $0.writeAcks = 2
@@ -275,8 +291,10 @@ import Testing
                 return true
             }
             #expect(isFilled)
-            // What only the third may have is not known.
+            // What only the third may have is not known, until it is back.
             #expect(instance.engine.stalenessMs(replica: 1) == nil)
+            try servers[2].start()
+            #expect(await instance.waitForKnown())
         }
     }
 
@@ -305,6 +323,26 @@ import Testing
                 #expect(read.text == "v")
                 #expect(read.replica != "g1")
             }
+        }
+    }
+
+    @Test func aClockThatAnInstanceReadsAsItConnectsCanNotBeSetBackUnnoticed() async throws {
+        let servers = try APServers(1)
+        let runner = try ReactorRunner()
+        try await runner.run {
+            // No poll looks at the clock.
+            let instance = APInstance(runner.reactor, servers, isRunning: false)
+            defer { instance.close() }
+            #expect(await instance.waitForAvailable(1))
+            _ = await instance.raw(0, "SET", "cap:clock", "1")
+            #expect(await instance.engine.admit(replica: 0))
+            #expect(await instance.raw(0, "GET", "cap:clock")?.int64 ?? 0 > 1_000_000)
+            let hour = "\(instance.reactor.wallClockMs * 1_000 + 3_600_000_000)"
+            _ = await instance.raw(0, "SET", "cap:clock", hour)
+            #expect(await instance.engine.admit(replica: 0))
+            #expect(await instance.raw(0, "GET", "cap:clock")?.text == hour)
+            try await instance.write("k", "v")
+            #expect(await instance.raw(0, "GET", "cap:steps") == .bulk(Bytes("1".utf8)))
         }
     }
 

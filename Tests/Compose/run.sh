@@ -73,6 +73,12 @@ reaches app_cp cp_db_g1.east
 for name in cp_db_g1 cp_db_g2 ap_db_g1 ap_db_g2; do cannot_reach app_cp_west "$(address_of "$name" wan)"; done
 for name in cp_db_g3 ap_db_g3; do cannot_reach app_cp "$(address_of "$name" west)"; done
 
+step "Prometheus fires the alert of the one instance that has no majority"
+firing='9090/api/v1/query?query=ALERTS%7Balertname%3D%22CPWithoutMajority%22%2Calertstate%3D%22firing%22%7D'
+# It must have lasted for 30 s, and is looked at every 15.
+within_s=120 eventually 200 GET "$firing" '"instance":"app_cp_west'
+refuse "$answer" '"instance":"app_cp:'
+
 step "healed: CP west has what it missed, AP has both values at both sites"
 timed "heal" make compose-heal
 is "healing again changes nothing" "$(make compose-heal)" ''
@@ -82,6 +88,8 @@ for port in 5002 5012; do
     eventually 200 GET "$port/read/color" '"stale":false'
 done
 for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+
+within_s=60 eventually 200 GET "$firing" '"result":\[\]'
 
 step "one group, one replica, one direction"
 make compose-partition ARGS=cp

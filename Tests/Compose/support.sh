@@ -62,11 +62,11 @@ at_once() {
 
 answers() { matches "$@" || fail "wanted $*, got $answer"; }
 
-# The same, within 30 seconds.
+# The same, within 30 seconds, or $within_s.
 eventually() {
-    local until=$((SECONDS + 30))
+    local until=$((SECONDS + ${within_s:=30}))
     until matches "$@"; do
-        [ "$SECONDS" -lt "$until" ] || fail "wanted $* within 30 s, got $answer"
+        [ "$SECONDS" -lt "$until" ] || fail "wanted $* within $within_s s, got $answer"
         sleep 0.2
     done
 }

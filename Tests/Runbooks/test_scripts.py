@@ -85,11 +85,24 @@ class Backups(Scripts):
         self.assertEqual([names[0], names[2], names[3]], ["ap-20210101T000000Z", "ap-notes-Z", "cp-20200101T000000Z"])
         self.assertTrue(near.exists(), "it has the same name up to the line's end")
 
-    def test_a_replica_that_is_down_is_named_and_there_is_no_set_without_it(self):
+    def test_with_one_replica_down_it_is_named_and_the_set_is_of_the_others(self):
         done = self.run_script("backup.sh", "ap", self.folder / "sets", DOWN="ap_db_g2")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("ap_db_g2 does not answer", done.stderr)
+        [made] = (self.folder / "sets").glob("ap-*")
+        self.assertEqual({path.name for path in made.iterdir()}, {"SHA256SUMS", "ap_db_g1.rdb", "ap_db_g3.rdb"})
+
+    def test_with_two_replicas_down_there_is_no_set(self):
+        done = self.run_script("backup.sh", "ap", self.folder / "sets", DOWN="ap_db_g1 ap_db_g2")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("ap_db_g1 ap_db_g2", done.stderr)
         self.assertEqual(list((self.folder / "sets").glob("ap-*")), [])
+
+    def test_one_group_that_cannot_be_backed_up_does_not_keep_the_other_from_it(self):
+        done = self.run_script("backup.sh", "all", self.folder / "sets", DOWN="cp_db_g1 cp_db_g2")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(len(list((self.folder / "sets").glob("ap-*Z"))), 1, done.stderr)
+        self.assertEqual(list((self.folder / "sets").glob("cp-*")), [])
 
 
 class Restores(Scripts):
@@ -105,6 +118,21 @@ class Restores(Scripts):
         sums = (path / "SHA256SUMS").read_text()
         (path / "SHA256SUMS").write_text("".join(line for line in sums.splitlines(True) if "g2" not in line))
         self.assertIn("no checksum of ap_db_g2", self.refused("ap", path))
+
+    def test_a_replica_that_was_down_at_the_backup_starts_blank_but_not_two(self):
+        path = self.backup_set()
+        for name in ("ap_db_g1", "ap_db_g2"):
+            (path / f"{name}.rdb").unlink()
+            sums = (path / "SHA256SUMS").read_text()
+            (path / "SHA256SUMS").write_text("".join(line for line in sums.splitlines(True) if name not in line))
+            if name == "ap_db_g1":
+                done = self.run_script("restore.sh", "--yes", "ap", path)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("ap_db_g2 ap_db_g3, blank: ap_db_g1", done.stdout)
+                self.assertIn("volume rm cap-pair_ap_db_g1\n", self.calls())
+                self.assertNotIn("volume rm cap-pair_ap_db_g2\n", self.calls())
+                (self.folder / "calls").unlink()
+        self.assertIn("no dump of: ap_db_g1 ap_db_g2", self.refused("ap", path))
 
     def test_one_that_ends_early_says_that_it_must_be_done_again(self):
         done = self.run_script("restore.sh", "--yes", "ap", self.backup_set(), RUN_ENDS_WITH="1")

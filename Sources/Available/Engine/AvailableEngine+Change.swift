@@ -214,6 +214,7 @@ extension AvailableEngine {
                 "\(result.replicasAcked) of the \(settings.writeAcks) replicas asked for have it. It will reach the others.",
                 outcome: .applied)
             failure.replicasAcked = result.replicasAcked
+            failure.applied = result
             throw failure
         }
         return result

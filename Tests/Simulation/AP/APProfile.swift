@@ -17,6 +17,8 @@ public enum APProfile: String, CaseIterable, Sendable {
     case memory
     /// Replicas that are killed, and lose what they took in the last second.
     case kills
+    /// Nothing goes wrong, but every way is long: a session that insists is met.
+    case sessions
 
     public var options: APSimulation.Options {
         var options = APSimulation.Options()
@@ -91,6 +93,12 @@ public enum APProfile: String, CaseIterable, Sendable {
             options.meanPauseUs = 40_000
             options.meanFaultGapMs = 500
             options.faults = [.replicaCrash]
+        case .sessions:
+            options.keys = 12
+            options.insisting = 60
+            options.latencyMeanUs = 5_000
+            options.meanPauseUs = 5_000
+            options.faults = []
         }
         return options
     }

@@ -5,51 +5,6 @@ import Replication
 /// One world with three replicas, some instances of `app-ap`, and clients that read and change a few keys while faults come
 /// and go. Ends healed and quiet, and is judged (see ``APJudge``).
 public final class APSimulation {
-    public struct Options: Sendable {
-        public var operations = 500
-        public var instances = 2
-        public var clients = 5
-        /// Nil draws three or forty by the seed: many writes of one key meet in more ways, and the last write of a key, which
-        /// nothing covers any more, is met by more of the faults where there are many keys.
-        public var keys: Int?
-        public var faults: [FaultKind] = [
-            .cut, .cutThere, .cutBack, .flapping, .isolated, .isolated, .reset, .slowLink, .slowDisk, .pause,
-            .replicaCrash, .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
-        ]
-        public var meanFaultGapMs: UInt64 = 50
-        /// Before the first operation and fault. Blank replicas are compared after a second, which brings everywhere what was
-        /// forgotten until then; nil draws whether that is over.
-        public var warmUpMs: UInt64?
-        /// Of a client between two operations: long enough for several polls, drains and walks within a history.
-        public var meanPauseUs: UInt64 = 20_000
-        /// Of a hundred worlds, so many have outboxes that hold a key or two.
-        public var smallOutboxes: UInt64 = 25
-        /// All records are compared every few seconds; nil draws it by the seed.
-        public var isWalkingOften: Bool?
-        /// `fsync` before each answer; nil draws it by the seed.
-        public var isSyncAlways: Bool?
-        /// Of a hundred losses of memory that are drawn, so many happen.
-        public var forgetting: UInt64 = 40
-        /// Of a hundred dumps, newest first, so many are taken.
-        public var newestDumps: UInt64 = 15
-        /// Of ten operations, so many are reads and so many are deletes.
-        public var reads: UInt64 = 4
-        public var deletes: UInt64 = 1
-        /// Of a hundred writes, so many expire.
-        public var expiring: UInt64 = 10
-        public var maxTtlMs: UInt64 = 2_000
-        /// How long tombstones are kept; the engine's week outlasts every history.
-        public var tombstoneGraceMs: Int64 = 7 * 86_400_000
-        /// Clocks are never further off than this; nil lets them wander.
-        public var maxSkewMs: Int64?
-        /// Nil draws one or two by the seed.
-        public var writeAcks: Int?
-        /// Past this virtual time a world is taken as hung.
-        public var limitMs: UInt64 = 900_000
-
-        public init() {}
-    }
-
     public struct Report: Sendable {
         public var seed: UInt64
         public var history: [APOperation] = []
@@ -80,6 +35,7 @@ public final class APSimulation {
     private var contexts: [[Version?]]
     /// By client.
     private var sessions: [SessionJudge] = []
+    private let imposter: Imposter
 
     private static let deadlineNs = 1_000 * nsPerMs
     /// After the heal; a walk that lacked a peer waits for half a minute before it begins again.
@@ -93,15 +49,18 @@ public final class APSimulation {
         let replicas = (0..<3).map {
             SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: isSyncAlways)
         }
-        var settings = AvailableSettings(groupName: "sim", secretKey: "secret of the simulation", nodeName: "sim")
-        settings.writeAcks = options.writeAcks ?? 1 + world.random.index(2)
+        var settings = AvailableSettings(
+            groupName: Imposter.groupName, secret: Imposter.secret, nodeName: "sim")
+        settings.writeAcks = options.writeAcks ?? 1 + world.random.index(5) / 2
         settings.tombstoneGraceMs = options.tombstoneGraceMs
         settings.reapIntervalMs = 500
         settings.walkIntervalMs = options.isWalkingOften ?? world.random.isTrue(percent: 50) ? 3_000 : 600_000
         if world.random.isTrue(percent: options.smallOutboxes) { settings.outboxMax = 1 + world.random.index(2) }
+        if world.random.isTrue(percent: options.fewSiblings) { settings.maxSiblings = 1 + world.random.index(3) }
         self.world = world
         self.replicas = replicas
         judge = APJudge(world: world, replicas: replicas)
+        imposter = Imposter(seed: seed, world: world) { [judge] in judge.fail($0) }
         report = Report(seed: seed)
         keyCount = options.keys ?? (world.random.isTrue(percent: 50) ? 3 : 40)
         warmUpMs = options.warmUpMs ?? (world.random.isTrue(percent: 50) ? 100 : 3_000)
@@ -120,9 +79,10 @@ public final class APSimulation {
                 settings: settings)
         }
         box.instances = instances
+        for path in instances.flatMap(\.paths) { path.latencyMeanUs = options.latencyMeanUs }
         for replica in replicas { replica.watcher = judge.ledger }
         sessions = (0..<options.clients).map { _ in
-            SessionJudge(ledger: judge.ledger) { [judge] in judge.fail($0) }
+            SessionJudge(ledger: judge.ledger, isCalm: options.faults.isEmpty) { [judge] in judge.fail($0) }
         }
     }
 
@@ -155,7 +115,9 @@ public final class APSimulation {
             while started < options.operations {
                 started += 1
                 let instance = instances[world.random.index(instances.count)]
-                await step(client, world.random.index(keyCount), at: instance)
+                let keyIndex = world.random.index(keyCount)
+                await step(client, keyIndex, at: instance)
+                await imposter.mayTry(keyIndex, contexts[client], sessions[client], at: instance)
                 await world.sleep(world.random.exponentialNs(meanUs: options.meanPauseUs))
             }
             busyClients -= 1
@@ -171,13 +133,13 @@ public final class APSimulation {
         case options.reads..<10 - options.deletes:
             nextValue += 1
             request.kind = .write(Bytes("v\(nextValue)".utf8))
-            if world.random.isTrue(percent: 40), case .context(let text)? = contexts[client][keyIndex] {
-                request.context = text
-            }
             if world.random.isTrue(percent: options.expiring) {
                 request.ttlMs = Int64(10 + world.random.below(options.maxTtlMs))
             }
         default: break
+        }
+        if world.random.isTrue(percent: 40), case .context(let text)? = contexts[client][keyIndex] {
+            request.context = text
         }
         await change(request, client, keyIndex, at: instance)
     }
@@ -191,17 +153,23 @@ public final class APSimulation {
         if world.random.isTrue(percent: 3) { sessions[client].forget() }
         var request = ReadRequest(key: key, deadlineNs: callNs + Self.deadlineNs)
         request.session = sessions[client].request
-        if !isServed { request.session.isRequired = request.session.token != nil && world.random.isTrue(percent: 10) }
+        if !isServed, request.session.token != nil {
+            request.session.isRequired = world.random.isTrue(percent: options.insisting)
+        }
+        if !isServed, world.random.isTrue(percent: options.freshReads) {
+            request.maxStalenessMs = Int64(world.random.below(2_000))
+        }
         var found: ReadResult?
-        var isUnmet = false
+        var failure: StoreFailure?
         let isAnswered = await instance.run { [engine = instance.engine, request] in
             do throws(StoreFailure) {
                 found = try await engine.read(request)
             } catch {
-                isUnmet = error.code == .sessionUnmet
+                failure = error
             }
         }
         let result = isAnswered ? found : nil
+        let isUnmet = failure?.code == .sessionUnmet || failure?.code == .tooStale
         var operation = APOperation(
             client: client, instance: instance.index, key: "k\(keyIndex)", call: .read,
             result: result != nil ? .ok : isUnmet ? .unmet : .unknown, callNs: callNs, returnNs: world.nowNs)
@@ -211,9 +179,11 @@ public final class APSimulation {
             operation.conflicts = result.conflicts.map { $0.map(WriteLedger.text) }
             operation.replica = result.replica
             operation.stalenessMs = result.stalenessMs
-            judge.didRead(result, key)
-            sessions[client].didRead(result, key)
+            judge.didRead(result, key, maxStalenessMs: request.maxStalenessMs)
+            sessions[client].didRead(result, key, isRequired: request.session.isRequired)
         }
+        // What is met by no replica may be, for its age, by one that the session would be content with.
+        if isAnswered, let failure, request.maxStalenessMs == nil { sessions[client].didFail(failure, key) }
         report.history.append(operation)
         return result != nil
     }
@@ -250,6 +220,7 @@ public final class APSimulation {
                 operation.replica = result.replica
                 operation.conflicts = result.conflicts.map { $0.map(WriteLedger.text) }
             case .failure(let failure):
+                sessions[client].didFail(failure, request.key)
                 operation.result =
                     failure.outcome == .applied
                     ? .applied : failure.outcome == .notApplied ? .notApplied : .unknown

@@ -26,6 +26,22 @@ struct RecordSnapshot: Equatable {
     /// The write ids of its siblings.
     var writes: [Bytes] { siblings.map { Self.writeId(of: $0.packed) } }
 
+    /// The values of all writes but that of the highest dot, newest first; nil for a delete.
+    var besideTheNewest: [Bytes?] {
+        var seen: Set<Bytes> = []
+        let newestFirst = siblings.sorted { Self.isLater($0.dot, $1.dot) }
+        let distinct = newestFirst.filter { seen.insert(Self.writeId(of: $0.packed)).inserted }
+        return distinct.dropFirst().map { $0.packed.first == UInt8(ascii: "V") ? Self.value(of: $0.packed) : nil }
+    }
+
+    /// By the clock value in a dot, then by its actor.
+    private static func isLater(_ left: Bytes, _ right: Bytes) -> Bool {
+        let (left, right) = (left.split(separator: UInt8(ascii: "@")), right.split(separator: UInt8(ascii: "@")))
+        guard left.count == 2, right.count == 2 else { return false }
+        let (leftHlc, rightHlc) = (Int64(decimal: left[1]) ?? 0, Int64(decimal: right[1]) ?? 0)
+        return leftHlc != rightHlc ? leftHlc > rightHlc : right[0].lexicographicallyPrecedes(left[0])
+    }
+
     func write(at dot: Bytes) -> Bytes? { siblings.first { $0.dot == dot }.map { Self.writeId(of: $0.packed) } }
 
     /// A sibling is `V` or `T`, sixteen hexadecimal digits that name the write, the expiry and the value, by colons.
@@ -41,14 +57,31 @@ struct RecordSnapshot: Equatable {
         return expiry.isEmpty || (Int64(decimal: expiry) ?? 0) > nowMs
     }
 
+    /// A value without an expiry.
+    static func isForEver(_ packed: Bytes) -> Bool {
+        packed.count > 18 && packed[0] == UInt8(ascii: "V") && packed[18] == UInt8(ascii: ":")
+    }
+
+    /// Values of more than one write, or a value and a delete, that nobody has reconciled.
+    var isConflict: Bool {
+        Set(writes).count > 1 && siblings.contains { $0.packed.first == UInt8(ascii: "V") }
+    }
+
     static func writeId(of packed: Bytes) -> Bytes { Bytes(packed.dropFirst().prefix(16)) }
-    static func value(of packed: Bytes) -> Bytes { Bytes(packed.dropFirst(19)) }
+    static func value(of packed: Bytes) -> Bytes {
+        Bytes(packed.dropFirst(18).drop { $0 != UInt8(ascii: ":") }.dropFirst())
+    }
 }
 
 /// What a `version` of the AP service carries: base64url of a format byte, a code of 16 bytes, and the vector.
 enum CarriedVector {
     static func vector(of version: Version) -> Bytes? {
         guard case .context(let text) = version else { return nil }
+        return payload(of: text)
+    }
+
+    /// What is signed in a context or a token.
+    static func payload(of text: String) -> Bytes? {
         var bytes = Bytes()
         var bits: UInt32 = 0
         var count = 0

@@ -1,16 +1,27 @@
 import Replication
 
-/// One client's session, and what it was promised (DESIGN A9): a read that says `guaranteed` shows all that the session has
-/// written and read of that key, or what replaced it.
+/// One client's session, and what it was promised (DESIGN A9):
+/// - a read that says `guaranteed` shows all that the session has written and read of that key, or what replaced it;
+/// - one that insists on its session is never answered without the guarantee;
+/// - a change that says `guaranteed` is listed in the token that came with it, and no token is longer than 1 KiB;
+/// - a token that was given out is taken;
+/// - where nothing goes wrong, a session that insists on a key that its token lists is met.
 final class SessionJudge {
     private let ledger: WriteLedger
+    private let isCalm: Bool
     private let fail: (String) -> Void
     private(set) var request = SessionRequest()
+    /// A key of which the present token could not note the last change.
+    private(set) var unnoted: Bytes?
     /// By key: writes that it has made or read, and all that they replaced.
     private var seen: [Bytes: Set<WriteLedger.WriteId>] = [:]
 
-    init(ledger: WriteLedger, fail: @escaping (String) -> Void) {
+    private static let maxTokenBytes = 1_024
+
+    /// - Parameter isCalm: nothing goes wrong in this world.
+    init(ledger: WriteLedger, isCalm: Bool, fail: @escaping (String) -> Void) {
         self.ledger = ledger
+        self.isCalm = isCalm
         self.fail = fail
     }
 
@@ -18,24 +29,55 @@ final class SessionJudge {
     func forget() {
         request = SessionRequest()
         seen = [:]
+        unnoted = nil
     }
 
-    func didRead(_ result: ReadResult, _ key: Bytes) {
+    func didRead(_ result: ReadResult, _ key: Bytes, isRequired: Bool) {
+        let name = WriteLedger.text(key)
         let shown = writes(at: result.version, key)
-        if result.session.isGuaranteed == true, let missing = seen[key]?.subtracting(shown), !missing.isEmpty {
-            fail("\(WriteLedger.text(key)) read with its session guaranteed lacks \(missing.count) writes that it knew")
+        if result.session.isGuaranteed == true {
+            if let missing = seen[key]?.subtracting(shown), !missing.isEmpty {
+                fail("\(name) read with its session guaranteed lacks \(missing.count) writes that it knew")
+            }
+        } else if isRequired {
+            fail("\(name) is read although its session was required and is not guaranteed")
         }
         note(result.session, key, shown)
     }
 
     func didChange(_ result: ChangeResult, _ key: Bytes) {
         note(result.session, key, writes(at: result.version, key))
+        guard let isGuaranteed = result.session.isGuaranteed else { return }
+        unnoted = isGuaranteed ? nil : key
+        guard isGuaranteed, let vector = CarriedVector.vector(of: result.version) else { return }
+        if !CarriedSession.lists(key, upTo: vector, in: request.token) {
+            fail("a change of \(WriteLedger.text(key)) is guaranteed, and the token does not list it")
+        }
+    }
+
+    func didFail(_ failure: StoreFailure, _ key: Bytes) {
+        if failure.code == .badToken { fail("a token that was given out is refused") }
+        if isCalm, failure.code == .sessionUnmet, CarriedSession.lists(key, upTo: [], in: request.token) {
+            fail("\(WriteLedger.text(key)) is not served to a session that lists it, and nothing is wrong")
+        }
+        // It may be in all the same, and says so: then it is a write of the session like any other.
+        guard failure.outcome == .applied else { return }
+        guard let applied = failure.applied, applied.session.token != nil else {
+            fail("a change of \(WriteLedger.text(key)) is in, and its session is not told")
+            return
+        }
+        didChange(applied, key)
     }
 
     private func note(_ answer: SessionAnswer, _ key: Bytes, _ writes: Set<WriteLedger.WriteId>) {
+        if request.token != nil, answer.isGuaranteed == nil {
+            fail("an answer of \(WriteLedger.text(key)) does not say whether its session is guaranteed")
+        }
         // An answer without a token of its own takes nothing along.
         guard let token = answer.token else { return }
+        if token.utf8.count > Self.maxTokenBytes { fail("a token has \(token.utf8.count) bytes") }
         request.token = token
+        unnoted = nil
         seen[key, default: []].formUnion(writes)
     }
 
@@ -45,5 +87,27 @@ final class SessionJudge {
         // What was collected had been deleted at every replica: who sees nothing of it has missed nothing.
         let collected = ledger.collected[recordKey] ?? []
         return ledger.covered(by: ledger.writes(atVector: vector, key: recordKey) + collected)
+    }
+}
+
+/// What an `X-Session-Token` carries: a format byte, a code of 16 bytes, a byte that is 1 where it is full; then for each
+/// key eight bytes of hash, two of length (all ones where its vector found no room), and the vector.
+enum CarriedSession {
+    /// True where the token lists `key` at least up to `vector`.
+    static func lists(_ key: Bytes, upTo vector: Bytes, in token: String?) -> Bool {
+        guard let token, var rest = CarriedVector.payload(of: token)?.dropFirst() else { return false }
+        while rest.count >= 10 {
+            let hash = rest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            let length = rest.dropFirst(8).prefix(2).reduce(0) { $0 << 8 | Int($1) }
+            rest = rest.dropFirst(10)
+            let isLost = length == Int(UInt16.max)
+            guard hash != key.fnv1a else {
+                guard !isLost, rest.count >= length else { return false }
+                let listed = CarriedVector.entries(Bytes(rest.prefix(length)))
+                return CarriedVector.entries(vector).allSatisfy { $0.value <= listed[$0.key] ?? 0 }
+            }
+            rest = rest.dropFirst(isLost ? 0 : length)
+        }
+        return false
     }
 }

@@ -31,12 +31,16 @@ final class WriteLedger: ScriptWatcher {
     private var idOfValue: [Bytes: WriteId] = [:]
     /// By value: the vector that its client sent with it.
     private var contexts: [Bytes: Bytes] = [:]
+    private var contextsOfDeletes: [WriteId: Bytes] = [:]
     private var before: [RecordSnapshot] = []
     /// By record: tombstones and expired values that were collected.
     private(set) var collected: [Bytes: [WriteId]] = [:]
     /// By record: what those had replaced. Every replica had them for the whole grace, so it can never be back.
     private var buried: [Bytes: Set<WriteId>] = [:]
     private(set) var reapedCount = 0
+    /// By write without a context: what stood beside the newest value when it took the place of all; nil for what ran more
+    /// than once, or in one call with another of its key.
+    private var besides: [WriteId: [Bytes?]?] = [:]
 
     init(world: World, replicas: [SimulatedReplica]) {
         self.world = world
@@ -50,6 +54,12 @@ final class WriteLedger: ScriptWatcher {
 
     func id(ofValue value: Bytes) -> WriteId? { idOfValue[value] }
     func id(ofDot dot: Bytes, key: Bytes) -> WriteId? { writes[key]?[dot] }
+
+    /// What a write without a context dropped unseen, newest first, a delete as nil; nil where that is not known.
+    func unseen(by id: WriteId) -> [Bytes?]? { besides[id] ?? nil }
+
+    /// The record that some replica had under this vector.
+    func record(atVector vector: Bytes, key: Bytes) -> RecordSnapshot? { records[key]?[vector] }
 
     /// What the record held when it had this vector. One that no replica ever had is the join of some that replicas had, made
     /// for a session: it shows all that they held, or what replaced it.
@@ -110,12 +120,26 @@ final class WriteLedger: ScriptWatcher {
             problems.append("a put of \(keys.count) keys carries \(packed.count) values")
             return
         }
+        noteContextsOfDeletes(arguments)
         var done: [Bytes] = []
         for (place, key) in keys.enumerated() where !done.contains(key) {
             done.append(key)
             let ran = keys.indices.filter { keys[$0] == key && Self.hasRun(reply[$0]) }.map { packed[$0] }
             noteRun(ran, key, before: before[place], on: replica)
         }
+    }
+
+    /// A delete has no value that only its client knows: its context is taken from the words of the call.
+    private func noteContextsOfDeletes(_ arguments: [Bytes]) {
+        for (place, word) in arguments.enumerated()
+        where RecordSnapshot.isPacked(word) && RecordSnapshot.value(of: word).isEmpty {
+            let context = arguments[place + 2]
+            if context != Bytes("-".utf8) { contextsOfDeletes[RecordSnapshot.writeId(of: word)] = context }
+        }
+    }
+
+    private func context(of packed: Bytes) -> Bytes? {
+        contexts[RecordSnapshot.value(of: packed)] ?? contextsOfDeletes[RecordSnapshot.writeId(of: packed)]
     }
 
     private static func hasRun(_ answer: Reply?) -> Bool {
@@ -166,10 +190,12 @@ final class WriteLedger: ScriptWatcher {
             let id = RecordSnapshot.writeId(of: packed)
             let value = RecordSnapshot.value(of: packed)
             if !value.isEmpty { idOfValue[value] = id }
+            let isAlone = ran.count == 1 && !held.contains(id) && besides[id] == nil
+            besides.updateValue(isAlone && contexts[value] == nil ? before.besideTheNewest : nil, forKey: id)
             guard !held.contains(id) else { continue }
             puts[key, default: []].append(
                 Put(id: id, replica: replica.index, atNs: world.nowNs, losses: replica.losses))
-            if let context = contexts[value] {
+            if let context = context(of: packed) {
                 replaced[id, default: []] += writes(atVector: context, key: key).filter { $0 != id }
             } else {
                 lastBlind = id
@@ -184,7 +210,7 @@ final class WriteLedger: ScriptWatcher {
         else { return }
         let kept = Set(after.siblings.map(\.dot))
         // Also what its client had seen elsewhere.
-        let seen = contexts[RecordSnapshot.value(of: new.packed)].flatMap { records[key]?[$0]?.siblings } ?? []
+        let seen = context(of: new.packed).flatMap { records[key]?[$0]?.siblings } ?? []
         for sibling in before.siblings + seen where !kept.contains(sibling.dot) {
             successors[key, default: []].append((sibling.dot, new.dot))
         }

@@ -1,0 +1,151 @@
+import Available
+import EventLoop
+import Replication
+
+/// Asks for what must be refused, whatever else goes on: with tokens and contexts that were changed, or given out by another
+/// group, for another key or for another use; and for sessions that are required and cannot be had (DESIGN A7, A9).
+///
+/// Draws for itself, and a refusal takes no virtual time: a history is the same with it and without.
+final class Imposter {
+    static let groupName = "sim"
+    static let secret: GroupSecret = "secret of the simulation"
+
+    private let world: World
+    private let fail: (String) -> Void
+    private var random: SeededRandom
+    private let strangers = Stranger.all
+
+    init(seed: UInt64, world: World, fail: @escaping (String) -> Void) {
+        self.world = world
+        self.fail = fail
+        random = SeededRandom(seed: seed ^ 0x1A90_57E2)
+    }
+
+    /// One try, now and then, as the client that has these contexts and this session.
+    func mayTry(_ keyIndex: Int, _ contexts: [Version?], _ session: SessionJudge, at instance: APInstance) async {
+        guard random.isTrue(percent: 25) else { return }
+        let key = Bytes("k\(keyIndex)".utf8)
+        var own: String?
+        if case .context(let text)? = contexts[keyIndex] { own = text }
+        switch random.below(4) {
+        case 0:
+            var required = SessionRequest()
+            required.isRequired = true
+            await expect(
+                .sessionUnmet, key, required, context: nil, "a session that is required and has no token", instance)
+        case 1:
+            // Nothing more of this key can be noted: who insists on the session must not be told that it was written.
+            guard let key = session.unnoted else { return }
+            var required = session.request
+            required.isRequired = true
+            await expectNoChange(.sessionUnmet, key, required, context: nil, "a session without room", instance)
+        case 2:
+            let stranger = strangers[random.index(strangers.count)]
+            let forged = [
+                (session.request.token.map { changed($0) }, "a changed token"),
+                (stranger.token, "a token of another \(stranger.name)"), (own, "a context as a token"),
+            ][random.index(3)]
+            guard let token = forged.0 else { return }
+            var foreign = SessionRequest()
+            foreign.token = token
+            await expect(.badToken, key, foreign, context: nil, forged.1, instance)
+        default:
+            let stranger = strangers[random.index(strangers.count)]
+            let forged = [
+                (own.map { changed($0) }, key, "a changed context"),
+                (stranger.context, stranger.key, "a context of another \(stranger.name)"),
+                (own, key + Bytes("0".utf8), "a context of another key"),
+                (session.request.token, key, "a token as a context"),
+            ][random.index(4)]
+            guard let context = forged.0 else { return }
+            await expectNoChange(.badContext, forged.1, SessionRequest(), context: context, forged.2, instance)
+        }
+    }
+
+    /// One character other than it was.
+    private func changed(_ text: String) -> String {
+        var bytes = Bytes(text.utf8)
+        guard !bytes.isEmpty else { return "A" }
+        let index = random.index(bytes.count)
+        bytes[index] = bytes[index] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    // MARK: Requests
+
+    private func expect(
+        _ code: StoreFailure.Code, _ key: Bytes, _ session: SessionRequest, context: String?, _ name: String,
+        _ instance: APInstance
+    ) async {
+        guard random.isTrue(percent: 50) else {
+            await expectNoChange(code, key, session, context: context, name, instance)
+            return
+        }
+        var request = ReadRequest(key: key, deadlineNs: world.nowNs + 1_000 * nsPerMs)
+        request.session = session
+        var refusal: StoreFailure?
+        let isAnswered = await instance.run { [engine = instance.engine, request] in
+            do throws(StoreFailure) {
+                _ = try await engine.read(request)
+            } catch {
+                refusal = error
+            }
+        }
+        if isAnswered, refusal?.code != code { fail("\(name) is good for a read of \(WriteLedger.text(key))") }
+    }
+
+    private func expectNoChange(
+        _ code: StoreFailure.Code, _ key: Bytes, _ session: SessionRequest, context: String?, _ name: String,
+        _ instance: APInstance
+    ) async {
+        var request = ChangeRequest(
+            key: key, kind: .write(Bytes("of nobody".utf8)), deadlineNs: world.nowNs + 1_000 * nsPerMs)
+        request.session = session
+        request.context = context
+        var refusal: StoreFailure?
+        let isAnswered = await instance.run { [engine = instance.engine, request] in
+            do throws(StoreFailure) {
+                _ = try await engine.change(request)
+            } catch {
+                refusal = error
+            }
+        }
+        guard isAnswered else { return }
+        if refusal?.code != code || refusal?.outcome != .notApplied {
+            fail("\(name) is good for a change of \(WriteLedger.text(key))")
+        }
+    }
+}
+
+/// What other groups have given out, each by an engine of its own in a world of its own.
+private struct Stranger {
+    let name: String
+    let key = Bytes("k0".utf8)
+    let context: String?
+    let token: String?
+
+    static let all = [
+        Stranger(name: "group", groupName: "other", secret: Imposter.secret),
+        Stranger(name: "secret", groupName: Imposter.groupName, secret: "secret of others"),
+    ]
+
+    private init(name: String, groupName: String, secret: GroupSecret) {
+        self.name = name
+        let world = World(seed: 1)
+        let lua = LuaHost()
+        let replicas = (0..<3).map { SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: true) }
+        let settings = AvailableSettings(groupName: groupName, secret: secret, nodeName: "other")
+        let instance = APInstance(index: 0, world: world, replicas: replicas, near: [0, 1, 2], settings: settings)
+        var result: ChangeResult?
+        world.spawn { [key] in
+            await world.sleep(500 * nsPerMs)
+            let request = ChangeRequest(
+                key: key, kind: .write(Bytes("v".utf8)), deadlineNs: world.nowNs + 1_000 * nsPerMs)
+            result = try? await instance.engine.change(request)
+        }
+        world.run(limitNs: 5_000 * nsPerMs) { result != nil }
+        instance.crash()
+        if case .context(let text)? = result?.version { context = text } else { context = nil }
+        token = result?.session.token
+    }
+}
