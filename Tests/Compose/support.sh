@@ -54,18 +54,10 @@ matches() {
     [ "${answer##*$'\n'}" = "$1" ] && grep -q -e "${4:-}" <<<"$answer"
 }
 
-# kill_process CONTAINER-ID: not by 'docker kill', after which Docker leaves it down. Only a process of this machine.
-kill_process() {
-    local pid
-    pid=$(docker inspect -f '{{.State.Pid}}' "$1")
-    if grep -qs "$1" "/proc/$pid/cgroup"; then kill -KILL "$pid"; fi
-}
-
-# at_once METHOD [CURL-ARGUMENTS...] PORT/PATH: two hundred of them, each with one of fifty numbers after the path.
+# at_once METHOD [CURL-ARGUMENTS...] PORT/PATH: two hundred of them, each with a number of its own after the path.
 at_once() {
     local method=$1 url="http://127.0.0.1:${PORT_PREFIX:-}${*: -1}"
-    seq 200 | awk '{ print $1 % 50 }' |
-        xargs -P 200 -I NUMBER curl -s -o /dev/null -m 20 -X "$method" "${@:2:$#-2}" "$url-NUMBER" || true
+    seq 200 | xargs -P 200 -I NUMBER curl -s -o /dev/null -m 20 -X "$method" "${@:2:$#-2}" "$url-NUMBER" || true
 }
 
 answers() { matches "$@" || fail "wanted $*, got $answer"; }
@@ -76,6 +68,15 @@ eventually() {
     until matches "$@"; do
         [ "$SECONDS" -lt "$until" ] || fail "wanted $* within $within_s s, got $answer"
         sleep 0.2
+    done
+}
+
+# Within 30 seconds Docker calls no container unhealthy.
+all_healthy() {
+    local until=$((SECONDS + 30))
+    while docker compose ps --format '{{.Name}} {{.Health}}' | grep -v ' healthy$' | grep -q .; do
+        [ "$SECONDS" -lt "$until" ] || fail "not healthy after 30 s: $(docker compose ps --format '{{.Name}} {{.Health}}')"
+        sleep 0.5
     done
 }
 
