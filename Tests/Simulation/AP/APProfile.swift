@@ -17,7 +17,11 @@ public enum APProfile: String, CaseIterable, Sendable {
     case memory
     /// Replicas that are killed, and lose what they took in the last second.
     case kills
-    /// Nothing goes wrong, but every way is long: a session that insists is met.
+    /// A few keys, written all the time by an instance that cannot deliver them, and delivered by another.
+    case backlog
+    /// What was sent is held on its way for seconds while replicas lose their memory, and arrives after all.
+    case holds
+    /// Nothing goes wrong, but some ways are long: a session that insists is met.
     case sessions
 
     public var options: APSimulation.Options {
@@ -93,11 +97,35 @@ public enum APProfile: String, CaseIterable, Sendable {
             options.meanPauseUs = 40_000
             options.meanFaultGapMs = 500
             options.faults = [.replicaCrash]
+        case .backlog:
+            options.warmUpMs = 3_000
+            options.keys = 4
+            options.instances = 3
+            options.reads = 5
+            options.smallOutboxes = 0
+            options.isWalkingOften = false
+            options.maxHoldMs = 4_000
+            options.meanPauseUs = 30_000
+            options.meanFaultGapMs = 100
+            options.faults = [.cutThere, .cutThere, .cutThere, .slowLink]
+        case .holds:
+            options.warmUpMs = 3_000
+            options.keys = 40
+            options.instances = 3
+            options.smallOutboxes = 0
+            options.isWalkingOften = false
+            options.forgetting = 100
+            options.maxHoldMs = 6_000
+            options.meanPauseUs = 60_000
+            options.meanFaultGapMs = 300
+            options.faults = [.cutThere, .cutThere, .cutThere, .cutThere, .wipe]
         case .sessions:
             options.keys = 12
             options.insisting = 60
-            options.latencyMeanUs = 5_000
-            options.meanPauseUs = 5_000
+            options.instances = 3
+            options.maxLatencyMeanUs = 6_000
+            options.meanPauseUs = 1_000
+            options.writeAcks = 1
             options.faults = []
         }
         return options

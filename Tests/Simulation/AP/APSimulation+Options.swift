@@ -19,8 +19,8 @@ extension APSimulation {
         public var warmUpMs: UInt64?
         /// Of a client between two operations: long enough for several polls, drains and walks within a history.
         public var meanPauseUs: UInt64 = 20_000
-        /// Of every way between an instance and a replica, before a fault makes it longer.
-        public var latencyMeanUs: UInt64 = NetworkPath.usualLatencyMeanUs
+        /// The mean latency of each way between an instance and a replica is drawn up to this; nil for the usual one.
+        public var maxLatencyMeanUs: UInt64?
         /// Of a hundred worlds, so many have outboxes that hold a key or two.
         public var smallOutboxes: UInt64 = 25
         /// All records are compared every few seconds; nil draws it by the seed.
@@ -43,6 +43,8 @@ extension APSimulation {
         public var tombstoneGraceMs: Int64 = 7 * 86_400_000
         /// Clocks are never further off than this; nil lets them wander.
         public var maxSkewMs: Int64?
+        /// For how long a way may be cut in the direction of its replica; what was sent arrives afterwards.
+        public var maxHoldMs: UInt64 = 700
         /// Nil draws one to three by the seed, three seldom.
         public var writeAcks: Int?
         /// Of a hundred worlds, so many refuse a write that would leave more values than a few.

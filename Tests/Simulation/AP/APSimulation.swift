@@ -73,13 +73,16 @@ public final class APSimulation {
         planner.mayForget = { _ in world.random.isTrue(percent: options.forgetting) }
         planner.mayRestore = { _, _ in world.random.isTrue(percent: options.newestDumps) }
         planner.maxSkewMs = options.maxSkewMs
+        planner.maxHoldMs = options.maxHoldMs
         instances = (0..<options.instances).map { index in
             APInstance(
                 index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2],
                 settings: settings)
         }
         box.instances = instances
-        for path in instances.flatMap(\.paths) { path.latencyMeanUs = options.latencyMeanUs }
+        if let maxUs = options.maxLatencyMeanUs {
+            for path in instances.flatMap(\.paths) { path.latencyMeanUs = 1 + world.random.below(maxUs) }
+        }
         for replica in replicas { replica.watcher = judge.ledger }
         sessions = (0..<options.clients).map { _ in
             SessionJudge(ledger: judge.ledger, isCalm: options.faults.isEmpty) { [judge] in judge.fail($0) }

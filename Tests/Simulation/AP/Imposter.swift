@@ -54,12 +54,17 @@ final class Imposter {
             let forged = [
                 (own.map { changed($0) }, key, "a changed context"),
                 (stranger.context, stranger.key, "a context of another \(stranger.name)"),
-                (own, key + Bytes("0".utf8), "a context of another key"),
+                (own, other(key), "a context of another key"),
                 (session.request.token, key, "a token as a context"),
             ][random.index(4)]
             guard let context = forged.0 else { return }
             await expectNoChange(.badContext, forged.1, SessionRequest(), context: context, forged.2, instance)
         }
+    }
+
+    /// As long as this one.
+    private func other(_ key: Bytes) -> Bytes {
+        key.dropLast() + [key.last == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")]
     }
 
     /// One character other than it was.

@@ -15,6 +15,8 @@ final class FaultPlanner {
     var mayRestore: (Int, MemoryRedis) -> Bool = { _, _ in false }
     /// Clocks are set to something within this of the world's; nil lets them wander.
     var maxSkewMs: Int64?
+    /// For how long what an instance sends may be held on its way.
+    var maxHoldMs: UInt64 = 700
     private(set) var counts: [FaultKind: Int] = [:]
 
     init(
@@ -70,7 +72,7 @@ final class FaultPlanner {
         case .cutThere:
             let path = anyPath()
             path.isCutThere = true
-            forAWhile(kind) { path.isCutThere = false }
+            forAWhile(kind, maxMs: maxHoldMs) { path.isCutThere = false }
         case .cutBack:
             let path = anyPath()
             path.isCutBack = true
