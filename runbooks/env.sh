@@ -121,6 +121,13 @@ lab)
     }
     ;;
 compose)
+    # The files that the containers were made of: with others, compose.prod.yml left out, 'up' would make them anew, with the
+    # passwords of docker-compose.yml. COMPOSE_FILE in the environment or in .env is somebody's word, and wins.
+    if [ -z "${COMPOSE_FILE:-}" ] && ! grep -qs '^COMPOSE_FILE=' "$repository/.env"; then
+        made_of=$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project.config_files"}}' app_cp 2>/dev/null ||
+            true)
+        case $made_of in *,*) export COMPOSE_FILE=$made_of COMPOSE_PATH_SEPARATOR=, ;; esac
+    fi
     # Also of a container that is stopped.
     url_of() {
         echo "http://127.0.0.1:$(docker inspect -f "{{(index (index .HostConfig.PortBindings \"$2/tcp\") 0).HostPort}}" "$1")"

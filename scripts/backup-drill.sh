@@ -4,7 +4,8 @@
 #   backup-drill.sh [--on lab|compose] [--interval SECONDS] [--keys N] cp|ap
 #
 # Backups are taken every SECONDS (300 if not given) while a client writes the time, ten times a second. The group is
-# lost at the worst moment, when the next backup would be due. DESTROYS the data of all three replicas.
+# lost when the next backup is due; while that one is written would be worse, by the time that one takes, which is told
+# too. DESTROYS the data of all three replicas.
 set -euo pipefail
 
 place=lab

@@ -4,13 +4,16 @@
 #   backup.sh [--on lab|compose] [--keep N] cp|ap|all DIRECTORY
 #
 # A set is DIRECTORY/cp-20260131T120000Z with one .rdb a replica and their SHA256SUMS; it appears when it is complete. N is
-# per group, 288 if not given: a day of one every five minutes. What was acknowledged before the backup began is in the
+# per group, 360 if not given: a day of one every four minutes. What was acknowledged before the backup began is in the
 # dumps of a majority (CP), or in as many as had acknowledged it (AP). restore.sh is the other way round.
+#
+# With one replica down a set has the dumps of the other two, and that is said: two of three hold all that CP has
+# acknowledged, and the third is filled from them after a restore.
 #
 # CP dumps are written by 'app-cp backup', which also sees to it that such a dump cannot be mistaken for the replica's
 # present state (see runbooks/backup-and-restore.md). From cron or a systemd timer:
 #
-#   */5 * * * *  cd /srv/cap && scripts/backup.sh --on compose all /backup/cap
+#   */4 * * * *  cd /srv/cap && scripts/backup.sh --on compose all /backup/cap
 set -euo pipefail
 umask 077
 
@@ -20,7 +23,7 @@ usage() {
 }
 
 place=compose
-keep=288
+keep=360
 while [ $# -gt 0 ]; do
     case $1 in
     --on) place=${2:?}; shift 2 ;;
@@ -30,12 +33,18 @@ while [ $# -gt 0 ]; do
     esac
 done
 [ $# -eq 2 ] || usage
-case $1 in
-cp | ap) groups=$1 ;;
-all) groups="cp ap" ;;
+[[ $keep =~ ^[1-9][0-9]*$ ]] || { echo "backup: --keep takes a number from 1" >&2; exit 2; }
+group=$1
+case $group in
+cp | ap) ;;
+all)
+    # One group's trouble does not keep the other from its backup.
+    code=0
+    for each in cp ap; do "$0" --on "$place" --keep "$keep" "$each" "$2" || code=1; done
+    exit $code
+    ;;
 *) usage ;;
 esac
-[[ $keep =~ ^[1-9][0-9]*$ ]] || { echo "backup: --keep takes a number from 1" >&2; exit 2; }
 directory=$2
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
@@ -45,9 +54,9 @@ directory=$(cd "$directory" && pwd)
 exec 9>"$directory/.lock"
 flock -n 9 || { echo "backup: another one is under way in $directory" >&2; exit 1; }
 
-# One AP replica writes its dump; 60 s at most.
+# One replica writes its dump; 60 s at most.
 save() {
-    redis "$1" BGSAVE >/dev/null
+    redis "$1" BGSAVE >/dev/null || { echo "backup: $1 does not answer" >&2; return 1; }
     for _ in $(seq 600); do
         sleep 0.1
         state=$(redis "$1" INFO persistence)
@@ -61,24 +70,42 @@ save() {
     return 1
 }
 
-for group in $groups; do
-    name=$group-$(date -u +%Y%m%dT%H%M%SZ)
-    partial=$directory/.partial-$name
-    rm -rf "$directory/.partial-$group"-*
-    mkdir "$partial"
-    if [ "$group" = cp ]; then app_cp backup; fi
-    for each in $(replicas_of "$group"); do
-        if [ "$group" = ap ]; then save "$each"; fi
-        fetch_dump "$each" "$partial/$each.rdb"
-        if command -v redis-check-rdb >/dev/null; then
-            redis-check-rdb "$partial/$each.rdb" >/dev/null || { echo "backup: the dump of $each is broken" >&2; exit 1; }
-        fi
-    done
-    (cd "$partial" && sha256sum ./*.rdb >SHA256SUMS && sync ./*)
-    mv "$partial" "$directory/$name"
-    echo "backup: $directory/$name"
-    find "$directory" -maxdepth 1 -type d -name "$group-*Z" | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
-        rm -rf "$old"
-        echo "backup: removed $old"
-    done
+name=$group-$(date -u +%Y%m%dT%H%M%SZ)
+partial=$directory/.partial-$name
+rm -rf "$directory/.partial-$group"-*
+mkdir "$partial"
+
+present=
+absent=
+for each in $(replicas_of "$group"); do
+    if redis "$each" PING >/dev/null 2>&1; then present="$present $each"; else absent="$absent $each"; fi
+done
+if [ -n "$absent" ]; then
+    [ "$(wc -w <<<"$absent")" -eq 1 ] || { echo "backup: these do not answer:$absent" >&2; exit 1; }
+    echo "backup:$absent does not answer; the set is of the other two" >&2
+fi
+if [ "$group" = cp ] && [ -z "$absent" ]; then
+    app_cp backup
+else
+    # The two that are left must be those that count. Their beats rise by themselves every second: after two, a dump of one
+    # of them alone is behind, and cannot be mistaken for its present state.
+    if [ "$group" = cp ]; then app_cp members --timeout-sec 3 | tail -n 1 | grep '^2 of 3'; fi
+    for each in $present; do save "$each"; done
+    if [ "$group" = cp ]; then sleep 2; fi
+fi
+for each in $present; do
+    fetch_dump "$each" "$partial/$each.rdb"
+    if command -v redis-check-rdb >/dev/null; then
+        redis-check-rdb "$partial/$each.rdb" >/dev/null || { echo "backup: the dump of $each is broken" >&2; exit 1; }
+    fi
+done
+(cd "$partial" && sha256sum ./*.rdb >SHA256SUMS && sync ./*)
+mv -T "$partial" "$directory/$name"
+sync "$directory"
+echo "backup: $directory/$name"
+# The shell sorts them, oldest first. Only what has a name as given above is ever removed.
+sets=("$directory/$group"-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z)
+for old in "${sets[@]:0:${#sets[@]}>keep?${#sets[@]}-keep:0}"; do
+    rm -rf "$old"
+    echo "backup: removed $old"
 done

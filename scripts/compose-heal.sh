@@ -5,7 +5,8 @@ here=$(dirname "$0")
 # shellcheck source=scripts/compose-links.sh
 . "$here/compose-links.sh"
 
-containers=$(containers_of "${1:-all}")
+containers=
+if [ $# -le 1 ]; then containers=$(containers_of "${1:-all}"); fi
 if [ -z "$containers" ]; then
     sed -n '2s/^# //p' "$0" >&2
     exit 2
@@ -31,6 +32,6 @@ for container in $containers; do
             connect "$container" "$name" "$network"
             echo "healed: $container is on $name"
         fi
-        if can_firewall && is_running "$container"; then open_firewall "$container" "$(subnet_of "$name")"; fi
+        if can_firewall && is_here "$container"; then open_firewall "$container" "$(subnet_of "$name")"; fi
     done
 done

@@ -50,6 +50,12 @@ connect() {
 # The firewall inside a container's own network namespace; the host's iptables, so root on a Linux host is needed.
 can_firewall() { [ "$(id -u)" -eq 0 ] && command -v nsenter >/dev/null && command -v iptables >/dev/null; }
 
+# Whether the process that Docker names is one of this machine. Where the engine is another machine or in a virtual one,
+# its number is that of some other process here, whose firewall is none of ours.
+is_here() {
+    grep -qs "$(docker inspect -f '{{.Id}}' "$1")" "/proc/$(docker inspect -f '{{.State.Pid}}' "$1")/cgroup"
+}
+
 firewall() { # firewall CONTAINER IPTABLES-ARGUMENTS...
     pid=$(docker inspect -f '{{.State.Pid}}' "$1")
     shift

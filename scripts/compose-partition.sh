@@ -17,7 +17,7 @@ usage() {
     exit 2
 }
 
-what=west
+what=
 direction=
 while [ $# -gt 0 ]; do
     case $1 in
@@ -28,11 +28,14 @@ while [ $# -gt 0 ]; do
         ;;
     -*) usage ;;
     *)
+        # A second name would be cut in place of the first, not beside it.
+        if [ -n "$what" ] || [ -z "$1" ]; then usage; fi
         what=$1
         shift
         ;;
     esac
 done
+what=${what:-west}
 containers=$(containers_of "$what")
 if [ -z "$containers" ] || [ "$what" = all ]; then usage; fi
 if [ -n "$direction" ] && ! can_firewall; then
@@ -61,9 +64,14 @@ drop() {
 }
 
 for container in $containers; do
-    is_running "$container" && continue
-    echo "compose-partition: $container is not running; 'docker compose up -d --wait' starts it" >&2
-    exit 1
+    if ! is_running "$container"; then
+        echo "compose-partition: $container is not running; 'docker compose up -d --wait' starts it" >&2
+        exit 1
+    fi
+    if [ -n "$direction" ] && ! is_here "$container"; then
+        echo "compose-partition: a one-way cut must be made on the Docker host, and $container runs elsewhere" >&2
+        exit 1
+    fi
 done
 for container in $containers; do
     for network in $(networks_cut "$what"); do

@@ -5,7 +5,8 @@
 #   restore.sh [--on lab|compose] --yes --replica NODE ap SET      one AP replica; the others then bring it up to date
 #
 # SET is one directory that backup.sh made. One replica of a CP group cannot be restored: an acceptor that forgets what it
-# promised breaks Paxos. Wipe it ('node wipe'), and the services fill it from the other two.
+# promised breaks Paxos. Wipe it ('node wipe'), and the services fill it from the other two. Where SET lacks one replica of
+# the group, which was down at the backup, that one starts blank and is filled.
 #
 # All instances of the group's services must be stopped. Those that runbooks/env.sh knows are stopped and started here;
 # where another one is still connected to a replica, nothing is done.
@@ -43,26 +44,53 @@ fi
 # shellcheck source=runbooks/env.sh
 . "$(dirname "$0")/../runbooks/env.sh" "$place"
 
-replicas=${replica:-$(replicas_of "$group")}
+replicas=$(replicas_of "$group")
+if [ -n "$replica" ]; then
+    [[ " $replicas " == *" $replica "* && $replica != *' '* ]] || die "'$replica' is none of $replicas"
+    replicas=$replica
+fi
+restored=
+blank=
 for each in $replicas; do
-    [ -f "$set/$each.rdb" ] || die "$set has no dump of $each"
+    if [ ! -f "$set/$each.rdb" ]; then
+        blank="$blank $each"
+        continue
+    fi
+    grep -qE "^[0-9a-f]{64}  \./$each\.rdb\$" "$set/SHA256SUMS" || die "$set has no checksum of $each"
+    restored="$restored $each"
 done
+if [ -z "$restored" ] || [ "$(wc -w <<<"$blank")" -gt 1 ]; then die "$set has no dump of:$blank"; fi
 (cd "$set" && sha256sum --check --quiet --strict SHA256SUMS) || die "a dump in $set is not what the backup wrote"
+
+# From here on, what ends early leaves something stopped or half restored. Doing all of it again is always right.
+unfinished() { echo "restore: NOT finished, the group may be stopped: give the same command again" >&2; }
+trap unfinished EXIT
 
 # A replica that is down has no clients.
 clients_of() { redis "$1" CLIENT LIST TYPE normal 2>/dev/null | grep -c 'id=' || true; }
+# One is this very question; a health check is there for a moment only.
+is_left_alone() {
+    for _ in 1 2 3 4 5; do
+        [ "$(clients_of "$1")" -gt 1 ] || return 0
+        sleep 0.3
+    done
+    return 1
+}
 
 if [ -z "$replica" ]; then
     for each in $(services_of "$group"); do node stop "$each" >/dev/null || true; done
     for each in $replicas; do
-        # One is this very question.
-        [ "$(clients_of "$each")" -le 1 ] ||
+        is_left_alone "$each" ||
             die "somebody is still connected to $each: stop all instances first ('redis $each CLIENT LIST')"
     done
 fi
 for each in $replicas; do node stop "$each" >/dev/null || true; done
-for each in $replicas; do
+for each in $restored; do
     give_dump "$each" "$set/$each.rdb"
+    node start "$each" >/dev/null
+done
+for each in $blank; do
+    node wipe "$each" >/dev/null
     node start "$each" >/dev/null
 done
 if [ "$group" = cp ]; then
@@ -72,9 +100,10 @@ if [ "$group" = cp ]; then
 fi
 if [ "$group" = ap ] && [ -z "$replica" ]; then
     # A dump of days ago would be refused, lest it bring back what was deleted since: here all go back together.
-    for each in $replicas; do app_ap admit "${each#ap_db_}" >/dev/null; done
+    for each in $restored; do app_ap admit "${each#ap_db_}" >/dev/null; done
 fi
 if [ -z "$replica" ]; then
     for each in $(services_of "$group"); do node start "$each" >/dev/null; done
 fi
-echo "restore: as in $(basename "$set"): $replicas"
+trap - EXIT
+echo "restore: as in $(basename "$set"):$restored${blank:+, blank:$blank}"

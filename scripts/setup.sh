@@ -46,6 +46,8 @@ need_library libmicrohttpd microhttpd.h libmicrohttpd-dev
 need_library lua5.1 lua5.1/lua.h liblua5.1-0-dev
 if [ "$purpose" != build ]; then
     need_program python3 python3
+    # In CI, what only PyPI has goes into an environment of its own.
+    [ "$purpose" != all ] || python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
 fi
 if [ "$purpose" = bench ] || [ "$purpose" = all ]; then
     need_program wrk wrk
@@ -64,6 +66,8 @@ if [ "$purpose" = all ]; then
     need_program nginx nginx-light
     need_program socat socat
     need_program openssl openssl
+    # The manifests are built with it.
+    need_program kubectl kubernetes-client
 fi
 
 # A package's post-install script asks this file whether it may start its service; 101 is no (policy-rc.d(8)).

@@ -56,7 +56,8 @@ struct APSettings: Sendable {
             throw SettingError("REPLICAS names '\(bad.name)': app-ap takes letters, digits, '_' and '-'")
         }
         var engine = AvailableSettings(
-            groupName: service.group, secretKey: service.secretKey, nodeName: service.nodeID)
+            groupName: service.group,
+            secret: GroupSecret(key: service.secretKey, fallback: service.secretKeyFallback), nodeName: service.nodeID)
         engine.preferredReplicas = service.redis.nearReplicas
         engine.maxStalenessMs = service.maxStalenessMs
         engine.callTimeoutMs = service.redis.callTimeoutMs

@@ -4,8 +4,8 @@ import Replication
 public struct AvailableSettings: Sendable {
     /// Name of the group of replicas, e.g. `demo`. A replica that belongs to another group is refused.
     public var groupName: String
-    /// `SECRET_KEY`: signs the contexts that clients carry. All instances of a group share it.
-    public var secretKey: String
+    /// Signs the contexts and session tokens that clients carry. All instances of a group share it.
+    public var secret: GroupSecret
     /// `NODE_ID`: this instance, for leases that people look at. Need not be unique.
     public var nodeName: String
     /// Replicas preferred over nearer ones, for reading and for coordinating writes: those of this instance's site. Names
@@ -57,9 +57,9 @@ public struct AvailableSettings: Sendable {
     /// Signed contexts remembered, so that a read of a hot key signs nothing.
     public var contextCacheEntries = 8_192
 
-    public init(groupName: String, secretKey: String, nodeName: String) {
+    public init(groupName: String, secret: GroupSecret, nodeName: String) {
         self.groupName = groupName
-        self.secretKey = secretKey
+        self.secret = secret
         self.nodeName = nodeName
     }
 

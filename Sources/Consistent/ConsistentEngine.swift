@@ -146,7 +146,8 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         await watch.refresh(maxAgeNs: 0, deadlineNs: nowNs + settings.upkeepIntervalMs * nsPerMs)
         await watch.beat()
         guard let current = proposer.configurations.current else { return }
-        // Without requests nothing would tell that another instance has changed the members.
+        // Without requests nothing would tell that this group is no more, or that another instance has changed the members.
+        if watch.isOver(current) { proposer.configurations.contradict(current) }
         let isSuperseded = watch.highestEpoch > current.epoch
         if isSuperseded || current.counted != group.everyReplica {
             _ = await proposer.configurations.peek(deadlineNs: scheduler.nowNs + settings.upkeepIntervalMs * nsPerMs)

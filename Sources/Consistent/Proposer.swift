@@ -21,9 +21,10 @@ final class Proposer {
     private var lastBatchNumber: UInt64 = 0
     private var queues: [Register: Deque<PendingOperation>] = [:]
     private var pendingCount = 0
-    /// When a round last ended well.
-    private var lastMajorityNs: UInt64 = 0
+    /// When replicas last took a round, or refused it for a higher ballot.
+    private var lastAnswerNs: UInt64 = 0
     private var cache = StateCache()
+    private var contention = Contention()
     private var context: RoundContext?
     private(set) var counts = ConsistentCounts()
     /// Hears of registers that background work should look at: tombstones, and those whose accept a replica missed.
@@ -50,6 +51,12 @@ final class Proposer {
     }
 
     func saw(_ ballot: Ballot) { counter = max(counter, ballot.counter) }
+
+    /// Who writes by a promise counts up with every round, a thousand times a second: the next ballot of one who comes too late
+    /// with a number right above is too low again. Numbers cost nothing.
+    private func leap(over higher: Ballot) { counter = max(counter, higher.counter + Self.leapLength) }
+
+    private static let leapLength: UInt64 = 1 << 10
 
     // MARK: Queueing
 
@@ -102,7 +109,7 @@ final class Proposer {
 
     /// An operation ran out of time before any round of it ended. Where some round did lately, others were in its way.
     private func whyNothingHappened() -> StoreFailure {
-        if scheduler.nowNs - lastMajorityNs < Self.recentNs {
+        if lastAnswerNs > 0, scheduler.nowNs - lastAnswerNs < Self.recentNs {
             return StoreFailure(.timeout, "other changes of this key took all the time there was")
         }
         return Self.noQuorum(outcome: nil)
@@ -136,27 +143,31 @@ final class Proposer {
         while true {
             // No operation of the batch outlives its deadline, so this ends.
             guard let deadlineNs = batch.lastDeadlineNs else { return }
-            if failures > 0 {
-                await backOff(failures, deadlineNs: deadlineNs)
-                if batch.lastDeadlineNs == nil { return }
-            }
             switch await attempt(batch, on: register, deadlineNs: deadlineNs) {
             case .done: return
-            case .again(let isFresh): failures = isFresh ? 1 : failures + 1
+            case .outbid:
+                contention.wasOutbid(on: register, within: windowRangeNs, nowNs: scheduler.nowNs)
+                failures = 0
+                await keepOff(register, deadlineNs: deadlineNs)
+            case .again:
+                failures += 1
+                await backOff(failures, deadlineNs: deadlineNs)
             }
         }
     }
 
     private enum AttemptEnd {
         case done
-        /// Try again; `isFresh` where the reason was our own outdated cache and not a rival.
-        case again(isFresh: Bool)
+        /// Somebody else was quicker: to be tried again when he is through.
+        case outbid
+        /// To be tried again.
+        case again
     }
 
     private func attempt(_ batch: Batch, on register: Register, deadlineNs: UInt64) async -> AttemptEnd {
         guard group.available.count >= quorum else {
             batch.failWhatIsCertain(Self.noQuorum(outcome: nil))
-            return .again(isFresh: false)
+            return .again
         }
         let configuration: GroupConfiguration
         do {
@@ -164,45 +175,47 @@ final class Proposer {
         } catch {
             // Blank replicas stay blank; anything else may pass before the deadline.
             if error.code == .noQuorum { batch.lastFailure = error } else { batch.failWhatIsCertain(error) }
-            return .again(isFresh: false)
+            return .again
         }
         let context = roundContext(under: configuration)
         // Removed before its accept is sent and put back only after a majority took it (rule C5).
         let ballot: Ballot
         let state: RegisterState
         let cached = cache.take(register)
-        if let cached, cached.epoch == configuration.epoch {
+        if let cached {
             (ballot, state) = (cached.ballot, cached.state)
         } else {
             ballot = nextBallot()
             counts.prepares += 1
             switch await Round.prepare(register, ballot, in: context, deadlineNs: deadlineNs) {
-            case .success(let found): state = found
+            case .success(let found):
+                state = found.state
+                contention.hasPrepared(on: register, isOvertaking: found.ballot.proposer == id, within: windowRangeNs)
             case .failure(let refusal):
-                handle(refusal, of: batch, configuration)
-                return .again(isFresh: false)
+                if case .outbid(let higher) = refusal { leap(over: higher) }
+                return handle(refusal, of: batch, configuration)
             }
         }
         switch batch.step(on: state, proposer: id, nowMs: scheduler.wallClockMs) {
         case .undecidable:
             // A late answer may still tell.
             batch.lastFailure = Self.undecidable
-            guard !batch.mayHearMore else { return .again(isFresh: false) }
+            guard !batch.mayHearMore else { return .again }
             batch.failAll(Self.undecidable)
             return .done
         case .finish(let next, let results):
-            return await accept(
-                next, ballot, results, of: batch, isChanged: false, wasCached: false, register, context, deadlineNs)
+            return await accept(next, ballot, results, of: batch, isChanged: false, register, context, deadlineNs)
         case .attempt(let next, let results, let isChanged):
             if results.isEmpty, !batch.wasSent { return .done }
-            return await accept(
-                next, ballot, results, of: batch, isChanged: isChanged, wasCached: cached != nil, register, context,
-                deadlineNs)
+            return await accept(next, ballot, results, of: batch, isChanged: isChanged, register, context, deadlineNs)
         }
     }
 
     private func roundContext(under configuration: GroupConfiguration) -> RoundContext {
         if let context, context.configuration == configuration { return context }
+        // No promise outlives its configuration (rule C8). Epochs alone do not tell: those of a group that was made anew
+        // begin again.
+        cache.removeAll()
         let made = RoundContext(
             group: group, scheduler: scheduler,
             commands: AcceptorCommands(group: groupName, configuration: configuration), quorum: quorum)
@@ -213,7 +226,7 @@ final class Proposer {
     private func accept(
         _ state: RegisterState, _ ballot: Ballot,
         _ results: [(operation: PendingOperation, result: OperationResult)], of batch: Batch, isChanged: Bool,
-        wasCached: Bool, _ register: Register, _ context: RoundContext, _ deadlineNs: UInt64
+        _ register: Register, _ context: RoundContext, _ deadlineNs: UInt64
     ) async -> AttemptEnd {
         saw(ballot.next)
         counts.accepts += 1
@@ -221,29 +234,28 @@ final class Proposer {
         if isChanged { batch.didSend(round, carrying: results.map(\.operation)) }
         switch await round.accepted() {
         case .success(let acks):
-            lastMajorityNs = scheduler.nowNs
-            // A promise does not outlive its epoch (rule C8).
-            if configurations.current == context.configuration {
-                let entry = StateCache.Entry(
-                    ballot: ballot.next, state: state, epoch: context.configuration.epoch)
-                cache.put(entry, for: register)
+            lastAnswerNs = scheduler.nowNs
+            // Where another configuration is in use by now, its promises are not these.
+            if self.context?.configuration == context.configuration {
+                cache.put(StateCache.Entry(ballot: ballot.next, state: state), for: register)
             }
             for (operation, result) in results { operation.finish(.success((result, acks))) }
             if state.isDeleted || round.isMissed(by: group.available) { needsUpkeep(register) }
             return .done
-        case .failure(let refusal):
-            handle(refusal, of: batch, context.configuration)
-            if case .outbid = refusal { return .again(isFresh: wasCached) }
-            return .again(isFresh: false)
+        case .failure(let refusal): return handle(refusal, of: batch, context.configuration)
         }
     }
 
-    private func handle(_ refusal: RoundRefusal, of batch: Batch, _ configuration: GroupConfiguration) {
+    private func handle(
+        _ refusal: RoundRefusal, of batch: Batch, _ configuration: GroupConfiguration
+    ) -> AttemptEnd {
         switch refusal {
         case .outbid(let ballot):
+            lastAnswerNs = scheduler.nowNs
             counts.outbids += 1
             saw(ballot)
             batch.lastFailure = StoreFailure(.timeout, "other instances were writing this key all the time")
+            return .outbid
         case .otherConfiguration:
             configurations.contradict(configuration)
             batch.lastFailure = StoreFailure(.noQuorum, "the group's configuration was changing")
@@ -256,12 +268,33 @@ final class Proposer {
         case .failed(let text):
             batch.failWhatIsCertain(StoreFailure(.badReply, "a replica answered: \(text)"))
         }
+        return .again
     }
 
-    /// Drawn at random, so that two instances that outbid each other part ways; bounded, so that nobody starves.
+    // MARK: Pauses
+
+    /// Lets others end what they have begun, before an attempt that would overtake them: drawn at random, so that rivals part
+    /// ways.
+    private func keepOff(_ register: Register, deadlineNs: UInt64) async {
+        await pause(upToNs: contention.windowNs(register, nowNs: scheduler.nowNs), deadlineNs: deadlineNs)
+    }
+
+    /// From what a rival needs between its two round trips.
+    private var windowRangeNs: ClosedRange<UInt64> {
+        let timesNs = group.available.map { min(group.latencyNs($0), 100 * nsPerMs) }.sorted()
+        let roundNs = timesNs.isEmpty ? 0 : timesNs[min(quorum, timesNs.count) - 1]
+        let mostNs = max(settings.maxBackoffMs, 1) * nsPerMs
+        return min(max(2 * roundNs, 1 * nsPerMs), mostNs)...mostNs
+    }
+
+    /// Between attempts that found no majority.
     private func backOff(_ failures: UInt64, deadlineNs: UInt64) async {
         let longestMs = min(UInt64(1) << min(failures, 6), settings.maxBackoffMs)
-        let delayNs = scheduler.random(in: 0...(longestMs * nsPerMs))
+        await pause(upToNs: longestMs * nsPerMs, deadlineNs: deadlineNs)
+    }
+
+    private func pause(upToNs longestNs: UInt64, deadlineNs: UInt64) async {
+        let delayNs = scheduler.random(in: 0...longestNs)
         await scheduler.sleep(forNs: min(delayNs, deadlineNs &- min(scheduler.nowNs, deadlineNs)))
     }
 }

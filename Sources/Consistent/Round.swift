@@ -77,7 +77,7 @@ struct Round {
     /// Phase 1. A majority promised: the state with the highest ballot among its answers is the one to go on from.
     static func prepare(
         _ register: Register, _ ballot: Ballot, in context: RoundContext, deadlineNs: UInt64
-    ) async -> Result<RegisterState, RoundRefusal> {
+    ) async -> Result<(ballot: Ballot, state: RegisterState), RoundRefusal> {
         let round = Round(
             context.commands.prepare(register, ballot), group: context.group, scheduler: context.scheduler,
             configuration: context.configuration, quorum: context.quorum, deadlineNs: deadlineNs,
@@ -98,7 +98,7 @@ struct Round {
             if (ballot, state.version) > (known.ballot, known.state.version) { best = (ballot, state) }
         }
         guard promises >= context.quorum, let best else { return .failure(round.refusal) }
-        return .success(best.state)
+        return .success(best)
     }
 
     /// Phase 2. Returns the round, whose call the caller keeps: late answers still tell what became of it (rule C7).

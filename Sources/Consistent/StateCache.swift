@@ -1,12 +1,12 @@
 import Replication
 
 /// States that this proposer got chosen last, with the ballot that a majority has promised it for its next change of the
-/// same register (rule C2). An entry serves one change: taking it removes it (rule C5).
+/// same register (rule C2). An entry serves one change: taking it removes it (rule C5). All entries are of one configuration
+/// of the group: with another one the cache is emptied (rule C8).
 struct StateCache {
     struct Entry {
         let ballot: Ballot
         let state: RegisterState
-        let epoch: UInt64
     }
 
     private var entries: [Register: Entry] = [:]

@@ -91,7 +91,7 @@ final class APInstance {
         let inner = RedisReplicaGroup(
             reactor: reactor, replicas: replicas, scripts: AvailableScripts.all, settings: links)
         group = CutGroup(inner)
-        var settings = AvailableSettings(groupName: "demo", secretKey: "a secret of tests", nodeName: "n1")
+        var settings = AvailableSettings(groupName: "demo", secret: "a secret of tests", nodeName: "n1")
         settings.pollIntervalMs = 50
         settings.drainAfterMs = 100
         settings.mergeFenceMs = 300

@@ -218,6 +218,22 @@ import Testing
         }
     }
 
+    @Test func aReplicaThatMayDropKeysIsRefusedUntilItMayNot() async throws {
+        let servers = try APServers()
+        try servers[1].cli("CONFIG", "SET", "maxmemory", "100mb")
+        try servers[1].cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        let runner = try ReactorRunner()
+        let reactor = runner.reactor
+        try await runner.run {
+            let instance = APInstance(reactor, servers)
+            defer { instance.close() }
+            #expect(await instance.waitForAvailable(2))
+            #expect(await reactor.eventually { instance.events.refused.contains { $0.contains("allkeys-lru") } })
+            try servers[1].cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
+            #expect(await instance.waitForAvailable(3))
+        }
+    }
+
     @Test func acksAreCountedAndTooFewAreToldAsApplied() async throws {
         try await withInstance {
             $0.writeAcks = 2
@@ -275,8 +291,10 @@ import Testing
                 return true
             }
             #expect(isFilled)
-            // What only the third may have is not known.
+            // What only the third may have is not known, until it is back.
             #expect(instance.engine.stalenessMs(replica: 1) == nil)
+            try servers[2].start()
+            #expect(await instance.waitForKnown())
         }
     }
 
@@ -294,6 +312,43 @@ import Testing
         }
     }
 
+    @Test func aDeleteOfWhatIsNotThereIsAnsweredWhileAReplicaStandsStill() async throws {
+        try await withInstance { instance, servers in
+            let absent = try await instance.delete("nobody")
+            #expect(!absent.existed)
+            servers[0].pause()
+            defer { servers[0].resume() }
+            var made: [String] = []
+            for index in 0..<5 {
+                // Whether the one that stands still will run it nobody knows: so it is made sure of at another.
+                let deleted = try await instance.delete("k\(index)")
+                #expect(deleted.replica != "g1")
+                if deleted.existed { made.append("k\(index)") }
+                let read = try await instance.read("k\(index)")
+                #expect(read.value == nil)
+            }
+            servers[0].resume()
+            #expect(!made.isEmpty)
+            for key in made { #expect(await instance.converged(key)) }
+        }
+    }
+
+    @Test func aDeleteOfWhatIsNotThereOutlastsAShortStandstillOfTheOnlyReplica() async throws {
+        try await withInstance { instance, servers in
+            try await instance.write("other", "v")
+            instance.group.cut = [1, 2]
+            servers[0].pause()
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: 150 * nsPerMs)
+                servers[0].resume()
+            }
+            defer { servers[0].resume() }
+            _ = try await instance.delete("nobody")
+            let read = try await instance.read("nobody")
+            #expect(read.value == nil)
+        }
+    }
+
     @Test func aSlowReplicaIsHelpedByASecond() async throws {
         try await withInstance { instance, servers in
             try await instance.write("k", "v")
@@ -305,6 +360,26 @@ import Testing
                 #expect(read.text == "v")
                 #expect(read.replica != "g1")
             }
+        }
+    }
+
+    @Test func aClockThatAnInstanceReadsAsItConnectsCanNotBeSetBackUnnoticed() async throws {
+        let servers = try APServers(1)
+        let runner = try ReactorRunner()
+        try await runner.run {
+            // No poll looks at the clock.
+            let instance = APInstance(runner.reactor, servers, isRunning: false)
+            defer { instance.close() }
+            #expect(await instance.waitForAvailable(1))
+            _ = await instance.raw(0, "SET", "cap:clock", "1")
+            #expect(await instance.engine.admit(replica: 0))
+            #expect(await instance.raw(0, "GET", "cap:clock")?.int64 ?? 0 > 1_000_000)
+            let hour = "\(instance.reactor.wallClockMs * 1_000 + 3_600_000_000)"
+            _ = await instance.raw(0, "SET", "cap:clock", hour)
+            #expect(await instance.engine.admit(replica: 0))
+            #expect(await instance.raw(0, "GET", "cap:clock")?.text == hour)
+            try await instance.write("k", "v")
+            #expect(await instance.raw(0, "GET", "cap:steps") == .bulk(Bytes("1".utf8)))
         }
     }
 

@@ -9,7 +9,7 @@ import Testing
 private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
 
 @Suite struct SessionTokenTests {
-    let signer = SessionSigner(secretKey: "a secret of tests", groupName: "demo")
+    let signer = SessionSigner(secret: "a secret of tests", groupName: "demo")
 
     @Test func itRemembersWhatWasSeenOfEachKey() {
         var token = SessionToken()
@@ -55,9 +55,9 @@ private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
         for other in ["", "A", "new", String(text.dropLast()), text + "A", String(repeating: "A", count: 5_000)] {
             #expect(signer.token(other) == nil)
         }
-        #expect(SessionSigner(secretKey: "a secret of tests", groupName: "other").token(text) == nil)
+        #expect(SessionSigner(secret: "a secret of tests", groupName: "other").token(text) == nil)
         // What is signed as a context is no token, though the secret is the same.
-        let context = ContextSigner(secretKey: "a secret of tests", groupName: "demo").text(vector: [0], key: [])
+        let context = ContextSigner(secret: "a secret of tests", groupName: "demo").text(vector: [0], key: [])
         #expect(signer.token(context) == nil)
     }
 }

@@ -88,7 +88,7 @@ import Testing
 }
 
 @Suite struct ContextTests {
-    private let signer = ContextSigner(secretKey: "s", groupName: "demo")
+    private let signer = ContextSigner(secret: "s", groupName: "demo")
     private let key = Bytes("k".utf8)
     private let vector = Bytes("g1.a=5".utf8)
 
@@ -96,10 +96,30 @@ import Testing
         let text = signer.text(vector: vector, key: key)
         #expect(signer.vector(of: text, key: key) == vector)
         #expect(signer.vector(of: text, key: Bytes("l".utf8)) == nil)
-        #expect(ContextSigner(secretKey: "s", groupName: "other").vector(of: text, key: key) == nil)
-        #expect(ContextSigner(secretKey: "t", groupName: "demo").vector(of: text, key: key) == nil)
+        #expect(ContextSigner(secret: "s", groupName: "other").vector(of: text, key: key) == nil)
+        #expect(ContextSigner(secret: "t", groupName: "demo").vector(of: text, key: key) == nil)
         #expect(text.utf8.allSatisfy { $0 > 32 && $0 < 127 && $0 != 43 && $0 != 47 && $0 != 61 })
     }
+
+    @Test func whileTheSecretIsChangedWhatAnyInstanceSignsIsAcceptedByAll() {
+        // Three steps over all instances; in each, some are still where the step before left them.
+        let steps: [GroupSecret] = [
+            "old", GroupSecret(key: "old", fallback: "new"), GroupSecret(key: "new", fallback: "old"), "new",
+        ]
+        for (before, after) in zip(steps, steps.dropFirst()) {
+            for (from, to) in [(before, after), (after, before)] {
+                let text = ContextSigner(secret: from, groupName: "demo").text(vector: vector, key: key)
+                #expect(ContextSigner(secret: to, groupName: "demo").vector(of: text, key: key) == vector)
+                #expect(ContextSigner(secret: to, groupName: "other").vector(of: text, key: key) == nil)
+            }
+        }
+        let old = signer(steps[0]).text(vector: vector, key: key)
+        #expect(signer(steps[2]).vector(of: old, key: key) == vector, "handed out before, and kept")
+        #expect(signer(steps[3]).vector(of: old, key: key) == nil)
+        #expect(signer(steps[2]).text(vector: vector, key: key) == signer(steps[3]).text(vector: vector, key: key))
+    }
+
+    private func signer(_ secret: GroupSecret) -> ContextSigner { ContextSigner(secret: secret, groupName: "demo") }
 
     @Test func noChangedCharacterIsAccepted() {
         let text = signer.text(vector: vector, key: key)
@@ -130,7 +150,7 @@ import Testing
 
     @Test func theCacheIsBoundedAndNeverAnswersForAnotherVector() {
         var cache = ContextCache(
-            signer: signer, sessions: SessionSigner(secretKey: "s", groupName: "demo"), maxEntries: 10)
+            signer: signer, sessions: SessionSigner(secret: "s", groupName: "demo"), maxEntries: 10)
         for round in 0..<200 {
             let key = Bytes("k\(round % 23)".utf8)
             let vector = Bytes("g1.a=\(round)".utf8)
@@ -163,7 +183,7 @@ import Testing
     }
 
     @Test func fencesAreShortUnlessTheReplicaIsFar() {
-        let settings = AvailableSettings(groupName: "g", secretKey: "s", nodeName: "n")
+        let settings = AvailableSettings(groupName: "g", secret: "s", nodeName: "n")
         #expect(Fence.budgetMs(latencyNs: 100_000, settings: settings) == 20)
         #expect(Fence.budgetMs(latencyNs: 5 * nsPerMs, settings: settings) == 40)
         #expect(Fence.budgetMs(latencyNs: 20 * nsPerMs, settings: settings) == 100)

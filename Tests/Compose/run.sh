@@ -73,6 +73,12 @@ reaches app_cp cp_db_g1.east
 for name in cp_db_g1 cp_db_g2 ap_db_g1 ap_db_g2; do cannot_reach app_cp_west "$(address_of "$name" wan)"; done
 for name in cp_db_g3 ap_db_g3; do cannot_reach app_cp "$(address_of "$name" west)"; done
 
+step "Prometheus fires the alert of the one instance that has no majority"
+firing='9090/api/v1/query?query=ALERTS%7Balertname%3D%22CPWithoutMajority%22%2Calertstate%3D%22firing%22%7D'
+# It must have lasted for 30 s, and is looked at every 15.
+within_s=120 eventually 200 GET "$firing" '"instance":"app_cp_west'
+refuse "$answer" '"instance":"app_cp:'
+
 step "healed: CP west has what it missed, AP has both values at both sites"
 timed "heal" make compose-heal
 is "healing again changes nothing" "$(make compose-heal)" ''
@@ -82,6 +88,8 @@ for port in 5002 5012; do
     eventually 200 GET "$port/read/color" '"stale":false'
 done
 for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+
+within_s=60 eventually 200 GET "$firing" '"result":\[\]'
 
 step "one group, one replica, one direction"
 make compose-partition ARGS=cp
@@ -108,6 +116,8 @@ else
 fi
 
 step "a second up changes nothing; a wiped replica is rebuilt by the services, not claimed by init"
+# Docker asks every five seconds, and 'up --wait' fails at once on what it still calls unhealthy.
+all_healthy
 docker compose up -d --wait 2>/dev/null
 answers 200 GET 5001/read/color '"value":"violet"'
 docker compose rm --stop --force cp_db_g3 >/dev/null 2>&1
@@ -143,12 +153,23 @@ eventually 200 GET 8404/metrics 'haproxy_backend_active_servers{proxy="cp_instan
 docker kill cap-pair-app_cp_pool-1 >/dev/null
 for _ in 1 2 3 4 5; do eventually 200 GET 5021/read/shape '"value":"round"'; done
 
+step "two hundred large values at once: what is too much is refused, and nobody runs out of memory"
+began=$(docker inspect -f '{{.State.StartedAt}}' app_cp app_ap)
+# As JSON a zero byte is six.
+head -c 1048576 /dev/zero >large
+for port in 5001 5002; do
+    at_once POST --data-binary @large "$port/write/large"
+    at_once GET "$port/read/large"
+done
+is "since when they run" "$(docker inspect -f '{{.State.StartedAt}}' app_cp app_ap)" "$began"
+for port in 5001 5002; do eventually 200 GET "$port/read/kept" '"value":"here"'; done
+
 step "no command of a service was denied in all this"
 for replica in cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3; do
     is "$replica" "$(docker exec "$replica" redis-operator acl log)" ''
 done
 
 step "down leaves nothing"
-docker compose --profile '*' down -v 2>/dev/null
+timed "down" docker compose --profile '*' down -v
 is "leftovers" "$(leftovers)" ''
 echo "test-compose: all good, in $SECONDS s"

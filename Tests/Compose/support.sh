@@ -54,14 +54,29 @@ matches() {
     [ "${answer##*$'\n'}" = "$1" ] && grep -q -e "${4:-}" <<<"$answer"
 }
 
+# at_once METHOD [CURL-ARGUMENTS...] PORT/PATH: two hundred of them, each with a number of its own after the path.
+at_once() {
+    local method=$1 url="http://127.0.0.1:${PORT_PREFIX:-}${*: -1}"
+    seq 200 | xargs -P 200 -I NUMBER curl -s -o /dev/null -m 20 -X "$method" "${@:2:$#-2}" "$url-NUMBER" || true
+}
+
 answers() { matches "$@" || fail "wanted $*, got $answer"; }
 
-# The same, within 30 seconds.
+# The same, within 30 seconds, or $within_s.
 eventually() {
-    local until=$((SECONDS + 30))
+    local until=$((SECONDS + ${within_s:=30}))
     until matches "$@"; do
-        [ "$SECONDS" -lt "$until" ] || fail "wanted $* within 30 s, got $answer"
+        [ "$SECONDS" -lt "$until" ] || fail "wanted $* within $within_s s, got $answer"
         sleep 0.2
+    done
+}
+
+# Within 30 seconds Docker calls no container unhealthy.
+all_healthy() {
+    local until=$((SECONDS + 30))
+    while docker compose ps --format '{{.Name}} {{.Health}}' | grep -v ' healthy$' | grep -q .; do
+        [ "$SECONDS" -lt "$until" ] || fail "not healthy after 30 s: $(docker compose ps --format '{{.Name}} {{.Health}}')"
+        sleep 0.5
     done
 }
 

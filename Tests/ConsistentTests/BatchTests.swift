@@ -50,7 +50,7 @@ import Testing
         var cache = StateCache()
         let register = Register(key: [1])
         let ballot = Ballot(counter: 1, proposer: 1)
-        cache.put(.init(ballot: ballot, state: .absent(floor: 0), epoch: 1), for: register)
+        cache.put(.init(ballot: ballot, state: .absent(floor: 0)), for: register)
         #expect(cache.take(register)?.ballot == ballot)
         #expect(cache.take(register) == nil)
     }
@@ -60,12 +60,12 @@ import Testing
         var state = RegisterState.absent(floor: 0)
         state.value = Bytes(repeating: 0, count: 300)
         for key in UInt8(0)..<100 {
-            cache.put(.init(ballot: .zero, state: state, epoch: 1), for: Register(key: [key]))
+            cache.put(.init(ballot: .zero, state: state), for: Register(key: [key]))
         }
         #expect(cache.count == 3)
         state.value = []
         for key in UInt8(0)..<100 {
-            cache.put(.init(ballot: .zero, state: state, epoch: 1), for: Register(key: [key]))
+            cache.put(.init(ballot: .zero, state: state), for: Register(key: [key]))
         }
         #expect(cache.count <= 10)
     }

@@ -83,6 +83,20 @@ import TestSupport
         }
     }
 
+    @Test func anInstanceWithoutRequestsHearsThatTheGroupWasMadeAnew() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            let idle = CPInstance(reactor, servers, upkeepMs: 20)
+            defer { idle.close() }
+            #expect(await idle.waitForAll())
+            #expect(await reactor.eventually { await idle.readiness() == nil })
+            for server in servers.servers { try server.cli("FLUSHALL") }
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            #expect(await reactor.eventually { await idle.readiness() == nil })
+            #expect(await idle.roles() == ["acceptor", "acceptor", "acceptor"])
+        }
+    }
+
     @Test func aReplicaThatIsBeingRebuiltDoesNotCountAsReady() async throws {
         try await run { cp in
             for replica in 0..<2 { try servers[replica].cli("HSET", "cap:identity", "state", "rebuilding") }

@@ -82,6 +82,28 @@ import Testing
         #expect(try settled()?.isDeleted == true)
     }
 
+    @Test func whoWaitsBehindAnOutbidChangeIsNotToldThatReplicasAreMissing() throws {
+        var counter: UInt64 = 10
+        group.fate = { what, _ in
+            guard what == "prepare" else { return .answered }
+            counter += 10_000
+            return .refused(.array([.bulk(Bytes("REJECTED".utf8)), .bulk(Ballot(counter: counter, proposer: 3).text)]))
+        }
+        var first: PendingOperation.Answer?
+        scheduler.spawn { [self] in
+            first = await proposer.submit(
+                .write(Bytes("a".utf8), ttlMs: nil, precondition: nil), on: register,
+                deadlineNs: scheduler.nowNs + 1_000 * nsPerMs)
+        }
+        guard case .failure(let failure) = try write("b", withinMs: 500) else {
+            Issue.record("expected no answer in time")
+            return
+        }
+        #expect(first == nil)
+        #expect(failure.code == .timeout)
+        #expect(failure.outcome == .notApplied)
+    }
+
     // MARK: C7, unknown
 
     @Test func unknownWhereOneAcceptWasNotAnswered() throws {

@@ -144,6 +144,27 @@ import TestSupport
         }
     }
 
+    @Test func whatAnInitThatWasCutShortHasLeftIsNoConfigurationOfTheGroup() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            try servers[0].cli("FLUSHALL")
+            try servers[0].cli(
+                "HSET", "cap:config", "promise", "9000:00000000000000aa", "ballot", "9000:00000000000000aa", "version",
+                "1", "value", "epoch=1 g1=00000000000000aa:counted g2=00000000000000bb:counted g3=cc:counted",
+                "deleted", "0", "expires_ms", "", "writers", "", "since", "0")
+            try servers[0].cli(
+                "HSET", "cap:identity", "group", "cp", "replica", "g1", "incarnation", "00000000000000aa", "state",
+                "rebuilding", "epoch", "0", "beat", "0")
+            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            // A stranger can only ask the new member and one other.
+            servers[1].kill()
+            let stranger = CPInstance(cp.reactor, servers)
+            defer { stranger.close() }
+            #expect(await cp.reactor.eventually { (try? await stranger.read("k"))?.text == "a" })
+            try servers[1].start()
+        }
+    }
+
     @Test func itWaitsForTheOthersAndSaysSo() async throws {
         try await run { cp in
             try await cp.write("k", "a")

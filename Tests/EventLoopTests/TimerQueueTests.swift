@@ -34,6 +34,20 @@ private final class Timer: Expirable {
         #expect(count == 1_000)
     }
 
+    @Test func afterALongTimeWithoutATurnTimersOfAllKindsComeInOrderOfTheirDeadlines() {
+        var queue = TimerQueue()
+        var deadlines: [ObjectIdentifier: UInt64] = [:]
+        let timers = (0..<1_000).map { _ in Timer() }
+        for timer in timers {
+            let deadlineNs = UInt64.random(in: 0..<1_000)
+            deadlines[ObjectIdentifier(timer)] = deadlineNs
+            queue.add(timer, atNs: deadlineNs)
+        }
+        var order: [UInt64] = []
+        while let timer = queue.popDue(nowNs: 1_000) { order.append(deadlines[ObjectIdentifier(timer)]!) }
+        #expect(order == deadlines.values.sorted())
+    }
+
     @Test func settledTimersAreDroppedAlsoBehindOneThatIsNot() {
         var queue = TimerQueue()
         let slow = Timer()

@@ -99,6 +99,16 @@ class Kubernetes(unittest.TestCase):
         for name in set(re.findall(r"matchLabels: \{app: ([a-z-]+)\}", policies)):
             self.assertRegex(text, rf"labels: \{{app: {name}[,}}]")
 
+    def test_what_restarts_a_pod_asks_nobody_else_and_needs_no_password(self):
+        # With a quorum in it, a partition would restart services; with a password, its change all replicas.
+        probes = [probe for path in MANIFESTS for probe in
+                  re.findall(r"livenessProbe:\n +((?:exec|httpGet).*)\n", path.read_text())]
+        self.assertEqual(sorted(set(probes)), [
+            "exec: {command: [/bin/sh, -c, redis-cli ping | grep -q .]}",
+            "httpGet: {path: /health/live, port: http}",
+        ])
+        self.assertEqual(len(probes), 4)
+
     def test_the_redis_files_are_those_that_the_pods_call(self):
         text = (DEPLOY / "kubernetes/redis.yaml").read_text()
         for path in set(re.findall(r"/etc/cap-redis/([a-z.]+)", text)):

@@ -25,6 +25,15 @@ import Testing
         #expect(report.history.contains { $0.call == .write && $0.result == .ok })
     }
 
+    @Test(arguments: UInt64(1)...4) func whereLinksAreOnlySlowEverythingIsAnswered(seed: UInt64) {
+        var options = APProfile.staleness.options
+        options.faults = [.slowLink]
+        let report = APSimulation(seed: seed, options: options).run()
+        #expect(report.violations.isEmpty)
+        #expect(report.faults[.slowLink] ?? 0 > 50)
+        #expect(report.history.filter { $0.call == .read }.allSatisfy { [.ok, .unmet].contains($0.result) })
+    }
+
     @Test func oneSeedIsOneHistory() {
         let first = APSimulation(seed: 77).run()
         let second = APSimulation(seed: 77).run()
@@ -36,6 +45,7 @@ import Testing
     @Test func withoutFaultsEverythingIsAnswered() {
         var options = APSimulation.Options()
         options.faults = []
+        options.fewSiblings = 0
         let report = APSimulation(seed: 3, options: options).run()
         #expect(report.violations.isEmpty)
         #expect(report.history.allSatisfy { [.ok, .absent, .unmet].contains($0.result) })

@@ -16,7 +16,9 @@ extension AvailableEngine {
         guard !isWalking, usable.count > 1 else { return }
         let nowNs = scheduler.nowNs
         let intervalUs = Int64(settings.walkIntervalMs) * 1_000
-        let ready = usable.filter { nowNs >= states[$0].nextWalkNs }
+        let ready = usable.filter { replica in
+            nowNs >= states[replica].nextWalkNs || states[replica].lackedPeer.map { usable.contains($0) } ?? false
+        }
         // Someone else may have walked it meanwhile. Without all peers only what is lost is brought back.
         let isDue = { (replica: Int) in
             usable == self.group.everyReplica && self.states[replica].walkedAgoUs.map { $0 >= intervalUs } ?? true
@@ -47,6 +49,7 @@ extension AvailableEngine {
     private func walk(_ replica: Int) async {
         let nowNs = scheduler.nowNs
         let leaseNs = scheduler.random(in: Self.retryNs / 2...Self.retryNs * 2)
+        states[replica].lackedPeer = nil
         guard await takeLease(RedisKeys.walkLease, at: replica, forMs: Self.leaseMs) else {
             states[replica].nextWalkNs = nowNs + leaseNs
             return
@@ -60,6 +63,7 @@ extension AvailableEngine {
                 states[replica].nextWalkNs = scheduler.nowNs + settings.mergeFenceMs * nsPerMs
             case .without(let peer):
                 states[replica].nextWalkNs = scheduler.nowNs + Self.partialRetryNs
+                states[replica].lackedPeer = peer
                 observer?.walkEnded(
                     replica: replica, compared: count.compared, mended: count.mended,
                     failure: "\(states[peer].name) does not answer")

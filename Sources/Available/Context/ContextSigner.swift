@@ -13,8 +13,8 @@ struct ContextSigner {
     /// A vector has an entry for each incarnation that ever coordinated a write of the key.
     static let maxTextCount = 64 * 1_024
 
-    init(secretKey: String, groupName: String) {
-        code = MessageCode(secretKey: secretKey, groupName: groupName, use: "context 1")
+    init(secret: GroupSecret, groupName: String) {
+        code = MessageCode(secret: secret, groupName: groupName, use: "context 1")
     }
 
     func text(vector: Bytes, key: Bytes) -> String {

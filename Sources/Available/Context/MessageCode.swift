@@ -7,26 +7,40 @@ struct MessageCode {
     static let count = 16
     /// Keyed, and fed with what is the same for every message: copied for each.
     private let keyed: HMAC<SHA256>
+    /// The same under the secret that is only accepted, while the group's secret is being changed.
+    private let fallback: HMAC<SHA256>?
 
     /// - Parameter use: names what is signed, with a number that rises when its form changes.
-    init(secretKey: String, groupName: String, use: String) {
+    init(secret: GroupSecret, groupName: String, use: String) {
+        keyed = Self.keyed(secret.key, groupName, use)
+        fallback = secret.fallback.map { Self.keyed($0, groupName, use) }
+    }
+
+    private static func keyed(_ secretKey: String, _ groupName: String, _ use: String) -> HMAC<SHA256> {
         let key = HMAC<SHA256>.authenticationCode(
             for: Bytes("cap-pair \(use)".utf8), using: SymmetricKey(data: Bytes(secretKey.utf8)))
         var keyed = HMAC<SHA256>(key: SymmetricKey(data: key))
         keyed.update(data: Bytes(decimal: UInt64(groupName.utf8.count)) + [0] + Bytes(groupName.utf8))
-        self.keyed = keyed
+        return keyed
     }
 
-    func code(of message: Bytes) -> ArraySlice<UInt8> {
+    func code(of message: Bytes) -> ArraySlice<UInt8> { Self.code(keyed, message) }
+
+    private static func code(_ keyed: HMAC<SHA256>, _ message: Bytes) -> ArraySlice<UInt8> {
         var keyed = keyed
         keyed.update(data: message)
-        return Bytes(keyed.finalize()).prefix(Self.count)
+        return Bytes(keyed.finalize()).prefix(count)
     }
 
-    /// In constant time.
+    /// True for a code under the secret or its fallback. Each comparison in constant time.
     func isCode(_ given: ArraySlice<UInt8>, of message: Bytes) -> Bool {
-        var difference: UInt8 = given.count == Self.count ? 0 : 1
-        for (left, right) in zip(given, code(of: message)) { difference |= left ^ right }
+        if Self.isSame(given, code(of: message)) { return true }
+        return fallback.map { Self.isSame(given, Self.code($0, message)) } ?? false
+    }
+
+    private static func isSame(_ given: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>) -> Bool {
+        var difference: UInt8 = given.count == count ? 0 : 1
+        for (left, right) in zip(given, right) { difference |= left ^ right }
         return difference == 0
     }
 }

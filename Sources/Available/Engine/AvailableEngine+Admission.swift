@@ -20,9 +20,13 @@ extension AvailableEngine {
     /// Learns the replica's incarnation, or gives it a new one where its `run_id` is not the one it was adopted under.
     private func adopt(_ replica: Int) async -> Bool {
         let deadlineNs = scheduler.nowNs + settings.callTimeoutMs * nsPerMs
-        guard let info = await ask(.plain("INFO", "server"), replica, deadlineNs)?.bytes,
-            let runId = Self.runId(in: info)
+        guard let info = await ask(.plain("INFO"), replica, deadlineNs)?.bytes,
+            let runId = Self.fact("run_id", in: info)
         else { return false }
+        if let reason = Self.eviction(info) {
+            refused(replica, reason)
+            return false
+        }
         let words = [
             Bytes(settings.groupName.utf8), states[replica].nameBytes, runId,
             Bytes(hexadecimal: scheduler.randomBits()), Bytes(decimal: latestClockUs(beside: replica)),
@@ -34,9 +38,7 @@ extension AvailableEngine {
         guard let elements = ScriptReply(reply).ok, elements.count >= 5, let incarnation = elements[1].bytes,
             let steps = elements[2].bytes, let nowUs = elements[3].number
         else {
-            let reason = Self.refusal(reply)
-            states[replica].refusal = reason
-            observer?.replicaRefused(replica, reason: reason)
+            refused(replica, Self.refusal(reply))
             return false
         }
         states[replica].refusal = nil
@@ -68,8 +70,25 @@ extension AvailableEngine {
         return UInt64(max(0, others.reduce(scheduler.wallClockMs * 1_000, max)))
     }
 
-    private static func runId(in info: Bytes) -> Bytes? {
-        let name = Bytes("run_id:".utf8)
+    private func refused(_ replica: Int, _ reason: String) {
+        states[replica].refusal = reason
+        observer?.replicaRefused(replica, reason: reason)
+    }
+
+    /// Why a replica must not be used that may drop keys when its memory is full: not only values would go, without a trace,
+    /// but what it owes to others, and its identity. Nil where it may drop at most what expires, which is leases.
+    private static func eviction(_ info: Bytes) -> String? {
+        guard let policy = fact("maxmemory_policy", in: info), policy.starts(with: Bytes("allkeys-".utf8)),
+            let limit = fact("maxmemory", in: info), limit != Words.zero
+        else { return nil }
+        return
+            "its maxmemory-policy \(String(decoding: policy, as: UTF8.self)) drops records when its memory is full: set "
+            + "it to noeviction"
+    }
+
+    /// The value of a line of `INFO`.
+    private static func fact(_ name: String, in info: Bytes) -> Bytes? {
+        let name = Bytes("\(name):".utf8)
         for line in info.split(whereSeparator: { $0 == 10 || $0 == 13 }) where line.starts(with: name) {
             return Bytes(line.dropFirst(name.count))
         }

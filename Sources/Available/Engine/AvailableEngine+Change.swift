@@ -93,7 +93,7 @@ extension AvailableEngine {
     private func mayTryAgain(_ attempts: inout Attempts, _ request: ChangeRequest) async -> Bool {
         let isWaiting = attempts.isTransient || attempts.isUnanswered || states.contains { $0.isReadmitting }
         attempts.rounds += 1
-        guard (isWaiting && attempts.rounds < 6) || isBetweenConnections, attempts.rounds < Self.maxRounds,
+        guard (isWaiting && attempts.rounds < 12) || isBetweenConnections, attempts.rounds < Self.maxRounds,
             scheduler.nowNs + Self.pauseNs < request.deadlineNs
         else { return false }
         await scheduler.sleep(forNs: Self.pauseNs)
@@ -137,20 +137,17 @@ extension AvailableEngine {
         case .applied(let applied):
             self.clocks.read(
                 coordinator, steps: clock.steps, timeUs: applied.nowUs, receivedNs: scheduler.nowNs)
-            return try await acknowledge(write, applied, coordinator, clocks, startNs)
+            // A delete with a context is in, also where this replica holds nothing: elsewhere it takes away what its client
+            // saw. So is one that another replica may have run too.
+            let existed = applied.existed || write.context != nil || attempts.isUnanswered
+            return try await acknowledge(write, applied, existed: existed, coordinator, clocks, startNs)
         case .absent(let vector):
-            // An earlier attempt may have made the tombstone elsewhere: then this is no "there was nothing".
-            guard !attempts.isUnanswered else {
-                throw StoreFailure(
-                    .timeout, "One replica did not answer in time; another has no such key.", outcome: .unknown)
-            }
             return result(write, vector, existed: false)
         case .tooManySiblings(let count):
-            guard !attempts.isUnanswered else { throw attempts.failure }
             throw StoreFailure(
                 .tooManySiblings,
                 "The context is too old: \(count) values that it does not cover would stay. Read again and resolve them.",
-                outcome: .notApplied)
+                outcome: attempts.isUnanswered ? .unknown : .notApplied)
         case .refused(let refusal):
             note(refusal, at: coordinator, write, &attempts)
             return nil
@@ -189,10 +186,10 @@ extension AvailableEngine {
 
     /// The coordinator has it: sends it to the others, and waits for as many as `AP_WRITE_ACKS` asks for.
     private func acknowledge(
-        _ write: Write, _ applied: PutReply.Applied, _ coordinator: Int, _ clocks: ClockTable, _ startNs: UInt64
+        _ write: Write, _ applied: PutReply.Applied, existed: Bool, _ coordinator: Int, _ clocks: ClockTable,
+        _ startNs: UInt64
     ) async throws(StoreFailure) -> ChangeResult {
-        // A delete with a context is in, also where this replica holds nothing: elsewhere it takes away what its client saw.
-        var result = result(write, applied.vector, existed: applied.existed || write.context != nil)
+        var result = result(write, applied.vector, existed: existed)
         result.replica = states[coordinator].name
         // The version stands for all that the record holds, so whatever is in it must be in the answer too: a client that
         // writes with this version says that it has seen it.
@@ -214,6 +211,7 @@ extension AvailableEngine {
                 "\(result.replicasAcked) of the \(settings.writeAcks) replicas asked for have it. It will reach the others.",
                 outcome: .applied)
             failure.replicasAcked = result.replicasAcked
+            failure.applied = result
             throw failure
         }
         return result

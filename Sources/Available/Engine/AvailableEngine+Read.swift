@@ -22,14 +22,17 @@ extension AvailableEngine {
             } catch {
                 failure = error
             }
-            // Some replica has just been recognised as another one than before: a moment later it can be asked.
             round += 1
-            let isWorthIt = (failure.isTransient && round < 6) || isBetweenConnections
-            guard isWorthIt, round < Self.maxRounds, scheduler.nowNs + Self.pauseNs < request.deadlineNs else {
-                throw failure.failure
-            }
+            guard mayReadAgain(after: failure, round: round, request) else { throw failure.failure }
             await scheduler.sleep(forNs: Self.pauseNs)
         }
+    }
+
+    /// Some replica has just been recognised as another one than before, or all connections are down for a moment: a little
+    /// later it can be asked.
+    func mayReadAgain(after failure: ReadFailure, round: Int, _ request: ReadRequest) -> Bool {
+        let isWorthIt = (failure.isTransient && round < 6) || isBetweenConnections
+        return isWorthIt && round < Self.maxRounds && scheduler.nowNs + Self.pauseNs < request.deadlineNs
     }
 
     /// Between two tries where every replica refused for a reason that passes.
@@ -99,7 +102,9 @@ extension AvailableEngine {
         }
         guard call.handed.isEmpty else {
             guard call.answered.isEmpty else { throw worst }
-            throw ReadFailure(failure: StoreFailure(.noReplica, "The connection was lost before the answer."))
+            // All that were asked have gone; soon others are nearest, or these are back.
+            throw ReadFailure(
+                failure: StoreFailure(.noReplica, "The connection was lost before the answer."), isTransient: true)
         }
         if !call.overloaded.isEmpty {
             throw ReadFailure(failure: StoreFailure(.overloaded, "Too many commands are waiting for every replica."))

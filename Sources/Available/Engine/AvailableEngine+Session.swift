@@ -35,48 +35,82 @@ extension AvailableEngine {
         _ request: ReadRequest, covering vector: Bytes
     ) async throws(StoreFailure) -> (ReadResult, Bool) {
         guard let wanted = VersionVector(text: vector) else { throw Self.badToken(nil) }
+        var round = 0
+        while true {
+            let failure: ReadFailure
+            do {
+                return try await read(request, covering: wanted)
+            } catch {
+                failure = error
+            }
+            round += 1
+            guard mayReadAgain(after: failure, round: round, request) else { throw failure.failure }
+            await scheduler.sleep(forNs: Self.pauseNs)
+        }
+    }
+
+    private func read(
+        _ request: ReadRequest, covering wanted: VersionVector
+    ) async throws(ReadFailure) -> (ReadResult, Bool) {
         let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
         var found = Found(wanted)
-        var failure = StoreFailure(.noReplica, "No replica can be reached.")
+        var failure = ReadFailure(
+            failure: StoreFailure(.noReplica, "No replica can be reached."),
+            isTransient: states.contains { $0.isReadmitting })
         if let first = nearest() { call.send(command, to: [first]) }
         var limitNs = scheduler.nowNs + settings.minHedgeMs * nsPerMs
         var isAskingAll = false
         while true {
-            let known = found.judged.count
-            await call.wait(limitNs: limitNs) { $0.answered.count > known || $0.outstanding.isEmpty }
+            let known = call.answered.count
+            // However late: where nobody has answered yet, the first answer is all that there is.
+            await call.wait(limitNs: isAskingAll && found.isEmpty ? .max : limitNs) { $0.answered.count > known }
             for replica in call.answered.subtracting(found.judged) {
                 found.judged.insert(replica)
                 switch judge(call.replies[replica], from: replica, request) {
                 case .success(let result):
                     let seen = self.vector(of: result.version, request.key).flatMap { VersionVector(text: $0) }
-                    guard let seen, !seen.covers(wanted) else { return (result, true) }
+                    if let seen, seen.covers(wanted) { return (result, true) }
                     let record = call.replies[replica]?[0].flatMap(Record.init(stored:))
                     found.add(result, record, from: replica, atNs: scheduler.nowNs)
-                case .failure(let problem): failure = problem.failure
+                case .failure(let problem): failure = problem
                 }
             }
-            if call.isExpired || (isAskingAll && (call.outstanding.isEmpty || scheduler.nowNs >= limitNs)) { break }
-            if !isAskingAll {
+            // As soon as those that answered cover it together: the last one may be long in coming.
+            if let joined = join(found, request), isFresh(joined, request) { return (joined, true) }
+            if call.isExpired { break }
+            if isAskingAll {
+                if call.outstanding.isEmpty || (!found.isEmpty && scheduler.nowNs >= limitNs) { break }
+            } else {
                 isAskingAll = true
                 call.send(command, to: usable.subtracting(call.handed))
                 // Who insists waits for the slowest; who does not has an answer after a hedge's delay.
-                let hedgeNs = scheduler.nowNs + settings.maxHedgeMs * nsPerMs
-                limitNs = request.session.isRequired ? request.deadlineNs : min(request.deadlineNs, hedgeNs)
+                limitNs = request.session.isRequired ? .max : scheduler.nowNs + settings.maxHedgeMs * nsPerMs
             }
         }
-        if let joined = join(found, request) { return (joined, true) }
-        guard !request.session.isRequired else {
-            throw Self.unmet("No reachable replica has all that the session has seen of this key.")
+        guard let first = found.first else {
+            if call.isExpired {
+                failure.failure = StoreFailure(.timeout, "No replica answered in time.")
+            } else if call.handed.isEmpty, !call.overloaded.isEmpty {
+                failure.failure = StoreFailure(.overloaded, "Too many commands are waiting for every replica.")
+            }
+            throw failure
         }
-        guard let first = found.first else { throw failure }
+        guard !request.session.isRequired else {
+            throw ReadFailure(
+                failure: Self.unmet("No reachable replica has all that the session has seen of this key."))
+        }
         var result = first.result
         result.stalenessMs = first.stalenessMs(atNs: scheduler.nowNs)
         result.isStale = result.stalenessMs.map { $0 > settings.maxStalenessMs } ?? true
-        if let limit = request.maxStalenessMs, result.stalenessMs.map({ $0 > limit }) ?? true {
-            throw tooStale(result.stalenessMs)
-        }
+        guard isFresh(result, request) else { throw ReadFailure(failure: tooStale(result.stalenessMs)) }
         return (result, false)
+    }
+
+    /// While others were waited for, it grew older.
+    private func isFresh(_ result: ReadResult, _ request: ReadRequest) -> Bool {
+        guard let limit = request.maxStalenessMs else { return true }
+        return result.stalenessMs.map { $0 <= limit } ?? false
     }
 
     /// Records that do not cover what is wanted.
@@ -100,6 +134,7 @@ extension AvailableEngine {
         init(_ wanted: VersionVector) { self.wanted = wanted }
 
         var first: Part? { parts.first }
+        var isEmpty: Bool { parts.isEmpty }
 
         mutating func add(_ result: ReadResult, _ record: Record?, from replica: Int, atNs: UInt64) {
             parts.append(Part(result: result, record: record, replica: replica, atNs: atNs))
@@ -129,11 +164,26 @@ extension AvailableEngine {
         guard canNote || !request.session.isRequired else {
             throw Self.unmet("The session's token has no room for this key.", outcome: .notApplied)
         }
-        var result = try await changeAny(request)
-        if let vector = vector(of: result.version, request.key) { token.note(request.key, vector) }
-        result.session.token = sessions.text(token)
-        result.session.isGuaranteed = token.canNote(request.key)
-        return result
+        do {
+            var result = try await changeAny(request)
+            result.session = noted(result.version, &token, request.key)
+            return result
+        } catch {
+            guard let applied = error.applied else { throw error }
+            // It is in, though too few acknowledged it: the session has written it.
+            var failure = error
+            failure.applied?.session = noted(applied.version, &token, request.key)
+            throw failure
+        }
+    }
+
+    /// The session has made a change that gave `version`.
+    private func noted(_ version: Version, _ token: inout SessionToken, _ key: Bytes) -> SessionAnswer {
+        if let vector = vector(of: version, key) { token.note(key, vector) }
+        var answer = SessionAnswer()
+        answer.token = sessions.text(token)
+        answer.isGuaranteed = token.canNote(key)
+        return answer
     }
 
     // MARK: Tokens

@@ -65,9 +65,9 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
         order = ReplicaOrder(count: names.count)
         siblingLimits = [settings.maxSiblings, settings.maxSiblingBytes].map { Bytes(decimal: UInt64(max(1, $0))) }
         outboxMaxWord = Bytes(decimal: UInt64(max(1, settings.outboxMax)))
-        sessions = SessionSigner(secretKey: settings.secretKey, groupName: settings.groupName)
+        sessions = SessionSigner(secret: settings.secret, groupName: settings.groupName)
         contexts = ContextCache(
-            signer: ContextSigner(secretKey: settings.secretKey, groupName: settings.groupName),
+            signer: ContextSigner(secret: settings.secret, groupName: settings.groupName),
             sessions: sessions, maxEntries: settings.contextCacheEntries)
         strikes = StrikeQueue(group: group, scheduler: scheduler, peerNames: names.map { Bytes($0.utf8) })
         putWords = Array(repeating: nil, count: names.count)

@@ -31,6 +31,8 @@ struct ReplicaState {
     var needsWalk = false
     /// Not before this, after a walk that could not finish.
     var nextWalkNs: UInt64 = 0
+    /// The peer that the last walk had to do without: once it is back, the next one need not wait.
+    var lackedPeer: Int?
     /// Microseconds since the last complete comparison of this replica; nil for never.
     var walkedAgoUs: Int64?
 

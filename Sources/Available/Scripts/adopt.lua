@@ -20,6 +20,11 @@ local now = time[1] * 1000000 + time[2]
 local clock = string.format('%.0f', now)
 local state = call('MGET', 'cap:clock', 'cap:steps', 'cap:hlc')
 if identity[3] and identity[4] == ARGV[3] then
+    -- Fences are made of this reading, so a clock that is set back below it must be noticed. One below the last is left to
+    -- the next script that looks. A full replica cannot note it, and runs nothing that has a fence.
+    if now > (state[1] or 0) + 0 then
+        redis.pcall('SET', 'cap:clock', clock)
+    end
     return { 'OK', identity[3], state[2] or '0', now, 0 }
 end
 if identity[3] and ARGV[7] ~= '1' then

@@ -10,7 +10,7 @@
 --       the new one, and the values that were superseded. <before> is 0 where there was nothing; the hlc of what it took
 --       the place of, where that was all there was and of this actor; 1 otherwise;
 --       { `SAME <hlc> 1 0 <now> <vector>`, all dots and siblings } where the write id is there already;
---       { ABSENT, vector } for a delete of what is not there; { TOOMANY, n }; { LATE, steps, now }; { NOTMEMBER .. }
+--       { ABSENT, vector } for a first attempt to delete what is not there; { TOOMANY, n }; { LATE, steps, now }; { NOTMEMBER .. }
 if ARGV[2] ~= steps then
     call('SET', 'cap:clock', clock)
     return everyRecord({ 'LATE', steps, now })
@@ -133,7 +133,7 @@ local function isAlive(sibling)
     return not expires or expires * 1000 > now
 end
 
-local function change(key, vector, sibling, ttl, context)
+local function change(key, vector, sibling, ttl, context, again)
     local held, count, existed, isKnown = {}, 0, '0', false
     local id = string.sub(sibling, 2, 17)
     local fields = call('HGETALL', key)
@@ -156,7 +156,8 @@ local function change(key, vector, sibling, ttl, context)
         end
         return { line('SAME', string.format('%.0f', hlc), '1', '0', vector), all }
     end
-    if existed == '0' and context == '-' and string.byte(sibling) == 84 then
+    -- Where another attempt may have made the tombstone, "there was nothing" could be wrong: it is made here too.
+    if existed == '0' and context == '-' and string.byte(sibling) == 84 and again == 'first' then
         return { 'ABSENT', vector }
     end
 
@@ -225,7 +226,7 @@ local function put(key, word)
             return replace(key, vector, sibling, ttl)
         end
     end
-    return change(key, vector, sibling, ttl, context)
+    return change(key, vector, sibling, ttl, context, ARGV[word + 3])
 end
 
 -- An error in one record (a key of another type) is that record's answer alone.

@@ -9,8 +9,8 @@ struct SessionSigner {
     static let headCount = 1 + MessageCode.count
     static let maxTextCount = 1_024
 
-    init(secretKey: String, groupName: String) {
-        code = MessageCode(secretKey: secretKey, groupName: groupName, use: "session 1")
+    init(secret: GroupSecret, groupName: String) {
+        code = MessageCode(secret: secret, groupName: groupName, use: "session 1")
     }
 
     func text(_ token: SessionToken) -> String {

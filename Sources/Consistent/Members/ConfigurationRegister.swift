@@ -226,7 +226,7 @@ final class ConfigurationRegister {
         let ballot = nextBallot()
         switch await Round.prepare(.configuration, ballot, in: context, deadlineNs: deadlineNs) {
         case .failure(let refusal): learn(from: refusal)
-        case .success(let state):
+        case .success((_, let state)):
             guard !state.isDeleted else { return nil }
             let next = change(state)
             sawBallot(ballot.next)

@@ -35,16 +35,21 @@ enum MemberCommands {
         }
     }
 
-    static func promote(_ configuration: GroupConfiguration, floor: Ballot? = nil, versionFloor: UInt64 = 0) -> Command
-    {
-        Command(
-            .script(promoteScript, keys: keys), tailCount: 4
-        ) { replica in
-            [
-                configuration.members[replica].incarnation, Bytes(decimal: configuration.epoch), floor?.text ?? [],
-                Bytes(decimal: versionFloor),
-            ]
+    /// - Parameter beats: those of the other members.
+    static func promote(
+        _ configuration: GroupConfiguration, floor: Ballot? = nil, versionFloor: UInt64 = 0,
+        beats: [(incarnation: Bytes, beat: UInt64)] = []
+    ) -> Command {
+        let others = words(of: beats)
+        return Command(.script(promoteScript, keys: keys), tailCount: 4 + others.count) { replica in
+            let incarnation = configuration.members[replica].incarnation
+            let epoch = Bytes(decimal: configuration.epoch)
+            return [incarnation, epoch, floor?.text ?? [], Bytes(decimal: versionFloor)] + others
         }
+    }
+
+    private static func words(of beats: [(incarnation: Bytes, beat: UInt64)]) -> [Bytes] {
+        beats.flatMap { [$0.incarnation, Bytes(decimal: $0.beat)] }
     }
 
     /// - Parameter incarnations: those expected, by replica.
@@ -53,8 +58,7 @@ enum MemberCommands {
     }
 
     static func copy(group: Bytes, to incarnation: Bytes, beats: [(incarnation: Bytes, beat: UInt64)]) -> Command {
-        let words = beats.flatMap { [$0.incarnation, Bytes(decimal: $0.beat)] }
-        return Command(.script(copyScript, keys: keys), arguments: [group, incarnation] + words)
+        Command(.script(copyScript, keys: keys), arguments: [group, incarnation] + words(of: beats))
     }
 
     static func erase(_ incarnation: Bytes, beat: UInt64) -> Command {

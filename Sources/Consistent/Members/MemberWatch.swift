@@ -162,7 +162,8 @@ final class MemberWatch {
         }
         var copies: [UInt64] = []
         for (other, observation) in observations.enumerated() where other != replica {
-            guard let observation, observation.identity != nil else { continue }
+            // One that is being rebuilt has forgotten what it knew of others: it tells nothing.
+            guard let observation, observation.identity?.state == .member else { continue }
             copies.append(observation.copies[identity.incarnation] ?? 0)
         }
         guard let latest = copies.max() else { return .alone }
@@ -188,6 +189,19 @@ final class MemberWatch {
 
     /// The highest epoch that a replica of the group said at the last look; 0 for none.
     var highestEpoch: UInt64 { seen.compactMap { $0?.identity?.epoch }.max() ?? 0 }
+
+    /// So many replicas say that they are not who `configuration` counts that no majority of it is left: the group was wiped,
+    /// and perhaps made anew.
+    func isOver(_ configuration: GroupConfiguration) -> Bool {
+        let left = configuration.counted.count { replica in
+            switch seen[replica]?.says {
+            case .own(let identity): identity.incarnation == configuration.members[replica].incarnation
+            case .blank, .foreign: false
+            case .unclear, nil: true
+            }
+        }
+        return left < majority(of: group.replicaCount)
+    }
 
     /// By replica, seen with the configuration in force, where that is known.
     func views(under configuration: GroupConfiguration?) -> [ReplicaView] {

@@ -58,15 +58,15 @@ final class Rebuilder {
 
     /// False where another instance made it a member since it was looked at.
     private func rebuild(_ replica: Int, _ views: [ReplicaView]) async throws(Halt) -> Bool {
-        guard var configuration = proposer.configurations.current else {
-            throw Halt(reason: "the configuration in force is not known")
-        }
         let others = group.everyReplica.subtracting([replica])
         for other in others {
             if let trouble = views[other].trouble { throw Halt(reason: "waits: \(trouble)") }
-            guard configuration.counted.contains(other) else {
-                throw Halt(reason: "waits: \(views[other].name) does not count yet")
-            }
+        }
+        guard var configuration = proposer.configurations.current else {
+            throw Halt(reason: "the configuration in force is not known")
+        }
+        for other in others where !configuration.counted.contains(other) {
+            throw Halt(reason: "waits: \(views[other].name) does not count yet")
         }
         guard let incarnation = try await adopt(replica) else { return false }
         if configuration.members[replica].incarnation != incarnation {
@@ -84,7 +84,7 @@ final class Rebuilder {
         }
         enter(.promoting, replica)
         try await announceBeat(of: incarnation, on: others, configuration)
-        try await promote(replica, configuration, floors)
+        try await promote(replica, configuration, floors, beats: try await beats(of: others, configuration))
         return true
     }
 
@@ -157,8 +157,29 @@ final class Rebuilder {
         }
     }
 
-    private func promote(_ replica: Int, _ configuration: GroupConfiguration, _ floors: Floors) async throws(Halt) {
-        let command = MemberCommands.promote(configuration, floor: floors.ballot, versionFloor: floors.version)
+    /// What the new member must know of the others: a dump of one of them from before this moment is behind.
+    private func beats(
+        of others: ReplicaSet, _ configuration: GroupConfiguration
+    ) async throws(Halt) -> [(incarnation: Bytes, beat: UInt64)] {
+        let call = await ask(MemberCommands.look(), others)
+        var beats: [(incarnation: Bytes, beat: UInt64)] = []
+        for other in others {
+            let name = group.replicaNames[other]
+            let look = ReplicaObservation(call.reply(from: other), group: groupName, name: name)
+            guard let look, look.identity?.incarnation == configuration.members[other].incarnation else {
+                throw Halt(reason: "waits: \(name) did not tell its beat")
+            }
+            beats.append((configuration.members[other].incarnation, look.beat))
+        }
+        return beats
+    }
+
+    private func promote(
+        _ replica: Int, _ configuration: GroupConfiguration, _ floors: Floors,
+        beats: [(incarnation: Bytes, beat: UInt64)]
+    ) async throws(Halt) {
+        let command = MemberCommands.promote(
+            configuration, floor: floors.ballot, versionFloor: floors.version, beats: beats)
         guard await ask(command, [replica]).reply(from: replica) == .integer(1) else {
             throw Halt(reason: "\(group.replicaNames[replica]) was not promoted")
         }
@@ -200,7 +221,7 @@ final class Rebuilder {
         for round in 0..<Self.maxRounds {
             let ballot = proposer.nextBallot()
             switch await Round.prepare(register, ballot, in: context, deadlineNs: deadlineNs) {
-            case .success(let state):
+            case .success((_, let state)):
                 proposer.saw(ballot.next)
                 let accept = Round.accept(register, ballot, state, in: context, deadlineNs: deadlineNs)
                 switch await accept.accepted() {

@@ -114,7 +114,7 @@ public struct GroupInitializer {
             switch await Round.prepare(.configuration, ballot, in: context, deadlineNs: deadlineNs) {
             case .failure(.outbid(let higher)): ballot = Ballot(counter: higher.counter + 1, proposer: ballot.proposer)
             case .failure(let refusal): return "the replicas did not agree (\(refusal)); run init again"
-            case .success(var state):
+            case .success((_, var state)):
                 if state.isDeleted {
                     state.value = configuration.text
                     state.isDeleted = false

@@ -198,16 +198,27 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
         thread = pthread_self()
         var events = [epoll_event](repeating: epoll_event(), count: 128)
         while !stopping.load(ordering: .acquiring) {
-            let count = epoll_wait(epoll, &events, Int32(events.count), waitMs())
-            nowNs = monotonicNs()
-            for index in 0..<Int(max(0, count)) { dispatch(events[index]) }
-            runJobs()
-            for participant in participants { participant.turn() }
-            runJobs()
-            while let timer = timers.popDue(nowNs: nowNs) { timer.expire() }
-            runJobs()
+            hear(&events, waitMs: waitMs())
+            if let deadlineNs = timers.nextDeadlineNs(), deadlineNs <= nowNs {
+                // Perhaps the process was stopped for a while. What arrived meanwhile is heard before deadlines pass, or every
+                // replica that answered in time would be given up.
+                let dueNs = nowNs
+                hear(&events, waitMs: 0)
+                while let timer = timers.popDue(nowNs: dueNs) { timer.expire() }
+                runJobs()
+            }
             for participant in participants { participant.endTurn() }
         }
+    }
+
+    /// Waits for events, and runs what they wake.
+    private func hear(_ events: inout [epoll_event], waitMs: Int32) {
+        let count = epoll_wait(epoll, &events, Int32(events.count), waitMs)
+        nowNs = monotonicNs()
+        for index in 0..<Int(max(0, count)) { dispatch(events[index]) }
+        runJobs()
+        for participant in participants { participant.turn() }
+        runJobs()
     }
 
     private func waitMs() -> Int32 {

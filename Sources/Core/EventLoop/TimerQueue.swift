@@ -55,39 +55,36 @@ struct TimerQueue {
     }
 
     /// The earliest deadline that still matters. Drops what has settled at the fronts.
-    mutating func nextDeadlineNs() -> UInt64? {
-        var earliestNs: UInt64?
-        for lane in 0..<lanes.count {
-            while let first = lanes[lane].first, first.timer.isSettled { lanes[lane].removeFirst() }
-            if let first = lanes[lane].first { earliestNs = min(earliestNs ?? .max, first.deadlineNs) }
-        }
-        while let first = heap.min, first.timer.isSettled { heap.removeMin() }
-        if let first = heap.min { earliestNs = min(earliestNs ?? .max, first.deadlineNs) }
-        return earliestNs
+    mutating func nextDeadlineNs() -> UInt64? { earliest()?.deadlineNs }
+
+    /// Removes and returns the timer that has been due for longest: after a time without a turn, many are due, and who set two
+    /// of them relies on their order.
+    mutating func popDue(nowNs: UInt64) -> (any Expirable)? {
+        guard let (deadlineNs, lane) = earliest(), deadlineNs <= nowNs else { return nil }
+        return lane.map { lanes[$0].removeFirst().timer } ?? heap.removeMin().timer
     }
 
-    /// Removes and returns a timer that has come due; the earliest first within a lane.
-    mutating func popDue(nowNs: UInt64) -> (any Expirable)? {
+    /// The earliest deadline and its lane, nil for the heap.
+    private mutating func earliest() -> (deadlineNs: UInt64, lane: Int?)? {
+        var earliest: (deadlineNs: UInt64, lane: Int?)?
         for lane in 0..<lanes.count {
             while let first = lanes[lane].first {
                 if first.timer.isSettled {
                     lanes[lane].removeFirst()
-                } else if first.deadlineNs <= nowNs {
-                    return lanes[lane].removeFirst().timer
-                } else {
-                    break
+                    continue
                 }
+                if first.deadlineNs < earliest?.deadlineNs ?? .max { earliest = (first.deadlineNs, lane) }
+                break
             }
         }
         while let first = heap.min {
             if first.timer.isSettled {
                 heap.removeMin()
-            } else if first.deadlineNs <= nowNs {
-                return heap.removeMin().timer
-            } else {
-                break
+                continue
             }
+            if first.deadlineNs < earliest?.deadlineNs ?? .max { earliest = (first.deadlineNs, nil) }
+            break
         }
-        return nil
+        return earliest
     }
 }

@@ -38,6 +38,8 @@ public struct StoreFailure: Error, Sendable, Equatable {
     public var replicasAcked: Int?
     /// Staleness at the replica that was asked, where that was the reason.
     public var stalenessMs: Int64?
+    /// AP: what the change came to where it is in, though too few acknowledged it.
+    public var applied: ChangeResult?
 
     public init(_ code: Code, _ detail: String, outcome: Outcome? = nil) {
         self.code = code
@@ -136,7 +138,7 @@ public struct ChangeRequest: Sendable {
 }
 
 /// An acknowledged change.
-public struct ChangeResult: Sendable {
+public struct ChangeResult: Sendable, Equatable {
     public var version: Version
     /// Replicas known to hold it when it was acknowledged.
     public var replicasAcked: Int

@@ -5,9 +5,11 @@ import Replication
 /// - an acknowledged write is at the end the value, a sibling or replaced with good reason, unless as many disks as
 ///   acknowledged it were lost;
 /// - `not_applied` never ran, and nothing runs after its client was answered (the fence);
-/// - an answer holds every write that any replica ran longer ago than its `staleness_ms`;
-/// - an answer shows all values that its version covers, and names all that its write dropped unseen;
-/// - after heal and quiet all replicas hold the same, nothing is owed, and nothing that was replaced is back.
+/// - what some replica has had ever since it ran is not lost either, acknowledged or not, whatever the others lost;
+/// - an answer holds every write that any replica ran longer ago than its `staleness_ms`, and shows every value that its
+///   `version` covers, and names all that its write dropped unseen;
+/// - after heal and quiet all replicas hold the same, nothing is owed, nothing that was replaced is back, and every conflict
+///   and every record that may be collected some day is listed.
 final class APJudge {
     /// One change from its call to its answer.
     final class Intent {
@@ -62,13 +64,16 @@ final class APJudge {
         switch outcome {
         case .success(let result):
             guard result.existed || intent.value != nil else { break }
+            judgeShown(result.version, [intent.value] + result.conflicts, intent.request.key)
             intent.acks = result.replicasAcked
             intent.dot = CarriedVector.vector(of: result.version).flatMap(CarriedVector.newestDot)
-            judgeShown([intent.value] + result.conflicts, result.version, intent.recordKey)
             judgeNamed(result.superseded, by: intent)
         case .failure(let failure):
             intent.isNotApplied = failure.outcome == .notApplied
             if failure.outcome == .applied { intent.acks = failure.replicasAcked ?? 1 }
+            if let applied = failure.applied {
+                judgeShown(applied.version, [intent.value] + applied.conflicts, intent.request.key)
+            }
             if failure.outcome == nil { fail("a failed change says nothing of its outcome") }
         }
     }
@@ -83,15 +88,37 @@ final class APJudge {
     /// Longer than any replica here is left alone.
     private static let unseenNs = 4_000 * nsPerMs
 
-    func didRead(_ result: ReadResult, _ key: Bytes) {
-        let recordKey = Bytes("ap:".utf8) + key
-        judgeShown([result.value] + result.conflicts, result.version, recordKey)
-        guard let stalenessMs = result.stalenessMs, let vector = CarriedVector.vector(of: result.version),
-            // One that several replicas answered together has no replica's name.
-            let replica = replicas.first(where: { "g\($0.index + 1)" == result.replica })
+    /// Who writes with this version says that he has seen all that it covers.
+    private func judgeShown(_ version: Version, _ shown: [Bytes?], _ key: Bytes) {
+        guard let vector = CarriedVector.vector(of: version),
+            let record = ledger.record(atVector: vector, key: Bytes("ap:".utf8) + key)
         else { return }
+        for sibling in record.siblings where RecordSnapshot.isForEver(sibling.packed) {
+            let value = RecordSnapshot.value(of: sibling.packed)
+            if !shown.contains(value) {
+                fail(
+                    "\(WriteLedger.text(key)) was answered without \(WriteLedger.text(value)), which its version covers"
+                )
+            }
+        }
+    }
+
+    /// - Parameter maxStalenessMs: what the client asked for; nil for any age.
+    func didRead(_ result: ReadResult, _ key: Bytes, maxStalenessMs: Int64?) {
+        let recordKey = Bytes("ap:".utf8) + key
+        if let maxStalenessMs, result.stalenessMs.map({ $0 > maxStalenessMs }) ?? true {
+            fail("\(WriteLedger.text(key)) was answered although it is not known to be as fresh as its client wants it")
+        }
+        judgeShown(result.version, [result.value] + result.conflicts, key)
+        guard let stalenessMs = result.stalenessMs, let vector = CarriedVector.vector(of: result.version) else {
+            return
+        }
+        // One that several replicas answered together has no replica's name.
+        let named = replicas.filter { "g\($0.index + 1)" == result.replica }
         let windowNs = UInt64(stalenessMs) * nsPerMs
-        let slackNs = nsPerMs + setBackNs(replica, sinceNs: max(world.nowNs, windowNs) - windowNs)
+        let sinceNs = max(world.nowNs, windowNs) - windowNs
+        let setBacksNs = (named.isEmpty ? replicas : named).map { setBackNs($0, sinceNs: sinceNs) }
+        let slackNs = nsPerMs + (setBacksNs.max() ?? 0)
         guard world.nowNs > windowNs + slackNs else { return }
         let boundNs = world.nowNs - windowNs - slackNs
         let puts = ledger.puts[recordKey] ?? []
@@ -102,20 +129,12 @@ final class APJudge {
         if let missing = due.first(where: { !seen.contains($0.id) }) {
             let ageMs = (world.nowNs - missing.atNs) / nsPerMs
             fail(
-                "\(WriteLedger.text(key)) read at g\(replica.index + 1) with staleness \(stalenessMs) ms lacks a write that g\(missing.replica + 1) ran \(ageMs) ms before"
+                "\(WriteLedger.text(key)) read at \(result.replica ?? "several") with staleness \(stalenessMs) ms lacks a write that g\(missing.replica + 1) ran \(ageMs) ms before"
             )
         }
     }
 
     /// Who writes with a version says that he has seen all that it covers.
-    private func judgeShown(_ shown: [Bytes?], _ version: Version, _ recordKey: Bytes) {
-        guard let vector = CarriedVector.vector(of: version) else { return }
-        let lasting = ledger.record(atVector: vector, key: recordKey)?.lasting ?? []
-        if let hidden = lasting.first(where: { !shown.contains($0) }) {
-            fail("an answer of \(WriteLedger.text(recordKey)) covers \(WriteLedger.text(hidden)), and does not show it")
-        }
-    }
-
     private func judgeNamed(_ superseded: [Bytes?], by intent: Intent) {
         guard let value = intent.value, let id = ledger.id(ofValue: value), let unseen = ledger.unseen(by: id),
             unseen != superseded
@@ -162,10 +181,29 @@ final class APJudge {
         if let differing { fail("\(WriteLedger.text(differing)) is not the same on all replicas after heal and quiet") }
         if let owing { fail("\(owing) after heal and quiet") }
         if let unknownStaleness { fail("a staleness is not known after heal and quiet: to \(unknownStaleness)") }
+        for replica in replicas { judgeLists(of: replica) }
         for key in keys {
             let record = RecordSnapshot(replicas[0].redis.value(key))
             if let dot = ledger.resurrected(in: record, key: key) {
                 fail("\(WriteLedger.text(dot)) of \(WriteLedger.text(key)) was replaced, and is back")
+            }
+        }
+    }
+
+    /// What `/conflicts` shows, and what is looked through for what may be collected.
+    private func judgeLists(of replica: SimulatedReplica) {
+        let conflicts = replica.redis.members(of: "cap:conflicts")
+        let graves = replica.redis.members(of: "cap:graves")
+        for key in Set(keys).union(conflicts) {
+            let record = RecordSnapshot(replica.redis.value(key))
+            if conflicts.contains(key) != record.isConflict {
+                fail(
+                    "\(WriteLedger.text(key)) is \(record.isConflict ? "not " : "")listed as a conflict at g\(replica.index + 1)"
+                )
+            }
+            let isMortal = !record.siblings.contains { RecordSnapshot.isForEver($0.packed) }
+            if !record.siblings.isEmpty, isMortal, !graves.contains(key) {
+                fail("\(WriteLedger.text(key)) will never be collected at g\(replica.index + 1)")
             }
         }
     }
@@ -179,8 +217,13 @@ final class APJudge {
             let held = replicas.flatMap { RecordSnapshot($0.redis.value(key)).writes }
             kept[key] = ledger.covered(by: held + (ledger.collected[key] ?? []))
         }
-        for (_, puts) in ledger.puts {
-            for put in puts { ranAt[put.id, default: []].append(put) }
+        for (key, puts) in ledger.puts {
+            for put in puts {
+                ranAt[put.id, default: []].append(put)
+                if ledger.isHeld(put.id), kept[key]?.contains(put.id) != true {
+                    fail("a write of \(WriteLedger.text(key)) is lost that g\(put.replica + 1) ran and nobody had lost")
+                }
+            }
         }
         for intent in intents {
             let key = intent.recordKey

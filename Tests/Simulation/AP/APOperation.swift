@@ -9,7 +9,7 @@ public struct APOperation: Sendable, Codable, Equatable {
         /// A failure that says the change is in.
         case applied
         case notApplied
-        /// A read that insisted on its session, which could not be had.
+        /// A read that insisted on its session, or on an age, which could not be had.
         case unmet
         case unknown
     }

@@ -45,8 +45,12 @@ extension APSimulation {
         public var maxSkewMs: Int64?
         /// For how long a way may be cut in the direction of its replica; what was sent arrives afterwards.
         public var maxHoldMs: UInt64 = 700
-        /// Nil draws one or two by the seed.
+        /// Nil draws one to three by the seed, three seldom.
         public var writeAcks: Int?
+        /// Of a hundred worlds, so many refuse a write that would leave more values than a few.
+        public var fewSiblings: UInt64 = 20
+        /// Of a hundred reads, so many want no answer that may be older than some while.
+        public var freshReads: UInt64 = 10
         /// Past this virtual time a world is taken as hung.
         public var limitMs: UInt64 = 900_000
 

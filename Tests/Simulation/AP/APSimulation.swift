@@ -50,12 +50,13 @@ public final class APSimulation {
             SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: isSyncAlways)
         }
         var settings = AvailableSettings(
-            groupName: Imposter.groupName, secretKey: Imposter.secretKey, nodeName: "sim")
-        settings.writeAcks = options.writeAcks ?? 1 + world.random.index(2)
+            groupName: Imposter.groupName, secret: Imposter.secret, nodeName: "sim")
+        settings.writeAcks = options.writeAcks ?? 1 + world.random.index(5) / 2
         settings.tombstoneGraceMs = options.tombstoneGraceMs
         settings.reapIntervalMs = 500
         settings.walkIntervalMs = options.isWalkingOften ?? world.random.isTrue(percent: 50) ? 3_000 : 600_000
         if world.random.isTrue(percent: options.smallOutboxes) { settings.outboxMax = 1 + world.random.index(2) }
+        if world.random.isTrue(percent: options.fewSiblings) { settings.maxSiblings = 1 + world.random.index(3) }
         self.world = world
         self.replicas = replicas
         judge = APJudge(world: world, replicas: replicas)
@@ -135,13 +136,13 @@ public final class APSimulation {
         case options.reads..<10 - options.deletes:
             nextValue += 1
             request.kind = .write(Bytes("v\(nextValue)".utf8))
-            if world.random.isTrue(percent: 40), case .context(let text)? = contexts[client][keyIndex] {
-                request.context = text
-            }
             if world.random.isTrue(percent: options.expiring) {
                 request.ttlMs = Int64(10 + world.random.below(options.maxTtlMs))
             }
         default: break
+        }
+        if world.random.isTrue(percent: 40), case .context(let text)? = contexts[client][keyIndex] {
+            request.context = text
         }
         await change(request, client, keyIndex, at: instance)
     }
@@ -158,6 +159,9 @@ public final class APSimulation {
         if !isServed, request.session.token != nil {
             request.session.isRequired = world.random.isTrue(percent: options.insisting)
         }
+        if !isServed, world.random.isTrue(percent: options.freshReads) {
+            request.maxStalenessMs = Int64(world.random.below(2_000))
+        }
         var found: ReadResult?
         var failure: StoreFailure?
         let isAnswered = await instance.run { [engine = instance.engine, request] in
@@ -168,7 +172,7 @@ public final class APSimulation {
             }
         }
         let result = isAnswered ? found : nil
-        let isUnmet = failure?.code == .sessionUnmet
+        let isUnmet = failure?.code == .sessionUnmet || failure?.code == .tooStale
         var operation = APOperation(
             client: client, instance: instance.index, key: "k\(keyIndex)", call: .read,
             result: result != nil ? .ok : isUnmet ? .unmet : .unknown, callNs: callNs, returnNs: world.nowNs)
@@ -178,10 +182,11 @@ public final class APSimulation {
             operation.conflicts = result.conflicts.map { $0.map(WriteLedger.text) }
             operation.replica = result.replica
             operation.stalenessMs = result.stalenessMs
-            judge.didRead(result, key)
+            judge.didRead(result, key, maxStalenessMs: request.maxStalenessMs)
             sessions[client].didRead(result, key, isRequired: request.session.isRequired)
         }
-        if isAnswered, let failure { sessions[client].didFail(failure, key) }
+        // What is met by no replica may be, for its age, by one that the session would be content with.
+        if isAnswered, let failure, request.maxStalenessMs == nil { sessions[client].didFail(failure, key) }
         report.history.append(operation)
         return result != nil
     }

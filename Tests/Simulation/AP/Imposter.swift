@@ -8,7 +8,7 @@ import Replication
 /// Draws for itself, and a refusal takes no virtual time: a history is the same with it and without.
 final class Imposter {
     static let groupName = "sim"
-    static let secretKey = "secret of the simulation"
+    static let secret: GroupSecret = "secret of the simulation"
 
     private let world: World
     private let fail: (String) -> Void
@@ -130,16 +130,16 @@ private struct Stranger {
     let token: String?
 
     static let all = [
-        Stranger(name: "group", groupName: "other", secretKey: Imposter.secretKey),
-        Stranger(name: "secret", groupName: Imposter.groupName, secretKey: "secret of others"),
+        Stranger(name: "group", groupName: "other", secret: Imposter.secret),
+        Stranger(name: "secret", groupName: Imposter.groupName, secret: "secret of others"),
     ]
 
-    private init(name: String, groupName: String, secretKey: String) {
+    private init(name: String, groupName: String, secret: GroupSecret) {
         self.name = name
         let world = World(seed: 1)
         let lua = LuaHost()
         let replicas = (0..<3).map { SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: true) }
-        let settings = AvailableSettings(groupName: groupName, secretKey: secretKey, nodeName: "other")
+        let settings = AvailableSettings(groupName: groupName, secret: secret, nodeName: "other")
         let instance = APInstance(index: 0, world: world, replicas: replicas, near: [0, 1, 2], settings: settings)
         var result: ChangeResult?
         world.spawn { [key] in

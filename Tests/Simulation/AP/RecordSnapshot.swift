@@ -34,12 +34,6 @@ struct RecordSnapshot: Equatable {
         return distinct.dropFirst().map { $0.packed.first == UInt8(ascii: "V") ? Self.value(of: $0.packed) : nil }
     }
 
-    /// Values that never expire.
-    var lasting: [Bytes] {
-        siblings.filter { $0.packed.first == UInt8(ascii: "V") && $0.packed[18] == UInt8(ascii: ":") }
-            .map { Self.value(of: $0.packed) }
-    }
-
     /// By the clock value in a dot, then by its actor.
     private static func isLater(_ left: Bytes, _ right: Bytes) -> Bool {
         let (left, right) = (left.split(separator: UInt8(ascii: "@")), right.split(separator: UInt8(ascii: "@")))
@@ -61,6 +55,16 @@ struct RecordSnapshot: Equatable {
         guard packed.first == UInt8(ascii: "V") else { return false }
         let expiry = packed.dropFirst(18).prefix { $0 != UInt8(ascii: ":") }
         return expiry.isEmpty || (Int64(decimal: expiry) ?? 0) > nowMs
+    }
+
+    /// A value without an expiry.
+    static func isForEver(_ packed: Bytes) -> Bool {
+        packed.count > 18 && packed[0] == UInt8(ascii: "V") && packed[18] == UInt8(ascii: ":")
+    }
+
+    /// Values of more than one write, or a value and a delete, that nobody has reconciled.
+    var isConflict: Bool {
+        Set(writes).count > 1 && siblings.contains { $0.packed.first == UInt8(ascii: "V") }
     }
 
     static func writeId(of packed: Bytes) -> Bytes { Bytes(packed.dropFirst().prefix(16)) }

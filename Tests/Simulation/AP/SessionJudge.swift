@@ -60,6 +60,13 @@ final class SessionJudge {
         if isCalm, failure.code == .sessionUnmet, CarriedSession.lists(key, upTo: [], in: request.token) {
             fail("\(WriteLedger.text(key)) is not served to a session that lists it, and nothing is wrong")
         }
+        // It may be in all the same, and says so: then it is a write of the session like any other.
+        guard failure.outcome == .applied else { return }
+        guard let applied = failure.applied, applied.session.token != nil else {
+            fail("a change of \(WriteLedger.text(key)) is in, and its session is not told")
+            return
+        }
+        didChange(applied, key)
     }
 
     private func note(_ answer: SessionAnswer, _ key: Bytes, _ writes: Set<WriteLedger.WriteId>) {

@@ -31,6 +31,7 @@ final class WriteLedger: ScriptWatcher {
     private var idOfValue: [Bytes: WriteId] = [:]
     /// By value: the vector that its client sent with it.
     private var contexts: [Bytes: Bytes] = [:]
+    private var contextsOfDeletes: [WriteId: Bytes] = [:]
     private var before: [RecordSnapshot] = []
     /// By record: tombstones and expired values that were collected.
     private(set) var collected: [Bytes: [WriteId]] = [:]
@@ -119,12 +120,26 @@ final class WriteLedger: ScriptWatcher {
             problems.append("a put of \(keys.count) keys carries \(packed.count) values")
             return
         }
+        noteContextsOfDeletes(arguments)
         var done: [Bytes] = []
         for (place, key) in keys.enumerated() where !done.contains(key) {
             done.append(key)
             let ran = keys.indices.filter { keys[$0] == key && Self.hasRun(reply[$0]) }.map { packed[$0] }
             noteRun(ran, key, before: before[place], on: replica)
         }
+    }
+
+    /// A delete has no value that only its client knows: its context is taken from the words of the call.
+    private func noteContextsOfDeletes(_ arguments: [Bytes]) {
+        for (place, word) in arguments.enumerated()
+        where RecordSnapshot.isPacked(word) && RecordSnapshot.value(of: word).isEmpty {
+            let context = arguments[place + 2]
+            if context != Bytes("-".utf8) { contextsOfDeletes[RecordSnapshot.writeId(of: word)] = context }
+        }
+    }
+
+    private func context(of packed: Bytes) -> Bytes? {
+        contexts[RecordSnapshot.value(of: packed)] ?? contextsOfDeletes[RecordSnapshot.writeId(of: packed)]
     }
 
     private static func hasRun(_ answer: Reply?) -> Bool {
@@ -180,7 +195,7 @@ final class WriteLedger: ScriptWatcher {
             guard !held.contains(id) else { continue }
             puts[key, default: []].append(
                 Put(id: id, replica: replica.index, atNs: world.nowNs, losses: replica.losses))
-            if let context = contexts[value] {
+            if let context = context(of: packed) {
                 replaced[id, default: []] += writes(atVector: context, key: key).filter { $0 != id }
             } else {
                 lastBlind = id
@@ -195,7 +210,7 @@ final class WriteLedger: ScriptWatcher {
         else { return }
         let kept = Set(after.siblings.map(\.dot))
         // Also what its client had seen elsewhere.
-        let seen = contexts[RecordSnapshot.value(of: new.packed)].flatMap { records[key]?[$0]?.siblings } ?? []
+        let seen = context(of: new.packed).flatMap { records[key]?[$0]?.siblings } ?? []
         for sibling in before.siblings + seen where !kept.contains(sibling.dot) {
             successors[key, default: []].append((sibling.dot, new.dot))
         }

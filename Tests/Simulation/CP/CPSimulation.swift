@@ -76,7 +76,8 @@ public final class CPSimulation {
         world.spawn { await self.finish() }
         report.events = world.run(limitNs: options.limitMs * nsPerMs) { self.isOver }
         if !isOver { report.violations.append("hung: \(busyClients) clients wait for an answer that never comes") }
-        report.faults = planner.counts
+        // Also those that never happened: what was not tried is no proof.
+        report.faults = Dictionary(uniqueKeysWithValues: Set(options.faults).map { ($0, planner.counts[$0] ?? 0) })
         report.virtualMs = world.nowNs / nsPerMs
         report.judge()
         return report

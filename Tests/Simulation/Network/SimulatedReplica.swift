@@ -22,6 +22,8 @@ public final class SimulatedReplica {
     }
     /// When its clock was set back so little that no script need notice, and by how many microseconds.
     private(set) var setBacks: [(atNs: UInt64, byUs: Int64)] = []
+    /// By how much its clock was set back since a script last looked at it, and how much of that is listed.
+    private var unseenBack: (byUs: Int64, listedUs: Int64) = (0, 0)
     /// Rises whenever it may have lost something that it had run.
     private(set) var losses = 0
     /// Rises whenever it may have lost something that it had answered.
@@ -73,12 +75,18 @@ public final class SimulatedReplica {
     }
 
     /// Scripts compare the clock with the one that they saw last, `cap:clock`: within a second and a half it may be past it
-    /// again before the next one looks.
+    /// again before the next one looks, or be set forward again.
     private func noteSetBack(byUs: Int64) {
-        guard byUs > 0 else { return }
         var seenUs: Int64 = 0
         if case .string(let text)? = redis.value(Bytes("cap:clock".utf8)) { seenUs = Int64(decimal: text) ?? 0 }
-        if seenUs - redis.nowUs() < 1_500_000 { setBacks.append((world.nowNs, byUs)) }
+        let nowUs = redis.nowUs()
+        let isUnseen = seenUs > nowUs + byUs
+        if !isUnseen { unseenBack = (0, 0) }
+        unseenBack.byUs = max(0, unseenBack.byUs + byUs)
+        let moreUs = unseenBack.byUs - unseenBack.listedUs
+        guard moreUs > 0, seenUs - nowUs < 1_500_000 else { return }
+        setBacks.append((world.nowNs, moreUs))
+        unseenBack.listedUs += moreUs
     }
 
     // MARK: Commands

@@ -53,6 +53,12 @@ final class MemoryRedis {
         return fields[Bytes(field.utf8)].map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// For reports: what a sorted set holds.
+    func members(of key: String) -> Set<Bytes> {
+        guard case .sortedSet(let members)? = entries[Bytes(key.utf8)]?.value else { return [] }
+        return Set(members.entries.map(\.member))
+    }
+
     private func noteWrite(_ key: Bytes) {
         if unsynced[key] == nil { unsynced[key] = .some(entries[key]) }
     }

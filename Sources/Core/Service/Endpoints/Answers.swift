@@ -52,7 +52,10 @@ enum Answers {
     /// The value itself, what is said of it in header fields.
     private static func bytes(_ result: ReadResult, _ value: Bytes) -> Response {
         var headers = headers(of: result.version, result.session)
-        if case .context(let context) = result.version, context.utf8.count <= maxHeaderContextBytes {
+        // It covers all values: of those that stand beside this one the client has seen nothing.
+        if case .context(let context) = result.version, context.utf8.count <= maxHeaderContextBytes,
+            result.conflicts.isEmpty
+        {
             headers.append(Header("X-Context", context))
         }
         headers.append(Header("X-Staleness-Ms", result.stalenessMs.map(String.init) ?? "unknown"))
@@ -141,6 +144,15 @@ extension Problem {
             self = with("version", Answers.member(of: version))
             for header in Answers.headers(of: version) { self = with(header: header) }
         }
+        if let applied = failure.applied { self = with(applied) }
+    }
+
+    /// A change that is in says all that one with enough acknowledgements would.
+    private func with(_ applied: ChangeResult) -> Problem {
+        var problem = with("version", Answers.member(of: applied.version))
+        for header in Answers.headers(of: applied.version, applied.session) { problem = problem.with(header: header) }
+        if !applied.conflicts.isEmpty { problem = problem.with("conflicts", .values(applied.conflicts)) }
+        return problem.with("superseded", .values(applied.superseded)).with(applied.session)
     }
 }
 

@@ -23,6 +23,8 @@ public struct ServiceSettings: Sendable {
     public var maxStalenessMs: Int64
     public var maxValueBytes: Int
     public var secretKey: String
+    /// Accepted, never signed with; nil for none.
+    public var secretKeyFallback: String?
     public var reactorCount: Int
     public var maxRequestsInFlight: Int
     /// Reads and changes a second and event loop; nil for no limit.
@@ -58,6 +60,13 @@ public struct ServiceSettings: Sendable {
             if text.isEmpty, mode == .cp { return nil }
             return text.utf8.count < 16 ? "must be set, with 16 characters or more" : nil
         }
+        let fallback = try reader.secret(
+            "SECRET_KEY_FALLBACK", default: "",
+            help: "What is signed with this is accepted too: to change SECRET_KEY with no one refused; empty for none."
+        ) { text in
+            text.isEmpty || text.utf8.count >= 16 ? nil : "must have 16 characters or more, or be empty"
+        }
+        secretKeyFallback = fallback.isEmpty ? nil : fallback
         let password = try reader.secret(
             "REDIS_PASSWORD", default: "",
             help: "Password of the replicas, where their URL has none; empty for no password.")

@@ -14,6 +14,9 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case latePromotion = "late-promotion"
     case initOfALostGroup = "init-of-a-lost-group"
     case oldDump = "old-dump"
+    case oldDumpBesideANewMember = "old-dump-beside-a-new-member"
+    case farRivals = "far-rivals"
+    case newGroup = "new-group"
 
     func play(on stage: Stage) async throws(Stage.Missed) {
         switch self {
@@ -30,6 +33,9 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .latePromotion: try await stage.latePromotion()
         case .initOfALostGroup: try await stage.initOfALostGroup()
         case .oldDump: try await stage.oldDump()
+        case .oldDumpBesideANewMember: try await stage.oldDumpBesideANewMember()
+        case .farRivals: try await stage.farRivals()
+        case .newGroup: try await stage.newGroup()
         }
     }
 }

@@ -224,6 +224,12 @@ public final class Stage {
     /// `app-cp init`.
     func initialise() async { _ = await CPOperator.initialise(replicas, within: world) }
 
+    /// What clients saw so far is another group's story, and not judged with what follows.
+    func beginAnew() { report.history.removeAll() }
+
+    /// Something that is wrong, whatever the order in which things happened.
+    func complain(_ what: String) { report.violations.append(what) }
+
     // MARK: Time
 
     /// Shorter than anything takes from one replica to the next: what was waited for has had no effect elsewhere yet.

@@ -1,0 +1,18 @@
+/// What a group's instances sign with: `SECRET_KEY`, and beside it, while that is being changed, the one that is not signed
+/// with any more, or not yet.
+///
+/// Instances are restarted one after the other, so each must accept what the others sign: first all accept the new one, then
+/// all sign with it and accept the old one, then the old one goes (runbooks/rotate-secret-key.md).
+public struct GroupSecret: Sendable, ExpressibleByStringLiteral {
+    /// `SECRET_KEY`: signs, and is accepted.
+    public var key: String
+    /// `SECRET_KEY_FALLBACK`: accepted, and never signed with.
+    public var fallback: String?
+
+    public init(key: String, fallback: String? = nil) {
+        self.key = key
+        self.fallback = fallback
+    }
+
+    public init(stringLiteral key: String) { self.init(key: key) }
+}

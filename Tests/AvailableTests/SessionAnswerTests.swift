@@ -1,0 +1,139 @@
+import EventLoop
+import Replication
+import TestSupport
+import Testing
+
+@testable import Available
+
+/// A session's reads are answered wherever other reads are: the guarantee may be missing, the answer not.
+@Suite(.serialized) struct SessionAnswerTests {
+    /// The token of a session that wrote `k` at `instance`.
+    private func tokenOfAWrite(at instance: APInstance) async throws -> String? {
+        var request = ChangeRequest(
+            key: Bytes("k".utf8), kind: .write(Bytes("mine".utf8)),
+            deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
+        request.session.token = try await instance.write("other", "v").session.token
+        return try await instance.engine.change(request).session.token
+    }
+
+    private func read(
+        _ instance: APInstance, _ token: String?, isRequired: Bool = false
+    ) async throws(StoreFailure) -> ReadResult {
+        var request = ReadRequest(key: Bytes("k".utf8), deadlineNs: instance.reactor.nowNs + 5_000 * nsPerMs)
+        request.session.token = token
+        request.session.isRequired = isRequired
+        return try await instance.engine.read(request)
+    }
+
+    @Test func whereEveryReplicaIsSlowTheFirstAnswerCounts() async throws {
+        // Every replica is slower than any hedge waits for.
+        let adjust: @Sendable (inout AvailableSettings) -> Void = {
+            $0.minHedgeMs = 0
+            $0.maxHedgeMs = 0
+        }
+        try await withInstance(adjust) { instance, servers in
+            let token = try await tokenOfAWrite(at: instance)
+            #expect(await instance.converged("k"))
+            for place in 0..<3 { servers[place].pause() }
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: 50 * nsPerMs)
+                for place in 0..<3 { servers[place].resume() }
+            }
+            let result = try await read(instance, token)
+            #expect(result.text == "mine")
+            #expect(result.session.isGuaranteed == true)
+        }
+    }
+
+    @Test func aReplicaThatWasWipedAnswersAgainOnceItIsKnown() async throws {
+        try await withInstance { instance, servers in
+            let token = try await tokenOfAWrite(at: instance)
+            instance.group.cut = [1, 2]
+            try servers[0].cli("FLUSHALL")
+            let result = try await read(instance, token)
+            #expect(result.value == nil)
+            #expect(result.session.isGuaranteed == false)
+        }
+    }
+
+    @Test func aReadOutlastsAMomentWithoutAnyReplica() async throws {
+        try await withInstance { instance, _ in
+            let token = try await tokenOfAWrite(at: instance)
+            instance.group.cut = [0, 1, 2]
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: 300 * nsPerMs)
+                instance.group.cut = []
+            }
+            #expect(try await read(instance, token).text == "mine")
+        }
+    }
+
+    @Test func whereNobodyCanBeAskedAReadThatInsistsIsNoMatterOfTheSession() async throws {
+        try await withInstance { instance, _ in
+            let token = try await tokenOfAWrite(at: instance)
+            instance.group.cut = [0, 1, 2]
+            await #expect { try await read(instance, token, isRequired: true) } throws: {
+                ($0 as? StoreFailure)?.code == .noReplica
+            }
+        }
+    }
+
+    @Test func whatTwoReplicasKnowTogetherNeedsNoThird() async throws {
+        try await withTwoSites({ $0.drainAfterMs = 60_000 }) { east, west, servers in
+            east.group.cut = [1, 2]
+            west.group.cut = [0, 1]
+            var request = ChangeRequest(
+                key: Bytes("k".utf8), kind: .write(Bytes("east".utf8)), deadlineNs: east.reactor.nowNs + 3_000 * nsPerMs
+            )
+            request.session.token = try await east.write("other", "v").session.token
+            request.session.token = try await east.engine.change(request).session.token
+            request.kind = .write(Bytes("west".utf8))
+            request.deadlineNs = west.reactor.nowNs + 3_000 * nsPerMs
+            let token = try await west.engine.change(request).session.token
+            // The third answers nothing, and is not known to.
+            west.group.cut = []
+            servers[1].pause()
+            defer { servers[1].resume() }
+            let joined = try await read(west, token, isRequired: true)
+            #expect(Set(joined.conflictTexts) == ["east", "west"])
+            #expect(joined.session.isGuaranteed == true)
+        }
+    }
+
+    @Test func aWriteThatTooFewAcknowledgedIsOneOfTheSessionAllTheSame() async throws {
+        try await withInstance({ $0.writeAcks = 2 }) { instance, _ in
+            var request = ChangeRequest(
+                key: Bytes("k".utf8), kind: .write(Bytes("before".utf8)),
+                deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
+            let before = try await instance.engine.change(request)
+            #expect(await instance.converged("k"))
+            instance.group.cut = [1, 2]
+            request.kind = .write(Bytes("mine".utf8))
+            request.session.token = before.session.token
+            var token: String?
+            do throws(StoreFailure) {
+                _ = try await instance.engine.change(request)
+            } catch {
+                #expect(error.code == .insufficientAcks)
+                #expect(error.applied?.session.isGuaranteed == true)
+                #expect(error.applied.map { $0.version != before.version } == true)
+                token = error.applied?.session.token
+            }
+            // Another replica has not heard of it.
+            instance.group.cut = [0]
+            let behind = try await read(instance, token)
+            #expect(behind.text == "before")
+            #expect(behind.session.isGuaranteed == false)
+        }
+    }
+
+    @Test func aRecordWhoseVectorCannotBeReadGuaranteesNothing() async throws {
+        try await withInstance { instance, _ in
+            let token = try await tokenOfAWrite(at: instance)
+            #expect(await instance.converged("k"))
+            instance.group.cut = [1, 2]
+            _ = await instance.raw(0, "HSET", "ap:k", "vv", "what ever")
+            #expect(try await read(instance, token).session.isGuaranteed == false)
+        }
+    }
+}
