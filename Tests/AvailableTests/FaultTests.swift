@@ -298,6 +298,41 @@ import Testing
         }
     }
 
+    @Test func aReplicaThatIsBeingFilledDoesNotOvertakeOneThatIsWhole() async throws {
+        try await withInstance {
+            $0.minHedgeMs = 5
+            $0.maxHedgeMs = 2_000
+        } _: { instance, servers in
+            try await instance.write("k", "v")
+            #expect(await instance.waitForKnown())
+            #expect(await instance.converged("k"))
+            servers[1].kill()
+            #expect(await instance.waitForAvailable(2))
+            // What only the second may have is not known any more.
+            let life = instance.engine.states[2].incarnation
+            _ = await instance.raw(2, "FLUSHALL")
+            #expect(
+                await instance.reactor.eventually {
+                    instance.engine.usable.contains(2) && instance.engine.states[2].incarnation != life
+                })
+            #expect(instance.engine.stalenessMs(replica: 2) == nil)
+            servers[0].pause()
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: 200 * nsPerMs)
+                servers[0].resume()
+            }
+            let read = try await instance.read("k")
+            #expect(read.replica == "g1")
+            #expect(read.stalenessMs != nil)
+            // Where no other answers, it is asked all the same.
+            servers[0].pause()
+            defer { servers[0].resume() }
+            let only = try await instance.read("k")
+            #expect(only.replica == "g3")
+            #expect(only.stalenessMs == nil)
+        }
+    }
+
     @Test func oneReplicaAloneIsAGroupToo() async throws {
         let servers = try APServers(1)
         let runner = try ReactorRunner()

@@ -51,19 +51,30 @@ extension AvailableEngine {
         var judged: ReplicaSet = []
         var worst = ReadFailure(failure: StoreFailure(.noReplica, "No replica can be reached."))
         var hedgeNs = try ask(request, command, call, worst)
+        // Of a replica that lacks something, or may; and until when a better one is waited for.
+        var incomplete: ReadResult?
+        var incompleteNs = UInt64.max
         while true {
             let known = judged.count
+            let limitNs = min(hedgeNs, incompleteNs)
             if known == 0 {
-                await call.wait(limitNs: hedgeNs) { !$0.answered.isEmpty }
+                await call.wait(limitNs: limitNs) { !$0.answered.isEmpty }
             } else {
-                await call.wait(limitNs: hedgeNs) { $0.answered.count > known }
+                await call.wait(limitNs: limitNs) { $0.answered.count > known }
             }
             for replica in call.answered.subtracting(judged) {
                 judged.insert(replica)
                 switch judge(call.replies[replica], from: replica, request) {
-                case .success(let result): return result
+                case .success(let result):
+                    guard result.stalenessMs == nil, mayHearOfComplete(call, judged) else { return result }
+                    // It says "no such key" of what it has not got back yet: a better one is given a moment more.
+                    incomplete = incomplete ?? result
+                    incompleteNs = min(incompleteNs, scheduler.nowNs + settings.maxHedgeMs * nsPerMs)
                 case .failure(let failure): worst = failure
                 }
+            }
+            if let incomplete, scheduler.nowNs >= incompleteNs || call.isExpired || !mayHearOfComplete(call, judged) {
+                return incomplete
             }
             if call.isExpired {
                 throw ReadFailure(failure: StoreFailure(.timeout, "No replica answered in time."))
@@ -76,6 +87,11 @@ extension AvailableEngine {
                 hedgeNs = (try? ask(request, command, call, worst)) ?? .max
             }
         }
+    }
+
+    /// A replica whose staleness is known has been asked, and not been heard yet.
+    private func mayHearOfComplete(_ call: QuorumCall, _ judged: ReplicaSet) -> Bool {
+        call.outstanding.union(call.answered.subtracting(judged)).contains { stalenessMs(replica: $0) != nil }
     }
 
     /// Hands the read to the best replica that has not been asked yet. Returns when a second one should be asked too (Dean
