@@ -21,13 +21,16 @@ extension AvailableEngine {
             }
             let nowNs = scheduler.nowNs
             let leftMs = request.deadlineNs > nowNs ? (request.deadlineNs - nowNs) / nsPerMs : 0
-            guard leftMs > 2 * Fence.marginMs, attempts.count < 12 else { throw attempts.failure }
+            guard leftMs > 2 * Fence.marginMs, attempts.count < Self.maxAttempts else { throw attempts.failure }
             attempts.count += 1
             let budgetMs = min(
                 Fence.budgetMs(latencyNs: group.latencyNs(coordinator), settings: settings), leftMs - Fence.marginMs)
             if let result = try await attempt(write, at: coordinator, budgetMs: budgetMs, &attempts) { return result }
         }
     }
+
+    /// Tries of one change, and rounds of tries where the reasons pass.
+    private static var maxAttempts: Int { 12 }
 
     /// One client's change, the same in every attempt.
     struct Write {
@@ -93,7 +96,8 @@ extension AvailableEngine {
     private func mayTryAgain(_ attempts: inout Attempts, _ request: ChangeRequest) async -> Bool {
         let isWaiting = attempts.isTransient || attempts.isUnanswered || states.contains { $0.isReadmitting }
         attempts.rounds += 1
-        guard (isWaiting && attempts.rounds < 12) || isBetweenConnections, attempts.rounds < Self.maxRounds,
+        guard (isWaiting && attempts.rounds < Self.maxAttempts) || isBetweenConnections,
+            attempts.rounds < Self.maxRounds,
             scheduler.nowNs + Self.pauseNs < request.deadlineNs
         else { return false }
         await scheduler.sleep(forNs: Self.pauseNs)

@@ -1,0 +1,133 @@
+import EventLoop
+import Redis
+import Replication
+import TestSupport
+import Testing
+
+@testable import Available
+
+/// Replicas that stand still (SIGSTOP) or are slow: connected, and silent.
+@Suite(.serialized) struct StandstillTests {
+    @Test func aStoppedReplicaRunsALateWriteToNoEffect() async throws {
+        try await withInstance { instance, servers in
+            try await instance.write("k", "old")
+            #expect(await instance.converged("k"))
+            let group = instance.group
+            group.cut = [1, 2]
+            servers[0].pause()
+            await #expect { try await instance.write("k", "late", withinMs: 400) } throws: { error in
+                (error as? StoreFailure)?.outcome == .unknown
+            }
+            // The client saw it fail, and writes again where it can.
+            group.cut = [0]
+            try await instance.write("k", "newer")
+            servers[0].resume()
+            group.cut = []
+            #expect(await instance.waitForAvailable())
+            #expect(await instance.converged("k"))
+            let read = try await instance.read("k")
+            #expect(read.text == "newer")
+            #expect(read.conflicts.isEmpty)
+        }
+    }
+
+    @Test func aStoppedCoordinatorCostsAFenceAndNotAFailure() async throws {
+        try await withInstance { instance, servers in
+            try await instance.write("k", "old")
+            #expect(await instance.converged("k"))
+            servers[0].pause()
+            defer { servers[0].resume() }
+            try await instance.write("k", "new")
+            #expect(try await instance.read("k").text == "new")
+        }
+    }
+
+    @Test func aReplicaThatIsBeingFilledDoesNotOvertakeOneThatIsWhole() async throws {
+        try await withInstance {
+            $0.minHedgeMs = 5
+            $0.maxHedgeMs = 2_000
+        } _: { instance, servers in
+            try await instance.write("k", "v")
+            #expect(await instance.waitForKnown())
+            #expect(await instance.converged("k"))
+            servers[1].kill()
+            #expect(await instance.waitForAvailable(2))
+            // What only the second may have is not known any more.
+            let life = instance.engine.states[2].incarnation
+            _ = await instance.raw(2, "FLUSHALL")
+            #expect(
+                await instance.reactor.eventually {
+                    instance.engine.usable.contains(2) && instance.engine.states[2].incarnation != life
+                })
+            #expect(instance.engine.stalenessMs(replica: 2) == nil)
+            servers[0].pause()
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: 200 * nsPerMs)
+                servers[0].resume()
+            }
+            let read = try await instance.read("k")
+            #expect(read.replica == "g1")
+            #expect(read.stalenessMs != nil)
+            // Where no other answers, it is asked all the same.
+            servers[0].pause()
+            defer { servers[0].resume() }
+            let only = try await instance.read("k")
+            #expect(only.replica == "g3")
+            #expect(only.stalenessMs == nil)
+        }
+    }
+
+    @Test func aDeleteOfWhatIsNotThereIsAnsweredWhileAReplicaStandsStill() async throws {
+        try await withInstance { instance, servers in
+            let absent = try await instance.delete("nobody")
+            #expect(!absent.existed)
+            servers[0].pause()
+            defer { servers[0].resume() }
+            var made: [String] = []
+            for index in 0..<5 {
+                // Whether the one that stands still will run it nobody knows: so it is made sure of at another.
+                let deleted = try await instance.delete("k\(index)")
+                #expect(deleted.replica != "g1")
+                if deleted.existed { made.append("k\(index)") }
+                let read = try await instance.read("k\(index)")
+                #expect(read.value == nil)
+            }
+            servers[0].resume()
+            #expect(!made.isEmpty)
+            for key in made { #expect(await instance.converged(key)) }
+        }
+    }
+
+    @Test func aDeleteOfWhatIsNotThereOutlastsAShortStandstillOfTheOnlyReplica() async throws {
+        try await withInstance { instance, servers in
+            try await instance.write("other", "v")
+            instance.group.cut = [1, 2]
+            servers[0].pause()
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: 150 * nsPerMs)
+                servers[0].resume()
+            }
+            defer { servers[0].resume() }
+            _ = try await instance.delete("nobody")
+            let read = try await instance.read("nobody")
+            #expect(read.value == nil)
+        }
+    }
+
+    @Test func aSlowReplicaIsHelpedByASecond() async throws {
+        try await withInstance {
+            $0.minHedgeMs = 5
+            $0.maxHedgeMs = 50
+        } _: { instance, servers in
+            try await instance.write("k", "v")
+            #expect(await instance.converged("k"))
+            servers[0].pause()
+            defer { servers[0].resume() }
+            for _ in 0..<5 {
+                let read = try await instance.read("k")
+                #expect(read.text == "v")
+                #expect(read.replica != "g1")
+            }
+        }
+    }
+}
