@@ -119,6 +119,7 @@ import TestSupport
             #expect(result.code == 0)
         }
         let service = try ServiceProcess("app-\(mode)", environment: ["REPLICAS": replicas])
+        let session = ClientSession(service)
         let isWhole = { try service.http("GET", "/health").string("status") == "ok" }
         #expect(try eventually(isWhole))
         for mode in [FaultMode.drop, .stall, .delay(ms: 700)] {
@@ -126,8 +127,8 @@ import TestSupport
             fault.add(mode, .both)
             try await lab.run { [fault] in relay.relay?.apply(fault) }
             for number in 0..<20 {
-                #expect(try service.http("POST", "/write/k/\(number)").status == 200)
-                #expect(try service.http("GET", "/read/k").string("value") == "\(number)")
+                #expect(try session.write("k", "\(number)").status == 200)
+                #expect(try session.read("k").string("value") == "\(number)")
             }
             #expect(try eventually { try !isWhole() })
             try await lab.run { relay.relay?.apply(.none) }

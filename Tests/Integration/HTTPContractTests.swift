@@ -15,7 +15,7 @@ import TestSupport
         #expect(read.string("value") == "green")
         #expect(read.string("encoding") == "utf-8")
         #expect(read.bool("stale") == false)
-        #expect(try app.service.http("DELETE", "/delete/color").status == 200)
+        #expect(try app.session.http("DELETE", "/delete/color").status == 200)
         let gone = try app.read("color")
         #expect(gone.status == 404)
         #expect(gone.string("code") == "key_not_found")
@@ -26,10 +26,10 @@ import TestSupport
     func keysAndValuesMayBeAnyBytes(mode: String) throws {
         let app = try ServiceOnReplicas.make(mode)
         let value = [UInt8](0...255)
-        #expect(try app.service.http("POST", "/write/a%2Fb%00%FF", body: value).status == 200)
-        let read = try app.service.http("GET", "/read/a%2Fb%00%FF", headers: ["Accept": "application/octet-stream"])
+        #expect(try app.session.http("POST", "/write/a%2Fb%00%FF", body: value).status == 200)
+        let read = try app.session.http("GET", "/read/a%2Fb%00%FF", headers: ["Accept": "application/octet-stream"])
         #expect(read.body == value)
-        #expect(try app.service.http("GET", "/read/a%2Fb%00%FF").string("encoding") == "base64")
+        #expect(try app.session.http("GET", "/read/a%2Fb%00%FF").string("encoding") == "base64")
     }
 
     @Test(arguments: ["cp", "ap"])
@@ -60,8 +60,10 @@ import TestSupport
         let app = try ServiceOnReplicas.make(mode)
         let client = try HTTPClient(port: app.service.port)
         for number in 0..<50 {
-            #expect(try client.request("POST", "/write/k/\(number)").status == 200)
-            #expect(try client.request("GET", "/read/k").string("value") == "\(number)")
+            let written = try client.request("POST", "/write/k/\(number)")
+            #expect(written.status == 200)
+            let read = try client.request("GET", "/read/k", headers: written.sessionHeaders)
+            #expect(read.string("value") == "\(number)")
             #expect(try client.request("HEAD", "/read/k").status == 200)
         }
     }

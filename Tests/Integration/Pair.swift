@@ -4,11 +4,14 @@ import TestSupport
 final class ServiceOnReplicas: Sendable {
     let servers: [RedisServer]
     let service: ServiceProcess
+    /// What ``write(_:_:headers:)`` and ``read(_:)`` speak in.
+    let session: ClientSession
 
     private init(_ name: String, servers: [RedisServer], settings: [String: String]) throws {
         self.servers = servers
         service = try ServiceProcess(name, environment: Self.environment(servers).merging(settings) { $1 })
         let service = service
+        session = ClientSession(service)
         guard try eventually({ try service.http("GET", "/health").string("status") == "ok" }) else {
             throw TestFailure("\(name) does not reach all replicas")
         }
@@ -44,8 +47,8 @@ final class ServiceOnReplicas: Sendable {
     }
 
     func write(_ key: String, _ value: String, headers: [String: String] = [:]) throws -> HTTPAnswer {
-        try service.http("POST", "/write/\(key)/\(value)", headers: headers)
+        try session.write(key, value, headers: headers)
     }
 
-    func read(_ key: String) throws -> HTTPAnswer { try service.http("GET", "/read/\(key)") }
+    func read(_ key: String) throws -> HTTPAnswer { try session.read(key) }
 }

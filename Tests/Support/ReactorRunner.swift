@@ -11,17 +11,10 @@ public final class ReactorRunner: Sendable {
 
     deinit { reactor.stop() }
 
-    /// Runs `body` on the reactor's thread and returns its result to the test.
+    /// Runs `body` on the reactor's thread and returns its result to the test, under whose name its failures are reported.
     public func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
-            reactor.submit { [reactor] in
-                reactor.spawn {
-                    do { continuation.resume(returning: try await body()) } catch {
-                        continuation.resume(throwing: error)
-                    }
-                }
-            }
-        }
+        // A task of the test's own inherits its task-local values, by which the library knows the test.
+        try await Task(executorPreference: reactor, operation: body).value
     }
 }
 
