@@ -29,7 +29,7 @@ extension AvailableEngine {
         }
     }
 
-    /// Tries of one change, and rounds of tries where the reasons pass.
+    /// Replicas that are asked to coordinate one change, in all rounds together.
     private static var maxAttempts: Int { 12 }
 
     /// One client's change, the same in every attempt.
@@ -96,11 +96,7 @@ extension AvailableEngine {
     private func mayTryAgain(_ attempts: inout Attempts, _ request: ChangeRequest) async -> Bool {
         let isWaiting = attempts.isTransient || attempts.isUnanswered || states.contains { $0.isReadmitting }
         attempts.rounds += 1
-        guard (isWaiting && attempts.rounds < Self.maxAttempts) || isBetweenConnections,
-            attempts.rounds < Self.maxRounds,
-            scheduler.nowNs + Self.pauseNs < request.deadlineNs
-        else { return false }
-        await scheduler.sleep(forNs: Self.pauseNs)
+        guard await mayGoOn(round: attempts.rounds, isTransient: isWaiting, request.deadlineNs) else { return false }
         attempts.excluded = []
         attempts.isTransient = false
         return true

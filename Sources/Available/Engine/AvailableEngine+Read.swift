@@ -13,36 +13,10 @@ extension AvailableEngine {
     /// Whatever the first replica that answers holds.
     func readAny(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
         let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
-        var round = 0
-        while true {
+        return try await tryingAgain(request) { () async throws(ReadFailure) -> ReadResult in
             let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
-            let failure: ReadFailure
-            do {
-                return try await read(request, command, call)
-            } catch {
-                failure = error
-            }
-            round += 1
-            guard mayReadAgain(after: failure, round: round, request) else { throw failure.failure }
-            await scheduler.sleep(forNs: Self.pauseNs)
+            return try await read(request, command, call)
         }
-    }
-
-    /// Some replica has just been recognised as another one than before, or all connections are down for a moment: a little
-    /// later it can be asked.
-    func mayReadAgain(after failure: ReadFailure, round: Int, _ request: ReadRequest) -> Bool {
-        let isWorthIt = (failure.isTransient && round < 6) || isBetweenConnections
-        return isWorthIt && round < Self.maxRounds && scheduler.nowNs + Self.pauseNs < request.deadlineNs
-    }
-
-    /// Between two tries where every replica refused for a reason that passes.
-    static var pauseNs: UInt64 { 15 * nsPerMs }
-    /// Enough for the longest flap.
-    static var maxRounds: Int { 200 }
-
-    struct ReadFailure: Error {
-        var failure: StoreFailure
-        var isTransient = false
     }
 
     private func read(

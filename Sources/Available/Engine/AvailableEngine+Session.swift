@@ -35,17 +35,8 @@ extension AvailableEngine {
         _ request: ReadRequest, covering vector: Bytes
     ) async throws(StoreFailure) -> (ReadResult, Bool) {
         guard let wanted = VersionVector(text: vector) else { throw Self.badToken(nil) }
-        var round = 0
-        while true {
-            let failure: ReadFailure
-            do {
-                return try await read(request, covering: wanted)
-            } catch {
-                failure = error
-            }
-            round += 1
-            guard mayReadAgain(after: failure, round: round, request) else { throw failure.failure }
-            await scheduler.sleep(forNs: Self.pauseNs)
+        return try await tryingAgain(request) { () async throws(ReadFailure) -> (ReadResult, Bool) in
+            try await read(request, covering: wanted)
         }
     }
 
