@@ -139,7 +139,8 @@ extension Exchange {
             leaveFlight()
             return
         }
-        stage = .ready(response)
+        // Counted from now on: many may become ready before the library next runs.
+        stage = .ready(affordable(response))
         wake()
     }
 
@@ -150,8 +151,7 @@ extension Exchange {
         wake()
     }
 
-    private func queue(_ answer: Response) -> MHD_Result {
-        let response = affordable(answer)
+    private func queue(_ response: Response) -> MHD_Result {
         guard let connection, let prepared = response.prepared(isLast: server.isDraining) else { return .NO }
         stage = .answered
         server.didMakeProgress = true
