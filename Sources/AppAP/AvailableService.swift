@@ -65,7 +65,9 @@ final class AvailableService: ServiceEngine {
     }
 
     func addRoutes(to router: Router) {
-        router.add(.get, "/conflicts", operation: "conflicts") { [self] in try await conflicts($0) }
+        router.add(.get, "/conflicts", operation: "conflicts", parameters: ["limit", "after"]) { [self] in
+            try await conflicts($0)
+        }
     }
 
     /// `limit` and `after` page through the keys; a key that is not UTF-8 stands there in base64, and `next` is the

@@ -16,7 +16,7 @@ private func addEcho(_ router: Router) {
         json.endObject()
         return .json(json)
     }
-    router.add(.get, "/echo/{key}", operation: "echo", respond: echo)
+    router.add(.get, "/echo/{key}", operation: "echo", parameters: ["q", "r"], respond: echo)
     router.add(.post, "/echo/{key}", operation: "echo", maxBodyBytes: 1_000, respond: echo)
     router.add(.get, "/hello", operation: "hello") { _ in .text("hello") }
 }

@@ -80,6 +80,18 @@ struct Writing {
         try expect(await Endpoints().ask(.post, "/write/k/v?ttl_ms=%g"), 400, "bad_encoding")
     }
 
+    @Test(arguments: ["ttl=5", "ttl_ms=5&x", "TTL_MS=5", "ttl_ms%00=5", "=5", "max_staleness_ms=5", "ttl_ms=5&ttl=5"])
+    func refusesAParameterThatItDoesNotKnowAndNamesThoseItKnows(_ query: String) async throws {
+        let endpoints = try Endpoints()
+        for target in ["/write/k/v", "/write/k"] {
+            let response = await endpoints.ask(.post, "\(target)?\(query)")
+            try expect(response, 400, "unknown_parameter")
+            #expect(try text(response.members["detail"])?.contains("ttl_ms, require_session") == true)
+            #expect(try text(response.members["outcome"]) == "not_applied")
+        }
+        #expect(endpoints.store.changes.isEmpty)
+    }
+
     @Test func passesThePreconditionOn() async throws {
         let endpoints = try Endpoints()
         _ = await endpoints.ask(.post, "/write/k/v", headers: ["if-match": "\"3\""])
@@ -172,7 +184,7 @@ struct Reading {
     @Test func passesTheBoundOfStalenessOn() async throws {
         let endpoints = try Endpoints(.ap)
         _ = await endpoints.ask(.get, "/read/k?max_staleness_ms=0")
-        _ = await endpoints.ask(.get, "/read/k?x=1&max_staleness_ms=250")
+        _ = await endpoints.ask(.get, "/read/k?require_session=false&max_staleness_ms=250")
         _ = await endpoints.ask(.get, "/read/k")
         #expect(endpoints.store.reads.map(\.maxStalenessMs) == [0, 250, nil])
         try expect(await endpoints.ask(.get, "/read/k?max_staleness_ms=-1"), 400, "bad_max_staleness_ms")
@@ -252,6 +264,17 @@ struct Reading {
 }
 
 struct BadInput {
+    @Test(arguments: [ServiceMode.cp, .ap])
+    func aParameterOfAnotherEndpointIsUnknown(_ mode: ServiceMode) async throws {
+        let endpoints = try Endpoints(mode)
+        try expect(await endpoints.ask(.get, "/read/k?ttl_ms=5"), 400, "unknown_parameter")
+        try expect(await endpoints.ask(.head, "/read/k?ttl_ms=5"), 400, "unknown_parameter")
+        try expect(await endpoints.ask(.delete, "/delete/k?ttl_ms=5"), 400, "unknown_parameter")
+        #expect(await endpoints.ask(.get, "/read/k?max_staleness_ms=5&require_session=false").status == 200)
+        #expect(await endpoints.ask(.delete, "/delete/k?require_session=true").status == 200)
+        #expect(endpoints.store.changes.count == 1 && endpoints.store.reads.count == 1)
+    }
+
     private static let requests: [(HTTP.Method, String, String)] = [
         (.get, "/read/", ""), (.delete, "/delete/", ""), (.post, "/write/", ""), (.post, "/write/", "/v"),
     ]

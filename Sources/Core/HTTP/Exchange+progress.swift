@@ -72,9 +72,7 @@ extension Exchange {
     /// Answers so once the body is over.
     private func refuse(_ problem: Problem) {
         guard refusal == nil else { return }
-        // The handler has not seen it.
-        let isTold = request.method.isSafe || problem.members.contains { $0.name == "outcome" }
-        let response = (isTold ? problem : problem.with("outcome", .string("not_applied"))).response
+        let response = problem.unseen(request.method).response
         refusal = response
         request.body = []
         server.bufferedBodyBytes -= bufferedBytes

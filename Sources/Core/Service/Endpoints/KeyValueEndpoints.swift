@@ -32,11 +32,23 @@ final class KeyValueEndpoints {
         self.onChange = onChange
     }
 
+    /// The same on both services: what asks app-cp for less than it always gives is no error there.
+    private enum Parameters {
+        static let write = ["ttl_ms", "require_session"]
+        static let read = ["max_staleness_ms", "require_session"]
+        static let delete = ["require_session"]
+    }
+
     func addRoutes(to router: Router) {
-        router.add(.post, "/write/{key}", operation: "write", maxBodyBytes: maxValueBytes) { [self] request in
+        router.add(
+            .post, "/write/{key}", operation: "write", parameters: Parameters.write, maxBodyBytes: maxValueBytes
+        ) { [self] request in
             try await knowingly { try await self.write(request, value: request.body) }
         }
-        router.add(.post, "/write/{key}/{value}", operation: "write", maxBodyBytes: maxValueBytes) { [self] request in
+        router.add(
+            .post, "/write/{key}/{value}", operation: "write", parameters: Parameters.write,
+            maxBodyBytes: maxValueBytes
+        ) { [self] request in
             try await knowingly {
                 let value = try request.segment(2)
                 guard value.isEmpty || request.body.isEmpty else {
@@ -46,8 +58,10 @@ final class KeyValueEndpoints {
                 return try await self.write(request, value: value.isEmpty ? request.body : value)
             }
         }
-        router.add(.get, "/read/{key}", operation: "read") { [self] in try await read($0) }
-        router.add(.delete, "/delete/{key}", operation: "delete") { [self] request in
+        router.add(.get, "/read/{key}", operation: "read", parameters: Parameters.read) { [self] in
+            try await read($0)
+        }
+        router.add(.delete, "/delete/{key}", operation: "delete", parameters: Parameters.delete) { [self] request in
             try await knowingly { try await self.delete(request) }
         }
     }
