@@ -312,12 +312,30 @@ struct BadInput {
         let response = await endpoints.ask(method, target)
         try expect(response, 405, "method_not_allowed")
         #expect(response.header("Allow") != nil)
+        #expect(try text(response.members["outcome"]) == (method == .get ? nil : "not_applied"))
         #expect(endpoints.store.reads.isEmpty && endpoints.store.changes.isEmpty)
     }
 
     @Test(arguments: ["/", "/read", "/read/a/b", "/write/a/b/c", "/READ/k", "/read/k/"])
     func anotherPathIs404(_ target: String) async throws {
         try expect(await Endpoints().ask(.get, target), 404, "not_found")
+    }
+
+    @Test(arguments: [
+        (HTTP.Method.get, "/read/a/b"), (.post, "/write/a/b/c"), (.delete, "/delete/a/"), (.get, "/read/a/b/c/d?x=1"),
+    ])
+    func aKeyWithASlashIsToldHowToSendIt(_ method: HTTP.Method, _ target: String) async throws {
+        let response = await (try Endpoints()).ask(method, target)
+        try expect(response, 404, "not_found")
+        let detail = try text(response.members["detail"])
+        #expect(detail == "there is nothing at this path; a / in a key or value is sent as %2F")
+        #expect(try text(response.members["outcome"]) == (method == .get ? nil : "not_applied"))
+    }
+
+    @Test(arguments: ["/", "/read", "/write", "/no/such/path"])
+    func aPathThatIsNoneOfOursIsNotExplained(_ target: String) async throws {
+        let response = await (try Endpoints()).ask(.get, target)
+        #expect(try text(response.members["detail"]) == "there is nothing at this path")
     }
 }
 

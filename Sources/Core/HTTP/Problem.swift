@@ -90,8 +90,9 @@ extension Problem {
     }
 
     /// Lists nothing about what there is.
-    public static var notFound: Problem {
-        Problem(status: 404, code: "not_found", detail: "there is nothing at this path")
+    static func notFound(isBelowRoute: Bool) -> Problem {
+        let advice = isBelowRoute ? "; a / in a key or value is sent as %2F" : ""
+        return Problem(status: 404, code: "not_found", detail: "there is nothing at this path\(advice)")
     }
 
     public static func methodNotAllowed(allow: String) -> Problem {

@@ -88,7 +88,7 @@ public final class Router: RequestHandler {
             response = Response(status: 204, headers: [Header("Allow", allow)])
         case .notFound:
             operation = Self.unknownOperation
-            response = Problem.notFound.unseen(request.method).response
+            response = Problem.notFound(isBelowRoute: tree.goesOnBelowRoute(request)).unseen(request.method).response
         }
         onResponse?(request, operation, response)
         return response

@@ -53,7 +53,8 @@ final class KeyValueEndpoints {
                 let value = try request.segment(2)
                 guard value.isEmpty || request.body.isEmpty else {
                     throw Problem.badRequest(
-                        "ambiguous_value", "give the value in the path or in the body, not in both")
+                        "ambiguous_value",
+                        "give the value in the path or in the body, not in both; a / in a key is sent as %2F")
                 }
                 return try await self.write(request, value: value.isEmpty ? request.body : value)
             }
