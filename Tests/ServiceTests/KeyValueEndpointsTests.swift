@@ -103,6 +103,23 @@ struct Writing {
         #expect(endpoints.store.changes.count == 3)
     }
 
+    @Test(arguments: [(#"W/"8""#, true), (#""v8""#, true), (#""7""#, false), (#"W/"8", "7""#, false)])
+    func aConditionThatNoVersionCanMeetIsToldSo(_ field: String, isHopeless: Bool) async throws {
+        let endpoints = try Endpoints()
+        endpoints.store.onChange = { _ throws(StoreFailure) in
+            throw StoreFailure(.preconditionFailed, "the current version is 8", outcome: .notApplied)
+        }
+        endpoints.store.onRead = { _ in
+            ReadResult(value: [], version: .counter(8), stalenessMs: 0, isStale: false)
+        }
+        for (method, target) in [(HTTP.Method.post, "/write/k/v"), (.delete, "/delete/k"), (.get, "/read/k")] {
+            let response = await endpoints.ask(method, target, headers: ["If-Match": field])
+            try expect(response, 412, "precondition_failed")
+            let detail = try #require(text(response.members["detail"]))
+            #expect(detail.contains("can ever match: If-Match takes") == isHopeless, "\(detail)")
+        }
+    }
+
     @Test func answersARefusalWithItsOutcomeAndNotesIt() async throws {
         let endpoints = try Endpoints()
         endpoints.store.onChange = { _ throws(StoreFailure) in throw StoreFailure(.noQuorum, "why", outcome: .unknown) }

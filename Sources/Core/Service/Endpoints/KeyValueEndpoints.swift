@@ -113,7 +113,7 @@ final class KeyValueEndpoints {
         } catch {
             onRefusal(error.code)
             onChange(change, error)
-            throw Problem(error)
+            throw Problem(error).advising(error.code == .preconditionFailed ? change.precondition : nil)
         }
     }
 
@@ -137,7 +137,7 @@ final class KeyValueEndpoints {
         switch Preconditions.verdict(precondition, onRead: result.version) {
         case .answer: break
         case .notModified: return Response(status: 304, headers: Answers.headers(of: result.version))
-        case .failed: throw Answers.otherVersion(result.version)
+        case .failed: throw Answers.otherVersion(result.version).advising(precondition)
         }
         return Answers.found(result, key: key, mode: mode, wantsBytes: Self.wantsBytes(request))
     }
