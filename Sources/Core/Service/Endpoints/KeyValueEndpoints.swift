@@ -24,8 +24,7 @@ final class KeyValueEndpoints {
     ) {
         mode = settings.mode
         self.store = store
-        // A twentieth is kept for the way back, so that the client has its answer within the time it was promised.
-        requestTimeoutNs = settings.requestTimeoutMs * nsPerMs * 19 / 20
+        requestTimeoutNs = settings.requestTimeoutNs
         maxValueBytes = settings.maxValueBytes
         limiter = settings.maxRequestsPerS.map { RateLimiter(ratePerS: UInt64($0)) }
         self.onRefusal = onRefusal
