@@ -233,7 +233,10 @@ struct Reading {
     @Test(arguments: [
         ("application/octet-stream", true), ("text/html, Application/Octet-Stream ; q=0.5", true), ("*/*", false),
         ("application/octet-stream;q=0", false), ("application/octet-stream; q=0.000, application/json", false),
-        ("x-application/octet-stream", false), ("", false),
+        ("x-application/octet-stream", false), ("", false), ("application/json, application/octet-stream;q=0.9", false),
+        ("application/json;q=0.5, application/octet-stream;q=0.9", true),
+        ("application/json, application/octet-stream", true),
+        ("*/*, application/octet-stream;q=0.1", true), (",;,application/octet-stream", true),
     ])
     func theBytesAreSentToWhomeverNamesTheirType(accept: String, isBytes: Bool) async throws {
         let answer = await (try Endpoints()).ask(.get, "/read/k", headers: ["Accept": accept])

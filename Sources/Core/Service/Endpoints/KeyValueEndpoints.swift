@@ -141,9 +141,9 @@ final class KeyValueEndpoints {
         return Answers.found(result, key: key, mode: mode, wantsBytes: Self.wantsBytes(request))
     }
 
-    /// The bytes as they are only where the client names that type; `*/*` and browsers get JSON.
+    /// The bytes as they are only where the client names that type, and not JSON before it; `*/*` and browsers get JSON.
     private static func wantsBytes(_ request: Request) -> Bool {
-        request.header("Accept").map(AcceptedTypes.init)?.names(ContentType.octets) ?? false
+        request.header("Accept").map(AcceptedTypes.init)?.prefers(ContentType.octets, to: ContentType.json) ?? false
     }
 
     // MARK: Parts of a request

@@ -50,8 +50,13 @@ enum Preconditions {
         let trimmed = trim(field[...])
         if trimmed == "*" { return nil }
         var versions: Set<UInt64> = []
+        var isEmpty = true
         var rest = trimmed
-        repeat {
+        while true {
+            // Empty elements are none (section 5.6.1.2).
+            while rest.first == "," { rest = trim(rest.dropFirst()) }
+            if rest.isEmpty, !isEmpty { return versions }
+            isEmpty = false
             let isWeak = rest.hasPrefix("W/")
             if isWeak { rest = rest.dropFirst(2) }
             guard rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") else {
@@ -62,12 +67,10 @@ enum Preconditions {
                 versions.insert(version)
             }
             rest = trim(rest[rest.index(after: end)...])
-            guard !rest.isEmpty else { return versions }
-            guard rest.first == "," else {
+            guard rest.isEmpty || rest.first == "," else {
                 throw .badRequest("bad_precondition", accepted(name))
             }
-            rest = trim(rest.dropFirst())
-        } while true
+        }
     }
 
     private static func trim(_ text: Substring) -> Substring {
