@@ -106,6 +106,17 @@ private func addEcho(_ router: Router) {
     }
 }
 
+@Test func noCacheOnTheWayMayKeepAnAnswer() throws {
+    let server = try TestServer(routes: addEcho)
+    defer { server.stop() }
+    let client = try server.connect()
+    for target in ["/hello", "/echo/k", "/nothing"] {
+        #expect(try client.request("GET", target)["Cache-Control"] == "no-store")
+        #expect(try client.request("HEAD", target)["Cache-Control"] == "no-store")
+    }
+    #expect(try client.request("POST", "/echo/k", body: "b")["Cache-Control"] == nil)
+}
+
 @Test func unknownPathsGet404WhichListsNothing() throws {
     let server = try TestServer(routes: addEcho)
     defer { server.stop() }

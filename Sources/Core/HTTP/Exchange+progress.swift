@@ -150,7 +150,9 @@ extension Exchange {
 
     private func queue(_ answer: Response) -> MHD_Result {
         let response = affordable(answer)
-        guard let connection, let prepared = response.prepared(isLast: server.isDraining) else { return .NO }
+        guard let connection,
+            let prepared = response.prepared(isStorable: request.method.isSafe, isLast: server.isDraining)
+        else { return .NO }
         stage = .answered
         server.didMakeProgress = true
         let result = MHD_queue_response(connection, UInt32(clamping: response.status), prepared)
