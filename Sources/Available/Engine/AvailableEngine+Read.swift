@@ -15,6 +15,7 @@ extension AvailableEngine {
         let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
         return try await tryingAgain(until: request.deadlineNs) { () async throws(ReadFailure) -> ReadResult in
             let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
+            defer { call.close() }
             return try await first(call, command, maxStalenessMs: request.maxStalenessMs) {
                 judge($0, from: $1, request)
             }
@@ -96,6 +97,7 @@ extension AvailableEngine {
         }
         guard call.handed.isEmpty else {
             guard call.answered.isEmpty else { throw worst }
+            guard call.refused.isEmpty else { throw Self.overfull }
             // All that were asked have gone; soon others are nearest, or these are back.
             throw ReadFailure(
                 failure: StoreFailure(.noReplica, "The connection was lost before the answer."), isTransient: true)
@@ -108,6 +110,11 @@ extension AvailableEngine {
         }
         throw ReadFailure(
             failure: worst.failure, isTransient: states.contains { $0.isReadmitting })
+    }
+
+    /// Not transient: to try again at once would read them all again.
+    static var overfull: ReadFailure {
+        ReadFailure(failure: StoreFailure(.overloaded, "Too many long values are being read."))
     }
 
     func tooStale(_ stalenessMs: Int64?) -> StoreFailure {

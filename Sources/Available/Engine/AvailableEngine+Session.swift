@@ -45,6 +45,7 @@ extension AvailableEngine {
     ) async throws(ReadFailure) -> (ReadResult, Bool) {
         let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
+        defer { call.close() }
         var found = Found(wanted)
         var failure = ReadFailure(
             failure: StoreFailure(.noReplica, "No replica can be reached."),
@@ -80,7 +81,9 @@ extension AvailableEngine {
             }
         }
         guard let first = found.first else {
-            if call.isExpired {
+            if !call.refused.isEmpty {
+                failure = Self.overfull
+            } else if call.isExpired {
                 failure.failure = StoreFailure(.timeout, "No replica answered in time.")
             } else if call.handed.isEmpty, !call.overloaded.isEmpty {
                 failure.failure = StoreFailure(.overloaded, "Too many commands are waiting for every replica.")

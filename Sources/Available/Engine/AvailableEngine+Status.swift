@@ -93,6 +93,7 @@ extension AvailableEngine {
         let command = Command(.plain(words), isGuarded: true)
         return try await tryingAgain(until: deadlineNs) { () async throws(ReadFailure) -> ConflictPage in
             let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
+            defer { call.close() }
             return try await first(call, command) { reply, replica in
                 content(of: reply, from: replica).flatMap { page(of: $0.reply, limit: limit) }
             }

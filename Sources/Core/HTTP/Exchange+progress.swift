@@ -137,7 +137,8 @@ extension Exchange {
             leaveFlight()
             return
         }
-        stage = .ready(response)
+        // Counted from now on: many may become ready before the library next runs.
+        stage = .ready(affordable(response))
         wake()
     }
 
@@ -148,8 +149,7 @@ extension Exchange {
         wake()
     }
 
-    private func queue(_ answer: Response) -> MHD_Result {
-        let response = affordable(answer)
+    private func queue(_ response: Response) -> MHD_Result {
         guard let connection,
             let prepared = response.prepared(isStorable: request.method.isSafe, isLast: server.isDraining)
         else { return .NO }
