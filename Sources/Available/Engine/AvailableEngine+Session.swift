@@ -35,7 +35,7 @@ extension AvailableEngine {
         _ request: ReadRequest, covering vector: Bytes
     ) async throws(StoreFailure) -> (ReadResult, Bool) {
         guard let wanted = VersionVector(text: vector) else { throw Self.badToken(nil) }
-        return try await tryingAgain(request) { () async throws(ReadFailure) -> (ReadResult, Bool) in
+        return try await tryingAgain(until: request.deadlineNs) { () async throws(ReadFailure) -> (ReadResult, Bool) in
             try await read(request, covering: wanted)
         }
     }
