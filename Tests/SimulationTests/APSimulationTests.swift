@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct APSimulationTests {
     @Test(arguments: UInt64(1)...12) func noAcknowledgedWriteIsLostUnderFaults(seed: UInt64) {
-        var options = APSimulation.Options()
+        var options = APProfile.mixed.options
         options.operations = 200
         let report = APSimulation(seed: seed, options: options).run()
         #expect(report.violations.isEmpty, "seed \(seed)")
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func withoutFaultsEverythingIsAnswered() {
-        var options = APSimulation.Options()
+        var options = APProfile.mixed.options
         options.faults = []
         options.fewSiblings = 0
         let report = APSimulation(seed: 3, options: options).run()
