@@ -12,6 +12,8 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case retryOnAnotherBranch = "retry-on-another-branch"
     case retryFromADeadBranch = "retry-from-a-dead-branch"
     case refusedTooEarly = "refused-too-early"
+    case restartWithinAScan = "restart-within-a-scan"
+    case rebuildUnderLoad = "rebuild-under-load"
     case latePromotion = "late-promotion"
     case initOfALostGroup = "init-of-a-lost-group"
     case oldDump = "old-dump"
@@ -32,6 +34,8 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .retryOnAnotherBranch: try await stage.retryOnAnotherBranch()
         case .retryFromADeadBranch: try await stage.retryFromADeadBranch()
         case .refusedTooEarly: try await stage.refusedTooEarly()
+        case .restartWithinAScan: try await stage.restartWithinAScan()
+        case .rebuildUnderLoad: try await stage.rebuildUnderLoad()
         case .latePromotion: try await stage.latePromotion()
         case .initOfALostGroup: try await stage.initOfALostGroup()
         case .oldDump: try await stage.oldDump()
