@@ -19,6 +19,16 @@ import Testing
         #expect(report.reaped > 0)
     }
 
+    @Test(arguments: UInt64(1)...2) func nothingIsCollectedWhileClocksAreFarAhead(seed: UInt64) {
+        var options = APProfile.ahead.options
+        options.operations = 200
+        let report = APSimulation(seed: seed, options: options).run()
+        #expect(report.violations.isEmpty, "seed \(seed)")
+        #expect(report.faults[.clocksAhead] ?? 0 > 0)
+        #expect(report.faults[.restore] ?? 0 > 0)
+        #expect(report.reaped == 0)
+    }
+
     @Test(arguments: APProfile.allCases) func everyProfileHoldsItsPromises(profile: APProfile) {
         let report = APSimulation(seed: 5, options: profile.options).run()
         #expect(report.violations.isEmpty, "\(profile)")

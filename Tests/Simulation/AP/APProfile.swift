@@ -5,6 +5,9 @@ public enum APProfile: String, CaseIterable, Sendable {
     /// Keys that are deleted and left alone, replicas that are away or stopped for longer than tombstones are kept, and old
     /// dumps: what was deleted must not come back.
     case tombstones
+    /// All replicas' clocks are ahead for a while by more than tombstones are kept, and old dumps are given to replicas once
+    /// they are right again: what was deleted just now is not taken for deleted long ago.
+    case ahead
     /// Replicas keep what they have: what was not delivered at once is delivered by the outbox, or never.
     case debt
     /// Outboxes that hold a key or two, and comparisons of everything while the links are slow.
@@ -37,6 +40,10 @@ public enum APProfile: String, CaseIterable, Sendable {
                 ],
                 meanFaultGapMs: 700, meanPauseUs: 200_000, newestDumps: 40, reads: 3, deletes: 3, expiring: 30,
                 maxTtlMs: 8_000, tombstoneGraceMs: 4_000, maxSkewMs: 150)
+        case .ahead:
+            APSimulation.Options(
+                keys: 12, faults: [.clocksAhead, .restore, .restore, .restore, .cutBack], meanFaultGapMs: 400,
+                meanPauseUs: 200_000, newestDumps: 30, reads: 2, deletes: 3, expiring: 0, tombstoneGraceMs: 60_000)
         case .debt:
             APSimulation.Options(
                 keys: 60,

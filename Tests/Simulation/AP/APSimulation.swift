@@ -72,6 +72,7 @@ public final class APSimulation {
         planner.mayForget = { _ in world.random.isTrue(percent: options.forgetting) }
         planner.mayRestore = { _, _ in world.random.isTrue(percent: options.newestDumps) }
         planner.maxSkewMs = options.maxSkewMs
+        planner.aheadMs = options.tombstoneGraceMs
         planner.maxHoldMs = options.maxHoldMs
         instances = (0..<options.instances).map { index in
             APInstance(

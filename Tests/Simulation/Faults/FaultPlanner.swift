@@ -16,6 +16,9 @@ final class FaultPlanner {
     var mayRestore: (Int, MemoryRedis) -> Bool = { _, _ in false }
     /// Clocks are set to something within this of the world's; nil lets them wander.
     var maxSkewMs: Int64?
+    /// Clocks that are ahead are so by more than this.
+    var aheadMs: Int64 = 0
+    private var isAhead = false
     /// For how long what an instance sends may be held on its way.
     var maxHoldMs: UInt64 = 700
     private(set) var counts: [FaultKind: Int] = [:]
@@ -123,6 +126,7 @@ final class FaultPlanner {
         case .clockJump:
             jumpAClock()
             counts[kind, default: 0] += 1
+        case .clocksAhead: setClocksAhead()
         case .wipe, .restore: forget(kind)
         }
     }
@@ -164,6 +168,27 @@ final class FaultPlanner {
             replica.clockSkewUs += Int64(world.random.below(4_000_000)) - 2_000_000
         } else {
             anyInstance().process.wallClockSkewMs += Int64(world.random.below(4_000)) - 2_000
+        }
+    }
+
+    /// Some clock is left out, or goes further: clocks that are all wrong by the same nobody can tell from right ones.
+    private func setClocksAhead() {
+        guard !isAhead else { return }
+        isAhead = true
+        let byMs = aheadMs + Int64(world.random.below(UInt64(aheadMs)))
+        let onlyReplicas = world.random.isTrue(percent: 50)
+        let farthest = onlyReplicas ? nil : anyReplica()
+        let skewedInstances = onlyReplicas ? [] : instances
+        func move(_ sign: Int64) {
+            for replica in replicas {
+                replica.clockSkewUs += sign * (byMs + (replica === farthest ? aheadMs / 4 : 0)) * 1_000
+            }
+            for instance in skewedInstances { instance.process.wallClockSkewMs += sign * byMs }
+        }
+        move(1)
+        forAWhile(.clocksAhead, maxMs: 3_000) { [self] in
+            move(-1)
+            isAhead = false
         }
     }
 
