@@ -12,8 +12,10 @@ public final class NetworkPath {
     public var isCutBack = false {
         didSet { if !isCutBack { release(&heldBack) } }
     }
-    /// Mean of what one way takes, in microseconds.
+    /// Mean of what one way takes beyond the least, in microseconds.
     public var latencyMeanUs = NetworkPath.usualLatencyMeanUs
+    /// The least that one way takes, in microseconds.
+    public var latencyLeastUs: UInt64 = 20
     static let usualLatencyMeanUs: UInt64 = 150
 
     private var heldThere: [() -> Void] = []
@@ -40,7 +42,7 @@ public final class NetworkPath {
         return timeNs
     }
 
-    private func oneWayNs() -> UInt64 { 20_000 + world.random.exponentialNs(meanUs: latencyMeanUs) }
+    private func oneWayNs() -> UInt64 { latencyLeastUs * 1_000 + world.random.exponentialNs(meanUs: latencyMeanUs) }
 
     private func release(_ held: inout [() -> Void]) {
         let bodies = held

@@ -18,6 +18,8 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case initOfALostGroup = "init-of-a-lost-group"
     case oldDump = "old-dump"
     case oldDumpBesideANewMember = "old-dump-beside-a-new-member"
+    case setBackInPlace = "set-back-in-place"
+    case farVouchers = "far-vouchers"
     case farRivals = "far-rivals"
     case newGroup = "new-group"
 
@@ -40,6 +42,8 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .initOfALostGroup: try await stage.initOfALostGroup()
         case .oldDump: try await stage.oldDump()
         case .oldDumpBesideANewMember: try await stage.oldDumpBesideANewMember()
+        case .setBackInPlace: try await stage.setBackInPlace()
+        case .farVouchers: try await stage.farVouchers()
         case .farRivals: try await stage.farRivals()
         case .newGroup: try await stage.newGroup()
         }
