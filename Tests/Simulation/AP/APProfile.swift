@@ -23,6 +23,10 @@ public enum APProfile: String, CaseIterable, Sendable {
     case holds
     /// Nothing goes wrong, but some ways are long: a session that insists is met.
     case sessions
+    /// Ways that carry little, and more owed over them than fits into one batch.
+    case thin
+    /// Clocks that are far ahead for a moment, while instances that work by them die.
+    case farClocks = "far-clocks"
 
     public var options: APSimulation.Options {
         var options = APSimulation.Options()
@@ -127,6 +131,24 @@ public enum APProfile: String, CaseIterable, Sendable {
             options.meanPauseUs = 1_000
             options.writeAcks = 1
             options.faults = []
+        case .thin:
+            options.warmUpMs = 3_000
+            options.keys = 400
+            options.reads = 1
+            options.deletes = 0
+            options.smallOutboxes = 0
+            options.writeAcks = 1
+            options.bytesPerMs = 300
+            options.valueBytes = 4_000
+            options.meanPauseUs = 60_000
+            options.meanFaultGapMs = 400
+            options.faults = [.away, .away, .down, .wipe]
+            options.forgetting = 100
+        case .farClocks:
+            options.keys = 40
+            options.smallOutboxes = 0
+            options.meanFaultGapMs = 100
+            options.faults = [.clockFar, .clockFar, .instanceCrash, .instanceCrash, .cut, .isolated, .reset]
         }
         return options
     }

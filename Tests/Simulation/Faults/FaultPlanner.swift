@@ -57,6 +57,8 @@ final class FaultPlanner {
         }
     }
 
+    private static let farUs: Int64 = 400 * 86_400_000_000
+
     private func anyPath() -> NetworkPath {
         let instances = instances()
         let paths = instances[world.random.index(instances.count)].paths
@@ -128,6 +130,10 @@ final class FaultPlanner {
         case .clockJump:
             jumpAClock()
             counts[kind, default: 0] += 1
+        case .clockFar:
+            let replica = anyReplica()
+            replica.clockSkewUs += Self.farUs
+            forAWhile(kind) { replica.clockSkewUs -= Self.farUs }
         case .wipe, .restore: forget(kind)
         }
     }
