@@ -11,11 +11,17 @@ extension AvailableEngine {
         return try await changeAny(request)
     }
 
-    func changeAny(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
+    /// - Parameter seen: what the client has seen of the key. Where there is nothing to delete at a replica that lacks some
+    ///   of it, the others are asked too; the result's `version` then covers what all of them have.
+    func changeAny(
+        _ request: ChangeRequest, seen: VersionVector = VersionVector()
+    ) async throws(StoreFailure) -> ChangeResult {
         let write = try Write(request, context: context(of: request), randomBits: scheduler.randomBits())
         var attempts = Attempts()
+        attempts.seen = seen
         while true {
             guard let coordinator = nearest(excluding: attempts.excluded) else {
+                if let absent = attempts.absent { return result(write, absent.text, existed: false) }
                 guard await mayTryAgain(&attempts, request) else { throw attempts.failure }
                 continue
             }
@@ -71,11 +77,24 @@ extension AvailableEngine {
         /// Some replica may have run the change, although it did not say so.
         var isUnanswered = false
         var isTransient = false
+        /// What the client has seen; what the replicas have seen that hold nothing, and lack some of it.
+        var seen = VersionVector()
+        var absent: VersionVector?
         var reason = StoreFailure(.noReplica, "No replica can be reached.", outcome: .notApplied)
 
         var failure: StoreFailure {
             guard isUnanswered else { return reason }
             return StoreFailure(.timeout, "No replica answered in time.", outcome: .unknown)
+        }
+
+        /// What is known to be absent, as a version; nil where the client has seen more than that. What is dead in each of
+        /// several records is dead in all of them together.
+        mutating func absent(_ text: Bytes) -> Bytes? {
+            guard !seen.entries.isEmpty else { return text }
+            guard let vector = VersionVector(text: text) else { return nil }
+            let joined = absent?.joined(vector) ?? vector
+            absent = joined
+            return joined.covers(seen) ? joined.text : nil
         }
 
         mutating func refused(_ code: StoreFailure.Code, _ detail: String) {
@@ -142,6 +161,10 @@ extension AvailableEngine {
             let existed = applied.existed || write.context != nil || attempts.isUnanswered
             return try await acknowledge(write, applied, existed: existed, coordinator, clocks, startNs)
         case .absent(let vector):
+            guard let vector = attempts.absent(vector) else {
+                attempts.excluded.insert(coordinator)
+                return nil
+            }
             return result(write, vector, existed: false)
         case .tooManySiblings(let count):
             throw StoreFailure(

@@ -158,10 +158,10 @@ extension AvailableEngine {
         guard canNote || !request.session.isRequired else {
             throw Self.unmet("The session's token has no room for this key.", outcome: .notApplied)
         }
+        let seen = seenVector(of: request.key, token)
+        var result: ChangeResult
         do {
-            var result = try await changeAny(request)
-            result.session = noted(result.version, &token, request.key)
-            return result
+            result = try await changeAny(request, seen: seen)
         } catch {
             guard let applied = error.applied else { throw error }
             // It is in, though too few acknowledged it: the session has written it.
@@ -169,6 +169,26 @@ extension AvailableEngine {
             failure.applied?.session = noted(applied.version, &token, request.key)
             throw failure
         }
+        // Where there was nothing to delete, a delete says of the key what a read does.
+        let isMet = result.existed || request.kind != .delete || covers(result.version, request.key, seen)
+        guard isMet || !request.session.isRequired else {
+            throw Self.unmet(
+                "No reachable replica finds anything to delete, and they lack some of what the session has seen.",
+                outcome: .notApplied)
+        }
+        result.session = noted(result.version, &token, request.key)
+        if !isMet { result.session.isGuaranteed = false }
+        return result
+    }
+
+    /// What the session has seen of `key`; nothing where that is not listed.
+    private func seenVector(of key: Bytes, _ token: SessionToken) -> VersionVector {
+        guard case .upTo(let text) = token.seen(of: key) else { return VersionVector() }
+        return VersionVector(text: text) ?? VersionVector()
+    }
+
+    private func covers(_ version: Version, _ key: Bytes, _ seen: VersionVector) -> Bool {
+        vector(of: version, key).flatMap { VersionVector(text: $0) }?.covers(seen) ?? false
     }
 
     /// The session has made a change that gave `version`.

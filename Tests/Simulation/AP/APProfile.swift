@@ -26,6 +26,10 @@ public enum APProfile: String, CaseIterable, Sendable {
     case holds
     /// Nothing goes wrong, but some ways are long: a session that insists is met.
     case sessions
+    /// Ways that carry little, and more owed over them than fits into one batch.
+    case thin
+    /// Clocks that are far ahead for a moment, while instances that work by them die.
+    case farClocks = "far-clocks"
 
     /// What it differs in from the mix of everything.
     public var options: APSimulation.Options {
@@ -86,6 +90,16 @@ public enum APProfile: String, CaseIterable, Sendable {
             APSimulation.Options(
                 instances: 3, keys: 12, faults: [], meanPauseUs: 1_000, maxLatencyMeanUs: 6_000, insisting: 60,
                 writeAcks: 1)
+        case .thin:
+            APSimulation.Options(
+                keys: 400, faults: [.away, .away, .down, .wipe], meanFaultGapMs: 400, warmUpMs: 3_000,
+                meanPauseUs: 60_000, bytesPerMs: 300, valueBytes: 4_000, smallOutboxes: 0, forgetting: 100, reads: 1,
+                deletes: 0, writeAcks: 1)
+        case .farClocks:
+            APSimulation.Options(
+                keys: 40,
+                faults: [.clockFar, .clockFar, .instanceCrash, .instanceCrash, .cut, .isolated, .reset],
+                meanFaultGapMs: 100, smallOutboxes: 0)
         }
     }
 }

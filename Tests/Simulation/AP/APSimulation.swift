@@ -83,6 +83,9 @@ public final class APSimulation {
         if let maxUs = options.maxLatencyMeanUs {
             for path in instances.flatMap(\.paths) { path.latencyMeanUs = 1 + world.random.below(maxUs) }
         }
+        if let bytesPerMs = options.bytesPerMs {
+            for path in instances.flatMap(\.paths) { path.bytesPerMs = bytesPerMs }
+        }
         for replica in replicas { replica.watcher = judge.ledger }
         sessions = (0..<options.clients).map { _ in
             SessionJudge(ledger: judge.ledger, isCalm: options.faults.isEmpty) { [judge] in judge.fail($0) }
@@ -131,7 +134,7 @@ public final class APSimulation {
             return
         case options.reads..<10 - options.deletes:
             nextValue += 1
-            request.kind = .write(Bytes("v\(nextValue)".utf8))
+            request.kind = .write(value(nextValue))
             if world.random.isTrue(percent: options.expiring) {
                 request.ttlMs = Int64(10 + world.random.below(options.maxTtlMs))
             }
@@ -141,6 +144,13 @@ public final class APSimulation {
             request.context = text
         }
         await change(request, client, keyIndex, at: instance)
+    }
+
+    private func value(_ number: Int) -> Bytes {
+        let value = Bytes("v\(number)".utf8)
+        guard value.count < options.valueBytes else { return value }
+        return value + Bytes(".".utf8)
+            + Bytes(repeating: UInt8(ascii: "x"), count: options.valueBytes - value.count - 1)
     }
 
     @discardableResult
@@ -195,6 +205,9 @@ public final class APSimulation {
         let callNs = world.nowNs
         request.deadlineNs = callNs + Self.deadlineNs
         request.session = sessions[client].request
+        if request.kind == .delete, request.session.token != nil {
+            request.session.isRequired = world.random.isTrue(percent: options.insisting)
+        }
         let intent = judge.willChange(request)
         var outcome: Result<ChangeResult, StoreFailure>?
         let isAnswered = await instance.run { [engine = instance.engine, request] in
@@ -213,7 +226,8 @@ public final class APSimulation {
             judge.didChange(intent, outcome)
             switch outcome {
             case .success(let result):
-                sessions[client].didChange(result, request.key)
+                sessions[client].didChange(
+                    result, request.key, isDelete: request.kind == .delete, isRequired: request.session.isRequired)
                 contexts[client][keyIndex] = result.version
                 operation.result = result.existed || request.kind != .delete ? .ok : .absent
                 operation.replica = result.replica

@@ -45,14 +45,23 @@ final class SessionJudge {
         note(result.session, key, shown)
     }
 
-    func didChange(_ result: ChangeResult, _ key: Bytes) {
+    func didChange(_ result: ChangeResult, _ key: Bytes, isDelete: Bool = false, isRequired: Bool = false) {
+        if isDelete, !result.existed { didFindNothing(result, key, isRequired: isRequired) }
         note(result.session, key, writes(at: result.version, key))
         guard let isGuaranteed = result.session.isGuaranteed else { return }
-        unnoted = isGuaranteed ? nil : key
+        // One that found nothing may lack what the session has seen; that says nothing of its room.
+        unnoted = isGuaranteed || (isDelete && !result.existed) ? nil : key
         guard isGuaranteed, let vector = CarriedVector.vector(of: result.version) else { return }
         if !CarriedSession.lists(key, upTo: vector, in: request.token) {
             fail("a change of \(WriteLedger.text(key)) is guaranteed, and the token does not list it")
         }
+    }
+
+    /// Where there was nothing to delete, a delete says of the key what a read does.
+    private func didFindNothing(_ result: ChangeResult, _ key: Bytes, isRequired: Bool) {
+        guard result.session.isGuaranteed == true || isRequired else { return }
+        guard let missing = seen[key]?.subtracting(writes(at: result.version, key)), !missing.isEmpty else { return }
+        fail("a delete of \(WriteLedger.text(key)) found nothing, guaranteed, and lacks \(missing.count) writes")
     }
 
     func didFail(_ failure: StoreFailure, _ key: Bytes) {

@@ -57,6 +57,8 @@ final class FaultPlanner {
         }
     }
 
+    private static let farUs: Int64 = 400 * 86_400_000_000
+
     private func anyPath() -> NetworkPath {
         let paths = anyInstance().paths
         return paths[world.random.index(paths.count)]
@@ -127,6 +129,10 @@ final class FaultPlanner {
             jumpAClock()
             counts[kind, default: 0] += 1
         case .clocksAhead: setClocksAhead()
+        case .clockFar:
+            let replica = anyReplica()
+            replica.clockSkewUs += Self.farUs
+            forAWhile(kind) { replica.clockSkewUs -= Self.farUs }
         case .wipe, .restore: forget(kind)
         }
     }
