@@ -87,6 +87,18 @@ import Testing
         }
     }
 
+    @Test func aReplicaWhoseMemoryIsFullDeliversWhatItOwes() async throws {
+        try await withInstance { instance, _ in
+            instance.group.cut = [2]
+            for index in 0..<20 { try await instance.write("k\(index)", "v") }
+            _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "1000")
+            instance.group.cut = []
+            #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.debt(0, 2) == 0 })
+            for index in 0..<20 { #expect(await instance.record("k\(index)", 2)?.siblings.count == 1) }
+            #expect(await instance.raw(0, "EXISTS", "cap:lease:drain:g3") == .integer(0))
+        }
+    }
+
     @Test func aLeaseThatAClockSetBackMadeLongEndsAllTheSame() async throws {
         try await withInstance { instance, _ in
             #expect(await instance.waitForKnown())

@@ -26,14 +26,15 @@ extension AvailableEngine {
         return pair[0]
     }
 
-    /// Takes or renews a lease: it keeps several instances from doing the same work at once. Only a hint; two at once do no
-    /// harm.
-    func takeLease(_ name: Bytes, at replica: Int, forMs durationMs: UInt64) async -> Bool {
+    /// Takes a lease: it keeps several instances from doing the same work at once. Only a hint; two at once do no harm.
+    /// - Parameter isNeeded: false for work that is done also where the replica's memory is too full to note it.
+    func takeLease(_ name: Bytes, at replica: Int, forMs durationMs: UInt64, isNeeded: Bool = true) async -> Bool {
         let words = [
             Bytes("SET".utf8), name, leaseName, Bytes("NX".utf8), Bytes("PX".utf8), Bytes(decimal: durationMs),
         ]
         let reply = await askOne(Command(.plain(words)), replica)
         if reply == .null { await shortenLease(name, at: replica, toMs: durationMs) }
+        if !isNeeded, case .error(let text)? = reply, text.hasPrefix("OOM") { return true }
         return reply == .status("OK")
     }
 

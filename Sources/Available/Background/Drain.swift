@@ -32,7 +32,8 @@ extension AvailableEngine {
     /// Oldest first, in batches, up to `upTo`.
     private func drain(_ owner: Int, _ peer: Int, upTo: UInt64, life: Bytes) async {
         let lease = RedisKeys.drainLease(states[peer].nameBytes)
-        guard await takeLease(lease, at: owner, forMs: Self.leaseMs) else { return }
+        // What a full replica has taken must get out all the same, and it is less full afterwards.
+        guard await takeLease(lease, at: owner, forMs: Self.leaseMs, isNeeded: false) else { return }
         var skipped = 0
         for batch in 1...Self.maxBatches {
             let startNs = scheduler.nowNs

@@ -21,7 +21,10 @@ extension AvailableEngine {
         attempts.seen = seen
         while true {
             guard let coordinator = nearest(excluding: attempts.excluded) else {
-                if let absent = attempts.absent { return result(write, absent.text, existed: false) }
+                // Unless one that has not answered may have deleted it.
+                if let absent = attempts.absent, !attempts.isUnanswered {
+                    return result(write, absent.text, existed: false)
+                }
                 guard await mayTryAgain(&attempts, request) else { throw attempts.failure }
                 continue
             }
