@@ -22,6 +22,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case farVouchers = "far-vouchers"
     case farRivals = "far-rivals"
     case newGroup = "new-group"
+    case olderLife = "older-life"
 
     func play(on stage: Stage) async throws(Stage.Missed) {
         switch self {
@@ -46,6 +47,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .farVouchers: try await stage.farVouchers()
         case .farRivals: try await stage.farRivals()
         case .newGroup: try await stage.newGroup()
+        case .olderLife: try await stage.olderLife()
         }
     }
 }
