@@ -46,6 +46,27 @@ import TestSupport
         }
     }
 
+    @Test func initSaysWhatToDoWhereAReplicaWasWipedAfterAnEarlierInitHadAgreedOnIt() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            for (replica, name) in ["g1", "g2"].enumerated() {
+                try servers[replica].cli(
+                    "HSET", "cap:identity", "group", "cp", "replica", name, "incarnation", "00000000000000a\(replica)",
+                    "state", "rebuilding", "epoch", "0", "beat", "0")
+            }
+            try servers[0].cli(
+                "HSET", "cap:config", "promise", "2:00000000000000aa", "ballot", "1:00000000000000aa", "version", "1",
+                "value", "epoch=1 g1=00000000000000a0:counted g2=00000000000000a1:counted g3=00000000000000a2:counted",
+                "deleted", "0", "expires_ms", "", "writers", "", "since", "0")
+            guard case .refused(let reason) = await CPInstance.initialize(reactor, servers) else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(reason.hasSuffix("wipe all of them and run init again"))
+            for server in servers.servers { try server.cli("FLUSHALL") }
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        }
+    }
+
     @Test func initRefusesAReplicaOfAnotherGroupOrName() async throws {
         try await runner.run { [reactor = runner.reactor, servers] in
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)

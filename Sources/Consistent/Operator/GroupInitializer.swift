@@ -148,7 +148,9 @@ public struct GroupInitializer {
                     state.version += 1
                 }
                 // An earlier run's configuration names the same incarnations, for a replica draws its own only once.
-                guard state.value == configuration.text else { return "another initialisation is under way" }
+                guard state.value == configuration.text else {
+                    return "a replica was wiped since an earlier init agreed on it: wipe all of them and run init again"
+                }
                 let round = Round.accept(.configuration, ballot, state, in: context, deadlineNs: deadlineNs)
                 switch await round.accepted() {
                 case .success: return nil
