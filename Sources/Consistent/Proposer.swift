@@ -235,8 +235,10 @@ final class Proposer {
         switch await round.accepted() {
         case .success(let acks):
             lastAnswerNs = scheduler.nowNs
-            // Where another configuration is in use by now, its promises are not these.
-            if self.context?.configuration == context.configuration {
+            // Where another configuration is in use by now, its promises are not these. And a tombstone may be collected: what
+            // is above the floor of one replica and below those of the others then runs there alone, and nobody can say whether
+            // it is in.
+            if self.context?.configuration == context.configuration, !state.isDeleted {
                 cache.put(StateCache.Entry(ballot: ballot.next, state: state), for: register)
             }
             for (operation, result) in results { operation.finish(.success((result, acks))) }

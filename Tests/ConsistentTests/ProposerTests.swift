@@ -267,6 +267,28 @@ import Testing
         #expect(proposer.counts.prepares == before + 1)
     }
 
+    @Test func aTombstoneIsNotWrittenOverByItsPromiseAsItMayHaveBeenCollected() throws {
+        _ = try write("a")
+        let deadlineNs = scheduler.nowNs + 1_000 * nsPerMs
+        _ = try scheduler.run { [self] in
+            await proposer.submit(.delete(precondition: nil), on: register, deadlineNs: deadlineNs)
+        }
+        // All three have collected it, and other keys have raised the floors: that of ballots more on two of them, which is a
+        // promise that they made without a record.
+        for replica in 0..<3 {
+            group.acceptors[replica].records[register.redisKey] = nil
+            group.acceptors[replica].versionFloor = 7
+        }
+        for replica in 1..<3 {
+            group.acceptors[replica].records[register.redisKey] = .init(promise: Ballot(counter: 1_000, proposer: 1))
+        }
+        group.fate = { what, replica in what == "prepare" && replica == 0 ? .silent : .answered }
+        guard case .success((.applied, _)) = try write("b") else {
+            Issue.record("a healthy group took a write and could not say so")
+            return
+        }
+    }
+
     // MARK: Deadlines
 
     @Test func anAnswerComesAtTheDeadlineAndNotLater() throws {
