@@ -54,7 +54,7 @@ final class Proposer {
 
     /// Who writes by a promise counts up with every round, a thousand times a second: the next ballot of one who comes too late
     /// with a number right above is too low again. Numbers cost nothing.
-    private func leap(over higher: Ballot) { counter = max(counter, higher.counter + Self.leapLength) }
+    func leap(over higher: Ballot) { counter = max(counter, higher.counter + Self.leapLength) }
 
     private static let leapLength: UInt64 = 1 << 10
 
@@ -266,7 +266,8 @@ final class Proposer {
         case .noScript:
             batch.lastFailure = StoreFailure(.noQuorum, "the replicas are loading their scripts")
         case .failed(let text):
-            batch.failWhatIsCertain(StoreFailure(.badReply, "a replica answered: \(text)"))
+            batch.failWhatIsCertain(
+                StoreFailure(StoreFailure.Code(ofServerError: text), "a replica answered: \(text)"))
         }
         return .again
     }

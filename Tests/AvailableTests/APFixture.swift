@@ -159,6 +159,20 @@ final class APInstance {
         return try await engine.change(request)
     }
 
+    func conflicts(after cursor: Bytes? = nil, limit: Int = 10, withinMs: UInt64 = 3_000) async throws(StoreFailure)
+        -> ConflictPage
+    {
+        try await engine.conflicts(after: cursor, limit: limit, deadlineNs: deadlineNs(withinMs))
+    }
+
+    /// Two values side by side, at all replicas.
+    func makeConflict(_ key: String) async throws {
+        let seen = try await read(key)
+        try await write(key, "a", context: seen.version)
+        try await write(key, "b", context: seen.version)
+        guard await converged(key) else { throw TestFailure("no conflict on \(key)") }
+    }
+
     /// A command on one replica, whatever the cut.
     func raw(_ replica: Int, _ words: String...) async -> Reply? {
         await raw(replica, Command(.plain(words.map { Bytes($0.utf8) })))

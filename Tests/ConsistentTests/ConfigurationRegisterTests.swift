@@ -72,6 +72,21 @@ import Testing
         #expect(try found() == .success(configuration(epoch: 1)))
     }
 
+    @Test func aReplicaFromAnotherLifeOfTheGroupDoesNotHideTwoMembers() throws {
+        // It carries the same names, as it would from before the group was made anew, and a higher epoch.
+        let older = GroupConfiguration(
+            epoch: 9,
+            members: (1...3).map { .init(name: "g\($0)", incarnation: Bytes("older-\($0)".utf8), isCounted: true) })
+        group.acceptors[0].incarnation = Bytes("older-1".utf8)
+        group.acceptors[0].epoch = 9
+        group.install(older, on: [0], Ballot(counter: 7, proposer: 9))
+        #expect(try found() == .success(configuration(epoch: 1)))
+
+        // And where what the two hold has to be finished first.
+        group.install(configuration(epoch: 2, counted: [1, 2]), on: [2], Ballot(counter: 8, proposer: 9))
+        #expect(try found(looks: 4) == .success(configuration(epoch: 2, counted: [1, 2])))
+    }
+
     @Test func oneOfThreeThatVotesIsRebuilding() throws {
         group.acceptors[0].isBlank = true
         group.acceptors[1].state = "rebuilding"

@@ -99,6 +99,27 @@ import TestSupport
         }
     }
 
+    @Test func aReplicaFromBeforeTheGroupWasMadeAnewKeepsNobodyFromServing() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            // Same group, same name, another life: as its old data directory would say, or a server of another site.
+            try servers[0].cli("HSET", "cap:identity", "incarnation", "00000000000000aa", "epoch", "9")
+            try servers[0].cli(
+                "HSET", "cap:config", "promise", "9000:00000000000000aa", "ballot", "9000:00000000000000aa", "value",
+                "epoch=9 g1=00000000000000aa:counted g2=00000000000000bb:counted g3=00000000000000cc:counted")
+            let stranger = CPInstance(cp.reactor, servers, upkeepMs: 20)
+            defer { stranger.close() }
+            #expect(await stranger.waitForAll())
+            for _ in 0..<20 {
+                try await stranger.write("k", "b", withinMs: 1_000)
+                _ = await stranger.roles()
+            }
+            #expect(
+                await stranger.reactor.eventually { await stranger.roles() == ["replaced", "acceptor", "acceptor"] })
+            #expect(await stranger.readiness() == nil)
+        }
+    }
+
     @Test func aReplicaThatIsBeingRebuiltDoesNotCountAsReady() async throws {
         try await run { cp in
             for replica in 0..<2 { try servers[replica].cli("HSET", "cap:identity", "state", "rebuilding") }

@@ -233,6 +233,23 @@ import TestSupport
         }
     }
 
+    @Test func aReplicaThatIsSetBackAsItRunsIsMadeBlankAndRebuilt() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            let before = try servers[0].cli("HGET", "cap:identity", "incarnation")
+            #expect(
+                await cp.reactor.eventually {
+                    (try? servers[1].cli("HGET", "cap:beats", before)).flatMap { Int($0) } ?? 0 > 3
+                })
+            // What its memory of a moment ago would say.
+            try servers[0].cli("HSET", "cap:identity", "beat", "2")
+            #expect(await cp.reactor.eventually { cp.engine.counts.erasedReplicas == 1 })
+            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(try servers[0].cli("HGET", "cap:identity", "incarnation") != before)
+            #expect(try await cp.read("k").text == "a")
+        }
+    }
+
     @Test func aReplicaIsNotLetInBeforeItsBeatWasComparedWithAnother() async throws {
         try await runner.run { [reactor = runner.reactor, servers] in
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)

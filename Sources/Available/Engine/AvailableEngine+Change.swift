@@ -4,8 +4,8 @@ import Replication
 /// Writes and deletes (DESIGN A3 to A6).
 extension AvailableEngine {
     /// - Throws: ``StoreFailure``: `bad_context`, `bad_token`, `session_unmet`, `too_many_siblings`, `no_replica`,
-    ///   `overloaded` (not applied); `insufficient_acks` (applied); `timeout` and `bad_reply` with what is known of the
-    ///   outcome.
+    ///   `overloaded` (not applied); `insufficient_acks` (applied); `timeout`, `replica_full` and `bad_reply` with what is
+    ///   known of the outcome.
     public func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
         guard request.session == SessionRequest() else { return try await changeInSession(request) }
         return try await changeAny(request)
@@ -200,7 +200,7 @@ extension AvailableEngine {
             attempts.isTransient = true
             attempts.excluded.insert(coordinator)
         case .error(let text):
-            attempts.refused(.badReply, "A replica answered with an error: \(text)")
+            attempts.refused(StoreFailure.Code(ofServerError: text), "A replica answered with an error: \(text)")
             attempts.excluded.insert(coordinator)
             if refusal.isNoScript { attempts.isTransient = true }
             if text.hasPrefix("WRONGTYPE") { observer?.badRecord(replica: coordinator, redisKey: write.recordKey) }

@@ -35,7 +35,7 @@ extension AvailableEngine {
         _ request: ReadRequest, covering vector: Bytes
     ) async throws(StoreFailure) -> (ReadResult, Bool) {
         guard let wanted = VersionVector(text: vector) else { throw Self.badToken(nil) }
-        return try await tryingAgain(request) { () async throws(ReadFailure) -> (ReadResult, Bool) in
+        return try await tryingAgain(until: request.deadlineNs) { () async throws(ReadFailure) -> (ReadResult, Bool) in
             try await read(request, covering: wanted)
         }
     }
@@ -45,6 +45,7 @@ extension AvailableEngine {
     ) async throws(ReadFailure) -> (ReadResult, Bool) {
         let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
+        defer { call.close() }
         var found = Found(wanted)
         var failure = ReadFailure(
             failure: StoreFailure(.noReplica, "No replica can be reached."),
@@ -80,7 +81,9 @@ extension AvailableEngine {
             }
         }
         guard let first = found.first else {
-            if call.isExpired {
+            if !call.refused.isEmpty {
+                failure = Self.overfull
+            } else if call.isExpired {
                 failure.failure = StoreFailure(.timeout, "No replica answered in time.")
             } else if call.handed.isEmpty, !call.overloaded.isEmpty {
                 failure.failure = StoreFailure(.overloaded, "Too many commands are waiting for every replica.")

@@ -72,6 +72,10 @@ final class ConfigurationRegister {
         let replica: Int
         let identity: ReplicaIdentity
         let candidate: Candidate?
+
+        func isNamed(by configuration: GroupConfiguration) -> Bool {
+            configuration.members[replica].incarnation == identity.incarnation
+        }
     }
 
     /// The configuration in force, where it can be told without completing what somebody left half done.
@@ -83,8 +87,11 @@ final class ConfigurationRegister {
     private func fetch(deadlineNs: UInt64, isFinishing: Bool = true) async {
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
         call.send(AcceptorCommands.read(.configuration), to: group.available)
-        // Two that answer first may be a blank one and one that does not count.
-        await call.wait { [self, quorum] in self.members(in: $0).count >= quorum }
+        // Two that answer first may be a blank one and one that does not count, or is from another life of the group.
+        await call.wait { [self] in
+            let members = self.members(in: $0)
+            return chosen(among: members) != nil || inForce(among: members) != nil
+        }
         let members = self.members(in: call)
         guard members.count >= quorum else {
             lastFailure = tooFew(members.count, in: call)
@@ -147,17 +154,17 @@ final class ConfigurationRegister {
     }
 
     /// A configuration that a majority of the replicas it counts, in the incarnations it names, shows at one ballot.
+    ///
+    /// There is no later one then: a majority of these would have accepted it in the place of this one.
     private func chosen(among members: [Member]) -> GroupConfiguration? {
-        let highestEpoch = members.map(\.identity.epoch).max() ?? 0
         for candidate in candidates(of: members) {
             let counted = candidate.configuration.counted
             let votes = members.count { member in
                 counted.contains(member.replica) && member.candidate?.ballot == candidate.ballot
-                    && member.identity.incarnation == candidate.configuration.members[member.replica].incarnation
+                    && member.isNamed(by: candidate.configuration)
                     && member.identity.epoch <= candidate.configuration.epoch
             }
             if votes >= quorum { return candidate.configuration }
-            if candidate.configuration.epoch == highestEpoch { break }
         }
         return nil
     }
@@ -169,15 +176,23 @@ final class ConfigurationRegister {
         }
     }
 
-    /// Completes what somebody left half done, under the configuration of the epoch that the replicas report.
+    /// The configuration of the epoch that the replicas report, under which to complete what somebody left half done; nil where
+    /// it cannot be told. A configuration that does not name a majority of those who answered, in their present incarnations, is
+    /// another life of the group, or one in which nothing can be agreed on now.
+    private func inForce(among members: [Member]) -> GroupConfiguration? {
+        let own = candidates(of: members).map(\.configuration).filter { configuration in
+            members.count { $0.isNamed(by: configuration) } >= quorum
+        }
+        let epoch =
+            members.filter { member in own.contains { member.isNamed(by: $0) } }.map(\.identity.epoch).max() ?? 0
+        return own.first { $0.epoch == epoch }
+            ?? own.first { $0.epoch == epoch + 1 }.map { predecessor(of: $0, members) }
+    }
+
+    /// Completes what somebody left half done.
     private func finish(_ members: [Member], deadlineNs: UInt64) async {
-        let epoch = members.map(\.identity.epoch).max() ?? 0
         lastFailure = StoreFailure(.noQuorum, "the group's configuration is being agreed on")
-        let candidates = candidates(of: members).map(\.configuration)
-        guard
-            let inForce = candidates.first(where: { $0.epoch == epoch })
-                ?? candidates.first(where: { $0.epoch == epoch + 1 }).map({ predecessor(of: $0, members) })
-        else { return }
+        guard let inForce = inForce(among: members) else { return }
         let found = await round(under: inForce, deadlineNs: deadlineNs) { $0 }
         // One that was superseded in the round is found by the next look, under its own epoch.
         if let found, found.epoch == inForce.epoch { current = found }
@@ -190,9 +205,7 @@ final class ConfigurationRegister {
     /// they are members, in the incarnations that `next` names, were counted before as well.
     private func predecessor(of next: GroupConfiguration, _ members: [Member]) -> GroupConfiguration {
         let counted = next.members.enumerated().map { replica, entry in
-            let isMember = members.contains {
-                $0.replica == replica && $0.identity.incarnation == entry.incarnation
-            }
+            let isMember = members.contains { $0.replica == replica && $0.isNamed(by: next) }
             return GroupConfiguration.Member(
                 name: entry.name, incarnation: entry.incarnation, isCounted: entry.isCounted && isMember)
         }

@@ -62,6 +62,7 @@ final class MemberWatch {
             durability[replica] = Durability(
                 info: infos.reply(from: replica), configuration: settings.reply(from: replica))
         }
+        await eraseThoseBehind()
         lastLookNs = scheduler.nowNs
         isLooking = false
     }
@@ -144,32 +145,55 @@ final class MemberWatch {
         process.sendDuringAdmission(MemberCommands.info(), to: replica)
         for each in group.everyReplica { looks.sendDuringAdmission(MemberCommands.look(), to: each) }
         await process.waitForAll()
-        // The others are given a moment: what one of them holds is enough.
-        await looks.wait(limitNs: nowNs + 100 * nsPerMs) { _ in false }
-        await looks.wait { $0.answered.contains(replica) }
+        // All that were asked, for the one that takes longest may know most; the deadline bounds what a silent one costs.
+        await looks.waitForAll()
         let observations = group.replicaNames.enumerated().map {
             ReplicaObservation(looks.reply(from: $0), group: groupName, name: $1)
         }
         guard let runID = Durability.runID(of: process.reply(from: replica)), let own = observations[replica] else {
             return .bad
         }
-        if comparedRuns[replica] == runID { return .good }
         if case .unclear = own.says { return .bad }
         // A blank or foreign replica may be let in: it has nothing to vote with.
         guard let identity = own.identity else {
             comparedRuns[replica] = runID
             return .good
         }
+        let isKnown = comparedRuns[replica] == runID
+        // A process that is known and being rebuilt has nothing to be behind of yet.
+        if isKnown, identity.state == .rebuilding { return .good }
+        guard let latest = Self.latestCopy(of: identity.incarnation, at: replica, in: observations) else {
+            return isKnown ? .good : .alone
+        }
+        if own.beat < latest, await !erase(replica, identity.incarnation, beat: own.beat) { return .bad }
+        comparedRuns[replica] = runID
+        return .good
+    }
+
+    /// The highest beat that other members know of `incarnation`; nil where none of them answered.
+    private static func latestCopy(
+        of incarnation: Bytes, at replica: Int, in observations: [ReplicaObservation?]
+    ) -> UInt64? {
         var copies: [UInt64] = []
         for (other, observation) in observations.enumerated() where other != replica {
             // One that is being rebuilt has forgotten what it knew of others: it tells nothing.
             guard let observation, observation.identity?.state == .member else { continue }
-            copies.append(observation.copies[identity.incarnation] ?? 0)
+            copies.append(observation.copies[incarnation] ?? 0)
         }
-        guard let latest = copies.max() else { return .alone }
-        if own.beat < latest, await !erase(replica, identity.incarnation, beat: own.beat) { return .bad }
-        comparedRuns[replica] = runID
-        return .good
+        return copies.max()
+    }
+
+    /// A beat never falls, so a member that is behind its copies has forgotten what it promised, whatever its process and its
+    /// connection say: its memory was set back to a snapshot, or another server took its place unseen.
+    private func eraseThoseBehind() async {
+        for (replica, observation) in seen.enumerated() {
+            guard let observation, let identity = observation.identity, identity.state == .member,
+                let latest = Self.latestCopy(of: identity.incarnation, at: replica, in: seen), observation.beat < latest
+            else { continue }
+            // It may also have been asked just before another instance raised it: then it is no longer at this beat, and nothing
+            // is erased.
+            if await erase(replica, identity.incarnation, beat: observation.beat) { seen[replica] = nil }
+        }
     }
 
     private func erase(_ replica: Int, _ incarnation: Bytes, beat: UInt64) async -> Bool {

@@ -237,7 +237,7 @@ final class Rebuilder {
 
     private func heed(_ refusal: RoundRefusal) throws(Halt) {
         switch refusal {
-        case .outbid(let higher): proposer.saw(higher)
+        case .outbid(let higher): proposer.leap(over: higher)
         case .noScript, .overloaded: break
         case .otherConfiguration: throw Halt(reason: "the configuration changed meanwhile")
         case .noMajority: throw Halt(reason: "waits: the others do not all answer")

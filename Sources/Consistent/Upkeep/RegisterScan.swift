@@ -22,9 +22,13 @@ struct RegisterScan {
 
     /// Calls `body` with every page of the registers of `replica`. Every register that it holds from beginning to end is in
     /// some page (Redis' promise for `SCAN`); others may be, and some twice.
+    ///
+    /// That promise ends with the server's process: it draws a hash seed at its start, and to the next one the cursor means
+    /// other places. So a scan counts only where one process has answered from its beginning to its end.
     func forEachPage(
         of replica: Int, _ body: (_ page: [Register]) async throws(Halt) -> Void
     ) async throws(Halt) {
+        let process = try await process(of: replica)
         var cursor = Bytes("0".utf8)
         repeat {
             let startNs = scheduler.nowNs
@@ -34,6 +38,21 @@ struct RegisterScan {
             let tookNs = scheduler.nowNs - startNs
             await scheduler.sleep(forNs: max(Self.minRestNs, tookNs * (Self.restFactor - 1)))
         } while cursor != Bytes("0".utf8)
+        guard try await self.process(of: replica) == process else {
+            throw Halt(reason: "\(group.replicaNames[replica]) was started anew while its keys were gone through")
+        }
+    }
+
+    /// The run ID of the server that answers now.
+    private func process(of replica: Int) async throws(Halt) -> Bytes {
+        let call = QuorumCall(
+            group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + Self.timeoutNs)
+        call.send(MemberCommands.info(), to: [replica])
+        await call.waitForAll()
+        guard let runID = Durability.runID(of: call.reply(from: replica)) else {
+            throw Halt(reason: "\(group.replicaNames[replica]) does not answer")
+        }
+        return runID
     }
 
     private func page(of replica: Int, from cursor: Bytes) async throws(Halt) -> (Bytes, [Register]) {

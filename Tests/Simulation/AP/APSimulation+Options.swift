@@ -57,7 +57,5 @@ extension APSimulation {
         public var freshReads: UInt64 = 10
         /// Past this virtual time a world is taken as hung.
         public var limitMs: UInt64 = 900_000
-
-        public init() {}
     }
 }

@@ -41,7 +41,7 @@ public final class APSimulation {
     /// After the heal; a walk that lacked a peer waits for half a minute before it begins again.
     private static let quietLimitMs: UInt64 = 180_000
 
-    public init(seed: UInt64, options: Options = Options()) {
+    public init(seed: UInt64, options: Options = APProfile.mixed.options) {
         self.options = options
         let world = World(seed: seed)
         let lua = LuaHost()
@@ -65,21 +65,21 @@ public final class APSimulation {
         keyCount = options.keys ?? (world.random.isTrue(percent: 50) ? 3 : 40)
         warmUpMs = options.warmUpMs ?? (world.random.isTrue(percent: 50) ? 100 : 3_000)
         contexts = Array(repeating: Array(repeating: nil, count: keyCount + 1), count: options.clients)
-        let box = InstanceBox()
         let isClockSteady = world.random.isTrue(percent: 50)
         let kinds = options.faults.filter { $0 != .clockJump || !isClockSteady }
-        planner = FaultPlanner(world: world, replicas: replicas, kinds: kinds) { box.instances }
+        planner = FaultPlanner(world: world, replicas: replicas, kinds: kinds)
         // One in a while: each costs a comparison of everything.
         planner.mayForget = { _ in world.random.isTrue(percent: options.forgetting) }
         planner.mayRestore = { _, _ in world.random.isTrue(percent: options.newestDumps) }
         planner.maxSkewMs = options.maxSkewMs
+        planner.aheadMs = options.tombstoneGraceMs
         planner.maxHoldMs = options.maxHoldMs
         instances = (0..<options.instances).map { index in
             APInstance(
                 index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2],
                 settings: settings)
         }
-        box.instances = instances
+        planner.instances = instances
         if let maxUs = options.maxLatencyMeanUs {
             for path in instances.flatMap(\.paths) { path.latencyMeanUs = 1 + world.random.below(maxUs) }
         }
@@ -90,10 +90,6 @@ public final class APSimulation {
         sessions = (0..<options.clients).map { _ in
             SessionJudge(ledger: judge.ledger, isCalm: options.faults.isEmpty) { [judge] in judge.fail($0) }
         }
-    }
-
-    private final class InstanceBox {
-        var instances: [APInstance] = []
     }
 
     /// Runs the world to its end.

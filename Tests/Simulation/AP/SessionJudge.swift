@@ -98,25 +98,3 @@ final class SessionJudge {
         return ledger.covered(by: ledger.writes(atVector: vector, key: recordKey) + collected)
     }
 }
-
-/// What an `X-Session-Token` carries: a format byte, a code of 16 bytes, a byte that is 1 where it is full; then for each
-/// key eight bytes of hash, two of length (all ones where its vector found no room), and the vector.
-enum CarriedSession {
-    /// True where the token lists `key` at least up to `vector`.
-    static func lists(_ key: Bytes, upTo vector: Bytes, in token: String?) -> Bool {
-        guard let token, var rest = CarriedVector.payload(of: token)?.dropFirst() else { return false }
-        while rest.count >= 10 {
-            let hash = rest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-            let length = rest.dropFirst(8).prefix(2).reduce(0) { $0 << 8 | Int($1) }
-            rest = rest.dropFirst(10)
-            let isLost = length == Int(UInt16.max)
-            guard hash != key.fnv1a else {
-                guard !isLost, rest.count >= length else { return false }
-                let listed = CarriedVector.entries(Bytes(rest.prefix(length)))
-                return CarriedVector.entries(vector).allSatisfy { $0.value <= listed[$0.key] ?? 0 }
-            }
-            rest = rest.dropFirst(isLost ? 0 : length)
-        }
-        return false
-    }
-}

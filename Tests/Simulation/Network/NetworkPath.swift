@@ -14,8 +14,10 @@ public final class NetworkPath {
     public var isCutBack = false {
         didSet { if !isCutBack { release(&heldBack) } }
     }
-    /// Mean of what one way takes, in microseconds.
+    /// Mean of what one way takes beyond the least, in microseconds.
     public var latencyMeanUs = NetworkPath.usualLatencyMeanUs
+    /// The least that one way takes, in microseconds.
+    public var latencyLeastUs: UInt64 = 20
     static let usualLatencyMeanUs: UInt64 = 150
 
     /// What one way carries in a millisecond; nil for any amount.
@@ -45,7 +47,7 @@ public final class NetworkPath {
         return timeNs
     }
 
-    private func oneWayNs() -> UInt64 { 20_000 + world.random.exponentialNs(meanUs: latencyMeanUs) }
+    private func oneWayNs() -> UInt64 { latencyLeastUs * 1_000 + world.random.exponentialNs(meanUs: latencyMeanUs) }
 
     private func transferNs(_ bytes: Int) -> UInt64 { bytesPerMs.map { UInt64(bytes) * nsPerMs / $0 } ?? 0 }
 

@@ -200,6 +200,12 @@ public final class SimulatedReplica {
 
     var dump: MemoryRedis { redis.dump }
 
+    /// Set back to an old dump as it runs: a machine that goes back to a snapshot of its memory.
+    func setBack(to dump: MemoryRedis) {
+        noteDiskLoss()
+        redis.restore(dump)
+    }
+
     /// Stopped, given an old dump, started.
     func restore(_ dump: MemoryRedis) {
         noteDiskLoss()

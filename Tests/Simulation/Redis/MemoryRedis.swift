@@ -99,9 +99,10 @@ final class MemoryRedis {
         return true
     }
 
-    /// Keys in an order of their own that does not change when others come and go: what a cursor of `SCAN` needs.
+    /// Keys in an order of their own that does not change when others come and go: what a cursor of `SCAN` needs. Each run of
+    /// the server has another one, as Redis draws a hash seed at each start: a cursor of an earlier run misses keys.
     func scan(from cursor: UInt64, count: Int) -> (next: UInt64, keys: [Bytes]) {
-        let ordered = entries.keys.map { (place: Self.place(of: $0), key: $0) }
+        let ordered = entries.keys.map { (place: Self.place(of: $0, seed: runId), key: $0) }
             .filter { $0.place >= cursor }
             .sorted { $0.place != $1.place ? $0.place < $1.place : $0.key.lexicographicallyPrecedes($1.key) }
         var page: [Bytes] = []
@@ -115,9 +116,9 @@ final class MemoryRedis {
     }
 
     /// FNV-1a, never 0: a cursor of 0 means the end.
-    private static func place(of key: Bytes) -> UInt64 {
+    private static func place(of key: Bytes, seed: Bytes) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        for byte in seed + key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return max(1, hash >> 12)
     }
 

@@ -35,11 +35,14 @@ public final class Stage {
     enum Upkeep {
         /// None within the time that a story takes.
         case none
+        /// As often as in production: once a second.
+        case usual
         /// All of it, every few milliseconds instead of every second.
         case hasty
 
         var settings: ConsistentSettings {
             var settings = ConsistentSettings()
+            if self == .usual { return settings }
             settings.upkeepIntervalMs = self == .none ? 3_600_000 : 10
             settings.walkIntervalMs = self == .none ? 3_600_000 : 10
             return settings
@@ -83,10 +86,16 @@ public final class Stage {
     // MARK: Instances and clients
 
     /// A new instance, connected to all three.
-    /// - Parameter busyWith: how many registers of its own it has changed, each once: what raises its counter.
-    func instance(busyWith count: Int = 0, upkeep: Upkeep = .none) async throws(Missed) -> CPInstance {
+    /// - Parameters:
+    ///   - busyWith: how many registers of its own it has changed, each once: what raises its counter.
+    ///   - pageSize: how many registers its background work takes at a time; nil for the usual.
+    func instance(
+        busyWith count: Int = 0, upkeep: Upkeep = .none, pageSize: Int? = nil
+    ) async throws(Missed) -> CPInstance {
+        var settings = upkeep.settings
+        settings.pageSize = pageSize ?? settings.pageSize
         let instance = CPInstance(
-            index: instances.count, world: world, replicas: replicas, near: [], settings: upkeep.settings)
+            index: instances.count, world: world, replicas: replicas, near: [], settings: settings)
         instances.append(instance)
         try await until("instance \(instance.index) is connected") { instance.group.available.count == 3 }
         for number in 0..<count {
@@ -141,6 +150,12 @@ public final class Stage {
         let request = begin(call, of: key, at: instance, withinMs: withinMs)
         while request.result == nil { await world.sleep(Self.stepNs) }
         return request.result!
+    }
+
+    /// A client writes, and the story goes on when all replicas hold it.
+    func writeEverywhere(_ value: String, at instance: CPInstance) async throws(Missed) {
+        await ask(.write(value), at: instance)
+        try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == value } }
     }
 
     // MARK: The network
@@ -236,10 +251,21 @@ public final class Stage {
     private static let stepNs: UInt64 = 10_000
 
     func until(_ what: @autoclosure () -> String, limitMs: UInt64 = 12_000, _ isSo: () -> Bool) async throws(Missed) {
+        try await until(what(), limitMs, Self.stepNs, isSo)
+    }
+
+    /// The same for what takes minutes, looked at every millisecond.
+    func untilSlowly(_ what: @autoclosure () -> String, _ isSo: () -> Bool) async throws(Missed) {
+        try await until(what(), 120_000, nsPerMs, isSo)
+    }
+
+    private func until(
+        _ what: @autoclosure () -> String, _ limitMs: UInt64, _ stepNs: UInt64, _ isSo: () -> Bool
+    ) async throws(Missed) {
         let endNs = world.nowNs + limitMs * nsPerMs
         while !isSo() {
             guard world.nowNs < endNs else { throw Missed(what: what()) }
-            await world.sleep(Self.stepNs)
+            await world.sleep(stepNs)
         }
     }
 
