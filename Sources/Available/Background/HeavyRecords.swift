@@ -27,6 +27,10 @@ struct HeavyRecords {
 
     mutating func failed(_ key: Bytes, to target: Int, atNs nowNs: UInt64) {
         let known = rests[target][key]
+        if known == nil, rests[target].count >= Self.maxRecords {
+            // Among them are some that are not owed any more.
+            rests[target] = rests[target].filter { $0.value.untilNs > nowNs }
+        }
         guard known != nil || rests[target].count < Self.maxRecords else { return }
         let durationNs = known.map { min($0.durationNs * 2, Self.longestRestNs) } ?? Self.firstRestNs
         rests[target][key] = Rest(untilNs: nowNs + durationNs, durationNs: durationNs)
