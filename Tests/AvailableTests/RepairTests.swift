@@ -36,6 +36,31 @@ import Testing
         }
     }
 
+    @Test func aRecordThatDoesNotGetThroughHoldsUpNoOther() async throws {
+        try await withInstance { instance, _ in
+            #expect(await instance.waitForKnown())
+            instance.group.cut = [2]
+            try await instance.write("large", String(repeating: "x", count: 30_000))
+            for index in 0..<60 { try await instance.write("k\(index)", "v") }
+            instance.group.thin = (2, 20_000)
+            instance.group.cut = []
+            #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.debt(0, 2) == 1 })
+            #expect(await instance.record("large", 2) == Record())
+            #expect(await instance.converged("k59"))
+            // The same by comparison.
+            _ = await instance.raw(2, "FLUSHALL")
+            let isFilled = await instance.reactor.eventually(withinMs: 20_000) {
+                for index in 0..<60 where await instance.record("k\(index)", 2) == Record() { return false }
+                return true
+            }
+            #expect(isFilled)
+            #expect(instance.engine.stalenessMs(replica: 2) == nil)
+            instance.group.thin = nil
+            #expect(await instance.converged("large", withinMs: 30_000))
+            #expect(await instance.waitForKnown())
+        }
+    }
+
     @Test func aForeignKeyKeepsABlankReplicaFromNothingButThatKey() async throws {
         try await withInstance({ $0.batchRecords = 2 }) { instance, _ in
             for index in 0..<60 { try await instance.write("k\(index)", "v") }

@@ -106,6 +106,17 @@ extension AvailableEngine {
         return result
     }
 
+    /// A batch with the records of `keys`, or with one of them, failed.
+    func didNotArrive(_ keys: [Bytes], from source: Int, to target: Int) {
+        batchSizes[source][target].failed()
+        if keys.count == 1 { heavyRecords.failed(keys[0], to: target, atNs: scheduler.nowNs) }
+    }
+
+    func didArrive(_ keys: [Bytes], from source: Int, to target: Int, tookNs: UInt64) {
+        batchSizes[source][target].passed(tookNs: tookNs)
+        heavyRecords.arrived(keys, at: target)
+    }
+
     /// Lets users have the replicas for as long as the last batch took: half of the time at most is ours.
     func pace(sinceNs startNs: UInt64) async {
         await scheduler.sleep(forNs: max(nsPerMs, min(scheduler.nowNs - startNs, 250 * nsPerMs)))

@@ -50,7 +50,7 @@ extension AvailableEngine {
 
     private struct BatchOutcome {
         var delivered = 0
-        /// Entries that stay owed: the peer, or the owner, holds something else under the key.
+        /// Entries that stay owed: the peer, or the owner, holds something else under the key, or it does not get through.
         var kept = 0
         var isDone = false
     }
@@ -70,10 +70,15 @@ extension AvailableEngine {
         guard clocks[peer] != nil, let keys = await plainRead(words, owner, life: life)?.array?.compactMap(\.bytes)
         else { return nil }
         guard !keys.isEmpty else { return BatchOutcome(isDone: true) }
-        guard let fetched = await fetch(keys, at: owner, life: life, maxBytes: size.bytes), fetched.count > 0 else {
-            batchSizes[owner][peer].failed()
+        let tried = keys.filter { !heavyRecords.isResting($0, to: peer, atNs: startNs) }
+        guard !tried.isEmpty else { return BatchOutcome(kept: keys.count) }
+        guard let fetched = await fetch(tried, at: owner, life: life, maxBytes: size.bytes), fetched.count > 0 else {
+            didNotArrive(tried, from: owner, to: peer)
             return nil
         }
+        // Those that rest were passed over before the ones that were looked at.
+        let last = keys.firstIndex(of: tried[fetched.count - 1]) ?? 0
+        let resting = last + 1 - fetched.count
         for key in fetched.bad { observer?.badRecord(replica: owner, redisKey: key) }
 
         var delivered = fetched.records
@@ -82,10 +87,10 @@ extension AvailableEngine {
         case .joinedExcept(let refused):
             delivered = fetched.records.enumerated().filter { !refused.contains($0.offset) }.map(\.element)
         case .failed:
-            batchSizes[owner][peer].failed()
+            didNotArrive(fetched.records.map(\.key), from: owner, to: peer)
             return nil
         }
-        batchSizes[owner][peer].passed(tookNs: scheduler.nowNs - startNs)
+        didArrive(fetched.records.map(\.key), from: owner, to: peer, tookNs: scheduler.nowNs - startNs)
         var strikeWords: [Bytes] = []
         let hlc = Bytes(decimal: fetched.hlc)
         for record in delivered { strikeWords += [record.vector, hlc] }
@@ -95,6 +100,6 @@ extension AvailableEngine {
             incarnation: life)
         guard okElements(await askOne(strike, owner), owner) != nil else { return nil }
         return BatchOutcome(
-            delivered: delivered.count, kept: fetched.bad.count + fetched.records.count - delivered.count)
+            delivered: delivered.count, kept: resting + fetched.bad.count + fetched.records.count - delivered.count)
     }
 }

@@ -7,6 +7,8 @@ extension AvailableEngine {
     private static var leaseMs: UInt64 { 5_000 }
     /// After a walk that could not finish.
     private static var retryNs: UInt64 { 1_000 * nsPerMs }
+    /// After a walk that brought all but some.
+    private static var lackingRetryNs: UInt64 { 10_000 * nsPerMs }
     /// After a walk that lacked a peer, and brought what there was from the others.
     private static var partialRetryNs: UInt64 { 30_000 * nsPerMs }
 
@@ -44,8 +46,8 @@ extension AvailableEngine {
     private struct WalkCount {
         var compared = 0
         var mended = 0
-        /// Records that could not be brought, as there is something else under their keys.
-        var refused = 0
+        /// Records that could not be brought.
+        var lacking = 0
     }
 
     private func walk(_ replica: Int) async {
@@ -63,6 +65,13 @@ extension AvailableEngine {
                 observer?.walkEnded(replica: replica, compared: count.compared, mended: count.mended, failure: nil)
             case .tooEarly:
                 states[replica].nextWalkNs = scheduler.nowNs + settings.mergeFenceMs * nsPerMs
+            case .lacking:
+                states[replica].nextWalkNs = scheduler.nowNs + Self.lackingRetryNs
+                observer?.walkEnded(
+                    replica: replica, compared: count.compared, mended: count.mended,
+                    failure:
+                        "\(count.lacking) records could not be brought: something else is under their keys, or they are too "
+                        + "large for the way there")
             case .without(let peer):
                 states[replica].nextWalkNs = scheduler.nowNs + Self.partialRetryNs
                 states[replica].lackedPeer = peer
@@ -90,6 +99,8 @@ extension AvailableEngine {
     private enum WalkEnd {
         case complete
         case tooEarly
+        /// Some records could not be brought: its staleness stays unknown.
+        case lacking
         /// Compared with all but this one, at least: its staleness stays unknown.
         case without(Int)
     }
@@ -113,16 +124,13 @@ extension AvailableEngine {
         }
         for (peer, start) in peers {
             try await compare(replica, mine.life, with: peer, start.life, &count)
-            guard count.refused == 0 else { continue }
+            guard count.lacking == 0 else { continue }
             if states[peer].debts[replica].overflowed > 0 {
                 let words = [states[replica].nameBytes, start.hlc]
                 _ = await run(AvailableScripts.clear, words, peer, life: start.life)
             }
         }
-        guard count.refused == 0 else {
-            throw WalkFailure(
-                reason: "\(states[replica].name) holds something else than a record under \(count.refused) keys")
-        }
+        guard count.lacking == 0 else { return .lacking }
         if let missing { return .without(missing) }
         var words = [Bytes(decimal: UInt64(mine.nowUs)), Bytes("full".utf8)]
         for (peer, start) in peers { words += [states[peer].nameBytes, start.life, start.hlc, Words.zero] }
@@ -174,9 +182,9 @@ extension AvailableEngine {
                     place.count.flatMap { names.indices.contains(Int($0) - 1) ? names[Int($0) - 1] : nil }
                 }
                 if !keys.isEmpty {
-                    let refused = try await bring(keys, to: replica, life, from: peer, peerLife)
-                    count.mended += keys.count - refused
-                    count.refused += refused
+                    let lacking = try await bring(keys, to: replica, life, from: peer, peerLife)
+                    count.mended += keys.count - lacking
+                    count.lacking += lacking
                 }
             }
             pages += 1
@@ -185,39 +193,41 @@ extension AvailableEngine {
         } while cursor != Words.zero
     }
 
-    /// Returns how many could not be joined, as there is something else under their keys: the others must not wait for them.
+    /// Returns how many could not be: there is something else under their keys, or they do not get through. The others must not
+    /// wait for them.
     private func bring(
         _ keys: [Bytes], to replica: Int, _ life: Bytes, from peer: Int, _ peerLife: Bytes
     ) async throws(WalkFailure) -> Int {
-        var rest = keys[...]
-        var refusedCount = 0
+        var rest = keys.filter { !heavyRecords.isResting($0, to: replica, atNs: scheduler.nowNs) }[...]
+        var lacking = keys.count - rest.count
         var failures = 0
         while !rest.isEmpty {
             // Known before the records are read; read anew, they get a new fence.
             let startNs = scheduler.nowNs
             let clocks = clocks
             let size = batchSizes[peer][replica]
-            let keys = Array(rest.prefix(size.records(atMost: settings.batchRecords)))
+            let tried = Array(rest.prefix(size.records(atMost: settings.batchRecords)))
             guard clocks[replica]?.incarnation == life,
-                let fetched = await fetch(keys, at: peer, life: peerLife, maxBytes: size.bytes), fetched.count > 0
+                let fetched = await fetch(tried, at: peer, life: peerLife, maxBytes: size.bytes), fetched.count > 0
             else {
-                batchSizes[peer][replica].failed()
+                didNotArrive(tried, from: peer, to: replica)
                 throw WalkFailure(reason: "\(states[peer].name) stopped answering")
             }
+            let names = fetched.records.map(\.key)
             switch await join(fetched.records, at: replica, clocks: clocks, startNs: startNs) {
             case .joined:
                 rest = rest.dropFirst(fetched.count)
-                batchSizes[peer][replica].passed(tookNs: scheduler.nowNs - startNs)
+                didArrive(names, from: peer, to: replica, tookNs: scheduler.nowNs - startNs)
             case .joinedExcept(let refused):
                 rest = rest.dropFirst(fetched.count)
-                refusedCount += refused.count
+                lacking += refused.count
             case .failed:
-                batchSizes[peer][replica].failed()
+                didNotArrive(names, from: peer, to: replica)
                 failures += 1
                 guard failures < 4 else { throw WalkFailure(reason: "\(states[replica].name) stopped answering") }
             }
             if !rest.isEmpty { await pace(sinceNs: startNs) }
         }
-        return refusedCount
+        return lacking
     }
 }

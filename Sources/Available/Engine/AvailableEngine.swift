@@ -38,6 +38,7 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
     var drainTurn = 0
     /// By source and target of a background batch.
     var batchSizes: [[BatchSize]]
+    var heavyRecords: HeavyRecords
     var isWalking = false
     var isReaping = false
     /// Where the next list of what may be collected comes from.
@@ -75,6 +76,7 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
         putWords = Array(repeating: nil, count: names.count)
         merges = Array(repeating: nil, count: names.count)
         let size = BatchSize(maxBytes: settings.batchBytes, callTimeoutMs: settings.callTimeoutMs)
+        heavyRecords = HeavyRecords(count: names.count)
         batchSizes = Array(repeating: Array(repeating: size, count: names.count), count: names.count)
         leaseName = Bytes("\(settings.nodeName):".utf8) + Bytes(hexadecimal: scheduler.randomBits())
         group.guardCommand = Command(.plain([Bytes("HGET".utf8), RedisKeys.identity, RedisKeys.incarnationField]))
