@@ -14,7 +14,7 @@ extension AppAP {
                 A replica that was away for more than half of AP_TOMBSTONE_GRACE_SEC, or holds a dump that old, may bring \
                 back what was deleted since, and is refused. Where the others went on without it, empty it instead \
                 (FLUSHALL): it is filled again. Admit replicas by name where nothing was deleted meanwhile: the whole \
-                group was off, or a clock was wrong.
+                group was off, or a clock was wrong. One that is in use already stays as it is.
                 """)
 
         @Argument(help: "The replica's name in REPLICAS.") var replica: String
@@ -36,14 +36,29 @@ extension AppAP {
                 Self.refuse("REPLICAS names no '\(replica)'")
             }
             signal(SIGPIPE, SIG_IGN)
-            if let reason = await Self.admit(target, settings, timeoutNs: UInt64(timeoutSec) * 1_000 * nsPerMs) {
-                Self.refuse(reason)
+            switch await Self.admit(target, settings, timeoutNs: UInt64(timeoutSec) * 1_000 * nsPerMs) {
+            case .admitted: print("app-ap: \(replica) is admitted")
+            case .wasIn: print("app-ap: \(replica) was not refused: there is nothing to admit")
+            case .failed(let reason): Self.refuse(reason)
             }
-            print("app-ap: \(replica) is admitted")
         }
 
-        /// Connects to `target` alone, with leave to adopt it. Nil where it worked, else why not.
-        private static func admit(_ target: RedisReplica, _ settings: APSettings, timeoutNs: UInt64) async -> String? {
+        private enum Outcome {
+            case admitted
+            /// It was adopted before, in the life that it has now.
+            case wasIn
+            case failed(reason: String)
+        }
+
+        /// Hears whether the replica was let in now.
+        private final class Listener: AvailableObserver {
+            private(set) var outcome = Outcome.wasIn
+
+            func replicaAdopted(_ replica: Int, incarnation: String) { outcome = .admitted }
+        }
+
+        /// Connects to `target` alone, with leave to adopt it.
+        private static func admit(_ target: RedisReplica, _ settings: APSettings, timeoutNs: UInt64) async -> Outcome {
             var engineSettings = settings.engine
             engineSettings.writeAcks = 1
             engineSettings.admittedReplicas = [target.name]
@@ -55,7 +70,9 @@ extension AppAP {
                         let group = RedisReplicaGroup(
                             reactor: reactor, replicas: [target], scripts: AvailableScripts.all,
                             settings: settings.service.redis)
-                        let engine = AvailableEngine(group: group, scheduler: reactor, settings: engineSettings)
+                        let listener = Listener()
+                        let engine = AvailableEngine(
+                            group: group, scheduler: reactor, settings: engineSettings, observer: listener)
                         group.start()
                         let deadlineNs = reactor.nowNs + timeoutNs
                         reactor.spawn {
@@ -66,13 +83,13 @@ extension AppAP {
                             }
                             let status = engine.status()[0]
                             group.close()
-                            let reason = status.isReachable ? nil : status.refusal ?? "it does not answer"
-                            continuation.resume(returning: reason)
+                            let failure = Outcome.failed(reason: status.refusal ?? "it does not answer")
+                            continuation.resume(returning: status.isReachable ? listener.outcome : failure)
                         }
                     }
                 }
             } catch {
-                return "\(error)"
+                return .failed(reason: "\(error)")
             }
         }
 

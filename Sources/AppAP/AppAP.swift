@@ -37,7 +37,8 @@ extension AppAP {
                     let reporter = APReporter(names: group.replicaNames, metrics: metrics, logger: logger)
                     let engine = AvailableEngine(
                         group: group, scheduler: reactor, settings: settings.engine, observer: reporter)
-                    return AvailableService(engine: engine, reporter: reporter)
+                    return AvailableService(
+                        engine: engine, reporter: reporter, requestTimeoutNs: settings.service.requestTimeoutNs)
                 }
             }
             Glibc.exit(code)

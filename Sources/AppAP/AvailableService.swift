@@ -8,10 +8,12 @@ final class AvailableService: ServiceEngine {
     private let engine: AvailableEngine
     /// Kept here: the engine does not keep its observer alive.
     private let reporter: APReporter
+    private let requestTimeoutNs: UInt64
 
-    init(engine: AvailableEngine, reporter: APReporter) {
+    init(engine: AvailableEngine, reporter: APReporter, requestTimeoutNs: UInt64) {
         self.engine = engine
         self.reporter = reporter
+        self.requestTimeoutNs = requestTimeoutNs
     }
 
     func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult { try await engine.read(request) }
@@ -65,7 +67,9 @@ final class AvailableService: ServiceEngine {
     }
 
     func addRoutes(to router: Router) {
-        router.add(.get, "/conflicts", operation: "conflicts") { [self] in try await conflicts($0) }
+        router.add(.get, "/conflicts", operation: "conflicts", parameters: ["limit", "after"]) { [self] in
+            try await conflicts($0)
+        }
     }
 
     /// `limit` and `after` page through the keys; a key that is not UTF-8 stands there in base64, and `next` is the
@@ -81,7 +85,8 @@ final class AvailableService: ServiceEngine {
         let cursor = try request.queryBytes("after")
         let page: ConflictPage
         do throws(StoreFailure) {
-            page = try await engine.conflicts(after: cursor, limit: limit)
+            page = try await engine.conflicts(
+                after: cursor, limit: limit, deadlineNs: request.receivedNs + requestTimeoutNs)
         } catch { throw Problem(error) }
         var json = JSONWriter(capacity: 1_024)
         json.beginObject()

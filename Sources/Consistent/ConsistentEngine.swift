@@ -59,7 +59,7 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         if let configuration = proposer.configurations.current {
             let hedgeNs = settings.readHedgeMs * nsPerMs
             let read = fastRead(under: configuration)
-            if let state = await read.run(register, hedgeNs: hedgeNs, deadlineNs: request.deadlineNs),
+            if let state = try await read.run(register, hedgeNs: hedgeNs, deadlineNs: request.deadlineNs),
                 !state.isExpired(atMs: scheduler.wallClockMs)
             {
                 fastReads += 1

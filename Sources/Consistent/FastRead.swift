@@ -29,23 +29,33 @@ final class FastRead {
     }
 
     /// The chosen state; nil where a full round is needed to find out.
-    func run(_ register: Register, hedgeNs: UInt64, deadlineNs: UInt64) async -> RegisterState? {
+    ///
+    /// - Throws: `overloaded` where too many long values are being read: a full round would read it once more.
+    func run(
+        _ register: Register, hedgeNs: UInt64, deadlineNs: UInt64
+    ) async throws(StoreFailure) -> RegisterState? {
         let usable = group.available.intersection(configuration.counted)
         var first: ReplicaSet = []
         for replica in group.nearestFirst where usable.contains(replica) && first.count < quorum {
             first.insert(replica)
         }
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
+        defer { call.close() }
         let command = AcceptorCommands.read(register)
         call.send(command, to: first)
         await call.wait(limitNs: hedgeEndNs(for: first, atLeastNs: hedgeNs)) { [quorum] in $0.answered.count >= quorum }
         if let agreed = agreed(in: call) { return agreed.state }
         let rest = usable.subtracting(first)
-        guard !rest.isEmpty else { return nil }
-        call.send(command, to: rest)
-        // No longer than that again: where those that answer disagree, a full round settles it without the slow one.
-        await call.wait(limitNs: hedgeEndNs(for: usable, atLeastNs: hedgeNs)) { self.agreed(in: $0) != nil }
-        return agreed(in: call)?.state
+        if !rest.isEmpty {
+            call.send(command, to: rest)
+            // No longer than that again: where those that answer disagree, a full round settles it without the slow one.
+            await call.wait(limitNs: hedgeEndNs(for: usable, atLeastNs: hedgeNs)) { self.agreed(in: $0) != nil }
+        }
+        if let agreed = agreed(in: call) { return agreed.state }
+        guard call.refused.isEmpty else {
+            throw StoreFailure(.overloaded, "too many long values are being read")
+        }
+        return nil
     }
 
     /// Three times what the slowest of them usually takes, between the setting and a tenth of a second (Dean and Barroso,

@@ -266,7 +266,8 @@ final class Proposer {
         case .noScript:
             batch.lastFailure = StoreFailure(.noQuorum, "the replicas are loading their scripts")
         case .failed(let text):
-            batch.failWhatIsCertain(StoreFailure(.badReply, "a replica answered: \(text)"))
+            batch.failWhatIsCertain(
+                StoreFailure(StoreFailure.Code(ofServerError: text), "a replica answered: \(text)"))
         }
         return .again
     }

@@ -82,6 +82,7 @@ struct Round {
             context.commands.prepare(register, ballot), group: context.group, scheduler: context.scheduler,
             configuration: context.configuration, quorum: context.quorum, deadlineNs: deadlineNs,
             parse: AcceptorReply.init(prepare:))
+        defer { round.call.close() }
         let isPromise = { (reply: AcceptorReply) in
             if case .promised = reply { true } else { false }
         }

@@ -8,17 +8,22 @@ extension LinearizabilityChecker {
         public let operations: [RecordedOperation]
     }
 
-    /// The shortest beginning of a history of one key that is not linearizable; nil where all of it is, or where the checker
+    /// The shortest beginning of a key's operations that is not linearizable; nil where all of it is, or where the checker
     /// cannot decide. A beginning of a linearizable history is linearizable, so the first bad return is found by halving.
-    public func failingPart(of operations: [RecordedOperation]) -> FailingPart? {
-        guard case .violation = check(key: operations) else { return nil }
+    /// - Parameter history: with the other keys (see ``check(_:)``).
+    public func failingPart(of key: String, in history: [RecordedOperation]) -> FailingPart? {
+        let byKey = Dictionary(grouping: history, by: \.key)
+        let tombstones = TombstoneVersions(byKey)
+        let operations = byKey[key] ?? []
+        guard case .violation = check(operations, tombstones) else { return nil }
         let ended = operations.filter { $0.result != .unknown && $0.result != .notApplied }
             .sorted { ($0.returnNs, $0.callNs) < ($1.returnNs, $1.callNs) }
         var good = 0
         var bad = ended.count
         while bad - good > 1 {
             let middle = (good + bad) / 2
-            if case .violation = check(key: beginning(of: operations, untilNs: ended[middle - 1].returnNs)) {
+            let part = beginning(of: operations, untilNs: ended[middle - 1].returnNs)
+            if case .violation = check(part, tombstones) {
                 bad = middle
             } else {
                 good = middle

@@ -17,15 +17,19 @@ public struct LinearizabilityChecker {
 
     public init() {}
 
-    /// Checks each key by itself: linearizability is local, a history is linearizable where each key's is.
+    /// Checks each key by itself: linearizability is local, a history is linearizable where each key's is. What the others
+    /// were deleted at tells where the versions of a key may go on.
+    /// - Parameter history: of a whole group from its beginning, in any order.
     public func check(_ history: [RecordedOperation]) -> [(key: String, verdict: Verdict)] {
-        var byKey: [String: [RecordedOperation]] = [:]
-        for operation in history { byKey[operation.key, default: []].append(operation) }
-        return byKey.keys.sorted().map { ($0, check(key: byKey[$0]!)) }
+        let byKey = Dictionary(grouping: history, by: \.key)
+        let tombstones = TombstoneVersions(byKey)
+        return byKey.keys.sorted().map { ($0, check(byKey[$0]!, tombstones)) }
     }
 
-    /// Checks the operations of one key, in any order.
-    public func check(key operations: [RecordedOperation]) -> Verdict {
+    /// Checks the operations of one key, in any order, of a group that has no other key.
+    public func check(key operations: [RecordedOperation]) -> Verdict { check(operations, TombstoneVersions()) }
+
+    func check(_ operations: [RecordedOperation], _ tombstones: TombstoneVersions) -> Verdict {
         // What had no effect and saw nothing constrains nothing.
         let relevant = operations.filter { operation in
             switch operation.result {
@@ -34,7 +38,7 @@ public struct LinearizabilityChecker {
             default: true
             }
         }
-        var search = Search(relevant, maxConfigurations: maxConfigurations)
+        var search = Search(relevant, tombstones, maxConfigurations: maxConfigurations)
         return search.run()
     }
 }
@@ -55,6 +59,7 @@ private struct Search {
     }
 
     private let operations: [RecordedOperation]
+    private let tombstones: TombstoneVersions
     private let maxConfigurations: Int
     private let unknownCalls: UnknownCalls
     private var events: [Event] = []
@@ -62,7 +67,7 @@ private struct Search {
     private var callEvent: [Int] = []
     private var returnEvent: [Int?] = []
     private var placed: [UInt64]
-    private var state = RegisterModel()
+    private var state: RegisterModel
     private var seen: Set<Configuration> = []
     private var trail: [(operation: Int, state: RegisterModel)] = []
     private var openReturns = 0
@@ -71,10 +76,12 @@ private struct Search {
 
     private static let head = 0
 
-    init(_ operations: [RecordedOperation], maxConfigurations: Int) {
+    init(_ operations: [RecordedOperation], _ tombstones: TombstoneVersions, maxConfigurations: Int) {
         self.operations = operations
+        self.tombstones = tombstones
         self.maxConfigurations = maxConfigurations
         unknownCalls = UnknownCalls(operations)
+        state = RegisterModel(mayRise: operations.first.map { tombstones.hasAny(besides: $0.key) } ?? false)
         placed = Array(repeating: 0, count: (operations.count + 63) / 64)
         var times: [(timeNs: UInt64, isCall: Bool, operation: Int)] = []
         for (index, operation) in operations.enumerated() {
@@ -104,9 +111,7 @@ private struct Search {
         while openReturns > 0 {
             if event >= 0, events[event].isCall {
                 let index = events[event].operation
-                let operation = operations[index]
-                if isWorthTrying(index), let next = state.applying(operation.call, operation.result), isNew(index, next)
-                {
+                if isWorthTrying(index), let next = applied(operations[index]), isNew(index, next) {
                     if seen.count > maxConfigurations { return .undecided }
                     trail.append((index, state))
                     state = next
@@ -125,6 +130,14 @@ private struct Search {
             }
         }
         return .linearizable
+    }
+
+    private func applied(_ operation: RecordedOperation) -> RegisterModel? {
+        // What is unknown may take effect at any time.
+        let untilNs = operation.result == .unknown ? UInt64.max : operation.returnNs
+        return state.applying(operation.call, operation.result) { version in
+            tombstones.mayHold(version, besides: operation.key, untilNs: untilNs)
+        }
     }
 
     private func isWorthTrying(_ index: Int) -> Bool {

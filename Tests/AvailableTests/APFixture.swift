@@ -20,6 +20,8 @@ final class APServers: Sendable {
 final class CutGroup: ReplicaGroup {
     let inner: RedisReplicaGroup
     var cut: ReplicaSet = []
+    /// What has more bytes than this is lost on its way to this replica.
+    var thin: (replica: Int, maxBytes: Int)?
 
     init(_ inner: RedisReplicaGroup) { self.inner = inner }
 
@@ -36,7 +38,15 @@ final class CutGroup: ReplicaGroup {
     var nearestFirst: [Int] { inner.nearestFirst.filter { !cut.contains($0) } }
     func latencyNs(_ replica: Int) -> UInt64 { inner.latencyNs(replica) }
     func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover {
-        inner.send(command, to: targets.subtracting(cut), sink: sink)
+        var reached = targets.subtracting(cut)
+        var lost: ReplicaSet = []
+        if let thin, reached.contains(thin.replica), command.arguments.reduce(0, { $0 + $1.count }) > thin.maxBytes {
+            reached.remove(thin.replica)
+            lost.insert(thin.replica)
+        }
+        var handover = inner.send(command, to: reached, sink: sink)
+        handover.handed.formUnion(lost)
+        return handover
     }
     func sendDuringAdmission(_ command: Command, to replica: Int, sink: any ReplySink) -> Handover {
         cut.contains(replica) ? Handover() : inner.sendDuringAdmission(command, to: replica, sink: sink)
@@ -147,6 +157,20 @@ final class APInstance {
         var request = ChangeRequest(key: Bytes(key.utf8), kind: .delete, deadlineNs: deadlineNs(3_000))
         if case .context(let text)? = context { request.context = text }
         return try await engine.change(request)
+    }
+
+    func conflicts(after cursor: Bytes? = nil, limit: Int = 10, withinMs: UInt64 = 3_000) async throws(StoreFailure)
+        -> ConflictPage
+    {
+        try await engine.conflicts(after: cursor, limit: limit, deadlineNs: deadlineNs(withinMs))
+    }
+
+    /// Two values side by side, at all replicas.
+    func makeConflict(_ key: String) async throws {
+        let seen = try await read(key)
+        try await write(key, "a", context: seen.version)
+        try await write(key, "b", context: seen.version)
+        guard await converged(key) else { throw TestFailure("no conflict on \(key)") }
     }
 
     /// A command on one replica, whatever the cut.

@@ -61,6 +61,12 @@ import Testing
                 })
             #expect(instance.engine.status()[0].error?.contains("script:") == false)
             try await instance.write("k", "elsewhere")
+            // Where all are full the client is told what is wrong.
+            for replica in 1..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "1000") }
+            await #expect { try await instance.write("k", "nowhere") } throws: { error in
+                (error as? StoreFailure)?.code == .replicaFull && (error as? StoreFailure)?.outcome == .notApplied
+            }
+            for replica in 1..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "0") }
             _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "0")
             #expect(await instance.reactor.eventually { instance.engine.status()[0].error == nil })
         }

@@ -195,7 +195,7 @@ func withTwoSites(
             let read = try await west.read("k")
             #expect(read.text == "v")
             #expect(read.conflicts.isEmpty)
-            #expect(try await west.engine.conflicts(after: nil, limit: 10).keys.isEmpty)
+            #expect(try await west.conflicts().keys.isEmpty)
         }
     }
 }

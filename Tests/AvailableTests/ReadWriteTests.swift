@@ -140,14 +140,14 @@ import Testing
             try await instance.write("k", "b", context: seen.version)
             let conflict = try await instance.read("k")
             #expect(Set(conflict.conflictTexts) == ["a", "b"])
-            #expect(try await instance.engine.conflicts(after: nil, limit: 10).keys == [Bytes("k".utf8)])
+            #expect(try await instance.conflicts().keys == [Bytes("k".utf8)])
             #expect(await instance.reactor.eventually { instance.events.conflictKeys == [0: 1, 1: 1, 2: 1] })
             let resolved = try await instance.write("k", "ab", context: conflict.version)
             #expect(resolved.superseded.isEmpty)
             let read = try await instance.read("k")
             #expect(read.text == "ab")
             #expect(read.conflicts.isEmpty)
-            #expect(try await instance.engine.conflicts(after: nil, limit: 10).keys.isEmpty)
+            #expect(try await instance.conflicts().keys.isEmpty)
             #expect(await instance.converged("k"))
             #expect(await instance.reactor.eventually { instance.events.conflictKeys == [0: 0, 1: 0, 2: 0] })
         }
@@ -246,7 +246,7 @@ import Testing
             var keys: [Bytes] = []
             var cursor: Bytes?
             repeat {
-                let page = try await instance.engine.conflicts(after: cursor, limit: 3)
+                let page = try await instance.conflicts(after: cursor, limit: 3)
                 #expect(page.keys.count <= 3)
                 keys += page.keys
                 cursor = page.next

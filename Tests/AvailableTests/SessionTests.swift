@@ -86,9 +86,48 @@ private final class Session {
         token = result.session.token
         return result
     }
+
+    func delete(
+        _ key: String, at instance: APInstance, isRequired: Bool = false
+    ) async throws(StoreFailure) -> ChangeResult {
+        var request = ChangeRequest(
+            key: bytes(key), kind: .delete, deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
+        request.session.token = token
+        request.session.isRequired = isRequired
+        let result = try await instance.engine.change(request)
+        token = result.session.token
+        return result
+    }
 }
 
 @Suite(.serialized) struct SessionTests {
+    @Test func aSessionDeletesWhatItHasWrittenOrSaysThatItMayNot() async throws {
+        try await withTwoSites({ $0.drainAfterMs = 60_000 }) { east, west, _ in
+            let session = Session()
+            try await session.write("first", "v", at: east)
+            east.group.cut = [1, 2]
+            west.group.cut = [0, 1]
+            try await session.write("k", "mine", at: east)
+            // Only a replica that has not heard of it can be asked in the west: "not there" is no promise.
+            await #expect { try await session.delete("k", at: west, isRequired: true) } throws: {
+                ($0 as? StoreFailure)?.code == .sessionUnmet && ($0 as? StoreFailure)?.outcome == .notApplied
+            }
+            let nothing = try await session.delete("k", at: west)
+            #expect(!nothing.existed)
+            #expect(nothing.session.isGuaranteed == false)
+            // One that has it is found, though the nearest does not.
+            west.group.cut = [1]
+            let deleted = try await session.delete("k", at: west, isRequired: true)
+            #expect(deleted.existed)
+            #expect(deleted.session.isGuaranteed == true)
+            #expect(try await session.read("k", at: west, isRequired: true).value == nil)
+            // Now it is gone, also for who insists.
+            let again = try await session.delete("k", at: west, isRequired: true)
+            #expect(!again.existed)
+            #expect(again.session.isGuaranteed == true)
+        }
+    }
+
     @Test func aSessionReadsItsOwnWriteFromAnyReplicaOrSaysThatItMayNot() async throws {
         try await withTwoSites { east, west, _ in
             let session = Session()

@@ -130,4 +130,48 @@ import Testing
             }
         }
     }
+
+    @Test func aPageOfConflictsComesFromWhomeverAnswersAndTheNextFromAnother() async throws {
+        try await withInstance {
+            $0.minHedgeMs = 5
+            $0.maxHedgeMs = 50
+        } _: { instance, servers in
+            for key in ["c1", "c2", "c3"] { try await instance.makeConflict(key) }
+            let first = try await instance.conflicts(limit: 2)
+            #expect(first.keys == ["c1", "c2"].map { Bytes($0.utf8) })
+            servers[0].pause()
+            defer { servers[0].resume() }
+            servers[1].pause()
+            defer { servers[1].resume() }
+            let second = try await instance.conflicts(after: first.next, limit: 2)
+            #expect(second.keys == [Bytes("c3".utf8)])
+            #expect(second.next == nil)
+        }
+    }
+
+    @Test func aPageOfConflictsOutlastsAShortStandstillOfTheOnlyReplica() async throws {
+        try await withInstance { instance, servers in
+            try await instance.makeConflict("k")
+            instance.group.cut = [1, 2]
+            servers[0].pause()
+            defer { servers[0].resume() }
+            // Longer than a background command would wait, and well within the request's time.
+            let pauseNs = (instance.engine.settings.callTimeoutMs + 150) * nsPerMs
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: pauseNs)
+                servers[0].resume()
+            }
+            #expect(try await instance.conflicts().keys == [Bytes("k".utf8)])
+        }
+    }
+
+    @Test func conflictsWithoutAReplicaAreRefused() async throws {
+        try await withInstance { instance, servers in
+            for server in servers.servers { server.pause() }
+            defer { for server in servers.servers { server.resume() } }
+            await #expect { _ = try await instance.conflicts(withinMs: 100) } throws: { error in
+                (error as? StoreFailure)?.code == .timeout
+            }
+        }
+    }
 }

@@ -135,6 +135,22 @@ import Testing
         }
     }
 
+    @Test func anOldDumpIsRefusedAlsoWhereItsIdentityIsGone() async throws {
+        let servers = try APServers()
+        try Self.age(servers[2])
+        try servers[2].cli("DEL", "cap:identity")
+        let runner = try ReactorRunner()
+        let reactor = runner.reactor
+        try await runner.run {
+            let instance = APInstance(reactor, servers)
+            defer { instance.close() }
+            #expect(await instance.waitForAvailable(2))
+            #expect(await reactor.eventually { instance.engine.status()[2].refusal?.contains("was away") == true })
+            try servers[2].cli("FLUSHALL")
+            #expect(await instance.waitForAvailable(3))
+        }
+    }
+
     @Test func theOperatorAdmitsAReplicaByName() async throws {
         let servers = try APServers()
         try Self.age(servers[2])

@@ -16,6 +16,9 @@ final class CPServers: Sendable {
         servers = try (0..<3).map { _ in try RedisServer() }
     }
 
+    /// Some that run already, in an order of their own.
+    init(_ servers: [RedisServer]) { self.servers = servers }
+
     subscript(index: Int) -> RedisServer { servers[index] }
 }
 

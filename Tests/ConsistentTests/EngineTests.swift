@@ -175,6 +175,32 @@ import TestSupport
         }
     }
 
+    @Test func aMajorityWhoseMemoryIsFullIsToldOfAndStillRead() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            for replica in 0..<2 { _ = await cp.ask(replica, "CONFIG", "SET", "maxmemory", "1000") }
+            do throws(StoreFailure) {
+                try await cp.write("new", "v")
+                Issue.record("expected a refusal")
+            } catch {
+                #expect(error.code == .replicaFull)
+                #expect(error.outcome == .notApplied)
+                #expect(error.detail.contains("OOM"))
+            }
+            // Its promise was kept from before, so one replica has the value, and may yet be the first to tell of it.
+            do throws(StoreFailure) {
+                try await cp.write("k", "b")
+                Issue.record("expected a refusal")
+            } catch {
+                #expect(error.code == .replicaFull)
+                #expect(error.outcome == .unknown)
+            }
+            for replica in 0..<2 { _ = await cp.ask(replica, "CONFIG", "SET", "maxmemory", "0") }
+            try await cp.write("k", "c")
+            #expect(try await cp.read("k").text == "c")
+        }
+    }
+
     @Test func aWipedReplicaDoesNotVote() async throws {
         try await run { cp in
             try await cp.write("k", "a")

@@ -118,4 +118,39 @@ import TestSupport
         }
         #expect(reason.hasPrefix("cannot reach g3"))
     }
+
+    @Test func initTellsTwoGroupsOfOneNameApart() async throws {
+        let others = try CPServers()
+        try await runner.run { [reactor = runner.reactor, servers] in
+            for group in [servers, others] { #expect(await CPInstance.initialize(reactor, group) == .initialized) }
+            let before = try others[0].cli("HGETALL", "cap:identity")
+            for mixed in [[others[0], servers[1], servers[2]], [servers[0], others[1], servers[2]]] {
+                guard case .refused(let reason) = await CPInstance.initialize(reactor, CPServers(mixed)) else {
+                    Issue.record("replicas of two groups are no group")
+                    return
+                }
+                #expect(reason.contains("are of different groups, which are both called 'cp'"), "\(reason)")
+            }
+            #expect(try others[0].cli("HGETALL", "cap:identity") == before)
+            // A part of a group is no group either.
+            guard case .refused(let reason) = await CPInstance.initialize(reactor, CPServers([servers[0], servers[1]]))
+            else {
+                Issue.record("two of three replicas are not the group")
+                return
+            }
+            #expect(reason.hasPrefix("g1 belongs to a group of other replicas (epoch=1 g1="), "\(reason)")
+        }
+    }
+
+    @Test func initKnowsAGroupOfWhichAReplicaWasRebuilt() async throws {
+        try await initialize()
+        try await runner.run { [reactor = runner.reactor, servers] in
+            let cp = CPInstance(reactor, servers, upkeepMs: 20)
+            #expect(await cp.waitForAll())
+            try servers[1].cli("FLUSHALL")
+            #expect(await reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(await CPInstance.initialize(reactor, servers) == .alreadyInitialized(epoch: 3))
+            cp.close()
+        }
+    }
 }

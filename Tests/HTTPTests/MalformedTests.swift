@@ -4,7 +4,7 @@ import Testing
 
 private func makeServer() throws -> TestServer {
     try TestServer({ $0.idleTimeoutS = 1 }) { router in
-        router.add(.get, "/hello", operation: "hello") { _ in .text("hello") }
+        router.add(.get, "/hello", operation: "hello", parameters: ["a"]) { _ in .text("hello") }
         router.add(.post, "/hello", operation: "hello", maxBodyBytes: 100) { _ in .text("hello") }
     }
 }

@@ -86,6 +86,38 @@ func postFindsItsRoute(target: String, expected: String) {
     #expect(throws: Problem.self) { try Request(method: .get, target: "/k?a=%").query("a") }
 }
 
+@Test(arguments: [
+    ("/k", nil), ("/k?", nil), ("/k?&&", nil), ("/k?a=1&b", nil), ("/k?%61=1", nil), ("/k?A=1", "A"),
+    ("/k?a&c=1&d", "c"),
+    ("/k?=1", ""), ("/k?a%20=1", "a "), ("/k?a?=1", "a?"),
+])
+func aQueryItemThatIsNotTakenIsFound(target: String, unknown: String?) throws {
+    #expect(try Request(method: .get, target: target).queryName(notIn: ["a", "b"]) == unknown)
+}
+
+@Test func aParameterThatARouteDoesNotTakeIsRefusedUnlessItTakesAny() async {
+    let router = Router()
+    router.add(.post, "/some", operation: "some", parameters: ["a", "b"], respond: answer("some"))
+    router.add(.get, "/none", operation: "none", respond: answer("none"))
+    router.add(.get, "/any", operation: "any", parameters: nil, respond: answer("any"))
+    func ask(_ method: Method, _ target: String) async -> Response {
+        await router.respond(to: Request(method: method, target: target))
+    }
+    #expect(await ask(.post, "/some?a=1&b=2").status == 200)
+    #expect(await ask(.get, "/any?x=%").status == 200)
+    let some = await ask(.post, "/some?a=1&c=\"2\"")
+    #expect(some.status == 400)
+    let text = String(decoding: some.body, as: UTF8.self)
+    #expect(text.contains("there is no parameter 'c' here; this path takes a, b"))
+    #expect(text.contains(#""code":"unknown_parameter","outcome":"not_applied""#))
+    let none = String(decoding: await ask(.get, "/none?c").body, as: UTF8.self)
+    #expect(none.contains("there is no parameter 'c' here; this path takes no parameters"))
+    #expect(!none.contains("outcome"))
+    let long = await ask(.get, "/none?" + String(repeating: "c", count: 5_000))
+    #expect(long.body.count < 500)
+    #expect(String(decoding: await ask(.post, "/some?%").body, as: UTF8.self).contains("bad_encoding"))
+}
+
 @Test func headerFieldsAreFoundWhateverTheirCase() {
     let request = Request(method: .get, target: "/", headers: [Header("ETag", "1"), Header("etag", "2")])
     #expect(request.header("ETAG") == "1, 2")

@@ -16,7 +16,7 @@ private func addEcho(_ router: Router) {
         json.endObject()
         return .json(json)
     }
-    router.add(.get, "/echo/{key}", operation: "echo", respond: echo)
+    router.add(.get, "/echo/{key}", operation: "echo", parameters: ["q", "r"], respond: echo)
     router.add(.post, "/echo/{key}", operation: "echo", maxBodyBytes: 1_000, respond: echo)
     router.add(.get, "/hello", operation: "hello") { _ in .text("hello") }
 }
@@ -104,6 +104,17 @@ private func addEcho(_ router: Router) {
         #expect(refused["Allow"] == "GET, HEAD, OPTIONS")
         #expect(refused.text.contains("\"code\":\"method_not_allowed\""))
     }
+}
+
+@Test func noCacheOnTheWayMayKeepAnAnswer() throws {
+    let server = try TestServer(routes: addEcho)
+    defer { server.stop() }
+    let client = try server.connect()
+    for target in ["/hello", "/echo/k", "/nothing"] {
+        #expect(try client.request("GET", target)["Cache-Control"] == "no-store")
+        #expect(try client.request("HEAD", target)["Cache-Control"] == "no-store")
+    }
+    #expect(try client.request("POST", "/echo/k", body: "b")["Cache-Control"] == nil)
 }
 
 @Test func unknownPathsGet404WhichListsNothing() throws {

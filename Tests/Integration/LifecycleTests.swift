@@ -28,6 +28,28 @@ import TestSupport
         for secret in ["do-not-show", "nor-me", "nor-this"] { #expect(!result.output.contains(secret)) }
     }
 
+    @Test func admitTellsAReplicaThatWasRefusedFromOneThatIsInUse() throws {
+        let app = try ServiceOnReplicas.ap()
+        func admit(_ replica: String) throws -> (code: Int32, output: String, errors: String) {
+            let environment = ServiceOnReplicas.environment(app.servers)
+            return try ServiceProcess.run(
+                "app-ap", ["admit", replica],
+                environment: environment.merging(["SECRET_KEY": "0123456789abcdef"]) { $1 })
+        }
+        let idle = try admit("g1")
+        #expect(idle.code == 0)
+        #expect(idle.output == "app-ap: g1 was not refused: there is nothing to admit\n")
+        // As it is marked after a restart, weeks later.
+        try app.servers[1].cli("HSET", "cap:identity", "run_id", "before", "too_old", "1")
+        let admitted = try admit("g2")
+        #expect(admitted.code == 0)
+        #expect(admitted.output == "app-ap: g2 is admitted\n")
+        #expect(try app.servers[1].cli("HEXISTS", "cap:identity", "too_old") == "0")
+        let unknown = try admit("g9")
+        #expect(unknown.code == 1)
+        #expect(unknown.errors == "app-ap: admit refused: REPLICAS names no 'g9'\n")
+    }
+
     @Test func aTakenPortIsOneLineAndExitCodeOne() throws {
         let app = try ServiceOnReplicas.ap()
         let result = try ServiceProcess.run(

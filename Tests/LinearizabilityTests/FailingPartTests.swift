@@ -18,13 +18,13 @@ import Testing
     }
 
     @Test func itEndsWithTheReturnThatDoesNotFit() throws {
-        let part = try #require(LinearizabilityChecker().failingPart(of: staleRead))
+        let part = try #require(LinearizabilityChecker().failingPart(of: "<k>", in: staleRead))
         #expect(part.culprit == staleRead[2])
         #expect(part.operations == Array(staleRead.prefix(3)))
     }
 
     @Test func aGoodHistoryHasNone() {
-        #expect(LinearizabilityChecker().failingPart(of: Array(staleRead.prefix(2))) == nil)
+        #expect(LinearizabilityChecker().failingPart(of: "<k>", in: Array(staleRead.prefix(2))) == nil)
     }
 
     @Test func whatWasUnderWayIsTakenAsUnknown() throws {
@@ -33,13 +33,13 @@ import Testing
             op(0, .write("a"), .applied(version: 1), 1, 2), op(1, .write("b"), .applied(version: 2), 3, 50),
             op(2, .read, .value("x", version: 9), 5, 6),
         ]
-        let part = try #require(LinearizabilityChecker().failingPart(of: history))
+        let part = try #require(LinearizabilityChecker().failingPart(of: "<k>", in: history))
         #expect(part.culprit == history[2])
         #expect(part.operations[1].result == .unknown)
     }
 
     @Test func theDrawingNamesTheCulpritAndEscapesWhatClientsSent() throws {
-        let part = try #require(LinearizabilityChecker().failingPart(of: staleRead))
+        let part = try #require(LinearizabilityChecker().failingPart(of: "<k>", in: staleRead))
         let html = Timeline(part).html
         #expect(html.contains("came back as “a @1”"))
         #expect(html.contains("Key &lt;k&gt; is not linearizable"))

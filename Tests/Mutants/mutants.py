@@ -141,8 +141,6 @@ Tried in the same way and not caught, in 200 seeds or more; the rules keep them 
   a debt for a record that is gone is struck off.
 - AP, A10: the clock is not raised above what is collected. Nobody can tell: a replica's own dots rise without it, and
   those of others name others.
-- AP, A10: a tombstone is collected by clocks that differ. All three would have to be set forward by the grace, each by
-  another amount, while an older value is on its way: the simulation does not get there.
 """
 COLUMNS = "| engine | mutant | rule | simulated by | seed | of |\n|---|---|---|---|---|---|\n"
 

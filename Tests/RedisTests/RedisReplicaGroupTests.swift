@@ -25,11 +25,15 @@ private final class Fixture {
     deinit { group.close() }
 
     func ask(_ command: Command, withinMs: UInt64 = 2_000) async -> [Reply?] {
+        await call(command, withinMs: withinMs).replies
+    }
+
+    func call(_ command: Command, withinMs: UInt64 = 2_000) async -> QuorumCall {
         let deadlineNs = scheduler.nowNs + withinMs * nsPerMs
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
         call.send(command, to: group.everyReplica)
         await call.waitForAll()
-        return call.replies
+        return call
     }
 
     func waitForAll() async -> Bool { await scheduler.eventually { self.group.available == self.group.everyReplica } }
@@ -159,6 +163,54 @@ private final class Fixture {
                 })
             #expect(second.group.available.isEmpty)
             #expect(first.group.available == first.group.everyReplica)
+        }
+    }
+
+    @Test func aLongReplyIsRefusedWhileAsManyAreHeldAsMayBe() async throws {
+        let server = try RedisServer()
+        for key in ["a", "b"] { try server.cli("SET", key, String(repeating: "x", count: 60_000)) }
+        try server.cli("SET", "short", "x")
+        try server.cli("SETRANGE", "longer", "199999", "x")
+        try await runner.run { [reactor = runner.reactor] in
+            var settings = RedisGroupSettings()
+            settings.maxHeldReplyBytes = 100_000
+            let fixture = Fixture(reactor, [server], settings: settings)
+            #expect(await fixture.waitForAll())
+            let kept = await fixture.call(.plain("GET", "a", guarded: true))
+            #expect(kept.answered.contains(0))
+            let refused = await fixture.call(.plain("GET", "b", guarded: true))
+            #expect(refused.refused.contains(0) && refused.lost.contains(0) && refused.answered.isEmpty)
+            // Short ones need no room, and what a command came to is always told.
+            #expect(await fixture.call(.plain("GET", "short", guarded: true)).answered.contains(0))
+            let needed = await fixture.call(.plain("GET", "b"))
+            #expect(needed.answered.contains(0))
+            for call in [kept, needed] { call.close() }
+            #expect(kept.reply(from: 0) == nil)
+            let second = await fixture.call(.plain("GET", "b", guarded: true))
+            #expect(second.answered.contains(0))
+            second.close()
+            // One by itself may be longer than all the room there is.
+            #expect(await fixture.call(.plain("GET", "longer", guarded: true)).answered.contains(0))
+        }
+    }
+
+    @Test func whatArrivesAfterACallWasClosedIsNotHeld() async throws {
+        let server = try RedisServer()
+        try server.cli("SET", "a", String(repeating: "x", count: 60_000))
+        try await runner.run { [reactor = runner.reactor] in
+            var settings = RedisGroupSettings()
+            settings.maxHeldReplyBytes = 100_000
+            let fixture = Fixture(reactor, [server], settings: settings)
+            #expect(await fixture.waitForAll())
+            var closed: [QuorumCall] = []
+            for _ in 0..<5 {
+                let call = QuorumCall(group: fixture.group, scheduler: reactor, deadlineNs: reactor.nowNs + nsPerMs)
+                call.send(.plain("GET", "a", guarded: true), to: [0])
+                call.close()
+                #expect(await reactor.eventually { call.answered.contains(0) })
+                closed.append(call)
+            }
+            #expect(closed.allSatisfy { $0.refused.isEmpty })
         }
     }
 }

@@ -18,7 +18,7 @@ import Testing
             rest = rest.dropFirst(size)
             #expect(redisReaderFeed(reader, piece, piece.count) == REDIS_OK)
             var reply: UnsafeMutableRawPointer?
-            while redisReaderGetReply(reader, &reply) == REDIS_OK, reply != nil { replies.append(builder.take()) }
+            while redisReaderGetReply(reader, &reply) == REDIS_OK, reply != nil { replies.append(builder.take().reply) }
         }
         return replies
     }

@@ -139,8 +139,8 @@ struct AnswersToChanges {
 struct AnswersToFailures {
     @Test(arguments: [
         (StoreFailure.Code.noQuorum, 503), (.noReplica, 503), (.replicasBlank, 503), (.rebuilding, 503),
-        (.insufficientAcks, 503), (.overloaded, 503), (.badReply, 503), (.timeout, 504), (.preconditionFailed, 412),
-        (.tooStale, 412), (.tooManySiblings, 409), (.badContext, 400),
+        (.insufficientAcks, 503), (.overloaded, 503), (.badReply, 503), (.replicaFull, 503), (.timeout, 504),
+        (.preconditionFailed, 412), (.tooStale, 412), (.tooManySiblings, 409), (.badContext, 400),
     ])
     func areProblemsWithCodeAndOutcome(_ code: StoreFailure.Code, _ status: Int) throws {
         let response = Problem(StoreFailure(code, "why", outcome: .unknown)).response

@@ -80,6 +80,18 @@ struct Writing {
         try expect(await Endpoints().ask(.post, "/write/k/v?ttl_ms=%g"), 400, "bad_encoding")
     }
 
+    @Test(arguments: ["ttl=5", "ttl_ms=5&x", "TTL_MS=5", "ttl_ms%00=5", "=5", "max_staleness_ms=5", "ttl_ms=5&ttl=5"])
+    func refusesAParameterThatItDoesNotKnowAndNamesThoseItKnows(_ query: String) async throws {
+        let endpoints = try Endpoints()
+        for target in ["/write/k/v", "/write/k"] {
+            let response = await endpoints.ask(.post, "\(target)?\(query)")
+            try expect(response, 400, "unknown_parameter")
+            #expect(try text(response.members["detail"])?.contains("ttl_ms, require_session") == true)
+            #expect(try text(response.members["outcome"]) == "not_applied")
+        }
+        #expect(endpoints.store.changes.isEmpty)
+    }
+
     @Test func passesThePreconditionOn() async throws {
         let endpoints = try Endpoints()
         _ = await endpoints.ask(.post, "/write/k/v", headers: ["if-match": "\"3\""])
@@ -89,6 +101,23 @@ struct Writing {
         try expect(
             await endpoints.ask(.post, "/write/k/v", headers: ["If-Match": "3"]), 400, "bad_precondition")
         #expect(endpoints.store.changes.count == 3)
+    }
+
+    @Test(arguments: [(#"W/"8""#, true), (#""v8""#, true), (#""7""#, false), (#"W/"8", "7""#, false)])
+    func aConditionThatNoVersionCanMeetIsToldSo(_ field: String, isHopeless: Bool) async throws {
+        let endpoints = try Endpoints()
+        endpoints.store.onChange = { _ throws(StoreFailure) in
+            throw StoreFailure(.preconditionFailed, "the current version is 8", outcome: .notApplied)
+        }
+        endpoints.store.onRead = { _ in
+            ReadResult(value: [], version: .counter(8), stalenessMs: 0, isStale: false)
+        }
+        for (method, target) in [(HTTP.Method.post, "/write/k/v"), (.delete, "/delete/k"), (.get, "/read/k")] {
+            let response = await endpoints.ask(method, target, headers: ["If-Match": field])
+            try expect(response, 412, "precondition_failed")
+            let detail = try #require(text(response.members["detail"]))
+            #expect(detail.contains("can ever match: If-Match takes") == isHopeless, "\(detail)")
+        }
     }
 
     @Test func answersARefusalWithItsOutcomeAndNotesIt() async throws {
@@ -172,7 +201,7 @@ struct Reading {
     @Test func passesTheBoundOfStalenessOn() async throws {
         let endpoints = try Endpoints(.ap)
         _ = await endpoints.ask(.get, "/read/k?max_staleness_ms=0")
-        _ = await endpoints.ask(.get, "/read/k?x=1&max_staleness_ms=250")
+        _ = await endpoints.ask(.get, "/read/k?require_session=false&max_staleness_ms=250")
         _ = await endpoints.ask(.get, "/read/k")
         #expect(endpoints.store.reads.map(\.maxStalenessMs) == [0, 250, nil])
         try expect(await endpoints.ask(.get, "/read/k?max_staleness_ms=-1"), 400, "bad_max_staleness_ms")
@@ -204,7 +233,10 @@ struct Reading {
     @Test(arguments: [
         ("application/octet-stream", true), ("text/html, Application/Octet-Stream ; q=0.5", true), ("*/*", false),
         ("application/octet-stream;q=0", false), ("application/octet-stream; q=0.000, application/json", false),
-        ("x-application/octet-stream", false), ("", false),
+        ("x-application/octet-stream", false), ("", false), ("application/json, application/octet-stream;q=0.9", false),
+        ("application/json;q=0.5, application/octet-stream;q=0.9", true),
+        ("application/json, application/octet-stream", true),
+        ("*/*, application/octet-stream;q=0.1", true), (",;,application/octet-stream", true),
     ])
     func theBytesAreSentToWhomeverNamesTheirType(accept: String, isBytes: Bool) async throws {
         let answer = await (try Endpoints()).ask(.get, "/read/k", headers: ["Accept": accept])
@@ -252,6 +284,17 @@ struct Reading {
 }
 
 struct BadInput {
+    @Test(arguments: [ServiceMode.cp, .ap])
+    func aParameterOfAnotherEndpointIsUnknown(_ mode: ServiceMode) async throws {
+        let endpoints = try Endpoints(mode)
+        try expect(await endpoints.ask(.get, "/read/k?ttl_ms=5"), 400, "unknown_parameter")
+        try expect(await endpoints.ask(.head, "/read/k?ttl_ms=5"), 400, "unknown_parameter")
+        try expect(await endpoints.ask(.delete, "/delete/k?ttl_ms=5"), 400, "unknown_parameter")
+        #expect(await endpoints.ask(.get, "/read/k?max_staleness_ms=5&require_session=false").status == 200)
+        #expect(await endpoints.ask(.delete, "/delete/k?require_session=true").status == 200)
+        #expect(endpoints.store.changes.count == 1 && endpoints.store.reads.count == 1)
+    }
+
     private static let requests: [(HTTP.Method, String, String)] = [
         (.get, "/read/", ""), (.delete, "/delete/", ""), (.post, "/write/", ""), (.post, "/write/", "/v"),
     ]
@@ -289,12 +332,30 @@ struct BadInput {
         let response = await endpoints.ask(method, target)
         try expect(response, 405, "method_not_allowed")
         #expect(response.header("Allow") != nil)
+        #expect(try text(response.members["outcome"]) == (method == .get ? nil : "not_applied"))
         #expect(endpoints.store.reads.isEmpty && endpoints.store.changes.isEmpty)
     }
 
     @Test(arguments: ["/", "/read", "/read/a/b", "/write/a/b/c", "/READ/k", "/read/k/"])
     func anotherPathIs404(_ target: String) async throws {
         try expect(await Endpoints().ask(.get, target), 404, "not_found")
+    }
+
+    @Test(arguments: [
+        (HTTP.Method.get, "/read/a/b"), (.post, "/write/a/b/c"), (.delete, "/delete/a/"), (.get, "/read/a/b/c/d?x=1"),
+    ])
+    func aKeyWithASlashIsToldHowToSendIt(_ method: HTTP.Method, _ target: String) async throws {
+        let response = await (try Endpoints()).ask(method, target)
+        try expect(response, 404, "not_found")
+        let detail = try text(response.members["detail"])
+        #expect(detail == "there is nothing at this path; a / in a key or value is sent as %2F")
+        #expect(try text(response.members["outcome"]) == (method == .get ? nil : "not_applied"))
+    }
+
+    @Test(arguments: ["/", "/read", "/write", "/no/such/path"])
+    func aPathThatIsNoneOfOursIsNotExplained(_ target: String) async throws {
+        let response = await (try Endpoints()).ask(.get, target)
+        #expect(try text(response.members["detail"]) == "there is nothing at this path")
     }
 }
 

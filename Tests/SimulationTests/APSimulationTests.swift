@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct APSimulationTests {
     @Test(arguments: UInt64(1)...12) func noAcknowledgedWriteIsLostUnderFaults(seed: UInt64) {
-        var options = APSimulation.Options()
+        var options = APProfile.mixed.options
         options.operations = 200
         let report = APSimulation(seed: seed, options: options).run()
         #expect(report.violations.isEmpty, "seed \(seed)")
@@ -17,6 +17,16 @@ import Testing
         let report = APSimulation(seed: seed, options: APProfile.tombstones.options).run()
         #expect(report.violations.isEmpty, "seed \(seed)")
         #expect(report.reaped > 0)
+    }
+
+    @Test(arguments: UInt64(1)...2) func nothingIsCollectedWhileClocksAreFarAhead(seed: UInt64) {
+        var options = APProfile.ahead.options
+        options.operations = 200
+        let report = APSimulation(seed: seed, options: options).run()
+        #expect(report.violations.isEmpty, "seed \(seed)")
+        #expect(report.faults[.clocksAhead] ?? 0 > 0)
+        #expect(report.faults[.restore] ?? 0 > 0)
+        #expect(report.reaped == 0)
     }
 
     @Test(arguments: APProfile.allCases) func everyProfileHoldsItsPromises(profile: APProfile) {
@@ -43,7 +53,7 @@ import Testing
     }
 
     @Test func withoutFaultsEverythingIsAnswered() {
-        var options = APSimulation.Options()
+        var options = APProfile.mixed.options
         options.faults = []
         options.fewSiblings = 0
         let report = APSimulation(seed: 3, options: options).run()

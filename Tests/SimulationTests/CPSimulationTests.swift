@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct CPSimulationTests {
     @Test(arguments: UInt64(1)...12) func everyHistoryIsLinearizableUnderFaults(seed: UInt64) {
-        var options = CPSimulation.Options()
+        var options = CPProfile.mixed.options
         options.operations = 200
         options.meanFaultGapMs = 20
         let report = CPSimulation(seed: seed, options: options).run()
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test func withoutFaultsEverythingIsAnswered() {
-        var options = CPSimulation.Options()
+        var options = CPProfile.mixed.options
         options.faults = []
         let report = CPSimulation(seed: 3, options: options).run()
         #expect(report.violations.isEmpty)

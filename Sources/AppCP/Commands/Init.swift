@@ -8,8 +8,9 @@ extension AppCP {
             abstract: "Make a group of blank replicas, once. Refuses where it would not be safe.",
             discussion: """
                 Looks at all replicas first and writes only where every one of them is blank (or was left half \
-                initialised by an earlier init of the same group). A blank replica of a group in use is rebuilt by the \
-                services by themselves.
+                initialised by an earlier init of the same group). Where all of them are members of one group already \
+                it changes nothing and ends with 0. A blank replica of a group in use is rebuilt by the services by \
+                themselves.
                 """)
 
         @OptionGroup var options: OperatorOptions

@@ -26,13 +26,24 @@ extension AvailableEngine {
         return pair[0]
     }
 
-    /// Takes or renews a lease: it keeps several instances from doing the same work at once. Only a hint; two at once do no
-    /// harm.
-    func takeLease(_ name: Bytes, at replica: Int, forMs durationMs: UInt64) async -> Bool {
+    /// Takes a lease: it keeps several instances from doing the same work at once. Only a hint; two at once do no harm.
+    /// - Parameter isNeeded: false for work that is done also where the replica's memory is too full to note it.
+    func takeLease(_ name: Bytes, at replica: Int, forMs durationMs: UInt64, isNeeded: Bool = true) async -> Bool {
         let words = [
             Bytes("SET".utf8), name, leaseName, Bytes("NX".utf8), Bytes("PX".utf8), Bytes(decimal: durationMs),
         ]
-        return await askOne(Command(.plain(words)), replica) == .status("OK")
+        let reply = await askOne(Command(.plain(words)), replica)
+        if reply == .null { await shortenLease(name, at: replica, toMs: durationMs) }
+        if !isNeeded, case .error(let text)? = reply, text.hasPrefix("OOM") { return true }
+        return reply == .status("OK")
+    }
+
+    /// One that was taken before the replica's clock was set back ends as much later as that was. Where its holder has died
+    /// meanwhile, nobody would do its work for so long.
+    private func shortenLease(_ name: Bytes, at replica: Int, toMs durationMs: UInt64) async {
+        let reply = await askOne(Command(.plain([Bytes("PTTL".utf8), name])), replica)
+        guard let leftMs = reply?.int64, leftMs == -1 || leftMs > Int64(durationMs) else { return }
+        await renewLease(name, at: replica, forMs: durationMs)
     }
 
     func renewLease(_ name: Bytes, at replica: Int, forMs durationMs: UInt64) async {
@@ -56,8 +67,8 @@ extension AvailableEngine {
         var count = 0
     }
 
-    func fetch(_ keys: [Bytes], at replica: Int, life: Bytes) async -> Fetched? {
-        let room = [Bytes(decimal: UInt64(settings.batchBytes))]
+    func fetch(_ keys: [Bytes], at replica: Int, life: Bytes, maxBytes: Int) async -> Fetched? {
+        let room = [Bytes(decimal: UInt64(maxBytes))]
         guard let elements = await run(AvailableScripts.fetch, keys: keys, room, replica, life: life),
             elements.count >= 4, elements.count.isMultiple(of: 2), let hlc = elements[1].count
         else { return nil }

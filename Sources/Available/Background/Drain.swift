@@ -32,7 +32,8 @@ extension AvailableEngine {
     /// Oldest first, in batches, up to `upTo`.
     private func drain(_ owner: Int, _ peer: Int, upTo: UInt64, life: Bytes) async {
         let lease = RedisKeys.drainLease(states[peer].nameBytes)
-        guard await takeLease(lease, at: owner, forMs: Self.leaseMs) else { return }
+        // What a full replica has taken must get out all the same, and it is less full afterwards.
+        guard await takeLease(lease, at: owner, forMs: Self.leaseMs, isNeeded: false) else { return }
         var skipped = 0
         for batch in 1...Self.maxBatches {
             let startNs = scheduler.nowNs
@@ -61,14 +62,18 @@ extension AvailableEngine {
         let startNs = scheduler.nowNs
         let clocks = clocks
         let pending = RedisKeys.pending(states[peer].nameBytes)
+        let size = batchSizes[owner][peer]
         let words = [
             Bytes("ZRANGEBYSCORE".utf8), pending, Words.zero, Bytes(decimal: upTo), Bytes("LIMIT".utf8),
-            Bytes(decimal: UInt64(skipped)), Bytes(decimal: UInt64(settings.batchRecords)),
+            Bytes(decimal: UInt64(skipped)), Bytes(decimal: UInt64(size.records(atMost: settings.batchRecords))),
         ]
         guard clocks[peer] != nil, let keys = await plainRead(words, owner, life: life)?.array?.compactMap(\.bytes)
         else { return nil }
         guard !keys.isEmpty else { return BatchOutcome(isDone: true) }
-        guard let fetched = await fetch(keys, at: owner, life: life), fetched.count > 0 else { return nil }
+        guard let fetched = await fetch(keys, at: owner, life: life, maxBytes: size.bytes), fetched.count > 0 else {
+            batchSizes[owner][peer].failed()
+            return nil
+        }
         for key in fetched.bad { observer?.badRecord(replica: owner, redisKey: key) }
 
         var delivered = fetched.records
@@ -76,8 +81,11 @@ extension AvailableEngine {
         case .joined: break
         case .joinedExcept(let refused):
             delivered = fetched.records.enumerated().filter { !refused.contains($0.offset) }.map(\.element)
-        case .failed: return nil
+        case .failed:
+            batchSizes[owner][peer].failed()
+            return nil
         }
+        batchSizes[owner][peer].passed(tookNs: scheduler.nowNs - startNs)
         var strikeWords: [Bytes] = []
         let hlc = Bytes(decimal: fetched.hlc)
         for record in delivered { strikeWords += [record.vector, hlc] }

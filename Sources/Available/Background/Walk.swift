@@ -44,6 +44,8 @@ extension AvailableEngine {
     private struct WalkCount {
         var compared = 0
         var mended = 0
+        /// Records that could not be brought, as there is something else under their keys.
+        var refused = 0
     }
 
     private func walk(_ replica: Int) async {
@@ -111,10 +113,15 @@ extension AvailableEngine {
         }
         for (peer, start) in peers {
             try await compare(replica, mine.life, with: peer, start.life, &count)
+            guard count.refused == 0 else { continue }
             if states[peer].debts[replica].overflowed > 0 {
                 let words = [states[replica].nameBytes, start.hlc]
                 _ = await run(AvailableScripts.clear, words, peer, life: start.life)
             }
+        }
+        guard count.refused == 0 else {
+            throw WalkFailure(
+                reason: "\(states[replica].name) holds something else than a record under \(count.refused) keys")
         }
         if let missing { return .without(missing) }
         var words = [Bytes(decimal: UInt64(mine.nowUs)), Bytes("full".utf8)]
@@ -146,15 +153,20 @@ extension AvailableEngine {
         var pages = 0
         repeat {
             let startNs = scheduler.nowNs
-            let words = [cursor, Bytes(decimal: UInt64(settings.batchRecords * 2))]
+            let limit = batchSizes[peer][replica].records(atMost: settings.batchRecords) * 2
+            let words = [cursor, Bytes(decimal: UInt64(limit))]
             guard isRunning, let page = await run(AvailableScripts.page, words, peer, life: peerLife), page.count >= 2,
                 let next = page[1].bytes
-            else { throw WalkFailure(reason: "\(states[peer].name) stopped answering") }
+            else {
+                batchSizes[peer][replica].failed()
+                throw WalkFailure(reason: "\(states[peer].name) stopped answering")
+            }
             cursor = next
             let names = stride(from: 2, to: page.count - 1, by: 2).compactMap { page[$0].bytes }
             let vectors = stride(from: 3, to: page.count, by: 2).compactMap { page[$0].bytes }
             if !names.isEmpty {
                 guard let other = await run(AvailableScripts.compare, keys: names, vectors, replica, life: life) else {
+                    batchSizes[peer][replica].failed()
                     throw WalkFailure(reason: "\(states[replica].name) stopped answering")
                 }
                 count.compared += names.count
@@ -162,8 +174,9 @@ extension AvailableEngine {
                     place.count.flatMap { names.indices.contains(Int($0) - 1) ? names[Int($0) - 1] : nil }
                 }
                 if !keys.isEmpty {
-                    try await bring(keys, to: replica, life, from: peer, peerLife)
-                    count.mended += keys.count
+                    let refused = try await bring(keys, to: replica, life, from: peer, peerLife)
+                    count.mended += keys.count - refused
+                    count.refused += refused
                 }
             }
             pages += 1
@@ -172,28 +185,39 @@ extension AvailableEngine {
         } while cursor != Words.zero
     }
 
+    /// Returns how many could not be joined, as there is something else under their keys: the others must not wait for them.
     private func bring(
         _ keys: [Bytes], to replica: Int, _ life: Bytes, from peer: Int, _ peerLife: Bytes
-    ) async throws(WalkFailure) {
+    ) async throws(WalkFailure) -> Int {
         var rest = keys[...]
+        var refusedCount = 0
         var failures = 0
         while !rest.isEmpty {
             // Known before the records are read; read anew, they get a new fence.
             let startNs = scheduler.nowNs
             let clocks = clocks
+            let size = batchSizes[peer][replica]
+            let keys = Array(rest.prefix(size.records(atMost: settings.batchRecords)))
             guard clocks[replica]?.incarnation == life,
-                let fetched = await fetch(Array(rest), at: peer, life: peerLife), fetched.count > 0
-            else { throw WalkFailure(reason: "\(states[peer].name) stopped answering") }
+                let fetched = await fetch(keys, at: peer, life: peerLife, maxBytes: size.bytes), fetched.count > 0
+            else {
+                batchSizes[peer][replica].failed()
+                throw WalkFailure(reason: "\(states[peer].name) stopped answering")
+            }
             switch await join(fetched.records, at: replica, clocks: clocks, startNs: startNs) {
             case .joined:
                 rest = rest.dropFirst(fetched.count)
-            case .joinedExcept:
-                throw WalkFailure(reason: "\(states[replica].name) holds something else than a record under some key")
+                batchSizes[peer][replica].passed(tookNs: scheduler.nowNs - startNs)
+            case .joinedExcept(let refused):
+                rest = rest.dropFirst(fetched.count)
+                refusedCount += refused.count
             case .failed:
+                batchSizes[peer][replica].failed()
                 failures += 1
                 guard failures < 4 else { throw WalkFailure(reason: "\(states[replica].name) stopped answering") }
             }
             if !rest.isEmpty { await pace(sinceNs: startNs) }
         }
+        return refusedCount
     }
 }

@@ -8,7 +8,13 @@ extension AvailableEngine {
         return await adopt(replica)
     }
 
-    public func replicaDidConnect(_ replica: Int) { order.invalidate() }
+    public func replicaDidConnect(_ replica: Int) {
+        order.invalidate()
+        for other in states.indices {
+            batchSizes[replica][other].begin()
+            batchSizes[other][replica].begin()
+        }
+    }
 
     public func replicaDidDisconnect(_ replica: Int) {
         clocks.forget(replica)

@@ -4,18 +4,27 @@ import Replication
 /// Writes and deletes (DESIGN A3 to A6).
 extension AvailableEngine {
     /// - Throws: ``StoreFailure``: `bad_context`, `bad_token`, `session_unmet`, `too_many_siblings`, `no_replica`,
-    ///   `overloaded` (not applied); `insufficient_acks` (applied); `timeout` and `bad_reply` with what is known of the
-    ///   outcome.
+    ///   `overloaded` (not applied); `insufficient_acks` (applied); `timeout`, `replica_full` and `bad_reply` with what is
+    ///   known of the outcome.
     public func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
         guard request.session == SessionRequest() else { return try await changeInSession(request) }
         return try await changeAny(request)
     }
 
-    func changeAny(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
+    /// - Parameter seen: what the client has seen of the key. Where there is nothing to delete at a replica that lacks some
+    ///   of it, the others are asked too; the result's `version` then covers what all of them have.
+    func changeAny(
+        _ request: ChangeRequest, seen: VersionVector = VersionVector()
+    ) async throws(StoreFailure) -> ChangeResult {
         let write = try Write(request, context: context(of: request), randomBits: scheduler.randomBits())
         var attempts = Attempts()
+        attempts.seen = seen
         while true {
             guard let coordinator = nearest(excluding: attempts.excluded) else {
+                // Unless one that has not answered may have deleted it.
+                if let absent = attempts.absent, !attempts.isUnanswered {
+                    return result(write, absent.text, existed: false)
+                }
                 guard await mayTryAgain(&attempts, request) else { throw attempts.failure }
                 continue
             }
@@ -71,11 +80,24 @@ extension AvailableEngine {
         /// Some replica may have run the change, although it did not say so.
         var isUnanswered = false
         var isTransient = false
+        /// What the client has seen; what the replicas have seen that hold nothing, and lack some of it.
+        var seen = VersionVector()
+        var absent: VersionVector?
         var reason = StoreFailure(.noReplica, "No replica can be reached.", outcome: .notApplied)
 
         var failure: StoreFailure {
             guard isUnanswered else { return reason }
             return StoreFailure(.timeout, "No replica answered in time.", outcome: .unknown)
+        }
+
+        /// What is known to be absent, as a version; nil where the client has seen more than that. What is dead in each of
+        /// several records is dead in all of them together.
+        mutating func absent(_ text: Bytes) -> Bytes? {
+            guard !seen.entries.isEmpty else { return text }
+            guard let vector = VersionVector(text: text) else { return nil }
+            let joined = absent?.joined(vector) ?? vector
+            absent = joined
+            return joined.covers(seen) ? joined.text : nil
         }
 
         mutating func refused(_ code: StoreFailure.Code, _ detail: String) {
@@ -142,6 +164,10 @@ extension AvailableEngine {
             let existed = applied.existed || write.context != nil || attempts.isUnanswered
             return try await acknowledge(write, applied, existed: existed, coordinator, clocks, startNs)
         case .absent(let vector):
+            guard let vector = attempts.absent(vector) else {
+                attempts.excluded.insert(coordinator)
+                return nil
+            }
             return result(write, vector, existed: false)
         case .tooManySiblings(let count):
             throw StoreFailure(
@@ -174,7 +200,7 @@ extension AvailableEngine {
             attempts.isTransient = true
             attempts.excluded.insert(coordinator)
         case .error(let text):
-            attempts.refused(.badReply, "A replica answered with an error: \(text)")
+            attempts.refused(StoreFailure.Code(ofServerError: text), "A replica answered with an error: \(text)")
             attempts.excluded.insert(coordinator)
             if refusal.isNoScript { attempts.isTransient = true }
             if text.hasPrefix("WRONGTYPE") { observer?.badRecord(replica: coordinator, redisKey: write.recordKey) }

@@ -13,20 +13,25 @@ extension AvailableEngine {
     /// Whatever the first replica that answers holds.
     func readAny(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
         let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
-        return try await tryingAgain(request) { () async throws(ReadFailure) -> ReadResult in
+        return try await tryingAgain(until: request.deadlineNs) { () async throws(ReadFailure) -> ReadResult in
             let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
-            return try await read(request, command, call)
+            defer { call.close() }
+            return try await first(call, command, maxStalenessMs: request.maxStalenessMs) {
+                judge($0, from: $1, request)
+            }
         }
     }
 
-    private func read(
-        _ request: ReadRequest, _ command: Command, _ call: QuorumCall
-    ) async throws(ReadFailure) -> ReadResult {
+    /// The first good answer: the best replica is asked, and where it is slow or of no use the next ones in turn.
+    func first<Answer>(
+        _ call: QuorumCall, _ command: Command, maxStalenessMs: Int64? = nil,
+        judge: (_ reply: Reply?, _ replica: Int) -> Result<Answer, ReadFailure>
+    ) async throws(ReadFailure) -> Answer {
         var judged: ReplicaSet = []
         var worst = ReadFailure(failure: StoreFailure(.noReplica, "No replica can be reached."))
-        var hedgeNs = try ask(request, command, call, worst)
+        var hedgeNs = try ask(maxStalenessMs, command, call, worst)
         // Of a replica that lacks something, or may; and until when a better one is waited for.
-        var incomplete: ReadResult?
+        var incomplete: Answer?
         var incompleteNs = UInt64.max
         while true {
             let known = judged.count
@@ -38,11 +43,11 @@ extension AvailableEngine {
             }
             for replica in call.answered.subtracting(judged) {
                 judged.insert(replica)
-                switch judge(call.replies[replica], from: replica, request) {
-                case .success(let result):
-                    guard result.stalenessMs == nil, mayHearOfComplete(call, judged) else { return result }
+                switch judge(call.replies[replica], replica) {
+                case .success(let answer):
+                    guard stalenessMs(replica: replica) == nil, mayHearOfComplete(call, judged) else { return answer }
                     // It says "no such key" of what it has not got back yet: a better one is given a moment more.
-                    incomplete = incomplete ?? result
+                    incomplete = incomplete ?? answer
                     incompleteNs = min(incompleteNs, scheduler.nowNs + settings.maxHedgeMs * nsPerMs)
                 case .failure(let failure): worst = failure
                 }
@@ -54,11 +59,11 @@ extension AvailableEngine {
                 throw ReadFailure(failure: StoreFailure(.timeout, "No replica answered in time."))
             }
             if call.outstanding.isEmpty {
-                hedgeNs = try ask(request, command, call, worst)
+                hedgeNs = try ask(maxStalenessMs, command, call, worst)
             } else if scheduler.nowNs >= hedgeNs {
                 // Slow: the next one is asked too, and the first answer counts. All of them in turn, for the first two may
                 // stand on the far side of the same cut.
-                hedgeNs = (try? ask(request, command, call, worst)) ?? .max
+                hedgeNs = (try? ask(maxStalenessMs, command, call, worst)) ?? .max
             }
         }
     }
@@ -68,18 +73,18 @@ extension AvailableEngine {
         call.outstanding.union(call.answered.subtracting(judged)).contains { stalenessMs(replica: $0) != nil }
     }
 
-    /// Hands the read to the best replica that has not been asked yet. Returns when a second one should be asked too (Dean
+    /// Hands the command to the best replica that has not been asked yet. Returns when a second one should be asked too (Dean
     /// and Barroso, *The Tail at Scale*, 2013).
     private func ask(
-        _ request: ReadRequest, _ command: Command, _ call: QuorumCall, _ worst: ReadFailure
+        _ maxStalenessMs: Int64?, _ command: Command, _ call: QuorumCall, _ worst: ReadFailure
     ) throws(ReadFailure) -> UInt64 {
         var skipped = call.handed.union(call.overloaded)
         var stalest: Int64?
         while let replica = nearest(excluding: skipped) {
             skipped.insert(replica)
-            if let limit = request.maxStalenessMs {
+            if let maxStalenessMs {
                 let staleness = stalenessMs(replica: replica)
-                guard let staleness, staleness <= limit else {
+                guard let staleness, staleness <= maxStalenessMs else {
                     stalest = [stalest, staleness].compactMap { $0 }.min()
                     continue
                 }
@@ -92,6 +97,7 @@ extension AvailableEngine {
         }
         guard call.handed.isEmpty else {
             guard call.answered.isEmpty else { throw worst }
+            guard call.refused.isEmpty else { throw Self.overfull }
             // All that were asked have gone; soon others are nearest, or these are back.
             throw ReadFailure(
                 failure: StoreFailure(.noReplica, "The connection was lost before the answer."), isTransient: true)
@@ -99,11 +105,16 @@ extension AvailableEngine {
         if !call.overloaded.isEmpty {
             throw ReadFailure(failure: StoreFailure(.overloaded, "Too many commands are waiting for every replica."))
         }
-        if request.maxStalenessMs != nil, !skipped.isEmpty {
+        if maxStalenessMs != nil, !skipped.isEmpty {
             throw ReadFailure(failure: tooStale(stalest))
         }
         throw ReadFailure(
             failure: worst.failure, isTransient: states.contains { $0.isReadmitting })
+    }
+
+    /// Not transient: to try again at once would read them all again.
+    static var overfull: ReadFailure {
+        ReadFailure(failure: StoreFailure(.overloaded, "Too many long values are being read."))
     }
 
     func tooStale(_ stalenessMs: Int64?) -> StoreFailure {
@@ -112,9 +123,10 @@ extension AvailableEngine {
         return failure
     }
 
-    func judge(
-        _ reply: Reply?, from replica: Int, _ request: ReadRequest
-    ) -> Result<ReadResult, ReadFailure> {
+    /// What a replica said to a guarded read, and its clock; a failure where it is not the one that was asked.
+    func content(
+        of reply: Reply?, from replica: Int
+    ) -> Result<(reply: Reply, clock: ReplicaClock), ReadFailure> {
         guard let clock = clocks[replica], case .array(let pair)? = reply, pair.count == 2,
             case .bulk(let incarnation) = pair[1], incarnation == clock.incarnation
         else {
@@ -124,14 +136,26 @@ extension AvailableEngine {
             return .failure(
                 ReadFailure(failure: StoreFailure(.noReplica, "The replica has been replaced."), isTransient: true))
         }
-        if case .error(let text) = pair[0] {
+        return .success((pair[0], clock))
+    }
+
+    func judge(
+        _ reply: Reply?, from replica: Int, _ request: ReadRequest
+    ) -> Result<ReadResult, ReadFailure> {
+        let stored: Reply
+        let clock: ReplicaClock
+        switch content(of: reply, from: replica) {
+        case .success(let content): (stored, clock) = content
+        case .failure(let failure): return .failure(failure)
+        }
+        if case .error(let text) = stored {
             if text.hasPrefix("WRONGTYPE") {
                 observer?.badRecord(replica: replica, redisKey: RedisKeys.record(request.key))
             }
             return .failure(bad(text))
         }
         let nowNs = scheduler.nowNs
-        guard let record = StoredRecord(pair[0], nowMs: clock.earliestUs(atNs: nowNs) / 1_000) else {
+        guard let record = StoredRecord(stored, nowMs: clock.earliestUs(atNs: nowNs) / 1_000) else {
             observer?.badRecord(replica: replica, redisKey: RedisKeys.record(request.key))
             return .failure(bad("not a record"))
         }
@@ -160,7 +184,7 @@ extension AvailableEngine {
         return result
     }
 
-    private func bad(_ text: String) -> ReadFailure {
+    func bad(_ text: String) -> ReadFailure {
         ReadFailure(failure: StoreFailure(.badReply, "A replica answered with an error: \(text)"))
     }
 }

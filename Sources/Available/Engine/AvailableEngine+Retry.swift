@@ -9,9 +9,9 @@ extension AvailableEngine {
         var isTransient = false
     }
 
-    /// Calls `attempt` until it answers or fails for good.
+    /// Calls `attempt` until it answers, fails for good, or it is too late.
     func tryingAgain<Answer>(
-        _ request: ReadRequest, _ attempt: () async throws(ReadFailure) -> Answer
+        until deadlineNs: UInt64, _ attempt: () async throws(ReadFailure) -> Answer
     ) async throws(StoreFailure) -> Answer {
         var round = 0
         while true {
@@ -22,7 +22,7 @@ extension AvailableEngine {
                 failure = error
             }
             round += 1
-            guard await mayGoOn(round: round, isTransient: failure.isTransient, request.deadlineNs) else {
+            guard await mayGoOn(round: round, isTransient: failure.isTransient, deadlineNs) else {
                 throw failure.failure
             }
         }

@@ -35,7 +35,7 @@ extension AvailableEngine {
         _ request: ReadRequest, covering vector: Bytes
     ) async throws(StoreFailure) -> (ReadResult, Bool) {
         guard let wanted = VersionVector(text: vector) else { throw Self.badToken(nil) }
-        return try await tryingAgain(request) { () async throws(ReadFailure) -> (ReadResult, Bool) in
+        return try await tryingAgain(until: request.deadlineNs) { () async throws(ReadFailure) -> (ReadResult, Bool) in
             try await read(request, covering: wanted)
         }
     }
@@ -45,6 +45,7 @@ extension AvailableEngine {
     ) async throws(ReadFailure) -> (ReadResult, Bool) {
         let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
+        defer { call.close() }
         var found = Found(wanted)
         var failure = ReadFailure(
             failure: StoreFailure(.noReplica, "No replica can be reached."),
@@ -80,7 +81,9 @@ extension AvailableEngine {
             }
         }
         guard let first = found.first else {
-            if call.isExpired {
+            if !call.refused.isEmpty {
+                failure = Self.overfull
+            } else if call.isExpired {
                 failure.failure = StoreFailure(.timeout, "No replica answered in time.")
             } else if call.handed.isEmpty, !call.overloaded.isEmpty {
                 failure.failure = StoreFailure(.overloaded, "Too many commands are waiting for every replica.")
@@ -155,10 +158,10 @@ extension AvailableEngine {
         guard canNote || !request.session.isRequired else {
             throw Self.unmet("The session's token has no room for this key.", outcome: .notApplied)
         }
+        let seen = seenVector(of: request.key, token)
+        var result: ChangeResult
         do {
-            var result = try await changeAny(request)
-            result.session = noted(result.version, &token, request.key)
-            return result
+            result = try await changeAny(request, seen: seen)
         } catch {
             guard let applied = error.applied else { throw error }
             // It is in, though too few acknowledged it: the session has written it.
@@ -166,6 +169,26 @@ extension AvailableEngine {
             failure.applied?.session = noted(applied.version, &token, request.key)
             throw failure
         }
+        // Where there was nothing to delete, a delete says of the key what a read does.
+        let isMet = result.existed || request.kind != .delete || covers(result.version, request.key, seen)
+        guard isMet || !request.session.isRequired else {
+            throw Self.unmet(
+                "No reachable replica finds anything to delete, and they lack some of what the session has seen.",
+                outcome: .notApplied)
+        }
+        result.session = noted(result.version, &token, request.key)
+        if !isMet { result.session.isGuaranteed = false }
+        return result
+    }
+
+    /// What the session has seen of `key`; nothing where that is not listed.
+    private func seenVector(of key: Bytes, _ token: SessionToken) -> VersionVector {
+        guard case .upTo(let text) = token.seen(of: key) else { return VersionVector() }
+        return VersionVector(text: text) ?? VersionVector()
+    }
+
+    private func covers(_ version: Version, _ key: Bytes, _ seen: VersionVector) -> Bool {
+        vector(of: version, key).flatMap { VersionVector(text: $0) }?.covers(seen) ?? false
     }
 
     /// The session has made a change that gave `version`.

@@ -71,31 +71,39 @@ extension AvailableEngine {
         }
     }
 
-    /// Keys with more than one value, as the nearest replica knows them, in order of their bytes.
+    /// Keys with more than one value, as the first replica that answers knows them, in order of their bytes. A page is
+    /// bound to no replica: the next one goes on behind the same key at any of them.
     ///
     /// The scripts keep the set in the same step as the record, so that a page costs as much as it lists, however many
     /// records there are.
     /// - Parameters:
     ///   - cursor: ``ConflictPage/next`` of the page before, nil for the first.
     ///   - limit: 1 to 1000 keys.
-    /// - Throws: ``StoreFailure`` with `no_replica`, `timeout` or `bad_reply`.
-    public func conflicts(after cursor: Bytes?, limit: Int) async throws(StoreFailure) -> ConflictPage {
+    ///   - deadlineNs: on the scheduler's clock.
+    /// - Throws: ``StoreFailure`` with `no_replica`, `timeout`, `overloaded` or `bad_reply`.
+    public func conflicts(
+        after cursor: Bytes?, limit: Int, deadlineNs: UInt64
+    ) async throws(StoreFailure) -> ConflictPage {
         let limit = min(max(1, limit), 1_000)
         let from = cursor.map { [UInt8(ascii: "(")] + RedisKeys.record($0) } ?? Bytes("-".utf8)
         let words = [
             Bytes("ZRANGEBYLEX".utf8), RedisKeys.conflicts, from, Bytes("+".utf8), Bytes("LIMIT".utf8), Words.zero,
             Bytes(decimal: UInt64(limit)),
         ]
-        var tried: ReplicaSet = []
-        while let replica = nearest(excluding: tried) {
-            tried.insert(replica)
-            guard let life = clocks[replica]?.incarnation, let reply = await plainRead(words, replica, life: life),
-                let names = reply.array
-            else { continue }
-            let keys = names.compactMap { $0.bytes.flatMap(RedisKeys.key(ofRecord:)) }
-            return ConflictPage(keys: keys, next: names.count == limit ? keys.last : nil)
+        let command = Command(.plain(words), isGuarded: true)
+        return try await tryingAgain(until: deadlineNs) { () async throws(ReadFailure) -> ConflictPage in
+            let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
+            defer { call.close() }
+            return try await first(call, command) { reply, replica in
+                content(of: reply, from: replica).flatMap { page(of: $0.reply, limit: limit) }
+            }
         }
-        if tried.isEmpty { throw StoreFailure(.noReplica, "No replica can be reached.") }
-        throw StoreFailure(.timeout, "No replica answered in time.")
+    }
+
+    private func page(of reply: Reply, limit: Int) -> Result<ConflictPage, ReadFailure> {
+        if case .error(let text) = reply { return .failure(bad(text)) }
+        guard let names = reply.array else { return .failure(bad("not a list of keys")) }
+        let keys = names.compactMap { $0.bytes.flatMap(RedisKeys.key(ofRecord:)) }
+        return .success(ConflictPage(keys: keys, next: names.count == limit ? keys.last : nil))
     }
 }

@@ -36,6 +36,8 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
     /// Pairs of owner and peer whose debt this engine is delivering.
     var draining: Set<[Int]> = []
     var drainTurn = 0
+    /// By source and target of a background batch.
+    var batchSizes: [[BatchSize]]
     var isWalking = false
     var isReaping = false
     /// Where the next list of what may be collected comes from.
@@ -72,6 +74,8 @@ public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
         strikes = StrikeQueue(group: group, scheduler: scheduler, peerNames: names.map { Bytes($0.utf8) })
         putWords = Array(repeating: nil, count: names.count)
         merges = Array(repeating: nil, count: names.count)
+        let size = BatchSize(maxBytes: settings.batchBytes, callTimeoutMs: settings.callTimeoutMs)
+        batchSizes = Array(repeating: Array(repeating: size, count: names.count), count: names.count)
         leaseName = Bytes("\(settings.nodeName):".utf8) + Bytes(hexadecimal: scheduler.randomBits())
         group.guardCommand = Command(.plain([Bytes("HGET".utf8), RedisKeys.identity, RedisKeys.incarnationField]))
         group.delegate = self

@@ -11,14 +11,24 @@ public struct VersionVector: Sendable, Hashable {
 
     /// Nil where `text` is not a vector.
     public init?(text: Bytes) {
-        entries = [:]
-        guard !text.isEmpty else { return }
-        for part in text.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false) {
+        guard let entries = Self.entries(ofText: text) else { return nil }
+        self.entries = Dictionary(entries.map { (Bytes($0.actor), $0.hlc) }) { _, last in last }
+    }
+
+    /// The entries of a vector's text in its order; nil where it is none.
+    static func entries(ofText text: Bytes) -> [(actor: ArraySlice<UInt8>, hlc: UInt64)]? {
+        var entries: [(actor: ArraySlice<UInt8>, hlc: UInt64)] = []
+        var rest = text[...]
+        while !rest.isEmpty {
+            let end = rest.firstIndex(of: UInt8(ascii: " ")) ?? rest.endIndex
+            let part = rest[..<end]
             guard let equals = part.firstIndex(of: UInt8(ascii: "=")), equals > part.startIndex,
-                let hlc = Int64(decimal: part[(equals + 1)...]), hlc >= 0
+                let hlc = Int64(decimal: part[(equals + 1)...]), hlc >= 0, end + 1 != text.endIndex
             else { return nil }
-            entries[Bytes(part[..<equals])] = UInt64(hlc)
+            entries.append((part[..<equals], UInt64(hlc)))
+            rest = rest[end...].dropFirst()
         }
+        return entries
     }
 
     public var text: Bytes {

@@ -27,7 +27,7 @@ if identity[3] and identity[4] == ARGV[3] then
     end
     return { 'OK', identity[3], state[2] or '0', now, 0 }
 end
-if identity[3] and ARGV[7] ~= '1' then
+if (identity[3] or identity[5] or state[1]) and ARGV[7] ~= '1' then
     local behind = math.max(now, ARGV[5] + 0) - (state[1] or 0)
     if identity[5] or behind > ARGV[6] + 0 then
         call('HSETNX', 'cap:identity', 'too_old', string.format('%.0f', behind))

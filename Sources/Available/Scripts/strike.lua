@@ -6,27 +6,30 @@
 --       the step that read it; then incarnation
 -- Gives { OK, struck, left }
 local peers = ARGV[1] + 0
-local same, left = {}, 0
+local same, moved = {}, {}
 for place, key in ipairs(KEYS) do
-    local word = peers + place * 2
     local vector = redis.pcall('HGET', key, 'vv') or ''
-    if vector == ARGV[word] then
+    if vector == ARGV[peers + place * 2] then
         same[#same + 1] = key
     elseif type(vector) ~= 'table' then
-        left = left + 1
-        for index = 1, peers do
-            local pending = 'cap:pending:' .. ARGV[1 + index]
-            local score = call('ZSCORE', pending, key)
-            if score and score + 0 <= ARGV[word + 1] + 0 then
-                call('ZADD', pending, string.format('%.0f', ARGV[word + 1] + 1), key)
-            end
-        end
+        moved[#moved + 1] = place
     end
 end
+-- What is struck off comes first: with that done, a full replica takes the rest as well.
 for index = 1, peers do
     local pending = 'cap:pending:' .. ARGV[1 + index]
     for from = 1, #same, 1000 do
         call('ZREM', pending, unpack(same, from, math.min(from + 999, #same)))
     end
 end
-return { 'OK', #same, left }
+for _, place in ipairs(moved) do
+    local hlc = ARGV[peers + place * 2 + 1]
+    for index = 1, peers do
+        local pending = 'cap:pending:' .. ARGV[1 + index]
+        local score = call('ZSCORE', pending, KEYS[place])
+        if score and score + 0 <= hlc + 0 then
+            call('ZADD', pending, string.format('%.0f', hlc + 1), KEYS[place])
+        end
+    end
+end
+return { 'OK', #same, #moved }

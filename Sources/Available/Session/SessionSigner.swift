@@ -5,12 +5,12 @@ import Replication
 struct SessionSigner {
     private let code: MessageCode
 
-    private static let format: UInt8 = 2
+    private static let format: UInt8 = 4
     static let headCount = 1 + MessageCode.count
     static let maxTextCount = 1_024
 
     init(secret: GroupSecret, groupName: String) {
-        code = MessageCode(secret: secret, groupName: groupName, use: "session 1")
+        code = MessageCode(secret: secret, groupName: groupName, use: "session 2")
     }
 
     func text(_ token: SessionToken) -> String {

@@ -18,9 +18,8 @@ struct SessionToken: Equatable {
 
     private struct Entry: Equatable {
         let hash: UInt64
+        /// The text of it; nil where it found no room.
         var vector: Bytes?
-
-        var byteCount: Int { SessionToken.entryHeadCount + (vector?.count ?? 0) }
     }
 
     private var entries: [Entry] = []
@@ -28,12 +27,11 @@ struct SessionToken: Equatable {
 
     /// Bytes of the payload that the text of 1 KiB has room for, less the head that the signer puts in front.
     static let maxByteCount = 768 - SessionSigner.headCount
-    fileprivate static let entryHeadCount = 10
-    private static let lostMark = UInt16.max
+    private static let hashCount = 8
 
     init() {}
 
-    private var byteCount: Int { entries.reduce(1) { $0 + $1.byteCount } }
+    private var isWithinBounds: Bool { entries.count < 128 && bytes.count <= Self.maxByteCount }
 
     func seen(of key: Bytes) -> Seen {
         guard let entry = entries.first(where: { $0.hash == key.fnv1a }) else { return .unlisted }
@@ -54,15 +52,15 @@ struct SessionToken: Equatable {
         let hash = key.fnv1a
         guard let index = entries.firstIndex(where: { $0.hash == hash }) else {
             guard !isFull else { return }
-            let entry = Entry(hash: hash, vector: vector)
-            if byteCount + entry.byteCount <= Self.maxByteCount { entries.append(entry) } else { isFull = true }
+            entries.append(Entry(hash: hash, vector: vector))
+            guard !isWithinBounds else { return }
+            entries.removeLast()
+            isFull = true
             return
         }
         guard let old = entries[index].vector, old != vector else { return }
-        let joined = Self.joined(old, vector)
-        entries[index].vector = nil
-        let isRoom = joined.map { byteCount + $0.count <= Self.maxByteCount } ?? false
-        if isRoom { entries[index].vector = joined }
+        entries[index].vector = Self.joined(old, vector)
+        if !isWithinBounds { entries[index].vector = nil }
     }
 
     private static func joined(_ left: Bytes, _ right: Bytes) -> Bytes? {
@@ -72,37 +70,43 @@ struct SessionToken: Equatable {
 
     // MARK: Bytes
 
-    /// A byte that is 1 where it is full; then for each key eight bytes of hash, two of length, the vector.
+    /// A byte with the number of keys, and 128 more where it is full; for each key eight bytes of hash; a bit for each key, set
+    /// where its vector was lost; the vectors that were not.
     var bytes: Bytes {
-        var bytes: Bytes = [isFull ? 1 : 0]
+        var bytes: Bytes = [UInt8(entries.count) | (isFull ? 128 : 0)]
         for entry in entries {
             for shift in stride(from: 56, through: 0, by: -8) {
                 bytes.append(UInt8(truncatingIfNeeded: entry.hash >> UInt64(shift)))
             }
-            let length = entry.vector.map { UInt16($0.count) } ?? Self.lostMark
-            bytes += [UInt8(length >> 8), UInt8(truncatingIfNeeded: length)]
-            bytes += entry.vector ?? []
         }
-        return bytes
+        for first in stride(from: 0, to: entries.count, by: 8) {
+            let marks = entries[first...].prefix(8).enumerated().map { $1.vector == nil ? UInt8(1) << UInt8($0) : 0 }
+            bytes.append(marks.reduce(0, |))
+        }
+        return bytes + VectorCode.pack(entries.compactMap(\.vector))
     }
 
     /// Nil where they are not what ``bytes`` gives.
     init?(bytes: ArraySlice<UInt8>) {
-        guard let flag = bytes.first, flag <= 1, bytes.count <= Self.maxByteCount else { return nil }
-        isFull = flag == 1
+        guard let head = bytes.first, bytes.count <= Self.maxByteCount else { return nil }
+        isFull = head >= 128
+        let count = Int(head & 127)
+        let marksCount = (count + 7) / 8
         var rest = bytes.dropFirst()
-        while !rest.isEmpty {
-            guard rest.count >= Self.entryHeadCount else { return nil }
-            let hash = rest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-            let length = rest.dropFirst(8).prefix(2).reduce(UInt16(0)) { $0 << 8 | UInt16($1) }
-            rest = rest.dropFirst(Self.entryHeadCount)
-            guard length != Self.lostMark else {
+        guard rest.count >= count * Self.hashCount + marksCount else { return nil }
+        let marks = Bytes(rest.dropFirst(count * Self.hashCount).prefix(marksCount))
+        guard let vectors = VectorCode.unpack(rest.dropFirst(count * Self.hashCount + marksCount)) else { return nil }
+        var next = vectors.makeIterator()
+        for index in 0..<count {
+            let hash = rest.prefix(Self.hashCount).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            rest = rest.dropFirst(Self.hashCount)
+            guard marks[index / 8] & 1 << UInt8(index % 8) == 0 else {
                 entries.append(Entry(hash: hash, vector: nil))
                 continue
             }
-            guard rest.count >= length else { return nil }
-            entries.append(Entry(hash: hash, vector: Bytes(rest.prefix(Int(length)))))
-            rest = rest.dropFirst(Int(length))
+            guard let vector = next.next() else { return nil }
+            entries.append(Entry(hash: hash, vector: vector))
         }
+        guard next.next() == nil else { return nil }
     }
 }

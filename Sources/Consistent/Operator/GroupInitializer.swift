@@ -5,7 +5,7 @@ import Replication
 public struct GroupInitializer {
     public enum Result: Sendable, Equatable {
         case initialized
-        /// All replicas are members of one group already; nothing was changed.
+        /// All replicas are members of one group already, and of the same; nothing was changed.
         case alreadyInitialized(epoch: UInt64)
         /// Nothing can be done; why, in one sentence.
         case refused(String)
@@ -47,7 +47,7 @@ public struct GroupInitializer {
         }
         let known = found.compactMap { $0 }
         if known.count == found.count, known.allSatisfy({ $0.state == .member }) {
-            return .alreadyInitialized(epoch: known.map(\.epoch).max() ?? 1)
+            return await compare(known, deadlineNs: deadlineNs)
         }
         // All blank, or what an earlier run left: some adopted, none promoted; or all adopted, some promoted to epoch 1.
         let isFresh = known.allSatisfy { $0.state == .rebuilding && $0.epoch == 0 }
@@ -58,6 +58,33 @@ public struct GroupInitializer {
                 "the group is in use: \(blank.joined(separator: ", ")) is rebuilt by the services, not by init")
         }
         return await adopt(deadlineNs: deadlineNs)
+    }
+
+    /// All replicas are members, by their own words: of one group only where the latest configuration that any of them
+    /// holds names them all. Two groups may have one name, the default.
+    private func compare(_ identities: [ReplicaIdentity], deadlineNs: UInt64) async -> Result {
+        let call = await ask(AcceptorCommands.read(.configuration), deadlineNs)
+        var latest: GroupConfiguration?
+        for (replica, name) in group.replicaNames.enumerated() {
+            guard let value = call.reply(from: replica)?[0]?[2] else { return .refused("\(name) did not answer") }
+            // One that was rebuilt may not have it yet.
+            guard let text = value.bytes else { continue }
+            guard let found = GroupConfiguration(text: text, names: group.replicaNames) else {
+                return .refused(
+                    "\(name) belongs to a group of other replicas (\(String(decoding: text, as: UTF8.self))): "
+                        + "REPLICAS must name just those")
+            }
+            if found.epoch > latest?.epoch ?? 0 { latest = found }
+        }
+        guard let latest else { return .refused("the replicas are members, and none of them knows of which group") }
+        let strangers = group.everyReplica.filter { latest.members[$0].incarnation != identities[$0].incarnation }
+        guard strangers.isEmpty else {
+            let others = group.everyReplica.filter { !strangers.contains($0) }
+            return .refused(
+                "\(names(strangers)) and \(names(others)) are of different groups, which are both called "
+                    + "'\(String(decoding: groupName, as: UTF8.self))': look at REPLICAS")
+        }
+        return .alreadyInitialized(epoch: identities.map(\.epoch).max() ?? 1)
     }
 
     private func adopt(deadlineNs: UInt64) async -> Result {
@@ -151,7 +178,9 @@ public struct GroupInitializer {
         return false
     }
 
-    private func missingNames() -> String {
-        group.everyReplica.subtracting(group.available).map { group.replicaNames[$0] }.joined(separator: ", ")
+    private func missingNames() -> String { names(group.everyReplica.subtracting(group.available)) }
+
+    private func names(_ replicas: some Sequence<Int>) -> String {
+        replicas.map { group.replicaNames[$0] }.joined(separator: ", ")
     }
 }

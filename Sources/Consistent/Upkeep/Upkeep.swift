@@ -136,6 +136,7 @@ final class Upkeep {
     ) async {
         let source = holders[0]
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
+        defer { call.close() }
         call.send(UpkeepCommands.record(register), to: [source])
         await call.waitForAll()
         guard let reply = call.reply(from: source), scan.isMember(source, by: reply[1]),

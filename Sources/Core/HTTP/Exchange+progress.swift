@@ -72,9 +72,7 @@ extension Exchange {
     /// Answers so once the body is over.
     private func refuse(_ problem: Problem) {
         guard refusal == nil else { return }
-        // The handler has not seen it.
-        let isTold = request.method.isSafe || problem.members.contains { $0.name == "outcome" }
-        let response = (isTold ? problem : problem.with("outcome", .string("not_applied"))).response
+        let response = problem.unseen(request.method).response
         refusal = response
         request.body = []
         server.bufferedBodyBytes -= bufferedBytes
@@ -139,7 +137,8 @@ extension Exchange {
             leaveFlight()
             return
         }
-        stage = .ready(response)
+        // Counted from now on: many may become ready before the library next runs.
+        stage = .ready(affordable(response))
         wake()
     }
 
@@ -150,9 +149,10 @@ extension Exchange {
         wake()
     }
 
-    private func queue(_ answer: Response) -> MHD_Result {
-        let response = affordable(answer)
-        guard let connection, let prepared = response.prepared(isLast: server.isDraining) else { return .NO }
+    private func queue(_ response: Response) -> MHD_Result {
+        guard let connection,
+            let prepared = response.prepared(isStorable: request.method.isSafe, isLast: server.isDraining)
+        else { return .NO }
         stage = .answered
         server.didMakeProgress = true
         let result = MHD_queue_response(connection, UInt32(clamping: response.status), prepared)

@@ -81,14 +81,29 @@ extension Problem {
         badRequest("bad_encoding", detail)
     }
 
+    /// A parameter that is ignored is worse than an error: `ttl` for `ttl_ms` would keep a value for ever.
+    static func unknownParameter(_ name: String, known: [String]) -> Problem {
+        let isLong = name.unicodeScalars.count > 64
+        let shown = isLong ? String(name.unicodeScalars.prefix(64)) + "…" : name
+        let takes = known.isEmpty ? "no parameters" : known.joined(separator: ", ")
+        return badRequest("unknown_parameter", "there is no parameter '\(shown)' here; this path takes \(takes)")
+    }
+
     /// Lists nothing about what there is.
-    public static var notFound: Problem {
-        Problem(status: 404, code: "not_found", detail: "there is nothing at this path")
+    static func notFound(isBelowRoute: Bool) -> Problem {
+        let advice = isBelowRoute ? "; a / in a key or value is sent as %2F" : ""
+        return Problem(status: 404, code: "not_found", detail: "there is nothing at this path\(advice)")
     }
 
     public static func methodNotAllowed(allow: String) -> Problem {
         Problem(status: 405, code: "method_not_allowed", detail: "this path takes \(allow)")
             .with(header: Header("Allow", allow))
+    }
+
+    /// The answer to a request that no handler has seen: a change learns that it was not applied.
+    func unseen(_ method: Method) -> Problem {
+        let isTold = method.isSafe || members.contains { $0.name == "outcome" }
+        return isTold ? self : with("outcome", .string("not_applied"))
     }
 
     public static func preconditionFailed(_ code: String, _ detail: String) -> Problem {

@@ -86,13 +86,26 @@ public final class Request {
 
     /// The same as bytes, for what need not be text.
     public func queryBytes(_ name: String) throws(Problem) -> [UInt8]? {
+        try firstItem { $0.elementsEqual(name.utf8) }?.value
+    }
+
+    /// The decoded name of the first query item that is none of `names`; nil where there is none such.
+    /// - Throws: 400 `bad_encoding` where the query is not valid percent-encoding.
+    func queryName(notIn names: [String]) throws(Problem) -> String? {
+        try firstItem { name in !names.contains { name.elementsEqual($0.utf8) } }
+            .map { String(decoding: $0.name, as: UTF8.self) }
+    }
+
+    private func firstItem(
+        where isWanted: (_ name: [UInt8]) -> Bool
+    ) throws(Problem) -> (name: [UInt8], value: [UInt8])? {
         guard !queryRange.isEmpty else { return nil }
         for item in target[queryRange].split(separator: UInt8(ascii: "&")) {
             let equals = item.firstIndex(of: UInt8(ascii: "=")) ?? item.endIndex
-            guard let key = PercentEncoding.decode(item[..<equals], isForm: true),
+            guard let name = PercentEncoding.decode(item[..<equals], isForm: true),
                 let value = PercentEncoding.decode(item[min(equals + 1, item.endIndex)...], isForm: true)
             else { throw .badEncoding("the query is not valid percent-encoding") }
-            if key.elementsEqual(name.utf8) { return value }
+            if isWanted(name) { return (name, value) }
         }
         return nil
     }

@@ -5,6 +5,8 @@ struct RouteTree {
         var parameter: Node?
         var routes: [(method: Method, route: Int)] = []
         var allow = ""
+        /// Some segment on the way here stands for any text.
+        var takesText = false
 
         func literal(_ text: ArraySlice<UInt8>) -> Node? {
             for (name, node) in literals where name.count == text.count && name.elementsEqual(text) { return node }
@@ -40,6 +42,7 @@ struct RouteTree {
         node.routes.append((method, route))
         var names = Set(node.routes.map(\.method.name)).union(["OPTIONS"])
         if names.contains("GET") { names.insert("HEAD") }
+        node.takesText = pattern.contains("{")
         node.allow = names.sorted().joined(separator: ", ")
     }
 
@@ -51,6 +54,19 @@ struct RouteTree {
         guard let node = find(request, from: request.pathRange.lowerBound, in: root) else { return nil }
         if let route = Self.route(for: request.method, in: node) { return .route(route) }
         return .otherMethods(allow: node.allow)
+    }
+
+    /// The path goes on where a route with parameters ends: most likely a slash was meant as text.
+    func goesOnBelowRoute(_ request: Request) -> Bool {
+        var node = root
+        var start = request.pathRange.lowerBound
+        while start < request.pathRange.upperBound {
+            let end = request.segmentEnd(from: start)
+            guard let next = node.literal(request.target[(start + 1)..<end]) ?? node.parameter else { break }
+            node = next
+            start = end
+        }
+        return node.takesText
     }
 
     /// A literal segment wins over a parameter; where it leads nowhere the parameter is tried.

@@ -6,6 +6,8 @@ public struct Route {
     public let pattern: String
     /// A short name for metrics and logs, such as `read`.
     public let operation: String
+    /// The query parameters it takes, any other is refused; nil where it takes all and ignores them.
+    public let parameters: [String]?
     /// The longest body it takes, in bytes.
     public let maxBodyBytes: Int
     /// May throw a ``Problem``; any other error becomes 500 `internal_error`.
@@ -41,15 +43,17 @@ public final class Router: RequestHandler {
 
     public init() {}
 
-    /// - Parameter maxBodyBytes: nil where the endpoint takes no body; one up to ``unusedBodyBytes`` is then ignored.
+    /// - Parameters:
+    ///   - parameters: the names of the query parameters it takes; nil for any.
+    ///   - maxBodyBytes: nil where the endpoint takes no body; one up to ``unusedBodyBytes`` is then ignored.
     public func add(
-        _ method: Method, _ pattern: String, operation: String, maxBodyBytes: Int? = nil,
+        _ method: Method, _ pattern: String, operation: String, parameters: [String]? = [], maxBodyBytes: Int? = nil,
         respond: @escaping (Request) async throws -> Response
     ) {
         tree.add(method, pattern, route: routes.count)
         routes.append(
             Route(
-                method: method, pattern: pattern, operation: operation,
+                method: method, pattern: pattern, operation: operation, parameters: parameters,
                 maxBodyBytes: maxBodyBytes ?? Self.unusedBodyBytes, respond: respond))
         allMethods.insert(method.name)
         if method == .get { allMethods.insert(Method.head.name) }
@@ -78,19 +82,24 @@ public final class Router: RequestHandler {
             response = await respond(to: request, by: route)
         case .methodNotAllowed(let allow):
             operation = Self.unknownOperation
-            response = Problem.methodNotAllowed(allow: allow).response
+            response = Problem.methodNotAllowed(allow: allow).unseen(request.method).response
         case .options(let allow):
             operation = Self.optionsOperation
             response = Response(status: 204, headers: [Header("Allow", allow)])
         case .notFound:
             operation = Self.unknownOperation
-            response = Problem.notFound.response
+            response = Problem.notFound(isBelowRoute: tree.goesOnBelowRoute(request)).unseen(request.method).response
         }
         onResponse?(request, operation, response)
         return response
     }
 
     private func respond(to request: Request, by route: Route) async -> Response {
+        do throws(Problem) {
+            if let known = route.parameters, let name = try request.queryName(notIn: known) {
+                throw Problem.unknownParameter(name, known: known)
+            }
+        } catch { return error.unseen(request.method).response }
         do {
             return try await route.respond(request)
         } catch let problem as Problem {

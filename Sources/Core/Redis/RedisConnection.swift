@@ -18,6 +18,21 @@ final class RedisConnection: DescriptorHandler {
         case steps([any ReplySink])
         case guardCheck
         case link((Reply?) -> Void)
+
+        /// A plain read of a record.
+        var isRead: Bool { if case .guarded = self { true } else { false } }
+
+        func refuse(from replica: Int) {
+            if case .guarded(let sink) = self { sink.refuse(replyOf: replica) }
+        }
+
+        func keep(_ lease: ReplyLease) {
+            switch self {
+            case .sink(let sink), .guarded(let sink): sink.keep(lease)
+            case .steps(let sinks): for sink in sinks { sink.keep(lease) }
+            case .guardCheck, .link: break
+            }
+        }
     }
 
     private struct Pending {
@@ -56,12 +71,15 @@ final class RedisConnection: DescriptorHandler {
     private(set) var isDirty = false
     private let becameDirty: (RedisConnection) -> Void
     private let limits: Limits
+    private let room: ReplyRoom
 
     struct Limits {
         /// Unanswered commands.
         var maxInFlight: Int
         /// Bytes of unanswered commands: a stopped replica must not let memory grow without bound.
         var maxInFlightBytes: Int
+        /// Bytes of long replies that are kept.
+        var maxHeldReplyBytes: Int
     }
 
     /// - Parameter encoders: shared by the connections of a group: one for single commands, one for batches, which may have to
@@ -75,6 +93,7 @@ final class RedisConnection: DescriptorHandler {
         self.reactor = reactor
         self.replica = replica
         self.limits = limits
+        room = ReplyRoom(maxByteCount: limits.maxHeldReplyBytes)
         self.becameDirty = becameDirty
     }
 
@@ -193,8 +212,15 @@ final class RedisConnection: DescriptorHandler {
             lose(entry.recipient)
             return
         }
-        let reply = builder.take()
+        let (reply, byteCount) = builder.take()
         events?.replied(reply, entry.sentNs)
+        switch room.place(forByteCount: byteCount, isNeeded: !entry.recipient.isRead) {
+        case .short: break
+        case .long(let lease): entry.recipient.keep(lease)
+        case .none:
+            entry.recipient.refuse(from: replica)
+            return
+        }
         switch entry.recipient {
         case .sink(let sink): sink.receive(reply, from: replica)
         case .link(let body): body(reply)
@@ -257,14 +283,29 @@ final class RedisConnection: DescriptorHandler {
     // MARK: The event library that hiredis asks for
 
     func ready(events: UInt32) {
-        if let context, events & (EventMask.readable | EventMask.hangup | EventMask.error) != 0 {
-            redisAsyncHandleRead(context)
-        }
+        if events & (EventMask.readable | EventMask.hangup | EventMask.error) != 0 { read() }
         if let context, events & EventMask.writable != 0 {
             isFlushing = true
             redisAsyncHandleWrite(context)
             isFlushing = false
         }
+    }
+
+    /// hiredis takes 16 KiB a call. Where they end in the middle of a reply, more is likely there already: a long value would
+    /// otherwise take a turn of the loop for each.
+    private func read() {
+        var calls = 0
+        while let context, calls == 0 || (calls < Self.maxReads && Self.isInReply(context.pointee.c.reader)) {
+            redisAsyncHandleRead(context)
+            calls += 1
+        }
+    }
+
+    /// In one turn, so that a long value does not keep others waiting.
+    private static let maxReads = 16
+
+    private static func isInReply(_ reader: UnsafeMutablePointer<redisReader>) -> Bool {
+        reader.pointee.pos < reader.pointee.len
     }
 
     private func want(_ added: UInt32, not removed: UInt32 = 0) {

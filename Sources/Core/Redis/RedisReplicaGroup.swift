@@ -28,6 +28,8 @@ public struct RedisGroupSettings: Sendable {
     public var maxInFlight: Int = 1_024
     /// Bytes of unanswered commands a replica.
     public var maxInFlightBytes: Int = 64 << 20
+    /// Bytes of replies that requests hold, a replica; what comes above that is let go (``ReplyRoom``).
+    public var maxHeldReplyBytes: Int = 64 << 20
     /// First pause before a reconnect; doubles with jitter up to ``maxReconnectMs``.
     public var minReconnectMs: UInt64 = 50
     public var maxReconnectMs: UInt64 = 1_000

@@ -100,7 +100,8 @@ final class ReplicaLink: Expirable {
     private func open(address: String) {
         phase = .connecting
         let limits = RedisConnection.Limits(
-            maxInFlight: settings.maxInFlight, maxInFlightBytes: settings.maxInFlightBytes)
+            maxInFlight: settings.maxInFlight, maxInFlightBytes: settings.maxInFlightBytes,
+            maxHeldReplyBytes: settings.maxHeldReplyBytes)
         let connection = RedisConnection(
             reactor: reactor, replica: index, limits: limits, encoders: group.encoders
         ) { [unowned group] in group.becameDirty($0) }

@@ -14,10 +14,12 @@ final class ReplyBuilder {
 
     private var open: [OpenArray] = []
     private var complete: Reply?
+    private var byteCount = 0
     private let object: UnsafeMutablePointer<redisReply>
     private let text: UnsafeMutablePointer<CChar>
 
     private static let maxTextBytes = 120
+    private static let elementByteCount = 48
     /// An array of a reply is not believed to have more elements than this before they arrive.
     private static let maxReserved = 1_024
     private static let oneByte: [Bytes] = (0...255).map { [UInt8($0)] }
@@ -42,13 +44,17 @@ final class ReplyBuilder {
         reader.pointee.privdata = Unmanaged.passUnretained(self).toOpaque()
     }
 
-    /// The reply that hiredis has just given out.
-    func take() -> Reply { complete.take() ?? .error("ERR no reply") }
+    /// The reply that hiredis has just given out, and about how many bytes of memory it is.
+    func take() -> (reply: Reply, byteCount: Int) {
+        defer { byteCount = 0 }
+        return (complete.take() ?? .error("ERR no reply"), byteCount)
+    }
 
     // MARK: Building
 
     private func add(_ value: Reply) -> UnsafeMutableRawPointer {
         var value = value
+        byteCount += Self.elementByteCount
         while let last = open.indices.last {
             open[last].elements.append(value)
             guard open[last].elements.count == open[last].count else { return UnsafeMutableRawPointer(object) }
@@ -69,6 +75,7 @@ final class ReplyBuilder {
 
     private func string(_ start: UnsafeMutablePointer<CChar>?, _ count: Int, type: Int32) -> Reply {
         let bytes = UnsafeRawBufferPointer(start: start, count: count)
+        byteCount += count
         switch type {
         case REDIS_REPLY_STATUS: return .status(String(decoding: bytes, as: UTF8.self))
         case REDIS_REPLY_ERROR: return .error(String(decoding: bytes, as: UTF8.self))

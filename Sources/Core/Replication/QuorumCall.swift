@@ -28,9 +28,13 @@ public final class QuorumCall: ReplySink, Expirable {
     public private(set) var answered: ReplicaSet = []
     /// Replicas whose connection was lost before the reply.
     public private(set) var lost: ReplicaSet = []
+    /// Those of ``lost`` that did reply, at a length for which this process has no room now.
+    public private(set) var refused: ReplicaSet = []
     /// The deadline passed during a wait.
     public private(set) var isExpired = false
 
+    private var leases: [ReplyLease] = []
+    private var isClosed = false
     private var isDecided: ((QuorumCall) -> Bool)?
     private var waiter: UnsafeContinuation<Void, Never>?
     /// When the present wait ends, and the earliest timer that is set: an earlier wait's timer may serve a later one.
@@ -88,6 +92,14 @@ public final class QuorumCall: ReplySink, Expirable {
         }
     }
 
+    /// To be called by whoever may have got long replies and needs them no more. They are let go, and so are those still to
+    /// come: otherwise a timer that has not come due could keep them for as long as a request may take.
+    public func close() {
+        isClosed = true
+        for replica in answered { received[replica] = nil }
+        leases = []
+    }
+
     /// Suspends until every replica that has the command has replied or is lost, or the deadline has passed.
     public func waitForAll() async {
         await wait { _ in false }
@@ -109,13 +121,22 @@ public final class QuorumCall: ReplySink, Expirable {
     public func receive(_ reply: Reply?, from replica: Int) {
         if let reply {
             // A hedge may ask a replica twice; its first reply stands.
-            if received[replica] == nil { received[replica] = reply }
+            if received[replica] == nil, !isClosed { received[replica] = reply }
             answered.insert(replica)
         } else {
             lost.insert(replica)
         }
         guard waiter != nil else { return }
         if outstanding.isEmpty || isDecided?(self) == true { resume() }
+    }
+
+    public func refuse(replyOf replica: Int) {
+        refused.insert(replica)
+        receive(nil, from: replica)
+    }
+
+    public func keep(_ lease: ReplyLease) {
+        if !isClosed { leases.append(lease) }
     }
 
     public var isSettled: Bool { waiter == nil }

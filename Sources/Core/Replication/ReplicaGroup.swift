@@ -57,6 +57,19 @@ public protocol ReplySink: AnyObject {
     /// The reply of `replica`, or nil where its connection was lost before the reply came: it may or may not have run the
     /// command.
     func receive(_ reply: Reply?, from replica: Int)
+
+    /// Called in place of ``receive(_:from:)`` where the long reply to a guarded command came and was let go unread, because
+    /// this process holds as many as it may (``ReplyRoom``): to the sink it is as if the connection had been lost.
+    func refuse(replyOf replica: Int)
+
+    /// Called before ``receive(_:from:)`` with a long reply. Who keeps the reply keeps this as long.
+    func keep(_ lease: ReplyLease)
+}
+
+extension ReplySink {
+    public func refuse(replyOf replica: Int) { receive(nil, from: replica) }
+
+    public func keep(_ lease: ReplyLease) {}
 }
 
 /// An engine's side of a group.

@@ -25,6 +25,13 @@ public struct StoreFailure: Error, Sendable, Equatable {
         case badToken = "bad_token"
         case sessionUnmet = "session_unmet"
         case badReply = "bad_reply"
+        case replicaFull = "replica_full"
+
+        /// What a server's error comes to: a memory or disk that is full is for its operator to mend, and has a name.
+        public init(ofServerError text: String) {
+            let isFull = text.hasPrefix("OOM ") || text.contains("No space left on device")
+            self = isFull ? .replicaFull : .badReply
+        }
     }
 
     public let code: Code

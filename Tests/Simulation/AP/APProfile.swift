@@ -5,6 +5,9 @@ public enum APProfile: String, CaseIterable, Sendable {
     /// Keys that are deleted and left alone, replicas that are away or stopped for longer than tombstones are kept, and old
     /// dumps: what was deleted must not come back.
     case tombstones
+    /// All replicas' clocks are ahead for a while by more than tombstones are kept, and old dumps are given to replicas once
+    /// they are right again: what was deleted just now is not taken for deleted long ago.
+    case ahead
     /// Replicas keep what they have: what was not delivered at once is delivered by the outbox, or never.
     case debt
     /// Outboxes that hold a key or two, and comparisons of everything while the links are slow.
@@ -23,111 +26,80 @@ public enum APProfile: String, CaseIterable, Sendable {
     case holds
     /// Nothing goes wrong, but some ways are long: a session that insists is met.
     case sessions
+    /// Ways that carry little, and more owed over them than fits into one batch.
+    case thin
+    /// Clocks that are far ahead for a moment, while instances that work by them die.
+    case farClocks = "far-clocks"
 
+    /// What it differs in from the mix of everything.
     public var options: APSimulation.Options {
-        var options = APSimulation.Options()
         switch self {
-        case .mixed: break
+        case .mixed: APSimulation.Options()
         case .tombstones:
-            options.keys = 30
-            options.reads = 3
-            options.deletes = 3
-            options.expiring = 30
-            options.maxTtlMs = 8_000
-            options.newestDumps = 40
-            options.tombstoneGraceMs = 4_000
-            options.maxSkewMs = 150
-            options.meanPauseUs = 200_000
-            options.meanFaultGapMs = 700
-            options.faults = [
-                .away, .down, .restore, .restore, .restore, .wipe, .clockJump, .isolated, .pause, .replicaCrash,
-                .instanceCrash, .reset, .cutBack,
-            ]
+            APSimulation.Options(
+                keys: 30,
+                faults: [
+                    .away, .down, .restore, .restore, .restore, .wipe, .clockJump, .isolated, .pause, .replicaCrash,
+                    .instanceCrash, .reset, .cutBack,
+                ],
+                meanFaultGapMs: 700, meanPauseUs: 200_000, newestDumps: 40, reads: 3, deletes: 3, expiring: 30,
+                maxTtlMs: 8_000, tombstoneGraceMs: 4_000, maxSkewMs: 150)
+        case .ahead:
+            APSimulation.Options(
+                keys: 12, faults: [.clocksAhead, .restore, .restore, .restore, .cutBack], meanFaultGapMs: 400,
+                meanPauseUs: 200_000, newestDumps: 30, reads: 2, deletes: 3, expiring: 0, tombstoneGraceMs: 60_000)
         case .debt:
-            options.warmUpMs = 3_000
-            options.keys = 60
-            options.reads = 2
-            options.smallOutboxes = 0
-            options.isWalkingOften = false
-            options.meanPauseUs = 5_000
-            options.meanFaultGapMs = 15
-            options.faults = [
-                .cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink, .pause, .instanceCrash,
-            ]
+            APSimulation.Options(
+                keys: 60,
+                faults: [.cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink, .pause, .instanceCrash],
+                meanFaultGapMs: 15, warmUpMs: 3_000, meanPauseUs: 5_000, smallOutboxes: 0, isWalkingOften: false,
+                reads: 2)
         case .overflow:
-            options.warmUpMs = 3_000
-            options.keys = 60
-            options.reads = 2
-            options.smallOutboxes = 100
-            options.isWalkingOften = false
-            options.meanPauseUs = 10_000
-            options.meanFaultGapMs = 30
-            options.faults = [.cut, .cutThere, .slowLink, .slowLink, .isolated]
+            APSimulation.Options(
+                keys: 60, faults: [.cut, .cutThere, .slowLink, .slowLink, .isolated], meanFaultGapMs: 30,
+                warmUpMs: 3_000, meanPauseUs: 10_000, smallOutboxes: 100, isWalkingOften: false, reads: 2)
         case .clocks:
-            options.keys = 40
-            options.reads = 6
-            options.smallOutboxes = 0
-            options.isWalkingOften = false
-            options.meanFaultGapMs = 30
-            options.faults = [.clockJump, .clockJump, .cut, .cutThere, .cutBack, .isolated]
+            APSimulation.Options(
+                keys: 40, faults: [.clockJump, .clockJump, .cut, .cutThere, .cutBack, .isolated], meanFaultGapMs: 30,
+                smallOutboxes: 0, isWalkingOften: false, reads: 6)
         case .staleness:
-            options.warmUpMs = 3_000
-            options.keys = 40
-            options.reads = 6
-            options.isWalkingOften = false
-            options.meanPauseUs = 5_000
-            options.meanFaultGapMs = 15
-            options.faults = [.slowLink, .slowLink, .cut, .cutThere, .cutBack]
+            APSimulation.Options(
+                keys: 40, faults: [.slowLink, .slowLink, .cut, .cutThere, .cutBack], meanFaultGapMs: 15,
+                warmUpMs: 3_000, meanPauseUs: 5_000, isWalkingOften: false, reads: 6)
         case .memory:
-            options.keys = 40
-            options.reads = 6
-            options.smallOutboxes = 0
-            options.isWalkingOften = false
-            options.isSyncAlways = false
-            options.forgetting = 100
-            options.newestDumps = 40
-            options.meanFaultGapMs = 60
-            options.faults = [.wipe, .restore, .replicaCrash, .replicaCrash, .cut, .cutThere, .isolated, .slowLink]
+            APSimulation.Options(
+                keys: 40,
+                faults: [.wipe, .restore, .replicaCrash, .replicaCrash, .cut, .cutThere, .isolated, .slowLink],
+                meanFaultGapMs: 60, smallOutboxes: 0, isWalkingOften: false, isSyncAlways: false, forgetting: 100,
+                newestDumps: 40, reads: 6)
         case .kills:
-            options.keys = 40
-            options.reads = 6
-            options.smallOutboxes = 0
-            options.isWalkingOften = false
-            options.isSyncAlways = false
-            options.meanPauseUs = 40_000
-            options.meanFaultGapMs = 500
-            options.faults = [.replicaCrash]
+            APSimulation.Options(
+                keys: 40, faults: [.replicaCrash], meanFaultGapMs: 500, meanPauseUs: 40_000, smallOutboxes: 0,
+                isWalkingOften: false, isSyncAlways: false, reads: 6)
         case .backlog:
-            options.warmUpMs = 3_000
-            options.keys = 4
-            options.instances = 3
-            options.reads = 5
-            options.smallOutboxes = 0
-            options.isWalkingOften = false
-            options.maxHoldMs = 4_000
-            options.meanPauseUs = 30_000
-            options.meanFaultGapMs = 100
-            options.faults = [.cutThere, .cutThere, .cutThere, .slowLink]
+            APSimulation.Options(
+                instances: 3, keys: 4, faults: [.cutThere, .cutThere, .cutThere, .slowLink], meanFaultGapMs: 100,
+                warmUpMs: 3_000, meanPauseUs: 30_000, smallOutboxes: 0, isWalkingOften: false, reads: 5,
+                maxHoldMs: 4_000)
         case .holds:
-            options.warmUpMs = 3_000
-            options.keys = 40
-            options.instances = 3
-            options.smallOutboxes = 0
-            options.isWalkingOften = false
-            options.forgetting = 100
-            options.maxHoldMs = 6_000
-            options.meanPauseUs = 60_000
-            options.meanFaultGapMs = 300
-            options.faults = [.cutThere, .cutThere, .cutThere, .cutThere, .wipe]
+            APSimulation.Options(
+                instances: 3, keys: 40, faults: [.cutThere, .cutThere, .cutThere, .cutThere, .wipe],
+                meanFaultGapMs: 300, warmUpMs: 3_000, meanPauseUs: 60_000, smallOutboxes: 0, isWalkingOften: false,
+                forgetting: 100, maxHoldMs: 6_000)
         case .sessions:
-            options.keys = 12
-            options.insisting = 60
-            options.instances = 3
-            options.maxLatencyMeanUs = 6_000
-            options.meanPauseUs = 1_000
-            options.writeAcks = 1
-            options.faults = []
+            APSimulation.Options(
+                instances: 3, keys: 12, faults: [], meanPauseUs: 1_000, maxLatencyMeanUs: 6_000, insisting: 60,
+                writeAcks: 1)
+        case .thin:
+            APSimulation.Options(
+                keys: 400, faults: [.away, .away, .down, .wipe], meanFaultGapMs: 400, warmUpMs: 3_000,
+                meanPauseUs: 60_000, bytesPerMs: 300, valueBytes: 4_000, smallOutboxes: 0, forgetting: 100, reads: 1,
+                deletes: 0, writeAcks: 1)
+        case .farClocks:
+            APSimulation.Options(
+                keys: 40,
+                faults: [.clockFar, .clockFar, .instanceCrash, .instanceCrash, .cut, .isolated, .reset],
+                meanFaultGapMs: 100, smallOutboxes: 0)
         }
-        return options
     }
 }

@@ -21,6 +21,10 @@ extension APSimulation {
         public var meanPauseUs: UInt64 = 20_000
         /// The mean latency of each way between an instance and a replica is drawn up to this; nil for the usual one.
         public var maxLatencyMeanUs: UInt64?
+        /// What each way between an instance and a replica carries in a millisecond; nil for any amount.
+        public var bytesPerMs: UInt64?
+        /// Of each value, about; 0 for a few.
+        public var valueBytes = 0
         /// Of a hundred worlds, so many have outboxes that hold a key or two.
         public var smallOutboxes: UInt64 = 25
         /// All records are compared every few seconds; nil draws it by the seed.
@@ -53,7 +57,5 @@ extension APSimulation {
         public var freshReads: UInt64 = 10
         /// Past this virtual time a world is taken as hung.
         public var limitMs: UInt64 = 900_000
-
-        public init() {}
     }
 }

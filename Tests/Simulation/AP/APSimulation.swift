@@ -41,7 +41,7 @@ public final class APSimulation {
     /// After the heal; a walk that lacked a peer waits for half a minute before it begins again.
     private static let quietLimitMs: UInt64 = 180_000
 
-    public init(seed: UInt64, options: Options = Options()) {
+    public init(seed: UInt64, options: Options = APProfile.mixed.options) {
         self.options = options
         let world = World(seed: seed)
         let lua = LuaHost()
@@ -65,32 +65,31 @@ public final class APSimulation {
         keyCount = options.keys ?? (world.random.isTrue(percent: 50) ? 3 : 40)
         warmUpMs = options.warmUpMs ?? (world.random.isTrue(percent: 50) ? 100 : 3_000)
         contexts = Array(repeating: Array(repeating: nil, count: keyCount + 1), count: options.clients)
-        let box = InstanceBox()
         let isClockSteady = world.random.isTrue(percent: 50)
         let kinds = options.faults.filter { $0 != .clockJump || !isClockSteady }
-        planner = FaultPlanner(world: world, replicas: replicas, kinds: kinds) { box.instances }
+        planner = FaultPlanner(world: world, replicas: replicas, kinds: kinds)
         // One in a while: each costs a comparison of everything.
         planner.mayForget = { _ in world.random.isTrue(percent: options.forgetting) }
         planner.mayRestore = { _, _ in world.random.isTrue(percent: options.newestDumps) }
         planner.maxSkewMs = options.maxSkewMs
+        planner.aheadMs = options.tombstoneGraceMs
         planner.maxHoldMs = options.maxHoldMs
         instances = (0..<options.instances).map { index in
             APInstance(
                 index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2],
                 settings: settings)
         }
-        box.instances = instances
+        planner.instances = instances
         if let maxUs = options.maxLatencyMeanUs {
             for path in instances.flatMap(\.paths) { path.latencyMeanUs = 1 + world.random.below(maxUs) }
+        }
+        if let bytesPerMs = options.bytesPerMs {
+            for path in instances.flatMap(\.paths) { path.bytesPerMs = bytesPerMs }
         }
         for replica in replicas { replica.watcher = judge.ledger }
         sessions = (0..<options.clients).map { _ in
             SessionJudge(ledger: judge.ledger, isCalm: options.faults.isEmpty) { [judge] in judge.fail($0) }
         }
-    }
-
-    private final class InstanceBox {
-        var instances: [APInstance] = []
     }
 
     /// Runs the world to its end.
@@ -135,7 +134,7 @@ public final class APSimulation {
             return
         case options.reads..<10 - options.deletes:
             nextValue += 1
-            request.kind = .write(Bytes("v\(nextValue)".utf8))
+            request.kind = .write(value(nextValue))
             if world.random.isTrue(percent: options.expiring) {
                 request.ttlMs = Int64(10 + world.random.below(options.maxTtlMs))
             }
@@ -145,6 +144,13 @@ public final class APSimulation {
             request.context = text
         }
         await change(request, client, keyIndex, at: instance)
+    }
+
+    private func value(_ number: Int) -> Bytes {
+        let value = Bytes("v\(number)".utf8)
+        guard value.count < options.valueBytes else { return value }
+        return value + Bytes(".".utf8)
+            + Bytes(repeating: UInt8(ascii: "x"), count: options.valueBytes - value.count - 1)
     }
 
     @discardableResult
@@ -199,6 +205,9 @@ public final class APSimulation {
         let callNs = world.nowNs
         request.deadlineNs = callNs + Self.deadlineNs
         request.session = sessions[client].request
+        if request.kind == .delete, request.session.token != nil {
+            request.session.isRequired = world.random.isTrue(percent: options.insisting)
+        }
         let intent = judge.willChange(request)
         var outcome: Result<ChangeResult, StoreFailure>?
         let isAnswered = await instance.run { [engine = instance.engine, request] in
@@ -217,7 +226,8 @@ public final class APSimulation {
             judge.didChange(intent, outcome)
             switch outcome {
             case .success(let result):
-                sessions[client].didChange(result, request.key)
+                sessions[client].didChange(
+                    result, request.key, isDelete: request.kind == .delete, isRequired: request.session.isRequired)
                 contexts[client][keyIndex] = result.version
                 operation.result = result.existed || request.kind != .delete ? .ok : .absent
                 operation.replica = result.replica

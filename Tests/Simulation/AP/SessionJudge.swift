@@ -45,14 +45,23 @@ final class SessionJudge {
         note(result.session, key, shown)
     }
 
-    func didChange(_ result: ChangeResult, _ key: Bytes) {
+    func didChange(_ result: ChangeResult, _ key: Bytes, isDelete: Bool = false, isRequired: Bool = false) {
+        if isDelete, !result.existed { didFindNothing(result, key, isRequired: isRequired) }
         note(result.session, key, writes(at: result.version, key))
         guard let isGuaranteed = result.session.isGuaranteed else { return }
-        unnoted = isGuaranteed ? nil : key
+        // One that found nothing may lack what the session has seen; that says nothing of its room.
+        unnoted = isGuaranteed || (isDelete && !result.existed) ? nil : key
         guard isGuaranteed, let vector = CarriedVector.vector(of: result.version) else { return }
         if !CarriedSession.lists(key, upTo: vector, in: request.token) {
             fail("a change of \(WriteLedger.text(key)) is guaranteed, and the token does not list it")
         }
+    }
+
+    /// Where there was nothing to delete, a delete says of the key what a read does.
+    private func didFindNothing(_ result: ChangeResult, _ key: Bytes, isRequired: Bool) {
+        guard result.session.isGuaranteed == true || isRequired else { return }
+        guard let missing = seen[key]?.subtracting(writes(at: result.version, key)), !missing.isEmpty else { return }
+        fail("a delete of \(WriteLedger.text(key)) found nothing, guaranteed, and lacks \(missing.count) writes")
     }
 
     func didFail(_ failure: StoreFailure, _ key: Bytes) {
@@ -87,27 +96,5 @@ final class SessionJudge {
         // What was collected had been deleted at every replica: who sees nothing of it has missed nothing.
         let collected = ledger.collected[recordKey] ?? []
         return ledger.covered(by: ledger.writes(atVector: vector, key: recordKey) + collected)
-    }
-}
-
-/// What an `X-Session-Token` carries: a format byte, a code of 16 bytes, a byte that is 1 where it is full; then for each
-/// key eight bytes of hash, two of length (all ones where its vector found no room), and the vector.
-enum CarriedSession {
-    /// True where the token lists `key` at least up to `vector`.
-    static func lists(_ key: Bytes, upTo vector: Bytes, in token: String?) -> Bool {
-        guard let token, var rest = CarriedVector.payload(of: token)?.dropFirst() else { return false }
-        while rest.count >= 10 {
-            let hash = rest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-            let length = rest.dropFirst(8).prefix(2).reduce(0) { $0 << 8 | Int($1) }
-            rest = rest.dropFirst(10)
-            let isLost = length == Int(UInt16.max)
-            guard hash != key.fnv1a else {
-                guard !isLost, rest.count >= length else { return false }
-                let listed = CarriedVector.entries(Bytes(rest.prefix(length)))
-                return CarriedVector.entries(vector).allSatisfy { $0.value <= listed[$0.key] ?? 0 }
-            }
-            rest = rest.dropFirst(isLost ? 0 : length)
-        }
-        return false
     }
 }

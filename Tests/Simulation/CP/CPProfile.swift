@@ -11,34 +11,24 @@ public enum CPProfile: String, CaseIterable, Sendable {
     /// Replicas that lose their memory, or get an old one, again and again, and are rebuilt.
     case members
 
+    /// What it differs in from the mix of everything.
     public var options: CPSimulation.Options {
-        var options = CPSimulation.Options()
         switch self {
-        case .mixed: break
+        case .mixed: CPSimulation.Options()
         case .restarts:
-            options.instances = 8
-            options.clients = 10
-            options.keys = 1
-            options.faults = [.instanceCrash, .instanceCrash, .instanceCrash, .cutBack, .reset]
-            options.meanFaultGapMs = 25
+            CPSimulation.Options(
+                instances: 8, clients: 10, keys: 1,
+                faults: [.instanceCrash, .instanceCrash, .instanceCrash, .cutBack, .reset], meanFaultGapMs: 25)
         case .duel:
-            options.instances = 4
-            options.clients = 12
-            options.keys = 1
-            options.faults = [.cutBack, .cutThere, .reset, .slowLink, .slowDisk]
-            options.meanFaultGapMs = 30
-        case .storm:
-            options.instances = 4
-            options.clients = 12
-            options.keys = 1
-            options.faults = []
-            options.meanThinkUs = 1
+            CPSimulation.Options(
+                instances: 4, clients: 12, keys: 1, faults: [.cutBack, .cutThere, .reset, .slowLink, .slowDisk],
+                meanFaultGapMs: 30)
+        case .storm: CPSimulation.Options(instances: 4, clients: 12, keys: 1, faults: [], meanThinkUs: 1)
         case .members:
-            options.faults = [.wipe, .restore, .restore, .cut, .cutBack, .pause, .replicaCrash, .reset, .instanceCrash]
-            options.meanFaultGapMs = 120
-            options.meanThinkUs = 40_000
-            options.keys = 4
+            CPSimulation.Options(
+                keys: 4,
+                faults: [.wipe, .restore, .restore, .cut, .cutBack, .pause, .replicaCrash, .reset, .instanceCrash],
+                meanFaultGapMs: 120, meanThinkUs: 40_000)
         }
-        return options
     }
 }

@@ -21,8 +21,6 @@ public final class CPSimulation {
         public var meanThinkUs: UInt64 = 1_500
         /// Past this virtual time a world is taken as hung.
         public var limitMs: UInt64 = 600_000
-
-        public init() {}
     }
 
     private let options: Options
@@ -40,7 +38,7 @@ public final class CPSimulation {
 
     private static let deadlineNs = 400 * nsPerMs
 
-    public init(seed: UInt64, options: Options = Options()) {
+    public init(seed: UInt64, options: Options = CPProfile.mixed.options) {
         self.options = options
         let world = World(seed: seed)
         let lua = LuaHost()
@@ -48,12 +46,11 @@ public final class CPSimulation {
         self.world = world
         self.replicas = replicas
         report = Report(seed: seed)
-        let box = InstanceBox()
-        planner = FaultPlanner(world: world, replicas: replicas, kinds: options.faults) { box.instances }
+        planner = FaultPlanner(world: world, replicas: replicas, kinds: options.faults)
         instances = (0..<options.instances).map { index in
             CPInstance(index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2])
         }
-        box.instances = instances
+        planner.instances = instances
         let restored = RestoredLives()
         planner.mayForget = { [replicas] _ in Self.allAreWhole(replicas, restored) }
         planner.mayRestore = { [replicas] replica, dump in
@@ -62,10 +59,6 @@ public final class CPSimulation {
             return true
         }
         lastVersion = Array(repeating: Array(repeating: 0, count: options.keys), count: options.clients)
-    }
-
-    private final class InstanceBox {
-        var instances: [CPInstance] = []
     }
 
     /// Runs the world to its end.

@@ -27,6 +27,10 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case scriptFlush = "script flush"
     /// A wall clock jumps.
     case clockJump = "clock jump"
+    /// All replicas' clocks are far ahead for a while.
+    case clocksAhead = "clocks ahead"
+    /// A replica's clock is more than a year ahead for a while.
+    case clockFar = "clock far"
     /// `FLUSHALL` on a replica.
     case wipe
     /// A replica is stopped, given an old dump, and started.

@@ -4,29 +4,29 @@ import EventLoop
 final class FaultPlanner {
     private let world: World
     private let replicas: [SimulatedReplica]
-    private let instances: () -> [any SimulatedInstance]
     private let kinds: [FaultKind]
     private var isStopped = false
     private var undo: [UInt64: () -> Void] = [:]
     private var nextUndo: UInt64 = 0
     private var dumps: [Int: [MemoryRedis]] = [:]
+    /// Those that faults may strike.
+    var instances: [any SimulatedInstance] = []
     /// Faults that cost a replica its memory are only drawn where this says so.
     var mayForget: (Int) -> Bool = { _ in false }
     var mayRestore: (Int, MemoryRedis) -> Bool = { _, _ in false }
     /// Clocks are set to something within this of the world's; nil lets them wander.
     var maxSkewMs: Int64?
+    /// Clocks that are ahead are so by more than this.
+    var aheadMs: Int64 = 0
+    private var isAhead = false
     /// For how long what an instance sends may be held on its way.
     var maxHoldMs: UInt64 = 700
     private(set) var counts: [FaultKind: Int] = [:]
 
-    init(
-        world: World, replicas: [SimulatedReplica], kinds: [FaultKind],
-        instances: @escaping () -> [any SimulatedInstance]
-    ) {
+    init(world: World, replicas: [SimulatedReplica], kinds: [FaultKind]) {
         self.world = world
         self.replicas = replicas
         self.kinds = kinds
-        self.instances = instances
     }
 
     /// - Parameter meanGapMs: between the beginnings of two faults.
@@ -57,11 +57,14 @@ final class FaultPlanner {
         }
     }
 
+    private static let farUs: Int64 = 400 * 86_400_000_000
+
     private func anyPath() -> NetworkPath {
-        let instances = instances()
-        let paths = instances[world.random.index(instances.count)].paths
+        let paths = anyInstance().paths
         return paths[world.random.index(paths.count)]
     }
+
+    private func anyInstance() -> any SimulatedInstance { instances[world.random.index(instances.count)] }
 
     private func begin(_ kind: FaultKind) {
         switch kind {
@@ -79,19 +82,17 @@ final class FaultPlanner {
             forAWhile(kind) { path.isCutBack = false }
         case .flapping: flap(anyPath(), times: 2 + world.random.index(6))
         case .isolated:
-            let instances = instances()
-            var paths = instances[world.random.index(instances.count)].paths
+            var paths = anyInstance().paths
             if world.random.isTrue(percent: 50) { paths.remove(at: world.random.index(paths.count)) }
             cut(paths)
             forAWhile(kind) { self.join(paths) }
         case .reset:
-            let instances = instances()
-            let links = instances[world.random.index(instances.count)].group.links
+            let links = anyInstance().group.links
             links[world.random.index(links.count)].reset()
             counts[kind, default: 0] += 1
         case .away:
             let place = world.random.index(replicas.count)
-            let paths = instances().map { $0.paths[place] }
+            let paths = instances.map { $0.paths[place] }
             cut(paths)
             forAWhile(kind, maxMs: 8_000) { self.join(paths) }
         case .down:
@@ -117,8 +118,7 @@ final class FaultPlanner {
             replica.crash()
             forAWhile(kind) { replica.start() }
         case .instanceCrash:
-            let instances = instances()
-            let instance = instances[world.random.index(instances.count)]
+            let instance = anyInstance()
             guard instance.isRunning else { return }
             instance.crash()
             forAWhile(kind, maxMs: 300) { instance.restart() }
@@ -128,6 +128,11 @@ final class FaultPlanner {
         case .clockJump:
             jumpAClock()
             counts[kind, default: 0] += 1
+        case .clocksAhead: setClocksAhead()
+        case .clockFar:
+            let replica = anyReplica()
+            replica.clockSkewUs += Self.farUs
+            forAWhile(kind) { replica.clockSkewUs -= Self.farUs }
         case .wipe, .restore: forget(kind)
         }
     }
@@ -168,9 +173,28 @@ final class FaultPlanner {
             let replica = anyReplica()
             replica.clockSkewUs += Int64(world.random.below(4_000_000)) - 2_000_000
         } else {
-            let instances = instances()
-            let instance = instances[world.random.index(instances.count)]
-            instance.process.wallClockSkewMs += Int64(world.random.below(4_000)) - 2_000
+            anyInstance().process.wallClockSkewMs += Int64(world.random.below(4_000)) - 2_000
+        }
+    }
+
+    /// Some clock is left out, or goes further: clocks that are all wrong by the same nobody can tell from right ones.
+    private func setClocksAhead() {
+        guard !isAhead else { return }
+        isAhead = true
+        let byMs = aheadMs + Int64(world.random.below(UInt64(aheadMs)))
+        let onlyReplicas = world.random.isTrue(percent: 50)
+        let farthest = onlyReplicas ? nil : anyReplica()
+        let skewedInstances = onlyReplicas ? [] : instances
+        func move(_ sign: Int64) {
+            for replica in replicas {
+                replica.clockSkewUs += sign * (byMs + (replica === farthest ? aheadMs / 4 : 0)) * 1_000
+            }
+            for instance in skewedInstances { instance.process.wallClockSkewMs += sign * byMs }
+        }
+        move(1)
+        forAWhile(.clocksAhead, maxMs: 3_000) { [self] in
+            move(-1)
+            isAhead = false
         }
     }
 
@@ -192,15 +216,4 @@ final class FaultPlanner {
         }
         counts[kind, default: 0] += 1
     }
-}
-
-/// One service instance of a simulated world.
-protocol SimulatedInstance: AnyObject {
-    var process: SimulatedProcess { get }
-    var group: SimulatedGroup { get }
-    /// By replica; they outlive a crash.
-    var paths: [NetworkPath] { get }
-    var isRunning: Bool { get }
-    func crash()
-    func restart()
 }

@@ -1,3 +1,5 @@
+import EventLoop
+
 /// The way between one instance and one replica, in both directions. It stays when the instance is started again, and so do
 /// the faults that are set here.
 public final class NetworkPath {
@@ -18,6 +20,9 @@ public final class NetworkPath {
     public var latencyLeastUs: UInt64 = 20
     static let usualLatencyMeanUs: UInt64 = 150
 
+    /// What one way carries in a millisecond; nil for any amount.
+    public var bytesPerMs: UInt64?
+
     private var heldThere: [() -> Void] = []
     private var heldBack: [() -> Void] = []
 
@@ -26,16 +31,16 @@ public final class NetworkPath {
     /// Plans the arrival of something at the replica. TCP keeps the order within one direction of one connection: nothing
     /// arrives before `notBeforeNs`, which is when the last thing did.
     /// - Returns: when it arrives, if the way is not cut.
-    func carryThere(notBeforeNs: UInt64, _ body: @escaping () -> Void) -> UInt64 {
-        let timeNs = max(notBeforeNs, world.nowNs + oneWayNs())
+    func carryThere(notBeforeNs: UInt64, bytes: Int = 0, _ body: @escaping () -> Void) -> UInt64 {
+        let timeNs = max(notBeforeNs, world.nowNs + oneWayNs()) + transferNs(bytes)
         world.at(timeNs) { [self] in
             if isCutThere || !heldThere.isEmpty { heldThere.append(body) } else { body() }
         }
         return timeNs
     }
 
-    func carryBack(notBeforeNs: UInt64, _ body: @escaping () -> Void) -> UInt64 {
-        let timeNs = max(notBeforeNs, world.nowNs + oneWayNs())
+    func carryBack(notBeforeNs: UInt64, bytes: Int = 0, _ body: @escaping () -> Void) -> UInt64 {
+        let timeNs = max(notBeforeNs, world.nowNs + oneWayNs()) + transferNs(bytes)
         world.at(timeNs) { [self] in
             if isCutBack || !heldBack.isEmpty { heldBack.append(body) } else { body() }
         }
@@ -43,6 +48,8 @@ public final class NetworkPath {
     }
 
     private func oneWayNs() -> UInt64 { latencyLeastUs * 1_000 + world.random.exponentialNs(meanUs: latencyMeanUs) }
+
+    private func transferNs(_ bytes: Int) -> UInt64 { bytesPerMs.map { UInt64(bytes) * nsPerMs / $0 } ?? 0 }
 
     private func release(_ held: inout [() -> Void]) {
         let bodies = held

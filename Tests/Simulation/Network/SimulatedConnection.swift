@@ -89,7 +89,8 @@ final class SimulatedConnection {
         }
         unanswered.append(sent.map(\.recipient))
         let sentNs = link.world.nowNs
-        lastThereNs = path.carryThere(notBeforeNs: lastThereNs) { [self] in
+        let bytes = path.bytesPerMs == nil ? 0 : sent.reduce(0) { $0 + $1.command.byteCount }
+        lastThereNs = path.carryThere(notBeforeNs: lastThereNs, bytes: bytes) { [self] in
             arrive(sent.map(\.command), sentNs: sentNs)
         }
         watch(sentNs)
@@ -103,7 +104,8 @@ final class SimulatedConnection {
         }
         replica.receive(
             SimulatedReplica.Message(commands: commands) { [self] replies in
-                lastBackNs = path.carryBack(notBeforeNs: lastBackNs) { [self] in
+                let bytes = path.bytesPerMs == nil ? 0 : replies.reduce(0) { $0 + $1.byteCount }
+                lastBackNs = path.carryBack(notBeforeNs: lastBackNs, bytes: bytes) { [self] in
                     receive(replies, sentNs: sentNs)
                 }
             })

@@ -226,6 +226,25 @@ enum WireCommand {
     case plain([Bytes])
     case script(Script, keys: [Bytes], arguments: [Bytes])
     case load(Script)
+
+    /// On the wire, or a little less; what is sent once a connection counts nothing.
+    var byteCount: Int {
+        switch self {
+        case .plain(let words): words.reduce(0) { $0 + $1.count }
+        case .script(_, let keys, let arguments): (keys + arguments).reduce(0) { $0 + $1.count }
+        case .load: 0
+        }
+    }
+}
+
+extension Reply {
+    var byteCount: Int {
+        switch self {
+        case .bulk(let bytes): bytes.count
+        case .array(let elements): elements.reduce(0) { $0 + $1.byteCount }
+        default: 8
+        }
+    }
 }
 
 extension Bytes {

@@ -47,6 +47,9 @@ extension MemoryRedis {
         case "EXISTS": return .integer(Int64(words.count { value($0) != nil }))
         case "PEXPIRE":
             return .integer(expire(words[0], atMs: nowUs() / 1_000 + (try Self.number(words[1]))) ? 1 : 0)
+        case "PTTL":
+            guard let expiresMs = expiry(words[0]) else { return .integer(value(words[0]) == nil ? -2 : -1) }
+            return .integer(expiresMs - nowUs() / 1_000)
         case "SCAN": return try scan(words)
         default: return nil
         }

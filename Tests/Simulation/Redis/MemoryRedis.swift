@@ -73,6 +73,9 @@ final class MemoryRedis {
 
     func value(_ key: Bytes) -> RedisValue? { entry(key)?.value }
 
+    /// When the key expires; nil where it never does, or is not there.
+    func expiry(_ key: Bytes) -> Int64? { entry(key)?.expiresMs }
+
     var keyCount: Int { entries.keys.count { entry($0) != nil } }
 
     func set(_ key: Bytes, _ value: RedisValue, expiresMs: Int64? = nil) {

@@ -9,18 +9,20 @@ struct CPVerdict {
 
     private static let shownOperations = 24
 
+    /// - Parameter history: of a group from its beginning.
     init(_ history: [RecordedOperation]) {
         let checker = LinearizabilityChecker()
-        let byKey = Dictionary(grouping: history, by: \.key)
-        keys = byKey.count
-        for (key, operations) in byKey.sorted(by: { $0.key < $1.key }) {
-            switch checker.check(key: operations) {
+        let verdicts = checker.check(history)
+        keys = verdicts.count
+        for (key, verdict) in verdicts {
+            switch verdict {
             case .linearizable: break
             case .undecided:
-                violations.append("key \(key): not decided, its \(operations.count) operations allow too many orders")
+                let count = history.count { $0.key == key }
+                violations.append("key \(key): not decided, its \(count) operations allow too many orders")
             case .violation:
                 violations.append("key \(key) is not linearizable")
-                if failingPart == nil { failingPart = checker.failingPart(of: operations) }
+                if failingPart == nil { failingPart = checker.failingPart(of: key, in: history) }
             }
         }
     }

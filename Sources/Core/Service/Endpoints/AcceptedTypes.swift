@@ -1,18 +1,23 @@
-/// An `Accept` field (RFC 9110, section 12.5.1), as far as it matters here: which types it names.
+/// An `Accept` field (RFC 9110, section 12.5.1), as far as it matters here: which types it names, and how much they are wanted.
 struct AcceptedTypes {
-    private let ranges: [Substring]
+    private let ranges: [(type: String, quality: Double)]
 
-    init(_ field: String) { ranges = field.split(separator: ",") }
-
-    /// True where it names `type` itself, whatever its case, and does not refuse it with `q=0`.
-    func names(_ type: String) -> Bool {
-        ranges.contains { range in
+    init(_ field: String) {
+        ranges = field.split(separator: ",").map { range in
             let parts = range.split(separator: ";").map { $0.lowercased().filter { $0 != " " && $0 != "\t" } }
-            return parts.first == type && !parts.dropFirst().contains(where: Self.isZero)
+            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }
+            return (parts.first ?? "", weight.flatMap { Double($0.dropFirst(2)) } ?? 1)
         }
     }
 
-    private static func isZero(_ parameter: String) -> Bool {
-        parameter.hasPrefix("q=") && (Double(parameter.dropFirst(2)) ?? 1) == 0
+    /// True where it names `type` itself, whatever its case, does not refuse it with `q=0`, and does not name `other` as wanted
+    /// more.
+    func prefers(_ type: String, to other: String) -> Bool {
+        let wanted = quality(of: type)
+        return wanted > 0 && wanted >= quality(of: other)
+    }
+
+    private func quality(of type: String) -> Double {
+        ranges.first { $0.type == type }?.quality ?? 0
     }
 }

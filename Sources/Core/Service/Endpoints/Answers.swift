@@ -110,7 +110,8 @@ enum Answers {
 
     fileprivate static func status(of code: StoreFailure.Code) -> Int {
         switch code {
-        case .noQuorum, .noReplica, .replicasBlank, .rebuilding, .insufficientAcks, .overloaded, .badReply: 503
+        case .noQuorum, .noReplica, .replicasBlank, .rebuilding, .insufficientAcks, .overloaded: 503
+        case .badReply, .replicaFull: 503
         case .timeout: 504
         case .preconditionFailed, .tooStale, .sessionUnmet: 412
         case .tooManySiblings: 409

@@ -24,30 +24,44 @@ final class KeyValueEndpoints {
     ) {
         mode = settings.mode
         self.store = store
-        // A twentieth is kept for the way back, so that the client has its answer within the time it was promised.
-        requestTimeoutNs = settings.requestTimeoutMs * nsPerMs * 19 / 20
+        requestTimeoutNs = settings.requestTimeoutNs
         maxValueBytes = settings.maxValueBytes
         limiter = settings.maxRequestsPerS.map { RateLimiter(ratePerS: UInt64($0)) }
         self.onRefusal = onRefusal
         self.onChange = onChange
     }
 
+    /// The same on both services: what asks app-cp for less than it always gives is no error there.
+    private enum Parameters {
+        static let write = ["ttl_ms", "require_session"]
+        static let read = ["max_staleness_ms", "require_session"]
+        static let delete = ["require_session"]
+    }
+
     func addRoutes(to router: Router) {
-        router.add(.post, "/write/{key}", operation: "write", maxBodyBytes: maxValueBytes) { [self] request in
+        router.add(
+            .post, "/write/{key}", operation: "write", parameters: Parameters.write, maxBodyBytes: maxValueBytes
+        ) { [self] request in
             try await knowingly { try await self.write(request, value: request.body) }
         }
-        router.add(.post, "/write/{key}/{value}", operation: "write", maxBodyBytes: maxValueBytes) { [self] request in
+        router.add(
+            .post, "/write/{key}/{value}", operation: "write", parameters: Parameters.write,
+            maxBodyBytes: maxValueBytes
+        ) { [self] request in
             try await knowingly {
                 let value = try request.segment(2)
                 guard value.isEmpty || request.body.isEmpty else {
                     throw Problem.badRequest(
-                        "ambiguous_value", "give the value in the path or in the body, not in both")
+                        "ambiguous_value",
+                        "give the value in the path or in the body, not in both; a / in a key is sent as %2F")
                 }
                 return try await self.write(request, value: value.isEmpty ? request.body : value)
             }
         }
-        router.add(.get, "/read/{key}", operation: "read") { [self] in try await read($0) }
-        router.add(.delete, "/delete/{key}", operation: "delete") { [self] request in
+        router.add(.get, "/read/{key}", operation: "read", parameters: Parameters.read) { [self] in
+            try await read($0)
+        }
+        router.add(.delete, "/delete/{key}", operation: "delete", parameters: Parameters.delete) { [self] request in
             try await knowingly { try await self.delete(request) }
         }
     }
@@ -98,7 +112,7 @@ final class KeyValueEndpoints {
         } catch {
             onRefusal(error.code)
             onChange(change, error)
-            throw Problem(error)
+            throw Problem(error).advising(error.code == .preconditionFailed ? change.precondition : nil)
         }
     }
 
@@ -122,14 +136,14 @@ final class KeyValueEndpoints {
         switch Preconditions.verdict(precondition, onRead: result.version) {
         case .answer: break
         case .notModified: return Response(status: 304, headers: Answers.headers(of: result.version))
-        case .failed: throw Answers.otherVersion(result.version)
+        case .failed: throw Answers.otherVersion(result.version).advising(precondition)
         }
         return Answers.found(result, key: key, mode: mode, wantsBytes: Self.wantsBytes(request))
     }
 
-    /// The bytes as they are only where the client names that type; `*/*` and browsers get JSON.
+    /// The bytes as they are only where the client names that type, and not JSON before it; `*/*` and browsers get JSON.
     private static func wantsBytes(_ request: Request) -> Bool {
-        request.header("Accept").map(AcceptedTypes.init)?.names(ContentType.octets) ?? false
+        request.header("Accept").map(AcceptedTypes.init)?.prefers(ContentType.octets, to: ContentType.json) ?? false
     }
 
     // MARK: Parts of a request

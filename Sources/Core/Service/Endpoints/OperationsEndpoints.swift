@@ -30,10 +30,11 @@ final class OperationsEndpoints {
     func stop() { isStopping = true }
 
     func addRoutes(to router: Router) {
-        router.add(.get, "/health", operation: "health") { [self] _ in await health() }
-        router.add(.get, "/health/live", operation: "health") { [self] _ in live() }
-        router.add(.get, "/health/ready", operation: "health") { [self] _ in await ready() }
-        router.add(.get, "/metrics", operation: "metrics") { [self] in scrape($0) }
+        // Load balancers and Prometheus (`params`) may add parameters of their own: these four ignore them.
+        router.add(.get, "/health", operation: "health", parameters: nil) { [self] _ in await health() }
+        router.add(.get, "/health/live", operation: "health", parameters: nil) { [self] _ in live() }
+        router.add(.get, "/health/ready", operation: "health", parameters: nil) { [self] _ in await ready() }
+        router.add(.get, "/metrics", operation: "metrics", parameters: nil) { [self] in scrape($0) }
         router.add(.get, "/circuit-breaker", operation: "circuit_breaker") { [self] _ in breakers() }
         router.add(.get, "/replicas", operation: "replicas") { [self] _ in await replicas() }
     }

@@ -13,6 +13,17 @@ enum Preconditions {
         }
     }
 
+    /// To be said where a condition failed that no version can meet; nil for any other.
+    fileprivate static func advice(_ precondition: Precondition?) -> String? {
+        guard precondition == .versionIs([]) else { return nil }
+        return "no tag in this If-Match can ever match: \(accepted("If-Match"))"
+    }
+
+    private static func accepted(_ name: String) -> String {
+        let weak = name == "If-Match" ? #"a weak tag (W/"3") never matches"# : #"a weak tag (W/"3") counts as "3""#
+        return #"\#(name) takes * alone, or versions in quotes as ETag has them, such as "3" or "3", "4"; \#(weak)"#
+    }
+
     /// What a precondition makes of a read that found a value.
     enum ReadVerdict: Equatable {
         case answer
@@ -39,24 +50,27 @@ enum Preconditions {
         let trimmed = trim(field[...])
         if trimmed == "*" { return nil }
         var versions: Set<UInt64> = []
+        var isEmpty = true
         var rest = trimmed
-        repeat {
+        while true {
+            // Empty elements are none (section 5.6.1.2).
+            while rest.first == "," { rest = trim(rest.dropFirst()) }
+            if rest.isEmpty, !isEmpty { return versions }
+            isEmpty = false
             let isWeak = rest.hasPrefix("W/")
             if isWeak { rest = rest.dropFirst(2) }
             guard rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") else {
-                throw .badRequest("bad_precondition", "\(name) must be * or a list of quoted versions, such as \"3\"")
+                throw .badRequest("bad_precondition", accepted(name))
             }
             let tag = rest[rest.index(after: rest.startIndex)..<end]
             if let version = UInt64(tag), String(version) == tag, !isWeak || name == "If-None-Match" {
                 versions.insert(version)
             }
             rest = trim(rest[rest.index(after: end)...])
-            guard !rest.isEmpty else { return versions }
-            guard rest.first == "," else {
-                throw .badRequest("bad_precondition", "\(name) must be * or a list of quoted versions, such as \"3\"")
+            guard rest.isEmpty || rest.first == "," else {
+                throw .badRequest("bad_precondition", accepted(name))
             }
-            rest = trim(rest.dropFirst())
-        } while true
+        }
     }
 
     private static func trim(_ text: Substring) -> Substring {
@@ -64,5 +78,15 @@ enum Preconditions {
         while let first = text.first, first == " " || first == "\t" { text = text.dropFirst() }
         while let last = text.last, last == " " || last == "\t" { text = text.dropLast() }
         return text
+    }
+}
+
+extension Problem {
+    /// With what is wrong with `precondition`, where the client may take it for one that a version can meet.
+    func advising(_ precondition: Precondition?) -> Problem {
+        guard let advice = Preconditions.advice(precondition) else { return self }
+        var copy = self
+        copy.detail += "; \(advice)"
+        return copy
     }
 }

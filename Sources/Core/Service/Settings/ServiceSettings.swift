@@ -1,3 +1,4 @@
+import EventLoop
 import HTTP
 import Logging
 import Redis
@@ -20,6 +21,9 @@ public struct ServiceSettings: Sendable {
     public var replicas: [RedisReplica]
     /// Deadline of a whole request, in milliseconds.
     public var requestTimeoutMs: UInt64
+    /// What an engine has of it: a twentieth is kept for the way back, so that the client has its answer within the time it
+    /// was promised.
+    public var requestTimeoutNs: UInt64 { requestTimeoutMs * nsPerMs * 19 / 20 }
     public var maxStalenessMs: Int64
     public var maxValueBytes: Int
     public var secretKey: String

@@ -6,6 +6,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case writeAcrossAWipe = "write-across-a-wipe"
     case everyReplicaReplaced = "every-replica-replaced"
     case promiseBeforeCollection = "promise-before-collection"
+    case retryAfterDelete = "retry-after-delete"
     case retryAfterCollection = "retry-after-collection"
     case retryAfterManyWriters = "retry-after-many-writers"
     case retryOnAnotherBranch = "retry-on-another-branch"
@@ -31,6 +32,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .writeAcrossAWipe: try await stage.writeAcrossAWipe()
         case .everyReplicaReplaced: try await stage.everyReplicaReplaced()
         case .promiseBeforeCollection: try await stage.promiseBeforeCollection()
+        case .retryAfterDelete: try await stage.retryAfterDelete()
         case .retryAfterCollection: try await stage.retryAfterCollection()
         case .retryAfterManyWriters: try await stage.retryAfterManyWriters()
         case .retryOnAnotherBranch: try await stage.retryOnAnotherBranch()

@@ -10,8 +10,7 @@ extension Stage {
         let second = try await instance(upkeep: .hasty)
         cut(second, from: a, b, c)
         try await connectionsAreGivenUp(second, to: a, b, c)
-        await ask(.write("old"), at: writer)
-        try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == "old" } }
+        try await writeEverywhere("old", at: writer)
 
         let first = try await instance(upkeep: .hasty)
         replica(a).wipe()

@@ -7,8 +7,7 @@ extension Stage {
     func promiseOfAnOldLife() async throws(Missed) {
         let writer = try await instance()
         let late = try await instance(busyWith: 6)
-        await ask(.write("old"), at: writer)
-        try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == "old" } }
+        try await writeEverywhere("old", at: writer)
 
         hold(late, to: c)
         let before = field("promise", at: b)

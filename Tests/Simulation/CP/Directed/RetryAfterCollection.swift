@@ -29,8 +29,7 @@ extension Stage {
     func leaveHalfDone(
         _ call: RecordedOperation.Call, by slow: CPInstance, after writer: CPInstance
     ) async throws(Missed) {
-        await ask(.write("old"), at: writer)
-        try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == "old" } }
+        try await writeEverywhere("old", at: writer)
         let old = field("promise", at: c)
         hold(slow, to: b)
         begin(call, at: slow)

@@ -26,8 +26,7 @@ extension Stage {
 
     /// One write of thirty is chosen; then `a` alone accepts the others, in one batch, and their author is gone.
     func leaveABranch(after writer: CPInstance) async throws(Missed) {
-        await ask(.write("old"), at: writer)
-        try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == "old" } }
+        try await writeEverywhere("old", at: writer)
         let lost = try await instance(busyWith: 1)
         // The first goes by itself, and the others wait for it and become one batch.
         hold(lost, to: c)

@@ -152,6 +152,12 @@ public final class Stage {
         return request.result!
     }
 
+    /// A client writes, and the story goes on when all replicas hold it.
+    func writeEverywhere(_ value: String, at instance: CPInstance) async throws(Missed) {
+        await ask(.write(value), at: instance)
+        try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == value } }
+    }
+
     // MARK: The network
 
     /// What `instance` sends to these waits on the way; what they answer still comes.

@@ -1,0 +1,47 @@
+import EventLoop
+import Testing
+
+@testable import Available
+
+@Suite struct BatchSizeTests {
+    private let quickNs = 1 * nsPerMs
+    private let slowNs = 400 * nsPerMs
+
+    private func size() -> BatchSize { BatchSize(maxBytes: 1 << 20, callTimeoutMs: 250) }
+
+    @Test func aWideLinkSoonCarriesTheMost() {
+        var size = size()
+        #expect(size.bytes < 1 << 20)
+        for _ in 0..<8 { size.passed(tookNs: quickNs) }
+        #expect(size.bytes == 1 << 20)
+        #expect(size.records(atMost: 128) == 128)
+    }
+
+    @Test func aLinkThatCarriesNothingIsTriedWithOneRecord() {
+        var size = size()
+        for _ in 0..<20 { size.failed() }
+        #expect(size.records(atMost: 128) == 1)
+        #expect(size.bytes > 0)
+    }
+
+    @Test func whatTakesLongDoesNotGrow() {
+        var size = size()
+        let start = size.bytes
+        size.passed(tookNs: 100 * nsPerMs)
+        #expect(size.bytes == start)
+        size.passed(tookNs: slowNs)
+        #expect(size.bytes < start)
+    }
+
+    @Test func aNewLinkBeginsSmallAndNotLargerThanTheLast() {
+        var size = size()
+        let start = size.bytes
+        for _ in 0..<8 { size.passed(tookNs: quickNs) }
+        size.begin()
+        #expect(size.bytes == start)
+        size.failed()
+        let small = size.bytes
+        size.begin()
+        #expect(size.bytes == small)
+    }
+}

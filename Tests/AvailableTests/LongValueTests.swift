@@ -1,0 +1,44 @@
+import EventLoop
+import Redis
+import Replication
+import TestSupport
+import Testing
+
+@testable import Available
+
+/// Many long values read at once: what there is no room for is refused, and nothing else suffers.
+@Suite(.serialized) struct LongValueTests {
+    @Test(arguments: [false, true]) func readsForWhichThereIsNoRoomAreRefused(inSession: Bool) async throws {
+        let servers = try APServers()
+        let runner = try ReactorRunner()
+        let long = String(repeating: "x", count: 60_000)
+        let outcomes = try await runner.run { [reactor = runner.reactor] in
+            var links = RedisGroupSettings()
+            links.maxHeldReplyBytes = 150_000
+            let instance = APInstance(reactor, servers, prefers: ["g1"], links: links)
+            defer { instance.close() }
+            #expect(await instance.waitForAvailable())
+            let token = try await instance.write("k", long).session.token
+            #expect(await instance.converged("k"))
+            // Otherwise a refused one is answered by the next replica.
+            instance.group.cut = [1, 2]
+            let reads = Tally()
+            for _ in 0..<40 {
+                reactor.spawn {
+                    do throws(StoreFailure) {
+                        var request = ReadRequest(key: Bytes("k".utf8), deadlineNs: reactor.nowNs + 3_000 * nsPerMs)
+                        request.session.token = inSession ? token : nil
+                        reads.note(try await instance.engine.read(request).text == long ? "read" : "wrong")
+                    } catch {
+                        reads.note("\(error.code)")
+                    }
+                }
+            }
+            #expect(await reactor.eventually { reads.total == 40 })
+            // Whatever was held has been let go.
+            #expect(try await instance.read("k").text == long)
+            return reads.counts
+        }
+        #expect(Set(outcomes.keys) == ["read", "overloaded"])
+    }
+}

@@ -1,0 +1,72 @@
+import Replication
+import TestSupport
+import Testing
+
+@testable import Available
+
+/// What clients carry is short, and comes back as it was.
+@Suite struct VectorCodeTests {
+    private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
+
+    /// One life of a replica.
+    private func actor(_ replica: Int, _ life: Int) -> String {
+        "g\(replica).\(String(decoding: Bytes(hexadecimal: UInt64(life) &* 0x9E37_79B9_7F4A_7C15), as: UTF8.self))"
+    }
+
+    @Test func vectorsComeBackAsTheyWere() {
+        let vectors = [
+            "", "g1.0011223344556677=1700000000000000",
+            "g1.0011223344556677=9007199254740992 g2.ffffffffffffffff=0 some-name.8899aabbccddeeff=9223372036854775807",
+            // Names that no replica has, and still.
+            "a=1 g1.AABBCCDDEEFF0011=2 g1.0=3 .0011223344556677=4",
+            (0..<300).map { "\(actor(1, $0))=\($0)" }.joined(separator: " "),
+        ].map(bytes)
+        #expect(VectorCode.unpack(VectorCode.pack(vectors)[...]) == vectors)
+        for vector in vectors { #expect(VectorCode.unpack(VectorCode.pack([vector])[...]) == [vector]) }
+        #expect(VectorCode.unpack(VectorCode.pack([])[...]) == [])
+    }
+
+    @Test func whatIsNoVectorCoversNothing() {
+        for text in ["g1", "=1", "g1=", "g1=x", "g1=-1", " ", "g1=1 ", " g1=1", "g1=1  g2=1"] {
+            #expect(VectorCode.unpack(VectorCode.pack([bytes(text)])[...]) == [[]])
+        }
+    }
+
+    @Test func bytesThatNobodyPackedAreRefusedAndNeverATrap() {
+        let packed = VectorCode.pack([bytes("g1.0011223344556677=5 odd=6"), bytes("odd=7")])
+        for count in 0..<packed.count {
+            if let vectors = VectorCode.unpack(packed.prefix(count)) { #expect(vectors.count < 2) }
+        }
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<20_000 {
+            var changed = packed
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                changed[Int.random(in: changed.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            _ = VectorCode.unpack(changed[...])
+        }
+        #expect(VectorCode.unpack([128, 128, 128, 128, 0]) == nil)
+    }
+
+    /// What docs/guarantees-ap.md says there is room for.
+    @Test func aTokenHasRoomForAsManyKeysAsIsPromised() {
+        let token = { (keys: Int, actors: [String]) in
+            var token = SessionToken()
+            for key in 0..<keys {
+                let vector = actors.map { "\($0)=\(1_700_000_000_000_000 + key)" }.joined(separator: " ")
+                token.note(self.bytes("key \(key)"), self.bytes(vector))
+            }
+            return token
+        }
+        #expect(!token(40, [actor(1, 1)]).isFull)
+        #expect(!token(19, (1...3).map { actor($0, $0) }).isFull)
+        let lives = { (count: Int) in (0..<count).map { self.actor(1 + $0 % 3, $0) } }
+        #expect(!token(1, lives(36)).isFull && token(1, lives(37)).isFull)
+        let signer = ContextSigner(secret: "a secret of tests", groupName: "demo")
+        let text = { (count: Int) in
+            signer.text(
+                vector: self.bytes(lives(count).map { "\($0)=1700000000000000" }.joined(separator: " ")), key: [])
+        }
+        #expect(text(151).utf8.count <= 4_096 && text(152).utf8.count > 4_096)
+    }
+}

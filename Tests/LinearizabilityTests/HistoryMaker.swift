@@ -1,0 +1,109 @@
+import Linearizability
+
+/// Draws histories by running operations on real registers at moments between call and return, and then spoils some.
+struct HistoryMaker {
+    var random: SplitMix
+    /// Of a hundred results, so many are spoiled.
+    var spoiledPercent = 8
+
+    private struct Register {
+        var value: String?
+        var version: UInt64 = 0
+        var hasRecord = false
+
+        mutating func change(to new: String?) {
+            value = new
+            version += 1
+            hasRecord = true
+        }
+    }
+
+    /// - Parameter keys: how many; with several, tombstones are collected and raise each other's versions.
+    mutating func history(operations count: ClosedRange<Int>, keys: Int = 1) -> [RecordedOperation] {
+        var registers = (0..<keys).map { _ in Register() }
+        var floor: UInt64 = 0
+        var operations: [RecordedOperation] = []
+        for index in 0..<(count.lowerBound + random.below(count.count)) {
+            let key = random.below(keys)
+            if keys > 1, random.below(2) == 0 { collect(&registers, &floor) }
+            let at = UInt64(index) * 10 + 10
+            let from = at - min(at, UInt64(random.below(25)))
+            let to = at + UInt64(random.below(25))
+            let isGone = registers[key].value == nil && !registers[key].hasRecord
+            if isGone { registers[key].version = floor }
+            let call = draw(index, on: registers[key])
+            var result = run(call, on: &registers[key])
+            if case .read = call, isGone { result = .value(nil, version: 0) }
+            if random.below(100) < spoiledPercent { result = spoiled(result) }
+            operations.append(
+                RecordedOperation(client: index, key: "k\(key)", call: call, result: result, callNs: from, returnNs: to)
+            )
+            // Some values end by themselves: here, or at some later time, or never.
+            if case .write(let written) = call, random.below(3) == 0 {
+                if registers[key].value == written, random.below(2) == 0 { registers[key].change(to: nil) }
+                operations.append(
+                    RecordedOperation(
+                        client: index, key: "k\(key)", call: .expire(written), result: .unknown, callNs: from,
+                        returnNs: to))
+            }
+        }
+        return operations
+    }
+
+    private func collect(_ registers: inout [Register], _ floor: inout UInt64) {
+        for key in registers.indices where registers[key].value == nil && registers[key].hasRecord {
+            floor = max(floor, registers[key].version)
+            registers[key].hasRecord = false
+        }
+    }
+
+    private mutating func draw(_ index: Int, on register: Register) -> RecordedOperation.Call {
+        switch random.below(6) {
+        case 0, 1: .read
+        case 2: .write("v\(index)")
+        case 3: .compareAndSet(version: random.below(3) == 0 ? register.version + 1 : register.version, "v\(index)")
+        case 4: .create("v\(index)")
+        default: .delete
+        }
+    }
+
+    private mutating func run(
+        _ call: RecordedOperation.Call, on register: inout Register
+    ) -> RecordedOperation.Result {
+        let version = register.version
+        var written: String?
+        switch call {
+        case .read, .expire: return .value(register.value, version: version)
+        case .delete where register.value == nil: return .absent(version: version)
+        case .compareAndSet(let expected, _) where register.value == nil || expected != version:
+            return .preconditionFailed(version: version)
+        case .create where register.value != nil: return .preconditionFailed(version: version)
+        case .write(let value), .compareAndSet(_, let value), .create(let value): written = value
+        case .delete: break
+        }
+        let isLost = random.below(5) == 0
+        if !isLost || random.below(2) == 0 { register.change(to: written) }
+        return isLost ? .unknown : .applied(version: register.version)
+    }
+
+    private mutating func spoiled(_ result: RecordedOperation.Result) -> RecordedOperation.Result {
+        switch result {
+        case .value(let value, let version):
+            random.below(2) == 0 ? .value("v0", version: version) : .value(value, version: version + 1)
+        case .applied(let version): random.below(2) == 0 ? .applied(version: version + 1) : .notApplied
+        case .preconditionFailed(let version): .preconditionFailed(version: max(1, version) - 1)
+        default: .unknown
+        }
+    }
+}
+
+struct SplitMix {
+    var state: UInt64
+    mutating func below(_ bound: Int) -> Int {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return Int((mixed ^ (mixed >> 31)) % UInt64(bound))
+    }
+}

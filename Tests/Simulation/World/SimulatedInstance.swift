@@ -1,0 +1,104 @@
+import EventLoop
+import Replication
+
+/// One service instance of a simulated world, whichever service it is.
+protocol SimulatedInstance: AnyObject {
+    var process: SimulatedProcess { get }
+    var group: SimulatedGroup { get }
+    /// By replica; they outlive a crash.
+    var paths: [NetworkPath] { get }
+    var isRunning: Bool { get }
+    func crash()
+    func restart()
+}
+
+/// What the production engines of both services have in common.
+protocol SimulatedEngine: AnyObject {
+    func start()
+    func stop()
+}
+
+/// A service without its HTTP: the production engine over the simulated group.
+final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
+    let index: Int
+    let paths: [NetworkPath]
+    private(set) var process: SimulatedProcess
+    private(set) var group: SimulatedGroup
+    private(set) var engine: Engine
+    private let world: World
+    private let connect: (SimulatedProcess) -> (SimulatedGroup, Engine)
+    private var starts = 0
+    /// Requests that wait for their answer: a crash leaves their clients without one.
+    private var waiting: [Request] = []
+
+    private final class Request {
+        var continuation: UnsafeContinuation<Void, Never>?
+        var isLost = false
+        var isDone = false
+
+        func end(isLost: Bool) {
+            guard !isDone else { return }
+            isDone = true
+            self.isLost = isLost
+            continuation.take()?.resume()
+        }
+    }
+
+    /// - Parameter near: the replicas of its own site.
+    init(
+        index: Int, world: World, replicas: [SimulatedReplica], near: Set<Int>, scripts: [Script],
+        engine: @escaping (SimulatedGroup, SimulatedProcess) -> Engine
+    ) {
+        let paths = replicas.map { _ in NetworkPath(world: world) }
+        self.index = index
+        self.world = world
+        self.paths = paths
+        connect = { process in
+            let group = SimulatedGroup(
+                process: process, replicas: replicas, paths: paths, scripts: scripts, near: near)
+            return (group, engine(group, process))
+        }
+        process = SimulatedProcess(world: world, name: "i\(index)")
+        (group, self.engine) = connect(process)
+        group.start()
+        self.engine.start()
+    }
+
+    var isRunning: Bool { process.isAlive }
+
+    func crash() {
+        process.crash()
+        group.abandon()
+        engine.stop()
+        let lost = waiting
+        waiting.removeAll()
+        for request in lost { request.end(isLost: true) }
+    }
+
+    func restart() {
+        guard !isRunning else { return }
+        starts += 1
+        let skewMs = process.wallClockSkewMs
+        process = SimulatedProcess(world: world, name: "i\(index).\(starts)")
+        process.wallClockSkewMs = skewMs
+        (group, engine) = connect(process)
+        group.start()
+        engine.start()
+    }
+
+    /// Runs `body` as a task of this instance. False where the instance was gone before it ended.
+    func run(_ body: @escaping () async -> Void) async -> Bool {
+        guard isRunning else { return false }
+        let request = Request()
+        waiting.append(request)
+        process.spawn {
+            await body()
+            request.end(isLost: false)
+        }
+        if !request.isDone {
+            await withUnsafeContinuation { request.continuation = $0 }
+        }
+        waiting.removeAll { $0 === request }
+        return !request.isLost
+    }
+}
