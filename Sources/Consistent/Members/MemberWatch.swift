@@ -120,10 +120,15 @@ final class MemberWatch {
     /// Lets a new connection count only once the replica's beat was compared with the copies that others hold of it, where
     /// its process is not one that was compared before. A replica that is behind has forgotten what it promised: it is made
     /// blank. Without another replica to compare with it has to wait, and without one there is no majority anyway.
+    ///
+    /// One that was away itself knows old beats only. So all others are given the time to connect, as they do when an instance
+    /// starts, before fewer of them are enough.
     func admit(_ replica: Int) async -> Bool {
-        let endNs = scheduler.nowNs + maxAdmissionNs
+        let startNs = scheduler.nowNs
+        let endNs = startNs + maxAdmissionNs
         while scheduler.nowNs < endNs {
-            switch await compare(replica) {
+            let isHurried = scheduler.nowNs - startNs >= maxLookNs
+            switch await compare(replica, isHurried: isHurried) {
             case .good: return true
             case .bad: return false
             case .alone: await scheduler.sleep(forNs: 20 * nsPerMs)
@@ -138,7 +143,8 @@ final class MemberWatch {
         case alone
     }
 
-    private func compare(_ replica: Int) async -> Comparison {
+    /// - Parameter isHurried: one other replica is enough to say that this one is not behind.
+    private func compare(_ replica: Int, isHurried: Bool) async -> Comparison {
         let nowNs = scheduler.nowNs
         let process = QuorumCall(group: group, scheduler: scheduler, deadlineNs: nowNs + maxLookNs)
         let looks = QuorumCall(group: group, scheduler: scheduler, deadlineNs: nowNs + maxLookNs)
@@ -165,7 +171,11 @@ final class MemberWatch {
         guard let latest = Self.latestCopy(of: identity.incarnation, at: replica, in: observations) else {
             return isKnown ? .good : .alone
         }
-        if own.beat < latest, await !erase(replica, identity.incarnation, beat: own.beat) { return .bad }
+        if own.beat < latest {
+            guard await erase(replica, identity.incarnation, beat: own.beat) else { return .bad }
+        } else if !isKnown, !isHurried, observations.contains(where: { $0 == nil }) {
+            return .alone
+        }
         comparedRuns[replica] = runID
         return .good
     }
