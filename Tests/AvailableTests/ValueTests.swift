@@ -131,8 +131,8 @@ import Testing
     }
 
     @Test func keyAndVectorCannotBeShiftedIntoEachOther() {
-        let text = signer.text(vector: Bytes("bc".utf8), key: Bytes("a".utf8))
-        let other = signer.text(vector: Bytes("c".utf8), key: Bytes("ab".utf8))
+        let text = signer.text(packed: Bytes("bc".utf8), key: Bytes("a".utf8))
+        let other = signer.text(packed: Bytes("c".utf8), key: Bytes("ab".utf8))
         #expect(text != other)
         let payload = Base64URL.decode(text).map { Array($0[1..<17]) }
         #expect(payload != Base64URL.decode(other).map { Array($0[1..<17]) })

@@ -69,4 +69,18 @@ import Testing
         }
         #expect(text(151).utf8.count <= 4_096 && text(152).utf8.count > 4_096)
     }
+
+    @Test func theTokenOfOneKeyIsWhatASessionWithThatKeyHas() {
+        for count in [0, 1, 3, 36, 37, 100] {
+            let vector = bytes(
+                (0..<count).map { "\(actor(1, $0))=\(1_700_000_000_000_000 + $0)" }.joined(separator: " "))
+            var token = SessionToken()
+            token.note(bytes("k"), vector)
+            #expect(SessionToken.bytes(ofOnly: bytes("k"), packed: VectorCode.pack([vector])) == token.bytes)
+        }
+    }
+}
+
+extension ContextSigner {
+    func text(vector: Bytes, key: Bytes) -> String { text(packed: VectorCode.pack([vector]), key: key) }
 }

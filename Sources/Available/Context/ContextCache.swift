@@ -31,10 +31,10 @@ struct ContextCache {
             keep(entry, key)
             return entry
         }
-        var token = SessionToken()
-        token.note(key, vector)
+        let packed = VectorCode.pack([vector])
         let entry = Entry(
-            vector: vector, text: signer.text(vector: vector, key: key), session: sessions.text(token))
+            vector: vector, text: signer.text(packed: packed, key: key),
+            session: sessions.text(bytes: SessionToken.bytes(ofOnly: key, packed: packed)))
         keep(entry, key)
         return entry
     }

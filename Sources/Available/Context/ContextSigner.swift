@@ -17,8 +17,8 @@ struct ContextSigner {
         code = MessageCode(secret: secret, groupName: groupName, use: "context 2")
     }
 
-    func text(vector: Bytes, key: Bytes) -> String {
-        let packed = VectorCode.pack([vector])
+    /// - Parameter packed: what ``VectorCode`` makes of the one vector.
+    func text(packed: Bytes, key: Bytes) -> String {
         var payload = Bytes()
         payload.reserveCapacity(Self.headCount + packed.count)
         payload.append(Self.format)

@@ -13,9 +13,11 @@ struct SessionSigner {
         code = MessageCode(secret: secret, groupName: groupName, use: "session 2")
     }
 
-    func text(_ token: SessionToken) -> String {
-        let bytes = token.bytes
-        return Base64URL.encode([Self.format] + code.code(of: bytes) + bytes)
+    func text(_ token: SessionToken) -> String { text(bytes: token.bytes) }
+
+    /// - Parameter bytes: of a token.
+    func text(bytes: Bytes) -> String {
+        Base64URL.encode([Self.format] + code.code(of: bytes) + bytes)
     }
 
     /// The token that this group signed as `text`, else nil.

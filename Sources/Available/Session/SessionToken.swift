@@ -74,16 +74,36 @@ struct SessionToken: Equatable {
     /// where its vector was lost; the vectors that were not.
     var bytes: Bytes {
         var bytes: Bytes = [UInt8(entries.count) | (isFull ? 128 : 0)]
-        for entry in entries {
-            for shift in stride(from: 56, through: 0, by: -8) {
-                bytes.append(UInt8(truncatingIfNeeded: entry.hash >> UInt64(shift)))
-            }
-        }
+        for entry in entries { Self.append(entry.hash, to: &bytes) }
         for first in stride(from: 0, to: entries.count, by: 8) {
             let marks = entries[first...].prefix(8).enumerated().map { $1.vector == nil ? UInt8(1) << UInt8($0) : 0 }
             bytes.append(marks.reduce(0, |))
         }
         return bytes + VectorCode.pack(entries.compactMap(\.vector))
+    }
+
+    /// The bytes of a session that has seen this key alone, of which almost every answer carries one.
+    ///
+    /// - Parameter packed: what ``VectorCode`` makes of the vector.
+    static func bytes(ofOnly key: Bytes, packed: Bytes) -> Bytes {
+        let count = 1 + hashCount + 1 + packed.count
+        guard count <= maxByteCount else {
+            var full = SessionToken()
+            full.isFull = true
+            return full.bytes
+        }
+        var bytes = Bytes()
+        bytes.reserveCapacity(count)
+        bytes.append(1)
+        append(key.fnv1a, to: &bytes)
+        bytes.append(0)
+        return bytes + packed
+    }
+
+    private static func append(_ hash: UInt64, to bytes: inout Bytes) {
+        for shift in stride(from: 56, through: 0, by: -8) {
+            bytes.append(UInt8(truncatingIfNeeded: hash >> UInt64(shift)))
+        }
     }
 
     /// Nil where they are not what ``bytes`` gives.
