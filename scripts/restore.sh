@@ -96,7 +96,7 @@ done
 if [ "$group" = cp ]; then
     # The replicas' notes of each other's beats are of different moments, and would make some of them look forgetful. All
     # of them go back to one backup, so there is nothing that one of them knows and another has forgotten.
-    for each in $replicas; do redis "$each" DEL cap:beats >/dev/null; done
+    for each in $replicas; do redis "$each" DEL cap:rollback_counters >/dev/null; done
 fi
 if [ "$group" = ap ] && [ -z "$replica" ]; then
     # A dump of days ago would be refused, lest it bring back what was deleted since: here all go back together.

@@ -14,7 +14,7 @@ struct APMetrics: Sendable {
     private let drainedFamily: CounterFamily?
     private let walksFamily: CounterFamily?
     let conflictReads: CounterSeries?
-    let superseded: CounterSeries?
+    let overwritten: CounterSeries?
     let reaped: CounterSeries?
 
     init(metrics: ServiceMetrics) {
@@ -22,28 +22,28 @@ struct APMetrics: Sendable {
         let registry = metrics.registry
         // A name of ours that is taken would be a mistake of ours; metrics must not keep the service from starting.
         outbox = try? registry.gauge(
-            "ap_outbox_entries", help: "Keys that a replica owes another one.", labels: ["node", "peer"])
+            "ap_hints_pending", help: "Keys that a replica owes another one.", labels: ["node", "peer"])
         overflowed = try? registry.gauge(
-            "ap_outbox_overflowed", help: "Writes that a full outbox could not list.", labels: ["node", "peer"])
+            "ap_hints_overflowed", help: "Writes that a full outbox could not list.", labels: ["node", "peer"])
         conflictsFamily = try? registry.gauge(
             "ap_conflict_keys", help: "Keys of which a replica holds more than one value.", labels: ["node"])
         comparingFamily = try? registry.gauge(
-            "ap_replica_comparing",
+            "ap_anti_entropy_needed",
             help: "1 where a replica may lack what no outbox lists, until all records were compared, else 0.",
             labels: ["node"])
         drainedFamily = try? registry.counter(
-            "ap_drained_total", help: "Keys delivered in the background.", labels: ["node", "peer"])
+            "ap_handoff_keys_total", help: "Keys delivered in the background.", labels: ["node", "peer"])
         walksFamily = try? registry.counter(
-            "ap_comparisons_total", help: "Comparisons of all records of a replica, by how they ended.",
+            "ap_anti_entropy_runs_total", help: "Comparisons of all records of a replica, by how they ended.",
             labels: ["node", "result"])
         conflictReads = try? registry.counter(
             "ap_conflict_reads_total", help: "Reads that found more than one value."
         ).with()
-        superseded = try? registry.counter(
-            "ap_superseded_total", help: "Values replaced by a write without a context that had not seen them."
+        overwritten = try? registry.counter(
+            "ap_overwritten_unseen_total", help: "Values replaced by a write without a context that had not seen them."
         ).with()
         reaped = try? registry.counter(
-            "ap_reaped_total", help: "Tombstones and expired values collected on all replicas."
+            "ap_tombstones_collected_total", help: "Tombstones and expired values collected on all replicas."
         ).with()
     }
 
@@ -87,7 +87,7 @@ final class APReporter: AvailableObserver {
 
     func conflictSeen(values: Int) { metrics.conflictReads?.increment() }
 
-    func valuesSuperseded(_ count: Int) { metrics.superseded?.increment(by: UInt64(count)) }
+    func valuesOverwritten(_ count: Int) { metrics.overwritten?.increment(by: UInt64(count)) }
 
     func drained(owner: Int, peer: Int, entries: Int) {
         metrics.drained(node: names[owner], peer: names[peer])?.increment(by: UInt64(entries))

@@ -72,16 +72,16 @@ struct APSettings: Sendable {
             "AP_MAX_SIBLING_BYTES", default: 4 << 20, in: 1...(1 << 30),
             help: "The same where they would come to more bytes than this: every read answers with all of them.")
         engine.outboxMax = try reader.integer(
-            "AP_OUTBOX_MAX", default: 1_000_000, in: 1...100_000_000,
+            "AP_MAX_HINTS", default: 1_000_000, in: 1...100_000_000,
             help: "Keys that a replica can note as owed to another; past it all of them are compared instead.")
         engine.pollIntervalMs = UInt64(
             try reader.integer(
-                "AP_POLL_INTERVAL_MS", default: 250, in: 20...60_000,
+                "AP_PROBE_INTERVAL_MS", default: 250, in: 20...60_000,
                 help: "How often staleness is measured, in milliseconds; in health it is one to two of these."))
         engine.walkIntervalMs =
             UInt64(
                 try reader.integer(
-                    "AP_COMPARE_INTERVAL_SEC", default: 600, in: 1...604_800,
+                    "AP_ANTI_ENTROPY_INTERVAL_SEC", default: 600, in: 1...604_800,
                     help: "How often all records of all replicas are compared, in seconds.")) * 1_000
         engine.tombstoneGraceMs =
             Int64(

@@ -57,12 +57,12 @@ final class AvailableService: ServiceEngine {
             ReportMember("trouble", status.error.map { .text("it answers '\($0)'") } ?? .null),
             ReportMember("incarnation", status.incarnation.map { .text($0) } ?? .null),
             ReportMember("staleness_ms", .optional(status.stalenessMs)),
-            ReportMember("heard_ms_ago", .object(heard)),
-            ReportMember("owes", .object(owes)),
+            ReportMember("replicated_ms_ago", .object(heard)),
+            ReportMember("hints", .object(owes)),
             ReportMember("suspected", .bool(status.isSuspected)),
             ReportMember("refused", status.refusal.map { .text($0) } ?? .null),
-            ReportMember("comparing", .bool(status.isComparing)),
-            ReportMember("compared_ms_ago", .optional(status.comparedMsAgo)),
+            ReportMember("anti_entropy_needed", .bool(status.isComparing)),
+            ReportMember("last_anti_entropy_ms_ago", .optional(status.comparedMsAgo)),
         ]
     }
 

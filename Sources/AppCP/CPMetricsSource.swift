@@ -24,25 +24,25 @@ struct CPMetricsSource: Sendable {
         reads = try? registry.counter(
             "cp_reads_total", help: "Reads answered in one round trip (fast) or by a full round.", labels: ["path"])
         outbids = try? registry.counter(
-            "cp_outbids_total", help: "Rounds lost to a higher ballot of another instance."
+            "cp_preemptions_total", help: "Rounds lost to a higher ballot of another instance."
         ).with()
         quorumFailures = try? registry.counter(
             "cp_quorum_failures_total", help: "Operations refused because no majority answered."
         ).with()
         caughtUp = try? registry.counter(
-            "cp_caught_up_total", help: "Registers of which a replica was sent an accept that it had missed."
+            "cp_repaired_keys_total", help: "Registers of which a replica was sent an accept that it had missed."
         ).with()
         collected = try? registry.counter(
-            "cp_collected_total", help: "Tombstones that all counted replicas were told to forget."
+            "cp_tombstones_collected_total", help: "Tombstones that all counted replicas were told to forget."
         ).with()
         erased = try? registry.counter(
-            "cp_erased_replicas_total", help: "Replicas that came back behind their beat and were made blank."
+            "cp_rolled_back_replicas_total", help: "Replicas that came back behind their beat and were made blank."
         ).with()
         rebuilt = try? registry.counter(
             "cp_rebuilt_replicas_total", help: "Blank replicas that this instance made members."
         ).with()
         isMember = try? registry.gauge(
-            "cp_replica_votes", help: "1 where a replica says that it is a member of this group, else 0.",
+            "cp_replica_voter", help: "1 where a replica says that it is a member of this group, else 0.",
             labels: ["node"])
         isDurable = try? registry.gauge(
             "cp_replica_durable",

@@ -8,7 +8,7 @@ enum ReplicaReport {
             ReportMember("role", .text(view.role)),
             ReportMember("incarnation", view.incarnation.map { .text($0) } ?? .null),
             ReportMember("epoch", view.epoch.map { .integer(Int64(clamping: $0)) } ?? .null),
-            ReportMember("beat", view.beat.map { .integer(Int64(clamping: $0)) } ?? .null),
+            ReportMember("rollback_counter", view.beat.map { .integer(Int64(clamping: $0)) } ?? .null),
             ReportMember("keys", view.keyCount.map { .integer($0) } ?? .null),
         ]
         if let trouble = view.trouble { members.append(ReportMember("trouble", .text(trouble))) }
@@ -21,7 +21,7 @@ enum ReplicaReport {
             var inner = [
                 ReportMember("phase", .text(rebuild.phase.rawValue)),
                 ReportMember("keys_compared", .integer(Int64(clamping: rebuild.keysCompared))),
-                ReportMember("keys_settled", .integer(Int64(clamping: rebuild.keysSettled))),
+                ReportMember("keys_repaired", .integer(Int64(clamping: rebuild.keysSettled))),
             ]
             if let note = rebuild.note { inner.append(ReportMember("note", .text(note))) }
             members.append(ReportMember("rebuild", .object(inner)))

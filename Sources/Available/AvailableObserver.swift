@@ -15,7 +15,7 @@ public protocol AvailableObserver: AnyObject {
     /// A read found `values` concurrent values.
     func conflictSeen(values: Int)
     /// A write without a context replaced `count` values that its client cannot have seen.
-    func valuesSuperseded(_ count: Int)
+    func valuesOverwritten(_ count: Int)
     /// `replica` stopped answering.
     func partitionSuspected(replica: Int)
     /// `replica` answers again, and what it owed and was owed when it came back has been delivered.
@@ -40,7 +40,7 @@ extension AvailableObserver {
     public func conflictsMeasured(replica: Int, keys: Int) {}
     public func comparisonMeasured(replica: Int, isNeeded: Bool) {}
     public func conflictSeen(values: Int) {}
-    public func valuesSuperseded(_ count: Int) {}
+    public func valuesOverwritten(_ count: Int) {}
     public func partitionSuspected(replica: Int) {}
     public func partitionHealed(replica: Int) {}
     public func drained(owner: Int, peer: Int, entries: Int) {}

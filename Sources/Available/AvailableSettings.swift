@@ -20,7 +20,7 @@ public struct AvailableSettings: Sendable {
     public var maxSiblings = 32
     /// `AP_MAX_SIBLING_BYTES`: the same where they would come to more bytes than this. Every read answers with all of them.
     public var maxSiblingBytes = 4 << 20
-    /// `AP_OUTBOX_MAX`: entries of one outbox (one replica's debt to one peer). Past it the outbox is marked overflowed, and
+    /// `AP_MAX_HINTS`: entries of one outbox (one replica's debt to one peer). Past it the outbox is marked overflowed, and
     /// only a comparison of all records ends that.
     public var outboxMax = 1_000_000
 

@@ -61,7 +61,7 @@ final class APEvents: AvailableObserver {
     var refused: [String] = []
     var bad: [Bytes] = []
     var drained = 0
-    var superseded = 0
+    var overwritten = 0
     var conflicts = 0
     /// By replica, as of the last poll.
     var conflictKeys: [Int: Int] = [:]
@@ -74,7 +74,7 @@ final class APEvents: AvailableObserver {
     func replicaRefused(_ replica: Int, reason: String) { refused.append(reason) }
     func badRecord(replica: Int, redisKey: Bytes) { bad.append(redisKey) }
     func drained(owner: Int, peer: Int, entries: Int) { drained += entries }
-    func valuesSuperseded(_ count: Int) { superseded += count }
+    func valuesOverwritten(_ count: Int) { overwritten += count }
     func conflictSeen(values: Int) { conflicts += 1 }
     func conflictsMeasured(replica: Int, keys: Int) { conflictKeys[replica] = keys }
     func reaped(_ count: Int) { reaped += count }
@@ -211,7 +211,7 @@ final class APInstance {
 
     /// Entries that `owner` owes `peer`.
     func debt(_ owner: Int, _ peer: Int) async -> Int64? {
-        await raw(owner, "ZCARD", "cap:pending:g\(peer + 1)")?.int64
+        await raw(owner, "ZCARD", "cap:hints:g\(peer + 1)")?.int64
     }
 }
 

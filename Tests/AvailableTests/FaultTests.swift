@@ -300,7 +300,7 @@ import Testing
             #expect(await instance.engine.admit(replica: 0))
             #expect(await instance.raw(0, "GET", "cap:clock")?.text == hour)
             try await instance.write("k", "v")
-            #expect(await instance.raw(0, "GET", "cap:steps") == .bulk(Bytes("1".utf8)))
+            #expect(await instance.raw(0, "GET", "cap:clock_epoch") == .bulk(Bytes("1".utf8)))
         }
     }
 
@@ -313,7 +313,7 @@ import Testing
             _ = await instance.raw(0, "SET", "cap:clock", "\(hour)")
             try await instance.write("k", "after")
             #expect(try await instance.read("k").text == "after")
-            #expect(await instance.raw(0, "GET", "cap:steps") == .bulk(Bytes("1".utf8)))
+            #expect(await instance.raw(0, "GET", "cap:clock_epoch") == .bulk(Bytes("1".utf8)))
             #expect(await instance.converged("k"))
             #expect(await instance.waitForKnown())
         }

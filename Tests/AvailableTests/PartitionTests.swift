@@ -148,12 +148,13 @@ func withTwoSites(
             west.group.cut = [0, 1]
             for index in 0..<40 { try await east.write("k\(index)", "v\(index)") }
             #expect(await east.debt(0, 2) == 5)
-            #expect(await east.raw(0, "HGET", "cap:overflow:g3", "count") == .bulk(Bytes("35".utf8)))
+            #expect(await east.raw(0, "HGET", "cap:hint_overflow:g3", "count") == .bulk(Bytes("35".utf8)))
             #expect(await east.reactor.eventually { east.engine.status()[0].owes[1].overflowed == 35 })
             east.group.cut = []
             west.group.cut = []
             for index in 0..<40 { #expect(await east.converged("k\(index)", withinMs: 20_000)) }
-            #expect(await east.reactor.eventually { await east.raw(0, "EXISTS", "cap:overflow:g3") == .integer(0) })
+            #expect(
+                await east.reactor.eventually { await east.raw(0, "EXISTS", "cap:hint_overflow:g3") == .integer(0) })
             #expect(await east.waitForKnown())
         }
     }

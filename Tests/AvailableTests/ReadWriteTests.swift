@@ -143,7 +143,7 @@ import Testing
             #expect(try await instance.conflicts().keys == [Bytes("k".utf8)])
             #expect(await instance.reactor.eventually { instance.events.conflictKeys == [0: 1, 1: 1, 2: 1] })
             let resolved = try await instance.write("k", "ab", context: conflict.version)
-            #expect(resolved.superseded.isEmpty)
+            #expect(resolved.overwritten.isEmpty)
             let read = try await instance.read("k")
             #expect(read.text == "ab")
             #expect(read.conflicts.isEmpty)
@@ -166,7 +166,7 @@ import Testing
             #expect(deleted.conflicts == [nil, Bytes("b".utf8), Bytes("a".utf8)])
             let last = try await instance.write("k", "c", context: deleted.version)
             #expect(last.conflicts.isEmpty)
-            #expect(last.superseded.isEmpty)
+            #expect(last.overwritten.isEmpty)
             #expect(await instance.converged("k"))
             #expect(try await instance.read("k").conflicts.isEmpty)
         }
@@ -177,8 +177,8 @@ import Testing
             let seen = try await instance.read("k")
             for value in ["a", "b", "c"] { try await instance.write("k", value, context: seen.version) }
             let written = try await instance.write("k", "last")
-            #expect(written.superseded == [Bytes("b".utf8), Bytes("a".utf8)])
-            #expect(instance.events.superseded == 2)
+            #expect(written.overwritten == [Bytes("b".utf8), Bytes("a".utf8)])
+            #expect(instance.events.overwritten == 2)
             #expect(await instance.converged("k"))
             #expect(try await instance.read("k").conflicts.isEmpty)
         }

@@ -120,7 +120,7 @@ import Testing
             instance.group.cut = []
             #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.debt(0, 2) == 0 })
             for index in 0..<20 { #expect(await instance.record("k\(index)", 2)?.siblings.count == 1) }
-            #expect(await instance.raw(0, "EXISTS", "cap:lease:drain:g3") == .integer(0))
+            #expect(await instance.raw(0, "EXISTS", "cap:lease:handoff:g3") == .integer(0))
         }
     }
 
@@ -128,13 +128,13 @@ import Testing
         try await withInstance { instance, _ in
             #expect(await instance.waitForKnown())
             instance.group.cut = [2]
-            for lease in ["cap:lease:drain:g3", "cap:lease:walk"] {
+            for lease in ["cap:lease:handoff:g3", "cap:lease:anti_entropy"] {
                 _ = await instance.raw(0, "SET", lease, "one that died", "PX", "36000000000")
             }
             try await instance.write("k", "v")
             instance.group.cut = []
             #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.debt(0, 2) == 0 })
-            _ = await instance.raw(0, "DEL", "cap:heard")
+            _ = await instance.raw(0, "DEL", "cap:replicated_up_to")
             #expect(await instance.reactor.eventually { instance.engine.stalenessMs(replica: 0) == nil })
             #expect(await instance.waitForKnown())
         }

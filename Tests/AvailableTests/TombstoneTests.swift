@@ -38,7 +38,7 @@ import Testing
             #expect(await instance.reactor.eventually { instance.events.reaped == 1 })
             #expect(try await instance.read("gone").value == nil)
             #expect(await Self.replicasWith("kept", instance) == [0, 1, 2])
-            for replica in 0..<3 { #expect(await instance.raw(replica, "EXISTS", "cap:graves") == .integer(0)) }
+            for replica in 0..<3 { #expect(await instance.raw(replica, "EXISTS", "cap:tombstones") == .integer(0)) }
             // And it can be written again.
             try await instance.write("gone", "again")
             #expect(await instance.converged("gone"))
@@ -64,7 +64,7 @@ import Testing
             // The list of what may be collected is looked through once it is due, and the live key leaves it.
             #expect(
                 await instance.reactor.eventually {
-                    await instance.raw(0, "EXISTS", "cap:graves") == .integer(0)
+                    await instance.raw(0, "EXISTS", "cap:tombstones") == .integer(0)
                 })
             #expect(await Self.replicasWith("k", instance) == [0, 1, 2])
             #expect(try await instance.read("k").text == "again")

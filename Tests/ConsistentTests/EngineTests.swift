@@ -229,7 +229,7 @@ import TestSupport
     /// The floors that other keys left differ from replica to replica: none of them is a version of this key.
     @Test func anAbsentKeyShowsNoVersionAndItsNextChangeIsAboveWhatWasCollected() async throws {
         try await run { cp in
-            for server in servers.servers { try server.cli("SET", "cap:vfloor", "7") }
+            for server in servers.servers { try server.cli("SET", "cap:gc_version", "7") }
             #expect(await cp.readiness() == nil)
             #expect(try await cp.read("k").version == .counter(0))
             #expect(cp.engine.counts.fastReads == 1)

@@ -40,7 +40,7 @@ import TestSupport
         try await runner.run { [reactor = runner.reactor, servers] in
             try servers[1].cli(
                 "HSET", "cap:identity", "group", "cp", "replica", "g2", "incarnation", "00000000000000aa", "state",
-                "rebuilding", "epoch", "0", "beat", "0")
+                "rebuilding", "epoch", "0", "rollback_counter", "0")
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)
             #expect(try servers[1].cli("HGET", "cap:identity", "incarnation") == "00000000000000aa")
         }
@@ -51,7 +51,7 @@ import TestSupport
             for (replica, name) in ["g1", "g2"].enumerated() {
                 try servers[replica].cli(
                     "HSET", "cap:identity", "group", "cp", "replica", name, "incarnation", "00000000000000a\(replica)",
-                    "state", "rebuilding", "epoch", "0", "beat", "0")
+                    "state", "rebuilding", "epoch", "0", "rollback_counter", "0")
             }
             try servers[0].cli(
                 "HSET", "cap:config", "promise", "2:00000000000000aa", "ballot", "1:00000000000000aa", "version", "1",

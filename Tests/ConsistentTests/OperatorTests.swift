@@ -78,7 +78,7 @@ import TestSupport
         #expect(FileManager.default.fileExists(atPath: path))
         let incarnation = try servers[1].cli("HGET", "cap:identity", "incarnation")
         for other in [0, 2] {
-            #expect(try servers[other].cli("HGET", "cap:beats", incarnation) == "\(dumps[0].beat)")
+            #expect(try servers[other].cli("HGET", "cap:rollback_counters", incarnation) == "\(dumps[0].beat)")
         }
     }
 

@@ -117,7 +117,7 @@ import TestSupport
                 try servers[0].cli(
                     "HSET", "cap:identity", "group", "cp", "replica", "g1", "incarnation",
                     "00000000000000a\(stepsDone)",
-                    "state", "rebuilding", "epoch", "0", "beat", "0")
+                    "state", "rebuilding", "epoch", "0", "rollback_counter", "0")
                 for step in 1..<stepsDone { #expect(await first.change(g1: "00000000000000a\(stepsDone)", step == 2)) }
                 let second = CPInstance(reactor, servers, upkeepMs: 20)
                 #expect(await reactor.eventually { second.engine.counts.rebuiltReplicas == 1 })
@@ -154,7 +154,7 @@ import TestSupport
                 "deleted", "0", "expires_ms", "", "writers", "", "since", "0")
             try servers[0].cli(
                 "HSET", "cap:identity", "group", "cp", "replica", "g1", "incarnation", "00000000000000aa", "state",
-                "rebuilding", "epoch", "0", "beat", "0")
+                "rebuilding", "epoch", "0", "rollback_counter", "0")
             #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
             // A stranger can only ask the new member and one other.
             servers[1].kill()
@@ -181,12 +181,12 @@ import TestSupport
     @Test func theRebuiltReplicaGetsTheHigherFloors() async throws {
         try await run { cp in
             try await cp.write("k", "a")
-            try servers[1].cli("SET", "cap:floor", "7:00000000000000aa")
-            try servers[2].cli("SET", "cap:vfloor", "9")
+            try servers[1].cli("SET", "cap:gc_ballot", "7:00000000000000aa")
+            try servers[2].cli("SET", "cap:gc_version", "9")
             try servers[0].cli("FLUSHALL")
             #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
-            #expect(try servers[0].cli("GET", "cap:floor") == "7:00000000000000aa")
-            #expect(try servers[0].cli("GET", "cap:vfloor") == "9")
+            #expect(try servers[0].cli("GET", "cap:gc_ballot") == "7:00000000000000aa")
+            #expect(try servers[0].cli("GET", "cap:gc_version") == "9")
         }
     }
 
@@ -194,7 +194,7 @@ import TestSupport
         try await run { cp in
             func beat(of replica: Int, at holder: Int) -> Int {
                 let incarnation = (try? servers[replica].cli("HGET", "cap:identity", "incarnation")) ?? ""
-                return Int((try? servers[holder].cli("HGET", "cap:beats", incarnation)) ?? "") ?? 0
+                return Int((try? servers[holder].cli("HGET", "cap:rollback_counters", incarnation)) ?? "") ?? 0
             }
             #expect(await cp.reactor.eventually { beat(of: 0, at: 1) > 3 && beat(of: 0, at: 2) > 3 })
             #expect(await cp.reactor.eventually { beat(of: 2, at: 0) > 3 })
@@ -214,10 +214,11 @@ import TestSupport
             #expect(await cp.waitForAll())
             try await cp.write("k", "new")
             _ = try await cp.delete("gone")
-            let beat = try servers[0].cli("HGET", "cap:identity", "beat")
+            let beat = try servers[0].cli("HGET", "cap:identity", "rollback_counter")
             #expect(
                 await cp.reactor.eventually {
-                    (try? servers[1].cli("HGET", "cap:beats", before)).flatMap { Int($0) } ?? 0 > Int(beat) ?? 0
+                    (try? servers[1].cli("HGET", "cap:rollback_counters", before)).flatMap { Int($0) } ?? 0 > Int(beat)
+                        ?? 0
                 })
             servers[0].kill()
             try FileManager.default.removeItem(atPath: servers[0].directory)
@@ -239,10 +240,10 @@ import TestSupport
             let before = try servers[0].cli("HGET", "cap:identity", "incarnation")
             #expect(
                 await cp.reactor.eventually {
-                    (try? servers[1].cli("HGET", "cap:beats", before)).flatMap { Int($0) } ?? 0 > 3
+                    (try? servers[1].cli("HGET", "cap:rollback_counters", before)).flatMap { Int($0) } ?? 0 > 3
                 })
             // What its memory of a moment ago would say.
-            try servers[0].cli("HSET", "cap:identity", "beat", "2")
+            try servers[0].cli("HSET", "cap:identity", "rollback_counter", "2")
             #expect(await cp.reactor.eventually { cp.engine.counts.erasedReplicas == 1 })
             #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
             #expect(try servers[0].cli("HGET", "cap:identity", "incarnation") != before)

@@ -32,7 +32,7 @@ import TestSupport
             try await cp.write("k", "a")
             _ = try await cp.delete("k")
             #expect(await cp.reactor.eventually { await cp.holders(of: "k") == 0 })
-            for server in servers.servers { #expect(try server.cli("GET", "cap:vfloor") == "2") }
+            for server in servers.servers { #expect(try server.cli("GET", "cap:gc_version") == "2") }
             let absent = try await cp.read("k")
             #expect(absent.value == nil)
             #expect(absent.version == .counter(0))
@@ -88,8 +88,8 @@ import TestSupport
             // As if the two others had collected it and this one had not heard of it.
             for other in 1..<3 {
                 let promise = try servers[0].cli("HGET", "cp:k", "promise")
-                try servers[other].cli("SET", "cap:floor", promise)
-                try servers[other].cli("SET", "cap:vfloor", "2")
+                try servers[other].cli("SET", "cap:gc_ballot", promise)
+                try servers[other].cli("SET", "cap:gc_version", "2")
                 try servers[other].cli("DEL", "cp:k")
             }
             let cp = CPInstance(reactor, servers, upkeepMs: 20, walkMs: 50)

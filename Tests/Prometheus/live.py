@@ -111,7 +111,7 @@ def west_is_cut(pair, prometheus, alertmanager):
         {("CircuitBreakerOpen", *link) for link in across}
         | {("ConnectionFailures", *link) for link in across}
         | {("HighStaleness", i, n) for i in ("app_ap", "app_ap_west") for n in ("g1", "g2", "g3")}
-        | {("OutboxGrowing", i, None) for i in ("app_ap", "app_ap_west")}
+        | {("HintsGrowing", i, None) for i in ("app_ap", "app_ap_west")}
         | {("CPWithoutMajority", "app_cp_west", None), ("HighErrorRate", "app_cp_west", None)}
     )
     told = {

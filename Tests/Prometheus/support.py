@@ -217,5 +217,5 @@ class Prometheus(Program):
 
 def alert_key(labels):
     """Alert, instance, replica. Which of two replicas of a site took the writes is chance: not told of an outbox."""
-    replica = labels.get("node") if labels["alertname"] != "OutboxGrowing" else None
+    replica = labels.get("node") if labels["alertname"] != "HintsGrowing" else None
     return (labels["alertname"], labels.get("instance"), replica)

@@ -117,12 +117,12 @@ struct AnswersToChanges {
     @Test func ofAppAPListWhatTheyReplacedUnseen() {
         var result = ChangeResult(version: .context("c2"), replicasAcked: 1, existed: true)
         result.replica = "g1"
-        #expect(json(Answers.changed(result, key: [1], mode: .ap)).contains(#""replica":"g1","superseded":[]"#))
+        #expect(json(Answers.changed(result, key: [1], mode: .ap)).contains(#""replica":"g1","overwritten":[]"#))
         #expect(!json(Answers.changed(result, key: [1], mode: .ap)).contains("conflicts"))
         result.conflicts = [Bytes("mine".utf8), Bytes("theirs".utf8)]
         #expect(json(Answers.changed(result, key: [1], mode: .ap)).contains(#""conflicts":["mine","theirs"]"#))
-        result.superseded = [Bytes("old".utf8), nil]
-        #expect(json(Answers.changed(result, key: [1], mode: .ap)).contains(#""superseded":["old",null]"#))
+        result.overwritten = [Bytes("old".utf8), nil]
+        #expect(json(Answers.changed(result, key: [1], mode: .ap)).contains(#""overwritten":["old",null]"#))
     }
 
     @Test func ofADeleteOfNothingAre404AndNotApplied() throws {
@@ -174,7 +174,7 @@ struct AnswersToFailures {
         applied.session.token = "token"
         applied.session.isGuaranteed = true
         applied.conflicts = [Bytes("red".utf8), nil]
-        applied.superseded = [Bytes("blue".utf8)]
+        applied.overwritten = [Bytes("blue".utf8)]
         failure.applied = applied
         let response = Problem(failure).response
         let members = try response.members
@@ -183,7 +183,7 @@ struct AnswersToFailures {
         #expect(text(members["session"]) == "guaranteed")
         let body = String(decoding: response.body, as: UTF8.self)
         #expect(body.contains(#""conflicts":["red",null]"#))
-        #expect(body.contains(#""superseded":["blue"]"#))
+        #expect(body.contains(#""overwritten":["blue"]"#))
     }
 
     @Test func tellHowFarTheyCame() throws {

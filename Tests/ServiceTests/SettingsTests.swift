@@ -72,8 +72,8 @@ struct Settings {
     }
 
     @Test(arguments: [
-        ("AP_WRITE_ACKS", "0"), ("AP_WRITE_ACKS", "4"), ("AP_MAX_SIBLINGS", "0"), ("AP_OUTBOX_MAX", "0"),
-        ("AP_POLL_INTERVAL_MS", "19"), ("AP_COMPARE_INTERVAL_SEC", "0"), ("REPLICAS", "g.1=redis://h:1"),
+        ("AP_WRITE_ACKS", "0"), ("AP_WRITE_ACKS", "4"), ("AP_MAX_SIBLINGS", "0"), ("AP_MAX_HINTS", "0"),
+        ("AP_PROBE_INTERVAL_MS", "19"), ("AP_ANTI_ENTROPY_INTERVAL_SEC", "0"), ("REPLICAS", "g.1=redis://h:1"),
     ])
     func aWrongValueOfAppAPNamesTheSetting(_ name: String, _ value: String) throws {
         #expect(try #require(Program.appAP.complaint(about: [name: value])).hasPrefix("\(name) "))

@@ -12,7 +12,7 @@ extension AppCP {
 
                 Never give one replica of a living group its dump back: it has forgotten promises. It would be found \
                 behind its beat, made blank and rebuilt; wiping it is the same and quicker. To bring a whole lost group \
-                back, stop the services, give all replicas their dumps of one backup, delete 'cap:beats' on each of \
+                back, stop the services, give all replicas their dumps of one backup, delete 'cap:rollback_counters' on each of \
                 them, and only then start the services.
                 """)
 
@@ -32,7 +32,9 @@ extension AppCP {
             case .written(let dumps):
                 for dump in dumps {
                     let place = dump.path ?? "where its configuration says"
-                    print("app-cp: \(dump.replica) has written \(place); the others expect beat \(dump.beat) of it")
+                    print(
+                        "app-cp: \(dump.replica) has written \(place); the others expect rollback counter \(dump.beat) of it"
+                    )
                 }
             case .refused(let reason): OperatorOptions.refuse("backup", reason)
             }

@@ -31,7 +31,7 @@ enum MembersText {
         var lines = ["group '\(group)'"]
         lines.append("configuration in force: \(overview.configuration ?? "none that a majority shows")")
         let rows =
-            [["node", "role", "counted", "incarnation", "epoch", "beat", "keys"]]
+            [["node", "role", "counted", "incarnation", "epoch", "rollback_counter", "keys"]]
             + zip(overview.replicas, overview.isCounted).map { view, isCounted in
                 [
                     view.name, view.role, isCounted ? "yes" : "no", view.incarnation ?? "-",

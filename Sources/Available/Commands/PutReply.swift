@@ -22,7 +22,7 @@ enum PutReply {
         /// All concurrent values, the winner first, where there is more than one.
         var conflicts: [Bytes?] = []
         /// Values that the change dropped unseen, newest first; nil for a delete.
-        var superseded: [Bytes?] = []
+        var overwritten: [Bytes?] = []
     }
 
     /// - Parameters:
@@ -136,8 +136,8 @@ enum PutReply {
         guard let conflicts = conflicts(applied.siblings, nowMs: head.nowUs / 1_000) else { return nil }
         applied.conflicts = conflicts
         guard head.isNew else { return applied }
-        guard elements.count > 2, let superseded = byteStrings(elements[2]) else { return nil }
-        applied.superseded = superseded.map { packed in
+        guard elements.count > 2, let overwritten = byteStrings(elements[2]) else { return nil }
+        applied.overwritten = overwritten.map { packed in
             Sibling(packed: packed).flatMap { $0.isTombstone ? nil : $0.value }
         }
         return applied

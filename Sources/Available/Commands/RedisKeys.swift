@@ -26,10 +26,10 @@ enum RedisKeys {
     static let incarnationField = Bytes("incarnation".utf8)
     static let conflicts = Bytes("cap:conflicts".utf8)
 
-    static func pending(_ peer: Bytes) -> Bytes { Bytes("cap:pending:".utf8) + peer }
-    static func drainLease(_ peer: Bytes) -> Bytes { Bytes("cap:lease:drain:".utf8) + peer }
-    static let walkLease = Bytes("cap:lease:walk".utf8)
-    static let reapLease = Bytes("cap:lease:reap".utf8)
+    static func pending(_ peer: Bytes) -> Bytes { Bytes("cap:hints:".utf8) + peer }
+    static func drainLease(_ peer: Bytes) -> Bytes { Bytes("cap:lease:handoff:".utf8) + peer }
+    static let walkLease = Bytes("cap:lease:anti_entropy".utf8)
+    static let reapLease = Bytes("cap:lease:tombstone_gc".utf8)
 }
 
 /// Words of plain commands, made once.

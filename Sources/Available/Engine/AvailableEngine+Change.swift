@@ -220,9 +220,9 @@ extension AvailableEngine {
         // The version stands for all that the record holds, so whatever is in it must be in the answer too: a client that
         // writes with this version says that it has seen it.
         result.conflicts = applied.conflicts
-        if !applied.superseded.isEmpty {
-            result.superseded = applied.superseded
-            observer?.valuesSuperseded(result.superseded.count)
+        if !applied.overwritten.isEmpty {
+            result.overwritten = applied.overwritten
+            observer?.valuesOverwritten(result.overwritten.count)
         }
         let record = CarriedRecord(
             key: write.recordKey, vector: applied.vector, before: applied.before, siblings: applied.siblings)

@@ -18,7 +18,7 @@ end
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local clock = string.format('%.0f', now)
-local state = call('MGET', 'cap:clock', 'cap:steps', 'cap:hlc')
+local state = call('MGET', 'cap:clock', 'cap:clock_epoch', 'cap:hlc')
 if identity[3] and identity[4] == ARGV[3] then
     -- Fences are made of this reading, so a clock that is set back below it must be noticed. One below the last is left to
     -- the next script that looks. A full replica cannot note it, and runs nothing that has a fence.
@@ -38,9 +38,9 @@ local steps = state[2] or '0'
 if now < (state[1] or 0) + 0 then
     steps = string.format('%.0f', steps + 1)
 end
-call('DEL', 'cap:heard', 'cap:walked')
+call('DEL', 'cap:replicated_up_to', 'cap:last_anti_entropy')
 call('HSET', 'cap:identity', 'group', ARGV[1], 'replica', ARGV[2], 'incarnation', ARGV[4], 'run_id', ARGV[3],
     'adopted', clock)
 call('HDEL', 'cap:identity', 'too_old')
-call('MSET', 'cap:clock', clock, 'cap:steps', steps, 'cap:hlc', state[3] or '0')
+call('MSET', 'cap:clock', clock, 'cap:clock_epoch', steps, 'cap:hlc', state[3] or '0')
 return { 'OK', ARGV[4], steps, now, 1 }

@@ -2,7 +2,7 @@
 --
 -- ARGV  1 peer   2 this replica's hlc when the walk began   3 incarnation
 -- Gives { OK, cleared (0 or 1) }
-local overflow = 'cap:overflow:' .. ARGV[1]
+local overflow = 'cap:hint_overflow:' .. ARGV[1]
 local last = call('HGET', overflow, 'last')
 if last and last + 0 <= ARGV[2] + 0 then
     call('DEL', overflow)

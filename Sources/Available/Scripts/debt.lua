@@ -5,9 +5,9 @@
 --   last: keys with more than one value }
 local reply = { 'OK', (call('GET', 'cap:hlc') or 0) + 0 }
 for index = 1, #ARGV - 1 do
-    local pending = 'cap:pending:' .. ARGV[index]
+    local pending = 'cap:hints:' .. ARGV[index]
     local lowest = call('ZRANGE', pending, 0, 0, 'WITHSCORES')[2]
-    local overflow = call('HMGET', 'cap:overflow:' .. ARGV[index], 'first', 'count')
+    local overflow = call('HMGET', 'cap:hint_overflow:' .. ARGV[index], 'first', 'count')
     lowest = lowest and lowest + 0
     if overflow[1] then
         lowest = math.min(lowest or overflow[1] + 0, overflow[1] + 0)

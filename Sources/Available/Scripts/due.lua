@@ -4,14 +4,14 @@
 --       then not_after, steps (both empty), incarnation
 -- Gives { OK, how many were looked at (0: the end), then for each record: key, vector }
 local limit = now - ARGV[1]
-local keys = call('ZRANGEBYSCORE', 'cap:graves', '-inf', string.format('%.0f', limit), 'LIMIT', ARGV[2], ARGV[3])
+local keys = call('ZRANGEBYSCORE', 'cap:tombstones', '-inf', string.format('%.0f', limit), 'LIMIT', ARGV[2], ARGV[3])
 local reply = { 'OK', #keys }
 for _, key in ipairs(keys) do
     local vector, since = deadSince(key)
     if not since then
-        call('ZREM', 'cap:graves', key)
+        call('ZREM', 'cap:tombstones', key)
     elseif since > limit then
-        call('ZADD', 'cap:graves', string.format('%.0f', since), key)
+        call('ZADD', 'cap:tombstones', string.format('%.0f', since), key)
     else
         reply[#reply + 1] = key
         reply[#reply + 1] = vector

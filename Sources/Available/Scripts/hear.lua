@@ -12,24 +12,24 @@ for word = 3, #ARGV - 3, 4 do
     local peer, theirs, their, owed = ARGV[word], ARGV[word + 1], ARGV[word + 2] + 0, ARGV[word + 3] + 0
     local incarnationField, untilField = peer .. '.incarnation', peer .. '.until'
     local markField, markHlcField = peer .. '.mark_until', peer .. '.mark_hlc'
-    local heard = call('HMGET', 'cap:heard', incarnationField, untilField, markField, markHlcField)
+    local heard = call('HMGET', 'cap:replicated_up_to', incarnationField, untilField, markField, markHlcField)
     local known = heard[2] and heard[2] + 0
     local function keep(value)
         if not known or value > known then
             known = value
-            call('HSET', 'cap:heard', untilField, string.format('%.0f', value))
+            call('HSET', 'cap:replicated_up_to', untilField, string.format('%.0f', value))
         end
     end
     if theirs ~= '' and isFull then
         if heard[1] ~= theirs then
-            call('HSET', 'cap:heard', incarnationField, theirs)
+            call('HSET', 'cap:replicated_up_to', incarnationField, theirs)
         end
-        call('HDEL', 'cap:heard', markField, markHlcField)
+        call('HDEL', 'cap:replicated_up_to', markField, markHlcField)
         keep(moment)
     elseif theirs ~= '' and heard[1] == theirs then
         if owed == 0 then
             if heard[3] then
-                call('HDEL', 'cap:heard', markField, markHlcField)
+                call('HDEL', 'cap:replicated_up_to', markField, markHlcField)
             end
             keep(moment)
         else
@@ -39,7 +39,7 @@ for word = 3, #ARGV - 3, 4 do
                 mark = nil
             end
             if not mark then
-                call('HSET', 'cap:heard', markField, string.format('%.0f', moment), markHlcField, string.format('%.0f', their))
+                call('HSET', 'cap:replicated_up_to', markField, string.format('%.0f', moment), markHlcField, string.format('%.0f', their))
             end
         end
     end
@@ -47,7 +47,7 @@ for word = 3, #ARGV - 3, 4 do
     reply[#reply + 1] = theirs ~= '' and not isFull and heard[1] ~= theirs and 1 or 0
 end
 if isFull then
-    call('SET', 'cap:walked', clock)
+    call('SET', 'cap:last_anti_entropy', clock)
 end
 call('SET', 'cap:clock', clock)
 return reply

@@ -7,7 +7,7 @@
 --       `-` for none; `first` attempt or `again`; not_after
 -- Gives for each record
 --       `OK <hlc> <before> <expires_ms> <now> <vector>`, or an array of that line, dots and siblings of what is kept beside
---       the new one, and the values that were superseded. <before> is 0 where there was nothing; the hlc of what it took
+--       the new one, and the values that were overwritten. <before> is 0 where there was nothing; the hlc of what it took
 --       the place of, where that was all there was and of this actor; 1 otherwise;
 --       { `SAME <hlc> 1 0 <now> <vector>`, all dots and siblings } where the write id is there already;
 --       { ABSENT, vector } for a first attempt to delete what is not there; { TOOMANY, n }; { LATE, steps, now }; { NOTMEMBER .. }
@@ -19,7 +19,7 @@ local actor, mostSiblings, mostBytes, mostOwed, peers = ARGV[3], ARGV[4] + 0, AR
 local entryName, dotName = actor .. '=', actor .. '@'
 local outboxes = {}
 for index = 1, peers do
-    outboxes[index] = 'cap:pending:' .. ARGV[7 + index]
+    outboxes[index] = 'cap:hints:' .. ARGV[7 + index]
 end
 
 -- The text of a time above all that is known.
@@ -62,7 +62,7 @@ local function owe(key, text)
         local pending = outboxes[index]
         if call('ZADD', pending, 'NX', text, key) == 1 and mostOwed > 0 and call('ZCARD', pending) > mostOwed then
             call('ZREM', pending, key)
-            local overflow = 'cap:overflow:' .. ARGV[7 + index]
+            local overflow = 'cap:hint_overflow:' .. ARGV[7 + index]
             call('HSETNX', overflow, 'first', text)
             call('HSET', overflow, 'last', text)
             call('HINCRBY', overflow, 'count', 1)
@@ -114,15 +114,15 @@ local function unseen(dropped, held)
         end
         return earlier(right, left)
     end)
-    local superseded, seen = {}, {}
+    local overwritten, seen = {}, {}
     for index, old in ipairs(dropped) do
         local write = string.sub(held[old], 2, 17)
         if index > 1 and not seen[write] then
-            superseded[#superseded + 1] = held[old]
+            overwritten[#overwritten + 1] = held[old]
         end
         seen[write] = true
     end
-    return superseded
+    return overwritten
 end
 
 local function isAlive(sibling)
@@ -161,14 +161,14 @@ local function change(key, vector, sibling, ttl, context, again)
         return { 'ABSENT', vector }
     end
 
-    local dropped, others, superseded = {}, {}, {}
+    local dropped, others, overwritten = {}, {}, {}
     local joined = vector
     if context == '-' then
         for dot in pairs(held) do
             dropped[#dropped + 1] = dot
         end
         if count > 1 then
-            superseded = unseen(dropped, held)
+            overwritten = unseen(dropped, held)
         end
     else
         local covered, bytes = parsed(context), #sibling
@@ -211,7 +211,7 @@ local function change(key, vector, sibling, ttl, context, again)
     end
     call('HSET', key, 'vv', joined, 'at', clock, dot, sibling)
     noteGrave(key, sibling)
-    return { line('OK', text, existed, expires, joined), others, superseded }
+    return { line('OK', text, existed, expires, joined), others, overwritten }
 end
 
 local function put(key, word)

@@ -12,7 +12,7 @@ local isReaping, limit, peers = ARGV[1] == 'reap', now - ARGV[2], ARGV[3] + 0
 
 local function isOwed(key)
     for index = 1, peers do
-        if call('ZSCORE', 'cap:pending:' .. ARGV[3 + index], key) then
+        if call('ZSCORE', 'cap:hints:' .. ARGV[3 + index], key) then
             return true
         end
     end
@@ -31,7 +31,7 @@ for place, key in ipairs(KEYS) do
                 -- A later write here must be later than all that is forgotten now.
                 high = math.max(high, highest(vector))
                 call('DEL', key)
-                call('ZREM', 'cap:graves', key)
+                call('ZREM', 'cap:tombstones', key)
                 call('ZREM', 'cap:conflicts', key)
             end
         end

@@ -17,7 +17,7 @@ for place, key in ipairs(KEYS) do
 end
 -- What is struck off comes first: with that done, a full replica takes the rest as well.
 for index = 1, peers do
-    local pending = 'cap:pending:' .. ARGV[1 + index]
+    local pending = 'cap:hints:' .. ARGV[1 + index]
     for from = 1, #same, 1000 do
         call('ZREM', pending, unpack(same, from, math.min(from + 999, #same)))
     end
@@ -25,7 +25,7 @@ end
 for _, place in ipairs(moved) do
     local hlc = ARGV[peers + place * 2 + 1]
     for index = 1, peers do
-        local pending = 'cap:pending:' .. ARGV[1 + index]
+        local pending = 'cap:hints:' .. ARGV[1 + index]
         local score = call('ZSCORE', pending, KEYS[place])
         if score and score + 0 <= hlc + 0 then
             call('ZADD', pending, string.format('%.0f', hlc + 1), KEYS[place])

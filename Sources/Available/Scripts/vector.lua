@@ -82,10 +82,10 @@ local function noteConflict(key, siblings)
     end
 end
 
--- Lists a record in `cap:graves` if this sibling is a tombstone or will expire: some day it may be collected (DESIGN A10).
+-- Lists a record in `cap:tombstones` if this sibling is a tombstone or will expire: some day it may be collected (DESIGN A10).
 -- The score is no later than that day; `due` looks closer.
 local function noteGrave(key, sibling)
     if string.byte(sibling) == 84 or string.byte(sibling, 19) ~= 58 then
-        call('ZADD', 'cap:graves', clock, key)
+        call('ZADD', 'cap:tombstones', clock, key)
     end
 end

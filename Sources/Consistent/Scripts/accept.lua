@@ -5,7 +5,7 @@
 return for_each_register(8, function(key, at)
   local ballot, next_ballot = ARGV[at + 1], ARGV[at + 2]
   local record = redis.call('HMGET', key, 'promise', 'ballot', 'deleted', 'expires_ms', 'since')
-  local promise = record[1] or redis.call('GET', 'cap:floor')
+  local promise = record[1] or redis.call('GET', 'cap:gc_ballot')
   local accepted = record[2]
   if accepted == ballot then
     raise_epoch()

@@ -7,7 +7,7 @@ if not identity[3] then
   -- Data without an identity is not blank: it belongs to something else, and is not ours to vote with.
   if redis.call('DBSIZE') > 0 then return {'NOTBLANK'} end
   redis.call('HSET', 'cap:identity', 'group', ARGV[1], 'replica', ARGV[2], 'incarnation', ARGV[3],
-    'state', 'rebuilding', 'epoch', '0', 'beat', '0')
+    'state', 'rebuilding', 'epoch', '0', 'rollback_counter', '0')
   identity = redis.call('HMGET', 'cap:identity', unpack(fields))
 end
 return identity

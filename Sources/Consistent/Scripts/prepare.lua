@@ -7,9 +7,9 @@ return for_each_register(1, function(key, at)
   local ballot = ARGV[at + 1]
   local record = redis.call('HMGET', key,
     'promise', 'ballot', 'version', 'value', 'deleted', 'expires_ms', 'writers', 'since')
-  local promise = record[1] or redis.call('GET', 'cap:floor')
+  local promise = record[1] or redis.call('GET', 'cap:gc_ballot')
   local accepted = record[2]
-  local version_floor = not accepted and redis.call('GET', 'cap:vfloor') or '0'
+  local version_floor = not accepted and redis.call('GET', 'cap:gc_version') or '0'
   if promise and not below(promise, ballot) then return {'REJECTED', promise} end
   if accepted and not below(accepted, ballot) then return {'REJECTED', accepted} end
   raise_epoch()

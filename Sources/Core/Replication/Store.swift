@@ -152,7 +152,7 @@ public struct ChangeResult: Sendable, Equatable {
     /// False for a delete of a key that did not exist.
     public var existed: Bool
     /// AP: values that this change replaced without having seen them, newest first.
-    public var superseded: [Bytes?] = []
+    public var overwritten: [Bytes?] = []
     /// AP: all values that the key now has, the winner first, where it has more than one: ``version`` covers them all.
     public var conflicts: [Bytes?] = []
     /// AP: the replica that coordinated it.

@@ -84,7 +84,7 @@ enum LoneRegister {
             }
             my ($status, $body) = (200, '{"status":"ready"}');
             if ($line =~ m{ /replicas }) {
-                $body = '{"replicas":[' . join(',', map { qq({"node":"$_","reachable":true,"owes":{}}) } 'g1', 'g2', 'g3') . ']}';
+                $body = '{"replicas":[' . join(',', map { qq({"node":"$_","reachable":true,"hints":{}}) } 'g1', 'g2', 'g3') . ']}';
             } elsif ($line =~ m{^(\w+) /(\w+)/([^/ ?]+)(?:/([^ ?]+))?}) {
                 my ($method, $verb, $key, $value) = ($1, $2, $3, $4);
                 my $version = $versions{$key} // 0;

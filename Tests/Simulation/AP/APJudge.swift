@@ -67,7 +67,7 @@ final class APJudge {
             judgeShown(result.version, [intent.value] + result.conflicts, intent.request.key)
             intent.acks = result.replicasAcked
             intent.dot = CarriedVector.vector(of: result.version).flatMap(CarriedVector.newestDot)
-            judgeNamed(result.superseded, by: intent)
+            judgeNamed(result.overwritten, by: intent)
         case .failure(let failure):
             intent.isNotApplied = failure.outcome == .notApplied
             if failure.outcome == .applied { intent.acks = failure.replicasAcked ?? 1 }
@@ -135,11 +135,11 @@ final class APJudge {
     }
 
     /// Who writes with a version says that he has seen all that it covers.
-    private func judgeNamed(_ superseded: [Bytes?], by intent: Intent) {
+    private func judgeNamed(_ overwritten: [Bytes?], by intent: Intent) {
         guard let value = intent.value, let id = ledger.id(ofValue: value), let unseen = ledger.unseen(by: id),
-            unseen != superseded
+            unseen != overwritten
         else { return }
-        fail("\(WriteLedger.text(value)) dropped \(unseen.count) values unseen, and names \(superseded.count)")
+        fail("\(WriteLedger.text(value)) dropped \(unseen.count) values unseen, and names \(overwritten.count)")
     }
 
     // MARK: The end
@@ -166,7 +166,7 @@ final class APJudge {
 
     private var owing: String? {
         for replica in replicas {
-            for name in ["cap:pending:", "cap:overflow:"] {
+            for name in ["cap:hints:", "cap:hint_overflow:"] {
                 for peer in replicas where peer.index != replica.index {
                     let key = Bytes("\(name)g\(peer.index + 1)".utf8)
                     if replica.redis.value(key) != nil { return "g\(replica.index + 1) has \(name)g\(peer.index + 1)" }
@@ -193,7 +193,7 @@ final class APJudge {
     /// What `/conflicts` shows, and what is looked through for what may be collected.
     private func judgeLists(of replica: SimulatedReplica) {
         let conflicts = replica.redis.members(of: "cap:conflicts")
-        let graves = replica.redis.members(of: "cap:graves")
+        let graves = replica.redis.members(of: "cap:tombstones")
         for key in Set(keys).union(conflicts) {
             let record = RecordSnapshot(replica.redis.value(key))
             if conflicts.contains(key) != record.isConflict {

@@ -103,11 +103,11 @@ public final class CPSimulation {
     /// A dump that the beats give away: every other replica has seen a later one (rule C8 promises no more).
     private static func isBehind(_ dump: MemoryRedis, _ replica: Int, of replicas: [SimulatedReplica]) -> Bool {
         guard let incarnation = dump.field("incarnation", of: "cap:identity"),
-            let beat = dump.field("beat", of: "cap:identity").flatMap({ UInt64($0) })
+            let beat = dump.field("rollback_counter", of: "cap:identity").flatMap({ UInt64($0) })
         else { return true }
         return replicas.allSatisfy { other in
             other.index == replica
-                || other.redis.field(incarnation, of: "cap:beats").flatMap { UInt64($0) } ?? 0 > beat
+                || other.redis.field(incarnation, of: "cap:rollback_counters").flatMap { UInt64($0) } ?? 0 > beat
         }
     }
 

@@ -83,7 +83,7 @@ struct Convergence {
     private func openMatter(_ replica: JSONValue) -> String? {
         let id = replica["node"]?.text ?? "?"
         guard replica["reachable"]?.isTrue == true else { return "\(id) is not reachable" }
-        for (peer, debt) in replica["owes"]?.members ?? [:] {
+        for (peer, debt) in replica["hints"]?.members ?? [:] {
             guard debt["entries"]?.number == 0, debt["overflowed"]?.number == 0 else { return "\(id) owes to \(peer)" }
         }
         return nil

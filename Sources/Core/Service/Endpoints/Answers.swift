@@ -16,7 +16,7 @@ enum Answers {
         if let replica = result.replica { json.member("replica", replica) }
         if mode == .ap {
             if !result.conflicts.isEmpty { json.values("conflicts", result.conflicts) }
-            json.values("superseded", result.superseded)
+            json.values("overwritten", result.overwritten)
         }
         json.session(result.session)
         json.endObject()
@@ -153,7 +153,7 @@ extension Problem {
         var problem = with("version", Answers.member(of: applied.version))
         for header in Answers.headers(of: applied.version, applied.session) { problem = problem.with(header: header) }
         if !applied.conflicts.isEmpty { problem = problem.with("conflicts", .values(applied.conflicts)) }
-        return problem.with("superseded", .values(applied.superseded)).with(applied.session)
+        return problem.with("overwritten", .values(applied.overwritten)).with(applied.session)
     }
 }
 

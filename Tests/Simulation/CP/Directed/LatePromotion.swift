@@ -18,8 +18,9 @@ extension Stage {
         try await until("a is adopted") { identity("state", at: a) == "rebuilding" }
         let incarnation = identity("incarnation", at: a) ?? ""
         try await until("all is done but the promotion") {
-            replica(b).redis.field(incarnation, of: "cap:beats") != nil
-                && replica(c).redis.field(incarnation, of: "cap:beats") != nil && runs(of: "copy", at: b) > copies
+            replica(b).redis.field(incarnation, of: "cap:rollback_counters") != nil
+                && replica(c).redis.field(incarnation, of: "cap:rollback_counters") != nil
+                && runs(of: "copy", at: b) > copies
         }
         hold(first, to: a)
         await pass(ms: 5)
