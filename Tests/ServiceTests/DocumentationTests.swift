@@ -68,7 +68,7 @@ struct TheDocumentation {
 
     @Test func ofTheDesignHasEveryRuleThatACommentNames() throws {
         let page = try repositoryFile("docs/design.md")
-        let defined = Set(page.matches(of: /\*\*([AC][0-9]+)[ ]/).map { String($0.1) })
+        let defined = Set(page.matches(of: /### ([AC][0-9]+)[ ]/).map { String($0.1) })
         var named: Set<String> = []
         for folder in ["Sources", "Tests"] {
             let files = FileManager.default.enumerator(
