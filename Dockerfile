@@ -22,8 +22,8 @@ RUN --mount=type=cache,id=cap-pair-build,target=/build,sharing=locked \
             --product "$product" || exit 1; \
         install -D --strip "/build/release/$product" "/out/usr/local/bin/$product" || exit 1; \
     done
-COPY --chmod=755 docker/check-health.sh /out/usr/local/bin/check-health
-COPY --chmod=755 docker/init-once.sh /out/usr/local/bin/init-once
+COPY --chmod=755 deploy/docker/check-health.sh /out/usr/local/bin/check-health
+COPY --chmod=755 deploy/docker/init-once.sh /out/usr/local/bin/init-once
 
 # ---- run ----------------------------------------------------------------------------------------------------------
 FROM debian:bookworm-slim

@@ -12,7 +12,7 @@ SWIFT_BUILD := swift build --scratch-path $(SCRATCH) --explicit-target-dependenc
 PRODUCTS := app-cp app-ap caplab
 # With the Swift library inside, a program runs where no Swift is, in 3 MB less, with a little less work a request.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
-SHELL_SCRIPTS := scripts/*.sh docker/*.sh redis/*.sh Tests/Compose/*.sh .ci/run
+SHELL_SCRIPTS := scripts/*.sh deploy/docker/*.sh deploy/redis/*.sh Tests/Compose/*.sh .ci/run
 SHELL_SCRIPTS += runbooks/env.sh Tests/Runbooks/front.sh
 
 # Given on the command line: SITE=west, ARGS='--mode stall'.
@@ -55,9 +55,9 @@ lint: ## Checks format, shell scripts and configuration files; leaves out a tool
 	@if command -v yamllint >/dev/null 2>&1; then yamllint --strict .; \
 	else echo "lint: yamllint is not installed, YAML files are not checked"; fi
 	@if docker compose version >/dev/null 2>&1; then docker compose --profile '*' config -q \
-	  && docker compose -f docker-compose.yml -f compose.prod.yml --profile '*' config -q; \
+	  && docker compose -f docker-compose.yml -f deploy/compose.prod.yml --profile '*' config -q; \
 	else echo "lint: docker compose is not installed, compose files are not checked"; fi
-	@if command -v haproxy >/dev/null 2>&1; then haproxy -c -q -f haproxy/haproxy.cfg; \
+	@if command -v haproxy >/dev/null 2>&1; then haproxy -c -q -f deploy/pool/haproxy.cfg; \
 	else echo "lint: haproxy is not installed, its configuration is not checked"; fi
 	@if command -v python3 >/dev/null 2>&1 && command -v promtool >/dev/null 2>&1; then Tests/Prometheus/files.py --quiet; \
 	else echo "lint: python3 or promtool is not installed, prometheus/ is not checked"; fi

@@ -61,6 +61,7 @@ fi
 if [ "$purpose" = all ]; then
     need_program shellcheck shellcheck
     need_program yamllint yamllint
+    need_program luacheck lua-check
     # The runbooks and examples of balancers are run against these.
     need_program haproxy haproxy
     need_program nginx nginx-light

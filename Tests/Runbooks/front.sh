@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# To be sourced by a page's setup, after env.sh lab: a balancer from deploy/haproxy.cfg with a certificate of its own.
+# To be sourced by a page's setup, after env.sh lab: a balancer from deploy/edge/haproxy.cfg with a certificate of its own.
 #
 # The servers are $CP_SERVER_1 and so on, if given, else the lab's services. Sets $FRONT (CP), $FRONT_AP (both https),
 # $ADMIN_SOCKET, $CERTIFICATES, $HAPROXY_PID, $FRONT_DIRECTORY.
@@ -21,7 +21,7 @@ AP_LISTEN=127.0.0.1:$(free_port)
 export CP_LISTEN AP_LISTEN
 export CP_SERVER_1=${CP_SERVER_1:-${CP_EAST#http://}} CP_SERVER_2=${CP_SERVER_2:-${CP_WEST#http://}}
 export AP_SERVER_1=${AP_SERVER_1:-${AP_EAST#http://}} AP_SERVER_2=${AP_SERVER_2:-${AP_WEST#http://}}
-haproxy -W -f deploy/haproxy.cfg >"$FRONT_DIRECTORY/log" 2>&1 &
+haproxy -W -f deploy/edge/haproxy.cfg >"$FRONT_DIRECTORY/log" 2>&1 &
 export HAPROXY_PID=$!
 for _ in $(seq 100); do
     [ ! -S "$ADMIN_SOCKET" ] || break

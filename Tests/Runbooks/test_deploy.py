@@ -42,7 +42,7 @@ class Balancers(unittest.TestCase):
 
     def test_haproxy_takes_its_configuration(self):
         local = {f"{group}_SERVER_{number}": f"127.0.0.1:{5000 + number}" for group in ("CP", "AP") for number in (1, 2)}
-        done = run(program("haproxy"), "-c", "-f", DEPLOY / "haproxy.cfg",
+        done = run(program("haproxy"), "-c", "-f", DEPLOY / "edge/haproxy.cfg",
                    environment=local | {"CERTIFICATES": str(self.folder / "certificates")})
         self.assertEqual(done.returncode, 0, done.stderr)
         # HAProxy 2.6 has one warning of its own: a resolver is named and all addresses are numbers.
@@ -50,7 +50,7 @@ class Balancers(unittest.TestCase):
             self.assertNotIn("[ALERT]", line)
 
     def test_nginx_takes_its_configuration(self):
-        text = (DEPLOY / "nginx.conf").read_text()
+        text = (DEPLOY / "edge/nginx.conf").read_text()
         text = text.replace("/etc/nginx/certificates", str(self.folder)).replace("/run/nginx.pid", f"{self.folder}/pid")
         # Names are looked up when the file is read.
         text = re.sub(r"app-..\.(east|west):", "127.0.0.1:", text)
@@ -112,7 +112,7 @@ class Kubernetes(unittest.TestCase):
     def test_the_redis_files_are_those_that_the_pods_call(self):
         text = (DEPLOY / "kubernetes/redis.yaml").read_text()
         for path in set(re.findall(r"/etc/cap-redis/([a-z.]+)", text)):
-            self.assertTrue((REPOSITORY / "redis" / path).exists(), path)
+            self.assertTrue((DEPLOY / "redis" / path).exists(), path)
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ class Restores(Scripts):
 
     def test_containers_are_made_of_the_files_that_they_were_made_of_before(self):
         path = self.backup_set()
-        files = f"{self.project}/docker-compose.yml,{self.project}/compose.prod.yml"
+        files = f"{self.project}/docker-compose.yml,{self.project}/deploy/compose.prod.yml"
         self.assertEqual(self.run_script("restore.sh", "--yes", "ap", path, MADE_OF=files).returncode, 0)
         self.assertIn(f"files {files}\n", self.calls())
         # Somebody's own word wins.
@@ -181,7 +181,7 @@ class Secrets(unittest.TestCase):
                 file.write(f"two words{end}")
                 file.flush()
                 done = subprocess.run(
-                    ["sh", "-euc", f". '{REPOSITORY}/redis/secrets.sh'; secret TOKEN"], capture_output=True, check=True,
+                    ["sh", "-euc", f". '{REPOSITORY}/deploy/redis/secrets.sh'; secret TOKEN"], capture_output=True, check=True,
                     env={"PATH": os.environ["PATH"], "TOKEN_FILE": file.name})
             self.assertEqual(done.stdout, b"two words", repr(end))
 

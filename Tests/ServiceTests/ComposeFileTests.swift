@@ -41,7 +41,7 @@ struct TheComposeFile {
 
     @Test func givesTheServicesUserEveryCommandOfTheScripts() throws {
         for (file, scripts) in [("cp", "Consistent"), ("ap", "Available")] {
-            let users = try repositoryFile("redis/users-\(file).acl")
+            let users = try repositoryFile("deploy/redis/users-\(file).acl")
             let allowed = Set(users.matches(of: /\+([a-z]+)/).map { String($0.1) })
             for (name, source) in try scriptSources(scripts) {
                 for match in source.matches(of: /call\('([A-Za-z]+)'/) {

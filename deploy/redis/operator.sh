@@ -1,7 +1,7 @@
 #!/bin/sh
 # redis-operator ARGUMENTS...: redis-cli as the operator, 1 where the server answers with an error.
 set -eu
-# shellcheck source=redis/secrets.sh
+# shellcheck source=deploy/redis/secrets.sh
 . /etc/cap-redis/secrets.sh
 
 REDISCLI_AUTH=$(secret REDIS_OPERATOR_PASSWORD)

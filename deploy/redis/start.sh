@@ -8,7 +8,7 @@
 #              name: without them, what one script wrote by several commands is silently left out at the next start
 #              (redis issue 14541, valkey issue 3983)
 set -eu
-# shellcheck source=redis/secrets.sh
+# shellcheck source=deploy/redis/secrets.sh
 . /etc/cap-redis/secrets.sh
 
 hash_of() { printf '%s' "$1" | sha256sum | cut -d ' ' -f 1; }
