@@ -23,6 +23,6 @@ for module in Available Consistent Linearizability; do
 
     awk '/^```swift$/ { on = 1; next } /^```$/ { on = 0 } on' "$catalog/$module.md" >"$work/snippet.swift"
     # shellcheck disable=SC2086
-    swiftc -typecheck -swift-version 6 -parse-as-library $includes "$work/snippet.swift"
+    swiftc -typecheck -warnings-as-errors -swift-version 6 -parse-as-library $includes "$work/snippet.swift"
     echo "docs: $scratch/docs/$module"
 done
