@@ -2,11 +2,14 @@
 """Deliberate protocol bugs, and whether the simulation catches each: `make mutants`.
 
 A mutant is a replacement in one source file (cp.toml and ap.toml say which), made in a copy of the tree, never in the tree
-itself: nothing in the program can switch one on. The copy is built and simulated until a seed shows a violation. A
-replacement that does not fit exactly once is an error of this list, and fails loudly. Ends with 1 if a mutant survived.
+itself: no program has a switch for one. A mutant in Swift is built; one in Lua is handed to the simulator, which makes the
+replacement when it loads the script. Both are simulated until a seed shows a violation. A replacement that does not fit
+exactly once is an error of this list. Exit code 1 if a mutant survived.
 """
 
 import argparse
+import json
+import os
 import pathlib
 import resource
 import shutil
@@ -71,10 +74,26 @@ class Mutant:
             path = self.tree / change["file"]
             text = path.read_text()
             self.originals.setdefault(path, text)
-            count = text.count(change["find"])
-            if count != 1:
-                raise ValueError(f"its text is there {count} times in {change['file']}")
+            self.check(change, text)
             path.write_text(text.replace(change["find"], change["replace"]))
+
+    @property
+    def is_lua(self):
+        return all(change["file"].endswith(".lua") for change in self.changes)
+
+    def script_mutations(self, scratch):
+        """A file for the simulator with the replacements of a mutant in Lua."""
+        for change in self.changes:
+            self.check(change, (self.tree / change["file"]).read_text())
+        path = scratch / "script-mutations.json"
+        path.write_text(json.dumps([{"find": c["find"], "replace": c["replace"]} for c in self.changes]))
+        return path
+
+    @staticmethod
+    def check(change, text):
+        count = text.count(change["find"])
+        if count != 1:
+            raise ValueError(f"its text is there {count} times in {change['file']}")
 
     def revert(self):
         for path, text in self.originals.items():
@@ -96,13 +115,16 @@ def limit_processor_time():
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_LIMIT_S, PROCESSOR_LIMIT_S + 10))
 
 
-def simulate(program, mutant, directory):
+def simulate(program, mutant, directory, script_mutations=None):
     """What the simulation says: caught (after how many seeds, by what), or survived."""
     command = [str(program), mutant.engine, "--seeds", str(mutant.seeds), "--until-violation", "--directory", directory]
+    environment = dict(os.environ)
+    if script_mutations:
+        environment["SIMULATE_SCRIPT_MUTATIONS"] = str(script_mutations)
     try:
         done = subprocess.run(
             command + mutant.arguments, capture_output=True, text=True, timeout=SIMULATION_LIMIT_S,
-            preexec_fn=limit_processor_time)
+            preexec_fn=limit_processor_time, env=environment)
     except subprocess.TimeoutExpired:
         return "error", "-", f"no end within {SIMULATION_LIMIT_S} s"
     lines = done.stdout.splitlines()
@@ -175,7 +197,8 @@ def main():
     arguments = parser.parse_args()
     scratch = pathlib.Path(arguments.scratch).resolve()
     tree = copy_tree(scratch)
-    build(tree, scratch)
+    program = scratch / "Simulate"
+    shutil.copy2(build(tree, scratch), program)
     bad = 0
     rows = []
     print(f"{'mutant':<52} {'rule':<8} {'result':<9} {'seed':>5}  {'s':>4}  how", flush=True)
@@ -188,8 +211,11 @@ def main():
                 continue
             start = time.monotonic()
             try:
-                mutant.apply()
-                result, seed, how = simulate(build(tree, scratch), mutant, str(scratch))
+                if mutant.is_lua:
+                    result, seed, how = simulate(program, mutant, str(scratch), mutant.script_mutations(scratch))
+                else:
+                    mutant.apply()
+                    result, seed, how = simulate(build(tree, scratch), mutant, str(scratch))
             except ValueError as problem:
                 result, seed, how = "error", "-", str(problem)
             finally:

@@ -10,8 +10,11 @@ final class LuaHost {
     /// Registry references of compiled scripts.
     private var compiled: [Bytes: Int32] = [:]
     private var commands: MemoryRedis?
+    private let mutations: [ScriptMutation]
 
-    init() {
+    /// - Parameter mutations: deliberate bugs, made in every script that contains their text.
+    init(mutations: [ScriptMutation] = ScriptMutation.ofEnvironment) {
+        self.mutations = mutations
         state = luaL_newstate()
         luaL_openlibs(state)
         let host = Unmanaged.passUnretained(self).toOpaque()
@@ -62,7 +65,8 @@ final class LuaHost {
             lua_rawgeti(state, LUA_REGISTRYINDEX, reference)
             return nil
         }
-        let status = source.withUnsafeBytes { bytes in
+        let mutated = mutations.reduce(source) { $1.applied(to: $0) }
+        let status = mutated.withUnsafeBytes { bytes in
             luaL_loadbuffer(state, bytes.bindMemory(to: CChar.self).baseAddress, bytes.count, "@user_script")
         }
         guard status == 0 else {

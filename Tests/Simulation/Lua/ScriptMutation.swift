@@ -1,0 +1,27 @@
+import Foundation
+import Replication
+
+/// A deliberate bug in a script of an engine: one text replaced by another. It lets `make mutants` try a bug in Lua without
+/// building anything; production code has no such switch.
+struct ScriptMutation: Decodable {
+    let find: String
+    let replace: String
+
+    /// Names a file with a JSON array of mutations.
+    private static let variable = "SIMULATE_SCRIPT_MUTATIONS"
+
+    /// The mutations of the file that the environment names; none where it names no file.
+    static let ofEnvironment: [ScriptMutation] = {
+        guard let path = ProcessInfo.processInfo.environment[variable] else { return [] }
+        do {
+            return try JSONDecoder().decode([ScriptMutation].self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+        } catch {
+            preconditionFailure("\(variable): \(path) cannot be read: \(error)")
+        }
+    }()
+
+    func applied(to source: Bytes) -> Bytes {
+        let text = String(decoding: source, as: UTF8.self)
+        return text.contains(find) ? Bytes(text.replacingOccurrences(of: find, with: replace).utf8) : source
+    }
+}
