@@ -4,7 +4,7 @@
 # It gives the pages one vocabulary for both places where the pair runs:
 #
 #   $CP_EAST $CP_WEST $AP_EAST $AP_WEST   where the four services listen
-#   look URL                              one answer, a replica a line
+#   show URL                              one answer, a replica a line
 #   redis NODE COMMAND...                 redis-cli on a replica, as the operator
 #   app_cp init|members|backup, app_ap admit
 #                                         the operator's commands, on the whole group
@@ -29,7 +29,7 @@ services_of() { echo "app_$1 app_$1_west"; }
 # append-only file of Redis 7 with one part.
 aof_manifest="file appendonly.aof.1.base.rdb seq 1 type b"
 
-look() { curl -sS --max-time 5 "$1" | sed 's/{"node"/\n&/g'; }
+show() { curl -sS --max-time 5 "$1" | sed 's/{"node"/\n&/g'; }
 
 case $target in
 lab)

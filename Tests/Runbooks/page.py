@@ -20,7 +20,7 @@ In expected output '…' stands for anything within a line, '<number>' for a num
 import re
 from dataclasses import dataclass, field
 
-SECTIONS = ["When you are here", "What it means", "Look", "Act", "Verify", "Why"]
+SECTIONS = ["When to use this page", "Impact", "Check", "Act", "Verify", "Background"]
 NEEDS = {"compose", "lab", "haproxy", "nginx"}
 
 
