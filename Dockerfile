@@ -1,4 +1,4 @@
-# Both services in one image: 'app-cp' is the default command, 'app-ap' the other. README, "With Docker".
+# One image with both services. The default command is 'app-cp'; the other one is 'app-ap'. See README, "With Docker".
 
 # ---- build --------------------------------------------------------------------------------------------------------
 FROM swift:6.3-bookworm AS build
@@ -7,13 +7,13 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 
-# What changes seldom comes first: the dependencies are fetched again only when the manifest changes.
+# Files that change rarely come first: dependencies are fetched again only if the manifest changes.
 COPY Package.swift ./
 RUN --mount=type=cache,id=cap-pair-build,target=/build,sharing=locked \
     swift package resolve --scratch-path /build
 
-# The cache mount keeps what was compiled, so that a changed file compiles its own module and those that use it.
-# Tests are there because SwiftPM wants the folders of all targets; nothing of them is compiled.
+# The cache mount keeps compiled modules, so a changed file recompiles only its module and the modules that use it.
+# SwiftPM needs the directories of all targets, so Tests is copied too; no test is compiled.
 COPY Tests Tests
 COPY Sources Sources
 RUN --mount=type=cache,id=cap-pair-build,target=/build,sharing=locked \
@@ -33,17 +33,17 @@ RUN apt-get update \
     && useradd --system --uid 10001 --user-group --home-dir /var/lib/cap --create-home --shell /usr/sbin/nologin cap
 COPY --from=build /out/ /
 
-# In a container the only way in is a network of the container's own; compose publishes it on loopback.
+# The container's own network is the only way in. Compose publishes its ports on loopback.
 ENV HTTP_BIND=0.0.0.0
 USER 10001:10001
 WORKDIR /var/lib/cap
 EXPOSE 5001 5002
 STOPSIGNAL SIGTERM
-# Alive, not ready: what restarts containers by this must not restart one whose replicas are out of reach.
+# Liveness, not readiness: an orchestrator must not restart a service because its replicas are unreachable.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["check-health", "/health/live"]
 CMD ["app-cp"]
 
-ARG VERSION=dev
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="cap-pair" \
       org.opencontainers.image.description="app-cp and app-ap: the two sides of the CAP trade-off over Redis" \

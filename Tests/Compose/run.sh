@@ -123,7 +123,7 @@ answers 200 GET 5001/read/color '"value":"violet"'
 docker compose rm --stop --force cp_db_g3 >/dev/null 2>&1
 docker volume rm cap-pair_cp_db_g3 >/dev/null
 docker compose up -d --wait 2>/dev/null
-docker logs cp_init 2>&1 | tail -n 1 | grep -q "was made before"
+docker logs cp_init 2>&1 | tail -n 1 | grep -q "was created before"
 answers 200 GET 5011/read/color '"value":"violet"'
 eventually 200 GET 5011/health '"status":"ok"'
 says cp_db_g3 violet redis-operator hget cp:color value

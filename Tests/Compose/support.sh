@@ -38,7 +38,7 @@ timed() { # timed WHAT COMMAND...
 
 figures() {
     local image base
-    image=$(docker image inspect -f '{{.Size}}' cap-pair:dev)
+    image=$(docker image inspect -f '{{.Size}}' cap-pair:0.2.0)
     base=$(docker image inspect -f '{{.Size}}' debian:bookworm-slim 2>/dev/null || echo "$image")
     echo "  image: $((image / 1000000)) MB, $(((image - base) / 1000000)) MB beyond its base"
     is "image under 120 MB beyond its base" "$((image - base < 120000000))" 1

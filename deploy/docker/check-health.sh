@@ -1,10 +1,10 @@
 #!/bin/bash
-# check-health [/path]: 0 where the service of this container answers 200 there. In bash, which the base image has, so that
-# no curl and its libraries need to be in the image.
+# check-health [/path]: exit code 0 if this container's service answers 200 at the path. Written in bash, which the base
+# image contains, so that the image needs no curl.
 set -euo pipefail
 
 path=${1:-/health/ready}
-# The defaults of the services.
+# The default ports of the services.
 case $(</proc/1/comm) in
 app-ap) port=${HTTP_PORT:-5002} ;;
 *) port=${HTTP_PORT:-5001} ;;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# redis-operator ARGUMENTS...: redis-cli as the operator, 1 where the server answers with an error.
+# redis-operator ARGUMENTS...: runs redis-cli as the user 'operator'. Exit code 1 if the server answers with an error.
 set -eu
 # shellcheck source=deploy/redis/secrets.sh
 . /etc/cap-redis/secrets.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
-# To be sourced: 'secret NAME' prints what NAME is set to, or the content of the file that NAME_FILE names, without the
-# line's end, be it of Unix or of Windows: the services read it so, and it must be one password.
+# To be sourced. 'secret NAME' prints the value of NAME, or the content of the file that NAME_FILE names, without its
+# final line end (LF or CRLF). The services read files in the same way, so both see the same password.
 
 secret() {
     file=$(printenv "$1_FILE" || true)

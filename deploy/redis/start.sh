@@ -1,12 +1,13 @@
 #!/bin/sh
-# start.sh cp|ap [ARGUMENTS of redis-server...]: writes users.acl with the hashes of the two passwords, then becomes
-# redis-server.
+# start.sh cp|ap [ARGUMENTS of redis-server...]: writes users.acl with the hashes of both passwords, then runs
+# redis-server in place of this shell.
 #
-#   app        what the services are: their commands on their keys, nothing else
-#   operator   what people are (redis-operator in the container): all but what destroys a replica or makes it a copy
-#   default    nobody: it is off and has no password. Its permissions must stay, for the append-only file is replayed in its
-#              name: without them, what one script wrote by several commands is silently left out at the next start
-#              (redis issue 14541, valkey issue 3983)
+#   user       purpose
+#   app        the services: only their commands, only on their keys
+#   operator   people (redis-operator in the container): every command except those that destroy or replace a replica
+#   default    disabled, without a password. It must keep its permissions: Redis replays the append-only file as this
+#              user. Without them, a start silently drops what a script wrote with several commands (redis issue 14541,
+#              valkey issue 3983).
 set -eu
 # shellcheck source=deploy/redis/secrets.sh
 . /etc/cap-redis/secrets.sh
