@@ -1,9 +1,9 @@
 #!/usr/bin/env -S python3 -B
-"""Prometheus on a pair that runs on this machine: `make prometheus`, beside a `make run`.
+"""Runs Prometheus for the lab of this machine: `make prometheus`, next to `make run`.
 
-What it runs with is made from the files of this folder: other addresses, and with --speed 10 every time a tenth of
-what it says there (scrapes, windows, 'for'), so that an alert of a minute can be seen in six seconds. There is no second
-copy of a rule. Ends, with all its data, at Ctrl-C. Needs Python alone, and Debian's package prometheus.
+The configuration is derived from the files in this directory, so no rule exists twice. The addresses are replaced, and
+--speed 10 divides every duration by ten (scrape intervals, windows, 'for'): an alert that takes a minute then fires
+after six seconds. Ctrl-C stops Prometheus and removes its data. Needs Python and Debian's package prometheus.
 """
 
 import argparse
@@ -18,12 +18,12 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
-# As PromQL and the configuration write them: '30s'. Text for people has a blank, '30 s', and stays as it is.
+# Durations of PromQL and of the configuration: '30s'. Texts have a blank ('30 s') and are not changed.
 DURATION = re.compile(r"(?<![\w.])(\d+)(ms|s|m|h)\b")
 
 
 def scaled(text, speed):
-    """The same with every duration divided by `speed`; comments stay."""
+    """`text` with every duration divided by `speed`, except in comments."""
 
     def shorter(match):
         return f"{max(1, round(int(match[1]) * MS[match[2]] / speed))}ms"
@@ -33,7 +33,7 @@ def scaled(text, speed):
 
 
 def moved(text, addresses):
-    """The same with other addresses by name; a target without one is left out, and so is whom DNS would know."""
+    """`text` with the targets replaced by `addresses`. Targets without an address and DNS lookups are removed."""
 
     def elsewhere(match):
         return f"targets: [{addresses.get(match[1], '')}]"
@@ -45,7 +45,7 @@ def moved(text, addresses):
 def write_configuration(directory, addresses, speed=1):
     """Writes prometheus.yml, alertmanager.yml and the rules into `directory`.
 
-    `addresses` has HOST:PORT by name: of the services, and of `alertmanager` where there is one.
+    `addresses` maps the names of the services, and optionally `alertmanager`, to HOST:PORT.
     """
     rules = directory / "rules"
     rules.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def write_configuration(directory, addresses, speed=1):
 
 
 def services_of_lab(caplab, run_dir=None):
-    """HOST:PORT of the services of a running lab, by name."""
+    """The services of a running lab: name to HOST:PORT."""
     command = [str(caplab), "status", "--json"] + (["--run-dir", str(run_dir)] if run_dir else [])
     status = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return {node["name"]: f"127.0.0.1:{node['port']}" for node in status["nodes"] if node["name"].startswith("app_")}
@@ -74,28 +74,28 @@ def command_line(directory, port):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--caplab", default=".build/release/caplab", help="the program that runs the lab")
-    parser.add_argument("--run-dir", help="as given to 'caplab up'")
-    parser.add_argument("--speed", type=float, default=1, help="how many times faster everything goes (1)")
-    parser.add_argument("--port", type=int, default=9090, help="where Prometheus listens on this machine (9090)")
-    parser.add_argument("--output", type=pathlib.Path, help="only write the configuration into this directory")
+    parser.add_argument("--caplab", default=".build/release/caplab", help="path of caplab")
+    parser.add_argument("--run-dir", help="the --run-dir of 'caplab up'")
+    parser.add_argument("--speed", type=float, default=1, help="divisor of all durations (1)")
+    parser.add_argument("--port", type=int, default=9090, help="port of Prometheus on loopback (9090)")
+    parser.add_argument("--output", type=pathlib.Path, help="write the configuration into this directory and exit")
     options = parser.parse_args()
     if not options.speed > 0:
         parser.error("--speed must be above 0")
     try:
         addresses = services_of_lab(options.caplab, options.run_dir)
     except (OSError, subprocess.CalledProcessError):
-        sys.exit("prometheus/lab.py: no pair is running here; 'make run' starts one")
+        sys.exit("prometheus/lab.py: no lab is running; start one with 'make run'")
     if options.output:
         write_configuration(options.output, addresses, options.speed)
         return
     if not shutil.which("prometheus"):
-        sys.exit("prometheus/lab.py: prometheus is not installed; 'scripts/setup.sh prometheus' does that")
+        sys.exit("prometheus/lab.py: prometheus is not installed; run 'scripts/setup.sh prometheus'")
     directory = pathlib.Path(tempfile.mkdtemp(prefix="cap-prometheus-"))
     try:
         write_configuration(directory, addresses, options.speed)
         child = subprocess.Popen(command_line(directory, options.port))
-        # This waits for the end of Prometheus, which does not mind to be told twice: Ctrl-C in a terminal reaches both.
+        # Ctrl-C in a terminal reaches both processes; Prometheus ignores a second signal. Wait for its end.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: child.terminate())
         print(f"http://127.0.0.1:{options.port}/alerts    Ctrl-C stops Prometheus and removes its data.", flush=True)

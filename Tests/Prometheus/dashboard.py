@@ -1,4 +1,4 @@
-"""The Grafana dashboard: its queries, and whether its file holds together."""
+"""The Grafana dashboard: its queries and the faults of its file."""
 
 import itertools
 import json
@@ -9,7 +9,7 @@ import support
 FILE = support.PROMETHEUS / "grafana/dashboards/cap.json"
 DATASOURCE_FILE = support.PROMETHEUS / "grafana/provisioning/datasources/prometheus.yml"
 COLUMNS = 24
-# What Grafana puts in for a variable when all is chosen.
+# The values that Grafana uses if all sites are selected.
 VARIABLES = {"$site": ".*", "$__rate_interval": "20s"}
 
 
@@ -18,7 +18,7 @@ def load():
 
 
 def queries():
-    """Panel and expression, variables filled in."""
+    """Panel and expression of every query, with the variables replaced."""
     found = []
     for panel in load()["panels"]:
         for target in panel.get("targets", []):
@@ -34,10 +34,10 @@ def queries_without_result(prometheus):
 
 
 def faults():
-    """What is wrong with the file, each in one line."""
+    """The faults of the file, one line each."""
     board, found = load(), []
     if not isinstance(board.get("schemaVersion"), int) or board["schemaVersion"] < 36:
-        found.append("schemaVersion is missing or too old to be read as it stands")
+        found.append("schemaVersion is missing or too old")
     uid = re.search(r"(?m)^ +uid: (\S+)$", DATASOURCE_FILE.read_text())[1]
     known = {f"${variable['name']}" for variable in board["templating"]["list"]} | {"$__rate_interval"}
     ids = [panel["id"] for panel in board["panels"]]
@@ -53,10 +53,10 @@ def faults():
         targets = panel.get("targets", [])
         references = [target["refId"] for target in targets]
         if not targets or len(references) != len(set(references)):
-            found.append(f"{title}: no queries, or two of one name")
+            found.append(f"{title}: no queries, or two queries with one name")
         for holder in [panel, *targets]:
             if holder.get("datasource") != {"type": "prometheus", "uid": uid}:
-                found.append(f"{title}: its datasource is not the provisioned {uid}")
+                found.append(f"{title}: its data source is not the provisioned {uid}")
         for target in targets:
             if unknown := set(re.findall(r"\$\w+", target["expr"])) - known:
                 found.append(f"{title}: unknown variables {sorted(unknown)}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
-"""Whether what stands in prometheus/ holds together, without anything running: `make lint`, `make test-prometheus`.
+"""Static tests of the files in prometheus/: `make lint`, `make test-prometheus`.
 
-Asks promtool and amtool where they are installed; the rest needs Python alone.
+Uses promtool and amtool if they are installed. The rest needs only Python.
 """
 
 import pathlib
@@ -30,14 +30,14 @@ def run(*words):
 
 
 class Alerts(unittest.TestCase):
-    def test_every_alert_says_how_bad_it_is_and_what_it_is(self):
+    def test_every_alert_has_a_severity_and_a_text(self):
         for name, block in alerts().items():
             with self.subTest(name):
                 self.assertIn(re.search(r"labels: {severity: (\w+)}", block)[1], SEVERITIES)
                 for annotation in ("summary", "description"):
                     self.assertRegex(block, rf"(?m)^ +{annotation}: \S")
 
-    def test_every_alert_leads_to_a_page_that_exists(self):
+    def test_every_alert_links_to_an_existing_runbook(self):
         for name, block in alerts().items():
             with self.subTest(name):
                 page = re.search(r"runbook_url: (\S+)", block)[1]
@@ -53,10 +53,10 @@ class Alerts(unittest.TestCase):
 
 
 class Dashboard(unittest.TestCase):
-    def test_holds_together(self):
+    def test_has_no_faults(self):
         self.assertEqual(dashboard.faults(), [])
 
-    def test_shows_both_services_beside_each_other(self):
+    def test_shows_both_services_side_by_side(self):
         places = {panel["title"]: panel["gridPos"] for panel in dashboard.load()["panels"]}
         for title, place in places.items():
             if title.startswith("CP: ") and (other := places.get("AP: " + title[4:])):
@@ -73,7 +73,7 @@ class Targets(unittest.TestCase):
 
 
 class OtherSpeed(unittest.TestCase):
-    def test_makes_every_duration_shorter_and_leaves_text_alone(self):
+    def test_divides_every_duration_and_keeps_texts(self):
         text = "  for: 1m\n  expr: a:b_rate1m[30s] offset 2m > 5\n  # every 5s\n  summary: longer than 30 s, or 5 min\n"
         self.assertEqual(
             support.lab.scaled(text, 10),
@@ -81,7 +81,7 @@ class OtherSpeed(unittest.TestCase):
             "  summary: longer than 30 s, or 5 min\n",
         )
 
-    def test_other_addresses_leave_nothing_of_compose(self):
+    def test_replaces_every_address_of_compose(self):
         with tempfile.TemporaryDirectory() as place:
             directory = pathlib.Path(place)
             support.lab.write_configuration(directory, {"app_cp": "127.0.0.1:1"}, speed=1)
@@ -94,25 +94,25 @@ class OtherSpeed(unittest.TestCase):
 
 @unittest.skipUnless(shutil.which("promtool"), "promtool is not installed")
 class AccordingToPromtool(unittest.TestCase):
-    def test_the_configuration_is_good(self):
+    def test_the_configuration_is_valid(self):
         code, said = run("promtool", "check", "config", support.PROMETHEUS / "prometheus.yml")
         self.assertEqual(code, 0, said)
 
-    def test_the_configuration_of_a_lab_is_good(self):
+    def test_the_configuration_of_a_lab_is_valid(self):
         with tempfile.TemporaryDirectory() as place:
             names = ["app_cp", "app_ap", "app_cp_west", "app_ap_west"]
             support.lab.write_configuration(pathlib.Path(place), {name: "127.0.0.1:1" for name in names}, speed=7)
             code, said = run("promtool", "check", "config", pathlib.Path(place) / "prometheus.yml")
             self.assertEqual(code, 0, said)
 
-    def test_the_rules_do_what_their_tests_say(self):
+    def test_the_rules_pass_their_tests(self):
         code, said = run("promtool", "test", "rules", *sorted((RULES / "tests").glob("*.yml")))
         self.assertEqual(code, 0, said)
 
 
 @unittest.skipUnless(shutil.which("amtool"), "amtool is not installed")
 class AccordingToAmtool(unittest.TestCase):
-    def test_the_configuration_is_good(self):
+    def test_the_configuration_is_valid(self):
         code, said = run("amtool", "check-config", support.PROMETHEUS / "alertmanager.yml")
         self.assertEqual(code, 0, said)
 

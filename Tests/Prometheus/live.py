@@ -1,10 +1,10 @@
 #!/usr/bin/env -S python3 -B
-"""The alerts on a real pair with a real Prometheus: `make test-prometheus`.
+"""Tests every alert with real services and a real Prometheus: `make test-prometheus`.
 
-Starts a lab, clients, Prometheus and Alertmanager on free loopback ports, cuts, slows, kills and spoils, and asks
-Prometheus' own API which alerts fire, and that no other does. Everything runs ten times as fast as it is configured:
-the rules are those of prometheus/rules, by prometheus/lab.py. Where that fails it is done once more, slower: on a
-machine too busy to answer a scrape within 400 ms, instances look down. Ends with 1 where it fails again.
+Starts a lab, clients, Prometheus and Alertmanager on free loopback ports and injects faults: a partition, slow disks, a
+killed instance, a replica with foreign data. Asserts through the API of Prometheus that the expected alerts fire and no
+others. All durations of prometheus/rules are divided by ten (prometheus/lab.py). After a failure the test runs again,
+slower: on a machine that cannot answer a scrape within 400 ms, instances appear down. Exit code 1 if it fails again.
 """
 
 import argparse
@@ -20,10 +20,10 @@ import support
 
 START = time.monotonic()
 SPEEDS = [10, 4]
-# The longest 'for' is 5 min; a busy machine may take longer.
+# Above the longest 'for' (5 min), with a margin for a busy machine.
 LIMIT_S = 900
-# A replica may take three quarters of a second: a stall of 0.6 s makes requests slow, and none fail.
-# A replica that is out of reach is tried often enough for a window of 25 s to see it at ten times the speed.
+# The timeout of a replica is 750 ms, so a stall of 600 ms makes requests slow without failures. An unreachable replica
+# is tried often enough to appear in a window of 25 s divided by ten.
 SETTINGS = {"MAX_STALENESS_MS": "2000", "NETWORK_TIMEOUT_SEC": "3", "BREAKER_MAX_OPEN_MS": "500"}
 STALL_S, STALL_EVERY_S = 0.6, 4
 
@@ -37,8 +37,8 @@ class Failure(Exception):
     pass
 
 
-class Stage:
-    """What happens to the pair, and what may be seen of it."""
+class Scenario:
+    """One fault, the alerts that it must fire, and the alerts that may fire meanwhile."""
 
     def __init__(self, title, prometheus, tolerated=()):
         self.prometheus, self.tolerated = prometheus, set(tolerated)
@@ -55,7 +55,7 @@ class Stage:
         print(f"   {len(self.expected)} alerts fire, after {time.monotonic() - self.start:.0f} s", flush=True)
 
     def ends(self):
-        """All that fired resolves, and nothing else ever fired."""
+        """All alerts resolve, and no unexpected alert fired."""
         start = time.monotonic()
         firing = lambda: self.prometheus.firing() - self.tolerated  # noqa: E731
         support.until(lambda: not firing(), self.limit_s)
@@ -74,7 +74,7 @@ def names(alerts):
 
 
 def check_rules(prometheus):
-    """Prometheus runs the rules of this repository, at the speed asked for."""
+    """Prometheus runs the rules of this repository, at the requested speed."""
     written = {}
     for block in (support.PROMETHEUS / "rules" / "alerts.yml").read_text().split("- alert: ")[1:]:
         amount, unit = support.lab.DURATION.search(block.split("\n        for: ")[1]).groups()
@@ -87,79 +87,79 @@ def check_rules(prometheus):
         raise Failure(f"rules that cannot be evaluated: {bad}")
 
 
-def in_health_nothing_fires(pair, prometheus):
-    stage = Stage("in health nothing fires", prometheus)
+def no_alert_without_faults(pair, prometheus):
+    scenario = Scenario("no alert fires without faults", prometheus)
     recorded = 'count by (__name__) ({__name__=~"instance.*:.*"})'
-    support.until(lambda: len(prometheus.query(recorded)) >= 8, stage.limit_s)
+    support.until(lambda: len(prometheus.query(recorded)) >= 8, scenario.limit_s)
     check_rules(prometheus)
     if (count := len(prometheus.query(recorded))) < 8:
-        raise Failure(f"only {count} of 8 recording rules gave anything")
-    # Past the time after which a wrong alert on what is there all the time would fire.
+        raise Failure(f"only {count} of 8 recording rules have a result")
+    # Long enough for an alert with a wrong expression to fire.
     time.sleep(60 / prometheus.speed)
-    stage.expected = set()
-    stage.nothing_else()
+    scenario.expected = set()
+    scenario.nothing_else()
 
 
 def west_is_cut(pair, prometheus, alertmanager):
-    stage = Stage("west is cut off: alerts on both sides of the cut, and the dashboard shows it", prometheus)
+    scenario = Scenario("west is cut off: alerts fire at both sites, every dashboard query has a result", prometheus)
     pair.run("partition", "west")
     for service in ("app_ap", "app_ap_west"):
         if pair.ask(service, "POST", f"/write/both/{service}")[0] != 200:
-            raise Failure(f"{service} did not take a write during the partition")
+            raise Failure(f"{service} rejected a write during the partition")
     across = [(instance, node) for instance, nodes in EAST_WEST.items() for node in nodes]
-    stage.fires(
+    scenario.fires(
         {("CircuitBreakerOpen", *link) for link in across}
         | {("ConnectionFailures", *link) for link in across}
         | {("HighStaleness", i, n) for i in ("app_ap", "app_ap_west") for n in ("g1", "g2", "g3")}
         | {("HintsGrowing", i, None) for i in ("app_ap", "app_ap_west")}
         | {("CPWithoutMajority", "app_cp_west", None), ("HighErrorRate", "app_cp_west", None)}
     )
-    told = {
+    expected = {
         ("CPWithoutMajority", "app_cp_west"): "active", ("CircuitBreakerOpen", "app_cp_west"): "suppressed",
         ("HighErrorRate", "app_cp_west"): "suppressed", ("CircuitBreakerOpen", "app_cp"): "active",
         ("HighStaleness", "app_ap_west"): "active",
     }
-    if not support.until(lambda: told.items() <= alertmanager.alerts().items(), stage.limit_s):
-        raise Failure(f"Alertmanager was to know {told}, and knows {alertmanager.alerts()}")
-    print("   Alertmanager tells of the lost majority, not of what follows from it", flush=True)
+    if not support.until(lambda: expected.items() <= alertmanager.alerts().items(), scenario.limit_s):
+        raise Failure(f"Alertmanager must have {expected}, but has {alertmanager.alerts()}")
+    print("   Alertmanager notifies about the lost majority and suppresses the alerts that follow from it", flush=True)
     empty = dashboard.queries_without_result(prometheus)
     if empty:
         raise Failure("queries of the dashboard without a result: " + "; ".join(empty))
     print(f"   all {len(dashboard.queries())} queries of the dashboard have a result", flush=True)
     pair.run("heal")
-    stage.tolerated = CONFLICTS
-    stage.ends()
+    scenario.tolerated = CONFLICTS
+    scenario.ends()
 
 
-def three_things_at_once(pair, prometheus):
-    title = "slow disks, a killed instance, a replica that is not ours: each its own alert"
-    stage = Stage(title, prometheus, CONFLICTS)
+def three_faults_at_once(pair, prometheus):
+    title = "slow disks, a killed instance, a replica with foreign data: each fires its own alert"
+    scenario = Scenario(title, prometheus, CONFLICTS)
     pair.run("kill", "app_ap_west")
-    # In one step, for a blank replica would be adopted at once.
-    pair.run("redis", "cp_db_g3", "EVAL", "redis.call('FLUSHALL') redis.call('SET', 'stranger', '1')", "0")
+    # In one step, because the services adopt a blank replica at once.
+    pair.run("redis", "cp_db_g3", "EVAL", "redis.call('FLUSHALL') redis.call('SET', 'foreign', '1')", "0")
     with support.Stalls(pair, ["cp_db_g1", "cp_db_g2"], STALL_S, STALL_EVERY_S):
-        stage.fires(
+        scenario.fires(
             {("InstanceDown", "app_ap_west", None)}
             | {("HighLatency", instance, None) for instance in ("app_cp", "app_cp_west")}
             | {("ReplicaRebuilding", instance, "g3") for instance in ("app_cp", "app_cp_west")}
         )
-    pair.run("redis", "cp_db_g3", "DEL", "stranger")
+    pair.run("redis", "cp_db_g3", "DEL", "foreign")
     pair.run("start", "app_ap_west")
-    stage.ends()
+    scenario.ends()
 
 
 def conflicts_are_resolved(pair, prometheus):
-    stage = Stage("the key that both sides wrote is told of until somebody resolves it", prometheus)
-    stage.fires(CONFLICTS)
+    scenario = Scenario("the key that both sites wrote fires an alert until it is resolved", prometheus)
+    scenario.fires(CONFLICTS)
     status, answer = pair.ask("app_ap", "GET", "/read/both")
     if status != 200 or sorted(answer.get("conflicts", [])) != ["app_ap", "app_ap_west"]:
-        raise Failure(f"the conflict reads {status} {answer}")
+        raise Failure(f"the read of the conflict returned {status} {answer}")
     pair.ask("app_ap", "POST", "/write/both/agreed", {"X-Context": answer["version"]})
-    stage.ends()
+    scenario.ends()
 
 
 def run(binaries, speed):
-    """All of it; throws ``Failure``."""
+    """Runs all scenarios; raises ``Failure``."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="cap-test-prometheus-"))
     running = []
     try:
@@ -172,9 +172,9 @@ def run(binaries, speed):
         running.append(alertmanager)
         prometheus = support.Prometheus(directory, speed)
         running.append(prometheus)
-        in_health_nothing_fires(pair, prometheus)
+        no_alert_without_faults(pair, prometheus)
         west_is_cut(pair, prometheus, alertmanager)
-        three_things_at_once(pair, prometheus)
+        three_faults_at_once(pair, prometheus)
         conflicts_are_resolved(pair, prometheus)
     finally:
         for program in reversed(running):
@@ -192,9 +192,9 @@ def main():
             run(options.bin, speed)
         except Failure as failure:
             load = os.getloadavg()[0]
-            print(f"test-prometheus: at {speed} times the speed, load {load:.0f} on {os.cpu_count()} cores: {failure}")
+            print(f"test-prometheus: failed at speed {speed}, load {load:.0f} on {os.cpu_count()} cores: {failure}")
             continue
-        print(f"test-prometheus: all good, in {time.monotonic() - START:.0f} s")
+        print(f"test-prometheus: passed in {time.monotonic() - START:.0f} s")
         return
     sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""What the tests of prometheus/ stand on: a pair with clients, Prometheus and Alertmanager."""
+"""Fixtures of the Prometheus tests: the lab with clients, Prometheus and Alertmanager."""
 
 import http.client
 import itertools
@@ -23,7 +23,7 @@ START_LIMIT_S = 60
 
 
 def until(condition, limit_s, pause_s=0.2):
-    """What `condition` gives once that is true; its last word where it is not within `limit_s`."""
+    """The first true result of `condition`, or its last result after `limit_s`."""
     end = time.monotonic() + limit_s
     while True:
         value = condition()
@@ -54,13 +54,14 @@ class Program:
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
 
-    def wait_for(self, isReady, what):
-        def look():
+    def wait_for(self, is_ready, what):
+        def check():
             if self.process.poll() is not None:
-                raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.log.read_text()[-2000:]}")
-            return isReady()
+                log = self.log.read_text()[-2000:]
+                raise RuntimeError(f"{self.name} exited with {self.process.returncode}:\n{log}")
+            return is_ready()
 
-        if not until(look, START_LIMIT_S):
+        if not until(check, START_LIMIT_S):
             raise RuntimeError(f"{self.name}: not {what} within {START_LIMIT_S} s:\n{self.log.read_text()[-2000:]}")
 
     def stop(self):
@@ -74,7 +75,7 @@ class Program:
 
 
 class Pair(Program):
-    """A lab of its own, on free ports, and commands for it."""
+    """A lab on free ports, and its commands."""
 
     def __init__(self, binaries, directory, settings):
         self.caplab = binaries / "caplab"
@@ -91,7 +92,7 @@ class Pair(Program):
         )
 
     def ask(self, service, method, path, headers=None):
-        """Status and members of the answer; 0 where there is none."""
+        """Status and JSON of the answer; status 0 without an answer."""
         connection = http.client.HTTPConnection(self.services[service], timeout=5)
         try:
             connection.request(method, path, headers=headers or {})
@@ -104,52 +105,52 @@ class Pair(Program):
 
 
 class Clients:
-    """One client a service, which writes new keys and reads, some ten requests a second."""
+    """One client per service that writes and reads new keys, at about ten requests per second."""
 
     def __init__(self, pair):
-        self.isStopping = threading.Event()
+        self.is_stopping = threading.Event()
         self.threads = [threading.Thread(target=self.go, args=(pair, name), daemon=True) for name in pair.services]
         for thread in self.threads:
             thread.start()
 
     def go(self, pair, service):
         for number in itertools.count():
-            if self.isStopping.is_set():
+            if self.is_stopping.is_set():
                 return
             pair.ask(service, "POST", f"/write/{service}-{number}/value")
             pair.ask(service, "GET", f"/read/{service}-{number}")
             if service.startswith("app_ap") and number % 5 == 0:
                 pair.ask(service, "GET", f"/read/{service}-{number}?max_staleness_ms=0")
-            self.isStopping.wait(0.1)
+            self.is_stopping.wait(0.1)
 
     def stop(self):
-        self.isStopping.set()
+        self.is_stopping.set()
         for thread in self.threads:
             thread.join(30)
 
 
 class Stalls:
-    """Replicas that answer nothing for a moment, again and again, as where a disk is slow."""
+    """Replicas that repeatedly stop for a moment, like those with a slow disk."""
 
     def __init__(self, pair, nodes, length_s, every_s):
         self.pair, self.nodes, self.length_s, self.every_s = pair, nodes, length_s, every_s
-        self.isStopping = threading.Event()
+        self.is_stopping = threading.Event()
         self.thread = threading.Thread(target=self.go, daemon=True)
 
     def go(self):
-        while not self.isStopping.is_set():
+        while not self.is_stopping.is_set():
             for node in self.nodes:
                 self.pair.run("pause", node)
             time.sleep(self.length_s)
             for node in self.nodes:
                 self.pair.run("resume", node)
-            self.isStopping.wait(self.every_s - self.length_s)
+            self.is_stopping.wait(self.every_s - self.length_s)
 
     def __enter__(self):
         self.thread.start()
 
     def __exit__(self, *_):
-        self.isStopping.set()
+        self.is_stopping.set()
         self.thread.join()
 
 
@@ -158,7 +159,7 @@ class Alertmanager(Program):
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.directory = directory
-        # Debian's package calls the program otherwise than its makers do.
+        # The program has another name in Debian's package.
         names = [f"{place}/{name}" for place in os.environ["PATH"].split(":")
                  for name in ("prometheus-alertmanager", "alertmanager")]
         self.program = next(name for name in names if os.access(name, os.X_OK))
@@ -181,14 +182,14 @@ class Alertmanager(Program):
 
 
 class Prometheus(Program):
-    """One whose configuration in `directory` was made `speed` times as fast."""
+    """A Prometheus whose durations, configured in `directory`, are divided by `speed`."""
 
     def __init__(self, directory, speed):
         self.port, self.speed = free_port(), speed
         super().__init__("prometheus", lab.command_line(directory, self.port), directory)
-        self.wait_for(self.isReady, "ready")
+        self.wait_for(self.is_ready, "ready")
 
-    def isReady(self):
+    def is_ready(self):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5):
                 return True
@@ -209,13 +210,13 @@ class Prometheus(Program):
         return {alert_key(a["labels"]) for a in self.api("alerts")["alerts"] if a["state"] == "firing"}
 
     def fired_since(self, start):
-        """Every alert that was firing at any moment since then, by this machine's monotonic clock."""
+        """Every alert that fired at any time since `start` (monotonic clock)."""
         window_ms = max(1, int((time.monotonic() - start) * 1_000))
         fired = self.query(f'present_over_time(ALERTS{{alertstate="firing"}}[{window_ms}ms])')
         return {alert_key(series["metric"]) for series in fired}
 
 
 def alert_key(labels):
-    """Alert, instance, replica. Which of two replicas of a site took the writes is chance: not told of an outbox."""
+    """Alert, instance, replica. Without replica for HintsGrowing: which one stores the hints is random."""
     replica = labels.get("node") if labels["alertname"] != "HintsGrowing" else None
     return (labels["alertname"], labels.get("instance"), replica)
