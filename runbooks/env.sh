@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
 # To be sourced by bash before following a runbook:  . runbooks/env.sh lab|compose
 #
-# It gives the pages one vocabulary for both places where the pair runs:
+# Defines the same variables and commands for the lab and for compose:
 #
-#   $CP_EAST $CP_WEST $AP_EAST $AP_WEST   where the four services listen
-#   show URL                              one answer, a replica a line
+#   $CP_EAST $CP_WEST $AP_EAST $AP_WEST   URLs of the four services
+#   show URL                              prints an answer, one replica per line
 #   redis NODE COMMAND...                 redis-cli on a replica, as the operator
 #   app_cp init|members|backup, app_ap admit
-#                                         the operator's commands, on the whole group
+#                                         commands of the operator, on the whole group
 #   node stop|start|restart|kill|pause|resume|log|address NODE
-#   node wipe NODE                        destroys the data of a replica that is stopped
-#   partition west|cp|ap|NODE, heal           the network between the sites
-#   fetch_dump NODE FILE                  copies the dump that a replica wrote last
-#   give_dump NODE FILE                   makes a dump all the data of a replica that is stopped
-#   data_of NODE                          lab: the replica's data directory
-#   instance start|stop|restart|url NAME  lab: a further instance, with settings in $INSTANCES/NAME.env
+#   node wipe NODE                        destroys the data of a stopped replica
+#   partition west|cp|ap|NODE, heal       cuts and repairs the network
+#   fetch_dump NODE FILE                  copies the last dump of a replica
+#   give_dump NODE FILE                   replaces the data of a stopped replica with a dump
+#   data_of NODE                          lab: the data directory of a replica
+#   instance start|stop|restart|url NAME  lab: one more instance, with settings in $INSTANCES/NAME.env
 #
-# README.md says what each of them is in plain docker and on Kubernetes.
+# README.md lists the equivalents in plain docker and on Kubernetes.
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PATH="$PATH:$repository/.build/release"
@@ -25,19 +25,19 @@ target=${1:-lab}
 replicas_of() { echo "$1_db_g1 $1_db_g2 $1_db_g3"; }
 services_of() { echo "app_$1 app_$1_west"; }
 
-# Where the append-only file is on, Redis reads nothing else at a start. So a dump is given as its base: a multi-part
-# append-only file of Redis 7 with one part.
+# With appendonly on, Redis reads only the append-only file at a start. So a dump becomes the base of a multi-part
+# append-only file (Redis 7) with one part.
 aof_manifest="file appendonly.aof.1.base.rdb seq 1 type b"
 
 show() { curl -sS --max-time 5 "$1" | sed 's/{"node"/\n&/g'; }
 
 case $target in
 lab)
-    # The line of a node in 'caplab status' ends with its pid and port.
+    # A node's line in 'caplab status' ends with its pid and port.
     port_of() { caplab status | awk -v node="$1" '$1 == node { print $NF; exit }'; }
     pid_of() { caplab status | awk -v node="$1" '$1 == node { print $(NF - 1); exit }'; }
     url_of() { echo "http://127.0.0.1:$(port_of "$1")"; }
-    # All six have the same password; any one that answers tells it.
+    # All six replicas have the same password; ask the first one that answers.
     password() {
         for each in cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3; do
             timeout 2 caplab redis "$each" CONFIG GET requirepass 2>/dev/null | sed -n 2p | grep . && return
@@ -54,11 +54,11 @@ lab)
             cp "$2" "$(data_of "$1")/appendonlydir/appendonly.aof.1.base.rdb" &&
             echo "$aof_manifest" >"$(data_of "$1")/appendonlydir/appendonly.aof.manifest"
     }
-    # Further instances read files, as those of a real deployment do; NAME begins with cp or ap. PROGRAMS is where the
-    # version to start is; empty for the one in PATH.
+    # These instances read settings files, like those of a deployment. NAME begins with cp or ap. PROGRAMS is the
+    # directory of the version to start; if empty, PATH decides.
     INSTANCES=${INSTANCES:-$(data_of instances)}
     mkdir -p "$INSTANCES"
-    # A port below those that the kernel gives to clients, so that a restart finds it free.
+    # A port below the kernel's ephemeral range, so that it is still free at a restart.
     free_port() {
         while port=$((RANDOM % 12000 + 18000)) && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
         echo "$port"
@@ -104,7 +104,7 @@ lab)
         stop)
             pid=$(pid_of "$2")
             [ "$pid" != - ] || return 0
-            # A paused process hears nothing.
+            # A paused process does not receive SIGTERM.
             kill -CONT "$pid" && kill "$pid" || return 1
             while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
             ;;
@@ -121,14 +121,15 @@ lab)
     }
     ;;
 compose)
-    # The files that the containers were made of: with others, compose.prod.yml left out, 'up' would make them anew, with the
-    # passwords of docker-compose.yml. COMPOSE_FILE in the environment or in .env is somebody's word, and wins.
+    # Use the compose files that the containers were created from. With other files, such as without compose.prod.yml,
+    # 'up' would recreate them with the passwords of docker-compose.yml. COMPOSE_FILE in the environment or in .env
+    # wins.
     if [ -z "${COMPOSE_FILE:-}" ] && ! grep -qs '^COMPOSE_FILE=' "$repository/.env"; then
         made_of=$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project.config_files"}}' app_cp 2>/dev/null ||
             true)
         case $made_of in *,*) export COMPOSE_FILE=$made_of COMPOSE_PATH_SEPARATOR=, ;; esac
     fi
-    # Also of a container that is stopped.
+    # Works for a stopped container, too.
     url_of() {
         echo "http://127.0.0.1:$(docker inspect -f "{{(index (index .HostConfig.PortBindings \"$2/tcp\") 0).HostPort}}" "$1")"
     }
@@ -142,7 +143,7 @@ compose)
             echo '$aof_manifest' >appendonlydir/appendonly.aof.manifest") <"$2"
     }
     redis() { timeout 10 docker exec "$1" redis-operator "${@:2}"; }
-    # A container of its own, for those that run may be what is broken.
+    # In a new container, because the running ones may be the problem.
     app_cp() { (cd "$repository" && docker compose --progress quiet run --rm --no-deps -T app_cp app-cp "$@"); }
     app_ap() { (cd "$repository" && docker compose --progress quiet run --rm --no-deps -T app_ap app-ap "$@"); }
     partition() { "$repository/scripts/compose-partition.sh" "$@"; }
@@ -155,13 +156,13 @@ compose)
             ;;
         start) docker start "$2" && (cd "$repository" && docker compose --progress quiet up -d --wait --no-deps "$2") ;;
         kill) docker kill "$2" ;;
-        # Not 'docker pause': a stuck process can still be looked at.
+        # Not 'docker pause', which would block 'docker exec'.
         pause) docker kill -s STOP "$2" ;;
         resume) docker kill -s CONT "$2" ;;
         log) docker logs "$2" 2>&1 ;;
         address) echo "$2.wan:6379" ;;
         wipe)
-            # A container that is stopped still holds its volume.
+            # A stopped container still uses its volume.
             docker rm "$2" && docker volume rm "cap-pair_$2"
             (cd "$repository" && docker compose --progress quiet up --no-start --no-deps "$2")
             ;;
@@ -170,7 +171,7 @@ compose)
     }
     ;;
 *)
-    echo "env.sh: '$target' is neither lab nor compose" >&2
+    echo "env.sh: '$target' must be lab or compose" >&2
     return 2
     ;;
 esac

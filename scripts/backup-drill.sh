@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Loses a whole group on purpose, restores it from its newest backup, and says how much was lost and how long it took.
+# Destroys a whole group on purpose, restores it from its newest backup, and reports the loss and the duration.
 #
 #   backup-drill.sh [--on lab|compose] [--interval SECONDS] [--keys N] cp|ap
 #
-# Backups are taken every SECONDS (300 if not given) while a client writes the time, ten times a second. The group is
-# lost when the next backup is due; while that one is written would be worse, by the time that one takes, which is told
-# too. DESTROYS the data of all three replicas.
+# A client writes the time ten times per second while a backup is made every SECONDS (300 by default). The group is
+# destroyed when the next backup is due. The worst case is just before that backup ends; the report includes its
+# duration. DESTROYS the data of all three replicas.
 set -euo pipefail
 
 place=lab
@@ -47,7 +47,7 @@ sleep_until() { sleep "$(awk -v ms="$(($1 - $(now_ms)))" 'BEGIN { print (ms > 0 
 curl -sSf -o /dev/null -X POST "$url/write/drill-[1-$keys]/some-value"
 while :; do
     time_ms=$(now_ms)
-    # Only what was acknowledged counts as written.
+    # Only acknowledged writes count.
     if curl -sf -o /dev/null --max-time 2 -X POST "$url/write/drill/$time_ms"; then echo "$time_ms" >"$scratch/acknowledged"; fi
     sleep 0.1
 done &

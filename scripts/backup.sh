@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Has every replica of a group write a dump, collects the dumps, and keeps the newest sets.
+# Makes every replica of a group write a dump, collects the dumps into a set, and keeps the newest sets.
 #
 #   backup.sh [--on lab|compose] [--keep N] cp|ap|all DIRECTORY
 #
-# A set is DIRECTORY/cp-20260131T120000Z with one .rdb a replica and their SHA256SUMS; it appears when it is complete. N is
-# per group, 360 if not given: a day of one every four minutes. What was acknowledged before the backup began is in the
-# dumps of a majority (CP), or in as many as had acknowledged it (AP). restore.sh is the other way round.
+# A set is DIRECTORY/cp-20260131T120000Z with one .rdb file per replica and their SHA256SUMS. It appears when it is
+# complete. N is the number of sets to keep per group, 360 by default: one day with a set every four minutes. A write
+# that was acknowledged before the backup is in the dumps of a majority (CP), or of the replicas that acknowledged it
+# (AP). restore.sh restores a set.
 #
-# With one replica down a set has the dumps of the other two, and that is said: two of three hold all that CP has
-# acknowledged, and the third is filled from them after a restore.
+# With one replica down, the script reports it and the set has the dumps of the other two. They contain every
+# acknowledged CP write; after a restore the third replica is filled from them.
 #
-# CP dumps are written by 'app-cp backup', which also sees to it that such a dump cannot be mistaken for the replica's
-# present state (see runbooks/backup-and-restore.md). From cron or a systemd timer:
+# 'app-cp backup' makes the CP dumps and raises the rollback counters, so that a replica restored from a dump is
+# detected (see runbooks/backup-and-restore.md). Run this script from cron or a systemd timer:
 #
 #   */4 * * * *  cd /srv/cap && scripts/backup.sh --on compose all /backup/cap
 set -euo pipefail
@@ -33,12 +34,12 @@ while [ $# -gt 0 ]; do
     esac
 done
 [ $# -eq 2 ] || usage
-[[ $keep =~ ^[1-9][0-9]*$ ]] || { echo "backup: --keep takes a number from 1" >&2; exit 2; }
+[[ $keep =~ ^[1-9][0-9]*$ ]] || { echo "backup: --keep must be a number, 1 or more" >&2; exit 2; }
 group=$1
 case $group in
 cp | ap) ;;
 all)
-    # One group's trouble does not keep the other from its backup.
+    # A failure of one group must not prevent the backup of the other.
     code=0
     for each in cp ap; do "$0" --on "$place" --keep "$keep" "$each" "$2" || code=1; done
     exit $code
@@ -52,9 +53,9 @@ directory=$(cd "$directory" && pwd)
 . "$(dirname "$0")/../runbooks/env.sh" "$place"
 
 exec 9>"$directory/.lock"
-flock -n 9 || { echo "backup: another one is under way in $directory" >&2; exit 1; }
+flock -n 9 || { echo "backup: another backup runs in $directory" >&2; exit 1; }
 
-# One replica writes its dump; 60 s at most.
+# Makes one replica write its dump, within 60 s.
 save() {
     redis "$1" BGSAVE >/dev/null || { echo "backup: $1 does not answer" >&2; return 1; }
     for _ in $(seq 600); do
@@ -66,7 +67,7 @@ save() {
         *) break ;;
         esac
     done
-    echo "backup: $1 has not written its dump; its log says why" >&2
+    echo "backup: $1 did not write its dump; see its log" >&2
     return 1
 }
 
@@ -81,14 +82,14 @@ for each in $(replicas_of "$group"); do
     if redis "$each" PING >/dev/null 2>&1; then present="$present $each"; else absent="$absent $each"; fi
 done
 if [ -n "$absent" ]; then
-    [ "$(wc -w <<<"$absent")" -eq 1 ] || { echo "backup: these do not answer:$absent" >&2; exit 1; }
-    echo "backup:$absent does not answer; the set is of the other two" >&2
+    [ "$(wc -w <<<"$absent")" -eq 1 ] || { echo "backup: these replicas do not answer:$absent" >&2; exit 1; }
+    echo "backup:$absent does not answer; the set has the dumps of the other two" >&2
 fi
 if [ "$group" = cp ] && [ -z "$absent" ]; then
     app_cp backup
 else
-    # The two that are left must be those that count. Their beats rise by themselves every second: after two, a dump of one
-    # of them alone is behind, and cannot be mistaken for its present state.
+    # Both remaining replicas must vote. Their rollback counters rise every second: two seconds later, each dump is
+    # older than the counter that the other replica stores, so a replica restored from it is detected.
     if [ "$group" = cp ]; then app_cp members --timeout-sec 3 | tail -n 1 | grep '^2 of 3'; fi
     for each in $present; do save "$each"; done
     if [ "$group" = cp ]; then sleep 2; fi
@@ -96,14 +97,14 @@ fi
 for each in $present; do
     fetch_dump "$each" "$partial/$each.rdb"
     if command -v redis-check-rdb >/dev/null; then
-        redis-check-rdb "$partial/$each.rdb" >/dev/null || { echo "backup: the dump of $each is broken" >&2; exit 1; }
+        redis-check-rdb "$partial/$each.rdb" >/dev/null || { echo "backup: the dump of $each is corrupt" >&2; exit 1; }
     fi
 done
 (cd "$partial" && sha256sum ./*.rdb >SHA256SUMS && sync ./*)
 mv -T "$partial" "$directory/$name"
 sync "$directory"
 echo "backup: $directory/$name"
-# The shell sorts them, oldest first. Only what has a name as given above is ever removed.
+# Sorted by the shell, oldest first. Only names of this form are ever removed.
 sets=("$directory/$group"-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z)
 for old in "${sets[@]:0:${#sets[@]}>keep?${#sets[@]}-keep:0}"; do
     rm -rf "$old"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Mends what compose-partition.sh cut: compose-heal.sh [all|west|cp|ap|NAME]. Safe to run twice.
+# Repairs what compose-partition.sh cut: compose-heal.sh [all|west|cp|ap|NAME]. Safe to run twice.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/compose-links.sh
@@ -14,17 +14,17 @@ fi
 
 open_firewall() { # open_firewall CONTAINER SUBNET
     for rule in "OUTPUT --destination $2" "INPUT --source $2"; do
-        # The rule is split into words on purpose.
+        # Split the rule into words on purpose.
         # shellcheck disable=SC2086
         while firewall "$1" --check $rule --jump DROP 2>/dev/null; do
             firewall "$1" --delete $rule --jump DROP
-            echo "healed: $1 has both directions again ($2)"
+            echo "healed: $1 sends and receives again ($2)"
         done
     done
 }
 
 for container in $containers; do
-    # One that is not there has no cut, and one that starts again is given the networks that it is on.
+    # A missing container has no cut. A stopped container keeps its networks.
     docker inspect "$container" >/dev/null 2>&1 || continue
     for network in $(site_of "$container") wan; do
         name=$(network_name "$container" "$network")

@@ -1,10 +1,10 @@
 #!/bin/sh
-# To be sourced by compose-partition.sh and compose-heal.sh: who is on which network of docker-compose.yml.
+# To be sourced by compose-partition.sh and compose-heal.sh: the networks of each container of docker-compose.yml.
 
 replicas='cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3'
 services='app_cp app_cp_west app_ap app_ap_west'
 
-# The containers that WHAT stands for; nothing where it is no such word.
+# containers_of WHAT: its containers, or nothing if WHAT is unknown.
 containers_of() {
     case $1 in
     west) echo app_cp_west app_ap_west cp_db_g3 ap_db_g3 ;;
@@ -22,8 +22,8 @@ site_of() {
     esac
 }
 
-# What a cut takes WHAT off: a site or group loses the cable to the other site, a single container all links to others.
-# The front, where its port is published, stays.
+# networks_cut WHAT: the networks that a cut removes. A site or group loses the wan, the link to the other site. A
+# single container loses all links to other containers, but keeps the front, where its port is published.
 networks_cut() {
     case $1 in
     west | cp | ap) echo wan ;;
@@ -33,7 +33,7 @@ networks_cut() {
 
 is_running() { [ "$(docker inspect -f '{{.State.Running}}' "$1" 2>/dev/null)" = true ]; }
 
-# Docker's name of a network of the project that a container belongs to.
+# network_name CONTAINER NETWORK: Docker's name of the network in the container's project.
 network_name() {
     echo "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project"}}' "$1")_$2"
 }
@@ -42,16 +42,16 @@ is_connected() {
     docker inspect -f '{{range $name, $link := .NetworkSettings.Networks}}{{println $name}}{{end}}' "$1" | grep -qx "$2"
 }
 
-# The name under which others find it must be given again, or it stays unknown to them.
+# Set the aliases again, or the other containers cannot resolve the container's names.
 connect() {
     docker network connect --alias "$1" --alias "$1.$3" "$2" "$1"
 }
 
-# The firewall inside a container's own network namespace; the host's iptables, so root on a Linux host is needed.
+# Rules in the container's own network namespace, set with the host's iptables: needs root on a Linux host.
 can_firewall() { [ "$(id -u)" -eq 0 ] && command -v nsenter >/dev/null && command -v iptables >/dev/null; }
 
-# Whether the process that Docker names is one of this machine. Where the engine is another machine or in a virtual one,
-# its number is that of some other process here, whose firewall is none of ours.
+# Whether the container's process runs on this machine. If the engine runs on another or a virtual machine, the same PID
+# belongs to an unrelated process here, whose firewall must not be changed.
 is_here() {
     grep -qs "$(docker inspect -f '{{.Id}}' "$1")" "/proc/$(docker inspect -f '{{.State.Pid}}' "$1")/cgroup"
 }

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Cuts a part of the running compose project off. Safe to run twice; compose-heal.sh mends it.
+# Partitions the running compose project. Safe to run twice. compose-heal.sh repairs the cut.
 #
-#   compose-partition.sh [west]       west from east, both groups
-#   compose-partition.sh cp|ap        west from east, for one group
-#   compose-partition.sh NAME         one replica or service, from all others
-#   ... --one-way out|in              not the cable but one direction: what it sends (out), or what is sent to it (in), is
-#                                     lost. 'out' is the nasty one: it does what it is told, and nobody hears that it did.
+#   compose-partition.sh [west]       cuts west off from east, both groups
+#   compose-partition.sh cp|ap        cuts west off from east, for one group
+#   compose-partition.sh NAME         cuts one replica or service off from all others
+#   ... --one-way out|in              cuts one direction only: what it sends (out) or what is sent to it (in) is lost.
+#                                     With 'out', it executes commands whose replies are lost, which is the harder case.
 #                                     Needs root on a Linux host.
 set -eu
 here=$(dirname "$0")
@@ -13,7 +13,7 @@ here=$(dirname "$0")
 . "$here/compose-links.sh"
 
 usage() {
-    sed -n '4,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '4,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
         ;;
     -*) usage ;;
     *)
-        # A second name would be cut in place of the first, not beside it.
+        # A second name would replace the first one.
         if [ -n "$what" ] || [ -z "$1" ]; then usage; fi
         what=$1
         shift
@@ -55,21 +55,21 @@ drop() {
     out) rule="OUTPUT --destination $(subnet_of "$2")" ;;
     in) rule="INPUT --source $(subnet_of "$2")" ;;
     esac
-    # The rule is split into words on purpose.
+    # Split the rule into words on purpose.
     # shellcheck disable=SC2086
     if ! firewall "$1" --check $rule --jump DROP 2>/dev/null; then
         firewall "$1" --append $rule --jump DROP
-        echo "cut: $1 loses what goes $direction on $2"
+        echo "cut: $1 loses its traffic ($direction) on $2"
     fi
 }
 
 for container in $containers; do
     if ! is_running "$container"; then
-        echo "compose-partition: $container is not running; 'docker compose up -d --wait' starts it" >&2
+        echo "compose-partition: $container is not running; start it with 'docker compose up -d --wait'" >&2
         exit 1
     fi
     if [ -n "$direction" ] && ! is_here "$container"; then
-        echo "compose-partition: a one-way cut must be made on the Docker host, and $container runs elsewhere" >&2
+        echo "compose-partition: a one-way cut needs the Docker host, but $container runs elsewhere" >&2
         exit 1
     fi
 done

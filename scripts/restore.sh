@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Gives a group the dumps of a backup set in place of its data. What was written after that backup is gone.
+# Replaces the data of a group with the dumps of a backup set. Every later write is lost.
 #
 #   restore.sh [--on lab|compose] --yes cp|ap SET                  all replicas of the group; its services stop meanwhile
-#   restore.sh [--on lab|compose] --yes --replica NODE ap SET      one AP replica; the others then bring it up to date
+#   restore.sh [--on lab|compose] --yes --replica NODE ap SET      one AP replica; the others then send it newer writes
 #
-# SET is one directory that backup.sh made. One replica of a CP group cannot be restored: an acceptor that forgets what it
-# promised breaks Paxos. Wipe it ('node wipe'), and the services fill it from the other two. Where SET lacks one replica of
-# the group, which was down at the backup, that one starts blank and is filled.
+# SET is a directory made by backup.sh. A single CP replica cannot be restored: an acceptor that forgets its promises
+# breaks Paxos. Wipe it ('node wipe') and the services fill it from the other two. If SET lacks one replica of the
+# group, which was down during the backup, that replica starts blank and is filled.
 #
-# All instances of the group's services must be stopped. Those that runbooks/env.sh knows are stopped and started here;
-# where another one is still connected to a replica, nothing is done.
+# All instances of the group must be stopped. The script stops and starts the instances that runbooks/env.sh knows. If
+# another instance is still connected to a replica, the script changes nothing.
 set -euo pipefail
 
 usage() {
@@ -40,13 +40,13 @@ case $group in cp | ap) ;; *) usage ;; esac
 if [ "$group" = cp ] && [ -n "$replica" ]; then
     die "one CP replica is never restored: wipe it, and the services rebuild it from the other two"
 fi
-[ -n "$is_meant" ] || die "this replaces the data of the group '$group'; say --yes if that is meant"
+[ -n "$is_meant" ] || die "this replaces the data of the group '$group'; confirm with --yes"
 # shellcheck source=runbooks/env.sh
 . "$(dirname "$0")/../runbooks/env.sh" "$place"
 
 replicas=$(replicas_of "$group")
 if [ -n "$replica" ]; then
-    [[ " $replicas " == *" $replica "* && $replica != *' '* ]] || die "'$replica' is none of $replicas"
+    [[ " $replicas " == *" $replica "* && $replica != *' '* ]] || die "'$replica' is not a replica of this group: $replicas"
     replicas=$replica
 fi
 restored=
@@ -60,16 +60,16 @@ for each in $replicas; do
     restored="$restored $each"
 done
 if [ -z "$restored" ] || [ "$(wc -w <<<"$blank")" -gt 1 ]; then die "$set has no dump of:$blank"; fi
-(cd "$set" && sha256sum --check --quiet --strict SHA256SUMS) || die "a dump in $set is not what the backup wrote"
+(cd "$set" && sha256sum --check --quiet --strict SHA256SUMS) || die "a dump in $set differs from its checksum"
 
-# From here on, what ends early leaves something stopped or half restored. Doing all of it again is always right.
-unfinished() { echo "restore: NOT finished, the group may be stopped: give the same command again" >&2; }
+# From here on, a failure leaves the group stopped or partly restored. Running the script again is always safe.
+unfinished() { echo "restore: NOT finished, the group may be stopped: run the same command again" >&2; }
 trap unfinished EXIT
 
 # A replica that is down has no clients.
 clients_of() { redis "$1" CLIENT LIST TYPE normal 2>/dev/null | grep -c 'id=' || true; }
-# One is this very question; a health check is there for a moment only.
-is_left_alone() {
+# One client is this query itself; a health check stays only for a moment.
+has_no_clients() {
     for _ in 1 2 3 4 5; do
         [ "$(clients_of "$1")" -gt 1 ] || return 0
         sleep 0.3
@@ -80,8 +80,8 @@ is_left_alone() {
 if [ -z "$replica" ]; then
     for each in $(services_of "$group"); do node stop "$each" >/dev/null || true; done
     for each in $replicas; do
-        is_left_alone "$each" ||
-            die "somebody is still connected to $each: stop all instances first ('redis $each CLIENT LIST')"
+        has_no_clients "$each" ||
+            die "$each still has clients: stop all instances first (see 'redis $each CLIENT LIST')"
     done
 fi
 for each in $replicas; do node stop "$each" >/dev/null || true; done
@@ -94,12 +94,12 @@ for each in $blank; do
     node start "$each" >/dev/null
 done
 if [ "$group" = cp ]; then
-    # The replicas' notes of each other's beats are of different moments, and would make some of them look forgetful. All
-    # of them go back to one backup, so there is nothing that one of them knows and another has forgotten.
+    # The copies of the rollback counters in the dumps have different ages, so replicas would look rolled back to each
+    # other. All replicas go back to one backup, so none of them has forgotten what another one knows.
     for each in $replicas; do redis "$each" DEL cap:rollback_counters >/dev/null; done
 fi
 if [ "$group" = ap ] && [ -z "$replica" ]; then
-    # A dump of days ago would be refused, lest it bring back what was deleted since: here all go back together.
+    # A replica with an old dump is rejected, because it could bring deleted values back. Here all go back together.
     for each in $restored; do app_ap admit "${each#ap_db_}" >/dev/null; done
 fi
 if [ -z "$replica" ]; then

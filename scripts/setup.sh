@@ -1,12 +1,13 @@
 #!/bin/sh
-# Installs what the project needs and this machine lacks. Says nothing where nothing is missing.
+# Installs the missing dependencies of the project. Prints nothing if nothing is missing.
 #
-#   scripts/setup.sh [build|bench|prometheus|all]     build is the default; bench adds what it measures with and against,
-#                                                     prometheus adds itself and its Alertmanager, all adds that and the
-#                                                     tools of the checks
+#   scripts/setup.sh build         (default) compiler dependencies and redis-server
+#   scripts/setup.sh bench         also wrk and webdis, for benchmarks
+#   scripts/setup.sh prometheus    also Prometheus and Alertmanager
+#   scripts/setup.sh all           all of these, and the tools of 'make lint' and the tests
 #
-# As root, or where sudo asks no password, Debian packages are installed; else the one command to type is printed and
-# the exit code is 1. No service is started or enabled by it: the project runs its own redis-servers.
+# As root, or if sudo needs no password, it installs Debian packages. Otherwise it prints the command to run and exits
+# with code 1. It starts and enables no service: the project runs its own redis-servers.
 set -eu
 
 purpose=${1:-build}
@@ -14,7 +15,7 @@ swift_major=6
 swift_minor=2
 
 has_program() { command -v "$1" >/dev/null 2>&1; }
-# A C library with its header. pkg-config knows where; without it, look where compilers look.
+# A C library with its header: found by pkg-config, or without it in the compiler's default directories.
 has_library() {
     if has_program pkg-config; then
         pkg-config --exists "$1"
@@ -30,7 +31,7 @@ need_library() { has_library "$1" "$2" || packages="$packages $3"; }
 case $purpose in
 build | bench | prometheus | all) ;;
 *)
-    echo "setup: '$purpose' is none of build, bench, prometheus, all" >&2
+    echo "setup: '$purpose' must be build, bench, prometheus or all" >&2
     exit 2
     ;;
 esac
@@ -46,7 +47,7 @@ need_library libmicrohttpd microhttpd.h libmicrohttpd-dev
 need_library lua5.1 lua5.1/lua.h liblua5.1-0-dev
 if [ "$purpose" != build ]; then
     need_program python3 python3
-    # In CI, what only PyPI has goes into an environment of its own.
+    # CI installs a package from PyPI into a virtual environment.
     [ "$purpose" != all ] || python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
 fi
 if [ "$purpose" = bench ] || [ "$purpose" = all ]; then
@@ -55,23 +56,23 @@ if [ "$purpose" = bench ] || [ "$purpose" = all ]; then
 fi
 if [ "$purpose" = prometheus ] || [ "$purpose" = all ]; then
     need_program prometheus prometheus
-    # Debian's name of the program, and its makers'.
+    # The program has another name in Debian's package.
     has_program alertmanager || need_program prometheus-alertmanager prometheus-alertmanager
 fi
 if [ "$purpose" = all ]; then
     need_program shellcheck shellcheck
     need_program yamllint yamllint
     need_program luacheck lua-check
-    # The runbooks and examples of balancers are run against these.
+    # For the runbooks and the tests of the balancer examples.
     need_program haproxy haproxy
     need_program nginx nginx-light
     need_program socat socat
     need_program openssl openssl
-    # The manifests are built with it.
+    # For the tests of the Kubernetes manifests.
     need_program kubectl kubernetes-client
 fi
 
-# A package's post-install script asks this file whether it may start its service; 101 is no (policy-rc.d(8)).
+# Package installation asks this script whether it may start a service; exit code 101 means no (policy-rc.d(8)).
 policy=/usr/sbin/policy-rc.d
 allow_services() { $as_root rm -f "$policy"; }
 forbid_services() {
@@ -83,7 +84,7 @@ forbid_services() {
     $as_root chmod 755 "$policy"
 }
 
-# Not started now, and not at the next boot either.
+# Disable the services for the next boot, too.
 disable_services() {
     [ -d /run/systemd/system ] || return 0
     for package in $packages; do
@@ -99,7 +100,7 @@ install_packages() {
     echo "setup: installing$packages"
     forbid_services
     $as_root apt-get update -qq
-    # The list is split into words on purpose.
+    # Split the list into words on purpose.
     # shellcheck disable=SC2086
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages
     disable_services
@@ -107,7 +108,7 @@ install_packages() {
 
 if [ -n "$packages" ]; then
     if ! has_program apt-get; then
-        echo "setup: not a Debian system; install what these Debian packages hold:$packages" >&2
+        echo "setup: this is not a Debian system; install the equivalents of these Debian packages:$packages" >&2
         exit 1
     fi
     if [ "$(id -u)" -eq 0 ]; then
@@ -119,24 +120,24 @@ if [ -n "$packages" ]; then
     else
         command="apt-get install -y --no-install-recommends$packages"
         if has_program sudo; then command="sudo $command"; else command="su -c '$command'"; fi
-        echo "setup: packages are missing. Type this, then try again:" >&2
+        echo "setup: packages are missing. Run this command, then try again:" >&2
         echo "    $command" >&2
         exit 1
     fi
 fi
 
 if ! has_program swift; then
-    echo "setup: swift is not in PATH; get Swift $swift_major.$swift_minor or newer from https://www.swift.org/install" >&2
+    echo "setup: swift is not in PATH; install Swift $swift_major.$swift_minor or newer from https://www.swift.org/install" >&2
     exit 1
 fi
 version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9]*\)\.\([0-9][0-9]*\).*/\1 \2/p' | head -n 1)
 major=${version% *}
 minor=${version#* }
 if [ -z "$version" ]; then
-    echo "setup: 'swift --version' tells no version; get Swift from https://www.swift.org/install" >&2
+    echo "setup: 'swift --version' prints no version; install Swift from https://www.swift.org/install" >&2
     exit 1
 fi
 if [ "$major" -lt "$swift_major" ] || { [ "$major" -eq "$swift_major" ] && [ "$minor" -lt "$swift_minor" ]; }; then
-    echo "setup: Swift $major.$minor is too old; get $swift_major.$swift_minor or newer from https://www.swift.org/install" >&2
+    echo "setup: Swift $major.$minor is too old; install $swift_major.$swift_minor or newer from https://www.swift.org/install" >&2
     exit 1
 fi

@@ -1,17 +1,17 @@
 #!/bin/bash
-# The compose project from a clean clone of this repository's HEAD: up, served, cut, healed, down, nothing left.
+# Tests the compose project from a clean clone of this repository's HEAD: up, requests, partition, heal, down.
 #
-# 'make test-compose'. Needs a Docker engine, and the ports of docker-compose.yml; where some of those are taken,
-# 'PORT_PREFIX=1 make test-compose' moves them. Where there is no engine it says so in one line and ends with 0.
+# 'make test-compose'. Needs a Docker engine and the ports of docker-compose.yml. If some ports are taken, use
+# 'PORT_PREFIX=1 make test-compose'. Without an engine it prints one line and exits with 0.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=Tests/Compose/support.sh
 source Tests/Compose/support.sh
 
-docker info >/dev/null 2>&1 || { echo "test-compose: no Docker engine here, nothing was tested"; exit 0; }
-docker compose version >/dev/null 2>&1 || { echo "test-compose: no Docker Compose here, nothing was tested"; exit 0; }
+docker info >/dev/null 2>&1 || { echo "test-compose: skipped, no Docker engine"; exit 0; }
+docker compose version >/dev/null 2>&1 || { echo "test-compose: skipped, no Docker Compose"; exit 0; }
 if [ -n "$(leftovers)" ]; then
-    echo "test-compose: the project is there already; 'docker compose --profile \* down -v' first" >&2
+    echo "test-compose: the project exists already; run 'docker compose --profile \* down -v' first" >&2
     exit 1
 fi
 
@@ -22,12 +22,12 @@ cd "$clone"
 
 step "up from a clean clone"
 cp .env.example .env
-timed "image built or found" docker compose build --quiet
-timed "up, all healthy" docker compose up -d --wait --quiet-pull
+timed "build the image" docker compose build --quiet
+timed "start, until all are healthy" docker compose up -d --wait --quiet-pull
 figures
 
-step "every service serves and is scraped, east and west see each other"
-# How many of the services Prometheus reaches.
+step "every service serves and is scraped, and the sites replicate"
+# The number of services that Prometheus scrapes.
 scraped='9090/api/v1/query?query=sum(up%7Bjob%3D~%22app-.%2A%22%7D)'
 for port in 5001 5011 5002 5012; do answers 200 POST "$port/write/color/green-$port"; done
 for port in 5001 5011; do answers 200 GET "$port/read/color" '"value":"green-5011"'; done
@@ -36,7 +36,7 @@ for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":
 answers 200 GET 9093/-/ready
 eventually 200 GET "$scraped" '"4"\]'
 
-step "nothing is open that need not be"
+step "containers and Redis users have minimal rights"
 published=$(docker ps --filter label=com.docker.compose.project=cap-pair --format '{{.Ports}}')
 refuse "$published" '0\.0\.0\.0:|:::'
 for container in $(docker compose ps -q); do
@@ -46,9 +46,9 @@ for container in $(docker compose ps -q); do
 done
 says cp_db_g1 NOAUTH redis-cli get x
 for replica in cp_db_g1 ap_db_g1; do
-    is "no command of a service was denied" "$(docker exec "$replica" redis-operator acl log)" ''
+    is "denied commands of the services" "$(docker exec "$replica" redis-operator acl log)" ''
     for command in flushall "config set appendonly no" "keys x" shutdown "acl list" "replicaof no one" "module list"; do
-        # Split into words on purpose.
+        # Split the command into words on purpose.
         # shellcheck disable=SC2086
         says "$replica" NOPERM env REDISCLI_AUTH=local-services-only redis-cli --no-auth-warning --user app $command
     done
@@ -57,9 +57,9 @@ for replica in cp_db_g1 ap_db_g1; do
     docker exec "$replica" redis-operator acl log reset >/dev/null
 done
 
-step "west is cut: CP west refuses, AP west answers and says that it is stale"
-timed "cut" make compose-partition
-is "cutting again changes nothing" "$(make compose-partition)" ''
+step "west is cut off: CP west rejects requests, AP west answers and reports stale data"
+timed "partition" make compose-partition
+is "a second partition changes nothing" "$(make compose-partition)" ''
 eventually 503 GET 5011/read/color '"code":"no_quorum"'
 answers 200 POST 5001/write/color/blue
 answers 200 GET 5001/read/color '"value":"blue"'
@@ -73,15 +73,15 @@ reaches app_cp cp_db_g1.east
 for name in cp_db_g1 cp_db_g2 ap_db_g1 ap_db_g2; do cannot_reach app_cp_west "$(address_of "$name" wan)"; done
 for name in cp_db_g3 ap_db_g3; do cannot_reach app_cp "$(address_of "$name" west)"; done
 
-step "Prometheus fires the alert of the one instance that has no majority"
+step "Prometheus fires the alert of the only instance without a majority"
 firing='9090/api/v1/query?query=ALERTS%7Balertname%3D%22CPWithoutMajority%22%2Calertstate%3D%22firing%22%7D'
-# It must have lasted for 30 s, and is looked at every 15.
+# It fires after 30 s.
 within_s=120 eventually 200 GET "$firing" '"instance":"app_cp_west'
 refuse "$answer" '"instance":"app_cp:'
 
-step "healed: CP west has what it missed, AP has both values at both sites"
+step "after the heal, CP west has the missed write and AP has both values at both sites"
 timed "heal" make compose-heal
-is "healing again changes nothing" "$(make compose-heal)" ''
+is "a second heal changes nothing" "$(make compose-heal)" ''
 eventually 200 GET 5011/read/color '"value":"blue"'
 for port in 5002 5012; do
     eventually 200 GET "$port/read/color" '"conflicts":\["[a-z]*","[a-z]*"\]'
@@ -105,18 +105,18 @@ make compose-heal
 eventually 200 GET 5001/health '"status":"ok"'
 if [ "$(id -u)" -eq 0 ] && command -v nsenter >/dev/null && command -v iptables >/dev/null; then
     make compose-partition ARGS='west --one-way out'
-    is "cutting again changes nothing" "$(make compose-partition ARGS='west --one-way out')" ''
+    is "a second partition changes nothing" "$(make compose-partition ARGS='west --one-way out')" ''
     eventually 503 GET 5011/read/color
     answers 200 GET 5001/read/color '"value":"violet"'
     make compose-heal
     eventually 200 GET 5011/read/color '"value":"violet"'
     for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
 else
-    echo "  left out: a one-way cut, which needs root, nsenter and iptables"
+    echo "  skipped: a one-way cut needs root, nsenter and iptables"
 fi
 
-step "a second up changes nothing; a wiped replica is rebuilt by the services, not claimed by init"
-# Docker asks every five seconds, and 'up --wait' fails at once on what it still calls unhealthy.
+step "a second up changes nothing; the services rebuild a wiped replica, cp_init does not"
+# Docker checks every 5 s, and 'up --wait' fails at once for a container that is still unhealthy.
 all_healthy
 docker compose up -d --wait 2>/dev/null
 answers 200 GET 5001/read/color '"value":"violet"'
@@ -128,7 +128,7 @@ answers 200 GET 5011/read/color '"value":"violet"'
 eventually 200 GET 5011/health '"status":"ok"'
 says cp_db_g3 violet redis-operator hget cp:color value
 
-step "all containers restart at once: nothing acknowledged is lost"
+step "after a restart of all containers, every acknowledged write is readable"
 answers 200 POST 5001/write/kept/here
 answers 200 POST 5002/write/kept/here
 timed "restart" docker compose restart
@@ -153,23 +153,23 @@ eventually 200 GET 8404/metrics 'haproxy_backend_active_servers{proxy="cp_instan
 docker kill cap-pair-app_cp_pool-1 >/dev/null
 for _ in 1 2 3 4 5; do eventually 200 GET 5021/read/shape '"value":"round"'; done
 
-step "two hundred large values at once: what is too much is refused, and nobody runs out of memory"
+step "200 large values at a time: excess requests are rejected, and no container runs out of memory"
 began=$(docker inspect -f '{{.State.StartedAt}}' app_cp app_ap)
-# As JSON a zero byte is six.
+# JSON encodes a zero byte with six characters.
 head -c 1048576 /dev/zero >large
 for port in 5001 5002; do
     at_once POST --data-binary @large "$port/write/large"
     at_once GET "$port/read/large"
 done
-is "since when they run" "$(docker inspect -f '{{.State.StartedAt}}' app_cp app_ap)" "$began"
+is "start times" "$(docker inspect -f '{{.State.StartedAt}}' app_cp app_ap)" "$began"
 for port in 5001 5002; do eventually 200 GET "$port/read/kept" '"value":"here"'; done
 
-step "no command of a service was denied in all this"
+step "no command of a service was denied during the test"
 for replica in cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3; do
     is "$replica" "$(docker exec "$replica" redis-operator acl log)" ''
 done
 
-step "down leaves nothing"
-timed "down" docker compose --profile '*' down -v
+step "down removes everything"
+timed "stop and remove" docker compose --profile '*' down -v
 is "leftovers" "$(leftovers)" ''
-echo "test-compose: all good, in $SECONDS s"
+echo "test-compose: passed in $SECONDS s"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# To be sourced by run.sh: asking, waiting, comparing. What is not as wanted ends the test and says so.
+# To be sourced by run.sh: requests, waits, assertions. A failed assertion prints the reason and ends the test.
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -8,7 +8,7 @@ fail() {
     return 1
 }
 
-# finish FOLDER, on exit: also after a failure nothing stays, but the reason is shown first.
+# finish FOLDER, on exit: prints logs after a failure, then removes the project and FOLDER.
 finish() {
     local code=$?
     if [ "$code" -ne 0 ]; then
@@ -45,16 +45,16 @@ figures() {
     docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' | sort | awk '{ printf "  memory: %s %s\n", $1, $2 }'
 }
 
-# request METHOD PORT/PATH: the body, then a line with the status.
+# request METHOD PORT/PATH: prints the body, then a line with the status.
 request() { curl -s -m 5 -X "$1" -w '\n%{http_code}' "http://127.0.0.1:${PORT_PREFIX:-}$2" || true; }
 
-# matches STATUS METHOD PORT/PATH [PATTERN]: asks once; the answer is left in $answer.
+# matches STATUS METHOD PORT/PATH [PATTERN]: sends one request and stores the answer in $answer.
 matches() {
     answer=$(request "$2" "$3")
     [ "${answer##*$'\n'}" = "$1" ] && grep -q -e "${4:-}" <<<"$answer"
 }
 
-# at_once METHOD [CURL-ARGUMENTS...] PORT/PATH: two hundred of them, each with a number of its own after the path.
+# at_once METHOD [CURL-ARGUMENTS...] PORT/PATH: sends 200 requests at a time; each path ends with a different number.
 at_once() {
     local method=$1 url="http://127.0.0.1:${PORT_PREFIX:-}${*: -1}"
     seq 200 | xargs -P 200 -I NUMBER curl -s -o /dev/null -m 20 -X "$method" "${@:2:$#-2}" "$url-NUMBER" || true
@@ -62,7 +62,7 @@ at_once() {
 
 answers() { matches "$@" || fail "wanted $*, got $answer"; }
 
-# The same, within 30 seconds, or $within_s.
+# Like 'answers', but retries for 30 seconds, or $within_s.
 eventually() {
     local until=$((SECONDS + ${within_s:=30}))
     until matches "$@"; do
@@ -71,7 +71,7 @@ eventually() {
     done
 }
 
-# Within 30 seconds Docker calls no container unhealthy.
+# Waits up to 30 seconds until every container is healthy.
 all_healthy() {
     local until=$((SECONDS + 30))
     while docker compose ps --format '{{.Name}} {{.Health}}' | grep -v ' healthy$' | grep -q .; do

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# To be sourced by a page's setup, after env.sh lab: a balancer from deploy/edge/haproxy.cfg with a certificate of its own.
+# To be sourced by a page's setup, after env.sh lab: starts HAProxy with deploy/edge/haproxy.cfg and a new certificate.
 #
-# The servers are $CP_SERVER_1 and so on, if given, else the lab's services. Sets $FRONT (CP), $FRONT_AP (both https),
-# $ADMIN_SOCKET, $CERTIFICATES, $HAPROXY_PID, $FRONT_DIRECTORY.
+# Its servers are $CP_SERVER_1 and so on, if set, otherwise the lab's services. Sets $FRONT (CP) and $FRONT_AP, both
+# https URLs, and $ADMIN_SOCKET, $CERTIFICATES, $HAPROXY_PID, $FRONT_DIRECTORY.
 
 FRONT_DIRECTORY=$(mktemp -d "${INSTANCES:?}/front.XXXXXX")
 
-# new_certificate FILE: certificate and key in one file, as HAProxy takes it, good for 30 days.
+# new_certificate FILE: writes certificate and key into one file for HAProxy, valid for 30 days.
 new_certificate() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost \
         -addext subjectAltName=DNS:localhost -keyout "$FRONT_DIRECTORY/key" -out "$FRONT_DIRECTORY/crt" 2>/dev/null &&

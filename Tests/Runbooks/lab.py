@@ -1,4 +1,4 @@
-"""The place where a page's commands run: a local lab of its own, or the compose project that is up."""
+"""The places where a page's commands run: a local lab or the compose project."""
 
 import os
 import shutil
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 class PlaceError(Exception):
-    """The place could not be had."""
+    """The place did not start."""
 
 
 class Lab:
-    """`caplab up` with free ports and data of its own, for one page."""
+    """`caplab up` with free ports and its own data, for one page."""
 
     name = "lab"
 
@@ -25,7 +25,7 @@ class Lab:
         (self._base / "run").mkdir(mode=0o700)
         self.environment = os.environ | {
             "PATH": f"{programs}:{os.environ['PATH']}",
-            # caplab's control socket is looked for here: a page's 'caplab' finds this lab and no other.
+            # caplab looks for its control socket here, so a page's 'caplab' finds only this lab.
             "XDG_RUNTIME_DIR": str(self._base / "run"),
             "LC_ALL": "C.UTF-8",
         }
@@ -60,7 +60,7 @@ class Lab:
 
 
 class Compose:
-    """The compose project, made anew for each page: ITS DATA IS DESTROYED."""
+    """The compose project, recreated for each page: DESTROYS ITS DATA."""
 
     name = "compose"
 

@@ -1,20 +1,20 @@
-"""A runbook as the runner sees it: its sections, and its blocks of commands in order.
+"""Parses a runbook into its sections and its blocks of commands, in order.
 
-What a page may hold:
+Syntax of a page:
 
-    <!-- lab: ARGUMENTS -->      further arguments of 'caplab up' for this page
+    <!-- lab: ARGUMENTS -->      more arguments of 'caplab up' for this page
     <!-- setup [NEED ...]: COMMANDS -->
-                                 the trouble that the page is about, put in place at this point; not shown to readers
-    ```sh [NEED ...]             commands; each line by itself must end with 0
+                                 commands that create the problem at this point; readers do not see them
+    ```sh [NEED ...]             commands; each line must exit with 0
     ```console [NEED ...] [within Ns]
-                                 '$ command' lines (continued by '> '), each with the output expected of it. Output that
-                                 is left out is not compared. The last line '[exit 1]' says how the command ends, if not
-                                 with 0. With 'within Ns' a command is repeated until it gives the output.
+                                 '$ command' lines (continued by '> '), each followed by its expected output. Without
+                                 output, nothing is compared. A last line '[exit 1]' is the expected exit code if it is
+                                 not 0. With 'within Ns', a command is repeated until its output matches.
 
-A NEED is something that is not everywhere: compose, lab, haproxy, nginx, docker. Without it the block is skipped and
-counted. Other fences (```text, ```yaml) are for reading only.
+A NEED is a place or a tool that may be missing: compose, lab, haproxy, nginx. Without it, the block is skipped and
+counted. Other fences (```text, ```yaml) are not run.
 
-In expected output '…' stands for anything within a line, '<number>' for a number, and a line '…' for any lines.
+In expected output, '…' matches any text within a line, '<number>' a number, and a line '…' any number of lines.
 """
 
 import re
@@ -25,7 +25,7 @@ NEEDS = {"compose", "lab", "haproxy", "nginx"}
 
 
 class PageError(Exception):
-    """The page itself is wrong."""
+    """The page has a syntax error."""
 
 
 @dataclass
@@ -125,7 +125,7 @@ def _needs(words: list[str], line: int) -> set[str]:
 
 
 def _shell(body: list[str], line: int) -> list[Command]:
-    """The whole block is one script that stops at its first failure, as a reader would."""
+    """The whole block as one script that stops at its first failure."""
     text = "\n".join(body).strip()
     return [Command(line + 1, text)] if text else []
 
@@ -153,7 +153,7 @@ def _console(body: list[str], line: int) -> list[Command]:
 
 
 def matches(expected: list[str], output: str) -> bool:
-    """Whether the output is what the page shows; blank lines around it do not count."""
+    """Whether the output matches the page, ignoring leading and trailing blank lines."""
     parts = []
     for line in expected:
         if line == "…":

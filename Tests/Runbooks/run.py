@@ -1,9 +1,9 @@
 #!/usr/bin/env -S python3 -B
-"""Runs every command of every runbook, and compares the output with what the page shows. See page.py for the syntax.
+"""Runs every command of every runbook and compares its output with the page. See page.py for the syntax.
 
     Tests/Runbooks/run.py [--bin DIRECTORY] [--on lab|compose] [--jobs N] [PAGE ...]
 
-Each page gets a pair of its own. A page ends at its first mismatch; the exit code is 0 only where every page is good.
+Each page gets its own lab. A page ends at its first mismatch. Exit code 0 only if every page passes.
 """
 
 import argparse
@@ -36,7 +36,7 @@ class Outcome:
 
 
 def available(place: str) -> set[str]:
-    """What the blocks of a page may need and is there."""
+    """The needs of blocks that are available here."""
     tools = {"haproxy": ("haproxy", "socat", "openssl"), "nginx": ("nginx", "openssl")}
     return {place} | {need for need, names in tools.items() if all(map(shutil.which, names))}
 
@@ -53,7 +53,7 @@ def play(path: Path, place_name: str, programs: Path) -> Outcome:
         shell = Shell(place.environment, REPOSITORY, place.scratch)
         code, output = shell.run(f". runbooks/env.sh {place_name}", COMMAND_TIMEOUT_S)
         if code != 0:
-            outcome.failure = f"env.sh ends with {code}: {output}"
+            outcome.failure = f"env.sh exits with {code}: {output}"
         play_blocks(page, shell, available(place_name), outcome)
     except (pages.PageError, PlaceError) as error:
         outcome.failure = str(error)
@@ -85,13 +85,13 @@ def play_blocks(page: pages.Page, shell: Shell, there: set[str], outcome: Outcom
 
 
 def play_command(block: pages.Block, command: pages.Command, shell: Shell) -> str | None:
-    """What is wrong, or None."""
+    """The failure, or None."""
     deadline = time.monotonic() + block.within_s
     while True:
         code, output = shell.run(command.text, COMMAND_TIMEOUT_S, stops_at_failure=block.kind != "console")
         where = f"line {command.line}: {command.text}"
         if code is None:
-            return f"{where}\n  did not end within {COMMAND_TIMEOUT_S} s; its output so far:\n{indented(output)}"
+            return f"{where}\n  did not end within {COMMAND_TIMEOUT_S} s; output so far:\n{indented(output)}"
         is_as_shown = not command.expected or pages.matches(command.expected, output)
         if code == command.exit_code and is_as_shown:
             return None
@@ -99,9 +99,9 @@ def play_command(block: pages.Block, command: pages.Command, shell: Shell) -> st
             break
         time.sleep(PAUSE_S)
     if code != command.exit_code:
-        return f"{where}\n  ends with {code} instead of {command.exit_code}:\n{indented(output)}"
+        return f"{where}\n  exits with {code} instead of {command.exit_code}:\n{indented(output)}"
     shown = "\n".join(command.expected)
-    return f"{where}\n  the page shows:\n{indented(shown)}\n  it gives:\n{indented(output)}"
+    return f"{where}\n  expected:\n{indented(shown)}\n  output:\n{indented(output)}"
 
 
 def indented(text: str) -> str:
@@ -110,12 +110,12 @@ def indented(text: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the commands of the runbooks.")
-    parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build/release", help="where caplab and app-* are")
+    parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build/release", help="directory of the programs")
     parser.add_argument("--on", choices=sorted(PLACES), default="lab")
-    parser.add_argument("--jobs", type=int, default=2, help="pages at a time (lab only)")
-    parser.add_argument("pages", nargs="*", help="names such as high-latency; all if none is given")
+    parser.add_argument("--jobs", type=int, default=2, help="number of pages that run at a time (lab only)")
+    parser.add_argument("pages", nargs="*", help="names such as high-latency; default: all")
     options = parser.parse_args()
-    # Where daemons are, also for those who are not root.
+    # Daemons are in sbin, which is not in every user's PATH.
     os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin"
     folder = REPOSITORY / "runbooks"
     chosen = [folder / f"{Path(name).stem}.md" for name in options.pages] or sorted(folder.glob("*.md"))

@@ -1,4 +1,4 @@
-"""One bash for a whole page, so that what a command sets the next one sees."""
+"""One bash process per page, so that commands share variables and functions."""
 
 import os
 import select
@@ -10,13 +10,13 @@ from pathlib import Path
 
 
 class Shell:
-    """Commands run one after another; each one's output (both streams) goes to a file, its exit code over a pipe."""
+    """Runs commands one after another. The output (both streams) goes to a file, the exit code through a pipe."""
 
     def __init__(self, environment: dict[str, str], directory: Path, scratch: Path):
         self._scratch = Path(tempfile.mkdtemp(prefix="shell-", dir=scratch))
         self._reader, self._writer = os.pipe()
         self._count = 0
-        # A session of its own: what the page leaves in the background ends with it.
+        # A session of its own, so that close() also ends the page's background processes.
         self._process = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             stdin=subprocess.PIPE,
@@ -30,15 +30,15 @@ class Shell:
         os.close(self._writer)
 
     def run(self, text: str, timeout_s: float, stops_at_failure: bool = False) -> tuple[int | None, str]:
-        """The exit code (None where it did not end in time) and the output.
+        """The exit code (None after a timeout) and the output.
 
-        With `stops_at_failure` the first command of `text` that fails ends the whole shell.
+        With `stops_at_failure`, the first failing command of `text` ends the shell.
         """
         self._count += 1
         script = self._scratch / f"{self._count}.sh"
         output = self._scratch / f"{self._count}.out"
         script.write_text(text + "\n")
-        # The status pipe is closed for the command, or one in the background would keep it open for good.
+        # Close the status pipe for the command; otherwise a background process would keep it open.
         line = f"{{ . '{script}'; }} </dev/null >'{output}' 2>&1 {self._writer}>&-"
         if stops_at_failure:
             line = f"set -e; {line}; set +e"
@@ -64,7 +64,7 @@ class Shell:
         return int(answer)
 
     def close(self) -> None:
-        """Ends the shell and everything that it left in its session."""
+        """Ends the shell and all processes of its session."""
         for each in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self._process.pid, each)

@@ -1,4 +1,4 @@
-"""What the backup jobs of deploy/kubernetes run, run here on three small Redis servers."""
+"""Runs the scripts of the backup jobs of deploy/kubernetes on three small Redis servers."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ PASSWORD = "operators-only"
 
 
 def scripts(group: str) -> list[str]:
-    """The shell scripts of one group's job, in the order in which they run."""
+    """The shell scripts of one group's job, in order."""
     text = next(part for part in MANIFEST.read_text().split("\n---\n") if f"\n  name: backup-{group}\n" in part)
     return [textwrap.dedent(block) for block in re.findall(r"- \|\n((?: {18}.*\n)+)", text)]
 
@@ -60,14 +60,14 @@ class BackupJobs(unittest.TestCase):
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
 
     def _run(self, group: str, keep: int = 360) -> int:
-        """The exit code of the job: it ends at the first script that fails."""
+        """The exit code of the job, which stops at the first failing script."""
         for script in scripts(group):
             here = script.replace("/backups", str(self.backups)).replace("/run/secrets/cap", str(self.folder))
             here = here.replace("tail -n +361", f"tail -n +{keep + 1}")
             for number, port in enumerate(self.ports):
                 here = here.replace(f"{group}-db-{number} ", f"{group}-db-{number}@{port} ")
                 here = here.replace(f"{group}-db-{number};", f"{group}-db-{number}@{port};")
-            # A pod's name is no address here: the port is in the name.
+            # A pod name does not resolve here, so the name carries the port.
             here = here.replace(f'-h "$name.{group}-db"', '-h 127.0.0.1 -p "${name#*@}"')
             here = here.replace("$name.rdb", "${name%@*}.rdb")
             done = subprocess.run(["/bin/sh", "-euc", here], capture_output=True, check=False, timeout=60)
@@ -78,7 +78,7 @@ class BackupJobs(unittest.TestCase):
     def _sets(self, group: str) -> list[Path]:
         return sorted(self.backups.glob(f"{group}-*"))
 
-    def test_a_set_holds_three_good_dumps_that_others_cannot_read(self):
+    def test_a_set_has_three_valid_dumps_readable_only_by_the_owner(self):
         for group in ("cp", "ap"):
             with self.subTest(group):
                 self.assertEqual(self._run(group), 0)
@@ -91,14 +91,14 @@ class BackupJobs(unittest.TestCase):
                 for path in [made, *made.iterdir()]:
                     self.assertEqual(path.stat().st_mode & 0o077, 0, path.name)
 
-    def test_the_oldest_set_goes_when_there_are_enough(self):
+    def test_the_oldest_set_is_removed(self):
         for name in ("cp-20260101T000000Z", "cp-20260101T000400Z"):
             (self.backups / name).mkdir()
         self.assertEqual(self._run("cp", keep=2), 0)
         self.assertEqual(len(self._sets("cp")), 2)
         self.assertFalse((self.backups / "cp-20260101T000000Z").exists())
 
-    def test_without_one_replica_the_job_fails_and_leaves_no_set(self):
+    def test_with_one_replica_down_the_job_fails_and_leaves_no_set(self):
         self.servers[1].kill()
         self.servers[1].wait()
         self.assertNotEqual(self._run("ap"), 0)

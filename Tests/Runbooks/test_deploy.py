@@ -1,4 +1,4 @@
-"""The examples in deploy/ are valid, and fit each other and the project. A tool that is not there skips its test."""
+"""Tests that the examples in deploy/ are valid and consistent. A missing tool skips its test."""
 
 import os
 import re
@@ -40,19 +40,19 @@ class Balancers(unittest.TestCase):
     def tearDown(self):
         self._directory.cleanup()
 
-    def test_haproxy_takes_its_configuration(self):
+    def test_haproxy_accepts_its_configuration(self):
         local = {f"{group}_SERVER_{number}": f"127.0.0.1:{5000 + number}" for group in ("CP", "AP") for number in (1, 2)}
         done = run(program("haproxy"), "-c", "-f", DEPLOY / "edge/haproxy.cfg",
                    environment=local | {"CERTIFICATES": str(self.folder / "certificates")})
         self.assertEqual(done.returncode, 0, done.stderr)
-        # HAProxy 2.6 has one warning of its own: a resolver is named and all addresses are numbers.
+        # HAProxy 2.6 warns about the unused resolver, because all addresses are numeric here.
         for line in done.stderr.splitlines():
             self.assertNotIn("[ALERT]", line)
 
-    def test_nginx_takes_its_configuration(self):
+    def test_nginx_accepts_its_configuration(self):
         text = (DEPLOY / "edge/nginx.conf").read_text()
         text = text.replace("/etc/nginx/certificates", str(self.folder)).replace("/run/nginx.pid", f"{self.folder}/pid")
-        # Names are looked up when the file is read.
+        # nginx resolves names when it reads the file.
         text = re.sub(r"app-..\.(east|west):", "127.0.0.1:", text)
         (self.folder / "nginx.conf").write_text(text)
         done = run(program("nginx"), "-t", "-c", self.folder / "nginx.conf")
@@ -61,24 +61,24 @@ class Balancers(unittest.TestCase):
 
 
 class Kubernetes(unittest.TestCase):
-    def test_manifests_fit_the_schemas(self):
+    def test_manifests_match_the_schemas(self):
         validator = program("kubernetes-validate")
-        # The other two kinds are no part of Kubernetes itself.
+        # Kubernetes itself has no schema for these two kinds.
         own = [path for path in MANIFESTS if path.stem not in ("kustomization", "monitoring")]
         done = run(validator, "--strict", *own)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-    def test_kustomize_puts_them_together(self):
+    def test_kustomize_builds_them(self):
         done = run(program("kubectl"), "kustomize", DEPLOY / "kubernetes")
         self.assertEqual(done.returncode, 0, done.stderr)
         for kind in ("StatefulSet", "Deployment", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "CronJob"):
             self.assertIn(f"kind: {kind}\n", done.stdout)
 
-    def test_yaml_is_tidy(self):
+    def test_yaml_passes_yamllint(self):
         done = run(program("yamllint"), "--strict", "-c", REPOSITORY / ".yamllint", DEPLOY)
         self.assertEqual(done.returncode, 0, done.stdout)
 
-    def test_every_setting_is_one_that_the_services_know(self):
+    def test_every_setting_exists(self):
         known = set(re.findall(r"^#?([A-Z_]+)=", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
         text = "".join(path.read_text() for path in MANIFESTS if path.stem != "redis")
         used = set(re.findall(r"name: ([A-Z][A-Z_]+)\b", text))
@@ -93,14 +93,15 @@ class Kubernetes(unittest.TestCase):
         for group in ("cp", "ap"):
             self.assertIn(f"  serviceName: {group}-db\n", redis)
 
-    def test_whoever_is_named_in_a_network_policy_is_there(self):
+    def test_every_app_of_a_network_policy_exists(self):
         text = "".join(path.read_text() for path in MANIFESTS if path.stem != "network-policy")
         policies = (DEPLOY / "kubernetes/network-policy.yaml").read_text()
         for name in set(re.findall(r"matchLabels: \{app: ([a-z-]+)\}", policies)):
             self.assertRegex(text, rf"labels: \{{app: {name}[,}}]")
 
-    def test_what_restarts_a_pod_asks_nobody_else_and_needs_no_password(self):
-        # With a quorum in it, a partition would restart services; with a password, its change all replicas.
+    def test_liveness_probes_need_no_other_pod_and_no_password(self):
+        # A probe of the quorum would restart services during a partition. A probe with a password would restart all
+        # replicas when the password changes.
         probes = [probe for path in MANIFESTS for probe in
                   re.findall(r"livenessProbe:\n +((?:exec|httpGet).*)\n", path.read_text())]
         self.assertEqual(sorted(set(probes)), [
@@ -109,7 +110,7 @@ class Kubernetes(unittest.TestCase):
         ])
         self.assertEqual(len(probes), 4)
 
-    def test_the_redis_files_are_those_that_the_pods_call(self):
+    def test_every_redis_file_of_the_pods_exists(self):
         text = (DEPLOY / "kubernetes/redis.yaml").read_text()
         for path in set(re.findall(r"/etc/cap-redis/([a-z.]+)", text)):
             self.assertTrue((DEPLOY / "redis" / path).exists(), path)

@@ -1,4 +1,4 @@
-"""What the runner promises, tried without a lab."""
+"""Tests of the runner, without a lab."""
 
 import os
 import tempfile
@@ -29,35 +29,35 @@ class Play(unittest.TestCase):
         outcome = self.play("```sh\nname=east\nf() { echo \"it is $name\"; }\n```\n```console\n$ f\nit is east\n```\n")
         self.assertEqual((outcome.failure, outcome.run, outcome.compared), ("", 2, 1))
 
-    def test_output_that_differs_fails_with_both_texts(self):
+    def test_a_mismatch_shows_expected_and_actual_output(self):
         failure = self.play("```console\n$ echo west\neast\n```\n").failure
         self.assertIn("line 2: echo west", failure)
         self.assertIn("east", failure)
 
     def test_the_first_failing_line_of_a_script_ends_the_page(self):
         outcome = self.play("```sh\nfalse\necho rea''ched\n```\n```console\n$ echo more\n```\n")
-        self.assertIn("ends with 1", outcome.failure)
+        self.assertIn("exits with 1", outcome.failure)
         self.assertNotIn("reached", outcome.failure)
         self.assertEqual(outcome.run, 0)
 
     def test_an_exit_code_can_be_expected(self):
         self.assertEqual(self.play("```console\n$ (exit 3)\n[exit 3]\n```\n").failure, "")
-        self.assertIn("ends with 3", self.play("```console\n$ (exit 3)\n```\n").failure)
-        self.assertIn("ends with 0", self.play("```console\n$ true\n[exit 1]\n```\n").failure)
+        self.assertIn("exits with 3", self.play("```console\n$ (exit 3)\n```\n").failure)
+        self.assertIn("exits with 0", self.play("```console\n$ true\n[exit 1]\n```\n").failure)
 
-    def test_a_command_is_repeated_until_it_gives_the_output(self):
+    def test_a_command_is_repeated_until_its_output_matches(self):
         page = "```console within 10s\n$ count=$((count + 1)); echo $count\n3\n```\n"
         self.assertEqual(self.play(page).failure, "")
 
-    def test_setup_runs_hidden_and_is_not_counted(self):
+    def test_setup_commands_run_but_are_not_counted(self):
         outcome = self.play("<!-- setup:\nx=1\nx=$((x + 1))\n-->\n```console\n$ echo $x\n2\n```\n")
         self.assertEqual((outcome.failure, outcome.run), ("", 1))
 
-    def test_a_block_that_needs_what_is_not_there_is_skipped_and_counted(self):
+    def test_a_block_with_a_missing_need_is_skipped_and_counted(self):
         outcome = self.play("```console compose\n$ exit 1\n$ exit 1\n```\n")
         self.assertEqual((outcome.failure, outcome.run, outcome.skipped), ("", 0, 2))
 
-    def test_a_background_process_does_not_hold_the_page(self):
+    def test_a_background_process_does_not_block_the_page(self):
         self.assertEqual(self.play("```sh\nsleep 600 &\n```\n```console\n$ echo on\non\n```\n").failure, "")
 
 
@@ -70,13 +70,13 @@ class Text(unittest.TestCase):
         self.assertFalse(pages.matches(["a"], "a\nb\n"))
         self.assertTrue(pages.matches(["a.b*"], "a.b*  \n\n"))
 
-    def test_a_page_that_is_wrong_is_refused(self):
+    def test_a_page_with_a_syntax_error_is_rejected(self):
         for wrong in ("```sh\nls\n", "```sh\n```\n", "```console\nout\n$ ls\n```\n", "```sh windows\nls\n```\n",
                       "```console within soon\n$ ls\n```\n", "<!-- setup: ls\n"):
             with self.assertRaises(pages.PageError, msg=wrong):
                 pages.parse(wrong)
 
-    def test_other_fences_are_for_reading(self):
+    def test_other_fences_are_not_run(self):
         self.assertEqual(pages.parse("```text\nrm -rf /\n```\n```yaml\na: b\n```\n").blocks, [])
 
 

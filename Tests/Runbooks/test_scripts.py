@@ -1,4 +1,4 @@
-"""The scripts that remove, replace or cut something, with a docker that only notes what it is told."""
+"""Tests of the scripts that remove, replace or cut something, with a fake docker that records its calls."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-# Answers like an engine with all containers up, except that those named in $DOWN do not answer.
+# Answers like an engine whose containers all run, except that those in $DOWN do not answer.
 DOCKER = r"""#!/bin/bash
 echo "$*" >>"$CALLS"
 case "$*" in
@@ -33,7 +33,7 @@ class Scripts(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        # A copy, for the scripts look for a .env beside them.
+        # A copy, because the scripts read the project's .env.
         self.project = self.folder / "project"
         shutil.copytree(REPOSITORY / "scripts", self.project / "scripts")
         (self.project / "runbooks").mkdir()
@@ -63,7 +63,7 @@ class Scripts(unittest.TestCase):
         return next((self.folder / "sets").glob("ap-*Z"))
 
     def refused(self, *words):
-        """The message with which restore.sh refuses, before anything was touched."""
+        """The message with which restore.sh fails before it changes anything."""
         done = self.run_script("restore.sh", "--yes", *words)
         self.assertEqual(done.returncode, 1, done.stdout)
         for word in ("stop", "run", "rm", "kill"):
@@ -72,7 +72,7 @@ class Scripts(unittest.TestCase):
 
 
 class Backups(Scripts):
-    def test_only_the_oldest_sets_are_removed_whatever_the_folder_is_called(self):
+    def test_only_the_oldest_sets_are_removed_for_any_folder_name(self):
         near = self.folder / "backups of"
         folder = self.folder / "backups of\nthe pair"
         for path in (near, folder / "ap-20200101T000000Z", folder / "ap-20210101T000000Z", folder / "ap-notes-Z",
@@ -83,9 +83,9 @@ class Backups(Scripts):
         names = sorted(path.name for path in folder.iterdir() if path.name != ".lock")
         self.assertEqual(len(names), 4, names)
         self.assertEqual([names[0], names[2], names[3]], ["ap-20210101T000000Z", "ap-notes-Z", "cp-20200101T000000Z"])
-        self.assertTrue(near.exists(), "it has the same name up to the line's end")
+        self.assertTrue(near.exists(), "it has the same name up to the line break")
 
-    def test_with_one_replica_down_it_is_named_and_the_set_is_of_the_others(self):
+    def test_with_one_replica_down_the_set_has_the_other_two(self):
         done = self.run_script("backup.sh", "ap", self.folder / "sets", DOWN="ap_db_g2")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("ap_db_g2 does not answer", done.stderr)
@@ -98,7 +98,7 @@ class Backups(Scripts):
         self.assertIn("ap_db_g1 ap_db_g2", done.stderr)
         self.assertEqual(list((self.folder / "sets").glob("ap-*")), [])
 
-    def test_one_group_that_cannot_be_backed_up_does_not_keep_the_other_from_it(self):
+    def test_a_failure_of_one_group_does_not_prevent_the_backup_of_the_other(self):
         done = self.run_script("backup.sh", "all", self.folder / "sets", DOWN="cp_db_g1 cp_db_g2")
         self.assertEqual(done.returncode, 1)
         self.assertEqual(len(list((self.folder / "sets").glob("ap-*Z"))), 1, done.stderr)
@@ -109,17 +109,17 @@ class Restores(Scripts):
     def test_only_one_replica_of_the_group_can_be_named(self):
         path = self.backup_set()
         for name in ("ap_db_g1 ap_db_g2", "cp_db_g1", "../ap_db_g1", "ap_db_g4"):
-            self.assertIn("is none of", self.refused("--replica", name, "ap", path))
+            self.assertIn("is not a replica of this group", self.refused("--replica", name, "ap", path))
 
-    def test_a_dump_that_is_not_as_the_backup_wrote_it_is_refused(self):
+    def test_a_dump_that_differs_from_its_checksum_is_rejected(self):
         path = self.backup_set()
         (path / "ap_db_g2.rdb").write_text("something else")
-        self.assertIn("not what the backup wrote", self.refused("ap", path))
+        self.assertIn("differs from its checksum", self.refused("ap", path))
         sums = (path / "SHA256SUMS").read_text()
         (path / "SHA256SUMS").write_text("".join(line for line in sums.splitlines(True) if "g2" not in line))
         self.assertIn("no checksum of ap_db_g2", self.refused("ap", path))
 
-    def test_a_replica_that_was_down_at_the_backup_starts_blank_but_not_two(self):
+    def test_one_replica_without_a_dump_starts_blank_but_not_two(self):
         path = self.backup_set()
         for name in ("ap_db_g1", "ap_db_g2"):
             (path / f"{name}.rdb").unlink()
@@ -134,17 +134,17 @@ class Restores(Scripts):
                 (self.folder / "calls").unlink()
         self.assertIn("no dump of: ap_db_g1 ap_db_g2", self.refused("ap", path))
 
-    def test_one_that_ends_early_says_that_it_must_be_done_again(self):
+    def test_a_failed_restore_says_that_it_must_be_repeated(self):
         done = self.run_script("restore.sh", "--yes", "ap", self.backup_set(), RUN_ENDS_WITH="1")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("NOT finished", done.stderr)
 
-    def test_containers_are_made_of_the_files_that_they_were_made_of_before(self):
+    def test_containers_are_recreated_from_their_own_compose_files(self):
         path = self.backup_set()
         files = f"{self.project}/docker-compose.yml,{self.project}/deploy/compose.prod.yml"
         self.assertEqual(self.run_script("restore.sh", "--yes", "ap", path, MADE_OF=files).returncode, 0)
         self.assertIn(f"files {files}\n", self.calls())
-        # Somebody's own word wins.
+        # COMPOSE_FILE in .env wins.
         (self.folder / "calls").unlink()
         (self.project / ".env").write_text("COMPOSE_FILE=docker-compose.yml:mine.yml\n")
         self.assertEqual(self.run_script("restore.sh", "--yes", "ap", path, MADE_OF=files).returncode, 0)
@@ -152,7 +152,7 @@ class Restores(Scripts):
 
 
 class Cuts(Scripts):
-    def test_what_is_no_name_or_more_than_one_changes_nothing(self):
+    def test_invalid_arguments_change_nothing(self):
         for words in (("cp_db_g1", "cp_db_g2"), ("cp", "ap"), ("",), ("all",), ("cp_db_g1 cp_db_g2",), ("--one-way",)):
             self.assertEqual(self.run_script("compose-partition.sh", *words).returncode, 2, words)
         for words in (("cp", "ap"), ("west", "--help"), ("nobody",)):
@@ -160,8 +160,8 @@ class Cuts(Scripts):
         self.assertEqual(self.calls(), "")
 
 
-    def test_a_one_way_cut_leaves_the_firewall_of_other_processes_alone(self):
-        # The engine is elsewhere, and the number of its process is that of this test here.
+    def test_a_one_way_cut_does_not_touch_unrelated_processes(self):
+        # The engine runs elsewhere; the PID of its container is that of this test here.
         for name in ("id", "nsenter", "iptables"):
             (self.folder / "bin" / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"$CALLS.firewall"\necho 0\n')
             (self.folder / "bin" / name).chmod(0o755)
@@ -174,8 +174,8 @@ class Cuts(Scripts):
 
 
 class Secrets(unittest.TestCase):
-    def test_the_end_of_the_line_is_no_part_of_a_secret(self):
-        # The services read it in the same way; a difference would turn them away.
+    def test_a_line_end_is_not_part_of_a_secret(self):
+        # The services read secrets in the same way; a difference would make Redis reject them.
         for end in ("", "\n", "\r\n"):
             with tempfile.NamedTemporaryFile("w", newline="") as file:
                 file.write(f"two words{end}")
