@@ -24,8 +24,9 @@ def alerts():
     return {block.split("\n")[0]: block for block in blocks}
 
 
-def run(*words):
-    done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def run(*arguments):
+    command = [str(each) for each in arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return done.returncode, done.stdout
 
 

@@ -51,7 +51,7 @@ class Program:
         self.log = directory / f"{name}.log"
         with open(self.log, "wb") as output:
             self.process = subprocess.Popen(
-                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                [str(each) for each in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
 
     def wait_for(self, is_ready, what):
@@ -80,16 +80,15 @@ class Pair(Program):
     def __init__(self, binaries, directory, settings):
         self.caplab = binaries / "caplab"
         self.run_dir = directory / "run"
-        words = [self.caplab, "up", "--free-ports", "--run-dir", self.run_dir, "--log-level", "warning"]
-        words += [f"--service-env={name}={value}" for name, value in settings.items()]
-        super().__init__("caplab", words, directory)
+        arguments = [self.caplab, "up", "--free-ports", "--run-dir", self.run_dir, "--log-level", "warning"]
+        arguments += [f"--service-env={name}={value}" for name, value in settings.items()]
+        super().__init__("caplab", arguments, directory)
         self.wait_for(lambda: "Logs: " in self.log.read_text(), "up")
         self.services = lab.services_of_lab(self.caplab, self.run_dir)
 
-    def run(self, command, *words):
-        subprocess.run(
-            [str(self.caplab), command, "--run-dir", str(self.run_dir), *words], check=True, stdout=subprocess.DEVNULL
-        )
+    def run(self, command, *arguments):
+        command_line = [str(self.caplab), command, "--run-dir", str(self.run_dir), *arguments]
+        subprocess.run(command_line, check=True, stdout=subprocess.DEVNULL)
 
     def ask(self, service, method, path, headers=None):
         """Status and JSON of the answer; status 0 without an answer."""
@@ -165,12 +164,12 @@ class Alertmanager(Program):
         self.program = next(name for name in names if os.access(name, os.X_OK))
 
     def start(self):
-        words = [
+        arguments = [
             self.program, f"--config.file={self.directory}/alertmanager.yml",
             f"--storage.path={self.directory}/alertmanager", f"--web.listen-address={self.address}",
             "--cluster.listen-address=", "--log.level=warn",
         ]
-        super().__init__("alertmanager", words, self.directory)
+        super().__init__("alertmanager", arguments, self.directory)
 
     def alerts(self):
         """State (active, suppressed) by alert and instance."""

@@ -69,8 +69,8 @@ class Compose:
         self.scratch = Path(tempfile.mkdtemp(prefix="runbook-"))
         self.environment = os.environ | {"LC_ALL": "C.UTF-8"}
 
-    def _compose(self, *words: str) -> None:
-        command = ["docker", "compose", *words]
+    def _compose(self, *arguments: str) -> None:
+        command = ["docker", "compose", *arguments]
         done = subprocess.run(
             command, cwd=self._repository, capture_output=True, text=True, timeout=600, check=False
         )

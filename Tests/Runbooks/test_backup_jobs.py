@@ -55,9 +55,9 @@ class BackupJobs(unittest.TestCase):
             time.sleep(0.05)
         raise AssertionError("redis-server does not answer")
 
-    def _redis(self, port: int, *words: str) -> subprocess.CompletedProcess:
-        command = ["redis-cli", "--no-auth-warning", "--user", "operator", "--pass", PASSWORD, "-p", str(port), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    def _redis(self, port: int, *arguments: str) -> subprocess.CompletedProcess:
+        command = ["redis-cli", "--no-auth-warning", "--user", "operator", "--pass", PASSWORD, "-p", str(port)]
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=10)
 
     def _run(self, group: str, keep: int = 360) -> int:
         """The exit code of the job, which stops at the first failing script."""

@@ -22,7 +22,7 @@ def program(name: str) -> str:
 
 def run(*command, environment=None) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, check=False, timeout=60,
+        [str(each) for each in command], capture_output=True, text=True, check=False, timeout=60,
         env=os.environ | (environment or {}),
     )
 

@@ -48,9 +48,9 @@ class Scripts(unittest.TestCase):
             "MADE_OF": f"{self.project}/docker-compose.yml",
         }
 
-    def run_script(self, name, *words, **environment):
+    def run_script(self, name, *arguments, **environment):
         return subprocess.run(
-            [str(self.project / "scripts" / name), *map(str, words)], capture_output=True, text=True, check=False,
+            [str(self.project / "scripts" / name), *map(str, arguments)], capture_output=True, text=True, check=False,
             timeout=60, env=self.environment | environment, stdin=subprocess.DEVNULL)
 
     def calls(self):
@@ -62,9 +62,9 @@ class Scripts(unittest.TestCase):
         (self.folder / "calls").unlink()
         return next((self.folder / "sets").glob("ap-*Z"))
 
-    def refused(self, *words):
+    def refused(self, *arguments):
         """The message with which restore.sh fails before it changes anything."""
-        done = self.run_script("restore.sh", "--yes", *words)
+        done = self.run_script("restore.sh", "--yes", *arguments)
         self.assertEqual(done.returncode, 1, done.stdout)
         for word in ("stop", "run", "rm", "kill"):
             self.assertNotIn(f"{word} ", self.calls())
@@ -153,10 +153,10 @@ class Restores(Scripts):
 
 class Cuts(Scripts):
     def test_invalid_arguments_change_nothing(self):
-        for words in (("cp_db_g1", "cp_db_g2"), ("cp", "ap"), ("",), ("all",), ("cp_db_g1 cp_db_g2",), ("--one-way",)):
-            self.assertEqual(self.run_script("compose-partition.sh", *words).returncode, 2, words)
-        for words in (("cp", "ap"), ("west", "--help"), ("nobody",)):
-            self.assertEqual(self.run_script("compose-heal.sh", *words).returncode, 2, words)
+        for arguments in (("cp_db_g1", "cp_db_g2"), ("cp", "ap"), ("",), ("all",), ("cp_db_g1 cp_db_g2",), ("--one-way",)):
+            self.assertEqual(self.run_script("compose-partition.sh", *arguments).returncode, 2, arguments)
+        for arguments in (("cp", "ap"), ("west", "--help"), ("nobody",)):
+            self.assertEqual(self.run_script("compose-heal.sh", *arguments).returncode, 2, arguments)
         self.assertEqual(self.calls(), "")
 
 
