@@ -1,8 +1,8 @@
 import Linearizability
 
-/// A second checker, as simple as can be: tries every order of all operations, of all keys together.
+/// A second checker, as simple as possible: tries every order of all operations of all keys together.
 struct BruteForce {
-    let operations: [RecordedOperation]
+    let operations: [RegisterOperation]
 
     private struct Register {
         var value: String?
@@ -11,14 +11,14 @@ struct BruteForce {
 
     private struct State {
         var registers: [String: Register] = [:]
-        /// By key: the versions that it was deleted at. Each may be collected at any time, and then be the floor of others.
+        /// By key: the versions of its tombstones. Each may be collected at any time and become the GC watermark of others.
         var tombstones: [String: Set<UInt64>] = [:]
     }
 
     func isLinearizable() -> Bool { search(Array(operations.indices), State()) }
 
     private func search(_ left: [Int], _ state: State) -> Bool {
-        // What is unknown need not have happened.
+        // A pending operation need not take effect.
         if left.allSatisfy({ operations[$0].result == .unknown }) { return true }
         for index in left {
             let operation = operations[index]
@@ -34,7 +34,7 @@ struct BruteForce {
         return false
     }
 
-    private func outcomes(of operation: RecordedOperation, in state: State) -> [State] {
+    private func outcomes(of operation: RegisterOperation, in state: State) -> [State] {
         let register = state.registers[operation.key] ?? Register()
         var possible = [register]
         if register.value == nil {
@@ -54,7 +54,7 @@ struct BruteForce {
         }
     }
 
-    private func outcomes(of operation: RecordedOperation, in state: Register) -> [Register] {
+    private func outcomes(of operation: RegisterOperation, in state: Register) -> [Register] {
         var next = Register(value: state.value, version: state.version + 1)
         var isAllowed = true
         switch operation.call {

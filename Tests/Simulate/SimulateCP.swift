@@ -97,7 +97,7 @@ struct SimulateCP: ParsableCommand {
         let checker = LinearizabilityChecker()
         let keys = Set(report.history.map(\.key)).sorted()
         for key in keys {
-            guard let part = checker.failingPart(of: key, in: report.history) else { continue }
+            guard let part = checker.failingPrefix(of: key, in: report.history) else { continue }
             let path = "\(directory)/simulate-cp-\(report.seed).html"
             guard (try? Timeline(part).html.write(toFile: path, atomically: true, encoding: .utf8)) != nil else {
                 return

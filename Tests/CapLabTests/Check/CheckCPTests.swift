@@ -3,7 +3,7 @@ import Testing
 
 @testable import CapLab
 
-private typealias Operation = RecordedOperation
+private typealias Operation = RegisterOperation
 
 private func op(
     _ call: Operation.Call, _ result: Operation.Result, _ from: UInt64, _ to: UInt64, key: String = "k"
@@ -25,7 +25,7 @@ private func answer(_ status: Int, _ body: String) -> HTTPResult {
         ])
         #expect(verdict.violations.isEmpty)
         #expect(verdict.keys == 2)
-        #expect(verdict.shortestFailingPart == nil)
+        #expect(verdict.shortestFailingPrefix == nil)
     }
 
     @Test func aStaleReadIsSeenAndItsShortestPartIsShown() throws {
@@ -34,11 +34,11 @@ private func answer(_ status: Int, _ body: String) -> HTTPResult {
             op(.read, .value("a", version: 1), 5_000, 6_000), op(.read, .value("b", version: 2), 7_000, 8_000),
         ])
         #expect(verdict.violations == ["key k is not linearizable"])
-        let text = try #require(verdict.shortestFailingPart)
+        let text = try #require(verdict.shortestFailingPrefix)
         #expect(text.hasPrefix("All operations of key k up to the one that does not fit"))
         #expect(text.split(separator: "\n").count == 5)
         #expect(text.hasSuffix("client 1  read     a, version 1"))
-        let part = try #require(verdict.failingPart)
+        let part = try #require(verdict.failingPrefix)
         #expect(Timeline(part).html.contains("Key k is not linearizable"))
     }
 

@@ -2,7 +2,7 @@ import Linearizability
 
 /// A recorded call as a request to `app-cp`, and its answer as a recorded result.
 enum CPAnswer {
-    static func request(_ call: RecordedOperation.Call, key: String, ttlMs: UInt64? = nil) -> HTTPRequest {
+    static func request(_ call: RegisterOperation.Call, key: String, ttlMs: UInt64? = nil) -> HTTPRequest {
         let query = ttlMs.map { "?ttl_ms=\($0)" } ?? ""
         switch call {
         case .read: return HTTPRequest(path: "/read/\(key)")
@@ -18,7 +18,7 @@ enum CPAnswer {
     }
 
     /// What an answer says, or what a missing one leaves open.
-    static func result(_ call: RecordedOperation.Call, _ result: HTTPResult) -> RecordedOperation.Result {
+    static func result(_ call: RegisterOperation.Call, _ result: HTTPResult) -> RegisterOperation.Result {
         let isRead = call == .read
         switch result {
         case .notSent: return .notApplied
@@ -39,7 +39,7 @@ enum CPAnswer {
     }
 
     /// For the table.
-    static func word(_ result: RecordedOperation.Result) -> String {
+    static func word(_ result: RegisterOperation.Result) -> String {
         switch result {
         case .value, .applied, .absent: "ok"
         case .preconditionFailed: "412"
@@ -48,7 +48,7 @@ enum CPAnswer {
         }
     }
 
-    static func kind(_ call: RecordedOperation.Call) -> String {
+    static func kind(_ call: RegisterOperation.Call) -> String {
         switch call {
         case .read: "read"
         case .write: "write"

@@ -8,7 +8,7 @@ final class CPCheck {
 
     private let session: CheckSession
     private var keys = KeyRing(prefix: "k", lasting: 2, passing: 5, usesPerKey: 400)
-    private var history: [RecordedOperation] = []
+    private var history: [RegisterOperation] = []
     private var counterKeys = KeyRing(prefix: "counter", lasting: 0, passing: 1, usesPerKey: 2_000)
     private var counters: [String: CounterTally] = [:]
     /// By key: the version that some client saw last.
@@ -41,7 +41,7 @@ final class CPCheck {
         nextValue += 1
         let value = "v\(nextValue)"
         var ttlMs: UInt64?
-        let call: RecordedOperation.Call
+        let call: RegisterOperation.Call
         switch random.below(100) {
         case 0..<40: call = .read
         case 40..<62: call = .write(value)
@@ -57,8 +57,8 @@ final class CPCheck {
     }
 
     private func perform(
-        _ call: RecordedOperation.Call, key: String, client: Int, site: Site, ttlMs: UInt64? = nil
-    ) async -> RecordedOperation.Result {
+        _ call: RegisterOperation.Call, key: String, client: Int, site: Site, ttlMs: UInt64? = nil
+    ) async -> RegisterOperation.Result {
         guard let connection = connections[client][site] else { return .notApplied }
         let request = CPAnswer.request(call, key: key, ttlMs: ttlMs)
         let callNs = monotonicNs()
@@ -73,14 +73,14 @@ final class CPCheck {
         }
         session.tally.note(
             CPAnswer.kind(call), CPAnswer.word(result), site: site, isSuccess: isSuccess, atNs: returnNs)
-        let operation = RecordedOperation(
+        let operation = RegisterOperation(
             client: client, key: key, call: call, result: result, callNs: callNs, returnNs: returnNs)
         history.append(operation)
         if let ttlMs, case .write(let value) = call, result != .notApplied {
             let endNs = callNs + ttlMs * nsPerMs
             let earliestNs = max(callNs, endNs - min(endNs, Self.clockSlackNs))
             history.append(
-                RecordedOperation(
+                RegisterOperation(
                     client: client, key: key, call: .expire(value), result: .unknown, callNs: earliestNs,
                     returnNs: earliestNs))
         }
@@ -94,7 +94,7 @@ final class CPCheck {
         let count = (seen.map(CounterTally.count(of:)) ?? 0) + 1
         nextValue += 1
         let value = "\(count)-c\(client)-\(nextValue)"
-        let call: RecordedOperation.Call = seen == nil ? .create(value) : .compareAndSet(version: version, value)
+        let call: RegisterOperation.Call = seen == nil ? .create(value) : .compareAndSet(version: version, value)
         switch await perform(call, key: key, client: client, site: site) {
         case .applied: counters[key, default: CounterTally()].noteApplied(count)
         case .unknown:
@@ -147,8 +147,8 @@ final class CPCheck {
                 + "\(counters.values.reduce(0) { $0 + $1.unknown }) of unknown outcome",
             violations: [problems, violations, verdict.violations])
         guard code != 0 else { return 0 }
-        if let text = verdict.shortestFailingPart { say("\n\(text)\n") }
-        if let part = verdict.failingPart { session.write(Timeline(part).html, extension: "html", what: "drawing") }
+        if let text = verdict.shortestFailingPrefix { say("\n\(text)\n") }
+        if let part = verdict.failingPrefix { session.write(Timeline(part).html, extension: "html", what: "drawing") }
         session.writeFaults()
         session.writeHistory(history)
         return code

@@ -4,13 +4,13 @@ import Linearizability
 struct CPVerdict {
     private(set) var violations: [String] = []
     /// The shortest failing part of the first key that is not linearizable.
-    private(set) var failingPart: LinearizabilityChecker.FailingPart?
+    private(set) var failingPrefix: FailingPrefix<RegisterModel>?
     private(set) var keys = 0
 
     private static let shownOperations = 24
 
     /// - Parameter history: of a group from its beginning.
-    init(_ history: [RecordedOperation]) {
+    init(_ history: [RegisterOperation]) {
         let checker = LinearizabilityChecker()
         let verdicts = checker.check(history)
         keys = verdicts.count
@@ -22,14 +22,14 @@ struct CPVerdict {
                 violations.append("key \(key): not decided, its \(count) operations allow too many orders")
             case .violation:
                 violations.append("key \(key) is not linearizable")
-                if failingPart == nil { failingPart = checker.failingPart(of: key, in: history) }
+                if failingPrefix == nil { failingPrefix = checker.failingPrefix(of: key, in: history) }
             }
         }
     }
 
     /// The end of the failing part as a table, the operation that does not fit last.
-    var shortestFailingPart: String? {
-        guard let part = failingPart else { return nil }
+    var shortestFailingPrefix: String? {
+        guard let part = failingPrefix else { return nil }
         let shown = part.operations.filter { $0 != part.culprit }.suffix(Self.shownOperations - 1) + [part.culprit]
         let startNs = shown.map(\.callNs).min() ?? 0
         let rows = shown.map { operation in
@@ -44,7 +44,7 @@ struct CPVerdict {
             + Table.text([["CALL MS", "RETURN MS", "CLIENT", "CALLED", "GOT"]] + rows)
     }
 
-    private static func text(_ call: RecordedOperation.Call) -> String {
+    private static func text(_ call: RegisterOperation.Call) -> String {
         switch call {
         case .read: "read"
         case .write(let value): "write \(value)"
@@ -55,7 +55,7 @@ struct CPVerdict {
         }
     }
 
-    private static func text(_ result: RecordedOperation.Result) -> String {
+    private static func text(_ result: RegisterOperation.Result) -> String {
         switch result {
         case .value(let value, let version): "\(value ?? "nothing"), version \(version)"
         case .applied(let version): "applied, version \(version)"

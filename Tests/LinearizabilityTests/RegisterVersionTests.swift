@@ -1,7 +1,7 @@
 import Linearizability
 import Testing
 
-private typealias Operation = RecordedOperation
+private typealias Operation = RegisterOperation
 
 private func op(
     _ call: Operation.Call, _ result: Operation.Result, _ from: UInt64, _ to: UInt64 = 0, key: String = "k"
@@ -9,16 +9,16 @@ private func op(
     Operation(client: 0, key: key, call: call, result: result, callNs: from, returnNs: to)
 }
 
-/// Which versions a key may go on with after a delete: the next, or the one above another key's tombstone.
-@Suite struct VersionAfterDeleteTests {
-    /// Written and deleted, by the moment 4.
+/// Which versions may follow a delete: the next one, or the one above another key's tombstone.
+@Suite(.timeLimit(.minutes(1))) struct RegisterVersionTests {
+    /// Written and deleted, by time 4.
     private let deleted = [op(.write("a"), .applied(version: 1), 1, 2), op(.delete, .applied(version: 2), 3, 4)]
 
     private func isLinearizable(_ history: [Operation]) -> Bool {
         LinearizabilityChecker().check(history).allSatisfy { $0.verdict == .linearizable }
     }
 
-    /// Another key that was written before the moment 3 at version 7.
+    /// Another key, written up to version 7 before time 3.
     private func other(_ rest: Operation...) -> [Operation] {
         (1...7).map { op(.write("o\($0)"), .applied(version: $0), 1, 2, key: "other") }
             + rest.map { operation in
@@ -28,7 +28,7 @@ private func op(
             }
     }
 
-    @Test func whereNoOtherKeyWasDeletedTheNextVersionFollows() {
+    @Test func withoutAnotherTombstoneTheNextVersionFollows() {
         for history in [deleted, deleted + other()] {
             #expect(isLinearizable(history + [op(.write("b"), .applied(version: 3), 5, 6)]))
             #expect(!isLinearizable(history + [op(.write("b"), .applied(version: 4), 5, 6)]))
@@ -39,17 +39,17 @@ private func op(
         }
     }
 
-    @Test func aChangeThatIsAppliedTwiceRightAfterADeleteIsFound() {
-        // Nobody saw it at version 3.
+    @Test func aWriteAppliedTwiceAfterADeleteIsAViolation() {
+        // No operation observed version 3.
         let history = deleted + [op(.write("b"), .applied(version: 4), 5, 6), op(.read, .value("b", version: 4), 7, 8)]
         #expect(!isLinearizable(history))
         // Another change of unknown outcome explains it: written and overwritten.
         #expect(isLinearizable(history + [op(.write("x"), .unknown, 5)]))
-        // One that began later does not.
+        // One that was called later does not.
         #expect(!isLinearizable(history + [op(.write("x"), .unknown, 7)]))
     }
 
-    @Test func aFirstWriteBeginsAtOne() {
+    @Test func theFirstWriteHasVersionOne() {
         #expect(isLinearizable([op(.write("a"), .applied(version: 1), 1, 2)]))
         #expect(!isLinearizable([op(.write("a"), .applied(version: 2), 1, 2)]))
         #expect(
@@ -57,7 +57,7 @@ private func op(
                 [op(.write("a"), .applied(version: 9), 5, 6)] + other(op(.delete, .applied(version: 8), 3, 4))))
     }
 
-    @Test func theTombstoneOfAnotherKeyIsWhatAVersionMayRiseTo() {
+    @Test func aVersionMayRiseToTheTombstoneOfAnotherKey() {
         let history = deleted + other(op(.delete, .applied(version: 8), 3, 4))
         for version: UInt64 in [3, 9] {
             #expect(isLinearizable(history + [op(.write("b"), .applied(version: version), 5, 6)]))
@@ -75,13 +75,13 @@ private func op(
         #expect(!isLinearizable(history + [op(.write("b"), .applied(version: 9), 5, 6)]))
     }
 
-    @Test func whatIsDeletedLaterRaisesNothing() {
+    @Test func aLaterTombstoneRaisesNoVersion() {
         let history = deleted + other(op(.delete, .applied(version: 8), 7, 8))
         #expect(!isLinearizable(history + [op(.write("b"), .applied(version: 9), 5, 6)]))
         #expect(isLinearizable(history + [op(.write("b"), .applied(version: 9), 5, 7)]))
     }
 
-    @Test func anUnknownDeleteOrTheEndOfAValueMayHaveRaisedIt() {
+    @Test func anUnknownDeleteOrAnExpiryMayHaveRaisedTheVersion() {
         for end in [op(.delete, .unknown, 3), op(.expire("o7"), .unknown, 3)] {
             let history = deleted + other(end)
             #expect(isLinearizable(history + [op(.write("b"), .applied(version: 9), 5, 6)]))
@@ -94,7 +94,7 @@ private func op(
         }
     }
 
-    @Test func unknownChangesMayLieBetweenWhatRaisedItAndWhatIsSeen() {
+    @Test func unknownChangesMayFollowTheRise() {
         let history = deleted + other(op(.delete, .applied(version: 8), 3, 4)) + [op(.write("x"), .unknown, 5)]
         #expect(isLinearizable(history + [op(.read, .value("x", version: 9), 6, 7)]))
         #expect(isLinearizable(history + [op(.write("b"), .applied(version: 10), 6, 7)]))
@@ -102,14 +102,14 @@ private func op(
         #expect(!isLinearizable(history + [op(.read, .value("x", version: 10), 6, 7)]))
     }
 
-    @Test func aFailingPartIsFoundInTheLightOfTheOtherKeys() throws {
+    @Test func aFailingPrefixConsidersTheTombstonesOfOtherKeys() throws {
         let bad = op(.write("c"), .applied(version: 12), 7, 8)
         let history =
             deleted + other(op(.delete, .applied(version: 8), 3, 4)) + [
                 op(.write("b"), .applied(version: 9), 5, 6), bad,
             ]
-        let part = try #require(LinearizabilityChecker().failingPart(of: "k", in: history))
-        #expect(part.culprit == bad)
-        #expect(LinearizabilityChecker().failingPart(of: "other", in: history) == nil)
+        let prefix = try #require(LinearizabilityChecker().failingPrefix(of: "k", in: history))
+        #expect(prefix.culprit == bad)
+        #expect(LinearizabilityChecker().failingPrefix(of: "other", in: history) == nil)
     }
 }

@@ -1,9 +1,9 @@
 import Linearizability
 import Testing
 
-private typealias Operation = RecordedOperation
+private typealias Operation = RegisterOperation
 
-/// Short spelling of a history: one client each operation, times as given.
+/// Short spelling of a history: one key, times as given.
 private func op(
     _ call: Operation.Call, _ result: Operation.Result, _ from: UInt64, _ to: UInt64 = 0
 ) -> Operation {
@@ -14,8 +14,8 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
     LinearizabilityChecker().check(key: history) == .linearizable
 }
 
-@Suite struct HandMadeHistoryTests {
-    @Test func oneAfterAnotherIsLinearizable() {
+@Suite(.timeLimit(.minutes(1))) struct RegisterHistoryTests {
+    @Test func aSequentialHistoryIsLinearizable() {
         #expect(
             isLinearizable([
                 op(.read, .value(nil, version: 0), 1, 2), op(.write("a"), .applied(version: 1), 3, 4),
@@ -28,7 +28,7 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
             ]))
     }
 
-    @Test func concurrentOperationsMayBePutInEitherOrder() {
+    @Test func concurrentOperationsMayTakeEffectInEitherOrder() {
         #expect(
             isLinearizable([
                 op(.write("a"), .applied(version: 2), 1, 10), op(.write("b"), .applied(version: 1), 1, 10),
@@ -36,7 +36,7 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
             ]))
     }
 
-    @Test func aStaleReadIsFound() {
+    @Test func aStaleReadIsAViolation() {
         #expect(
             !isLinearizable([
                 op(.write("a"), .applied(version: 1), 1, 2), op(.write("b"), .applied(version: 2), 3, 4),
@@ -44,7 +44,7 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
             ]))
     }
 
-    @Test func aReadThatGoesBackIsFound() {
+    @Test func aNonMonotonicReadIsAViolation() {
         #expect(
             !isLinearizable([
                 op(.write("a"), .applied(version: 1), 1, 2), op(.write("b"), .unknown, 3),
@@ -52,7 +52,7 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
             ]))
     }
 
-    @Test func aLostUpdateIsFound() {
+    @Test func aLostUpdateIsAViolation() {
         #expect(
             !isLinearizable([
                 op(.write("0"), .applied(version: 1), 1, 2),
@@ -61,14 +61,14 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
             ]))
     }
 
-    @Test func aReadOfAChangeThatWasRefusedIsFound() {
+    @Test func aReadOfARejectedWriteIsAViolation() {
         #expect(
             !isLinearizable([
                 op(.write("a"), .notApplied, 1, 2), op(.read, .value("a", version: 1), 3, 4),
             ]))
     }
 
-    @Test func aChangeThatIsAppliedTwiceIsFound() {
+    @Test func aWriteAppliedTwiceIsAViolation() {
         #expect(
             !isLinearizable([
                 op(.write("a"), .applied(version: 1), 1, 10), op(.write("b"), .applied(version: 2), 11, 12),
@@ -87,7 +87,7 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
         #expect(!isLinearizable([op(.read, .value("late", version: 2), 0, 1)] + start))
     }
 
-    @Test func anUnknownChangeTakesEffectOnceAtMost() {
+    @Test func anUnknownChangeTakesEffectAtMostOnce() {
         #expect(
             !isLinearizable([
                 op(.write("b"), .applied(version: 1), 1, 2), op(.write("x"), .unknown, 3),
@@ -95,7 +95,7 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
             ]))
     }
 
-    @Test func anExpiredValueDoesNotComeBack() {
+    @Test func anExpiredValueDoesNotReappear() {
         let start = [op(.write("a"), .applied(version: 1), 1, 2), op(.expire("a"), .unknown, 50)]
         #expect(isLinearizable(start + [op(.read, .value("a", version: 1), 100, 101)]))
         #expect(isLinearizable(start + [op(.read, .value(nil, version: 2), 60, 61)]))
@@ -106,7 +106,7 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
                 start + [op(.read, .value(nil, version: 0), 60, 61), op(.read, .value("a", version: 1), 70, 71)]))
     }
 
-    @Test func anUnknownWriteMayHaveComeAndGone() {
+    @Test func anUnknownWriteMayHaveExpiredUnread() {
         #expect(
             isLinearizable([
                 op(.write("a"), .applied(version: 1), 1, 2), op(.write("b"), .unknown, 3),
@@ -115,12 +115,12 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
             ]))
     }
 
-    @Test func aWrongVersionIsAViolationThatNamesWhereItIsStuck() {
+    @Test func aViolationNamesTheOperationsWhereTheSearchIsStuck() {
         let history = [op(.write("a"), .applied(version: 1), 1, 2), op(.read, .value("a", version: 7), 3, 4)]
         #expect(LinearizabilityChecker().check(key: history) == .violation(stuckAt: [history[1]]))
     }
 
-    @Test func keysAreJudgedEachByItself() {
+    @Test func eachKeyIsCheckedByItself() {
         var bad = op(.read, .value("x", version: 1), 1, 2)
         bad.key = "bad"
         let verdicts = LinearizabilityChecker().check([op(.write("a"), .applied(version: 1), 1, 2), bad])
@@ -129,13 +129,13 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
         #expect(verdicts[0].verdict != .linearizable)
     }
 
-    @Test func aHundredUnknownChangesAreDecidedAllTheSame() {
+    @Test func aHistoryWithAHundredUnknownChangesIsDecided() {
         let unknown = (0..<100).map { op(.write("u\($0)"), .unknown, UInt64($0)) }
         #expect(isLinearizable(unknown + [op(.read, .value("u50", version: 40), 200, 201)]))
         #expect(!isLinearizable(unknown + [op(.read, .value("no", version: 3), 200, 201)]))
     }
 
-    @Test func tooManyConfigurationsAreToldAsSuch() {
+    @Test func tooManyConfigurationsAreUndecided() {
         var checker = LinearizabilityChecker()
         checker.maxConfigurations = 50
         let history =

@@ -1,10 +1,10 @@
 import Linearizability
 
-/// Draws histories by running operations on real registers at moments between call and return, and then spoils some.
-struct HistoryMaker {
+/// Generates histories: runs operations on real registers between call and return, then falsifies some results.
+struct HistoryGenerator {
     var random: SplitMix
-    /// Of a hundred results, so many are spoiled.
-    var spoiledPercent = 8
+    /// The percentage of falsified results.
+    var falsifiedPercent = 8
 
     private struct Register {
         var value: String?
@@ -19,30 +19,30 @@ struct HistoryMaker {
     }
 
     /// - Parameter keys: how many; with several, tombstones are collected and raise each other's versions.
-    mutating func history(operations count: ClosedRange<Int>, keys: Int = 1) -> [RecordedOperation] {
+    mutating func history(operations count: ClosedRange<Int>, keys: Int = 1) -> [RegisterOperation] {
         var registers = (0..<keys).map { _ in Register() }
-        var floor: UInt64 = 0
-        var operations: [RecordedOperation] = []
+        var watermark: UInt64 = 0
+        var operations: [RegisterOperation] = []
         for index in 0..<(count.lowerBound + random.below(count.count)) {
             let key = random.below(keys)
-            if keys > 1, random.below(2) == 0 { collect(&registers, &floor) }
+            if keys > 1, random.below(2) == 0 { collect(&registers, &watermark) }
             let at = UInt64(index) * 10 + 10
             let from = at - min(at, UInt64(random.below(25)))
             let to = at + UInt64(random.below(25))
-            let isGone = registers[key].value == nil && !registers[key].hasRecord
-            if isGone { registers[key].version = floor }
+            let isUnrecorded = registers[key].value == nil && !registers[key].hasRecord
+            if isUnrecorded { registers[key].version = watermark }
             let call = draw(index, on: registers[key])
             var result = run(call, on: &registers[key])
-            if case .read = call, isGone { result = .value(nil, version: 0) }
-            if random.below(100) < spoiledPercent { result = spoiled(result) }
+            if case .read = call, isUnrecorded { result = .value(nil, version: 0) }
+            if random.below(100) < falsifiedPercent { result = falsified(result) }
             operations.append(
-                RecordedOperation(client: index, key: "k\(key)", call: call, result: result, callNs: from, returnNs: to)
+                RegisterOperation(client: index, key: "k\(key)", call: call, result: result, callNs: from, returnNs: to)
             )
-            // Some values end by themselves: here, or at some later time, or never.
+            // Some values expire: here, later, or never.
             if case .write(let written) = call, random.below(3) == 0 {
                 if registers[key].value == written, random.below(2) == 0 { registers[key].change(to: nil) }
                 operations.append(
-                    RecordedOperation(
+                    RegisterOperation(
                         client: index, key: "k\(key)", call: .expire(written), result: .unknown, callNs: from,
                         returnNs: to))
             }
@@ -50,14 +50,14 @@ struct HistoryMaker {
         return operations
     }
 
-    private func collect(_ registers: inout [Register], _ floor: inout UInt64) {
+    private func collect(_ registers: inout [Register], _ watermark: inout UInt64) {
         for key in registers.indices where registers[key].value == nil && registers[key].hasRecord {
-            floor = max(floor, registers[key].version)
+            watermark = max(watermark, registers[key].version)
             registers[key].hasRecord = false
         }
     }
 
-    private mutating func draw(_ index: Int, on register: Register) -> RecordedOperation.Call {
+    private mutating func draw(_ index: Int, on register: Register) -> RegisterOperation.Call {
         switch random.below(6) {
         case 0, 1: .read
         case 2: .write("v\(index)")
@@ -68,8 +68,8 @@ struct HistoryMaker {
     }
 
     private mutating func run(
-        _ call: RecordedOperation.Call, on register: inout Register
-    ) -> RecordedOperation.Result {
+        _ call: RegisterOperation.Call, on register: inout Register
+    ) -> RegisterOperation.Result {
         let version = register.version
         var written: String?
         switch call {
@@ -86,7 +86,7 @@ struct HistoryMaker {
         return isLost ? .unknown : .applied(version: register.version)
     }
 
-    private mutating func spoiled(_ result: RecordedOperation.Result) -> RecordedOperation.Result {
+    private mutating func falsified(_ result: RegisterOperation.Result) -> RegisterOperation.Result {
         switch result {
         case .value(let value, let version):
             random.below(2) == 0 ? .value("v0", version: version) : .value(value, version: version + 1)

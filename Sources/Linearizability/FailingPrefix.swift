@@ -1,0 +1,53 @@
+/// The shortest prefix of an object's history that is not linearizable.
+public struct FailingPrefix<M: Model>: Sendable {
+    /// The operation whose return the model cannot explain: without it, and with the operations that had not returned yet taken
+    /// as pending, the prefix is linearizable.
+    public let culprit: Operation<M>
+    /// The operations called up to that moment, by call.
+    public let operations: [Operation<M>]
+}
+
+extension LinearizabilityChecker {
+    /// The shortest failing prefix of one object; nil if the object is linearizable or the checker cannot decide.
+    ///
+    /// Every prefix of a linearizable history is linearizable, so a binary search finds the first bad return.
+    /// - Parameter history: of all objects from the beginning.
+    public func failingPrefix<M: Model>(of key: String, in history: [Operation<M>]) -> FailingPrefix<M>? {
+        shortestFailingPrefix(of: key, in: history)
+    }
+
+    func shortestFailingPrefix<M: Model>(of key: String, in history: [Operation<M>]) -> FailingPrefix<M>? {
+        guard let partition = M.partition(history).first(where: { $0.key == key }) else { return nil }
+        func isViolated(_ operations: [Operation<M>]) -> Bool {
+            if case .violation = verdict(on: operations, partition.model) { true } else { false }
+        }
+        guard isViolated(partition.operations) else { return nil }
+        var model = partition.model
+        let returned = model.prepare(partition.operations).filter { !$0.isPending }
+            .sorted { ($0.returnNs, $0.callNs) < ($1.returnNs, $1.callNs) }
+        var good = 0
+        var bad = returned.count
+        while bad - good > 1 {
+            let middle = (good + bad) / 2
+            if isViolated(prefix(of: partition.operations, untilNs: returned[middle - 1].returnNs)) {
+                bad = middle
+            } else {
+                good = middle
+            }
+        }
+        guard bad > 0 else { return nil }
+        let culprit = returned[bad - 1]
+        let operations = prefix(of: partition.operations, untilNs: culprit.returnNs).sorted { $0.callNs < $1.callNs }
+        return FailingPrefix(culprit: culprit, operations: operations)
+    }
+
+    /// What was known at a moment: an operation that had not returned is pending.
+    private func prefix<M: Model>(of operations: [Operation<M>], untilNs endNs: UInt64) -> [Operation<M>] {
+        operations.filter { $0.callNs <= endNs }.map { operation in
+            guard operation.returnNs > endNs else { return operation }
+            var pending = operation
+            pending.result = .unknown
+            return pending
+        }
+    }
+}

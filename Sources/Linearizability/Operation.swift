@@ -1,0 +1,36 @@
+/// One operation of a history: what a client called, when, and what it got back.
+public struct Operation<M: Model>: Sendable, Codable, Equatable {
+    public typealias Call = M.Call
+    public typealias Result = M.Result
+
+    public var client: Int
+    /// The object.
+    public var key: String
+    public var call: Call
+    public var result: Result
+    /// Monotonic nanoseconds.
+    public var callNs: UInt64
+    /// Monotonic nanoseconds; meaningless while the result is unknown.
+    public var returnNs: UInt64
+
+    public init(client: Int, key: String, call: Call, result: Result, callNs: UInt64, returnNs: UInt64) {
+        self.client = client
+        self.key = key
+        self.call = call
+        self.result = result
+        self.callNs = callNs
+        self.returnNs = returnNs
+    }
+
+    /// It may take effect at any time after its call, or never.
+    public var isPending: Bool { result == .unknown }
+
+    /// The last moment at which it can take effect.
+    var latestEffectNs: UInt64 { isPending ? .max : returnNs }
+}
+
+/// What an operation of a ``Model`` returns.
+public protocol OperationResult: Sendable, Equatable, Codable {
+    /// No result was seen: the operation may take effect at any time after its call, or never. An enum case does.
+    static var unknown: Self { get }
+}

@@ -1,0 +1,112 @@
+/// The versions at which keys may have had a tombstone, as far as a history shows.
+///
+/// Tombstone GC removes the record of a deleted key and raises one GC watermark, under which no key begins again (rule C10). So
+/// the version of an absent key rises without a change only to the version of another key's tombstone.
+struct TombstoneVersions {
+    private var keys: [String: DeletedKey] = [:]
+
+    /// - Parameter byKey: the history of a whole group from the beginning.
+    init(_ byKey: [String: [RegisterOperation]] = [:]) {
+        for (key, operations) in byKey {
+            let deleted = DeletedKey(operations)
+            if deleted.wasEverDeleted { keys[key] = deleted }
+        }
+    }
+
+    func hasAny(besides key: String) -> Bool { keys.contains { $0.key != key } }
+
+    /// Whether another key may have had a tombstone of this version by that moment.
+    func mayHold(_ version: UInt64, besides key: String, untilNs: UInt64) -> Bool {
+        keys.contains { $0.key != key && $0.value.mayHaveHadTombstone(at: version, untilNs: untilNs) }
+    }
+}
+
+/// What the operations of one key show about its tombstones.
+private struct DeletedKey {
+    /// By version of a certain or possible tombstone: when its change was called.
+    private var calledNs: [UInt64: UInt64] = [:]
+    /// Versions of deletes that returned.
+    private var deletes: Set<UInt64> = []
+    /// Versions at which it had a value.
+    private var values: Set<UInt64> = []
+    /// When the first delete or expiry without a known version was called; and the first such write.
+    private var firstUnknownDeleteNs = UInt64.max
+    private var firstUnknownWriteNs = UInt64.max
+    /// The highest version observed before ``firstUnknownDeleteNs``.
+    private var highestBefore: UInt64 = 0
+    /// By call: the lowest version that this operation or a later one observed.
+    private var lowestSince: [(callNs: UInt64, version: UInt64)] = []
+
+    init(_ operations: [RegisterOperation]) {
+        var versionsOfValues: [String: Set<UInt64>] = [:]
+        var writers: [String: Int] = [:]
+        for operation in operations {
+            switch (operation.call, operation.result) {
+            case (.delete, .applied(let version)):
+                deletes.insert(version)
+                calledNs[version] = min(operation.callNs, calledNs[version] ?? .max)
+            case (.delete, .unknown): firstUnknownDeleteNs = min(firstUnknownDeleteNs, operation.callNs)
+            case (_, .value(let value?, let version)):
+                values.insert(version)
+                versionsOfValues[value, default: []].insert(version)
+            default: break
+            }
+            guard let written = operation.call.written else { continue }
+            writers[written, default: 0] += 1
+            if case .applied(let version) = operation.result {
+                values.insert(version)
+                versionsOfValues[written, default: []].insert(version)
+            } else if operation.isPending {
+                firstUnknownWriteNs = min(firstUnknownWriteNs, operation.callNs)
+            }
+        }
+        for case (.expire(let value), let callNs) in operations.map({ ($0.call, $0.callNs) }) {
+            let versions = versionsOfValues[value] ?? []
+            for version in versions { calledNs[version + 1] = min(callNs, calledNs[version + 1] ?? .max) }
+            if versions.count < writers[value] ?? 1 { firstUnknownDeleteNs = min(firstUnknownDeleteNs, callNs) }
+        }
+        noteOrder(of: operations)
+    }
+
+    private mutating func noteOrder(of operations: [RegisterOperation]) {
+        for operation in operations.sorted(by: { $0.callNs > $1.callNs }) {
+            guard let version = operation.result.version else { continue }
+            if operation.returnNs < firstUnknownDeleteNs { highestBefore = max(highestBefore, version) }
+            lowestSince.append((operation.callNs, min(version, lowestSince.last?.version ?? .max)))
+        }
+        lowestSince.reverse()
+    }
+
+    var wasEverDeleted: Bool { !calledNs.isEmpty || firstUnknownDeleteNs != .max }
+
+    func mayHaveHadTombstone(at version: UInt64, untilNs: UInt64) -> Bool {
+        guard !values.contains(version), version <= lowest(afterNs: untilNs) else { return false }
+        if let calledNs = calledNs[version], calledNs <= untilNs { return true }
+        // By a change with an unknown version: it came after every version observed before.
+        guard version > highestBefore, firstUnknownDeleteNs <= untilNs, !deletes.contains(version) else { return false }
+        return values.contains(version - 1)
+            || (version > 1 && firstUnknownWriteNs <= untilNs && !deletes.contains(version - 1))
+    }
+
+    private func lowest(afterNs timeNs: UInt64) -> UInt64 {
+        var from = 0
+        var to = lowestSince.count
+        while from < to {
+            let middle = (from + to) / 2
+            if lowestSince[middle].callNs > timeNs { to = middle } else { from = middle + 1 }
+        }
+        return from < lowestSince.count ? lowestSince[from].version : .max
+    }
+}
+
+extension RegisterModel.Result {
+    /// The version that the operation observed.
+    fileprivate var version: UInt64? {
+        switch self {
+        // Version 0 of an absent key says nothing about the version.
+        case .value(nil, version: 0), .notApplied, .unknown: nil
+        case .value(_, let version), .applied(let version), .absent(let version), .preconditionFailed(let version):
+            version
+        }
+    }
+}

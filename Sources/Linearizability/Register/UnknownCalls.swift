@@ -1,0 +1,99 @@
+/// Prunes the search for changes with an unknown result: trying each of them everywhere multiplies the orders, and a few dozen
+/// would make a history undecidable.
+///
+/// Pruning decides no verdict. It only leaves out orders that cannot work, or that are equivalent to another one.
+struct UnknownCalls {
+    /// Versions that a change reported as its own.
+    private var claimed: Set<UInt64> = []
+    /// The value that reads returned at a version; an inner nil if the key was absent.
+    private var seenValues: [UInt64: String?] = [:]
+    /// Versions at which a value was read.
+    private var seenVersions: [String: Set<UInt64>] = [:]
+    /// How many operations write a value.
+    private var writers: [String: Int] = [:]
+    /// Values with a time to live: their expiry can show which of them was written.
+    private var expiring: Set<String> = []
+    private var highestVersion: UInt64 = 0
+    /// Some read found the key absent and got no version.
+    private var isAbsenceSeen = false
+    /// Changes that no client can tell apart, by class: their operations, by call.
+    private var equivalent: [Class: [Int]] = [:]
+
+    private enum Class: Hashable {
+        case unseenWrite
+        case unseenWriteThatExpires
+        case unseenCreate
+        case delete
+    }
+
+    init(_ operations: [RegisterOperation]) {
+        for operation in operations { note(operation) }
+        for (index, operation) in operations.enumerated() where operation.isPending {
+            if let kind = kind(of: operation.call) { equivalent[kind, default: []].append(index) }
+        }
+        for kind in equivalent.keys {
+            equivalent[kind]?.sort { (operations[$0].callNs, $0) < (operations[$1].callNs, $1) }
+        }
+    }
+
+    private mutating func note(_ operation: RegisterOperation) {
+        if let value = operation.call.written { writers[value, default: 0] += 1 }
+        if case .expire(let value) = operation.call { expiring.insert(value) }
+        switch operation.result {
+        case .value(nil, version: 0): isAbsenceSeen = true
+        case .value(let value, let version):
+            highestVersion = max(highestVersion, version)
+            seenValues[version] = .some(value)
+            if let value { seenVersions[value, default: []].insert(version) }
+        case .applied(let version):
+            highestVersion = max(highestVersion, version)
+            claimed.insert(version)
+        case .absent(let version), .preconditionFailed(let version): highestVersion = max(highestVersion, version)
+        case .notApplied, .unknown: break
+        }
+    }
+
+    private func kind(of call: RegisterModel.Call) -> Class? {
+        switch call {
+        case .write(let value) where seenVersions[value] == nil:
+            expiring.contains(value) ? .unseenWriteThatExpires : .unseenWrite
+        case .write: nil
+        case .create(let value): seenVersions[value] == nil && !expiring.contains(value) ? .unseenCreate : nil
+        case .delete: .delete
+        case .read, .compareAndSet, .expire: nil
+        }
+    }
+
+    /// It can leave the key absent, at once or when its value expires.
+    private func mayRemove(_ call: RegisterModel.Call) -> Bool {
+        switch call {
+        case .delete, .expire: true
+        case .write(let value): expiring.contains(value)
+        case .read, .compareAndSet, .create: false
+        }
+    }
+
+    /// See ``Model/isWorthTrying(_:_:in:isLinearized:)``.
+    func isWorthTrying(
+        _ index: Int, _ call: RegisterModel.Call, in state: RegisterModel.State, isLinearized: (Int) -> Bool
+    ) -> Bool {
+        // No operation observed a later version: leaving this change out is equivalent.
+        guard state.version < highestVersion || (mayRemove(call) && isAbsenceSeen) else { return false }
+        if let kind = kind(of: call), let first = equivalent[kind]?.first(where: { !isLinearized($0) }), first != index
+        {
+            return false
+        }
+        let next = state.version + 1
+        switch call {
+        case .write(let value), .compareAndSet(_, let value), .create(let value):
+            if writers[value] == 1, let versions = seenVersions[value] {
+                return state.mayHaveRisen ? versions.contains { $0 >= next } : versions.contains(next)
+            }
+            if !state.mayHaveRisen, let seen = seenValues[next], seen != value { return false }
+        case .delete, .expire:
+            if !state.mayHaveRisen, case .some(.some) = seenValues[next] { return false }
+        case .read: return false
+        }
+        return state.mayHaveRisen || !claimed.contains(next)
+    }
+}
