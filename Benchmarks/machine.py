@@ -26,7 +26,7 @@ class Failure(Exception):
 
 
 def free_ports(count):
-    """Ports that are free now; taken together, so that they differ."""
+    """Different ports that are free now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for taken in sockets:
@@ -67,29 +67,29 @@ class Service:
 
 
 def cpu_us(pid):
-    """User and system time of all threads of a process, those that have ended too (proc(5), stat)."""
+    """User and system time of a process, with its ended threads (proc(5), stat)."""
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * 1e6 / os.sysconf("SC_CLK_TCK")
 
 
 def busy_us():
-    """CPU time that all programs and interrupts of the machine have used, stolen time too (proc(5), stat)."""
+    """CPU time of all programs and interrupts of the machine, with stolen time (proc(5), stat)."""
     with open("/proc/stat") as file:
         user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
     return (user + nice + system + irq + softirq + steal) * 1e6 / os.sysconf("SC_CLK_TCK")
 
 
 class Machine:
-    """Starts services; whatever happens, leaving the `with` block stops them all."""
+    """Starts services; leaving the `with` block always stops them all."""
 
-    def __init__(self, bin_directory, keep):
-        self.bin, self.keep = os.path.abspath(bin_directory), keep
+    def __init__(self, keep):
+        self.keep = keep
         self.processes = []
 
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="cap-bench-")
-        # So that being asked to end unwinds this block too.
+        # SIGTERM also leaves the block.
         signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(143)))
         return self
 
@@ -108,9 +108,9 @@ class Machine:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def start(self, name, command, environment=None):
-        """In a session of its own, so that Ctrl-C reaches this program alone; and it ends with this program."""
+        """Starts a process in its own session, so that Ctrl-C reaches this program only. It ends with this program."""
         if not shutil.which(command[0]):
-            raise Failure(f"{command[0]} is not there; 'scripts/setup.sh bench' and 'make build' provide it")
+            raise Failure(f"{command[0]} not found; 'scripts/setup.sh bench' and 'make build' provide it")
         directory = os.path.join(self.directory, name)
         os.makedirs(directory)
         with open(os.path.join(directory, "log"), "wb") as log:
@@ -124,11 +124,11 @@ class Machine:
         end = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < end:
             if process.poll() is not None:
-                raise Failure(f"{name} ended with {process.returncode}: {self.last_lines(name)}")
+                raise Failure(f"{name} exited with {process.returncode}: {self.last_lines(name)}")
             if is_ready():
                 return
             time.sleep(0.02)
-        raise Failure(f"{name} does not answer within {START_TIMEOUT_S} s: {self.last_lines(name)}")
+        raise Failure(f"{name} was not ready after {START_TIMEOUT_S} s: {self.last_lines(name)}")
 
     def last_lines(self, name):
         with open(os.path.join(self.directory, name, "log"), errors="replace") as log:
@@ -155,21 +155,23 @@ class Machine:
                  "logfile": "/dev/null"}, file)
         return self.service("webdis", ["webdis", path], None, port, "/PING", [redis])
 
-    def app_cp(self, fsync):
-        name = f"cp-fsync-{fsync}"
+    def app_cp(self, bin_directory, fsync, suffix=""):
+        name = f"cp-fsync-{fsync}{suffix}"
         environment, port, redis = self.group(name, "cp", fsync)
-        program = os.path.join(self.bin, "app-cp")
+        program = os.path.join(os.path.abspath(bin_directory), "app-cp")
         init = self.start(f"{name}-init", [program, "init"], environment)
         if init.wait(START_TIMEOUT_S) != 0:
             raise Failure(f"app-cp init: {self.last_lines(f'{name}-init')}")
         return self.service(name, [program], environment, port, "/health/ready", redis)
 
-    def app_ap(self):
-        environment, port, redis = self.group("ap", "ap", "no")
-        return self.service("ap", [os.path.join(self.bin, "app-ap")], environment, port, "/health/ready", redis)
+    def app_ap(self, bin_directory, suffix=""):
+        name = f"ap{suffix}"
+        environment, port, redis = self.group(name, "ap", "no")
+        program = os.path.join(os.path.abspath(bin_directory), "app-ap")
+        return self.service(name, [program], environment, port, "/health/ready", redis)
 
     def group(self, name, mode, fsync):
-        """Three replicas, and the environment of a service before them: all settings as they come but for these."""
+        """Starts three replicas. Returns the environment of a service on them: defaults for everything else."""
         *redis_ports, port = free_ports(4)
         redis = [self.redis(f"{name}-redis-{number}", redis_ports[number], fsync) for number in range(3)]
         replicas = ",".join(f"g{number + 1}=redis://127.0.0.1:{redis_ports[number]}" for number in range(3))
@@ -189,7 +191,7 @@ class Machine:
 
 
 def answers(port, request, start):
-    """True if what listens on `port` answers `request` with something that begins with `start`."""
+    """Whether the server on `port` answers `request` with something that begins with `start`."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(request)
@@ -199,17 +201,17 @@ def answers(port, request, start):
 
 
 def wrk(url, seconds, connections, script_arguments):
-    """Runs wrk with the key script; its figures by name."""
+    """Runs wrk with the key script. Returns its figures by name."""
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrk", "keys.lua")
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, url, "--", *script_arguments]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         output = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False).stdout
     except FileNotFoundError as error:
-        raise Failure("wrk is not there; 'scripts/setup.sh bench' installs it") from error
+        raise Failure("wrk not found; 'scripts/setup.sh bench' installs it") from error
     figures = re.search(r"^figures (.*)$", output, re.MULTILINE)
     if not figures:
-        raise Failure(f"wrk gave no figures: {output.strip()}")
+        raise Failure(f"wrk printed no figures: {output.strip()}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     result = {name: int(number) for name, number in (pair.split("=") for pair in figures[1].split())}

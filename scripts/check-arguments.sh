@@ -1,0 +1,74 @@
+#!/bin/sh
+# Checks the arguments of a caplab command without caplab, so that a typing error in ARGS fails before a long build:
+#
+#   scripts/check-arguments.sh COMMAND [ARGUMENT ...]    COMMAND is up, demo or check
+#   scripts/check-arguments.sh --list COMMAND            prints the options as NAME:KIND
+#
+# CommandArgumentTests compares this list with the options that caplab declares. Exit code 64 as for caplab itself.
+set -eu
+
+options_of() {
+    case $1 in
+    up)
+        echo run-dir:text port-base:number free-ports:flag port:text log-level:text data-dir:text bin-dir:text
+        echo service-env:text redis-cp-arg:text redis-ap-arg:text direct:flag
+        ;;
+    demo) echo port-base:number bin-dir:text pause-ms:number patience-ms:number service-env:text ;;
+    check)
+        echo seconds:number seed:number clients:number output:text data-dir:text bin-dir:text service-env:text
+        ;;
+    *)
+        echo "check-arguments: '$1' is none of up, demo, check" >&2
+        exit 64
+        ;;
+    esac
+}
+
+if [ "$1" = --list ]; then
+    options_of "$2" | tr ' ' '\n'
+    exit
+fi
+
+command=$1
+shift
+options=$(options_of "$command")
+
+refuse() {
+    echo "caplab $command: $1" >&2
+    echo "Options: $(echo "$options" | tr '\n' ' ' | sed 's/\([a-z-]*\):[a-z]*/--\1/g; s/ *$//')" >&2
+    exit 64
+}
+
+while [ $# -gt 0 ]; do
+    argument=$1
+    shift
+    case $argument in
+    -h | --help) continue ;;
+    --?*) ;;
+    *) refuse "unexpected argument '$argument'" ;;
+    esac
+    name=${argument#--}
+    name=${name%%=*}
+    kind=
+    for option in $options; do
+        [ "${option%:*}" != "$name" ] || kind=${option#*:}
+    done
+    case $kind in
+    '') refuse "unknown option '--$name'" ;;
+    flag)
+        [ "$argument" = "--$name" ] || refuse "--$name takes no value"
+        continue
+        ;;
+    esac
+    case $argument in
+    *=*) value=${argument#*=} ;;
+    *)
+        [ $# -gt 0 ] || refuse "--$name needs a value"
+        value=$1
+        shift
+        ;;
+    esac
+    case $kind:$value in
+    number: | number:*[!0-9]*) refuse "--$name needs a number, not '$value'" ;;
+    esac
+done
