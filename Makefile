@@ -30,7 +30,7 @@ ON ?= lab
 PAGES ?=
 
 .PHONY: help setup build run demo test lint simulate laws mutants check partition heal status \
-    compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus bench-quick clean
+    compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus bench-quick docs clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -127,6 +127,10 @@ test-prometheus: build ## Tests rules and dashboard, and makes every alert fire 
 bench-quick: build ## Measures both services and webdis in two minutes (ARGS='--baseline DIR' compares two builds, --full)
 	@scripts/setup.sh bench
 	@exec Benchmarks/quick.py --bin $(RELEASE) $(ARGS)
+
+docs: setup ## Builds the DocC pages of the library products in .build/docs; a warning is an error
+	@$(SWIFT_BUILD) --build-tests
+	@scripts/docs.sh $(SCRATCH)
 
 clean: ## Removes the build directory
 	@rm -rf $(SCRATCH)
