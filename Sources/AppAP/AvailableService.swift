@@ -5,21 +5,17 @@ import Service
 
 /// The AP engine behind the endpoints that both services have, and `/conflicts`.
 final class AvailableService: ServiceEngine {
+    let keyValue: any KeyValueHandler
     private let engine: AvailableEngine
     /// Kept here: the engine does not keep its observer alive.
     private let reporter: APReporter
     private let requestTimeoutNs: UInt64
 
     init(engine: AvailableEngine, reporter: APReporter, requestTimeoutNs: UInt64) {
+        keyValue = AvailableKeyValue(store: engine)
         self.engine = engine
         self.reporter = reporter
         self.requestTimeoutNs = requestTimeoutNs
-    }
-
-    func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult { try await engine.read(request) }
-
-    func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
-        try await engine.change(request)
     }
 
     func start() { engine.start() }
@@ -84,10 +80,10 @@ final class AvailableService: ServiceEngine {
         }
         let cursor = try request.queryBytes("after")
         let page: ConflictPage
-        do throws(StoreFailure) {
+        do throws(AvailableFailure) {
             page = try await engine.conflicts(
                 after: cursor, limit: limit, deadlineNs: request.receivedNs + requestTimeoutNs)
-        } catch { throw Problem(error) }
+        } catch { throw Problem(error.reason) }
         var json = JSONWriter(capacity: 1_024)
         json.beginObject()
         json.member("mode", "ap")

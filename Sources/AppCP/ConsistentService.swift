@@ -8,6 +8,7 @@ import Telemetry
 
 /// The CP engine behind the endpoints that both services have.
 final class ConsistentService: ServiceEngine {
+    let keyValue: any KeyValueHandler
     private let engine: ConsistentEngine
     private let group: RedisReplicaGroup
     private let scheduler: any Scheduler
@@ -18,16 +19,11 @@ final class ConsistentService: ServiceEngine {
     init(
         engine: ConsistentEngine, group: RedisReplicaGroup, scheduler: any Scheduler, metrics: CPMetricsSource
     ) {
+        keyValue = ConsistentKeyValue(store: engine)
         self.engine = engine
         self.group = group
         self.scheduler = scheduler
         self.metrics = metrics
-    }
-
-    func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult { try await engine.read(request) }
-
-    func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
-        try await engine.change(request)
     }
 
     func start() {

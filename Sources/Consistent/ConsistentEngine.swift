@@ -5,7 +5,7 @@ import Replication
 ///
 /// Reads take one round trip where nothing is under way, repeated writes of a key as well. Without a majority it refuses at
 /// once, and says exactly what became of a change.
-public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
+public final class ConsistentEngine: ReplicaGroupDelegate {
     private let group: any ReplicaGroup
     private let scheduler: any Scheduler
     private let settings: ConsistentSettings
@@ -48,8 +48,9 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         return counts
     }
 
-    // MARK: ReplicatedStore
+    // MARK: Requests
 
+    /// - Throws: ``StoreFailure`` without an `outcome`.
     public func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
         let register = Register(key: request.key)
         guard group.available.count >= proposer.quorum else {
@@ -74,6 +75,7 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         }
     }
 
+    /// - Throws: ``StoreFailure`` with an `outcome`.
     public func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
         let operation: Operation =
             switch request.kind {
@@ -83,16 +85,10 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
         let answer = await proposer.submit(operation, on: Register(key: request.key), deadlineNs: request.deadlineNs)
         let (result, acks) = try answer.get()
         switch result {
-        case .applied(let version):
-            return ChangeResult(version: .counter(version), replicasAcked: acks, existed: true)
-        case .absent(let version):
-            return ChangeResult(version: .counter(version), replicasAcked: acks, existed: false)
+        case .applied(let version): return .applied(version: version, replicasAcked: acks)
+        case .absent(let version): return .absent(version: version)
         case .preconditionFailed(let version, let exists):
-            let detail =
-                exists ? "the current version is \(version)" : "there is no such key; If-None-Match: * creates it"
-            var failure = StoreFailure(.preconditionFailed, detail, outcome: .notApplied)
-            failure.currentVersion = .counter(version)
-            throw failure
+            return .preconditionFailed(version: version, exists: exists)
         case .state:
             throw StoreFailure(.badReply, "a change came to something else than a result", outcome: .unknown)
         }
@@ -108,11 +104,8 @@ public final class ConsistentEngine: ReplicatedStore, ReplicaGroupDelegate {
     }
 
     private static func result(of state: RegisterState) -> ReadResult {
-        var result = ReadResult(
-            value: state.isDeleted ? nil : state.value, version: .counter(state.version), stalenessMs: 0, isStale: false
-        )
-        result.expiresMs = state.expiresMs
-        return result
+        ReadResult(
+            value: state.isDeleted ? nil : state.value, version: state.version, expiresMs: state.expiresMs)
     }
 
     // MARK: Background work

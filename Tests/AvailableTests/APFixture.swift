@@ -134,7 +134,7 @@ final class APInstance {
 
     private func deadlineNs(_ withinMs: UInt64) -> UInt64 { reactor.nowNs + withinMs * nsPerMs }
 
-    func read(_ key: String, maxStalenessMs: Int64? = nil, withinMs: UInt64 = 3_000) async throws(StoreFailure)
+    func read(_ key: String, maxStalenessMs: Int64? = nil, withinMs: UInt64 = 3_000) async throws(AvailableFailure)
         -> ReadResult
     {
         try await engine.read(
@@ -143,23 +143,23 @@ final class APInstance {
 
     @discardableResult
     func write(
-        _ key: String, _ value: String, context: Version? = nil, ttlMs: Int64? = nil, withinMs: UInt64 = 3_000
-    ) async throws(StoreFailure) -> ChangeResult {
+        _ key: String, _ value: String, context: String? = nil, ttlMs: Int64? = nil, withinMs: UInt64 = 3_000
+    ) async throws(AvailableFailure) -> ChangeResult {
         var request = ChangeRequest(
             key: Bytes(key.utf8), kind: .write(Bytes(value.utf8)), deadlineNs: deadlineNs(withinMs))
-        if case .context(let text)? = context { request.context = text }
+        request.context = context
         request.ttlMs = ttlMs
         return try await engine.change(request)
     }
 
     @discardableResult
-    func delete(_ key: String, context: Version? = nil) async throws(StoreFailure) -> ChangeResult {
+    func delete(_ key: String, context: String? = nil) async throws(AvailableFailure) -> ChangeResult {
         var request = ChangeRequest(key: Bytes(key.utf8), kind: .delete, deadlineNs: deadlineNs(3_000))
-        if case .context(let text)? = context { request.context = text }
+        request.context = context
         return try await engine.change(request)
     }
 
-    func conflicts(after cursor: Bytes? = nil, limit: Int = 10, withinMs: UInt64 = 3_000) async throws(StoreFailure)
+    func conflicts(after cursor: Bytes? = nil, limit: Int = 10, withinMs: UInt64 = 3_000) async throws(AvailableFailure)
         -> ConflictPage
     {
         try await engine.conflicts(after: cursor, limit: limit, deadlineNs: deadlineNs(withinMs))

@@ -25,10 +25,10 @@ import Testing
         try await withInstance { instance, _ in
             instance.group.cut = [0, 1, 2]
             await #expect { try await instance.write("k", "v") } throws: { error in
-                (error as? StoreFailure)?.code == .noReplica && (error as? StoreFailure)?.outcome == .notApplied
+                (error as? AvailableFailure)?.code == .noReplica && (error as? AvailableFailure)?.outcome == .notApplied
             }
             await #expect { try await instance.read("k") } throws: { error in
-                (error as? StoreFailure)?.code == .noReplica && (error as? StoreFailure)?.outcome == nil
+                (error as? AvailableFailure)?.code == .noReplica && (error as? AvailableFailure)?.outcome == nil
             }
         }
     }
@@ -64,7 +64,8 @@ import Testing
             // Where all are full the client is told what is wrong.
             for replica in 1..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "1000") }
             await #expect { try await instance.write("k", "nowhere") } throws: { error in
-                (error as? StoreFailure)?.code == .replicaFull && (error as? StoreFailure)?.outcome == .notApplied
+                (error as? AvailableFailure)?.code == .replicaFull
+                    && (error as? AvailableFailure)?.outcome == .notApplied
             }
             for replica in 1..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "0") }
             _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "0")
@@ -135,17 +136,17 @@ import Testing
         try await withInstance { instance, _ in
             for replica in 0..<3 { _ = await instance.raw(replica, "SET", "ap:k", "x") }
             await #expect { try await instance.write("k", "v") } throws: { error in
-                (error as? StoreFailure)?.code == .badReply && (error as? StoreFailure)?.outcome == .notApplied
+                (error as? AvailableFailure)?.code == .badReply && (error as? AvailableFailure)?.outcome == .notApplied
             }
             await #expect { try await instance.read("k") } throws: { error in
-                (error as? StoreFailure)?.code == .badReply
+                (error as? AvailableFailure)?.code == .badReply
             }
             for replica in 0..<3 {
                 _ = await instance.raw(replica, "DEL", "ap:k")
                 _ = await instance.raw(replica, "HSET", "ap:k", "what", "ever")
             }
             await #expect { try await instance.read("k") } throws: { error in
-                (error as? StoreFailure)?.code == .badReply
+                (error as? AvailableFailure)?.code == .badReply
             }
             #expect(!instance.events.bad.isEmpty)
             try await instance.write("other", "v")
@@ -214,8 +215,9 @@ import Testing
             #expect(both.replicasAcked >= 2)
             instance.group.cut = [1, 2]
             await #expect { try await instance.write("k", "alone") } throws: { error in
-                let failure = error as? StoreFailure
-                return failure?.code == .insufficientAcks && failure?.outcome == .applied && failure?.replicasAcked == 1
+                let failure = error as? AvailableFailure
+                return failure?.code == .insufficientAcks && failure?.outcome == .applied
+                    && failure?.applied?.replicasAcked == 1
             }
             instance.group.cut = []
             #expect(await instance.converged("k"))

@@ -25,7 +25,7 @@ import Testing
             let reads = Tally()
             for _ in 0..<40 {
                 reactor.spawn {
-                    do throws(StoreFailure) {
+                    do throws(AvailableFailure) {
                         var request = ReadRequest(key: Bytes("k".utf8), deadlineNs: reactor.nowNs + 3_000 * nsPerMs)
                         request.session.token = inSession ? token : nil
                         reads.note(try await instance.engine.read(request).text == long ? "read" : "wrong")

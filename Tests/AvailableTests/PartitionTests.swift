@@ -95,7 +95,7 @@ func withTwoSites(
             #expect(read.value == nil)
             #expect(read.stalenessMs ?? 0 > 700)
             await #expect { try await west.read("k", maxStalenessMs: 500) } throws: { error in
-                let failure = error as? StoreFailure
+                let failure = error as? AvailableFailure
                 return failure?.code == .tooStale && failure?.stalenessMs ?? 0 > 700
             }
             #expect(await reactor.eventually { east.events.suspected == [2] && west.events.suspected == [0, 1] })

@@ -194,7 +194,7 @@ import Testing
             try await instance.write("alone", long + long + long)
             for _ in 0..<2 { try await instance.write("k", long, context: seen.version) }
             await #expect { try await instance.write("k", long, context: seen.version) } throws: { error in
-                (error as? StoreFailure)?.code == .tooManySiblings
+                (error as? AvailableFailure)?.code == .tooManySiblings
             }
             try await instance.write("k", long, context: try await instance.read("k").version)
             #expect(try await instance.read("k").conflicts.isEmpty)
@@ -208,8 +208,8 @@ import Testing
             let seen = try await instance.read("k")
             for value in ["a", "b", "c"] { try await instance.write("k", value, context: seen.version) }
             await #expect { try await instance.write("k", "d", context: seen.version) } throws: { error in
-                (error as? StoreFailure)?.code == .tooManySiblings
-                    && (error as? StoreFailure)?.outcome == .notApplied
+                (error as? AvailableFailure)?.code == .tooManySiblings
+                    && (error as? AvailableFailure)?.outcome == .notApplied
             }
             let now = try await instance.read("k")
             try await instance.write("k", "d", context: now.version)
@@ -220,15 +220,16 @@ import Testing
     @Test func aContextOfAnotherKeyOrATamperedOneIsRefused() async throws {
         try await withInstance { instance, _ in
             let written = try await instance.write("k", "v")
-            guard case .context(let text) = written.version else { return }
+            let text = written.version
             let last = text.last == "A" ? "B" : "A"
             let forgeries = [text.dropLast() + last, "", "x", "é", text + "AAAA"].map { String($0) }
             for forged in forgeries {
-                await #expect { try await instance.write("k", "w", context: .context(forged)) } throws: { error in
-                    (error as? StoreFailure)?.code == .badContext && (error as? StoreFailure)?.outcome == .notApplied
+                await #expect { try await instance.write("k", "w", context: forged) } throws: { error in
+                    (error as? AvailableFailure)?.code == .badContext
+                        && (error as? AvailableFailure)?.outcome == .notApplied
                 }
             }
-            await #expect(throws: StoreFailure.self) {
+            await #expect(throws: AvailableFailure.self) {
                 try await instance.write("other", "w", context: written.version)
             }
             #expect(try await instance.read("k").text == "v")

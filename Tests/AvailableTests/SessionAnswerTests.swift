@@ -18,7 +18,7 @@ import Testing
 
     private func read(
         _ instance: APInstance, _ token: String?, isRequired: Bool = false
-    ) async throws(StoreFailure) -> ReadResult {
+    ) async throws(AvailableFailure) -> ReadResult {
         var request = ReadRequest(key: Bytes("k".utf8), deadlineNs: instance.reactor.nowNs + 5_000 * nsPerMs)
         request.session.token = token
         request.session.isRequired = isRequired
@@ -73,7 +73,7 @@ import Testing
             let token = try await tokenOfAWrite(at: instance)
             instance.group.cut = [0, 1, 2]
             await #expect { try await read(instance, token, isRequired: true) } throws: {
-                ($0 as? StoreFailure)?.code == .noReplica
+                ($0 as? AvailableFailure)?.code == .noReplica
             }
         }
     }
@@ -111,7 +111,7 @@ import Testing
             request.kind = .write(Bytes("mine".utf8))
             request.session.token = before.session.token
             var token: String?
-            do throws(StoreFailure) {
+            do throws(AvailableFailure) {
                 _ = try await instance.engine.change(request)
             } catch {
                 #expect(error.code == .insufficientAcks)

@@ -68,7 +68,7 @@ private final class Session {
 
     func read(
         _ key: String, at instance: APInstance, isRequired: Bool = false
-    ) async throws(StoreFailure) -> ReadResult {
+    ) async throws(AvailableFailure) -> ReadResult {
         var request = ReadRequest(key: bytes(key), deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
         request.session.token = token
         request.session.isRequired = isRequired
@@ -78,7 +78,7 @@ private final class Session {
     }
 
     @discardableResult
-    func write(_ key: String, _ value: String, at instance: APInstance) async throws(StoreFailure) -> ChangeResult {
+    func write(_ key: String, _ value: String, at instance: APInstance) async throws(AvailableFailure) -> ChangeResult {
         var request = ChangeRequest(
             key: bytes(key), kind: .write(bytes(value)), deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
         request.session.token = token
@@ -89,7 +89,7 @@ private final class Session {
 
     func delete(
         _ key: String, at instance: APInstance, isRequired: Bool = false
-    ) async throws(StoreFailure) -> ChangeResult {
+    ) async throws(AvailableFailure) -> ChangeResult {
         var request = ChangeRequest(
             key: bytes(key), kind: .delete, deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
         request.session.token = token
@@ -110,7 +110,7 @@ private final class Session {
             try await session.write("k", "mine", at: east)
             // Only a replica that has not heard of it can be asked in the west: "not there" is no promise.
             await #expect { try await session.delete("k", at: west, isRequired: true) } throws: {
-                ($0 as? StoreFailure)?.code == .sessionUnmet && ($0 as? StoreFailure)?.outcome == .notApplied
+                ($0 as? AvailableFailure)?.code == .sessionUnmet && ($0 as? AvailableFailure)?.outcome == .notApplied
             }
             let nothing = try await session.delete("k", at: west)
             #expect(!nothing.existed)
@@ -142,7 +142,7 @@ private final class Session {
             #expect(behind.text == "before")
             #expect(behind.session.isGuaranteed == false)
             await #expect { try await session.read("k", at: west, isRequired: true) } throws: {
-                ($0 as? StoreFailure)?.code == .sessionUnmet
+                ($0 as? AvailableFailure)?.code == .sessionUnmet
             }
             // One that has it is found, though the nearest does not.
             west.group.cut = [0]
@@ -178,7 +178,7 @@ private final class Session {
             let session = Session()
             try await session.write("other", "v", at: instance)
             await #expect { try await session.read("k", at: instance, isRequired: true) } throws: {
-                ($0 as? StoreFailure)?.code == .sessionUnmet
+                ($0 as? AvailableFailure)?.code == .sessionUnmet
             }
             #expect(try await session.read("k", at: instance).session.isGuaranteed == false)
             // From then on it is listed.
@@ -197,14 +197,14 @@ private final class Session {
             #expect(try await session.read("k", at: instance, isRequired: true).text == "v")
             session.token = nil
             await #expect { try await session.read("k", at: instance, isRequired: true) } throws: {
-                ($0 as? StoreFailure)?.code == .sessionUnmet
+                ($0 as? AvailableFailure)?.code == .sessionUnmet
             }
             session.token = "forged"
             await #expect { try await session.read("k", at: instance) } throws: {
-                ($0 as? StoreFailure)?.code == .badToken
+                ($0 as? AvailableFailure)?.code == .badToken
             }
             await #expect { try await session.write("k", "w", at: instance) } throws: {
-                ($0 as? StoreFailure)?.code == .badToken && ($0 as? StoreFailure)?.outcome == .notApplied
+                ($0 as? AvailableFailure)?.code == .badToken && ($0 as? AvailableFailure)?.outcome == .notApplied
             }
             #expect(try await instance.read("k").text == "v")
         }

@@ -16,7 +16,7 @@ import Testing
             group.cut = [1, 2]
             servers[0].pause()
             await #expect { try await instance.write("k", "late", withinMs: 400) } throws: { error in
-                (error as? StoreFailure)?.outcome == .unknown
+                (error as? AvailableFailure)?.outcome == .unknown
             }
             // The client saw it fail, and writes again where it can.
             group.cut = [0]
@@ -170,7 +170,7 @@ import Testing
             for server in servers.servers { server.pause() }
             defer { for server in servers.servers { server.resume() } }
             await #expect { _ = try await instance.conflicts(withinMs: 100) } throws: { error in
-                (error as? StoreFailure)?.code == .timeout
+                (error as? AvailableFailure)?.code == .timeout
             }
         }
     }

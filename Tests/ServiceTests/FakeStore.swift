@@ -6,43 +6,34 @@ import Testing
 
 @testable import Service
 
-/// A store that notes what it is asked and answers what the test says.
-final class FakeStore: ReplicatedStore {
-    var onRead: (ReadRequest) throws(StoreFailure) -> ReadResult = { _ in
-        ReadResult(value: Bytes("v".utf8), version: .counter(7), stalenessMs: 0, isStale: false)
-    }
-    var onChange: (ChangeRequest) throws(StoreFailure) -> ChangeResult = { _ in
-        ChangeResult(version: .counter(8), replicasAcked: 2, existed: true)
-    }
-    private(set) var reads: [ReadRequest] = []
-    private(set) var changes: [ChangeRequest] = []
-
-    func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
-        reads.append(request)
-        return try onRead(request)
-    }
-
-    func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
-        changes.append(request)
-        return try onChange(request)
-    }
+/// An engine that records its requests and returns the results that a test chose.
+protocol FakeStore: AnyObject {
+    init()
+    static var mode: ServiceMode { get }
+    var handler: any KeyValueHandler { get }
+    var readCount: Int { get }
+    var changeCount: Int { get }
 }
 
-/// The key-value endpoints of one service before a ``FakeStore``, without sockets.
-final class Endpoints {
-    let store = FakeStore()
-    private(set) var notes: [(change: ChangeRequest, failure: StoreFailure?)] = []
+typealias CPEndpoints = Endpoints<FakeConsistentStore>
+typealias APEndpoints = Endpoints<FakeAvailableStore>
+
+let maxValueBytes = 1_000
+
+/// The key-value endpoints of one service in front of a ``FakeStore``, without sockets.
+final class Endpoints<Store: FakeStore> {
+    let store = Store()
+    private(set) var notes: [(key: Bytes, kind: ChangeKind, failure: StoreFailure?)] = []
     private(set) var refusals: [StoreFailure.Code] = []
     private let router = Router()
-    static let maxValueBytes = 1_000
 
-    init(_ mode: ServiceMode = .cp, _ further: [String: String] = [:]) throws {
-        let common = ["MAX_VALUE_BYTES": "\(Self.maxValueBytes)", "NETWORK_TIMEOUT_SEC": "2"]
-        let settings = try serviceSettings(mode, common.merging(further) { $1 })
+    init(_ further: [String: String] = [:]) throws {
+        let common = ["MAX_VALUE_BYTES": "\(maxValueBytes)", "NETWORK_TIMEOUT_SEC": "2"]
+        let settings = try serviceSettings(Store.mode, common.merging(further) { $1 })
         KeyValueEndpoints(
-            settings: settings, store: store,
+            settings: settings, handler: store.handler,
             onRefusal: { [unowned self] in refusals.append($0) },
-            onChange: { [unowned self] in notes.append(($0, $1)) }
+            onChange: { [unowned self] in notes.append(($0, $1, $2)) }
         ).addRoutes(to: router)
     }
 
@@ -60,6 +51,24 @@ final class Endpoints {
     }
 }
 
+func expect(
+    _ response: Response, _ status: Int, _ code: String, _ location: SourceLocation = #_sourceLocation
+) throws {
+    #expect(response.status == status, sourceLocation: location)
+    #expect(response.contentType == "application/problem+json", sourceLocation: location)
+    let members = try response.members
+    #expect(text(members["code"]) == code, sourceLocation: location)
+}
+
+extension KeyRequest {
+    /// A request of `key`, for tests of answers.
+    static func of(_ key: Bytes, accept: String = ContentType.json) -> KeyRequest {
+        KeyRequest(
+            key: key, deadlineNs: .max, isSessionRequired: false,
+            request: Request(method: .get, target: "/", headers: [Header("Accept", accept)]))
+    }
+}
+
 extension Response {
     /// The members of a JSON object.
     var members: [String: any Sendable] {
@@ -68,8 +77,10 @@ extension Response {
         }
     }
 
+    var text: String { String(decoding: body, as: UTF8.self) }
+
     func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 }
 
-/// One member of a JSON object as text, whatever its kind; nil where it is absent.
+/// One member of a JSON object as text, whatever its kind; nil if it is absent.
 func text(_ member: (any Sendable)?) -> String? { member.map { "\($0)" } }

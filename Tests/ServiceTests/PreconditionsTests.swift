@@ -1,8 +1,8 @@
+import Consistent
 import HTTP
-import Replication
 import Testing
 
-@testable import Service
+@testable import AppCP
 
 /// RFC 9110, sections 8.8.3 (entity tags), 13.1.1 and 13.1.2 (the two fields), 5.6.1 (lists).
 struct PreconditionFields {

@@ -3,10 +3,10 @@ import Replication
 
 /// Writes and deletes (DESIGN A3 to A6).
 extension AvailableEngine {
-    /// - Throws: ``StoreFailure``: `bad_context`, `bad_token`, `session_unmet`, `too_many_siblings`, `no_replica`,
+    /// - Throws: ``AvailableFailure``: `bad_context`, `bad_token`, `session_unmet`, `too_many_siblings`, `no_replica`,
     ///   `overloaded` (not applied); `insufficient_acks` (applied); `timeout`, `replica_full` and `bad_reply` with what is
     ///   known of the outcome.
-    public func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
+    public func change(_ request: ChangeRequest) async throws(AvailableFailure) -> ChangeResult {
         guard request.session == SessionRequest() else { return try await changeInSession(request) }
         return try await changeAny(request)
     }
@@ -15,7 +15,7 @@ extension AvailableEngine {
     ///   of it, the others are asked too; the result's `version` then covers what all of them have.
     func changeAny(
         _ request: ChangeRequest, seen: VersionVector = VersionVector()
-    ) async throws(StoreFailure) -> ChangeResult {
+    ) async throws(AvailableFailure) -> ChangeResult {
         let write = try Write(request, context: context(of: request), randomBits: scheduler.randomBits())
         var attempts = Attempts()
         attempts.seen = seen
@@ -83,11 +83,11 @@ extension AvailableEngine {
         /// What the client has seen; what the replicas have seen that hold nothing, and lack some of it.
         var seen = VersionVector()
         var absent: VersionVector?
-        var reason = StoreFailure(.noReplica, "No replica can be reached.", outcome: .notApplied)
+        var reason = AvailableFailure(.noReplica, "No replica can be reached.", outcome: .notApplied)
 
-        var failure: StoreFailure {
+        var failure: AvailableFailure {
             guard isUnanswered else { return reason }
-            return StoreFailure(.timeout, "No replica answered in time.", outcome: .unknown)
+            return AvailableFailure(.timeout, "No replica answered in time.", outcome: .unknown)
         }
 
         /// What is known to be absent, as a version; nil where the client has seen more than that. What is dead in each of
@@ -101,14 +101,14 @@ extension AvailableEngine {
         }
 
         mutating func refused(_ code: StoreFailure.Code, _ detail: String) {
-            reason = StoreFailure(code, detail, outcome: .notApplied)
+            reason = AvailableFailure(code, detail, outcome: .notApplied)
         }
     }
 
-    private func context(of request: ChangeRequest) throws(StoreFailure) -> Bytes? {
+    private func context(of request: ChangeRequest) throws(AvailableFailure) -> Bytes? {
         guard let text = request.context else { return nil }
         guard let vector = contexts.vector(of: text, key: request.key) else {
-            throw StoreFailure(
+            throw AvailableFailure(
                 .badContext, "The context was not given out for this key by this group.", outcome: .notApplied)
         }
         return vector
@@ -127,7 +127,7 @@ extension AvailableEngine {
     /// One attempt at one coordinator. Nil where another should be tried: the change was refused, or its fence has passed.
     private func attempt(
         _ write: Write, at coordinator: Int, budgetMs: UInt64, _ attempts: inout Attempts
-    ) async throws(StoreFailure) -> ChangeResult? {
+    ) async throws(AvailableFailure) -> ChangeResult? {
         // Everything below uses what was known of the clocks before the change was sent.
         let clocks = clocks
         let startNs = scheduler.nowNs
@@ -170,7 +170,7 @@ extension AvailableEngine {
             }
             return result(write, vector, existed: false)
         case .tooManySiblings(let count):
-            throw StoreFailure(
+            throw AvailableFailure(
                 .tooManySiblings,
                 "The context is too old: \(count) values that it does not cover would stay. Read again and resolve them.",
                 outcome: attempts.isUnanswered ? .unknown : .notApplied)
@@ -182,7 +182,7 @@ extension AvailableEngine {
 
     private func result(_ write: Write, _ vector: Bytes, existed: Bool) -> ChangeResult {
         let signed = contexts.signed(vector: vector, key: write.request.key)
-        var result = ChangeResult(version: .context(signed.text), replicasAcked: 1, existed: existed)
+        var result = ChangeResult(version: signed.text, replicasAcked: 1, existed: existed)
         result.session.token = signed.session
         return result
     }
@@ -214,7 +214,7 @@ extension AvailableEngine {
     private func acknowledge(
         _ write: Write, _ applied: PutReply.Applied, existed: Bool, _ coordinator: Int, _ clocks: ClockTable,
         _ startNs: UInt64
-    ) async throws(StoreFailure) -> ChangeResult {
+    ) async throws(AvailableFailure) -> ChangeResult {
         var result = result(write, applied.vector, existed: existed)
         result.replica = states[coordinator].name
         // The version stands for all that the record holds, so whatever is in it must be in the answer too: a client that
@@ -232,11 +232,10 @@ extension AvailableEngine {
         }
         result.replicasAcked = await deliverAndWait(write, record, applied.hlc, coordinator, clocks, startNs)
         guard result.replicasAcked >= settings.writeAcks else {
-            var failure = StoreFailure(
+            var failure = AvailableFailure(
                 .insufficientAcks,
                 "\(result.replicasAcked) of the \(settings.writeAcks) replicas asked for have it. It will reach the others.",
                 outcome: .applied)
-            failure.replicasAcked = result.replicasAcked
             failure.applied = result
             throw failure
         }

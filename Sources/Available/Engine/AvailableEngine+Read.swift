@@ -3,15 +3,15 @@ import Replication
 
 /// Reads: one replica, a second one where the first is slow (DESIGN A7).
 extension AvailableEngine {
-    /// - Throws: ``StoreFailure`` with `no_replica`, `too_stale`, `timeout`, `overloaded` or `bad_reply`; with a session
+    /// - Throws: ``AvailableFailure`` with `no_replica`, `too_stale`, `timeout`, `overloaded` or `bad_reply`; with a session
     ///   `bad_token` and `session_unmet` too.
-    public func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
+    public func read(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult {
         guard request.session == SessionRequest() else { return try await readInSession(request) }
         return try await readAny(request)
     }
 
     /// Whatever the first replica that answers holds.
-    func readAny(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
+    func readAny(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult {
         let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
         return try await tryingAgain(until: request.deadlineNs) { () async throws(ReadFailure) -> ReadResult in
             let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
@@ -28,7 +28,7 @@ extension AvailableEngine {
         judge: (_ reply: Reply?, _ replica: Int) -> Result<Answer, ReadFailure>
     ) async throws(ReadFailure) -> Answer {
         var judged: ReplicaSet = []
-        var worst = ReadFailure(failure: StoreFailure(.noReplica, "No replica can be reached."))
+        var worst = ReadFailure(failure: AvailableFailure(.noReplica, "No replica can be reached."))
         var hedgeNs = try ask(maxStalenessMs, command, call, worst)
         // Of a replica that lacks something, or may; and until when a better one is waited for.
         var incomplete: Answer?
@@ -56,7 +56,7 @@ extension AvailableEngine {
                 return incomplete
             }
             if call.isExpired {
-                throw ReadFailure(failure: StoreFailure(.timeout, "No replica answered in time."))
+                throw ReadFailure(failure: AvailableFailure(.timeout, "No replica answered in time."))
             }
             if call.outstanding.isEmpty {
                 hedgeNs = try ask(maxStalenessMs, command, call, worst)
@@ -100,10 +100,11 @@ extension AvailableEngine {
             guard call.refused.isEmpty else { throw Self.overfull }
             // All that were asked have gone; soon others are nearest, or these are back.
             throw ReadFailure(
-                failure: StoreFailure(.noReplica, "The connection was lost before the answer."), isTransient: true)
+                failure: AvailableFailure(.noReplica, "The connection was lost before the answer."), isTransient: true)
         }
         if !call.overloaded.isEmpty {
-            throw ReadFailure(failure: StoreFailure(.overloaded, "Too many commands are waiting for every replica."))
+            throw ReadFailure(
+                failure: AvailableFailure(.overloaded, "Too many commands are waiting for every replica."))
         }
         if maxStalenessMs != nil, !skipped.isEmpty {
             throw ReadFailure(failure: tooStale(stalest))
@@ -114,11 +115,11 @@ extension AvailableEngine {
 
     /// Not transient: to try again at once would read them all again.
     static var overfull: ReadFailure {
-        ReadFailure(failure: StoreFailure(.overloaded, "Too many long values are being read."))
+        ReadFailure(failure: AvailableFailure(.overloaded, "Too many long values are being read."))
     }
 
-    func tooStale(_ stalenessMs: Int64?) -> StoreFailure {
-        var failure = StoreFailure(.tooStale, "No reachable replica is known to be that fresh.")
+    func tooStale(_ stalenessMs: Int64?) -> AvailableFailure {
+        var failure = AvailableFailure(.tooStale, "No reachable replica is known to be that fresh.")
         failure.stalenessMs = stalenessMs
         return failure
     }
@@ -134,7 +135,7 @@ extension AvailableEngine {
             // Wiped or replaced while the connection stayed: what it said is not believed.
             readmit(replica)
             return .failure(
-                ReadFailure(failure: StoreFailure(.noReplica, "The replica has been replaced."), isTransient: true))
+                ReadFailure(failure: AvailableFailure(.noReplica, "The replica has been replaced."), isTransient: true))
         }
         return .success((pair[0], clock))
     }
@@ -172,7 +173,7 @@ extension AvailableEngine {
     ) -> ReadResult {
         let signed = contexts.signed(vector: vector, key: request.key)
         var result = ReadResult(
-            value: view.value, version: .context(signed.text), stalenessMs: stalenessMs,
+            value: view.value, version: signed.text, stalenessMs: stalenessMs,
             isStale: stalenessMs.map { $0 > settings.maxStalenessMs } ?? true)
         result.session.token = signed.session
         result.expiresMs = view.expiresMs
@@ -185,6 +186,6 @@ extension AvailableEngine {
     }
 
     func bad(_ text: String) -> ReadFailure {
-        ReadFailure(failure: StoreFailure(.badReply, "A replica answered with an error: \(text)"))
+        ReadFailure(failure: AvailableFailure(.badReply, "A replica answered with an error: \(text)"))
     }
 }

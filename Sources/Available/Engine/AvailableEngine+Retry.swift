@@ -4,7 +4,7 @@ import Replication
 /// When a request that no replica could answer is tried once more: its client waits anyway, and what is wrong may pass.
 extension AvailableEngine {
     struct ReadFailure: Error {
-        var failure: StoreFailure
+        var failure: AvailableFailure
         /// Some replica has just been recognised as another one than before: a little later it can be asked.
         var isTransient = false
     }
@@ -12,7 +12,7 @@ extension AvailableEngine {
     /// Calls `attempt` until it answers, fails for good, or it is too late.
     func tryingAgain<Answer>(
         until deadlineNs: UInt64, _ attempt: () async throws(ReadFailure) -> Answer
-    ) async throws(StoreFailure) -> Answer {
+    ) async throws(AvailableFailure) -> Answer {
         var round = 0
         while true {
             let failure: ReadFailure

@@ -5,7 +5,7 @@ import Replication
 extension AvailableEngine {
     // MARK: Reads
 
-    func readInSession(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
+    func readInSession(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult {
         guard var token = try token(of: request.session, outcome: nil) else { return try await readAny(request) }
         let result: ReadResult
         let isGuaranteed: Bool
@@ -33,7 +33,7 @@ extension AvailableEngine {
     /// The nearest replica that has seen `vector`; where none has, what all of them know together.
     private func read(
         _ request: ReadRequest, covering vector: Bytes
-    ) async throws(StoreFailure) -> (ReadResult, Bool) {
+    ) async throws(AvailableFailure) -> (ReadResult, Bool) {
         guard let wanted = VersionVector(text: vector) else { throw Self.badToken(nil) }
         return try await tryingAgain(until: request.deadlineNs) { () async throws(ReadFailure) -> (ReadResult, Bool) in
             try await read(request, covering: wanted)
@@ -48,7 +48,7 @@ extension AvailableEngine {
         defer { call.close() }
         var found = Found(wanted)
         var failure = ReadFailure(
-            failure: StoreFailure(.noReplica, "No replica can be reached."),
+            failure: AvailableFailure(.noReplica, "No replica can be reached."),
             isTransient: states.contains { $0.isReadmitting })
         if let first = nearest() { call.send(command, to: [first]) }
         var limitNs = scheduler.nowNs + settings.minHedgeMs * nsPerMs
@@ -84,9 +84,9 @@ extension AvailableEngine {
             if !call.refused.isEmpty {
                 failure = Self.overfull
             } else if call.isExpired {
-                failure.failure = StoreFailure(.timeout, "No replica answered in time.")
+                failure.failure = AvailableFailure(.timeout, "No replica answered in time.")
             } else if call.handed.isEmpty, !call.overloaded.isEmpty {
-                failure.failure = StoreFailure(.overloaded, "Too many commands are waiting for every replica.")
+                failure.failure = AvailableFailure(.overloaded, "Too many commands are waiting for every replica.")
             }
             throw failure
         }
@@ -150,7 +150,7 @@ extension AvailableEngine {
 
     // MARK: Changes
 
-    func changeInSession(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
+    func changeInSession(_ request: ChangeRequest) async throws(AvailableFailure) -> ChangeResult {
         guard var token = try token(of: request.session, outcome: .notApplied) else {
             return try await changeAny(request)
         }
@@ -187,12 +187,12 @@ extension AvailableEngine {
         return VersionVector(text: text) ?? VersionVector()
     }
 
-    private func covers(_ version: Version, _ key: Bytes, _ seen: VersionVector) -> Bool {
+    private func covers(_ version: String, _ key: Bytes, _ seen: VersionVector) -> Bool {
         vector(of: version, key).flatMap { VersionVector(text: $0) }?.covers(seen) ?? false
     }
 
     /// The session has made a change that gave `version`.
-    private func noted(_ version: Version, _ token: inout SessionToken, _ key: Bytes) -> SessionAnswer {
+    private func noted(_ version: String, _ token: inout SessionToken, _ key: Bytes) -> SessionAnswer {
         if let vector = vector(of: version, key) { token.note(key, vector) }
         var answer = SessionAnswer()
         answer.token = sessions.text(token)
@@ -203,7 +203,7 @@ extension AvailableEngine {
     // MARK: Tokens
 
     /// Nil where the request belongs to no session.
-    private func token(of session: SessionRequest, outcome: Outcome?) throws(StoreFailure) -> SessionToken? {
+    private func token(of session: SessionRequest, outcome: Outcome?) throws(AvailableFailure) -> SessionToken? {
         guard let text = session.token else {
             guard !session.isRequired else {
                 throw Self.unmet("A session is required, and the request carries no token.", outcome: outcome)
@@ -214,16 +214,15 @@ extension AvailableEngine {
         return token
     }
 
-    private static func badToken(_ outcome: Outcome?) -> StoreFailure {
-        StoreFailure(.badToken, "The session token was not given out by this group.", outcome: outcome)
+    private static func badToken(_ outcome: Outcome?) -> AvailableFailure {
+        AvailableFailure(.badToken, "The session token was not given out by this group.", outcome: outcome)
     }
 
-    private static func unmet(_ detail: String, outcome: Outcome? = nil) -> StoreFailure {
-        StoreFailure(.sessionUnmet, detail, outcome: outcome)
+    private static func unmet(_ detail: String, outcome: Outcome? = nil) -> AvailableFailure {
+        AvailableFailure(.sessionUnmet, detail, outcome: outcome)
     }
 
-    private func vector(of version: Version, _ key: Bytes) -> Bytes? {
-        guard case .context(let text) = version else { return nil }
-        return contexts.vector(of: text, key: key)
+    private func vector(of version: String, _ key: Bytes) -> Bytes? {
+        contexts.vector(of: version, key: key)
     }
 }

@@ -80,10 +80,10 @@ extension AvailableEngine {
     ///   - cursor: ``ConflictPage/next`` of the page before, nil for the first.
     ///   - limit: 1 to 1000 keys.
     ///   - deadlineNs: on the scheduler's clock.
-    /// - Throws: ``StoreFailure`` with `no_replica`, `timeout`, `overloaded` or `bad_reply`.
+    /// - Throws: ``AvailableFailure`` with `no_replica`, `timeout`, `overloaded` or `bad_reply`.
     public func conflicts(
         after cursor: Bytes?, limit: Int, deadlineNs: UInt64
-    ) async throws(StoreFailure) -> ConflictPage {
+    ) async throws(AvailableFailure) -> ConflictPage {
         let limit = min(max(1, limit), 1_000)
         let from = cursor.map { [UInt8(ascii: "(")] + RedisKeys.record($0) } ?? Bytes("-".utf8)
         let words = [

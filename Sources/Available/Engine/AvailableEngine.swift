@@ -9,7 +9,7 @@ import Replication
 /// replicas reach each other again, every debt is paid and all hold the same, concurrent values side by side.
 ///
 /// Lives on one reactor's thread. Knows no socket and no HTTP.
-public final class AvailableEngine: ReplicatedStore, ReplicaGroupDelegate {
+public final class AvailableEngine: ReplicaGroupDelegate {
     public let settings: AvailableSettings
     let group: any ReplicaGroup
     let scheduler: any Scheduler

@@ -87,6 +87,24 @@ public struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
     }
 
+    /// A string if `bytes` are UTF-8, else an object with their base64.
+    public mutating func text(orBase64 bytes: [UInt8]) {
+        guard !isValidUTF8(bytes) else { return string(utf8: bytes) }
+        beginObject()
+        key("base64")
+        base64(bytes)
+        endObject()
+    }
+
+    /// An array of values as ``text(orBase64:)`` writes them; null for a nil, which is a delete.
+    public mutating func values(_ values: [[UInt8]?]) {
+        beginArray()
+        for value in values {
+            if let value { text(orBase64: value) } else { null() }
+        }
+        endArray()
+    }
+
     public mutating func integer(_ number: Int) { integer(Int64(number)) }
 
     public mutating func integer(_ number: Int64) {

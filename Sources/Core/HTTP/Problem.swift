@@ -131,24 +131,3 @@ extension Problem {
         Problem(status: 500, code: "internal_error", detail: "the request could not be answered")
     }
 }
-
-extension JSONWriter {
-    fileprivate mutating func values(_ values: [[UInt8]?]) {
-        beginArray()
-        for value in values {
-            guard let value else {
-                null()
-                continue
-            }
-            if isValidUTF8(value) {
-                string(utf8: value)
-            } else {
-                beginObject()
-                key("base64")
-                base64(value)
-                endObject()
-            }
-        }
-        endArray()
-    }
-}

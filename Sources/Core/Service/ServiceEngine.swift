@@ -2,8 +2,10 @@ import HTTP
 import Replication
 import Telemetry
 
-/// What a service's wiring adds to an engine, so that the endpoints that both services have can be written once.
-public protocol ServiceEngine: ReplicatedStore {
+/// One engine behind the endpoints that both services have.
+public protocol ServiceEngine: AnyObject {
+    var keyValue: any KeyValueHandler { get }
+
     /// Begins background work; on the reactor's thread, once the group connects.
     func start()
 

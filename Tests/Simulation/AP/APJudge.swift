@@ -1,3 +1,4 @@
+import Available
 import EventLoop
 import Replication
 
@@ -53,13 +54,13 @@ final class APJudge {
     func willChange(_ request: ChangeRequest) -> Intent {
         let intent = Intent(request, replicas)
         if let value = intent.value {
-            ledger.willWrite(value, context: request.context.flatMap { CarriedVector.vector(of: .context($0)) })
+            ledger.willWrite(value, context: request.context.flatMap { CarriedVector.vector(of: $0) })
         }
         intents.append(intent)
         return intent
     }
 
-    func didChange(_ intent: Intent, _ outcome: Result<ChangeResult, StoreFailure>) {
+    func didChange(_ intent: Intent, _ outcome: Result<ChangeResult, AvailableFailure>) {
         intent.returnNs = world.nowNs
         switch outcome {
         case .success(let result):
@@ -70,7 +71,7 @@ final class APJudge {
             judgeNamed(result.overwritten, by: intent)
         case .failure(let failure):
             intent.isNotApplied = failure.outcome == .notApplied
-            if failure.outcome == .applied { intent.acks = failure.replicasAcked ?? 1 }
+            if failure.outcome == .applied { intent.acks = failure.applied?.replicasAcked ?? 1 }
             if let applied = failure.applied {
                 judgeShown(applied.version, [intent.value] + applied.conflicts, intent.request.key)
             }
@@ -89,7 +90,7 @@ final class APJudge {
     private static let unseenNs = 4_000 * nsPerMs
 
     /// Who writes with this version says that he has seen all that it covers.
-    private func judgeShown(_ version: Version, _ shown: [Bytes?], _ key: Bytes) {
+    private func judgeShown(_ version: String, _ shown: [Bytes?], _ key: Bytes) {
         guard let vector = CarriedVector.vector(of: version),
             let record = ledger.record(atVector: vector, key: Bytes("ap:".utf8) + key)
         else { return }

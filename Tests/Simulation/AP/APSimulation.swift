@@ -32,7 +32,7 @@ public final class APSimulation {
     private var isOver = false
     private var nextValue = 0
     /// By client and key: the newest version it was given.
-    private var contexts: [[Version?]]
+    private var contexts: [[String?]]
     /// By client.
     private var sessions: [SessionJudge] = []
     private let imposter: Imposter
@@ -140,7 +140,7 @@ public final class APSimulation {
             }
         default: break
         }
-        if world.random.isTrue(percent: 40), case .context(let text)? = contexts[client][keyIndex] {
+        if world.random.isTrue(percent: 40), let text = contexts[client][keyIndex] {
             request.context = text
         }
         await change(request, client, keyIndex, at: instance)
@@ -169,9 +169,9 @@ public final class APSimulation {
             request.maxStalenessMs = Int64(world.random.below(2_000))
         }
         var found: ReadResult?
-        var failure: StoreFailure?
+        var failure: AvailableFailure?
         let isAnswered = await instance.run { [engine = instance.engine, request] in
-            do throws(StoreFailure) {
+            do throws(AvailableFailure) {
                 found = try await engine.read(request)
             } catch {
                 failure = error
@@ -209,9 +209,9 @@ public final class APSimulation {
             request.session.isRequired = world.random.isTrue(percent: options.insisting)
         }
         let intent = judge.willChange(request)
-        var outcome: Result<ChangeResult, StoreFailure>?
+        var outcome: Result<ChangeResult, AvailableFailure>?
         let isAnswered = await instance.run { [engine = instance.engine, request] in
-            do throws(StoreFailure) {
+            do throws(AvailableFailure) {
                 outcome = .success(try await engine.change(request))
             } catch {
                 outcome = .failure(error)

@@ -4,8 +4,8 @@ import Replication
 ///
 /// Written a second time from the description of the form, so that the judges do not trust what they judge.
 enum CarriedVector {
-    static func vector(of version: Version) -> Bytes? {
-        guard case .context(let text) = version, let payload = payload(of: text) else { return nil }
+    static func vector(of version: String) -> Bytes? {
+        guard let payload = payload(of: version) else { return nil }
         let vectors = vectors(packedIn: payload[...])
         return vectors.count == 1 ? vectors[0] : nil
     }

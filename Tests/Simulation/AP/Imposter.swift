@@ -22,11 +22,10 @@ final class Imposter {
     }
 
     /// One try, now and then, as the client that has these contexts and this session.
-    func mayTry(_ keyIndex: Int, _ contexts: [Version?], _ session: SessionJudge, at instance: APInstance) async {
+    func mayTry(_ keyIndex: Int, _ contexts: [String?], _ session: SessionJudge, at instance: APInstance) async {
         guard random.isTrue(percent: 25) else { return }
         let key = Bytes("k\(keyIndex)".utf8)
-        var own: String?
-        if case .context(let text)? = contexts[keyIndex] { own = text }
+        let own = contexts[keyIndex]
         switch random.below(4) {
         case 0:
             var required = SessionRequest()
@@ -88,9 +87,9 @@ final class Imposter {
         }
         var request = ReadRequest(key: key, deadlineNs: world.nowNs + 1_000 * nsPerMs)
         request.session = session
-        var refusal: StoreFailure?
+        var refusal: AvailableFailure?
         let isAnswered = await instance.run { [engine = instance.engine, request] in
-            do throws(StoreFailure) {
+            do throws(AvailableFailure) {
                 _ = try await engine.read(request)
             } catch {
                 refusal = error
@@ -107,9 +106,9 @@ final class Imposter {
             key: key, kind: .write(Bytes("of nobody".utf8)), deadlineNs: world.nowNs + 1_000 * nsPerMs)
         request.session = session
         request.context = context
-        var refusal: StoreFailure?
+        var refusal: AvailableFailure?
         let isAnswered = await instance.run { [engine = instance.engine, request] in
-            do throws(StoreFailure) {
+            do throws(AvailableFailure) {
                 _ = try await engine.change(request)
             } catch {
                 refusal = error
@@ -150,7 +149,7 @@ private struct Stranger {
         }
         world.run(limitNs: 5_000 * nsPerMs) { result != nil }
         instance.crash()
-        if case .context(let text)? = result?.version { context = text } else { context = nil }
+        context = result?.version
         token = result?.session.token
     }
 }

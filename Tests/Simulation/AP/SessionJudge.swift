@@ -1,3 +1,4 @@
+import Available
 import Replication
 
 /// One client's session, and what it was promised (DESIGN A9):
@@ -64,7 +65,7 @@ final class SessionJudge {
         fail("a delete of \(WriteLedger.text(key)) found nothing, guaranteed, and lacks \(missing.count) writes")
     }
 
-    func didFail(_ failure: StoreFailure, _ key: Bytes) {
+    func didFail(_ failure: AvailableFailure, _ key: Bytes) {
         if failure.code == .badToken { fail("a token that was given out is refused") }
         if isCalm, failure.code == .sessionUnmet, CarriedSession.lists(key, upTo: [], in: request.token) {
             fail("\(WriteLedger.text(key)) is not served to a session that lists it, and nothing is wrong")
@@ -90,7 +91,7 @@ final class SessionJudge {
         seen[key, default: []].formUnion(writes)
     }
 
-    private func writes(at version: Version, _ key: Bytes) -> Set<WriteLedger.WriteId> {
+    private func writes(at version: String, _ key: Bytes) -> Set<WriteLedger.WriteId> {
         guard let vector = CarriedVector.vector(of: version) else { return [] }
         let recordKey = Bytes("ap:".utf8) + key
         // What was collected had been deleted at every replica: who sees nothing of it has missed nothing.

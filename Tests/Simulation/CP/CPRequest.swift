@@ -13,7 +13,7 @@ enum CPRequest {
         do throws(StoreFailure) {
             guard call != .read else {
                 let found = try await engine.read(ReadRequest(key: key, deadlineNs: deadlineNs))
-                return .value(found.value.map { String(decoding: $0, as: UTF8.self) }, version: number(found.version))
+                return .value(found.value.map { String(decoding: $0, as: UTF8.self) }, version: found.version)
             }
             var request = ChangeRequest(key: key, kind: .delete, deadlineNs: deadlineNs)
             switch call {
@@ -27,19 +27,14 @@ enum CPRequest {
                 request.precondition = .absent
             }
             if case .write = call { request.ttlMs = ttlMs }
-            let changed = try await engine.change(request)
-            return changed.existed
-                ? .applied(version: number(changed.version)) : .absent(version: number(changed.version))
+            return switch try await engine.change(request) {
+            case .applied(let version, _): .applied(version: version)
+            case .absent(let version): .absent(version: version)
+            case .preconditionFailed(let version, _): .preconditionFailed(version: version)
+            }
         } catch {
             onFailure(error)
-            if error.code == .preconditionFailed, let version = error.currentVersion {
-                return .preconditionFailed(version: number(version))
-            }
             return call == .read || error.outcome == .notApplied ? .notApplied : .unknown
         }
-    }
-
-    private static func number(_ version: Version) -> UInt64 {
-        if case .counter(let number) = version { number } else { 0 }
     }
 }

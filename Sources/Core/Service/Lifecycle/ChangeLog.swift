@@ -2,29 +2,29 @@ import Logging
 import Replication
 import Telemetry
 
-/// The event `WRITE`: who changed what, and what came of it. Successes at `debug` (at full load they are tens of thousands a
-/// second), refusals at `notice`, and what cannot be told to have happened at `warning`.
+/// What a client asked to do with a key.
+enum ChangeKind: String {
+    case write, delete
+}
+
+/// The event `WRITE`: which key was changed, and what came of it. Successes are at `debug` (at full load they are tens of
+/// thousands per second), rejections at `notice`, and unknown outcomes at `warning`.
 enum ChangeLog {
-    static func note(_ change: ChangeRequest, _ failure: StoreFailure?, logger: Logger) {
+    static func note(_ key: Bytes, _ kind: ChangeKind, _ failure: StoreFailure?, logger: Logger) {
         guard let failure else {
-            logger.event(.write, .debug, "applied", fields(of: change, outcome: .applied))
+            logger.event(.write, .debug, "applied", fields(key, kind, .applied))
             return
         }
         let outcome = failure.outcome ?? .unknown
         logger.event(
             .write, outcome == .unknown ? .warning : failure.code == .preconditionFailed ? .debug : .notice, "refused",
-            fields(of: change, outcome: outcome).merging(["code": .string(failure.code.rawValue)]) { $1 })
+            fields(key, kind, outcome).merging(["code": .string(failure.code.rawValue)]) { $1 })
     }
 
-    private static func fields(of change: ChangeRequest, outcome: Outcome) -> Logger.Metadata {
-        let kind =
-            switch change.kind {
-            case .write: "write"
-            case .delete: "delete"
-            }
-        // Keys are bytes; what is not text shows as replacement characters.
-        return [
-            "key": .string(String(decoding: change.key, as: UTF8.self)), "kind": .string(kind),
+    /// Keys are bytes; those that are no text appear with replacement characters.
+    private static func fields(_ key: Bytes, _ kind: ChangeKind, _ outcome: Outcome) -> Logger.Metadata {
+        [
+            "key": .string(String(decoding: key, as: UTF8.self)), "kind": .string(kind.rawValue),
             "outcome": .string(outcome.rawValue),
         ]
     }

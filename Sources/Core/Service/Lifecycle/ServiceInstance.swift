@@ -36,8 +36,6 @@ final class ServiceInstance: @unchecked Sendable {
     private var monitor: GroupMonitor!
     private var operations: OperationsEndpoints!
     private var isRunning = false
-    /// The engine itself, for requests that another reactor's instance passes on.
-    private(set) var store: (any ReplicatedStore)!
 
     init(
         reactor: Reactor, settings: ServiceSettings, metrics: ServiceMetrics, gauges: InstanceGauges.Share,
@@ -69,7 +67,6 @@ final class ServiceInstance: @unchecked Sendable {
             tellsPartitions: settings.mode == .cp)
         group.observer = monitor
         engine = factory.make(group, reactor)
-        store = engine
         group.start()
         engine.start()
         isRunning = true
@@ -80,12 +77,10 @@ final class ServiceInstance: @unchecked Sendable {
     func listen(peers: [ServiceInstance]) throws(HTTPServerError) {
         reactor.checkIsolated()
         let router = Router()
-        let store: any ReplicatedStore =
-            settings.mode == .cp && peers.count > 1 ? KeyOwnerStore(local: self, peers: peers) : engine
         KeyValueEndpoints(
-            settings: settings, store: store,
+            settings: settings, handler: engine.keyValue,
             onRefusal: { [metrics] in metrics.refusals($0).increment() },
-            onChange: { [logger] in ChangeLog.note($0, $1, logger: logger) }
+            onChange: { [logger] in ChangeLog.note($0, $1, $2, logger: logger) }
         ).addRoutes(to: router)
         operations = OperationsEndpoints(
             settings: settings, reactor: reactor, group: group, engine: engine, metrics: metrics)

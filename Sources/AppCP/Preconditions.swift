@@ -1,5 +1,5 @@
+import Consistent
 import HTTP
-import Replication
 
 /// `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2), where an ETag is the quoted version.
 enum Preconditions {
@@ -34,9 +34,8 @@ enum Preconditions {
     }
 
     /// RFC 9110, section 13.2.2. Asked only where the answer would be 200: a key that is not there stays 404.
-    static func verdict(_ precondition: Precondition?, onRead version: Version) -> ReadVerdict {
-        guard case .counter(let version) = version else { return .answer }
-        return switch precondition {
+    static func verdict(_ precondition: Precondition?, onRead version: UInt64) -> ReadVerdict {
+        switch precondition {
         case nil, .exists: .answer
         case .absent: .notModified
         case .versionIs(let versions): versions.contains(version) ? .answer : .failed

@@ -1,0 +1,79 @@
+import Replication
+
+/// A linearizable read of one key.
+public struct ReadRequest: Sendable {
+    public var key: Bytes
+    /// Monotonic deadline of the whole request.
+    public var deadlineNs: UInt64
+
+    public init(key: Bytes, deadlineNs: UInt64) {
+        self.key = key
+        self.deadlineNs = deadlineNs
+    }
+}
+
+/// The state of one key at some time between the request and its answer.
+public struct ReadResult: Sendable {
+    /// Nil if the key does not exist.
+    public var value: Bytes?
+    /// The number of changes of the key.
+    public var version: UInt64
+    /// When the value expires, by wall clock; nil for never.
+    public var expiresMs: Int64?
+
+    public init(value: Bytes?, version: UInt64, expiresMs: Int64? = nil) {
+        self.value = value
+        self.version = version
+        self.expiresMs = expiresMs
+    }
+}
+
+/// A condition on the current version (RFC 9110, section 13.1).
+public enum Precondition: Sendable, Equatable {
+    /// `If-Match: "n"`: some listed version is the current one.
+    case versionIs(Set<UInt64>)
+    /// `If-Match: *`: the key exists.
+    case exists
+    /// `If-None-Match: *`: the key does not exist.
+    case absent
+    /// `If-None-Match: "n"`: no listed version is the current one.
+    case versionIsNot(Set<UInt64>)
+}
+
+/// A write or delete of one key.
+public struct ChangeRequest: Sendable {
+    public enum Kind: Sendable, Equatable {
+        case write(Bytes)
+        case delete
+    }
+    public var key: Bytes
+    public var kind: Kind
+    /// Monotonic deadline of the whole request.
+    public var deadlineNs: UInt64
+    /// Time to live of a written value; nil for no expiry.
+    public var ttlMs: Int64?
+    public var precondition: Precondition?
+
+    public init(key: Bytes, kind: Kind, deadlineNs: UInt64) {
+        self.key = key
+        self.kind = kind
+        self.deadlineNs = deadlineNs
+    }
+}
+
+/// The answer of a majority to a change.
+public enum ChangeResult: Sendable, Equatable {
+    /// - replicasAcked: replicas known to have accepted it when it was acknowledged.
+    case applied(version: UInt64, replicasAcked: Int)
+    /// A delete of a key that does not exist.
+    case absent(version: UInt64)
+    /// Not applied: `version` does not meet the precondition.
+    case preconditionFailed(version: UInt64, exists: Bool)
+
+    /// The version after the change, or the current one if nothing changed.
+    public var version: UInt64 {
+        switch self {
+        case .applied(let version, _), .absent(let version), .preconditionFailed(let version, _): version
+        }
+    }
+}

@@ -1,0 +1,48 @@
+/// What became of a change that failed (the problem member `outcome`).
+public enum Outcome: String, Sendable {
+    /// It took effect.
+    case applied
+    /// It did not take effect and never will.
+    case notApplied = "not_applied"
+    /// It may or may not have taken effect, or may still do so.
+    case unknown
+}
+
+/// Why an engine rejected a request, with the stable code that clients match on.
+public struct StoreFailure: Error, Sendable, Equatable {
+    public enum Code: String, Sendable {
+        case noQuorum = "no_quorum"
+        case noReplica = "no_replica"
+        case replicasBlank = "replicas_blank"
+        case rebuilding
+        case insufficientAcks = "insufficient_acks"
+        case overloaded
+        case timeout
+        case preconditionFailed = "precondition_failed"
+        case tooStale = "too_stale"
+        case tooManySiblings = "too_many_siblings"
+        case badContext = "bad_context"
+        case badToken = "bad_token"
+        case sessionUnmet = "session_unmet"
+        case badReply = "bad_reply"
+        case replicaFull = "replica_full"
+
+        /// The code for an error reply of Redis. Full memory or a full disk has a code of its own: its operator must act.
+        public init(ofServerError text: String) {
+            let isFull = text.hasPrefix("OOM ") || text.contains("No space left on device")
+            self = isFull ? .replicaFull : .badReply
+        }
+    }
+
+    public let code: Code
+    /// One sentence for people.
+    public let detail: String
+    /// What became of a change; nil for reads.
+    public let outcome: Outcome?
+
+    public init(_ code: Code, _ detail: String, outcome: Outcome? = nil) {
+        self.code = code
+        self.detail = detail
+        self.outcome = outcome
+    }
+}

@@ -1,0 +1,46 @@
+import HTTP
+import Replication
+
+/// The key-value requests as one service answers them. ``KeyValueEndpoints`` has already checked rate, key, value, time to live
+/// and query; the handler reads the header fields that only its service has.
+///
+/// Each call throws a ``Problem`` for a request that never reached the engine, and an ``EngineRefusal`` for one that the engine
+/// rejected.
+public protocol KeyValueHandler: AnyObject {
+    /// - Parameter maxStalenessMs: the greatest age of the answer; nil for any age.
+    func read(_ request: KeyRequest, maxStalenessMs: Int64?) async throws -> Response
+
+    /// - Parameter ttlMs: time to live; nil for no expiry.
+    func write(_ value: Bytes, _ request: KeyRequest, ttlMs: Int64?) async throws -> Response
+
+    func delete(_ request: KeyRequest) async throws -> Response
+}
+
+/// What every key-value request has.
+public struct KeyRequest {
+    /// 1 to 512 bytes.
+    public let key: Bytes
+    /// Monotonic deadline of the whole request.
+    public let deadlineNs: UInt64
+    /// `require_session=true`.
+    public let isSessionRequired: Bool
+    let request: Request
+
+    public func header(_ name: String) -> String? { request.header(name) }
+
+    /// True if the client prefers the bare value to JSON; `*/*` and browsers get JSON.
+    public var prefersBytes: Bool {
+        header("Accept").map(AcceptedTypes.init)?.prefers(ContentType.octets, to: ContentType.json) ?? false
+    }
+}
+
+/// A request that the engine rejected: counted and logged by its failure, answered with its problem.
+public struct EngineRefusal: Error {
+    public let failure: StoreFailure
+    public let problem: Problem
+
+    public init(_ failure: StoreFailure, _ problem: Problem) {
+        self.failure = failure
+        self.problem = problem
+    }
+}
