@@ -52,12 +52,13 @@ let package = Package(
         .systemLibrary(name: "CMicroHTTPD", path: "Sources/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
 
         // Core: what both services share. Arrows point down only.
+        core("ByteCoding", []),
         core("EventLoop", ["CLinux"] + collections),
         core("Resilience", []),
         core("Telemetry", [logging, metrics]),
-        core("Replication", ["EventLoop"] + collections),
+        core("Replication", ["ByteCoding", "EventLoop"] + collections),
         core("Redis", ["EventLoop", "Replication", "Resilience", "CHiredis", logging] + collections),
-        core("HTTP", ["EventLoop", "CMicroHTTPD"]),
+        core("HTTP", ["ByteCoding", "EventLoop", "CMicroHTTPD"]),
         core(
             "Service",
             [
@@ -101,10 +102,12 @@ let package = Package(
             dependencies: ["CLua", "EventLoop", "Replication", "Consistent", "Available", "Linearizability"],
             path: "Tests/Simulation", swiftSettings: house),
         .executableTarget(
-            name: "Simulate", dependencies: ["Simulation", "Linearizability", arguments], path: "Tests/Simulate",
+            name: "Simulate", dependencies: ["ByteCoding", "EventLoop", "Simulation", "Linearizability", arguments],
+            path: "Tests/Simulate",
             swiftSettings: house),
         tests(
             "SimulationTests", ["Simulation", "Linearizability", "Redis", "Replication", "EventLoop", "TestSupport"]),
+        tests("ByteCodingTests", ["ByteCoding"]),
         tests("LinearizabilityTests", ["Linearizability"]),
         tests("EventLoopTests", ["EventLoop", "TestSupport"]),
         tests("ResilienceTests", ["Resilience"]),

@@ -78,7 +78,7 @@ struct AcceptorCommands {
 
     /// The plain read of a record; guarded, its reply is `[fields, identity]`.
     static func read(_ register: Register) -> Command {
-        Command(.plain([hmget, register.redisKey]), arguments: readFields, isGuarded: true)
+        Command(.plain([hmget, register.redisKey]), arguments: readFields, checksIdentity: true)
     }
 
     private static let hmget = Bytes("HMGET".utf8)

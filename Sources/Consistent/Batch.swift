@@ -81,7 +81,7 @@ final class Batch {
 
     /// To be called as soon as the accept of a changed state was handed out, before anything is awaited.
     func didSend(_ round: Round, carrying operations: [PendingOperation]) {
-        guard !round.call.handed.isEmpty else { return }
+        guard !round.call.sent.isEmpty else { return }
         sentRounds.append(round)
         baseVersion = min(baseVersion ?? attemptBaseVersion, attemptBaseVersion)
         for operation in operations { operation.wasCarried = true }

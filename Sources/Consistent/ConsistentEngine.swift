@@ -32,7 +32,7 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
         upkeep = Upkeep(
             group: group, scheduler: scheduler, groupName: groupName, proposer: proposer, settings: settings)
         proposer.needsUpkeep = { [weak upkeep] in upkeep?.note($0) }
-        group.guardCommand = MemberCommands.identityGuard
+        group.identityCheck = MemberCommands.identityGuard
         group.delegate = self
     }
 

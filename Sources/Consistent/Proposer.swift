@@ -41,7 +41,7 @@ final class Proposer {
             nextBallot: { [unowned self] in nextBallot() }, sawBallot: { [unowned self] in saw($0) })
     }
 
-    var quorum: Int { majority(of: group.replicaCount) }
+    var quorum: Int { Quorum.majority(of: group.replicaCount) }
 
     // MARK: Ballots
 

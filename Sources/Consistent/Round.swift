@@ -3,7 +3,7 @@ import Replication
 
 /// One phase of one ballot: the command to every replica, and the count of what came back.
 ///
-/// The only place where the engine counts to a majority. A reply counts where the configuration counts its replica.
+/// A reply counts where the configuration counts its replica.
 struct Round {
     let call: QuorumCall
     let configuration: GroupConfiguration
@@ -121,13 +121,13 @@ struct Round {
 
     /// Some counted replica of these certainly has not run it, or may never have.
     func isMissed(by replicas: ReplicaSet) -> Bool {
-        !configuration.counted.intersection(replicas).subtracting(call.handed.subtracting(call.lost)).isEmpty
+        !configuration.counted.intersection(replicas).subtracting(call.sent.subtracting(call.lost)).isEmpty
     }
 
     /// Every replica that was handed this command once refused it, and none is unheard of: it did nothing and never will
     /// (rule C7, second case).
     var wasRefusedByAll: Bool {
-        call.outstanding.isEmpty && call.lost.isEmpty && call.handedTwice.isEmpty
+        call.outstanding.isEmpty && call.lost.isEmpty && call.resent.isEmpty
             && replies.allSatisfy(\.reply.isRefusal)
     }
 }

@@ -26,9 +26,9 @@ final class CutGroup: ReplicaGroup {
     init(_ inner: RedisReplicaGroup) { self.inner = inner }
 
     var replicaNames: [String] { inner.replicaNames }
-    var guardCommand: Command? {
-        get { inner.guardCommand }
-        set { inner.guardCommand = newValue }
+    var identityCheck: Command? {
+        get { inner.identityCheck }
+        set { inner.identityCheck = newValue }
     }
     var delegate: (any ReplicaGroupDelegate)? {
         get { inner.delegate }
@@ -37,19 +37,18 @@ final class CutGroup: ReplicaGroup {
     var available: ReplicaSet { inner.available.subtracting(cut) }
     var nearestFirst: [Int] { inner.nearestFirst.filter { !cut.contains($0) } }
     func latencyNs(_ replica: Int) -> UInt64 { inner.latencyNs(replica) }
-    func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover {
+    func send(
+        _ command: Command, to targets: ReplicaSet, duringAdmission: Bool, sink: any ReplySink
+    ) -> SendResult {
         var reached = targets.subtracting(cut)
         var lost: ReplicaSet = []
         if let thin, reached.contains(thin.replica), command.arguments.reduce(0, { $0 + $1.count }) > thin.maxBytes {
             reached.remove(thin.replica)
             lost.insert(thin.replica)
         }
-        var handover = inner.send(command, to: reached, sink: sink)
-        handover.handed.formUnion(lost)
-        return handover
-    }
-    func sendDuringAdmission(_ command: Command, to replica: Int, sink: any ReplySink) -> Handover {
-        cut.contains(replica) ? Handover() : inner.sendDuringAdmission(command, to: replica, sink: sink)
+        var result = inner.send(command, to: reached, duringAdmission: duringAdmission, sink: sink)
+        result.sent.formUnion(lost)
+        return result
     }
 }
 

@@ -1,5 +1,6 @@
 import EventLoop
 import Replication
+import TestSupport
 import Testing
 
 @testable import Consistent

@@ -19,6 +19,27 @@ private final class Counter: DescriptorHandler {
 
     init() throws { runner = try ReactorRunner() }
 
+    @Test func theEndOfATurnComesAfterItsTasks() async throws {
+        let events = try await runner.run { [reactor = runner.reactor] in
+            var events: [String] = []
+            await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+                reactor.atEndOfTurn {
+                    events.append("end")
+                    reactor.atEndOfTurn {
+                        events.append("end of the next turn")
+                        continuation.resume()
+                    }
+                }
+                reactor.spawn {
+                    await Task.yield()
+                    events.append("task")
+                }
+            }
+            return events
+        }
+        #expect(events == ["task", "end", "end of the next turn"])
+    }
+
     @Test func aTaskStaysOnTheReactorsThreadAcrossEverySuspension() async throws {
         try await runner.run { [reactor = runner.reactor] in
             #expect(reactor.isOnThread)

@@ -18,7 +18,7 @@ private final class Fixture {
             RedisReplica(name: "g\(index + 1)", endpoint: RedisEndpoint(host: "127.0.0.1", port: server.port))
         }
         group = RedisReplicaGroup(reactor: reactor, replicas: replicas, scripts: [echo], settings: settings)
-        group.guardCommand = .plain("GET", "guard")
+        group.identityCheck = .plain("GET", "guard")
         group.start()
     }
 
@@ -78,7 +78,7 @@ private final class Fixture {
         let replies = try await runner.run { [reactor = runner.reactor] in
             let fixture = Fixture(reactor, [server])
             #expect(await fixture.waitForAll())
-            return await fixture.ask(.plain("GET", "a", guarded: true))
+            return await fixture.ask(.plain("GET", "a", checksIdentity: true))
         }
         #expect(replies == [.array([.bulk(Bytes("1".utf8)), .bulk(Bytes("member".utf8))])])
     }
@@ -176,21 +176,21 @@ private final class Fixture {
             settings.maxHeldReplyBytes = 100_000
             let fixture = Fixture(reactor, [server], settings: settings)
             #expect(await fixture.waitForAll())
-            let kept = await fixture.call(.plain("GET", "a", guarded: true))
+            let kept = await fixture.call(.plain("GET", "a", checksIdentity: true))
             #expect(kept.answered.contains(0))
-            let refused = await fixture.call(.plain("GET", "b", guarded: true))
+            let refused = await fixture.call(.plain("GET", "b", checksIdentity: true))
             #expect(refused.refused.contains(0) && refused.lost.contains(0) && refused.answered.isEmpty)
             // Short ones need no room, and what a command came to is always told.
-            #expect(await fixture.call(.plain("GET", "short", guarded: true)).answered.contains(0))
+            #expect(await fixture.call(.plain("GET", "short", checksIdentity: true)).answered.contains(0))
             let needed = await fixture.call(.plain("GET", "b"))
             #expect(needed.answered.contains(0))
             for call in [kept, needed] { call.close() }
             #expect(kept.reply(from: 0) == nil)
-            let second = await fixture.call(.plain("GET", "b", guarded: true))
+            let second = await fixture.call(.plain("GET", "b", checksIdentity: true))
             #expect(second.answered.contains(0))
             second.close()
             // One by itself may be longer than all the room there is.
-            #expect(await fixture.call(.plain("GET", "longer", guarded: true)).answered.contains(0))
+            #expect(await fixture.call(.plain("GET", "longer", checksIdentity: true)).answered.contains(0))
         }
     }
 
@@ -205,7 +205,7 @@ private final class Fixture {
             var closed: [QuorumCall] = []
             for _ in 0..<5 {
                 let call = QuorumCall(group: fixture.group, scheduler: reactor, deadlineNs: reactor.nowNs + nsPerMs)
-                call.send(.plain("GET", "a", guarded: true), to: [0])
+                call.send(.plain("GET", "a", checksIdentity: true), to: [0])
                 call.close()
                 #expect(await reactor.eventually { call.answered.contains(0) })
                 closed.append(call)

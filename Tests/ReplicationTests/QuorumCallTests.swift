@@ -3,140 +3,110 @@ import Replication
 import TestSupport
 import Testing
 
-/// Three replicas that answer when the test says so.
-private final class ScriptedGroup: ReplicaGroup {
-    let replicaNames = ["g1", "g2", "g3"]
-    var guardCommand: Command?
-    var delegate: (any ReplicaGroupDelegate)?
-    var available: ReplicaSet = .all(3)
-    var full: ReplicaSet = []
-    private(set) var sinks: [(replica: Int, sink: any ReplySink)] = []
-
-    var nearestFirst: [Int] { Array(available) }
-    func latencyNs(_ replica: Int) -> UInt64 { 1_000_000 }
-
-    func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover {
-        var handover = Handover()
-        for replica in targets where available.contains(replica) {
-            if full.contains(replica) {
-                handover.overloaded.insert(replica)
-            } else {
-                handover.handed.insert(replica)
-                sinks.append((replica, sink))
-            }
-        }
-        return handover
-    }
-
-    func sendDuringAdmission(_ command: Command, to replica: Int, sink: any ReplySink) -> Handover {
-        send(command, to: [replica], sink: sink)
-    }
-
-    func reply(_ reply: Reply?, from replica: Int) {
-        guard let index = sinks.firstIndex(where: { $0.replica == replica }) else { return }
-        sinks.remove(at: index).sink.receive(reply, from: replica)
-    }
-}
-
-@Suite struct QuorumCallTests {
+@Suite(.timeLimit(.minutes(1))) struct QuorumCallTests {
     private static let ok = Reply.status("OK")
+    private let scheduler = VirtualScheduler()
+    private let group: ScriptedGroup
+    private let call: QuorumCall
 
-    private func withCall(
-        withinMs: UInt64 = 10_000,
-        _ body: @escaping @Sendable (Reactor, QuorumCallTests.Call) async throws -> Void
-    ) async throws {
-        let runner = try ReactorRunner()
-        let reactor = runner.reactor
-        try await runner.run {
-            let group = ScriptedGroup()
-            let call = QuorumCall(
-                group: group, scheduler: reactor, deadlineNs: reactor.nowNs + withinMs * nsPerMs)
-            try await body(reactor, Call(group: group, call: call))
+    init() {
+        group = ScriptedGroup(scheduler)
+        call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + 10_000 * nsPerMs)
+    }
+
+    @Test func aWaitEndsWithTheReplyThatDecides() throws {
+        group.plannedReplies = [0: (20, Self.ok), 1: (30, .integer(7)), 2: (10, Self.ok)]
+        try scheduler.run { [call, group, scheduler] in
+            call.send(.plain("PING"), to: .all(3))
+            await call.wait { $0.count { $0 == Self.ok } >= 2 }
+            #expect(group.nowMs == 20)
+            #expect(call.answered == [0, 2])
+            #expect(call.outstanding == [1])
+            #expect(!call.isExpired)
+            // A late reply is still stored.
+            await scheduler.sleep(forNs: 20 * nsPerMs)
+            #expect(call.reply(from: 1) == .integer(7))
         }
     }
 
-    fileprivate struct Call {
-        fileprivate let group: ScriptedGroup
-        let call: QuorumCall
-    }
-
-    @Test func theWaitEndsWithTheReplyThatDecides() async throws {
-        try await withCall { reactor, it in
-            it.call.send(.plain("PING"), to: .all(3))
-            reactor.spawn {
-                it.group.reply(Self.ok, from: 2)
-                it.group.reply(Self.ok, from: 0)
-            }
-            await it.call.wait { $0.count { $0 == Self.ok } >= 2 }
-            #expect(it.call.answered == [0, 2])
-            #expect(it.call.outstanding == [1])
-            #expect(!it.call.isExpired)
-            // Late replies are still taken in.
-            it.group.reply(.integer(7), from: 1)
-            #expect(it.call.reply(from: 1) == .integer(7))
+    @Test func aWaitForRepliesCountsThem() throws {
+        group.plannedReplies = [0: (20, Self.ok), 1: (30, .error("ERR no")), 2: (10, nil)]
+        try scheduler.run { [call, group] in
+            call.send(.plain("PING"), to: .all(3))
+            await call.wait(forReplies: 1)
+            #expect(group.nowMs == 20)
+            await call.wait(forReplies: 2)
+            #expect(group.nowMs == 30)
+            #expect(call.answered == [0, 1])
         }
     }
 
-    @Test func theWaitEndsWhenNobodyIsLeftToAnswer() async throws {
-        try await withCall { reactor, it in
-            it.call.send(.plain("PING"), to: .all(3))
-            reactor.spawn {
-                it.group.reply(nil, from: 0)
-                it.group.reply(.error("ERR no"), from: 1)
-                it.group.reply(nil, from: 2)
-            }
-            await it.call.wait { $0.count { $0 == Self.ok } >= 2 }
-            #expect(it.call.lost == [0, 2])
-            #expect(it.call.answered == [1])
-            #expect(!it.call.isExpired)
+    @Test func aWaitEndsWhenNoReplyIsOutstanding() throws {
+        group.plannedReplies = [0: (10, nil), 1: (20, .error("ERR no")), 2: (30, nil)]
+        try scheduler.run { [call, group] in
+            call.send(.plain("PING"), to: .all(3))
+            await call.wait { $0.count { $0 == Self.ok } >= 2 }
+            #expect(group.nowMs == 30)
+            #expect(call.lost == [0, 2])
+            #expect(call.answered == [1])
+            #expect(!call.isExpired)
         }
     }
 
-    @Test func aSilentReplicaCostsTheDeadlineAndNoMore() async throws {
-        try await withCall(withinMs: 30) { reactor, it in
-            it.call.send(.plain("PING"), to: .all(3))
-            await it.call.waitForAll()
-            #expect(it.call.isExpired)
-            #expect(it.call.answered.isEmpty)
-            #expect(reactor.nowNs >= it.call.deadlineNs)
+    @Test func aWaitEndsExactlyAtTheDeadline() throws {
+        group.plannedReplies = [0: (10_001, Self.ok)]
+        try scheduler.run { [call, scheduler] in
+            call.send(.plain("PING"), to: .all(3))
+            await call.waitForAll()
+            #expect(call.isExpired)
+            #expect(call.answered.isEmpty)
+            #expect(scheduler.nowNs == call.deadlineNs)
         }
     }
 
-    @Test func aLimitEndsOneWaitAndNotTheCall() async throws {
-        try await withCall { reactor, it in
-            it.call.send(.plain("PING"), to: [0])
-            await it.call.wait(limitNs: reactor.nowNs + 5 * nsPerMs) { _ in false }
-            #expect(!it.call.isExpired)
-            // The hedge.
-            it.call.send(.plain("PING"), to: [1])
-            reactor.spawn { it.group.reply(Self.ok, from: 1) }
-            await it.call.wait { !$0.answered.isEmpty }
-            #expect(it.call.answered == [1])
+    @Test func aLimitEndsOneWaitButNotTheCall() throws {
+        group.plannedReplies = [1: (5, Self.ok)]
+        try scheduler.run { [call, group, scheduler] in
+            call.send(.plain("PING"), to: [0])
+            await call.wait(limitNs: scheduler.nowNs + 5 * nsPerMs) { _ in false }
+            #expect(group.nowMs == 5)
+            #expect(!call.isExpired)
+            call.send(.plain("PING"), to: [1])
+            await call.wait { !$0.answered.isEmpty }
+            #expect(group.nowMs == 10)
+            #expect(call.answered == [1])
         }
     }
 
-    @Test func withNothingHandedOverNobodyWaits() async throws {
-        try await withCall { _, it in
-            it.group.available = []
-            it.call.send(.plain("PING"), to: .all(3))
-            await it.call.waitForAll()
-            #expect(it.call.handed.isEmpty)
-            #expect(!it.call.isExpired)
+    @Test func aWaitForNothingReturnsAtOnce() throws {
+        group.available = []
+        try scheduler.run { [call, group] in
+            call.send(.plain("PING"), to: .all(3))
+            await call.waitForAll()
+            #expect(group.nowMs == 0)
+            #expect(call.sent.isEmpty)
+            #expect(!call.isExpired)
         }
     }
 
-    @Test func fullAndTwiceAskedReplicasAreRemembered() async throws {
-        try await withCall { _, it in
-            it.group.full = [2]
-            it.call.send(.plain("PING"), to: .all(3))
-            it.call.send(.plain("PING"), to: [1])
-            #expect(it.call.handed == [0, 1])
-            #expect(it.call.overloaded == [2])
-            #expect(it.call.handedTwice == [1])
-            // The first reply of a replica that was asked twice stands.
-            it.group.reply(.integer(1), from: 1)
-            it.group.reply(.integer(2), from: 1)
-            #expect(it.call.reply(from: 1) == .integer(1))
-        }
+    @Test func overloadedAndResentReplicasAreRecorded() {
+        group.overloaded = [2]
+        call.send(.plain("PING"), to: .all(3))
+        call.send(.plain("PING"), to: [1])
+        #expect(call.sent == [0, 1])
+        #expect(call.overloaded == [2])
+        #expect(call.resent == [1])
+        group.reply(.integer(1), from: 1)
+        group.reply(.integer(2), from: 1)
+        #expect(call.reply(from: 1) == .integer(1), "the first reply is kept")
+    }
+
+    @Test func aClosedCallKeepsNoReply() {
+        call.send(.plain("PING"), to: .all(3))
+        group.reply(Self.ok, from: 0)
+        call.close()
+        group.reply(Self.ok, from: 1)
+        #expect(call.replies == [nil, nil, nil])
+        #expect(call.answered == [0, 1])
     }
 }

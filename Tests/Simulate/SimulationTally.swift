@@ -1,3 +1,4 @@
+import ByteCoding
 import Linearizability
 import Simulation
 
@@ -36,11 +37,11 @@ struct SimulationTally {
         addDigest(report.seed, report.history.flatMap { [$0.callNs, $0.returnNs] }, events: report.events)
     }
 
-    /// FNV-1a over the moments of a history: one draw of chance more or less shifts all that follow.
+    /// A hash of the times of a history: one random number more or less shifts all that follow.
     private mutating func addDigest(_ seed: UInt64, _ timesNs: [UInt64], events: Int) {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for number in [seed, UInt64(events)] + timesNs { hash = (hash ^ number) &* 0x100_0000_01b3 }
-        digest ^= hash
+        var hash = FNV1a()
+        for number in [seed, UInt64(events)] + timesNs { hash.combine(number) }
+        digest ^= hash.value
     }
 
     private mutating func add(

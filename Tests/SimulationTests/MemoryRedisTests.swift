@@ -10,7 +10,7 @@ import Testing
     private static let names = ["a", "b", "c"]
 
     /// Draws commands that the engines use, over a few keys, so that types clash now and then.
-    private static func command(_ random: inout SeededRandom) -> [String] {
+    private static func command(_ random: inout SplitMix64) -> [String] {
         let key = names[random.index(3)]
         let field = "f\(random.index(4))"
         let value = random.isTrue(percent: 50) ? "\(random.below(50))" : "text\(random.below(9))"
@@ -50,7 +50,7 @@ import Testing
             guard await real.isUp() else { throw TestFailure("no connection") }
             let memory = MemoryRedis(runId: [])
             memory.nowUs = { reactor.wallClockMs * 1_000 }
-            var random = SeededRandom(seed: 1)
+            var random = SplitMix64(seed: 1)
             for _ in 0..<3_000 {
                 let words = Self.command(&random)
                 let expected = await real.run(words)

@@ -17,7 +17,7 @@ extension AvailableEngine {
 
     /// A plain read on one life of a replica; nil where it failed or another life answered.
     func plainRead(_ words: [Bytes], _ replica: Int, life: Bytes) async -> Reply? {
-        guard let pair = await askOne(Command(.plain(words), isGuarded: true), replica) else { return nil }
+        guard let pair = await askOne(Command(.plain(words), checksIdentity: true), replica) else { return nil }
         guard pair[1]?.bytes == life else {
             if pair.array != nil { readmit(replica) }
             return nil

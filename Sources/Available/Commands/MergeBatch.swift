@@ -56,7 +56,7 @@ final class MergeBatch: ReplySink, Expirable {
             keys: entries.map(\.key), words: words, clocks: clocks, startNs: startNs,
             budgetMs: engine.settings.mergeFenceMs)
         words = []
-        outstanding = engine.group.send(command, to: reachable, sink: self).handed
+        outstanding = engine.group.send(command, to: reachable, sink: self).sent
     }
 
     static func command(

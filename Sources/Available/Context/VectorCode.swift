@@ -62,7 +62,8 @@ enum VectorCode {
     private static func append(actor: Bytes, to bytes: inout Bytes) {
         let nameCount = actor.count - digitCount - 1
         let incarnation = actor.suffix(digitCount)
-        if nameCount > 0, nameCount < 128, actor[nameCount] == UInt8(ascii: "."), let number = hexadecimal(incarnation)
+        if nameCount > 0, nameCount < 128, actor[nameCount] == UInt8(ascii: "."),
+            let number = UInt64(hexadecimal: incarnation)
         {
             append(UInt64(nameCount), to: &bytes)
             bytes += actor.prefix(nameCount)
@@ -88,19 +89,6 @@ enum VectorCode {
     }
 
     // MARK: Numbers
-
-    /// Nil for anything but lower-case digits, so that the text comes back as it was.
-    private static func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
-        var value: UInt64 = 0
-        for digit in digits {
-            switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(digit - 48)
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(digit - 87)
-            default: return nil
-            }
-        }
-        return value
-    }
 
     private static func append(_ number: UInt64, to bytes: inout Bytes) {
         var rest = number

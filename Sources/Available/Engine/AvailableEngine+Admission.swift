@@ -64,7 +64,7 @@ extension AvailableEngine {
 
     private func ask(_ command: Command, _ replica: Int, _ deadlineNs: UInt64) async -> Reply? {
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
-        call.sendDuringAdmission(command, to: replica)
+        call.send(command, to: [replica], duringAdmission: true)
         await call.waitForAll()
         return call.replies[replica]
     }

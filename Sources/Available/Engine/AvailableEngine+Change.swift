@@ -139,7 +139,7 @@ extension AvailableEngine {
             isAgain: attempts.isUnanswered, notAfter: clock.notAfter(startNs: startNs, budgetMs: budgetMs))
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: fenceEndNs)
         call.send(command, to: [coordinator])
-        guard call.handed.contains(coordinator) else {
+        guard call.sent.contains(coordinator) else {
             attempts.excluded.insert(coordinator)
             if call.overloaded.contains(coordinator) {
                 attempts.refused(.overloaded, "Too many commands are waiting for the replicas.")

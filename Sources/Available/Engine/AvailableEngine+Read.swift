@@ -12,7 +12,7 @@ extension AvailableEngine {
 
     /// Whatever the first replica that answers holds.
     func readAny(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult {
-        let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
+        let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), checksIdentity: true)
         return try await tryingAgain(until: request.deadlineNs) { () async throws(ReadFailure) -> ReadResult in
             let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
             defer { call.close() }
@@ -78,7 +78,7 @@ extension AvailableEngine {
     private func ask(
         _ maxStalenessMs: Int64?, _ command: Command, _ call: QuorumCall, _ worst: ReadFailure
     ) throws(ReadFailure) -> UInt64 {
-        var skipped = call.handed.union(call.overloaded)
+        var skipped = call.sent.union(call.overloaded)
         var stalest: Int64?
         while let replica = nearest(excluding: skipped) {
             skipped.insert(replica)
@@ -90,12 +90,12 @@ extension AvailableEngine {
                 }
             }
             call.send(command, to: [replica])
-            guard call.handed.contains(replica) else { continue }
+            guard call.sent.contains(replica) else { continue }
             let usualMs = group.latencyNs(replica) / nsPerMs
             return scheduler.nowNs
                 + min(max(usualMs * 3, settings.minHedgeMs), settings.maxHedgeMs) * nsPerMs
         }
-        guard call.handed.isEmpty else {
+        guard call.sent.isEmpty else {
             guard call.answered.isEmpty else { throw worst }
             guard call.refused.isEmpty else { throw Self.overfull }
             // All that were asked have gone; soon others are nearest, or these are back.

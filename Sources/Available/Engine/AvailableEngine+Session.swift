@@ -43,7 +43,7 @@ extension AvailableEngine {
     private func read(
         _ request: ReadRequest, covering wanted: VersionVector
     ) async throws(ReadFailure) -> (ReadResult, Bool) {
-        let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), isGuarded: true)
+        let command = Command(.plain([Words.hgetall, RedisKeys.record(request.key)]), checksIdentity: true)
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: request.deadlineNs)
         defer { call.close() }
         var found = Found(wanted)
@@ -75,7 +75,7 @@ extension AvailableEngine {
                 if call.outstanding.isEmpty || (!found.isEmpty && scheduler.nowNs >= limitNs) { break }
             } else {
                 isAskingAll = true
-                call.send(command, to: usable.subtracting(call.handed))
+                call.send(command, to: usable.subtracting(call.sent))
                 // Who insists waits for the slowest; who does not has an answer after a hedge's delay.
                 limitNs = request.session.isRequired ? .max : scheduler.nowNs + settings.maxHedgeMs * nsPerMs
             }
@@ -85,7 +85,7 @@ extension AvailableEngine {
                 failure = Self.overfull
             } else if call.isExpired {
                 failure.failure = AvailableFailure(.timeout, "No replica answered in time.")
-            } else if call.handed.isEmpty, !call.overloaded.isEmpty {
+            } else if call.sent.isEmpty, !call.overloaded.isEmpty {
                 failure.failure = AvailableFailure(.overloaded, "Too many commands are waiting for every replica.")
             }
             throw failure

@@ -90,7 +90,7 @@ extension AvailableEngine {
             Bytes("ZRANGEBYLEX".utf8), RedisKeys.conflicts, from, Bytes("+".utf8), Bytes("LIMIT".utf8), Words.zero,
             Bytes(decimal: UInt64(limit)),
         ]
-        let command = Command(.plain(words), isGuarded: true)
+        let command = Command(.plain(words), checksIdentity: true)
         return try await tryingAgain(until: deadlineNs) { () async throws(ReadFailure) -> ConflictPage in
             let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
             defer { call.close() }

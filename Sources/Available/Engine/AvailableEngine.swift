@@ -79,7 +79,7 @@ public final class AvailableEngine: ReplicaGroupDelegate {
         heavyRecords = HeavyRecords(count: names.count)
         batchSizes = Array(repeating: Array(repeating: size, count: names.count), count: names.count)
         leaseName = Bytes("\(settings.nodeName):".utf8) + Bytes(hexadecimal: scheduler.randomBits())
-        group.guardCommand = Command(.plain([Bytes("HGET".utf8), RedisKeys.identity, RedisKeys.incarnationField]))
+        group.identityCheck = Command(.plain([Bytes("HGET".utf8), RedisKeys.identity, RedisKeys.incarnationField]))
         group.delegate = self
     }
 

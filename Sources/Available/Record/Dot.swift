@@ -30,29 +30,3 @@ public struct Dot: Sendable, Hashable, Comparable {
         left.hlc != right.hlc ? left.hlc < right.hlc : left.actor.lexicographicallyPrecedes(right.actor)
     }
 }
-
-extension [UInt8] {
-    /// `value` in decimal ASCII.
-    init(decimal value: UInt64) {
-        self.init(unsafeUninitializedCapacity: 20) { buffer, count in
-            var rest = value
-            repeat {
-                buffer[count] = UInt8(48 + rest % 10)
-                count += 1
-                rest /= 10
-            } while rest > 0
-            buffer[..<count].reverse()
-        }
-    }
-
-    /// `value` as 16 lower-case hexadecimal digits.
-    init(hexadecimal value: UInt64) {
-        self.init(unsafeUninitializedCapacity: 16) { buffer, count in
-            for place in 0..<16 {
-                let digit = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * place)) & 15
-                buffer[place] = digit < 10 ? 48 + digit : 87 + digit
-            }
-            count = 16
-        }
-    }
-}

@@ -29,7 +29,7 @@ final class ConfigurationRegister {
         self.sawBallot = sawBallot
     }
 
-    private var quorum: Int { majority(of: group.replicaCount) }
+    private var quorum: Int { Quorum.majority(of: group.replicaCount) }
 
     /// Forgets the configuration, if it is still `configuration`: some replica knows a newer one, or is not who it says.
     func contradict(_ configuration: GroupConfiguration) {

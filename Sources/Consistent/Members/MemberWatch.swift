@@ -148,8 +148,8 @@ final class MemberWatch {
         let nowNs = scheduler.nowNs
         let process = QuorumCall(group: group, scheduler: scheduler, deadlineNs: nowNs + maxLookNs)
         let looks = QuorumCall(group: group, scheduler: scheduler, deadlineNs: nowNs + maxLookNs)
-        process.sendDuringAdmission(MemberCommands.info(), to: replica)
-        for each in group.everyReplica { looks.sendDuringAdmission(MemberCommands.look(), to: each) }
+        process.send(MemberCommands.info(), to: [replica], duringAdmission: true)
+        looks.send(MemberCommands.look(), to: group.everyReplica, duringAdmission: true)
         await process.waitForAll()
         // All that were asked, for the one that takes longest may know most; the deadline bounds what a silent one costs.
         await looks.waitForAll()
@@ -208,7 +208,7 @@ final class MemberWatch {
 
     private func erase(_ replica: Int, _ incarnation: Bytes, beat: UInt64) async -> Bool {
         let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: scheduler.nowNs + maxAdmissionNs)
-        call.sendDuringAdmission(MemberCommands.erase(incarnation, beat: beat), to: replica)
+        call.send(MemberCommands.erase(incarnation, beat: beat), to: [replica], duringAdmission: true)
         await call.waitForAll()
         // -1: it is not the one that was judged any more.
         guard let count = call.reply(from: replica)?.int64, count >= 0 else { return false }
@@ -234,7 +234,7 @@ final class MemberWatch {
             case .unclear, nil: true
             }
         }
-        return left < majority(of: group.replicaCount)
+        return left < Quorum.majority(of: group.replicaCount)
     }
 
     /// By replica, seen with the configuration in force, where that is known.

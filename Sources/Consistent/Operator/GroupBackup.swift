@@ -27,7 +27,7 @@ public final class GroupBackup {
         self.group = group
         self.scheduler = scheduler
         self.groupName = Bytes(groupName.utf8)
-        group.guardCommand = MemberCommands.identityGuard
+        group.identityCheck = MemberCommands.identityGuard
     }
 
     /// One replica after another, so that never more than one is busy with its dump.

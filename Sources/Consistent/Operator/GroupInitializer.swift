@@ -19,7 +19,7 @@ public struct GroupInitializer {
         self.group = group
         self.scheduler = scheduler
         self.groupName = Bytes(groupName.utf8)
-        group.guardCommand = MemberCommands.identityGuard
+        group.identityCheck = MemberCommands.identityGuard
     }
 
     /// Looks at all replicas first and touches none unless all are blank. Then adopts them, agrees on the first

@@ -27,7 +27,7 @@ public final class GroupInspector {
         watch = MemberWatch(group: group, scheduler: scheduler, groupName: name, lookTimeoutMs: 500)
         register = ConfigurationRegister(
             group: group, scheduler: scheduler, groupName: name, nextBallot: { .zero }, sawBallot: { _ in })
-        group.guardCommand = MemberCommands.identityGuard
+        group.identityCheck = MemberCommands.identityGuard
     }
 
     /// Waits for all replicas until the deadline, and tells what those say that are there.

@@ -23,14 +23,14 @@ enum UpkeepCommands {
         let fields = ["ballot", "version", "value", "deleted", "expires_ms", "writers", "since"]
         return Command(
             .plain([Bytes("HMGET".utf8), register.redisKey]), arguments: fields.map { Bytes($0.utf8) },
-            isGuarded: true)
+            checksIdentity: true)
     }
 
     /// One page of the keys of clients; guarded, so that a page of a replica that was wiped meanwhile does not count.
     static func page(from cursor: Bytes, count: Int) -> Command {
         let words = ["SCAN"].map { Bytes($0.utf8) } + [cursor]
         let options = ["MATCH", "cp:*", "COUNT", String(count)].map { Bytes($0.utf8) }
-        return Command(.plain(words), arguments: options, isGuarded: true)
+        return Command(.plain(words), arguments: options, checksIdentity: true)
     }
 }
 

@@ -40,10 +40,12 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     private var jobs: [UnownedJob] = []
     private var runningJobs: [UnownedJob] = []
     private var timers = TimerQueue()
+    private var turnEnds: [() -> Void] = []
     private var participants: [any TurnParticipant] = []
     private var handlers: [Int32: Registration] = [:]
     private var nextGeneration: UInt32 = 1
-    private var randomState: UInt64
+    /// Seeded by the kernel.
+    private var random: SplitMix64
 
     /// The longest the loop sleeps with nothing to do.
     private static let idleWaitMs: Int32 = 1_000
@@ -61,8 +63,8 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
         self.name = name
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         wakeup = clinux_eventfd()
-        var generator = SystemRandomNumberGenerator()
-        randomState = generator.next()
+        var kernel = SystemRandomNumberGenerator()
+        random = SplitMix64(seed: kernel.next())
         guard epoll >= 0, wakeup >= 0 else { throw ReactorError.noDescriptor(errno: errno) }
         _ = clinux_epoll_ctl(epoll, EPOLL_CTL_ADD, wakeup, EPOLLIN.rawValue, UInt64(UInt32(bitPattern: wakeup)))
     }
@@ -141,21 +143,18 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
         timers.add(timer, atNs: deadlineNs)
     }
 
+    public func atEndOfTurn(_ body: @escaping () -> Void) {
+        preconditionOnThread()
+        turnEnds.append(body)
+    }
+
     public func spawn(_ body: @escaping () async -> Void) {
         preconditionOnThread()
         let confined = ThreadConfined(body)
         Task.immediate(executorPreference: self) { await confined.value() }
     }
 
-    /// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), seeded by the kernel at start: good for jitter and for names that
-    /// must differ, not for secrets.
-    public func randomBits() -> UInt64 {
-        randomState &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = randomState
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    public func randomBits() -> UInt64 { random.next() }
 
     // MARK: Descriptors and participants
 
@@ -207,7 +206,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
                 while let timer = timers.popDue(nowNs: dueNs) { timer.expire() }
                 runJobs()
             }
-            for participant in participants { participant.endTurn() }
+            endTurn()
         }
     }
 
@@ -221,8 +220,19 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
         runJobs()
     }
 
+    private func endTurn() {
+        if !turnEnds.isEmpty {
+            // Bodies that are added meanwhile run at the end of the next turn, so that this one ends.
+            let bodies = turnEnds
+            turnEnds.removeAll(keepingCapacity: true)
+            for body in bodies { body() }
+            runJobs()
+        }
+        for participant in participants { participant.endTurn() }
+    }
+
     private func waitMs() -> Int32 {
-        guard jobs.isEmpty else { return 0 }
+        guard jobs.isEmpty, turnEnds.isEmpty else { return 0 }
         var waitMs = Self.idleWaitMs
         for participant in participants {
             if let limit = participant.waitLimitMs() { waitMs = min(waitMs, limit) }

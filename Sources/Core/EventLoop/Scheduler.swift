@@ -12,6 +12,10 @@ public protocol Scheduler: AnyObject {
     /// Calls `timer.expire()` at `deadlineNs` or soon after, unless the timer has settled by then.
     func schedule(_ timer: any Expirable, atNs deadlineNs: UInt64)
 
+    /// Runs `body` once, when all tasks of the present turn have run and before what they wrote is sent. Tasks that it
+    /// wakes run in the same turn. For work that is collected during a turn and done together.
+    func atEndOfTurn(_ body: @escaping () -> Void)
+
     /// Starts `body` at once, on this thread, up to its first suspension; the rest of it stays on this thread.
     func spawn(_ body: @escaping () async -> Void)
 

@@ -1,3 +1,5 @@
+import ByteCoding
+
 /// Writes one JSON value (RFC 8259) from front to back, without any tree in between: for the hot path.
 ///
 /// Commas come by themselves. That begins and ends match and that every member has a key is up to the caller.

@@ -26,10 +26,10 @@ final class RedisConnection: DescriptorHandler {
             if case .guarded(let sink) = self { sink.refuse(replyOf: replica) }
         }
 
-        func keep(_ lease: ReplyLease) {
+        func hold(_ reservation: ReplyReservation) {
             switch self {
-            case .sink(let sink), .guarded(let sink): sink.keep(lease)
-            case .steps(let sinks): for sink in sinks { sink.keep(lease) }
+            case .sink(let sink), .guarded(let sink): sink.hold(reservation)
+            case .steps(let sinks): for sink in sinks { sink.hold(reservation) }
             case .guardCheck, .link: break
             }
         }
@@ -71,7 +71,7 @@ final class RedisConnection: DescriptorHandler {
     private(set) var isDirty = false
     private let becameDirty: (RedisConnection) -> Void
     private let limits: Limits
-    private let room: ReplyRoom
+    private let budget: ReplyBudget
 
     struct Limits {
         /// Unanswered commands.
@@ -93,7 +93,7 @@ final class RedisConnection: DescriptorHandler {
         self.reactor = reactor
         self.replica = replica
         self.limits = limits
-        room = ReplyRoom(maxByteCount: limits.maxHeldReplyBytes)
+        budget = ReplyBudget(maxByteCount: limits.maxHeldReplyBytes)
         self.becameDirty = becameDirty
     }
 
@@ -187,12 +187,12 @@ final class RedisConnection: DescriptorHandler {
     }
 
     /// Writes what was queued in this turn, with one guard after all guarded commands of it.
-    func flush(guardCommand: (CommandEncoder) -> Void) {
+    func flush(identityCheck: (CommandEncoder) -> Void) {
         sendBatch()
         if needsGuard {
             needsGuard = false
             encoder.reset()
-            guardCommand(encoder)
+            identityCheck(encoder)
             _ = send(encoder.encoded, to: .guardCheck)
         }
         isDirty = false
@@ -214,10 +214,10 @@ final class RedisConnection: DescriptorHandler {
         }
         let (reply, byteCount) = builder.take()
         events?.replied(reply, entry.sentNs)
-        switch room.place(forByteCount: byteCount, isNeeded: !entry.recipient.isRead) {
-        case .short: break
-        case .long(let lease): entry.recipient.keep(lease)
-        case .none:
+        switch budget.reserve(byteCount: byteCount, isRequired: !entry.recipient.isRead) {
+        case .notCounted: break
+        case .reserved(let reservation): entry.recipient.hold(reservation)
+        case .exceeded:
             entry.recipient.refuse(from: replica)
             return
         }

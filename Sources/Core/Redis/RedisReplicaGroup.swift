@@ -28,7 +28,7 @@ public struct RedisGroupSettings: Sendable {
     public var maxInFlight: Int = 1_024
     /// Bytes of unanswered commands a replica.
     public var maxInFlightBytes: Int = 64 << 20
-    /// Bytes of replies that requests hold, a replica; what comes above that is let go (``ReplyRoom``).
+    /// Bytes of replies that requests hold, a replica; what comes above that is let go (``ReplyBudget``).
     public var maxHeldReplyBytes: Int = 64 << 20
     /// First pause before a reconnect; doubles with jitter up to ``maxReconnectMs``.
     public var minReconnectMs: UInt64 = 50
@@ -53,7 +53,7 @@ public struct RedisReplica: Sendable, Equatable {
 /// The replicas of one group over hiredis, on one reactor: a ``ReplicaLink`` each, one shared encoder.
 public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     public let replicaNames: [String]
-    public var guardCommand: Command?
+    public var identityCheck: Command?
     // Strong, and let go of by `close`: weak references would slow down every use of the objects they point to.
     public var delegate: (any ReplicaGroupDelegate)?
     public var observer: (any RedisGroupObserver)?
@@ -128,54 +128,50 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     /// Answer times change slowly; how often the order is made anew.
     private static let sortEveryNs = 200 * nsPerMs
 
-    public func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover {
-        send(command, to: targets, sink: sink) { $0.isAvailable }
-    }
-
-    public func sendDuringAdmission(_ command: Command, to replica: Int, sink: any ReplySink) -> Handover {
-        send(command, to: [replica], sink: sink) { $0.isAdmitting || $0.isAvailable }
-    }
-
-    private func send(
-        _ command: Command, to targets: ReplicaSet, sink: any ReplySink, where isOpen: (ReplicaLink) -> Bool
-    ) -> Handover {
-        var handover = Handover()
-        guard !isClosed else { return handover }
+    public func send(
+        _ command: Command, to targets: ReplicaSet, duringAdmission: Bool, sink: any ReplySink
+    ) -> SendResult {
+        var result = SendResult()
+        guard !isClosed else { return result }
         let shared = encodeShared(command)
         if case .step(let script, let key, let words) = command.verb {
             let step = StepBatch.Step(
                 key: key, wordCount: command.arguments.count, encodedArguments: encoder.encoded)
             for replica in targets {
                 let link = links[replica]
-                guard isOpen(link), let connection = link.connection else { continue }
+                guard link.isAvailable || (duringAdmission && link.isAdmitting), let connection = link.connection else {
+                    continue
+                }
                 guard connection.canTake else {
-                    handover.overloaded.insert(replica)
+                    result.overloaded.insert(replica)
                     continue
                 }
                 let header = StepBatch.Header(
                     script: script, sha: scripts.sha(of: script), shared: words, tail: command.tail(replica))
                 connection.add(step, under: header, to: sink)
-                handover.handed.insert(replica)
+                result.sent.insert(replica)
                 link.didSend()
             }
-            return handover
+            return result
         }
         for replica in targets {
             let link = links[replica]
-            guard isOpen(link), let connection = link.connection else { continue }
+            guard link.isAvailable || (duringAdmission && link.isAdmitting), let connection = link.connection else {
+                continue
+            }
             guard connection.canTake else {
-                handover.overloaded.insert(replica)
+                result.overloaded.insert(replica)
                 continue
             }
             for word in command.tail(replica) { encoder.word(word) }
-            let recipient: RedisConnection.Recipient = command.isGuarded ? .guarded(sink) : .sink(sink)
+            let recipient: RedisConnection.Recipient = command.checksIdentity ? .guarded(sink) : .sink(sink)
             if connection.send(encoder.encoded, to: recipient) {
-                handover.handed.insert(replica)
+                result.sent.insert(replica)
                 link.didSend()
             }
             encoder.truncate(to: shared)
         }
-        return handover
+        return result
     }
 
     /// Encodes what is the same for every replica and returns its length.
@@ -214,12 +210,12 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         let connections = dirty
         dirty.removeAll(keepingCapacity: true)
         for connection in connections {
-            connection.flush(guardCommand: encodeGuard)
+            connection.flush(identityCheck: encodeGuard)
         }
     }
 
     private func encodeGuard(_ encoder: CommandEncoder) {
-        guard let guardCommand, case .plain(let words) = guardCommand.verb else {
+        guard let identityCheck, case .plain(let words) = identityCheck.verb else {
             preconditionFailure("a guarded command needs a plain guard command")
         }
         encoder.begin(words: words.count)

@@ -38,23 +38,23 @@ public struct Command {
     /// Words for one replica, after ``arguments`` (its expected incarnation, its fence).
     public let tail: (_ replica: Int) -> [Bytes]
     /// The reply becomes `[reply, guard]`, where `guard` is the reply to the group's guard command (see
-    /// ``ReplicaGroup/guardCommand``) that the same replica ran after this one. One guard serves all guarded commands of a
+    /// ``ReplicaGroup/identityCheck``) that the same replica ran after this one. One guard serves all guarded commands of a
     /// loop turn, which makes it nearly free.
-    public let isGuarded: Bool
+    public let checksIdentity: Bool
 
     public init(
         _ verb: Verb, arguments: [Bytes] = [], tailCount: Int = 0,
-        tail: @escaping (_ replica: Int) -> [Bytes] = { _ in [] }, isGuarded: Bool = false
+        tail: @escaping (_ replica: Int) -> [Bytes] = { _ in [] }, checksIdentity: Bool = false
     ) {
         self.verb = verb
         self.arguments = arguments
         self.tailCount = tailCount
         self.tail = tail
-        self.isGuarded = isGuarded
+        self.checksIdentity = checksIdentity
     }
 
     /// A plain command spelled as text.
-    public static func plain(_ words: String..., guarded: Bool = false) -> Command {
-        Command(.plain(words.map { Bytes($0.utf8) }), isGuarded: guarded)
+    public static func plain(_ arguments: String..., checksIdentity: Bool = false) -> Command {
+        Command(.plain(arguments.map { Bytes($0.utf8) }), checksIdentity: checksIdentity)
     }
 }

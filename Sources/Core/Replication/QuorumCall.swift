@@ -1,47 +1,52 @@
 import EventLoop
 
-/// One command to several replicas, and the wait for enough of their replies: the only place where replies are counted.
+/// One command to several replicas, and the wait for enough of their replies.
 ///
-/// One object with one continuation, whatever the number of replicas: a task group waits for all of its children, so one
-/// stopped replica would hold up every request. After ``wait(until:)`` returned, late replies are still taken in, and a
-/// second wait may be begun for them.
+/// It collects replies and does not interpret them: a ``Quorum`` decides whether they suffice.
+///
+/// One object with one continuation for all replicas: a task group would wait for all of its children, so that one stopped
+/// replica would delay every request. Late replies are still stored after ``wait(limitNs:until:)`` has returned, and a
+/// second wait may follow.
 ///
 /// ```swift
 /// let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
 /// call.send(command, to: group.available)
-/// await call.wait { $0.count { $0 == .status("OK") } >= 2 }
+/// await call.wait { quorum.isReached(by: $0.replicas { $0 == .status("OK") }) }
 /// ```
 public final class QuorumCall: ReplySink, Expirable {
     private let group: any ReplicaGroup
     private let scheduler: any Scheduler
+    /// On the scheduler's clock; every wait ends then at the latest.
     public let deadlineNs: UInt64
 
-    /// Replies by replica, in the object itself: one allocation a call less.
+    /// By replica, inside the object: saves an allocation per call.
     private var received: InlineArray<8, Reply?>
-    /// Replicas whose connection took the command.
-    public private(set) var handed: ReplicaSet = []
-    /// Replicas that were handed the command more than once: their replies prove less.
-    public private(set) var handedTwice: ReplicaSet = []
-    /// Replicas that had too much unanswered to take it.
-    public private(set) var overloaded: ReplicaSet = []
-    /// Replicas that replied, with whatever.
-    public private(set) var answered: ReplicaSet = []
-    /// Replicas whose connection was lost before the reply.
-    public private(set) var lost: ReplicaSet = []
-    /// Those of ``lost`` that did reply, at a length for which this process has no room now.
-    public private(set) var refused: ReplicaSet = []
+    private var recipients = Recipients()
+    private var reservations: [ReplyReservation] = []
+    private var isClosed = false
+    private var pendingWait = PendingWait()
     /// The deadline passed during a wait.
     public private(set) var isExpired = false
 
-    private var leases: [ReplyLease] = []
-    private var isClosed = false
-    private var isDecided: ((QuorumCall) -> Bool)?
-    private var waiter: UnsafeContinuation<Void, Never>?
-    /// When the present wait ends, and the earliest timer that is set: an earlier wait's timer may serve a later one.
-    private var waitEndNs: UInt64 = 0
-    private var armedNs: UInt64 = .max
+    private struct Recipients {
+        var sent: ReplicaSet = []
+        var resent: ReplicaSet = []
+        var overloaded: ReplicaSet = []
+        var answered: ReplicaSet = []
+        var lost: ReplicaSet = []
+        var refused: ReplicaSet = []
+    }
 
-    /// - Parameter deadlineNs: on the scheduler's clock; every wait ends there at the latest.
+    private struct PendingWait {
+        var continuation: UnsafeContinuation<Void, Never>?
+        /// The wait ends with this many replies, or when `isDecided` holds.
+        var replyCount = Int.max
+        var isDecided: ((QuorumCall) -> Bool)?
+        var endNs: UInt64 = 0
+        /// The earliest timer that is set: the timer of an earlier wait may serve a later one.
+        var timerNs: UInt64 = .max
+    }
+
     public init(group: any ReplicaGroup, scheduler: any Scheduler, deadlineNs: UInt64) {
         self.group = group
         self.scheduler = scheduler
@@ -49,116 +54,152 @@ public final class QuorumCall: ReplySink, Expirable {
         received = InlineArray(repeating: nil)
     }
 
-    /// The reply of one replica; nil where none came (yet).
+    // MARK: Sending
+
+    /// Sends `command` to `targets`. May be called again for further replicas.
+    ///
+    /// - Parameter duringAdmission: also reaches a replica that is connected but not admitted yet.
+    public func send(_ command: Command, to targets: ReplicaSet, duringAdmission: Bool = false) {
+        let result = group.send(command, to: targets, duringAdmission: duringAdmission, sink: self)
+        recipients.resent.formUnion(recipients.sent.intersection(result.sent))
+        recipients.sent.formUnion(result.sent)
+        recipients.overloaded.formUnion(result.overloaded)
+    }
+
+    /// Replicas whose connection accepted the command.
+    public var sent: ReplicaSet { recipients.sent }
+    /// Replicas that were sent the command more than once: their first reply does not tell the outcome of the second.
+    public var resent: ReplicaSet { recipients.resent }
+    /// Replicas that had too many unanswered commands to accept it.
+    public var overloaded: ReplicaSet { recipients.overloaded }
+
+    // MARK: Replies
+
+    /// Replicas that replied, whatever the reply.
+    public var answered: ReplicaSet { recipients.answered }
+    /// Replicas whose connection was lost before the reply.
+    public var lost: ReplicaSet { recipients.lost }
+    /// Those of ``lost`` that did reply, beyond the ``ReplyBudget``.
+    public var refused: ReplicaSet { recipients.refused }
+    /// Replicas that were sent the command and have neither replied nor been lost.
+    public var outstanding: ReplicaSet { sent.subtracting(answered).subtracting(lost) }
+
+    /// The reply of one replica; nil where none has come.
     public func reply(from replica: Int) -> Reply? { received[replica] }
 
-    /// All replies by replica; nil where none came (yet).
+    /// All replies by replica; nil where none has come.
     public var replies: [Reply?] { (0..<group.replicaCount).map { received[$0] } }
 
-    /// Replicas that have the command and have neither replied nor been lost.
-    public var outstanding: ReplicaSet { handed.subtracting(answered).subtracting(lost) }
-
-    /// Hands `command` to `targets`. May be called again for further replicas (a hedge).
-    public func send(_ command: Command, to targets: ReplicaSet) {
-        take(group.send(command, to: targets, sink: self))
+    /// The replies so far as a value; the call drops them and those still to come.
+    func takeReplies() -> ReplicaReplies {
+        let taken = ReplicaReplies(replies, sent: sent, answered: answered, reservations: reservations)
+        close()
+        return taken
     }
 
-    /// The same to a replica that is being admitted.
-    public func sendDuringAdmission(_ command: Command, to replica: Int) {
-        take(group.sendDuringAdmission(command, to: replica, sink: self))
-    }
-
-    private func take(_ handover: Handover) {
-        handedTwice.formUnion(handed.intersection(handover.handed))
-        handed.formUnion(handover.handed)
-        overloaded.formUnion(handover.overloaded)
-    }
-
-    /// Suspends until `decided` holds, no reply is outstanding, or the deadline (or the earlier `limitNs`) has passed,
-    /// whichever is first. `decided` is asked at once and after every reply.
-    public func wait(limitNs: UInt64 = .max, until decided: @escaping (QuorumCall) -> Bool) async {
-        if decided(self) || outstanding.isEmpty { return }
-        let endNs = min(limitNs, deadlineNs)
-        guard scheduler.nowNs < endNs else {
-            isExpired = scheduler.nowNs >= deadlineNs
-            return
+    /// The replicas whose reply satisfies `condition`.
+    public func replicas(where condition: (Reply) -> Bool) -> ReplicaSet {
+        var matching: ReplicaSet = []
+        for replica in answered {
+            if let reply = received[replica], condition(reply) { matching.insert(replica) }
         }
-        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-            precondition(waiter == nil, "one wait at a time")
-            waiter = continuation
-            isDecided = decided
-            waitEndNs = endNs
-            arm()
-        }
+        return matching
     }
 
-    /// To be called by whoever may have got long replies and needs them no more. They are let go, and so are those still to
-    /// come: otherwise a timer that has not come due could keep them for as long as a request may take.
+    /// The number of replies that satisfy `condition`.
+    public func count(where condition: (Reply) -> Bool) -> Int { replicas(where: condition).count }
+
+    /// Drops the replies, and those still to come. Call it when long replies are no longer needed: the timer of an earlier
+    /// wait would otherwise keep them until the deadline.
     public func close() {
         isClosed = true
         for replica in answered { received[replica] = nil }
-        leases = []
+        reservations = []
     }
 
-    /// Suspends until every replica that has the command has replied or is lost, or the deadline has passed.
+    // MARK: Waiting
+
+    /// Suspends until `isDecided` holds, nothing is outstanding, or the deadline (or the earlier `limitNs`) has passed,
+    /// whichever is first. `isDecided` is evaluated at once and after every reply.
+    public func wait(limitNs: UInt64 = .max, until isDecided: @escaping (QuorumCall) -> Bool) async {
+        if isDecided(self) { return }
+        pendingWait.isDecided = isDecided
+        await wait(limitNs: limitNs, replyCount: .max)
+    }
+
+    /// Suspends until `count` replicas have replied, nothing is outstanding, or the deadline (or the earlier `limitNs`) has
+    /// passed.
+    public func wait(limitNs: UInt64 = .max, forReplies count: Int) async {
+        if answered.count >= count { return }
+        await wait(limitNs: limitNs, replyCount: count)
+    }
+
+    /// Suspends until every replica that was sent the command has replied or is lost, or the deadline has passed.
     public func waitForAll() async {
-        await wait { _ in false }
+        await wait(limitNs: .max, replyCount: .max)
     }
 
-    // MARK: Counting
-
-    /// How many of the replies that came satisfy `condition`.
-    public func count(where condition: (Reply) -> Bool) -> Int {
-        var count = 0
-        for replica in answered {
-            if let reply = received[replica], condition(reply) { count += 1 }
+    private func wait(limitNs: UInt64, replyCount: Int) async {
+        precondition(pendingWait.continuation == nil, "one wait at a time")
+        let endNs = min(limitNs, deadlineNs)
+        guard !outstanding.isEmpty, scheduler.nowNs < endNs else {
+            if !outstanding.isEmpty { isExpired = scheduler.nowNs >= deadlineNs }
+            pendingWait.isDecided = nil
+            return
         }
-        return count
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            pendingWait.continuation = continuation
+            pendingWait.replyCount = replyCount
+            pendingWait.endNs = endNs
+            setTimer()
+        }
+    }
+
+    private func setTimer() {
+        guard pendingWait.endNs < pendingWait.timerNs else { return }
+        pendingWait.timerNs = pendingWait.endNs
+        scheduler.schedule(self, atNs: pendingWait.endNs)
+    }
+
+    private func resume() {
+        pendingWait.isDecided = nil
+        pendingWait.continuation.take()?.resume()
     }
 
     // MARK: ReplySink, Expirable
 
     public func receive(_ reply: Reply?, from replica: Int) {
+        precondition(sent.contains(replica), "a reply of a replica that was not asked")
         if let reply {
-            // A hedge may ask a replica twice; its first reply stands.
+            // A replica that was asked twice replies twice; its first reply is kept.
             if received[replica] == nil, !isClosed { received[replica] = reply }
-            answered.insert(replica)
+            recipients.answered.insert(replica)
         } else {
-            lost.insert(replica)
+            recipients.lost.insert(replica)
         }
-        guard waiter != nil else { return }
-        if outstanding.isEmpty || isDecided?(self) == true { resume() }
+        guard pendingWait.continuation != nil else { return }
+        let isEnough = answered.count >= pendingWait.replyCount || pendingWait.isDecided?(self) == true
+        if isEnough || outstanding.isEmpty { resume() }
     }
 
     public func refuse(replyOf replica: Int) {
-        refused.insert(replica)
+        recipients.refused.insert(replica)
         receive(nil, from: replica)
     }
 
-    public func keep(_ lease: ReplyLease) {
-        if !isClosed { leases.append(lease) }
+    public func hold(_ reservation: ReplyReservation) {
+        if !isClosed { reservations.append(reservation) }
     }
 
-    public var isSettled: Bool { waiter == nil }
+    public var isSettled: Bool { pendingWait.continuation == nil }
 
     public func expire() {
-        armedNs = .max
-        guard scheduler.nowNs >= waitEndNs else {
-            arm()
+        pendingWait.timerNs = .max
+        guard scheduler.nowNs >= pendingWait.endNs else {
+            setTimer()
             return
         }
         isExpired = scheduler.nowNs >= deadlineNs
         resume()
-    }
-
-    private func arm() {
-        guard waitEndNs < armedNs else { return }
-        armedNs = waitEndNs
-        scheduler.schedule(self, atNs: waitEndNs)
-    }
-
-    private func resume() {
-        isDecided = nil
-        waiter.take()?.resume()
     }
 }

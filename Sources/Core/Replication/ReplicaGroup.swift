@@ -1,86 +1,91 @@
-/// The replicas of one group as an engine sees them: names, who can be asked, and one way to ask.
+/// The replicas of one group as an engine sees them: their names, which of them are available, and how to send commands.
 ///
-/// Production has `RedisReplicaGroup` (module Redis); the simulation has its own over an in-memory Redis. Both run on the
-/// thread of one ``Scheduler``, and so do all replies.
+/// `RedisReplicaGroup` (module Redis) is the production implementation; the simulation has another over an in-memory
+/// Redis. Every method runs, and every reply arrives, on the thread of one ``Scheduler``.
 public protocol ReplicaGroup: AnyObject {
-    /// Names of the replicas in the order of `REPLICAS`; a replica's index is its place here.
+    /// Names of the replicas in the order of `REPLICAS`; a replica's index is its position here.
     var replicaNames: [String] { get }
 
-    /// A plain command that reads what a guarded read must be checked against; set once, before the first connection.
-    var guardCommand: Command? { get set }
+    /// A plain command that reads a replica's identity; see ``Command/checksIdentity``. Set before the first connection.
+    var identityCheck: Command? { get set }
 
-    /// Hears of replicas that come and go, and admits new connections.
+    /// Is informed when replicas connect and disconnect, and admits new connections.
     var delegate: (any ReplicaGroupDelegate)? { get set }
 
-    /// The replicas that can be asked now: connected, admitted, breaker not open.
+    /// The replicas that accept commands now: connected, admitted, circuit breaker closed.
     var available: ReplicaSet { get }
 
-    /// The available replicas, nearest first. By classes of answer time, not by each small difference, so that the choice is
-    /// steady.
+    /// The available replicas, nearest first. Ordered by classes of latency, so that small differences do not change the
+    /// choice.
     var nearestFirst: [Int] { get }
 
-    /// A running estimate of a replica's answer time in nanoseconds; `UInt64.max` before the first answer.
+    /// A running estimate of a replica's latency in nanoseconds; `UInt64.max` before the first reply.
     func latencyNs(_ replica: Int) -> UInt64
 
-    /// Hands `command` to each of `targets` that can take it, and returns how that went. Every replica in
-    /// ``Handover/handed`` later calls `sink` exactly once, with its reply or with nil when the connection was lost; never
-    /// before this function has returned.
+    /// Sends `command` to each of `targets` that accepts it. Every replica in ``SendResult/sent`` later calls `sink` exactly
+    /// once, with its reply or with nil when the connection was lost; never before this function has returned.
     ///
-    /// A command is handed to a replica's connection at most once; nothing below an engine repeats it.
-    func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover
-
-    /// The same for a replica whose connection is up but that is not admitted yet (see
-    /// ``ReplicaGroupDelegate/admit(replica:)``).
-    func sendDuringAdmission(_ command: Command, to replica: Int, sink: any ReplySink) -> Handover
+    /// A command is sent to a connection at most once: no layer below the engines repeats it.
+    ///
+    /// - Parameter duringAdmission: also reaches a replica whose connection is up but not admitted yet (see
+    ///   ``ReplicaGroupDelegate/admit(replica:)``).
+    func send(_ command: Command, to targets: ReplicaSet, duringAdmission: Bool, sink: any ReplySink) -> SendResult
 }
 
 extension ReplicaGroup {
     public var replicaCount: Int { replicaNames.count }
     public var everyReplica: ReplicaSet { .all(replicaCount) }
+
+    /// Sends `command` to each of `targets` that is available and accepts it.
+    public func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> SendResult {
+        send(command, to: targets, duringAdmission: false, sink: sink)
+    }
 }
 
-/// What became of one ``ReplicaGroup/send(_:to:sink:)``.
-public struct Handover: Sendable {
-    /// A connection took the command: the replica may run it, whatever happens next.
-    public var handed: ReplicaSet = []
-    /// Not handed: the connection already has its limit of unanswered commands.
+/// The outcome of one ``ReplicaGroup/send(_:to:duringAdmission:sink:)``.
+public struct SendResult: Sendable {
+    /// A connection accepted the command: the replica may run it, whatever happens next.
+    public var sent: ReplicaSet = []
+    /// Not sent: the connection already has its limit of unanswered commands.
     public var overloaded: ReplicaSet = []
 
-    public init(handed: ReplicaSet = [], overloaded: ReplicaSet = []) {
-        self.handed = handed
+    public init(sent: ReplicaSet = [], overloaded: ReplicaSet = []) {
+        self.sent = sent
         self.overloaded = overloaded
     }
 }
 
 /// Receives the replies to one command.
 public protocol ReplySink: AnyObject {
-    /// The reply of `replica`, or nil where its connection was lost before the reply came: it may or may not have run the
-    /// command.
+    /// The reply of `replica`, or nil where its connection was lost before the reply came: the replica may or may not have
+    /// run the command.
     func receive(_ reply: Reply?, from replica: Int)
 
-    /// Called in place of ``receive(_:from:)`` where the long reply to a guarded command came and was let go unread, because
-    /// this process holds as many as it may (``ReplyRoom``): to the sink it is as if the connection had been lost.
+    /// Called in place of ``receive(_:from:)`` when a long reply to an identity-checked read was dropped because of the
+    /// ``ReplyBudget``: to the sink it is as if the connection had been lost.
     func refuse(replyOf replica: Int)
 
-    /// Called before ``receive(_:from:)`` with a long reply. Who keeps the reply keeps this as long.
-    func keep(_ lease: ReplyLease)
+    /// Called before ``receive(_:from:)`` with a long reply. Keep the reservation as long as the reply.
+    func hold(_ reservation: ReplyReservation)
 }
 
 extension ReplySink {
     public func refuse(replyOf replica: Int) { receive(nil, from: replica) }
 
-    public func keep(_ lease: ReplyLease) {}
+    public func hold(_ reservation: ReplyReservation) {}
 }
 
 /// An engine's side of a group.
 public protocol ReplicaGroupDelegate: AnyObject {
-    /// A new connection to `replica` answers and has all scripts. True lets commands through; false closes it, to be tried
-    /// again later. Only ``ReplicaGroup/sendDuringAdmission(_:to:sink:)`` reaches the replica meanwhile.
+    /// A new connection to `replica` replies and has all scripts. Until this returns, only commands sent
+    /// `duringAdmission` reach it.
+    ///
+    /// - Returns: true opens the replica for commands; false closes the connection, to be tried again later.
     func admit(replica: Int) async -> Bool
 
     /// `replica` was admitted.
     func replicaDidConnect(_ replica: Int)
 
-    /// The connection to `replica` is gone.
+    /// The connection to `replica` is lost.
     func replicaDidDisconnect(_ replica: Int)
 }

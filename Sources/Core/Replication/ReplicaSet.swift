@@ -40,6 +40,3 @@ public struct ReplicaSet: Sendable, Hashable, Sequence, ExpressibleByArrayLitera
 
     public func makeIterator() -> Iterator { Iterator(rest: bits) }
 }
-
-/// The size of a majority of `count` replicas: any two majorities share a member.
-public func majority(of count: Int) -> Int { count / 2 + 1 }

@@ -1,5 +1,5 @@
-/// Bytes as they go over the wire: keys, values and script arguments are binary-safe.
-public typealias Bytes = [UInt8]
+// Keys, values and replies are `Bytes`: every file that imports this module needs them.
+@_exported import ByteCoding
 
 /// A reply of one replica, free of the client library it came through (RESP2's five kinds).
 public enum Reply: Sendable, Equatable {
@@ -53,27 +53,5 @@ public enum Reply: Sendable, Equatable {
     public subscript(index: Int) -> Reply? {
         guard case .array(let elements) = self, elements.indices.contains(index) else { return nil }
         return elements[index]
-    }
-}
-
-extension Int64 {
-    /// A decimal integer spelled in ASCII, with an optional minus sign; nil for anything else or out of range.
-    ///
-    /// Inlinable, so that engines get it compiled for the collection they have: it reads every reply of theirs.
-    @inlinable
-    public init?(decimal bytes: some Collection<UInt8>) {
-        var digits = bytes[...]
-        let isNegative = digits.first == UInt8(ascii: "-")
-        if isNegative { digits = digits.dropFirst() }
-        guard !digits.isEmpty, digits.count <= 19 else { return nil }
-        var value: Int64 = 0
-        for digit in digits {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
-            let (shifted, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = shifted.addingReportingOverflow(Int64(digit &- 48))
-            guard !overflow, !carry else { return nil }
-            value = sum
-        }
-        self = isNegative ? -value : value
     }
 }

@@ -52,7 +52,7 @@ final class ScriptedAcceptor {
         case .plain(let words):
             guard words[0] == Bytes("HMGET".utf8) else {
                 let floor = Reply.bulk(Bytes(decimal: versionFloor))
-                return command.isGuarded ? .array([floor, identity]) : floor
+                return command.checksIdentity ? .array([floor, identity]) : floor
             }
             return .array([read(words[1]), identity])
         case .script: return .error("ERR no such script in this test")

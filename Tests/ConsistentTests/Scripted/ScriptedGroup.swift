@@ -1,5 +1,6 @@
 import EventLoop
 import Replication
+import TestSupport
 
 @testable import Consistent
 
@@ -24,7 +25,7 @@ enum Fate {
 /// Three replicas that do as the test says.
 final class ScriptedGroup: ReplicaGroup {
     let replicaNames = ["g1", "g2", "g3"]
-    var guardCommand: Command?
+    var identityCheck: Command?
     var delegate: (any ReplicaGroupDelegate)?
     var available: ReplicaSet = .all(3)
     var nearestFirst: [Int] { Array(available) }
@@ -67,17 +68,15 @@ final class ScriptedGroup: ReplicaGroup {
 
     func latencyNs(_ replica: Int) -> UInt64 { nsPerMs }
 
-    func sendDuringAdmission(_ command: Command, to replica: Int, sink: any ReplySink) -> Handover {
-        send(command, to: [replica], sink: sink)
-    }
-
-    func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover {
-        var handover = Handover()
+    func send(
+        _ command: Command, to targets: ReplicaSet, duringAdmission: Bool, sink: any ReplySink
+    ) -> SendResult {
+        var result = SendResult()
         for replica in targets.intersection(available) {
             let what = Self.name(of: command)
             let fate = fate(what, replica)
             if case .notHanded = fate { continue }
-            handover.handed.insert(replica)
+            result.sent.insert(replica)
             log.append("\(what)@\(replicaNames[replica])")
             let acceptor = acceptors[replica]
             switch fate {
@@ -95,7 +94,7 @@ final class ScriptedGroup: ReplicaGroup {
                 heldBack.append { sink.receive(acceptor.run(command, replica: replica), from: replica) }
             }
         }
-        return handover
+        return result
     }
 
     /// Runs and answers what was held.

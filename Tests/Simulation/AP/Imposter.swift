@@ -12,13 +12,13 @@ final class Imposter {
 
     private let world: World
     private let fail: (String) -> Void
-    private var random: SeededRandom
+    private var random: SplitMix64
     private let strangers = Stranger.all
 
     init(seed: UInt64, world: World, fail: @escaping (String) -> Void) {
         self.world = world
         self.fail = fail
-        random = SeededRandom(seed: seed ^ 0x1A90_57E2)
+        random = SplitMix64(seed: seed ^ 0x1A90_57E2)
     }
 
     /// One try, now and then, as the client that has these contexts and this session.

@@ -77,7 +77,7 @@ final class SimulatedConnection {
     func flush() {
         sendBatch()
         let isGuarded = outgoing.contains { if case .guarded = $0.recipient { true } else { false } }
-        if isGuarded, case .plain(let words)? = link.group.guardCommand?.verb {
+        if isGuarded, case .plain(let words)? = link.group.identityCheck?.verb {
             outgoing.append((.plain(words), .guardCheck))
         }
         let sent = outgoing

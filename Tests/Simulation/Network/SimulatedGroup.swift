@@ -5,7 +5,7 @@ import Replication
 /// servers, with the same promises as `RedisReplicaGroup`.
 public final class SimulatedGroup: ReplicaGroup {
     public let replicaNames: [String]
-    public var guardCommand: Command?
+    public var identityCheck: Command?
     public var delegate: (any ReplicaGroupDelegate)?
     public private(set) var links: [SimulatedLink] = []
 
@@ -49,43 +49,40 @@ public final class SimulatedGroup: ReplicaGroup {
 
     public func latencyNs(_ replica: Int) -> UInt64 { links[replica].latencyNs }
 
-    public func send(_ command: Command, to targets: ReplicaSet, sink: any ReplySink) -> Handover {
-        hand(command, to: targets.filter { links[$0].isAvailable }, sink)
-    }
-
-    public func sendDuringAdmission(_ command: Command, to replica: Int, sink: any ReplySink) -> Handover {
-        hand(command, to: links[replica].isUpOrAdmitting ? [replica] : [], sink)
-    }
-
-    private func hand(_ command: Command, to replicas: [Int], _ sink: any ReplySink) -> Handover {
-        var handover = Handover()
-        for replica in replicas {
-            guard let connection = links[replica].connection else { continue }
+    public func send(
+        _ command: Command, to targets: ReplicaSet, duringAdmission: Bool, sink: any ReplySink
+    ) -> SendResult {
+        var result = SendResult()
+        for replica in targets {
+            let link = links[replica]
+            guard duringAdmission ? link.isUpOrAdmitting : link.isAvailable, let connection = link.connection else {
+                continue
+            }
             guard connection.canTake else {
-                handover.overloaded.insert(replica)
+                result.overloaded.insert(replica)
                 continue
             }
             let tail = command.tail(replica)
             switch command.verb {
             case .plain(let words):
                 connection.add(
-                    .plain(words + command.arguments + tail), to: command.isGuarded ? .guarded(sink) : .sink(sink))
+                    .plain(words + command.arguments + tail), to: command.checksIdentity ? .guarded(sink) : .sink(sink))
             case .script(let script, let keys):
                 connection.add(.script(script, keys: keys, arguments: command.arguments + tail), to: .sink(sink))
             case .step(let script, let key, let shared):
                 connection.addStep(script, key: key, shared: shared + tail, arguments: command.arguments, to: sink)
             }
-            handover.handed.insert(replica)
+            result.sent.insert(replica)
         }
-        return handover
+        return result
     }
 
     // MARK: Of the connections
 
-    /// What was sent in one turn leaves together at its end, as in production.
+    /// As in production, all that was sent in one turn is written together at its end.
     func becameDirty(_ connection: SimulatedConnection) {
         if dirty.isEmpty {
-            process.world.atTurnEnd { [self] in
+            process.world.atEndOfTurn { [self] in
                 let connections = dirty
                 dirty.removeAll()
                 for connection in connections { connection.flush() }

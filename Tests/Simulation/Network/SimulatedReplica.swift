@@ -60,7 +60,7 @@ public final class SimulatedReplica {
     private func newRun() {
         run += 1
         loaded.removeAll()
-        redis.runId = Bytes(hexadecimalOf: world.random.next())
+        redis.runId = Bytes(hexadecimal: world.random.next())
         redis.nowUs = { [unowned self] in
             SimulatedProcess.epochMs * 1_000 + Int64(world.nowNs / 1_000) + clockSkewUs
         }
@@ -244,12 +244,5 @@ extension Reply {
         case .array(let elements): elements.reduce(0) { $0 + $1.byteCount }
         default: 8
         }
-    }
-}
-
-extension Bytes {
-    init(hexadecimalOf value: UInt64) {
-        let text = String(value, radix: 16)
-        self = Bytes((String(repeating: "0", count: 16 - text.count) + text).utf8)
     }
 }

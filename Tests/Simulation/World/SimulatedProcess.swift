@@ -27,6 +27,12 @@ public final class SimulatedProcess: Scheduler {
         }
     }
 
+    public func atEndOfTurn(_ body: @escaping () -> Void) {
+        world.atEndOfTurn { [self] in
+            if isAlive { body() }
+        }
+    }
+
     public func spawn(_ body: @escaping () async -> Void) {
         guard isAlive else { return }
         world.spawn(body)

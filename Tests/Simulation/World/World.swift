@@ -11,13 +11,13 @@ public final class World: TaskExecutor, @unchecked Sendable {
 
     /// Nanoseconds since the world began.
     public private(set) var nowNs: UInt64 = 1_000 * nsPerMs
-    public var random: SeededRandom
+    public var random: SplitMix64
 
     private var jobs: [UnownedJob] = []
     private var events = EventQueue()
     private var turnEnds: [() -> Void] = []
 
-    public init(seed: UInt64) { random = SeededRandom(seed: seed) }
+    public init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
     public func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
 
@@ -28,8 +28,8 @@ public final class World: TaskExecutor, @unchecked Sendable {
 
     public func after(_ delayNs: UInt64, _ body: @escaping () -> Void) { at(nowNs + delayNs, body) }
 
-    /// Once, when all that this event woke has run.
-    func atTurnEnd(_ body: @escaping () -> Void) { turnEnds.append(body) }
+    /// Runs `body` once, when all tasks that this event woke have run.
+    func atEndOfTurn(_ body: @escaping () -> Void) { turnEnds.append(body) }
 
     /// Starts a task at once, up to its first suspension.
     public func spawn(_ body: @escaping () async -> Void) {

@@ -1,42 +1,44 @@
 import EventLoop
 
-/// Time, tasks and randomness of a unit test: nothing waits, the clock jumps to the next timer.
-final class VirtualScheduler: TaskExecutor, Scheduler, @unchecked Sendable {
+/// Time, tasks and randomness of a unit test in virtual time: the clock jumps to the next timer, so nothing really waits.
+public final class VirtualScheduler: TaskExecutor, Scheduler, @unchecked Sendable {
     // Safe because a test runs it, and everything that it runs, on one thread.
-    private(set) var nowNs: UInt64 = 1_000 * nsPerMs
-    var wallClockOffsetMs: Int64 = 1_700_000_000_000
+    public private(set) var nowNs: UInt64 = 1_000 * nsPerMs
+    public var wallClockOffsetMs: Int64 = 1_700_000_000_000
     private var jobs: [UnownedJob] = []
+    private var turnEnds: [() -> Void] = []
     private var timers: [(atNs: UInt64, order: UInt64, timer: any Expirable)] = []
     private var order: UInt64 = 0
-    private var randomState: UInt64 = 42
+    private var random = SplitMix64(seed: 42)
 
-    var wallClockMs: Int64 { wallClockOffsetMs + Int64(nowNs / nsPerMs) }
+    public init() {}
 
-    func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
+    public var wallClockMs: Int64 { wallClockOffsetMs + Int64(nowNs / nsPerMs) }
 
-    func schedule(_ timer: any Expirable, atNs deadlineNs: UInt64) {
+    public func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
+
+    public func schedule(_ timer: any Expirable, atNs deadlineNs: UInt64) {
         order += 1
         timers.append((deadlineNs, order, timer))
     }
 
-    func spawn(_ body: @escaping () async -> Void) {
+    public func atEndOfTurn(_ body: @escaping () -> Void) { turnEnds.append(body) }
+
+    public func spawn(_ body: @escaping () async -> Void) {
         let confined = Confined(body: body)
         Task.immediate(executorPreference: self) { await confined.body() }
     }
 
-    func randomBits() -> UInt64 {
-        randomState = randomState &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return randomState
-    }
+    public func randomBits() -> UInt64 { random.next() }
 
     /// Runs `body` to its end.
-    func run<Value>(_ body: @escaping () async throws -> Value) throws -> Value {
+    public func run<Value>(_ body: @escaping () async throws -> Value) throws -> Value {
         var result: Result<Value, any Error>?
         spawn {
             do { result = .success(try await body()) } catch { result = .failure(error) }
         }
         while result == nil {
-            precondition(step(), "everybody waits for an event that will never come")
+            precondition(step(), "every task waits for an event that never comes")
         }
         return try result!.get()
     }
@@ -44,6 +46,10 @@ final class VirtualScheduler: TaskExecutor, Scheduler, @unchecked Sendable {
     private func step() -> Bool {
         if !jobs.isEmpty {
             jobs.removeFirst().runSynchronously(on: asUnownedTaskExecutor())
+            return true
+        }
+        if !turnEnds.isEmpty {
+            turnEnds.removeFirst()()
             return true
         }
         timers.removeAll { $0.timer.isSettled }
@@ -59,7 +65,7 @@ final class VirtualScheduler: TaskExecutor, Scheduler, @unchecked Sendable {
     }
 
     private struct Confined: @unchecked Sendable {
-        // Safe because it is only run on the test's thread.
+        // Safe because it runs on the test's thread only.
         let body: () async -> Void
     }
 }

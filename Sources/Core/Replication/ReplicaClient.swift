@@ -1,0 +1,67 @@
+import EventLoop
+
+/// Asks replicas and waits for all replies, up to a timeout: for everything that does not decide by a quorum.
+public struct ReplicaClient {
+    private let group: any ReplicaGroup
+    private let scheduler: any Scheduler
+    private let timeoutNs: UInt64
+
+    /// - Parameter timeoutNs: the longest wait of a call without a deadline of its own.
+    public init(group: any ReplicaGroup, scheduler: any Scheduler, timeoutNs: UInt64) {
+        self.group = group
+        self.scheduler = scheduler
+        self.timeoutNs = timeoutNs
+    }
+
+    /// Sends `command` to one replica and waits for its reply.
+    ///
+    /// - Parameters:
+    ///   - deadlineNs: in place of the timeout, on the scheduler's clock.
+    ///   - duringAdmission: also reaches a replica that is connected but not admitted yet.
+    /// - Returns: nil where the command could not be sent, the connection was lost, or the time was over.
+    public func ask(
+        _ command: Command, of replica: Int, deadlineNs: UInt64? = nil, duringAdmission: Bool = false
+    ) async -> Reply? {
+        await ask(command, of: [replica], deadlineNs: deadlineNs, duringAdmission: duringAdmission)[replica]
+    }
+
+    /// Sends `command` to each of `replicas` and waits until each has replied or is lost, or the time is over.
+    public func ask(
+        _ command: Command, of replicas: ReplicaSet, deadlineNs: UInt64? = nil, duringAdmission: Bool = false
+    ) async -> ReplicaReplies {
+        let call = send(command, to: replicas, deadlineNs: deadlineNs, duringAdmission: duringAdmission)
+        await call.waitForAll()
+        return call.takeReplies()
+    }
+
+    /// The same without waiting, for several commands at a time: await ``QuorumCall/waitForAll()`` of each later.
+    public func send(
+        _ command: Command, to replicas: ReplicaSet, deadlineNs: UInt64? = nil, duringAdmission: Bool = false
+    ) -> QuorumCall {
+        let call = QuorumCall(
+            group: group, scheduler: scheduler, deadlineNs: deadlineNs ?? scheduler.nowNs + timeoutNs)
+        call.send(command, to: replicas, duringAdmission: duringAdmission)
+        return call
+    }
+}
+
+/// The replies to one command, by replica.
+public struct ReplicaReplies {
+    private let replies: [Reply?]
+    /// Replicas whose connection accepted the command.
+    public let sent: ReplicaSet
+    /// Replicas that replied.
+    public let answered: ReplicaSet
+    /// Held as long as the replies.
+    private let reservations: [ReplyReservation]
+
+    init(_ replies: [Reply?], sent: ReplicaSet, answered: ReplicaSet, reservations: [ReplyReservation]) {
+        self.replies = replies
+        self.sent = sent
+        self.answered = answered
+        self.reservations = reservations
+    }
+
+    /// Nil where no reply came in time.
+    public subscript(replica: Int) -> Reply? { replies[replica] }
+}
