@@ -29,11 +29,11 @@ extension AppCP {
                 return
             }
             let code = try await ServiceRunner(settings: settings.service).run { metrics, _ in
-                let source = CPMetricsSource(metrics: metrics)
+                let events = ConsistentMetrics(metrics: metrics)
                 return EngineFactory(scripts: ConsistentScripts.all) { group, reactor in
                     ConsistentService(
-                        engine: ConsistentEngine(group: group, scheduler: reactor, settings: settings.engine),
-                        group: group, scheduler: reactor, metrics: source)
+                        engine: ConsistentEngine(
+                            group: group, scheduler: reactor, settings: settings.engine, events: events))
                 }
             }
             Glibc.exit(code)

@@ -20,7 +20,7 @@ struct CPSettings: Sendable {
             try reader.integer(
                 "CP_READ_HEDGE_MS", default: 5, in: 0...10_000,
                 help: "A read asks the nearest majority first, and the others after this time, in milliseconds."))
-        engine.lookTimeoutMs = max(engine.lookTimeoutMs, service.redis.callTimeoutMs + 50)
+        engine.probeTimeoutMs = max(engine.probeTimeoutMs, service.redis.callTimeoutMs + 50)
         self.engine = engine
     }
 }

@@ -8,10 +8,10 @@ enum ReplicaReport {
             ReportMember("role", .text(view.role)),
             ReportMember("incarnation", view.incarnation.map { .text($0) } ?? .null),
             ReportMember("epoch", view.epoch.map { .integer(Int64(clamping: $0)) } ?? .null),
-            ReportMember("rollback_counter", view.beat.map { .integer(Int64(clamping: $0)) } ?? .null),
+            ReportMember("rollback_counter", view.rollbackCounter.map { .integer(Int64(clamping: $0)) } ?? .null),
             ReportMember("keys", view.keyCount.map { .integer($0) } ?? .null),
         ]
-        if let trouble = view.trouble { members.append(ReportMember("trouble", .text(trouble))) }
+        if let problem = view.problem { members.append(ReportMember("trouble", .text(problem))) }
         if let refusal = view.refusal { members.append(ReportMember("trouble", .text(refusal))) }
         members.append(ReportMember("durable", view.durabilityFaults.map { .bool($0.isEmpty) } ?? .null))
         if let faults = view.durabilityFaults, !faults.isEmpty {
@@ -21,7 +21,7 @@ enum ReplicaReport {
             var inner = [
                 ReportMember("phase", .text(rebuild.phase.rawValue)),
                 ReportMember("keys_compared", .integer(Int64(clamping: rebuild.keysCompared))),
-                ReportMember("keys_repaired", .integer(Int64(clamping: rebuild.keysSettled))),
+                ReportMember("keys_repaired", .integer(Int64(clamping: rebuild.keysRepaired))),
             ]
             if let note = rebuild.note { inner.append(ReportMember("note", .text(note))) }
             members.append(ReportMember("rebuild", .object(inner)))

@@ -3,77 +3,59 @@ import Replication
 
 /// The CP engine: linearizable registers over a group of independent replicas.
 ///
-/// Reads take one round trip where nothing is under way, repeated writes of a key as well. Without a majority it refuses at
-/// once, and says exactly what became of a change.
+/// A read takes one round trip unless a change is under way; so does a repeated change of a key. Without a majority the
+/// engine rejects requests at once, and tells the outcome of each change.
+///
+/// This type only wires the components; each owns its state.
 public final class ConsistentEngine: ReplicaGroupDelegate {
-    private let group: any ReplicaGroup
-    private let scheduler: any Scheduler
-    private let settings: ConsistentSettings
-    let proposer: Proposer
-    private let watch: MemberWatch
-    private let rebuilder: Rebuilder
-    private let upkeep: Upkeep
-    private var isRunning = false
-    private var fastReads: UInt64 = 0
-    private var slowReads: UInt64 = 0
-    private var reader: (configuration: GroupConfiguration, read: FastRead)?
+    let configurations: ConfigurationRegister
+    let repair: Repair
+    private let acceptors: AcceptorGroup
+    private let reader: Reader
+    private let queue: BatchQueue
+    private let membership: MembershipService
+    private let rollback: RollbackDetector
+    private let backlog: RepairBacklog
+    private let background: BackgroundWork
 
-    /// To be made on the scheduler's thread, before the group connects.
-    public init(group: any ReplicaGroup, scheduler: any Scheduler, settings: ConsistentSettings) {
-        self.group = group
-        self.scheduler = scheduler
-        self.settings = settings
-        proposer = Proposer(group: group, scheduler: scheduler, settings: settings)
-        let groupName = Bytes(settings.groupName.utf8)
-        watch = MemberWatch(
-            group: group, scheduler: scheduler, groupName: groupName, lookTimeoutMs: settings.lookTimeoutMs)
-        rebuilder = Rebuilder(
-            group: group, scheduler: scheduler, groupName: groupName, proposer: proposer, pageSize: settings.pageSize)
-        upkeep = Upkeep(
-            group: group, scheduler: scheduler, groupName: groupName, proposer: proposer, settings: settings)
-        proposer.needsUpkeep = { [weak upkeep] in upkeep?.note($0) }
-        group.identityCheck = MemberCommands.identityGuard
+    /// To be created on the scheduler's thread, before the group connects.
+    public init(
+        group: any ReplicaGroup, scheduler: any Scheduler, settings: ConsistentSettings,
+        events: (any ConsistentEvents)? = nil
+    ) {
+        let acceptors = AcceptorGroup(group, scheduler: scheduler, name: settings.groupName)
+        let ballots = BallotGenerator(scheduler: scheduler)
+        let configurations = ConfigurationRegister(acceptors, ballots: ballots)
+        let backlog = RepairBacklog()
+        let proposer = Proposer(
+            acceptors, maxBackoffMs: settings.maxBackoffMs, ballots: ballots, configurations: configurations,
+            repairs: backlog, events: events)
+        let queue = BatchQueue(
+            acceptors, proposer: proposer, maxPending: settings.maxPending, maxBatch: settings.maxBatch, events: events)
+        let rollback = RollbackDetector(acceptors, probeTimeoutMs: settings.probeTimeoutMs, events: events)
+
+        self.acceptors = acceptors
+        self.configurations = configurations
+        self.backlog = backlog
+        self.queue = queue
+        self.rollback = rollback
+        reader = Reader(
+            acceptors, configurations: configurations, queue: queue, hedgeMs: settings.readHedgeMs, events: events)
+        repair = Repair(
+            acceptors, configurations: configurations, queue: queue, backlog: backlog, settings: settings,
+            events: events)
+        membership = MembershipService(
+            acceptors, configurations: configurations, ballots: ballots, rollback: rollback, backlog: backlog,
+            settings: settings, events: events)
+        background = BackgroundWork(scheduler: scheduler, intervalMs: settings.backgroundIntervalMs)
+        group.identityCheck = MembershipCommands.identityCheck
         group.delegate = self
-    }
-
-    /// What this engine has done since it started.
-    public var counts: ConsistentCounts {
-        var counts = proposer.counts
-        counts.fastReads = fastReads
-        counts.slowReads = slowReads
-        counts.caughtUp = upkeep.counts.caughtUp
-        counts.collected = upkeep.counts.collected
-        counts.erasedReplicas = watch.erased
-        counts.rebuiltReplicas = rebuilder.completed
-        return counts
     }
 
     // MARK: Requests
 
     /// - Throws: ``StoreFailure`` without an `outcome`.
-    public func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
-        let register = Register(key: request.key)
-        guard group.available.count >= proposer.quorum else {
-            proposer.countQuorumFailure()
-            throw Proposer.noQuorum(outcome: nil)
-        }
-        if let configuration = proposer.configurations.current {
-            let hedgeNs = settings.readHedgeMs * nsPerMs
-            let read = fastRead(under: configuration)
-            if let state = try await read.run(register, hedgeNs: hedgeNs, deadlineNs: request.deadlineNs),
-                !state.isExpired(atMs: scheduler.wallClockMs)
-            {
-                fastReads += 1
-                return Self.result(of: state)
-            }
-        }
-        slowReads += 1
-        switch await proposer.submit(.read, on: register, deadlineNs: request.deadlineNs) {
-        case .success((.state(let state), _)): return Self.result(of: state)
-        case .success: throw StoreFailure(.badReply, "a read came to something else than a state")
-        case .failure(let failure): throw StoreFailure(failure.code, failure.detail)
-        }
-    }
+    public func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult { try await reader.read(request) }
 
     /// - Throws: ``StoreFailure`` with an `outcome`.
     public func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
@@ -82,121 +64,48 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
             case .write(let value): .write(value, ttlMs: request.ttlMs, precondition: request.precondition)
             case .delete: .delete(precondition: request.precondition)
             }
-        let answer = await proposer.submit(operation, on: Register(key: request.key), deadlineNs: request.deadlineNs)
+        let answer = await queue.submit(operation, on: Register(key: request.key), deadlineNs: request.deadlineNs)
         let (result, acks) = try answer.get()
         switch result {
         case .applied(let version): return .applied(version: version, replicasAcked: acks)
         case .absent(let version): return .absent(version: version)
-        case .preconditionFailed(let version, let exists):
-            return .preconditionFailed(version: version, exists: exists)
-        case .state:
-            throw StoreFailure(.badReply, "a change came to something else than a result", outcome: .unknown)
+        case .preconditionFailed(let version, let exists): return .preconditionFailed(version: version, exists: exists)
+        case .state: preconditionFailure("the result of a change is not a state")
         }
-    }
-
-    private func fastRead(under configuration: GroupConfiguration) -> FastRead {
-        if let reader, reader.configuration == configuration { return reader.read }
-        let read = FastRead(
-            group: group, scheduler: scheduler, configuration: configuration, groupName: settings.groupName,
-            quorum: proposer.quorum)
-        reader = (configuration, read)
-        return read
-    }
-
-    private static func result(of state: RegisterState) -> ReadResult {
-        ReadResult(
-            value: state.isDeleted ? nil : state.value, version: state.version, expiresMs: state.expiresMs)
     }
 
     // MARK: Background work
 
-    /// Begins to look after the members: to be called once the group connects.
+    /// Starts the background work; to be called once the group connects.
     public func start() {
-        guard !isRunning else { return }
-        isRunning = true
-        every { await $0.lookAfterMembers() }
-        every { await $0.rebuild() }
-        every { await $0.upkeep.run() }
-    }
-
-    /// Repeats `body` with a pause of the interval, give or take a tenth, so that instances do not keep step.
-    private func every(_ body: @escaping (ConsistentEngine) async -> Void) {
-        scheduler.spawn { [weak self, scheduler, settings] in
-            let intervalNs = settings.upkeepIntervalMs * nsPerMs
-            while true {
-                guard let engine = self, engine.isRunning else { return }
-                await body(engine)
-                await scheduler.sleep(forNs: scheduler.random(in: intervalNs * 9 / 10...intervalNs * 11 / 10))
-            }
-        }
+        background.start([
+            { [membership] in await membership.probeStep() },
+            { [membership] in await membership.rebuildStep() },
+            { [repair] in await repair.step() },
+        ])
     }
 
     /// Ends the background work at its next step.
-    public func stop() { isRunning = false }
-
-    private func lookAfterMembers() async {
-        let nowNs = scheduler.nowNs
-        await watch.refresh(maxAgeNs: 0, deadlineNs: nowNs + settings.upkeepIntervalMs * nsPerMs)
-        await watch.beat()
-        guard let current = proposer.configurations.current else { return }
-        // Without requests nothing would tell that this group is no more, or that another instance has changed the members.
-        if watch.isOver(current) { proposer.configurations.contradict(current) }
-        let isSuperseded = watch.highestEpoch > current.epoch
-        if isSuperseded || current.counted != group.everyReplica {
-            _ = await proposer.configurations.peek(deadlineNs: scheduler.nowNs + settings.upkeepIntervalMs * nsPerMs)
-        }
-    }
-
-    private func rebuild() async {
-        guard group.available.count >= proposer.quorum else { return }
-        _ = try? await proposer.configurations.configuration(deadlineNs: scheduler.nowNs + 1_000 * nsPerMs)
-        // Its data is filled by catch-up.
-        if await rebuilder.run(views) { upkeep.wantWalk() }
-    }
+    public func stop() { background.stop() }
 
     // MARK: Readiness
 
-    /// Why the engine cannot serve now; nil where a majority of the replicas says itself that it votes.
+    /// Why the engine cannot serve now; nil if a majority of the replicas reports to vote.
     public func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
-        let views = await replicas(deadlineNs: deadlineNs)
-        guard group.available.count >= proposer.quorum else { return Proposer.noQuorum(outcome: nil) }
-        let counted = proposer.configurations.current?.counted ?? []
-        var voting = 0
-        for (replica, view) in views.enumerated() where view.standing == .member && counted.contains(replica) {
-            voting += 1
-        }
-        if voting >= proposer.quorum { return nil }
-        // Asked for its words only: it may also say that the configuration is known again by now.
-        if proposer.configurations.current == nil {
-            do { _ = try await proposer.configurations.configuration(deadlineNs: deadlineNs) } catch { return error }
-        }
-        let blank = views.count { $0.standing == .blank }
-        let rebuilding = views.count { $0.standing == .rebuilding }
-        let code: StoreFailure.Code =
-            blank >= proposer.quorum ? .replicasBlank : blank + rebuilding > 0 ? .rebuilding : .noQuorum
-        let troubles = views.compactMap(\.trouble).joined(separator: ", ")
-        return StoreFailure(code, "too few replicas can vote: \(troubles)")
+        await membership.checkReadiness(deadlineNs: deadlineNs)
     }
 
-    /// What each replica says of itself, asked at most ``ConsistentSettings/maxViewAgeMs`` ago.
-    public func replicas(deadlineNs: UInt64) async -> [ReplicaView] {
-        await watch.refresh(maxAgeNs: settings.maxViewAgeMs * nsPerMs, deadlineNs: deadlineNs)
-        _ = try? await proposer.configurations.configuration(deadlineNs: deadlineNs)
-        return views
-    }
+    /// What each replica reports, probed at most ``ConsistentSettings/maxProbeAgeMs`` ago.
+    public func replicas(deadlineNs: UInt64) async -> [ReplicaView] { await membership.refresh(deadlineNs: deadlineNs) }
 
-    /// The same as of the last look.
-    public var views: [ReplicaView] {
-        var views = watch.views(under: proposer.configurations.current)
-        for replica in views.indices { views[replica].rebuild = rebuilder.progress[replica] }
-        return views
-    }
+    /// What each replica reported to the last probe.
+    public var views: [ReplicaView] { membership.views }
 
     // MARK: ReplicaGroupDelegate
 
-    /// A replica is let in once it is known to remember what it promised; who may vote is in every reply, and checked there
-    /// (rule C8).
-    public func admit(replica: Int) async -> Bool { await watch.admit(replica) }
-    public func replicaDidConnect(_ replica: Int) { upkeep.wantWalk() }
+    /// A replica is admitted once it is known to remember what it promised. Whether it votes is in every reply, and
+    /// checked there (rule C8).
+    public func admit(replica: Int) async -> Bool { await rollback.admit(replica) }
+    public func replicaDidConnect(_ replica: Int) { backlog.requestFullScan() }
     public func replicaDidDisconnect(_ replica: Int) {}
 }

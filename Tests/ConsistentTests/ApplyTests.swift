@@ -9,8 +9,8 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
     .write(bytes(text), ttlMs: ttlMs, precondition: precondition)
 }
 
-@Suite struct ApplyTests {
-    let absent = RegisterState.absent(floor: 0)
+@Suite(.timeLimit(.minutes(1))) struct ApplyTests {
+    let absent = RegisterState.absent(gcVersion: 0)
 
     @Test func eachChangeOfABatchGetsAVersionOfItsOwn() {
         let outcome = absent.applying([write("a"), write("b"), .read], as: writer, nowMs: 0)
@@ -29,16 +29,16 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
         #expect(outcome.results == [.state(one), .preconditionFailed(version: 1, exists: true)])
     }
 
-    @Test func aVersionThatRedisAndJSONCannotTellFromTheNextIsNoRecord() {
-        func fields(version: String, since: String) -> [Reply] {
-            [version, "v", "0", "", "", since].map { .bulk(bytes($0)) }
+    @Test func aVersionAbove53BitsIsRejected() {
+        func fields(version: String, evictedAt: String) -> [Reply] {
+            [version, "v", "0", "", "", evictedAt].map { .bulk(bytes($0)) }
         }
-        #expect(RegisterState(fields: fields(version: "9007199254740991", since: "1")[...]) != nil)
-        #expect(RegisterState(fields: fields(version: "9007199254740992", since: "1")[...]) == nil)
-        #expect(RegisterState(fields: fields(version: "2", since: "9007199254740992")[...]) == nil)
+        #expect(RegisterState(fields: fields(version: "9007199254740991", evictedAt: "1")[...]) != nil)
+        #expect(RegisterState(fields: fields(version: "9007199254740992", evictedAt: "1")[...]) == nil)
+        #expect(RegisterState(fields: fields(version: "2", evictedAt: "9007199254740992")[...]) == nil)
     }
 
-    @Test func compareAndSetTakesTheCurrentVersionOnly() {
+    @Test func compareAndSetRequiresTheCurrentVersion() {
         let one = absent.applying([write("a")], as: writer, nowMs: 0).state
         let results = one.applying(
             [write("b", if: .versionIs([1])), write("c", if: .versionIs([1])), write("d", if: .versionIsNot([1]))],
@@ -55,7 +55,7 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
         #expect(results == Array(repeating: .preconditionFailed(version: 0, exists: false), count: 3))
     }
 
-    @Test func versionsGoOnAcrossADelete() {
+    @Test func versionsContinueAcrossADelete() {
         let outcome = absent.applying(
             [write("a"), .delete(precondition: nil), .delete(precondition: nil), write("b")], as: writer, nowMs: 0)
         #expect(
@@ -73,7 +73,7 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
         #expect(later.results == [.absent(version: 2)])
     }
 
-    @Test func theSeventeenthWriterPushesOutTheFirstAndRaisesSince() {
+    @Test func theSeventeenthWriterEvictsTheFirstAndRecordsTheVersion() {
         var state = absent
         for proposer in 1...17 {
             let writer = RegisterState.Writer(proposer: UInt64(proposer), number: 1, attempt: 1)
@@ -81,10 +81,10 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
         }
         #expect(state.writers.count == 16)
         #expect(state.writers.first?.proposer == 2)
-        #expect(state.since == 17)
+        #expect(state.evictedAt == 17)
     }
 
-    @Test func writersSurviveTheWayThroughRedis() {
+    @Test func writersRoundTripThroughTheirText() {
         let state = absent.applying([write("a")], as: writer, nowMs: 0).state
         #expect(RegisterState.writers(from: state.writersText) == state.writers)
         #expect(RegisterState.writers(from: bytes("x:1:1")) == nil)
@@ -92,13 +92,13 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
     }
 }
 
-@Suite struct BallotTests {
+@Suite(.timeLimit(.minutes(1))) struct BallotTests {
     @Test func theCounterDecidesBeforeTheProposer() {
         #expect(Ballot(counter: 9, proposer: .max) < Ballot(counter: 10, proposer: 0))
         #expect(Ballot(counter: 9, proposer: 1) < Ballot(counter: 9, proposer: 2))
     }
 
-    @Test func textGoesThereAndBack() {
+    @Test func textRoundTrips() {
         let ballot = Ballot(counter: 42, proposer: 0xAB)
         #expect(String(decoding: ballot.text, as: UTF8.self) == "42:00000000000000ab")
         #expect(Ballot(text: ballot.text) == ballot)

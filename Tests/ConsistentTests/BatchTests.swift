@@ -1,36 +1,35 @@
 import Replication
+import TestSupport
 import Testing
 
 @testable import Consistent
 
-/// Rules C6 and C7 on the batch alone; the failing run each prevents is in the comment.
-@Suite struct BatchTests {
+/// Rules C6 and C7 on a batch alone, each with the failing run that it prevents.
+@Suite(.timeLimit(.minutes(1))) struct BatchTests {
     private let mine: UInt64 = 1
 
     private func pending(_ text: String) -> PendingOperation {
-        PendingOperation(.write(Bytes(text.utf8), ttlMs: nil, precondition: nil), deadlineNs: 1) {
-            StoreFailure(.timeout, "late")
-        }
+        PendingOperation(
+            .write(Bytes(text.utf8), ttlMs: nil, precondition: nil), deadlineNs: 1,
+            progress: RoundProgress(scheduler: VirtualScheduler()))
     }
 
     @Test func aBatchThatWasNeverSentIsNotApplied() {
         let operation = pending("a")
         let batch = Batch(number: 1, operations: [operation])
-        _ = batch.step(on: .absent(floor: 0), proposer: mine, nowMs: 0)
+        _ = batch.proposal(on: .absent(gcVersion: 0), proposer: mine, nowMs: 0)
         #expect(batch.outcome(of: operation) == .notApplied)
     }
 
-    @Test func anEntryOfAnEarlierBatchOfOursIsNotThisOne() {
-        // Else a write whose predecessor is in the state would be taken for done.
+    @Test func theEntryOfAnEarlierBatchIsNotTakenForThisOne() throws {
+        // Otherwise a write whose predecessor is in the state would count as done.
         let batch = Batch(number: 2, operations: [pending("b")])
-        var state = RegisterState.absent(floor: 0)
+        var state = RegisterState.absent(gcVersion: 0)
         state.recordWriter(.init(proposer: mine, number: 1, attempt: 1))
-        guard case .attempt(let next, _, true) = batch.step(on: state, proposer: mine, nowMs: 0) else {
-            Issue.record("expected a new attempt")
-            return
-        }
-        #expect(next.value == Bytes("b".utf8))
-        #expect(next.writers == [.init(proposer: mine, number: 2, attempt: 1)])
+        let next = try #require(batch.proposal(on: state, proposer: mine, nowMs: 0))
+        #expect(next.isChanged)
+        #expect(next.state.value == Bytes("b".utf8))
+        #expect(next.state.writers == [.init(proposer: mine, number: 2, attempt: 1)])
     }
 
     @Test func anOperationAnswersOnceAndItsFirstAnswerStands() {
@@ -45,19 +44,19 @@ import Testing
     }
 }
 
-@Suite struct StateCacheTests {
+@Suite(.timeLimit(.minutes(1))) struct StateCacheTests {
     @Test func anEntryServesOneChange() {
         var cache = StateCache()
         let register = Register(key: [1])
         let ballot = Ballot(counter: 1, proposer: 1)
-        cache.put(.init(ballot: ballot, state: .absent(floor: 0)), for: register)
+        cache.put(.init(ballot: ballot, state: .absent(gcVersion: 0)), for: register)
         #expect(cache.take(register)?.ballot == ballot)
         #expect(cache.take(register) == nil)
     }
 
     @Test func isBoundedByEntriesAndBytes() {
         var cache = StateCache(maxEntries: 10, maxBytes: 1_000)
-        var state = RegisterState.absent(floor: 0)
+        var state = RegisterState.absent(gcVersion: 0)
         state.value = Bytes(repeating: 0, count: 300)
         for key in UInt8(0)..<100 {
             cache.put(.init(ballot: .zero, state: state), for: Register(key: [key]))

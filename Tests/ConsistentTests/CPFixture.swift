@@ -6,42 +6,43 @@ import TestSupport
 
 @testable import Consistent
 
-/// Three real servers; each engine made here is an instance of its own.
+/// Three real servers. Each ``CPInstance`` on them is a service instance of its own.
 final class CPServers: Sendable {
     let servers: [RedisServer]
 
     init() throws {
-        // As the services do: a server that is killed while it is written to must not end the process.
+        // As the services do: writing to a killed server must not end the process.
         signal(SIGPIPE, SIG_IGN)
         servers = try (0..<3).map { _ in try RedisServer() }
     }
 
-    /// Some that run already, in an order of their own.
+    /// Servers that already run, in this order.
     init(_ servers: [RedisServer]) { self.servers = servers }
 
     subscript(index: Int) -> RedisServer { servers[index] }
 }
 
-/// One instance: group and engine on a reactor; used from its thread only.
+/// One service instance: group and engine on a reactor. Used on its thread only.
 final class CPInstance {
     let group: RedisReplicaGroup
     let engine: ConsistentEngine
+    let counts = EventCounts()
     let reactor: Reactor
 
-    /// - Parameter upkeepMs: where given, background work is on and takes a step this often.
+    /// - Parameter backgroundMs: how often background work takes a step; nil for no background work.
     init(
         _ reactor: Reactor, _ servers: CPServers, settings: RedisGroupSettings = RedisGroupSettings(),
-        upkeepMs: UInt64? = nil, walkMs: UInt64 = 600_000
+        backgroundMs: UInt64? = nil, scanMs: UInt64 = 600_000
     ) {
         self.reactor = reactor
         group = RedisReplicaGroup(
             reactor: reactor, replicas: Self.replicas(servers), scripts: ConsistentScripts.all, settings: settings)
         var engineSettings = ConsistentSettings()
-        engineSettings.upkeepIntervalMs = upkeepMs ?? 1_000
-        engineSettings.walkIntervalMs = walkMs
-        engine = ConsistentEngine(group: group, scheduler: reactor, settings: engineSettings)
+        engineSettings.backgroundIntervalMs = backgroundMs ?? 1_000
+        engineSettings.scanIntervalMs = scanMs
+        engine = ConsistentEngine(group: group, scheduler: reactor, settings: engineSettings, events: counts)
         group.start()
-        if upkeepMs != nil { engine.start() }
+        if backgroundMs != nil { engine.start() }
     }
 
     deinit { close() }
@@ -75,15 +76,15 @@ final class CPInstance {
         await reactor.eventually { self.group.available.count == count }
     }
 
-    /// A plain command to one replica, without holding up the reactor as `redis-cli` does.
-    func ask(_ replica: Int, _ words: String...) async -> Reply? {
+    /// A plain command to one replica; does not block the reactor, as `redis-cli` would.
+    func ask(_ replica: Int, _ arguments: String...) async -> Reply? {
         let call = QuorumCall(group: group, scheduler: reactor, deadlineNs: deadlineNs(1_000))
-        call.send(Command(.plain(words.map { Bytes($0.utf8) })), to: [replica])
+        call.send(Command(.plain(arguments.map { Bytes($0.utf8) })), to: [replica])
         await call.waitForAll()
         return call.reply(from: replica)
     }
 
-    /// How many replicas hold a record of `key`; nil where one does not answer.
+    /// How many replicas hold a record of `key`; nil if one does not answer.
     func holders(of key: String) async -> Int64? {
         var count: Int64 = 0
         for replica in group.everyReplica {
@@ -93,8 +94,8 @@ final class CPInstance {
         return count
     }
 
-    /// All replicas have as many keys of clients.
-    func areAlike() async -> Bool {
+    /// All replicas hold the same number of clients' keys.
+    func holdEqualKeyCounts() async -> Bool {
         var counts: Set<Int> = []
         for replica in group.everyReplica {
             guard let keys = await ask(replica, "KEYS", "cp:*")?.array else { return false }

@@ -5,19 +5,19 @@ import Testing
 
 @testable import Consistent
 
-/// How the configuration in force is found (rule C8), on replicas that do as the test says.
-@Suite struct ConfigurationRegisterTests {
+/// How the configuration in force is found (rule C8), on scripted replicas.
+@Suite(.timeLimit(.minutes(1))) struct ConfigurationRegisterTests {
     let scheduler = VirtualScheduler()
     let group: ScriptedGroup
 
     init() { group = ScriptedGroup(scheduler) }
 
-    /// What a new instance finds, in so many looks.
-    private func found(looks: Int = 1) throws -> Result<GroupConfiguration, StoreFailure> {
+    /// The configuration that a new instance finds after this many fetches.
+    private func found(fetches: Int = 1) throws -> Result<GroupConfiguration, StoreFailure> {
         try scheduler.run { [scheduler, group] in
-            let proposer = Proposer(group: group, scheduler: scheduler, settings: ConsistentSettings())
+            let proposer = TestProposer(group, scheduler)
             var result: Result<GroupConfiguration, StoreFailure>?
-            for _ in 0..<looks {
+            for _ in 0..<fetches {
                 let deadlineNs = scheduler.nowNs + 1_000 * nsPerMs
                 do throws(StoreFailure) {
                     result = .success(try await proposer.configurations.configuration(deadlineNs: deadlineNs))
@@ -27,13 +27,13 @@ import Testing
         }
     }
 
-    private func configuration(epoch: UInt64, counted: Set<Int> = [0, 1, 2]) -> GroupConfiguration {
+    private func configuration(epoch: UInt64, voters: Set<Int> = [0, 1, 2]) -> GroupConfiguration {
         GroupConfiguration(
             epoch: epoch,
             members: (0..<3).map {
                 .init(
                     name: "g\($0 + 1)", incarnation: Bytes("incarnation-\($0 + 1)".utf8),
-                    isCounted: counted.contains($0))
+                    isVoter: voters.contains($0))
             })
     }
 
@@ -73,22 +73,22 @@ import Testing
         #expect(try found() == .success(configuration(epoch: 1)))
     }
 
-    @Test func aReplicaFromAnotherLifeOfTheGroupDoesNotHideTwoMembers() throws {
-        // It carries the same names, as it would from before the group was made anew, and a higher epoch.
-        let older = GroupConfiguration(
+    @Test func aReplicaOfAnEarlierGroupDoesNotHideTwoMembers() throws {
+        // It has the same names, as before the group was initialised again, and a higher epoch.
+        let earlier = GroupConfiguration(
             epoch: 9,
-            members: (1...3).map { .init(name: "g\($0)", incarnation: Bytes("older-\($0)".utf8), isCounted: true) })
-        group.acceptors[0].incarnation = Bytes("older-1".utf8)
+            members: (1...3).map { .init(name: "g\($0)", incarnation: Bytes("earlier-\($0)".utf8), isVoter: true) })
+        group.acceptors[0].incarnation = Bytes("earlier-1".utf8)
         group.acceptors[0].epoch = 9
-        group.install(older, on: [0], Ballot(counter: 7, proposer: 9))
+        group.install(earlier, on: [0], Ballot(counter: 7, proposer: 9))
         #expect(try found() == .success(configuration(epoch: 1)))
 
-        // And where what the two hold has to be finished first.
-        group.install(configuration(epoch: 2, counted: [1, 2]), on: [2], Ballot(counter: 8, proposer: 9))
-        #expect(try found(looks: 4) == .success(configuration(epoch: 2, counted: [1, 2])))
+        // Also if the configuration of the two has to be completed first.
+        group.install(configuration(epoch: 2, voters: [1, 2]), on: [2], Ballot(counter: 8, proposer: 9))
+        #expect(try found(fetches: 4) == .success(configuration(epoch: 2, voters: [1, 2])))
     }
 
-    @Test func oneOfThreeThatVotesIsRebuilding() throws {
+    @Test func aSingleVoterOfThreeFailsAsRebuilding() throws {
         group.acceptors[0].isBlank = true
         group.acceptors[1].state = "rebuilding"
         guard case .failure(let failure) = try found() else {
@@ -99,19 +99,19 @@ import Testing
         #expect(failure.detail.contains("g1 is blank, g2 is being rebuilt"))
     }
 
-    @Test func aConfigurationAtAMinorityIsFinishedBeforeItIsUsed() throws {
+    @Test func aConfigurationAtAMinorityIsCompletedBeforeItIsUsed() throws {
         let ballot = Ballot(counter: 7, proposer: 9)
-        group.install(configuration(epoch: 2, counted: [0, 1]), on: [0], ballot)
+        group.install(configuration(epoch: 2, voters: [0, 1]), on: [0], ballot)
         group.available = [0, 1]
         guard case .failure = try found() else {
             Issue.record("it was used before it was chosen")
             return
         }
-        #expect(try found(looks: 4) == .success(configuration(epoch: 2, counted: [0, 1])))
+        #expect(try found(fetches: 4) == .success(configuration(epoch: 2, voters: [0, 1])))
     }
 
-    @Test func aRefusalTeachesTheBallotToPass() throws {
-        group.install(configuration(epoch: 2, counted: [0, 1]), on: [0], Ballot(counter: 7, proposer: 9))
+    @Test func aRejectionTellsTheBallotToPass() throws {
+        group.install(configuration(epoch: 2, voters: [0, 1]), on: [0], Ballot(counter: 7, proposer: 9))
         group.available = [0, 1]
         // The first phase passes 7; 500 is promised to another between the two phases.
         var accepts = 0
@@ -127,24 +127,24 @@ import Testing
             }
             return .answered
         }
-        #expect(try found(looks: 4) == .success(configuration(epoch: 2, counted: [0, 1])))
+        #expect(try found(fetches: 4) == .success(configuration(epoch: 2, voters: [0, 1])))
     }
 
-    @Test func whereAllHoldTheNextConfigurationAtDifferentBallotsItIsFinishedAllTheSame() throws {
-        // The announcement of a rebuild, cut short twice: the configuration of epoch 1, which is still in force, is nowhere
-        // to be read any more. Found by simulation: the group was stuck for good.
-        let next = configuration(epoch: 2, counted: [0, 1])
+    @Test func theNextConfigurationIsCompletedEvenIfAllHoldItAtDifferentBallots() throws {
+        // The announcement of a rebuild was interrupted twice: no replica holds the configuration of epoch 1 any more,
+        // which is still in force. Found by simulation: the group was stuck for ever.
+        let next = configuration(epoch: 2, voters: [0, 1])
         group.install(next, on: [0], Ballot(counter: 92, proposer: 1))
         group.install(next, on: [1], Ballot(counter: 102, proposer: 2))
         group.acceptors[2].state = "rebuilding"
-        #expect(try found(looks: 4) == .success(next))
+        #expect(try found(fetches: 4) == .success(next))
     }
 
-    @Test func whoWaitsForItWaitsUntilHisOwnDeadline() throws {
+    @Test func eachCallerWaitsUntilItsOwnDeadline() throws {
         group.fate = { _, _ in .silent }
         let startNs = scheduler.nowNs
         let waitedMs = try scheduler.run { [scheduler, group] in
-            let proposer = Proposer(group: group, scheduler: scheduler, settings: ConsistentSettings())
+            let proposer = TestProposer(group, scheduler)
             scheduler.spawn {
                 _ = try? await proposer.configurations.configuration(deadlineNs: startNs + 400 * nsPerMs)
             }

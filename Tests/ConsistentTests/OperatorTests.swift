@@ -7,8 +7,8 @@ import TestSupport
 
 @testable import Consistent
 
-/// What the operator's commands do and refuse (rule C8), on real servers.
-@Suite(.serialized) struct OperatorTests {
+/// The operator's commands on real servers (rule C8).
+@Suite(.serialized, .timeLimit(.minutes(3))) struct OperatorTests {
     let runner: ReactorRunner
     let servers: CPServers
 
@@ -51,7 +51,7 @@ import TestSupport
         }
     }
 
-    @Test func membersTellsWhatIsInForceAndWhoVotes() async throws {
+    @Test func membersReportsTheConfigurationInForceAndTheVoters() async throws {
         try await initialize()
         let whole = try await overview()
         #expect(whole.votingCount == 3)
@@ -67,7 +67,7 @@ import TestSupport
         #expect(try servers[1].cli("DBSIZE") == "0")
     }
 
-    @Test func aBackupWritesADumpAndTellsTheOthersTheBeatAfterIt() async throws {
+    @Test func aBackupWritesADumpAndRaisesTheWitnessedCounterAfterIt() async throws {
         try await initialize()
         guard case .written(let dumps) = try await backup(only: "g2") else {
             Issue.record("expected a dump")
@@ -78,17 +78,18 @@ import TestSupport
         #expect(FileManager.default.fileExists(atPath: path))
         let incarnation = try servers[1].cli("HGET", "cap:identity", "incarnation")
         for other in [0, 2] {
-            #expect(try servers[other].cli("HGET", "cap:rollback_counters", incarnation) == "\(dumps[0].beat)")
+            #expect(
+                try servers[other].cli("HGET", "cap:rollback_counters", incarnation) == "\(dumps[0].rollbackCounter)")
         }
     }
 
-    @Test func aReplicaGivenItsBackupBackAloneIsFoundOut() async throws {
+    @Test func aReplicaRestoredAloneFromItsBackupIsErased() async throws {
         try await initialize()
         guard case .written = try await backup() else {
             Issue.record("expected dumps")
             return
         }
-        // No service ran, so nothing but the backup has raised a beat.
+        // No service ran: only the backup has raised a counter.
         servers[0].kill()
         try FileManager.default.removeItem(atPath: servers[0].directory + "/appendonlydir")
         let restored = try RedisServer([], port: servers[0].port)
@@ -100,13 +101,13 @@ import TestSupport
         try await runner.run { [reactor = runner.reactor, servers] in
             let cp = CPInstance(reactor, servers)
             #expect(await cp.waitForAll())
-            #expect(cp.engine.counts.erasedReplicas == 1)
+            #expect(cp.counts.rolledBackReplicas == 1)
             cp.close()
         }
         #expect(try restored.cli("DBSIZE") == "0")
     }
 
-    @Test func aBackupRefusesWhereAReplicaIsMissingOrNoMember() async throws {
+    @Test func aBackupIsRefusedIfAReplicaIsMissingOrNoMember() async throws {
         try await initialize()
         #expect(try await backup(only: "g9") == .refused("there is no replica 'g9'"))
         try servers[0].cli("FLUSHALL")
@@ -119,14 +120,14 @@ import TestSupport
         #expect(reason.hasPrefix("cannot reach g3"))
     }
 
-    @Test func initTellsTwoGroupsOfOneNameApart() async throws {
+    @Test func initDistinguishesTwoGroupsOfOneName() async throws {
         let others = try CPServers()
         try await runner.run { [reactor = runner.reactor, servers] in
             for group in [servers, others] { #expect(await CPInstance.initialize(reactor, group) == .initialized) }
             let before = try others[0].cli("HGETALL", "cap:identity")
             for mixed in [[others[0], servers[1], servers[2]], [servers[0], others[1], servers[2]]] {
                 guard case .refused(let reason) = await CPInstance.initialize(reactor, CPServers(mixed)) else {
-                    Issue.record("replicas of two groups are no group")
+                    Issue.record("replicas of two groups were accepted as one")
                     return
                 }
                 #expect(reason.contains("are of different groups, which are both called 'cp'"), "\(reason)")
@@ -135,20 +136,20 @@ import TestSupport
             // A part of a group is no group either.
             guard case .refused(let reason) = await CPInstance.initialize(reactor, CPServers([servers[0], servers[1]]))
             else {
-                Issue.record("two of three replicas are not the group")
+                Issue.record("two of three replicas were accepted as the group")
                 return
             }
             #expect(reason.hasPrefix("g1 belongs to a group of other replicas (epoch=1 g1="), "\(reason)")
         }
     }
 
-    @Test func initKnowsAGroupOfWhichAReplicaWasRebuilt() async throws {
+    @Test func initRecognisesAGroupWithARebuiltReplica() async throws {
         try await initialize()
         try await runner.run { [reactor = runner.reactor, servers] in
-            let cp = CPInstance(reactor, servers, upkeepMs: 20)
+            let cp = CPInstance(reactor, servers, backgroundMs: 20)
             #expect(await cp.waitForAll())
             try servers[1].cli("FLUSHALL")
-            #expect(await reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(await reactor.eventually { cp.counts.rebuiltReplicas == 1 })
             #expect(await CPInstance.initialize(reactor, servers) == .alreadyInitialized(epoch: 3))
             cp.close()
         }

@@ -5,16 +5,16 @@ import Testing
 
 @testable import Consistent
 
-/// Rules C5 to C7, line by line, on replicas that do as the test says.
-@Suite struct ProposerTests {
+/// Rules C5 to C7 on scripted replicas.
+@Suite(.timeLimit(.minutes(1))) struct ProposerTests {
     let scheduler = VirtualScheduler()
     let group: ScriptedGroup
-    let proposer: Proposer
+    let proposer: TestProposer
     private let register = Register(key: Bytes("k".utf8))
 
     init() {
         group = ScriptedGroup(scheduler)
-        proposer = Proposer(group: group, scheduler: scheduler, settings: ConsistentSettings())
+        proposer = TestProposer(group, scheduler)
     }
 
     private func write(_ text: String, if precondition: Precondition? = nil, withinMs: UInt64 = 1_000) throws
@@ -27,12 +27,12 @@ import Testing
         }
     }
 
-    /// What a majority holds in the end, by a fresh instance's full round.
-    private func settled() throws -> RegisterState? {
+    /// The final state of the register, from the full round of a new instance.
+    private func finalState() throws -> RegisterState? {
         group.fate = { _, _ in .answered }
         group.available = .all(3)
         return try scheduler.run { [self] in
-            let other = Proposer(group: group, scheduler: scheduler, settings: ConsistentSettings())
+            let other = TestProposer(group, scheduler)
             let answer = await other.submit(.read, on: register, deadlineNs: scheduler.nowNs + 2_000 * nsPerMs)
             if case .success((.state(let state), _)) = answer { return state }
             return nil
@@ -46,44 +46,44 @@ import Testing
         }
     }
 
-    /// Another proposer takes over the register above every ballot so far, keeping the state unless given another.
+    /// Another proposer gets `state` accepted above every ballot so far.
     private func takeOver(_ state: RegisterState, counter: UInt64, on replicas: ReplicaSet = [0, 1, 2]) {
         for replica in replicas { group.put(state, at: Ballot(counter: counter, proposer: 1), register, on: replica) }
     }
 
     // MARK: C7, not_applied
 
-    @Test func notAppliedWhereNoAcceptWasHandedOver() throws {
-        group.fate = { what, _ in what == "accept" ? .notHanded : .answered }
+    @Test func notAppliedIfNoAcceptWasSent() throws {
+        group.fate = { what, _ in what == "accept" ? .notSent : .answered }
         #expect(outcome(try write("a", withinMs: 100)) == .notApplied)
-        #expect(try settled()?.isDeleted == true)
+        #expect(try finalState()?.isDeleted == true)
     }
 
-    @Test func notAppliedWhereThePrepareWasNeverAnswered() throws {
+    @Test func notAppliedIfThePrepareWasNeverAnswered() throws {
         group.fate = { what, _ in what == "prepare" ? .silent : .answered }
         #expect(outcome(try write("a", withinMs: 100)) == .notApplied)
     }
 
-    @Test func notAppliedWhereEveryAcceptWasRefused() throws {
+    @Test func notAppliedIfEveryAcceptWasRejected() throws {
         let refusals: [Reply] = [
             .array([.bulk(Bytes("REJECTED".utf8)), .bulk(Ballot(counter: 3, proposer: 3).text)]),
             .array([.bulk(Bytes("STALE".utf8))]), .array([.bulk(Bytes("NOTMEMBER".utf8))]),
             .error("NOSCRIPT No matching script"),
         ]
         for refusal in refusals {
-            // One attempt, so that none is under way when the time is over.
+            // One attempt, so that none is running at the deadline.
             var isSent = false
             group.fate = { what, _ in
                 if what == "accept" { isSent = true }
-                if what == "prepare", isSent { return .notHanded }
+                if what == "prepare", isSent { return .notSent }
                 return what == "accept" ? .refused(refusal) : .answered
             }
             #expect(outcome(try write("a", withinMs: 100)) == .notApplied, "\(refusal)")
         }
-        #expect(try settled()?.isDeleted == true)
+        #expect(try finalState()?.isDeleted == true)
     }
 
-    @Test func whoWaitsBehindAnOutbidChangeIsNotToldThatReplicasAreMissing() throws {
+    @Test func anOperationBehindAPreemptedChangeTimesOut() throws {
         var counter: UInt64 = 10
         group.fate = { what, _ in
             guard what == "prepare" else { return .answered }
@@ -107,36 +107,37 @@ import Testing
 
     // MARK: C7, unknown
 
-    @Test func unknownWhereOneAcceptWasNotAnswered() throws {
+    @Test func unknownIfOneAcceptWasNotAnswered() throws {
         group.fate = { what, replica in
             guard what == "accept" else { return .answered }
             return replica == 0 ? .silent : .refused(.array([.bulk(Bytes("NOTMEMBER".utf8))]))
         }
         #expect(outcome(try write("a", withinMs: 100)) == .unknown)
-        #expect(try settled()?.value == Bytes("a".utf8))
+        #expect(try finalState()?.value == Bytes("a".utf8))
     }
 
-    @Test func unknownWhereTheConnectionWasLostAfterTheHandOverWhetherItRanOrNot() throws {
+    @Test func unknownIfTheConnectionWasLostAfterSending() throws {
         for fate in [Fate.lostAfterItRan, .lostBeforeItRan] {
             var isSent = false
             group.fate = { what, _ in
                 if what == "accept" { isSent = true }
-                if what == "prepare", isSent { return .notHanded }
+                if what == "prepare", isSent { return .notSent }
                 return what == "accept" ? fate : .answered
             }
             #expect(outcome(try write("a", withinMs: 100)) == .unknown)
         }
     }
 
-    @Test func aServerErrorIsNoRefusal() throws {
+    @Test func aServerErrorIsNoRejection() throws {
         group.fate = { what, _ in what == "accept" ? .refused(.error("MISCONF disk full")) : .answered }
         #expect(outcome(try write("a", withinMs: 100)) == .unknown)
     }
 
     // MARK: C6, the retry
 
-    @Test func aRetryThatFindsItsEntryAnswersFromTheAttemptThatIsIn() throws {
-        // The first accept reaches one replica and its replies are lost; the retry finds it there and must not run again.
+    @Test func aRetryThatFindsItsEntryAnswersWhatThatAttemptComputed() throws {
+        // The first accept reaches one replica and its reply is lost. The retry finds it there and must not apply it
+        // again.
         var accepts = 0
         group.fate = { what, replica in
             guard what == "accept" else { return .answered }
@@ -149,15 +150,15 @@ import Testing
             return
         }
         #expect(result == .applied(version: 1))
-        let state = try settled()
+        let state = try finalState()
         #expect(state?.version == 1)
         #expect(state?.writers.map(\.attempt) == [1])
     }
 
-    @Test func aRetryThatDoesNotFindItsEntryRunsAgainAndAnswersFromThatAttempt() throws {
-        // The first accept reached nobody, and another's write came between: a compare-and-set now fails, and says so.
+    @Test func aRetryThatDoesNotFindItsEntryAppliesTheChangeAgain() throws {
+        // The first accept reaches no replica, and another write follows: the compare-and-set fails.
         var accepts = 0
-        let theirs = RegisterState.absent(floor: 0).applying(
+        let theirs = RegisterState.absent(gcVersion: 0).applying(
             [.write(Bytes("b".utf8), ttlMs: nil, precondition: nil)], as: .init(proposer: 1, number: 1, attempt: 1),
             nowMs: 0
         ).state
@@ -172,13 +173,13 @@ import Testing
             return
         }
         #expect(result == .preconditionFailed(version: 1, exists: true))
-        #expect(try settled()?.value == Bytes("b".utf8))
+        #expect(try finalState()?.value == Bytes("b".utf8))
     }
 
     @Test func anEvictedEntryMakesTheOutcomeUnknown() throws {
-        // While our accept was in doubt, 17 others wrote: had ours been in, its entry would be gone.
+        // While the outcome of the accept is open, 17 others write: its entry would have been evicted.
         var accepts = 0
-        var state = RegisterState.absent(floor: 0)
+        var state = RegisterState.absent(gcVersion: 0)
         for number in 1...17 {
             state =
                 state.applying(
@@ -193,13 +194,13 @@ import Testing
             return accepts <= 3 ? .lostBeforeItRan : .answered
         }
         #expect(outcome(try write("a")) == .unknown)
-        #expect(try settled()?.version == 17)
+        #expect(try finalState()?.version == 17)
     }
 
-    @Test func whatWasNeverSentIsNotUndecidableHoweverManyOthersWrote() throws {
-        // The first attempt was computed and not handed out; the second finds a state that has evicted entries since.
+    @Test func anAttemptThatWasNeverSentIsAlwaysDecidable() throws {
+        // The first attempt is computed and not sent; the second finds a state that has evicted entries since.
         var accepts = 0
-        var state = RegisterState.absent(floor: 0)
+        var state = RegisterState.absent(gcVersion: 0)
         for number in 1...17 {
             state =
                 state.applying(
@@ -211,14 +212,14 @@ import Testing
             guard what == "accept" else { return .answered }
             accepts += 1
             if accepts == 3 { takeOver(state, counter: 50) }
-            return accepts <= 3 ? .notHanded : .answered
+            return accepts <= 3 ? .notSent : .answered
         }
         #expect(outcome(try write("a")) == .applied)
-        #expect(try settled()?.version == 18)
+        #expect(try finalState()?.version == 18)
     }
 
-    @Test func aRetryGoesOnAtAHigherBallotThanAnyThatRefusedIt() throws {
-        let theirs = RegisterState.absent(floor: 0)
+    @Test func aRetryUsesAHigherBallotThanAnyThatRejectedIt() throws {
+        let theirs = RegisterState.absent(gcVersion: 0)
         takeOver(theirs, counter: 700)
         guard case .success = try write("a") else {
             Issue.record("expected success")
@@ -230,13 +231,13 @@ import Testing
 
     // MARK: C5
 
-    @Test func aFailedConditionIsNotToldFromAStateThatOnlyOneReplicaHolds() throws {
-        // g1 alone holds a write in doubt. To answer 412 from it, it must be chosen first.
-        let inDoubt = RegisterState.absent(floor: 0).applying(
+    @Test func aFailedConditionIsNotAnsweredFromAStateThatOnlyOneReplicaHolds() throws {
+        // g1 alone holds a write that is not chosen. To answer 412 from it, it must be chosen first.
+        let unchosen = RegisterState.absent(gcVersion: 0).applying(
             [.write(Bytes("b".utf8), ttlMs: nil, precondition: nil)], as: .init(proposer: 1, number: 1, attempt: 1),
             nowMs: 0
         ).state
-        takeOver(inDoubt, counter: 5, on: [0])
+        takeOver(unchosen, counter: 5, on: [0])
         group.available = [0, 1]
         guard case .success((.preconditionFailed(version: 1, exists: true), let acks)) = try write("a", if: .absent)
         else {
@@ -268,24 +269,24 @@ import Testing
         #expect(proposer.counts.prepares == before + 1)
     }
 
-    @Test func aTombstoneIsNotWrittenOverByItsPromiseAsItMayHaveBeenCollected() throws {
+    @Test func aTombstoneIsNotCached() throws {
         _ = try write("a")
         let deadlineNs = scheduler.nowNs + 1_000 * nsPerMs
         _ = try scheduler.run { [self] in
             await proposer.submit(.delete(precondition: nil), on: register, deadlineNs: deadlineNs)
         }
-        // All three have collected it, and other keys have raised the floors: that of ballots more on two of them, which is a
-        // promise that they made without a record.
+        // All three have collected it, and other keys have raised the GC watermark: its ballot more on two of them,
+        // which is a promise for every key without a record.
         for replica in 0..<3 {
             group.acceptors[replica].records[register.redisKey] = nil
-            group.acceptors[replica].versionFloor = 7
+            group.acceptors[replica].gcVersion = 7
         }
         for replica in 1..<3 {
             group.acceptors[replica].records[register.redisKey] = .init(promise: Ballot(counter: 1_000, proposer: 1))
         }
         group.fate = { what, replica in what == "prepare" && replica == 0 ? .silent : .answered }
         guard case .success((.applied, _)) = try write("b") else {
-            Issue.record("a healthy group took a write and could not say so")
+            Issue.record("a healthy group could not tell the outcome of a write")
             return
         }
     }
@@ -293,7 +294,7 @@ import Testing
     // MARK: Deadlines
 
     @Test func anAnswerComesAtTheDeadlineAndNotLater() throws {
-        for fate in [Fate.silent, .notHanded, .refused(.array([.bulk(Bytes("NOTMEMBER".utf8))]))] {
+        for fate in [Fate.silent, .notSent, .refused(.array([.bulk(Bytes("NOTMEMBER".utf8))]))] {
             group.fate = { _, _ in fate }
             let startNs = scheduler.nowNs
             _ = try write("a", withinMs: 200)
@@ -306,6 +307,6 @@ import Testing
         #expect(outcome(try write("late", withinMs: 50)) == .notApplied)
         group.fate = { _, _ in .answered }
         _ = try write("b")
-        #expect(try settled()?.version == 1)
+        #expect(try finalState()?.version == 1)
     }
 }

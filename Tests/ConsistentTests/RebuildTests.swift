@@ -6,8 +6,8 @@ import TestSupport
 
 @testable import Consistent
 
-/// Rule C8 on real servers: blank replicas are rebuilt, restored ones are found out.
-@Suite(.serialized) struct RebuildTests {
+/// Rule C8 on real servers: blank replicas are rebuilt, rolled-back ones are detected.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct RebuildTests {
     let runner: ReactorRunner
     let servers: CPServers
 
@@ -16,11 +16,11 @@ import TestSupport
         servers = try CPServers()
     }
 
-    /// An instance whose background work takes a step every 20 ms.
+    /// Runs `body` with an instance whose background work takes a step every 20 ms.
     private func run(_ body: @escaping @Sendable (CPInstance) async throws -> Void) async throws {
         try await runner.run { [reactor = runner.reactor, servers] in
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            let instance = CPInstance(reactor, servers, upkeepMs: 20)
+            let instance = CPInstance(reactor, servers, backgroundMs: 20)
             #expect(await instance.waitForAll())
             try await body(instance)
             instance.close()
@@ -44,7 +44,7 @@ import TestSupport
                 }
             }
             try servers[0].cli("FLUSHALL")
-            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 1 })
             isOver = true
             #expect(failures == 0)
             #expect(await cp.reactor.eventually { await cp.roles() == ["acceptor", "acceptor", "acceptor"] })
@@ -53,8 +53,8 @@ import TestSupport
             #expect(state[0].rebuild?.phase == .done)
             #expect(state[0].rebuild?.keysCompared ?? 0 >= 300)
 
-            // Its data is filled by catch-up, and then it is as good as another.
-            #expect(await cp.reactor.eventually { await cp.areAlike() })
+            // Catch-up fills its data.
+            #expect(await cp.reactor.eventually { await cp.holdEqualKeyCounts() })
             for key in [0, 150, 299] {
                 #expect(await cp.reactor.eventually { (try? ballots(of: "k\(key)").count) == 1 })
             }
@@ -72,41 +72,41 @@ import TestSupport
         }
     }
 
-    @Test func anIdleInstanceHearsThatAnotherHasChangedTheMembers() async throws {
+    @Test func anIdleInstanceNoticesAChangeOfTheMembership() async throws {
         try await run { cp in
             try await cp.write("k", "v")
-            // Its own rebuild never comes first: it takes a step once while the other takes many.
-            let idle = CPInstance(cp.reactor, servers, upkeepMs: 400)
+            // It takes one step while the other instance takes many, so its own rebuild never comes first.
+            let idle = CPInstance(cp.reactor, servers, backgroundMs: 400)
             defer { idle.close() }
             #expect(await idle.waitForAll())
             #expect(try await idle.read("k").text == "v")
             try servers[0].cli("FLUSHALL")
-            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 1 })
             #expect(await cp.reactor.eventually { idle.engine.views.allSatisfy { $0.standing == .member } })
             #expect(
                 await cp.reactor.eventually {
-                    idle.engine.proposer.configurations.current?.counted == idle.group.everyReplica
+                    idle.engine.configurations.current?.voters == idle.group.everyReplica
                 })
         }
     }
 
-    @Test func whereTheOthersDisagreeTheyAreMadeTheSameFirst() async throws {
+    @Test func theOtherReplicasAreMadeToAgreeFirst() async throws {
         try await run { cp in
-            // The write is known to g1 and g2 alone; then g1 forgets it.
+            // The write is on g1 and g2 alone; then g1 loses it.
             servers[2].kill()
             try await cp.write("k", "a")
             servers[0].kill()
             servers[1].kill()
             for server in servers.servers { try server.start() }
             try servers[0].cli("FLUSHALL")
-            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 1 })
             servers[1].kill()
             #expect(await cp.reactor.eventually { (try? await cp.read("k"))?.text == "a" })
             try servers[1].start()
         }
     }
 
-    @Test func anotherInstanceGoesOnFromEveryStep() async throws {
+    @Test func anotherInstanceResumesFromEveryStep() async throws {
         try await runner.run { [reactor = runner.reactor, servers] in
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)
             let first = CPInstance(reactor, servers)
@@ -119,8 +119,8 @@ import TestSupport
                     "00000000000000a\(stepsDone)",
                     "state", "rebuilding", "epoch", "0", "rollback_counter", "0")
                 for step in 1..<stepsDone { #expect(await first.change(g1: "00000000000000a\(stepsDone)", step == 2)) }
-                let second = CPInstance(reactor, servers, upkeepMs: 20)
-                #expect(await reactor.eventually { second.engine.counts.rebuiltReplicas == 1 })
+                let second = CPInstance(reactor, servers, backgroundMs: 20)
+                #expect(await reactor.eventually { second.counts.rebuiltReplicas == 1 })
                 #expect(try servers[0].cli("HGET", "cap:identity", "incarnation") == "00000000000000a\(stepsDone)")
                 #expect(try servers[0].cli("HGET", "cap:identity", "state") == "member")
                 #expect(
@@ -130,9 +130,9 @@ import TestSupport
         }
     }
 
-    @Test func twoInstancesThatRebuildAtOnceDoNoHarm() async throws {
+    @Test func twoConcurrentRebuildsDoNoHarm() async throws {
         try await run { cp in
-            let other = CPInstance(cp.reactor, servers, upkeepMs: 20)
+            let other = CPInstance(cp.reactor, servers, backgroundMs: 20)
             #expect(await other.waitForAll())
             for key in 0..<50 { try await cp.write("k\(key)", "a") }
             try servers[2].cli("FLUSHALL")
@@ -144,28 +144,28 @@ import TestSupport
         }
     }
 
-    @Test func whatAnInitThatWasCutShortHasLeftIsNoConfigurationOfTheGroup() async throws {
+    @Test func theConfigurationOfAnInterruptedInitIsIgnored() async throws {
         try await run { cp in
             try await cp.write("k", "a")
             try servers[0].cli("FLUSHALL")
             try servers[0].cli(
                 "HSET", "cap:config", "promise", "9000:00000000000000aa", "ballot", "9000:00000000000000aa", "version",
-                "1", "value", "epoch=1 g1=00000000000000aa:counted g2=00000000000000bb:counted g3=cc:counted",
-                "deleted", "0", "expires_ms", "", "writers", "", "since", "0")
+                "1", "value", "epoch=1 g1=00000000000000aa:voter g2=00000000000000bb:voter g3=cc:voter",
+                "deleted", "0", "expires_ms", "", "writers", "", "evicted_at", "0")
             try servers[0].cli(
                 "HSET", "cap:identity", "group", "cp", "replica", "g1", "incarnation", "00000000000000aa", "state",
                 "rebuilding", "epoch", "0", "rollback_counter", "0")
-            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
-            // A stranger can only ask the new member and one other.
+            #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 1 })
+            // A new instance can reach only the new member and one other.
             servers[1].kill()
-            let stranger = CPInstance(cp.reactor, servers)
-            defer { stranger.close() }
-            #expect(await cp.reactor.eventually { (try? await stranger.read("k"))?.text == "a" })
+            let other = CPInstance(cp.reactor, servers)
+            defer { other.close() }
+            #expect(await cp.reactor.eventually { (try? await other.read("k"))?.text == "a" })
             try servers[1].start()
         }
     }
 
-    @Test func itWaitsForTheOthersAndSaysSo() async throws {
+    @Test func aRebuildWaitsForTheOtherReplicasAndReportsThat() async throws {
         try await run { cp in
             try await cp.write("k", "a")
             servers[2].kill()
@@ -178,30 +178,30 @@ import TestSupport
         }
     }
 
-    @Test func theRebuiltReplicaGetsTheHigherFloors() async throws {
+    @Test func aRebuiltReplicaGetsTheHigherWatermark() async throws {
         try await run { cp in
             try await cp.write("k", "a")
             try servers[1].cli("SET", "cap:gc_ballot", "7:00000000000000aa")
             try servers[2].cli("SET", "cap:gc_version", "9")
             try servers[0].cli("FLUSHALL")
-            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 1 })
             #expect(try servers[0].cli("GET", "cap:gc_ballot") == "7:00000000000000aa")
             #expect(try servers[0].cli("GET", "cap:gc_version") == "9")
         }
     }
 
-    @Test func membersRaiseTheirBeatsAndKnowThoseOfTheOthers() async throws {
+    @Test func membersWitnessTheRisingCountersOfTheOthers() async throws {
         try await run { cp in
-            func beat(of replica: Int, at holder: Int) -> Int {
+            func counter(of replica: Int, at holder: Int) -> Int {
                 let incarnation = (try? servers[replica].cli("HGET", "cap:identity", "incarnation")) ?? ""
                 return Int((try? servers[holder].cli("HGET", "cap:rollback_counters", incarnation)) ?? "") ?? 0
             }
-            #expect(await cp.reactor.eventually { beat(of: 0, at: 1) > 3 && beat(of: 0, at: 2) > 3 })
-            #expect(await cp.reactor.eventually { beat(of: 2, at: 0) > 3 })
+            #expect(await cp.reactor.eventually { counter(of: 0, at: 1) > 3 && counter(of: 0, at: 2) > 3 })
+            #expect(await cp.reactor.eventually { counter(of: 2, at: 0) > 3 })
         }
     }
 
-    @Test func aReplicaRestoredFromAnOldDumpIsMadeBlankAndRebuilt() async throws {
+    @Test func aReplicaRestoredFromAnOldDumpIsErasedAndRebuilt() async throws {
         try await run { cp in
             try await cp.write("k", "old")
             try await cp.write("gone", "a")
@@ -214,18 +214,19 @@ import TestSupport
             #expect(await cp.waitForAll())
             try await cp.write("k", "new")
             _ = try await cp.delete("gone")
-            let beat = try servers[0].cli("HGET", "cap:identity", "rollback_counter")
+            let counter = try servers[0].cli("HGET", "cap:identity", "rollback_counter")
             #expect(
                 await cp.reactor.eventually {
-                    (try? servers[1].cli("HGET", "cap:rollback_counters", before)).flatMap { Int($0) } ?? 0 > Int(beat)
+                    (try? servers[1].cli("HGET", "cap:rollback_counters", before)).flatMap { Int($0) } ?? 0 > Int(
+                        counter)
                         ?? 0
                 })
             servers[0].kill()
             try FileManager.default.removeItem(atPath: servers[0].directory)
             try FileManager.default.moveItem(atPath: dump, toPath: servers[0].directory)
             try servers[0].start()
-            #expect(await cp.reactor.eventually { cp.engine.counts.erasedReplicas == 1 })
-            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(await cp.reactor.eventually { cp.counts.rolledBackReplicas == 1 })
+            #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 1 })
             #expect(try servers[0].cli("HGET", "cap:identity", "incarnation") != before)
             servers[1].kill()
             #expect(await cp.reactor.eventually { (try? await cp.read("k"))?.text == "new" })
@@ -234,7 +235,7 @@ import TestSupport
         }
     }
 
-    @Test func aReplicaThatIsSetBackAsItRunsIsMadeBlankAndRebuilt() async throws {
+    @Test func aReplicaRolledBackWhileItRunsIsErasedAndRebuilt() async throws {
         try await run { cp in
             try await cp.write("k", "a")
             let before = try servers[0].cli("HGET", "cap:identity", "incarnation")
@@ -242,16 +243,16 @@ import TestSupport
                 await cp.reactor.eventually {
                     (try? servers[1].cli("HGET", "cap:rollback_counters", before)).flatMap { Int($0) } ?? 0 > 3
                 })
-            // What its memory of a moment ago would say.
+            // The counter that its memory of a moment ago would hold.
             try servers[0].cli("HSET", "cap:identity", "rollback_counter", "2")
-            #expect(await cp.reactor.eventually { cp.engine.counts.erasedReplicas == 1 })
-            #expect(await cp.reactor.eventually { cp.engine.counts.rebuiltReplicas == 1 })
+            #expect(await cp.reactor.eventually { cp.counts.rolledBackReplicas == 1 })
+            #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 1 })
             #expect(try servers[0].cli("HGET", "cap:identity", "incarnation") != before)
             #expect(try await cp.read("k").text == "a")
         }
     }
 
-    @Test func aReplicaIsNotLetInBeforeItsBeatWasComparedWithAnother() async throws {
+    @Test func aReplicaIsAdmittedOnlyAfterItsCounterWasCompared() async throws {
         try await runner.run { [reactor = runner.reactor, servers] in
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)
             servers[1].kill()
@@ -266,14 +267,14 @@ import TestSupport
         }
     }
 
-    @Test func anAcceptThatIsSentAgainTakesOverTheEpoch() async throws {
+    @Test func aRepeatedAcceptAdoptsTheEpoch() async throws {
         try await run { cp in
             try await cp.write("k", "a")
             let register = Register(key: Bytes("k".utf8))
             let deadlineNs = cp.reactor.nowNs + 1_000 * nsPerMs
-            let old = try await cp.engine.proposer.configurations.configuration(deadlineNs: deadlineNs)
+            let old = try await cp.engine.configurations.configuration(deadlineNs: deadlineNs)
             let record = await cp.ask(
-                0, "HMGET", "cp:k", "ballot", "version", "value", "deleted", "expires_ms", "writers", "since")
+                0, "HMGET", "cp:k", "ballot", "version", "value", "deleted", "expires_ms", "writers", "evicted_at")
             let fields = try #require(record?.array)
             let ballot = try #require(fields[0].bytes.flatMap(Ballot.init(text:)))
             let state = try #require(RegisterState(fields: fields[1...]))
@@ -287,7 +288,7 @@ import TestSupport
         }
     }
 
-    @Test func aReplicaThatRestartsWithItsDataKeepsItsPlace() async throws {
+    @Test func aReplicaThatRestartsWithItsDataStaysAMember() async throws {
         try await run { cp in
             try await cp.write("k", "a")
             let before = try servers[1].cli("HGET", "cap:identity", "incarnation")
@@ -297,7 +298,7 @@ import TestSupport
                 #expect(await cp.waitForAll())
             }
             #expect(try servers[1].cli("HGET", "cap:identity", "incarnation") == before)
-            #expect(cp.engine.counts.erasedReplicas == 0)
+            #expect(cp.counts.rolledBackReplicas == 0)
         }
     }
 }
@@ -307,17 +308,15 @@ extension CPInstance {
         await engine.replicas(deadlineNs: reactor.nowNs + 1_000 * nsPerMs)[replica].rebuild
     }
 
-    /// One step of a rebuild by hand: the configuration that names the new incarnation of g1.
-    func change(g1 incarnation: String, _ isCounted: Bool) async -> Bool {
+    /// One step of a rebuild: gets the configuration chosen that names the new incarnation of g1.
+    func change(g1 incarnation: String, _ isVoter: Bool) async -> Bool {
         let deadlineNs = reactor.nowNs + 1_000 * nsPerMs
         for _ in 0..<3 {
-            guard let old = try? await engine.proposer.configurations.configuration(deadlineNs: deadlineNs) else {
+            guard let old = try? await engine.configurations.configuration(deadlineNs: deadlineNs) else {
                 continue
             }
-            var members = old.members
-            members[0] = .init(name: "g1", incarnation: Bytes(incarnation.utf8), isCounted: isCounted)
-            let new = GroupConfiguration(epoch: old.epoch + 1, members: members)
-            if await engine.proposer.configurations.change(from: old, to: new, deadlineNs: deadlineNs) { return true }
+            let new = old.replacing(0, with: Bytes(incarnation.utf8), isVoter: isVoter)
+            if await engine.configurations.change(from: old, to: new, deadlineNs: deadlineNs) { return true }
         }
         return false
     }

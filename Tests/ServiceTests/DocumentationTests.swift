@@ -27,7 +27,7 @@ struct TheDocumentation {
     /// What the two services register.
     private static func registries() throws -> [PrometheusRegistry] {
         let ofCP = try ServiceMetrics(mode: .cp, version: "1")
-        _ = CPMetricsSource(metrics: ofCP)
+        _ = ConsistentMetrics(metrics: ofCP)
         let ofAP = try ServiceMetrics(mode: .ap, version: "1")
         _ = APMetrics(metrics: ofAP)
         return [ofCP.registry, ofAP.registry]

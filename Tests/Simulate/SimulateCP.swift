@@ -12,22 +12,22 @@ struct SimulateCP: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cp", abstract: "The CP engine: every history must be linearizable.")
 
-    @Option(help: "How many seeds.") var seeds: UInt64 = 200
+    @Option(help: "Number of seeds.") var seeds: UInt64 = 200
     @Option(name: .customLong("from"), help: "The first seed.") var firstSeed: UInt64 = 1
-    @Option(name: .customLong("ops"), help: "Operations of each seed.") var operations: Int = 500
-    @Option(help: "Instances of app-cp; the profile's number if left out.") var instances: Int?
-    @Option(help: "Where the history of a failing seed is written.") var directory: String = "."
-    @Option(help: "What goes wrong: \(CPProfile.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(name: .customLong("ops"), help: "Operations per seed.") var operations: Int = 500
+    @Option(help: "Instances of app-cp (default: set by the profile).") var instances: Int?
+    @Option(help: "Directory for the history of a failing seed.") var directory: String = "."
+    @Option(help: "Mix of faults: \(CPProfile.allCases.map(\.rawValue).joined(separator: ", ")).")
     var profile: CPProfile = .mixed
     @Option(
         help:
-            "One schedule written by hand, instead of chance: \(CPScenario.allCases.map(\.rawValue).joined(separator: ", "))."
+            "One hand-written schedule instead of random faults: \(CPScenario.allCases.map(\.rawValue).joined(separator: ", "))."
     )
     var scenario: CPScenario?
-    @Flag(name: .customLong("directed"), help: "All schedules written by hand, each with so many seeds.")
+    @Flag(name: .customLong("directed"), help: "All hand-written schedules, each with this number of seeds.")
     var isDirected = false
     @Flag(name: .customLong("until-violation"), help: "Stop at the first seed that fails.") var isUntilViolation = false
-    @Option(help: "Seeds at once.") var jobs: Int = ProcessInfo.processInfo.activeProcessorCount
+    @Option(help: "Seeds that run concurrently.") var jobs: Int = ProcessInfo.processInfo.activeProcessorCount
 
     func validate() throws {
         guard seeds >= 1, (1...100_000).contains(operations), (1...16).contains(instances ?? 1), (1...64).contains(jobs)
@@ -60,18 +60,18 @@ struct SimulateCP: ParsableCommand {
 
     private func play(_ scenario: CPScenario) throws {
         try play {
-            Stage(seed: $0).run(scenario)
+            CPScenarioRun(seed: $0).run(scenario)
         } again: {
             "--scenario \(scenario.rawValue) --from \($0) --seeds 1"
         }
     }
 
-    /// All seeds of one kind of world.
+    /// Runs all seeds of one kind of world.
     private func play(
         _ world: @Sendable (UInt64) -> CPSimulation.Report, again: @Sendable (UInt64) -> String
     ) throws {
         let tally = Mutex(SimulationTally())
-        // Worlds share nothing: each lives and dies on the thread that takes its seed.
+        // Worlds share nothing: each stays on the thread that runs its seed.
         DispatchQueue.concurrentPerform(iterations: jobs) { job in
             for seed in stride(from: firstSeed + UInt64(job), to: firstSeed + seeds, by: jobs) {
                 if isUntilViolation, tally.withLock({ $0.violations > 0 }) { return }
@@ -88,11 +88,11 @@ struct SimulateCP: ParsableCommand {
         }
         let result = tally.withLock { $0 }
         print(result.table)
-        // What could not be judged is no proof; who looks for a violation goes on.
+        // An undecided seed proves nothing; with --until-violation the search continues.
         if result.violations > 0 || (result.undecided > 0 && !isUntilViolation) { throw ExitCode(1) }
     }
 
-    /// A page with the failing part of the first key that is not linearizable.
+    /// Writes a page with the failing part of the first key that is not linearizable.
     private func draw(_ report: CPSimulation.Report) {
         let checker = LinearizabilityChecker()
         let keys = Set(report.history.map(\.key)).sorted()
@@ -109,7 +109,7 @@ struct SimulateCP: ParsableCommand {
 
     private func note(_ text: String) { FileHandle.standardError.write(Data("simulate: \(text)\n".utf8)) }
 
-    /// A seed that failed: what, its history, and how to see it again.
+    /// Reports a failing seed: the reasons, its history, and how to reproduce it.
     private func tell(_ report: CPSimulation.Report, _ word: String, _ reasons: [String], _ again: String) {
         print("seed \(report.seed): \(word)")
         for reason in reasons { print("  \(reason)") }
@@ -123,6 +123,6 @@ struct SimulateCP: ParsableCommand {
             print("  history: \(path) could not be written: \(error.localizedDescription)")
         }
         draw(report)
-        print("  again:   simulate cp \(again)")
+        print("  reproduce: simulate cp \(again)")
     }
 }

@@ -6,7 +6,7 @@ import Testing
         scenario: CPScenario
     ) {
         for seed in UInt64(1)...2 {
-            let report = Stage(seed: seed).run(scenario)
+            let report = CPScenarioRun(seed: seed).run(scenario)
             #expect(report.violations.isEmpty, "\(scenario.rawValue), seed \(seed)")
             #expect(report.undecided.isEmpty, "\(scenario.rawValue), seed \(seed)")
         }

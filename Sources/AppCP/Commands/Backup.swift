@@ -5,19 +5,19 @@ extension AppCP {
     struct Backup: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "backup",
-            abstract: "Have the replicas write dumps that cannot be mistaken for their present state.",
+            abstract: "Have the replicas write dumps that can later be told from their current state.",
             discussion: """
-                One replica after another writes its RDB file (BGSAVE); then its beat is raised and noted by all others. \
-                Refuses unless every replica is a member and answers.
+                Each replica in turn writes its RDB file (BGSAVE). Then its rollback counter is raised, and all other \
+                replicas record it. Requires that every replica is a member and answers.
 
-                Never give one replica of a living group its dump back: it has forgotten promises. It would be found \
-                behind its beat, made blank and rebuilt; wiping it is the same and quicker. To bring a whole lost group \
-                back, stop the services, give all replicas their dumps of one backup, delete 'cap:rollback_counters' on each of \
-                them, and only then start the services.
+                Never restore the dump of one replica while the group is in use: the dump lacks promises made since. The \
+                services would detect the rollback, erase the replica and rebuild it; wiping it has the same effect and is \
+                quicker. To restore a group that is lost as a whole: stop the services, restore the dumps of one backup on \
+                all replicas, delete 'cap:rollback_counters' on each of them, and then start the services.
                 """)
 
         @OptionGroup var options: OperatorOptions
-        @Option(name: .customLong("replica"), help: "The name of one replica; all where this is left out.")
+        @Option(name: .customLong("replica"), help: "The name of one replica (default: all).")
         var replica: String?
 
         func run() async throws {
@@ -31,10 +31,10 @@ extension AppCP {
             switch result {
             case .written(let dumps):
                 for dump in dumps {
-                    let place = dump.path ?? "where its configuration says"
+                    let path = dump.path ?? "the dump to its configured path"
                     print(
-                        "app-cp: \(dump.replica) has written \(place); the others expect rollback counter \(dump.beat) of it"
-                    )
+                        "app-cp: \(dump.replica) wrote \(path); the other replicas expect rollback counter "
+                            + "\(dump.rollbackCounter) of it")
                 }
             case .refused(let reason): OperatorOptions.refuse("backup", reason)
             }

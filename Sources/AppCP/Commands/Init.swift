@@ -5,12 +5,11 @@ extension AppCP {
     struct Init: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "init",
-            abstract: "Make a group of blank replicas, once. Refuses where it would not be safe.",
+            abstract: "Make a group of blank replicas, once. Refuses if that would not be safe.",
             discussion: """
-                Looks at all replicas first and writes only where every one of them is blank (or was left half \
-                initialised by an earlier init of the same group). Where all of them are members of one group already \
-                it changes nothing and ends with 0. A blank replica of a group in use is rebuilt by the services by \
-                themselves.
+                Probes all replicas first. Writes only if every one of them is blank, or was left half initialised by \
+                an earlier init of the same group. If all of them are members of one group already, changes nothing \
+                and exits with 0. The services rebuild a blank replica of a group in use by themselves.
                 """)
 
         @OptionGroup var options: OperatorOptions

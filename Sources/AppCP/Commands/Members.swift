@@ -6,8 +6,8 @@ extension AppCP {
     struct Members: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "members",
-            abstract: "Tell what every replica says of itself and which configuration is in force. Changes nothing.",
-            discussion: "Ends with 1 where fewer than a majority of the replicas vote.")
+            abstract: "Show what every replica reports and which configuration is in force. Changes nothing.",
+            discussion: "Exits with 1 if fewer than a majority of the replicas vote.")
 
         @OptionGroup var options: OperatorOptions
 
@@ -20,7 +20,7 @@ extension AppCP {
             }
             guard let (settings, overview) = done else { return }
             for line in MembersText.lines(of: overview, group: settings.service.group) { print(line) }
-            if overview.votingCount <= overview.replicas.count / 2 { Glibc.exit(1) }
+            if overview.votingCount < overview.majority { Glibc.exit(1) }
         }
     }
 }
@@ -29,30 +29,32 @@ extension AppCP {
 enum MembersText {
     static func lines(of overview: GroupInspector.Overview, group: String) -> [String] {
         var lines = ["group '\(group)'"]
-        lines.append("configuration in force: \(overview.configuration ?? "none that a majority shows")")
+        lines.append("configuration in force: \(overview.configuration ?? "none that a majority reports")")
         let rows =
-            [["node", "role", "counted", "incarnation", "epoch", "rollback_counter", "keys"]]
-            + zip(overview.replicas, overview.isCounted).map { view, isCounted in
+            [["node", "role", "voter", "incarnation", "epoch", "rollback_counter", "keys"]]
+            + zip(overview.replicas, overview.isVoter).map { view, isVoter in
                 [
-                    view.name, view.role, isCounted ? "yes" : "no", view.incarnation ?? "-",
-                    view.epoch.map(String.init) ?? "-", view.beat.map(String.init) ?? "-",
+                    view.name, view.role, isVoter ? "yes" : "no", view.incarnation ?? "-",
+                    view.epoch.map(String.init) ?? "-", view.rollbackCounter.map(String.init) ?? "-",
                     view.keyCount.map(String.init) ?? "-",
                 ]
             }
         lines += table(rows)
         for view in overview.replicas {
-            if let trouble = view.trouble { lines.append("! \(trouble)\(advice(for: view, overview))") }
-            for fault in view.durabilityFaults ?? [] { lines.append("! \(view.name) may lose what it took: \(fault)") }
+            if let problem = view.problem { lines.append("! \(problem)\(advice(for: view, overview))") }
+            for fault in view.durabilityFaults ?? [] {
+                lines.append("! \(view.name) may lose acknowledged changes: \(fault)")
+            }
         }
-        let count = overview.replicas.count
-        lines.append("\(overview.votingCount) of \(count) replicas vote; \(count / 2 + 1) are needed")
+        lines.append(
+            "\(overview.votingCount) of \(overview.replicas.count) replicas vote; \(overview.majority) are needed")
         return lines
     }
 
     private static func advice(for view: ReplicaView, _ overview: GroupInspector.Overview) -> String {
         switch view.standing {
         case .blank where overview.replicas.allSatisfy { $0.standing == .blank }: ": run 'app-cp init' for a new group"
-        case .blank, .rebuilding: ": the services rebuild it when all others are there"
+        case .blank, .rebuilding: ": the services rebuild it once all other replicas are available"
         default: ""
         }
     }

@@ -5,7 +5,7 @@ import Glibc
 import Redis
 import Service
 
-/// What the operator's commands share: settings as the service reads them, and connections of their own to all replicas.
+/// What the operator's commands share: the settings of the service, and connections of their own to all replicas.
 struct OperatorOptions: ParsableArguments {
     @OptionGroup var service: ServiceOptions
     @Option(name: .customLong("timeout-sec"), help: "How long to wait for the replicas, in seconds.")
@@ -15,7 +15,7 @@ struct OperatorOptions: ParsableArguments {
         guard (1...3_600).contains(timeoutSec) else { throw ValidationError("--timeout-sec must be 1 to 3600") }
     }
 
-    /// Runs `body` on a reactor of its own with a group that connects; nil where only the settings were asked for.
+    /// Runs `body` on a reactor of its own with a group to connect; nil if only the settings were to be checked.
     func run<Value: Sendable>(
         _ body: @escaping @Sendable (_ session: OperatorSession) async -> Value
     ) async throws -> (settings: CPSettings, result: Value)? {
@@ -52,10 +52,10 @@ struct OperatorOptions: ParsableArguments {
     }
 }
 
-/// A group of connections for one command.
+/// The connections of one command.
 struct OperatorSession: @unchecked Sendable {
-    // Safe because it is made on its reactor's thread and handed to one task only, which stays there.
-    /// To be started once its guard is set.
+    // Safe because it is created on its reactor's thread and passed to one task only, which stays there.
+    /// To be started after its identity check is set.
     let group: RedisReplicaGroup
     let reactor: Reactor
     let groupName: String

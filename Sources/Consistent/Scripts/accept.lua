@@ -1,27 +1,30 @@
--- Phase 2 of CASPaxos: take the state, unless a higher ballot was promised; promise the proposer's next ballot with it, so
--- that its next change of this register needs no phase 1 (rule C2).
---   eight words a register: ballot, next ballot, version, value, deleted (0 or 1), expires_ms or empty, writers, since
--- Answers 1, or {'REJECTED', the highest ballot seen}.
-return for_each_register(8, function(key, at)
-  local ballot, next_ballot = ARGV[at + 1], ARGV[at + 2]
-  local record = redis.call('HMGET', key, 'promise', 'ballot', 'deleted', 'expires_ms', 'since')
-  local promise = record[1] or redis.call('GET', 'cap:gc_ballot')
-  local accepted = record[2]
-  if accepted == ballot then
-    raise_epoch()
-    -- Sent again: it is accepted. The promise is raised all the same, or a cached promise would be none.
-    if below(promise, next_ballot) then redis.call('HSET', key, 'promise', next_ballot) end
+-- Phase 2 of CASPaxos (Rystsov, arXiv 1802.07000, section 2.2): accept the state unless a higher ballot was promised.
+-- Accepting also promises the proposer's next ballot, so that its next change of the register needs no phase 1 (rule
+-- C2).
+--
+--   KEYS, ARGV  see prelude_registers.lua; per register: ballot, next ballot, version, value, deleted (0 or 1),
+--               expires_ms (empty for never), writers, evicted_at
+--   reply       per register 1, or {'REJECTED', highest ballot seen}
+return forEachRegister(8, function(key, ballot, nextBallot, version, value, deleted, expiresMs, writers, evictedAt)
+    local promise, accepted, oldDeleted, oldExpiresMs, oldEvictedAt =
+        unpack(redis.call('HMGET', key, 'promise', 'ballot', 'deleted', 'expires_ms', 'evicted_at'))
+    promise = promise or redis.call('GET', 'cap:gc_ballot')
+    if accepted == ballot then
+        raiseEpoch()
+        -- A repeated accept. The promise is raised nevertheless: the proposer will rely on it.
+        if isBelow(promise, nextBallot) then redis.call('HSET', key, 'promise', nextBallot) end
+        return 1
+    end
+    if promise and isBelow(ballot, promise) then return {'REJECTED', promise} end
+    if accepted and isBelow(ballot, accepted) then return {'REJECTED', accepted} end
+    raiseEpoch()
+    -- Fields that seldom change are written only if they differ: HSET is most of what this script costs.
+    if oldDeleted == deleted and oldExpiresMs == expiresMs and oldEvictedAt == evictedAt then
+        redis.call('HSET', key, 'promise', nextBallot, 'ballot', ballot, 'version', version, 'value', value,
+            'writers', writers)
+    else
+        redis.call('HSET', key, 'promise', nextBallot, 'ballot', ballot, 'version', version, 'value', value,
+            'deleted', deleted, 'expires_ms', expiresMs, 'writers', writers, 'evicted_at', evictedAt)
+    end
     return 1
-  end
-  if promise and below(ballot, promise) then return {'REJECTED', promise} end
-  if accepted and below(ballot, accepted) then return {'REJECTED', accepted} end
-  raise_epoch()
-  if record[3] == ARGV[at + 5] and record[4] == ARGV[at + 6] and record[5] == ARGV[at + 8] then
-    redis.call('HSET', key, 'promise', next_ballot, 'ballot', ballot, 'version', ARGV[at + 3], 'value', ARGV[at + 4],
-      'writers', ARGV[at + 7])
-  else
-    redis.call('HSET', key, 'promise', next_ballot, 'ballot', ballot, 'version', ARGV[at + 3], 'value', ARGV[at + 4],
-      'deleted', ARGV[at + 5], 'expires_ms', ARGV[at + 6], 'writers', ARGV[at + 7], 'since', ARGV[at + 8])
-  end
-  return 1
 end)

@@ -1,8 +1,9 @@
--- What a member holds of registers, without their values: for rebuild, catch-up and collection (rules C8, C10, C11).
---   no words a register
--- Answers {ballot, deleted, expires_ms}, all null where nothing is held.
-return for_each_register(0, function(key)
-  local record = redis.call('HMGET', key, 'ballot', 'deleted', 'expires_ms')
-  raise_epoch()
-  return record
+-- What a member holds of registers, without their values: for rebuild, catch-up and tombstone GC (rules C8, C10, C11).
+--
+--   KEYS, ARGV  see prelude_registers.lua; no arguments per register
+--   reply       per register {ballot, deleted, expires_ms}, all null where there is no record
+return forEachRegister(0, function(key)
+    local summary = redis.call('HMGET', key, 'ballot', 'deleted', 'expires_ms')
+    raiseEpoch()
+    return summary
 end)

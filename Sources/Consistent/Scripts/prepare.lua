@@ -1,19 +1,20 @@
--- Phase 1 of CASPaxos (Rystsov, arXiv 1802.07000): promise the ballot, tell what was accepted.
---   one word a register: ballot
--- Answers {ballot, version, value, deleted, expires_ms, writers, since}, with a null ballot where nothing was ever accepted
--- (version and since are then the floor below which versions may have been used and collected, rule C10); or
--- {'REJECTED', the highest ballot seen}.
-return for_each_register(1, function(key, at)
-  local ballot = ARGV[at + 1]
-  local record = redis.call('HMGET', key,
-    'promise', 'ballot', 'version', 'value', 'deleted', 'expires_ms', 'writers', 'since')
-  local promise = record[1] or redis.call('GET', 'cap:gc_ballot')
-  local accepted = record[2]
-  local version_floor = not accepted and redis.call('GET', 'cap:gc_version') or '0'
-  if promise and not below(promise, ballot) then return {'REJECTED', promise} end
-  if accepted and not below(accepted, ballot) then return {'REJECTED', accepted} end
-  raise_epoch()
-  redis.call('HSET', key, 'promise', ballot)
-  if not accepted then return {false, version_floor, '', '1', '', '', version_floor} end
-  return {accepted, record[3], record[4], record[5], record[6], record[7], record[8]}
+-- Phase 1 of CASPaxos (Rystsov, arXiv 1802.07000, section 2.2): promise the ballot and report the accepted state.
+--
+--   KEYS, ARGV  see prelude_registers.lua; per register: ballot
+--   reply       per register {ballot, version, value, deleted, expires_ms, writers, evicted_at}, or
+--               {'REJECTED', highest ballot seen}
+--
+-- Where nothing was accepted, the ballot is null, and version and evicted_at are the GC watermark: the key may have had
+-- versions up to it before its tombstone was collected (rule C10).
+return forEachRegister(1, function(key, ballot)
+    local promise, accepted, version, value, deleted, expiresMs, writers, evictedAt = unpack(redis.call('HMGET', key,
+        'promise', 'ballot', 'version', 'value', 'deleted', 'expires_ms', 'writers', 'evicted_at'))
+    promise = promise or redis.call('GET', 'cap:gc_ballot')
+    local gcVersion = not accepted and redis.call('GET', 'cap:gc_version') or '0'
+    if promise and not isBelow(promise, ballot) then return {'REJECTED', promise} end
+    if accepted and not isBelow(accepted, ballot) then return {'REJECTED', accepted} end
+    raiseEpoch()
+    redis.call('HSET', key, 'promise', ballot)
+    if not accepted then return {false, gcVersion, '', '1', '', '', gcVersion} end
+    return {accepted, version, value, deleted, expiresMs, writers, evictedAt}
 end)

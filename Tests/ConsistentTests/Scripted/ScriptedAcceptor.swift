@@ -2,13 +2,13 @@ import Replication
 
 @testable import Consistent
 
-/// One replica of a unit test: the two phases and the guarded read, in plain Swift, so that a test of the proposer needs
-/// no Redis. What the Lua scripts do is tested on real servers.
+/// One replica of a unit test: the two phases and the plain read in Swift, so that a test of the proposer needs no
+/// Redis. The Lua scripts are tested on real servers.
 final class ScriptedAcceptor {
     struct Record {
         var promise = Ballot.zero
         var ballot: Ballot?
-        /// version, value, deleted, expires_ms, writers, since
+        /// version, value, deleted, expires_ms, writers, evicted_at
         var fields: [Reply] = []
     }
 
@@ -18,7 +18,7 @@ final class ScriptedAcceptor {
     var state = "member"
     var epoch: UInt64 = 1
     var isBlank = false
-    var versionFloor: UInt64 = 0
+    var gcVersion: UInt64 = 0
     var records: [Bytes: Record] = [:]
 
     init(name: String, incarnation: String) {
@@ -49,12 +49,12 @@ final class ScriptedAcceptor {
             case "accept": return accept(key, command.arguments)
             default: return .error("ERR no such script in this test")
             }
-        case .plain(let words):
-            guard words[0] == Bytes("HMGET".utf8) else {
-                let floor = Reply.bulk(Bytes(decimal: versionFloor))
-                return command.checksIdentity ? .array([floor, identity]) : floor
+        case .plain(let arguments):
+            guard arguments[0] == Bytes("HMGET".utf8) else {
+                let watermark = Reply.bulk(Bytes(decimal: gcVersion))
+                return command.checksIdentity ? .array([watermark, identity]) : watermark
             }
-            return .array([read(words[1]), identity])
+            return .array([read(arguments[1]), identity])
         case .script: return .error("ERR no such script in this test")
         }
     }
@@ -72,20 +72,20 @@ final class ScriptedAcceptor {
         record.promise = ballot
         records[key] = record
         guard let accepted = record.ballot else {
-            let floor = Reply.bulk(Bytes(decimal: versionFloor))
+            let watermark = Reply.bulk(Bytes(decimal: gcVersion))
             let empty = Reply.bulk([])
-            return .array([.null, floor, empty, .bulk(Bytes("1".utf8)), empty, empty, floor])
+            return .array([.null, watermark, empty, .bulk(Bytes("1".utf8)), empty, empty, watermark])
         }
         return .array([.bulk(accepted.text)] + record.fields)
     }
 
-    private func accept(_ key: Bytes, _ words: [Bytes]) -> Reply {
-        let (ballot, next) = (Ballot(text: words[0])!, Ballot(text: words[1])!)
+    private func accept(_ key: Bytes, _ arguments: [Bytes]) -> Reply {
+        let (ballot, next) = (Ballot(text: arguments[0])!, Ballot(text: arguments[1])!)
         var record = records[key] ?? Record()
         if record.ballot != ballot {
             if ballot < max(record.promise, record.ballot ?? .zero) { return rejected(record) }
             record.ballot = ballot
-            record.fields = words[2...].map { .bulk($0) }
+            record.fields = arguments[2...].map { .bulk($0) }
         }
         record.promise = max(record.promise, next)
         records[key] = record

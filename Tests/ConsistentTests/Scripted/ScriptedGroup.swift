@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import Consistent
 
-/// What becomes of one command at one replica.
+/// The fate of one command at one replica.
 enum Fate {
     /// It runs, and its reply comes after a millisecond.
     case answered
@@ -16,13 +16,13 @@ enum Fate {
     case lostAfterItRan
     /// It runs; the reply never comes.
     case silent
-    /// The connection did not take it.
-    case notHanded
-    /// It is neither run nor answered until ``ScriptedGroup/release()``.
+    /// The connection did not accept it.
+    case notSent
+    /// It does not run until ``ScriptedGroup/release()``.
     case held
 }
 
-/// Three replicas that do as the test says.
+/// Three replicas that behave as the test scripts them.
 final class ScriptedGroup: ReplicaGroup {
     let replicaNames = ["g1", "g2", "g3"]
     var identityCheck: Command?
@@ -31,9 +31,9 @@ final class ScriptedGroup: ReplicaGroup {
     var nearestFirst: [Int] { Array(available) }
     let acceptors = (1...3).map { ScriptedAcceptor(name: "g\($0)", incarnation: "incarnation-\($0)") }
 
-    /// What happens to a command: called once a replica, in the order of sending.
+    /// Decides the fate of each command at each replica, in the order of sending.
     var fate: (_ what: String, _ replica: Int) -> Fate = { _, _ in .answered }
-    /// Every command handed over, as `accept@g1`.
+    /// Every command sent, as `accept@g1`.
     private(set) var log: [String] = []
     private var heldBack: [() -> Void] = []
     private let scheduler: VirtualScheduler
@@ -42,13 +42,13 @@ final class ScriptedGroup: ReplicaGroup {
         self.scheduler = scheduler
         let members = (1...3).map {
             GroupConfiguration.Member(
-                name: "g\($0)", incarnation: Bytes("incarnation-\($0)".utf8), isCounted: true)
+                name: "g\($0)", incarnation: Bytes("incarnation-\($0)".utf8), isVoter: true)
         }
         install(GroupConfiguration(epoch: 1, members: members), on: [0, 1, 2], Ballot(counter: 1, proposer: 1))
     }
 
     func install(_ configuration: GroupConfiguration, on replicas: ReplicaSet, _ ballot: Ballot) {
-        var state = RegisterState.absent(floor: 0)
+        var state = RegisterState.absent(gcVersion: 0)
         state.value = configuration.text
         state.version = configuration.epoch
         state.isDeleted = false
@@ -62,7 +62,7 @@ final class ScriptedGroup: ReplicaGroup {
                 .bulk(Bytes(decimal: state.version)), .bulk(state.value),
                 .bulk(Bytes((state.isDeleted ? "1" : "0").utf8)),
                 .bulk(state.expiresMs.map { Bytes(String($0).utf8) } ?? []), .bulk(state.writersText),
-                .bulk(Bytes(decimal: state.since)),
+                .bulk(Bytes(decimal: state.evictedAt)),
             ])
     }
 
@@ -75,7 +75,7 @@ final class ScriptedGroup: ReplicaGroup {
         for replica in targets.intersection(available) {
             let what = Self.name(of: command)
             let fate = fate(what, replica)
-            if case .notHanded = fate { continue }
+            if case .notSent = fate { continue }
             result.sent.insert(replica)
             log.append("\(what)@\(replicaNames[replica])")
             let acceptor = acceptors[replica]
@@ -89,7 +89,7 @@ final class ScriptedGroup: ReplicaGroup {
                     return nil
                 }
             case .silent: _ = acceptor.run(command, replica: replica)
-            case .notHanded: break
+            case .notSent: break
             case .held:
                 heldBack.append { sink.receive(acceptor.run(command, replica: replica), from: replica) }
             }
@@ -97,7 +97,7 @@ final class ScriptedGroup: ReplicaGroup {
         return result
     }
 
-    /// Runs and answers what was held.
+    /// Runs and answers the held commands.
     func release() {
         let ready = heldBack
         heldBack.removeAll()
@@ -111,9 +111,9 @@ final class ScriptedGroup: ReplicaGroup {
     private static func name(of command: Command) -> String {
         switch command.verb {
         case .step(let script, _, _), .script(let script, _): script.name
-        case .plain(let words):
-            words.count > 1 && words[1] == Register.configuration.redisKey
-                ? "configuration" : String(decoding: words[0], as: UTF8.self).lowercased()
+        case .plain(let arguments):
+            arguments.count > 1 && arguments[1] == Register.configuration.redisKey
+                ? "configuration" : String(decoding: arguments[0], as: UTF8.self).lowercased()
         }
     }
 }

@@ -1,9 +1,9 @@
 import Consistent
 import EventLoop
 
-/// What an operator does at a simulated group, by the production commands.
+/// An operator's production commands on a simulated group.
 enum CPOperator {
-    /// `app-cp init`, from a process of its own. Nil where it has not ended within a minute.
+    /// `app-cp init`, in a process of its own. Nil if it does not end within a minute.
     static func initialise(_ replicas: [SimulatedReplica], in world: World) -> GroupInitializer.Result? {
         let run = InitialRun(replicas, in: world)
         world.run(limitNs: world.nowNs + 60_000 * nsPerMs) { run.result != nil }
@@ -11,7 +11,7 @@ enum CPOperator {
         return run.result
     }
 
-    /// The same inside a world that runs already.
+    /// The same in a world that already runs.
     static func initialise(_ replicas: [SimulatedReplica], within world: World) async -> GroupInitializer.Result? {
         let run = InitialRun(replicas, in: world)
         let endNs = world.nowNs + 60_000 * nsPerMs

@@ -1,17 +1,17 @@
-/// A mix of faults, for what a mix of everything meets too rarely.
+/// A mix of faults. The special ones are for bugs that the mix of everything meets too rarely.
 public enum CPProfile: String, CaseIterable, Sendable {
     /// Everything.
     case mixed
-    /// Many instances that are killed and started all the time: more proposers than a register remembers.
+    /// Many instances that crash and restart continually: more proposers than a register remembers.
     case restarts
-    /// Many instances that fight for one key.
+    /// Many instances that change one key.
     case duel
-    /// No faults: four instances and twelve clients that change one key as fast as they can. Shows whether anybody starves.
+    /// No faults: four instances and twelve clients change one key as fast as they can. Shows whether a client starves.
     case storm
-    /// Replicas that lose their memory, or get an old one, again and again, and are rebuilt.
+    /// Replicas that are wiped or restored from old dumps repeatedly, and rebuilt.
     case members
 
-    /// What it differs in from the mix of everything.
+    /// How the profile differs from the mix of everything.
     public var options: CPSimulation.Options {
         switch self {
         case .mixed: CPSimulation.Options()

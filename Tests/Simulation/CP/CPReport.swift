@@ -1,12 +1,12 @@
 import Linearizability
 
 extension CPSimulation {
-    /// What one seed came to.
+    /// The result of one seed.
     public struct Report: Sendable {
         public var seed: UInt64
         public var history: [RecordedOperation] = []
         public var violations: [String] = []
-        /// What the checker gave up on, or a schedule that did not come to pass: neither good nor bad.
+        /// What the checker gave up on, or a schedule that did not happen: neither good nor bad.
         public var undecided: [String] = []
         public var faults: [FaultKind: Int] = [:]
         public var virtualMs: UInt64 = 0
@@ -14,7 +14,7 @@ extension CPSimulation {
 
         init(seed: UInt64) { self.seed = seed }
 
-        /// Every key by itself must be linearizable.
+        /// Every key must be linearizable.
         mutating func judge() {
             for (key, verdict) in LinearizabilityChecker().check(history) {
                 switch verdict {

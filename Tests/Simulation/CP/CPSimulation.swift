@@ -4,8 +4,8 @@ import Foundation
 import Linearizability
 import Replication
 
-/// One world with three acceptors, some instances of `app-cp`, and clients that read and change a few keys while faults
-/// come and go. Ends healed, and is judged: every key linearizable, everybody served again.
+/// One world with three acceptors, some instances of `app-cp`, and clients that read and change a few keys under
+/// faults. At the end all faults are healed. Then every key must be linearizable, and every instance must serve again.
 public final class CPSimulation {
     public struct Options: Sendable {
         public var operations = 500
@@ -17,9 +17,9 @@ public final class CPSimulation {
             .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
         ]
         public var meanFaultGapMs: UInt64 = 60
-        /// Between two operations of a client.
+        /// Mean pause between two operations of a client, in microseconds.
         public var meanThinkUs: UInt64 = 1_500
-        /// Past this virtual time a world is taken as hung.
+        /// A world that is not done after this virtual time, in milliseconds, hangs.
         public var limitMs: UInt64 = 600_000
     }
 
@@ -51,11 +51,11 @@ public final class CPSimulation {
             CPInstance(index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2])
         }
         planner.instances = instances
-        let restored = RestoredLives()
+        let restored = RestoredIncarnations()
         planner.mayForget = { [replicas] _ in Self.allAreWhole(replicas, restored) }
         planner.mayRestore = { [replicas] replica, dump in
             guard Self.isBehind(dump, replica, of: replicas) else { return false }
-            restored.lives[replica] = dump.field("incarnation", of: "cap:identity")
+            restored.byReplica[replica] = dump.field("incarnation", of: "cap:identity")
             return true
         }
         lastVersion = Array(repeating: Array(repeating: 0, count: options.keys), count: options.clients)
@@ -68,8 +68,8 @@ public final class CPSimulation {
         planner.start(meanGapMs: options.meanFaultGapMs)
         world.spawn { await self.finish() }
         report.events = world.run(limitNs: options.limitMs * nsPerMs) { self.isOver }
-        if !isOver { report.violations.append("hung: \(busyClients) clients wait for an answer that never comes") }
-        // Also those that never happened: what was not tried is no proof.
+        if !isOver { report.violations.append("hung: \(busyClients) clients have no answer") }
+        // Including faults that never happened: what was not tried proves nothing.
         report.faults = Dictionary(uniqueKeysWithValues: Set(options.faults).map { ($0, planner.counts[$0] ?? 0) })
         report.virtualMs = world.nowNs / nsPerMs
         report.judge()
@@ -81,33 +81,33 @@ public final class CPSimulation {
         if result != .initialized { report.violations.append("init: \(result.map { "\($0)" } ?? "no end")") }
     }
 
-    // MARK: What may be forgotten
+    // MARK: Which memory may be lost
 
-    /// By replica: the incarnation of the dump that it was given last. As long as it still has that, it has lost its memory
-    /// and nobody has noticed.
-    private final class RestoredLives {
-        var lives: [Int: String] = [:]
+    /// By replica: the incarnation in the dump that it was restored from last. While it still has that incarnation, no
+    /// instance has noticed the loss.
+    private final class RestoredIncarnations {
+        var byReplica: [Int: String] = [:]
     }
 
-    /// One replica at a time may lose its memory: all are members now, and counted by one configuration.
-    private static func allAreWhole(_ replicas: [SimulatedReplica], _ restored: RestoredLives) -> Bool {
+    /// One replica at a time may lose its memory: all are members now, and voters of one configuration.
+    private static func allAreWhole(_ replicas: [SimulatedReplica], _ restored: RestoredIncarnations) -> Bool {
         let configurations = replicas.map { $0.redis.field("value", of: "cap:config") ?? "" }
-        return Set(configurations).count == 1 && configurations[0].components(separatedBy: ":counted").count == 4
+        return Set(configurations).count == 1 && configurations[0].components(separatedBy: ":voter").count == 4
             && replicas.allSatisfy { replica in
-                let life = replica.redis.field("incarnation", of: "cap:identity")
+                let incarnation = replica.redis.field("incarnation", of: "cap:identity")
                 return replica.redis.field("state", of: "cap:identity") == "member"
-                    && (restored.lives[replica.index] == nil || restored.lives[replica.index] != life)
+                    && (restored.byReplica[replica.index] == nil || restored.byReplica[replica.index] != incarnation)
             }
     }
 
-    /// A dump that the beats give away: every other replica has seen a later one (rule C8 promises no more).
+    /// A dump that every other replica can reveal: all have witnessed a later counter (rule C8 guarantees no more).
     private static func isBehind(_ dump: MemoryRedis, _ replica: Int, of replicas: [SimulatedReplica]) -> Bool {
         guard let incarnation = dump.field("incarnation", of: "cap:identity"),
-            let beat = dump.field("rollback_counter", of: "cap:identity").flatMap({ UInt64($0) })
+            let counter = dump.field("rollback_counter", of: "cap:identity").flatMap({ UInt64($0) })
         else { return true }
         return replicas.allSatisfy { other in
             other.index == replica
-                || other.redis.field(incarnation, of: "cap:rollback_counters").flatMap { UInt64($0) } ?? 0 > beat
+                || other.redis.field(incarnation, of: "cap:rollback_counters").flatMap { UInt64($0) } ?? 0 > counter
         }
     }
 
@@ -155,7 +155,7 @@ public final class CPSimulation {
     ) async {
         let callNs = world.nowNs
         guard instance.isRunning else {
-            // Nobody listens: the connection is refused, and nothing was sent.
+            // The connection is refused, and nothing was sent.
             report.history.append(
                 RecordedOperation(
                     client: client, key: key, call: call, result: .notApplied, callNs: callNs, returnNs: callNs))
@@ -181,7 +181,7 @@ public final class CPSimulation {
             RecordedOperation(
                 client: client, key: key, call: call, result: known, callNs: callNs, returnNs: world.nowNs))
         if ttlMs != nil, known != .notApplied, case .write(let value) = call {
-            // Clocks jump, so it may be found expired from the moment it was written.
+            // Clocks jump, so the value may be expired from the start.
             report.history.append(
                 RecordedOperation(
                     client: client, key: key, call: .expire(value), result: .unknown, callNs: callNs,
@@ -191,7 +191,7 @@ public final class CPSimulation {
 
     // MARK: The end
 
-    /// After everything was put right, each instance must serve each key again.
+    /// After all faults are healed, each instance must serve each key again.
     private func finish() async {
         while busyClients > 0 { await world.sleep(20 * nsPerMs) }
         planner.healAll()

@@ -1,8 +1,8 @@
-/// Runs that chance finds once in tens of thousands of seeds, written by hand: each is the failing run that a rule of the
-/// design names, and passes because the rule is kept.
+/// Hand-written schedules that random faults meet once in tens of thousands of seeds. Each is the failing run that a
+/// rule of the design prevents, and passes because of that rule.
 public enum CPScenario: String, CaseIterable, Sendable {
     case promiseByCatchUp = "promise-by-catch-up"
-    case promiseOfAnOldLife = "promise-of-an-old-life"
+    case promiseOfAnOldIncarnation = "promise-of-an-old-incarnation"
     case writeAcrossAWipe = "write-across-a-wipe"
     case everyReplicaReplaced = "every-replica-replaced"
     case promiseBeforeCollection = "promise-before-collection"
@@ -11,45 +11,51 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case retryAfterManyWriters = "retry-after-many-writers"
     case retryOnAnotherBranch = "retry-on-another-branch"
     case retryFromADeadBranch = "retry-from-a-dead-branch"
-    case refusedTooEarly = "refused-too-early"
-    case restartWithinAScan = "restart-within-a-scan"
+    case rejectedTooEarly = "rejected-too-early"
+    case unknownAtOneReplica = "unknown-at-one-replica"
+    case lateCollection = "late-collection"
+    case voteOfANewIncarnation = "vote-of-a-new-incarnation"
+    case restartDuringAScan = "restart-during-a-scan"
     case rebuildUnderLoad = "rebuild-under-load"
     case latePromotion = "late-promotion"
     case initOfALostGroup = "init-of-a-lost-group"
     case oldDump = "old-dump"
     case oldDumpBesideANewMember = "old-dump-beside-a-new-member"
     case oldDumpAtAStart = "old-dump-at-a-start"
-    case setBackInPlace = "set-back-in-place"
-    case farVouchers = "far-vouchers"
-    case farRivals = "far-rivals"
+    case rolledBackInPlace = "rolled-back-in-place"
+    case distantWitnesses = "distant-witnesses"
+    case distantRivals = "distant-rivals"
     case newGroup = "new-group"
-    case olderLife = "older-life"
+    case earlierGroup = "earlier-group"
 
-    func play(on stage: Stage) async throws(Stage.Missed) {
+    func play(in run: CPScenarioRun) async throws(CPScenarioRun.NotReached) {
         switch self {
-        case .promiseByCatchUp: try await stage.promiseByCatchUp()
-        case .promiseOfAnOldLife: try await stage.promiseOfAnOldLife()
-        case .writeAcrossAWipe: try await stage.writeAcrossAWipe()
-        case .everyReplicaReplaced: try await stage.everyReplicaReplaced()
-        case .promiseBeforeCollection: try await stage.promiseBeforeCollection()
-        case .retryAfterDelete: try await stage.retryAfterDelete()
-        case .retryAfterCollection: try await stage.retryAfterCollection()
-        case .retryAfterManyWriters: try await stage.retryAfterManyWriters()
-        case .retryOnAnotherBranch: try await stage.retryOnAnotherBranch()
-        case .retryFromADeadBranch: try await stage.retryFromADeadBranch()
-        case .refusedTooEarly: try await stage.refusedTooEarly()
-        case .restartWithinAScan: try await stage.restartWithinAScan()
-        case .rebuildUnderLoad: try await stage.rebuildUnderLoad()
-        case .latePromotion: try await stage.latePromotion()
-        case .initOfALostGroup: try await stage.initOfALostGroup()
-        case .oldDump: try await stage.oldDump()
-        case .oldDumpBesideANewMember: try await stage.oldDumpBesideANewMember()
-        case .oldDumpAtAStart: try await stage.oldDumpAtAStart()
-        case .setBackInPlace: try await stage.setBackInPlace()
-        case .farVouchers: try await stage.farVouchers()
-        case .farRivals: try await stage.farRivals()
-        case .newGroup: try await stage.newGroup()
-        case .olderLife: try await stage.olderLife()
+        case .promiseByCatchUp: try await run.promiseByCatchUp()
+        case .promiseOfAnOldIncarnation: try await run.promiseOfAnOldIncarnation()
+        case .writeAcrossAWipe: try await run.writeAcrossAWipe()
+        case .everyReplicaReplaced: try await run.everyReplicaReplaced()
+        case .promiseBeforeCollection: try await run.promiseBeforeCollection()
+        case .retryAfterDelete: try await run.retryAfterDelete()
+        case .retryAfterCollection: try await run.retryAfterCollection()
+        case .retryAfterManyWriters: try await run.retryAfterManyWriters()
+        case .retryOnAnotherBranch: try await run.retryOnAnotherBranch()
+        case .retryFromADeadBranch: try await run.retryFromADeadBranch()
+        case .rejectedTooEarly: try await run.rejectedTooEarly()
+        case .unknownAtOneReplica: try await run.unknownAtOneReplica()
+        case .lateCollection: try await run.lateCollection()
+        case .voteOfANewIncarnation: try await run.voteOfANewIncarnation()
+        case .restartDuringAScan: try await run.restartDuringAScan()
+        case .rebuildUnderLoad: try await run.rebuildUnderLoad()
+        case .latePromotion: try await run.latePromotion()
+        case .initOfALostGroup: try await run.initOfALostGroup()
+        case .oldDump: try await run.oldDump()
+        case .oldDumpBesideANewMember: try await run.oldDumpBesideANewMember()
+        case .oldDumpAtAStart: try await run.oldDumpAtAStart()
+        case .rolledBackInPlace: try await run.rolledBackInPlace()
+        case .distantWitnesses: try await run.distantWitnesses()
+        case .distantRivals: try await run.distantRivals()
+        case .newGroup: try await run.newGroup()
+        case .earlierGroup: try await run.earlierGroup()
         }
     }
 }

@@ -1,17 +1,17 @@
-extension Stage {
-    /// Two of three replicas are wiped: the group is lost, and `app-cp init` must not make a new one over the rest of it
-    /// (rule C8), where what was acknowledged would be gone without a word.
-    func initOfALostGroup() async throws(Missed) {
+extension CPScenarioRun {
+    /// Two of three replicas are wiped, so the group is lost. `app-cp init` must not make a new group over the rest of
+    /// it: all acknowledged data would disappear without an error (rule C8).
+    func initOfALostGroup() async throws(NotReached) {
         let writer = try await instance()
         let other = try await instance()
         await ask(.write("old"), at: writer)
-        let keeper: CPInstance? = isHeads() ? try await instance(upkeep: .hasty) : nil
+        let repairer: CPInstance? = coinFlip() ? try await instance(background: .frequent) : nil
         replica(a).wipe()
         replica(b).wipe()
         await initialise()
-        await dawdle(maxUs: 50_000)
+        await randomDelay(maxUs: 50_000)
         await ask(.read, at: writer, withinMs: 1_000)
         await ask(.read, at: other, withinMs: 1_000)
-        keeper?.crash()
+        repairer?.crash()
     }
 }

@@ -1,31 +1,31 @@
-extension Stage {
-    /// `a` is stopped and given a dump of a second ago, from before a write that it acknowledged. The beats that the others
-    /// keep of it must give it away (rule C8).
-    func oldDump() async throws(Missed) {
+extension CPScenarioRun {
+    /// `a` is stopped and restored from a dump of a second ago, from before a write that it acknowledged. The counters
+    /// that the witnesses hold must reveal that (rule C8).
+    func oldDump() async throws(NotReached) {
         let writer = try await instance()
-        let keeper = try await instance(upkeep: .hasty)
+        let repairer = try await instance(background: .frequent)
         let reader = try await instance()
         try await read(at: reader, afterADumpAgedMs: 1_000, isRestoredPast: writer) {
-            keeper.crash()
-            hold(writer, to: c)
+            repairer.crash()
+            holdRequests(writer, to: c)
             await ask(.write("new"), at: writer)
             writer.crash()
         }
     }
 
-    /// All hold what `writer` wrote when a dump of `a` is made. Some time later comes `meanwhile`, which writes something
-    /// newer; then `a` is given that dump, and `reader`, which does not see `b`, asks for the value.
+    /// All replicas hold what `writer` wrote when a dump of `a` is made. Some time later `meanwhile` writes something
+    /// newer. Then `a` is restored from that dump, and `reader`, which cannot reach `b`, reads the value.
     func read(
         at reader: CPInstance, afterADumpAgedMs ageMs: UInt64, isRestoredPast writer: CPInstance,
-        meanwhile: () async throws(Missed) -> Void
-    ) async throws(Missed) {
+        meanwhile: () async throws(NotReached) -> Void
+    ) async throws(NotReached) {
         try await writeEverywhere("old", at: writer)
         let dump = replica(a).dump
         await pass(ms: ageMs)
         try await meanwhile()
         cut(reader, from: b)
         replica(a).restore(dump)
-        try await connectionsAreGivenUp(reader, to: a)
+        try await connectionsAreClosed(reader, to: a)
         try await connectionsAreBack(reader, to: a)
         await ask(.read, at: reader, withinMs: 3_000)
     }

@@ -1,9 +1,10 @@
-extension Stage {
-    /// While `c` is away, `a` is given a dump of a moment ago: `c`, when it is back, knows only older beats of `a`. `b` knows
-    /// better. An instance that starts, and whose connection to `b` comes up last, must hear `b` before `a` counts (rule C8).
-    func oldDumpAtAStart() async throws(Missed) {
+extension CPScenarioRun {
+    /// While `c` is down, `a` is restored from a recent dump: after its restart, `c` knows only older counters of `a`,
+    /// and `b` knows better. An instance that starts, and whose connection to `b` comes up last, must ask `b` before it
+    /// admits `a` (rule C8).
+    func oldDumpAtAStart() async throws(NotReached) {
         let writer = try await instance()
-        let keeper = try await instance(upkeep: .hasty)
+        let repairer = try await instance(background: .frequent)
         await ask(.write("old"), at: writer)
         try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == "old" } }
         replica(c).crash()
@@ -11,7 +12,7 @@ extension Stage {
         let dump = replica(a).dump
         await pass(ms: 1_000)
         await ask(.write("new"), at: writer)
-        keeper.crash()
+        repairer.crash()
         writer.crash()
         replica(a).restore(dump)
         replica(c).start()

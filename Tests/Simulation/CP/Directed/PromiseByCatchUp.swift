@@ -1,48 +1,48 @@
-extension Stage {
-    /// A replica may have an accept from the background work before its author's own one comes (rules C2, C11). It answers
-    /// OK to that, and must then have promised the author's next ballot as well: the author will use it without asking.
+extension CPScenarioRun {
+    /// A replica may get an accept from catch-up before the accept of its author (rules C2, C11). It confirms the
+    /// second one, and must then also have promised the author's next ballot: the author will use it without phase 1.
     ///
-    /// The accept of `first` reaches `a` alone, and `b` and `c` get that state from elsewhere before it comes. `second`,
-    /// with the ballot right above, reaches `b` alone, and `c` gets its state from elsewhere before it comes. Then `first`
-    /// writes again, at `a` and `c`: what `second` wrote must not be lost.
-    func promiseByCatchUp() async throws(Missed) {
+    /// The accept of `first` reaches `a` alone; `b` and `c` get that state by catch-up before it arrives. `second`,
+    /// with the ballot right above, reaches `b` alone, and `c` gets its state by catch-up before it arrives. Then
+    /// `first` writes again, at `a` and `c`: the write of `second` must not be lost.
+    func promiseByCatchUp() async throws(NotReached) {
         let first = try await instance(busyWith: 1)
         let second = try await instance(busyWith: 1)
         let reader = try await instance()
 
-        hold(first, to: c)
-        let one = begin(.write("one"), at: first)
+        holdRequests(first, to: c)
+        let one = start(.write("one"), at: first)
         try await until("b has promised") { field("promise", at: b) != nil }
-        hold(first, to: b)
+        holdRequests(first, to: b)
         try await until("a has accepted") { field("value", at: a) == "one" }
         try await backgroundWorkReaches(b, c)
-        join(first, to: b, c)
+        heal(first, to: b, c)
         try await until("first has its answer") { one.isAnswered }
 
-        hold(second, to: a)
+        holdRequests(second, to: a)
         await pass(ms: 20)
         let old = field("promise", at: c)
-        let two = begin(.write("two"), at: second)
+        let two = start(.write("two"), at: second)
         try await until("b and c have promised") {
             field("promise", at: c) != old && field("promise", at: b) == field("promise", at: c)
         }
-        hold(second, to: c)
+        holdRequests(second, to: c)
         try await until("b has accepted") { field("value", at: b) == "two" }
         try await backgroundWorkReaches(c)
-        join(second, to: c)
+        heal(second, to: c)
         try await until("second has its answer") { two.isAnswered }
 
-        hold(first, to: b)
+        holdRequests(first, to: b)
         await ask(.write("three"), at: first)
         await ask(.read, at: reader)
     }
 
-    private func backgroundWorkReaches(_ targets: Int...) async throws(Missed) {
+    private func backgroundWorkReaches(_ targets: Int...) async throws(NotReached) {
         let before = targets.map { field("ballot", at: $0) }
-        let keeper = try await instance(upkeep: .hasty)
+        let repairer = try await instance(background: .frequent)
         try await until("background work has reached them") {
             zip(targets, before).allSatisfy { field("ballot", at: $0) != $1 }
         }
-        keeper.crash()
+        repairer.crash()
     }
 }

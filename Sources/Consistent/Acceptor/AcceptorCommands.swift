@@ -1,0 +1,77 @@
+import Replication
+
+/// The commands that touch registers. Each carries group, epoch and, for each replica, the incarnation that the
+/// configuration names there (rule C8).
+struct AcceptorCommands {
+    let configuration: GroupConfiguration
+    /// Group and epoch.
+    private let shared: [Bytes]
+    /// By replica: the incarnation expected there.
+    private let tails: [[Bytes]]
+
+    init(group: Bytes, configuration: GroupConfiguration) {
+        self.configuration = configuration
+        tails = configuration.members.map { [$0.incarnation] }
+        shared = [group, decimal(configuration.epoch)]
+    }
+
+    func prepare(_ register: Register, _ ballot: Ballot) -> Command {
+        command(ConsistentScripts.prepare, register, [ballot.text])
+    }
+
+    /// Also promises the next ballot of the same proposer (rule C2).
+    func accept(_ register: Register, _ ballot: Ballot, _ state: RegisterState) -> Command {
+        command(
+            ConsistentScripts.accept, register,
+            [
+                ballot.text, ballot.next.text, decimal(state.version), state.value,
+                state.isDeleted ? Self.one : Self.zero, state.expiresMs.map { Bytes(String($0).utf8) } ?? [],
+                state.writersText, decimal(state.evictedAt),
+            ])
+    }
+
+    /// What a replica holds of the register, without its value: ``RecordSummary``.
+    func inspect(_ register: Register) -> Command { command(ConsistentScripts.inspect, register, []) }
+
+    /// Removes the tombstone that was accepted at `ballot`.
+    func collect(_ register: Register, _ ballot: Ballot) -> Command {
+        command(ConsistentScripts.collect, register, [ballot.text])
+    }
+
+    private func command(_ script: Script, _ register: Register, _ arguments: [Bytes]) -> Command {
+        Command(.step(script, key: register.redisKey, shared: shared), arguments: arguments, tailCount: 1) {
+            [tails] in tails[$0]
+        }
+    }
+
+    private static let zero = Bytes("0".utf8)
+    private static let one = Bytes("1".utf8)
+
+    // MARK: Plain reads, which need no configuration; the reply is `[fields, identity]`
+
+    /// The fields `ballot, version, value, deleted, expires_ms` of a record.
+    static func read(_ register: Register) -> Command {
+        Command(.plain([hmget, register.redisKey]), arguments: readFields, checksIdentity: true)
+    }
+
+    /// The whole record: the fields above, `writers` and `evicted_at`.
+    static func readRecord(_ register: Register) -> Command {
+        Command(.plain([hmget, register.redisKey]), arguments: recordFields, checksIdentity: true)
+    }
+
+    /// One page of the registers of clients.
+    static func scan(from cursor: Bytes, count: Int) -> Command {
+        let options = ["MATCH", Register.scanPattern, "COUNT", String(count)].map { Bytes($0.utf8) }
+        return Command(.plain([Bytes("SCAN".utf8), cursor]), arguments: options, checksIdentity: true)
+    }
+
+    private static let hmget = Bytes("HMGET".utf8)
+    private static let readFields = ["ballot", "version", "value", "deleted", "expires_ms"].map { Bytes($0.utf8) }
+    private static let recordFields = readFields + ["writers", "evicted_at"].map { Bytes($0.utf8) }
+}
+
+private func decimal(_ value: UInt64) -> Bytes {
+    value < 10 ? digits[Int(value)] : Bytes(decimal: value)
+}
+
+private let digits: [Bytes] = (0..<10).map { [UInt8(ascii: "0") + UInt8($0)] }

@@ -1,0 +1,58 @@
+import EventLoop
+import Replication
+
+/// The replicas of one CP group and the clock: what every component of the engine works with.
+struct AcceptorGroup {
+    let replicas: any ReplicaGroup
+    let scheduler: any Scheduler
+    /// Carried by every command: a replica of another group rejects it.
+    let name: Bytes
+
+    init(_ replicas: any ReplicaGroup, scheduler: any Scheduler, name: String) {
+        self.replicas = replicas
+        self.scheduler = scheduler
+        self.name = Bytes(name.utf8)
+    }
+
+    /// The number of replicas in a majority of all, voters or not.
+    var majority: Int { Quorum.majority(of: replicas.replicaCount) }
+
+    /// A majority of all replicas that consists of voters.
+    func quorum(of configuration: GroupConfiguration) -> Quorum {
+        Quorum(voters: configuration.voters, majorityOf: replicas.replicaCount)
+    }
+
+    /// A majority of all replicas can be asked now.
+    var hasMajority: Bool { replicas.available.count >= majority }
+
+    /// Asks replicas what does not decide by a quorum.
+    /// - Parameter timeoutMs: for each call, in milliseconds.
+    func client(timeoutMs: UInt64 = 1_000) -> ReplicaClient {
+        ReplicaClient(group: replicas, scheduler: scheduler, timeoutNs: timeoutMs * nsPerMs)
+    }
+
+    /// What the fields of `cap:identity` in a reply report about the replica that sent it.
+    func reported(_ fields: Reply?, by replica: Int) -> ReportedIdentity {
+        ReportedIdentity(fields: fields, group: name, name: replicas.replicaNames[replica])
+    }
+
+    /// Suspends until all replicas can be asked; false if that did not happen before the deadline.
+    func waitForAll(deadlineNs: UInt64) async -> Bool {
+        while replicas.available != replicas.everyReplica {
+            guard scheduler.nowNs < deadlineNs else { return false }
+            await scheduler.sleep(forNs: 10 * nsPerMs)
+        }
+        return true
+    }
+
+    func names(_ replicas: some Sequence<Int>) -> String {
+        replicas.map { self.replicas.replicaNames[$0] }.joined(separator: ", ")
+    }
+}
+
+extension ReplicaSet {
+    init(_ replicas: some Sequence<Int>) {
+        self = []
+        for replica in replicas { insert(replica) }
+    }
+}

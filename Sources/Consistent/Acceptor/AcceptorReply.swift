@@ -1,0 +1,94 @@
+import Replication
+
+/// An acceptor's reply to `prepare` or `accept`.
+enum AcceptorReply: Equatable {
+    /// Promised; with the state it accepted last and at which ballot (``Ballot/zero`` for none).
+    case promised(Ballot, RegisterState)
+    case accepted
+    /// It has promised or accepted this higher ballot.
+    case rejected(Ballot)
+    /// It has seen a higher epoch.
+    case stale
+    /// It is blank, foreign, of another incarnation, or being rebuilt.
+    case notMember
+    /// It did not know the script, and ran nothing.
+    case noScript
+    /// Anything else, with its text: a server error, or a record that another program wrote.
+    case failed(String)
+
+    init(prepare reply: Reply) {
+        guard case .array(let fields) = reply, fields.count >= 7 else {
+            self.init(common: reply)
+            return
+        }
+        guard let state = RegisterState(fields: fields[1...]) else {
+            self = .failed("the record is not of the form that this program writes")
+            return
+        }
+        if fields[0].isNull {
+            self = .promised(.zero, state)
+        } else if let text = fields[0].bytes, let ballot = Ballot(text: text) {
+            self = .promised(ballot, state)
+        } else {
+            self = .failed("the record's ballot is malformed")
+        }
+    }
+
+    init(accept reply: Reply) {
+        if case .integer(1) = reply { self = .accepted } else { self.init(common: reply) }
+    }
+
+    private init(common reply: Reply) {
+        switch reply {
+        case .error(let text) where text.hasPrefix("NOSCRIPT"): self = .noScript
+        case .error(let text): self = .failed(Reply.summary(ofError: text))
+        default:
+            switch reply[0]?.text {
+            case "REJECTED":
+                self = reply[1]?.bytes.flatMap(Ballot.init(text:)).map(Self.rejected) ?? .failed("bad ballot")
+            case "STALE": self = .stale
+            case "NOTMEMBER": self = .notMember
+            default: self = .failed("unexpected kind of reply")
+            }
+        }
+    }
+
+    /// The acceptor certainly did nothing. Only such replies allow the outcome "not applied" (rule C7).
+    var isRejection: Bool {
+        switch self {
+        case .rejected, .stale, .notMember, .noScript: true
+        case .promised, .accepted, .failed: false
+        }
+    }
+}
+
+/// What one replica holds of one register, without its value: the reply to `inspect`.
+enum RecordSummary: Equatable {
+    case absent
+    case accepted(Ballot, isDeleted: Bool, expiresMs: Int64?)
+    /// It did not answer, or does not take part.
+    case unknown
+
+    init(_ reply: Reply?) {
+        guard case .array(let fields)? = reply, fields.count == 3 else {
+            self = .unknown
+            return
+        }
+        if fields[0].isNull {
+            self = .absent
+        } else if let ballot = fields[0].bytes.flatMap(Ballot.init(text:)) {
+            self = .accepted(ballot, isDeleted: fields[1].bytes == [UInt8(ascii: "1")], expiresMs: fields[2].int64)
+        } else {
+            self = .unknown
+        }
+    }
+
+    /// ``Ballot/zero`` if there is no record; nil if that is not known.
+    var ballot: Ballot? {
+        switch self {
+        case .absent: .zero
+        case .accepted(let ballot, _, _): ballot
+        case .unknown: nil
+        }
+    }
+}

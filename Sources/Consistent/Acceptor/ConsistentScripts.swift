@@ -1,0 +1,35 @@
+import Replication
+
+/// The Lua scripts that an acceptor runs. The group's wiring loads them into every replica.
+public enum ConsistentScripts {
+    public static let all = [
+        prepare, accept, inspect, collect, probe, adopt, promote, raiseRollbackCounter, recordWitnessedCounters,
+        raiseEpoch, erase,
+    ]
+
+    // For any number of registers in one call.
+    static let prepare = onRegisters("prepare", PackageResources.prepare_lua)
+    static let accept = onRegisters("accept", PackageResources.accept_lua)
+    static let inspect = onRegisters("inspect", PackageResources.inspect_lua)
+    static let collect = onRegisters("collect", PackageResources.collect_lua)
+
+    // For the identity of one replica.
+    static let probe = Script(name: "probe", source: PackageResources.probe_lua)
+    static let adopt = Script(name: "adopt", source: PackageResources.adopt_lua)
+    static let promote = Script(
+        name: "promote", source: PackageResources.prelude_ballot_lua + PackageResources.promote_lua)
+    static let erase = Script(name: "erase", source: PackageResources.erase_lua)
+    static let raiseRollbackCounter = onMember("raise_rollback_counter", PackageResources.raise_rollback_counter_lua)
+    static let recordWitnessedCounters = onMember(
+        "record_witnessed_counters", PackageResources.record_witnessed_counters_lua)
+    static let raiseEpoch = onMember("raise_epoch", PackageResources.raise_epoch_lua)
+
+    private static func onRegisters(_ name: String, _ body: Bytes) -> Script {
+        let prelude = PackageResources.prelude_ballot_lua + PackageResources.prelude_registers_lua
+        return Script(name: name, source: prelude + body, isBatchable: true)
+    }
+
+    private static func onMember(_ name: String, _ body: Bytes) -> Script {
+        Script(name: name, source: PackageResources.prelude_member_lua + body)
+    }
+}

@@ -1,0 +1,165 @@
+import EventLoop
+import Replication
+
+/// `app-cp init`: makes a group of blank replicas, once, on the operator's command (rule C8). Services never do it.
+public struct GroupInitializer {
+    public enum Result: Sendable, Equatable {
+        case initialized
+        /// All replicas are members of one group already, and of the same one; nothing was changed.
+        case alreadyInitialized(epoch: UInt64)
+        /// Why nothing can be done, in one sentence.
+        case refused(String)
+    }
+
+    private let acceptors: AcceptorGroup
+    private static let maxRounds = 5
+
+    public init(group: any ReplicaGroup, scheduler: any Scheduler, groupName: String) {
+        acceptors = AcceptorGroup(group, scheduler: scheduler, name: groupName)
+        group.identityCheck = MembershipCommands.identityCheck
+    }
+
+    private var group: any ReplicaGroup { acceptors.replicas }
+
+    /// Probes all replicas first and changes none unless all are blank. Then:
+    ///
+    /// 1. adopts them,
+    /// 2. gets the first configuration accepted by all of them in epoch 0,
+    /// 3. promotes each to epoch 1.
+    ///
+    /// Safe to repeat: if it was cut short, a second run continues.
+    public func run(deadlineNs: UInt64) async -> Result {
+        guard await acceptors.waitForAll(deadlineNs: deadlineNs) else {
+            let missing = acceptors.names(group.everyReplica.subtracting(group.available))
+            return .refused("cannot reach \(missing): all replicas must be up")
+        }
+        let replies = await ask(MembershipCommands.probe(), deadlineNs)
+        let observations = acceptors.observations { replies[$0] }
+        var found: [ReplicaIdentity?] = []
+        for (observation, name) in zip(observations, group.replicaNames) {
+            guard let observation else { return .refused("\(name) did not answer") }
+            switch observation.reported {
+            case .unclear(let text): return .refused("\(name) answered '\(text)'")
+            case .foreign(let what): return .refused("\(name) \(what)")
+            case .blank where observation.keyCount > 0:
+                return .refused("\(name) holds \(observation.keyCount) keys that are not of this program")
+            case .blank: found.append(nil)
+            case .own(let identity): found.append(identity)
+            }
+        }
+        let known = found.compactMap { $0 }
+        if known.count == found.count, known.allSatisfy({ $0.state == .member }) {
+            return await compare(known, deadlineNs: deadlineNs)
+        }
+        // All blank, or left by an earlier run: some adopted and none promoted; or all adopted and some promoted to
+        // epoch 1.
+        let isFresh = known.allSatisfy { $0.state == .rebuilding && $0.epoch == 0 }
+        let isPromoting = known.count == found.count && known.allSatisfy { $0.epoch <= 1 }
+        guard isFresh || isPromoting else {
+            let blank = group.everyReplica.filter { found[$0]?.state != .member }
+            return .refused("the group is in use: \(acceptors.names(blank)) is rebuilt by the services, not by init")
+        }
+        return await adopt(deadlineNs: deadlineNs)
+    }
+
+    /// All replicas report to be members. They are one group only if the latest configuration that any of them holds
+    /// names them all: two groups may have one name, the default.
+    private func compare(_ identities: [ReplicaIdentity], deadlineNs: UInt64) async -> Result {
+        let replies = await ask(AcceptorCommands.read(.configuration), deadlineNs)
+        var latest: GroupConfiguration?
+        for (replica, name) in group.replicaNames.enumerated() {
+            guard let value = replies[replica]?[0]?[2] else { return .refused("\(name) did not answer") }
+            // A rebuilt replica may not have it yet.
+            guard let text = value.bytes else { continue }
+            guard let found = GroupConfiguration(text: text, names: group.replicaNames) else {
+                return .refused(
+                    "\(name) belongs to a group of other replicas (\(String(decoding: text, as: UTF8.self))): "
+                        + "REPLICAS must name just those")
+            }
+            if found.epoch > latest?.epoch ?? 0 { latest = found }
+        }
+        guard let latest else { return .refused("the replicas are members, but none holds the group's configuration") }
+        let unnamed = group.everyReplica.filter { latest.members[$0].incarnation != identities[$0].incarnation }
+        guard unnamed.isEmpty else {
+            let named = group.everyReplica.filter { !unnamed.contains($0) }
+            return .refused(
+                "\(acceptors.names(unnamed)) and \(acceptors.names(named)) are of different groups, which are both called "
+                    + "'\(String(decoding: acceptors.name, as: UTF8.self))': check REPLICAS")
+        }
+        return .alreadyInitialized(epoch: identities.map(\.epoch).max() ?? 1)
+    }
+
+    private func adopt(deadlineNs: UInt64) async -> Result {
+        let names = group.replicaNames
+        let drawn = names.map { _ in Bytes(hexadecimal: acceptors.scheduler.randomBits()) }
+        let adoption = await ask(
+            MembershipCommands.adopt(group: acceptors.name, names: names, incarnations: drawn), deadlineNs)
+        var identities: [ReplicaIdentity] = []
+        for (replica, name) in names.enumerated() {
+            guard let identity = acceptors.reported(adoption[replica], by: replica).own else {
+                return .refused("\(name) could not be adopted; check it and run init again")
+            }
+            identities.append(identity)
+        }
+        return await agree(on: identities, deadlineNs: deadlineNs)
+    }
+
+    private func agree(on identities: [ReplicaIdentity], deadlineNs: UInt64) async -> Result {
+        let members = zip(group.replicaNames, identities).map {
+            GroupConfiguration.Member(name: $0, incarnation: $1.incarnation, isVoter: true)
+        }
+        let first = GroupConfiguration(epoch: 1, members: members)
+        if identities.allSatisfy({ $0.state == .rebuilding }) {
+            if let reason = await accept(first, deadlineNs: deadlineNs) { return .refused(reason) }
+        } else {
+            // Cut short between two promotions. It may continue only if all replicas hold this very configuration.
+            let replies = await ask(AcceptorCommands.read(.configuration), deadlineNs)
+            let ballots = Set(group.everyReplica.map { replies[$0]?[0]?[0]?.bytes })
+            let values = Set(group.everyReplica.map { replies[$0]?[0]?[2]?.bytes })
+            guard ballots.count == 1, values == [first.text] else {
+                return .refused("a replica of a group in use is blank: the services rebuild it, not init")
+            }
+        }
+        let promotion = await ask(MembershipCommands.promote(first), deadlineNs)
+        for replica in group.everyReplica where promotion[replica] != .integer(1) {
+            return .refused("\(group.replicaNames[replica]) was not promoted; run init again")
+        }
+        return .initialized
+    }
+
+    /// Gets the configuration accepted by all replicas in epoch 0. Nil if that succeeded, else why not.
+    private func accept(_ configuration: GroupConfiguration, deadlineNs: UInt64) async -> String? {
+        let epoch0 = GroupConfiguration(epoch: 0, members: configuration.members)
+        let context = RoundContext(acceptors, under: epoch0, quorumSize: group.replicaCount)
+        // Passes every ballot that an earlier run, cut short, may have used.
+        let ballots = BallotGenerator(scheduler: acceptors.scheduler)
+        for _ in 0..<Self.maxRounds {
+            let ballot = ballots.next()
+            switch await Round.prepare(.configuration, ballot, in: context, deadlineNs: deadlineNs) {
+            case .failure(.preempted(let higher)): ballots.observe(higher)
+            case .failure(let failure): return "the replicas did not agree (\(failure)); run init again"
+            case .success((_, var state)):
+                if state.isDeleted {
+                    state.value = configuration.text
+                    state.isDeleted = false
+                    state.version += 1
+                }
+                // An earlier run's configuration names the same incarnations: a replica is given one only once.
+                guard state.value == configuration.text else {
+                    return "a replica was wiped since an earlier init agreed on it: wipe all of them and run init again"
+                }
+                let round = Round.accept(.configuration, ballot, state, in: context, deadlineNs: deadlineNs)
+                switch await round.accepted() {
+                case .success: return nil
+                case .failure(.preempted(let higher)): ballots.observe(higher)
+                case .failure(let failure): return "the replicas did not agree (\(failure)); run init again"
+                }
+            }
+        }
+        return "another initialisation is running; run init again"
+    }
+
+    private func ask(_ command: Command, _ deadlineNs: UInt64) async -> ReplicaReplies {
+        await acceptors.client().ask(command, of: group.everyReplica, deadlineNs: deadlineNs)
+    }
+}

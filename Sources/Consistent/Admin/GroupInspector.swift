@@ -1,0 +1,53 @@
+import EventLoop
+import Replication
+
+/// `app-cp members`: what every replica reports, and which configuration is in force. Changes nothing.
+public final class GroupInspector {
+    public struct Overview: Sendable {
+        public let replicas: [ReplicaView]
+        /// `epoch=1 g1=<incarnation>:voter …`; nil if no quorum reports one configuration.
+        public let configuration: String?
+        /// By replica: the configuration names it as a voter.
+        public let isVoter: [Bool]
+        /// Replicas that report to be members and that the configuration names as voters.
+        public let votingCount: Int
+        /// Voters that are needed.
+        public let majority: Int
+    }
+
+    private let acceptors: AcceptorGroup
+    private let monitor: MembershipMonitor
+    private let configurations: ConfigurationRegister
+
+    private static let probeTimeoutMs: UInt64 = 500
+
+    public init(group: any ReplicaGroup, scheduler: any Scheduler, groupName: String) {
+        acceptors = AcceptorGroup(group, scheduler: scheduler, name: groupName)
+        monitor = MembershipMonitor(
+            acceptors, rollback: RollbackDetector(acceptors, probeTimeoutMs: Self.probeTimeoutMs),
+            probeTimeoutMs: Self.probeTimeoutMs)
+        configurations = ConfigurationRegister(acceptors, ballots: BallotGenerator(scheduler: scheduler))
+        group.identityCheck = MembershipCommands.identityCheck
+    }
+
+    /// Waits for all replicas until the deadline, and reports those that are available.
+    public func run(deadlineNs: UInt64) async -> Overview {
+        _ = await acceptors.waitForAll(deadlineNs: deadlineNs)
+        let endNs = acceptors.scheduler.nowNs + 1_000 * nsPerMs
+        await monitor.refresh(maxAgeNs: 0, deadlineNs: endNs)
+        let configuration = await configurations.peek(deadlineNs: endNs)
+        let views = monitor.views(under: configuration)
+        let voters = configuration?.voters ?? []
+        return Overview(
+            replicas: views, configuration: configuration.map { String(decoding: $0.text, as: UTF8.self) },
+            isVoter: views.indices.map { voters.contains($0) }, votingCount: views.votingCount(among: voters),
+            majority: acceptors.majority)
+    }
+}
+
+extension [ReplicaView] {
+    /// How many of `voters` report to be members.
+    func votingCount(among voters: ReplicaSet) -> Int {
+        voters.count { self[$0].standing == .member }
+    }
+}

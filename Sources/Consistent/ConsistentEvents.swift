@@ -1,0 +1,40 @@
+/// What happens in the engine, as it happens: for metrics and tests, never needed for the protocol. Replicas are
+/// indexes in the group's order. Called on the engine's thread, and must return at once.
+public protocol ConsistentEvents: AnyObject {
+    /// A read got its answer in one round trip, or goes on with a full round.
+    func readStarted(inOneRoundTrip: Bool)
+    /// A round for a key begins.
+    func phaseStarted(_ phase: PaxosPhase)
+    /// A round was lost to a higher ballot.
+    func roundPreempted()
+    /// An operation failed because no majority answered.
+    func quorumUnavailable()
+    /// A replica was sent an accept of a key that it had missed.
+    func keyRepaired()
+    /// All voters were told to remove a tombstone.
+    func tombstoneCollected()
+    /// A replica was found rolled back, and made blank.
+    func replicaRolledBack(_ replica: Int)
+    /// This instance made a blank replica a member.
+    func replicaRebuilt(_ replica: Int)
+    /// All replicas were probed: once a second.
+    func replicasProbed(_ views: [ReplicaView])
+}
+
+/// The two phases of a CASPaxos round.
+public enum PaxosPhase: String, Sendable {
+    case prepare
+    case accept
+}
+
+extension ConsistentEvents {
+    public func readStarted(inOneRoundTrip: Bool) {}
+    public func phaseStarted(_ phase: PaxosPhase) {}
+    public func roundPreempted() {}
+    public func quorumUnavailable() {}
+    public func keyRepaired() {}
+    public func tombstoneCollected() {}
+    public func replicaRolledBack(_ replica: Int) {}
+    public func replicaRebuilt(_ replica: Int) {}
+    public func replicasProbed(_ views: [ReplicaView]) {}
+}

@@ -1,0 +1,80 @@
+import Replication
+
+/// What the members report about the configuration, and what follows from it: the decisions of
+/// ``ConfigurationRegister`` without its I/O (rule C8).
+struct ConfigurationEvidence {
+    /// A configuration that a replica has accepted, at which ballot.
+    struct Candidate {
+        let configuration: GroupConfiguration
+        let ballot: Ballot
+    }
+
+    /// A replica that reports to be a member.
+    struct Member {
+        let replica: Int
+        let identity: ReplicaIdentity
+        let candidate: Candidate?
+
+        func isNamed(by configuration: GroupConfiguration) -> Bool {
+            configuration.members[replica].incarnation == identity.incarnation
+        }
+    }
+
+    let members: [Member]
+    /// The size of a majority of all replicas.
+    let majority: Int
+
+    /// A configuration that a quorum of its voters, in the incarnations that it names, reports at one ballot.
+    ///
+    /// There is no later one: a quorum of these voters would have accepted it in place of this one.
+    var chosen: GroupConfiguration? {
+        for candidate in latestFirst {
+            let configuration = candidate.configuration
+            let holders = replicas { member in
+                member.candidate?.ballot == candidate.ballot && member.isNamed(by: configuration)
+                    && member.identity.epoch <= configuration.epoch
+            }
+            if Quorum(voters: configuration.voters, size: majority).isReached(by: holders) { return configuration }
+        }
+        return nil
+    }
+
+    /// The configuration of the epoch that the replicas report, under which to complete a half-done change; nil if that
+    /// cannot be determined.
+    ///
+    /// Ignores a configuration that does not name a majority of the members in their present incarnations: it is from
+    /// an earlier incarnation of the group, or one under which nothing can be agreed on now.
+    var inForce: GroupConfiguration? {
+        let own = latestFirst.map(\.configuration).filter { configuration in
+            let named = replicas { $0.isNamed(by: configuration) }
+            return Quorum(voters: .all(configuration.members.count), size: majority).isReached(by: named)
+        }
+        let epoch =
+            members.filter { member in own.contains { member.isNamed(by: $0) } }.map(\.identity.epoch).max() ?? 0
+        return own.first { $0.epoch == epoch } ?? own.first { $0.epoch == epoch + 1 }.map(predecessor)
+    }
+
+    /// The configuration before `next`, as far as a round under it needs to know: all replicas may hold `next` already,
+    /// at different ballots, and none its predecessor.
+    ///
+    /// Two configurations in a row differ in one replica, and that one is no member yet or no longer. So the replicas
+    /// that report to be members, in the incarnations that `next` names, were voters before as well.
+    private func predecessor(of next: GroupConfiguration) -> GroupConfiguration {
+        let entries = next.members.enumerated().map { replica, entry in
+            let isMember = members.contains { $0.replica == replica && $0.isNamed(by: next) }
+            return GroupConfiguration.Member(
+                name: entry.name, incarnation: entry.incarnation, isVoter: entry.isVoter && isMember)
+        }
+        return GroupConfiguration(epoch: next.epoch - 1, members: entries)
+    }
+
+    private var latestFirst: [Candidate] {
+        members.compactMap(\.candidate).sorted {
+            ($0.configuration.epoch, $0.ballot) > ($1.configuration.epoch, $1.ballot)
+        }
+    }
+
+    private func replicas(where condition: (Member) -> Bool) -> ReplicaSet {
+        ReplicaSet(members.filter(condition).map(\.replica))
+    }
+}

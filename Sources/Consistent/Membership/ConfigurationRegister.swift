@@ -1,0 +1,202 @@
+import EventLoop
+import Replication
+
+/// Finds the configuration in force, and changes it. The configuration is a register itself, used only once it is
+/// chosen (rule C8).
+final class ConfigurationRegister {
+    private let acceptors: AcceptorGroup
+    private let ballots: BallotGenerator
+
+    /// The configuration in force as far as is known; nil before it was found, and after ``invalidate(_:)``.
+    private(set) var current: GroupConfiguration?
+    private var waiters: [Waiter] = []
+    private var isFetching = false
+    private var lastFailure = StoreFailure(.noQuorum, "the group's configuration is not known yet")
+
+    private static let maxFetchNs = 500 * nsPerMs
+
+    init(_ acceptors: AcceptorGroup, ballots: BallotGenerator) {
+        self.acceptors = acceptors
+        self.ballots = ballots
+    }
+
+    private var scheduler: any Scheduler { acceptors.scheduler }
+    private var names: [String] { acceptors.replicas.replicaNames }
+
+    /// Forgets `configuration`, if it is still the current one: a replica knows a newer one, or has another identity.
+    func invalidate(_ configuration: GroupConfiguration) {
+        if current == configuration { current = nil }
+    }
+
+    /// The configuration in force; asks the replicas if it is not known. One fetch serves all that wait, each until its
+    /// own deadline.
+    /// - Throws: why it could not be found.
+    func configuration(deadlineNs: UInt64) async throws(StoreFailure) -> GroupConfiguration {
+        if let current { return current }
+        if !isFetching {
+            isFetching = true
+            scheduler.spawn { [self] in
+                await fetch(deadlineNs: scheduler.nowNs + Self.maxFetchNs)
+                isFetching = false
+                let waiting = waiters
+                waiters.removeAll()
+                for waiter in waiting { waiter.resume() }
+            }
+        }
+        if isFetching, scheduler.nowNs < deadlineNs {
+            let waiter = Waiter()
+            waiters.append(waiter)
+            await waiter.wait(scheduler, untilNs: deadlineNs)
+        }
+        if let current { return current }
+        throw lastFailure
+    }
+
+    /// The configuration in force, if it can be determined without completing a half-done change.
+    func peek(deadlineNs: UInt64) async -> GroupConfiguration? {
+        await fetch(deadlineNs: deadlineNs, completing: false)
+        return current
+    }
+
+    /// Replaces `old` by `new`, if the register still holds `old`. True if `new` is chosen.
+    func change(from old: GroupConfiguration, to new: GroupConfiguration, deadlineNs: UInt64) async -> Bool {
+        precondition(new.epoch == old.epoch + 1, "epochs rise one by one")
+        let found = await round(under: old, deadlineNs: deadlineNs) { state in
+            var next = state
+            if state.value == old.text {
+                next.value = new.text
+                next.version += 1
+            }
+            return next
+        }
+        // Otherwise the next request asks the replicas.
+        if current == old { current = found == new ? new : nil }
+        return found == new
+    }
+
+    // MARK: Finding it
+
+    private func fetch(deadlineNs: UInt64, completing: Bool = true) async {
+        let call = QuorumCall(group: acceptors.replicas, scheduler: scheduler, deadlineNs: deadlineNs)
+        call.send(AcceptorCommands.read(.configuration), to: acceptors.replicas.available)
+        // The first two replies may be from a blank replica and a learner, or from an earlier incarnation of the group.
+        await call.wait { [self] in
+            let evidence = self.evidence(from: $0)
+            return evidence.chosen != nil || evidence.inForce != nil
+        }
+        let evidence = evidence(from: call)
+        guard evidence.members.count >= acceptors.majority else {
+            lastFailure = failure(memberCount: evidence.members.count, call)
+            return
+        }
+        current = evidence.chosen
+        if current == nil, completing { await complete(evidence, deadlineNs: deadlineNs) }
+    }
+
+    /// Completes a half-done change of the configuration.
+    private func complete(_ evidence: ConfigurationEvidence, deadlineNs: UInt64) async {
+        lastFailure = StoreFailure(.noQuorum, "the group's configuration is being agreed on")
+        guard let inForce = evidence.inForce else { return }
+        let found = await round(under: inForce, deadlineNs: deadlineNs) { $0 }
+        // A successor that was chosen in the round is found by the next fetch, in its own epoch.
+        if let found, found.epoch == inForce.epoch { current = found }
+    }
+
+    private func evidence(from call: QuorumCall) -> ConfigurationEvidence {
+        let members = call.answered.compactMap { replica -> ConfigurationEvidence.Member? in
+            let reply = call.reply(from: replica)
+            guard let identity = reported(reply, by: replica).own, identity.state == .member else { return nil }
+            return .init(replica: replica, identity: identity, candidate: candidate(from: reply?[0]))
+        }
+        return ConfigurationEvidence(members: members, majority: acceptors.majority)
+    }
+
+    private func reported(_ reply: Reply?, by replica: Int) -> ReportedIdentity {
+        // A failed command comes back without the identity check.
+        if case .error(let text)? = reply { return .unclear(text) }
+        return acceptors.reported(reply?[1], by: replica)
+    }
+
+    private func candidate(from record: Reply?) -> ConfigurationEvidence.Candidate? {
+        guard case .array(let fields)? = record, fields.count >= 5, let ballot = fields[0].bytes.flatMap(Ballot.init),
+            let state = RegisterState(fields: fields[1...]),
+            let configuration = GroupConfiguration(text: state.value, names: names)
+        else { return nil }
+        return .init(configuration: configuration, ballot: ballot)
+    }
+
+    /// Why fewer members than a majority answered, with what each other replica reports.
+    private func failure(memberCount: Int, _ call: QuorumCall) -> StoreFailure {
+        guard call.answered.count >= acceptors.majority else {
+            return StoreFailure(.noQuorum, "a majority of the replicas does not answer")
+        }
+        var blankCount = 0
+        var rebuildingCount = 0
+        var reasons: [String] = []
+        for replica in call.answered {
+            switch reported(call.reply(from: replica), by: replica) {
+            case .blank:
+                blankCount += 1
+                reasons.append("\(names[replica]) is blank")
+            case .own(let identity) where identity.state == .rebuilding:
+                rebuildingCount += 1
+                reasons.append("\(names[replica]) is being rebuilt")
+            case .own: break
+            case .foreign(let what): reasons.append("\(names[replica]) \(what)")
+            case .unclear(let text): reasons.append("\(names[replica]) answers '\(text)'")
+            }
+        }
+        let isBlank = blankCount >= acceptors.majority
+        if isBlank, memberCount == 0 {
+            return StoreFailure(.replicasBlank, "the replicas are blank: run 'app-cp init' once for a new group")
+        }
+        let code: StoreFailure.Code =
+            isBlank ? .replicasBlank : blankCount + rebuildingCount > 0 ? .rebuilding : .noQuorum
+        return StoreFailure(code, "too few replicas can vote: \(reasons.joined(separator: ", "))")
+    }
+
+    // MARK: One round
+
+    /// One round of the register under `configuration`.
+    /// - Returns: what is chosen afterwards; nil if the round failed.
+    private func round(
+        under configuration: GroupConfiguration, deadlineNs: UInt64, _ change: (RegisterState) -> RegisterState
+    ) async -> GroupConfiguration? {
+        let context = RoundContext(acceptors, under: configuration)
+        let ballot = ballots.next()
+        switch await Round.prepare(.configuration, ballot, in: context, deadlineNs: deadlineNs) {
+        case .failure(let failure): observe(failure)
+        case .success((_, let state)):
+            guard !state.isDeleted else { return nil }
+            let next = change(state)
+            ballots.observe(ballot.next)
+            let round = Round.accept(.configuration, ballot, next, in: context, deadlineNs: deadlineNs)
+            switch await round.accepted() {
+            case .success: return GroupConfiguration(text: next.value, names: names)
+            case .failure(let failure): observe(failure)
+            }
+        }
+        return nil
+    }
+
+    private func observe(_ failure: RoundFailure) {
+        if case .preempted(let higher) = failure { ballots.observe(higher) }
+    }
+}
+
+/// A task that waits for an event or a deadline, whichever is first.
+private final class Waiter: Expirable {
+    private var continuation: UnsafeContinuation<Void, Never>?
+
+    func wait(_ scheduler: any Scheduler, untilNs deadlineNs: UInt64) async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            self.continuation = continuation
+            scheduler.schedule(self, atNs: deadlineNs)
+        }
+    }
+
+    func resume() { continuation.take()?.resume() }
+
+    var isSettled: Bool { continuation == nil }
+    func expire() { resume() }
+}

@@ -1,0 +1,71 @@
+import Replication
+
+/// Whether a replica keeps what it acknowledges (rule C9), from `INFO` and `CONFIG GET *append*`.
+///
+/// An acknowledged change is on disk at a majority. Redis replies after the fsync only with these settings.
+struct Durability: Equatable, Sendable {
+    /// One phrase for each setting or state that may lose acknowledged changes.
+    var faults: [String] = []
+    /// Why it rejects changes, although it loses none; nil if it does not.
+    var refusal: String?
+    /// Names the server process: it changes when the server restarts.
+    var runID: Bytes = []
+
+    /// Nil unless the replica answered both.
+    init?(info: Reply?, configuration: Reply?) {
+        guard let text = info?.text, let configuration else { return nil }
+        let facts = Self.facts(of: text)
+        runID = Self.runID(of: info) ?? []
+
+        expect(facts["role"], "master", "it is a %: the service needs a server that accepts writes")
+        expect(facts["loading"], "0", "it is loading its data")
+        expect(facts["aof_enabled"], "1", "the append-only file is off: 'CONFIG SET appendonly yes'")
+        expect(facts["aof_last_write_status"], "ok", "its last write of the append-only file failed")
+        expect(facts["maxmemory_policy"], "noeviction", "maxmemory-policy is %: it may drop keys")
+        if let used = facts["used_memory"].flatMap({ Int64($0) }),
+            let limit = facts["maxmemory"].flatMap({ Int64($0) }),
+            limit > 0, used >= limit
+        {
+            refusal = "its memory is full (\(used) of maxmemory \(limit) bytes): it rejects writes"
+        }
+        let major = facts["redis_version"].flatMap { $0.split(separator: ".").first }.flatMap { Int($0) } ?? 0
+        if major < 6 { faults.append("Redis \(facts["redis_version"] ?? "of an unknown version") is older than 6") }
+
+        if case .error(let text) = configuration {
+            faults.append("appendfsync cannot be verified: \(text)")
+            return
+        }
+        let settings = Self.settings(of: configuration)
+        expect(settings["appendfsync"], "always", "appendfsync is %, not always")
+        expect(settings["no-appendfsync-on-rewrite"], "no", "no-appendfsync-on-rewrite is %, not no")
+    }
+
+    private mutating func expect(_ value: String?, _ wanted: String, _ phrase: String) {
+        guard value != wanted else { return }
+        let parts = phrase.split(separator: "%", omittingEmptySubsequences: false)
+        faults.append(parts.joined(separator: value ?? "unknown"))
+    }
+
+    /// The `run_id` line of an `INFO` reply.
+    static func runID(of info: Reply?) -> Bytes? {
+        info?.text.flatMap { facts(of: $0)["run_id"] }.map { Bytes($0.utf8) }
+    }
+
+    private static func facts(of text: String) -> [String: String] {
+        var facts: [String: String] = [:]
+        for line in text.split(whereSeparator: \.isNewline) {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            facts[String(line[..<colon])] = String(line[line.index(after: colon)...])
+        }
+        return facts
+    }
+
+    private static func settings(of reply: Reply) -> [String: String] {
+        var settings: [String: String] = [:]
+        let pairs = reply.array ?? []
+        for place in stride(from: 0, to: pairs.count - 1, by: 2) {
+            if let name = pairs[place].text, let value = pairs[place + 1].text { settings[name] = value }
+        }
+        return settings
+    }
+}

@@ -1,0 +1,100 @@
+import EventLoop
+import Replication
+
+/// Probes the replicas once a second: who they are, and whether they keep what they acknowledge (rules C8, C9).
+final class MembershipMonitor {
+    private let acceptors: AcceptorGroup
+    private let rollback: RollbackDetector
+    private let probeTimeoutMs: UInt64
+
+    /// By replica: the last observation; nil if it did not answer.
+    private(set) var observations: [ReplicaObservation?]
+    private(set) var durability: [Durability?]
+    private var lastProbeNs: UInt64?
+    private var isProbing = false
+
+    /// - Parameter probeTimeoutMs: how long a probe waits for a silent replica, in milliseconds.
+    init(_ acceptors: AcceptorGroup, rollback: RollbackDetector, probeTimeoutMs: UInt64) {
+        self.acceptors = acceptors
+        self.rollback = rollback
+        self.probeTimeoutMs = probeTimeoutMs
+        observations = Array(repeating: nil, count: acceptors.replicas.replicaCount)
+        durability = Array(repeating: nil, count: acceptors.replicas.replicaCount)
+    }
+
+    /// Probes all replicas, unless that was done within `maxAgeNs`.
+    func refresh(maxAgeNs: UInt64, deadlineNs: UInt64) async {
+        let scheduler = acceptors.scheduler
+        while isProbing, scheduler.nowNs < deadlineNs { await scheduler.sleep(forNs: 5 * nsPerMs) }
+        if let lastProbeNs, scheduler.nowNs - lastProbeNs <= maxAgeNs { return }
+        guard !isProbing else { return }
+        isProbing = true
+        await probe()
+        lastProbeNs = scheduler.nowNs
+        isProbing = false
+    }
+
+    private func probe() async {
+        let available = acceptors.replicas.available
+        let client = acceptors.client(timeoutMs: probeTimeoutMs)
+        let probes = client.send(MembershipCommands.probe(), to: available)
+        let infos = client.send(MembershipCommands.info(), to: available)
+        let settings = client.send(MembershipCommands.appendSettings(), to: available)
+        for call in [probes, infos, settings] { await call.waitForAll() }
+        observations = acceptors.observations { probes.reply(from: $0) }
+        for replica in durability.indices {
+            durability[replica] = Durability(
+                info: infos.reply(from: replica), configuration: settings.reply(from: replica))
+        }
+        for replica in await rollback.eraseRolledBack(observations) { observations[replica] = nil }
+    }
+
+    // MARK: What is known
+
+    /// The highest epoch that a replica of the group reported to the last probe; 0 for none.
+    var highestEpoch: UInt64 { observations.compactMap { $0?.identity?.epoch }.max() ?? 0 }
+
+    /// So many replicas report to be others than `configuration` names that it has no quorum left: the group was wiped,
+    /// and perhaps initialised again.
+    func isDefunct(_ configuration: GroupConfiguration) -> Bool {
+        let left = configuration.voters.filter { replica in
+            switch observations[replica]?.reported {
+            case .own(let identity): identity.incarnation == configuration.members[replica].incarnation
+            case .blank, .foreign: false
+            case .unclear, nil: true
+            }
+        }
+        return !acceptors.quorum(of: configuration).isReached(by: ReplicaSet(left))
+    }
+
+    /// By replica, compared with the configuration in force if that is known.
+    func views(under configuration: GroupConfiguration?) -> [ReplicaView] {
+        acceptors.replicas.replicaNames.enumerated().map { replica, name in
+            var view = ReplicaView(name: name)
+            guard acceptors.replicas.available.contains(replica), let observation = observations[replica] else {
+                return view
+            }
+            view.keyCount = observation.keyCount
+            view.durabilityFaults = durability[replica]?.faults
+            view.refusal = durability[replica]?.refusal
+            switch observation.reported {
+            case .blank: view.standing = observation.keyCount > 0 ? .occupied : .blank
+            case .foreign(let what): view.standing = .foreign(what)
+            case .unclear(let text): view.standing = .unclear(text)
+            case .own(let identity):
+                view.incarnation = String(decoding: identity.incarnation, as: UTF8.self)
+                view.epoch = identity.epoch
+                view.rollbackCounter = observation.rollbackCounter
+                let expected = configuration?.members[replica].incarnation
+                if identity.state == .rebuilding {
+                    view.standing = .rebuilding
+                } else if let expected, expected != identity.incarnation {
+                    view.standing = .replaced
+                } else {
+                    view.standing = .member
+                }
+            }
+            return view
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import EventLoop
+import Replication
+
+/// Keeps up the membership of the group: probes the replicas, raises rollback counters, follows the configuration,
+/// rebuilds blank replicas, and tells whether the group can serve.
+final class MembershipService {
+    private let acceptors: AcceptorGroup
+    private let configurations: ConfigurationRegister
+    private let monitor: MembershipMonitor
+    private let counters: RollbackCounters
+    private let rebuilder: Rebuilder
+    private let backlog: RepairBacklog
+    private let settings: ConsistentSettings
+    private let events: (any ConsistentEvents)?
+
+    init(
+        _ acceptors: AcceptorGroup, configurations: ConfigurationRegister, ballots: BallotGenerator,
+        rollback: RollbackDetector, backlog: RepairBacklog, settings: ConsistentSettings,
+        events: (any ConsistentEvents)? = nil
+    ) {
+        self.acceptors = acceptors
+        self.configurations = configurations
+        self.backlog = backlog
+        self.settings = settings
+        self.events = events
+        monitor = MembershipMonitor(acceptors, rollback: rollback, probeTimeoutMs: settings.probeTimeoutMs)
+        counters = RollbackCounters(
+            acceptors, monitor: monitor, rollback: rollback, timeoutMs: settings.probeTimeoutMs)
+        rebuilder = Rebuilder(
+            acceptors, configurations: configurations, ballots: ballots, pageSize: settings.pageSize, events: events)
+    }
+
+    private var intervalNs: UInt64 { settings.backgroundIntervalMs * nsPerMs }
+
+    /// What each replica reported to the last probe.
+    var views: [ReplicaView] {
+        var views = monitor.views(under: configurations.current)
+        for replica in views.indices { views[replica].rebuild = rebuilder.progress[replica] }
+        return views
+    }
+
+    // MARK: Background steps
+
+    /// Probes the replicas and raises their counters. Without requests this is also how an instance learns that another
+    /// one changed the configuration, or that the group was wiped.
+    func probeStep() async {
+        let scheduler = acceptors.scheduler
+        await monitor.refresh(maxAgeNs: 0, deadlineNs: scheduler.nowNs + intervalNs)
+        await counters.step()
+        events?.replicasProbed(views)
+        guard let current = configurations.current else { return }
+        if monitor.isDefunct(current) { configurations.invalidate(current) }
+        if monitor.highestEpoch > current.epoch || current.voters != acceptors.replicas.everyReplica {
+            _ = await configurations.peek(deadlineNs: scheduler.nowNs + intervalNs)
+        }
+    }
+
+    func rebuildStep() async {
+        guard acceptors.hasMajority else { return }
+        _ = try? await configurations.configuration(deadlineNs: acceptors.scheduler.nowNs + 1_000 * nsPerMs)
+        // The new member's data is filled by catch-up.
+        if await rebuilder.run(views) { backlog.requestFullScan() }
+    }
+
+    // MARK: Readiness
+
+    func refresh(deadlineNs: UInt64) async -> [ReplicaView] {
+        await monitor.refresh(maxAgeNs: settings.maxProbeAgeMs * nsPerMs, deadlineNs: deadlineNs)
+        _ = try? await configurations.configuration(deadlineNs: deadlineNs)
+        return views
+    }
+
+    /// Why the engine cannot serve now; nil if a majority of the replicas reports to vote.
+    func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
+        let views = await refresh(deadlineNs: deadlineNs)
+        guard acceptors.hasMajority else { return .noMajority }
+        if views.votingCount(among: configurations.current?.voters ?? []) >= acceptors.majority { return nil }
+        if configurations.current == nil {
+            // Asked again for the reason. It may also be found by now.
+            do { _ = try await configurations.configuration(deadlineNs: deadlineNs) } catch { return error }
+        }
+        let blankCount = views.count { $0.standing == .blank }
+        let rebuildingCount = views.count { $0.standing == .rebuilding }
+        let code: StoreFailure.Code =
+            blankCount >= acceptors.majority
+            ? .replicasBlank : blankCount + rebuildingCount > 0 ? .rebuilding : .noQuorum
+        let problems = views.compactMap(\.problem).joined(separator: ", ")
+        return StoreFailure(code, "too few replicas can vote: \(problems)")
+    }
+}

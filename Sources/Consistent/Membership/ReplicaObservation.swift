@@ -1,0 +1,44 @@
+import Replication
+
+/// What one replica reported when it was probed: the reply to the script `probe`.
+struct ReplicaObservation: Equatable {
+    var reported: ReportedIdentity
+    /// How often the replica was seen alive as a member; 0 if it has no identity.
+    var rollbackCounter: UInt64 = 0
+    /// All keys of its database, whichever program wrote them.
+    var keyCount: Int64 = 0
+    /// The rollback counters of other replicas that it witnessed, by incarnation.
+    var witnessed: [Bytes: UInt64] = [:]
+
+    /// Nil if there was no reply.
+    init?(_ reply: Reply?, group: Bytes, name: String) {
+        guard let reply else { return nil }
+        guard case .array(let parts) = reply, parts.count >= 5 else {
+            if case .error(let text) = reply { reported = .unclear(text) } else { reported = .unclear("no such reply") }
+            return
+        }
+        let identityFields = parts[0]
+        reported = ReportedIdentity(fields: identityFields, group: group, name: name)
+        rollbackCounter = UInt64(max(identityFields[5]?.int64 ?? 0, 0))
+        keyCount = parts[1].int64 ?? 0
+        let pairs = parts[4].array ?? []
+        for place in stride(from: 0, to: pairs.count - 1, by: 2) {
+            if let incarnation = pairs[place].bytes, let counter = pairs[place + 1].int64 {
+                witnessed[incarnation] = UInt64(max(counter, 0))
+            }
+        }
+    }
+
+    /// The identity of a replica with the expected group and name; nil for any other.
+    var identity: ReplicaIdentity? { reported.own }
+
+    /// Its identity if it is a member; nil otherwise.
+    var member: ReplicaIdentity? { identity.flatMap { $0.state == .member ? $0 : nil } }
+}
+
+extension AcceptorGroup {
+    /// The replies to the script `probe`, by replica; nil for a replica without a reply.
+    func observations(_ reply: (_ replica: Int) -> Reply?) -> [ReplicaObservation?] {
+        replicas.replicaNames.enumerated().map { ReplicaObservation(reply($0), group: name, name: $1) }
+    }
+}

@@ -1,0 +1,91 @@
+/// What an instance knows of one replica: what the replica reported to the last probe.
+public struct ReplicaView: Sendable, Equatable {
+    public enum Standing: Sendable, Equatable {
+        /// Not connected, not admitted, or silent at the last probe.
+        case unreachable
+        /// Its reply does not tell; the text of the reply.
+        case unclear(String)
+        /// A database without keys: a new server, or one that was wiped.
+        case blank
+        /// It has keys and no identity: it belongs to another program, and stays untouched.
+        case occupied
+        /// A member of another group, or under another name; which, as a phrase.
+        case foreign(String)
+        /// It has its identity and may not vote yet.
+        case rebuilding
+        /// A former member whose place another incarnation has taken: wipe it to use it again.
+        case replaced
+        /// It votes.
+        case member
+    }
+
+    public let name: String
+    public internal(set) var standing = Standing.unreachable
+    public internal(set) var incarnation: String?
+    /// The highest epoch that the replica has seen.
+    public internal(set) var epoch: UInt64?
+    /// How often it was seen alive as a member.
+    public internal(set) var rollbackCounter: UInt64?
+    /// Keys in its database.
+    public internal(set) var keyCount: Int64?
+    /// Settings and states that may lose acknowledged changes (rule C9); nil while unknown.
+    public internal(set) var durabilityFaults: [String]?
+    /// Why it rejects changes although it votes; nil if it does not.
+    public internal(set) var refusal: String?
+    /// Its rebuild by this instance, running, waiting or done.
+    public internal(set) var rebuild: RebuildProgress?
+
+    init(name: String) { self.name = name }
+
+    /// One word for `/replicas`.
+    public var role: String {
+        switch standing {
+        case .unreachable: "unreachable"
+        case .unclear: "unclear"
+        case .blank: "blank"
+        case .occupied: "occupied"
+        case .foreign: "foreign"
+        case .rebuilding: "rebuilding"
+        case .replaced: "replaced"
+        case .member: "acceptor"
+        }
+    }
+
+    /// Why it does not vote; nil if it does.
+    public var problem: String? {
+        switch standing {
+        case .member: nil
+        case .unreachable: "\(name) does not answer"
+        case .unclear(let text): "\(name) answers '\(text)'"
+        case .blank: "\(name) is blank"
+        case .occupied: "\(name) holds keys that are not of this program"
+        case .foreign(let what): "\(name) \(what)"
+        case .rebuilding: "\(name) is being rebuilt"
+        case .replaced: "\(name) is a former member whose place is taken: wipe it to use it again"
+        }
+    }
+}
+
+/// How far the rebuild of a blank replica has come (rule C8).
+public struct RebuildProgress: Sendable, Equatable {
+    public enum Phase: String, Sendable {
+        /// All other replicas must be available first.
+        case waiting
+        case adopting
+        /// Getting the configuration chosen that names it as a learner.
+        case announcing
+        /// Making the other replicas agree on every key.
+        case comparing
+        /// Getting the configuration chosen that names it as a voter.
+        case admitting
+        case promoting
+        case done
+    }
+
+    public internal(set) var phase = Phase.waiting
+    public internal(set) var keysCompared: UInt64 = 0
+    /// Keys on which the other replicas disagreed.
+    public internal(set) var keysRepaired: UInt64 = 0
+    /// What it waits for, or why it stopped for now.
+    public internal(set) var note: String?
+}

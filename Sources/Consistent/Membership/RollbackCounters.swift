@@ -1,0 +1,75 @@
+import EventLoop
+import Replication
+
+/// Raises the rollback counters of the members and copies them to the witnesses (rule C8).
+final class RollbackCounters {
+    private let acceptors: AcceptorGroup
+    private let monitor: MembershipMonitor
+    private let rollback: RollbackDetector
+    private let timeoutMs: UInt64
+    /// By replica: its counter at the last step, to see whether another instance raises it too.
+    private var lastCounters: [UInt64?]
+
+    init(
+        _ acceptors: AcceptorGroup, monitor: MembershipMonitor, rollback: RollbackDetector, timeoutMs: UInt64
+    ) {
+        self.acceptors = acceptors
+        self.monitor = monitor
+        self.rollback = rollback
+        self.timeoutMs = timeoutMs
+        lastCounters = Array(repeating: nil, count: acceptors.replicas.replicaCount)
+    }
+
+    private struct Member {
+        let replica: Int
+        let incarnation: Bytes
+        let witnessed: [Bytes: UInt64]
+        var counter: UInt64
+    }
+
+    /// Raises the counters of members that no other instance raised since the last step. Copies to each member what it
+    /// has not witnessed yet: only values from a reply, which Redis sends after the fsync.
+    func step() async {
+        let observations = monitor.observations
+        var unraised: ReplicaSet = []
+        var members: [Member] = []
+        for (replica, observation) in observations.enumerated() {
+            guard let observation, let identity = observation.member,
+                rollback.isCompared(replica, runID: monitor.durability[replica]?.runID)
+            else {
+                lastCounters[replica] = nil
+                continue
+            }
+            if lastCounters[replica].map({ $0 == observation.rollbackCounter }) ?? true { unraised.insert(replica) }
+            members.append(
+                Member(
+                    replica: replica, incarnation: identity.incarnation, witnessed: observation.witnessed,
+                    counter: observation.rollbackCounter))
+        }
+        guard !members.isEmpty else { return }
+        let raise = MembershipCommands.raiseRollbackCounter(
+            group: acceptors.name, incarnations: observations.map { $0?.identity?.incarnation ?? [] })
+        let replies = await acceptors.client(timeoutMs: timeoutMs).ask(raise, of: unraised)
+        for place in members.indices {
+            let replica = members[place].replica
+            if let counter = replies[replica]?.int64, counter > 0 { members[place].counter = UInt64(counter) }
+            lastCounters[replica] = members[place].counter
+        }
+        await copy(members)
+    }
+
+    private func copy(_ members: [Member]) async {
+        let client = acceptors.client(timeoutMs: timeoutMs)
+        var calls: [QuorumCall] = []
+        for witness in members {
+            let news = members.filter {
+                $0.replica != witness.replica && $0.counter > witness.witnessed[$0.incarnation] ?? 0
+            }
+            guard !news.isEmpty else { continue }
+            let command = MembershipCommands.recordWitnessed(
+                news.map { ($0.incarnation, $0.counter) }, group: acceptors.name, incarnation: witness.incarnation)
+            calls.append(client.send(command, to: [witness.replica]))
+        }
+        for call in calls { await call.waitForAll() }
+    }
+}

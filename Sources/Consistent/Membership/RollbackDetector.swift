@@ -1,0 +1,132 @@
+import EventLoop
+import Replication
+
+/// Finds replicas that were rolled back, and erases them (rule C8).
+///
+/// Every second a member's rollback counter is raised and copied to the other members, its witnesses. A counter never
+/// falls. A member below the counter that a witness knows was given an old dump, or its memory was set back: it has
+/// forgotten what it promised.
+final class RollbackDetector {
+    private let acceptors: AcceptorGroup
+    private let probeTimeoutMs: UInt64
+    private let events: (any ConsistentEvents)?
+    /// By replica: the run ID of the server process that was compared with the witnesses.
+    private var comparedRuns: [Bytes?]
+
+    /// The longest that an admission waits for witnesses.
+    private var maxAdmissionMs: UInt64 { probeTimeoutMs * 2 + 100 }
+
+    /// - Parameter probeTimeoutMs: how long a comparison waits for a silent replica, in milliseconds.
+    init(_ acceptors: AcceptorGroup, probeTimeoutMs: UInt64, events: (any ConsistentEvents)? = nil) {
+        self.acceptors = acceptors
+        self.probeTimeoutMs = probeTimeoutMs
+        self.events = events
+        comparedRuns = Array(repeating: nil, count: acceptors.replicas.replicaCount)
+    }
+
+    /// The server process with this run ID was compared with the witnesses.
+    func isCompared(_ replica: Int, runID: Bytes?) -> Bool {
+        comparedRuns[replica] != nil && comparedRuns[replica] == runID
+    }
+
+    // MARK: Admission
+
+    /// Admits a new connection once the replica's counter was compared with its witnesses, unless this process of the
+    /// server was compared before. Without witnesses the replica has to wait; there is no majority then.
+    ///
+    /// A witness that was down itself holds outdated counters. So all are given the time to connect, as they do when an
+    /// instance starts, before fewer of them are enough.
+    func admit(_ replica: Int) async -> Bool {
+        let scheduler = acceptors.scheduler
+        let startNs = scheduler.nowNs
+        while scheduler.nowNs < startNs + maxAdmissionMs * nsPerMs {
+            let acceptsOneWitness = scheduler.nowNs - startNs >= probeTimeoutMs * nsPerMs
+            switch await compare(replica, acceptsOneWitness: acceptsOneWitness) {
+            case .admitted: return true
+            case .rejected: return false
+            case .noWitness: await scheduler.sleep(forNs: 20 * nsPerMs)
+            }
+        }
+        return false
+    }
+
+    private enum Comparison {
+        case admitted
+        case rejected
+        /// Too few witnesses answered.
+        case noWitness
+    }
+
+    private func compare(_ replica: Int, acceptsOneWitness: Bool) async -> Comparison {
+        let client = acceptors.client(timeoutMs: probeTimeoutMs)
+        let process = client.send(MembershipCommands.info(), to: [replica], duringAdmission: true)
+        let probes = client.send(
+            MembershipCommands.probe(), to: acceptors.replicas.everyReplica, duringAdmission: true)
+        await process.waitForAll()
+        // For all that were asked: the slowest may know most. The deadline bounds what a silent one costs.
+        await probes.waitForAll()
+        let observations = acceptors.observations { probes.reply(from: $0) }
+        guard let runID = Durability.runID(of: process.reply(from: replica)), let own = observations[replica] else {
+            return .rejected
+        }
+        if case .unclear = own.reported { return .rejected }
+        // A blank or foreign replica does not vote, so nothing speaks against it.
+        guard let identity = own.identity else {
+            comparedRuns[replica] = runID
+            return .admitted
+        }
+        let isKnown = comparedRuns[replica] == runID
+        // A known process that is being rebuilt has promised nothing yet.
+        if isKnown, identity.state == .rebuilding { return .admitted }
+        guard let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: observations) else {
+            return isKnown ? .admitted : .noWitness
+        }
+        if own.rollbackCounter < witnessed {
+            guard await erase(replica, identity.incarnation, own.rollbackCounter) else { return .rejected }
+        } else if !isKnown, !acceptsOneWitness, observations.contains(where: { $0 == nil }) {
+            return .noWitness
+        }
+        comparedRuns[replica] = runID
+        return .admitted
+    }
+
+    // MARK: Comparison
+
+    /// Erases the members that are below the counters that others witnessed, whatever their process and connection.
+    /// - Returns: the replicas erased.
+    func eraseRolledBack(_ observations: [ReplicaObservation?]) async -> [Int] {
+        var erased: [Int] = []
+        for (replica, observation) in observations.enumerated() {
+            guard let observation, let identity = observation.member,
+                let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: observations),
+                observation.rollbackCounter < witnessed
+            else { continue }
+            // It may have been probed just before another instance raised its counter. Then it is no longer at this
+            // counter, and nothing is erased.
+            if await erase(replica, identity.incarnation, observation.rollbackCounter) { erased.append(replica) }
+        }
+        return erased
+    }
+
+    /// The highest counter of `incarnation` that other members witnessed; nil if no member answered.
+    private static func witnessedCounter(
+        of incarnation: Bytes, at replica: Int, in observations: [ReplicaObservation?]
+    ) -> UInt64? {
+        var counters: [UInt64] = []
+        for (other, observation) in observations.enumerated() where other != replica {
+            // A replica that is being rebuilt has forgotten what it witnessed.
+            guard let observation, observation.member != nil else { continue }
+            counters.append(observation.witnessed[incarnation] ?? 0)
+        }
+        return counters.max()
+    }
+
+    private func erase(_ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64) async -> Bool {
+        let command = MembershipCommands.erase(incarnation, rollbackCounter: rollbackCounter)
+        let reply = await acceptors.client(timeoutMs: maxAdmissionMs).ask(command, of: replica, duringAdmission: true)
+        // -1: it is no longer the replica that was judged.
+        guard let count = reply?.int64, count >= 0 else { return false }
+        events?.replicaRolledBack(replica)
+        return true
+    }
+}

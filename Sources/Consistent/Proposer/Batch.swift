@@ -1,0 +1,113 @@
+import Replication
+
+/// The operations on one register that one proposer gets chosen together, through all attempts (rules C4 to C7).
+final class Batch {
+    /// Counts the batches of this proposer. Together they name the batch in ``RegisterState/writers``.
+    let number: UInt64
+    private let operations: [PendingOperation]
+
+    typealias Results = [(operation: PendingOperation, result: OperationResult)]
+
+    /// What each attempt that changed the state would answer, until one of them is known to be chosen.
+    private var results: [UInt64: Results] = [:]
+    /// Accepts that carried a changed state.
+    private var sentRounds: [Round] = []
+    private(set) var lastAttempt: UInt64 = 0
+    /// The lowest version that a sent attempt started from. Not that of the first attempt: its state may never have
+    /// been chosen, and may have had higher versions than the chain that was.
+    private(set) var baseVersion: UInt64?
+    /// The version that the last attempt started from, sent or not.
+    private var attemptBaseVersion: UInt64 = 0
+    /// Why the last attempt failed.
+    var lastFailure: StoreFailure?
+
+    init(number: UInt64, operations: [PendingOperation]) {
+        self.number = number
+        self.operations = operations
+        for operation in operations { operation.batch = self }
+    }
+
+    private var unanswered: [PendingOperation] {
+        if operations.count == 1, !operations[0].isAnswered { return operations }
+        return operations.filter { !$0.isAnswered }
+    }
+
+    /// The last deadline of the operations without an answer; nil if all have one.
+    var lastDeadlineNs: UInt64? {
+        var last: UInt64?
+        for operation in operations where !operation.isAnswered { last = max(last ?? 0, operation.deadlineNs) }
+        return last
+    }
+
+    var wasSent: Bool { !sentRounds.isEmpty }
+
+    /// A state to get accepted, and what to answer once it is chosen.
+    struct Proposal {
+        let state: RegisterState
+        let results: Results
+        /// False for a state that was there before: the one found, or the one that an earlier attempt made.
+        let isChanged: Bool
+    }
+
+    /// The state to propose on top of one that a quorum reported (rule C6).
+    ///
+    /// If an earlier attempt is in that chain of states, proposes that very state, with what that attempt computed.
+    /// - Returns: nil if it cannot be determined whether an earlier attempt is in the chain.
+    func proposal(on state: RegisterState, proposer: UInt64, nowMs: Int64) -> Proposal? {
+        startOverIfRejectedByAll()
+        if wasSent, let entry = state.entry(of: proposer, number: number), let known = results[entry.attempt] {
+            return Proposal(state: state, results: known, isChanged: false)
+        }
+        if wasSent, let baseVersion, state.evictedAt > baseVersion { return nil }
+        lastAttempt += 1
+        let open = unanswered
+        let writer = RegisterState.Writer(proposer: proposer, number: number, attempt: lastAttempt)
+        let outcome = state.applying(open.map(\.operation), as: writer, nowMs: nowMs)
+        let paired = zip(open, outcome.results).map { (operation: $0, result: $1) }
+        if outcome.isChanged {
+            results[lastAttempt] = paired
+            attemptBaseVersion = state.version
+        }
+        return Proposal(state: outcome.state, results: paired, isChanged: outcome.isChanged)
+    }
+
+    /// If every accept so far was rejected by all, no attempt is in any chain nor ever will be (rule C7): the next
+    /// attempt is a first one.
+    private func startOverIfRejectedByAll() {
+        guard wasSent, sentRounds.allSatisfy(\.isRejectedByAll) else { return }
+        sentRounds.removeAll()
+        results.removeAll()
+        baseVersion = nil
+    }
+
+    /// Some replica has not replied to an accept of this batch yet.
+    var awaitsReplies: Bool { sentRounds.contains { !$0.call.outstanding.isEmpty } }
+
+    /// Called as soon as the accept of a changed state was sent, before anything is awaited.
+    func didSend(_ round: Round, _ proposal: Proposal) {
+        guard !round.call.sent.isEmpty else { return }
+        sentRounds.append(round)
+        baseVersion = min(baseVersion ?? attemptBaseVersion, attemptBaseVersion)
+        for (operation, _) in proposal.results { operation.wasCarried = true }
+    }
+
+    /// The outcome of an operation that is not attempted any longer (rule C7).
+    func outcome(of operation: PendingOperation) -> Outcome {
+        guard operation.wasCarried else { return .notApplied }
+        return sentRounds.allSatisfy(\.isRejectedByAll) ? .notApplied : .unknown
+    }
+
+    /// Fails the operations that certainly did not take effect. The others are attempted until their deadlines, because
+    /// their answer may still be found.
+    func failUnapplied(_ failure: StoreFailure) {
+        lastFailure = failure
+        for operation in unanswered where outcome(of: operation) == .notApplied {
+            operation.finish(.failure(failure.with(.notApplied)))
+        }
+    }
+
+    /// Fails all operations without an answer.
+    func failAll(_ failure: StoreFailure) {
+        for operation in unanswered { operation.finish(.failure(failure.with(outcome(of: operation)))) }
+    }
+}

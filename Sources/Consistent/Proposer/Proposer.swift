@@ -1,0 +1,180 @@
+import EventLoop
+import Replication
+
+/// A CASPaxos proposer (Rystsov, *CASPaxos: Replicated State Machines without logs*, arXiv 1802.07000, section 2.2):
+/// gets changes of registers chosen by a majority of acceptors. There is no leader.
+///
+/// 1. *Prepare* a ballot: a quorum promises it and reports the state that it accepted last.
+/// 2. Apply the change to that state.
+/// 3. *Accept* the new state: once a quorum has, it is chosen, and the client gets its answer.
+///
+/// An accept also promises the proposer's next ballot, so that its next change of the register starts at step 2 (rule
+/// C2).
+final class Proposer {
+    private let acceptors: AcceptorGroup
+    private let ballots: BallotGenerator
+    private let configurations: ConfigurationRegister
+    private let repairs: RepairBacklog
+    private let events: (any ConsistentEvents)?
+    /// Tells rivals from missing replicas, for the operations that wait.
+    let progress: RoundProgress
+    private let backoff: ContentionBackoff
+    private var cache = StateCache()
+    private var context: RoundContext?
+
+    init(
+        _ acceptors: AcceptorGroup, maxBackoffMs: UInt64, ballots: BallotGenerator,
+        configurations: ConfigurationRegister, repairs: RepairBacklog, events: (any ConsistentEvents)? = nil
+    ) {
+        self.acceptors = acceptors
+        self.ballots = ballots
+        self.configurations = configurations
+        self.repairs = repairs
+        self.events = events
+        progress = RoundProgress(scheduler: acceptors.scheduler)
+        backoff = ContentionBackoff(acceptors, maxMs: maxBackoffMs)
+    }
+
+    /// The configuration is known: an attempt can start without asking the replicas for it.
+    var isReady: Bool { configurations.current != nil }
+
+    /// Attempts `batch` until each of its operations has an answer. None outlives its deadline, so this ends.
+    func run(_ batch: Batch, on register: Register) async {
+        var failures: UInt64 = 0
+        while let deadlineNs = batch.lastDeadlineNs {
+            switch await attempt(batch, on: register, deadlineNs: deadlineNs) {
+            case .answered: return
+            case .preempted:
+                failures = 0
+                backoff.wasPreempted(on: register)
+                await backoff.waitForRivals(on: register, deadlineNs: deadlineNs)
+            case .failed:
+                failures += 1
+                await backoff.waitAfterFailure(failures, deadlineNs: deadlineNs)
+            }
+        }
+    }
+
+    private enum AttemptEnd {
+        case answered
+        /// A rival used a higher ballot: attempt again after it is done.
+        case preempted
+        /// No quorum: attempt again.
+        case failed
+    }
+
+    private func attempt(_ batch: Batch, on register: Register, deadlineNs: UInt64) async -> AttemptEnd {
+        guard acceptors.hasMajority else {
+            batch.failUnapplied(.noMajority)
+            return .failed
+        }
+        let configuration: GroupConfiguration
+        do {
+            configuration = try await configurations.configuration(deadlineNs: deadlineNs)
+        } catch {
+            // Blank replicas stay blank; anything else may pass before the deadline.
+            if error.code == .noQuorum { batch.lastFailure = error } else { batch.failUnapplied(error) }
+            return .failed
+        }
+        let context = context(under: configuration)
+
+        let promised: (ballot: Ballot, state: RegisterState)
+        // Taken out before its accept is sent, and put back only after a quorum accepted it (rule C5).
+        let cached = cache.take(register)
+        if let cached {
+            promised = (cached.ballot, cached.state)
+        } else {
+            let ballot = ballots.next()
+            events?.phaseStarted(.prepare)
+            switch await Round.prepare(register, ballot, in: context, deadlineNs: deadlineNs) {
+            case .success(let found):
+                promised = (ballot, found.state)
+                backoff.didPrepare(register, isOvertaking: found.ballot.proposer == ballots.proposer)
+            case .failure(let failure):
+                if case .preempted(let higher) = failure { ballots.fastForward(past: higher) }
+                return end(after: failure, batch, configuration)
+            }
+        }
+
+        let nowMs = acceptors.scheduler.wallClockMs
+        guard let proposal = batch.proposal(on: promised.state, proposer: ballots.proposer, nowMs: nowMs) else {
+            // A late reply may still tell.
+            batch.lastFailure = .undecidable
+            guard !batch.awaitsReplies else { return .failed }
+            batch.failAll(.undecidable)
+            return .answered
+        }
+        if proposal.results.isEmpty, !batch.wasSent { return .answered }
+        return await accept(proposal, promised.ballot, batch, register, context, deadlineNs)
+    }
+
+    private func accept(
+        _ proposal: Batch.Proposal, _ ballot: Ballot, _ batch: Batch, _ register: Register, _ context: RoundContext,
+        _ deadlineNs: UInt64
+    ) async -> AttemptEnd {
+        precondition(ballot.proposer == ballots.proposer, "a proposer accepts only ballots of its own")
+        ballots.observe(ballot.next)
+        events?.phaseStarted(.accept)
+        let round = Round.accept(register, ballot, proposal.state, in: context, deadlineNs: deadlineNs)
+        if proposal.isChanged { batch.didSend(round, proposal) }
+        switch await round.accepted() {
+        case .success(let acks):
+            progress.roundEnded()
+            // Promises end with their configuration. A tombstone may be collected: a proposal above the GC watermark of
+            // one replica and below those of the others would then be accepted by that one alone, with an unknown
+            // outcome.
+            if self.context?.configuration == context.configuration, !proposal.state.isDeleted {
+                cache.put(StateCache.Entry(ballot: ballot.next, state: proposal.state), for: register)
+            }
+            for (operation, result) in proposal.results { operation.finish(.success((result, acks))) }
+            if proposal.state.isDeleted || round.isMissed(by: acceptors.replicas.available) { repairs.add(register) }
+            return .answered
+        case .failure(let failure): return end(after: failure, batch, context.configuration)
+        }
+    }
+
+    private func end(
+        after failure: RoundFailure, _ batch: Batch, _ configuration: GroupConfiguration
+    ) -> AttemptEnd {
+        switch failure {
+        case .preempted(let ballot):
+            progress.roundEnded()
+            events?.roundPreempted()
+            ballots.observe(ballot)
+            batch.lastFailure = StoreFailure(.timeout, "other instances kept changing this key")
+            return .preempted
+        case .otherConfiguration:
+            configurations.invalidate(configuration)
+            batch.lastFailure = StoreFailure(.noQuorum, "the group's configuration was changing")
+        case .noMajority:
+            batch.lastFailure = .noMajority
+        case .overloaded:
+            batch.failUnapplied(StoreFailure(.overloaded, "the replicas have too many unanswered commands"))
+        case .noScript:
+            batch.lastFailure = StoreFailure(.noQuorum, "the replicas are loading their scripts")
+        case .failed(let text):
+            batch.failUnapplied(StoreFailure(StoreFailure.Code(ofServerError: text), "a replica answered: \(text)"))
+        }
+        return .failed
+    }
+
+    private func context(under configuration: GroupConfiguration) -> RoundContext {
+        if let context, context.configuration == configuration { return context }
+        // No promise outlives its configuration (rule C8). The epoch alone does not tell: a group that was initialised
+        // again begins at epoch 1.
+        cache.removeAll()
+        let made = RoundContext(acceptors, under: configuration)
+        context = made
+        return made
+    }
+}
+
+extension StoreFailure {
+    static let noMajority = StoreFailure(.noQuorum, "a majority of the replicas cannot be reached")
+
+    fileprivate static let undecidable = StoreFailure(
+        .timeout, "too many other writers: the outcome of the change cannot be determined")
+
+    /// The same failure of a change, with what became of it.
+    func with(_ outcome: Outcome) -> StoreFailure { StoreFailure(code, detail, outcome: outcome) }
+}

@@ -1,0 +1,94 @@
+import EventLoop
+import Replication
+
+/// The one-round-trip read (rule C3): if a quorum of voters reports one and the same accepted ballot, or none at all,
+/// that state is chosen, and nothing needs to be written.
+final class FastRead {
+    let configuration: GroupConfiguration
+    private let acceptors: AcceptorGroup
+    private let quorum: Quorum
+    private let delay: HedgeDelay
+    /// By replica: the reply to the identity check that it must give as a voter of this configuration, in its epoch.
+    private var expectedIdentities: [Reply]
+
+    /// - Parameter hedgeMs: the least time before the other replicas are asked too, in milliseconds.
+    init(_ acceptors: AcceptorGroup, under configuration: GroupConfiguration, hedgeMs: UInt64) {
+        self.acceptors = acceptors
+        self.configuration = configuration
+        delay = HedgeDelay(minNs: hedgeMs * nsPerMs, maxNs: 100 * nsPerMs)
+        quorum = acceptors.quorum(of: configuration)
+        expectedIdentities = configuration.members.map { member in
+            .array([
+                .bulk(acceptors.name), .bulk(Bytes(member.name.utf8)), .bulk(member.incarnation),
+                .bulk(Bytes(ReplicaIdentity.State.member.rawValue.utf8)), .bulk(Bytes(decimal: configuration.epoch)),
+            ])
+        }
+    }
+
+    /// The chosen state; nil if only a full round can determine it.
+    /// - Throws: `overloaded` if too many long values are being read: a full round would read this one again.
+    func run(_ register: Register, deadlineNs: UInt64) async throws(StoreFailure) -> RegisterState? {
+        let group = acceptors.replicas
+        let usable = group.available.intersection(quorum.voters)
+        var nearest: ReplicaSet = []
+        for replica in group.nearestFirst where usable.contains(replica) && nearest.count < quorum.size {
+            nearest.insert(replica)
+        }
+        let hedged = HedgedCall(
+            AcceptorCommands.read(register), group: group, scheduler: acceptors.scheduler, deadlineNs: deadlineNs,
+            minReplies: quorum.size)
+        let call = hedged.call
+        defer { call.close() }
+        let outcome: HedgedCall.Outcome<Agreed> = await hedged.run { asked in
+            if asked.isEmpty { return .ask(nearest, delayNs: delayNs(for: nearest)) }
+            // As long again at most: if the replies disagree, a full round settles it without the slow replica.
+            let rest = usable.subtracting(asked)
+            return rest.isEmpty ? .giveUp : .ask(rest, delayNs: delayNs(for: usable))
+        } judge: { _ in
+            if let agreed = agreed(in: call) { return .answer(agreed) }
+            let isAllAsked = usable.subtracting(call.sent).isEmpty
+            return isAllAsked || call.answered.count < quorum.size ? .wait() : .askNext
+        }
+        if case .answer(let agreed) = outcome { return agreed.state }
+        guard call.refused.isEmpty else { throw StoreFailure(.overloaded, "too many long values are being read") }
+        return nil
+    }
+
+    private func delayNs(for replicas: ReplicaSet) -> UInt64 {
+        delay.ns(latencyNs: replicas.map { acceptors.replicas.latencyNs($0) }.max() ?? 0)
+    }
+
+    private struct Agreed {
+        /// Nil if the record is not of the form that this program writes; a full round reports that.
+        let state: RegisterState?
+    }
+
+    /// The record that a quorum of voters reports at one ballot.
+    private func agreed(in call: QuorumCall) -> Agreed? {
+        guard call.answered.count >= quorum.size else { return nil }
+        for replica in call.answered {
+            guard let fields = votersFields(of: replica, in: call) else { continue }
+            var alike: ReplicaSet = [replica]
+            for other in call.answered where other != replica {
+                if votersFields(of: other, in: call)?[0] == fields[0] { alike.insert(other) }
+            }
+            guard quorum.isReached(by: alike) else { continue }
+            // Without a record there is no version: GC watermarks differ per replica, and the next change may get a
+            // version below one of them. Report version 0.
+            if fields[0].isNull { return Agreed(state: .absent(gcVersion: 0)) }
+            return Agreed(state: RegisterState(fields: fields[1...]))
+        }
+        return nil
+    }
+
+    /// The fields that a replica reports, if its identity check shows the voter that the configuration names.
+    private func votersFields(of replica: Int, in call: QuorumCall) -> [Reply]? {
+        guard case .array(let parts)? = call.reply(from: replica), parts.count == 2,
+            parts[1] == expectedIdentities[replica]
+        else { return nil }
+        // All reads of a turn share one identity check: comparing with the very same array compares two addresses.
+        expectedIdentities[replica] = parts[1]
+        guard case .array(let fields) = parts[0], !fields.isEmpty else { return nil }
+        return fields
+    }
+}

@@ -1,0 +1,81 @@
+import Replication
+
+/// A client's operation on a register: a function from state to state, and a result (rule C4).
+enum Operation: Sendable, Equatable {
+    /// Changes nothing; used if a one-round-trip read found no chosen state.
+    case read
+    case write(Bytes, ttlMs: Int64?, precondition: Precondition?)
+    case delete(precondition: Precondition?)
+}
+
+/// The result of an operation in one attempt. The client gets it only after the state it was computed from is chosen.
+enum OperationResult: Sendable, Equatable {
+    case state(RegisterState)
+    case applied(version: UInt64)
+    /// A delete of a key that does not exist.
+    case absent(version: UInt64)
+    /// `exists` is false for a key that does not exist: `version` is then the one after which its next change counts.
+    case preconditionFailed(version: UInt64, exists: Bool)
+}
+
+/// The outcome of a batch applied to a state.
+struct BatchOutcome: Equatable {
+    var state: RegisterState
+    /// One result per operation, in order.
+    var results: [OperationResult]
+    /// False if the state is the one the batch started from.
+    var isChanged: Bool
+}
+
+extension RegisterState {
+    /// Applies operations one after another as if each were alone; each change gets a version of its own.
+    ///
+    /// Expiry is a change like any other: after `expires_ms` a tombstone is committed before any answer says "absent"
+    /// (rule C10). Otherwise two proposers with different clocks would give different answers.
+    func applying(_ operations: [Operation], as writer: Writer, nowMs: Int64) -> BatchOutcome {
+        var state = self
+        if state.isExpired(atMs: nowMs) { state.makeTombstone() }
+        let results = operations.map { state.apply($0, nowMs: nowMs) }
+        precondition(state.version >= version, "a version never falls")
+        guard state.version != version else { return BatchOutcome(state: self, results: results, isChanged: false) }
+        state.recordWriter(writer)
+        return BatchOutcome(state: state, results: results, isChanged: true)
+    }
+
+    private mutating func apply(_ operation: Operation, nowMs: Int64) -> OperationResult {
+        switch operation {
+        case .read:
+            return .state(self)
+        case .write(let bytes, let ttlMs, let precondition):
+            guard allows(precondition) else { return .preconditionFailed(version: version, exists: !isDeleted) }
+            value = bytes
+            isDeleted = false
+            expiresMs = ttlMs.map { nowMs.addingReportingOverflow($0).overflow ? .max : nowMs + $0 }
+            version += 1
+            return .applied(version: version)
+        case .delete(let precondition):
+            guard allows(precondition) else { return .preconditionFailed(version: version, exists: !isDeleted) }
+            guard !isDeleted else { return .absent(version: version) }
+            makeTombstone()
+            return .applied(version: version)
+        }
+    }
+
+    private mutating func makeTombstone() {
+        value = []
+        isDeleted = true
+        expiresMs = nil
+        version += 1
+    }
+
+    /// RFC 9110, section 13.1: a version list never matches a key that does not exist.
+    private func allows(_ precondition: Precondition?) -> Bool {
+        switch precondition {
+        case nil: true
+        case .versionIs(let versions): !isDeleted && versions.contains(version)
+        case .exists: !isDeleted
+        case .absent: isDeleted
+        case .versionIsNot(let versions): isDeleted || !versions.contains(version)
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import EventLoop
+import Replication
+
+/// Goes through the registers of one replica page by page, and asks replicas what they hold of them. Paced, so that
+/// requests come first.
+struct RegisterScan {
+    private let acceptors: AcceptorGroup
+    private let pageSize: Int
+    let commands: AcceptorCommands
+
+    /// Background work uses at most one part in this many of a replica's time.
+    private static let pauseFactor: UInt64 = 2
+    private static let minPauseNs = 2 * nsPerMs
+
+    /// - Parameter pageSize: registers per page.
+    init(_ acceptors: AcceptorGroup, configuration: GroupConfiguration, pageSize: Int) {
+        self.acceptors = acceptors
+        self.pageSize = pageSize
+        commands = AcceptorCommands(group: acceptors.name, configuration: configuration)
+    }
+
+    var configuration: GroupConfiguration { commands.configuration }
+
+    private func name(_ replica: Int) -> String { acceptors.replicas.replicaNames[replica] }
+
+    /// Calls `body` with every page of the registers of `replica`. A register that the replica holds all the while is
+    /// in some page (the guarantee of `SCAN`); others may be, and a register may come twice.
+    ///
+    /// The guarantee ends with the server process: each draws its own hash seed, so a cursor means other places to the
+    /// next one. A scan counts only if one process answered from beginning to end.
+    /// - Throws: why the scan does not count.
+    func forEachPage(
+        of replica: Int, _ body: (_ page: [Register]) async throws(Aborted) -> Void
+    ) async throws(Aborted) {
+        let scheduler = acceptors.scheduler
+        let process = try await process(of: replica)
+        let start = Bytes("0".utf8)
+        var cursor = start
+        repeat {
+            let startNs = scheduler.nowNs
+            let page: [Register]
+            (cursor, page) = try await self.page(of: replica, from: cursor)
+            if !page.isEmpty { try await body(page) }
+            let tookNs = scheduler.nowNs - startNs
+            await scheduler.sleep(forNs: max(Self.minPauseNs, tookNs * (Self.pauseFactor - 1)))
+        } while cursor != start
+        guard try await self.process(of: replica) == process else {
+            throw Aborted("\(name(replica)) was restarted while its keys were scanned")
+        }
+    }
+
+    /// The run ID of the server that answers now.
+    private func process(of replica: Int) async throws(Aborted) -> Bytes {
+        let info = await acceptors.client().ask(MembershipCommands.info(), of: replica)
+        guard let runID = Durability.runID(of: info) else { throw Aborted("\(name(replica)) does not answer") }
+        return runID
+    }
+
+    private func page(of replica: Int, from cursor: Bytes) async throws(Aborted) -> (Bytes, [Register]) {
+        let command = AcceptorCommands.scan(from: cursor, count: pageSize)
+        guard let reply = await acceptors.client().ask(command, of: replica), let next = reply[0]?[0]?.bytes,
+            let keys = reply[0]?[1]?.array
+        else { throw Aborted("\(name(replica)) does not answer") }
+        guard isMember(replica, by: reply[1]) else { throw Aborted("\(name(replica)) is no longer the same member") }
+        return (next, keys.compactMap(\.bytes).compactMap(Register.init(redisKey:)))
+    }
+
+    /// The identity check of a reply shows the member that the configuration names, in its epoch.
+    func isMember(_ replica: Int, by identityFields: Reply?) -> Bool {
+        guard let identity = acceptors.reported(identityFields, by: replica).own else { return false }
+        return identity.state == .member && identity.epoch == configuration.epoch
+            && identity.incarnation == configuration.members[replica].incarnation
+    }
+
+    /// What each of `replicas` holds of each register, by register and replica: one command per replica for the page.
+    func summaries(of page: [Register], at replicas: ReplicaSet) async -> [[RecordSummary]] {
+        let client = acceptors.client()
+        let calls = page.map { client.send(commands.inspect($0), to: replicas) }
+        var summaries: [[RecordSummary]] = []
+        for call in calls {
+            await call.waitForAll()
+            summaries.append((0..<acceptors.replicas.replicaCount).map { RecordSummary(call.reply(from: $0)) })
+        }
+        return summaries
+    }
+}

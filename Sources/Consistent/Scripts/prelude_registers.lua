@@ -1,0 +1,50 @@
+-- Prelude of the scripts that run for any number of registers in one call; it follows prelude_ballot.lua.
+--
+--   KEYS   the registers
+--   ARGV   group, epoch, incarnation expected here; then for each register the arguments that its script names
+--   reply  one element per register, in the order of KEYS; {'NOTMEMBER'} or {'STALE'} for each of them where the
+--          check below fails
+--
+-- Membership check (rule C8): a blank, foreign or rebuilding replica answers NOTMEMBER; one that has seen a higher
+-- epoch answers STALE. Epoch 0 exists only while a group is initialised, and only for the configuration register.
+local SHARED_ARGUMENTS = 3
+local expectedGroup, epochText, expectedIncarnation = ARGV[1], ARGV[2], ARGV[3]
+local group, incarnation, state, knownEpochText =
+    unpack(redis.call('HMGET', 'cap:identity', 'group', 'incarnation', 'state', 'epoch'))
+local epoch, knownEpoch = tonumber(epochText), tonumber(knownEpochText)
+
+local takesPart = group == expectedGroup and incarnation == expectedIncarnation
+if epoch == 0 then
+    local isConfiguration = #KEYS == 1 and KEYS[1] == 'cap:config'
+    takesPart = takesPart and state == 'rebuilding' and knownEpoch == 0 and isConfiguration
+else
+    takesPart = takesPart and state == 'member'
+end
+if not takesPart or epoch < knownEpoch then
+    local replies = {}
+    for i = 1, #KEYS do replies[i] = {takesPart and 'STALE' or 'NOTMEMBER'} end
+    return replies
+end
+
+-- Called before the first write of a register and after all of its reads: a read may fail, and then nothing has
+-- changed.
+local function raiseEpoch()
+    if epoch > knownEpoch then
+        redis.call('HSET', 'cap:identity', 'epoch', epochText)
+        knownEpoch = epoch
+    end
+end
+
+-- Calls step(register, its arguments). An error in one register, for example a key of another type, is the reply for
+-- that register alone: the others must not look rejected.
+local function forEachRegister(argumentCount, step)
+    local replies = {}
+    for i = 1, #KEYS do
+        local first = SHARED_ARGUMENTS + (i - 1) * argumentCount + 1
+        local succeeded, reply = pcall(step, KEYS[i], unpack(ARGV, first, first + argumentCount - 1))
+        if not succeeded and type(reply) ~= 'table' then reply = {err = tostring(reply)} end
+        replies[i] = reply
+    end
+    return replies
+end
+

@@ -1,0 +1,12 @@
+-- Makes a member adopt an epoch before a rebuild compares its keys (rule C8): from then on it rejects every proposer of
+-- an earlier epoch.
+--
+--   KEYS   cap:identity
+--   ARGV   group, incarnation expected here, epoch
+--   reply  {cap:gc_ballot, cap:gc_version}, or 0 where the replica is no member with that incarnation
+local group, incarnation, epoch = unpack(ARGV)
+if not isMember(group, incarnation) then return 0 end
+if tonumber(epoch) > tonumber(redis.call('HGET', 'cap:identity', 'epoch')) then
+    redis.call('HSET', 'cap:identity', 'epoch', epoch)
+end
+return {redis.call('GET', 'cap:gc_ballot'), redis.call('GET', 'cap:gc_version')}

@@ -1,0 +1,20 @@
+-- Makes a member a witness of how far the rollback counters of others have come (rule C8): after a restart they must
+-- show at least that.
+--
+--   KEYS   cap:identity
+--   ARGV   group, incarnation expected here; then for each witnessed member its incarnation and its counter
+--   reply  1, or 0 where the replica is no member with that incarnation
+local FIRST_WITNESSED = 3
+local MAX_WITNESSED = 64
+local group, incarnation = unpack(ARGV, 1, 2)
+if not isMember(group, incarnation) then return 0 end
+-- One field per incarnation: a late copy for a replaced replica cannot hide the counter of its successor.
+if redis.call('HLEN', 'cap:rollback_counters') > MAX_WITNESSED then redis.call('DEL', 'cap:rollback_counters') end
+for i = FIRST_WITNESSED, #ARGV, 2 do
+    local witnessed, counter = ARGV[i], ARGV[i + 1]
+    local known = redis.call('HGET', 'cap:rollback_counters', witnessed)
+    if not known or tonumber(known) < tonumber(counter) then
+        redis.call('HSET', 'cap:rollback_counters', witnessed, counter)
+    end
+end
+return 1

@@ -1,0 +1,26 @@
+@testable import Consistent
+
+/// Counts what an engine reports.
+final class EventCounts: ConsistentEvents {
+    private(set) var prepares = 0
+    private(set) var accepts = 0
+    private(set) var fastReads = 0
+    private(set) var repairedKeys = 0
+    private(set) var collectedTombstones = 0
+    private(set) var rolledBackReplicas = 0
+    private(set) var rebuiltReplicas = 0
+
+    func readStarted(inOneRoundTrip: Bool) { fastReads += inOneRoundTrip ? 1 : 0 }
+
+    func phaseStarted(_ phase: PaxosPhase) {
+        switch phase {
+        case .prepare: prepares += 1
+        case .accept: accepts += 1
+        }
+    }
+
+    func keyRepaired() { repairedKeys += 1 }
+    func tombstoneCollected() { collectedTombstones += 1 }
+    func replicaRolledBack(_ replica: Int) { rolledBackReplicas += 1 }
+    func replicaRebuilt(_ replica: Int) { rebuiltReplicas += 1 }
+}

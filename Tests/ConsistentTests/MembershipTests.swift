@@ -1,0 +1,199 @@
+import EventLoop
+import Replication
+import Testing
+import TestSupport
+
+@testable import Consistent
+
+/// Rules C8 and C9 on real servers: what replicas report, and how init reacts.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct MembershipTests {
+    let runner: ReactorRunner
+    let servers: CPServers
+
+    init() throws {
+        runner = try ReactorRunner()
+        servers = try CPServers()
+    }
+
+    private func run(_ body: @escaping @Sendable (CPInstance) async throws -> Void) async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            let instance = CPInstance(reactor, servers)
+            #expect(await instance.waitForAll())
+            try await body(instance)
+        }
+    }
+
+    @Test func initChangesNoReplicaIfOneIsNotBlank() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            try servers[2].cli("SET", "somebody", "else")
+            guard case .refused(let reason) = await CPInstance.initialize(reactor, servers) else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(reason.contains("g3 holds 1 keys"))
+            for replica in 0..<2 { #expect(try servers[replica].cli("DBSIZE") == "0") }
+        }
+    }
+
+    @Test func initResumesAfterAdoptingOneReplica() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            try servers[1].cli(
+                "HSET", "cap:identity", "group", "cp", "replica", "g2", "incarnation", "00000000000000aa", "state",
+                "rebuilding", "epoch", "0", "rollback_counter", "0")
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            #expect(try servers[1].cli("HGET", "cap:identity", "incarnation") == "00000000000000aa")
+        }
+    }
+
+    @Test func initExplainsWhatToDoIfAReplicaWasWipedSinceAnEarlierInit() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            for (replica, name) in ["g1", "g2"].enumerated() {
+                try servers[replica].cli(
+                    "HSET", "cap:identity", "group", "cp", "replica", name, "incarnation", "00000000000000a\(replica)",
+                    "state", "rebuilding", "epoch", "0", "rollback_counter", "0")
+            }
+            try servers[0].cli(
+                "HSET", "cap:config", "promise", "2:00000000000000aa", "ballot", "1:00000000000000aa", "version", "1",
+                "value", "epoch=1 g1=00000000000000a0:voter g2=00000000000000a1:voter g3=00000000000000a2:voter",
+                "deleted", "0", "expires_ms", "", "writers", "", "evicted_at", "0")
+            guard case .refused(let reason) = await CPInstance.initialize(reactor, servers) else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(reason.hasSuffix("wipe all of them and run init again"))
+            for server in servers.servers { try server.cli("FLUSHALL") }
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        }
+    }
+
+    @Test func initRefusesAReplicaOfAnotherGroupOrName() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            try servers[0].cli("HSET", "cap:identity", "replica", "g9")
+            guard case .refused(let reason) = await CPInstance.initialize(reactor, servers) else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(reason == "g1 was initialised under the name 'g9'")
+        }
+    }
+
+    @Test func aWipedReplicaIsReportedAndTheServiceStaysReady() async throws {
+        try await run { cp in
+            #expect(await cp.roles() == ["acceptor", "acceptor", "acceptor"])
+            try servers[1].cli("FLUSHALL")
+            #expect(await cp.reactor.eventually { await cp.roles() == ["acceptor", "blank", "acceptor"] })
+            #expect(await cp.readiness() == nil)
+        }
+    }
+
+    @Test func twoWipedReplicasMakeTheServiceUnreadyWithAReason() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            try servers[0].cli("FLUSHALL")
+            try servers[1].cli("FLUSHALL")
+            #expect(await cp.reactor.eventually { await cp.readiness()?.code == .replicasBlank })
+            do throws(StoreFailure) {
+                try await cp.write("other", "b", withinMs: 300)
+                Issue.record("expected a refusal")
+            } catch {
+                #expect(error.code == .replicasBlank)
+                #expect(error.outcome == .notApplied)
+            }
+        }
+    }
+
+    @Test func anIdleInstanceNoticesThatTheGroupWasInitialisedAgain() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            let idle = CPInstance(reactor, servers, backgroundMs: 20)
+            defer { idle.close() }
+            #expect(await idle.waitForAll())
+            #expect(await reactor.eventually { await idle.readiness() == nil })
+            for server in servers.servers { try server.cli("FLUSHALL") }
+            #expect(await reactor.eventually { await idle.roles() == ["blank", "blank", "blank"] })
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            // Two acceptors make it ready; the third may be probed a moment later.
+            #expect(await reactor.eventually { await idle.roles() == ["acceptor", "acceptor", "acceptor"] })
+            #expect(await idle.readiness() == nil)
+        }
+    }
+
+    @Test func aReplicaOfAnEarlierGroupDoesNotPreventServing() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            // Same group, same name, another incarnation: as from an old data directory, or a server of another site.
+            try servers[0].cli("HSET", "cap:identity", "incarnation", "00000000000000aa", "epoch", "9")
+            try servers[0].cli(
+                "HSET", "cap:config", "promise", "9000:00000000000000aa", "ballot", "9000:00000000000000aa", "value",
+                "epoch=9 g1=00000000000000aa:voter g2=00000000000000bb:voter g3=00000000000000cc:voter")
+            let other = CPInstance(cp.reactor, servers, backgroundMs: 20)
+            defer { other.close() }
+            #expect(await other.waitForAll())
+            for _ in 0..<20 {
+                try await other.write("k", "b", withinMs: 1_000)
+                _ = await other.roles()
+            }
+            #expect(
+                await other.reactor.eventually { await other.roles() == ["replaced", "acceptor", "acceptor"] })
+            #expect(await other.readiness() == nil)
+        }
+    }
+
+    @Test func aReplicaThatIsBeingRebuiltDoesNotCountAsReady() async throws {
+        try await run { cp in
+            for replica in 0..<2 { try servers[replica].cli("HSET", "cap:identity", "state", "rebuilding") }
+            #expect(await cp.reactor.eventually { await cp.readiness()?.code == .rebuilding })
+            #expect(await cp.roles() == ["rebuilding", "rebuilding", "acceptor"])
+        }
+    }
+
+    @Test func aFormerMemberAndAForeignReplicaAreDistinguished() async throws {
+        try await run { cp in
+            #expect(await cp.readiness() == nil)
+            try servers[0].cli("HSET", "cap:identity", "incarnation", "00000000000000aa")
+            try servers[1].cli("HSET", "cap:identity", "group", "other")
+            #expect(await cp.reactor.eventually { await cp.roles().prefix(2) == ["replaced", "foreign"] })
+            #expect(await cp.readiness()?.detail.contains("g2 belongs to the group 'other'") == true)
+        }
+    }
+
+    @Test func settingsThatMayLoseAcknowledgedChangesAreReported() async throws {
+        try await run { cp in
+            #expect(await cp.faults(of: 0) == [])
+            try servers[0].cli("CONFIG", "SET", "appendfsync", "everysec")
+            try servers[0].cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            #expect(
+                await cp.reactor.eventually {
+                    await cp.faults(of: 0) == [
+                        "maxmemory-policy is allkeys-lru: it may drop keys", "appendfsync is everysec, not always",
+                    ]
+                })
+            #expect(await cp.faults(of: 1) == [])
+        }
+    }
+
+    @Test func aReplicaWithFullMemoryIsReported() async throws {
+        try await run { cp in
+            try servers[0].cli("CONFIG", "SET", "maxmemory", "1000")
+            #expect(
+                await cp.reactor.eventually {
+                    _ = await cp.roles()
+                    return cp.engine.views[0].refusal?.hasPrefix("its memory is full") == true
+                })
+            #expect(cp.engine.views[1].refusal == nil)
+            try await cp.write("k", "by the others")
+        }
+    }
+}
+
+extension CPInstance {
+    private var soonNs: UInt64 { reactor.nowNs + 1_000 * nsPerMs }
+
+    func roles() async -> [String] { await engine.replicas(deadlineNs: soonNs).map(\.role) }
+    func readiness() async -> StoreFailure? { await engine.checkReadiness(deadlineNs: soonNs) }
+    func faults(of replica: Int) async -> [String]? {
+        await engine.replicas(deadlineNs: soonNs)[replica].durabilityFaults
+    }
+}

@@ -1,0 +1,175 @@
+import EventLoop
+import Replication
+import TestSupport
+import Testing
+
+@testable import Consistent
+
+/// The rules C1 to C10 of `docs/design.md`, in order, each quoted and shown once on scripted replicas. The runs that
+/// the rules prevent are in the simulation (`Tests/Simulation/CP`); catch-up (C11) is in ``RepairTests``.
+@Suite(.timeLimit(.minutes(1))) struct RulesTests {
+    let scheduler = VirtualScheduler()
+    let group: ScriptedGroup
+    let proposer: TestProposer
+    private let register = Register(key: Bytes("k".utf8))
+
+    init() {
+        group = ScriptedGroup(scheduler)
+        proposer = TestProposer(group, scheduler)
+    }
+
+    private func write(_ value: String, if precondition: Precondition? = nil, ttlMs: Int64? = nil)
+        -> Consistent.Operation
+    {
+        .write(Bytes(value.utf8), ttlMs: ttlMs, precondition: precondition)
+    }
+
+    private func submit(_ operation: Consistent.Operation) throws -> PendingOperation.Answer {
+        try scheduler.run { [self] in
+            await proposer.submit(operation, on: register, deadlineNs: scheduler.nowNs + 1_000 * nsPerMs)
+        }
+    }
+
+    private func result(of operation: Consistent.Operation) throws -> OperationResult {
+        try submit(operation).get().result
+    }
+
+    private func state(_ value: String, version: UInt64) -> RegisterState {
+        var state = RegisterState.absent(gcVersion: version)
+        (state.value, state.isDeleted) = (Bytes(value.utf8), false)
+        return state
+    }
+
+    /// "64 random bits that an instance draws at each start. Ballots are compared part by part, as numbers."
+    @Test func c1Ballot() {
+        let (before, after) = (BallotGenerator(scheduler: scheduler), BallotGenerator(scheduler: scheduler))
+        #expect(before.proposer != after.proposer)
+        let first = before.next()
+        #expect(first < before.next())
+        before.observe(Ballot(counter: 9, proposer: .max))
+        #expect(before.next() == Ballot(counter: 10, proposer: before.proposer))
+        #expect(Ballot(counter: 9, proposer: .max) < Ballot(counter: 10, proposer: 0))
+    }
+
+    /// "The proposer's next change of this key therefore needs no prepare."
+    @Test func c2AcceptPromisesTheNextBallot() throws {
+        _ = try submit(write("a"))
+        let record = try #require(group.acceptors[0].records[register.redisKey])
+        #expect(record.promise == record.ballot?.next)
+        let prepares = proposer.counts.prepares
+        _ = try submit(write("b"))
+        #expect(proposer.counts.prepares == prepares)
+    }
+
+    /// "A read is answered as soon as a majority of voters shows one and the same accepted ballot, or no record."
+    @Test func c3ReadInOneRoundTrip() throws {
+        let configuration = try #require(try submitAndFindConfiguration())
+        let acceptors = AcceptorGroup(group, scheduler: scheduler, name: "cp")
+        func read() throws -> RegisterState? {
+            try scheduler.run { [scheduler, register] in
+                let fastRead = FastRead(acceptors, under: configuration, hedgeMs: 5)
+                return try await fastRead.run(register, deadlineNs: scheduler.nowNs + 100 * nsPerMs)
+            }
+        }
+        let ballot = Ballot(counter: 50, proposer: 1)
+        for replica in 0..<3 { group.put(state("a", version: 1), at: ballot, register, on: replica) }
+        #expect(try read()?.value == Bytes("a".utf8))
+        // Three different ballots: only a full round can tell what is chosen.
+        for replica in 1..<3 {
+            group.put(
+                state("b", version: 2), at: Ballot(counter: 50 + UInt64(replica), proposer: 1), register, on: replica)
+        }
+        #expect(try read() == nil)
+    }
+
+    private func submitAndFindConfiguration() throws -> GroupConfiguration? {
+        _ = try submit(.read)
+        return proposer.configurations.current
+    }
+
+    /// "`version` counts the changes of a key […] and never repeats. […] Each change in the batch gets its own
+    /// version."
+    @Test func c4Change() {
+        let writer = RegisterState.Writer(proposer: 1, number: 1, attempt: 1)
+        let operations = [write("a"), .delete(precondition: nil), write("b")]
+        let outcome = RegisterState.absent(gcVersion: 0).applying(operations, as: writer, nowMs: 0)
+        #expect(outcome.results == [.applied(version: 1), .applied(version: 2), .applied(version: 3)])
+    }
+
+    /// "Nothing is answered from a state that is not chosen. This includes 404 and 412."
+    @Test func c5NothingIsAnsweredFromAStateThatIsNotChosen() throws {
+        group.put(state("minority", version: 1), at: Ballot(counter: 5, proposer: 1), register, on: 0)
+        group.available = [0, 1]
+        #expect(try result(of: write("a", if: .absent)) == .preconditionFailed(version: 1, exists: true))
+        // Chosen by that answer at the latest.
+        #expect(group.acceptors[1].records[register.redisKey]?.fields[1] == .bulk(Bytes("minority".utf8)))
+    }
+
+    /// "Attempt k is part of this state's history. Get this state accepted unchanged; answer the results of attempt k."
+    @Test func c6RetryWithoutApplyingTwice() throws {
+        var accepts = 0
+        group.fate = { what, replica in
+            guard what == "accept" else { return .answered }
+            accepts += 1
+            return accepts > 3 ? .answered : replica == 0 ? .lostAfterItRan : .lostBeforeItRan
+        }
+        #expect(try result(of: write("a")) == .applied(version: 1))
+        #expect(try result(of: write("b")) == .applied(version: 2))
+    }
+
+    /// "`not_applied` is reported only if it is certain […] A timeout or a lost connection is not a rejection."
+    @Test func c7Outcome() throws {
+        func outcome(_ fate: Fate) throws -> Outcome? {
+            group.fate = { what, _ in what == "accept" ? fate : .answered }
+            guard case .failure(let failure) = try submit(write("a")) else { return .applied }
+            return failure.outcome
+        }
+        #expect(try outcome(.notSent) == .notApplied)
+        #expect(try outcome(.refused(.array([.bulk(Bytes("STALE".utf8))]))) == .notApplied)
+        #expect(try outcome(.silent) == .unknown)
+    }
+
+    /// "[A replica that is] blank, of another group, another incarnation, or state `rebuilding` [answers] NOTMEMBER."
+    @Test func c8Membership() throws {
+        _ = try submit(write("a"))
+        group.acceptors[0].incarnation = Bytes("another".utf8)
+        group.acceptors[1].state = "rebuilding"
+        guard case .failure(let failure) = try submit(write("b")) else {
+            Issue.record("a replica that may not vote was counted")
+            return
+        }
+        #expect(failure.outcome != .applied)
+        #expect(group.acceptors[0].records[register.redisKey]?.fields[1] == .bulk(Bytes("a".utf8)))
+    }
+
+    /// "Acknowledged means on disk at a majority. […] `appendfsync always`"
+    @Test func c9Durability() {
+        let info = """
+            redis_version:7.0.15\r\nrole:master\r\nloading:0\r\naof_enabled:1\r\naof_last_write_status:ok\r
+            maxmemory_policy:noeviction\r\nrun_id:0123\r
+            """
+        func faults(appendfsync: String) -> [String]? {
+            let settings = ["appendfsync", appendfsync, "no-appendfsync-on-rewrite", "no"]
+            return Durability(
+                info: .bulk(Bytes(info.utf8)), configuration: .array(settings.map { .bulk(Bytes($0.utf8)) }))?.faults
+        }
+        #expect(faults(appendfsync: "always") == [])
+        #expect(faults(appendfsync: "everysec") == ["appendfsync is everysec, not always"])
+    }
+
+    /// "Without `cap:gc_version`, the versions of the key begin again. […] A prepare uses the higher watermark of the
+    /// majority." "An expiry is a change: its tombstone is committed before anything is answered from it."
+    @Test func c10DeleteExpiryAndTombstoneGC() throws {
+        group.acceptors[0].gcVersion = 7
+        group.acceptors[1].gcVersion = 9
+        group.available = [0, 1]
+        #expect(try result(of: write("a", ttlMs: 0)) == .applied(version: 10))
+        guard case .state(let state) = try result(of: .read) else {
+            Issue.record("expected a state")
+            return
+        }
+        #expect(state.isDeleted)
+        #expect(state.version == 11)
+        #expect(group.acceptors[1].records[register.redisKey]?.fields[0] == .bulk(Bytes("11".utf8)))
+    }
+}

@@ -1,0 +1,296 @@
+import Consistent
+import EventLoop
+import Linearizability
+import Replication
+
+/// One run of a hand-written schedule: three acceptors `a`, `b` and `c`, and the instances and clients of the scenario.
+/// Only the scenario's faults happen. The seed decides how long everything takes, and which server is `a`.
+///
+/// Ballots are part of a scenario. An instance that changed `n` registers of its own begins with a counter of about `2
+/// n`; a scenario uses that to give it the higher or the lower ballot (``instance(busyWith:background:pageSize:)``).
+public final class CPScenarioRun {
+    let world: World
+    let a: Int
+    let b: Int
+    let c: Int
+    private let replicas: [SimulatedReplica]
+    private var instances: [CPInstance] = []
+    private var report: CPSimulation.Report
+    private var unansweredCount = 0
+    private var clientCount = 0
+    private var scriptRuns: [ScriptRun: Int] = [:]
+
+    private struct ScriptRun: Hashable {
+        let script: String
+        let replica: Int
+        /// Nil for calls with any keys.
+        let key: Bytes?
+    }
+
+    /// What the scenario waits for did not happen.
+    struct NotReached: Error {
+        let what: String
+    }
+
+    /// How often an instance does background work.
+    enum Background {
+        /// Not within the time of a scenario.
+        case none
+        /// As in production: every second.
+        case usual
+        /// Every few milliseconds.
+        case frequent
+
+        var settings: ConsistentSettings {
+            var settings = ConsistentSettings()
+            if self == .usual { return settings }
+            settings.backgroundIntervalMs = self == .none ? 3_600_000 : 10
+            settings.scanIntervalMs = self == .none ? 3_600_000 : 10
+            return settings
+        }
+    }
+
+    public init(seed: UInt64) {
+        world = World(seed: seed)
+        let lua = LuaHost()
+        let world = world
+        replicas = (0..<3).map { SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: true) }
+        let order = [0, 1, 2].shuffled(using: &world.random)
+        (a, b, c) = (order[0], order[1], order[2])
+        report = CPSimulation.Report(seed: seed)
+    }
+
+    /// Runs the scenario to its end, waits for all answers, and judges what the clients saw.
+    public func run(_ scenario: CPScenario) -> CPSimulation.Report {
+        guard CPOperator.initialise(replicas, in: world) == .initialized else {
+            report.undecided.append("the group was not initialised")
+            return report
+        }
+        for replica in replicas { replica.watcher = self }
+        var isOver = false
+        world.spawn { [self] in
+            do throws(NotReached) {
+                try await scenario.play(on: self)
+                try await until("every client has its answer") { unansweredCount == 0 }
+            } catch {
+                report.undecided.append("the schedule did not happen: \(error.what)")
+            }
+            isOver = true
+        }
+        report.events = world.run(limitNs: 300_000 * nsPerMs) { isOver }
+        if !isOver { report.undecided.append("the schedule did not end") }
+        report.virtualMs = world.nowNs / nsPerMs
+        report.judge()
+        return report
+    }
+
+    // MARK: Instances and clients
+
+    /// A new instance, connected to all three replicas.
+    /// - Parameters:
+    ///   - busyWith: how many registers of its own it changes, once each, to raise its ballot counter.
+    ///   - pageSize: registers per page of its background work; nil for the default.
+    func instance(
+        busyWith count: Int = 0, background: Background = .none, pageSize: Int? = nil
+    ) async throws(NotReached) -> CPInstance {
+        var settings = background.settings
+        settings.pageSize = pageSize ?? settings.pageSize
+        let instance = CPInstance(
+            index: instances.count, world: world, replicas: replicas, near: [], settings: settings)
+        instances.append(instance)
+        try await until("instance \(instance.index) is connected") { instance.group.available.count == 3 }
+        for number in 0..<count {
+            await ask(.write("\(number)"), of: "own-\(instance.index)-\(number)", at: instance)
+        }
+        return instance
+    }
+
+    /// Restarts the process: it becomes another proposer.
+    func restart(_ instance: CPInstance) async throws(NotReached) {
+        instance.crash()
+        instance.restart()
+        try await until("instance \(instance.index) is connected again") { instance.group.available.count == 3 }
+    }
+
+    /// A client's request.
+    final class Request {
+        fileprivate(set) var result: RecordedOperation.Result?
+        var isAnswered: Bool { result != nil }
+    }
+
+    /// Sends a client's request and does not wait for the answer.
+    @discardableResult
+    func start(
+        _ call: RecordedOperation.Call, of key: String = "k", at instance: CPInstance, withinMs: UInt64 = 10_000
+    ) -> Request {
+        let request = Request()
+        let client = clientCount
+        clientCount += 1
+        unansweredCount += 1
+        let callNs = world.nowNs
+        world.spawn { [self] in
+            var result: RecordedOperation.Result?
+            let isAnswered = await instance.run { [engine = instance.engine] in
+                result = await CPRequest.run(call, key: key, on: engine, deadlineNs: callNs + withinMs * nsPerMs)
+            }
+            let known = isAnswered ? result ?? .unknown : call == .read ? .notApplied : .unknown
+            report.history.append(
+                RecordedOperation(
+                    client: client, key: key, call: call, result: known, callNs: callNs, returnNs: world.nowNs))
+            request.result = known
+            unansweredCount -= 1
+        }
+        return request
+    }
+
+    /// Sends a client's request and waits for the answer.
+    @discardableResult
+    func ask(
+        _ call: RecordedOperation.Call, of key: String = "k", at instance: CPInstance, withinMs: UInt64 = 10_000
+    ) async -> RecordedOperation.Result {
+        let request = start(call, of: key, at: instance, withinMs: withinMs)
+        while request.result == nil { await world.sleep(Self.stepNs) }
+        return request.result!
+    }
+
+    /// Writes, and waits until all replicas hold the value.
+    func writeEverywhere(_ value: String, at instance: CPInstance) async throws(NotReached) {
+        await ask(.write(value), at: instance)
+        try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == value } }
+    }
+
+    // MARK: The network
+
+    /// Delays what `instance` sends to these replicas; their replies still arrive.
+    func holdRequests(_ instance: CPInstance, to targets: Int...) {
+        for replica in targets { instance.paths[replica].isCutThere = true }
+    }
+
+    /// Delays what these replicas reply to `instance`.
+    func holdReplies(_ instance: CPInstance, from targets: Int...) {
+        for replica in targets { instance.paths[replica].isCutBack = true }
+    }
+
+    /// Delays both directions between `instance` and these replicas.
+    func cut(_ instance: CPInstance, from targets: Int...) {
+        for replica in targets {
+            instance.paths[replica].isCutThere = true
+            instance.paths[replica].isCutBack = true
+        }
+    }
+
+    /// Ends all delays; what was delayed arrives.
+    func heal(_ instance: CPInstance, to targets: Int...) {
+        for replica in targets {
+            instance.paths[replica].isCutThere = false
+            instance.paths[replica].isCutBack = false
+        }
+    }
+
+    /// Waits until the instance closes its connections to these replicas, half a second after a command without reply.
+    func connectionsAreClosed(_ instance: CPInstance, to targets: Int...) async throws(NotReached) {
+        try await until("the connections are closed: \(summary)") {
+            targets.allSatisfy { instance.group.links[$0].connection == nil }
+        }
+    }
+
+    func connectionsAreBack(_ instance: CPInstance, to targets: Int...) async throws(NotReached) {
+        try await until("the connections are back") {
+            targets.allSatisfy { instance.group.available.contains($0) }
+        }
+    }
+
+    // MARK: The replicas
+
+    func replica(_ index: Int) -> SimulatedReplica { replicas[index] }
+
+    /// A field of the record of a key; nil if there is none.
+    func field(_ name: String, of key: String = "k", at replica: Int) -> String? {
+        replicas[replica].redis.field(name, of: "cp:\(key)")
+    }
+
+    func identity(_ name: String, at replica: Int) -> String? {
+        replicas[replica].redis.field(name, of: "cap:identity")
+    }
+
+    /// How often a replica has run a script.
+    func runs(of script: String, at replica: Int) -> Int {
+        scriptRuns[ScriptRun(script: script, replica: replica, key: nil)] ?? 0
+    }
+
+    /// How often a replica has run a script for a client's key.
+    func runs(of script: String, on key: String, at replica: Int) -> Int {
+        scriptRuns[ScriptRun(script: script, replica: replica, key: Bytes("cp:\(key)".utf8))] ?? 0
+    }
+
+    /// Waits until all three are members and voters of the configuration that they hold.
+    func groupIsWhole() async throws(NotReached) {
+        try await until("the group is whole: \(summary)") {
+            replicas.allSatisfy { replica in
+                replica.redis.field("state", of: "cap:identity") == "member"
+                    && replica.redis.field("value", of: "cap:config")?.contains(":learner") == false
+            } && Set(replicas.map { $0.redis.field("value", of: "cap:config") }).count == 1
+        }
+    }
+
+    private var summary: String {
+        replicas.map { replica in
+            ["state", "epoch"].map { replica.redis.field($0, of: "cap:identity") ?? "-" }.joined(separator: " ")
+                + " knows " + (replica.redis.field("value", of: "cap:config") ?? "-")
+        }.joined(separator: ", ")
+            + instances.map { "; i\($0.index) " + $0.group.links.map(\.summary).joined(separator: ", ") }.joined()
+            + instances.flatMap { $0.engine.views }.compactMap(\.rebuild?.note).map { "; " + $0 }.joined()
+    }
+
+    /// `app-cp init`.
+    func initialise() async { _ = await CPOperator.initialise(replicas, within: world) }
+
+    /// Drops the history so far: it belongs to another group, and is not judged with what follows.
+    func discardHistory() { report.history.removeAll() }
+
+    /// Reports a violation that the history does not show.
+    func reportViolation(_ what: String) { report.violations.append(what) }
+
+    // MARK: Time
+
+    /// Shorter than any network delay: an event that was waited for has had no effect elsewhere yet.
+    private static let stepNs: UInt64 = 10_000
+
+    func until(
+        _ what: @autoclosure () -> String, limitMs: UInt64 = 12_000, _ isSo: () -> Bool
+    ) async throws(NotReached) {
+        try await until(what(), limitMs, Self.stepNs, isSo)
+    }
+
+    /// The same for minutes, checked every millisecond.
+    func untilSlowly(_ what: @autoclosure () -> String, _ isSo: () -> Bool) async throws(NotReached) {
+        try await until(what(), 120_000, nsPerMs, isSo)
+    }
+
+    private func until(
+        _ what: @autoclosure () -> String, _ limitMs: UInt64, _ stepNs: UInt64, _ isSo: () -> Bool
+    ) async throws(NotReached) {
+        let endNs = world.nowNs + limitMs * nsPerMs
+        while !isSo() {
+            guard world.nowNs < endNs else { throw NotReached(what: what()) }
+            await world.sleep(stepNs)
+        }
+    }
+
+    /// Waits for a random time.
+    func randomDelay(maxUs: UInt64) async { await world.sleep(world.random.ns(us: 0...maxUs)) }
+
+    func pass(ms: UInt64) async { await world.sleep(ms * nsPerMs) }
+
+    func coinFlip() -> Bool { world.random.isTrue(percent: 50) }
+}
+
+extension CPScenarioRun: ScriptWatcher {
+    func willRun(_ script: Script, keys: [Bytes], on replica: SimulatedReplica) {}
+
+    func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica) {
+        for key in [nil] + keys {
+            scriptRuns[ScriptRun(script: script.name, replica: replica.index, key: key), default: 0] += 1
+        }
+    }
+}
