@@ -70,7 +70,7 @@ public final class CPScenarioRun {
         var isOver = false
         world.spawn { [self] in
             do throws(NotReached) {
-                try await scenario.play(on: self)
+                try await scenario.play(in: self)
                 try await until("every client has its answer") { unansweredCount == 0 }
             } catch {
                 report.undecided.append("the schedule did not happen: \(error.what)")
