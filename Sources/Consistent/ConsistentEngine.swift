@@ -54,10 +54,10 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
 
     // MARK: Requests
 
-    /// - Throws: ``StoreFailure`` without an `outcome`.
+    /// - Throws: `StoreFailure` without an `outcome`.
     public func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult { try await reader.read(request) }
 
-    /// - Throws: ``StoreFailure`` with an `outcome`.
+    /// - Throws: `StoreFailure` with an `outcome`.
     public func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
         let operation: Operation =
             switch request.kind {
@@ -95,10 +95,10 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
         await membership.checkReadiness(deadlineNs: deadlineNs)
     }
 
-    /// What each replica reports, probed at most ``ConsistentSettings/maxProbeAgeMs`` ago.
+    /// The reports of all replicas, probed at most ``ConsistentSettings/maxProbeAgeMs`` ago.
     public func replicas(deadlineNs: UInt64) async -> [ReplicaView] { await membership.refresh(deadlineNs: deadlineNs) }
 
-    /// What each replica reported to the last probe.
+    /// The reports of all replicas to the last probe.
     public var views: [ReplicaView] { membership.views }
 
     // MARK: ReplicaGroupDelegate

@@ -1,5 +1,5 @@
-/// What happens in the engine, as it happens: for metrics and tests, never needed for the protocol. Replicas are
-/// indexes in the group's order. Called on the engine's thread, and must return at once.
+/// Receives the events of an engine, for metrics and tests; never needed for the protocol. Replicas are indexes in the
+/// group's order. Called on the engine's thread, and must return at once. The engine holds it strongly.
 public protocol ConsistentEvents: AnyObject {
     /// A read got its answer in one round trip, or goes on with a full round.
     func readStarted(inOneRoundTrip: Bool)

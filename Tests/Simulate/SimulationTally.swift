@@ -55,7 +55,7 @@ struct SimulationTally {
         violations += problems.isEmpty ? 0 : 1
     }
 
-    private static func name(_ result: RecordedOperation.Result) -> String {
+    private static func name(_ result: RegisterOperation.Result) -> String {
         switch result {
         case .value: "read"
         case .applied: "applied"

@@ -5,7 +5,7 @@ import Glibc
 import Redis
 import Service
 
-/// What the operator's commands share: the settings of the service, and connections of their own to all replicas.
+/// Shared by the operator's commands: the settings of the service, and connections of their own to all replicas.
 struct OperatorOptions: ParsableArguments {
     @OptionGroup var service: ServiceOptions
     @Option(name: .customLong("timeout-sec"), help: "How long to wait for the replicas, in seconds.")

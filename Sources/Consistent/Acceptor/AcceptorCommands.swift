@@ -30,7 +30,7 @@ struct AcceptorCommands {
             ])
     }
 
-    /// What a replica holds of the register, without its value: ``RecordSummary``.
+    /// Asks for the record without its value: ``RecordSummary``.
     func inspect(_ register: Register) -> Command { command(ConsistentScripts.inspect, register, []) }
 
     /// Removes the tombstone that was accepted at `ballot`.

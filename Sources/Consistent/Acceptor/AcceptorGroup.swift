@@ -31,7 +31,7 @@ struct AcceptorGroup {
         ReplicaClient(group: replicas, scheduler: scheduler, timeoutNs: timeoutMs * nsPerMs)
     }
 
-    /// What the fields of `cap:identity` in a reply report about the replica that sent it.
+    /// The identity that a replica reported in the fields of `cap:identity`.
     func reported(_ fields: Reply?, by replica: Int) -> ReportedIdentity {
         ReportedIdentity(fields: fields, group: name, name: replicas.replicaNames[replica])
     }

@@ -62,7 +62,7 @@ enum AcceptorReply: Equatable {
     }
 }
 
-/// What one replica holds of one register, without its value: the reply to `inspect`.
+/// The record of one register at one replica, without its value: the reply to `inspect`.
 enum RecordSummary: Equatable {
     case absent
     case accepted(Ballot, isDeleted: Bool, expiresMs: Int64?)

@@ -28,7 +28,9 @@ public final class GroupBackup {
     }
 
     /// Dumps one replica after another, so that never more than one is busy with its dump.
-    /// - Parameter only: the name of one replica; nil for all.
+    /// - Parameters:
+    ///   - only: the name of one replica; nil for all.
+    ///   - deadlineNs: on the scheduler's clock.
     public func run(only: String?, deadlineNs: UInt64) async -> Result {
         let group = acceptors.replicas
         if let only, !group.replicaNames.contains(only) { return .refused("there is no replica '\(only)'") }

@@ -1,6 +1,6 @@
 import Replication
 
-/// What the members report about the configuration, and what follows from it: the decisions of
+/// The members' reports about the configuration, and the conclusions from them: the decisions of
 /// ``ConfigurationRegister`` without its I/O (rule C8).
 struct ConfigurationEvidence {
     /// A configuration that a replica has accepted, at which ballot.

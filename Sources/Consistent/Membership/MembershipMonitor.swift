@@ -49,7 +49,7 @@ final class MembershipMonitor {
         for replica in await rollback.eraseRolledBack(observations) { observations[replica] = nil }
     }
 
-    // MARK: What is known
+    // MARK: Conclusions
 
     /// The highest epoch that a replica of the group reported to the last probe; 0 for none.
     var highestEpoch: UInt64 { observations.compactMap { $0?.identity?.epoch }.max() ?? 0 }

@@ -32,7 +32,7 @@ final class MembershipService {
 
     private var intervalNs: UInt64 { settings.backgroundIntervalMs * nsPerMs }
 
-    /// What each replica reported to the last probe.
+    /// The reports of all replicas to the last probe.
     var views: [ReplicaView] {
         var views = monitor.views(under: configurations.current)
         for replica in views.indices { views[replica].rebuild = rebuilder.progress[replica] }

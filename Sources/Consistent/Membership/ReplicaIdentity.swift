@@ -30,7 +30,7 @@ struct ReplicaIdentity: Equatable, Sendable {
     }
 }
 
-/// What a reply reports about the replica that sent it. Only nulls mean "blank": an error reports nothing.
+/// The identity that a replica reported. Only nulls mean "blank": an error reports nothing.
 enum ReportedIdentity: Equatable {
     /// The replica has no identity.
     case blank

@@ -1,6 +1,6 @@
 import Replication
 
-/// What one replica reported when it was probed: the reply to the script `probe`.
+/// The report of one replica: the reply to the script `probe`.
 struct ReplicaObservation: Equatable {
     var reported: ReportedIdentity
     /// How often the replica was seen alive as a member; 0 if it has no identity.

@@ -1,4 +1,4 @@
-/// What an instance knows of one replica: what the replica reported to the last probe.
+/// One replica as an instance knows it: its report to the last probe.
 public struct ReplicaView: Sendable, Equatable {
     public enum Standing: Sendable, Equatable {
         /// Not connected, not admitted, or silent at the last probe.
@@ -86,6 +86,6 @@ public struct RebuildProgress: Sendable, Equatable {
     public internal(set) var keysCompared: UInt64 = 0
     /// Keys on which the other replicas disagreed.
     public internal(set) var keysRepaired: UInt64 = 0
-    /// What it waits for, or why it stopped for now.
+    /// The reason why it waits or stopped.
     public internal(set) var note: String?
 }

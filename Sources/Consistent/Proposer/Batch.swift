@@ -8,7 +8,7 @@ final class Batch {
 
     typealias Results = [(operation: PendingOperation, result: OperationResult)]
 
-    /// What each attempt that changed the state would answer, until one of them is known to be chosen.
+    /// The answers of each attempt that changed the state, until one of them is known to be chosen.
     private var results: [UInt64: Results] = [:]
     /// Accepts that carried a changed state.
     private var sentRounds: [Round] = []

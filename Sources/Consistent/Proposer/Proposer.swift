@@ -175,6 +175,6 @@ extension StoreFailure {
     fileprivate static let undecidable = StoreFailure(
         .timeout, "too many other writers: the outcome of the change cannot be determined")
 
-    /// The same failure of a change, with what became of it.
+    /// The same failure, with the outcome of the change.
     func with(_ outcome: Outcome) -> StoreFailure { StoreFailure(code, detail, outcome: outcome) }
 }

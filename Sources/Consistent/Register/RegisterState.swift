@@ -1,6 +1,6 @@
 import Replication
 
-/// What a register holds: the value that CASPaxos agrees on, one per key.
+/// The state of a register: the value that CASPaxos agrees on, one per key.
 struct RegisterState: Equatable, Sendable {
     /// Empty if ``isDeleted``.
     var value: Bytes

@@ -72,7 +72,7 @@ struct RegisterScan {
             && identity.incarnation == configuration.members[replica].incarnation
     }
 
-    /// What each of `replicas` holds of each register, by register and replica: one command per replica for the page.
+    /// The records of a page without their values, by register and replica; one command per replica.
     func summaries(of page: [Register], at replicas: ReplicaSet) async -> [[RecordSummary]] {
         let client = acceptors.client()
         let calls = page.map { client.send(commands.inspect($0), to: replicas) }

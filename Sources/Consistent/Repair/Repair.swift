@@ -43,7 +43,7 @@ final class Repair {
             configuration.voters.subtracting(acceptors.replicas.available).isEmpty
         else { return }
         let scan = RegisterScan(acceptors, configuration: configuration, pageSize: pageSize)
-        // What is added from here on waits for the next step: a tombstone needs time to reach all replicas.
+        // Registers added from here on wait for the next step: a tombstone needs time to reach all replicas.
         var left = backlog.count
         while left > 0 {
             let page = backlog.take(min(left, pageSize))

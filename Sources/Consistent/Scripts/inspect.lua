@@ -1,4 +1,4 @@
--- What a member holds of registers, without their values: for rebuild, catch-up and tombstone GC (rules C8, C10, C11).
+-- Reports the records of registers without their values: for rebuild, catch-up and tombstone GC (rules C8, C10, C11).
 --
 --   KEYS, ARGV  see prelude_registers.lua; no arguments per register
 --   reply       per register {ballot, deleted, expires_ms}, all null where there is no record

@@ -1,4 +1,4 @@
--- What a replica reports of itself (rule C8). Changes nothing, and runs on any replica.
+-- Reports the identity and the counters of any replica (rule C8). Changes nothing.
 --
 --   KEYS   cap:identity
 --   reply  {identity {group, replica, incarnation, state, epoch, rollback_counter}, number of keys, cap:gc_ballot,

@@ -188,6 +188,3 @@ extension RegisterModel.Call {
         }
     }
 }
-
-// The old name; goes when the simulation uses the new one.
-public typealias RecordedOperation = RegisterOperation

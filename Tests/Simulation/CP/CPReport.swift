@@ -4,9 +4,9 @@ extension CPSimulation {
     /// The result of one seed.
     public struct Report: Sendable {
         public var seed: UInt64
-        public var history: [RecordedOperation] = []
+        public var history: [RegisterOperation] = []
         public var violations: [String] = []
-        /// What the checker gave up on, or a schedule that did not happen: neither good nor bad.
+        /// Keys that the checker gave up on, or a schedule that did not happen: neither good nor bad.
         public var undecided: [String] = []
         public var faults: [FaultKind: Int] = [:]
         public var virtualMs: UInt64 = 0

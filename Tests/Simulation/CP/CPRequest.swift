@@ -5,10 +5,10 @@ import Replication
 /// A recorded call as a request of the engine, and the engine's answer as a recorded result.
 enum CPRequest {
     static func run(
-        _ call: RecordedOperation.Call, key: String, on engine: ConsistentEngine, deadlineNs: UInt64,
+        _ call: RegisterOperation.Call, key: String, on engine: ConsistentEngine, deadlineNs: UInt64,
         ttlMs: Int64? = nil,
         onFailure: (StoreFailure) -> Void = { _ in }
-    ) async -> RecordedOperation.Result {
+    ) async -> RegisterOperation.Result {
         let key = Bytes(key.utf8)
         do throws(StoreFailure) {
             guard call != .read else {

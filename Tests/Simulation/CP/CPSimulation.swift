@@ -130,7 +130,7 @@ public final class CPSimulation {
         let keyIndex = world.random.index(options.keys)
         nextValue += 1
         let value = "v\(nextValue)"
-        let call: RecordedOperation.Call
+        let call: RegisterOperation.Call
         switch world.random.below(10) {
         case 0..<4: call = .read
         case 4..<7: call = .write(value)
@@ -150,18 +150,18 @@ public final class CPSimulation {
     }
 
     private func perform(
-        _ call: RecordedOperation.Call, key: String, keyIndex: Int, client: Int, at instance: CPInstance,
+        _ call: RegisterOperation.Call, key: String, keyIndex: Int, client: Int, at instance: CPInstance,
         ttlMs: Int64? = nil
     ) async {
         let callNs = world.nowNs
         guard instance.isRunning else {
             // The connection is refused, and nothing was sent.
             report.history.append(
-                RecordedOperation(
+                RegisterOperation(
                     client: client, key: key, call: call, result: .notApplied, callNs: callNs, returnNs: callNs))
             return
         }
-        var result: RecordedOperation.Result?
+        var result: RegisterOperation.Result?
         let deadlineNs = callNs + Self.deadlineNs
         let isAnswered = await instance.run { [engine = instance.engine] in
             result = await CPRequest.run(call, key: key, on: engine, deadlineNs: deadlineNs, ttlMs: ttlMs) { [self] in
@@ -178,12 +178,12 @@ public final class CPSimulation {
         case .notApplied, .unknown: break
         }
         report.history.append(
-            RecordedOperation(
+            RegisterOperation(
                 client: client, key: key, call: call, result: known, callNs: callNs, returnNs: world.nowNs))
         if ttlMs != nil, known != .notApplied, case .write(let value) = call {
             // Clocks jump, so the value may be expired from the start.
             report.history.append(
-                RecordedOperation(
+                RegisterOperation(
                     client: client, key: key, call: .expire(value), result: .unknown, callNs: callNs,
                     returnNs: world.nowNs))
         }

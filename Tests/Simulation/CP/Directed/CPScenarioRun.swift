@@ -27,7 +27,7 @@ public final class CPScenarioRun {
         let key: Bytes?
     }
 
-    /// What the scenario waits for did not happen.
+    /// The event that the scenario waits for did not happen.
     struct NotReached: Error {
         let what: String
     }
@@ -114,14 +114,14 @@ public final class CPScenarioRun {
 
     /// A client's request.
     final class Request {
-        fileprivate(set) var result: RecordedOperation.Result?
+        fileprivate(set) var result: RegisterOperation.Result?
         var isAnswered: Bool { result != nil }
     }
 
     /// Sends a client's request and does not wait for the answer.
     @discardableResult
     func start(
-        _ call: RecordedOperation.Call, of key: String = "k", at instance: CPInstance, withinMs: UInt64 = 10_000
+        _ call: RegisterOperation.Call, of key: String = "k", at instance: CPInstance, withinMs: UInt64 = 10_000
     ) -> Request {
         let request = Request()
         let client = clientCount
@@ -129,13 +129,13 @@ public final class CPScenarioRun {
         unansweredCount += 1
         let callNs = world.nowNs
         world.spawn { [self] in
-            var result: RecordedOperation.Result?
+            var result: RegisterOperation.Result?
             let isAnswered = await instance.run { [engine = instance.engine] in
                 result = await CPRequest.run(call, key: key, on: engine, deadlineNs: callNs + withinMs * nsPerMs)
             }
             let known = isAnswered ? result ?? .unknown : call == .read ? .notApplied : .unknown
             report.history.append(
-                RecordedOperation(
+                RegisterOperation(
                     client: client, key: key, call: call, result: known, callNs: callNs, returnNs: world.nowNs))
             request.result = known
             unansweredCount -= 1
@@ -146,8 +146,8 @@ public final class CPScenarioRun {
     /// Sends a client's request and waits for the answer.
     @discardableResult
     func ask(
-        _ call: RecordedOperation.Call, of key: String = "k", at instance: CPInstance, withinMs: UInt64 = 10_000
-    ) async -> RecordedOperation.Result {
+        _ call: RegisterOperation.Call, of key: String = "k", at instance: CPInstance, withinMs: UInt64 = 10_000
+    ) async -> RegisterOperation.Result {
         let request = start(call, of: key, at: instance, withinMs: withinMs)
         while request.result == nil { await world.sleep(Self.stepNs) }
         return request.result!

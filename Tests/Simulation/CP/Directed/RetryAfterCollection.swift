@@ -26,7 +26,7 @@ extension CPScenarioRun {
     /// `call` is accepted by `a` alone, on top of a value that all replicas hold. Then a reader completes it. Its
     /// author gets no reply.
     func leaveHalfDone(
-        _ call: RecordedOperation.Call, by slow: CPInstance, after writer: CPInstance
+        _ call: RegisterOperation.Call, by slow: CPInstance, after writer: CPInstance
     ) async throws(NotReached) {
         try await writeEverywhere("old", at: writer)
         let old = field("promise", at: c)

@@ -40,7 +40,7 @@ extension CPScenarioRun {
     /// The first attempt is based on what `a` holds, and accepted by `a` alone. The second is based on what `b` and `c`
     /// hold, and on its way to them.
     func attemptTwice(
-        _ call: RecordedOperation.Call, by slow: CPInstance, withinMs: UInt64 = 10_000
+        _ call: RegisterOperation.Call, by slow: CPInstance, withinMs: UInt64 = 10_000
     ) async throws(NotReached) -> Request {
         cut(slow, from: c)
         let old = field("promise", at: b)
