@@ -23,16 +23,16 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
         group: any ReplicaGroup, scheduler: any Scheduler, settings: ConsistentSettings,
         events: (any ConsistentEvents)? = nil
     ) {
-        let acceptors = AcceptorGroup(group, scheduler: scheduler, name: settings.groupName)
+        let acceptors = AcceptorGroup(group, scheduler: scheduler, name: settings.groupName, events: events)
         let ballots = BallotGenerator(scheduler: scheduler)
         let configurations = ConfigurationRegister(acceptors, ballots: ballots)
         let backlog = RepairBacklog()
         let proposer = Proposer(
             acceptors, maxBackoffMs: settings.maxBackoffMs, ballots: ballots, configurations: configurations,
-            repairs: backlog, events: events)
+            repairs: backlog)
         let queue = BatchQueue(
-            acceptors, proposer: proposer, maxPending: settings.maxPending, maxBatch: settings.maxBatch, events: events)
-        let rollback = RollbackDetector(acceptors, probeTimeoutMs: settings.probeTimeoutMs, events: events)
+            acceptors, proposer: proposer, maxPending: settings.maxPending, maxBatch: settings.maxBatch)
+        let rollback = RollbackDetector(acceptors, probeTimeoutMs: settings.probeTimeoutMs)
 
         self.acceptors = acceptors
         self.configurations = configurations
@@ -40,13 +40,12 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
         self.queue = queue
         self.rollback = rollback
         reader = Reader(
-            acceptors, configurations: configurations, queue: queue, hedgeMs: settings.readHedgeMs, events: events)
+            acceptors, configurations: configurations, queue: queue, hedgeMs: settings.readHedgeMs)
         repair = Repair(
-            acceptors, configurations: configurations, queue: queue, backlog: backlog, settings: settings,
-            events: events)
+            acceptors, configurations: configurations, queue: queue, backlog: backlog, settings: settings)
         membership = MembershipService(
             acceptors, configurations: configurations, ballots: ballots, rollback: rollback, backlog: backlog,
-            settings: settings, events: events)
+            settings: settings)
         background = BackgroundWork(scheduler: scheduler, intervalMs: settings.backgroundIntervalMs)
         group.identityCheck = MembershipCommands.identityCheck
         group.delegate = self

@@ -1,17 +1,21 @@
 import EventLoop
 import Replication
 
-/// The replicas of one CP group and the clock: what every component of the engine works with.
+/// The replicas of one CP group, the clock, and the receiver of events: every component of the engine works with them.
 struct AcceptorGroup {
     let replicas: any ReplicaGroup
     let scheduler: any Scheduler
     /// Carried by every command: a replica of another group rejects it.
     let name: Bytes
+    let events: (any ConsistentEvents)?
 
-    init(_ replicas: any ReplicaGroup, scheduler: any Scheduler, name: String) {
+    init(
+        _ replicas: any ReplicaGroup, scheduler: any Scheduler, name: String, events: (any ConsistentEvents)? = nil
+    ) {
         self.replicas = replicas
         self.scheduler = scheduler
         self.name = Bytes(name.utf8)
+        self.events = events
     }
 
     /// The number of replicas in a majority of all, voters or not.

@@ -11,23 +11,20 @@ final class MembershipService {
     private let rebuilder: Rebuilder
     private let backlog: RepairBacklog
     private let settings: ConsistentSettings
-    private let events: (any ConsistentEvents)?
 
     init(
         _ acceptors: AcceptorGroup, configurations: ConfigurationRegister, ballots: BallotGenerator,
-        rollback: RollbackDetector, backlog: RepairBacklog, settings: ConsistentSettings,
-        events: (any ConsistentEvents)? = nil
+        rollback: RollbackDetector, backlog: RepairBacklog, settings: ConsistentSettings
     ) {
         self.acceptors = acceptors
         self.configurations = configurations
         self.backlog = backlog
         self.settings = settings
-        self.events = events
         monitor = MembershipMonitor(acceptors, rollback: rollback, probeTimeoutMs: settings.probeTimeoutMs)
         counters = RollbackCounters(
             acceptors, monitor: monitor, rollback: rollback, timeoutMs: settings.probeTimeoutMs)
         rebuilder = Rebuilder(
-            acceptors, configurations: configurations, ballots: ballots, pageSize: settings.pageSize, events: events)
+            acceptors, configurations: configurations, ballots: ballots, pageSize: settings.pageSize)
     }
 
     private var intervalNs: UInt64 { settings.backgroundIntervalMs * nsPerMs }
@@ -47,7 +44,7 @@ final class MembershipService {
         let scheduler = acceptors.scheduler
         await monitor.refresh(maxAgeNs: 0, deadlineNs: scheduler.nowNs + intervalNs)
         await counters.step()
-        events?.replicasProbed(views)
+        acceptors.events?.replicasProbed(views)
         guard let current = configurations.current else { return }
         if monitor.isDefunct(current) { configurations.invalidate(current) }
         if monitor.highestEpoch > current.epoch || current.voters != acceptors.replicas.everyReplica {

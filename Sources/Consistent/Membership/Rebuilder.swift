@@ -10,7 +10,6 @@ final class Rebuilder {
     private let configurations: ConfigurationRegister
     private let ballots: BallotGenerator
     private let pageSize: Int
-    private let events: (any ConsistentEvents)?
     /// By replica: the progress of its rebuild by this instance.
     private(set) var progress: [RebuildProgress?]
 
@@ -18,14 +17,12 @@ final class Rebuilder {
     private static let maxConcurrentKeys = 16
 
     init(
-        _ acceptors: AcceptorGroup, configurations: ConfigurationRegister, ballots: BallotGenerator, pageSize: Int,
-        events: (any ConsistentEvents)? = nil
+        _ acceptors: AcceptorGroup, configurations: ConfigurationRegister, ballots: BallotGenerator, pageSize: Int
     ) {
         self.acceptors = acceptors
         self.configurations = configurations
         self.ballots = ballots
         self.pageSize = pageSize
-        self.events = events
         progress = Array(repeating: nil, count: acceptors.replicas.replicaCount)
     }
 
@@ -45,7 +42,7 @@ final class Rebuilder {
                 }
                 progress[replica]?.phase = .done
                 progress[replica]?.note = nil
-                events?.replicaRebuilt(replica)
+                acceptors.events?.replicaRebuilt(replica)
                 return true
             } catch {
                 progress[replica]?.note = error.reason

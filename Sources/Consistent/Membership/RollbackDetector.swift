@@ -9,7 +9,6 @@ import Replication
 final class RollbackDetector {
     private let acceptors: AcceptorGroup
     private let probeTimeoutMs: UInt64
-    private let events: (any ConsistentEvents)?
     /// By replica: the run ID of the server process that was compared with the witnesses.
     private var comparedRuns: [Bytes?]
 
@@ -17,10 +16,9 @@ final class RollbackDetector {
     private var maxAdmissionMs: UInt64 { probeTimeoutMs * 2 + 100 }
 
     /// - Parameter probeTimeoutMs: how long a comparison waits for a silent replica, in milliseconds.
-    init(_ acceptors: AcceptorGroup, probeTimeoutMs: UInt64, events: (any ConsistentEvents)? = nil) {
+    init(_ acceptors: AcceptorGroup, probeTimeoutMs: UInt64) {
         self.acceptors = acceptors
         self.probeTimeoutMs = probeTimeoutMs
-        self.events = events
         comparedRuns = Array(repeating: nil, count: acceptors.replicas.replicaCount)
     }
 
@@ -126,7 +124,7 @@ final class RollbackDetector {
         let reply = await acceptors.client(timeoutMs: maxAdmissionMs).ask(command, of: replica, duringAdmission: true)
         // -1: it is no longer the replica that was judged.
         guard let count = reply?.int64, count >= 0 else { return false }
-        events?.replicaRolledBack(replica)
+        acceptors.events?.replicaRolledBack(replica)
         return true
     }
 }

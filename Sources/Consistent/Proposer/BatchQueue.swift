@@ -9,7 +9,6 @@ final class BatchQueue {
     private let proposer: Proposer
     private let maxPending: Int
     private let maxBatch: Int
-    private let events: (any ConsistentEvents)?
     /// A register has a queue while a batch of it runs.
     private var queues: [Register: Deque<PendingOperation>] = [:]
     private var pendingCount = 0
@@ -19,20 +18,18 @@ final class BatchQueue {
     ///   - maxPending: operations that wait or run; further ones fail as `overloaded`.
     ///   - maxBatch: operations per batch.
     init(
-        _ acceptors: AcceptorGroup, proposer: Proposer, maxPending: Int, maxBatch: Int,
-        events: (any ConsistentEvents)? = nil
+        _ acceptors: AcceptorGroup, proposer: Proposer, maxPending: Int, maxBatch: Int
     ) {
         self.acceptors = acceptors
         self.proposer = proposer
         self.maxPending = maxPending
         self.maxBatch = maxBatch
-        self.events = events
     }
 
     /// Runs `operation` and returns its answer, at its deadline at the latest.
     func submit(_ operation: Operation, on register: Register, deadlineNs: UInt64) async -> PendingOperation.Answer {
         guard acceptors.hasMajority else {
-            events?.quorumUnavailable()
+            acceptors.events?.quorumUnavailable()
             return .failure(StoreFailure.noMajority.with(.notApplied))
         }
         guard pendingCount < maxPending else {
@@ -42,7 +39,7 @@ final class BatchQueue {
         pendingCount += 1
         let answer = await run(pending, on: register)
         pendingCount -= 1
-        if case .failure(let failure) = answer, failure.code == .noQuorum { events?.quorumUnavailable() }
+        if case .failure(let failure) = answer, failure.code == .noQuorum { acceptors.events?.quorumUnavailable() }
         return answer
     }
 

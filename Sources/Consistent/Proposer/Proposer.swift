@@ -15,7 +15,6 @@ final class Proposer {
     private let ballots: BallotGenerator
     private let configurations: ConfigurationRegister
     private let repairs: RepairBacklog
-    private let events: (any ConsistentEvents)?
     /// Tells rivals from missing replicas, for the operations that wait.
     let progress: RoundProgress
     private let backoff: ContentionBackoff
@@ -24,13 +23,12 @@ final class Proposer {
 
     init(
         _ acceptors: AcceptorGroup, maxBackoffMs: UInt64, ballots: BallotGenerator,
-        configurations: ConfigurationRegister, repairs: RepairBacklog, events: (any ConsistentEvents)? = nil
+        configurations: ConfigurationRegister, repairs: RepairBacklog
     ) {
         self.acceptors = acceptors
         self.ballots = ballots
         self.configurations = configurations
         self.repairs = repairs
-        self.events = events
         progress = RoundProgress(scheduler: acceptors.scheduler)
         backoff = ContentionBackoff(acceptors, maxMs: maxBackoffMs)
     }
@@ -85,7 +83,7 @@ final class Proposer {
             promised = (cached.ballot, cached.state)
         } else {
             let ballot = ballots.next()
-            events?.phaseStarted(.prepare)
+            acceptors.events?.phaseStarted(.prepare)
             switch await Round.prepare(register, ballot, in: context, deadlineNs: deadlineNs) {
             case .success(let found):
                 promised = (ballot, found.state)
@@ -114,7 +112,7 @@ final class Proposer {
     ) async -> AttemptEnd {
         precondition(ballot.proposer == ballots.proposer, "a proposer accepts only ballots of its own")
         ballots.observe(ballot.next)
-        events?.phaseStarted(.accept)
+        acceptors.events?.phaseStarted(.accept)
         let round = Round.accept(register, ballot, proposal.state, in: context, deadlineNs: deadlineNs)
         if proposal.isChanged { batch.didSend(round, proposal) }
         switch await round.accepted() {
@@ -139,7 +137,7 @@ final class Proposer {
         switch failure {
         case .preempted(let ballot):
             progress.roundEnded()
-            events?.roundPreempted()
+            acceptors.events?.roundPreempted()
             ballots.observe(ballot)
             batch.lastFailure = StoreFailure(.timeout, "other instances kept changing this key")
             return .preempted

@@ -7,27 +7,24 @@ final class Reader {
     private let configurations: ConfigurationRegister
     private let queue: BatchQueue
     private let hedgeMs: UInt64
-    private let events: (any ConsistentEvents)?
     private var fastRead: FastRead?
 
     /// - Parameter hedgeMs: the nearest majority is asked first, and the other replicas after at least this time, in
     ///   milliseconds.
     init(
-        _ acceptors: AcceptorGroup, configurations: ConfigurationRegister, queue: BatchQueue, hedgeMs: UInt64,
-        events: (any ConsistentEvents)? = nil
+        _ acceptors: AcceptorGroup, configurations: ConfigurationRegister, queue: BatchQueue, hedgeMs: UInt64
     ) {
         self.acceptors = acceptors
         self.configurations = configurations
         self.queue = queue
         self.hedgeMs = hedgeMs
-        self.events = events
     }
 
     /// - Throws: ``StoreFailure`` without an `outcome`.
     func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
         let register = Register(key: request.key)
         guard acceptors.hasMajority else {
-            events?.quorumUnavailable()
+            acceptors.events?.quorumUnavailable()
             throw .noMajority
         }
         if let configuration = configurations.current {
@@ -35,11 +32,11 @@ final class Reader {
             if let state = try await read.run(register, deadlineNs: request.deadlineNs),
                 !state.isExpired(atMs: acceptors.scheduler.wallClockMs)
             {
-                events?.readStarted(inOneRoundTrip: true)
+                acceptors.events?.readStarted(inOneRoundTrip: true)
                 return ReadResult(state)
             }
         }
-        events?.readStarted(inOneRoundTrip: false)
+        acceptors.events?.readStarted(inOneRoundTrip: false)
         switch await queue.submit(.read, on: register, deadlineNs: request.deadlineNs) {
         case .success((.state(let state), _)): return ReadResult(state)
         case .success: preconditionFailure("the result of a read is a state")

@@ -13,7 +13,6 @@ final class Repair {
     private let backlog: RepairBacklog
     private let pageSize: Int
     private let scanIntervalNs: UInt64
-    private let events: (any ConsistentEvents)?
     private var lastScanNs: UInt64 = 0
 
     private static let timeoutMs: UInt64 = 1_000
@@ -22,7 +21,7 @@ final class Repair {
 
     init(
         _ acceptors: AcceptorGroup, configurations: ConfigurationRegister, queue: BatchQueue, backlog: RepairBacklog,
-        settings: ConsistentSettings, events: (any ConsistentEvents)? = nil
+        settings: ConsistentSettings
     ) {
         self.acceptors = acceptors
         self.configurations = configurations
@@ -30,7 +29,6 @@ final class Repair {
         self.backlog = backlog
         pageSize = settings.pageSize
         scanIntervalNs = settings.scanIntervalMs * nsPerMs
-        self.events = events
     }
 
     private var scheduler: any Scheduler { acceptors.scheduler }
@@ -117,7 +115,7 @@ final class Repair {
             fields.count >= 7, fields[0].bytes == ballot.text, let state = RegisterState(fields: fields[1...])
         else { return }
         let replies = await client.ask(scan.commands.accept(register, ballot, state), of: behind)
-        events?.keyRepaired()
+        acceptors.events?.keyRepaired()
         let isRejected = behind.contains { replica in
             if case .rejected? = replies[replica].map(AcceptorReply.init(accept:)) { true } else { false }
         }
@@ -133,6 +131,6 @@ final class Repair {
     /// Removes a tombstone that all voters hold at one ballot (rule C10).
     private func collect(_ register: Register, _ ballot: Ballot, _ scan: RegisterScan) async {
         _ = await client.ask(scan.commands.collect(register, ballot), of: scan.configuration.voters)
-        events?.tombstoneCollected()
+        acceptors.events?.tombstoneCollected()
     }
 }

@@ -12,14 +12,14 @@ final class TestProposer {
 
     init(_ group: ScriptedGroup, _ scheduler: VirtualScheduler) {
         let settings = ConsistentSettings()
-        let acceptors = AcceptorGroup(group, scheduler: scheduler, name: settings.groupName)
+        let acceptors = AcceptorGroup(group, scheduler: scheduler, name: settings.groupName, events: counts)
         let ballots = BallotGenerator(scheduler: scheduler)
         configurations = ConfigurationRegister(acceptors, ballots: ballots)
         let proposer = Proposer(
             acceptors, maxBackoffMs: settings.maxBackoffMs, ballots: ballots, configurations: configurations,
-            repairs: RepairBacklog(), events: counts)
+            repairs: RepairBacklog())
         queue = BatchQueue(
-            acceptors, proposer: proposer, maxPending: settings.maxPending, maxBatch: settings.maxBatch, events: counts)
+            acceptors, proposer: proposer, maxPending: settings.maxPending, maxBatch: settings.maxBatch)
     }
 
     func submit(_ operation: Operation, on register: Register, deadlineNs: UInt64) async -> PendingOperation.Answer {
