@@ -40,7 +40,7 @@ final class FastRead {
         let call = hedged.call
         defer { call.close() }
         let outcome: HedgedCall.Outcome<Agreed> = await hedged.run { asked in
-            if asked.isEmpty { return .ask(nearest, delayNs: delayNs(for: nearest)) }
+            if asked.isEmpty, !nearest.isEmpty { return .ask(nearest, delayNs: delayNs(for: nearest)) }
             // As long again at most: if the replies disagree, a full round settles it without the slow replica.
             let rest = usable.subtracting(asked)
             return rest.isEmpty ? .giveUp : .ask(rest, delayNs: delayNs(for: usable))
