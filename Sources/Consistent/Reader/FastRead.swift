@@ -55,7 +55,9 @@ final class FastRead {
     }
 
     private func delayNs(for replicas: ReplicaSet) -> UInt64 {
-        delay.ns(latencyNs: replicas.map { acceptors.replicas.latencyNs($0) }.max() ?? 0)
+        var slowestNs: UInt64 = 0
+        for replica in replicas { slowestNs = max(slowestNs, acceptors.replicas.latencyNs(replica)) }
+        return delay.ns(latencyNs: slowestNs)
     }
 
     private struct Agreed {
