@@ -2,37 +2,63 @@ import Replication
 
 /// The Lua scripts of the AP engine, each one atomic step on one replica. The wiring gives ``all`` to the Redis group.
 ///
-/// Every script but `adopt` opens with `member.lua` (`put`, which takes many changes in one call, with `batch.lua`), and
-/// those that use the time with `clock.lua` and `fence.lua` too, so that no script can forget what all must check.
+/// A script is its file behind the preludes that it needs. Every script but `adopt` checks the incarnation, and every script
+/// that uses the time checks the deadline fence, so that no script can omit what all must check.
 public enum AvailableScripts {
+    // Writes and their replication.
     public static let put = Script(
-        name: "put", source: joined(batch, clock, vector, PackageResources.put_lua), isBatchable: true)
+        name: "put",
+        source: joined(
+            PackageResources.prelude_batch_lua, member, clock, vector, record, lists,
+            PackageResources.put_arguments_lua, PackageResources.put_replace_lua, PackageResources.put_change_lua,
+            PackageResources.put_lua),
+        isBatchable: true)
     public static let merge = Script(
-        name: "merge", source: joined(member, clock, fence, vector, PackageResources.merge_lua))
-    public static let strike = Script(name: "strike", source: joined(member, PackageResources.strike_lua))
-    public static let adopt = Script(name: "adopt", source: PackageResources.adopt_lua)
-    public static let tick = Script(name: "tick", source: joined(member, clock, fence, PackageResources.tick_lua))
-    public static let debt = Script(name: "debt", source: joined(member, PackageResources.debt_lua))
-    public static let hear = Script(name: "hear", source: joined(member, clock, fence, PackageResources.hear_lua))
-    public static let fetch = Script(name: "fetch", source: joined(member, PackageResources.fetch_lua))
-    public static let page = Script(name: "page", source: joined(member, PackageResources.page_lua))
-    public static let compare = Script(name: "compare", source: joined(member, PackageResources.compare_lua))
-    public static let clear = Script(name: "clear", source: joined(member, PackageResources.clear_lua))
+        name: "merge", source: joined(single, member, clock, fence, vector, record, lists, PackageResources.merge_lua))
+    public static let acknowledgeHints = Script(
+        name: "acknowledge_hints", source: joined(single, member, PackageResources.acknowledge_hints_lua))
 
-    public static let due = Script(name: "due", source: joined(member, clock, fence, grave, PackageResources.due_lua))
-    public static let reap = Script(
-        name: "reap", source: joined(member, clock, fence, vector, grave, PackageResources.reap_lua))
+    // Admission and staleness.
+    public static let adopt = Script(name: "adopt", source: PackageResources.adopt_lua)
+    public static let readClock = Script(
+        name: "read_clock", source: joined(single, member, clock, fence, PackageResources.read_clock_lua))
+    public static let countHints = Script(
+        name: "count_hints", source: joined(single, member, PackageResources.count_hints_lua))
+    public static let recordReplication = Script(
+        name: "record_replication",
+        source: joined(single, member, clock, fence, PackageResources.record_replication_lua))
+
+    // Hinted handoff and anti-entropy.
+    public static let readRecords = Script(
+        name: "read_records", source: joined(single, member, record, PackageResources.read_records_lua))
+    public static let listRecords = Script(
+        name: "list_records", source: joined(single, member, PackageResources.list_records_lua))
+    public static let compareVectors = Script(
+        name: "compare_vectors", source: joined(single, member, PackageResources.compare_vectors_lua))
+    public static let clearHintOverflow = Script(
+        name: "clear_hint_overflow", source: joined(single, member, PackageResources.clear_hint_overflow_lua))
+
+    // Tombstone GC.
+    public static let listCollectable = Script(
+        name: "list_collectable",
+        source: joined(single, member, clock, fence, record, tombstone, PackageResources.list_collectable_lua))
+    public static let collect = Script(
+        name: "collect",
+        source: joined(single, member, clock, fence, vector, record, tombstone, PackageResources.collect_lua))
 
     public static let all: [Script] = [
-        put, merge, strike, adopt, tick, debt, hear, fetch, page, compare, clear, due, reap,
+        put, merge, acknowledgeHints, adopt, readClock, countHints, recordReplication, readRecords, listRecords,
+        compareVectors, clearHintOverflow, listCollectable, collect,
     ]
 
-    private static let member = PackageResources.member_lua
-    private static let batch = PackageResources.batch_lua
-    private static let clock = PackageResources.clock_lua
-    private static let fence = PackageResources.fence_lua
-    private static let vector = PackageResources.vector_lua
-    private static let grave = PackageResources.grave_lua
+    private static let single = PackageResources.prelude_single_lua
+    private static let member = PackageResources.prelude_member_lua
+    private static let clock = PackageResources.prelude_clock_lua
+    private static let fence = PackageResources.prelude_fence_lua
+    private static let vector = PackageResources.prelude_vector_lua
+    private static let record = PackageResources.prelude_record_lua
+    private static let lists = PackageResources.prelude_lists_lua
+    private static let tombstone = PackageResources.prelude_tombstone_lua
 
     private static func joined(_ parts: Bytes...) -> Bytes {
         Bytes(parts.joined(separator: [UInt8(ascii: "\n")]))

@@ -157,7 +157,7 @@ import Testing
             instance.engine.stop()
             let life = try Self.life(instance)
             _ = await instance.raw(0, "SET", "cap:clock", "8000000000000000")
-            let tick = Command(.script(AvailableScripts.tick, keys: []), arguments: [[], [], life])
+            let tick = Command(.script(AvailableScripts.readClock, keys: []), arguments: [[], [], life])
             #expect(await instance.raw(0, tick)?[2]?.text == "1")
             #expect(await instance.raw(0, "HEXISTS", "cap:replicated_up_to", "g2.until") == .integer(0))
             #expect(await instance.raw(0, "HEXISTS", "cap:replicated_up_to", "g2.incarnation") == .integer(1))
@@ -189,10 +189,10 @@ import Testing
             await instance.reactor.sleep(forNs: 150 * nsPerMs)
             let life = try Self.life(instance)
             let base = instance.reactor.wallClockMs * 1_000 + 60_000_000
-            func hear(_ moment: Int64, hlc: Int64, owed: Int64, peer: String, mode: String = "poll") async -> Int64? {
+            func hear(_ moment: Int64, hlc: Int64, owed: Int64, peer: String, mode: String = "probe") async -> Int64? {
                 let words = ["\(base + moment)", mode, "g2", peer, "\(hlc)", "\(owed)", "", "", ""]
                 let arguments = words.dropLast().map { Bytes($0.utf8) } + [life]
-                let command = Command(.script(AvailableScripts.hear, keys: []), arguments: arguments)
+                let command = Command(.script(AvailableScripts.recordReplication, keys: []), arguments: arguments)
                 return await instance.raw(0, command)?[2]?.int64.map { $0 == 0 ? 0 : $0 - base }
             }
             let peer = String(decoding: try #require(instance.engine.states[1].incarnation), as: UTF8.self)

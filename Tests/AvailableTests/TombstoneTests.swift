@@ -94,8 +94,8 @@ import Testing
             #expect(await instance.converged("k"))
             let vector = try #require(await instance.record("k", 0)?.vector.text)
             func look(_ graceUs: String, vector: Bytes) async -> Reply? {
-                let words = ["look", graceUs, "2", "g2", "g3"].map { Bytes($0.utf8) } + [vector, [], [], life]
-                return await instance.raw(0, Command(.script(AvailableScripts.reap, keys: [key]), arguments: words))
+                let words = ["check", graceUs, "2", "g2", "g3"].map { Bytes($0.utf8) } + [vector, [], [], life]
+                return await instance.raw(0, Command(.script(AvailableScripts.collect, keys: [key]), arguments: words))
             }
             // Too young; old enough; old enough, but another record than the one asked for.
             #expect(await look("900000000", vector: vector)?.array?.count == 2)

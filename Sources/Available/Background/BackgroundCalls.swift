@@ -69,7 +69,7 @@ extension AvailableEngine {
 
     func fetch(_ keys: [Bytes], at replica: Int, life: Bytes, maxBytes: Int) async -> Fetched? {
         let room = [Bytes(decimal: UInt64(maxBytes))]
-        guard let elements = await run(AvailableScripts.fetch, keys: keys, room, replica, life: life),
+        guard let elements = await run(AvailableScripts.readRecords, keys: keys, room, replica, life: life),
             elements.count >= 4, elements.count.isMultiple(of: 2), let hlc = elements[1].count
         else { return nil }
         var fetched = Fetched(hlc: hlc)

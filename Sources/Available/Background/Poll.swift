@@ -57,7 +57,7 @@ extension AvailableEngine {
     private func tickAll() async -> [Tick?] {
         let lives = states.map { $0.incarnation ?? Words.empty }
         let command = Command(
-            .script(AvailableScripts.tick, keys: []), arguments: [Words.empty, Words.empty], tailCount: 1,
+            .script(AvailableScripts.readClock, keys: []), arguments: [Words.empty, Words.empty], tailCount: 1,
             tail: { [lives[$0]] })
         let replies = await askAll(command, usable)
         return replies.enumerated().map { replica, reply in
@@ -76,7 +76,7 @@ extension AvailableEngine {
         let names = states.map(\.nameBytes)
         let lives = states.map { $0.incarnation ?? Words.empty }
         let command = Command(
-            .script(AvailableScripts.debt, keys: []), tailCount: names.count,
+            .script(AvailableScripts.countHints, keys: []), tailCount: names.count,
             tail: { replica in names.enumerated().filter { $0.offset != replica }.map(\.element) + [lives[replica]] })
         let replies = await askAll(command, usable)
         return replies.enumerated().map { owner, reply in
@@ -107,10 +107,10 @@ extension AvailableEngine {
         for replica in usable where ticks[replica] != nil { targets.insert(replica) }
         guard !targets.isEmpty else { return }
         let command = Command(
-            .script(AvailableScripts.hear, keys: []), tailCount: 5 + 4 * (names.count - 1),
+            .script(AvailableScripts.recordReplication, keys: []), tailCount: 5 + 4 * (names.count - 1),
             tail: { replica in
                 let tick = ticks[replica]
-                var words = [Bytes(decimal: UInt64(max(0, tick?.nowUs ?? 0))), Bytes("poll".utf8)]
+                var words = [Bytes(decimal: UInt64(max(0, tick?.nowUs ?? 0))), Bytes("probe".utf8)]
                 for peer in names.indices where peer != replica {
                     words.append(names[peer])
                     words.append(owed[peer]?.incarnation ?? Words.empty)

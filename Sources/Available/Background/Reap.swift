@@ -56,7 +56,7 @@ extension AvailableEngine {
             graceWord, Bytes(decimal: UInt64(kept)), Bytes(decimal: UInt64(settings.batchRecords)), Words.empty,
             Words.empty,
         ]
-        guard let due = await run(AvailableScripts.due, words, source, life: life), due.count >= 2,
+        guard let due = await run(AvailableScripts.listCollectable, words, source, life: life), due.count >= 2,
             let looked = due[1].number
         else { return nil }
         let keys = stride(from: 2, to: due.count - 1, by: 2).compactMap { due[$0].bytes }
@@ -66,18 +66,18 @@ extension AvailableEngine {
 
         func command(_ mode: String, _ keys: [Bytes], _ vectors: [Bytes]) -> Command {
             Command(
-                .script(AvailableScripts.reap, keys: keys), arguments: [Bytes(mode.utf8), graceWord],
+                .script(AvailableScripts.collect, keys: keys), arguments: [Bytes(mode.utf8), graceWord],
                 tailCount: states.count + vectors.count + 3,
                 tail: { [states, settings] replica in
                     let fence = clocks[replica]?.fence(startNs: startNs, budgetMs: settings.mergeFenceMs)
                     return states[replica].peerWords + vectors + (fence ?? [Words.zero, Words.zero, Words.empty])
                 })
         }
-        guard let agreed = agreed(await askAll(command("look", keys, vectors), group.everyReplica), of: keys.count)
+        guard let agreed = agreed(await askAll(command("check", keys, vectors), group.everyReplica), of: keys.count)
         else { return nil }
         guard !agreed.isEmpty else { return ReapOutcome(kept: keys.count) }
         let replies = await askAll(
-            command("reap", agreed.map { keys[$0] }, agreed.map { vectors[$0] }), group.everyReplica)
+            command("collect", agreed.map { keys[$0] }, agreed.map { vectors[$0] }), group.everyReplica)
         // What is left somewhere is found again, as due there and absent elsewhere.
         let reaped = replies.enumerated().map { max(0, (okElements($1, $0)?.count ?? 2) - 2) }.min() ?? 0
         return ReapOutcome(reaped: reaped, kept: keys.count - agreed.count)

@@ -127,7 +127,7 @@ extension AvailableEngine {
             guard count.lacking == 0 else { continue }
             if states[peer].debts[replica].overflowed > 0 {
                 let words = [states[replica].nameBytes, start.hlc]
-                _ = await run(AvailableScripts.clear, words, peer, life: start.life)
+                _ = await run(AvailableScripts.clearHintOverflow, words, peer, life: start.life)
             }
         }
         guard count.lacking == 0 else { return .lacking }
@@ -135,7 +135,7 @@ extension AvailableEngine {
         var words = [Bytes(decimal: UInt64(mine.nowUs)), Bytes("full".utf8)]
         for (peer, start) in peers { words += [states[peer].nameBytes, start.life, start.hlc, Words.zero] }
         words += [Words.empty, mine.steps, mine.life]
-        let reply = await askOne(Command(.script(AvailableScripts.hear, keys: []), arguments: words), replica)
+        let reply = await askOne(Command(.script(AvailableScripts.recordReplication, keys: []), arguments: words), replica)
         guard okElements(reply, replica) != nil else {
             throw WalkFailure(reason: "the replica's clock or identity moved")
         }
@@ -146,7 +146,7 @@ extension AvailableEngine {
 
     private func start(of replica: Int) async throws(WalkFailure) -> Start {
         guard let life = states[replica].incarnation, clocks[replica] != nil,
-            let elements = await run(AvailableScripts.tick, [Words.empty, Words.empty], replica, life: life),
+            let elements = await run(AvailableScripts.readClock, [Words.empty, Words.empty], replica, life: life),
             elements.count >= 5, let nowUs = elements[1].number, let steps = elements[2].bytes,
             let hlc = elements[3].count, let adoptedAgoUs = elements[4].number
         else { throw WalkFailure(reason: "\(states[replica].name) does not answer") }
@@ -163,7 +163,7 @@ extension AvailableEngine {
             let startNs = scheduler.nowNs
             let limit = batchSizes[peer][replica].records(atMost: settings.batchRecords) * 2
             let words = [cursor, Bytes(decimal: UInt64(limit))]
-            guard isRunning, let page = await run(AvailableScripts.page, words, peer, life: peerLife), page.count >= 2,
+            guard isRunning, let page = await run(AvailableScripts.listRecords, words, peer, life: peerLife), page.count >= 2,
                 let next = page[1].bytes
             else {
                 batchSizes[peer][replica].failed()
@@ -173,7 +173,7 @@ extension AvailableEngine {
             let names = stride(from: 2, to: page.count - 1, by: 2).compactMap { page[$0].bytes }
             let vectors = stride(from: 3, to: page.count, by: 2).compactMap { page[$0].bytes }
             if !names.isEmpty {
-                guard let other = await run(AvailableScripts.compare, keys: names, vectors, replica, life: life) else {
+                guard let other = await run(AvailableScripts.compareVectors, keys: names, vectors, replica, life: life) else {
                     batchSizes[peer][replica].failed()
                     throw WalkFailure(reason: "\(states[replica].name) stopped answering")
                 }

@@ -67,7 +67,7 @@ final class StrikeQueue: Expirable {
         arguments += peers
         arguments += words
         arguments.append(incarnation)
-        return Command(.script(AvailableScripts.strike, keys: keys), arguments: arguments)
+        return Command(.script(AvailableScripts.acknowledgeHints, keys: keys), arguments: arguments)
     }
 
     var isSettled: Bool { !isArmed }

@@ -101,12 +101,12 @@ final class WriteLedger: ScriptWatcher {
     // MARK: ScriptWatcher
 
     func willRun(_ script: Script, keys: [Bytes], on replica: SimulatedReplica) {
-        guard script.name == "put" || script.name == "reap" else { return }
+        guard script.name == "put" || script.name == "collect" else { return }
         before = keys.map { RecordSnapshot(replica.redis.value($0)) }
     }
 
     func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica) {
-        if script.name == "reap" { noteReaped(keys, on: replica) }
+        if script.name == "collect" { noteReaped(keys, on: replica) }
         guard script.name == "put" || script.name == "merge" else { return }
         let sent = script.name == "put" ? arguments.filter(RecordSnapshot.isPacked).map(RecordSnapshot.writeId) : []
         for key in keys {

@@ -1,8 +1,8 @@
--- Records in which nothing has been alive here for longer than the grace, oldest first (DESIGN A10).
+-- Records in which nothing has been alive here for longer than the grace period, oldest first (DESIGN A10).
 --
--- ARGV  1 grace in microseconds   2 how many to pass over   3 how many to look at
---       then not_after, steps (both empty), incarnation
--- Gives { OK, how many were looked at (0: the end), then for each record: key, vector }
+-- ARGV   1: grace period in microseconds; 2: how many to skip; 3: how many to examine; then notAfter, clock epoch (both
+--        empty), incarnation
+-- Reply  { OK, how many were examined (0: the end), then per record: key, vector }
 local limit = now - ARGV[1]
 local keys = call('ZRANGEBYSCORE', 'cap:tombstones', '-inf', string.format('%.0f', limit), 'LIMIT', ARGV[2], ARGV[3])
 local reply = { 'OK', #keys }
@@ -17,5 +17,5 @@ for _, key in ipairs(keys) do
         reply[#reply + 1] = vector
     end
 end
-call('SET', 'cap:clock', clock)
+call('SET', 'cap:clock', nowText)
 return reply

@@ -1,0 +1,42 @@
+-- Ends hints that were delivered (DESIGN A4). A hint is removed where the record is still the one that was delivered;
+-- otherwise it moves to just after what was delivered.
+--
+-- KEYS   records
+-- ARGV   1: number of peers that have the records; then their names; then per record the delivered vector, and `cap:hlc` of
+--        the step that read it; then incarnation
+-- Reply  { OK, removed, moved }
+local peerCount = ARGV[1] + 0
+local firstPeer = 2
+local firstRecord = firstPeer + peerCount
+local argumentsPerRecord = 2
+
+local same, moved = {}, {}
+for place, key in ipairs(KEYS) do
+    local first = firstRecord + (place - 1) * argumentsPerRecord
+    local vector = redis.pcall('HGET', key, 'vv') or ''
+    if vector == ARGV[first] then
+        same[#same + 1] = key
+    elseif type(vector) ~= 'table' then
+        moved[#moved + 1] = { key = key, hlc = ARGV[first + 1] }
+    end
+end
+
+-- `unpack` has a limit of a few thousand arguments.
+local maxKeysPerCommand = 1000
+-- Removals come first: they free memory, so that a full replica can run the rest.
+for index = firstPeer, firstRecord - 1 do
+    local hints = 'cap:hints:' .. ARGV[index]
+    for from = 1, #same, maxKeysPerCommand do
+        call('ZREM', hints, unpack(same, from, math.min(from + maxKeysPerCommand - 1, #same)))
+    end
+end
+for _, record in ipairs(moved) do
+    for index = firstPeer, firstRecord - 1 do
+        local hints = 'cap:hints:' .. ARGV[index]
+        local score = call('ZSCORE', hints, record.key)
+        if score and score + 0 <= record.hlc + 0 then
+            call('ZADD', hints, string.format('%.0f', record.hlc + 1), record.key)
+        end
+    end
+end
+return { 'OK', #same, #moved }

@@ -1,0 +1,12 @@
+-- Ends the overflow of the hints for a peer after all records were compared with it (DESIGN A11), unless another write found no
+-- room meanwhile.
+--
+-- ARGV   1: peer; 2: this replica's hlc when the comparison began; 3: incarnation
+-- Reply  { OK, cleared (0 or 1) }
+local overflow = 'cap:hint_overflow:' .. ARGV[1]
+local lastLeftOut = call('HGET', overflow, 'last')
+if lastLeftOut and lastLeftOut + 0 <= ARGV[2] + 0 then
+    call('DEL', overflow)
+    return { 'OK', 1 }
+end
+return { 'OK', 0 }

@@ -1,0 +1,43 @@
+-- Which of these records are dead here beyond the grace period and without hints, or absent; and their removal, once every
+-- replica has agreed (DESIGN A10).
+--
+-- A replica without the record holds nothing that the tombstone must suppress: it is blank, or has collected the record
+-- already in a run that did not reach the others.
+--
+-- KEYS   records
+-- ARGV   1: `check` or `collect`; 2: grace period in microseconds; 3: number of peers; then their names; then per record the
+--        vector that every replica must hold; then notAfter, clock epoch, incarnation
+-- Reply  { OK, now, places in KEYS .. }
+local isCollecting, limit, peerCount = ARGV[1] == 'collect', now - ARGV[2], ARGV[3] + 0
+local firstPeer = 4
+local firstVector = firstPeer + peerCount
+
+local function hasHint(key)
+    for index = firstPeer, firstVector - 1 do
+        if call('ZSCORE', 'cap:hints:' .. ARGV[index], key) then
+            return true
+        end
+    end
+    return false
+end
+
+local reply, highest = { 'OK', now }, hlc
+for place, key in ipairs(KEYS) do
+    if call('EXISTS', key) == 0 then
+        reply[#reply + 1] = place
+    else
+        local vector, since = deadSince(key)
+        if since and since <= limit and vector == ARGV[firstVector + place - 1] and not hasHint(key) then
+            reply[#reply + 1] = place
+            if isCollecting then
+                -- A later write here must get a later dot than all that is forgotten now.
+                highest = math.max(highest, highestEntry(vector))
+                call('DEL', key)
+                call('ZREM', 'cap:tombstones', key)
+                call('ZREM', 'cap:conflicts', key)
+            end
+        end
+    end
+end
+call('MSET', 'cap:clock', nowText, 'cap:hlc', string.format('%.0f', highest))
+return reply

@@ -1,0 +1,20 @@
+-- Prelude of scripts that use the time: `now` in microseconds, `nowText` the same as text, `clockEpoch`, and the hybrid
+-- logical clock `hlc` (DESIGN A2).
+--
+-- A clock below the last one seen was set back: the clock epoch rises, and up to when this replica has everything of its peers
+-- is unknown, because those moments are of the old clock.
+local time = call('TIME')
+local now = time[1] * 1000000 + time[2]
+local nowText = string.format('%.0f', now)
+local stored = call('MGET', 'cap:clock', 'cap:clock_epoch', 'cap:hlc')
+local clockEpoch, hlc = stored[2] or '0', (stored[3] or 0) + 0
+if now < (stored[1] or 0) + 0 then
+    for _, field in ipairs(call('HKEYS', 'cap:replicated_up_to')) do
+        if not string.find(field, '.incarnation', 1, true) then
+            call('HDEL', 'cap:replicated_up_to', field)
+        end
+    end
+    clockEpoch = string.format('%.0f', clockEpoch + 1)
+    call('HSET', 'cap:identity', 'adopted', nowText)
+    call('SET', 'cap:clock_epoch', clockEpoch)
+end

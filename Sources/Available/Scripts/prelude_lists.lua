@@ -1,0 +1,26 @@
+-- The lists that are kept in the same step as the records: which hold a conflict, and which may be collected.
+
+-- `cap:conflicts` has a member per record with values that no write has reconciled. Siblings with one write id are one write
+-- that two coordinators stored; tombstones alone are no conflict.
+local function updateConflicts(key, siblings)
+    local firstId, hasSeveral, hasValue
+    for _, sibling in pairs(siblings) do
+        local id = writeIdOf(sibling)
+        hasSeveral = hasSeveral or (firstId and firstId ~= id)
+        firstId = firstId or id
+        hasValue = hasValue or isValue(sibling)
+    end
+    if hasSeveral and hasValue then
+        call('ZADD', 'cap:conflicts', 0, key)
+    else
+        call('ZREM', 'cap:conflicts', key)
+    end
+end
+
+-- `cap:tombstones` has a member per record with a tombstone or a value that expires. Its score is a lower bound of when the
+-- record may be collected (DESIGN A10); `list_collectable` computes the exact time.
+local function listIfMortal(key, sibling)
+    if string.byte(sibling) == tombstoneMark or string.byte(sibling, expiryFirst) ~= colon then
+        call('ZADD', 'cap:tombstones', nowText, key)
+    end
+end

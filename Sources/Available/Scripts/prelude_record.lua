@@ -1,0 +1,39 @@
+-- Records and siblings (DESIGN A1).
+--
+-- A record is a hash: `vv`, its version vector; `at`, when it last changed here; one field per sibling, named by its dot.
+-- A sibling is `V<write id>:<expires_ms>:<value>`, or `T<write id>::` for a tombstone; the write id is 16 digits.
+local valueMark, tombstoneMark, colon = 86, 84, 58 -- 'V', 'T', ':'
+local writeIdFirst, writeIdLast = 2, 17
+local expiryFirst = writeIdLast + 2
+
+local function isValue(sibling)
+    return string.byte(sibling) == valueMark
+end
+
+local function writeIdOf(sibling)
+    return string.sub(sibling, writeIdFirst, writeIdLast)
+end
+
+-- When the sibling expires, in milliseconds as text; nil for never.
+local function expiryOf(sibling)
+    return string.byte(sibling, expiryFirst) ~= colon and string.match(sibling, '^(%d+):', expiryFirst) or nil
+end
+
+-- What the fields of a record (`HGETALL`) say: vector, siblings by dot, number of siblings, `at`, and whether nothing but a
+-- record can look like this.
+local function scanRecord(fields)
+    local vector, siblings, count, changedAt, isRecord = nil, {}, 0, nil, true
+    for index = 1, #fields, 2 do
+        local name, value = fields[index], fields[index + 1]
+        if name == 'vv' then
+            vector = value
+        elseif name == 'at' then
+            changedAt = value
+        else
+            isRecord = isRecord and string.find(name, '@%d+$') ~= nil
+            siblings[name] = value
+            count = count + 1
+        end
+    end
+    return vector, siblings, count, changedAt, isRecord
+end

@@ -1,0 +1,69 @@
+-- Version vectors and dots as text.
+--
+-- A vector is `actor=hlc` joined by one space and sorted by the actor's bytes, so that equal vectors are equal texts. A dot is
+-- `actor@hlc`. Strings are never compared with `<`, which follows the server's locale.
+local space = 32 -- ' '
+
+-- True where `left` sorts before `right` by bytes.
+local function precedes(left, right)
+    for index = 1, math.min(#left, #right) do
+        local leftByte, rightByte = string.byte(left, index), string.byte(right, index)
+        if leftByte ~= rightByte then
+            return leftByte < rightByte
+        end
+    end
+    return #left < #right
+end
+
+-- The vector of a text, as a table from actor to hlc.
+local function parseVector(text)
+    local vector = {}
+    for actor, entry in string.gmatch(text, '([^ =]+)=(%d+)') do
+        vector[actor] = entry + 0
+    end
+    return vector
+end
+
+local function formatVector(vector)
+    local entries = {}
+    for actor in pairs(vector) do
+        entries[#entries + 1] = actor
+    end
+    table.sort(entries, precedes)
+    for index, actor in ipairs(entries) do
+        entries[index] = actor .. '=' .. string.format('%.0f', vector[actor])
+    end
+    return table.concat(entries, ' ')
+end
+
+-- Raises each entry of the table `vector` to that of the table `other`.
+local function joinInto(vector, other)
+    for actor, entry in pairs(other) do
+        vector[actor] = math.max(vector[actor] or 0, entry)
+    end
+end
+
+-- The entry of `name` (`actor=`) in a vector's text, 0 for none; then where `name` begins and ends in the text.
+local function entryOf(text, name)
+    local from, to = string.find(text, name, 1, true)
+    -- The end of a longer name is not this name.
+    while from and from > 1 and string.byte(text, from - 1) ~= space do
+        from, to = string.find(text, name, to + 1, true)
+    end
+    return from and string.match(text, '^%d+', to + 1) + 0 or 0, from, to
+end
+
+-- The highest entry in a vector's text.
+local function highestEntry(text)
+    local highest = 0
+    for entry in string.gmatch(text, '=(%d+)') do
+        highest = math.max(highest, entry + 0)
+    end
+    return highest
+end
+
+-- True where the table `vector` covers the dot.
+local function covers(vector, dot)
+    local actor, entry = string.match(dot, '^(.+)@(%d+)$')
+    return entry + 0 <= (vector[actor] or 0)
+end

@@ -1,0 +1,88 @@
+-- First part of `put`: its arguments, and what both kinds of change need.
+--
+-- KEYS   records `ap:<key>`
+-- ARGV   1: incarnation; 2: clock epoch; 3: actor, `<replica>.<incarnation>`; 4: most siblings, and 5: most bytes of them, that
+--        a change with a context may leave; 6: most hints per peer, or 0 where they need not be counted; 7: number of peers;
+--        then their names;
+--        then per record: sibling as `V<write id>::<value>` or `T<write id>::`; time to live in milliseconds, or 0; context: a
+--        vector, or `-` for none; `first` attempt or `again`; notAfter
+-- Reply  per record one of
+--        `OK <hlc> <before> <expires_ms> <now> <vector>`, where <before> is 0 where there was nothing, the hlc of the one
+--        sibling that it replaced where that was of this actor alone, else 1;
+--        { that line, { dot, sibling .. } that stay beside the new one, { siblings that were overwritten unseen } };
+--        { `SAME <hlc> 1 0 <now> <vector>`, { dot, sibling .. } } where the write id is stored already;
+--        { ABSENT, vector } for a first attempt to delete what is not there;
+--        { TOOMANY, n }; { LATE, clock epoch, now }; { NOTMEMBER, incarnation }
+local actor, maxSiblings, maxSiblingBytes = ARGV[3], ARGV[4] + 0, ARGV[5] + 0
+local maxHints, peerCount = ARGV[6] + 0, ARGV[7] + 0
+local firstPeer = 8
+local firstChange = firstPeer + peerCount
+local argumentsPerChange = 5
+
+local noContext = '-'
+local fieldsWithOneSibling = 3 -- vv, at, and the sibling
+local largestInteger = 9007199254740992 -- 2^53: a larger one is not exact in a double
+
+if ARGV[2] ~= clockEpoch then
+    call('SET', 'cap:clock', nowText)
+    return refuse({ 'LATE', clockEpoch, now })
+end
+
+local entryName, dotPrefix = actor .. '=', actor .. '@'
+local hintLists = {}
+for index = 1, peerCount do
+    hintLists[index] = 'cap:hints:' .. ARGV[firstPeer + index - 1]
+end
+
+-- The text of an hlc above the clock and everything known, `known` included.
+local function nextHlc(known)
+    local nextOne = hlc < now and now or hlc + 1
+    if nextOne <= known then
+        nextOne = known + 1
+    end
+    if nextOne >= largestInteger then
+        error({ err = 'CLOCK this replica has seen a time after the year 2255' })
+    end
+    hlc = nextOne
+    return string.format('%.0f', nextOne)
+end
+
+-- The text `vector` with the entry of this actor set to the text `entry`.
+local function withEntry(vector, entry)
+    local _, from, to = entryOf(vector, entryName)
+    if not from then
+        if vector == '' then
+            return entryName .. entry
+        end
+        local entries = parseVector(vector)
+        entries[actor] = entry + 0
+        return formatVector(entries)
+    end
+    local _, last = string.find(vector, '^%d+', to + 1)
+    return string.sub(vector, 1, to) .. entry .. string.sub(vector, last + 1)
+end
+
+-- The sibling with its expiry by this replica's clock, and that expiry as text.
+local function withExpiry(sibling, ttl)
+    local expiry = string.format('%.0f', math.floor(now / 1000) + ttl)
+    return string.sub(sibling, 1, expiryFirst - 1) .. expiry .. string.sub(sibling, expiryFirst), expiry
+end
+
+-- Stores a hint for each peer, in the same step as the write (DESIGN A3). It comes before the write: a wrong type can stop that,
+-- and then the hint delivers nothing new.
+local function storeHints(key, entry)
+    for index = 1, peerCount do
+        local hints = hintLists[index]
+        if call('ZADD', hints, 'NX', entry, key) == 1 and maxHints > 0 and call('ZCARD', hints) > maxHints then
+            call('ZREM', hints, key)
+            local overflow = 'cap:hint_overflow:' .. ARGV[firstPeer + index - 1]
+            call('HSETNX', overflow, 'first', entry)
+            call('HSET', overflow, 'last', entry)
+            call('HINCRBY', overflow, 'count', 1)
+        end
+    end
+end
+
+local function line(result, entry, before, expiry, vector)
+    return result .. ' ' .. entry .. ' ' .. before .. ' ' .. expiry .. ' ' .. nowText .. ' ' .. vector
+end

@@ -1,0 +1,107 @@
+-- Third part of `put`: every other change, by dotted version vectors. A change with a context drops the siblings that the context
+-- covers; one without drops all that this replica holds.
+
+-- The values that a change drops without having seen them, newest first. One write that two coordinators stored counts once.
+local function overwrittenUnseen(dropped, siblings)
+    table.sort(dropped, function(left, right)
+        local leftHlc, rightHlc = string.match(left, '@(%d+)$') + 0, string.match(right, '@(%d+)$') + 0
+        if leftHlc ~= rightHlc then
+            return leftHlc > rightHlc
+        end
+        return precedes(right, left)
+    end)
+    local overwritten, seen = {}, {}
+    for index, dot in ipairs(dropped) do
+        local id = writeIdOf(siblings[dot])
+        if index > 1 and not seen[id] then
+            overwritten[#overwritten + 1] = siblings[dot]
+        end
+        seen[id] = true
+    end
+    return overwritten
+end
+
+local function isAlive(sibling)
+    local expiry = isValue(sibling) and expiryOf(sibling)
+    return isValue(sibling) and (not expiry or expiry * 1000 > now)
+end
+
+-- Whether a value is alive, and whether the write is stored already.
+local function inspect(siblings, id)
+    local hasValue, isKnown = false, false
+    for _, sibling in pairs(siblings) do
+        isKnown = isKnown or writeIdOf(sibling) == id
+        hasValue = hasValue or isAlive(sibling)
+    end
+    return hasValue, isKnown
+end
+
+-- { dot, sibling .. } of all siblings.
+local function alternating(siblings)
+    local list = {}
+    for dot, sibling in pairs(siblings) do
+        list[#list + 1] = dot
+        list[#list + 1] = sibling
+    end
+    return list
+end
+
+local function change(key, vector, sibling, ttl, context, isFirstAttempt)
+    local _, siblings, count = scanRecord(call('HGETALL', key))
+    local existed, isKnown = inspect(siblings, writeIdOf(sibling))
+    if isKnown then
+        return { line('SAME', string.format('%.0f', hlc), '1', '0', vector), alternating(siblings) }
+    end
+    -- If another attempt may have stored the tombstone, "there was nothing" could be wrong: it is stored here too.
+    if not existed and context == noContext and not isValue(sibling) and isFirstAttempt then
+        return { 'ABSENT', vector }
+    end
+
+    local dropped, kept, keptCount, overwritten = {}, {}, 0, {}
+    local joined, highest = vector, highestEntry(vector)
+    if context == noContext then
+        for dot in pairs(siblings) do
+            dropped[#dropped + 1] = dot
+        end
+        if count > 1 then
+            overwritten = overwrittenUnseen(dropped, siblings)
+        end
+    else
+        local covered, bytes = parseVector(context), #sibling
+        for dot, other in pairs(siblings) do
+            if covers(covered, dot) then
+                dropped[#dropped + 1] = dot
+            else
+                kept[dot] = other
+                keptCount = keptCount + 1
+                bytes = bytes + #other
+            end
+        end
+        if keptCount + 1 > maxSiblings or (keptCount > 0 and bytes > maxSiblingBytes) then
+            return { 'TOOMANY', keptCount }
+        end
+        local entries = parseVector(vector)
+        joinInto(entries, covered)
+        joined = formatVector(entries)
+        highest = math.max(highest, highestEntry(context))
+    end
+
+    local entry = nextHlc(highest)
+    local expiry = '0'
+    joined = withEntry(joined, entry)
+    if ttl ~= '0' then
+        sibling, expiry = withExpiry(sibling, ttl)
+    end
+    local dot, others = dotPrefix .. entry, alternating(kept)
+    storeHints(key, entry)
+    if count > 1 or keptCount > 0 then
+        kept[dot] = sibling
+        updateConflicts(key, kept)
+    end
+    for _, old in ipairs(dropped) do
+        call('HDEL', key, old)
+    end
+    call('HSET', key, 'vv', joined, 'at', nowText, dot, sibling)
+    listIfMortal(key, sibling)
+    return { line('OK', entry, existed and '1' or '0', expiry, joined), others, overwritten }
+end
