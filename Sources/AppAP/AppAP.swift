@@ -71,14 +71,14 @@ struct APSettings: Sendable {
         engine.maxSiblingBytes = try reader.integer(
             "AP_MAX_SIBLING_BYTES", default: 4 << 20, in: 1...(1 << 30),
             help: "The same where they would come to more bytes than this: every read answers with all of them.")
-        engine.outboxMax = try reader.integer(
+        engine.maxHints = try reader.integer(
             "AP_MAX_HINTS", default: 1_000_000, in: 1...100_000_000,
             help: "Keys that a replica can note as owed to another; past it all of them are compared instead.")
-        engine.pollIntervalMs = UInt64(
+        engine.probeIntervalMs = UInt64(
             try reader.integer(
                 "AP_PROBE_INTERVAL_MS", default: 250, in: 20...60_000,
                 help: "How often staleness is measured, in milliseconds; in health it is one to two of these."))
-        engine.walkIntervalMs =
+        engine.antiEntropyIntervalMs =
             UInt64(
                 try reader.integer(
                     "AP_ANTI_ENTROPY_INTERVAL_SEC", default: 600, in: 1...604_800,

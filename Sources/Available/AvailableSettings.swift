@@ -22,10 +22,10 @@ public struct AvailableSettings: Sendable {
     public var maxSiblingBytes = 4 << 20
     /// `AP_MAX_HINTS`: entries of one outbox (one replica's debt to one peer). Past it the outbox is marked overflowed, and
     /// only a comparison of all records ends that.
-    public var outboxMax = 1_000_000
+    public var maxHints = 1_000_000
 
     /// How often each replica is asked what it owes. Staleness in health is one to two of these.
-    public var pollIntervalMs: UInt64 = 250
+    public var probeIntervalMs: UInt64 = 250
     /// Deadline of one background command.
     public var callTimeoutMs: UInt64 = 250
 
@@ -41,17 +41,17 @@ public struct AvailableSettings: Sendable {
     public var mergeFenceMs: UInt64 = 1_000
 
     /// Debt younger than this is left to the writes that made it.
-    public var drainAfterMs: UInt64 = 500
+    public var handoffDelayMs: UInt64 = 500
     /// Records a background batch moves, and bytes of their values.
     public var batchRecords = 128
     public var batchBytes = 1 << 20
     /// All records of all replicas are compared this often, beside after every loss.
-    public var walkIntervalMs: UInt64 = 600_000
+    public var antiEntropyIntervalMs: UInt64 = 600_000
     /// `AP_TOMBSTONE_GRACE_SEC`: tombstones and expired values are kept for at least this long on every replica, and a
     /// replica that was away for more than half of it does not get in by itself. Far above what clocks differ by.
     public var tombstoneGraceMs: Int64 = 7 * 86_400_000
     /// Between two looks at what may be collected.
-    public var reapIntervalMs: UInt64 = 60_000
+    public var tombstoneGCIntervalMs: UInt64 = 60_000
     /// Replicas that get in once although they were away for too long: what `app-ap admit` gives.
     public var admittedReplicas: Set<String> = []
     /// Signed contexts remembered, so that a read of a hot key signs nothing.

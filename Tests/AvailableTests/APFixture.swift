@@ -101,8 +101,8 @@ final class APInstance {
             reactor: reactor, replicas: replicas, scripts: AvailableScripts.all, settings: links)
         group = CutGroup(inner)
         var settings = AvailableSettings(groupName: "demo", secret: "a secret of tests", nodeName: "n1")
-        settings.pollIntervalMs = 50
-        settings.drainAfterMs = 100
+        settings.probeIntervalMs = 50
+        settings.handoffDelayMs = 100
         settings.mergeFenceMs = 300
         // On a busy machine a hedge would ask a replica that has not heard of the test's last write; the tests of hedges ask
         // for them.

@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func whatTwoReplicasKnowTogetherNeedsNoThird() async throws {
-        try await withTwoSites({ $0.drainAfterMs = 60_000 }) { east, west, servers in
+        try await withTwoSites({ $0.handoffDelayMs = 60_000 }) { east, west, servers in
             east.group.cut = [1, 2]
             west.group.cut = [0, 1]
             var request = ChangeRequest(

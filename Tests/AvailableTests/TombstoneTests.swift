@@ -14,7 +14,7 @@ import Testing
     ) async throws {
         try await withInstance({
             $0.tombstoneGraceMs = Self.graceMs
-            $0.reapIntervalMs = 50
+            $0.tombstoneGCIntervalMs = 50
             $0.mergeFenceMs = 100
         }) { try await body($0, $1) }
     }

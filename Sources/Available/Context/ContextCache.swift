@@ -1,9 +1,8 @@
 import Replication
 
-/// What was signed last by key, so that a read of a hot key signs nothing: its context, and the token of a session that has
-/// seen this key and no other. Bounded: two generations, the older one is
-/// dropped whole when the younger is full.
-struct ContextCache {
+/// What was signed last, by key, so that a read of a hot key signs nothing: its context, and the token of a session that has
+/// seen only this key. Bounded: two generations, of which the older is dropped as a whole when the younger is full.
+final class ContextCache {
     struct Entry {
         let vector: Bytes
         let text: String
@@ -23,8 +22,8 @@ struct ContextCache {
         young.reserveCapacity(generationCount)
     }
 
-    /// What is signed of `vector` for `key`.
-    mutating func signed(vector: Bytes, key: Bytes) -> Entry {
+    /// The signed forms of `vector` for `key`.
+    func signed(vector: Bytes, key: Bytes) -> Entry {
         if let entry = young[key] {
             if entry.vector == vector { return entry }
         } else if let entry = old[key], entry.vector == vector {
@@ -45,7 +44,7 @@ struct ContextCache {
         return signer.vector(of: text, key: key)
     }
 
-    private mutating func keep(_ entry: Entry, _ key: Bytes) {
+    private func keep(_ entry: Entry, _ key: Bytes) {
         if young.count >= generationCount, young[key] == nil {
             old = young
             young = Dictionary(minimumCapacity: generationCount)

@@ -83,7 +83,7 @@ struct CarriedRecord {
     /// The words of `merge` for it.
     func append(to arguments: inout [Bytes]) {
         arguments.append(vector)
-        arguments.append(before ?? Words.noVector)
+        arguments.append(before ?? Arguments.noVector)
         arguments.append(Bytes(decimal: UInt64(siblings.count / 2)))
         arguments += siblings
     }

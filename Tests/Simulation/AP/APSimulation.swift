@@ -53,9 +53,9 @@ public final class APSimulation {
             groupName: Imposter.groupName, secret: Imposter.secret, nodeName: "sim")
         settings.writeAcks = options.writeAcks ?? 1 + world.random.index(5) / 2
         settings.tombstoneGraceMs = options.tombstoneGraceMs
-        settings.reapIntervalMs = 500
-        settings.walkIntervalMs = options.isWalkingOften ?? world.random.isTrue(percent: 50) ? 3_000 : 600_000
-        if world.random.isTrue(percent: options.smallOutboxes) { settings.outboxMax = 1 + world.random.index(2) }
+        settings.tombstoneGCIntervalMs = 500
+        settings.antiEntropyIntervalMs = options.isWalkingOften ?? world.random.isTrue(percent: 50) ? 3_000 : 600_000
+        if world.random.isTrue(percent: options.smallOutboxes) { settings.maxHints = 1 + world.random.index(2) }
         if world.random.isTrue(percent: options.fewSiblings) { settings.maxSiblings = 1 + world.random.index(3) }
         self.world = world
         self.replicas = replicas

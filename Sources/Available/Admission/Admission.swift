@@ -1,0 +1,135 @@
+import EventLoop
+import Replication
+
+/// Establishes which incarnation of a replica a connection leads to, before anything else is sent on it and again when it
+/// proves to be another one (rule A2).
+final class Admission: ReplicaIdentity {
+    private let environment: Environment
+    private let replicas: ReplicaTable
+    private var refusals: [String?]
+    private var readmitting: ReplicaSet = []
+
+    private static let minPauseMs: UInt64 = 10
+    private static let maxPauseMs: UInt64 = 1_000
+
+    init(_ environment: Environment, replicas: ReplicaTable) {
+        self.environment = environment
+        self.replicas = replicas
+        refusals = Array(repeating: nil, count: environment.group.replicaCount)
+    }
+
+    /// Why the replica is not used although it answers; nil if it is used.
+    func refusal(of replica: Int) -> String? { refusals[replica] }
+
+    func admit(_ replica: Int) async -> Bool {
+        replicas.forgetClock(of: replica)
+        return await adopt(replica)
+    }
+
+    // MARK: Adoption
+
+    /// Learns the replica's incarnation, or starts a new one if its `run_id` is not the one that it was adopted under.
+    private func adopt(_ replica: Int) async -> Bool {
+        let deadlineNs = environment.nowNs + environment.settings.callTimeoutMs * nsPerMs
+        guard let reply = await ask(.plain("INFO"), replica, deadlineNs)?.bytes else { return false }
+        let info = ServerInfo(reply)
+        guard let runId = info["run_id"] else { return false }
+        if let reason = info.evictionProblem {
+            refuse(replica, reason)
+            return false
+        }
+        guard let reply = await ask(adoptCommand(replica, runId: runId), replica, deadlineNs) else { return false }
+        guard let elements = ScriptReply(reply).ok, elements.count >= 5, let incarnation = elements[1].bytes,
+            let epoch = elements[2].bytes, let nowUs = elements[3].number
+        else {
+            refuse(replica, Self.refusal(reply))
+            return false
+        }
+        refusals[replica] = nil
+        replicas.admit(
+            replica,
+            ReplicaClock(incarnation: incarnation, epoch: epoch, timeUs: nowUs, receivedNs: environment.nowNs))
+        if elements[4].int64 == 1 {
+            environment.events?.replicaAdopted(replica, incarnation: String(decoding: incarnation, as: UTF8.self))
+        }
+        return true
+    }
+
+    private func ask(_ command: Command, _ replica: Int, _ deadlineNs: UInt64) async -> Reply? {
+        await environment.client.ask(command, of: replica, deadlineNs: deadlineNs, duringAdmission: true)
+    }
+
+    private func adoptCommand(_ replica: Int, runId: Bytes) -> Command {
+        let settings = environment.settings
+        let halfGraceUs = UInt64(max(0, settings.tombstoneGraceMs)) * 1_000 / 2
+        let isAdmitted = settings.admittedReplicas.contains(replicas.names[replica])
+        return Command(
+            .script(AvailableScripts.adopt, keys: []),
+            arguments: [
+                Bytes(settings.groupName.utf8), replicas.nameBytes[replica], runId,
+                Bytes(hexadecimal: environment.scheduler.randomBits()),
+                Bytes(decimal: latestClockUs(besides: replica)), Bytes(decimal: halfGraceUs),
+                isAdmitted ? Arguments.one : Arguments.zero,
+            ])
+    }
+
+    /// The latest clock known: this instance's, or that of another replica. An old dump is detected by it (rule A10).
+    private func latestClockUs(besides replica: Int) -> UInt64 {
+        let nowNs = environment.nowNs
+        let others = replicas.peers(of: replica).compactMap { replicas.clocks[$0]?.earliestUs(atNs: nowNs) }
+        return UInt64(max(0, others.reduce(environment.scheduler.wallClockMs * 1_000, max)))
+    }
+
+    private func refuse(_ replica: Int, _ reason: String) {
+        refusals[replica] = reason
+        environment.events?.replicaRefused(replica, reason: reason)
+    }
+
+    private static func refusal(_ reply: Reply) -> String {
+        if case .error(let text) = reply { return text }
+        switch reply[0]?.text {
+        case "FOREIGN": return "belongs to group '\(reply[1]?.text ?? "")' as '\(reply[2]?.text ?? "")'"
+        case "OLD":
+            return
+                "was away for \((reply[1]?.number ?? 0) / 1_000_000) s or holds an old dump, and might bring back what was "
+                + "deleted since: empty it (FLUSHALL), or admit it by name if the whole group was off"
+        default: return "unexpected reply to adopt"
+        }
+    }
+
+    // MARK: Readmission
+
+    func learn(from refusal: ScriptReply, of replica: Int) {
+        switch refusal {
+        case .late(let epoch, let nowUs): replicas.readClock(of: replica, epoch: epoch, timeUs: nowUs)
+        case .notMember: readmit(replica)
+        case .answer, .error: break
+        }
+    }
+
+    /// The replica on a live connection has another incarnation (`FLUSHALL`, or another instance adopted it): nothing of it is
+    /// trusted until it has been asked again. One attempt at a time, repeated until one succeeds or the connection is gone.
+    func readmit(_ replica: Int) {
+        replicas.distrust(replica)
+        guard !readmitting.contains(replica) else { return }
+        readmitting.insert(replica)
+        environment.scheduler.spawn { [self] in
+            var pauseMs = Self.minPauseMs
+            while replicas.clocks[replica] == nil, environment.group.available.contains(replica) {
+                // It may have been forgotten again before this task continues.
+                if await adopt(replica), replicas.clocks[replica] != nil { break }
+                await environment.scheduler.sleep(forNs: pauseMs * nsPerMs)
+                pauseMs = min(pauseMs * 2, Self.maxPauseMs)
+            }
+            readmitting.remove(replica)
+        }
+    }
+
+    var isReadmitting: Bool { !readmitting.isEmpty }
+
+    /// Asks replicas that were forgotten while they could not be asked: between admission and the first command, or while the
+    /// circuit breaker was open. Without this a replica would be connected and never used again.
+    func readmitForgotten() {
+        for replica in environment.group.available where replicas.clocks[replica] == nil { readmit(replica) }
+    }
+}

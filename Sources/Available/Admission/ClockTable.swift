@@ -1,0 +1,35 @@
+import Replication
+
+/// The clocks of all admitted replicas as known at one moment. A write keeps the table that it began with, which costs
+/// nothing until the original changes.
+struct ClockTable {
+    private var clocks: [ReplicaClock?]
+    /// Rises when a replica's incarnation or clock epoch changes, or it becomes unknown; not with a better reading.
+    private(set) var generation: UInt64 = 0
+
+    init(count: Int) { clocks = Array(repeating: nil, count: count) }
+
+    /// Nil if the replica is not admitted.
+    subscript(replica: Int) -> ReplicaClock? { clocks[replica] }
+
+    mutating func forget(_ replica: Int) {
+        guard clocks[replica] != nil else { return }
+        clocks[replica] = nil
+        generation &+= 1
+    }
+
+    mutating func adopt(_ replica: Int, _ clock: ReplicaClock) {
+        clocks[replica] = clock
+        generation &+= 1
+    }
+
+    /// A reading of the clock of a replica; ignored if the replica is not admitted.
+    mutating func read(_ replica: Int, epoch: Bytes, timeUs: Int64, receivedNs: UInt64) {
+        guard let known = clocks[replica] else { return }
+        let isNewEpoch = known.epoch != epoch
+        guard isNewEpoch || known.isWorthReplacing(timeUs: timeUs, receivedNs: receivedNs) else { return }
+        clocks[replica] = ReplicaClock(
+            incarnation: known.incarnation, epoch: epoch, timeUs: timeUs, receivedNs: receivedNs)
+        if isNewEpoch { generation &+= 1 }
+    }
+}

@@ -1,0 +1,68 @@
+import EventLoop
+import Replication
+
+/// What an instance knows of one replica's clock: a reading, and when it arrived. Every deadline fence is computed from it
+/// (rule A5): a moment of the replica's clock after which the replica no longer runs the call.
+struct ReplicaClock: Equatable {
+    /// The incarnation that the reading belongs to.
+    let incarnation: Bytes
+    /// Counts how often the replica's clock was set back.
+    let epoch: Bytes
+    private let timeUs: Int64
+    private let receivedNs: UInt64
+
+    /// An older reading is replaced by any other, because the two clocks may drift apart.
+    private static let maxAgeNs = 5_000 * nsPerMs
+    /// A younger one is replaced only by one that is better by more than this.
+    private static let minImprovementUs: Int64 = 500
+
+    init(incarnation: Bytes, epoch: Bytes, timeUs: Int64, receivedNs: UInt64) {
+        self.incarnation = incarnation
+        self.epoch = epoch
+        self.timeUs = timeUs
+        self.receivedNs = receivedNs
+    }
+
+    /// A lower bound of the replica's clock, in microseconds, at `nowNs` of this instance's: the reading was taken before it
+    /// was received. A fence computed from a lower bound is too early, which is safe.
+    func earliestUs(atNs nowNs: UInt64) -> Int64 {
+        timeUs + (Int64(bitPattern: nowNs) - Int64(bitPattern: receivedNs)) / 1_000
+    }
+
+    /// True if another reading of the same incarnation is a better bound, or this one is old.
+    func isWorthReplacing(timeUs: Int64, receivedNs: UInt64) -> Bool {
+        timeUs > earliestUs(atNs: receivedNs) + Self.minImprovementUs || receivedNs > self.receivedNs + Self.maxAgeNs
+    }
+
+    /// The last three arguments of a fenced call: notAfter, clock epoch, incarnation.
+    func fence(startNs: UInt64, budgetMs: UInt64) -> [Bytes] {
+        [notAfter(startNs: startNs, budgetMs: budgetMs), epoch, incarnation]
+    }
+
+    /// The moment of the replica's clock that is `budgetMs` after `startNs` of this instance's, or a little earlier.
+    func notAfter(startNs: UInt64, budgetMs: UInt64) -> Bytes {
+        Bytes(decimal: UInt64(max(0, earliestUs(atNs: startNs) + Int64(budgetMs) * 1_000)))
+    }
+}
+
+extension ClockTable {
+    /// The fence of a call to `replica`; one that can never be met if the replica is not admitted.
+    func fence(of replica: Int, startNs: UInt64, budgetMs: UInt64) -> [Bytes] {
+        self[replica]?.fence(startNs: startNs, budgetMs: budgetMs) ?? [Arguments.zero, Arguments.zero, Arguments.empty]
+    }
+}
+
+/// How long a write is tried at one coordinator (rule A5). A second coordinator, or a failure, must wait for it, so it is
+/// short; but it must exceed the network latency, or a distant replica would refuse everything.
+enum Fence {
+    /// Covers the resolution of this instance's clock, which is one turn of its event loop.
+    static let marginMs: UInt64 = 5
+
+    /// - Parameter latencyNs: usual latency of the coordinator; `UInt64.max` if unknown.
+    static func budgetMs(latencyNs: UInt64, settings: AvailableSettings) -> UInt64 {
+        guard latencyNs != .max else { return settings.maxFenceMs }
+        let latencyMs = latencyNs / nsPerMs
+        let usual = min(max(latencyMs * 8, settings.minFenceMs), settings.maxFenceMs)
+        return max(usual, min(latencyMs * 3 + marginMs, settings.mergeFenceMs))
+    }
+}

@@ -1,0 +1,103 @@
+import EventLoop
+import Replication
+
+/// Compares all records of one replica with those of every other (rules A8, A11): finds what no hint knows of, and makes the
+/// staleness of a replica known again after it, or a peer, has lost its memory.
+final class AntiEntropy: BackgroundTask {
+    private let environment: Environment
+    private let replicas: any ReplicaKnowledge
+    private let comparison: RecordComparison
+    private let pace: BackgroundPace
+    private let leaseHolder: LeaseHolder
+    private var isRunning = false
+    private var schedules: [Schedule]
+
+    /// When the next run for one replica may begin.
+    private struct Schedule {
+        var notBeforeNs: UInt64 = 0
+        /// The peer that the last run did without: once it is back, the next run need not wait.
+        var missingPeer: Int?
+    }
+
+    static let leaseMs: UInt64 = 5_000
+    /// After a run that failed, or while another instance has the lease.
+    private static let retryNs = 1_000 * nsPerMs
+    /// After a run that copied all but some records.
+    private static let incompleteRetryNs = 10_000 * nsPerMs
+    /// After a run without one peer.
+    private static let partialRetryNs = 30_000 * nsPerMs
+
+    init(
+        _ environment: Environment, replicas: any ReplicaKnowledge, comparison: RecordComparison,
+        pace: BackgroundPace, leaseHolder: LeaseHolder
+    ) {
+        self.environment = environment
+        self.replicas = replicas
+        self.comparison = comparison
+        self.pace = pace
+        self.leaseHolder = leaseHolder
+        schedules = replicas.names.map { _ in Schedule() }
+    }
+
+    /// One run at a time; first for replicas whose staleness only a comparison can make known.
+    func startIfDue() {
+        let usable = replicas.usable
+        guard !isRunning, usable.count > 1 else { return }
+        let ready = usable.filter { replica in
+            environment.nowNs >= schedules[replica].notBeforeNs
+                || schedules[replica].missingPeer.map { usable.contains($0) } ?? false
+        }
+        // Without all peers, only replicas that lost records are compared. Another instance may have compared them already.
+        let intervalUs = Int64(environment.settings.antiEntropyIntervalMs) * 1_000
+        let isDue = { [replicas] (replica: Int) in
+            usable == replicas.everyReplica && replicas[replica].comparedAgoUs.map { $0 >= intervalUs } ?? true
+        }
+        guard let replica = ready.first(where: { replicas.needsAntiEntropy($0) }) ?? ready.first(where: isDue) else {
+            return
+        }
+        isRunning = true
+        environment.scheduler.spawn { [self] in
+            await run(replica)
+            isRunning = false
+        }
+    }
+
+    private func run(_ replica: Int) async {
+        let retryNs = environment.scheduler.random(in: Self.retryNs / 2...Self.retryNs * 2)
+        schedules[replica].missingPeer = nil
+        let lease = Lease(
+            RedisKeys.antiEntropyLease, at: replica, holder: leaseHolder, durationMs: Self.leaseMs)
+        guard await lease.take() else {
+            schedules[replica].notBeforeNs = environment.nowNs + retryNs
+            return
+        }
+        var count = RecordComparison.Count()
+        var failure: String?
+        var pauseNs: UInt64 = 0
+        do {
+            switch try await comparison.run(replica, lease, &count) {
+            case .complete: break
+            case .tooEarly:
+                schedules[replica].notBeforeNs = environment.nowNs + environment.settings.mergeFenceMs * nsPerMs
+                await lease.end()
+                return
+            case .incomplete:
+                pauseNs = Self.incompleteRetryNs
+                failure =
+                    "\(count.uncopied) records could not be copied: something else is stored under their keys, or they are "
+                    + "too large for the network"
+            case .without(let peer):
+                pauseNs = Self.partialRetryNs
+                schedules[replica].missingPeer = peer
+                failure = "\(replicas.names[peer]) does not answer"
+            }
+        } catch {
+            pauseNs = retryNs
+            failure = error.reason
+        }
+        if failure != nil { schedules[replica].notBeforeNs = environment.nowNs + pauseNs }
+        environment.events?.antiEntropyEnded(
+            replica: replica, compared: count.compared, repaired: count.repaired, failure: failure)
+        await lease.end()
+    }
+}

@@ -1,0 +1,207 @@
+import EventLoop
+import Replication
+
+/// One comparison of all records of a replica with those of its peers, by their version vectors. It copies what the replica
+/// lacks, page by page.
+final class RecordComparison {
+    private let environment: Environment
+    private let replicas: any ReplicaKnowledge
+    private let scripts: ScriptClient
+    private let transfer: RecordTransfer
+    private let staleness: StalenessTracker
+    private let pace: BackgroundPace
+
+    /// Failed batches after which one comparison ends.
+    private static let maxFailures = 4
+    /// Names and vectors are shorter than records.
+    private static let pagesPerBatch = 2
+
+    init(
+        _ environment: Environment, replicas: any ReplicaKnowledge, scripts: ScriptClient, transfer: RecordTransfer,
+        staleness: StalenessTracker, pace: BackgroundPace
+    ) {
+        self.environment = environment
+        self.replicas = replicas
+        self.scripts = scripts
+        self.transfer = transfer
+        self.staleness = staleness
+        self.pace = pace
+    }
+
+    struct Failure: Error {
+        let reason: String
+    }
+
+    struct Count {
+        var compared = 0
+        var repaired = 0
+        /// Records that could not be copied.
+        var uncopied = 0
+    }
+
+    enum End {
+        case complete
+        /// A replica lost its memory a moment ago: records read before that may still be on their way.
+        case tooEarly
+        /// Some records could not be copied: the staleness stays unknown.
+        case incomplete
+        /// Compared with all peers but this one, at least: the staleness stays unknown.
+        case without(Int)
+    }
+
+    /// A replica as it was when the comparison began.
+    private struct Start {
+        let incarnation: Bytes
+        let nowUs: Int64
+        let epoch: Bytes
+        let hlc: UInt64
+        let adoptedAgoUs: Int64
+    }
+
+    func run(_ replica: Int, _ lease: Lease, _ count: inout Count) async throws(Failure) -> End {
+        let askedNs = environment.nowNs
+        let own = try await start(of: replica)
+        var peers: [(index: Int, start: Start)] = []
+        var missing: Int?
+        for peer in replicas.peers(of: replica) {
+            if replicas.usable.contains(peer) {
+                peers.append((peer, try await start(of: peer)))
+            } else {
+                missing = peer
+            }
+        }
+        // A record that was read before a loss would bring back what no hint knows of.
+        let inFlightUs = Int64(environment.settings.mergeFenceMs + 10 * Fence.marginMs) * 1_000
+        guard own.adoptedAgoUs > inFlightUs, peers.allSatisfy({ $0.start.adoptedAgoUs > inFlightUs }) else {
+            return .tooEarly
+        }
+        for (peer, start) in peers {
+            let route = RecordTransfer.Route(source: peer, target: replica, incarnation: start.incarnation)
+            try await compare(route, own.incarnation, lease, &count)
+            if count.uncopied == 0 { await clearOverflow(route, start) }
+        }
+        guard count.uncopied == 0 else { return .incomplete }
+        if let missing { return .without(missing) }
+        let record = ReplicationRecord(
+            readAtUs: own.nowUs, epoch: own.epoch, isFull: true,
+            peers: peers.map { peer, start in
+                ReplicationRecord.Peer(
+                    name: replicas.nameBytes[peer], incarnation: start.incarnation, hlc: start.hlc, lowestHint: 0)
+            })
+        guard
+            await staleness.recordComparison(record, of: replica, incarnation: own.incarnation, askedNs: askedNs)
+        else { throw Failure(reason: "the replica's clock or identity changed") }
+        return .complete
+    }
+
+    private func start(of replica: Int) async throws(Failure) -> Start {
+        guard let incarnation = replicas[replica].incarnation, replicas.clocks[replica] != nil,
+            let elements = await scripts.run(
+                AvailableScripts.readClock, [Arguments.empty, Arguments.empty], at: replica, incarnation: incarnation),
+            elements.count >= 5, let nowUs = elements[1].number, let epoch = elements[2].bytes,
+            let hlc = elements[3].count, let adoptedAgoUs = elements[4].number
+        else { throw Failure(reason: "\(replicas.names[replica]) does not answer") }
+        return Start(incarnation: incarnation, nowUs: nowUs, epoch: epoch, hlc: hlc, adoptedAgoUs: adoptedAgoUs)
+    }
+
+    /// The peer's writes that found no room for a hint have been copied, up to the hlc at the start.
+    private func clearOverflow(_ route: RecordTransfer.Route, _ start: Start) async {
+        guard replicas.hints(of: route.source).counts[route.target].overflowed > 0 else { return }
+        _ = await scripts.run(
+            AvailableScripts.clearHintOverflow, [replicas.nameBytes[route.target], Bytes(decimal: start.hlc)],
+            at: route.source, incarnation: start.incarnation)
+    }
+
+    /// Copies to the target all that the source has: pages of names and vectors, then the records that differ.
+    private func compare(
+        _ route: RecordTransfer.Route, _ incarnation: Bytes, _ lease: Lease, _ count: inout Count
+    ) async throws(Failure) {
+        var cursor = Arguments.zero
+        var pages = 0
+        repeat {
+            let startNs = environment.nowNs
+            guard pace.isRunning, let page = await page(route, at: cursor) else {
+                throw stopped(route, atSource: true)
+            }
+            cursor = page.next
+            if !page.keys.isEmpty {
+                guard let differing = await differing(page, route, incarnation) else {
+                    throw stopped(route, atSource: false)
+                }
+                count.compared += page.keys.count
+                if !differing.isEmpty {
+                    let uncopied = try await copy(differing, route, incarnation)
+                    count.repaired += differing.count - uncopied
+                    count.uncopied += uncopied
+                }
+            }
+            pages += 1
+            await lease.renew(afterBatch: pages)
+            await pace.rest(sinceNs: startNs)
+        } while cursor != Arguments.zero
+    }
+
+    private func stopped(_ route: RecordTransfer.Route, atSource isSource: Bool) -> Failure {
+        transfer.didFail([], route)
+        return Failure(reason: "\(replicas.names[isSource ? route.source : route.target]) stopped answering")
+    }
+
+    private struct Page {
+        let next: Bytes
+        let keys: [Bytes]
+        let vectors: [Bytes]
+    }
+
+    private func page(_ route: RecordTransfer.Route, at cursor: Bytes) async -> Page? {
+        let limit = transfer.maxRecords(route.source, route.target) * Self.pagesPerBatch
+        guard
+            let elements = await scripts.run(
+                AvailableScripts.listRecords, [cursor, Bytes(decimal: UInt64(limit))], at: route.source,
+                incarnation: route.incarnation),
+            elements.count >= 2, let next = elements[1].bytes
+        else { return nil }
+        return Page(
+            next: next, keys: stride(from: 2, to: elements.count - 1, by: 2).compactMap { elements[$0].bytes },
+            vectors: stride(from: 3, to: elements.count, by: 2).compactMap { elements[$0].bytes })
+    }
+
+    /// The keys of `page` whose records differ at the target.
+    private func differing(_ page: Page, _ route: RecordTransfer.Route, _ incarnation: Bytes) async -> [Bytes]? {
+        let elements = await scripts.run(
+            AvailableScripts.compareVectors, keys: page.keys, page.vectors, at: route.target, incarnation: incarnation)
+        return elements?.dropFirst().compactMap { position in
+            position.count.flatMap { page.keys.indices.contains(Int($0) - 1) ? page.keys[Int($0) - 1] : nil }
+        }
+    }
+
+    /// - Returns: the number of records that could not be copied. The others do not wait for them.
+    private func copy(
+        _ keys: [Bytes], _ route: RecordTransfer.Route, _ incarnation: Bytes
+    ) async throws(Failure) -> Int {
+        var rest = keys.filter { !transfer.isPausing($0, to: route.target) }[...]
+        var uncopied = keys.count - rest.count
+        var failures = 0
+        while !rest.isEmpty {
+            // Known before the records are read: records that are read again get a new fence.
+            let startNs = environment.nowNs
+            let clocks = replicas.clocks
+            let tried = Array(rest.prefix(transfer.maxRecords(route.source, route.target)))
+            guard clocks[route.target]?.incarnation == incarnation else {
+                throw stopped(route, atSource: true)
+            }
+            do {
+                let batch = try await transfer.copy(tried, route, clocks: clocks, startNs: startNs)
+                rest = rest.dropFirst(batch.examined)
+                uncopied += batch.refused
+            } catch {
+                failures += 1
+                guard error == .target, failures < Self.maxFailures else {
+                    throw Failure(
+                        reason: "\(replicas.names[error == .source ? route.source : route.target]) stopped answering")
+                }
+            }
+            if !rest.isEmpty { await pace.rest(sinceNs: startNs) }
+        }
+        return uncopied
+    }
+}

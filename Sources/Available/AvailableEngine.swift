@@ -1,0 +1,149 @@
+import EventLoop
+import Replication
+
+/// The AP engine: a Dynamo-like store over independent replicas, each of which does one atomic step per script (rules A1 to
+/// A11 of `docs/design.md`; DeCandia et al., *Dynamo*, 2007).
+///
+/// Any reachable replica coordinates a write: it stores the value and, in the same step, a hint for each other replica. A
+/// read asks one replica. While a single replica answers, both succeed, and each answer has a bound on its staleness. Once
+/// the replicas can be reached again, all hints are delivered and all replicas hold the same records, with concurrent values
+/// side by side.
+///
+/// This class only wires the components, one per folder. It lives on one reactor's thread and knows no socket and no HTTP.
+public final class AvailableEngine: ReplicaGroupDelegate {
+    let replicas: ReplicaTable
+    private let admission: Admission
+    private let selector: ReplicaSelector
+    let coordinator: Coordinator
+    private let reader: Reader
+    private let sessionReader: SessionReader
+    private let sessionWriter: SessionWriter
+    private let conflictList: ConflictList
+    private let background: BackgroundLoop
+
+    /// - Parameters:
+    ///   - group: the engine becomes its delegate and sets its identity check.
+    ///   - scheduler: all methods must be called on its thread.
+    ///   - events: held weakly.
+    public init(
+        group: any ReplicaGroup, scheduler: any Scheduler, settings: AvailableSettings,
+        events: (any AvailableEvents)? = nil
+    ) {
+        precondition(group.replicaNames.allSatisfy(AvailableSettings.isValidReplicaName), "bad replica name")
+        precondition((1...group.replicaCount).contains(settings.writeAcks), "more acknowledgements than replicas")
+        let environment = Environment(group: group, scheduler: scheduler, settings: settings, events: events)
+        let replicas = ReplicaTable(group: group, scheduler: scheduler)
+        let admission = Admission(environment, replicas: replicas)
+        let scripts = ScriptClient(environment, replicas: replicas, identity: admission)
+        let selector = ReplicaSelector(environment, replicas: replicas)
+        let retry = RetryPolicy(environment, selector: selector)
+        self.replicas = replicas
+        self.selector = selector
+
+        // Requests.
+        let sessions = SessionSigner(secret: settings.secret, groupName: settings.groupName)
+        let contexts = ContextCache(
+            signer: ContextSigner(secret: settings.secret, groupName: settings.groupName), sessions: sessions,
+            maxEntries: settings.contextCacheEntries)
+        let tokens = SessionTokens(signer: sessions, contexts: contexts)
+        let replies = RecordReplies(environment, replicas: replicas, identity: admission, contexts: contexts)
+        let acknowledgements = HintAcknowledgements(environment, replicas: replicas)
+        let delivery = Delivery(
+            environment, replicas: replicas, scripts: scripts, acknowledgements: acknowledgements)
+        coordinator = Coordinator(
+            environment, replicas: replicas, identity: admission, selector: selector, retry: retry,
+            contexts: contexts, delivery: delivery)
+        reader = Reader(
+            environment, selector: selector, replicas: replicas, identity: admission, retry: retry, replies: replies)
+        sessionReader = SessionReader(
+            environment, reader: reader, replies: replies, selector: selector, replicas: replicas,
+            identity: admission, retry: retry, tokens: tokens)
+        sessionWriter = SessionWriter(coordinator: coordinator, tokens: tokens)
+        conflictList = ConflictList(reader: reader, replies: replies)
+
+        // Background work.
+        let pace = BackgroundPace(scheduler: scheduler)
+        let leaseHolder = LeaseHolder(environment)
+        let staleness = StalenessTracker(environment, replicas: replicas, scripts: scripts)
+        let transfer = RecordTransfer(environment, replicas: replicas, scripts: scripts)
+        let comparison = RecordComparison(
+            environment, replicas: replicas, scripts: scripts, transfer: transfer, staleness: staleness, pace: pace)
+        background = BackgroundLoop(
+            environment, replicas: replicas, admission: admission, staleness: staleness, transfer: transfer,
+            pace: pace,
+            tasks: [
+                HintedHandoff(
+                    environment, replicas: replicas, scripts: scripts, transfer: transfer, pace: pace,
+                    leaseHolder: leaseHolder),
+                AntiEntropy(
+                    environment, replicas: replicas, comparison: comparison, pace: pace, leaseHolder: leaseHolder),
+                TombstoneGC(
+                    environment, replicas: replicas, scripts: scripts, pace: pace, leaseHolder: leaseHolder),
+            ])
+        self.admission = admission
+        group.identityCheck = Command(.plain([Bytes("HGET".utf8), RedisKeys.identity, RedisKeys.incarnationField]))
+        group.delegate = self
+    }
+
+    /// Starts the background work: staleness probes, hinted handoff, anti-entropy, tombstone GC. Each is bounded in what it
+    /// has in flight, and every command has a deadline.
+    public func start() { background.start() }
+
+    /// Ends the background work after what is in flight. Reads and writes continue to work.
+    public func stop() { background.stop() }
+
+    // MARK: Requests
+
+    /// - Throws: ``AvailableFailure``: `no_replica`, `too_stale`, `timeout`, `overloaded`, `bad_reply`; in a session also
+    ///   `bad_token` and `session_unmet`.
+    public func read(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult {
+        guard request.session == SessionRequest() else { return try await sessionReader.read(request) }
+        return try await reader.read(request)
+    }
+
+    /// - Throws: ``AvailableFailure``, always with an outcome: `bad_context`, `bad_token`, `session_unmet`,
+    ///   `too_many_siblings`, `no_replica`, `overloaded` (not applied); `insufficient_acks` (applied); `timeout`,
+    ///   `replica_full` and `bad_reply` (as far as the outcome is known).
+    public func change(_ request: ChangeRequest) async throws(AvailableFailure) -> ChangeResult {
+        guard request.session == SessionRequest() else { return try await sessionWriter.change(request) }
+        return try await coordinator.change(request)
+    }
+
+    /// Keys with more than one value, as the first replica that answers lists them, in order of their bytes. A page is bound
+    /// to no replica: the next one continues after the same key at any of them. A page costs as much as it lists, however
+    /// many records there are.
+    ///
+    /// - Parameters:
+    ///   - cursor: ``ConflictPage/next`` of the previous page; nil for the first.
+    ///   - limit: 1 to 1000 keys.
+    ///   - deadlineNs: on the scheduler's clock.
+    /// - Throws: ``AvailableFailure``: `no_replica`, `timeout`, `overloaded`, `bad_reply`.
+    public func conflicts(
+        after cursor: Bytes?, limit: Int, deadlineNs: UInt64
+    ) async throws(AvailableFailure) -> ConflictPage {
+        try await conflictList.page(after: cursor, limit: limit, deadlineNs: deadlineNs)
+    }
+
+    // MARK: Status
+
+    /// Every replica as of the last staleness probe. Sends no command.
+    public func status() -> [AvailableReplicaStatus] { background.status() }
+
+    /// Upper bound of the age of an answer of `replica`, in milliseconds; nil if unknown. Sends no command.
+    public func stalenessMs(replica: Int) -> Int64? { replicas.stalenessMs(of: replica) }
+
+    // MARK: ReplicaGroupDelegate
+
+    public func admit(replica: Int) async -> Bool { await admission.admit(replica) }
+
+    public func replicaDidConnect(_ replica: Int) {
+        selector.invalidate()
+        background.didConnect(replica)
+    }
+
+    public func replicaDidDisconnect(_ replica: Int) {
+        replicas.forgetClock(of: replica)
+        selector.invalidate()
+        background.didDisconnect(replica)
+    }
+}

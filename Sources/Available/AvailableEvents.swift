@@ -1,0 +1,44 @@
+import Replication
+
+/// What logs and metrics need; the protocol itself never does. Replicas are indexes in the group's order. Called on the
+/// engine's thread when the event happens, and must return at once.
+public protocol AvailableEvents: AnyObject {
+    /// A staleness probe of all replicas ended.
+    func replicasProbed(_ replicas: [AvailableReplicaStatus])
+    /// A read found `values` concurrent values.
+    func conflictRead(values: Int)
+    /// A write without a context overwrote `count` values that its client cannot have seen.
+    func valuesOverwritten(_ count: Int)
+    /// `replica` stopped answering.
+    func partitionSuspected(replica: Int)
+    /// `replica` answers again, and all hints from the time apart have been delivered.
+    func partitionHealed(replica: Int)
+    /// `count` hints that `owner` had for `peer` were delivered in the background.
+    func hintsDelivered(owner: Int, peer: Int, count: Int)
+    /// `replica` was adopted under a new incarnation: it is new, or was restarted, restored or wiped.
+    func replicaAdopted(_ replica: Int, incarnation: String)
+    /// `replica` must not be used, e.g. because it belongs to another group.
+    func replicaRefused(_ replica: Int, reason: String)
+    /// `replica` stores something other than a record under this Redis key, so that nothing can be merged there.
+    func invalidRecordFound(replica: Int, redisKey: Bytes)
+    /// `count` tombstones and expired values were collected on all replicas.
+    func tombstonesCollected(_ count: Int)
+    /// A comparison of all records of `replica` with those of every other replica ended.
+    ///
+    /// - Parameter failure: why it did not finish; nil if it did.
+    func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?)
+}
+
+extension AvailableEvents {
+    public func replicasProbed(_ replicas: [AvailableReplicaStatus]) {}
+    public func conflictRead(values: Int) {}
+    public func valuesOverwritten(_ count: Int) {}
+    public func partitionSuspected(replica: Int) {}
+    public func partitionHealed(replica: Int) {}
+    public func hintsDelivered(owner: Int, peer: Int, count: Int) {}
+    public func replicaAdopted(_ replica: Int, incarnation: String) {}
+    public func replicaRefused(_ replica: Int, reason: String) {}
+    public func invalidRecordFound(replica: Int, redisKey: Bytes) {}
+    public func tombstonesCollected(_ count: Int) {}
+    public func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?) {}
+}

@@ -1,0 +1,102 @@
+import Replication
+
+/// The outcome of the attempts at one change so far, and what may be tried next. Pure decisions: sends nothing.
+struct ChangeAttempts {
+    private(set) var count = 0
+    private(set) var rounds = 0
+    /// Not to be tried in this round.
+    private(set) var excluded: ReplicaSet = []
+    /// Some replica may have applied the change without having answered.
+    private(set) var isUnanswered = false
+    private(set) var isTransient = false
+    private var absence: Absence
+    private var reason = AvailableFailure(.noReplica, "No replica can be reached.", outcome: .notApplied)
+
+    /// In all rounds together.
+    private static let maxCount = 12
+    /// At one replica whose clock is re-read each time.
+    private static let maxLateInARow = 3
+
+    /// What the replicas cover that have nothing to delete.
+    private struct Absence {
+        let seen: VersionVector
+        var joined: VersionVector?
+    }
+
+    /// - Parameter seen: what the client has seen of the key.
+    init(seen: VersionVector) { absence = Absence(seen: seen) }
+
+    var mayAttempt: Bool { count < Self.maxCount }
+
+    var failure: AvailableFailure {
+        guard isUnanswered else { return reason }
+        return AvailableFailure(.timeout, "No replica answered in time.", outcome: .unknown)
+    }
+
+    mutating func begin() { count += 1 }
+
+    mutating func beginRound() {
+        excluded = []
+        isTransient = false
+    }
+
+    mutating func endRound() { rounds += 1 }
+
+    mutating func exclude(_ coordinator: Int) { excluded.insert(coordinator) }
+
+    mutating func overloaded(_ coordinator: Int) {
+        fail(.overloaded, "Too many commands are waiting for the replicas.")
+        exclude(coordinator)
+    }
+
+    mutating func unanswered(_ coordinator: Int) {
+        isUnanswered = true
+        exclude(coordinator)
+    }
+
+    /// `coordinator` refused the change and did nothing.
+    mutating func refused(_ refusal: ScriptReply, _ coordinator: Int) {
+        switch refusal {
+        case .late:
+            // Its clock is known again: the same replica may be tried with a new fence.
+            fail(.timeout, "The replica was too slow.")
+            isTransient = true
+            if count.isMultiple(of: Self.maxLateInARow) { exclude(coordinator) }
+        case .notMember:
+            fail(.noReplica, "The replica has been replaced.")
+            isTransient = true
+            exclude(coordinator)
+        case .error(let text):
+            fail(StoreFailure.Code(ofServerError: text), "A replica answered with an error: \(text)")
+            if refusal.isNoScript { isTransient = true }
+            exclude(coordinator)
+        case .answer:
+            fail(.badReply, "A replica answered with something unexpected.")
+            exclude(coordinator)
+        }
+    }
+
+    private mutating func fail(_ code: StoreFailure.Code, _ detail: String) {
+        reason = AvailableFailure(code, detail, outcome: .notApplied)
+    }
+
+    // MARK: Absence
+
+    /// `coordinator` has nothing to delete, and covers `vector`. If every replica reports the key absent, so does their join.
+    ///
+    /// - Returns: the version that is known to be absent; nil if the client has seen more than that.
+    mutating func absent(_ vector: Bytes, at coordinator: Int) -> Bytes? {
+        guard !absence.seen.entries.isEmpty else { return vector }
+        if let own = VersionVector(text: vector) {
+            let joined = absence.joined?.joined(own) ?? own
+            absence.joined = joined
+            if joined.covers(absence.seen) { return joined.text }
+        }
+        exclude(coordinator)
+        return nil
+    }
+
+    /// What all replicas that were asked cover together, if each of them answered and none had anything to delete. One that
+    /// has not answered may have applied the delete.
+    var absentEverywhere: Bytes? { isUnanswered ? nil : absence.joined?.text }
+}

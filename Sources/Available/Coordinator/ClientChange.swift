@@ -1,0 +1,33 @@
+import Replication
+
+/// One client's change, the same in every attempt.
+struct ClientChange {
+    let request: ChangeRequest
+    let recordKey: Bytes
+    /// The sibling to store. Its write id names the change, so that a second attempt at a replica that already stores it
+    /// changes nothing.
+    let packed: Bytes
+    /// In milliseconds, as an argument; 0 for no expiry.
+    let ttl: Bytes
+    /// The vector that the client has seen; nil for a change that overwrites what the coordinator holds.
+    let context: Bytes?
+
+    /// Longer than anyone waits, and far below the largest time.
+    private static let maxTtlMs: Int64 = 100 * 365 * 86_400_000
+
+    /// - Parameter randomBits: for the write id.
+    init(_ request: ChangeRequest, context: Bytes?, randomBits: UInt64) {
+        self.request = request
+        self.context = context
+        recordKey = RedisKeys.record(request.key)
+        let writeId = Bytes(hexadecimal: randomBits)
+        switch request.kind {
+        case .write(let value):
+            packed = Sibling(isTombstone: false, writeId: writeId, expiresMs: nil, value: value).packed
+            ttl = request.ttlMs.map { Bytes(decimal: UInt64(min(max(0, $0), Self.maxTtlMs))) } ?? Arguments.zero
+        case .delete:
+            packed = Sibling(isTombstone: true, writeId: writeId, expiresMs: nil, value: []).packed
+            ttl = Arguments.zero
+        }
+    }
+}

@@ -1,0 +1,205 @@
+import EventLoop
+import Replication
+
+/// Writes and deletes: one replica coordinates the change, the others receive it afterwards (rules A3 to A6).
+final class Coordinator {
+    private let environment: Environment
+    private let replicas: ReplicaTable
+    private let identity: any ReplicaIdentity
+    private let selector: ReplicaSelector
+    private let retry: RetryPolicy
+    private let contexts: ContextCache
+    private let delivery: Delivery
+    private var putArguments: PutArgumentCache
+
+    init(
+        _ environment: Environment, replicas: ReplicaTable, identity: any ReplicaIdentity, selector: ReplicaSelector,
+        retry: RetryPolicy, contexts: ContextCache, delivery: Delivery
+    ) {
+        self.environment = environment
+        self.replicas = replicas
+        self.identity = identity
+        self.selector = selector
+        self.retry = retry
+        self.contexts = contexts
+        self.delivery = delivery
+        putArguments = PutArgumentCache(environment, replicas: replicas)
+    }
+
+    /// - Parameter seen: what the client has seen of the key. If a replica has nothing to delete and lacks some of that, the
+    ///   others are asked too; the result's `version` then covers what all of them have.
+    func change(
+        _ request: ChangeRequest, seen: VersionVector = VersionVector()
+    ) async throws(AvailableFailure) -> ChangeResult {
+        let change = ClientChange(
+            request, context: try context(of: request), randomBits: environment.scheduler.randomBits())
+        var attempts = ChangeAttempts(seen: seen)
+        while true {
+            guard let coordinator = selector.nearest(excluding: attempts.excluded) else {
+                if let vector = attempts.absentEverywhere { return result(change, vector, existed: false) }
+                guard await mayTryAgain(&attempts, request) else { throw attempts.failure }
+                continue
+            }
+            guard let budgetMs = budgetMs(at: coordinator, request), attempts.mayAttempt else {
+                throw attempts.failure
+            }
+            attempts.begin()
+            if let result = try await attempt(change, at: coordinator, budgetMs: budgetMs, &attempts) {
+                return result
+            }
+        }
+    }
+
+    private func context(of request: ChangeRequest) throws(AvailableFailure) -> Bytes? {
+        guard let text = request.context else { return nil }
+        guard let vector = contexts.vector(of: text, key: request.key) else {
+            throw AvailableFailure(
+                .badContext, "The context was not issued for this key by this group.", outcome: .notApplied)
+        }
+        return vector
+    }
+
+    /// How long the change is tried at `coordinator`; nil if too little time is left.
+    private func budgetMs(at coordinator: Int, _ request: ChangeRequest) -> UInt64? {
+        let nowNs = environment.nowNs
+        let leftMs = request.deadlineNs > nowNs ? (request.deadlineNs - nowNs) / nsPerMs : 0
+        guard leftMs > 2 * Fence.marginMs else { return nil }
+        let usualMs = Fence.budgetMs(
+            latencyNs: environment.group.latencyNs(coordinator), settings: environment.settings)
+        return min(usualMs, leftMs - Fence.marginMs)
+    }
+
+    /// Every reachable replica was tried: another round if the reasons may pass.
+    private func mayTryAgain(_ attempts: inout ChangeAttempts, _ request: ChangeRequest) async -> Bool {
+        let isTransient = attempts.isTransient || attempts.isUnanswered || identity.isReadmitting
+        attempts.endRound()
+        guard await retry.mayRetry(round: attempts.rounds, isTransient: isTransient, request.deadlineNs) else {
+            return false
+        }
+        attempts.beginRound()
+        return true
+    }
+
+    /// One attempt at one coordinator.
+    ///
+    /// - Returns: nil if another one should be tried: the change was refused, or its fence has passed.
+    private func attempt(
+        _ change: ClientChange, at coordinator: Int, budgetMs: UInt64, _ attempts: inout ChangeAttempts
+    ) async throws(AvailableFailure) -> ChangeResult? {
+        // All that follows uses what was known of the clocks before the change was sent.
+        let clocks = replicas.clocks
+        let startNs = environment.nowNs
+        guard let clock = clocks[coordinator] else { return nil }
+        let fenceEndNs = startNs + (budgetMs + Fence.marginMs) * nsPerMs
+        let arguments = putArguments.arguments(coordinator, clock)
+        let command = arguments.command(
+            change, isLaterAttempt: attempts.isUnanswered,
+            notAfter: clock.notAfter(startNs: startNs, budgetMs: budgetMs))
+        let call = environment.client.send(command, to: [coordinator], deadlineNs: fenceEndNs)
+        guard call.sent.contains(coordinator) else {
+            if call.overloaded.contains(coordinator) {
+                attempts.overloaded(coordinator)
+            } else {
+                attempts.exclude(coordinator)
+            }
+            return nil
+        }
+        await call.waitForAll()
+        guard let reply = call.reply(from: coordinator) else {
+            attempts.unanswered(coordinator)
+            // The replica may still run it: no other replica may be asked before its fence has passed.
+            let nowNs = environment.nowNs
+            if nowNs < fenceEndNs { await environment.scheduler.sleep(forNs: fenceEndNs - nowNs) }
+            return nil
+        }
+        switch PutReply(reply, packed: change.packed, actor: arguments.actor) {
+        case .applied(let applied):
+            replicas.readClock(of: coordinator, epoch: clock.epoch, timeUs: applied.nowUs)
+            let stored = StoredChange(
+                change: change, applied: applied, coordinator: coordinator, clocks: clocks, startNs: startNs)
+            // A delete with a context is applied even if this replica holds nothing: elsewhere it removes what its client saw.
+            // So is one that another replica may have applied too.
+            let existed = applied.existed || change.context != nil || attempts.isUnanswered
+            return try await acknowledge(stored, existed: existed)
+        case .absent(let vector):
+            return attempts.absent(vector, at: coordinator).map { result(change, $0, existed: false) }
+        case .tooManySiblings(let count):
+            throw AvailableFailure(
+                .tooManySiblings,
+                "The context is too old: \(count) values that it does not cover would stay. Read again and resolve them.",
+                outcome: attempts.isUnanswered ? .unknown : .notApplied)
+        case .refused(let refusal):
+            identity.learn(from: refusal, of: coordinator)
+            if case .error(let text) = refusal, text.hasPrefix("WRONGTYPE") {
+                environment.events?.invalidRecordFound(replica: coordinator, redisKey: change.recordKey)
+            }
+            attempts.refused(refusal, coordinator)
+            return nil
+        }
+    }
+
+    private func result(_ change: ClientChange, _ vector: Bytes, existed: Bool) -> ChangeResult {
+        let signed = contexts.signed(vector: vector, key: change.request.key)
+        var result = ChangeResult(version: signed.text, replicasAcked: 1, existed: existed)
+        result.session.token = signed.session
+        return result
+    }
+
+    // MARK: Acknowledgement
+
+    /// A change that its coordinator has stored.
+    private struct StoredChange {
+        let change: ClientChange
+        let applied: PutReply.Applied
+        let coordinator: Int
+        let clocks: ClockTable
+        let startNs: UInt64
+
+        var record: CarriedRecord {
+            CarriedRecord(
+                key: change.recordKey, vector: applied.vector, before: applied.before, siblings: applied.siblings)
+        }
+    }
+
+    /// Delivers the change, and waits until `AP_WRITE_ACKS` replicas have stored it.
+    private func acknowledge(
+        _ stored: StoredChange, existed: Bool
+    ) async throws(AvailableFailure) -> ChangeResult {
+        let applied = stored.applied
+        var result = result(stored.change, applied.vector, existed: existed)
+        result.replica = replicas.names[stored.coordinator]
+        // The version covers all that the record holds, so the answer must show all of it: a client that writes with this
+        // version states that it has seen it.
+        result.conflicts = applied.conflicts
+        if !applied.overwritten.isEmpty {
+            result.overwritten = applied.overwritten
+            environment.events?.valuesOverwritten(applied.overwritten.count)
+        }
+        let needed = environment.settings.writeAcks
+        guard needed > 1 else {
+            deliver(stored, wait: nil)
+            return result
+        }
+        let wait = AcknowledgementWait(coordinator: stored.coordinator, needed: needed)
+        deliver(stored, wait: wait)
+        // After its fence no replica accepts the record any more.
+        let fenceEndNs = stored.startNs + (environment.settings.mergeFenceMs + Fence.marginMs) * nsPerMs
+        await wait.wait(environment.scheduler, untilNs: min(stored.change.request.deadlineNs, fenceEndNs))
+        result.replicasAcked = wait.replicas.count
+        guard wait.isEnough else {
+            var failure = AvailableFailure(
+                .insufficientAcks,
+                "\(result.replicasAcked) of the \(needed) replicas asked for have it. It will reach the others.",
+                outcome: .applied)
+            failure.applied = result
+            throw failure
+        }
+        return result
+    }
+
+    private func deliver(_ stored: StoredChange, wait: AcknowledgementWait?) {
+        delivery.deliver(
+            stored.record, hlc: stored.applied.hlc, from: stored.coordinator, clocks: stored.clocks,
+            startNs: stored.startNs, wait: wait)
+    }
+}

@@ -1,0 +1,101 @@
+import EventLoop
+import Replication
+
+/// Sends changed records from their coordinator to the other replicas, one call per coordinator and turn of the event loop.
+/// The one delivery path for every `AP_WRITE_ACKS`: with 1 no one waits for it, and what does not arrive has a hint.
+final class Delivery {
+    private let environment: Environment
+    private let replicas: any ReplicaKnowledge
+    private let scripts: ScriptClient
+    private let acknowledgements: HintAcknowledgements
+    /// By coordinator: the batch of this turn.
+    private var open: [DeliveryBatch?]
+    private var isArmed = false
+
+    init(
+        _ environment: Environment, replicas: any ReplicaKnowledge, scripts: ScriptClient,
+        acknowledgements: HintAcknowledgements
+    ) {
+        self.environment = environment
+        self.replicas = replicas
+        self.scripts = scripts
+        self.acknowledgements = acknowledgements
+        open = replicas.names.map { _ in nil }
+    }
+
+    /// Sends `record` at the end of this turn.
+    ///
+    /// - Parameters:
+    ///   - hlc: `cap:hlc` of the step that wrote it.
+    ///   - clocks: as known at `startNs`, before the record was written: no fence is renewed for a written record (rule A5).
+    ///   - wait: is told which replicas stored it.
+    func deliver(
+        _ record: CarriedRecord, hlc: UInt64, from coordinator: Int, clocks: ClockTable, startNs: UInt64,
+        wait: AcknowledgementWait? = nil
+    ) {
+        if let batch = open[coordinator], !batch.accepts(clocks, startNs: startNs) {
+            open[coordinator] = nil
+            batch.send()
+        }
+        let batch =
+            open[coordinator]
+            ?? DeliveryBatch(
+                environment, scripts: scripts, acknowledgements: acknowledgements, coordinator: coordinator,
+                clocks: clocks, startNs: startNs)
+        open[coordinator] = batch
+        batch.add(record, hlc: hlc, wait: wait)
+        guard !isArmed else { return }
+        isArmed = true
+        environment.scheduler.atEndOfTurn { [self] in sendAll() }
+    }
+
+    private func sendAll() {
+        isArmed = false
+        for coordinator in open.indices { open[coordinator].take()?.send() }
+    }
+}
+
+/// A change's wait until enough replicas have stored it.
+final class AcknowledgementWait: Expirable {
+    /// Replicas that have stored the change, its coordinator among them.
+    private(set) var replicas: ReplicaSet
+    private let needed: Int
+    private var isOver = false
+    private var continuation: UnsafeContinuation<Void, Never>?
+
+    /// - Parameter needed: replicas, including the coordinator.
+    init(coordinator: Int, needed: Int) {
+        replicas = [coordinator]
+        self.needed = needed
+    }
+
+    var isEnough: Bool { replicas.count >= needed }
+
+    func stored(at replica: Int) {
+        replicas.insert(replica)
+        if isEnough { resume() }
+    }
+
+    /// No further replica can acknowledge.
+    func end() {
+        isOver = true
+        resume()
+    }
+
+    /// Suspends until enough replicas have it, no more can be had, or `deadlineNs` has passed.
+    func wait(_ scheduler: any Scheduler, untilNs deadlineNs: UInt64) async {
+        guard !isEnough, !isOver, scheduler.nowNs < deadlineNs else { return }
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            self.continuation = continuation
+            scheduler.schedule(self, atNs: deadlineNs)
+        }
+    }
+
+    private func resume() { continuation.take()?.resume() }
+
+    // MARK: Expirable
+
+    var isSettled: Bool { continuation == nil }
+
+    func expire() { resume() }
+}

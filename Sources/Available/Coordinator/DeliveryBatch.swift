@@ -1,0 +1,124 @@
+import EventLoop
+import Replication
+
+/// Records that one coordinator stored in one turn, on their way to the other replicas in one call each.
+final class DeliveryBatch: ReplySink, Expirable {
+    private let environment: Environment
+    private let scripts: ScriptClient
+    private let acknowledgements: HintAcknowledgements
+    private let coordinator: Int
+    /// As known before the first of these records was written.
+    private let clocks: ClockTable
+    private let startNs: UInt64
+
+    private struct Entry {
+        let key: Bytes
+        let vector: Bytes
+        let hlc: UInt64
+        let wait: AcknowledgementWait?
+    }
+    private var entries: [Entry] = []
+    /// Of `merge`; released once sent.
+    private var arguments: [Bytes] = []
+    private var byteCount = 0
+    private var outstanding: ReplicaSet = []
+    /// Have the records; their hints are not removed yet.
+    private var delivered: ReplicaSet = []
+    private var isLingering = false
+
+    private static let maxRecords = 64
+    private static let maxBytes = 256 * 1_024
+    /// How long the hints for one replica wait for those for the others, to be removed in one call.
+    private static let lingerNs = 20 * nsPerMs
+
+    init(
+        _ environment: Environment, scripts: ScriptClient, acknowledgements: HintAcknowledgements, coordinator: Int,
+        clocks: ClockTable, startNs: UInt64
+    ) {
+        self.environment = environment
+        self.scripts = scripts
+        self.acknowledgements = acknowledgements
+        self.coordinator = coordinator
+        self.clocks = clocks
+        self.startNs = startNs
+    }
+
+    /// True if a record of a write that began at `startNs` may travel in this batch.
+    func accepts(_ clocks: ClockTable, startNs: UInt64) -> Bool {
+        clocks.generation == self.clocks.generation && startNs >= self.startNs && entries.count < Self.maxRecords
+            && byteCount < Self.maxBytes
+    }
+
+    func add(_ record: CarriedRecord, hlc: UInt64, wait: AcknowledgementWait?) {
+        entries.append(Entry(key: record.key, vector: record.vector, hlc: hlc, wait: wait))
+        record.append(to: &arguments)
+        byteCount += record.byteCount
+    }
+
+    func send() {
+        var targets: ReplicaSet = []
+        for replica in environment.group.available.subtracting([coordinator]) where clocks[replica] != nil {
+            targets.insert(replica)
+        }
+        if !targets.isEmpty {
+            let command = MergeCommand.make(
+                keys: keys, arguments: arguments, clocks: clocks, startNs: startNs,
+                budgetMs: environment.settings.mergeFenceMs)
+            outstanding = environment.group.send(command, to: targets, sink: self).sent
+        }
+        arguments = []
+        if outstanding.isEmpty { endWaits() }
+    }
+
+    private var keys: [Bytes] { entries.map(\.key) }
+
+    // MARK: ReplySink
+
+    func receive(_ reply: Reply?, from replica: Int) {
+        outstanding.remove(replica)
+        switch scripts.mergeResult(reply, from: replica, keys: keys) {
+        case .merged:
+            for entry in entries { entry.wait?.stored(at: replica) }
+            delivered.insert(replica)
+        case .mergedExcept(let refused):
+            for (position, entry) in entries.enumerated() where !refused.contains(position) {
+                entry.wait?.stored(at: replica)
+            }
+            acknowledge([replica], except: refused)
+        case .failed: break
+        }
+        if outstanding.isEmpty { endWaits() }
+        if outstanding.isEmpty || isLingering {
+            acknowledgeDelivered()
+        } else if !delivered.isEmpty {
+            isLingering = true
+            environment.scheduler.schedule(self, atNs: environment.nowNs + Self.lingerNs)
+        }
+    }
+
+    private func endWaits() {
+        for entry in entries { entry.wait?.end() }
+    }
+
+    private func acknowledgeDelivered() {
+        // The first replica to answer alone waits for the others; after that each is acknowledged by itself.
+        guard !delivered.isEmpty else { return }
+        acknowledge(delivered, except: [])
+        delivered = []
+    }
+
+    private func acknowledge(_ peers: ReplicaSet, except refused: Set<Int>) {
+        guard let incarnation = clocks[coordinator]?.incarnation else { return }
+        for (position, entry) in entries.enumerated() where !refused.contains(position) {
+            acknowledgements.add(
+                owner: coordinator, incarnation: incarnation, peers: peers, key: entry.key,
+                vector: entry.vector, hlc: entry.hlc)
+        }
+    }
+
+    // MARK: Expirable
+
+    var isSettled: Bool { delivered.isEmpty }
+
+    func expire() { acknowledgeDelivered() }
+}

@@ -1,0 +1,83 @@
+import EventLoop
+import Replication
+
+/// The arguments of `put` that are the same for all changes at one coordinator: those of one turn go as one call.
+struct PutArguments {
+    /// `<replica>.<incarnation>`, which names the dots of its changes.
+    let actor: Bytes
+    let shared: [Bytes]
+    private let incarnation: Bytes
+    private let epoch: Bytes
+    private let maxHints: Bytes
+
+    /// - Parameters:
+    ///   - siblingLimits: how many siblings, and how many bytes of them, a change with a context may leave.
+    ///   - maxHints: per peer; 0 where they need not be counted.
+    init(coordinator: Bytes, peers: [Bytes], clock: ReplicaClock, siblingLimits: [Bytes], maxHints: Bytes) {
+        incarnation = clock.incarnation
+        epoch = clock.epoch
+        self.maxHints = maxHints
+        actor = coordinator + [UInt8(ascii: ".")] + clock.incarnation
+        shared =
+            [clock.incarnation, clock.epoch, actor] + siblingLimits + [maxHints, Bytes(decimal: UInt64(peers.count))]
+            + peers
+    }
+
+    func isFor(_ clock: ReplicaClock, maxHints: Bytes) -> Bool {
+        incarnation == clock.incarnation && epoch == clock.epoch && self.maxHints == maxHints
+    }
+
+    /// One change, one atomic step of its own.
+    ///
+    /// - Parameters:
+    ///   - isLaterAttempt: an earlier attempt may have stored the change at some replica.
+    ///   - notAfter: by the coordinator's clock.
+    func command(_ change: ClientChange, isLaterAttempt: Bool, notAfter: Bytes) -> Command {
+        Command(
+            .step(AvailableScripts.put, key: change.recordKey, shared: shared),
+            arguments: [
+                change.packed, change.ttl, change.context ?? Arguments.noContext,
+                isLaterAttempt ? Arguments.laterAttempt : Arguments.firstAttempt, notAfter,
+            ])
+    }
+}
+
+/// The arguments of `put` by coordinator, kept from one change to the next so that comparing them costs nothing.
+struct PutArgumentCache {
+    private let environment: Environment
+    private let replicas: any ReplicaKnowledge
+    private let siblingLimits: [Bytes]
+    private let maxHints: Bytes
+    private var known: [PutArguments?]
+
+    init(_ environment: Environment, replicas: any ReplicaKnowledge) {
+        self.environment = environment
+        self.replicas = replicas
+        let settings = environment.settings
+        siblingLimits = [settings.maxSiblings, settings.maxSiblingBytes].map { Bytes(decimal: UInt64(max(1, $0))) }
+        maxHints = Bytes(decimal: UInt64(max(1, settings.maxHints)))
+        known = replicas.names.map { _ in nil }
+    }
+
+    mutating func arguments(_ coordinator: Int, _ clock: ReplicaClock) -> PutArguments {
+        let maxHints = hintLimit(coordinator)
+        if let arguments = known[coordinator], arguments.isFor(clock, maxHints: maxHints) { return arguments }
+        let arguments = PutArguments(
+            coordinator: replicas.nameBytes[coordinator],
+            peers: replicas.peers(of: coordinator).map { replicas.nameBytes[$0] }, clock: clock,
+            siblingLimits: siblingLimits, maxHints: maxHints)
+        known[coordinator] = arguments
+        return arguments
+    }
+
+    /// Counting hints costs a tenth of a write. It is left out while the last probe found less than half of the limit: hints
+    /// cannot reach it between two probes.
+    private func hintLimit(_ coordinator: Int) -> Bytes {
+        let hints = replicas.hints(of: coordinator)
+        let maxAgeNs = 2 * environment.settings.probeIntervalMs * nsPerMs
+        guard environment.settings.maxHints >= 500_000, environment.nowNs < hints.countedNs + maxAgeNs,
+            hints.counts.allSatisfy({ $0.count < environment.settings.maxHints / 2 })
+        else { return maxHints }
+        return Arguments.zero
+    }
+}

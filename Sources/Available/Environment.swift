@@ -1,0 +1,26 @@
+import EventLoop
+import Replication
+
+/// What every component of the engine is given: the replicas, time, the settings, and where events go.
+final class Environment {
+    let group: any ReplicaGroup
+    let scheduler: any Scheduler
+    let settings: AvailableSettings
+    /// For everything that waits for all replies, with ``AvailableSettings/callTimeoutMs``.
+    let client: ReplicaClient
+    private(set) weak var events: (any AvailableEvents)?
+
+    init(
+        group: any ReplicaGroup, scheduler: any Scheduler, settings: AvailableSettings,
+        events: (any AvailableEvents)?
+    ) {
+        self.group = group
+        self.scheduler = scheduler
+        self.settings = settings
+        self.events = events
+        client = ReplicaClient(
+            group: group, scheduler: scheduler, timeoutNs: settings.callTimeoutMs * nsPerMs)
+    }
+
+    var nowNs: UInt64 { scheduler.nowNs }
+}

@@ -1,0 +1,174 @@
+import EventLoop
+import Replication
+
+/// Copies records from one replica to another in the background, for hinted handoff and anti-entropy. Adapts the size of
+/// batches to what each link carries, and delays records that do not arrive.
+final class RecordTransfer {
+    private let environment: Environment
+    private let replicas: any ReplicaKnowledge
+    private let scripts: ScriptClient
+    /// By source and target.
+    private var sizes: [[BatchSize]]
+    private var backoff: DeliveryBackoff
+
+    init(_ environment: Environment, replicas: any ReplicaKnowledge, scripts: ScriptClient) {
+        self.environment = environment
+        self.replicas = replicas
+        self.scripts = scripts
+        let count = environment.group.replicaCount
+        let size = BatchSize(
+            maxBytes: environment.settings.batchBytes, callTimeoutMs: environment.settings.callTimeoutMs)
+        sizes = Array(repeating: Array(repeating: size, count: count), count: count)
+        backoff = DeliveryBackoff(count: count)
+    }
+
+    /// A route between two replicas, and the incarnation of the source.
+    struct Route {
+        let source: Int
+        let target: Int
+        let incarnation: Bytes
+    }
+
+    /// A batch that arrived, apart from records that cannot be merged.
+    struct Batch {
+        /// Keys that were examined, in order: as many as fit.
+        var examined = 0
+        /// Records that the target has now.
+        var delivered: [CarriedRecord] = []
+        /// Keys under which the source stores something other than a record.
+        var invalid = 0
+        /// Records that the target refused because it stores something else under their keys.
+        var refused = 0
+        /// Keys without a record at the source.
+        var absent: [Bytes] = []
+        /// `cap:hlc` of the step that read the records.
+        var hlc: UInt64 = 0
+    }
+
+    enum Failure: Error {
+        case source
+        case target
+    }
+
+    func size(_ source: Int, _ target: Int) -> BatchSize { sizes[source][target] }
+
+    /// The largest number of records in the next batch.
+    func maxRecords(_ source: Int, _ target: Int) -> Int {
+        sizes[source][target].records(atMost: environment.settings.batchRecords)
+    }
+
+    func isPausing(_ key: Bytes, to target: Int) -> Bool {
+        backoff.isPausing(key, to: target, atNs: environment.nowNs)
+    }
+
+    /// The connection to `replica` is a new one.
+    func didConnect(_ replica: Int) {
+        for other in sizes.indices {
+            sizes[replica][other].restart()
+            sizes[other][replica].restart()
+        }
+    }
+
+    /// Copies the records of `keys`, as many as fit into one batch.
+    ///
+    /// - Parameters:
+    ///   - clocks: as known at `startNs`, before anything was read: no fence is renewed for a record that was read (rule A5).
+    /// - Throws: ``Failure``, when a replica does not answer.
+    func copy(
+        _ keys: [Bytes], _ route: Route, clocks: ClockTable, startNs: UInt64
+    ) async throws(Failure) -> Batch {
+        guard let read = await read(keys, route), read.count > 0 else {
+            didFail(keys, route)
+            throw .source
+        }
+        let names = read.records.map(\.key)
+        var batch = Batch(
+            examined: read.count, delivered: read.records, invalid: read.invalid.count, absent: read.absent,
+            hlc: read.hlc)
+        switch await merge(read.records, at: route.target, clocks: clocks, startNs: startNs) {
+        case .merged:
+            break
+        case .mergedExcept(let refused):
+            batch.delivered = read.records.enumerated().filter { !refused.contains($0.offset) }.map(\.element)
+            batch.refused = refused.count
+        case .failed:
+            didFail(names, route)
+            throw .target
+        }
+        sizes[route.source][route.target].arrived(tookNs: environment.nowNs - startNs)
+        backoff.arrived(names, at: route.target)
+        return batch
+    }
+
+    /// A batch with the records of `keys`, or with one of them, did not arrive.
+    func didFail(_ keys: [Bytes], _ route: Route) {
+        sizes[route.source][route.target].failed()
+        if keys.count == 1 { backoff.failed(keys[0], to: route.target, atNs: environment.nowNs) }
+    }
+
+    // MARK: Commands
+
+    private struct ReadRecords {
+        var hlc: UInt64
+        var records: [CarriedRecord] = []
+        /// Keys that store something other than a record.
+        var invalid: [Bytes] = []
+        /// Keys without a record.
+        var absent: [Bytes] = []
+        /// How many of the keys were examined.
+        var count = 0
+    }
+
+    private func read(_ keys: [Bytes], _ route: Route) async -> ReadRecords? {
+        let maxBytes = [Bytes(decimal: UInt64(sizes[route.source][route.target].bytes))]
+        guard
+            let elements = await scripts.run(
+                AvailableScripts.readRecords, keys: keys, maxBytes, at: route.source, incarnation: route.incarnation),
+            elements.count >= 4, elements.count.isMultiple(of: 2), let hlc = elements[1].count
+        else { return nil }
+        var read = ReadRecords(hlc: hlc)
+        for (key, index) in zip(keys, stride(from: 2, to: elements.count, by: 2)) {
+            guard let vector = elements[index].bytes, let siblings = elements[index + 1].array else { return nil }
+            read.count += 1
+            if vector.isEmpty {
+                read.absent.append(key)
+            } else if vector == [UInt8(ascii: "!")] {
+                read.invalid.append(key)
+            } else {
+                read.records.append(CarriedRecord(key: key, vector: vector, siblings: siblings.compactMap(\.bytes)))
+            }
+        }
+        for key in read.invalid {
+            environment.events?.invalidRecordFound(replica: route.source, redisKey: key)
+        }
+        return read
+    }
+
+    private func merge(
+        _ records: [CarriedRecord], at replica: Int, clocks: ClockTable, startNs: UInt64
+    ) async -> ScriptClient.MergeResult {
+        guard !records.isEmpty else { return .merged }
+        let keys = records.map(\.key)
+        var arguments: [Bytes] = []
+        for record in records { record.append(to: &arguments) }
+        let command = MergeCommand.make(
+            keys: keys, arguments: arguments, clocks: clocks, startNs: startNs,
+            budgetMs: environment.settings.mergeFenceMs)
+        let reply = await environment.client.ask(command, of: replica)
+        return scripts.mergeResult(reply, from: replica, keys: keys)
+    }
+}
+
+/// The `merge` script as a command.
+enum MergeCommand {
+    /// - Parameters:
+    ///   - arguments: of all records; see ``CarriedRecord/append(to:)``.
+    ///   - clocks: as known before the first of the records was read or written, at `startNs`.
+    static func make(
+        keys: [Bytes], arguments: [Bytes], clocks: ClockTable, startNs: UInt64, budgetMs: UInt64
+    ) -> Command {
+        Command(
+            .script(AvailableScripts.merge, keys: keys), arguments: arguments, tailCount: 3,
+            tail: { clocks.fence(of: $0, startNs: startNs, budgetMs: budgetMs) })
+    }
+}

@@ -1,0 +1,44 @@
+import Replication
+
+/// One page of keys that hold more than one value.
+public struct ConflictPage: Sendable, Equatable {
+    public let keys: [Bytes]
+    /// For the next page; nil at the end.
+    public let next: Bytes?
+}
+
+/// Lists keys with conflicts. The scripts keep the list in the same step as the records, so that a page costs as much as it
+/// lists.
+final class ConflictList {
+    private let reader: Reader
+    private let replies: RecordReplies
+
+    private static let maxKeys = 1_000
+
+    init(reader: Reader, replies: RecordReplies) {
+        self.reader = reader
+        self.replies = replies
+    }
+
+    /// See ``AvailableEngine/conflicts(after:limit:deadlineNs:)``.
+    func page(after cursor: Bytes?, limit: Int, deadlineNs: UInt64) async throws(AvailableFailure) -> ConflictPage {
+        let limit = min(max(1, limit), Self.maxKeys)
+        let from = cursor.map { [UInt8(ascii: "(")] + RedisKeys.record($0) } ?? Bytes("-".utf8)
+        let arguments = [
+            Bytes("ZRANGEBYLEX".utf8), RedisKeys.conflicts, from, Bytes("+".utf8), Bytes("LIMIT".utf8),
+            Arguments.zero, Bytes(decimal: UInt64(limit)),
+        ]
+        return try await reader.first(
+            Command(.plain(arguments), checksIdentity: true), untilNs: deadlineNs
+        ) { reply, replica in
+            replies.content(of: reply, from: replica).flatMap { Self.page(of: $0.reply, limit: limit) }
+        }
+    }
+
+    private static func page(of reply: Reply, limit: Int) -> Result<ConflictPage, AttemptFailure> {
+        if case .error(let text) = reply { return .failure(.badReply(text)) }
+        guard let names = reply.array else { return .failure(.badReply("not a list of keys")) }
+        let keys = names.compactMap { $0.bytes.flatMap(RedisKeys.key(ofRecord:)) }
+        return .success(ConflictPage(keys: keys, next: names.count == limit ? keys.last : nil))
+    }
+}

@@ -1,0 +1,121 @@
+import EventLoop
+import Replication
+
+/// Interprets the reply of one replica to a read of one record.
+final class RecordReplies {
+    private let environment: Environment
+    private let replicas: any ReplicaKnowledge
+    private let identity: any ReplicaIdentity
+    private let contexts: ContextCache
+
+    init(
+        _ environment: Environment, replicas: any ReplicaKnowledge, identity: any ReplicaIdentity,
+        contexts: ContextCache
+    ) {
+        self.environment = environment
+        self.replicas = replicas
+        self.identity = identity
+        self.contexts = contexts
+    }
+
+    static func command(_ key: Bytes) -> Command {
+        Command(.plain([Arguments.hgetall, RedisKeys.record(key)]), checksIdentity: true)
+    }
+
+    /// The reply to a read that checks the replica's identity, and the replica's clock.
+    func content(
+        of reply: Reply?, from replica: Int
+    ) -> Result<(reply: Reply, clock: ReplicaClock), AttemptFailure> {
+        guard let clock = replicas.clocks[replica], case .array(let pair)? = reply, pair.count == 2,
+            case .bulk(let incarnation) = pair[1], incarnation == clock.incarnation
+        else {
+            if case .error(let text)? = reply { return .failure(.badReply(text)) }
+            // Wiped or replaced while the connection stayed: its reply is not trusted.
+            identity.readmit(replica)
+            return .failure(.noReplica("The replica has been replaced.", isTransient: true))
+        }
+        return .success((pair[0], clock))
+    }
+
+    /// What `replica` stores for the key of `request`.
+    func result(
+        of reply: Reply?, from replica: Int, _ request: ReadRequest
+    ) -> Result<ReadResult, AttemptFailure> {
+        let stored: Reply
+        let clock: ReplicaClock
+        switch content(of: reply, from: replica) {
+        case .success(let content): (stored, clock) = content
+        case .failure(let failure): return .failure(failure)
+        }
+        if case .error(let text) = stored {
+            if text.hasPrefix("WRONGTYPE") { reportInvalidRecord(at: replica, request) }
+            return .failure(.badReply(text))
+        }
+        guard let record = StoredRecord(stored, nowMs: clock.earliestUs(atNs: environment.nowNs) / 1_000) else {
+            reportInvalidRecord(at: replica, request)
+            return .failure(.badReply("not a record"))
+        }
+        let stalenessMs = replicas.stalenessMs(of: replica)
+        if let limitMs = request.maxStalenessMs, stalenessMs.map({ $0 > limitMs }) ?? true {
+            return .failure(.tooStale(stalenessMs))
+        }
+        return .success(
+            result(record.view, record.vector, request, stalenessMs: stalenessMs, replica: replicas.names[replica]))
+    }
+
+    private func reportInvalidRecord(at replica: Int, _ request: ReadRequest) {
+        environment.events?.invalidRecordFound(replica: replica, redisKey: RedisKeys.record(request.key))
+    }
+
+    /// - Parameters:
+    ///   - vector: of the record that `view` shows, as text; `version` covers exactly that.
+    ///   - replica: nil if several replicas answered together.
+    func result(
+        _ view: Record.View, _ vector: Bytes, _ request: ReadRequest, stalenessMs: Int64?, replica: String?
+    ) -> ReadResult {
+        let signed = contexts.signed(vector: vector, key: request.key)
+        var result = ReadResult(
+            value: view.value, version: signed.text, stalenessMs: stalenessMs, isStale: isStale(stalenessMs))
+        result.session.token = signed.session
+        result.expiresMs = view.expiresMs
+        result.replica = replica
+        if !view.conflicts.isEmpty {
+            result.conflicts = view.conflicts
+            environment.events?.conflictRead(values: view.conflicts.count)
+        }
+        return result
+    }
+
+    func isStale(_ stalenessMs: Int64?) -> Bool {
+        stalenessMs.map { $0 > environment.settings.maxStalenessMs } ?? true
+    }
+}
+
+extension AttemptFailure {
+    static func badReply(_ text: String) -> AttemptFailure {
+        AttemptFailure(failure: AvailableFailure(.badReply, "A replica answered with an error: \(text)"))
+    }
+
+    static func noReplica(_ detail: String, isTransient: Bool) -> AttemptFailure {
+        AttemptFailure(failure: AvailableFailure(.noReplica, detail), isTransient: isTransient)
+    }
+
+    static var timeout: AttemptFailure {
+        AttemptFailure(failure: AvailableFailure(.timeout, "No replica answered in time."))
+    }
+
+    static var overloaded: AttemptFailure {
+        AttemptFailure(failure: AvailableFailure(.overloaded, "Too many commands are waiting for every replica."))
+    }
+
+    /// Not transient: another attempt would read all of them again.
+    static var tooManyLongReplies: AttemptFailure {
+        AttemptFailure(failure: AvailableFailure(.overloaded, "Too many long values are being read."))
+    }
+
+    static func tooStale(_ stalenessMs: Int64?) -> AttemptFailure {
+        var failure = AvailableFailure(.tooStale, "No reachable replica is known to be that fresh.")
+        failure.stalenessMs = stalenessMs
+        return AttemptFailure(failure: failure)
+    }
+}

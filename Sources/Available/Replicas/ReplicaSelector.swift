@@ -1,0 +1,59 @@
+import EventLoop
+import Replication
+
+/// Chooses the replica to ask first, from what is known of all of them (rule A7).
+final class ReplicaSelector {
+    private let environment: Environment
+    private let replicas: ReplicaTable
+    private var order: ReplicaOrder
+    /// The ``ReplicaTable/generation`` that the order was computed from.
+    private var generation: UInt64 = 0
+    /// When some replica could last be asked.
+    private var usableNs: UInt64?
+
+    /// Longer than the longest pause of a circuit breaker before it tries again.
+    private static let maxInterruptionNs = 2_000 * nsPerMs
+
+    init(_ environment: Environment, replicas: ReplicaTable) {
+        self.environment = environment
+        self.replicas = replicas
+        order = ReplicaOrder(count: environment.group.replicaCount)
+    }
+
+    /// The next choice is made anew.
+    func invalidate() { order.invalidate() }
+
+    /// The best replica that can be asked; nil if there is none.
+    func nearest(excluding excluded: ReplicaSet = []) -> Int? {
+        if generation != replicas.generation || !order.isValid(atNs: environment.nowNs) {
+            generation = replicas.generation
+            update()
+        }
+        let available = environment.group.available
+        for replica in order.order
+        where available.contains(replica) && !excluded.contains(replica) && replicas.clocks[replica] != nil {
+            usableNs = environment.nowNs
+            return replica
+        }
+        return nil
+    }
+
+    /// No replica can be asked, but one could be a moment ago: a short interruption, or open circuit breakers. A request waits
+    /// for a replica to come back; if they stay away for longer, it fails at once.
+    var isBetweenConnections: Bool {
+        guard environment.group.available.isEmpty, let usableNs else { return false }
+        return environment.nowNs - usableNs < Self.maxInterruptionNs
+    }
+
+    private func update() {
+        let usable = replicas.usable
+        let preferred = environment.settings.preferredReplicas
+        let candidates = replicas.names.indices.map { replica in
+            ReplicaOrder.Candidate(
+                isUsable: usable.contains(replica), isComplete: replicas.stalenessMs(of: replica) != nil,
+                isPreferred: preferred.contains(replicas.names[replica]),
+                latencyNs: environment.group.latencyNs(replica))
+        }
+        order.update(candidates, nowNs: environment.nowNs)
+    }
+}

@@ -1,0 +1,122 @@
+import EventLoop
+import Replication
+
+/// What this instance knows of the replicas, for components that only read it.
+protocol ReplicaKnowledge: AnyObject {
+    var names: [String] { get }
+    /// The same as bytes, as arguments of scripts.
+    var nameBytes: [Bytes] { get }
+    var everyReplica: ReplicaSet { get }
+    /// Replicas that accept commands and are admitted.
+    var usable: ReplicaSet { get }
+    /// Of the admitted replicas. A value: a copy keeps what was known at one moment.
+    var clocks: ClockTable { get }
+    subscript(replica: Int) -> ReplicaState { get }
+    func hints(of replica: Int) -> HintStatistics
+    /// Upper bound of the age of an answer of `replica` now, in milliseconds; nil if unknown.
+    func stalenessMs(of replica: Int) -> Int64?
+}
+
+extension ReplicaKnowledge {
+    func peers(of replica: Int) -> [Int] { names.indices.filter { $0 != replica } }
+
+    /// True if `replica` may lack records for which no replica has a hint.
+    func needsAntiEntropy(_ replica: Int) -> Bool {
+        self[replica].needsAntiEntropy || names.indices.contains { hints(of: $0).counts[replica].overflowed > 0 }
+    }
+}
+
+/// What this instance knows of the replicas. ``Admission`` writes identities and clocks, ``StalenessTracker`` measurements;
+/// all other components read it as ``ReplicaKnowledge``.
+///
+/// All that is known of a replica belongs to one incarnation, and goes with it.
+final class ReplicaTable: ReplicaKnowledge {
+    let names: [String]
+    let nameBytes: [Bytes]
+    private let group: any ReplicaGroup
+    private let scheduler: any Scheduler
+    private(set) var clocks: ClockTable
+    private var states: [ReplicaState]
+    private var measurements: UInt64 = 0
+
+    init(group: any ReplicaGroup, scheduler: any Scheduler) {
+        self.group = group
+        self.scheduler = scheduler
+        names = group.replicaNames
+        nameBytes = names.map { Bytes($0.utf8) }
+        clocks = ClockTable(count: names.count)
+        states = names.map { _ in ReplicaState(replicaCount: group.replicaCount) }
+    }
+
+    var everyReplica: ReplicaSet { group.everyReplica }
+
+    var usable: ReplicaSet {
+        var usable: ReplicaSet = []
+        for replica in group.available where clocks[replica] != nil { usable.insert(replica) }
+        return usable
+    }
+
+    subscript(replica: Int) -> ReplicaState { states[replica] }
+
+    func hints(of replica: Int) -> HintStatistics { states[replica].hints }
+
+    /// Changes whenever something changes that the order of the replicas depends on.
+    var generation: UInt64 { clocks.generation &+ measurements }
+
+    func stalenessMs(of replica: Int) -> Int64? { states[replica].staleness.ms(atNs: scheduler.nowNs) }
+
+    // MARK: Identities and clocks
+
+    /// The connection is gone, or a new one is being admitted.
+    func forgetClock(of replica: Int) { clocks.forget(replica) }
+
+    /// The replica is not the incarnation that it was taken for: nothing of it is trusted until it has been asked again.
+    func distrust(_ replica: Int) {
+        clocks.forget(replica)
+        states[replica].staleness.forget()
+    }
+
+    /// The replica was asked who it is.
+    func admit(_ replica: Int, _ clock: ReplicaClock) {
+        if states[replica].incarnation != clock.incarnation {
+            states[replica].begin(incarnation: clock.incarnation)
+        }
+        clocks.adopt(replica, clock)
+    }
+
+    func readClock(of replica: Int, epoch: Bytes, timeUs: Int64) {
+        clocks.read(replica, epoch: epoch, timeUs: timeUs, receivedNs: scheduler.nowNs)
+    }
+
+    // MARK: Measurements
+
+    /// - Parameter error: what the replica answered a script with; nil once one ran again.
+    func noteError(_ error: String?, of replica: Int) { states[replica].error = error }
+
+    /// - Parameter agoUs: microseconds since all records of the replica were compared; nil for never.
+    func noteAntiEntropy(of replica: Int, agoUs: Int64?) { states[replica].comparedAgoUs = agoUs }
+
+    /// - Parameters:
+    ///   - counts: by peer; none for the replica itself.
+    ///   - hlc: the replica's `cap:hlc` in the step that counted.
+    func noteHints(of owner: Int, _ counts: [HintCount], hlc: UInt64, conflictKeys: Int, handoffDelayNs: UInt64) {
+        precondition(counts[owner] == HintCount(), "a replica has no hints for itself")
+        states[owner].hints.note(counts, hlc: hlc, atNs: scheduler.nowNs, handoffDelayNs: handoffDelayNs)
+        states[owner].conflictKeys = conflictKeys
+    }
+
+    /// - Parameters:
+    ///   - nowUs: the replica's clock when it answered.
+    ///   - upToUs: by peer, the moment of that clock up to which the replica has everything of the peer; nil if unknown.
+    ///   - needsAntiEntropy: only a comparison of all records can make one of them known.
+    ///   - askedNs: this instance's clock before the replica was asked.
+    func noteReplication(
+        of replica: Int, nowUs: Int64, upToUs: [Int64?], needsAntiEntropy: Bool, askedNs: UInt64
+    ) {
+        measurements &+= 1
+        states[replica].replication = ReplicationMoments(upToUs: upToUs, probedUs: nowUs)
+        states[replica].needsAntiEntropy = needsAntiEntropy
+        let peerMoments = upToUs.indices.filter { $0 != replica }.map { upToUs[$0] }
+        states[replica].staleness.measured(nowUs: nowUs, upToUs: peerMoments, askedNs: askedNs)
+    }
+}

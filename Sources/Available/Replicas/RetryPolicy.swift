@@ -1,0 +1,55 @@
+import EventLoop
+import Replication
+
+/// Why one attempt at a request failed.
+struct AttemptFailure: Error {
+    var failure: AvailableFailure
+    /// The reason passes soon, e.g. a replica is being readmitted: a little later it can be asked.
+    var isTransient = false
+}
+
+/// When a request that no replica could answer is tried again: its client waits anyway, and the reason may pass.
+final class RetryPolicy {
+    private let environment: Environment
+    private let selector: ReplicaSelector
+
+    private static let pauseNs = 15 * nsPerMs
+    private static let maxTransientRounds = 12
+    /// Enough for the longest interruption that ``ReplicaSelector/isBetweenConnections`` waits for.
+    private static let maxRounds = 200
+
+    init(_ environment: Environment, selector: ReplicaSelector) {
+        self.environment = environment
+        self.selector = selector
+    }
+
+    /// Calls `attempt` until it succeeds, fails for good, or it is too late.
+    func retrying<Answer>(
+        untilNs deadlineNs: UInt64, _ attempt: () async throws(AttemptFailure) -> Answer
+    ) async throws(AvailableFailure) -> Answer {
+        var round = 0
+        while true {
+            let failure: AttemptFailure
+            do {
+                return try await attempt()
+            } catch {
+                failure = error
+            }
+            round += 1
+            guard await mayRetry(round: round, isTransient: failure.isTransient, deadlineNs) else {
+                throw failure.failure
+            }
+        }
+    }
+
+    /// Waits a moment; false if another round is useless or too late.
+    ///
+    /// - Parameter isTransient: the reason passes within a few rounds. While all connections are interrupted there may be
+    ///   many more.
+    func mayRetry(round: Int, isTransient: Bool, _ deadlineNs: UInt64) async -> Bool {
+        let isWorthIt = (isTransient && round < Self.maxTransientRounds) || selector.isBetweenConnections
+        guard isWorthIt, round < Self.maxRounds, environment.nowNs + Self.pauseNs < deadlineNs else { return false }
+        await environment.scheduler.sleep(forNs: Self.pauseNs)
+        return true
+    }
+}

@@ -1,0 +1,56 @@
+import Replication
+
+/// The reply of a script: its own answer, or one of the refusals that all scripts share. A refused script changed nothing.
+enum ScriptReply {
+    /// The first word, `OK` or another one, and all elements of the reply.
+    case answer(status: Bytes, elements: [Reply])
+    /// The deadline fence had passed, or the replica's clock was set back: its clock now.
+    case late(epoch: Bytes, nowUs: Int64)
+    /// The replica has another incarnation, or none.
+    case notMember
+    /// An error of Redis, e.g. `WRONGTYPE` or `NOSCRIPT`. The scripts check before they write.
+    case error(String)
+
+    init(_ reply: Reply) {
+        switch reply {
+        case .error(let text): self = .error(Reply.summary(ofError: text))
+        case .array(let elements):
+            guard case .bulk(let status)? = elements.first else {
+                self = .error("ERR unexpected reply")
+                return
+            }
+            if status.elementsEqual("NOTMEMBER".utf8) {
+                self = .notMember
+            } else if status.elementsEqual("LATE".utf8) {
+                guard let epoch = reply[1]?.bytes, let nowUs = reply[2]?.number else {
+                    self = .error("ERR unexpected reply")
+                    return
+                }
+                self = .late(epoch: epoch, nowUs: nowUs)
+            } else {
+                self = .answer(status: status, elements: elements)
+            }
+        default: self = .error("ERR unexpected reply")
+        }
+    }
+
+    /// The elements of an `OK`, else nil.
+    var ok: [Reply]? {
+        if case .answer(let status, let elements) = self, status.elementsEqual("OK".utf8) { elements } else { nil }
+    }
+
+    var isNoScript: Bool {
+        if case .error(let text) = self { text.hasPrefix("NOSCRIPT") } else { false }
+    }
+}
+
+extension Reply {
+    /// A time, an hlc or a count of a script. Nil if it is negative or not exact in a double, so that no stray reply makes
+    /// arithmetic overflow.
+    var number: Int64? {
+        guard let value = int64, (0..<1 << 53).contains(value) else { return nil }
+        return value
+    }
+
+    var count: UInt64? { number.map { UInt64($0) } }
+}

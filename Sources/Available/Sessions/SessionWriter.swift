@@ -1,0 +1,59 @@
+import Replication
+
+/// Changes in a session: the token of the answer covers the change (rule A9, read your writes).
+final class SessionWriter {
+    private let coordinator: Coordinator
+    private let tokens: SessionTokens
+
+    init(coordinator: Coordinator, tokens: SessionTokens) {
+        self.coordinator = coordinator
+        self.tokens = tokens
+    }
+
+    func change(_ request: ChangeRequest) async throws(AvailableFailure) -> ChangeResult {
+        guard var token = try tokens.token(of: request.session, outcome: .notApplied) else {
+            return try await coordinator.change(request)
+        }
+        let canNote = token.canNote(request.key)
+        guard canNote || !request.session.isRequired else {
+            throw SessionTokens.unmet("The session's token has no room for this key.", outcome: .notApplied)
+        }
+        let seen = Self.seen(of: request.key, token)
+        var result: ChangeResult
+        do {
+            result = try await coordinator.change(request, seen: seen)
+        } catch {
+            guard let applied = error.applied else { throw error }
+            // It is applied although too few replicas acknowledged it: the session has written it.
+            var failure = error
+            failure.applied?.session = noted(applied.version, &token, request.key)
+            throw failure
+        }
+        // A delete that found nothing states of the key what a read does.
+        let isMet =
+            result.existed || request.kind != .delete || tokens.covers(result.version, request.key, seen)
+        guard isMet || !request.session.isRequired else {
+            throw SessionTokens.unmet(
+                "No reachable replica finds anything to delete, and they lack some of what the session has seen.",
+                outcome: .notApplied)
+        }
+        result.session = noted(result.version, &token, request.key)
+        if !isMet { result.session.isGuaranteed = false }
+        return result
+    }
+
+    /// What the session has seen of `key`; nothing if the token does not list it.
+    private static func seen(of key: Bytes, _ token: SessionToken) -> VersionVector {
+        guard case .upTo(let text) = token.seen(of: key) else { return VersionVector() }
+        return VersionVector(text: text) ?? VersionVector()
+    }
+
+    /// The session has made a change that resulted in `version`.
+    private func noted(_ version: String, _ token: inout SessionToken, _ key: Bytes) -> SessionAnswer {
+        if let vector = tokens.vector(of: version, key) { token.note(key, vector) }
+        var answer = SessionAnswer()
+        answer.token = tokens.text(token)
+        answer.isGuaranteed = token.canNote(key)
+        return answer
+    }
+}

@@ -1,0 +1,70 @@
+/// Whether one replica is cut off, as people see it: suspected when it stops answering; healed when it answers again and all
+/// hints that existed when it came back have been delivered, in both directions.
+struct PartitionDetector: Equatable {
+    enum State: Equatable {
+        /// Not reached since the start, in so many probes.
+        case starting(probes: Int)
+        case healthy
+        case suspected
+        /// It is back. `hlcs`: each replica's clock value when it was first seen again, nil for those not seen yet; hints up
+        /// to there are from the time apart.
+        case catchingUp(hlcs: [UInt64?])
+    }
+
+    enum Event: Equatable {
+        case suspected
+        case healed
+    }
+
+    /// The hints of one replica for another, as one probe found them.
+    struct Hints: Equatable {
+        let owner: Int
+        /// Nil if there are none.
+        let lowestHlc: UInt64?
+    }
+
+    private(set) var state = State.starting(probes: 0)
+
+    /// A replica that was never reached is suspected after this many probes: connecting takes a moment.
+    static let startProbes = 8
+
+    var isSuspected: Bool { state == .suspected }
+
+    /// The replica does not answer, or its connection is lost.
+    mutating func silent() -> Event? {
+        switch state {
+        case .suspected: return nil
+        case .starting(let probes) where probes + 1 < Self.startProbes:
+            state = .starting(probes: probes + 1)
+            return nil
+        case .starting, .healthy, .catchingUp:
+            state = .suspected
+            return .suspected
+        }
+    }
+
+    /// A probe that reached the replica ended.
+    ///
+    /// - Parameters:
+    ///   - hlcs: clock values by replica; nil for those that the probe did not reach.
+    ///   - hints: of this replica for those that the probe reached, and of those for this replica.
+    ///   - isKnown: its staleness is known: none of its data is missing.
+    mutating func probed(hlcs: [UInt64?], hints: [Hints], isKnown: Bool) -> Event? {
+        switch state {
+        case .starting, .healthy:
+            state = .healthy
+            return nil
+        case .suspected:
+            state = .catchingUp(hlcs: hlcs)
+        case .catchingUp(let earlier):
+            state = .catchingUp(hlcs: zip(earlier, hlcs).map { $0 ?? $1 })
+        }
+        guard case .catchingUp(let marks) = state, isKnown else { return nil }
+        for hint in hints {
+            guard let lowest = hint.lowestHlc else { continue }
+            guard let mark = marks[hint.owner], lowest > mark else { return nil }
+        }
+        state = .healthy
+        return .healed
+    }
+}

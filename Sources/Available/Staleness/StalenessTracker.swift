@@ -1,0 +1,185 @@
+import EventLoop
+import Replication
+
+/// Measures, in one probe of all replicas, which hints they have and how stale their answers may be (rule A8).
+///
+/// The order of the three steps matters: (1) read the replica's clock, (2) ask its peers which hints they have for it, (3)
+/// let the replica record the moment of step 1. Only hints that exist *after* the clock was read say that the replica had
+/// everything up to then.
+final class StalenessTracker {
+    private let environment: Environment
+    private let replicas: ReplicaTable
+    private let scripts: ScriptClient
+    private var detectors: [PartitionDetector]
+
+    init(_ environment: Environment, replicas: ReplicaTable, scripts: ScriptClient) {
+        self.environment = environment
+        self.replicas = replicas
+        self.scripts = scripts
+        detectors = replicas.names.map { _ in PartitionDetector() }
+    }
+
+    func isSuspected(_ replica: Int) -> Bool { detectors[replica].isSuspected }
+
+    /// The connection to `replica` is lost.
+    func didDisconnect(_ replica: Int) { report(detectors[replica].silent(), replica) }
+
+    func probe() async {
+        let askedNs = environment.nowNs
+        let clocks = await readClocks()
+        let hints = await countHints()
+        await recordReplication(clocks, hints, askedNs: askedNs)
+        detectPartitions(reached: clocks.map { $0 != nil }, hints)
+    }
+
+    // MARK: The steps
+
+    private struct ClockReading {
+        let nowUs: Int64
+        let epoch: Bytes
+    }
+
+    /// The hints of one replica.
+    private struct HintReading {
+        let incarnation: Bytes
+        let hlc: UInt64
+        /// By peer; 0 for none.
+        let lowest: [UInt64]
+    }
+
+    private var incarnations: [Bytes] { replicas.names.indices.map { replicas[$0].incarnation ?? Arguments.empty } }
+
+    private func readClocks() async -> [ClockReading?] {
+        let incarnations = incarnations
+        let command = Command(
+            .script(AvailableScripts.readClock, keys: []), arguments: [Arguments.empty, Arguments.empty],
+            tailCount: 1, tail: { [incarnations[$0]] })
+        let replies = await scripts.run(command, at: replicas.usable)
+        return replies.enumerated().map { replica, elements in
+            guard let elements, elements.count >= 6, let nowUs = elements[1].number, let epoch = elements[2].bytes
+            else { return nil }
+            replicas.readClock(of: replica, epoch: epoch, timeUs: nowUs)
+            // The script wrote: one that only reads would succeed on a full or read-only replica as well.
+            replicas.noteError(nil, of: replica)
+            replicas.noteAntiEntropy(of: replica, agoUs: elements[5].number)
+            return ClockReading(nowUs: nowUs, epoch: epoch)
+        }
+    }
+
+    private func countHints() async -> [HintReading?] {
+        let incarnations = incarnations
+        let command = Command(
+            .script(AvailableScripts.countHints, keys: []), tailCount: replicas.names.count,
+            tail: { [replicas] owner in
+                replicas.peers(of: owner).map { replicas.nameBytes[$0] } + [incarnations[owner]]
+            })
+        let replies = await scripts.run(command, at: replicas.usable)
+        return replies.enumerated().map { owner, elements in
+            elements.flatMap { noteHints(of: owner, $0, incarnation: incarnations[owner]) }
+        }
+    }
+
+    private func noteHints(of owner: Int, _ elements: [Reply], incarnation: Bytes) -> HintReading? {
+        let peers = replicas.peers(of: owner)
+        let firstPeer = 2
+        let elementsPerPeer = 3
+        let last = firstPeer + elementsPerPeer * peers.count
+        guard elements.count > last, let hlc = elements[1].count, let conflictKeys = elements[last].count else {
+            return nil
+        }
+        var counts = replicas.names.map { _ in HintCount() }
+        for (position, peer) in peers.enumerated() {
+            let first = firstPeer + elementsPerPeer * position
+            guard let lowest = elements[first].count, let count = elements[first + 1].count,
+                let overflowed = elements[first + 2].count
+            else { return nil }
+            counts[peer] = HintCount(
+                lowestHlc: lowest == 0 ? nil : lowest, count: Int(count), overflowed: Int(overflowed))
+        }
+        replicas.noteHints(
+            of: owner, counts, hlc: hlc, conflictKeys: Int(conflictKeys),
+            handoffDelayNs: environment.settings.handoffDelayMs * nsPerMs)
+        return HintReading(incarnation: incarnation, hlc: hlc, lowest: counts.map { $0.lowestHlc ?? 0 })
+    }
+
+    private func recordReplication(_ clocks: [ClockReading?], _ hints: [HintReading?], askedNs: UInt64) async {
+        let incarnations = incarnations
+        var targets: ReplicaSet = []
+        for replica in replicas.usable where clocks[replica] != nil { targets.insert(replica) }
+        guard !targets.isEmpty else { return }
+        let command = Command(
+            .script(AvailableScripts.recordReplication, keys: []),
+            tailCount: ReplicationRecord.argumentCount(peers: replicas.names.count - 1),
+            tail: { [replicas] replica in
+                let record = ReplicationRecord(
+                    readAtUs: clocks[replica]?.nowUs ?? 0, epoch: clocks[replica]?.epoch ?? Arguments.empty,
+                    isFull: false,
+                    peers: replicas.peers(of: replica).map { peer in
+                        ReplicationRecord.Peer(
+                            name: replicas.nameBytes[peer], incarnation: hints[peer]?.incarnation ?? Arguments.empty,
+                            hlc: hints[peer]?.hlc ?? 0, lowestHint: hints[peer]?.lowest[replica] ?? 0)
+                    })
+                return record.arguments(incarnation: incarnations[replica])
+            })
+        let replies = await scripts.run(command, at: targets)
+        for replica in targets {
+            note(replies[replica], replica, incarnation: incarnations[replica], askedNs: askedNs)
+        }
+    }
+
+    /// All records of `replica` were compared with those of every peer.
+    ///
+    /// - Parameters:
+    ///   - incarnation: that the replica must still have.
+    ///   - askedNs: this instance's clock before the comparison began.
+    /// - Returns: false if the replica's clock or identity changed meanwhile.
+    func recordComparison(
+        _ record: ReplicationRecord, of replica: Int, incarnation: Bytes, askedNs: UInt64
+    ) async -> Bool {
+        let command = Command(
+            .script(AvailableScripts.recordReplication, keys: []),
+            arguments: record.arguments(incarnation: incarnation))
+        guard let elements = await scripts.run(command, at: replica) else { return false }
+        note(elements, replica, incarnation: incarnation, askedNs: askedNs)
+        replicas.noteAntiEntropy(of: replica, agoUs: 0)
+        return true
+    }
+
+    private func note(_ elements: [Reply]?, _ replica: Int, incarnation: Bytes, askedNs: UInt64) {
+        guard let elements, replicas[replica].incarnation == incarnation,
+            let result = ReplicationRecord.Result(
+                elements, peers: replicas.peers(of: replica), replicaCount: replicas.names.count)
+        else { return }
+        replicas.noteReplication(
+            of: replica, nowUs: result.nowUs, upToUs: result.upToUs, needsAntiEntropy: result.needsAntiEntropy,
+            askedNs: askedNs)
+    }
+
+    // MARK: Partitions
+
+    private func detectPartitions(reached: [Bool], _ readings: [HintReading?]) {
+        let hlcs = readings.map { $0?.hlc }
+        for replica in replicas.names.indices {
+            guard reached[replica], let own = readings[replica] else {
+                report(detectors[replica].silent(), replica)
+                continue
+            }
+            var hints: [PartitionDetector.Hints] = []
+            for peer in replicas.peers(of: replica) {
+                guard let theirs = readings[peer] else { continue }
+                hints.append(.init(owner: peer, lowestHlc: theirs.lowest[replica] == 0 ? nil : theirs.lowest[replica]))
+                hints.append(.init(owner: replica, lowestHlc: own.lowest[peer] == 0 ? nil : own.lowest[peer]))
+            }
+            let isKnown = replicas.stalenessMs(of: replica) != nil
+            report(detectors[replica].probed(hlcs: hlcs, hints: hints, isKnown: isKnown), replica)
+        }
+    }
+
+    private func report(_ event: PartitionDetector.Event?, _ replica: Int) {
+        switch event {
+        case .suspected: environment.events?.partitionSuspected(replica: replica)
+        case .healed: environment.events?.partitionHealed(replica: replica)
+        case nil: break
+        }
+    }
+}
