@@ -7,33 +7,33 @@ import Telemetry
 /// Metrics that only `app-ap` has.
 struct APMetrics: Sendable {
     let service: ServiceMetrics
-    private let outbox: GaugeFamily?
-    private let overflowed: GaugeFamily?
+    private let hintsFamily: GaugeFamily?
+    private let overflowedFamily: GaugeFamily?
     private let conflictsFamily: GaugeFamily?
-    private let comparingFamily: GaugeFamily?
-    private let drainedFamily: CounterFamily?
-    private let walksFamily: CounterFamily?
+    private let antiEntropyNeededFamily: GaugeFamily?
+    private let handoffKeysFamily: CounterFamily?
+    private let antiEntropyRunsFamily: CounterFamily?
     let conflictReads: CounterSeries?
     let overwritten: CounterSeries?
-    let reaped: CounterSeries?
+    let tombstonesCollected: CounterSeries?
 
     init(metrics: ServiceMetrics) {
         service = metrics
         let registry = metrics.registry
-        // A name of ours that is taken would be a mistake of ours; metrics must not keep the service from starting.
-        outbox = try? registry.gauge(
-            "ap_hints_pending", help: "Keys that a replica owes another one.", labels: ["node", "peer"])
-        overflowed = try? registry.gauge(
-            "ap_hints_overflowed", help: "Writes that a full outbox could not list.", labels: ["node", "peer"])
+        // A name that is taken would be a programming error; metrics must not keep the service from starting.
+        hintsFamily = try? registry.gauge(
+            "ap_hints_pending", help: "Keys for which a replica has a hint for another one.", labels: ["node", "peer"])
+        overflowedFamily = try? registry.gauge(
+            "ap_hints_overflowed", help: "Writes that found no room for a hint.", labels: ["node", "peer"])
         conflictsFamily = try? registry.gauge(
             "ap_conflict_keys", help: "Keys of which a replica holds more than one value.", labels: ["node"])
-        comparingFamily = try? registry.gauge(
+        antiEntropyNeededFamily = try? registry.gauge(
             "ap_anti_entropy_needed",
-            help: "1 where a replica may lack what no outbox lists, until all records were compared, else 0.",
+            help: "1 while a replica may lack records without a hint, until all records were compared, else 0.",
             labels: ["node"])
-        drainedFamily = try? registry.counter(
-            "ap_handoff_keys_total", help: "Keys delivered in the background.", labels: ["node", "peer"])
-        walksFamily = try? registry.counter(
+        handoffKeysFamily = try? registry.counter(
+            "ap_handoff_keys_total", help: "Keys delivered by hinted handoff.", labels: ["node", "peer"])
+        antiEntropyRunsFamily = try? registry.counter(
             "ap_anti_entropy_runs_total", help: "Comparisons of all records of a replica, by how they ended.",
             labels: ["node", "result"])
         conflictReads = try? registry.counter(
@@ -42,21 +42,21 @@ struct APMetrics: Sendable {
         overwritten = try? registry.counter(
             "ap_overwritten_unseen_total", help: "Values replaced by a write without a context that had not seen them."
         ).with()
-        reaped = try? registry.counter(
+        tombstonesCollected = try? registry.counter(
             "ap_tombstones_collected_total", help: "Tombstones and expired values collected on all replicas."
         ).with()
     }
 
-    func outbox(node: String, peer: String) -> GaugeSeries? { outbox?.with(node, peer) }
-    func overflowed(node: String, peer: String) -> GaugeSeries? { overflowed?.with(node, peer) }
+    func hints(node: String, peer: String) -> GaugeSeries? { hintsFamily?.with(node, peer) }
+    func overflowed(node: String, peer: String) -> GaugeSeries? { overflowedFamily?.with(node, peer) }
     func conflicts(node: String) -> GaugeSeries? { conflictsFamily?.with(node) }
-    func comparing(node: String) -> GaugeSeries? { comparingFamily?.with(node) }
-    func drained(node: String, peer: String) -> CounterSeries? { drainedFamily?.with(node, peer) }
-    func walks(node: String, result: String) -> CounterSeries? { walksFamily?.with(node, result) }
+    func antiEntropyNeeded(node: String) -> GaugeSeries? { antiEntropyNeededFamily?.with(node) }
+    func handoffKeys(node: String, peer: String) -> CounterSeries? { handoffKeysFamily?.with(node, peer) }
+    func antiEntropyRuns(node: String, result: String) -> CounterSeries? { antiEntropyRunsFamily?.with(node, result) }
 }
 
-/// Turns what the AP engine tells into log events and metrics.
-final class APReporter: AvailableObserver {
+/// Turns the events of the AP engine into log events and metrics.
+final class APReporter: AvailableEvents {
     private let names: [String]
     private let metrics: APMetrics
     private let logger: Logger
@@ -67,34 +67,29 @@ final class APReporter: AvailableObserver {
         self.logger = logger
     }
 
-    func stalenessMeasured(replica: Int, stalenessMs: Int64?) {
-        // Unknown is worse than any number: shown as infinity, so that an alert on a threshold sees it.
-        metrics.service.staleness(node: names[replica]).set(stalenessMs.map(Double.init) ?? .infinity)
+    func replicasProbed(_ replicas: [AvailableReplicaStatus]) {
+        for replica in replicas {
+            // Unknown is worse than any number: infinity triggers every alert with a threshold.
+            metrics.service.staleness(node: replica.name).set(replica.stalenessMs.map(Double.init) ?? .infinity)
+            metrics.conflicts(node: replica.name)?.set(Double(replica.conflictKeys))
+            metrics.antiEntropyNeeded(node: replica.name)?.set(replica.needsAntiEntropy ? 1 : 0)
+            for hints in replica.hints {
+                metrics.hints(node: replica.name, peer: hints.peer)?.set(Double(hints.count))
+                metrics.overflowed(node: replica.name, peer: hints.peer)?.set(Double(hints.overflowed))
+            }
+        }
     }
 
-    func outboxMeasured(owner: Int, peer: Int, entries: Int, overflowed: Int) {
-        metrics.outbox(node: names[owner], peer: names[peer])?.set(Double(entries))
-        metrics.overflowed(node: names[owner], peer: names[peer])?.set(Double(overflowed))
-    }
-
-    func conflictsMeasured(replica: Int, keys: Int) {
-        metrics.conflicts(node: names[replica])?.set(Double(keys))
-    }
-
-    func comparisonMeasured(replica: Int, isNeeded: Bool) {
-        metrics.comparing(node: names[replica])?.set(isNeeded ? 1 : 0)
-    }
-
-    func conflictSeen(values: Int) { metrics.conflictReads?.increment() }
+    func conflictRead(values: Int) { metrics.conflictReads?.increment() }
 
     func valuesOverwritten(_ count: Int) { metrics.overwritten?.increment(by: UInt64(count)) }
 
-    func drained(owner: Int, peer: Int, entries: Int) {
-        metrics.drained(node: names[owner], peer: names[peer])?.increment(by: UInt64(entries))
+    func hintsDelivered(owner: Int, peer: Int, count: Int) {
+        metrics.handoffKeys(node: names[owner], peer: names[peer])?.increment(by: UInt64(count))
         logger.debug(
-            "delivered debt",
+            "delivered hints",
             metadata: [
-                "node": .string(names[owner]), "peer": .string(names[peer]), "entries": .stringConvertible(entries),
+                "node": .string(names[owner]), "peer": .string(names[peer]), "count": .stringConvertible(count),
             ])
     }
 
@@ -108,10 +103,10 @@ final class APReporter: AvailableObserver {
         logger.event(.partitionSuspected, .warning, "a replica does not answer", ["node": .string(names[replica])])
     }
 
-    /// Later than the replica's first answer: all that it and the others owed each other has been delivered.
+    /// Later than the replica's first answer: all hints from the time apart have been delivered.
     func partitionHealed(replica: Int) {
         logger.event(
-            .partitionHealed, .notice, "the replica answers again and all debt is delivered",
+            .partitionHealed, .notice, "the replica answers again and all hints are delivered",
             ["node": .string(names[replica])])
     }
 
@@ -121,23 +116,23 @@ final class APReporter: AvailableObserver {
             ["node": .string(names[replica]), "reason": .string(reason)])
     }
 
-    func badRecord(replica: Int, redisKey: Bytes) {
+    func invalidRecordFound(replica: Int, redisKey: Bytes) {
         logger.error(
-            "a key in Redis is no record of ours",
+            "a Redis key with the prefix of records holds something else",
             metadata: [
                 "node": .string(names[replica]), "redis_key": .string(String(decoding: redisKey, as: UTF8.self)),
             ])
     }
 
-    func reaped(_ count: Int) { metrics.reaped?.increment(by: UInt64(count)) }
+    func tombstonesCollected(_ count: Int) { metrics.tombstonesCollected?.increment(by: UInt64(count)) }
 
-    func walkEnded(replica: Int, compared: Int, mended: Int, failure: String?) {
-        metrics.walks(node: names[replica], result: failure == nil ? "complete" : "failed")?.increment()
+    func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?) {
+        metrics.antiEntropyRuns(node: names[replica], result: failure == nil ? "complete" : "failed")?.increment()
         logger.log(
             level: failure == nil ? .info : .notice, "compared all records of a replica",
             metadata: [
                 "node": .string(names[replica]), "compared": .stringConvertible(compared),
-                "mended": .stringConvertible(mended), "failure": .string(failure ?? "none"),
+                "repaired": .stringConvertible(repaired), "failure": .string(failure ?? "none"),
             ])
     }
 }

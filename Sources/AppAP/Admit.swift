@@ -51,7 +51,7 @@ extension AppAP {
         }
 
         /// Hears whether the replica was let in now.
-        private final class Listener: AvailableObserver {
+        private final class Listener: AvailableEvents {
             private(set) var outcome = Outcome.wasIn
 
             func replicaAdopted(_ replica: Int, incarnation: String) { outcome = .admitted }
@@ -72,7 +72,7 @@ extension AppAP {
                             settings: settings.service.redis)
                         let listener = Listener()
                         let engine = AvailableEngine(
-                            group: group, scheduler: reactor, settings: engineSettings, observer: listener)
+                            group: group, scheduler: reactor, settings: engineSettings, events: listener)
                         group.start()
                         let deadlineNs = reactor.nowNs + timeoutNs
                         reactor.spawn {

@@ -36,7 +36,7 @@ extension AppAP {
                 return EngineFactory(scripts: AvailableScripts.all) { group, reactor in
                     let reporter = APReporter(names: group.replicaNames, metrics: metrics, logger: logger)
                     let engine = AvailableEngine(
-                        group: group, scheduler: reactor, settings: settings.engine, observer: reporter)
+                        group: group, scheduler: reactor, settings: settings.engine, events: reporter)
                     return AvailableService(
                         engine: engine, reporter: reporter, requestTimeoutNs: settings.service.requestTimeoutNs)
                 }
@@ -73,7 +73,7 @@ struct APSettings: Sendable {
             help: "The same where they would come to more bytes than this: every read answers with all of them.")
         engine.maxHints = try reader.integer(
             "AP_MAX_HINTS", default: 1_000_000, in: 1...100_000_000,
-            help: "Keys that a replica can note as owed to another; past it all of them are compared instead.")
+            help: "Hints that a replica stores for another; beyond that all records are compared instead.")
         engine.probeIntervalMs = UInt64(
             try reader.integer(
                 "AP_PROBE_INTERVAL_MS", default: 250, in: 20...60_000,

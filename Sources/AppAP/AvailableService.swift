@@ -37,14 +37,15 @@ final class AvailableService: ServiceEngine {
     func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]] { engine.status().map(Self.report) }
 
     private static func report(_ status: AvailableReplicaStatus) -> [ReportMember] {
-        let heard = status.heardMsAgo.sorted { $0.key < $1.key }.map { ReportMember($0.key, .optional($0.value)) }
-        let owes = status.owes.map { debt in
+        let replicated = status.replicatedMsAgo.sorted { $0.key < $1.key }
+            .map { ReportMember($0.key, .optional($0.value)) }
+        let hints = status.hints.map { hints in
             ReportMember(
-                debt.peer,
+                hints.peer,
                 .object([
-                    ReportMember("entries", .integer(Int64(debt.entries))),
-                    ReportMember("overflowed", .integer(Int64(debt.overflowed))),
-                    ReportMember("oldest_ms", .optional(debt.oldestMs)),
+                    ReportMember("entries", .integer(Int64(hints.count))),
+                    ReportMember("overflowed", .integer(Int64(hints.overflowed))),
+                    ReportMember("oldest_ms", .optional(hints.oldestMs)),
                 ]))
         }
         return [
@@ -53,12 +54,12 @@ final class AvailableService: ServiceEngine {
             ReportMember("trouble", status.error.map { .text("it answers '\($0)'") } ?? .null),
             ReportMember("incarnation", status.incarnation.map { .text($0) } ?? .null),
             ReportMember("staleness_ms", .optional(status.stalenessMs)),
-            ReportMember("replicated_ms_ago", .object(heard)),
-            ReportMember("hints", .object(owes)),
+            ReportMember("replicated_ms_ago", .object(replicated)),
+            ReportMember("hints", .object(hints)),
             ReportMember("suspected", .bool(status.isSuspected)),
             ReportMember("refused", status.refusal.map { .text($0) } ?? .null),
-            ReportMember("anti_entropy_needed", .bool(status.isComparing)),
-            ReportMember("last_anti_entropy_ms_ago", .optional(status.comparedMsAgo)),
+            ReportMember("anti_entropy_needed", .bool(status.needsAntiEntropy)),
+            ReportMember("last_anti_entropy_ms_ago", .optional(status.antiEntropyMsAgo)),
         ]
     }
 

@@ -12,7 +12,7 @@ import Replication
 /// This class only wires the components, one per folder. It lives on one reactor's thread and knows no socket and no HTTP.
 public final class AvailableEngine: ReplicaGroupDelegate {
     let replicas: ReplicaTable
-    private let admission: Admission
+    let admission: Admission
     private let selector: ReplicaSelector
     let coordinator: Coordinator
     private let reader: Reader

@@ -51,6 +51,11 @@ public enum AvailableScripts {
         compareVectors, clearHintOverflow, listCollectable, collect,
     ]
 
+    /// A call of a script that uses the time, without a deadline fence.
+    static func unfenced(_ script: Script, _ arguments: [Bytes] = [], incarnation: Bytes) -> Command {
+        Command(.script(script, keys: []), arguments: arguments + [Arguments.empty, Arguments.empty, incarnation])
+    }
+
     private static let single = PackageResources.prelude_single_lua
     private static let member = PackageResources.prelude_member_lua
     private static let clock = PackageResources.prelude_clock_lua

@@ -16,11 +16,11 @@ final class APServers: Sendable {
     subscript(index: Int) -> RedisServer { servers[index] }
 }
 
-/// The replicas of another group, some of them behind a cut: what is sent to those is lost, and what they say too.
+/// The replicas of another group, some of them cut off: commands to those are not sent.
 final class CutGroup: ReplicaGroup {
     let inner: RedisReplicaGroup
     var cut: ReplicaSet = []
-    /// What has more bytes than this is lost on its way to this replica.
+    /// Longer commands to this replica are lost.
     var thin: (replica: Int, maxBytes: Int)?
 
     init(_ inner: RedisReplicaGroup) { self.inner = inner }
@@ -52,33 +52,32 @@ final class CutGroup: ReplicaGroup {
     }
 }
 
-/// Remembers what an engine reported.
-final class APEvents: AvailableObserver {
+/// Records the events of an engine.
+final class APEvents: AvailableEvents {
     var suspected: [Int] = []
     var healed: [Int] = []
     var adopted: [String] = []
     var refused: [String] = []
-    var bad: [Bytes] = []
-    var drained = 0
+    var invalid: [Bytes] = []
+    var delivered = 0
     var overwritten = 0
     var conflicts = 0
-    /// By replica, as of the last poll.
-    var conflictKeys: [Int: Int] = [:]
-    var reaped = 0
-    var walks: [(replica: Int, mended: Int, failure: String?)] = []
+    var collected = 0
+    var probes = 0
+    var antiEntropyRuns: [(replica: Int, repaired: Int, failure: String?)] = []
 
+    func replicasProbed(_ replicas: [AvailableReplicaStatus]) { probes += 1 }
     func partitionSuspected(replica: Int) { suspected.append(replica) }
     func partitionHealed(replica: Int) { healed.append(replica) }
     func replicaAdopted(_ replica: Int, incarnation: String) { adopted.append(incarnation) }
     func replicaRefused(_ replica: Int, reason: String) { refused.append(reason) }
-    func badRecord(replica: Int, redisKey: Bytes) { bad.append(redisKey) }
-    func drained(owner: Int, peer: Int, entries: Int) { drained += entries }
+    func invalidRecordFound(replica: Int, redisKey: Bytes) { invalid.append(redisKey) }
+    func hintsDelivered(owner: Int, peer: Int, count: Int) { delivered += count }
     func valuesOverwritten(_ count: Int) { overwritten += count }
-    func conflictSeen(values: Int) { conflicts += 1 }
-    func conflictsMeasured(replica: Int, keys: Int) { conflictKeys[replica] = keys }
-    func reaped(_ count: Int) { reaped += count }
-    func walkEnded(replica: Int, compared: Int, mended: Int, failure: String?) {
-        walks.append((replica, mended, failure))
+    func conflictRead(values: Int) { conflicts += 1 }
+    func tombstonesCollected(_ count: Int) { collected += count }
+    func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?) {
+        antiEntropyRuns.append((replica, repaired, failure))
     }
 }
 
@@ -88,6 +87,7 @@ final class APInstance {
     let engine: AvailableEngine
     let events = APEvents()
     let reactor: Reactor
+    let settings: AvailableSettings
 
     init(
         _ reactor: Reactor, _ servers: APServers, isRunning: Bool = true, prefers: [String] = [],
@@ -104,13 +104,14 @@ final class APInstance {
         settings.probeIntervalMs = 50
         settings.handoffDelayMs = 100
         settings.mergeFenceMs = 300
-        // On a busy machine a hedge would ask a replica that has not heard of the test's last write; the tests of hedges ask
-        // for them.
+        // On a busy machine a hedge would ask a replica that does not have the test's last write yet. The tests of hedges set
+        // their own delays.
         settings.minHedgeMs = 1_500
         settings.maxHedgeMs = 1_500
         settings.preferredReplicas = Set(prefers)
         adjust(&settings)
-        engine = AvailableEngine(group: group, scheduler: reactor, settings: settings, observer: events)
+        self.settings = settings
+        engine = AvailableEngine(group: group, scheduler: reactor, settings: settings, events: events)
         inner.start()
         if isRunning { engine.start() }
     }
@@ -121,13 +122,13 @@ final class APInstance {
     }
 
     func waitForAvailable(_ count: Int = 3) async -> Bool {
-        await reactor.eventually { self.engine.usable.count == count }
+        await reactor.eventually { self.engine.replicas.usable.count == count }
     }
 
-    /// All replicas are complete, and it is known.
+    /// The staleness of all replicas is known.
     func waitForKnown() async -> Bool {
         await reactor.eventually(withinMs: 20_000) {
-            self.engine.states.indices.allSatisfy { self.engine.stalenessMs(replica: $0) != nil }
+            self.engine.replicas.everyReplica.allSatisfy { self.engine.stalenessMs(replica: $0) != nil }
         }
     }
 
@@ -184,7 +185,7 @@ final class APInstance {
         return call.replies[replica]
     }
 
-    /// The record of `key` on one replica, without what is its own (`at`).
+    /// The record of `key` on one replica, without its own time `at`.
     func record(_ key: String, _ replica: Int) async -> Record? {
         guard let fields = await raw(replica, "HGETALL", "ap:\(key)")?.array else { return nil }
         var record = Record()
@@ -208,15 +209,50 @@ final class APInstance {
         }
     }
 
-    /// Entries that `owner` owes `peer`.
-    func debt(_ owner: Int, _ peer: Int) async -> Int64? {
+    /// A number of staleness probes ended, each of which starts the background work that is due.
+    func waitForProbes(_ count: Int) async -> Bool {
+        let target = events.probes + count
+        return await reactor.eventually(withinMs: 20_000) { self.events.probes >= target }
+    }
+
+    func incarnation(_ replica: Int) throws -> Bytes {
+        try require(engine.replicas[replica].incarnation, "the replica is not admitted")
+    }
+
+    func clock(_ replica: Int) throws -> ReplicaClock {
+        try require(engine.replicas.clocks[replica], "the replica is not admitted")
+    }
+
+    /// The command that writes `value` with `replica` as its coordinator, encoded as the coordinator does it.
+    ///
+    /// - Parameters:
+    ///   - id: names the write.
+    ///   - clock: the replica's; as the engine knows it if left out.
+    func put(
+        _ key: String, _ value: String, id: UInt64, at replica: Int = 0, context: String? = nil,
+        isLaterAttempt: Bool = true, clock: ReplicaClock? = nil, budgetMs: UInt64 = 1_000
+    ) throws -> Command {
+        let clock = try clock ?? self.clock(replica)
+        let replicas = engine.replicas
+        let arguments = PutArguments(
+            coordinator: replicas.nameBytes[replica], peers: replicas.peers(of: replica).map { replicas.nameBytes[$0] },
+            clock: clock, siblingLimits: [Bytes("32".utf8), Bytes("100000".utf8)], maxHints: Bytes("1000".utf8))
+        let request = ChangeRequest(key: Bytes(key.utf8), kind: .write(Bytes(value.utf8)), deadlineNs: 0)
+        let change = ClientChange(request, context: context.map { Bytes($0.utf8) }, randomBits: id)
+        return arguments.command(
+            change, isLaterAttempt: isLaterAttempt,
+            notAfter: clock.notAfter(startNs: reactor.nowNs, budgetMs: budgetMs))
+    }
+
+    /// Hints that `owner` has for `peer`.
+    func hints(_ owner: Int, _ peer: Int) async -> Int64? {
         await raw(owner, "ZCARD", "cap:hints:g\(peer + 1)")?.int64
     }
 }
 
 extension Reply {
-    /// The words of what `put` answered: `OK` or `SAME`, hlc, existed, expires_ms, now, and the vector.
-    var putWords: [String] {
+    /// The fields of a reply of `put`: `OK` or `SAME`, hlc, before, expires_ms, now, and the vector.
+    var putFields: [String] {
         let line = text ?? self[0]?.text ?? ""
         return line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: false).map { String($0) }
     }
@@ -227,16 +263,24 @@ extension ReadResult {
     var conflictTexts: [String?] { conflicts.map { $0.map { String(decoding: $0, as: UTF8.self) } } }
 }
 
+private func require<Value>(_ value: Value?, _ detail: String) throws -> Value {
+    guard let value else { throw TestFailure(detail) }
+    return value
+}
+
 /// Runs `body` with one instance over fresh servers, on its reactor.
+///
+/// - Parameter isRunning: with the background work.
 func withInstance(
-    prefers: [String] = ["g1"], _ adjust: @escaping @Sendable (inout AvailableSettings) -> Void = { _ in },
+    prefers: [String] = ["g1"], isRunning: Bool = true,
+    _ adjust: @escaping @Sendable (inout AvailableSettings) -> Void = { _ in },
     _ body: @escaping @Sendable (APInstance, APServers) async throws -> Void
 ) async throws {
     let servers = try APServers()
     let runner = try ReactorRunner()
     let reactor = runner.reactor
     try await runner.run {
-        let instance = APInstance(reactor, servers, prefers: prefers, adjust)
+        let instance = APInstance(reactor, servers, isRunning: isRunning, prefers: prefers, adjust)
         defer { instance.close() }
         guard await instance.waitForAvailable() else { throw TestFailure("replicas were not admitted") }
         try await body(instance, servers)

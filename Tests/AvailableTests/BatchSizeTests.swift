@@ -3,7 +3,7 @@ import Testing
 
 @testable import Available
 
-@Suite struct BatchSizeTests {
+@Suite(.timeLimit(.minutes(3))) struct BatchSizeTests {
     private let quickNs = 1 * nsPerMs
     private let slowNs = 400 * nsPerMs
 
@@ -12,7 +12,7 @@ import Testing
     @Test func aWideLinkSoonCarriesTheMost() {
         var size = size()
         #expect(size.bytes < 1 << 20)
-        for _ in 0..<8 { size.passed(tookNs: quickNs) }
+        for _ in 0..<8 { size.arrived(tookNs: quickNs) }
         #expect(size.bytes == 1 << 20)
         #expect(size.records(atMost: 128) == 128)
     }
@@ -27,21 +27,21 @@ import Testing
     @Test func whatTakesLongDoesNotGrow() {
         var size = size()
         let start = size.bytes
-        size.passed(tookNs: 100 * nsPerMs)
+        size.arrived(tookNs: 100 * nsPerMs)
         #expect(size.bytes == start)
-        size.passed(tookNs: slowNs)
+        size.arrived(tookNs: slowNs)
         #expect(size.bytes < start)
     }
 
     @Test func aNewLinkBeginsSmallAndNotLargerThanTheLast() {
         var size = size()
         let start = size.bytes
-        for _ in 0..<8 { size.passed(tookNs: quickNs) }
-        size.begin()
+        for _ in 0..<8 { size.arrived(tookNs: quickNs) }
+        size.restart()
         #expect(size.bytes == start)
         size.failed()
         let small = size.bytes
-        size.begin()
+        size.restart()
         #expect(size.bytes == small)
     }
 }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.serialized) struct FaultTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct FaultTests {
     @Test func withOneReplicaOfThreeEverythingSucceeds() async throws {
         try await withInstance { instance, servers in
             try await instance.write("k", "before")
@@ -39,10 +39,10 @@ import Testing
             #expect(await instance.converged("k"))
             #expect(await instance.waitForKnown())
             _ = await instance.raw(0, "BGREWRITEAOF")
-            let before = instance.engine.states[0].incarnation
+            let before = instance.engine.replicas[0].incarnation
             servers[0].kill()
             try servers[0].start()
-            #expect(await instance.reactor.eventually { instance.engine.states[0].incarnation != before })
+            #expect(await instance.reactor.eventually { instance.engine.replicas[0].incarnation != before })
             #expect(await instance.waitForAvailable())
             #expect(await instance.waitForKnown())
             try await instance.write("k", "after")
@@ -94,9 +94,9 @@ import Testing
     @Test func aReplicaThatWasForgottenWhileItCouldNotBeAskedIsUsedAgain() async throws {
         try await withInstance { instance, _ in
             instance.group.cut = [0]
-            instance.engine.readmit(0)
+            instance.engine.admission.readmit(0)
             instance.group.cut = []
-            #expect(await instance.reactor.eventually { instance.engine.usable.contains(0) })
+            #expect(await instance.reactor.eventually { instance.engine.replicas.usable.contains(0) })
         }
     }
 
@@ -105,12 +105,12 @@ import Testing
             for index in 0..<300 { try await instance.write("k\(index)", "v\(index)") }
             #expect(await instance.converged("k299"))
             #expect(await instance.waitForKnown())
-            let before = instance.engine.states[0].incarnation
+            let before = instance.engine.replicas[0].incarnation
             #expect(await instance.raw(0, "FLUSHALL") == .status("OK"))
             // The nearest replica is the blank one: its "no such key" must not be passed on.
             for index in 0..<300 { #expect(try await instance.read("k\(index)").text == "v\(index)") }
             try await instance.write("k0", "new")
-            #expect(await instance.reactor.eventually { instance.engine.states[0].incarnation != before })
+            #expect(await instance.reactor.eventually { instance.engine.replicas[0].incarnation != before })
             #expect(await instance.waitForKnown())
             for index in stride(from: 0, to: 300, by: 37) { #expect(await instance.converged("k\(index)")) }
             #expect(await instance.raw(0, "DBSIZE")?.int64 ?? 0 >= 300)
@@ -148,7 +148,7 @@ import Testing
             await #expect { try await instance.read("k") } throws: { error in
                 (error as? AvailableFailure)?.code == .badReply
             }
-            #expect(!instance.events.bad.isEmpty)
+            #expect(!instance.events.invalid.isEmpty)
             try await instance.write("other", "v")
             #expect(await instance.converged("other"))
         }
@@ -161,7 +161,7 @@ import Testing
             try await instance.write("good", "v")
             #expect(try await instance.read("bad").text == "v")
             #expect(await instance.converged("good"))
-            #expect(await instance.reactor.eventually { instance.events.bad.contains(Bytes("ap:bad".utf8)) })
+            #expect(await instance.reactor.eventually { instance.events.invalid.contains(Bytes("ap:bad".utf8)) })
             // Once it is gone, what is owed arrives.
             _ = await instance.raw(1, "DEL", "ap:bad")
             #expect(await instance.converged("bad"))

@@ -7,7 +7,7 @@ import Testing
 @testable import Available
 
 /// Many long values read at once: what there is no room for is refused, and nothing else suffers.
-@Suite(.serialized) struct LongValueTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct LongValueTests {
     @Test(arguments: [false, true]) func readsForWhichThereIsNoRoomAreRefused(inSession: Bool) async throws {
         let servers = try APServers()
         let runner = try ReactorRunner()

@@ -6,7 +6,7 @@ import Testing
 @testable import Available
 
 /// What the background work must bring about although something is in its way.
-@Suite(.serialized) struct RepairTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct RepairTests {
     private static let value = String(repeating: "x", count: 1_000)
 
     @Test func anOutboxDrainsOverALinkThatCarriesOnlyAFewRecordsAtATime() async throws {
@@ -15,7 +15,7 @@ import Testing
             for index in 0..<150 { try await instance.write("k\(index)", Self.value) }
             instance.group.thin = (2, 20_000)
             instance.group.cut = []
-            #expect(await instance.reactor.eventually(withinMs: 20_000) { await instance.debt(0, 2) == 0 })
+            #expect(await instance.reactor.eventually(withinMs: 20_000) { await instance.hints(0, 2) == 0 })
             #expect(await instance.converged("k149"))
         }
     }
@@ -24,7 +24,7 @@ import Testing
         try await withInstance { instance, _ in
             for index in 0..<150 { try await instance.write("k\(index)", Self.value) }
             #expect(await instance.waitForKnown())
-            #expect(await instance.reactor.eventually { await instance.debt(0, 2) == 0 })
+            #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 0 })
             instance.group.thin = (2, 20_000)
             _ = await instance.raw(2, "FLUSHALL")
             let isFilled = await instance.reactor.eventually(withinMs: 20_000) {
@@ -44,7 +44,7 @@ import Testing
             for index in 0..<60 { try await instance.write("k\(index)", "v") }
             instance.group.thin = (2, 20_000)
             instance.group.cut = []
-            #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.debt(0, 2) == 1 })
+            #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.hints(0, 2) == 1 })
             #expect(await instance.record("large", 2) == Record())
             #expect(await instance.converged("k59"))
             // The same by comparison.
@@ -65,8 +65,8 @@ import Testing
         try await withInstance({ $0.batchRecords = 2 }) { instance, _ in
             for index in 0..<60 { try await instance.write("k\(index)", "v") }
             #expect(await instance.waitForKnown())
-            #expect(await instance.reactor.eventually { await instance.debt(0, 2) == 0 })
-            let before = instance.engine.states[2].incarnation
+            #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 0 })
+            let before = instance.engine.replicas[2].incarnation
             _ = await instance.raw(2, "FLUSHALL")
             for index in stride(from: 0, to: 60, by: 10) { _ = await instance.raw(2, "SET", "ap:k\(index)", "foreign") }
             let isFilled = await instance.reactor.eventually(withinMs: 20_000) {
@@ -76,10 +76,10 @@ import Testing
                 return true
             }
             #expect(isFilled)
-            #expect(instance.engine.states[2].incarnation != before)
+            #expect(instance.engine.replicas[2].incarnation != before)
             // It lacks something, and it is told where.
             #expect(instance.engine.stalenessMs(replica: 2) == nil)
-            #expect(Set(instance.events.bad).contains(Bytes("ap:k10".utf8)))
+            #expect(Set(instance.events.invalid).contains(Bytes("ap:k10".utf8)))
             for index in stride(from: 0, to: 60, by: 10) { _ = await instance.raw(2, "DEL", "ap:k\(index)") }
             #expect(await instance.waitForKnown())
             #expect(await instance.converged("k10"))
@@ -100,14 +100,14 @@ import Testing
                 2, "HSET", "ap:of both", "vv", "g9.a=1", "g9.a@1", "V0123456789abcdef::x", "color", "red")
             instance.group.cut = []
             #expect(await instance.converged("k"))
-            #expect(await instance.reactor.eventually { await instance.debt(0, 2) == 3 })
-            let bad = Set(instance.events.bad.map { String(decoding: $0, as: UTF8.self) })
+            #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 3 })
+            let bad = Set(instance.events.invalid.map { String(decoding: $0, as: UTF8.self) })
             #expect(bad.isSuperset(of: ["ap:of both", "ap:no record", "ap:of the owner"]))
             // Once they are records again, they are delivered like any other.
             _ = await instance.raw(0, "HDEL", "ap:of the owner", "color")
             _ = await instance.raw(2, "HDEL", "ap:of both", "color")
             _ = await instance.raw(2, "DEL", "ap:no record")
-            #expect(await instance.reactor.eventually { await instance.debt(0, 2) == 0 })
+            #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 0 })
             #expect(await instance.converged("of the owner"))
         }
     }
@@ -118,7 +118,7 @@ import Testing
             for index in 0..<20 { try await instance.write("k\(index)", "v") }
             _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "1000")
             instance.group.cut = []
-            #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.debt(0, 2) == 0 })
+            #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.hints(0, 2) == 0 })
             for index in 0..<20 { #expect(await instance.record("k\(index)", 2)?.siblings.count == 1) }
             #expect(await instance.raw(0, "EXISTS", "cap:lease:handoff:g3") == .integer(0))
         }
@@ -133,7 +133,7 @@ import Testing
             }
             try await instance.write("k", "v")
             instance.group.cut = []
-            #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.debt(0, 2) == 0 })
+            #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.hints(0, 2) == 0 })
             _ = await instance.raw(0, "DEL", "cap:replicated_up_to")
             #expect(await instance.reactor.eventually { instance.engine.stalenessMs(replica: 0) == nil })
             #expect(await instance.waitForKnown())

@@ -6,7 +6,7 @@ import Testing
 @testable import Available
 
 /// A session's reads are answered wherever other reads are: the guarantee may be missing, the answer not.
-@Suite(.serialized) struct SessionAnswerTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct SessionAnswerTests {
     /// The token of a session that wrote `k` at `instance`.
     private func tokenOfAWrite(at instance: APInstance) async throws -> String? {
         var request = ChangeRequest(

@@ -7,7 +7,7 @@ import Testing
 @testable import Available
 
 /// Replicas that stand still (SIGSTOP) or are slow: connected, and silent.
-@Suite(.serialized) struct StandstillTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct StandstillTests {
     @Test func aStoppedReplicaRunsALateWriteToNoEffect() async throws {
         try await withInstance { instance, servers in
             try await instance.write("k", "old")
@@ -53,11 +53,11 @@ import Testing
             servers[1].kill()
             #expect(await instance.waitForAvailable(2))
             // What only the second may have is not known any more.
-            let life = instance.engine.states[2].incarnation
+            let before = instance.engine.replicas[2].incarnation
             _ = await instance.raw(2, "FLUSHALL")
             #expect(
                 await instance.reactor.eventually {
-                    instance.engine.usable.contains(2) && instance.engine.states[2].incarnation != life
+                    instance.engine.replicas.usable.contains(2) && instance.engine.replicas[2].incarnation != before
                 })
             #expect(instance.engine.stalenessMs(replica: 2) == nil)
             servers[0].pause()
@@ -156,7 +156,7 @@ import Testing
             servers[0].pause()
             defer { servers[0].resume() }
             // Longer than a background command would wait, and well within the request's time.
-            let pauseNs = (instance.engine.settings.callTimeoutMs + 150) * nsPerMs
+            let pauseNs = (instance.settings.callTimeoutMs + 150) * nsPerMs
             instance.reactor.spawn {
                 await instance.reactor.sleep(forNs: pauseNs)
                 servers[0].resume()

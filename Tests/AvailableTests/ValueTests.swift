@@ -4,7 +4,7 @@ import Testing
 
 @testable import Available
 
-@Suite struct RecordTests {
+@Suite(.timeLimit(.minutes(3))) struct RecordTests {
     private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
 
     private func sibling(_ value: String?, id: String = "", expiresMs: Int64? = nil) -> Sibling {
@@ -87,7 +87,7 @@ import Testing
     }
 }
 
-@Suite struct ContextTests {
+@Suite(.timeLimit(.minutes(3))) struct ContextTests {
     private let signer = ContextSigner(secret: "s", groupName: "demo")
     private let key = Bytes("k".utf8)
     private let vector = Bytes("g1.a=5".utf8)
@@ -139,7 +139,7 @@ import Testing
     }
 
     @Test func theCacheIsBoundedAndNeverAnswersForAnotherVector() {
-        var cache = ContextCache(
+        let cache = ContextCache(
             signer: signer, sessions: SessionSigner(secret: "s", groupName: "demo"), maxEntries: 10)
         for round in 0..<200 {
             let key = Bytes("k\(round % 23)".utf8)
@@ -152,21 +152,21 @@ import Testing
     }
 }
 
-@Suite struct StalenessTests {
+@Suite(.timeLimit(.minutes(3))) struct StalenessTests {
     @Test func theBoundIsTheOldestPeerAndGrowsWithTime() {
         var bound = StalenessBound()
         #expect(bound.ms(atNs: 0) == nil)
-        bound.measured(nowUs: 10_000_000, heardUs: [9_990_000, 9_900_000], askedNs: 1_000_000_000)
+        bound.measured(nowUs: 10_000_000, upToUs: [9_990_000, 9_900_000], askedNs: 1_000_000_000)
         #expect(bound.ms(atNs: 1_000_000_000) == 100)
         #expect(bound.ms(atNs: 3_000_000_000) == 2_100)
     }
 
     @Test func anUnknownPeerMakesItUnknown() {
         var bound = StalenessBound()
-        bound.measured(nowUs: 10, heardUs: [5, 5], askedNs: 0)
-        bound.measured(nowUs: 10, heardUs: [5, nil], askedNs: 0)
+        bound.measured(nowUs: 10, upToUs: [5, 5], askedNs: 0)
+        bound.measured(nowUs: 10, upToUs: [5, nil], askedNs: 0)
         #expect(bound.ms(atNs: 0) == nil)
-        bound.measured(nowUs: 10, heardUs: [], askedNs: 0)
+        bound.measured(nowUs: 10, upToUs: [], askedNs: 0)
         #expect(bound.ms(atNs: 0) == 0)
         bound.forget()
         #expect(bound.ms(atNs: 0) == nil)
@@ -183,7 +183,7 @@ import Testing
 
     @Test func aFenceNeverRunsAheadOfTheReplicasClock() {
         // Read at 1.000 s of the replica, received at 5 ms of ours: at 8 ms of ours it shows at least 1.003 s.
-        let clock = ReplicaClock(incarnation: [1], steps: [48], timeUs: 1_000_000, receivedNs: 5 * nsPerMs)
+        let clock = ReplicaClock(incarnation: [1], epoch: [48], timeUs: 1_000_000, receivedNs: 5 * nsPerMs)
         #expect(clock.earliestUs(atNs: 8 * nsPerMs) == 1_003_000)
         #expect(clock.fence(startNs: 8 * nsPerMs, budgetMs: 20) == [Bytes("1023000".utf8), [48], [1]])
         #expect(!clock.isWorthReplacing(timeUs: 1_002_000, receivedNs: 8 * nsPerMs))
@@ -192,20 +192,20 @@ import Testing
 
     @Test func aWriteKeepsTheClocksItBeganWith() {
         var table = ClockTable(count: 2)
-        table.adopt(0, ReplicaClock(incarnation: [1], steps: [48], timeUs: 0, receivedNs: 0))
+        table.adopt(0, ReplicaClock(incarnation: [1], epoch: [48], timeUs: 0, receivedNs: 0))
         let begun = table
-        table.read(0, steps: [48], timeUs: 5_000, receivedNs: 0)
+        table.read(0, epoch: [48], timeUs: 5_000, receivedNs: 0)
         #expect(table.generation == begun.generation)
-        table.read(0, steps: [49], timeUs: 0, receivedNs: 0)
+        table.read(0, epoch: [49], timeUs: 0, receivedNs: 0)
         #expect(table.generation != begun.generation)
-        #expect(begun[0]?.steps == [48])
+        #expect(begun[0]?.epoch == [48])
         table.forget(0)
         #expect(table[0] == nil)
         #expect(begun[0] != nil)
     }
 }
 
-@Suite struct ReplicaChoiceTests {
+@Suite(.timeLimit(.minutes(3))) struct ReplicaChoiceTests {
     private func candidate(_ latencyUs: UInt64, complete: Bool = true, preferred: Bool = false)
         -> ReplicaOrder.Candidate
     {
@@ -249,42 +249,42 @@ import Testing
     }
 }
 
-@Suite struct PartitionWatchTests {
-    private func healthy() -> PartitionWatch {
-        var watch = PartitionWatch()
-        _ = watch.polled(hlcs: [1, 1], debts: [], isKnown: true)
-        return watch
+@Suite(.timeLimit(.minutes(3))) struct PartitionDetectorTests {
+    private func healthy() -> PartitionDetector {
+        var detector = PartitionDetector()
+        _ = detector.probed(hlcs: [1, 1], hints: [], isKnown: true)
+        return detector
     }
 
-    @Test func silenceIsToldOnce() {
-        var watch = healthy()
-        #expect(watch.silent() == .suspected)
-        #expect(watch.silent() == nil)
+    @Test func silenceIsReportedOnce() {
+        var detector = healthy()
+        #expect(detector.silent() == .suspected)
+        #expect(detector.silent() == nil)
     }
 
     @Test func aReplicaThatIsStillConnectingIsNotSuspectedAtOnce() {
-        var watch = PartitionWatch()
-        for _ in 1..<PartitionWatch.startPolls { #expect(watch.silent() == nil) }
-        #expect(watch.silent() == .suspected)
+        var detector = PartitionDetector()
+        for _ in 1..<PartitionDetector.startProbes { #expect(detector.silent() == nil) }
+        #expect(detector.silent() == .suspected)
     }
 
-    @Test func healedMeansThatTheDebtOfTheTimeApartIsPaid() {
-        var watch = healthy()
-        _ = watch.silent()
-        let old = PartitionWatch.Debt(owner: 0, lowestHlc: 50)
-        #expect(watch.polled(hlcs: [100, 90], debts: [old], isKnown: true) == nil)
-        #expect(watch.polled(hlcs: [200, 95], debts: [old], isKnown: true) == nil)
-        // New debt of a busy system does not count.
-        let new = PartitionWatch.Debt(owner: 0, lowestHlc: 150)
-        #expect(watch.polled(hlcs: [300, 95], debts: [new], isKnown: false) == nil)
-        #expect(watch.polled(hlcs: [300, 95], debts: [new], isKnown: true) == .healed)
-        #expect(watch.polled(hlcs: [300, 95], debts: [new], isKnown: true) == nil)
+    @Test func healedMeansThatTheHintsFromTheTimeApartAreDelivered() {
+        var detector = healthy()
+        _ = detector.silent()
+        let old = PartitionDetector.Hints(owner: 0, lowestHlc: 50)
+        #expect(detector.probed(hlcs: [100, 90], hints: [old], isKnown: true) == nil)
+        #expect(detector.probed(hlcs: [200, 95], hints: [old], isKnown: true) == nil)
+        // New hints of a busy system do not matter.
+        let new = PartitionDetector.Hints(owner: 0, lowestHlc: 150)
+        #expect(detector.probed(hlcs: [300, 95], hints: [new], isKnown: false) == nil)
+        #expect(detector.probed(hlcs: [300, 95], hints: [new], isKnown: true) == .healed)
+        #expect(detector.probed(hlcs: [300, 95], hints: [new], isKnown: true) == nil)
     }
 
-    @Test func aSecondLossWhileCatchingUpIsToldAgain() {
-        var watch = healthy()
-        _ = watch.silent()
-        _ = watch.polled(hlcs: [100], debts: [.init(owner: 0, lowestHlc: 50)], isKnown: true)
-        #expect(watch.silent() == .suspected)
+    @Test func aSecondLossWhileCatchingUpIsReportedAgain() {
+        var detector = healthy()
+        _ = detector.silent()
+        _ = detector.probed(hlcs: [100], hints: [.init(owner: 0, lowestHlc: 50)], isKnown: true)
+        #expect(detector.silent() == .suspected)
     }
 }

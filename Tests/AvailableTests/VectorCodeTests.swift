@@ -5,12 +5,12 @@ import Testing
 @testable import Available
 
 /// What clients carry is short, and comes back as it was.
-@Suite struct VectorCodeTests {
+@Suite(.timeLimit(.minutes(3))) struct VectorCodeTests {
     private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
 
-    /// One life of a replica.
-    private func actor(_ replica: Int, _ life: Int) -> String {
-        "g\(replica).\(String(decoding: Bytes(hexadecimal: UInt64(life) &* 0x9E37_79B9_7F4A_7C15), as: UTF8.self))"
+    /// One incarnation of a replica.
+    private func actor(_ replica: Int, _ incarnation: Int) -> String {
+        "g\(replica).\(String(decoding: Bytes(hexadecimal: UInt64(incarnation) &* 0x9E37_79B9_7F4A_7C15), as: UTF8.self))"
     }
 
     @Test func vectorsComeBackAsTheyWere() {

@@ -61,16 +61,13 @@ final class Admission: ReplicaIdentity {
 
     private func adoptCommand(_ replica: Int, runId: Bytes) -> Command {
         let settings = environment.settings
-        let halfGraceUs = UInt64(max(0, settings.tombstoneGraceMs)) * 1_000 / 2
-        let isAdmitted = settings.admittedReplicas.contains(replicas.names[replica])
-        return Command(
-            .script(AvailableScripts.adopt, keys: []),
-            arguments: [
-                Bytes(settings.groupName.utf8), replicas.nameBytes[replica], runId,
-                Bytes(hexadecimal: environment.scheduler.randomBits()),
-                Bytes(decimal: latestClockUs(besides: replica)), Bytes(decimal: halfGraceUs),
-                isAdmitted ? Arguments.one : Arguments.zero,
-            ])
+        return AdoptCommand(
+            group: settings.groupName, replica: replicas.nameBytes[replica], runId: runId,
+            newIncarnation: Bytes(hexadecimal: environment.scheduler.randomBits()),
+            latestClockUs: latestClockUs(besides: replica),
+            maxBehindUs: UInt64(max(0, settings.tombstoneGraceMs)) * 1_000 / 2,
+            isAdmitted: settings.admittedReplicas.contains(replicas.names[replica])
+        ).command
     }
 
     /// The latest clock known: this instance's, or that of another replica. An old dump is detected by it (rule A10).

@@ -97,7 +97,7 @@ final class RecordComparison {
     private func start(of replica: Int) async throws(Failure) -> Start {
         guard let incarnation = replicas[replica].incarnation, replicas.clocks[replica] != nil,
             let elements = await scripts.run(
-                AvailableScripts.readClock, [Arguments.empty, Arguments.empty], at: replica, incarnation: incarnation),
+                AvailableScripts.unfenced(AvailableScripts.readClock, incarnation: incarnation), at: replica),
             elements.count >= 5, let nowUs = elements[1].number, let epoch = elements[2].bytes,
             let hlc = elements[3].count, let adoptedAgoUs = elements[4].number
         else { throw Failure(reason: "\(replicas.names[replica]) does not answer") }

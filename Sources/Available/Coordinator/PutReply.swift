@@ -147,7 +147,9 @@ enum PutReply {
         guard alternating.count > 2 else { return [] }
         var siblings: [(dot: Dot, sibling: Sibling)] = []
         for index in stride(from: 0, to: alternating.count, by: 2) {
-            guard let dot = Dot(text: alternating[index]), let sibling = Sibling(packed: alternating[index + 1]) else { return nil }
+            guard let dot = Dot(text: alternating[index]), let sibling = Sibling(packed: alternating[index + 1]) else {
+                return nil
+            }
             siblings.append((dot, sibling))
         }
         return Record.view(of: siblings, atMs: nowMs).conflicts

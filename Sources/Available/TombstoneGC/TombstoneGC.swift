@@ -55,7 +55,9 @@ final class TombstoneGC: BackgroundTask {
         var kept = 0
         for batch in 1...Self.maxBatches {
             let startNs = environment.nowNs
-            guard pace.isRunning, let outcome = await collectBatch(source, skipping: kept), outcome.isMore else { break }
+            guard pace.isRunning, let outcome = await collectBatch(source, skipping: kept), outcome.isMore else {
+                break
+            }
             kept += outcome.kept
             if outcome.collected > 0 { environment.events?.tombstonesCollected(outcome.collected) }
             await lease.renew(afterBatch: batch)
@@ -83,11 +85,11 @@ final class TombstoneGC: BackgroundTask {
         guard !candidates.keys.isEmpty else { return Outcome() }
 
         let checked = await scripts.run(
-            command("check", candidates, clocks: clocks, startNs: startNs), at: replicas.everyReplica)
+            command(.check, candidates, clocks: clocks, startNs: startNs), at: replicas.everyReplica)
         guard let agreed = agreed(checked, of: candidates.keys.count) else { return nil }
         guard !agreed.isEmpty else { return Outcome(kept: candidates.keys.count) }
         let replies = await scripts.run(
-            command("collect", candidates.subset(agreed), clocks: clocks, startNs: startNs),
+            command(.collect, candidates.subset(agreed), clocks: clocks, startNs: startNs),
             at: replicas.everyReplica)
         // What stays somewhere is found again, as collectable there and absent elsewhere.
         let collected = replies.map { max(0, ($0?.count ?? 2) - 2) }.min() ?? 0
@@ -108,12 +110,10 @@ final class TombstoneGC: BackgroundTask {
     private func candidates(at source: Int, incarnation: Bytes, skipping kept: Int) async -> Candidates? {
         let arguments = [
             graceUs, Bytes(decimal: UInt64(kept)), Bytes(decimal: UInt64(environment.settings.batchRecords)),
-            Arguments.empty, Arguments.empty,
         ]
-        guard
-            let elements = await scripts.run(
-                AvailableScripts.listCollectable, arguments, at: source, incarnation: incarnation),
-            elements.count >= 2, let examined = elements[1].number
+        let command = AvailableScripts.unfenced(AvailableScripts.listCollectable, arguments, incarnation: incarnation)
+        guard let elements = await scripts.run(command, at: source), elements.count >= 2,
+            let examined = elements[1].number
         else { return nil }
         let keys = stride(from: 2, to: elements.count - 1, by: 2).compactMap { elements[$0].bytes }
         let vectors = stride(from: 3, to: elements.count, by: 2).compactMap { elements[$0].bytes }
@@ -122,16 +122,18 @@ final class TombstoneGC: BackgroundTask {
     }
 
     private func command(
-        _ mode: String, _ candidates: Candidates, clocks: ClockTable, startNs: UInt64
+        _ mode: CollectCommand.Mode, _ candidates: Candidates, clocks: ClockTable, startNs: UInt64
     ) -> Command {
         let budgetMs = environment.settings.mergeFenceMs
+        let collect = CollectCommand(
+            mode: mode, graceUs: graceUs, keys: candidates.keys, vectors: candidates.vectors)
         return Command(
-            .script(AvailableScripts.collect, keys: candidates.keys), arguments: [Bytes(mode.utf8), graceUs],
-            tailCount: replicas.names.count + candidates.vectors.count + 3,
+            .script(AvailableScripts.collect, keys: candidates.keys), arguments: collect.sharedArguments,
+            tailCount: collect.argumentCount(replicas: replicas.names.count),
             tail: { [replicas] replica in
                 let peers = replicas.peers(of: replica).map { replicas.nameBytes[$0] }
-                return [Bytes(decimal: UInt64(peers.count))] + peers + candidates.vectors
-                    + clocks.fence(of: replica, startNs: startNs, budgetMs: budgetMs)
+                return collect.arguments(
+                    peers: peers, fence: clocks.fence(of: replica, startNs: startNs, budgetMs: budgetMs))
             })
     }
 
