@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// What every component of the engine is given: the replicas, time, the settings, and where events go.
+/// Dependencies that every component of the engine shares: the replicas, time, the settings, and the receiver of events.
 final class Environment {
     let group: any ReplicaGroup
     let scheduler: any Scheduler

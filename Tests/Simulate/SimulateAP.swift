@@ -15,7 +15,7 @@ struct SimulateAP: ParsableCommand {
     @Option(name: .customLong("ops"), help: "Operations of each seed.") var operations: Int = 500
     @Option(help: "Instances of app-ap; the profile's number if left out.") var instances: Int?
     @Option(help: "Where the history of a failing seed is written.") var directory: String = "."
-    @Option(help: "What goes wrong: \(APProfile.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "Mix of faults: \(APProfile.allCases.map(\.rawValue).joined(separator: ", ")).")
     var profile: APProfile = .mixed
     @Flag(name: .customLong("until-violation"), help: "Stop at the first seed that fails.") var isUntilViolation = false
     @Option(help: "Seeds at once.") var jobs: Int = ProcessInfo.processInfo.activeProcessorCount
@@ -31,14 +31,14 @@ struct SimulateAP: ParsableCommand {
         if let instances { options.instances = instances }
         let fixed = options
         let tally = Mutex(SimulationTally())
-        // Worlds share nothing: each lives and dies on the thread that takes its seed.
+        // Worlds share nothing: each one stays on the thread that runs its seed.
         DispatchQueue.concurrentPerform(iterations: jobs) { job in
             for seed in stride(from: firstSeed + UInt64(job), to: firstSeed + seeds, by: jobs) {
                 if isUntilViolation, tally.withLock({ $0.violations > 0 }) { return }
                 let report = APSimulation(seed: seed, options: fixed).run()
                 tally.withLock { tally in
                     tally.add(report)
-                    if !report.violations.isEmpty { tell(report) }
+                    if !report.violations.isEmpty { printViolations(of: report) }
                     if tally.seeds.isMultiple(of: 250) {
                         FileHandle.standardError.write(Data("simulate: \(tally.seeds) of \(seeds) seeds\n".utf8))
                     }
@@ -50,8 +50,8 @@ struct SimulateAP: ParsableCommand {
         if result.violations > 0 { throw ExitCode(1) }
     }
 
-    /// A seed that failed: what, its history, and how to see it again.
-    private func tell(_ report: APSimulation.Report) {
+    /// Prints the violations of a seed, its history, and how to reproduce it.
+    private func printViolations(of report: APSimulation.Report) {
         print("seed \(report.seed): VIOLATION")
         for violation in report.violations { print("  \(violation)") }
         let path = "\(directory)/simulate-ap-\(report.seed).jsonl"
@@ -65,6 +65,6 @@ struct SimulateAP: ParsableCommand {
         }
         var again = "simulate ap --profile \(profile.rawValue) --from \(report.seed) --seeds 1 --ops \(operations)"
         if let instances { again += " --instances \(instances)" }
-        print("  again:   \(again)")
+        print("  reproduce with: \(again)")
     }
 }

@@ -11,7 +11,7 @@ struct SimulationTally {
     private var results: [String: Int] = [:]
     private var faults: [String: Int] = [:]
     private var virtualMs: UInt64 = 0
-    private var reaped = 0
+    private var collected = 0
     private var refusedReplicas = 0
     /// How many operations that were answered waited so many milliseconds: what shows whether somebody starves.
     private var waitsMs: [Int: Int] = [:]
@@ -30,7 +30,7 @@ struct SimulationTally {
     }
 
     mutating func add(_ report: APSimulation.Report) {
-        reaped += report.reaped
+        collected += report.collected
         refusedReplicas += report.refusedReplicas
         let names = report.history.map { "\($0.call.rawValue): \($0.result.rawValue)" }
         add(names, report.faults, report.virtualMs, report.violations)
@@ -85,7 +85,7 @@ struct SimulationTally {
         lines += results.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
         lines.append("faults      \(faults.values.reduce(0, +))")
         lines += faults.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
-        if reaped > 0 { lines.append("collected   \(reaped) records, once a replica") }
+        if collected > 0 { lines.append("collected   \(collected) records, once a replica") }
         if refusedReplicas > 0 { lines.append("too old     \(refusedReplicas) replicas, emptied") }
         lines.append("digest      \(String(digest, radix: 16))")
         if let worst = waitsMs.keys.max() {

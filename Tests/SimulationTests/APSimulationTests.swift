@@ -16,7 +16,7 @@ import Testing
     @Test(arguments: UInt64(1)...4) func whatWasDeletedIsCollectedAndDoesNotComeBack(seed: UInt64) {
         let report = APSimulation(seed: seed, options: APProfile.tombstones.options).run()
         #expect(report.violations.isEmpty, "seed \(seed)")
-        #expect(report.reaped > 0)
+        #expect(report.collected > 0)
     }
 
     @Test(arguments: UInt64(1)...2) func nothingIsCollectedWhileClocksAreFarAhead(seed: UInt64) {
@@ -26,7 +26,7 @@ import Testing
         #expect(report.violations.isEmpty, "seed \(seed)")
         #expect(report.faults[.clocksAhead] ?? 0 > 0)
         #expect(report.faults[.restore] ?? 0 > 0)
-        #expect(report.reaped == 0)
+        #expect(report.collected == 0)
     }
 
     @Test(arguments: APProfile.allCases) func everyProfileHoldsItsPromises(profile: APProfile) {

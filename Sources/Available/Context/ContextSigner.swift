@@ -1,23 +1,23 @@
 import Replication
 
-/// Turns a version vector into the `version` that clients carry, and back (DESIGN A7).
+/// Turns a version vector into the `version` that clients carry, and back (rule A7).
 ///
-/// The text is base64url of a format byte, a ``MessageCode`` and the packed vector. The code covers group and key, so that a context
-/// of one key says nothing about another, and so that nobody can claim to have seen what he has not: a forged context would
-/// drop values of others.
+/// The text is base64url of a format byte, a ``MessageCode`` and the packed vector. The code covers group and key, so that a
+/// context is valid for one key only and cannot be forged: a forged context would overwrite values that its client has not
+/// seen.
 struct ContextSigner {
     private let code: MessageCode
 
     private static let format: UInt8 = 3
     private static let headCount = 1 + MessageCode.count
-    /// A vector has an entry for each incarnation that ever coordinated a write of the key.
+    /// A vector has an entry per incarnation that ever coordinated a write of the key.
     static let maxTextCount = 64 * 1_024
 
     init(secret: GroupSecret, groupName: String) {
         code = MessageCode(secret: secret, groupName: groupName, use: "context 2")
     }
 
-    /// - Parameter packed: what ``VectorCode`` makes of the one vector.
+    /// - Parameter packed: one vector, encoded by ``VectorCode``.
     func text(packed: Bytes, key: Bytes) -> String {
         var payload = Bytes()
         payload.reserveCapacity(Self.headCount + packed.count)

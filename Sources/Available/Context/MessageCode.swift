@@ -1,16 +1,16 @@
 import Crypto
 import Replication
 
-/// HMAC-SHA256 (RFC 2104, truncated to 16 bytes as its section 5 allows) under a key of its own for each use of the group's
-/// secret, so that what is signed for one use says nothing in another.
+/// HMAC-SHA256 (RFC 2104, truncated to 16 bytes as its section 5 allows). Each use of the group's secret has a key of its
+/// own, so that a text signed for one use is invalid in another.
 struct MessageCode {
     static let count = 16
-    /// Keyed, and fed with what is the same for every message: copied for each.
+    /// Keyed, and fed with the common prefix of all messages; copied for each message.
     private let keyed: HMAC<SHA256>
-    /// The same under the secret that is only accepted, while the group's secret is being changed.
+    /// The same under the secret that is only accepted, during a rotation.
     private let fallback: HMAC<SHA256>?
 
-    /// - Parameter use: names what is signed, with a number that rises when its form changes.
+    /// - Parameter use: the kind of text that is signed, with a number that rises when its format changes.
     init(secret: GroupSecret, groupName: String, use: String) {
         keyed = Self.keyed(secret.key, groupName, use)
         fallback = secret.fallback.map { Self.keyed($0, groupName, use) }

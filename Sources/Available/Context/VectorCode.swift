@@ -1,13 +1,12 @@
 import Replication
 
-/// Version vectors in few bytes, for what clients carry: an actor is named once, however many vectors have it, and its
-/// incarnation and clock are numbers and not digits. About 20 bytes an entry, or 9 where another vector has the actor too;
-/// 36 as text.
+/// Version vectors in few bytes, for what clients carry: each actor is named once for all vectors, and its incarnation and
+/// clock are binary. About 20 bytes per entry, or 9 if another vector has the same actor; as text 36.
 ///
-/// First the number of actors and the actors; then for each vector the number of its entries, and for each of these the
-/// actor's place and eight bytes of clock. Counts and places are in base 128, the lowest digits first (LEB128).
+/// The format: the number of actors and the actors; then per vector the number of its entries, and per entry the actor's
+/// position and eight bytes of clock. Counts and positions are LEB128.
 enum VectorCode {
-    /// - Parameter vectors: the texts of vectors. What is no such text is packed as a vector that covers nothing.
+    /// - Parameter vectors: the texts of vectors. Any other text is packed as a vector that covers nothing.
     static func pack(_ vectors: [Bytes]) -> Bytes {
         var actors: [Bytes] = []
         var body = Bytes()
@@ -15,9 +14,9 @@ enum VectorCode {
             let entries = VersionVector.entries(ofText: vector) ?? []
             append(UInt64(entries.count), to: &body)
             for (actor, hlc) in entries {
-                let place = actors.firstIndex { $0.elementsEqual(actor) } ?? actors.count
-                if place == actors.count { actors.append(Bytes(actor)) }
-                append(UInt64(place), to: &body)
+                let position = actors.firstIndex { $0.elementsEqual(actor) } ?? actors.count
+                if position == actors.count { actors.append(Bytes(actor)) }
+                append(UInt64(position), to: &body)
                 append(bigEndian: hlc, to: &body)
             }
         }
@@ -28,7 +27,7 @@ enum VectorCode {
         return packed + body
     }
 
-    /// The texts of the vectors, and nothing else, that ``pack(_:)`` made `packed` of; nil where it is no such thing.
+    /// The texts of the vectors that ``pack(_:)`` encoded; nil for anything else.
     static func unpack(_ packed: ArraySlice<UInt8>) -> [Bytes]? {
         var rest = packed
         guard let actorCount = number(&rest), actorCount <= rest.count else { return nil }
@@ -42,9 +41,11 @@ enum VectorCode {
             guard let entryCount = number(&rest), entryCount <= rest.count else { return nil }
             var text = Bytes()
             for _ in 0..<entryCount {
-                guard let place = number(&rest), place < actors.count, let hlc = bigEndian(&rest) else { return nil }
+                guard let position = number(&rest), position < actors.count, let hlc = bigEndian(&rest) else {
+                    return nil
+                }
                 if !text.isEmpty { text.append(UInt8(ascii: " ")) }
-                text += actors[place]
+                text += actors[position]
                 text.append(UInt8(ascii: "="))
                 text += Bytes(decimal: hlc)
             }
@@ -57,7 +58,7 @@ enum VectorCode {
 
     private static let digitCount = 16
 
-    /// The length of the replica's name, the name, and the incarnation as a number; an actor of another form as it is, with
+    /// The length of the replica's name, the name, and the incarnation as a number. An actor of another form is copied, with
     /// 128 added to its length.
     private static func append(actor: Bytes, to bytes: inout Bytes) {
         let nameCount = actor.count - digitCount - 1
@@ -99,7 +100,7 @@ enum VectorCode {
         bytes.append(UInt8(rest))
     }
 
-    /// At most three digits: what they count is shorter than the longest context.
+    /// At most three digits: everything that is counted is shorter than the longest context.
     private static func number(_ rest: inout ArraySlice<UInt8>) -> Int? {
         var value = 0
         for shift in [0, 7, 14] {

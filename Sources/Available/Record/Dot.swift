@@ -1,9 +1,9 @@
 import Replication
 
-/// The name of one write: who coordinated it and when, `<replica>.<incarnation>@<hlc>`.
+/// The name of one write: its coordinator and the time, `<replica>.<incarnation>@<hlc>`.
 ///
-/// A wiped replica takes a new incarnation and so is a new actor: if it began again under its old name, a new write could
-/// be taken for one already seen (Riak's kv679).
+/// A wiped replica gets a new incarnation and is therefore a new actor: under its old name it could reuse a dot, and a new
+/// write would be taken for one already seen (Riak's kv679).
 public struct Dot: Sendable, Hashable, Comparable {
     /// `<replica>.<incarnation>`.
     public let actor: Bytes
@@ -15,7 +15,7 @@ public struct Dot: Sendable, Hashable, Comparable {
         self.hlc = hlc
     }
 
-    /// Nil where `text` is not `actor@hlc`.
+    /// Nil if `text` is not `actor@hlc`.
     public init?(text: Bytes) {
         guard let at = text.lastIndex(of: UInt8(ascii: "@")), at > 0, let hlc = Int64(decimal: text[(at + 1)...]),
             hlc >= 0
@@ -25,7 +25,7 @@ public struct Dot: Sendable, Hashable, Comparable {
 
     public var text: Bytes { actor + [UInt8(ascii: "@")] + Bytes(decimal: hlc) }
 
-    /// Later first by clock, then by name: the order in which one of several concurrent values becomes `value`.
+    /// By clock, then by name. The highest of several concurrent values becomes `value`.
     public static func < (left: Dot, right: Dot) -> Bool {
         left.hlc != right.hlc ? left.hlc < right.hlc : left.actor.lexicographicallyPrecedes(right.actor)
     }

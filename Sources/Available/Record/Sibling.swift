@@ -1,10 +1,10 @@
 import Replication
 
-/// One value of a record, or the tombstone of a delete, as a replica keeps it: `V<write id>:<expires_ms>:<value>` or
-/// `T<write id>:<expires_ms>:`, where the write id is 16 hexadecimal digits and no expiry is empty.
+/// One value of a record, or the tombstone of a delete, as a replica stores it: `V<write id>:<expires_ms>:<value>` or
+/// `T<write id>:<expires_ms>:`, where the write id is 16 hexadecimal digits and an empty expiry means never.
 public struct Sibling: Sendable, Hashable {
     public let isTombstone: Bool
-    /// Names the client's write, whichever coordinators ran it.
+    /// Names the client's write, whichever coordinators stored it.
     public let writeId: Bytes
     /// By the coordinator's clock, milliseconds since 1970; nil for never.
     public let expiresMs: Int64?
@@ -22,7 +22,7 @@ public struct Sibling: Sendable, Hashable {
         self.value = value
     }
 
-    /// Nil where `packed` is not a sibling.
+    /// Nil if `packed` is not a sibling.
     public init?(packed: Bytes) {
         let head = 1 + Self.writeIdCount
         guard packed.count >= head + 2, packed[0] == Self.valueMark || packed[0] == Self.tombstoneMark,
@@ -52,7 +52,7 @@ public struct Sibling: Sendable, Hashable {
         return packed
     }
 
-    /// An expired value counts as a tombstone (DESIGN A10).
+    /// An expired value counts as a tombstone (rule A10).
     public func isAbsent(atMs nowMs: Int64) -> Bool {
         isTombstone || expiresMs.map { $0 <= nowMs } == true
     }

@@ -1,13 +1,14 @@
 import Replication
 
-/// A record as a replica's `HGETALL` gives it, looked at without building a ``Record``: almost every record has one
-/// sibling, and this is the path of every read.
+/// A record as `HGETALL` returns it, interpreted without building a ``Record``: almost every record has one sibling, and
+/// every read takes this path.
 struct StoredRecord {
-    /// Text of the vector; empty where there is no record.
+    /// Text of the vector; empty if there is no record.
     private(set) var vector: Bytes = []
     private(set) var view = Record.View()
 
-    /// Nil where `reply` is no record.
+    /// Nil if `reply` is not a record.
+    ///
     /// - Parameter nowMs: the replica's clock, for expiry.
     init?(_ reply: Reply, nowMs: Int64) {
         guard case .array(let fields) = reply, fields.count.isMultiple(of: 2) else { return nil }
@@ -59,7 +60,7 @@ struct StoredRecord {
 }
 
 extension Record {
-    /// All of a record as `HGETALL` gives it; empty for none, nil where `reply` is no record.
+    /// The complete record as `HGETALL` returns it: empty if there is none, nil if `reply` is not a record.
     init?(stored reply: Reply) {
         guard case .array(let fields) = reply, fields.count.isMultiple(of: 2),
             let siblings = StoredRecord.siblings(fields)
@@ -70,17 +71,17 @@ extension Record {
     }
 }
 
-/// A record on its way to other replicas, as the words of `merge`: nothing in it is taken apart.
+/// A record on its way to other replicas, as arguments of `merge`. Its siblings are not parsed.
 struct CarriedRecord {
     let key: Bytes
     let vector: Bytes
-    /// The vector of the record that it took the place of as a whole; nil where it did not, or nobody knows. A replica that
-    /// holds just that need not compare any further.
+    /// The vector of the record that it replaced as a whole; nil if it did not, or if that is unknown. A replica that holds
+    /// exactly that need not compare any further.
     var before: Bytes?
-    /// Dot and packed sibling, one after the other.
+    /// Dot and packed sibling, alternating.
     let siblings: [Bytes]
 
-    /// The words of `merge` for it.
+    /// Appends its arguments of `merge`.
     func append(to arguments: inout [Bytes]) {
         arguments.append(vector)
         arguments.append(before ?? Arguments.noVector)

@@ -1,6 +1,6 @@
 import Replication
 
-/// Which writes have been seen: for each actor, all up to a clock value (Parker et al., 1983; dotted by Preguiça et al.,
+/// The writes that have been seen: for each actor, all up to a clock value (Parker et al., 1983; dotted by Preguiça et al.,
 /// arXiv 1011.5808).
 ///
 /// Its text is `actor=hlc` joined by one space and sorted by the actor's bytes, so that equal vectors are equal texts.
@@ -9,13 +9,13 @@ public struct VersionVector: Sendable, Hashable {
 
     public init(_ entries: [Bytes: UInt64] = [:]) { self.entries = entries }
 
-    /// Nil where `text` is not a vector.
+    /// Nil if `text` is not a vector.
     public init?(text: Bytes) {
         guard let entries = Self.entries(ofText: text) else { return nil }
         self.entries = Dictionary(entries.map { (Bytes($0.actor), $0.hlc) }) { _, last in last }
     }
 
-    /// The entries of a vector's text in its order; nil where it is none.
+    /// The entries of a vector's text in its order; nil if it is not a vector.
     static func entries(ofText text: Bytes) -> [(actor: ArraySlice<UInt8>, hlc: UInt64)]? {
         var entries: [(actor: ArraySlice<UInt8>, hlc: UInt64)] = []
         var rest = text[...]
@@ -44,7 +44,7 @@ public struct VersionVector: Sendable, Hashable {
 
     public func covers(_ dot: Dot) -> Bool { dot.hlc <= entries[dot.actor] ?? 0 }
 
-    /// True where everything `other` has seen has been seen here.
+    /// True if this vector has seen everything that `other` has.
     public func covers(_ other: VersionVector) -> Bool {
         other.entries.allSatisfy { $0.value <= entries[$0.key] ?? 0 }
     }

@@ -20,7 +20,7 @@ final class ReplicaSelector {
         order = ReplicaOrder(count: environment.group.replicaCount)
     }
 
-    /// The next choice is made anew.
+    /// Recomputes the order before the next choice.
     func invalidate() { order.invalidate() }
 
     /// The best replica that can be asked; nil if there is none.

@@ -1,7 +1,7 @@
 import Replication
 
 /// Turns a ``SessionToken`` into the `X-Session-Token` that clients carry, and back: base64url of a format byte, a
-/// ``MessageCode`` and the token. Signed, so that a client cannot ask for what no replica will ever have.
+/// ``MessageCode`` and the token. Signed, so that no client can demand a version that no replica will ever have.
 struct SessionSigner {
     private let code: MessageCode
 

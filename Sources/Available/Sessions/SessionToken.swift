@@ -1,31 +1,31 @@
 import Replication
 
-/// What one session has seen: of each of its first keys, all up to a version vector (DESIGN A9; Terry et al., *Session
-/// Guarantees for Weakly Consistent Replicated Data*, 1994: read your writes, and monotonic reads).
+/// The version vectors of the keys that a session saw first (rule A9; Terry et al., *Session Guarantees for Weakly
+/// Consistent Replicated Data*, 1994: read your writes, monotonic reads).
 ///
-/// It is bounded. A key that found no room is never listed later: the session has seen something of it that nobody noted,
-/// and a later entry would claim less than that.
+/// It is bounded. A key that found no room is never listed later: the session has seen an unrecorded version of it, and a
+/// later entry would claim less than that.
 struct SessionToken: Equatable {
-    /// What is known of a key. Keys whose hashes are the same share an entry: it then asks for too much, never too little.
+    /// The state of one key. Keys with the same hash share an entry, which then demands too much and never too little.
     enum Seen: Equatable {
-        /// Not listed: never seen, or seen without being noted.
+        /// Not listed: never seen, or seen and not recorded.
         case unlisted
         /// Listed once, until its vector found no room.
         case lost
-        /// The text of the vector; empty where the key was seen to be absent.
+        /// The text of the vector; empty if the key was seen to be absent.
         case upTo(Bytes)
     }
 
     private struct Entry: Equatable {
         let hash: UInt64
-        /// The text of it; nil where it found no room.
+        /// The text of the vector; nil if it found no room.
         var vector: Bytes?
     }
 
     private var entries: [Entry] = []
     private(set) var isFull = false
 
-    /// Bytes of the payload that the text of 1 KiB has room for, less the head that the signer puts in front.
+    /// The payload that fits into a text of 1 KiB, less the head that the signer adds.
     static let maxByteCount = 768 - SessionSigner.headCount
     private static let hashCount = 8
 
@@ -38,7 +38,7 @@ struct SessionToken: Equatable {
         return entry.vector.map { .upTo($0) } ?? .lost
     }
 
-    /// True where what is seen of `key` is, or can be, noted.
+    /// True if a version of `key` is, or can be, recorded.
     func canNote(_ key: Bytes) -> Bool {
         switch seen(of: key) {
         case .upTo: true
@@ -70,8 +70,8 @@ struct SessionToken: Equatable {
 
     // MARK: Bytes
 
-    /// A byte with the number of keys, and 128 more where it is full; for each key eight bytes of hash; a bit for each key, set
-    /// where its vector was lost; the vectors that were not.
+    /// A byte with the number of keys, plus 128 if it is full; per key eight bytes of hash; per key a bit that is set if its
+    /// vector was lost; the other vectors.
     var bytes: Bytes {
         var bytes: Bytes = [UInt8(entries.count) | (isFull ? 128 : 0)]
         for entry in entries { Self.append(entry.hash, to: &bytes) }
@@ -82,9 +82,9 @@ struct SessionToken: Equatable {
         return bytes + VectorCode.pack(entries.compactMap(\.vector))
     }
 
-    /// The bytes of a session that has seen this key alone, of which almost every answer carries one.
+    /// The bytes of a session that has seen only this key. Almost every answer carries one.
     ///
-    /// - Parameter packed: what ``VectorCode`` makes of the vector.
+    /// - Parameter packed: the vector, encoded by ``VectorCode``.
     static func bytes(ofOnly key: Bytes, packed: Bytes) -> Bytes {
         let count = 1 + hashCount + 1 + packed.count
         guard count <= maxByteCount else {
@@ -106,7 +106,7 @@ struct SessionToken: Equatable {
         }
     }
 
-    /// Nil where they are not what ``bytes`` gives.
+    /// Nil if they are not the ``bytes`` of a token.
     init?(bytes: ArraySlice<UInt8>) {
         guard let head = bytes.first, bytes.count <= Self.maxByteCount else { return nil }
         isFull = head >= 128

@@ -2,15 +2,15 @@ import Available
 import EventLoop
 import Replication
 
-/// What `app-ap` promises, checked against what really happened at the replicas:
-/// - an acknowledged write is at the end the value, a sibling or replaced with good reason, unless as many disks as
-///   acknowledged it were lost;
-/// - `not_applied` never ran, and nothing runs after its client was answered (the fence);
-/// - what some replica has had ever since it ran is not lost either, acknowledged or not, whatever the others lost;
-/// - an answer holds every write that any replica ran longer ago than its `staleness_ms`, and shows every value that its
-///   `version` covers, and names all that its write dropped unseen;
-/// - after heal and quiet all replicas hold the same, nothing is owed, nothing that was replaced is back, and every conflict
-///   and every record that may be collected some day is listed.
+/// The guarantees of `app-ap`, checked against the events at the replicas:
+/// - An acknowledged write is at the end the value, a sibling, or replaced for a valid reason, unless as many disks were lost
+///   as replicas acknowledged it.
+/// - A change reported as `not_applied` never ran, and no change runs after its client was answered (the fence).
+/// - A write that some replica kept ever since it ran is not lost, acknowledged or not, whatever the others lost.
+/// - An answer contains every write that any replica ran longer ago than `staleness_ms`, shows every value that its `version`
+///   covers, and reports all that its write overwrote unseen.
+/// - After the heal, all replicas hold the same records, no hints are left, no replaced value returns, and every conflict and
+///   every record that may be collected later is listed.
 final class APJudge {
     /// One change from its call to its answer.
     final class Intent {
@@ -75,21 +75,21 @@ final class APJudge {
             if let applied = failure.applied {
                 judgeShown(applied.version, [intent.value] + applied.conflicts, intent.request.key)
             }
-            if failure.outcome == nil { fail("a failed change says nothing of its outcome") }
+            if failure.outcome == nil { fail("a failed change has no outcome") }
         }
     }
 
-    /// By how much a clock may have been set back unseen. Where that is less than the time since a script last looked at it,
-    /// no replica can tell, and bounds and fences are off by as much; half of all seeds set no clock back.
+    /// By how much a clock may have been set back without detection. A replica cannot detect less than the time since a script
+    /// last read its clock, and bounds and fences are wrong by as much. Half of all seeds set no clock back.
     private func setBackNs(_ replica: SimulatedReplica, sinceNs: UInt64) -> UInt64 {
         let lookedAtNs = max(sinceNs, Self.unseenNs) - Self.unseenNs
         return replica.setBacks.reduce(0) { $1.atNs >= lookedAtNs ? $0 + UInt64($1.byUs) * 1_000 : $0 }
     }
 
-    /// Longer than any replica here is left alone.
+    /// Longer than any replica here stays without a command.
     private static let unseenNs = 4_000 * nsPerMs
 
-    /// Who writes with this version says that he has seen all that it covers.
+    /// A client that writes with this version states that it has seen all values that the version covers.
     private func judgeShown(_ version: String, _ shown: [Bytes?], _ key: Bytes) {
         guard let vector = CarriedVector.vector(of: version),
             let record = ledger.record(atVector: vector, key: Bytes("ap:".utf8) + key)
@@ -104,17 +104,17 @@ final class APJudge {
         }
     }
 
-    /// - Parameter maxStalenessMs: what the client asked for; nil for any age.
+    /// - Parameter maxStalenessMs: the limit of the request; nil for none.
     func didRead(_ result: ReadResult, _ key: Bytes, maxStalenessMs: Int64?) {
         let recordKey = Bytes("ap:".utf8) + key
         if let maxStalenessMs, result.stalenessMs.map({ $0 > maxStalenessMs }) ?? true {
-            fail("\(WriteLedger.text(key)) was answered although it is not known to be as fresh as its client wants it")
+            fail("\(WriteLedger.text(key)) was answered although it may be staler than its client allows")
         }
         judgeShown(result.version, [result.value] + result.conflicts, key)
         guard let stalenessMs = result.stalenessMs, let vector = CarriedVector.vector(of: result.version) else {
             return
         }
-        // One that several replicas answered together has no replica's name.
+        // An answer that several replicas gave together names no replica.
         let named = replicas.filter { "g\($0.index + 1)" == result.replica }
         let windowNs = UInt64(stalenessMs) * nsPerMs
         let sinceNs = max(world.nowNs, windowNs) - windowNs
@@ -135,12 +135,12 @@ final class APJudge {
         }
     }
 
-    /// Who writes with a version says that he has seen all that it covers.
+    /// A write without a context must report the values that it overwrote unseen.
     private func judgeNamed(_ overwritten: [Bytes?], by intent: Intent) {
         guard let value = intent.value, let id = ledger.id(ofValue: value), let unseen = ledger.unseen(by: id),
             unseen != overwritten
         else { return }
-        fail("\(WriteLedger.text(value)) dropped \(unseen.count) values unseen, and names \(overwritten.count)")
+        fail("\(WriteLedger.text(value)) overwrote \(unseen.count) values unseen, and reports \(overwritten.count)")
     }
 
     // MARK: The end
@@ -155,8 +155,8 @@ final class APJudge {
         return keys
     }
 
-    /// All hold the same records, and nothing is owed.
-    var isConverged: Bool { differing == nil && owing == nil }
+    /// All replicas hold the same records, and no hints are left.
+    var isConverged: Bool { differing == nil && remainingHints == nil }
 
     private var differing: Bytes? {
         keys.first { key in
@@ -165,7 +165,7 @@ final class APJudge {
         }
     }
 
-    private var owing: String? {
+    private var remainingHints: String? {
         for replica in replicas {
             for name in ["cap:hints:", "cap:hint_overflow:"] {
                 for peer in replicas where peer.index != replica.index {
@@ -179,22 +179,22 @@ final class APJudge {
 
     func judgeQuiet(unknownStaleness: String?) {
         isQuietJudged = true
-        if let differing { fail("\(WriteLedger.text(differing)) is not the same on all replicas after heal and quiet") }
-        if let owing { fail("\(owing) after heal and quiet") }
-        if let unknownStaleness { fail("a staleness is not known after heal and quiet: to \(unknownStaleness)") }
+        if let differing { fail("\(WriteLedger.text(differing)) differs between replicas after the heal") }
+        if let remainingHints { fail("\(remainingHints) after the heal") }
+        if let unknownStaleness { fail("a staleness is unknown after the heal: to \(unknownStaleness)") }
         for replica in replicas { judgeLists(of: replica) }
         for key in keys {
             let record = RecordSnapshot(replicas[0].redis.value(key))
             if let dot = ledger.resurrected(in: record, key: key) {
-                fail("\(WriteLedger.text(dot)) of \(WriteLedger.text(key)) was replaced, and is back")
+                fail("\(WriteLedger.text(dot)) of \(WriteLedger.text(key)) was replaced, and has returned")
             }
         }
     }
 
-    /// What `/conflicts` shows, and what is looked through for what may be collected.
+    /// The lists behind `/conflicts` and tombstone GC.
     private func judgeLists(of replica: SimulatedReplica) {
         let conflicts = replica.redis.members(of: "cap:conflicts")
-        let graves = replica.redis.members(of: "cap:tombstones")
+        let tombstones = replica.redis.members(of: "cap:tombstones")
         for key in Set(keys).union(conflicts) {
             let record = RecordSnapshot(replica.redis.value(key))
             if conflicts.contains(key) != record.isConflict {
@@ -203,7 +203,7 @@ final class APJudge {
                 )
             }
             let isMortal = !record.siblings.contains { RecordSnapshot.isForEver($0.packed) }
-            if !record.siblings.isEmpty, isMortal, !graves.contains(key) {
+            if !record.siblings.isEmpty, isMortal, !tombstones.contains(key) {
                 fail("\(WriteLedger.text(key)) will never be collected at g\(replica.index + 1)")
             }
         }
@@ -222,7 +222,9 @@ final class APJudge {
             for put in puts {
                 ranAt[put.id, default: []].append(put)
                 if ledger.isHeld(put.id), kept[key]?.contains(put.id) != true {
-                    fail("a write of \(WriteLedger.text(key)) is lost that g\(put.replica + 1) ran and nobody had lost")
+                    fail(
+                        "a write of \(WriteLedger.text(key)) is lost that g\(put.replica + 1) ran and no replica had lost"
+                    )
                 }
             }
         }
@@ -238,7 +240,7 @@ final class APJudge {
             }
             let runs = ranAt[id] ?? []
             if intent.isNotApplied, !runs.isEmpty { fail("\(name) is not_applied, and ran") }
-            // A delete is known by the newest dot of its answer, which may be another's where it was run twice.
+            // A delete is identified by the newest dot of its answer, which may be another write's if it ran twice.
             if let returnNs = intent.returnNs, intent.value != nil {
                 for run in runs {
                     let slackNs = nsPerMs + setBackNs(replicas[run.replica], sinceNs: run.atNs)

@@ -1,4 +1,4 @@
-/// One client's call to the AP service, and what came of it.
+/// One client's call to the AP service, and its result.
 public struct APOperation: Sendable, Codable, Equatable {
     public enum Call: String, Sendable, Codable { case read, write, delete }
     public enum Result: String, Sendable, Codable {
@@ -6,10 +6,10 @@ public struct APOperation: Sendable, Codable, Equatable {
         case ok
         /// A delete of what was not there.
         case absent
-        /// A failure that says the change is in.
+        /// A failure that says the change is applied.
         case applied
         case notApplied
-        /// A read that insisted on its session, or on an age, which could not be had.
+        /// A read whose required session or staleness limit could not be met.
         case unmet
         case unknown
     }
@@ -19,7 +19,7 @@ public struct APOperation: Sendable, Codable, Equatable {
     public var call: Call
     /// Written, or read.
     public var value: String?
-    /// All values that the answer showed, where there were several.
+    /// All values that the answer showed, if there were several.
     public var conflicts: [String?] = []
     public var hasContext = false
     public var result: Result

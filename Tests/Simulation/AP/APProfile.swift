@@ -1,37 +1,37 @@
-/// A mix of faults, for what a mix of everything meets too rarely.
+/// Mixes of faults that cause situations which the mix of all faults causes too rarely.
 public enum APProfile: String, CaseIterable, Sendable {
-    /// Everything.
+    /// All faults.
     case mixed
-    /// Keys that are deleted and left alone, replicas that are away or stopped for longer than tombstones are kept, and old
-    /// dumps: what was deleted must not come back.
+    /// Deleted keys, replicas that are unreachable or stopped for longer than the grace period, and old dumps: deleted values
+    /// must not return.
     case tombstones
-    /// All replicas' clocks are ahead for a while by more than tombstones are kept, and old dumps are given to replicas once
-    /// they are right again: what was deleted just now is not taken for deleted long ago.
+    /// The clocks of all replicas are ahead for a while by more than the grace period, and old dumps are restored once they are
+    /// right again: a tombstone is not collected too early.
     case ahead
-    /// Replicas keep what they have: what was not delivered at once is delivered by the outbox, or never.
-    case debt
-    /// Outboxes that hold a key or two, and comparisons of everything while the links are slow.
+    /// Replicas keep their data and no comparison runs: what is not delivered at once is delivered by a hint, or never.
+    case hints
+    /// Room for one or two hints, and comparisons of all records while links are slow.
     case overflow
-    /// Clocks that jump while replicas owe each other something.
+    /// Clocks that jump while replicas have hints for each other.
     case clocks
-    /// Slow and cut links, and reads all the time: how old may an answer be?
+    /// Slow and cut links, and many reads: is the staleness bound right?
     case staleness
-    /// Replicas that lose their memory, or get an old one.
+    /// Replicas that lose their data, or are restored from an old dump.
     case memory
-    /// Replicas that are killed, and lose what they took in the last second.
+    /// Replicas that are killed and lose the writes of the last second.
     case kills
-    /// A few keys, written all the time by an instance that cannot deliver them, and delivered by another.
+    /// A few keys, written constantly by an instance that cannot deliver them, and delivered by another.
     case backlog
-    /// What was sent is held on its way for seconds while replicas lose their memory, and arrives after all.
+    /// Commands that arrive seconds later, while replicas lose their data.
     case holds
-    /// Nothing goes wrong, but some ways are long: a session that insists is met.
+    /// No faults, but some links are long: required sessions are met.
     case sessions
-    /// Ways that carry little, and more owed over them than fits into one batch.
-    case thin
-    /// Clocks that are far ahead for a moment, while instances that work by them die.
+    /// Links of low bandwidth, and more hints than fit into one batch.
+    case narrow
+    /// Clocks that are far ahead for a moment, while instances that use them crash.
     case farClocks = "far-clocks"
 
-    /// What it differs in from the mix of everything.
+    /// Differences from the mix of all faults.
     public var options: APSimulation.Options {
         switch self {
         case .mixed: APSimulation.Options()
@@ -48,58 +48,58 @@ public enum APProfile: String, CaseIterable, Sendable {
             APSimulation.Options(
                 keys: 12, faults: [.clocksAhead, .restore, .restore, .restore, .cutBack], meanFaultGapMs: 400,
                 meanPauseUs: 200_000, newestDumps: 30, reads: 2, deletes: 3, expiring: 0, tombstoneGraceMs: 60_000)
-        case .debt:
+        case .hints:
             APSimulation.Options(
                 keys: 60,
                 faults: [.cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink, .pause, .instanceCrash],
-                meanFaultGapMs: 15, warmUpMs: 3_000, meanPauseUs: 5_000, smallOutboxes: 0, isWalkingOften: false,
+                meanFaultGapMs: 15, warmUpMs: 3_000, meanPauseUs: 5_000, fewHints: 0, isComparingOften: false,
                 reads: 2)
         case .overflow:
             APSimulation.Options(
                 keys: 60, faults: [.cut, .cutThere, .slowLink, .slowLink, .isolated], meanFaultGapMs: 30,
-                warmUpMs: 3_000, meanPauseUs: 10_000, smallOutboxes: 100, isWalkingOften: false, reads: 2)
+                warmUpMs: 3_000, meanPauseUs: 10_000, fewHints: 100, isComparingOften: false, reads: 2)
         case .clocks:
             APSimulation.Options(
                 keys: 40, faults: [.clockJump, .clockJump, .cut, .cutThere, .cutBack, .isolated], meanFaultGapMs: 30,
-                smallOutboxes: 0, isWalkingOften: false, reads: 6)
+                fewHints: 0, isComparingOften: false, reads: 6)
         case .staleness:
             APSimulation.Options(
                 keys: 40, faults: [.slowLink, .slowLink, .cut, .cutThere, .cutBack], meanFaultGapMs: 15,
-                warmUpMs: 3_000, meanPauseUs: 5_000, isWalkingOften: false, reads: 6)
+                warmUpMs: 3_000, meanPauseUs: 5_000, isComparingOften: false, reads: 6)
         case .memory:
             APSimulation.Options(
                 keys: 40,
                 faults: [.wipe, .restore, .replicaCrash, .replicaCrash, .cut, .cutThere, .isolated, .slowLink],
-                meanFaultGapMs: 60, smallOutboxes: 0, isWalkingOften: false, isSyncAlways: false, forgetting: 100,
+                meanFaultGapMs: 60, fewHints: 0, isComparingOften: false, isSyncAlways: false, forgetting: 100,
                 newestDumps: 40, reads: 6)
         case .kills:
             APSimulation.Options(
-                keys: 40, faults: [.replicaCrash], meanFaultGapMs: 500, meanPauseUs: 40_000, smallOutboxes: 0,
-                isWalkingOften: false, isSyncAlways: false, reads: 6)
+                keys: 40, faults: [.replicaCrash], meanFaultGapMs: 500, meanPauseUs: 40_000, fewHints: 0,
+                isComparingOften: false, isSyncAlways: false, reads: 6)
         case .backlog:
             APSimulation.Options(
                 instances: 3, keys: 4, faults: [.cutThere, .cutThere, .cutThere, .slowLink], meanFaultGapMs: 100,
-                warmUpMs: 3_000, meanPauseUs: 30_000, smallOutboxes: 0, isWalkingOften: false, reads: 5,
+                warmUpMs: 3_000, meanPauseUs: 30_000, fewHints: 0, isComparingOften: false, reads: 5,
                 maxHoldMs: 4_000)
         case .holds:
             APSimulation.Options(
                 instances: 3, keys: 40, faults: [.cutThere, .cutThere, .cutThere, .cutThere, .wipe],
-                meanFaultGapMs: 300, warmUpMs: 3_000, meanPauseUs: 60_000, smallOutboxes: 0, isWalkingOften: false,
+                meanFaultGapMs: 300, warmUpMs: 3_000, meanPauseUs: 60_000, fewHints: 0, isComparingOften: false,
                 forgetting: 100, maxHoldMs: 6_000)
         case .sessions:
             APSimulation.Options(
-                instances: 3, keys: 12, faults: [], meanPauseUs: 1_000, maxLatencyMeanUs: 6_000, insisting: 60,
+                instances: 3, keys: 12, faults: [], meanPauseUs: 1_000, maxLatencyMeanUs: 6_000, requiredSessions: 60,
                 writeAcks: 1)
-        case .thin:
+        case .narrow:
             APSimulation.Options(
                 keys: 400, faults: [.away, .away, .down, .wipe], meanFaultGapMs: 400, warmUpMs: 3_000,
-                meanPauseUs: 60_000, bytesPerMs: 300, valueBytes: 4_000, smallOutboxes: 0, forgetting: 100, reads: 1,
+                meanPauseUs: 60_000, bytesPerMs: 300, valueBytes: 4_000, fewHints: 0, forgetting: 100, reads: 1,
                 deletes: 0, writeAcks: 1)
         case .farClocks:
             APSimulation.Options(
                 keys: 40,
                 faults: [.clockFar, .clockFar, .instanceCrash, .instanceCrash, .cut, .isolated, .reset],
-                meanFaultGapMs: 100, smallOutboxes: 0)
+                meanFaultGapMs: 100, fewHints: 0)
         }
     }
 }

@@ -6,56 +6,56 @@ extension APSimulation {
         public var operations = 500
         public var instances = 2
         public var clients = 5
-        /// Nil draws three or forty by the seed: many writes of one key meet in more ways, and the last write of a key, which
-        /// nothing covers any more, is met by more of the faults where there are many keys.
+        /// Nil chooses three or forty by the seed. Few keys have more concurrent writes per key; with many keys, more faults
+        /// affect the last write of a key, which no later write covers.
         public var keys: Int?
         public var faults: [FaultKind] = [
             .cut, .cutThere, .cutBack, .flapping, .isolated, .isolated, .reset, .slowLink, .slowDisk, .pause,
             .replicaCrash, .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
         ]
         public var meanFaultGapMs: UInt64 = 50
-        /// Before the first operation and fault. Blank replicas are compared after a second, which brings everywhere what was
-        /// forgotten until then; nil draws whether that is over.
+        /// Before the first operation and fault. After a second, blank replicas are compared, which also copies what was lost
+        /// until then; nil chooses by the seed whether that has ended.
         public var warmUpMs: UInt64?
-        /// Of a client between two operations: long enough for several polls, drains and walks within a history.
+        /// Mean pause of a client between two operations: long enough for several probes, handoffs and comparisons per history.
         public var meanPauseUs: UInt64 = 20_000
-        /// The mean latency of each way between an instance and a replica is drawn up to this; nil for the usual one.
+        /// Upper bound of the mean latency of each link between an instance and a replica; nil for the usual one.
         public var maxLatencyMeanUs: UInt64?
-        /// What each way between an instance and a replica carries in a millisecond; nil for any amount.
+        /// Bandwidth of each link between an instance and a replica; nil for no limit.
         public var bytesPerMs: UInt64?
-        /// Of each value, about; 0 for a few.
+        /// Approximate size of each value; 0 for a few bytes.
         public var valueBytes = 0
-        /// Of a hundred worlds, so many have outboxes that hold a key or two.
-        public var smallOutboxes: UInt64 = 25
-        /// All records are compared every few seconds; nil draws it by the seed.
-        public var isWalkingOften: Bool?
-        /// `fsync` before each answer; nil draws it by the seed.
+        /// Percentage of worlds whose replicas have room for one or two hints.
+        public var fewHints: UInt64 = 25
+        /// All records are compared every few seconds; nil chooses by the seed.
+        public var isComparingOften: Bool?
+        /// `fsync` before each reply; nil chooses by the seed.
         public var isSyncAlways: Bool?
-        /// Of a hundred losses of memory that are drawn, so many happen.
+        /// Percentage of the chosen data losses that happen.
         public var forgetting: UInt64 = 40
-        /// Of a hundred dumps, newest first, so many are taken.
+        /// Percentage chance of each dump, newest first, to be restored.
         public var newestDumps: UInt64 = 15
-        /// Of ten operations, so many are reads and so many are deletes.
+        /// Reads and deletes per ten operations.
         public var reads: UInt64 = 4
         public var deletes: UInt64 = 1
-        /// Of a hundred reads in a session, so many insist on it.
-        public var insisting: UInt64 = 10
-        /// Of a hundred writes, so many expire.
+        /// Percentage of reads in a session that require it.
+        public var requiredSessions: UInt64 = 10
+        /// Percentage of writes that expire.
         public var expiring: UInt64 = 10
         public var maxTtlMs: UInt64 = 2_000
-        /// How long tombstones are kept; the engine's week outlasts every history.
+        /// The grace period; the engine's default of a week is longer than every history.
         public var tombstoneGraceMs: Int64 = 7 * 86_400_000
-        /// Clocks are never further off than this; nil lets them wander.
+        /// Upper bound of clock skew; nil for no bound.
         public var maxSkewMs: Int64?
-        /// For how long a way may be cut in the direction of its replica; what was sent arrives afterwards.
+        /// How long commands may be held on a link; they arrive afterwards.
         public var maxHoldMs: UInt64 = 700
-        /// Nil draws one to three by the seed, three seldom.
+        /// Nil chooses one to three by the seed, three rarely.
         public var writeAcks: Int?
-        /// Of a hundred worlds, so many refuse a write that would leave more values than a few.
+        /// Percentage of worlds with a low limit of concurrent values.
         public var fewSiblings: UInt64 = 20
-        /// Of a hundred reads, so many want no answer that may be older than some while.
+        /// Percentage of reads with a staleness limit.
         public var freshReads: UInt64 = 10
-        /// Past this virtual time a world is taken as hung.
+        /// A world that is not over by this virtual time counts as hung.
         public var limitMs: UInt64 = 900_000
     }
 }

@@ -2,8 +2,8 @@ import Available
 import EventLoop
 import Replication
 
-/// One world with three replicas, some instances of `app-ap`, and clients that read and change a few keys while faults come
-/// and go. Ends healed and quiet, and is judged (see ``APJudge``).
+/// One world with three replicas, some instances of `app-ap`, and clients that read and change a few keys while faults begin
+/// and end. At the end all faults are healed, the system becomes idle, and the history is judged (see ``APJudge``).
 public final class APSimulation {
     public struct Report: Sendable {
         public var seed: UInt64
@@ -12,10 +12,10 @@ public final class APSimulation {
         public var faults: [FaultKind: Int] = [:]
         public var virtualMs: UInt64 = 0
         public var events = 0
-        /// Replicas that were not let in as too old, and emptied.
+        /// Replicas that were refused as too old, and emptied.
         public var refusedReplicas = 0
-        /// Records that were collected, once a replica.
-        public var reaped = 0
+        /// Collected records, counted per replica.
+        public var collected = 0
     }
 
     private let options: Options
@@ -31,14 +31,14 @@ public final class APSimulation {
     private var busyClients = 0
     private var isOver = false
     private var nextValue = 0
-    /// By client and key: the newest version it was given.
+    /// By client and key: the newest version that it received.
     private var contexts: [[String?]]
     /// By client.
     private var sessions: [SessionJudge] = []
-    private let imposter: Imposter
+    private let adversary: AdversarialClient
 
     private static let deadlineNs = 1_000 * nsPerMs
-    /// After the heal; a walk that lacked a peer waits for half a minute before it begins again.
+    /// After the heal: a comparison without one peer is repeated after half a minute.
     private static let quietLimitMs: UInt64 = 180_000
 
     public init(seed: UInt64, options: Options = APProfile.mixed.options) {
@@ -50,17 +50,17 @@ public final class APSimulation {
             SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: isSyncAlways)
         }
         var settings = AvailableSettings(
-            groupName: Imposter.groupName, secret: Imposter.secret, nodeName: "sim")
+            groupName: AdversarialClient.groupName, secret: AdversarialClient.secret, nodeName: "sim")
         settings.writeAcks = options.writeAcks ?? 1 + world.random.index(5) / 2
         settings.tombstoneGraceMs = options.tombstoneGraceMs
         settings.tombstoneGCIntervalMs = 500
-        settings.antiEntropyIntervalMs = options.isWalkingOften ?? world.random.isTrue(percent: 50) ? 3_000 : 600_000
-        if world.random.isTrue(percent: options.smallOutboxes) { settings.maxHints = 1 + world.random.index(2) }
+        settings.antiEntropyIntervalMs = options.isComparingOften ?? world.random.isTrue(percent: 50) ? 3_000 : 600_000
+        if world.random.isTrue(percent: options.fewHints) { settings.maxHints = 1 + world.random.index(2) }
         if world.random.isTrue(percent: options.fewSiblings) { settings.maxSiblings = 1 + world.random.index(3) }
         self.world = world
         self.replicas = replicas
         judge = APJudge(world: world, replicas: replicas)
-        imposter = Imposter(seed: seed, world: world) { [judge] in judge.fail($0) }
+        adversary = AdversarialClient(seed: seed, world: world) { [judge] in judge.fail($0) }
         report = Report(seed: seed)
         keyCount = options.keys ?? (world.random.isTrue(percent: 50) ? 3 : 40)
         warmUpMs = options.warmUpMs ?? (world.random.isTrue(percent: 50) ? 100 : 3_000)
@@ -68,7 +68,7 @@ public final class APSimulation {
         let isClockSteady = world.random.isTrue(percent: 50)
         let kinds = options.faults.filter { $0 != .clockJump || !isClockSteady }
         planner = FaultPlanner(world: world, replicas: replicas, kinds: kinds)
-        // One in a while: each costs a comparison of everything.
+        // Rarely: each costs a comparison of all records.
         planner.mayForget = { _ in world.random.isTrue(percent: options.forgetting) }
         planner.mayRestore = { _, _ in world.random.isTrue(percent: options.newestDumps) }
         planner.maxSkewMs = options.maxSkewMs
@@ -103,7 +103,7 @@ public final class APSimulation {
         judge.judgeEnd()
         report.violations += judge.violations
         report.faults = planner.counts
-        report.reaped = judge.ledger.reapedCount
+        report.collected = judge.ledger.collectedCount
         report.virtualMs = world.nowNs / nsPerMs
         return report
     }
@@ -119,7 +119,7 @@ public final class APSimulation {
                 let instance = instances[world.random.index(instances.count)]
                 let keyIndex = world.random.index(keyCount)
                 await step(client, keyIndex, at: instance)
-                await imposter.mayTry(keyIndex, contexts[client], sessions[client], at: instance)
+                await adversary.mayTry(keyIndex, contexts[client], sessions[client], at: instance)
                 await world.sleep(world.random.exponentialNs(meanUs: options.meanPauseUs))
             }
             busyClients -= 1
@@ -163,7 +163,7 @@ public final class APSimulation {
         var request = ReadRequest(key: key, deadlineNs: callNs + Self.deadlineNs)
         request.session = sessions[client].request
         if !isServed, request.session.token != nil {
-            request.session.isRequired = world.random.isTrue(percent: options.insisting)
+            request.session.isRequired = world.random.isTrue(percent: options.requiredSessions)
         }
         if !isServed, world.random.isTrue(percent: options.freshReads) {
             request.maxStalenessMs = Int64(world.random.below(2_000))
@@ -191,7 +191,7 @@ public final class APSimulation {
             judge.didRead(result, key, maxStalenessMs: request.maxStalenessMs)
             sessions[client].didRead(result, key, isRequired: request.session.isRequired)
         }
-        // What is met by no replica may be, for its age, by one that the session would be content with.
+        // A read with a staleness limit may fail although a staler replica covers the session.
         if isAnswered, let failure, request.maxStalenessMs == nil { sessions[client].didFail(failure, key) }
         report.history.append(operation)
         return result != nil
@@ -206,7 +206,7 @@ public final class APSimulation {
         request.deadlineNs = callNs + Self.deadlineNs
         request.session = sessions[client].request
         if request.kind == .delete, request.session.token != nil {
-            request.session.isRequired = world.random.isTrue(percent: options.insisting)
+            request.session.isRequired = world.random.isTrue(percent: options.requiredSessions)
         }
         let intent = judge.willChange(request)
         var outcome: Result<ChangeResult, AvailableFailure>?
@@ -245,7 +245,7 @@ public final class APSimulation {
 
     // MARK: The operator
 
-    /// Empties replicas that were refused as too old, after a while, as the log asks for.
+    /// Empties replicas that were refused as too old, after a while, as the log demands.
     private func watchForOldReplicas() {
         world.after(world.random.ns(us: 200_000...1_000_000)) { [self] in
             for replica in replicas where replica.isRunning && isTooOld(replica) { replica.wipe() }
@@ -261,18 +261,18 @@ public final class APSimulation {
 
     // MARK: The end
 
-    /// After everything was put right, each instance must serve each key again, and all replicas become the same.
+    /// After the heal, each instance must serve each key again, and all replicas must converge.
     private func finish() async {
         while busyClients > 0 { await world.sleep(20 * nsPerMs) }
         planner.healAll()
         await world.sleep(3_000 * nsPerMs)
         for instance in instances {
-            // A key of its own: one more write of the others would bring everywhere what was forgotten of them.
+            // A separate key: another write of the other keys would repair what was lost of them.
             nextValue += 1
             var request = ChangeRequest(key: Bytes("k\(keyCount)".utf8), kind: .delete, deadlineNs: 0)
             request.kind = .write(Bytes("v\(nextValue)".utf8))
             if !(await change(request, 0, keyCount, at: instance)) {
-                judge.fail("instance \(instance.index) takes no write after the heal")
+                judge.fail("instance \(instance.index) accepts no write after the heal")
             }
             for keyIndex in 0...keyCount where !(await read(1, keyIndex, at: instance, isServed: true)) {
                 judge.fail("instance \(instance.index) does not serve k\(keyIndex) after the heal")

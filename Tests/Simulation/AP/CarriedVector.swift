@@ -1,8 +1,8 @@
 import Replication
 
-/// What a `version` of the AP service carries: base64url of a format byte, a code of 16 bytes, and the packed vector.
+/// The content of a `version` of the AP service: base64url of a format byte, a code of 16 bytes, and the packed vector.
 ///
-/// Written a second time from the description of the form, so that the judges do not trust what they judge.
+/// A second implementation from the description of the format, so that the judges do not rely on the code that they judge.
 enum CarriedVector {
     static func vector(of version: String) -> Bytes? {
         guard let payload = payload(of: version) else { return nil }
@@ -46,7 +46,7 @@ enum CarriedVector {
         return vectors
     }
 
-    /// What is signed in a context or a token.
+    /// The signed part of a context or a token.
     static func payload(of text: String) -> Bytes? {
         var bytes = Bytes()
         var bits: UInt32 = 0
@@ -85,17 +85,17 @@ enum CarriedVector {
         return entries
     }
 
-    /// The newest dot of a vector: that of the write which answered with it.
+    /// The newest dot of a vector: that of the write that returned it.
     static func newestDot(_ vector: Bytes) -> Bytes? {
         entries(vector).max { $0.value < $1.value }
             .map { $0.key + [UInt8(ascii: "@")] + Bytes(String($0.value).utf8) }
     }
 }
 
-/// What an `X-Session-Token` carries: a format byte, a code of 16 bytes; a byte with the number of keys, and 128 more where it
-/// is full; for each key eight bytes of hash; a bit a key, set where its vector found no room; the other vectors, packed.
+/// The content of an `X-Session-Token`: a format byte, a code of 16 bytes; a byte with the number of keys, plus 128 if it is full;
+/// per key eight bytes of hash; per key a bit that is set if its vector found no room; the other vectors, packed.
 enum CarriedSession {
-    /// True where the token lists `key` at least up to `vector`.
+    /// True if the token lists `key` at least up to `vector`.
     static func lists(_ key: Bytes, upTo vector: Bytes, in token: String?) -> Bool {
         guard let token, let payload = CarriedVector.payload(of: token), let head = payload.first else { return false }
         let count = Int(head % 128)

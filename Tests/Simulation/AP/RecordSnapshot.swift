@@ -1,6 +1,6 @@
 import Replication
 
-/// One `ap:` record as a replica holds it, read for judgement and not for the protocol.
+/// One `ap:` record as a replica stores it, parsed independently of the engine.
 struct RecordSnapshot: Equatable {
     var vector = Bytes()
     /// By dot, in the order of the dots' bytes.
@@ -44,7 +44,7 @@ struct RecordSnapshot: Equatable {
 
     func write(at dot: Bytes) -> Bytes? { siblings.first { $0.dot == dot }.map { Self.writeId(of: $0.packed) } }
 
-    /// A sibling is `V` or `T`, sixteen hexadecimal digits that name the write, the expiry and the value, by colons.
+    /// A sibling is `V` or `T`, 16 hexadecimal digits that name the write, the expiry and the value, separated by colons.
     static func isPacked(_ word: Bytes) -> Bool {
         word.count >= 19 && (word[0] == UInt8(ascii: "V") || word[0] == UInt8(ascii: "T"))
             && word[17] == UInt8(ascii: ":") && word[18] == UInt8(ascii: ":")
@@ -62,7 +62,7 @@ struct RecordSnapshot: Equatable {
         packed.count > 18 && packed[0] == UInt8(ascii: "V") && packed[18] == UInt8(ascii: ":")
     }
 
-    /// Values of more than one write, or a value and a delete, that nobody has reconciled.
+    /// Values of more than one write, or a value and a delete, that no write has reconciled.
     var isConflict: Bool {
         Set(writes).count > 1 && siblings.contains { $0.packed.first == UInt8(ascii: "V") }
     }

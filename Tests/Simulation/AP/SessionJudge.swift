@@ -1,25 +1,25 @@
 import Available
 import Replication
 
-/// One client's session, and what it was promised (DESIGN A9):
-/// - a read that says `guaranteed` shows all that the session has written and read of that key, or what replaced it;
-/// - one that insists on its session is never answered without the guarantee;
-/// - a change that says `guaranteed` is listed in the token that came with it, and no token is longer than 1 KiB;
-/// - a token that was given out is taken;
-/// - where nothing goes wrong, a session that insists on a key that its token lists is met.
+/// One client's session and its guarantees (rule A9):
+/// - A read with `guaranteed` shows all that the session has written and read of that key, or its replacement.
+/// - A read that requires its session is never answered without the guarantee.
+/// - A change with `guaranteed` is listed in the returned token, and no token is longer than 1 KiB.
+/// - Every issued token is accepted.
+/// - Without faults, a required session is met for every key that its token lists.
 final class SessionJudge {
     private let ledger: WriteLedger
     private let isCalm: Bool
     private let fail: (String) -> Void
     private(set) var request = SessionRequest()
-    /// A key of which the present token could not note the last change.
+    /// A key whose last change the present token could not record.
     private(set) var unnoted: Bytes?
     /// By key: writes that it has made or read, and all that they replaced.
     private var seen: [Bytes: Set<WriteLedger.WriteId>] = [:]
 
     private static let maxTokenBytes = 1_024
 
-    /// - Parameter isCalm: nothing goes wrong in this world.
+    /// - Parameter isCalm: this world has no faults.
     init(ledger: WriteLedger, isCalm: Bool, fail: @escaping (String) -> Void) {
         self.ledger = ledger
         self.isCalm = isCalm
@@ -50,7 +50,7 @@ final class SessionJudge {
         if isDelete, !result.existed { didFindNothing(result, key, isRequired: isRequired) }
         note(result.session, key, writes(at: result.version, key))
         guard let isGuaranteed = result.session.isGuaranteed else { return }
-        // One that found nothing may lack what the session has seen; that says nothing of its room.
+        // A delete that found nothing may be unguaranteed although the token has room.
         unnoted = isGuaranteed || (isDelete && !result.existed) ? nil : key
         guard isGuaranteed, let vector = CarriedVector.vector(of: result.version) else { return }
         if !CarriedSession.lists(key, upTo: vector, in: request.token) {
@@ -58,7 +58,7 @@ final class SessionJudge {
         }
     }
 
-    /// Where there was nothing to delete, a delete says of the key what a read does.
+    /// A delete that found nothing states of the key what a read does.
     private func didFindNothing(_ result: ChangeResult, _ key: Bytes, isRequired: Bool) {
         guard result.session.isGuaranteed == true || isRequired else { return }
         guard let missing = seen[key]?.subtracting(writes(at: result.version, key)), !missing.isEmpty else { return }
@@ -66,14 +66,14 @@ final class SessionJudge {
     }
 
     func didFail(_ failure: AvailableFailure, _ key: Bytes) {
-        if failure.code == .badToken { fail("a token that was given out is refused") }
+        if failure.code == .badToken { fail("an issued token is rejected") }
         if isCalm, failure.code == .sessionUnmet, CarriedSession.lists(key, upTo: [], in: request.token) {
-            fail("\(WriteLedger.text(key)) is not served to a session that lists it, and nothing is wrong")
+            fail("\(WriteLedger.text(key)) is not served to a session that lists it, without any fault")
         }
-        // It may be in all the same, and says so: then it is a write of the session like any other.
+        // A failed change that is applied is a write of the session like any other.
         guard failure.outcome == .applied else { return }
         guard let applied = failure.applied, applied.session.token != nil else {
-            fail("a change of \(WriteLedger.text(key)) is in, and its session is not told")
+            fail("a change of \(WriteLedger.text(key)) is applied, and its session gets no token")
             return
         }
         didChange(applied, key)
@@ -83,7 +83,7 @@ final class SessionJudge {
         if request.token != nil, answer.isGuaranteed == nil {
             fail("an answer of \(WriteLedger.text(key)) does not say whether its session is guaranteed")
         }
-        // An answer without a token of its own takes nothing along.
+        // An answer without a token changes nothing.
         guard let token = answer.token else { return }
         if token.utf8.count > Self.maxTokenBytes { fail("a token has \(token.utf8.count) bytes") }
         request.token = token
@@ -94,7 +94,7 @@ final class SessionJudge {
     private func writes(at version: String, _ key: Bytes) -> Set<WriteLedger.WriteId> {
         guard let vector = CarriedVector.vector(of: version) else { return [] }
         let recordKey = Bytes("ap:".utf8) + key
-        // What was collected had been deleted at every replica: who sees nothing of it has missed nothing.
+        // Collected writes had been deleted at every replica: an answer without them lacks nothing.
         let collected = ledger.collected[recordKey] ?? []
         return ledger.covered(by: ledger.writes(atVector: vector, key: recordKey) + collected)
     }

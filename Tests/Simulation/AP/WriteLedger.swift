@@ -1,10 +1,10 @@
 import Replication
 
-/// What really happened to every write, seen at the replicas themselves and not by vectors: which writes ran where and
-/// when, and which ones were replaced by whom with good reason. Judges what the engine promises.
+/// The history of every write, observed at the replicas and independent of vectors: which writes ran where and when, and which
+/// ones were replaced by which for a valid reason.
 ///
-/// A good reason is: a write without a context took the place of what its coordinator held, or a write with a context took
-/// the place of what the record held that the context came from.
+/// Valid reasons: a write without a context replaces what its coordinator holds; a write with a context replaces what the record
+/// held that the context was issued for.
 final class WriteLedger: ScriptWatcher {
     typealias WriteId = Bytes
 
@@ -22,24 +22,25 @@ final class WriteLedger: ScriptWatcher {
     private(set) var problems: [String] = []
     /// By write: those that it replaced.
     private var replaced: [WriteId: [WriteId]] = [:]
-    /// By record: dots and the dots that took their place.
+    /// By record: dots and the dots that replaced them.
     private var successors: [Bytes: [(old: Bytes, new: Bytes)]] = [:]
     private var writes: [Bytes: [Bytes: WriteId]] = [:]
     private var records: [Bytes: [Bytes: RecordSnapshot]] = [:]
     /// By write: replicas that had it as a sibling, and their ``SimulatedReplica/losses`` then.
     private var holders: [WriteId: [Int: Int]] = [:]
     private var idOfValue: [Bytes: WriteId] = [:]
-    /// By value: the vector that its client sent with it.
+    /// By value: the context that its client sent with it.
     private var contexts: [Bytes: Bytes] = [:]
     private var contextsOfDeletes: [WriteId: Bytes] = [:]
     private var before: [RecordSnapshot] = []
     /// By record: tombstones and expired values that were collected.
     private(set) var collected: [Bytes: [WriteId]] = [:]
-    /// By record: what those had replaced. Every replica had them for the whole grace, so it can never be back.
+    /// By record: the writes that those had replaced. Every replica held the tombstone for the whole grace period, so they can
+    /// never return.
     private var buried: [Bytes: Set<WriteId>] = [:]
-    private(set) var reapedCount = 0
-    /// By write without a context: what stood beside the newest value when it took the place of all; nil for what ran more
-    /// than once, or in one call with another of its key.
+    private(set) var collectedCount = 0
+    /// By write without a context: the siblings besides the newest when it replaced all; nil for a write that ran more than
+    /// once, or in one call with another write of its key.
     private var besides: [WriteId: [Bytes?]?] = [:]
 
     init(world: World, replicas: [SimulatedReplica]) {
@@ -47,7 +48,7 @@ final class WriteLedger: ScriptWatcher {
         self.replicas = replicas
     }
 
-    /// A client is about to write `value`, which nobody else writes, with this context.
+    /// A client is about to write the unique `value` with this context.
     func willWrite(_ value: Bytes, context: Bytes?) {
         if let context { contexts[value] = context }
     }
@@ -55,14 +56,14 @@ final class WriteLedger: ScriptWatcher {
     func id(ofValue value: Bytes) -> WriteId? { idOfValue[value] }
     func id(ofDot dot: Bytes, key: Bytes) -> WriteId? { writes[key]?[dot] }
 
-    /// What a write without a context dropped unseen, newest first, a delete as nil; nil where that is not known.
+    /// The values that a write without a context overwrote unseen, newest first, a delete as nil; nil if unknown.
     func unseen(by id: WriteId) -> [Bytes?]? { besides[id] ?? nil }
 
     /// The record that some replica had under this vector.
     func record(atVector vector: Bytes, key: Bytes) -> RecordSnapshot? { records[key]?[vector] }
 
-    /// What the record held when it had this vector. One that no replica ever had is the join of some that replicas had, made
-    /// for a session: it shows all that they held, or what replaced it.
+    /// The writes that the record with this vector held. A record that no replica ever had is a join that was made for a session:
+    /// it shows all that its parts held, or what replaced it.
     func writes(atVector vector: Bytes, key: Bytes) -> [WriteId] {
         if let record = records[key]?[vector] { return record.writes }
         let entries = CarriedVector.entries(vector)
@@ -72,8 +73,8 @@ final class WriteLedger: ScriptWatcher {
         return parts.flatMap(\.value.writes)
     }
 
-    /// Some replica has had it, or what replaced it, ever since it ran. What all had lost and an old dump brings back is
-    /// not: it is new to everybody.
+    /// Some replica has kept the write, or its replacement, ever since it ran. A write that all replicas lost and an old dump
+    /// brings back does not count.
     func isHeld(_ id: WriteId) -> Bool {
         holders[id]?.contains { replicas[$0.key].losses == $0.value } ?? false
     }
@@ -92,7 +93,7 @@ final class WriteLedger: ScriptWatcher {
         return seen
     }
 
-    /// A value that was replaced at one replica stands beside what replaced it.
+    /// A value that was replaced at one replica and is a sibling of its replacement.
     func resurrected(in record: RecordSnapshot, key: Bytes) -> Bytes? {
         let dots = Set(record.siblings.map(\.dot))
         return successors[key]?.first { dots.contains($0.old) && dots.contains($0.new) }?.old
@@ -129,12 +130,12 @@ final class WriteLedger: ScriptWatcher {
         }
     }
 
-    /// A delete has no value that only its client knows: its context is taken from the words of the call.
+    /// A delete has no unique value: its context is read from the arguments of the call.
     private func noteContextsOfDeletes(_ arguments: [Bytes]) {
-        for (place, word) in arguments.enumerated()
-        where RecordSnapshot.isPacked(word) && RecordSnapshot.value(of: word).isEmpty {
+        for (place, argument) in arguments.enumerated()
+        where RecordSnapshot.isPacked(argument) && RecordSnapshot.value(of: argument).isEmpty {
             let context = arguments[place + 2]
-            if context != Bytes("-".utf8) { contextsOfDeletes[RecordSnapshot.writeId(of: word)] = context }
+            if context != Bytes("-".utf8) { contextsOfDeletes[RecordSnapshot.writeId(of: argument)] = context }
         }
     }
 
@@ -149,7 +150,7 @@ final class WriteLedger: ScriptWatcher {
 
     private func noteReaped(_ keys: [Bytes], on replica: SimulatedReplica) {
         for (key, record) in zip(keys, before) where !record.vector.isEmpty && replica.redis.value(key) == nil {
-            reapedCount += 1
+            collectedCount += 1
             let nowMs = replica.redis.nowUs() / 1_000
             if let alive = record.siblings.first(where: { RecordSnapshot.isAlive($0.packed, atMs: nowMs) }) {
                 problems.append("\(Self.text(alive.dot)) of \(Self.text(key)) was collected alive")
@@ -166,7 +167,7 @@ final class WriteLedger: ScriptWatcher {
                 buried.contains(RecordSnapshot.writeId(of: $0.packed))
             })
         {
-            problems.append("\(Self.text(back.dot)) of \(Self.text(key)) was deleted for good, and is back")
+            problems.append("\(Self.text(back.dot)) of \(Self.text(key)) was collected, and has returned")
         }
         if let known = records[key]?[record.vector] {
             if known != record { problems.append("two records of \(Self.text(key)) have one vector") }
@@ -178,7 +179,7 @@ final class WriteLedger: ScriptWatcher {
         }
     }
 
-    /// The writes of one script call to one record, in their order.
+    /// The writes of one script call to one record, in order.
     private func noteRun(_ ran: [Bytes], _ key: Bytes, before: RecordSnapshot, on replica: SimulatedReplica) {
         guard !ran.isEmpty else { return }
         let after = RecordSnapshot(replica.redis.value(key))

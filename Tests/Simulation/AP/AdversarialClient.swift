@@ -2,18 +2,18 @@ import Available
 import EventLoop
 import Replication
 
-/// Asks for what must be refused, whatever else goes on: with tokens and contexts that were changed, or given out by another
-/// group, for another key or for another use; and for sessions that are required and cannot be had (DESIGN A7, A9).
+/// A client whose requests must be rejected at any time: with tokens and contexts that were changed, or issued by another
+/// group, for another key or for another use; and with required sessions that cannot be met (rules A7, A9).
 ///
-/// Draws for itself, and a refusal takes no virtual time: a history is the same with it and without.
-final class Imposter {
+/// It has its own source of randomness, and a rejection takes no virtual time: a history is the same with and without it.
+final class AdversarialClient {
     static let groupName = "sim"
     static let secret: GroupSecret = "secret of the simulation"
 
     private let world: World
     private let fail: (String) -> Void
     private var random: SplitMix64
-    private let strangers = Stranger.all
+    private let foreignGroups = ForeignGroup.all
 
     init(seed: UInt64, world: World, fail: @escaping (String) -> Void) {
         self.world = world
@@ -21,7 +21,7 @@ final class Imposter {
         random = SplitMix64(seed: seed ^ 0x1A90_57E2)
     }
 
-    /// One try, now and then, as the client that has these contexts and this session.
+    /// Now and then, one request of the client that has these contexts and this session.
     func mayTry(_ keyIndex: Int, _ contexts: [String?], _ session: SessionJudge, at instance: APInstance) async {
         guard random.isTrue(percent: 25) else { return }
         let key = Bytes("k\(keyIndex)".utf8)
@@ -33,26 +33,26 @@ final class Imposter {
             await expect(
                 .sessionUnmet, key, required, context: nil, "a session that is required and has no token", instance)
         case 1:
-            // Nothing more of this key can be noted: who insists on the session must not be told that it was written.
+            // No version of this key can be recorded any more: a change that requires the session must not succeed.
             guard let key = session.unnoted else { return }
             var required = session.request
             required.isRequired = true
             await expectNoChange(.sessionUnmet, key, required, context: nil, "a session without room", instance)
         case 2:
-            let stranger = strangers[random.index(strangers.count)]
+            let foreign = foreignGroups[random.index(foreignGroups.count)]
             let forged = [
                 (session.request.token.map { changed($0) }, "a changed token"),
-                (stranger.token, "a token of another \(stranger.name)"), (own, "a context as a token"),
+                (foreign.token, "a token of another \(foreign.name)"), (own, "a context as a token"),
             ][random.index(3)]
             guard let token = forged.0 else { return }
             var foreign = SessionRequest()
             foreign.token = token
             await expect(.badToken, key, foreign, context: nil, forged.1, instance)
         default:
-            let stranger = strangers[random.index(strangers.count)]
+            let foreign = foreignGroups[random.index(foreignGroups.count)]
             let forged = [
                 (own.map { changed($0) }, key, "a changed context"),
-                (stranger.context, stranger.key, "a context of another \(stranger.name)"),
+                (foreign.context, foreign.key, "a context of another \(foreign.name)"),
                 (own, other(key), "a context of another key"),
                 (session.request.token, key, "a token as a context"),
             ][random.index(4)]
@@ -61,12 +61,12 @@ final class Imposter {
         }
     }
 
-    /// As long as this one.
+    /// Another key of the same length.
     private func other(_ key: Bytes) -> Bytes {
         key.dropLast() + [key.last == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")]
     }
 
-    /// One character other than it was.
+    /// `text` with one character changed.
     private func changed(_ text: String) -> String {
         var bytes = Bytes(text.utf8)
         guard !bytes.isEmpty else { return "A" }
@@ -95,7 +95,7 @@ final class Imposter {
                 refusal = error
             }
         }
-        if isAnswered, refusal?.code != code { fail("\(name) is good for a read of \(WriteLedger.text(key))") }
+        if isAnswered, refusal?.code != code { fail("\(name) is accepted for a read of \(WriteLedger.text(key))") }
     }
 
     private func expectNoChange(
@@ -103,7 +103,7 @@ final class Imposter {
         _ instance: APInstance
     ) async {
         var request = ChangeRequest(
-            key: key, kind: .write(Bytes("of nobody".utf8)), deadlineNs: world.nowNs + 1_000 * nsPerMs)
+            key: key, kind: .write(Bytes("adversarial".utf8)), deadlineNs: world.nowNs + 1_000 * nsPerMs)
         request.session = session
         request.context = context
         var refusal: AvailableFailure?
@@ -116,21 +116,21 @@ final class Imposter {
         }
         guard isAnswered else { return }
         if refusal?.code != code || refusal?.outcome != .notApplied {
-            fail("\(name) is good for a change of \(WriteLedger.text(key))")
+            fail("\(name) is accepted for a change of \(WriteLedger.text(key))")
         }
     }
 }
 
-/// What other groups have given out, each by an engine of its own in a world of its own.
-private struct Stranger {
+/// A context and a token of another group, from an engine of its own in a world of its own.
+private struct ForeignGroup {
     let name: String
     let key = Bytes("k0".utf8)
     let context: String?
     let token: String?
 
     static let all = [
-        Stranger(name: "group", groupName: "other", secret: Imposter.secret),
-        Stranger(name: "secret", groupName: Imposter.groupName, secret: "secret of others"),
+        ForeignGroup(name: "group", groupName: "other", secret: AdversarialClient.secret),
+        ForeignGroup(name: "secret", groupName: AdversarialClient.groupName, secret: "secret of others"),
     ]
 
     private init(name: String, groupName: String, secret: GroupSecret) {
