@@ -23,9 +23,8 @@ public protocol AvailableEvents: AnyObject {
     func invalidRecordFound(replica: Int, redisKey: Bytes)
     /// `count` tombstones and expired values were collected on all replicas.
     func tombstonesCollected(_ count: Int)
-    /// A comparison of all records of `replica` with those of every other replica ended.
-    ///
-    /// - Parameter failure: why it did not finish; nil if it did.
+    /// A comparison of all records of `replica` with those of every other replica ended, after `compared` records, of which
+    /// `repaired` were copied. `failure` says why it did not finish; nil if it did.
     func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?)
 }
 

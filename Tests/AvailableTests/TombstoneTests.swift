@@ -5,7 +5,7 @@ import Testing
 
 @testable import Available
 
-/// Collection of deleted and expired keys, and what keeps them deleted (DESIGN A10), on real servers.
+/// Collection of deleted and expired keys, and what keeps them deleted (rule A10), on real servers.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct TombstoneTests {
     private static let graceMs: Int64 = 1_000
 

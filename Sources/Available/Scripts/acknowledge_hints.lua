@@ -1,4 +1,4 @@
--- Ends hints that were delivered (DESIGN A4). A hint is removed where the record is still the one that was delivered;
+-- Ends hints that were delivered (rule A4). A hint is removed where the record is still the one that was delivered;
 -- otherwise it moves to just after what was delivered.
 --
 -- KEYS   records

@@ -1,7 +1,7 @@
--- Admission: the first script on every new connection (DESIGN A2). A replica whose `run_id` differs from the one that it was
+-- Admission: the first script on every new connection (rule A2). A replica whose `run_id` differs from the one that it was
 -- adopted under was restarted, restored or is blank: it gets a new incarnation, exactly once, whichever instance asks.
 --
--- A replica whose clock was last read too long ago was stopped for long or holds an old dump (DESIGN A10): what was deleted and
+-- A replica whose clock was last read too long ago was stopped for long or holds an old dump (rule A10): what was deleted and
 -- collected since then may still be alive there. It is marked, and refused until an operator empties or admits it.
 --
 -- ARGV   1: group; 2: replica; 3: `run_id` of the server that answered; 4: the incarnation to store if a new one is due;

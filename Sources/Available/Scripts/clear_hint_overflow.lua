@@ -1,4 +1,4 @@
--- Ends the overflow of the hints for a peer after all records were compared with it (DESIGN A11), unless another write found no
+-- Ends the overflow of the hints for a peer after all records were compared with it (rule A11), unless another write found no
 -- room meanwhile.
 --
 -- ARGV   1: peer; 2: this replica's hlc when the comparison began; 3: incarnation

@@ -1,4 +1,4 @@
--- The hints that this replica has for its peers (DESIGN A8).
+-- The hints that this replica has for its peers (rule A8).
 --
 -- ARGV   names of the peers; then incarnation
 -- Reply  { OK, hlc; per peer: lowest hlc of a hint (0: none), hints, writes that found no room;

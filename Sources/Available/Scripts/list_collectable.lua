@@ -1,4 +1,4 @@
--- Records in which nothing has been alive here for longer than the grace period, oldest first (DESIGN A10).
+-- Records in which nothing has been alive here for longer than the grace period, oldest first (rule A10).
 --
 -- ARGV   1: grace period in microseconds; 2: how many to skip; 3: how many to examine; then notAfter, clock epoch (both
 --        empty), incarnation

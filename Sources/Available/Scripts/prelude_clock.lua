@@ -1,5 +1,5 @@
 -- Prelude of scripts that use the time: `now` in microseconds, `nowText` the same as text, `clockEpoch`, and the hybrid
--- logical clock `hlc` (DESIGN A2).
+-- logical clock `hlc` (rule A2).
 --
 -- A clock below the last one seen was set back: the clock epoch rises, and up to when this replica has everything of its peers
 -- is unknown, because those moments are of the old clock.

@@ -1,4 +1,4 @@
--- Prelude of calls with a deadline fence (DESIGN A5): past it, or where the clock was set back since, the call does nothing.
+-- Prelude of calls with a deadline fence (rule A5): past it, or where the clock was set back since, the call does nothing.
 --
 -- The last arguments are notAfter (microseconds of this replica's clock, or empty), the clock epoch (or empty), incarnation.
 -- Reply otherwise: { LATE, clock epoch, now }

@@ -18,7 +18,7 @@ local function updateConflicts(key, siblings)
 end
 
 -- `cap:tombstones` has a member per record with a tombstone or a value that expires. Its score is a lower bound of when the
--- record may be collected (DESIGN A10); `list_collectable` computes the exact time.
+-- record may be collected (rule A10); `list_collectable` computes the exact time.
 local function listIfMortal(key, sibling)
     if string.byte(sibling) == tombstoneMark or string.byte(sibling, expiryFirst) ~= colon then
         call('ZADD', 'cap:tombstones', nowText, key)

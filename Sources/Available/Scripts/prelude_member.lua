@@ -1,4 +1,4 @@
--- Prelude of every script but `adopt`: is this replica still the incarnation that the call was meant for? (DESIGN A2)
+-- Prelude of every script but `adopt`: is this replica still the incarnation that the call was meant for? (rule A2)
 --
 -- A replica that was wiped, restored or restarted has another incarnation, or none, and does nothing.
 -- Reply otherwise: { NOTMEMBER, incarnation }

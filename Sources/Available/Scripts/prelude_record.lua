@@ -1,4 +1,4 @@
--- Records and siblings (DESIGN A1).
+-- Records and siblings (rule A1).
 --
 -- A record is a hash: `vv`, its version vector; `at`, when it last changed here; one field per sibling, named by its dot.
 -- A sibling is `V<write id>:<expires_ms>:<value>`, or `T<write id>::` for a tombstone; the write id is 16 digits.

@@ -1,4 +1,4 @@
--- Changes, at their coordinator (DESIGN A3). Each is one atomic step of its own; together they share the clock.
+-- Changes, at their coordinator (rule A3). Each is one atomic step of its own; together they share the clock.
 -- `put_arguments.lua`, `put_replace.lua` and `put_change.lua` come before this file.
 local function put(key, place)
     local first = firstChange + (place - 1) * argumentsPerChange

@@ -68,7 +68,7 @@ local function withExpiry(sibling, ttl)
     return string.sub(sibling, 1, expiryFirst - 1) .. expiry .. string.sub(sibling, expiryFirst), expiry
 end
 
--- Stores a hint for each peer, in the same step as the write (DESIGN A3). It comes before the write: a wrong type can stop that,
+-- Stores a hint for each peer, in the same step as the write (rule A3). It comes before the write: a wrong type can stop that,
 -- and then the hint delivers nothing new.
 local function storeHints(key, entry)
     for index = 1, peerCount do

@@ -1,4 +1,4 @@
--- This replica's clock, read before its peers are asked which hints they have for it (DESIGN A8).
+-- This replica's clock, read before its peers are asked which hints they have for it (rule A8).
 --
 -- ARGV   notAfter, clock epoch (both empty), incarnation
 -- Reply  { OK, now, clock epoch, hlc, microseconds since this incarnation was adopted or the clock was set back, microseconds

@@ -1,4 +1,4 @@
--- Up to which moment of its own clock this replica has everything that each peer had (DESIGN A8). Refused where the replica
+-- Up to which moment of its own clock this replica has everything that each peer had (rule A8). Refused where the replica
 -- was adopted again or its clock was set back since the probe began (NOTMEMBER, LATE).
 --
 -- ARGV   1: the time that `read_clock` gave here; 2: `full` after a comparison of all records with every peer, else `probe`;
