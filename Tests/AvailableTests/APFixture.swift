@@ -174,8 +174,8 @@ final class APInstance {
     }
 
     /// A command on one replica, whatever the cut.
-    func raw(_ replica: Int, _ words: String...) async -> Reply? {
-        await raw(replica, Command(.plain(words.map { Bytes($0.utf8) })))
+    func raw(_ replica: Int, _ arguments: String...) async -> Reply? {
+        await raw(replica, Command(.plain(arguments.map { Bytes($0.utf8) })))
     }
 
     func raw(_ replica: Int, _ command: Command) async -> Reply? {

@@ -9,7 +9,7 @@ import Testing
 
     private func size() -> BatchSize { BatchSize(maxBytes: 1 << 20, callTimeoutMs: 250) }
 
-    @Test func aWideLinkSoonCarriesTheMost() {
+    @Test func batchesGrowToTheLimitOnAFastLink() {
         var size = size()
         #expect(size.bytes < 1 << 20)
         for _ in 0..<8 { size.arrived(tookNs: quickNs) }
@@ -17,14 +17,14 @@ import Testing
         #expect(size.records(atMost: 128) == 128)
     }
 
-    @Test func aLinkThatCarriesNothingIsTriedWithOneRecord() {
+    @Test func failuresShrinkABatchToOneRecord() {
         var size = size()
         for _ in 0..<20 { size.failed() }
         #expect(size.records(atMost: 128) == 1)
         #expect(size.bytes > 0)
     }
 
-    @Test func whatTakesLongDoesNotGrow() {
+    @Test func aBatchThatTakesLongDoesNotGrow() {
         var size = size()
         let start = size.bytes
         size.arrived(tookNs: 100 * nsPerMs)
@@ -33,7 +33,7 @@ import Testing
         #expect(size.bytes < start)
     }
 
-    @Test func aNewLinkBeginsSmallAndNotLargerThanTheLast() {
+    @Test func aNewConnectionStartsWithASmallBatch() {
         var size = size()
         let start = size.bytes
         for _ in 0..<8 { size.arrived(tookNs: quickNs) }

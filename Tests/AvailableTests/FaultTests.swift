@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func withoutAnyReplicaTheRefusalSaysNothingWasApplied() async throws {
+    @Test func withoutAnyReplicaAChangeIsReportedAsNotApplied() async throws {
         try await withInstance { instance, _ in
             instance.group.cut = [0, 1, 2]
             await #expect { try await instance.write("k", "v") } throws: { error in
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func aRestartedReplicaIsAnotherActorAndKeepsItsData() async throws {
+    @Test func aRestartedReplicaIsANewActorAndKeepsItsData() async throws {
         try await withInstance { instance, servers in
             try await instance.write("k", "before")
             #expect(await instance.converged("k"))
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func aReplicaWhoseMemoryIsFullIsToldOfUntilItTakesWritesAgain() async throws {
+    @Test func aReplicaWithFullMemoryIsReportedUntilItAcceptsWrites() async throws {
         try await withInstance { instance, _ in
             _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "1000")
             #expect(
@@ -61,7 +61,7 @@ import Testing
                 })
             #expect(instance.engine.status()[0].error?.contains("script:") == false)
             try await instance.write("k", "elsewhere")
-            // Where all are full the client is told what is wrong.
+            // If all are full, the client gets the reason.
             for replica in 1..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "1000") }
             await #expect { try await instance.write("k", "nowhere") } throws: { error in
                 (error as? AvailableFailure)?.code == .replicaFull
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func aRequestOutlastsAMomentWithoutAnyReplica() async throws {
+    @Test func aRequestSurvivesAShortInterruptionOfAllConnections() async throws {
         try await withInstance { instance, _ in
             try await instance.write("k", "v")
             instance.group.cut = [0, 1, 2]
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func aReplicaThatWasForgottenWhileItCouldNotBeAskedIsUsedAgain() async throws {
+    @Test func aReplicaThatWasDistrustedWhileUnreachableIsUsedAgain() async throws {
         try await withInstance { instance, _ in
             instance.group.cut = [0]
             instance.engine.admission.readmit(0)
@@ -100,14 +100,14 @@ import Testing
         }
     }
 
-    @Test func aFlushedReplicaIsNotBelievedAndIsFilledAgain() async throws {
+    @Test func aFlushedReplicaIsNotTrustedAndIsFilledAgain() async throws {
         try await withInstance { instance, _ in
             for index in 0..<300 { try await instance.write("k\(index)", "v\(index)") }
             #expect(await instance.converged("k299"))
             #expect(await instance.waitForKnown())
             let before = instance.engine.replicas[0].incarnation
             #expect(await instance.raw(0, "FLUSHALL") == .status("OK"))
-            // The nearest replica is the blank one: its "no such key" must not be passed on.
+            // The nearest replica is the blank one: clients must not see its "no such key".
             for index in 0..<300 { #expect(try await instance.read("k\(index)").text == "v\(index)") }
             try await instance.write("k0", "new")
             #expect(await instance.reactor.eventually { instance.engine.replicas[0].incarnation != before })
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func whileTheOnlyReachableReplicaIsFlushedReadsWaitForItAndThenSayUnknown() async throws {
+    @Test func readsWaitForAFlushedReplicaThatIsTheOnlyOneAndReportUnknownStaleness() async throws {
         try await withInstance { instance, _ in
             try await instance.write("k", "v")
             instance.group.cut = [1, 2]
@@ -132,7 +132,7 @@ import Testing
         }
     }
 
-    @Test func anotherKindOfKeyInRedisIsAnErrorAndNeverATrap() async throws {
+    @Test func aRedisKeyOfAnotherTypeIsAnErrorAndNeverATrap() async throws {
         try await withInstance { instance, _ in
             for replica in 0..<3 { _ = await instance.raw(replica, "SET", "ap:k", "x") }
             await #expect { try await instance.write("k", "v") } throws: { error in
@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    @Test func anotherKindOfKeyAtOneReplicaStopsNeitherTheKeyNorTheOthers() async throws {
+    @Test func aRedisKeyOfAnotherTypeAtOneReplicaBlocksNoRecord() async throws {
         try await withInstance { instance, _ in
             _ = await instance.raw(1, "SET", "ap:bad", "x")
             try await instance.write("bad", "v")
@@ -162,13 +162,13 @@ import Testing
             #expect(try await instance.read("bad").text == "v")
             #expect(await instance.converged("good"))
             #expect(await instance.reactor.eventually { instance.events.invalid.contains(Bytes("ap:bad".utf8)) })
-            // Once it is gone, what is owed arrives.
+            // Once it is gone, the hint is delivered.
             _ = await instance.raw(1, "DEL", "ap:bad")
             #expect(await instance.converged("bad"))
         }
     }
 
-    @Test func forgottenScriptsAreLoadedAgain() async throws {
+    @Test func flushedScriptsAreLoadedAgain() async throws {
         try await withInstance { instance, _ in
             for replica in 0..<3 { _ = await instance.raw(replica, "SCRIPT", "FLUSH") }
             try await instance.write("k", "v")
@@ -191,7 +191,7 @@ import Testing
         }
     }
 
-    @Test func aReplicaThatMayDropKeysIsRefusedUntilItMayNot() async throws {
+    @Test func aReplicaThatMayEvictKeysIsRefused() async throws {
         let servers = try APServers()
         try servers[1].cli("CONFIG", "SET", "maxmemory", "100mb")
         try servers[1].cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
@@ -207,7 +207,7 @@ import Testing
         }
     }
 
-    @Test func acksAreCountedAndTooFewAreToldAsApplied() async throws {
+    @Test func tooFewAcknowledgementsAreReportedAsApplied() async throws {
         try await withInstance {
             $0.writeAcks = 2
         } _: { instance, _ in
@@ -241,7 +241,7 @@ import Testing
         }
     }
 
-    @Test func debtOutlivesTheCrashOfItsOwner() async throws {
+    @Test func hintsSurviveACrashOfTheirReplica() async throws {
         try await withInstance { instance, servers in
             instance.group.cut = [1, 2]
             for index in 0..<50 { try await instance.write("k\(index)", "v\(index)") }
@@ -252,7 +252,7 @@ import Testing
         }
     }
 
-    @Test func aWipedReplicaIsFilledFromOneWhileTheThirdIsAway() async throws {
+    @Test func aWipedReplicaIsFilledFromOnePeerWhileTheOtherIsDown() async throws {
         try await withInstance { instance, servers in
             for index in 0..<50 { try await instance.write("k\(index)", "v\(index)") }
             #expect(await instance.waitForKnown())
@@ -265,14 +265,14 @@ import Testing
                 return true
             }
             #expect(isFilled)
-            // What only the third may have is not known, until it is back.
+            // Records that only the third may have are unknown until it is back.
             #expect(instance.engine.stalenessMs(replica: 1) == nil)
             try servers[2].start()
             #expect(await instance.waitForKnown())
         }
     }
 
-    @Test func oneReplicaAloneIsAGroupToo() async throws {
+    @Test func aGroupMayHaveASingleReplica() async throws {
         let servers = try APServers(1)
         let runner = try ReactorRunner()
         let reactor = runner.reactor
@@ -286,11 +286,11 @@ import Testing
         }
     }
 
-    @Test func aClockThatAnInstanceReadsAsItConnectsCanNotBeSetBackUnnoticed() async throws {
+    @Test func aClockThatIsSetBackBelowTheReadingAtAdmissionIsDetected() async throws {
         let servers = try APServers(1)
         let runner = try ReactorRunner()
         try await runner.run {
-            // No poll looks at the clock.
+            // No probe reads the clock.
             let instance = APInstance(runner.reactor, servers, isRunning: false)
             defer { instance.close() }
             #expect(await instance.waitForAvailable(1))
@@ -306,11 +306,11 @@ import Testing
         }
     }
 
-    @Test func aClockThatWasSetBackIsNoticedAndOvercome() async throws {
+    @Test func aClockThatWasSetBackIsDetectedAndTolerated() async throws {
         try await withInstance { instance, _ in
             try await instance.write("k", "before")
             #expect(await instance.waitForKnown())
-            // As if the clock had shown a time an hour later a moment ago.
+            // As if the clock had been an hour ahead a moment ago.
             let hour = instance.reactor.wallClockMs * 1_000 + 3_600_000_000
             _ = await instance.raw(0, "SET", "cap:clock", "\(hour)")
             try await instance.write("k", "after")

@@ -6,9 +6,9 @@ import Testing
 
 @testable import Available
 
-/// Many long values read at once: what there is no room for is refused, and nothing else suffers.
+/// Many concurrent reads of long values: reads beyond the budget are rejected, and nothing else suffers.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct LongValueTests {
-    @Test(arguments: [false, true]) func readsForWhichThereIsNoRoomAreRefused(inSession: Bool) async throws {
+    @Test(arguments: [false, true]) func readsBeyondTheReplyBudgetAreRejected(inSession: Bool) async throws {
         let servers = try APServers()
         let runner = try ReactorRunner()
         let long = String(repeating: "x", count: 60_000)
@@ -20,7 +20,7 @@ import Testing
             #expect(await instance.waitForAvailable())
             let token = try await instance.write("k", long).session.token
             #expect(await instance.converged("k"))
-            // Otherwise a refused one is answered by the next replica.
+            // Otherwise the next replica answers a rejected read.
             instance.group.cut = [1, 2]
             let reads = Tally()
             for _ in 0..<40 {
@@ -35,7 +35,7 @@ import Testing
                 }
             }
             #expect(await reactor.eventually { reads.total == 40 })
-            // Whatever was held has been let go.
+            // All held replies have been released.
             #expect(try await instance.read("k").text == long)
             return reads.counts
         }

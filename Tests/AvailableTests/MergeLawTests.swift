@@ -7,7 +7,7 @@ import Testing
 
 @testable import Available
 
-/// Draws records as they can occur: each actor's writes are seen from the first to some last, any of those seen may have
+/// Generates records that can occur: each actor's writes are seen from the first to some last, any of those seen may have
 /// been overwritten, and a dot always names the same sibling.
 struct RecordMaker {
     private var state: UInt64
@@ -37,7 +37,7 @@ struct RecordMaker {
 
     static func sibling(of dot: Dot) -> Sibling {
         let id = (Bytes("0000000000000000".utf8) + dot.text.map { 48 + $0 % 10 }).suffix(16)
-        // One write in four was taken by two coordinators, one in five is a tombstone.
+        // Two coordinators stored one write in four; one in five is a tombstone.
         let writeId = dot.hlc == 2 ? Bytes("same-write-id-xx".utf8) : Bytes(id)
         let isTombstone = dot.hlc == 3
         return Sibling(
@@ -56,13 +56,13 @@ extension Record {
 
 @Suite(.timeLimit(.minutes(3))) struct MergeLawTests {
     private static let triplesARound = 100
-    /// `make laws` asks for many more than every test run needs.
+    /// `make laws` sets a much higher number than a test run.
     private static let rounds =
         (ProcessInfo.processInfo.environment["MERGE_TRIPLES"].flatMap { Int($0) } ?? 4_000) / triplesARound
 
     @Test func mergingIsCommutativeAssociativeAndIdempotentOnTheRealScript() async throws {
         try await withInstance {
-            // The laws are tried, not how fast this machine is.
+            // The laws are tested, not the speed of this machine.
             $0.callTimeoutMs = 10_000
             $0.mergeFenceMs = 10_000
         } _: { instance, _ in
@@ -70,7 +70,7 @@ extension Record {
             instance.engine.stop()
             for _ in 0..<Self.rounds {
                 let triples = (0..<Self.triplesARound).map { _ in (maker.record(), maker.record(), maker.record()) }
-                // Each name is one way to join the same three records.
+                // Each name is one order in which the same three records are joined.
                 for (index, (a, b, c)) in triples.enumerated() {
                     try await merge(
                         instance,
@@ -127,7 +127,7 @@ extension Record {
         #expect(isListed == (isConflict && record.siblings.values.contains { !$0.isTombstone }))
     }
 
-    @Test func mergingTheSameAgainChangesNothing() async throws {
+    @Test func mergingTheSameRecordTwiceChangesNothing() async throws {
         // What is merged matters here, not when.
         try await withInstance {
             $0.mergeFenceMs = 30_000

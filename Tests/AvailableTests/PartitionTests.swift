@@ -6,7 +6,7 @@ import Testing
 
 @testable import Available
 
-/// Two instances over the same servers, one a site: the one in the east is cut from g3, the one in the west from the rest.
+/// Two instances over the same servers, one per site. During a cut, the east does not reach g3, and the west only g3.
 func withTwoSites(
     _ adjust: @escaping @Sendable (inout AvailableSettings) -> Void = { _ in },
     _ body: @escaping @Sendable (_ east: APInstance, _ west: APInstance, APServers) async throws -> Void
@@ -29,7 +29,7 @@ func withTwoSites(
 }
 
 @Suite(.serialized, .timeLimit(.minutes(3))) struct PartitionTests {
-    @Test func bothSidesGoOnAndBothValuesAreThereAfterTheHeal() async throws {
+    @Test func bothSidesStayAvailableAndBothValuesRemainAfterTheHeal() async throws {
         try await withTwoSites { east, west, _ in
             try await east.write("k", "before")
             #expect(await east.converged("k"))
@@ -120,7 +120,7 @@ func withTwoSites(
         }
     }
 
-    @Test func debtOutlivesTheInstanceThatMadeIt() async throws {
+    @Test func hintsSurviveTheInstanceThatStoredThem() async throws {
         let servers = try APServers()
         let runner = try ReactorRunner()
         let reactor = runner.reactor
@@ -140,7 +140,7 @@ func withTwoSites(
         }
     }
 
-    @Test func aFullOutboxIsMarkedAndEverythingStillConverges() async throws {
+    @Test func hintsThatFindNoRoomAreCountedAndAllRecordsConverge() async throws {
         try await withTwoSites {
             $0.maxHints = 5
         } _: { east, west, _ in
@@ -159,7 +159,7 @@ func withTwoSites(
         }
     }
 
-    @Test func aDeleteOnOneSideDoesNotComeBackFromTheOther() async throws {
+    @Test func aDeletedValueDoesNotReturnFromTheOtherSide() async throws {
         try await withTwoSites { east, west, _ in
             try await east.write("k", "v")
             #expect(await east.converged("k"))
@@ -175,7 +175,7 @@ func withTwoSites(
         }
     }
 
-    @Test func oneWriteThatTwoCoordinatorsTookIsShownOnce() async throws {
+    @Test func aWriteThatTwoCoordinatorsStoredIsShownOnce() async throws {
         try await withTwoSites { east, west, _ in
             // The reply of g1 is lost; the second attempt goes to g2, which does not have the write yet.
             for replica in [0, 1] {

@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test func aDeliveredWriteIsOwedNoMore() async throws {
+    @Test func aDeliveredWriteLeavesNoHint() async throws {
         try await withInstance { instance, _ in
             for round in 0..<50 { try await instance.write("k\(round % 10)", "v\(round)") }
             let isPaid = await instance.reactor.eventually {
@@ -34,11 +34,11 @@ import Testing
 
     @Test func anAbsentKeyHasAVersionThatCoversNothing() async throws {
         try await withInstance { instance, _ in
-            let absent = try await instance.read("nobody")
+            let absent = try await instance.read("absent")
             #expect(absent.value == nil)
-            try await instance.write("nobody", "first")
-            try await instance.write("nobody", "second", context: absent.version)
-            let read = try await instance.read("nobody")
+            try await instance.write("absent", "first")
+            try await instance.write("absent", "second", context: absent.version)
+            let read = try await instance.read("absent")
             #expect(Set(read.conflictTexts) == ["first", "second"])
             #expect(read.text == "second")
         }
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func namesOfBookkeepingAreOrdinaryKeys() async throws {
+    @Test func internalKeyNamesAreOrdinaryKeys() async throws {
         try await withInstance { instance, _ in
             for key in ["pending:g2", "conflicts", "identity", "vv", "at"] {
                 try await instance.write(key, "mine")
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func deletingWhatNeverWasSaysSoAndWritesNothing() async throws {
+    @Test func deletingAnAbsentKeyWritesNothing() async throws {
         try await withInstance { instance, _ in
             let deleted = try await instance.delete("nothing")
             #expect(deleted.existed == false)
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func aDeleteWithAContextLeavesWhatItHasNotSeen() async throws {
+    @Test func aDeleteWithAContextKeepsUnseenValues() async throws {
         try await withInstance { instance, _ in
             let first = try await instance.write("k", "one")
             let absent = try await instance.read("other")
@@ -103,8 +103,8 @@ import Testing
         }
     }
 
-    /// As where the values that the client saw stand on the far side of a cut.
-    @Test func aDeleteWithAContextIsInAlsoWhereTheReplicaHoldsNothing() async throws {
+    /// For example because the values that the client saw are on the other side of a cut.
+    @Test func aDeleteWithAContextIsAppliedAlsoIfTheReplicaHoldsNothing() async throws {
         try await withInstance { instance, _ in
             let first = try await instance.write("k", "one")
             try await instance.delete("k")
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    @Test func theHugestTimeToLiveIsTaken() async throws {
+    @Test func theLargestTimeToLiveIsAccepted() async throws {
         try await withInstance { instance, _ in
             try await instance.write("long", "here", ttlMs: .max)
             #expect(try await instance.read("long").text == "here")
@@ -153,9 +153,9 @@ import Testing
         }
     }
 
-    /// The version of an answer covers all that the record holds: a value that the answer did not name could be overwritten
-    /// with it unseen.
-    @Test func aWriteThatLeavesOtherValuesBesideItNamesThemAll() async throws {
+    /// The version of an answer covers the whole record: with it, a client could overwrite a value that the answer did not
+    /// report.
+    @Test func aWriteThatKeepsOtherValuesReportsThemAll() async throws {
         try await withInstance { instance, _ in
             let seen = try await instance.read("k")
             let first = try await instance.write("k", "a", context: seen.version)
@@ -172,7 +172,7 @@ import Testing
         }
     }
 
-    @Test func aWriteWithoutAContextTellsWhatItReplacedUnseen() async throws {
+    @Test func aWriteWithoutAContextReportsWhatItOverwroteUnseen() async throws {
         try await withInstance { instance, _ in
             let seen = try await instance.read("k")
             for value in ["a", "b", "c"] { try await instance.write("k", value, context: seen.version) }
@@ -184,13 +184,13 @@ import Testing
         }
     }
 
-    @Test func anOldContextThatWouldLeaveTooManyBytesIsRefused() async throws {
+    @Test func anOldContextThatWouldKeepTooManyBytesIsRejected() async throws {
         try await withInstance {
             $0.maxSiblingBytes = 2_000
         } _: { instance, _ in
             let seen = try await instance.read("k")
             let long = String(repeating: "x", count: 900)
-            // One value alone may be as long as values may be.
+            // A single value may have the maximum length.
             try await instance.write("alone", long + long + long)
             for _ in 0..<2 { try await instance.write("k", long, context: seen.version) }
             await #expect { try await instance.write("k", long, context: seen.version) } throws: { error in
@@ -201,7 +201,7 @@ import Testing
         }
     }
 
-    @Test func anOldContextThatWouldLeaveTooManyValuesIsRefused() async throws {
+    @Test func anOldContextThatWouldKeepTooManyValuesIsRejected() async throws {
         try await withInstance {
             $0.maxSiblings = 3
         } _: { instance, _ in
@@ -217,7 +217,7 @@ import Testing
         }
     }
 
-    @Test func aContextOfAnotherKeyOrATamperedOneIsRefused() async throws {
+    @Test func aContextOfAnotherKeyOrAChangedOneIsRejected() async throws {
         try await withInstance { instance, _ in
             let written = try await instance.write("k", "v")
             let text = written.version

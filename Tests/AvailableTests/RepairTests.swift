@@ -5,11 +5,11 @@ import Testing
 
 @testable import Available
 
-/// What the background work must bring about although something is in its way.
+/// Background work that makes progress despite obstacles.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct RepairTests {
     private static let value = String(repeating: "x", count: 1_000)
 
-    @Test func anOutboxDrainsOverALinkThatCarriesOnlyAFewRecordsAtATime() async throws {
+    @Test func hintsAreDeliveredOverALinkThatCarriesFewRecordsAtATime() async throws {
         try await withInstance { instance, _ in
             instance.group.cut = [2]
             for index in 0..<150 { try await instance.write("k\(index)", Self.value) }
@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    @Test func aBlankReplicaIsFilledOverALinkThatCarriesOnlyAFewRecordsAtATime() async throws {
+    @Test func aBlankReplicaIsFilledOverALinkThatCarriesFewRecordsAtATime() async throws {
         try await withInstance { instance, _ in
             for index in 0..<150 { try await instance.write("k\(index)", Self.value) }
             #expect(await instance.waitForKnown())
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func aRecordThatDoesNotGetThroughHoldsUpNoOther() async throws {
+    @Test func aRecordThatDoesNotArriveBlocksNoOther() async throws {
         try await withInstance { instance, _ in
             #expect(await instance.waitForKnown())
             instance.group.cut = [2]
@@ -47,7 +47,7 @@ import Testing
             #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.hints(0, 2) == 1 })
             #expect(await instance.record("large", 2) == Record())
             #expect(await instance.converged("k59"))
-            // The same by comparison.
+            // The same with anti-entropy.
             _ = await instance.raw(2, "FLUSHALL")
             let isFilled = await instance.reactor.eventually(withinMs: 20_000) {
                 for index in 0..<60 where await instance.record("k\(index)", 2) == Record() { return false }
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func aForeignKeyKeepsABlankReplicaFromNothingButThatKey() async throws {
+    @Test func aForeignKeyBlocksNoOtherRecordOfABlankReplica() async throws {
         try await withInstance({ $0.batchRecords = 2 }) { instance, _ in
             for index in 0..<60 { try await instance.write("k\(index)", "v") }
             #expect(await instance.waitForKnown())
@@ -77,7 +77,7 @@ import Testing
             }
             #expect(isFilled)
             #expect(instance.engine.replicas[2].incarnation != before)
-            // It lacks something, and it is told where.
+            // It lacks some records, and their keys are reported.
             #expect(instance.engine.stalenessMs(replica: 2) == nil)
             #expect(Set(instance.events.invalid).contains(Bytes("ap:k10".utf8)))
             for index in stride(from: 0, to: 60, by: 10) { _ = await instance.raw(2, "DEL", "ap:k\(index)") }
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test func aRecordWithAForeignFieldKeepsNoOtherFromItsDelivery() async throws {
+    @Test func aRecordWithAForeignFieldBlocksNoOther() async throws {
         try await withInstance { instance, _ in
             try await instance.write("of both", "before")
             #expect(await instance.converged("of both"))
@@ -94,7 +94,7 @@ import Testing
             instance.group.cut = [2]
             for key in ["of both", "no record", "of the owner", "k"] { try await instance.write(key, "v") }
             _ = await instance.raw(0, "HSET", "ap:of the owner", "color", "red")
-            // Another value beside it, so that it is not replaced as a whole.
+            // With another value beside it, it is not replaced as a whole.
             try await instance.write("of both", "w", context: nil)
             _ = await instance.raw(
                 2, "HSET", "ap:of both", "vv", "g9.a=1", "g9.a@1", "V0123456789abcdef::x", "color", "red")
@@ -103,7 +103,7 @@ import Testing
             #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 3 })
             let bad = Set(instance.events.invalid.map { String(decoding: $0, as: UTF8.self) })
             #expect(bad.isSuperset(of: ["ap:of both", "ap:no record", "ap:of the owner"]))
-            // Once they are records again, they are delivered like any other.
+            // Once they are records again, they are delivered.
             _ = await instance.raw(0, "HDEL", "ap:of the owner", "color")
             _ = await instance.raw(2, "HDEL", "ap:of both", "color")
             _ = await instance.raw(2, "DEL", "ap:no record")
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    @Test func aReplicaWhoseMemoryIsFullDeliversWhatItOwes() async throws {
+    @Test func hintsOfAReplicaWithFullMemoryAreDelivered() async throws {
         try await withInstance { instance, _ in
             instance.group.cut = [2]
             for index in 0..<20 { try await instance.write("k\(index)", "v") }
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test func aLeaseThatAClockSetBackMadeLongEndsAllTheSame() async throws {
+    @Test func aLeaseThatAClockSetBackProlongedIsShortened() async throws {
         try await withInstance { instance, _ in
             #expect(await instance.waitForKnown())
             instance.group.cut = [2]

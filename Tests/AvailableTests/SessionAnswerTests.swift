@@ -5,7 +5,7 @@ import Testing
 
 @testable import Available
 
-/// A session's reads are answered wherever other reads are: the guarantee may be missing, the answer not.
+/// Reads in a session are as available as other reads: they may lack the guarantee, but not the answer.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct SessionAnswerTests {
     /// The token of a session that wrote `k` at `instance`.
     private func tokenOfAWrite(at instance: APInstance) async throws -> String? {
@@ -25,8 +25,8 @@ import Testing
         return try await instance.engine.read(request)
     }
 
-    @Test func whereEveryReplicaIsSlowTheFirstAnswerCounts() async throws {
-        // Every replica is slower than any hedge waits for.
+    @Test func ifEveryReplicaIsSlowTheFirstAnswerCounts() async throws {
+        // Every replica is slower than the hedge delay.
         let adjust: @Sendable (inout AvailableSettings) -> Void = {
             $0.minHedgeMs = 0
             $0.maxHedgeMs = 0
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func aReplicaThatWasWipedAnswersAgainOnceItIsKnown() async throws {
+    @Test func aWipedReplicaAnswersAgainAfterReadmission() async throws {
         try await withInstance { instance, servers in
             let token = try await tokenOfAWrite(at: instance)
             instance.group.cut = [1, 2]
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test func aReadOutlastsAMomentWithoutAnyReplica() async throws {
+    @Test func aReadSurvivesAShortInterruptionOfAllConnections() async throws {
         try await withInstance { instance, _ in
             let token = try await tokenOfAWrite(at: instance)
             instance.group.cut = [0, 1, 2]
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func whereNobodyCanBeAskedAReadThatInsistsIsNoMatterOfTheSession() async throws {
+    @Test func withoutAnyReplicaARequiredSessionFailsWithNoReplica() async throws {
         try await withInstance { instance, _ in
             let token = try await tokenOfAWrite(at: instance)
             instance.group.cut = [0, 1, 2]
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func whatTwoReplicasKnowTogetherNeedsNoThird() async throws {
+    @Test func twoRecordsThatCoverTheSessionTogetherSuffice() async throws {
         try await withTwoSites({ $0.handoffDelayMs = 60_000 }) { east, west, servers in
             east.group.cut = [1, 2]
             west.group.cut = [0, 1]
@@ -90,7 +90,7 @@ import Testing
             request.kind = .write(Bytes("west".utf8))
             request.deadlineNs = west.reactor.nowNs + 3_000 * nsPerMs
             let token = try await west.engine.change(request).session.token
-            // The third answers nothing, and is not known to.
+            // The third does not answer, and the instance does not know it yet.
             west.group.cut = []
             servers[1].pause()
             defer { servers[1].resume() }
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test func aWriteThatTooFewAcknowledgedIsOneOfTheSessionAllTheSame() async throws {
+    @Test func aWriteWithTooFewAcknowledgementsBelongsToTheSession() async throws {
         try await withInstance({ $0.writeAcks = 2 }) { instance, _ in
             var request = ChangeRequest(
                 key: Bytes("k".utf8), kind: .write(Bytes("before".utf8)),
@@ -119,7 +119,7 @@ import Testing
                 #expect(error.applied.map { $0.version != before.version } == true)
                 token = error.applied?.session.token
             }
-            // Another replica has not heard of it.
+            // Another replica does not have it.
             instance.group.cut = [0]
             let behind = try await read(instance, token)
             #expect(behind.text == "before")

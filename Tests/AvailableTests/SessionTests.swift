@@ -11,7 +11,7 @@ private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
 @Suite(.timeLimit(.minutes(3))) struct SessionTokenTests {
     let signer = SessionSigner(secret: "a secret of tests", groupName: "demo")
 
-    @Test func itRemembersWhatWasSeenOfEachKey() {
+    @Test func aTokenListsTheVersionOfEachKey() {
         var token = SessionToken()
         #expect(token.seen(of: bytes("k")) == .unlisted)
         token.note(bytes("k"), bytes("g1.a=5"))
@@ -30,7 +30,7 @@ private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
         let listed = keys.filter { token.seen(of: $0) != .unlisted }
         #expect(listed == Array(keys.prefix(listed.count)))
         #expect(listed.count > 10)
-        // A vector that outgrows the token is given up, for good; the room it leaves goes to nobody.
+        // A vector that outgrows the token is dropped for good, and no other key gets its room.
         token.note(
             keys[0], bytes((0..<40).map { "g1.00112233445566\(10 + $0)=17000000000\($0)" }.joined(separator: " ")))
         #expect(token.seen(of: keys[0]) == .lost)
@@ -56,13 +56,13 @@ private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
             #expect(signer.token(other) == nil)
         }
         #expect(SessionSigner(secret: "a secret of tests", groupName: "other").token(text) == nil)
-        // What is signed as a context is no token, though the secret is the same.
+        // A context is not a token, although the secret is the same.
         let context = ContextSigner(secret: "a secret of tests", groupName: "demo").text(vector: [0], key: [])
         #expect(signer.token(context) == nil)
     }
 }
 
-/// A client that takes its token along.
+/// A client that sends its newest token with each request.
 private final class Session {
     var token: String?
 
@@ -101,34 +101,34 @@ private final class Session {
 }
 
 @Suite(.serialized, .timeLimit(.minutes(3))) struct SessionTests {
-    @Test func aSessionDeletesWhatItHasWrittenOrSaysThatItMayNot() async throws {
+    @Test func aSessionDeletesItsOwnWriteOrReportsNoGuarantee() async throws {
         try await withTwoSites({ $0.handoffDelayMs = 60_000 }) { east, west, _ in
             let session = Session()
             try await session.write("first", "v", at: east)
             east.group.cut = [1, 2]
             west.group.cut = [0, 1]
             try await session.write("k", "mine", at: east)
-            // Only a replica that has not heard of it can be asked in the west: "not there" is no promise.
+            // The west reaches only a replica without the write: its "not there" is not guaranteed.
             await #expect { try await session.delete("k", at: west, isRequired: true) } throws: {
                 ($0 as? AvailableFailure)?.code == .sessionUnmet && ($0 as? AvailableFailure)?.outcome == .notApplied
             }
             let nothing = try await session.delete("k", at: west)
             #expect(!nothing.existed)
             #expect(nothing.session.isGuaranteed == false)
-            // One that has it is found, though the nearest does not.
+            // A replica that has it is found, although the nearest does not.
             west.group.cut = [1]
             let deleted = try await session.delete("k", at: west, isRequired: true)
             #expect(deleted.existed)
             #expect(deleted.session.isGuaranteed == true)
             #expect(try await session.read("k", at: west, isRequired: true).value == nil)
-            // Now it is gone, also for who insists.
+            // Now it is deleted, also for a required session.
             let again = try await session.delete("k", at: west, isRequired: true)
             #expect(!again.existed)
             #expect(again.session.isGuaranteed == true)
         }
     }
 
-    @Test func aSessionReadsItsOwnWriteFromAnyReplicaOrSaysThatItMayNot() async throws {
+    @Test func aSessionReadsItsOwnWriteOrReportsNoGuarantee() async throws {
         try await withTwoSites { east, west, _ in
             let session = Session()
             try await session.write("k", "before", at: east)
@@ -137,14 +137,14 @@ private final class Session {
             west.group.cut = [0, 1]
             #expect(try await session.write("k", "mine", at: east).session.isGuaranteed == true)
             #expect(try await session.read("k", at: east).session.isGuaranteed == true)
-            // Only a replica that has not heard of it can be asked in the west.
+            // The west reaches only a replica without the write.
             let behind = try await session.read("k", at: west)
             #expect(behind.text == "before")
             #expect(behind.session.isGuaranteed == false)
             await #expect { try await session.read("k", at: west, isRequired: true) } throws: {
                 ($0 as? AvailableFailure)?.code == .sessionUnmet
             }
-            // One that has it is found, though the nearest does not.
+            // A replica that has it is found, although the nearest does not.
             west.group.cut = [0]
             let found = try await session.read("k", at: west, isRequired: true)
             #expect(found.text == "mine")
@@ -152,7 +152,7 @@ private final class Session {
         }
     }
 
-    @Test func whatOnlySeveralReplicasKnowTogetherIsJoined() async throws {
+    @Test func recordsThatCoverTheSessionOnlyTogetherAreJoined() async throws {
         try await withTwoSites({ $0.handoffDelayMs = 60_000 }) { east, west, _ in
             east.group.cut = [1, 2]
             west.group.cut = [0, 1]
@@ -163,7 +163,7 @@ private final class Session {
             let joined = try await session.read("k", at: west, isRequired: true)
             #expect(Set(joined.conflictTexts) == ["east", "west"])
             #expect(joined.session.isGuaranteed == true)
-            // Its version covers both, so a write with it resolves both.
+            // Its version covers both values, so a write with it resolves the conflict.
             west.group.cut = []
             east.group.cut = []
             try await west.write("k", "both", context: joined.version)
@@ -181,14 +181,14 @@ private final class Session {
                 ($0 as? AvailableFailure)?.code == .sessionUnmet
             }
             #expect(try await session.read("k", at: instance).session.isGuaranteed == false)
-            // From then on it is listed.
+            // From then on the token lists it.
             #expect(try await session.read("k", at: instance, isRequired: true).session.isGuaranteed == true)
             #expect(try await session.read("none", at: instance).value == nil)
             #expect(try await session.read("none", at: instance, isRequired: true).value == nil)
         }
     }
 
-    @Test func withoutATokenThereIsNothingToGuaranteeAndOneToStartWith() async throws {
+    @Test func withoutATokenNothingIsGuaranteedAndATokenIsReturned() async throws {
         try await withInstance { instance, _ in
             let written = try await instance.write("k", "v")
             #expect(written.session.isGuaranteed == nil)

@@ -6,9 +6,9 @@ import Testing
 
 @testable import Available
 
-/// Replicas that stand still (SIGSTOP) or are slow: connected, and silent.
+/// Replicas that are stopped (SIGSTOP) or slow: connected, but silent.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct StandstillTests {
-    @Test func aStoppedReplicaRunsALateWriteToNoEffect() async throws {
+    @Test func aStoppedReplicaDoesNotRunALateWrite() async throws {
         try await withInstance { instance, servers in
             try await instance.write("k", "old")
             #expect(await instance.converged("k"))
@@ -18,7 +18,7 @@ import Testing
             await #expect { try await instance.write("k", "late", withinMs: 400) } throws: { error in
                 (error as? AvailableFailure)?.outcome == .unknown
             }
-            // The client saw it fail, and writes again where it can.
+            // The client got a failure and writes again at another replica.
             group.cut = [0]
             try await instance.write("k", "newer")
             servers[0].resume()
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test func aStoppedCoordinatorCostsAFenceAndNotAFailure() async throws {
+    @Test func aStoppedCoordinatorDelaysAWriteByItsFence() async throws {
         try await withInstance { instance, servers in
             try await instance.write("k", "old")
             #expect(await instance.converged("k"))
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func aReplicaThatIsBeingFilledDoesNotOvertakeOneThatIsWhole() async throws {
+    @Test func anIncompleteReplicaDoesNotAnswerBeforeACompleteOne() async throws {
         try await withInstance {
             $0.minHedgeMs = 5
             $0.maxHedgeMs = 2_000
@@ -52,7 +52,7 @@ import Testing
             #expect(await instance.converged("k"))
             servers[1].kill()
             #expect(await instance.waitForAvailable(2))
-            // What only the second may have is not known any more.
+            // Records that only the second may have are unknown now.
             let before = instance.engine.replicas[2].incarnation
             _ = await instance.raw(2, "FLUSHALL")
             #expect(
@@ -68,7 +68,7 @@ import Testing
             let read = try await instance.read("k")
             #expect(read.replica == "g1")
             #expect(read.stalenessMs != nil)
-            // Where no other answers, it is asked all the same.
+            // If no other replica answers, its answer counts.
             servers[0].pause()
             defer { servers[0].resume() }
             let only = try await instance.read("k")
@@ -77,15 +77,15 @@ import Testing
         }
     }
 
-    @Test func aDeleteOfWhatIsNotThereIsAnsweredWhileAReplicaStandsStill() async throws {
+    @Test func aDeleteOfAnAbsentKeyIsAnsweredWhileAReplicaIsStopped() async throws {
         try await withInstance { instance, servers in
-            let absent = try await instance.delete("nobody")
+            let absent = try await instance.delete("absent")
             #expect(!absent.existed)
             servers[0].pause()
             defer { servers[0].resume() }
             var made: [String] = []
             for index in 0..<5 {
-                // Whether the one that stands still will run it nobody knows: so it is made sure of at another.
+                // The stopped replica may still run the delete, so another replica stores the tombstone.
                 let deleted = try await instance.delete("k\(index)")
                 #expect(deleted.replica != "g1")
                 if deleted.existed { made.append("k\(index)") }
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    @Test func aDeleteOfWhatIsNotThereOutlastsAShortStandstillOfTheOnlyReplica() async throws {
+    @Test func aDeleteOfAnAbsentKeySurvivesAShortStopOfTheOnlyReplica() async throws {
         try await withInstance { instance, servers in
             try await instance.write("other", "v")
             instance.group.cut = [1, 2]
@@ -108,13 +108,13 @@ import Testing
                 servers[0].resume()
             }
             defer { servers[0].resume() }
-            _ = try await instance.delete("nobody")
-            let read = try await instance.read("nobody")
+            _ = try await instance.delete("absent")
+            let read = try await instance.read("absent")
             #expect(read.value == nil)
         }
     }
 
-    @Test func aSlowReplicaIsHelpedByASecond() async throws {
+    @Test func aSecondReplicaAnswersIfTheFirstIsSlow() async throws {
         try await withInstance {
             $0.minHedgeMs = 5
             $0.maxHedgeMs = 50
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test func aPageOfConflictsComesFromWhomeverAnswersAndTheNextFromAnother() async throws {
+    @Test func pagesOfConflictsMayComeFromDifferentReplicas() async throws {
         try await withInstance {
             $0.minHedgeMs = 5
             $0.maxHedgeMs = 50
@@ -149,13 +149,13 @@ import Testing
         }
     }
 
-    @Test func aPageOfConflictsOutlastsAShortStandstillOfTheOnlyReplica() async throws {
+    @Test func aPageOfConflictsSurvivesAShortStopOfTheOnlyReplica() async throws {
         try await withInstance { instance, servers in
             try await instance.makeConflict("k")
             instance.group.cut = [1, 2]
             servers[0].pause()
             defer { servers[0].resume() }
-            // Longer than a background command would wait, and well within the request's time.
+            // Longer than the timeout of a background command, and well within the deadline of the request.
             let pauseNs = (instance.settings.callTimeoutMs + 150) * nsPerMs
             instance.reactor.spawn {
                 await instance.reactor.sleep(forNs: pauseNs)
@@ -165,7 +165,7 @@ import Testing
         }
     }
 
-    @Test func conflictsWithoutAReplicaAreRefused() async throws {
+    @Test func withoutAnyReplicaAPageOfConflictsTimesOut() async throws {
         try await withInstance { instance, servers in
             for server in servers.servers { server.pause() }
             defer { for server in servers.servers { server.resume() } }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Available
 
-/// Collection of deleted and expired keys, and what keeps them deleted (rule A10), on real servers.
+/// Collection of deleted and expired keys, which must not return (rule A10), on real servers.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct TombstoneTests {
     private static let graceMs: Int64 = 1_000
 
@@ -27,7 +27,7 @@ import Testing
         return found
     }
 
-    @Test func aDeletedKeyLeavesNothingBehindAfterTheGrace() async throws {
+    @Test func aDeletedKeyLeavesNothingAfterTheGracePeriod() async throws {
         try await Self.withShortGrace { instance, _ in
             try await instance.write("gone", "v")
             try await instance.write("kept", "v")
@@ -39,7 +39,7 @@ import Testing
             #expect(try await instance.read("gone").value == nil)
             #expect(await Self.replicasWith("kept", instance) == [0, 1, 2])
             for replica in 0..<3 { #expect(await instance.raw(replica, "EXISTS", "cap:tombstones") == .integer(0)) }
-            // And it can be written again.
+            // The key can be written again.
             try await instance.write("gone", "again")
             #expect(await instance.converged("gone"))
             #expect(try await instance.read("gone").text == "again")
@@ -61,7 +61,7 @@ import Testing
             try await instance.write("k", "v")
             try await instance.delete("k")
             try await instance.write("k", "again")
-            // The list of what may be collected is looked through once it is due, and the live key leaves it.
+            // Once due, the list of collectable records is examined, and the live key leaves it.
             #expect(
                 await instance.reactor.eventually {
                     await instance.raw(0, "EXISTS", "cap:tombstones") == .integer(0)
@@ -77,7 +77,7 @@ import Testing
             #expect(await instance.converged("k"))
             instance.group.cut = [2]
             try await instance.delete("k")
-            // Deleted long ago, by every clock that matters.
+            // As if it had been deleted long ago.
             for replica in 0..<2 { _ = await instance.raw(replica, "HSET", "ap:k", "at", "1") }
             #expect(await instance.waitForProbes(10))
             #expect(await Self.replicasWith("k", instance) == [0, 1, 2])
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test func whatIsTooYoungOrHasChangedIsNotDead() async throws {
+    @Test func aTombstoneThatIsTooYoungOrHasChangedIsNotCollectable() async throws {
         try await Self.withShortGrace { instance, _ in
             let incarnation = try instance.incarnation(0)
             let key = Bytes("ap:k".utf8)
@@ -105,21 +105,21 @@ import Testing
                     Command(
                         .script(AvailableScripts.collect, keys: [key]), arguments: collect.sharedArguments + arguments))
             }
-            // Too young; old enough; old enough, but another record than the one asked for.
+            // Too young; old enough; old enough, but with another vector.
             #expect(await check(900_000_000, vector: vector)?.array?.count == 2)
             #expect(await instance.reactor.eventually { await check(1, vector: vector)?.array?.count == 3 })
             #expect(await check(1, vector: [])?.array?.count == 2)
         }
     }
 
-    /// Stopped long ago with a value that was deleted since.
+    /// As if it had stopped long ago with a value that was deleted since.
     private static func age(_ server: RedisServer) throws {
         try server.cli("HSET", "cap:identity", "group", "demo", "replica", "g3", "incarnation", "a", "run_id", "b")
         try server.cli("SET", "cap:clock", "1700000000000000")
         try server.cli("HSET", "ap:k", "vv", "g3.a=5", "at", "5", "g3.a@5", "V0123456789abcdef::old")
     }
 
-    @Test func aReplicaThatWasAwayForTooLongIsRefusedUntilItIsEmptied() async throws {
+    @Test func aReplicaThatWasAwayTooLongIsRefusedUntilItIsEmptied() async throws {
         let servers = try APServers()
         try Self.age(servers[2])
         let runner = try ReactorRunner()
@@ -130,7 +130,7 @@ import Testing
             #expect(await instance.waitForAvailable(2))
             #expect(await reactor.eventually { instance.engine.status()[2].refusal?.contains("was away") == true })
             #expect(try await instance.read("k").value == nil)
-            // The mark stays, whatever its clock shows later.
+            // The mark stays whatever its clock shows later.
             try servers[2].cli("SET", "cap:clock", "9000000000000000")
             instance.events.refused = []
             #expect(await reactor.eventually { !instance.events.refused.isEmpty })
@@ -143,7 +143,7 @@ import Testing
         }
     }
 
-    @Test func anOldDumpIsRefusedAlsoWhereItsIdentityIsGone() async throws {
+    @Test func anOldDumpWithoutAnIdentityIsRefused() async throws {
         let servers = try APServers()
         try Self.age(servers[2])
         try servers[2].cli("DEL", "cap:identity")
@@ -159,7 +159,7 @@ import Testing
         }
     }
 
-    @Test func theOperatorAdmitsAReplicaByName() async throws {
+    @Test func anOperatorAdmitsAReplicaByName() async throws {
         let servers = try APServers()
         try Self.age(servers[2])
         let runner = try ReactorRunner()
@@ -174,7 +174,7 @@ import Testing
             #expect(await instance.converged("k"))
             let read = try await instance.read("k")
             #expect(read.text == "old")
-            // From now on it is like any other.
+            // From now on every instance uses it.
             let another = APInstance(reactor, servers)
             defer { another.close() }
             #expect(await another.waitForAvailable(3))

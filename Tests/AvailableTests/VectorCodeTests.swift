@@ -4,7 +4,7 @@ import Testing
 
 @testable import Available
 
-/// What clients carry is short, and comes back as it was.
+/// The compact encoding of version vectors.
 @Suite(.timeLimit(.minutes(3))) struct VectorCodeTests {
     private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
 
@@ -13,11 +13,11 @@ import Testing
         "g\(replica).\(String(decoding: Bytes(hexadecimal: UInt64(incarnation) &* 0x9E37_79B9_7F4A_7C15), as: UTF8.self))"
     }
 
-    @Test func vectorsComeBackAsTheyWere() {
+    @Test func vectorsAreDecodedAsTheyWereEncoded() {
         let vectors = [
             "", "g1.0011223344556677=1700000000000000",
             "g1.0011223344556677=9007199254740992 g2.ffffffffffffffff=0 some-name.8899aabbccddeeff=9223372036854775807",
-            // Names that no replica has, and still.
+            // Also names that no replica can have.
             "a=1 g1.AABBCCDDEEFF0011=2 g1.0=3 .0011223344556677=4",
             (0..<300).map { "\(actor(1, $0))=\($0)" }.joined(separator: " "),
         ].map(bytes)
@@ -26,13 +26,13 @@ import Testing
         #expect(VectorCode.unpack(VectorCode.pack([])[...]) == [])
     }
 
-    @Test func whatIsNoVectorCoversNothing() {
+    @Test func aTextThatIsNoVectorCoversNothing() {
         for text in ["g1", "=1", "g1=", "g1=x", "g1=-1", " ", "g1=1 ", " g1=1", "g1=1  g2=1"] {
             #expect(VectorCode.unpack(VectorCode.pack([bytes(text)])[...]) == [[]])
         }
     }
 
-    @Test func bytesThatNobodyPackedAreRefusedAndNeverATrap() {
+    @Test func arbitraryBytesAreRejectedAndNeverATrap() {
         let packed = VectorCode.pack([bytes("g1.0011223344556677=5 odd=6"), bytes("odd=7")])
         for count in 0..<packed.count {
             if let vectors = VectorCode.unpack(packed.prefix(count)) { #expect(vectors.count < 2) }
@@ -48,8 +48,8 @@ import Testing
         #expect(VectorCode.unpack([128, 128, 128, 128, 0]) == nil)
     }
 
-    /// What docs/guarantees-ap.md says there is room for.
-    @Test func aTokenHasRoomForAsManyKeysAsIsPromised() {
+    /// The numbers of docs/guarantees-ap.md.
+    @Test func aTokenHasRoomForTheDocumentedNumberOfKeys() {
         let token = { (keys: Int, actors: [String]) in
             var token = SessionToken()
             for key in 0..<keys {
@@ -60,17 +60,17 @@ import Testing
         }
         #expect(!token(40, [actor(1, 1)]).isFull)
         #expect(!token(19, (1...3).map { actor($0, $0) }).isFull)
-        let lives = { (count: Int) in (0..<count).map { self.actor(1 + $0 % 3, $0) } }
-        #expect(!token(1, lives(36)).isFull && token(1, lives(37)).isFull)
+        let actors = { (count: Int) in (0..<count).map { self.actor(1 + $0 % 3, $0) } }
+        #expect(!token(1, actors(36)).isFull && token(1, actors(37)).isFull)
         let signer = ContextSigner(secret: "a secret of tests", groupName: "demo")
         let text = { (count: Int) in
             signer.text(
-                vector: self.bytes(lives(count).map { "\($0)=1700000000000000" }.joined(separator: " ")), key: [])
+                vector: self.bytes(actors(count).map { "\($0)=1700000000000000" }.joined(separator: " ")), key: [])
         }
         #expect(text(151).utf8.count <= 4_096 && text(152).utf8.count > 4_096)
     }
 
-    @Test func theTokenOfOneKeyIsWhatASessionWithThatKeyHas() {
+    @Test func theTokenOfOneKeyEqualsThatOfASessionWithThatKey() {
         for count in [0, 1, 3, 36, 37, 100] {
             let vector = bytes(
                 (0..<count).map { "\(actor(1, $0))=\(1_700_000_000_000_000 + $0)" }.joined(separator: " "))

@@ -23,7 +23,7 @@ import Testing
         #expect(Sibling(packed: sibling(nil).packed) == sibling(nil))
     }
 
-    @Test func whatIsNoSiblingIsRefused() {
+    @Test func otherTextsAreNotSiblings() {
         for text in [
             "", "V", "x", "V0000000000000000", "V0000000000000000:", "V0000000000000000:12", "X0000000000000000::v",
             "V0000000000000000:1x:v", "V0000000000000000:99999999999999999999:v",
@@ -44,7 +44,7 @@ import Testing
         #expect(VersionVector(text: []) == VersionVector())
     }
 
-    @Test func theHighestDotIsTheValueEvenWhereItIsATombstone() {
+    @Test func theHighestDotIsTheValueEvenIfItIsATombstone() {
         let low = Dot(actor: bytes("g1.a"), hlc: 1)
         let high = Dot(actor: bytes("g2.a"), hlc: 2)
         let record = Record(siblings: [low: sibling("old", id: "1"), high: sibling(nil, id: "2")])
@@ -77,7 +77,7 @@ import Testing
         #expect(record.view(atMs: 10) == Record.View())
     }
 
-    @Test func aStrayReplyIsNoRecord() {
+    @Test func anUnexpectedReplyIsNoRecord() {
         #expect(StoredRecord(.null, nowMs: 0) == nil)
         #expect(StoredRecord(.array([.bulk([1])]), nowMs: 0) == nil)
         #expect(StoredRecord(.array([.bulk(bytes("vv")), .integer(1)]), nowMs: 0) == nil)
@@ -92,7 +92,7 @@ import Testing
     private let key = Bytes("k".utf8)
     private let vector = Bytes("g1.a=5".utf8)
 
-    @Test func aContextGivesItsVectorBackForItsKeyOnly() {
+    @Test func aContextIsValidForItsKeyOnly() {
         let text = signer.text(vector: vector, key: key)
         #expect(signer.vector(of: text, key: key) == vector)
         #expect(signer.vector(of: text, key: Bytes("l".utf8)) == nil)
@@ -101,8 +101,8 @@ import Testing
         #expect(text.utf8.allSatisfy { $0 > 32 && $0 < 127 && $0 != 43 && $0 != 47 && $0 != 61 })
     }
 
-    @Test func whileTheSecretIsChangedWhatAnyInstanceSignsIsAcceptedByAll() {
-        // Three steps over all instances; in each, some are still where the step before left them.
+    @Test func duringASecretRotationAllInstancesAcceptEachOther() {
+        // Three steps; during each, some instances still have the configuration of the previous step.
         let steps: [GroupSecret] = [
             "old", GroupSecret(key: "old", fallback: "new"), GroupSecret(key: "new", fallback: "old"), "new",
         ]
@@ -114,7 +114,7 @@ import Testing
             }
         }
         let old = signer(steps[0]).text(vector: vector, key: key)
-        #expect(signer(steps[2]).vector(of: old, key: key) == vector, "handed out before, and kept")
+        #expect(signer(steps[2]).vector(of: old, key: key) == vector, "issued before, and still valid")
         #expect(signer(steps[3]).vector(of: old, key: key) == nil)
         #expect(signer(steps[2]).text(vector: vector, key: key) == signer(steps[3]).text(vector: vector, key: key))
     }
@@ -138,7 +138,7 @@ import Testing
         #expect(payload != Base64URL.decode(other).map { Array($0[1..<17]) })
     }
 
-    @Test func theCacheIsBoundedAndNeverAnswersForAnotherVector() {
+    @Test func theCacheIsBoundedAndNeverReturnsAnotherVector() {
         let cache = ContextCache(
             signer: signer, sessions: SessionSigner(secret: "s", groupName: "demo"), maxEntries: 10)
         for round in 0..<200 {
@@ -153,7 +153,7 @@ import Testing
 }
 
 @Suite(.timeLimit(.minutes(3))) struct StalenessTests {
-    @Test func theBoundIsTheOldestPeerAndGrowsWithTime() {
+    @Test func theBoundIsThatOfTheOldestPeerAndGrowsWithTime() {
         var bound = StalenessBound()
         #expect(bound.ms(atNs: 0) == nil)
         bound.measured(nowUs: 10_000_000, upToUs: [9_990_000, 9_900_000], askedNs: 1_000_000_000)
@@ -172,7 +172,7 @@ import Testing
         #expect(bound.ms(atNs: 0) == nil)
     }
 
-    @Test func fencesAreShortUnlessTheReplicaIsFar() {
+    @Test func fencesAreShortUnlessTheReplicaIsDistant() {
         let settings = AvailableSettings(groupName: "g", secret: "s", nodeName: "n")
         #expect(Fence.budgetMs(latencyNs: 100_000, settings: settings) == 20)
         #expect(Fence.budgetMs(latencyNs: 5 * nsPerMs, settings: settings) == 40)
@@ -181,8 +181,9 @@ import Testing
         #expect(Fence.budgetMs(latencyNs: .max, settings: settings) == 100)
     }
 
-    @Test func aFenceNeverRunsAheadOfTheReplicasClock() {
-        // Read at 1.000 s of the replica, received at 5 ms of ours: at 8 ms of ours it shows at least 1.003 s.
+    @Test func aFenceIsNeverLaterThanTheReplicasClockAllows() {
+        // Read at 1.000 s of the replica's clock and received at 5 ms of the local clock: at 8 ms the replica's clock shows at
+        // least 1.003 s.
         let clock = ReplicaClock(incarnation: [1], epoch: [48], timeUs: 1_000_000, receivedNs: 5 * nsPerMs)
         #expect(clock.earliestUs(atNs: 8 * nsPerMs) == 1_003_000)
         #expect(clock.fence(startNs: 8 * nsPerMs, budgetMs: 20) == [Bytes("1023000".utf8), [48], [1]])
@@ -190,7 +191,7 @@ import Testing
         #expect(clock.isWorthReplacing(timeUs: 1_004_000, receivedNs: 8 * nsPerMs))
     }
 
-    @Test func aWriteKeepsTheClocksItBeganWith() {
+    @Test func aWriteKeepsTheClocksThatItBeganWith() {
         var table = ClockTable(count: 2)
         table.adopt(0, ReplicaClock(incarnation: [1], epoch: [48], timeUs: 0, receivedNs: 0))
         let begun = table
@@ -212,7 +213,7 @@ import Testing
         .init(isUsable: true, isComplete: complete, isPreferred: preferred, latencyNs: latencyUs * 1_000)
     }
 
-    @Test func noiseDoesNotMoveTheLead() {
+    @Test func noiseDoesNotChangeTheFirstReplica() {
         var order = ReplicaOrder(count: 3)
         order.update([candidate(200), candidate(180), candidate(190)], nowNs: 0)
         #expect(order.order.first == 0)
@@ -220,13 +221,13 @@ import Testing
         #expect(order.order.first == 0)
     }
 
-    @Test func aReplicaThatIsClearlyNearerForAWhileTakesOver() {
+    @Test func aReplicaThatIsClearlyNearerForAWhileBecomesTheFirst() {
         var order = ReplicaOrder(count: 3)
         let far = [candidate(50_000), candidate(300), candidate(290)]
         let near = [candidate(250), candidate(300), candidate(290)]
         order.update(far, nowNs: 0)
         #expect(order.order.first == 0)
-        // Slow for a moment only.
+        // Slow only for a moment.
         order.update(near, nowNs: 100 * nsPerMs)
         order.update(far, nowNs: 200 * nsPerMs)
         order.update(far, nowNs: 200 * nsPerMs + ReplicaOrder.patienceNs - 1)
@@ -236,7 +237,7 @@ import Testing
         #expect(order.order.last == 0)
     }
 
-    @Test func aReplicaWithAllItsDataComesBeforeANearerOneWithout() {
+    @Test func aCompleteReplicaComesBeforeANearerIncompleteOne() {
         var order = ReplicaOrder(count: 3)
         order.update([candidate(100, complete: false), candidate(900), candidate(50_000)], nowNs: 0)
         #expect(order.order == [1, 2, 0])
