@@ -92,7 +92,8 @@ let package = Package(
         .executableTarget(name: "AppCP", dependencies: ["Service", "Consistent"] + wiring, swiftSettings: house),
         .executableTarget(name: "AppAP", dependencies: ["Service", "Available"] + wiring, swiftSettings: house),
         .executableTarget(
-            name: "CapLab", dependencies: ["EventLoop", "Linearizability", arguments], swiftSettings: house),
+            name: "CapLab", dependencies: ["CHiredis", "CLinux", "EventLoop", "Linearizability", arguments],
+            swiftSettings: house),
 
         // Tests: one folder a target; Integration starts real redis-servers and the real executables.
         .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/Support", swiftSettings: house),

@@ -1,7 +1,9 @@
 #pragma once
-// Swift does not import `eventfd`, and `epoll_event` is a packed struct around a union: two inline functions.
+// Swift imports neither `eventfd` nor the variadic `prctl`, and `epoll_event` is a packed struct around a union.
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 
 static inline int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
@@ -11,3 +13,6 @@ static inline int clinux_epoll_ctl(int epoll, int operation, int descriptor, uns
     event.data.u64 = data;
     return epoll_ctl(epoll, operation, descriptor, &event);
 }
+
+// The kernel kills this process when the thread that started it ends (PR_SET_PDEATHSIG, prctl(2)).
+static inline int clinux_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import CapLab
 
-@Suite struct ChannelTests {
+@Suite(.timeLimit(.minutes(1))) struct ChannelTests {
     private func add(_ text: String, to channel: inout Channel, atNs nowNs: UInt64 = 0) {
         Array(text.utf8).withUnsafeBytes { channel.append($0, nowNs: nowNs) }
     }
@@ -19,7 +19,7 @@ import Testing
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    @Test func bytesKeepTheirOrderAlsoWhereTheyAreTakenInPieces() {
+    @Test func bytesKeepTheirOrderIfSentInPieces() {
         var channel = Channel()
         add("abc", to: &channel)
         add("def", to: &channel)
@@ -34,7 +34,7 @@ import Testing
         #expect(channel.bufferedBytes == 0)
     }
 
-    @Test func whatIsHeldComesThroughAfterTheHeal() {
+    @Test func heldBytesAreSentAfterTheHeal() {
         var channel = Channel()
         channel.isHeld = true
         add("late", to: &channel)
@@ -45,7 +45,7 @@ import Testing
         #expect(channel.next(nowNs: 0) == .finish)
     }
 
-    @Test func aResetForgetsWhatWasHeld() {
+    @Test func aResetDiscardsHeldBytes() {
         var channel = Channel()
         channel.isHeld = true
         add("never", to: &channel)
@@ -54,7 +54,7 @@ import Testing
         #expect(channel.next(nowNs: 0) == .reset)
     }
 
-    @Test func aResetStaysBehindBytesThatAreNotHeld() {
+    @Test func aResetFollowsBytesThatAreNotHeld() {
         var channel = Channel()
         add("on its way", to: &channel)
         channel.end(.reset, nowNs: 0)
@@ -62,7 +62,7 @@ import Testing
         #expect(channel.next(nowNs: 0) == .reset)
     }
 
-    @Test func delayMovesBytesAndTheEndByTheSameTime() {
+    @Test func aDelayAppliesToBytesAndTheEnd() {
         var channel = Channel()
         channel.delayNs = 50
         add("x", to: &channel, atNs: 100)
@@ -73,7 +73,7 @@ import Testing
         #expect(channel.next(nowNs: 170) == .finish)
     }
 
-    @Test func aDelayThatIsTakenAwayHoldsNothingBack() {
+    @Test func aRemovedDelayHoldsNothingBack() {
         var channel = Channel()
         channel.delayNs = 1_000
         add("x", to: &channel, atNs: 100)
@@ -81,7 +81,7 @@ import Testing
         #expect(take(from: &channel, atNs: 100) == "x")
     }
 
-    @Test func roomEndsAtTheCapacityAndComesBackWithSending() {
+    @Test func sendingFreesCapacity() {
         var channel = Channel()
         channel.isHeld = true
         let chunk = [UInt8](repeating: 7, count: 64 << 10)
@@ -92,7 +92,7 @@ import Testing
         #expect(channel.roomBytes == 1_000)
     }
 
-    @Test func whenDoneItThrowsAwayWhatComesIn() {
+    @Test func aFinishedChannelDiscardsInput() {
         var channel = Channel()
         channel.finish()
         add("x", to: &channel)
@@ -101,7 +101,7 @@ import Testing
         #expect(!channel.isClear)
     }
 
-    @Test func theShortWayIsOnlyForAnEmptyAndHealthyDirection() {
+    @Test func onlyAnEmptyHealthyChannelIsClear() {
         var channel = Channel()
         #expect(channel.isClear)
         channel.isHeld = true
@@ -114,7 +114,7 @@ import Testing
         #expect(!channel.isClear)
     }
 
-    @Test func aThousandSmallChunksAreNotMovedAgainAndAgainNorLost() {
+    @Test func aThousandSmallChunksArriveInOrder() {
         var channel = Channel()
         channel.isHeld = true
         for number in 0..<1_000 { add("\(number) ", to: &channel) }

@@ -6,8 +6,8 @@ import Testing
 
 @testable import CapLab
 
-/// Starting and stopping with real redis-servers, as people do it.
-@Suite(.serialized) struct LabLifecycleTests {
+/// Start and stop with real redis-servers.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct LabLifecycleTests {
     private let runner: ReactorRunner
 
     init() throws { runner = try ReactorRunner() }
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
-    func aLabThatIsAskedToStopLeavesNothingBehind(_ number: Int32) async throws {
+    func aStoppedLabLeavesNothingBehind(_ number: Int32) async throws {
         let lab = try LabProcess()
         let traces = try lab.traces()
         // Ten nodes and the sweeper.
@@ -26,7 +26,7 @@ import Testing
         #expect(try await left(traces) == [])
     }
 
-    @Test func aLabThatIsKilledLeavesNothingBehindNotEvenPausedProcesses() async throws {
+    @Test func aKilledLabLeavesNothingBehind() async throws {
         let lab = try LabProcess(nil, ["--free-ports", "--service-env", "IGNORES_TERM=1"])
         try lab.caplab("pause", "cp_db_g1")
         try lab.caplab("pause", "app_ap_west")
@@ -35,28 +35,28 @@ import Testing
         #expect(try await left(traces) == [])
     }
 
-    @Test func childrenInheritNothingButTheirOwnInputAndLog() throws {
+    @Test func childrenInheritOnlyTheirInputAndLog() throws {
         let lab = try LabProcess()
         #expect(access("/proc/\(lab.process.processIdentifier)/fd/9", F_OK) == 0)
         let pid = try #require(try lab.node("app_ap").pid)
         let directory = "/proc/\(pid)/fd"
         for descriptor in try FileManager.default.contentsOfDirectory(atPath: directory) where Int32(descriptor)! > 2 {
             let target = try FileManager.default.destinationOfSymbolicLink(atPath: "\(directory)/\(descriptor)")
-            // Its listening socket, and a client or replica at the moment.
+            // Its listening socket, and a client or replica now.
             #expect(target.hasPrefix("socket:"))
         }
     }
 
-    @Test func aSecondSignalEndsAtOnceWhatDoesNotWantToStop() async throws {
+    @Test func aSecondSignalKillsProcessesThatIgnoreTheFirst() async throws {
         let lab = try LabProcess(nil, ["--free-ports", "--service-env", "IGNORES_TERM=1"])
         let traces = try lab.traces()
         kill(lab.process.processIdentifier, SIGINT)
-        #expect(lab.says("stopping (SIGINT)"))
+        #expect(lab.prints("stopping (SIGINT)"))
         #expect(lab.stop(SIGINT) == 0)
         #expect(try await left(traces) == [])
     }
 
-    @Test func itRunsTwiceInARowOnTheSamePorts() throws {
+    @Test func aLabRunsTwiceInARowOnTheSamePorts() throws {
         let directory = try ScratchDirectory()
         let ports = zip(Topology.pair.nodes, try Ports.free(10)).flatMap { ["--port", "\($0.name)=\($1)"] }
         for _ in 1...2 {
@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test func aSecondLabAtTheSameTimeIsToldSoAndTheFirstGoesOn() throws {
+    @Test func aSecondLabIsRejectedAndTheFirstContinues() throws {
         let lab = try LabProcess()
         let second = try lab.caplab("up", "--free-ports", "--bin-dir", lab.directory.path)
         #expect(second.exitCode == 1)
@@ -75,7 +75,7 @@ import Testing
         #expect(try lab.status().nodes.allSatisfy { $0.state == "running" })
     }
 
-    @Test func aTakenPortIsSaidInOneLineAndNothingIsStarted() throws {
+    @Test func aTakenPortIsReportedInOneLineAndNothingIsStarted() throws {
         let directory = try ScratchDirectory()
         try StandIn.install(in: directory.path)
         let listener = try Sockets.listen(port: 0)
@@ -97,7 +97,7 @@ import Testing
         ("INIT_FAILS=1", "app-cp init exited 1: the replicas are not blank"),
         ("EXITS_AT_START=app_ap_west", "app_ap_west exited 3: HTTP_PORT is wrong"),
     ])
-    func aFailureHalfWaySaysWhyAndLeavesNothingBehind(_ setting: String, _ reason: String) throws {
+    func aFailedStartReportsTheReasonAndLeavesNothingBehind(_ setting: String, _ reason: String) throws {
         let directory = try ScratchDirectory()
         try StandIn.install(in: directory.path)
         let result = try LabProcess.run([
@@ -108,14 +108,14 @@ import Testing
         #expect(result.errorLines.count == 1)
         #expect(result.errors.contains(reason))
         #expect(access(directory.path + "/run", F_OK) != 0)
-        // Kept data has the logs that name each process's directory; none may still be at work in it.
+        // No process may still have a working directory in the kept data.
         for pid in try FileManager.default.contentsOfDirectory(atPath: "/proc") where pid_t(pid) != nil {
             let place = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/cwd")
             #expect(place?.hasPrefix(directory.path) != true)
         }
     }
 
-    @Test func missingServicesAreSaidInOneLine() throws {
+    @Test func missingServicesAreReportedInOneLine() throws {
         let directory = try ScratchDirectory()
         let result = try LabProcess.run(["up", "--bin-dir", directory.path, "--run-dir", directory.path + "/run"])
         #expect(result.exitCode == 1)
@@ -123,7 +123,7 @@ import Testing
         #expect(result.errors.contains("app-cp is not in \(directory.path)"))
     }
 
-    @Test func keptDataIsThereInTheNextRun() throws {
+    @Test func keptDataIsAvailableInTheNextRun() throws {
         let directory = try ScratchDirectory()
         let arguments = ["--free-ports", "--data-dir", directory.path + "/data"]
         let first = try LabProcess(directory, arguments)
@@ -133,7 +133,7 @@ import Testing
         #expect(try second.caplab("redis", "cp_db_g3", "GET", "k").output == "kept\n")
     }
 
-    @Test func replicasAreSetUpAsTheDesignAsksAndTheirPasswordIsOnNoCommandLine() throws {
+    @Test func replicasHaveTheDocumentedConfigurationAndNoPasswordOnACommandLine() throws {
         let lab = try LabProcess(nil, ["--free-ports", "--redis-cp-arg", "--maxmemory 64mb"])
         let expected = [
             ("cp_db_g1", "appendfsync", "always"), ("cp_db_g1", "maxmemory", "67108864"),
@@ -150,7 +150,7 @@ import Testing
         let password = try #require(reply.redis?.password)
         #expect(password.count == 32)
         for process in try lab.traces().processes {
-            let line = try String(contentsOfFile: "/proc/\(process.pid)/cmdline", encoding: .utf8)
+            let line = try String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8)
             #expect(!line.isEmpty && !line.contains(password))
         }
     }

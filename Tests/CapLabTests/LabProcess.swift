@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import CapLab
 
-/// A `caplab` command, run as people run it.
+/// The result of a `caplab` command.
 struct CommandResult {
     let exitCode: Int32
     let output: String
@@ -14,7 +14,7 @@ struct CommandResult {
     var errorLines: [Substring] { errors.split(separator: "\n") }
 }
 
-/// A `caplab up` in a process of its own, with stand-ins for the services.
+/// A `caplab up` in its own process, with stand-ins for the services.
 final class LabProcess {
     let directory: ScratchDirectory
     let process = Process()
@@ -28,11 +28,11 @@ final class LabProcess {
         return own[..<(own.lastIndex(of: "/") ?? own.startIndex)] + "/caplab"
     }
 
-    /// Starts it; returns when it says that all is running, or throws what it said instead.
+    /// Starts it. Returns when it reports that everything runs, or throws its output.
     init(_ directory: ScratchDirectory? = nil, _ arguments: [String] = ["--free-ports"]) throws {
         self.directory = try directory ?? ScratchDirectory()
         try StandIn.install(in: self.directory.path)
-        // By a shell that leaves it an open file too many, as build tools and shells do.
+        // The shell leaks a descriptor, as build tools do.
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments =
             ["-c", "exec \"$0\" \"$@\" 9</dev/zero", try Self.program(), "up", "--bin-dir", self.directory.path]
@@ -56,8 +56,8 @@ final class LabProcess {
         process.waitUntilExit()
     }
 
-    /// Waits for more output that holds this text.
-    func says(_ text: String) -> Bool {
+    /// Waits for this text in the output.
+    func prints(_ text: String) -> Bool {
         while !page.contains(text) {
             let part = output.fileHandleForReading.availableData
             if part.isEmpty { return false }
@@ -99,7 +99,7 @@ final class LabProcess {
         return node
     }
 
-    /// Everything that must be gone when the lab is.
+    /// Everything that must not outlive the lab.
     func traces() throws -> Traces {
         let status = try status()
         let children = try String(contentsOfFile: "/proc/\(status.pid)/task/\(status.pid)/children", encoding: .utf8)
@@ -108,10 +108,8 @@ final class LabProcess {
             try String(contentsOfFile: "/proc/\(status.pid)/task/\($0)/children", encoding: .utf8)
         }
         let pids = ([children] + all).joined(separator: " ").split(separator: " ").compactMap { pid_t($0) }
-        let processes = Set(pids + status.nodes.compactMap(\.pid)).compactMap { pid in
-            Sweeper.startTicks(of: pid).map { SweepList.Process(pid: pid, startTicks: $0) }
-        }
-        return Traces(processes: processes, paths: [status.dataDirectory, runDirectory])
+        let processes = Set(pids + status.nodes.compactMap(\.pid))
+        return Traces(processes: processes.filter(isAlive), paths: [status.dataDirectory, runDirectory])
     }
 
     /// SIGINT or SIGTERM, as from a terminal or a service manager.
@@ -125,17 +123,17 @@ final class LabProcess {
 
 /// Processes and paths of a lab.
 struct Traces: Sendable {
-    let processes: [SweepList.Process]
+    let processes: Set<pid_t>
     let paths: [String]
 
-    /// What is still there; waits for it to go.
+    /// Waits until nothing is left. Returns what is.
     func left(_ reactor: Reactor) async -> [String] {
         _ = await reactor.eventually { now.isEmpty }
         return now
     }
 
     private var now: [String] {
-        processes.filter { Sweeper.startTicks(of: $0.pid) == $0.startTicks }.map { "process \($0.pid)" }
+        processes.filter(isAlive).map { "process \($0)" }
             + paths.filter { access($0, F_OK) == 0 }
     }
 }

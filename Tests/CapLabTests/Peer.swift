@@ -35,22 +35,22 @@ final class Peer {
 
     func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-    /// Sends all of it, as the other side takes it.
+    /// Sends all bytes, as fast as the other side reads.
     func send(_ text: String) async throws {
         var rest = Array(text.utf8)[...]
         let isSent = await reactor.eventually { [self] in
             rest = rest.dropFirst(sendSome(rest))
             return rest.isEmpty
         }
-        guard isSent else { throw TestFailure("nobody takes what is sent") }
+        guard isSent else { throw TestFailure("the other side does not read") }
     }
 
-    /// - Returns: how many bytes the kernel took; 0 where it is full.
+    /// - Returns: how many bytes the kernel accepted; 0 if its buffer is full.
     func sendSome(_ bytes: ArraySlice<UInt8>) -> Int {
         max(0, bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) })
     }
 
-    /// All that has come so far.
+    /// Everything received so far.
     var text: String {
         poll()
         return String(decoding: received, as: UTF8.self)
@@ -61,13 +61,13 @@ final class Peer {
         return received.count
     }
 
-    /// How the stream ended, if it has.
+    /// How the stream ended, if it did.
     var ending: End? {
         poll()
         return end
     }
 
-    /// Waits for this and nothing else to have come.
+    /// Waits until exactly this text was received.
     func expects(_ wanted: String) async -> Bool { await reactor.eventually { [self] in text == wanted } }
 
     func endsWith(_ wanted: End) async -> Bool { await reactor.eventually { [self] in ending == wanted } }
@@ -89,7 +89,7 @@ final class Peer {
     }
 }
 
-/// Accepts what comes in; with `echoes`, sends everything back.
+/// Accepts connections; with `echoes`, sends everything back.
 final class TestServer: DescriptorHandler {
     let port: UInt16
     private let listener: Int32

@@ -1,10 +1,10 @@
 import FoundationEssentials
 import Glibc
 
-/// Stands in for `app-cp` and `app-ap` where only the lab is to be tested.
+/// Replaces `app-cp` and `app-ap` in tests of the lab alone.
 ///
-/// Perl, as every Debian has it. `GET /ping/<id>` asks that replica through its link and is 503 where it does not answer
-/// within a second; any other path is 200 with the node's name. Further settings make it misbehave.
+/// Perl, which every Debian has. `GET /ping/<id>` sends PING to that replica through its link and returns 503 without an answer
+/// within a second; any other path returns 200 with the node's name. Some settings make it misbehave.
 enum StandIn {
     private static let program = #"""
         #!/usr/bin/perl

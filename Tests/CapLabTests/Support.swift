@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import CapLab
 
-/// A private directory that goes with the test.
+/// A private directory, removed with the test.
 final class ScratchDirectory: Sendable {
     let path: String
 
@@ -17,20 +17,10 @@ final class ScratchDirectory: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-/// A process that does nothing for a minute.
-final class Stray {
-    let pid: pid_t
-
-    init() throws {
-        var child: pid_t = 0
-        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("60"), nil]
-        defer { for pointer in arguments { free(pointer) } }
-        guard posix_spawnp(&child, "sleep", nil, nil, &arguments, nil) == 0 else { throw TestFailure("sleep") }
-        pid = child
-    }
-
-    deinit {
-        kill(pid, SIGKILL)
-        waitpid(pid, nil, 0)
-    }
+/// Whether the process exists and is not a zombie.
+func isAlive(_ pid: pid_t) -> Bool {
+    guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+        let end = stat.lastIndex(of: ")")
+    else { return false }
+    return !stat[end...].hasPrefix(") Z") && !stat[end...].hasPrefix(") X")
 }

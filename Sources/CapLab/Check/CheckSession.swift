@@ -2,30 +2,28 @@ import EventLoop
 import FoundationEssentials
 import Glibc
 
-/// How a check is to be run.
 struct CheckSettings: Sendable {
-    /// How long clients and faults go on; healing and judging come after it.
-    var seconds: UInt64 = 60
-    var seed: UInt64 = 1
-    var clients = 12
-    /// Between two requests of a client, on average.
-    var meanThinkUs: UInt64 = 4_000
-    /// Where a violation is written to.
-    var outputDirectory = "."
-    /// Prints a line every few seconds.
-    var showsProgress = false
+    /// How long clients and faults run, without recovery and verdict.
+    let seconds: UInt64
+    let seed: UInt64
+    let clients: Int
+    /// For the files of a violation.
+    let outputDirectory: String
+    let showsProgress: Bool
 
-    /// Longer than any answer of a healthy service: past it a request counts as unanswered.
+    /// Mean pause between two requests of a client.
+    static let meanThinkUs: UInt64 = 4_000
+    /// After this long a request counts as unanswered. A healthy service answers sooner.
     static let requestTimeoutMs: UInt64 = 3_000
-    /// How long recovery and convergence may take after the last fault is taken away.
+    /// How long recovery and convergence may take after the last fault.
     static let recoveryMs: UInt64 = 60_000
 }
 
-/// What the checks of both services share: clients at both sites and faults side by side for a while, and what is said of it.
+/// What the checks of both services share: clients at both sites, concurrent faults, and the report.
 final class CheckSession {
-    /// The pause of a client that was refused, in pauses of one that was not.
-    private static let refusedPauses: UInt64 = 10
-    private static let shownOfASort = 6
+    /// A client that was refused pauses this many times longer: refusals are fast and would crowd out everything else.
+    private static let refusedPauseFactor: UInt64 = 10
+    private static let maxShownPerKind = 6
     private static let progressNs = 3_000 * nsPerMs
 
     let lab: Lab
@@ -50,7 +48,7 @@ final class CheckSession {
         lab.topology.services.first { $0.group == group && $0.site == site }!
     }
 
-    /// A connection of its own to each site's service.
+    /// A new connection to the service of each site.
     func connect() -> [Site: HTTPConnection] {
         var result: [Site: HTTPConnection] = [:]
         for site in Site.allCases {
@@ -64,9 +62,9 @@ final class CheckSession {
         for connection in connections { connection.close() }
     }
 
-    /// Runs the clients and the faults until the time is over, then heals everything.
-    /// - Parameter step: one thing that a client does; false where it was refused or not answered.
-    func play(step: @escaping (_ client: Int, _ random: inout SeededRandom) async -> Bool) async {
+    /// Runs clients and faults until the time is over, then heals everything.
+    /// - Parameter step: one action of a client; false if it was refused or not answered.
+    func run(step: @escaping (_ client: Int, _ random: inout SplitMix64) async -> Bool) async {
         let startNs = reactor.nowNs
         let endNs = startNs + settings.seconds * 1_000 * nsPerMs
         self.startNs = monotonicNs()
@@ -74,11 +72,10 @@ final class CheckSession {
         let clients = TaskBundle(on: reactor)
         for client in 0..<settings.clients {
             clients.add { [self] in
-                var random = SeededRandom(seed: settings.seed, stream: UInt64(client) + 1)
+                var random = SplitMix64(seed: settings.seed, stream: UInt64(client) + 1)
                 while reactor.nowNs < endNs, !lab.isStopping {
                     let isDone = await step(client, &random)
-                    // Refusals come fast; without a longer pause there would be little else.
-                    let meanUs = settings.meanThinkUs * (isDone ? 1 : Self.refusedPauses)
+                    let meanUs = CheckSettings.meanThinkUs * (isDone ? 1 : Self.refusedPauseFactor)
                     await reactor.sleep(forNs: random.pauseNs(meanUs: meanUs))
                 }
             }
@@ -97,41 +94,41 @@ final class CheckSession {
             let faults = driver.counts.values.reduce(0, +)
             say(
                 "  \((reactor.nowNs - startNs) / (1_000 * nsPerMs)) s: \(tally.operations) operations, "
-                    + "\(tally.successes) succeeded; \(faults) faults, \(driver.activeCount) at the moment")
+                    + "\(tally.successes) succeeded; \(faults) faults, \(driver.activeCount) now")
         }
     }
 
-    /// Prints the tables, and the violations, some of each sort.
-    /// - Returns: what the command exits with.
+    /// Prints the tables and some violations of each kind.
+    /// - Returns: the exit code.
     func conclude(outcomes: [String], judged: String, violations: [[String]]) -> Int32 {
         say("\n" + tally.table(outcomes: outcomes))
         say("\n" + CheckTally.faultTable(driver.counts))
         say("\nlongest time without a success: east \(tally.gapText(.east)), west \(tally.gapText(.west))")
         say(judged)
-        let sorts = ([driver.problems] + violations).filter { !$0.isEmpty }
-        guard !sorts.isEmpty else {
-            say("\nHELD: everything that app-\(group.rawValue) promises, as far as its clients can see.")
+        let kinds = ([driver.problems] + violations).filter { !$0.isEmpty }
+        guard !kinds.isEmpty else {
+            say("\nHELD: every guarantee of app-\(group.rawValue), as far as its clients can see.")
             return 0
         }
         say("\nVIOLATED:")
-        for sort in sorts {
-            for violation in sort.prefix(Self.shownOfASort) { say("  \(violation)") }
-            if sort.count > Self.shownOfASort { say("  and \(sort.count - Self.shownOfASort) more like that") }
+        for kind in kinds {
+            for violation in kind.prefix(Self.maxShownPerKind) { say("  \(violation)") }
+            if kind.count > Self.maxShownPerKind { say("  and \(kind.count - Self.maxShownPerKind) more of this kind") }
         }
         say(
-            "The same draws again: caplab check \(group.rawValue) --seconds \(settings.seconds) --seed \(settings.seed)"
+            "Reproduce with: caplab check \(group.rawValue) --seconds \(settings.seconds) --seed \(settings.seed)"
         )
         return 1
     }
 
-    /// "12.345 s" since the start.
+    /// Time since the start: "12.345 s".
     func time(_ atNs: UInt64) -> String {
         let ms = (atNs - min(atNs, startNs)) / nsPerMs
         let rest = String(ms % 1_000)
         return "\(ms / 1_000)." + String(repeating: "0", count: 3 - rest.count) + rest + " s"
     }
 
-    /// Which faults were put on when.
+    /// Writes when each fault was active.
     func writeFaults() {
         let lines = driver.log.map { entry in
             "\(time(entry.startNs)) to \(entry.endNs.map(time) ?? "the end"): \(entry.fault.text)"
@@ -139,18 +136,18 @@ final class CheckSession {
         write(lines.joined(separator: "\n") + "\n", extension: "faults", what: "faults")
     }
 
-    /// Writes a file of the violation, and says where.
+    /// Writes a file and prints its path.
     func write(_ text: String, extension name: String, what: String) {
         let path = "\(settings.outputDirectory)/check-\(group.rawValue)-\(settings.seed).\(name)"
         do {
             try text.write(toFile: path, atomically: true, encoding: .utf8)
             say("\(what): \(path)")
         } catch {
-            complain("caplab: \(path) could not be written: \(error)")
+            complain("caplab: \(path) was not written: \(error)")
         }
     }
 
-    /// One line of JSON each.
+    /// Writes one line of JSON per operation.
     func writeHistory<Operation: Encodable>(_ history: [Operation]) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Tasks side by side on the reactor's thread, and the wait for the last of them.
+/// Concurrent tasks on the reactor's thread.
 final class TaskBundle {
     private let reactor: Reactor
     private var running = 0
@@ -17,7 +17,7 @@ final class TaskBundle {
         }
     }
 
-    /// Returns when every task has ended. To be awaited by one task only.
+    /// Returns when every task has ended. Only one task may await it.
     func ended() async {
         guard running > 0 else { return }
         await withUnsafeContinuation { waiter = $0 }

@@ -4,15 +4,15 @@ import ArgumentParser
 struct CapLabCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "caplab",
-        abstract: "The CAP pair on this machine, and a network between its parts that can be cut.",
+        abstract: "The CAP pair on this machine, with a network that can be cut.",
         discussion: """
-            'caplab up' starts six redis-servers and four services in two sites, east and west, with a relay on each path \
-            between them. From a second terminal the other commands cut those paths and stop processes.
+            'caplab up' starts six redis-servers and four services at two sites, east and west, with a relay on each link \
+            between them. From a second terminal the other commands cut links and stop processes.
             """,
         subcommands: [
             UpCommand.self, DemoCommand.self, CheckCommand.self, PartitionCommand.self, HealCommand.self,
-            PauseCommand.self,
-            ResumeCommand.self, KillCommand.self, StartCommand.self, StatusCommand.self, RedisCommand.self,
+            PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self, StatusCommand.self,
+            RedisCommand.self,
             LaunchCommand.self, SweepCommand.self,
         ])
 }
@@ -21,17 +21,21 @@ struct CapLabCommand: ParsableCommand {
 struct LaunchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: Launcher.commandName, shouldDisplay: false)
 
+    @Option var lab: Int32
     @Option var directory: String
     @Argument(parsing: .postTerminator) var command: [String]
 
     func run() throws {
-        throw ExitCode(Launcher.run(workingDirectory: directory, command: command))
+        throw ExitCode(Launcher.run(lab: lab, workingDirectory: directory, command: command))
     }
 }
 
 /// See ``Sweeper``.
 struct SweepCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "__sweep", shouldDisplay: false)
+    static let configuration = CommandConfiguration(commandName: Sweeper.commandName, shouldDisplay: false)
 
-    func run() { Sweeper.run() }
+    @Argument var runDirectory: String
+    @Argument var paths: [String] = []
+
+    func run() { Sweeper.run(runDirectory: RunDirectory(path: runDirectory), paths: paths) }
 }

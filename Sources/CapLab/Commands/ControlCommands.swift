@@ -2,24 +2,21 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 
-/// Which lab is meant.
+/// Selects the running lab.
 struct RunDirectoryOption: ParsableArguments {
-    @Option(name: .customLong("run-dir"), help: "Where the lab's control socket lives; one per user if not given.")
+    @Option(name: .customLong("run-dir"), help: "Directory of the lab's control socket. Default: one per user.")
     var given: String?
 
     var path: String { given ?? RunDirectory.standardPath(ProcessInfo.processInfo.environment) }
 
-    /// Asks the lab and prints its message. Ends the program where the answer is no.
+    /// Sends a request to the lab and prints its message. Ends the program if the lab refuses.
     @discardableResult
     func ask(_ request: ControlRequest) throws -> ControlReply {
-        do throws(LabError) {
+        try exitOnError { () throws(LabError) in
             let reply = try ControlClient.ask(request, in: RunDirectory(path: path))
             if reply.exitCode != 0 { throw LabError(reply.message ?? "refused", exitCode: reply.exitCode) }
             if let message = reply.message { say(message) }
             return reply
-        } catch {
-            complain("caplab: \(error.message)")
-            throw ExitCode(error.exitCode)
         }
     }
 }
@@ -30,13 +27,13 @@ extension GroupName: ExpressibleByArgument {}
 struct PartitionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "partition",
-        abstract: "Cuts a site or a node off.",
+        abstract: "Cuts off a site or a node.",
         discussion: """
             A site (west, east): every link to the other site. A node (cp_db_g2, app_cp_west): all its links. With --from \
-            and --to only what travels that way.
+            and --to: only that direction.
 
             Modes: drop (packets vanish, the default), reset (connections are reset), stall (requests arrive, answers do \
-            not), delay=50ms (each way). Faults add up until 'caplab heal'.
+            not), delay=50ms (each way). Faults accumulate until 'caplab heal'.
             """)
 
     @OptionGroup var place: RunDirectoryOption
@@ -54,7 +51,7 @@ struct PartitionCommand: ParsableCommand {
 
 struct HealCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "heal", abstract: "Mends everything, or what 'partition' with the same names cut.")
+        commandName: "heal", abstract: "Heals every cut, or the one that 'partition' with the same names made.")
 
     @OptionGroup var place: RunDirectoryOption
     @Argument(help: "A site or a node.") var target: String?
@@ -69,7 +66,7 @@ struct HealCommand: ParsableCommand {
 
 struct PauseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pause", abstract: "Stops a process (SIGSTOP): it keeps its connections and answers nothing.")
+        commandName: "pause", abstract: "Pauses a process (SIGSTOP): it keeps its connections and does not answer.")
 
     @OptionGroup var place: RunDirectoryOption
     @Argument var node: String
@@ -79,7 +76,7 @@ struct PauseCommand: ParsableCommand {
 
 struct ResumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "resume", abstract: "Lets a paused process go on (SIGCONT).")
+        commandName: "resume", abstract: "Resumes a paused process (SIGCONT).")
 
     @OptionGroup var place: RunDirectoryOption
     @Argument var node: String
@@ -89,7 +86,7 @@ struct ResumeCommand: ParsableCommand {
 
 struct KillCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "kill", abstract: "Ends a process without a word (SIGKILL).")
+        commandName: "kill", abstract: "Kills a process (SIGKILL).")
 
     @OptionGroup var place: RunDirectoryOption
     @Argument var node: String
@@ -99,7 +96,7 @@ struct KillCommand: ParsableCommand {
 
 struct StartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "start", abstract: "Starts a killed process again, on the same port and data.")
+        commandName: "start", abstract: "Starts a killed process again, with the same port and data.")
 
     @OptionGroup var place: RunDirectoryOption
     @Argument var node: String
@@ -114,21 +111,18 @@ struct RedisCommand: ParsableCommand {
 
     @OptionGroup var place: RunDirectoryOption
     @Argument var node: String
-    @Argument(parsing: .captureForPassthrough, help: "As redis-cli takes them.") var command: [String] = []
+    @Argument(parsing: .captureForPassthrough, help: "Arguments of redis-cli.") var command: [String] = []
 
     func run() throws {
         let reply = try place.ask(ControlRequest(command: .redis, target: node))
-        do {
+        try exitOnError { () throws(LabError) in
             let program = try Executables.inPath("redis-cli", ProcessInfo.processInfo.environment)
-            guard let access = reply.redis else { throw LabError("the lab did not say where \(node) is") }
+            guard let access = reply.redis else { throw LabError("the lab did not report where \(node) is") }
             setenv("REDISCLI_AUTH", access.password, 1)
             let words = [program, "-h", "127.0.0.1", "-p", String(access.port)] + command
             var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
             execv(program, &arguments)
             throw LabError("\(program): \(String(cString: strerror(errno)))")
-        } catch let error as LabError {
-            complain("caplab: \(error.message)")
-            throw ExitCode(error.exitCode)
         }
     }
 }

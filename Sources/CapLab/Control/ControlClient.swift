@@ -1,9 +1,9 @@
 import FoundationEssentials
 import Glibc
 
-/// The other end: asks the lab that runs in a directory, and waits for its answer.
+/// Sends a request to the lab of a run directory and waits for its reply.
 enum ControlClient {
-    /// Longer than the slowest command, a `start` that waits for its process.
+    /// Longer than the slowest command: `start` waits for its process.
     private static let timeoutSec = 60
 
     static func ask(_ request: ControlRequest, in directory: RunDirectory) throws(LabError) -> ControlReply {
@@ -22,7 +22,7 @@ enum ControlClient {
         let bytes = Array(line) + [10]
         guard bytes.count <= ControlRequest.maxBytes else { throw LabError("the request is too long", exitCode: 2) }
         guard send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
-            throw LabError("the lab hung up")
+            throw LabError("the lab closed the connection")
         }
         return try readReply(descriptor)
     }

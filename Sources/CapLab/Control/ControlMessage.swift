@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// What a second terminal may ask a running lab: one line of JSON, answered by one line of JSON.
+/// A request from a second terminal to a running lab: one line of JSON, answered by one line of JSON.
 struct ControlRequest: Codable, Equatable, Sendable {
     enum Command: String, Codable, CaseIterable, Sendable {
         case partition, heal, pause, resume, kill, start, status, redis
@@ -12,32 +12,32 @@ struct ControlRequest: Codable, Equatable, Sendable {
     var from: String?
     var to: String?
     var group: GroupName?
-    /// As ``FaultMode`` reads it; `drop` where there is none.
+    /// See ``FaultMode``; nil is `drop`.
     var mode: String?
 
-    /// Bounds a line in both senses: no request is longer, and a longer one is refused unread.
+    /// A longer request is rejected.
     static let maxBytes = 4_096
 
     static func parse(_ line: some Sequence<UInt8>) throws(LabError) -> ControlRequest {
         do {
             return try JSONDecoder().decode(ControlRequest.self, from: Data(line))
         } catch {
-            throw LabError("not a request of this lab's version", exitCode: 2)
+            throw LabError("not a valid request; is this caplab of the same version as the lab?", exitCode: 2)
         }
     }
 
-    /// The links that a `partition` or `heal` means.
+    /// The links of a `partition` or `heal`.
     func selection() throws(LabError) -> Selection {
         switch (target, from, to) {
         case (let target?, nil, nil): return Selection(place: .place(target), group: group)
         case (nil, let from?, let to?): return Selection(place: .oneWay(from: from, to: to), group: group)
         case (nil, nil, nil) where command == .heal: return Selection(place: .everything, group: group)
-        case (nil, nil, nil): throw LabError("say what to cut: a site, a node, or --from and --to", exitCode: 2)
+        case (nil, nil, nil): throw LabError("name what to cut: a site, a node, or --from and --to", exitCode: 2)
         default: throw LabError("give either a name, or --from and --to together", exitCode: 2)
         }
     }
 
-    /// The fault that a `partition` means.
+    /// The fault of a `partition`.
     func faultMode() throws(LabError) -> FaultMode {
         guard let mode else { return .drop }
         guard let fault = FaultMode(mode) else {
@@ -46,31 +46,31 @@ struct ControlRequest: Codable, Equatable, Sendable {
                 exitCode: 2)
         }
         if from != nil, fault == .reset || fault == .stall {
-            throw LabError("\(mode) has no direction; with --from and --to use drop or delay", exitCode: 2)
+            throw LabError("\(mode) affects both directions; with --from and --to use drop or delay", exitCode: 2)
         }
         return fault
     }
 }
 
-/// The lab's answer.
+/// The lab's reply.
 struct ControlReply: Codable, Equatable, Sendable {
-    /// What the command exits with: 0 done, 1 could not, 2 asked wrongly.
+    /// The exit code of the command: 0 done, 1 failed, 2 wrong request.
     var exitCode: Int32 = 0
-    /// One line for people.
+    /// For people, one line.
     var message: String?
     var status: LabStatus?
     var redis: RedisAccess?
 
     static let maxBytes = 256 << 10
 
-    /// How to reach one replica by hand.
+    /// How to connect to a replica.
     struct RedisAccess: Codable, Equatable, Sendable {
         var port: UInt16
         var password: String
     }
 }
 
-/// What `caplab status --json` prints. Names are stable: scripts read them.
+/// The output of `caplab status --json`. Its names are stable, because scripts read them.
 struct LabStatus: Codable, Equatable, Sendable {
     struct NodeStatus: Codable, Equatable, Sendable {
         var name: String
@@ -86,10 +86,10 @@ struct LabStatus: Codable, Equatable, Sendable {
         var service: String
         var replica: String
         var state: String
-        /// The port of the relay, where the service connects.
+        /// The port of the relay, to which the service connects.
         var port: UInt16
         var connections: Int
-        /// Read by the relay and not passed on yet.
+        /// Received by the relay and not forwarded yet.
         var heldBytes: Int
         var bytesFromService: Int
         var bytesFromReplica: Int

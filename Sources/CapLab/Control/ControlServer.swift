@@ -2,10 +2,10 @@ import EventLoop
 import FoundationEssentials
 import Glibc
 
-/// Answers requests on the lab's Unix socket: one a connection, a few connections at a time, none for long.
+/// Answers requests on the lab's Unix socket: one per connection, a limited number of connections, each with a timeout.
 final class ControlServer: DescriptorHandler {
     private static let maxClients = 16
-    /// A command such as `start` waits for a process, so an answer may take a while; a request may not.
+    /// Limits the request only: a command such as `start` waits for a process.
     private static let requestTimeoutMs: UInt64 = 5_000
 
     private let reactor: Reactor
@@ -18,7 +18,7 @@ final class ControlServer: DescriptorHandler {
     ) throws(LabError) {
         self.reactor = reactor
         self.handle = handle
-        // The lock is ours, so a socket that is there belongs to a lab that died.
+        // This lab has the lock, so an existing socket belongs to a lab that was killed.
         unlink(path)
         listener = socket(
             AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -53,7 +53,7 @@ final class ControlServer: DescriptorHandler {
     }
 }
 
-/// One request and its answer.
+/// One request and its reply.
 private final class ControlConnection: DescriptorHandler {
     private let descriptor: Int32
     private let reactor: Reactor
@@ -63,7 +63,7 @@ private final class ControlConnection: DescriptorHandler {
     private var timer: LoopTimer?
     private var input: [UInt8] = []
     private var output: ArraySlice<UInt8> = []
-    private var isAsked = false
+    private var hasRequest = false
     private var isClosed = false
 
     init(
@@ -86,35 +86,35 @@ private final class ControlConnection: DescriptorHandler {
 
     func ready(events: UInt32) {
         if events & EventMask.writable != 0 { return flush() }
-        guard !isAsked else { return close() }
+        guard !hasRequest else { return close() }
         var buffer = [UInt8](repeating: 0, count: ControlRequest.maxBytes)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         if count < 0, errno == EAGAIN { return }
         guard count > 0 else { return close() }
         input += buffer[..<count]
         if let end = input.firstIndex(of: 10) {
-            ask(input[..<end])
+            handleLine(input[..<end])
         } else if input.count >= ControlRequest.maxBytes {
-            answer(ControlReply(exitCode: 2, message: "the request is too long"))
+            reply(with: ControlReply(exitCode: 2, message: "the request is too long"))
         }
     }
 
-    private func ask(_ line: ArraySlice<UInt8>) {
-        isAsked = true
+    private func handleLine(_ line: ArraySlice<UInt8>) {
+        hasRequest = true
         timer?.cancel()
-        // Nothing more is expected; a client that hangs up is noticed when it is answered.
+        // No more input is expected. A closed connection shows when the reply is sent.
         reactor.unwatch(descriptor)
         do {
             let request = try ControlRequest.parse(line)
-            reactor.spawn { [self] in answer(await handle(request)) }
+            reactor.spawn { [self] in reply(with: await handle(request)) }
         } catch {
-            answer(ControlReply(exitCode: error.exitCode, message: error.message))
+            reply(with: ControlReply(exitCode: error.exitCode, message: error.message))
         }
     }
 
-    private func answer(_ reply: ControlReply) {
+    private func reply(with reply: ControlReply) {
         guard !isClosed else { return }
-        isAsked = true
+        hasRequest = true
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         output = Array((try? encoder.encode(reply)) ?? Data())[...] + [10]

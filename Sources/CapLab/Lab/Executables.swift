@@ -1,15 +1,15 @@
 import FoundationEssentials
 import Glibc
 
-/// Where the programs are that the lab runs.
+/// The paths of the programs that the lab runs.
 struct Executables: Sendable {
-    /// This very program: it launches the others (see ``Launcher``) and sweeps up behind them (see ``Sweeper``).
+    /// This program, which also runs as ``Launcher`` and ``Sweeper``.
     let caplab: String
     let appCP: String
     let appAP: String
     let redisServer: String
 
-    /// - Parameter binDirectory: where the services are; nil for the directory of the running program.
+    /// - Parameter binDirectory: the directory of the services; nil: that of the running program.
     static func find(binDirectory: String?, environment: [String: String]) throws(LabError) -> Executables {
         let caplab = try runningProgram()
         let directory = binDirectory ?? String(caplab[..<(caplab.lastIndex(of: "/") ?? caplab.startIndex)])
@@ -35,7 +35,6 @@ struct Executables: Sendable {
         return path
     }
 
-    /// - Throws: ``LabError`` that says what to install.
     static func inPath(_ name: String, _ environment: [String: String]) throws(LabError) -> String {
         for directory in (environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":") {
             let path = "\(directory)/\(name)"
@@ -44,7 +43,7 @@ struct Executables: Sendable {
         throw LabError("\(name) is not in PATH; 'make setup' installs what is needed")
     }
 
-    /// The same path from any working directory.
+    /// The path for any working directory.
     static func absolute(_ path: String) -> String {
         path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     }

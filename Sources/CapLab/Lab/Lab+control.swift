@@ -2,7 +2,7 @@ import EventLoop
 import Glibc
 
 extension Lab {
-    /// Carries out one request from a second terminal. Asking twice for the same thing is fine.
+    /// Performs one request from a second terminal. All requests are idempotent.
     func handle(_ request: ControlRequest) async -> ControlReply {
         do throws(LabError) {
             switch request.command {
@@ -32,7 +32,7 @@ extension Lab {
         return node
     }
 
-    /// - Parameter mode: the fault to add, or nil to take all faults away.
+    /// - Parameter mode: the fault to add; nil removes all faults.
     private func changeFaults(_ request: ControlRequest, with mode: FaultMode?) throws(LabError) -> ControlReply {
         let selection = try request.selection()
         let chosen: [(link: Link, directions: Directions)]
@@ -67,22 +67,18 @@ extension Lab {
         case (.resume, .paused): process.signal(SIGCONT)
         case (.kill, .running), (.kill, .paused):
             process.signal(SIGKILL)
-            guard await process.ended(withinMs: 5_000) else { throw LabError("\(node.name) does not end") }
+            guard await process.ended(withinMs: 5_000) else { throw LabError("\(node.name) did not exit") }
         case (.kill, .ended), (.kill, .notStarted): break
         case (.start, .running): break
         case (.start, .ended), (.start, .notStarted):
             try process.start()
-            try await untilUp(node)
+            // A service that starts during a partition is not ready, but answers.
+            try await untilReady(node, timeoutMs: 20_000, acceptsUnready: node.isService)
         case (.start, .paused): throw LabError("\(node.name) is paused; use: caplab resume \(node.name)")
         default: throw LabError("\(node.name) is not running; use: caplab start \(node.name)")
         }
         let pid = process.state.pid.map { ", pid \($0)" } ?? ""
         return "\(node.name): \(process.state.summary)\(pid), port \(ports[node.name] ?? 0)"
-    }
-
-    /// A Redis is up when it serves. A service may be started in the middle of a partition, and then is up when it answers.
-    private func untilUp(_ node: Node) async throws(LabError) {
-        try await untilReady(node, timeoutMs: 20_000, acceptsUnready: node.isService)
     }
 
     var status: LabStatus {

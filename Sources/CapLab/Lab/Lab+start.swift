@@ -3,23 +3,22 @@ import FoundationEssentials
 import Glibc
 
 extension Lab {
-    /// A redis-server may have data to load; a service has a connection and a script to each replica to make.
+    /// A redis-server may have to load data; a service connects and loads its scripts into each replica.
     private static let redisStartMs: UInt64 = 30_000
     private static let serviceStartMs: UInt64 = 20_000
     private static let initMs: UInt64 = 30_000
 
-    /// Starts everything, and returns when the services are ready to serve.
-    /// - Throws: in one line what is in the way. Call ``stop()`` also then.
+    /// Starts everything. Returns when the services are ready. Call ``stop()`` also if it throws.
     func start(environment: [String: String]) async throws(LabError) {
         let executables = try Executables.find(binDirectory: settings.binDirectory, environment: environment)
-        self.executables = executables
         try runDirectory.prepare()
         lockDescriptor = try runDirectory.lock()
         try choosePorts()
-        let spawner = try Spawner(caplab: executables.caplab)
-        self.spawner = spawner
-        spawner.tell(.run(runDirectory.path))
-        try makeDataDirectory(spawner, environment)
+        try chooseDataPath(environment)
+        spawner = try Spawner(
+            caplab: executables.caplab, runDirectory: runDirectory,
+            paths: settings.dataDirectory == nil ? [dataPath] : [])
+        try makeDataDirectories()
         control = try ControlServer(path: runDirectory.socketPath, on: reactor) { [unowned self] in
             await handle($0)
         }
@@ -30,7 +29,7 @@ extension Lab {
         if !settings.isDirect { try makeRelays() }
         for node in topology.services { try start(node, plan: servicePlan(node, executables, environment)) }
         for node in topology.services { try await untilReady(node, timeoutMs: Self.serviceStartMs) }
-        keepHouse()
+        truncateLogsRegularly()
     }
 
     // MARK: Preparing
@@ -49,7 +48,7 @@ extension Lab {
             }
         }
         guard Set(chosen.values).count == chosen.count else {
-            throw LabError("two nodes were given one and the same port", exitCode: 2)
+            throw LabError("two nodes have the same port", exitCode: 2)
         }
         for node in topology.nodes {
             if let port = chosen[node.name] { try Ports.requireFree(port, for: node.name) }
@@ -59,15 +58,19 @@ extension Lab {
         ports = chosen
     }
 
-    private func makeDataDirectory(_ spawner: Spawner, _ environment: [String: String]) throws(LabError) {
+    private func chooseDataPath(_ environment: [String: String]) throws(LabError) {
         if let kept = settings.dataDirectory {
             dataPath = Executables.absolute(kept)
         } else {
             let base = environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
             dataPath = "\(base)/caplab-data-\(getpid())-\(Self.randomName(8))"
-            spawner.tell(.path(dataPath))
         }
-        guard !dataPath.contains("\n") else { throw LabError("a data directory's name may not hold a line break") }
+        guard !dataPath.contains("\n") else {
+            throw LabError("the data directory's name must not contain a line break")
+        }
+    }
+
+    private func makeDataDirectories() throws(LabError) {
         do {
             let files = FileManager.default
             let attributes: [FileAttributeKey: Any] = [.posixPermissions: 0o700]
@@ -95,7 +98,7 @@ extension Lab {
 
     private func redisPlan(_ node: Node, _ executables: Executables) -> LaunchPlan {
         let directory = "\(dataPath)/\(node.name)"
-        // All of it on standard input and nothing on the command line, where everybody could read the password.
+        // On standard input, not on the command line, where every user could read the password.
         let lines =
             [
                 "bind 127.0.0.1", "port \(ports[node.name] ?? 0)", "dir \(Self.quoted(directory))", "daemonize no",
@@ -109,7 +112,7 @@ extension Lab {
             workingDirectory: directory)
     }
 
-    /// As redis.conf wants it.
+    /// Quoted for redis.conf.
     private static func quoted(_ text: String) -> String {
         "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
@@ -160,7 +163,7 @@ extension Lab {
         try process.start()
     }
 
-    /// The operator's command that creates the CP group; it reaches the replicas directly.
+    /// `app-cp init` creates the CP group. It connects to the replicas directly, past the relays.
     private func initialise(_ executables: Executables, _ environment: [String: String]) async throws(LabError) {
         guard let spawner, let node = topology.services.first(where: { $0.group == .cp }) else { return }
         let ports = ports
@@ -169,28 +172,28 @@ extension Lab {
             environment: serviceEnvironment(node, environment) { ports[$0] ?? 0 }, logPath: logPath("app_cp_init"),
             workingDirectory: "\(dataPath)/\(node.name)")
         let process = NodeProcess(name: "app-cp init", plan: plan, spawner: spawner, on: reactor)
-        helpers.append(process)
+        processes[process.name] = process
         try process.start()
-        guard await process.ended(withinMs: Self.initMs) else { throw LabError("app-cp init did not end") }
+        guard await process.ended(withinMs: Self.initMs) else { throw LabError("app-cp init did not exit") }
         try checkNotStopping()
         guard process.state.exitCode == 0 else {
-            throw LabError("app-cp init \(process.state.summary)\(lastWords(plan.logPath))")
+            throw LabError("app-cp init \(process.state.summary)\(endOfLog(plan.logPath))")
         }
     }
 
-    /// Asks the node until it answers as one that serves.
-    /// - Parameter acceptsUnready: a service may also say that it cannot serve at the moment.
+    /// Probes the node until it is ready.
+    /// - Parameter acceptsUnready: a service may also answer that it is not ready, as in a partition.
     func untilReady(_ node: Node, timeoutMs: UInt64, acceptsUnready: Bool = false) async throws(LabError) {
         guard let process = processes[node.name] else { return }
         let deadlineNs = reactor.nowNs &+ timeoutMs * nsPerMs
         while !(await isReady(node, acceptsUnready)) {
             try checkNotStopping()
             guard process.state.pid != nil else {
-                throw LabError("\(node.name) \(process.state.summary)\(lastWords(process.plan.logPath))")
+                throw LabError("\(node.name) \(process.state.summary)\(endOfLog(process.plan.logPath))")
             }
             guard reactor.nowNs < deadlineNs else {
                 throw LabError(
-                    "\(node.name) was not ready after \(timeoutMs / 1_000) s\(lastWords(process.plan.logPath))")
+                    "\(node.name) was not ready after \(timeoutMs / 1_000) s\(endOfLog(process.plan.logPath))")
             }
             await reactor.sleep(forNs: 20 * nsPerMs)
         }
@@ -199,18 +202,17 @@ extension Lab {
 
     private func isReady(_ node: Node, _ acceptsUnready: Bool) async -> Bool {
         let port = ports[node.name] ?? 0
-        if node.isService {
-            let request = "GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-            let answer = await Probe.ask(port: port, request, on: reactor) { $0.contains("\r\n") }
-            let status = answer?.split(separator: " ").dropFirst().first
-            return status == "200" || (acceptsUnready && status == "503")
+        guard node.isService else {
+            return RedisClient(port: port, password: password, timeoutMs: 1_000)?.ask([["PING"]]) == [["PONG"]]
         }
-        return await Probe.ask(port: port, "AUTH \(password)\r\nPING\r\n", on: reactor) { $0.contains("+PONG") }
-            != nil
+        let request = HTTPRequest(path: "/health/ready")
+        guard case .answer(let answer) = await HTTPConnection.ask(request, port: port, timeoutMs: 1_000, on: reactor)
+        else { return false }
+        return answer.status == 200 || (acceptsUnready && answer.status == 503)
     }
 
-    /// The end of a log, for an error message; the log itself may be about to be removed.
-    func lastWords(_ logPath: String) -> String {
+    /// The end of a log, for an error message: the log itself may be removed.
+    func endOfLog(_ logPath: String) -> String {
         let text = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
         let lines = text.split(separator: "\n").suffix(3).map { String($0.prefix(300)) }
         return lines.isEmpty ? "" : ": " + lines.joined(separator: " | ")

@@ -1,7 +1,9 @@
-/// Why the lab cannot do what it was asked for, in one line for people.
+import ArgumentParser
+
+/// Why the lab cannot do something, in one line for people.
 struct LabError: Error, Equatable {
     let message: String
-    /// What the command ends with: 1 where it could not be done, 2 where it was asked wrongly.
+    /// The exit code of the command: 1 if it could not be done, 2 if the request was wrong.
     var exitCode: Int32 = 1
 
     init(_ message: String, exitCode: Int32 = 1) {
@@ -9,6 +11,16 @@ struct LabError: Error, Equatable {
         self.exitCode = exitCode
     }
 
-    /// SIGINT or SIGTERM came while the lab was starting or playing.
+    /// SIGINT, SIGTERM or SIGHUP came meanwhile.
     static let interrupted = LabError("interrupted")
+}
+
+/// Runs `body`. Prints its error and ends the program with the error's exit code.
+func exitOnError<Value>(_ body: () throws(LabError) -> Value) throws -> Value {
+    do {
+        return try body()
+    } catch {
+        complain("caplab: \(error.message)")
+        throw ExitCode(error.exitCode)
+    }
 }

@@ -2,7 +2,7 @@ import EventLoop
 import Glibc
 import Synchronization
 
-/// Carries a lab from the command line: signals on the main thread, everything else on the reactor's.
+/// Runs a lab from the command line: signals on the main thread, everything else on the reactor's.
 final class LabHost: @unchecked Sendable {
     // Safe because `lab` is touched only on the reactor's thread, and `exitCode` is synchronised.
     private let reactor: Reactor
@@ -11,11 +11,11 @@ final class LabHost: @unchecked Sendable {
 
     private init(_ reactor: Reactor) { self.reactor = reactor }
 
-    /// Starts a lab, runs `body` with it, and stops it again, whatever happens in between.
+    /// Starts a lab, runs `body` with it, and always stops it.
     ///
-    /// SIGINT, SIGTERM and SIGHUP ask it to stop; a second one ends its processes at once. To be called on the main thread
-    /// before any other exists, as the signals are blocked there and waited for.
-    /// - Returns: what `body` returned, or the exit code of what went wrong.
+    /// SIGINT, SIGTERM and SIGHUP stop it; a second one kills its processes. Call it on the main thread before any other exists:
+    /// it blocks the signals and waits for them.
+    /// - Returns: the result of `body`, or the exit code of an error.
     static func run(
         _ settings: LabSettings, environment: [String: String], body: @escaping @Sendable (Lab) async -> Int32
     ) -> Int32 {
@@ -25,7 +25,7 @@ final class LabHost: @unchecked Sendable {
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         signal(SIGPIPE, SIG_IGN)
         guard let reactor = try? Reactor(name: "lab") else {
-            complain("caplab: the kernel gives no descriptor")
+            complain("caplab: no file descriptor is left")
             return 1
         }
         let host = LabHost(reactor)
@@ -58,7 +58,7 @@ final class LabHost: @unchecked Sendable {
                 try await lab.start(environment: environment)
                 result = await body(lab)
             } catch {
-                // Whoever pressed Ctrl-C knows why nothing is running.
+                // After Ctrl-C nobody needs a message.
                 if error != .interrupted { complain("caplab: \(error.message)") }
                 result = error == .interrupted ? 0 : error.exitCode
             }

@@ -1,25 +1,25 @@
-/// How a lab is to be set up.
+/// How to set up a lab.
 struct LabSettings: Sendable {
     /// A service listens on this plus its offset (1, 2, 11, 12); nil: on any free port.
     var portBase: UInt16? = 5_000
-    /// Ports given by name, before everything else.
+    /// Ports by node, which take precedence.
     var ports: [String: UInt16] = [:]
-    /// Passed to the services as `LOG_LEVEL`; nil leaves it to them.
+    /// `LOG_LEVEL` of the services; nil: their default.
     var logLevel: String?
-    /// Where the control socket and the lock live.
+    /// The directory of the control socket and the lock.
     var runDirectory: String
-    /// Data and logs are kept here; nil: in a temporary directory that is removed at the end.
+    /// The directory of data and logs; nil: a temporary one that is removed at the end.
     var dataDirectory: String?
-    /// Further settings of the services; they come before the lab's own.
+    /// Further settings of the services. The lab's own take precedence.
     var serviceEnvironment: [String: String] = [:]
-    /// Whether the services also see the environment of the lab itself.
+    /// Whether the services inherit the lab's environment.
     var inheritsEnvironment = true
-    /// Further configuration of the CP or AP redis-servers, one directive each (`appendfsync no`).
+    /// Further configuration lines of the redis-servers of a group (`appendfsync no`).
     var redisArguments: [GroupName: [String]] = [:]
-    /// Where `app-cp` and `app-ap` are; nil: beside this executable.
+    /// The directory of `app-cp` and `app-ap`; nil: that of this program.
     var binDirectory: String?
-    /// Services reach their replicas without relays: for measuring. Nothing can be cut then.
+    /// Services connect to their replicas without relays, for measuring. Nothing can be cut then.
     var isDirect = false
-    /// Prints a line where a process ends by itself.
+    /// Prints a line if a process exits by itself.
     var reportsExits = true
 }

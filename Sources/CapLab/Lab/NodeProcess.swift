@@ -6,9 +6,9 @@ final class NodeProcess {
     enum State: Equatable {
         case notStarted
         case running(pid_t)
-        /// Stopped by SIGSTOP: it keeps its connections and answers nothing.
+        /// Stopped by SIGSTOP: it keeps its connections and does not answer.
         case paused(pid_t)
-        /// Ended; the raw status of waitpid.
+        /// With the raw status of waitpid.
         case ended(status: Int32)
 
         var pid: pid_t? {
@@ -41,7 +41,7 @@ final class NodeProcess {
     private let spawner: Spawner
     private let reactor: Reactor
     private(set) var state = State.notStarted
-    /// Set while the lab itself ends the process, so that its end is no news.
+    /// The lab itself ended the process, so its end is not reported.
     private(set) var isExpectedToEnd = false
     private var waiters: [ExitWaiter] = []
 
@@ -69,20 +69,19 @@ final class NodeProcess {
         }
     }
 
-    /// Looks whether the process has ended; called after each SIGCHLD.
-    /// - Returns: true if it has, since the last look.
+    /// Called after each SIGCHLD.
+    /// - Returns: whether the process has ended since the last call.
     func reap() -> Bool {
         guard let pid = state.pid else { return false }
         var status: Int32 = 0
         guard waitpid(pid, &status, WNOHANG) == pid else { return false }
         state = .ended(status: status)
-        spawner.tell(.gone(pid))
-        for waiter in waiters { waiter.settle(true) }
+        for waiter in waiters { waiter.finish(true) }
         waiters = []
         return true
     }
 
-    /// - Returns: true once the process has ended, false if it has not after `timeoutMs`.
+    /// - Returns: false if the process has not ended after `timeoutMs`.
     func ended(withinMs timeoutMs: UInt64) async -> Bool {
         guard state.pid != nil else { return true }
         return await withUnsafeContinuation { continuation in
@@ -92,13 +91,13 @@ final class NodeProcess {
         }
     }
 
-    /// Asks it to end. A paused process would not hear that.
+    /// Sends SIGTERM. A paused process is resumed first: it could not handle the signal.
     func terminate() {
         if case .paused = state { signal(SIGCONT) }
         signal(SIGTERM)
     }
 
-    /// Asks it to end, and ends it where that does not help in time.
+    /// Sends SIGTERM, and SIGKILL after `graceMs`.
     func stop(graceMs: UInt64) async {
         terminate()
         if await ended(withinMs: graceMs) { return }
@@ -110,7 +109,7 @@ final class NodeProcess {
         private var continuation: UnsafeContinuation<Bool, Never>?
         init(_ continuation: UnsafeContinuation<Bool, Never>) { self.continuation = continuation }
         var isSettled: Bool { continuation == nil }
-        func expire() { settle(false) }
-        func settle(_ hasEnded: Bool) { continuation.take()?.resume(returning: hasEnded) }
+        func expire() { finish(false) }
+        func finish(_ hasEnded: Bool) { continuation.take()?.resume(returning: hasEnded) }
     }
 }

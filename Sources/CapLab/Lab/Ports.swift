@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// Finding free ports, and who holds one that is not.
+/// Finds free ports, and the process that holds a taken one.
 enum Ports {
     static func isFree(_ port: UInt16) -> Bool {
         guard let descriptor = try? Sockets.listen(port: port) else { return false }
@@ -9,7 +9,7 @@ enum Ports {
         return true
     }
 
-    /// - Throws: ``LabError`` that names the port and, where it can be seen, its holder.
+    /// - Throws: an error that names the port and, if visible, its holder.
     static func requireFree(_ port: UInt16, for node: String) throws(LabError) {
         do {
             close(try Sockets.listen(port: port))
@@ -22,12 +22,11 @@ enum Ports {
         }
     }
 
-    /// Free ports below those that the kernel gives to outgoing connections: one of those could be gone when a stopped
-    /// process wants its port back.
+    /// Free ports below those of outgoing connections: the kernel could give such a port away while its process is stopped.
     static func free(_ count: Int) throws(LabError) -> [UInt16] {
         let range = (try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)) ?? ""
         let firstEphemeral = range.split(whereSeparator: \.isWhitespace).first.flatMap { UInt16($0) } ?? 32_768
-        // Where that range begins low, there is nothing below it, and chance has to do.
+        // If that range begins low, there is nothing below it.
         let candidates: ClosedRange<UInt16> = firstEphemeral > 20_000 ? 10_000...(firstEphemeral - 1) : 10_000...65_535
         var chosen: [UInt16] = []
         for _ in 0..<10_000 where chosen.count < count {
@@ -38,7 +37,7 @@ enum Ports {
         return chosen
     }
 
-    /// "name (pid 123)" of a process that listens on the port, from `/proc`; nil where it belongs to someone else.
+    /// "name (pid 123)" of the process that listens on the port, from `/proc`; nil if it belongs to another user.
     static func holder(of port: UInt16) -> String? {
         let inodes = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
             listeners(readTable(path), port: port)
@@ -59,7 +58,7 @@ enum Ports {
         return nil
     }
 
-    /// Reads to the end, one short piece after the other: that is how the kernel hands out its tables.
+    /// Reads to the end: the kernel returns its tables in short pieces.
     private static func readTable(_ path: String) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return "" }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// The private directory where a lab's control socket lives, and the lock that allows one lab in it at a time.
+/// The private directory of a lab's control socket, and the lock that allows one lab in it at a time.
 struct RunDirectory: Sendable {
     let path: String
 
@@ -16,9 +16,9 @@ struct RunDirectory: Sendable {
     var socketPath: String { path + "/control.sock" }
     var lockPath: String { path + "/lab.lock" }
 
-    /// Makes the directory, or checks that the one there is ours alone: `/tmp` belongs to everybody.
+    /// Makes the directory, or checks that it belongs to this user only: every user can write to `/tmp`.
     func prepare() throws(LabError) {
-        // sockaddr_un has 108 bytes, the last of them zero.
+        // `sun_path` of sockaddr_un has 108 bytes, the last of them zero.
         guard socketPath.utf8.count < 108, !path.contains("\n") else {
             throw LabError("the run directory's name is too long for a Unix socket: \(path)")
         }
@@ -36,7 +36,7 @@ struct RunDirectory: Sendable {
 
     /// - Returns: the descriptor that keeps the lock until ``unlock(_:)``.
     func lock() throws(LabError) -> Int32 {
-        // A lab that ends removes the file: the one locked must be the one that is there, or a third lab would not see it.
+        // A lab that ends removes the file. The locked file must be the one in the directory, or a third lab would lock another.
         for _ in 0..<100 {
             let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else {
@@ -61,7 +61,7 @@ struct RunDirectory: Sendable {
         throw LabError("cannot lock \(lockPath)")
     }
 
-    /// Said to the kernel, not only by closing: a child that is just being born may still have a copy of the descriptor.
+    /// Unlocks explicitly, because a child that is just starting may have a copy of the descriptor.
     static func unlock(_ descriptor: Int32) {
         flock(descriptor, LOCK_UN)
         close(descriptor)
@@ -76,7 +76,7 @@ struct RunDirectory: Sendable {
         return " as process \(pid)"
     }
 
-    /// Removes socket, lock and, where nothing else is in it, the directory.
+    /// Removes socket, lock and, if it is empty then, the directory.
     func remove() {
         unlink(socketPath)
         unlink(lockPath)

@@ -1,11 +1,11 @@
 import Glibc
 
-/// A program to run, with all it gets.
+/// A program to run, with its surroundings.
 struct LaunchPlan: Sendable {
     let program: String
     var arguments: [String] = []
     var environment: [String: String] = [:]
-    /// Given on standard input, which then ends. At most ``Spawner/maxInputBytes``.
+    /// Written to standard input, which then ends. At most ``Spawner/maxInputBytes``.
     var input: [UInt8] = []
     /// Standard output and error are appended to this file.
     let logPath: String
@@ -14,52 +14,45 @@ struct LaunchPlan: Sendable {
 
 /// Starts children that do not outlive the lab.
 struct Spawner: Sendable {
-    /// What a pipe takes without a reader.
+    /// A pipe holds this much without a reader.
     static let maxInputBytes = 32 << 10
 
-    /// This program, see ``Launcher``.
-    let caplab: String
-    /// The writing end of the sweeper's pipe.
-    let sweeper: Int32
-    let sweeperPid: pid_t
+    /// The path of this program, see ``Launcher``.
+    private let caplab: String
+    /// The write end of the sweeper's pipe.
+    private let sweeper: Int32
+    private let sweeperPid: pid_t
 
     /// Starts the sweeper.
-    init(caplab: String) throws(LabError) {
+    /// - Parameter paths: the files that it removes if the lab is killed.
+    init(caplab: String, runDirectory: RunDirectory, paths: [String]) throws(LabError) {
         let ends = try Self.pipe()
-        let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        let discard = open("/dev/null", O_WRONLY | O_CLOEXEC)
         defer {
             close(ends[0])
-            close(nowhere)
+            close(discard)
         }
         self.caplab = caplab
         sweeper = ends[1]
         do throws(LabError) {
             sweeperPid = try Self.start(
-                caplab, ["caplab", "__sweep"], environment: [:],
-                descriptors: [(ends[0], 0), (nowhere, 1), (nowhere, 2)],
-                flags: POSIX_SPAWN_SETPGROUP)
+                caplab, ["caplab", Sweeper.commandName, runDirectory.path] + paths, environment: [:],
+                descriptors: [(ends[0], 0), (discard, 1), (discard, 2)])
         } catch {
             close(ends[1])
             throw error
         }
     }
 
-    /// Tells the sweeper what there is to clean up. A sweeper that is gone is no reason to stop: it is a second net.
-    func tell(_ message: SweepList.Message) {
-        let line = Array(message.line.utf8)
-        _ = write(sweeper, line, line.count)
-    }
-
-    /// All is cleaned up: the sweeper may go.
+    /// Tells the sweeper that the lab removed its files itself, and waits for it.
     func finish() {
-        tell(.done)
+        _ = write(sweeper, [0], 1)
         close(sweeper)
         var status: Int32 = 0
         while waitpid(sweeperPid, &status, 0) < 0, errno == EINTR {}
     }
 
-    /// Starts a child in a process group of its own, so that Ctrl-C in the terminal reaches the lab only, which then stops
-    /// its children in order.
+    /// Starts a child in its own process group: Ctrl-C in the terminal reaches only the lab, which stops its children in order.
     func start(_ plan: LaunchPlan) throws(LabError) -> pid_t {
         precondition(plan.input.count <= Self.maxInputBytes, "the input does not fit into a pipe")
         let log = open(plan.logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -71,33 +64,32 @@ struct Spawner: Sendable {
         close(ends[1])
         return try Self.start(
             caplab,
-            ["caplab", Launcher.commandName, "--directory", plan.workingDirectory, "--", plan.program] + plan.arguments,
-            environment: plan.environment,
-            descriptors: [(ends[0], 0), (log, 1), (log, 2), (sweeper, Launcher.sweeperDescriptor)],
-            flags: POSIX_SPAWN_SETPGROUP)
+            ["caplab", Launcher.commandName, "--lab", "\(getpid())", "--directory", plan.workingDirectory, "--"]
+                + [plan.program] + plan.arguments,
+            environment: plan.environment, descriptors: [(ends[0], 0), (log, 1), (log, 2)])
     }
 
     private static func start(
-        _ program: String, _ arguments: [String], environment: [String: String], descriptors: [(Int32, Int32)],
-        flags: Int32
+        _ program: String, _ arguments: [String], environment: [String: String], descriptors: [(Int32, Int32)]
     ) throws(LabError) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        // In this order: each source is above 2 or already in its place when its turn comes.
+        // In this order: each source is above 2 or already in its place.
         for (source, target) in descriptors { posix_spawn_file_actions_adddup2(&actions, source, target) }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // The lab blocks and ignores signals that its children must get.
+        // The lab blocks and ignores signals that its children must receive.
         var none = sigset_t()
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
         var all = sigset_t()
         sigfillset(&all)
         posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(&attributes, Int16(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
         var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
@@ -108,7 +100,7 @@ struct Spawner: Sendable {
         return pid
     }
 
-    /// Both ends are closed on exec; no other thread starts children, so that none can be born in between.
+    /// Both ends are closed on exec. Only this thread starts children, so none starts in between.
     private static func pipe() throws(LabError) -> [Int32] {
         var ends: [Int32] = [0, 0]
         guard Glibc.pipe(&ends) == 0 else { throw failure("pipe", errno) }

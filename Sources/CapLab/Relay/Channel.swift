@@ -1,17 +1,17 @@
-/// One direction of one relayed connection, as a value: what came in at one end and may leave at the other.
+/// One direction of a relayed connection: the bytes between its two sockets.
 ///
-/// Bytes keep their order, wait for their delay, and stay here while the direction is held. The end of the stream (FIN)
-/// and a reset travel the same way, behind the bytes before them. It never holds more than ``capacityBytes``: the relay
-/// stops reading, and TCP's flow control stops the sender.
+/// Bytes keep their order, wait for their delay, and stay here while the direction is held. The end of the stream (FIN) and a
+/// reset follow the bytes before them. It never holds more than ``capacityBytes``: the relay stops reading, and TCP's flow
+/// control stops the sender.
 struct Channel {
     enum Ending: Equatable {
         case finished, reset
     }
 
     enum Step: Equatable {
-        /// Wait for input, or for the end of a hold.
+        /// Wait for input or for the heal.
         case nothing
-        /// The next part is ready at this time (nanoseconds, monotonic).
+        /// The next chunk is ready at this time (monotonic nanoseconds).
         case waitUntil(UInt64)
         /// Bytes are ready, see ``withFront(_:)``.
         case send
@@ -26,7 +26,7 @@ struct Channel {
         var sent = 0
     }
 
-    /// 1 MiB a direction and connection.
+    /// 1 MiB per direction and connection.
     static let capacityBytes = 1 << 20
 
     var isHeld = false
@@ -37,13 +37,13 @@ struct Channel {
     private(set) var bufferedBytes = 0
     private var ending: Ending?
     private var endedNs: UInt64 = 0
-    /// Set when the ending was passed on, or nobody is left to receive anything: what comes in is then thrown away.
+    /// The ending was forwarded, or no receiver is left: input is discarded.
     private(set) var isDone = false
 
     /// How many bytes may be appended now.
     var roomBytes: Int { ending == nil ? Self.capacityBytes - bufferedBytes : 0 }
     var hasEnded: Bool { ending != nil }
-    /// Nothing stands between input and output at the moment, so that the caller may send without storing.
+    /// Nothing is buffered, held or delayed, so the caller may send without storing.
     var isClear: Bool { bufferedBytes == 0 && !isHeld && delayNs == 0 && ending == nil && !isDone }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer, nowNs: UInt64) {
@@ -53,7 +53,7 @@ struct Channel {
         bufferedBytes += bytes.count
     }
 
-    /// The sender closed or reset its end. A reset takes with it what is held, as a kernel forgets what it has to resend.
+    /// The sender closed or reset its end. A reset discards held bytes, as a kernel discards what it would retransmit.
     mutating func end(_ ending: Ending, nowNs: UInt64) {
         guard !isDone else { return }
         if ending == .reset, isHeld { clear() }
@@ -74,7 +74,7 @@ struct Channel {
         return ending == .finished ? .finish : .reset
     }
 
-    /// Offers the first bytes to `send`, which answers how many of them it took; zero or less takes none.
+    /// Passes the first bytes to `send`, which returns how many it accepted; zero or less: none.
     mutating func withFront(_ send: (UnsafeRawBufferPointer) -> Int) -> Int {
         guard first < chunks.count else { return 0 }
         let chunk = chunks[first]
@@ -84,7 +84,7 @@ struct Channel {
         chunks[first].sent += count
         if chunks[first].sent == chunk.bytes.count {
             first += 1
-            // Moved together now and then, not at each chunk.
+            // Compacted rarely, not at each chunk.
             if first == chunks.count || first >= 64 {
                 chunks.removeFirst(first)
                 first = 0
@@ -93,7 +93,7 @@ struct Channel {
         return count
     }
 
-    /// The ending was passed on, or there is nobody to pass anything on to.
+    /// The ending was forwarded, or no receiver is left.
     mutating func finish() {
         clear()
         isDone = true

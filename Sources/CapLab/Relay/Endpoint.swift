@@ -7,7 +7,7 @@ final class Endpoint: DescriptorHandler {
     private let reactor: Reactor
     private var onEvents: ((UInt32) -> Void)?
     private(set) var isOpen = true
-    /// The kernel took no more: writing goes on when it says so.
+    /// The kernel's buffer is full until the descriptor is writable again.
     var isBlocked = false
 
     init(_ descriptor: Int32, on reactor: Reactor, onEvents: @escaping (UInt32) -> Void) {
@@ -18,8 +18,7 @@ final class Endpoint: DescriptorHandler {
 
     func ready(events: UInt32) { onEvents?(events) }
 
-    /// Without an interest the socket is not watched at all: epoll reports a hang-up also to those who asked for nothing,
-    /// again and again.
+    /// Without an interest the socket is not watched: epoll would report a hang-up repeatedly.
     func watch(_ events: UInt32) {
         guard isOpen else { return }
         if events == 0 {
@@ -40,7 +39,7 @@ final class Endpoint: DescriptorHandler {
         return Self.isTemporary(errno) ? .blocked : .failed
     }
 
-    /// - Returns: how many bytes the kernel took, 0 where it is full, negative where the connection is gone.
+    /// - Returns: how many bytes the kernel accepted: 0 if its buffer is full, negative if the connection is lost.
     func write(_ bytes: UnsafeRawBufferPointer) -> Int {
         let count = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
         if count >= 0 { return count }

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Calls a function once, later, unless it is cancelled before.
+/// Calls a function once at a deadline, unless it is cancelled before.
 final class LoopTimer: Expirable {
     private var action: (() -> Void)?
 

@@ -1,18 +1,18 @@
 import EventLoop
 import Glibc
 
-/// The relay of one link: a service connects to its port and reaches the replica, as far as the link's faults let it.
+/// The relay of one link: a service connects to its port and reaches the replica, subject to the link's faults.
 final class Relay: DescriptorHandler {
-    /// More connections than any service opens; past it new ones are reset.
+    /// More than any service opens. Further connections are reset.
     static let maxConnections = 256
-    /// As long as a kernel goes on resending for a process that has closed its end (`tcp_orphan_retries`: 8, about 100 s).
+    /// As long as a kernel retransmits for a process that closed its end (`tcp_orphan_retries` 8: about 100 s).
     static let standardOrphanLifeMs: UInt64 = 100_000
-    /// Read at once, at most; shared by the connections of a relay, which take turns.
+    /// The most bytes of one read. The connections of a relay share the buffer.
     private static let scratchBytes = 64 << 10
 
     let reactor: Reactor
     let link: Link
-    /// Where the service connects.
+    /// The service connects here.
     let port: UInt16
     let replicaPort: UInt16
     /// How long a connection outlives the service's end of it, in milliseconds.
@@ -46,7 +46,7 @@ final class Relay: DescriptorHandler {
     var connectionCount: Int { connections.count }
     var bufferedBytes: Int { connections.values.reduce(0) { $0 + $1.bufferedBytes } }
 
-    /// Puts these faults, and no others, on the link.
+    /// Replaces the link's faults.
     func apply(_ fault: LinkFault) {
         guard fault != self.fault else { return }
         self.fault = fault
@@ -60,11 +60,11 @@ final class Relay: DescriptorHandler {
     }
 
     func ready(events: UInt32) {
-        // At most a full backlog a turn.
+        // At most one backlog per turn.
         for _ in 0..<128 {
             let descriptor = Sockets.accept(listener)
             guard descriptor >= 0 else {
-                if errno == EMFILE || errno == ENFILE { rest() }
+                if errno == EMFILE || errno == ENFILE { pauseAccepting() }
                 return
             }
             guard !fault.resets, connections.count < Self.maxConnections else {
@@ -77,8 +77,8 @@ final class Relay: DescriptorHandler {
         }
     }
 
-    /// Out of descriptors: look away for a moment instead of spinning.
-    private func rest() {
+    /// Out of descriptors: pauses instead of spinning.
+    private func pauseAccepting() {
         reactor.unwatch(listener)
         _ = LoopTimer(on: reactor, atNs: reactor.nowNs &+ 100 * nsPerMs) { [weak self] in
             guard let self else { return }

@@ -1,10 +1,10 @@
 import EventLoop
 import Glibc
 
-/// One connection of a service, and the one to the replica that it is joined to. See ``FaultMode`` for what it imitates.
+/// One connection of a service, joined to one to the replica. See ``FaultMode`` for what it simulates.
 final class RelayedConnection {
     private enum Phase {
-        /// Accepted while the link was cut: the replica hears of it after the heal.
+        /// Accepted while the link was cut. The replica sees it after the heal.
         case waiting
         case connecting, established, closed
     }
@@ -24,7 +24,7 @@ final class RelayedConnection {
         self.relay = relay
         reactor = relay.reactor
         service = Endpoint(descriptor, on: reactor) { [unowned self] events in
-            // Held to the end of the event: handling it may close the connection, which drops the relay's reference.
+            // A strong reference until the end of the event, which may close the connection and drop the relay's.
             let connection = self
             connection.handle(events, from: .toReplica)
         }
@@ -32,7 +32,7 @@ final class RelayedConnection {
 
     var bufferedBytes: Int { toReplica.bufferedBytes + toService.bufferedBytes }
 
-    /// Takes over the link's faults, at the start and at each change.
+    /// Applies the link's faults, at the start and at each change.
     func apply(_ fault: LinkFault) {
         guard phase != .closed else { return }
         if fault.resets { return close(reset: true) }
@@ -65,10 +65,10 @@ final class RelayedConnection {
 
     // MARK: Events
 
-    /// An event at the end where what travels in `direction` comes in.
+    /// An event at the socket from which bytes in `direction` arrive.
     private func handle(_ events: UInt32, from direction: Directions) {
         if phase == .connecting, direction == .toService {
-            // A refused connection cannot be refused in turn, the service's was accepted: a reset comes nearest.
+            // The service's connection is accepted already, so a reset comes closest to a refusal.
             guard let replica, Sockets.takeError(replica.descriptor) == 0, events & EventMask.error == 0 else {
                 return close(reset: true)
             }
@@ -80,7 +80,7 @@ final class RelayedConnection {
         pump()
     }
 
-    /// Reads once: a level-triggered epoll comes back, and the other links get their turn.
+    /// Reads once: epoll is level-triggered, and the other links need their turn.
     private func read(_ direction: Directions) {
         let source = direction == .toReplica ? service : replica
         let destination = direction == .toReplica ? replica : service
@@ -97,18 +97,18 @@ final class RelayedConnection {
             relay.count(count, direction)
             var rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             if phase == .established, withChannel(direction, { $0.isClear }), let destination, destination.isOpen {
-                // The short way: nothing is waiting, so the bytes need not be stored.
-                let taken = destination.write(rest)
-                if taken < 0 { return lost(direction == .toReplica ? .toService : .toReplica) }
-                rest = UnsafeRawBufferPointer(rebasing: rest[taken...])
+                // Nothing is waiting, so the bytes need not be stored.
+                let accepted = destination.write(rest)
+                if accepted < 0 { return lost(direction == .toReplica ? .toService : .toReplica) }
+                rest = UnsafeRawBufferPointer(rebasing: rest[accepted...])
                 if !rest.isEmpty { destination.isBlocked = true }
             }
             withChannel(direction) { $0.append(rest, nowNs: nowNs) }
         }
     }
 
-    /// The end where what travels in `direction` comes in was reset. That news travels like everything else; what is on its
-    /// way to that end has nobody to go to.
+    /// The socket from which bytes in `direction` arrive was reset. The reset is forwarded like bytes; bytes in the other
+    /// direction have no receiver.
     private func lost(_ direction: Directions) {
         let nowNs = reactor.nowNs
         withChannel(direction) { $0.end(.reset, nowNs: nowNs) }
@@ -116,14 +116,14 @@ final class RelayedConnection {
         (direction == .toReplica ? service : replica)?.close(reset: false)
     }
 
-    // MARK: Passing on
+    // MARK: Forwarding
 
     private func pump() {
         if phase == .established {
             pump(.toReplica)
             pump(.toService)
         } else if phase == .waiting, toReplica.hasEnded {
-            // Never connected, and the service has given up: a kernel forgets such a connection, and so do we.
+            // The service closed a connection that was never established: a kernel forgets it too.
             return close(reset: false)
         }
         guard phase != .closed else { return }
@@ -143,10 +143,10 @@ final class RelayedConnection {
                 return withChannel(direction) { $0.finish() }
             case .reset: return close(reset: true)
             case .send:
-                let taken = withChannel(direction) { $0.withFront { destination.write($0) } }
-                if taken < 0 {
+                let accepted = withChannel(direction) { $0.withFront { destination.write($0) } }
+                if accepted < 0 {
                     lost(direction == .toReplica ? .toService : .toReplica)
-                } else if taken == 0 {
+                } else if accepted == 0 {
                     destination.isBlocked = true
                 }
             }
@@ -169,7 +169,7 @@ final class RelayedConnection {
 
     // MARK: Time
 
-    /// One timer for both directions: the earlier part is passed on first, and asks again for the other.
+    /// One timer for both directions, for the earlier chunk; the later one sets it again.
     private func wakeUp(atNs deadlineNs: UInt64) {
         guard deadlineNs < wakeAtNs else { return }
         wakeTimer?.cancel()
@@ -181,8 +181,8 @@ final class RelayedConnection {
         }
     }
 
-    /// A service that has closed its end leaves requests behind, or answers nobody reads. They go their way as long as a
-    /// kernel would keep such an orphan; then all is forgotten, and the replica gets a reset as soon as the link lets it.
+    /// After the service closed its end, requests may remain, or answers without a reader. They live as long as a kernel keeps
+    /// an orphaned connection. Then the replica gets a reset, as soon as the link allows it.
     private func limitOrphans() {
         guard orphanTimer == nil, toReplica.hasEnded else { return }
         orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ relay.orphanLifeMs * nsPerMs) { [unowned self] in

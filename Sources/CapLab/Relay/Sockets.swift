@@ -1,8 +1,8 @@
 import Glibc
 
-/// The few socket calls the lab needs, all on loopback, non-blocking and closed on exec.
+/// Socket calls on loopback. All descriptors are non-blocking and closed on exec.
 enum Sockets {
-    /// - Returns: a listening socket on 127.0.0.1; port 0 lets the kernel choose.
+    /// - Returns: a socket that listens on 127.0.0.1. With port 0 the kernel chooses the port.
     static func listen(port: UInt16, backlog: Int32 = 128) throws(SocketError) -> Int32 {
         let descriptor = tcpSocket()
         guard descriptor >= 0 else { throw SocketError(operation: "socket", errno: errno) }
@@ -16,7 +16,7 @@ enum Sockets {
         return descriptor
     }
 
-    /// Begins a connection to 127.0.0.1; it is up when the socket becomes writable without an error.
+    /// Begins to connect to 127.0.0.1. The connection is established once the socket is writable without an error.
     static func connect(port: UInt16) throws(SocketError) -> Int32 {
         let descriptor = tcpSocket()
         guard descriptor >= 0 else { throw SocketError(operation: "socket", errno: errno) }
@@ -38,13 +38,13 @@ enum Sockets {
         return descriptor
     }
 
-    /// Non-blocking and closed on exec. Children are started on the same thread, so none can be born in between.
+    /// Makes it non-blocking and closed on exec. Children are started on the same thread, so none starts in between.
     static func prepare(_ descriptor: Int32) {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     }
 
-    /// The port a socket is bound to.
+    /// The port that a socket is bound to.
     static func localPort(_ descriptor: Int32) -> UInt16 {
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -54,7 +54,7 @@ enum Sockets {
         return UInt16(bigEndian: address.sin_port)
     }
 
-    /// The error a connection attempt ended with; 0 for none. Reading it clears it.
+    /// The error of a connection attempt; 0 for none. Reading it clears it.
     static func takeError(_ descriptor: Int32) -> Int32 {
         var error: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
@@ -62,7 +62,7 @@ enum Sockets {
         return error
     }
 
-    /// Closes with RST instead of FIN: lingering for zero seconds throws away what is unsent.
+    /// Closes with RST instead of FIN: lingering for zero seconds discards what is unsent.
     static func closeWithReset(_ descriptor: Int32) {
         var lingers = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &lingers, socklen_t(MemoryLayout<linger>.size))

@@ -1,4 +1,4 @@
-/// The two ways along a link.
+/// The directions of a link.
 struct Directions: OptionSet, Hashable, Sendable {
     let rawValue: UInt8
 
@@ -9,24 +9,23 @@ struct Directions: OptionSet, Hashable, Sendable {
     static let both: Directions = [.toReplica, .toService]
 }
 
-/// What a fault does to the links it is put on.
+/// What a fault does to its links.
 ///
-/// A relay sits between two kernels on one machine, so it imitates a network as far as a TCP endpoint can:
+/// A relay sits between two kernels on one machine, so it simulates a network as far as a TCP endpoint can:
 ///
-/// - `drop`: packets vanish. Open connections stay open and nothing comes through. As TCP would resend, bytes on their
-///   way are held, not lost, and arrive after the heal on the same connection if it still exists (a connection closed by
-///   one end meanwhile delivers what it had sent and then its end; one that was reset delivers only the reset). New
-///   connections are accepted, as a relay cannot imitate a lost SYN, but nothing answers, and the replica sees no
-///   connection before the heal. A one-way drop holds one direction of the connections that were open; a new one, which
-///   could not finish its handshake, is held in both.
-/// - `stall`: requests arrive and are carried out, answers are held; also on new connections. A slow or stuck replica.
-/// - `reset`: open connections are closed by RST, new ones too. A crashed host, or a firewall that rejects.
-/// - `delay`: everything takes that much longer in each direction. Bandwidth is then at most the relay's buffer a delay.
+/// - `drop`: packets vanish. Open connections stay open and nothing comes through. As TCP would retransmit, bytes are held, not
+///   lost, and arrive after the heal on the same connection if it still exists. A connection that one end closed meanwhile
+///   delivers what was sent and then the end; one that was reset delivers only the reset. New connections are accepted,
+///   because a relay cannot drop a SYN, but get no answer, and the replica sees no connection before the heal. A one-way drop
+///   holds one direction of open connections; new ones could not finish their handshake and are held in both.
+/// - `stall`: requests arrive and are executed, answers are held, also on new connections. A slow or hung replica.
+/// - `reset`: open and new connections are closed by RST. A crashed host, or a firewall that rejects.
+/// - `delay`: everything takes that much longer in each direction. Bandwidth is at most one relay buffer per delay.
 enum FaultMode: Equatable, Sendable {
     case drop, stall, reset
     case delay(ms: Int)
 
-    /// One minute: longer is a `drop`.
+    /// One minute. For a longer delay use `drop`.
     static let maxDelayMs = 60_000
 
     /// Reads `drop`, `stall`, `reset`, `delay=50ms`, `delay=2s` or `delay=50` (milliseconds).
@@ -53,7 +52,7 @@ enum FaultMode: Equatable, Sendable {
     }
 }
 
-/// Everything that is wrong with one link at the moment. Faults add up, as rules in a firewall do; a heal takes all away.
+/// The faults of one link. They accumulate like firewall rules; a heal removes all.
 struct LinkFault: Equatable, Sendable {
     private(set) var dropped: Directions = []
     private(set) var isStalled = false
@@ -63,7 +62,7 @@ struct LinkFault: Equatable, Sendable {
 
     static let none = LinkFault()
 
-    /// Adding the same fault twice changes nothing; of two delays the later counts.
+    /// Idempotent. The later of two delays counts.
     mutating func add(_ mode: FaultMode, _ directions: Directions) {
         switch mode {
         case .drop: dropped.formUnion(directions)
@@ -75,7 +74,7 @@ struct LinkFault: Equatable, Sendable {
         }
     }
 
-    /// Whether bytes that travel in this direction are held.
+    /// Whether bytes in this direction are held.
     func holds(_ direction: Directions) -> Bool {
         dropped.contains(direction) || (isStalled && direction == .toService)
     }
@@ -84,10 +83,10 @@ struct LinkFault: Equatable, Sendable {
         direction == .toReplica ? delayToReplicaMs : delayToServiceMs
     }
 
-    /// A handshake takes a packet each way, so a cut of either direction prevents it.
+    /// A handshake needs packets in both directions.
     var allowsHandshake: Bool { dropped.isEmpty && !resets }
 
-    /// For people: `open`, or what is wrong.
+    /// For people: `open`, or the faults.
     var summary: String {
         var parts: [String] = []
         if resets { parts.append("reset") }

@@ -1,18 +1,18 @@
-/// Which links a `partition` or `heal` is about.
+/// The links of a `partition` or `heal`.
 struct Selection: Equatable, Sendable {
     enum Place: Equatable, Sendable {
         case everything
         /// A site: every link that leads out of it. A node: all its links.
         case place(String)
-        /// Only what travels from the first place to the second.
+        /// Only messages from the first place to the second.
         case oneWay(from: String, to: String)
     }
 
     var place: Place
-    /// Limits it to the links of one group.
+    /// Only links of this group.
     var group: GroupName?
 
-    /// The links in the topology's order, each with the directions that are meant.
+    /// The selected links in the topology's order, each with its selected directions.
     func links(in topology: Topology) throws(SelectionError) -> [(link: Link, directions: Directions)] {
         var chosen: [(link: Link, directions: Directions)] = []
         for link in topology.links {
@@ -50,7 +50,7 @@ struct Selection: Equatable, Sendable {
         guard Site(rawValue: name) != nil || topology.node(name) != nil else { throw .unknown(name) }
     }
 
-    /// For people: "west", "from east to west", "everything", with the group if one is named.
+    /// For people: "west", "from east to west", "everything", with the group if given.
     var described: String {
         let place =
             switch place {
@@ -66,7 +66,7 @@ extension Node {
     fileprivate func isIn(_ place: String) -> Bool { name == place || site.rawValue == place }
 }
 
-/// Why a selection means nothing.
+/// Why a selection is invalid.
 enum SelectionError: Error, Equatable {
     case unknown(String)
     case noLink(String)

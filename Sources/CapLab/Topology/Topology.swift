@@ -1,9 +1,9 @@
-/// A side of the network: G1 and G2 of Gilbert and Lynch's proof.
+/// One side of the network, as G1 and G2 in the proof of Gilbert and Lynch.
 enum Site: String, Codable, CaseIterable, Sendable {
     case east, west
 }
 
-/// Which of the two systems a node belongs to.
+/// The system that a node belongs to.
 enum GroupName: String, Codable, CaseIterable, Sendable {
     case cp, ap
 }
@@ -13,7 +13,7 @@ struct Node: Equatable, Sendable {
     enum Role: Equatable, Sendable {
         /// An HTTP service; its default port is the port base plus `portOffset`.
         case service(portOffset: UInt16)
-        /// A redis-server; `id` is its name within the group, as in `REPLICAS`.
+        /// A redis-server; `id` is its name in `REPLICAS`.
         case replica(id: String)
     }
 
@@ -27,7 +27,7 @@ struct Node: Equatable, Sendable {
     }
 }
 
-/// The path from a service to one replica of its group; each has a relay of its own.
+/// The connection from a service to one replica of its group. Each link has its own relay.
 struct Link: Hashable, Comparable, Sendable {
     let service: String
     let replica: String
@@ -37,12 +37,12 @@ struct Link: Hashable, Comparable, Sendable {
     }
 }
 
-/// Who is there, in which site, and who talks to whom.
+/// All nodes with their sites, and the links between them.
 struct Topology: Sendable {
     let nodes: [Node]
     let links: [Link]
 
-    /// - Parameter nodes: with names that differ from each other and from those of the sites.
+    /// - Parameter nodes: with unique names, different from those of the sites.
     init(nodes: [Node]) {
         self.nodes = nodes
         links = nodes.filter(\.isService).flatMap { service in
@@ -51,7 +51,7 @@ struct Topology: Sendable {
         }
     }
 
-    /// Section 2 of the design: two sites, the majority of each group in the east.
+    /// Two sites, with the majority of each group in the east.
     static let pair = Topology(nodes: [
         Node(name: "app_cp", group: .cp, site: .east, role: .service(portOffset: 1)),
         Node(name: "app_ap", group: .ap, site: .east, role: .service(portOffset: 2)),

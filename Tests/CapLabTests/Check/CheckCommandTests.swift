@@ -4,44 +4,44 @@ import Testing
 
 @testable import CapLab
 
-/// `caplab check` as people run it.
-@Suite(.serialized) struct CheckCommandTests {
+/// The command `caplab check`.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct CheckCommandTests {
     private func run(_ group: String, _ arguments: [String], in directory: ScratchDirectory) throws -> CommandResult {
         try LabProcess.run(["check", group, "--output", directory.path] + arguments)
     }
 
-    private func expectHeld(_ group: String) throws {
+    private func expectGuaranteesKept(_ group: String) throws {
         let directory = try ScratchDirectory()
         let result = try run(group, ["--seconds", "6", "--seed", "11"], in: directory)
         #expect(result.exitCode == 0, "\(result.output)\(result.errors)")
         #expect(result.errors.isEmpty)
         #expect(result.output.hasPrefix("check \(group): 6 s, 12 clients, seed 11\n"))
-        #expect(result.output.contains("\nHELD: everything that app-\(group) promises"))
+        #expect(result.output.contains("\nHELD: every guarantee of app-\(group)"))
     }
 
-    @Test(.enabled(if: DemoTests.hasServices)) func theConsistentServiceHoldsWhatItPromisesThroughRealFaults() throws {
-        try expectHeld("cp")
+    @Test(.enabled(if: DemoTests.hasServices)) func theConsistentServiceKeepsItsGuaranteesUnderFaults() throws {
+        try expectGuaranteesKept("cp")
     }
 
-    @Test(.enabled(if: DemoTests.hasServices)) func theAvailableServiceHoldsWhatItPromisesThroughRealFaults() throws {
-        try expectHeld("ap")
+    @Test(.enabled(if: DemoTests.hasServices)) func theAvailableServiceKeepsItsGuaranteesUnderFaults() throws {
+        try expectGuaranteesKept("ap")
     }
 
-    @Test func sitesThatKeepToThemselvesAreNotLinearizableAndThatIsDrawn() throws {
+    @Test func isolatedSitesAreNotLinearizableAndATimelineIsWritten() throws {
         let directory = try ScratchDirectory()
-        try LoneRegister.install(in: directory.path)
+        try IsolatedRegister.install(in: directory.path)
         let result = try run("cp", ["--seconds", "2", "--seed", "1", "--bin-dir", directory.path], in: directory)
         #expect(result.exitCode == 1)
         #expect(result.output.contains("is not linearizable"))
-        #expect(result.output.contains("up to the one that does not fit:"))
-        #expect(result.output.contains("The same draws again: caplab check cp --seconds 2 --seed 1"))
+        #expect(result.output.contains("up to the first that no order explains:"))
+        #expect(result.output.contains("Reproduce with: caplab check cp --seconds 2 --seed 1"))
         #expect(access("\(directory.path)/check-cp-1.html", R_OK) == 0)
         #expect(access("\(directory.path)/check-cp-1.jsonl", R_OK) == 0)
     }
 
-    @Test func sitesThatNeverTellEachOtherLoseWhatTheyAcknowledged() throws {
+    @Test func isolatedSitesLoseAcknowledgedWrites() throws {
         let directory = try ScratchDirectory()
-        try LoneRegister.install(in: directory.path)
+        try IsolatedRegister.install(in: directory.path)
         let result = try run("ap", ["--seconds", "2", "--seed", "1", "--bin-dir", directory.path], in: directory)
         #expect(result.exitCode == 1)
         #expect(result.output.contains("in the west after the heal"))
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: [["--seconds", "0"], ["--seconds", "1801"], ["--clients", "65"], ["--service-env", "x"]])
-    func aWrongOptionIsSaidBeforeAnythingStarts(_ arguments: [String]) throws {
+    func aWrongOptionFailsBeforeAnythingStarts(_ arguments: [String]) throws {
         let directory = try ScratchDirectory()
         let result = try run("cp", arguments, in: directory)
         #expect(result.exitCode != 0)
@@ -59,8 +59,8 @@ import Testing
     }
 }
 
-/// Two services that have their endpoints and keep everything in their own memory: what `caplab check` is there to find.
-enum LoneRegister {
+/// Services that keep everything in their own memory: `caplab check` must find that.
+enum IsolatedRegister {
     private static let program = #"""
         #!/usr/bin/perl
         use strict;

@@ -1,23 +1,24 @@
+import EventLoop
 import Testing
 
 @testable import CapLab
 
-@Suite struct CheckFaultTests {
-    private func draw(_ count: Int, seed: UInt64, _ group: GroupName = .cp) -> [CheckFault] {
-        var random = SeededRandom(seed: seed, stream: 0)
-        return (0..<count).map { _ in CheckFault.draw(&random, group: group, topology: .pair) }
+@Suite(.timeLimit(.minutes(1))) struct CheckFaultTests {
+    private func faults(_ count: Int, seed: UInt64, _ group: GroupName = .cp) -> [CheckFault] {
+        var random = SplitMix64(seed: seed, stream: 0)
+        return (0..<count).map { _ in CheckFault.random(&random, group: group, topology: .pair) }
     }
 
-    @Test func oneSeedGivesTheSameFaultsAgainAndAnotherOneOthers() {
-        #expect(draw(100, seed: 7) == draw(100, seed: 7))
-        #expect(draw(100, seed: 7) != draw(100, seed: 8))
-        var own = SeededRandom(seed: 7, stream: 1)
-        var other = SeededRandom(seed: 7, stream: 2)
+    @Test func aSeedDeterminesTheFaults() {
+        #expect(faults(100, seed: 7) == faults(100, seed: 7))
+        #expect(faults(100, seed: 7) != faults(100, seed: 8))
+        var own = SplitMix64(seed: 7, stream: 1)
+        var other = SplitMix64(seed: 7, stream: 2)
         #expect(own.next() != other.next())
     }
 
-    @Test(arguments: GroupName.allCases) func everyKindIsDrawnAndKeepsToItsGroup(_ group: GroupName) {
-        let faults = draw(1_000, seed: 1, group)
+    @Test(arguments: GroupName.allCases) func everyKindOfFaultOccursInItsGroupOnly(_ group: GroupName) {
+        let faults = faults(1_000, seed: 1, group)
         #expect(Set(faults.map(\.kind)).count == FaultKind.allCases.count)
         for fault in faults {
             #expect(fault.links.isEmpty != (fault.node == nil))
@@ -30,47 +31,47 @@ import Testing
         }
     }
 
-    @Test func aCutHarmsWhatCrossesItAndAKillThePathsToItsReplica() {
-        let faults = draw(1_000, seed: 1)
+    @Test func aFaultAffectsItsLinks() {
+        let faults = faults(1_000, seed: 1)
         let cut = faults.first { $0.kind == .cut }
-        #expect(cut?.harms(Link(service: "app_cp", replica: "cp_db_g3")) == true)
-        #expect(cut?.harms(Link(service: "app_cp", replica: "cp_db_g1")) == false)
+        #expect(cut?.affects(Link(service: "app_cp", replica: "cp_db_g3")) == true)
+        #expect(cut?.affects(Link(service: "app_cp", replica: "cp_db_g1")) == false)
         let kill = faults.first { $0.kind == .killReplica && $0.node == "cp_db_g2" }
-        #expect(kill?.harms(Link(service: "app_cp_west", replica: "cp_db_g2")) == true)
-        #expect(kill?.harms(Link(service: "app_cp_west", replica: "cp_db_g1")) == false)
+        #expect(kill?.affects(Link(service: "app_cp_west", replica: "cp_db_g2")) == true)
+        #expect(kill?.affects(Link(service: "app_cp_west", replica: "cp_db_g1")) == false)
     }
 
-    @Test func theLastReplicaThatAServiceCanReachIsLeftToIt() throws {
+    @Test func theLastReachableReplicaOfAServiceIsNotCutOff() throws {
         let services = Topology.pair.services.filter { $0.group == .ap }
         let all: Set = ["ap_db_g1", "ap_db_g2", "ap_db_g3"]
         var rule = ReachRule(
             topology: .pair, services: services, usable: ["app_ap": all, "app_ap_west": all])
-        let faults = draw(1_000, seed: 1, .ap)
+        let faults = faults(1_000, seed: 1, .ap)
         let cut = try #require(faults.first { $0.kind == .cut })
         let kill = try #require(faults.first { $0.kind == .killReplica && $0.node == "ap_db_g3" })
         #expect(rule.holds(under: [cut]))
         #expect(rule.holds(under: [kill]))
-        // The west has g3 alone while the sites are cut off from each other.
+        // During the cut the west reaches only g3.
         #expect(!rule.holds(under: [cut, kill]))
-        // A replica that is healed but not found again yet does not count.
+        // A replica that the service has not found again yet does not count.
         rule.usable["app_ap_west"] = ["ap_db_g1"]
         #expect(!rule.holds(under: [cut]))
         rule.down = ["app_ap_west"]
         #expect(rule.holds(under: [cut]))
     }
 
-    @Test func faultsOfOneLinkAddUp() {
+    @Test func faultsOfOneLinkAccumulate() {
         var cut = LinkFault.none
         cut.add(.drop, .toReplica)
         var slow = LinkFault.none
         slow.add(.delay(ms: 20), .both)
-        #expect(cut.joined(with: slow).summary == "drop requests, delay 20 ms")
-        #expect(LinkFault.none.joined(with: .none) == .none)
+        #expect(cut.combined(with: slow).summary == "drop requests, delay 20 ms")
+        #expect(LinkFault.none.combined(with: .none) == .none)
     }
 
-    @Test func aKeyGivesWayToANewOneAndALastingOneMuchLater() {
-        var keys = KeyRing(prefix: "k", lasting: 1, passing: 1, usesPerKey: 10)
-        var random = SeededRandom(seed: 1, stream: 1)
+    @Test func aKeyIsReplacedAndALastingOneLater() {
+        var keys = KeyRing(prefix: "k", lasting: 1, shortLived: 1, usesPerKey: 10)
+        var random = SplitMix64(seed: 1, stream: 1)
         for _ in 0..<200 {
             let key = keys.draw(&random)
             #expect(keys.all.contains(key))
@@ -79,7 +80,7 @@ import Testing
         #expect(Set(keys.all).count == keys.all.count)
     }
 
-    @Test func aFaultIsToldInOneLine() {
+    @Test func aFaultIsDescribedInOneLine() {
         var cut = LinkFault.none
         cut.add(.drop, .toReplica)
         let links = [Link(service: "app_ap", replica: "ap_db_g3"): cut]
@@ -89,7 +90,7 @@ import Testing
         #expect(CheckFault(kind: .killReplica, node: "ap_db_g1", durationMs: 1).text == "Redis killed: ap_db_g1")
     }
 
-    @Test func theLongestGapIsToldForEachSite() {
+    @Test func theLongestGapIsReportedPerSite() {
         var tally = CheckTally(startNs: 0)
         tally.note("read", "ok", site: .east, isSuccess: true, atNs: 1_000_000_000)
         tally.note("read", "ok", site: .east, isSuccess: true, atNs: 1_500_000_000)

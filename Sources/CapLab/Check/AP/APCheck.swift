@@ -1,40 +1,40 @@
 import EventLoop
 
-/// Drives `app-ap` at both sites through real faults, counts who was answered, and judges what became of every write.
+/// Runs `app-ap` at both sites under real faults, counts answered requests, and checks what became of every write.
 final class APCheck {
-    /// A version as a client keeps it, with the values that the same answer showed.
+    /// The context in an answer, with the values in the same answer.
     private struct Seen {
         let version: String
         let shown: [String]
     }
 
     private let session: CheckSession
-    /// Keys that are only ever changed with a context, and keys that are only ever written without one.
-    private var informedKeys = KeyRing(prefix: "c", lasting: 2, passing: 5, usesPerKey: 300)
-    private var blindKeys = KeyRing(prefix: "b", lasting: 1, passing: 5, usesPerKey: 30)
+    /// Keys that are changed only with a context, and keys that are changed only without one.
+    private var informedKeys = KeyRing(prefix: "c", lasting: 2, shortLived: 5, usesPerKey: 300)
+    private var blindKeys = KeyRing(prefix: "b", lasting: 1, shortLived: 5, usesPerKey: 30)
     private var history: [APOperation] = []
     private var memory: [[String: Seen]]
     private var nextValue = 0
     private var connections: [[Site: HTTPConnection]] = []
     private var problems: [String] = []
     private var differences: [String] = []
-    /// Requests that had to be answered, and those that were not.
-    private var due: [Site: Int] = [:]
+    /// Requests that must be answered, and those that were not.
+    private var required: [Site: Int] = [:]
     private var unanswered: [Site: Int] = [:]
 
     init(_ lab: Lab, _ settings: CheckSettings) {
         session = CheckSession(lab, settings, group: .ap)
         memory = Array(repeating: [:], count: settings.clients + 1)
-        // The last one is for the reads at the end.
+        // The last is for the reads at the end.
         connections = (0...settings.clients).map { _ in session.connect() }
     }
 
     private var lab: Lab { session.lab }
 
-    /// - Returns: 0 where every promise held, 1 where one did not, 130 where it was interrupted.
+    /// - Returns: 0 if every guarantee held, 1 if not, 130 if interrupted.
     func run() async -> Int32 {
         defer { session.close() }
-        await session.play { [self] client, random in await step(client, &random) }
+        await session.run { [self] client, random in await step(client, &random) }
         let quietNs = monotonicNs()
         let convergence = await Convergence(session, quietSinceNs: quietNs).wait()
         let final = await readEverything()
@@ -44,9 +44,9 @@ final class APCheck {
 
     // MARK: Clients
 
-    private func step(_ client: Int, _ random: inout SeededRandom) async -> Bool {
+    private func step(_ client: Int, _ random: inout SplitMix64) async -> Bool {
         let site: Site = random.isTrue(percent: 50) ? .east : .west
-        let draw = random.below(100)
+        let draw = random.index(100)
         guard draw >= 25 else {
             let key = blindKeys.draw(&random)
             return await perform(draw < 13 ? .write : .read, key: key, client: client, site: site)
@@ -55,7 +55,7 @@ final class APCheck {
         guard draw >= 60 else {
             return await perform(.read, key: key, client: client, site: site)
         }
-        // What a client remembers may be old by now, and from the other site: that is how conflicts come about.
+        // The remembered version may be old and from the other site: so conflicts arise.
         if memory[client][key] == nil { _ = await perform(.read, key: key, client: client, site: site) }
         guard let seen = memory[client][key] else { return false }
         return await perform(draw < 90 ? .write : .delete, key: key, client: client, site: site, seen: seen)
@@ -76,7 +76,7 @@ final class APCheck {
             operation.value = "v\(nextValue)"
         }
         let service = session.service(at: site).name
-        let calmBefore = session.driver.calm(service)
+        let calmBefore = session.driver.calmPeriod(of: service)
         let result = await connection.ask(Self.request(operation, seen), timeoutMs: CheckSettings.requestTimeoutMs)
         APAnswer.note(result, in: &operation, returnNs: monotonicNs())
         history.append(operation)
@@ -87,9 +87,9 @@ final class APCheck {
             kind == .read ? "read" : "\(kind.rawValue) \(seen == nil ? "without" : "with") context",
             operation.outcome == .ok ? "ok" : isAnswered ? "404" : operation.outcome == .unknown ? "unknown" : "failed",
             site: site, isSuccess: isAnswered, atNs: operation.returnNs)
-        // A service that was itself stopped or killed meanwhile cannot be asked to answer.
-        guard let calmBefore, session.driver.calm(service) == calmBefore else { return isAnswered }
-        due[site, default: 0] += 1
+        // A service that was paused or killed meanwhile need not answer.
+        guard let calmBefore, session.driver.calmPeriod(of: service) == calmBefore else { return isAnswered }
+        required[site, default: 0] += 1
         guard !isAnswered else { return true }
         unanswered[site, default: 0] += 1
         problems.append(
@@ -109,15 +109,17 @@ final class APCheck {
         }
     }
 
-    /// The version of an answer covers what the same answer shows; that of a write also the value just written.
+    /// The version in an answer covers the values in the answer; that of a write also covers the value just written.
     private func remember(_ operation: APOperation, _ result: HTTPResult, _ client: Int) {
-        guard case .answer(let answer) = result, operation.outcome == .ok, let version = answer.version else { return }
+        guard case .answer(let answer) = result, operation.outcome == .ok, let version = answer.version?.text else {
+            return
+        }
         let shown =
-            operation.kind == .write ? [operation.value ?? ""] + answer.conflicts.sorted() : APAnswer.shown(answer)
+            operation.kind == .write ? [operation.value ?? ""] + answer.siblings.sorted() : APAnswer.shown(answer)
         memory[client][operation.key] = Seen(version: version, shown: shown)
     }
 
-    // MARK: The end
+    // MARK: Verdict
 
     /// The values of all keys, at both sites.
     private func readEverything() async -> [String: [String]] {
@@ -142,16 +144,17 @@ final class APCheck {
     private func conclude(_ convergence: Convergence.Result, _ final: [String: [String]]) -> Int32 {
         let verdict = APVerdict(history, final: final, kills: session.driver.kills)
         var lines = Site.allCases.map { site in
-            let count = due[site] ?? 0
-            return "\(site.rawValue): \(count - (unanswered[site] ?? 0)) of \(count) requests answered that had to be"
+            let count = required[site] ?? 0
+            return "\(site.rawValue): \(count - (unanswered[site] ?? 0)) of \(count) required answers given"
         }
         let returnMs = Double(session.driver.slowestReturnNs / nsPerMs)
         lines.append(
-            "a service that had been stopped or killed served again after at most \(Answer.seconds(returnMs)) s")
+            "a paused or killed service served again at most \(Answer.seconds(returnMs)) s after its return")
         lines.append(convergence.text)
         lines.append(
-            "judged: \(verdict.acknowledged) acknowledged changes on \(verdict.keys) keys, and \(verdict.boundedReads) reads "
-                + "by their staleness; \(verdict.excusedLosses) writes lost with the disks that acknowledged them")
+            "checked: \(verdict.acknowledged) acknowledged changes on \(verdict.keys) keys, and the staleness of "
+                + "\(verdict.boundedReads) reads; \(verdict.excusedLosses) writes lost with the replicas that acknowledged them"
+        )
         let code = session.conclude(
             outcomes: ["ok", "404", "failed", "unknown"], judged: lines.joined(separator: "\n"),
             violations: [convergence.problems, problems, differences, verdict.lost, verdict.invented, verdict.stale])

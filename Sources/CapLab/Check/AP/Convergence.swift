@@ -1,9 +1,8 @@
 import EventLoop
 
-/// Waits after the heal until no replica owes another anything and all hold the same records, byte by byte.
+/// Waits after the heal until no replica has hints and all hold the same records, byte by byte.
 ///
-/// That they do must be so as soon as the services say that each replica knows all that was written before the heal: where
-/// the records differ then, what they say is wrong.
+/// Once the services report that each replica has everything written before the heal, the records must be equal.
 struct Convergence {
     struct Result {
         var text = ""
@@ -11,7 +10,7 @@ struct Convergence {
     }
 
     private let session: CheckSession
-    /// Since when no client changes anything.
+    /// No client has changed anything since.
     private let quietSinceNs: UInt64
 
     init(_ session: CheckSession, quietSinceNs: UInt64) {
@@ -22,86 +21,84 @@ struct Convergence {
     func wait() async -> Result {
         let endNs = quietSinceNs + CheckSettings.recoveryMs * nsPerMs
         while !session.lab.isStopping {
-            let claims = await claims()
-            var open = claims.open
+            let report = await report()
+            var open = report.open
             if open == nil {
-                let comparison = await Comparison(session)
+                let comparison = Comparison(session)
                 open = comparison.difference
-                if let difference = open, claims.areAllFresh {
+                if let difference = open, report.areAllFresh {
                     return Result(
                         text: "not converged",
-                        problems: ["every replica is said to know everything, but \(difference)"])
+                        problems: ["every replica is reported as complete, but \(difference)"])
                 }
                 if open == nil {
                     let tookMs = Double((monotonicNs() - quietSinceNs) / nsPerMs)
                     return Result(
                         text:
-                            "converged \(Answer.seconds(tookMs)) s after all was quiet: \(comparison.records) records, the same "
-                            + "on all replicas")
+                            "converged \(Answer.seconds(tookMs)) s after the last write: \(comparison.records) records, equal on "
+                            + "all replicas")
                 }
             }
             guard monotonicNs() < endNs else {
                 let seconds = CheckSettings.recoveryMs / 1_000
                 return Result(
-                    text: "not converged", problems: ["not converged \(seconds) s after the heal: \(open ?? "")"])
+                    text: "not converged", problems: ["not converged within \(seconds) s of the heal: \(open ?? "")"])
             }
             await session.reactor.sleep(forNs: 50 * nsPerMs)
         }
         return Result()
     }
 
-    /// What the services say of the replicas.
-    private struct Claims {
-        /// What is still to be done; nil where nothing is.
+    /// What the services report about the replicas.
+    private struct Report {
+        /// What is still to be done; nil if nothing is.
         var open: String?
-        /// Each replica's staleness is known, and shorter than the time since the last change.
+        /// The staleness of each replica is known and shorter than the time since the last change.
         var areAllFresh = true
     }
 
-    private func claims() async -> Claims {
-        var claims = Claims()
+    private func report() async -> Report {
+        var report = Report()
         for site in Site.allCases {
             let service = session.service(at: site)
-            let connection = HTTPConnection(port: session.lab.ports[service.name] ?? 0, on: session.reactor)
-            defer { connection.close() }
             let quietMs = Double((monotonicNs() - quietSinceNs) / nsPerMs)
-            guard case .answer(let answer) = await connection.ask(HTTPRequest(path: "/replicas"), timeoutMs: 2_000),
-                !answer.replicas.isEmpty
-            else {
-                claims.open = "\(service.name) does not answer"
-                return claims
+            let result = await HTTPConnection.ask(
+                HTTPRequest(path: "/replicas"), port: session.lab.ports[service.name] ?? 0, timeoutMs: 2_000,
+                on: session.reactor)
+            guard case .answer(let answer) = result, let replicas = answer.replicas, !replicas.isEmpty else {
+                report.open = "\(service.name) did not answer"
+                return report
             }
-            for replica in answer.replicas {
-                if let matter = openMatter(replica) { claims.open = "\(service.name) says that \(matter)" }
-                let stalenessMs = replica["staleness_ms"]?.number ?? .infinity
-                claims.areAllFresh = claims.areAllFresh && stalenessMs < quietMs
+            for replica in replicas {
+                if let matter = openMatter(replica) { report.open = "\(service.name) reports that \(matter)" }
+                report.areAllFresh = report.areAllFresh && replica.stalenessMs ?? .infinity < quietMs
             }
         }
-        return claims
+        return report
     }
 
-    private func openMatter(_ replica: JSONValue) -> String? {
-        let id = replica["node"]?.text ?? "?"
-        guard replica["reachable"]?.isTrue == true else { return "\(id) is not reachable" }
-        for (peer, debt) in replica["hints"]?.members ?? [:] {
-            guard debt["entries"]?.number == 0, debt["overflowed"]?.number == 0 else { return "\(id) owes to \(peer)" }
+    private func openMatter(_ replica: AnswerBody.Replica) -> String? {
+        let id = replica.node ?? "?"
+        guard replica.reachable == true else { return "\(id) is not reachable" }
+        for (peer, hints) in replica.hints ?? [:] where hints.entries > 0 || hints.overflowed > 0 {
+            return "\(id) has hints for \(peer)"
         }
         return nil
     }
 
-    /// The records of all replicas, read from the redis-servers themselves.
+    /// Compares the records of all replicas, read from the redis-servers themselves.
     private struct Comparison {
         private(set) var difference: String?
         private(set) var records = 0
 
-        init(_ session: CheckSession) async {
+        init(_ session: CheckSession) {
             var first: (name: String, records: [String: [String: String]])?
             for node in session.lab.topology.replicas(of: .ap) {
                 guard
-                    let found = await RedisReader.records(
-                        port: session.lab.ports[node.name] ?? 0, password: session.lab.password, on: session.reactor)
+                    let found = RedisClient.records(
+                        port: session.lab.ports[node.name] ?? 0, password: session.lab.password)
                 else {
-                    difference = "\(node.name) cannot be read"
+                    difference = "\(node.name) did not answer"
                     return
                 }
                 guard let (name, expected) = first else {
@@ -112,7 +109,7 @@ struct Convergence {
                 let keys = Set(found.keys).union(expected.keys).filter { found[$0] != expected[$0] }
                 if let key = keys.min() {
                     difference =
-                        "\(keys.count) records differ between \(name) and \(node.name), \(key) for one: "
+                        "\(keys.count) records differ between \(name) and \(node.name), e.g. \(key): "
                         + "\(expected[key] ?? [:]), \(found[key] ?? [:])"
                     return
                 }

@@ -1,6 +1,6 @@
 import Linearizability
 
-/// A recorded call as a request to `app-cp`, and its answer as a recorded result.
+/// Converts a call to a request to `app-cp`, and its answer to a result.
 enum CPAnswer {
     static func request(_ call: RegisterOperation.Call, key: String, ttlMs: UInt64? = nil) -> HTTPRequest {
         let query = ttlMs.map { "?ttl_ms=\($0)" } ?? ""
@@ -13,18 +13,17 @@ enum CPAnswer {
                 method: "POST", path: "/write/\(key)/\(value)", headers: [("If-Match", "\"\(version)\"")])
         case .create(let value):
             return HTTPRequest(method: "POST", path: "/write/\(key)/\(value)", headers: [("If-None-Match", "*")])
-        case .expire: preconditionFailure("nobody asks for the end of a value")
+        case .expire: preconditionFailure("no client calls an expiry")
         }
     }
 
-    /// What an answer says, or what a missing one leaves open.
     static func result(_ call: RegisterOperation.Call, _ result: HTTPResult) -> RegisterOperation.Result {
         let isRead = call == .read
         switch result {
         case .notSent: return .notApplied
         case .lost: return isRead ? .notApplied : .unknown
         case .answer(let answer):
-            let version = answer.version.flatMap { UInt64($0) }
+            let version = answer.version.flatMap { UInt64($0.text) }
             switch (answer.status, version) {
             case (200, let version?):
                 return isRead ? .value(answer.value, version: version) : .applied(version: version)
@@ -32,14 +31,14 @@ enum CPAnswer {
             case (412, let version?): return .preconditionFailed(version: version)
             default:
                 if isRead || answer.outcome == "not_applied" { return .notApplied }
-                // A request that is wrong in itself (4xx) is not carried out; of any other only the word counts.
+                // An invalid request (4xx) is not applied. For any other failure only `outcome` counts.
                 return answer.outcome == nil && (400..<500).contains(answer.status) ? .notApplied : .unknown
             }
         }
     }
 
-    /// For the table.
-    static func word(_ result: RegisterOperation.Result) -> String {
+    /// Column of the table.
+    static func outcome(_ result: RegisterOperation.Result) -> String {
         switch result {
         case .value, .applied, .absent: "ok"
         case .preconditionFailed: "412"
@@ -48,6 +47,7 @@ enum CPAnswer {
         }
     }
 
+    /// Row of the table.
     static func kind(_ call: RegisterOperation.Call) -> String {
         switch call {
         case .read: "read"

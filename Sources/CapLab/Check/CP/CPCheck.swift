@@ -1,17 +1,17 @@
 import EventLoop
 import Linearizability
 
-/// Drives `app-cp` at both sites through real faults, and judges what its clients saw.
+/// Runs `app-cp` at both sites under real faults and checks the histories of its clients.
 final class CPCheck {
-    /// The slack of a clock that is set right while a value lives.
+    /// How far a clock may be adjusted during a time to live.
     private static let clockSlackNs = 50 * nsPerMs
 
     private let session: CheckSession
-    private var keys = KeyRing(prefix: "k", lasting: 2, passing: 5, usesPerKey: 400)
+    private var keys = KeyRing(prefix: "k", lasting: 2, shortLived: 5, usesPerKey: 400)
     private var history: [RegisterOperation] = []
-    private var counterKeys = KeyRing(prefix: "counter", lasting: 0, passing: 1, usesPerKey: 2_000)
+    private var counterKeys = KeyRing(prefix: "counter", lasting: 0, shortLived: 1, usesPerKey: 2_000)
     private var counters: [String: CounterTally] = [:]
-    /// By key: the version that some client saw last.
+    /// By key: the version that a client observed last.
     private var lastVersion: [String: UInt64] = [:]
     private var nextValue = 0
     private var connections: [[Site: HTTPConnection]] = []
@@ -19,14 +19,14 @@ final class CPCheck {
 
     init(_ lab: Lab, _ settings: CheckSettings) {
         session = CheckSession(lab, settings, group: .cp)
-        // The last one is for the reads at the end.
+        // The last is for the reads at the end.
         connections = (0...settings.clients).map { _ in session.connect() }
     }
 
-    /// - Returns: 0 where every promise held, 1 where one did not, 130 where it was interrupted.
+    /// - Returns: 0 if every guarantee held, 1 if not, 130 if interrupted.
     func run() async -> Int32 {
         defer { session.close() }
-        await session.play { [self] client, random in await step(client, &random) }
+        await session.run { [self] client, random in await step(client, &random) }
         await readEverything()
         guard !session.lab.isStopping else { return 130 }
         return conclude()
@@ -34,7 +34,7 @@ final class CPCheck {
 
     // MARK: Clients
 
-    private func step(_ client: Int, _ random: inout SeededRandom) async -> Bool {
+    private func step(_ client: Int, _ random: inout SplitMix64) async -> Bool {
         let site: Site = random.isTrue(percent: 50) ? .east : .west
         guard !random.isTrue(percent: 15) else { return await increment(counterKeys.draw(&random), client, site) }
         let key = keys.draw(&random)
@@ -42,7 +42,7 @@ final class CPCheck {
         let value = "v\(nextValue)"
         var ttlMs: UInt64?
         let call: RegisterOperation.Call
-        switch random.below(100) {
+        switch random.index(100) {
         case 0..<40: call = .read
         case 40..<62: call = .write(value)
         case 62..<66:
@@ -72,7 +72,7 @@ final class CPCheck {
         case .notApplied, .unknown: isSuccess = false
         }
         session.tally.note(
-            CPAnswer.kind(call), CPAnswer.word(result), site: site, isSuccess: isSuccess, atNs: returnNs)
+            CPAnswer.kind(call), CPAnswer.outcome(result), site: site, isSuccess: isSuccess, atNs: returnNs)
         let operation = RegisterOperation(
             client: client, key: key, call: call, result: result, callNs: callNs, returnNs: returnNs)
         history.append(operation)
@@ -87,7 +87,7 @@ final class CPCheck {
         return result
     }
 
-    /// Reads a counter and writes one more, on the condition that nobody else has.
+    /// Reads a counter and increments it by compare-and-set.
     private func increment(_ key: String, _ client: Int, _ site: Site) async -> Bool {
         guard case .value(let seen, let version) = await perform(.read, key: key, client: client, site: site)
         else { return false }
@@ -106,9 +106,9 @@ final class CPCheck {
         return true
     }
 
-    // MARK: The end
+    // MARK: Verdict
 
-    /// After everything was put right, both sites must serve every key again.
+    /// After the heal both sites must serve every key again.
     private func readEverything() async {
         let client = connections.count - 1
         for site in Site.allCases {
@@ -124,7 +124,7 @@ final class CPCheck {
                 }
                 guard isServed || session.lab.isStopping else {
                     problems.append(
-                        "\(site) does not serve \(key) \(CheckSettings.recoveryMs / 1_000) s after the heal")
+                        "\(site) did not serve \(key) within \(CheckSettings.recoveryMs / 1_000) s of the heal")
                     break
                 }
             }
@@ -142,19 +142,21 @@ final class CPCheck {
         }
         let code = session.conclude(
             outcomes: ["ok", "412", "not applied", "unknown"],
-            judged: "judged: \(history.count) operations on \(verdict.keys) keys; counters stand at \(final) after "
+            judged: "checked: \(history.count) operations on \(verdict.keys) keys; counters are at \(final) after "
                 + "\(counters.values.reduce(0) { $0 + $1.increments }) increments and "
-                + "\(counters.values.reduce(0) { $0 + $1.unknown }) of unknown outcome",
+                + "\(counters.values.reduce(0) { $0 + $1.unknown }) with an unknown outcome",
             violations: [problems, violations, verdict.violations])
         guard code != 0 else { return 0 }
-        if let text = verdict.shortestFailingPrefix { say("\n\(text)\n") }
-        if let part = verdict.failingPrefix { session.write(Timeline(part).html, extension: "html", what: "drawing") }
+        if let text = verdict.tableOfFailingPrefix { say("\n\(text)\n") }
+        if let prefix = verdict.failingPrefix {
+            session.write(Timeline(prefix).html, extension: "html", what: "timeline")
+        }
         session.writeFaults()
         session.writeHistory(history)
         return code
     }
 
-    /// As the last read saw it; 0 where it does not exist.
+    /// As the last read returned it; 0 if it does not exist.
     private func lastCount(_ key: String) -> Int {
         for operation in history.reversed() where operation.key == key {
             if case .value(let value, _) = operation.result { return value.map(CounterTally.count(of:)) ?? 0 }

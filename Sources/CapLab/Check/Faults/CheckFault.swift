@@ -1,10 +1,12 @@
-/// What can go wrong during a check.
+import EventLoop
+
+/// The faults of a check.
 enum FaultKind: String, CaseIterable, Sendable {
     case cut = "two-way cut"
     case oneWayCut = "one-way cut"
     case someLinksCut = "some links cut"
     case reset = "connections reset"
-    case stall = "answers held"
+    case stall = "answers stalled"
     case delay = "slow links"
     case pauseReplica = "Redis paused"
     case killReplica = "Redis killed"
@@ -12,18 +14,18 @@ enum FaultKind: String, CaseIterable, Sendable {
     case killService = "service killed"
 }
 
-/// One fault: what it is put on, and for how long.
+/// One fault: where, and for how long.
 struct CheckFault: Equatable, Sendable {
     let kind: FaultKind
-    /// What is wrong with which links.
+    /// The links that it affects.
     var links: [Link: LinkFault] = [:]
     /// The process that is paused or killed.
     var node: String?
-    /// Until the heal; of a killed process, until its start.
+    /// Until the heal, or until a killed process is started again.
     var durationMs: UInt64
 
-    /// Whether the service may not count on this path while the fault lasts.
-    func harms(_ link: Link) -> Bool { links[link] != nil || node == link.replica }
+    /// Whether the fault affects this link.
+    func affects(_ link: Link) -> Bool { links[link] != nil || node == link.replica }
 
     /// "Redis killed: ap_db_g1", "slow links: app_ap - ap_db_g3 (delay 20 ms)".
     var text: String {
@@ -33,32 +35,32 @@ struct CheckFault: Equatable, Sendable {
         return "\(kind.rawValue): " + (faults + [node].compactMap(\.self)).joined(separator: ", ")
     }
 
-    /// Draws a fault on the nodes and links of one group.
-    static func draw(_ random: inout SeededRandom, group: GroupName, topology: Topology) -> CheckFault {
+    /// A random fault on the nodes and links of one group.
+    static func random(_ random: inout SplitMix64, group: GroupName, topology: Topology) -> CheckFault {
         let kind = FaultKind.allCases.randomElement(using: &random) ?? .cut
         var fault = CheckFault(kind: kind, durationMs: random.milliseconds(200...2_500))
         let links = topology.links.filter { topology.node($0.service)?.group == group }
         switch kind {
         case .cut:
-            fault.put(.drop, .both, on: crossing(links, topology))
+            fault.add(.drop, .both, on: crossing(links, topology))
         case .oneWayCut:
             let source: Site = random.isTrue(percent: 50) ? .east : .west
             for link in crossing(links, topology) {
                 let isFromSource = topology.node(link.service)?.site == source
-                fault.put(.drop, isFromSource ? .toReplica : .toService, on: [link])
+                fault.add(.drop, isFromSource ? .toReplica : .toService, on: [link])
             }
         case .someLinksCut:
             for link in some(links, &random) {
                 let ways: [Directions] = [.both, .both, .toReplica, .toService]
-                fault.put(.drop, ways.randomElement(using: &random) ?? .both, on: [link])
+                fault.add(.drop, ways.randomElement(using: &random) ?? .both, on: [link])
             }
         case .reset:
-            fault.put(.reset, .both, on: some(links, &random))
+            fault.add(.reset, .both, on: some(links, &random))
             fault.durationMs = random.milliseconds(20...1_000)
         case .stall:
-            fault.put(.stall, .both, on: some(links, &random))
+            fault.add(.stall, .both, on: some(links, &random))
         case .delay:
-            fault.put(.delay(ms: Int(random.milliseconds(2...150))), .both, on: some(links, &random))
+            fault.add(.delay(ms: Int(random.milliseconds(2...150))), .both, on: some(links, &random))
         case .pauseReplica, .killReplica:
             fault.node = topology.replicas(of: group).randomElement(using: &random)?.name
             fault.durationMs = random.milliseconds(50...2_000)
@@ -69,7 +71,7 @@ struct CheckFault: Equatable, Sendable {
         return fault
     }
 
-    private mutating func put(_ mode: FaultMode, _ directions: Directions, on chosen: [Link]) {
+    private mutating func add(_ mode: FaultMode, _ directions: Directions, on chosen: [Link]) {
         for link in chosen { links[link, default: .none].add(mode, directions) }
     }
 
@@ -78,16 +80,16 @@ struct CheckFault: Equatable, Sendable {
         links.filter { topology.node($0.service)?.site != topology.node($0.replica)?.site }
     }
 
-    /// At least one of them, and each with the chance of a half.
-    private static func some(_ links: [Link], _ random: inout SeededRandom) -> [Link] {
+    /// Each with a probability of one half, but at least one.
+    private static func some(_ links: [Link], _ random: inout SplitMix64) -> [Link] {
         let chosen = links.filter { _ in random.isTrue(percent: 50) }
-        return chosen.isEmpty ? [links[random.below(links.count)]] : chosen
+        return chosen.isEmpty ? [links[random.index(links.count)]] : chosen
     }
 }
 
 extension LinkFault {
-    /// Both at once.
-    func joined(with other: LinkFault) -> LinkFault {
+    /// Both faults together.
+    func combined(with other: LinkFault) -> LinkFault {
         var fault = self
         if other.resets { fault.add(.reset, .both) }
         if other.isStalled { fault.add(.stall, .both) }

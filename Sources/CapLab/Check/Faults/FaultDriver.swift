@@ -1,12 +1,11 @@
 import EventLoop
 import Glibc
 
-/// Puts drawn faults on a running lab and takes them away again.
+/// Injects random faults into a running lab and heals them.
 ///
-/// Several last at once, but never two on one process. Where ``needsReachable`` is set, no fault is put on that would leave
-/// a service without a replica that it can reach at that moment: there the promise of the AP service begins.
+/// Several faults overlap, but never two on one process. With ``needsReachable``, every service keeps a replica that it can
+/// reach: the AP service guarantees answers only then.
 final class FaultDriver {
-    /// At once, at most.
     private static let maxActive = 3
     private static let meanGapUs: UInt64 = 500_000
     private static let recoveryMs: UInt64 = 20_000
@@ -14,72 +13,67 @@ final class FaultDriver {
     private let lab: Lab
     private let group: GroupName
     private let needsReachable: Bool
-    private var random: SeededRandom
-    private let plays: TaskBundle
-    private var active: [Int: CheckFault] = [:]
-    private var nextId = 0
+    private var random: SplitMix64
+    private let tasks: TaskBundle
+    /// Services that are paused or killed, or do not serve again yet; and how often each was.
     private var disturbed: Set<String> = []
     private var disturbances: [String: Int] = [:]
 
-    /// What was put on and when it was over again, in the order of the beginnings.
+    /// All faults, by start. An active one has no end yet.
     private(set) var log: [(fault: CheckFault, startNs: UInt64, endNs: UInt64?)] = []
-    private(set) var counts: [FaultKind: Int] = [:]
-    /// Redis servers that were killed, and when: what they had not synced by then may be gone.
+    /// Redis servers that were killed, and when: they may have lost what was not synced to disk.
     private(set) var kills: [(replica: String, atNs: UInt64)] = []
-    /// From the return of a service that was stopped or killed until it served again.
+    /// The longest time from the return of a paused or killed service until it served again.
     private(set) var slowestReturnNs: UInt64 = 0
-    /// Why the lab could not be brought back, and processes that ended by themselves.
+    /// Processes that did not recover or that exited by themselves.
     private(set) var problems: [String] = []
 
     init(_ lab: Lab, group: GroupName, seed: UInt64, needsReachable: Bool) {
         self.lab = lab
         self.group = group
         self.needsReachable = needsReachable
-        random = SeededRandom(seed: seed, stream: 0)
-        plays = TaskBundle(on: lab.reactor)
+        random = SplitMix64(seed: seed, stream: 0)
+        tasks = TaskBundle(on: lab.reactor)
     }
 
+    private var active: [CheckFault] { log.filter { $0.endNs == nil }.map(\.fault) }
     var activeCount: Int { active.count }
+    var counts: [FaultKind: Int] { log.reduce(into: [:]) { $0[$1.fault.kind, default: 0] += 1 } }
     private var services: [Node] { lab.topology.services.filter { $0.group == group } }
     private var reactor: Reactor { lab.reactor }
 
-    /// Changes whenever something is done to the process of this service itself, or that is over; nil while it is so.
-    func calm(_ service: String) -> Int? {
+    /// Nil while the process of this service itself is disturbed; else a number that changes with each disturbance.
+    func calmPeriod(of service: String) -> Int? {
         disturbed.contains(service) ? nil : disturbances[service] ?? 0
     }
 
-    /// Draws faults until `endNs`; returns when all are taken away and all processes serve again.
+    /// Injects faults until `endNs`. Returns when all are healed and all processes serve again.
     func run(untilNs endNs: UInt64) async {
         while reactor.nowNs < endNs, !lab.isStopping {
             await reactor.sleep(forNs: random.pauseNs(meanUs: Self.meanGapUs))
             guard reactor.nowNs < endNs, !lab.isStopping, active.count < Self.maxActive else { continue }
-            let fault = CheckFault.draw(&random, group: group, topology: lab.topology)
+            let fault = CheckFault.random(&random, group: group, topology: lab.topology)
             guard await isAllowed(fault), !lab.isStopping else { continue }
-            begin(fault)
+            inject(fault)
         }
-        // Each takes itself away, and says so where a process does not come back.
-        await plays.ended()
-        noteEndedProcesses()
+        await tasks.ended()
+        noteExitedProcesses()
     }
 
     private func isAllowed(_ fault: CheckFault) async -> Bool {
-        guard fault.node == nil || !active.values.contains(where: { $0.node == fault.node }) else { return false }
+        guard fault.node == nil || !active.contains(where: { $0.node == fault.node }) else { return false }
         guard needsReachable else { return true }
         var rule = ReachRule(topology: lab.topology, services: services)
         for service in services { rule.usable[service.name] = await reachable(from: service) }
-        // Only now, as faults may have ended while the services answered.
+        // Read after the requests above, because faults may have ended meanwhile.
         rule.down = disturbed
-        return rule.holds(under: Array(active.values) + [fault])
+        return rule.holds(under: active + [fault])
     }
 
-    /// The replicas that a service says it can reach.
+    /// The replicas that a service reports as reachable.
     private func reachable(from service: Node) async -> Set<String> {
-        let probe = HTTPConnection(port: lab.ports[service.name] ?? 0, on: reactor)
-        defer { probe.close() }
-        guard
-            case .answer(let answer) = await probe.ask(HTTPRequest(path: "/replicas"), timeoutMs: 1_500)
-        else { return [] }
-        let ids = Set(answer.replicas.filter { $0["reachable"]?.isTrue == true }.compactMap { $0["node"]?.text })
+        let ids = Set(
+            (await ask(service, "/replicas")?.replicas ?? []).filter { $0.reachable == true }.compactMap(\.node))
         return Set(
             lab.topology.replicas(of: group).filter { node in
                 if case .replica(let id) = node.role { ids.contains(id) } else { false }
@@ -88,25 +82,19 @@ final class FaultDriver {
 
     // MARK: One fault
 
-    private func begin(_ fault: CheckFault) {
-        nextId += 1
-        let id = nextId
-        active[id] = fault
-        counts[fault.kind, default: 0] += 1
+    private func inject(_ fault: CheckFault) {
         let entry = log.count
         log.append((fault, monotonicNs(), nil))
-        plays.add { [self] in
-            await play(fault)
-            active[id] = nil
-            // Taken away from the links only now, together with its entry.
-            putFaultsOnLinks()
+        tasks.add { [self] in
+            await perform(fault)
             log[entry].endNs = monotonicNs()
+            updateLinks()
         }
     }
 
-    private func play(_ fault: CheckFault) async {
+    private func perform(_ fault: CheckFault) async {
         guard let name = fault.node, let node = lab.topology.node(name) else {
-            putFaultsOnLinks()
+            updateLinks()
             return await pause(fault.durationMs)
         }
         let isService = node.isService
@@ -117,10 +105,10 @@ final class FaultDriver {
         await pause(fault.durationMs)
         guard !lab.isStopping else { return }
         await change(isKill ? .start : .resume, name)
-        if isService { await untilItServes(name) }
+        if isService { await untilServing(name) }
     }
 
-    /// In small steps, so that a Ctrl-C need not wait for it.
+    /// In short steps, so that Ctrl-C ends it.
     private func pause(_ durationMs: UInt64) async {
         let endNs = reactor.nowNs + durationMs * nsPerMs
         while reactor.nowNs < endNs, !lab.isStopping {
@@ -128,10 +116,10 @@ final class FaultDriver {
         }
     }
 
-    private func putFaultsOnLinks() {
+    private func updateLinks() {
         for (link, relay) in lab.relays where lab.topology.node(link.service)?.group == group {
             relay.apply(
-                active.values.reduce(LinkFault.none) { $0.joined(with: $1.links[link] ?? .none) })
+                active.reduce(LinkFault.none) { $0.combined(with: $1.links[link] ?? .none) })
         }
     }
 
@@ -145,39 +133,60 @@ final class FaultDriver {
         disturbed.insert(service)
     }
 
-    /// A service that was stopped or killed counts again once it answers a read, and can reach a replica that no fault is put
-    /// on. Where the check does not count that, it is enough that it runs.
-    private func untilItServes(_ name: String) async {
+    /// With ``needsReachable``, waits until the service answers a read and reaches a replica without a fault.
+    private func untilServing(_ name: String) async {
         defer { disturbed.remove(name) }
         guard needsReachable, let service = lab.topology.node(name) else { return }
         let startNs = reactor.nowNs
         while reactor.nowNs < startNs + Self.recoveryMs * nsPerMs, !lab.isStopping {
-            // What it says of its replicas may still be what it knew before it was stopped; a read asks one of them.
-            let isAnswering = await answersRead(service)
+            // Its report on replicas may be older than its pause; a read asks one of them.
+            let read = await ask(service, "/read/probe")
             let usable = await reachable(from: service)
             let isServing = lab.topology.links.contains { link in
-                link.service == name && usable.contains(link.replica) && !active.values.contains { $0.harms(link) }
+                link.service == name && usable.contains(link.replica) && !active.contains { $0.affects(link) }
             }
-            if isAnswering, isServing {
+            if let status = read?.status, status == 200 || status == 404, isServing {
                 slowestReturnNs = max(slowestReturnNs, reactor.nowNs - startNs)
                 return
             }
             await reactor.sleep(forNs: 10 * nsPerMs)
         }
-        if !lab.isStopping { problems.append("\(name) does not serve \(Self.recoveryMs / 1_000) s after its return") }
+        if !lab.isStopping {
+            problems.append("\(name) did not serve within \(Self.recoveryMs / 1_000) s of its return")
+        }
     }
 
-    private func answersRead(_ service: Node) async -> Bool {
-        let probe = HTTPConnection(port: lab.ports[service.name] ?? 0, on: reactor)
-        defer { probe.close() }
-        return APAnswer.isAnswered(.read, await probe.ask(HTTPRequest(path: "/read/probe"), timeoutMs: 1_500))
+    private func ask(_ service: Node, _ path: String) async -> Answer? {
+        let port = lab.ports[service.name] ?? 0
+        let result = await HTTPConnection.ask(HTTPRequest(path: path), port: port, timeoutMs: 1_500, on: reactor)
+        return if case .answer(let answer) = result { answer } else { nil }
     }
 
-    /// A process that nobody killed and that is gone has crashed.
-    private func noteEndedProcesses() {
+    /// After all faults, every process must run.
+    private func noteExitedProcesses() {
         guard !lab.isStopping else { return }
         for node in lab.topology.nodes where lab.processes[node.name]?.state.pid == nil {
-            problems.append("\(node.name) is gone: \(lab.processes[node.name]?.state.summary ?? "never started")")
+            problems.append("\(node.name) exited: \(lab.processes[node.name]?.state.summary ?? "never started")")
+        }
+    }
+}
+
+/// `app-ap` guarantees an answer while a service reaches one replica, so a check must not cut off the last one.
+struct ReachRule {
+    let topology: Topology
+    let services: [Node]
+    /// By service: the replicas that it reports as reachable.
+    var usable: [String: Set<String>] = [:]
+    /// Services that are disturbed themselves: they must find a replica again before the guarantee holds.
+    var down: Set<String> = []
+
+    /// Whether each service keeps a replica that it reaches now and that none of these faults affects.
+    func holds(under faults: [CheckFault]) -> Bool {
+        services.allSatisfy { service in
+            topology.links.contains { link in
+                link.service == service.name && !faults.contains { $0.affects(link) }
+                    && (down.contains(service.name) || usable[service.name]?.contains(link.replica) == true)
+            }
         }
     }
 }

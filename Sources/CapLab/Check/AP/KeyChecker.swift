@@ -1,26 +1,26 @@
-/// Judges the history of one key of `app-ap` by what its clients saw, without a look into its contexts.
+/// Checks the history of one key of `app-ap` by what its clients observed, without decoding contexts.
 ///
-/// A change with a context takes the place of the values that the same answer showed, and of what those had replaced, and
-/// of nothing else. A write without one takes the place of what its coordinator holds: a client cannot know what that was,
-/// only that it was not written later.
-struct KeyJudge {
+/// A change with a context replaces the values in the answer that had this context, and what those had replaced, and nothing
+/// else. A write without a context replaces what its coordinator holds: a client only knows that it was not written later.
+struct KeyChecker {
     private let key: String
     private let reads: [APOperation]
     /// Writes and deletes, by the time of their call.
     private let changes: [APOperation]
     private let indexOfValue: [String: Int]
     /// By change: itself, and all that it replaced by its context, directly or not.
-    private var covered: [WriteSet] = []
+    private var covered: [ChangeSet] = []
+    /// Some change has no context.
     private let isBlind: Bool
-    /// The write was acknowledged by no more replicas than were killed before they had to have it on disk.
+    /// See ``APVerdict/isExcused(_:_:)``.
     private let isExcused: (APOperation) -> Bool
     private(set) var excusedLosses = 0
-    /// What is wrong, by sort.
+    /// Violations, by kind.
     private(set) var lost: [String] = []
     private(set) var invented: [String] = []
     private(set) var stale: [String] = []
 
-    /// A service reads its clock once a turn of its loop, and staleness is told in whole milliseconds.
+    /// A service reads its clock once per turn of its reactor and reports whole milliseconds.
     static let stalenessToleranceNs: UInt64 = 20_000_000
 
     init(_ key: String, _ operations: [APOperation], isExcused: @escaping (APOperation) -> Bool) {
@@ -33,9 +33,9 @@ struct KeyJudge {
             changes.enumerated().compactMap { index, change in change.value.map { ($0, index) } },
             uniquingKeysWith: { first, _ in first })
         for (index, change) in changes.enumerated() {
-            var set = WriteSet(count: changes.count)
+            var set = ChangeSet(count: changes.count)
             set.insert(index)
-            // What it had seen was called before it: those sets are there already.
+            // Changes are sorted by call, so the sets of what it had observed exist already.
             for value in change.shown {
                 if let older = indexOfValue[value], older < index { set.formUnion(covered[older]) }
             }
@@ -43,28 +43,28 @@ struct KeyJudge {
         }
     }
 
-    // MARK: What reads saw
+    // MARK: Reads
 
-    mutating func judgeReads() {
+    mutating func checkReads() {
         for read in reads {
-            invented += judgeShown(read.shown, untilNs: read.returnNs, what: "a read")
-            if let problem = judgeStaleness(read) { stale.append(problem) }
+            invented += invalidValues(read.shown, untilNs: read.returnNs, what: "a read")
+            if let problem = stalenessViolation(of: read) { stale.append(problem) }
         }
     }
 
-    /// Every value was written, to this key, before it was read, and not by a write that is said to have done nothing.
-    private func judgeShown(_ values: [String], untilNs: UInt64, what: String) -> [String] {
+    /// Every value must come from a write to this key that was called before the read and not reported as not applied.
+    private func invalidValues(_ values: [String], untilNs: UInt64, what: String) -> [String] {
         values.compactMap { value in
             guard let index = indexOfValue[value], changes[index].callNs <= untilNs else {
-                return "\(key): \(what) shows \(value), which nobody had written"
+                return "\(key): \(what) returned \(value), which no client had written"
             }
             return changes[index].outcome == .notApplied
-                ? "\(key): \(what) shows \(value), whose write is said to have had no effect" : nil
+                ? "\(key): \(what) returned \(value), whose write was reported as not applied" : nil
         }
     }
 
-    /// The answer knows all that was acknowledged longer before the call than it says it may be old.
-    private func judgeStaleness(_ read: APOperation) -> String? {
+    /// The answer must include every write acknowledged before the read's call minus its staleness.
+    private func stalenessViolation(of read: APOperation) -> String? {
         guard let stalenessMs = read.stalenessMs else { return nil }
         let windowNs = UInt64(max(0, stalenessMs) * 1_000_000) + Self.stalenessToleranceNs
         guard read.callNs > windowNs else { return nil }
@@ -78,15 +78,15 @@ struct KeyJudge {
         guard let missing else { return nil }
         let ageMs = (read.callNs - changes[missing].returnNs) / 1_000_000
         return
-            "\(key): a read that says it is at most \(Int(stalenessMs)) ms old lacks \(changes[missing].value ?? ""), "
+            "\(key): a read with staleness_ms \(Int(stalenessMs)) lacks \(changes[missing].value ?? ""), "
             + "acknowledged \(ageMs) ms before it"
     }
 
-    // MARK: What is there at the end
+    // MARK: The final state
 
-    /// - Parameter final: the values that are there after heal and convergence.
-    mutating func judgeEnd(_ final: [String]) {
-        invented += judgeShown(final, untilNs: .max, what: "the last read")
+    /// - Parameter final: the values after heal and convergence.
+    mutating func checkFinal(_ final: [String]) {
+        invented += invalidValues(final, untilNs: .max, what: "the last read")
         let seen = reached(from: final, untilNs: .max)
         for (index, change) in changes.enumerated()
         where change.kind == .write && change.outcome == .ok && !isKept(index, seen, values: final) {
@@ -94,16 +94,15 @@ struct KeyJudge {
                 excusedLosses += 1
             } else {
                 lost.append(
-                    "\(key): \(change.value ?? "") is lost: acknowledged by \(change.replicasAcked), and neither there nor "
-                        + "replaced by anyone who had seen it")
+                    "\(key): \(change.value ?? "") is lost: acknowledged by \(change.replicasAcked), neither present nor "
+                        + "replaced by a client that had read it")
             }
         }
     }
 
-    /// All that the shown values stand for. A delete leaves nothing that a client can see, so every delete that may have
-    /// had an effect counts.
-    private func reached(from values: [String], untilNs: UInt64) -> WriteSet {
-        var set = WriteSet(count: changes.count)
+    /// All changes that the values cover. A delete leaves no value, so every delete that may have taken effect counts.
+    private func reached(from values: [String], untilNs: UInt64) -> ChangeSet {
+        var set = ChangeSet(count: changes.count)
         for value in values {
             if let index = indexOfValue[value] { set.formUnion(covered[index]) }
         }
@@ -114,13 +113,27 @@ struct KeyJudge {
         return set
     }
 
-    private func isKept(_ index: Int, _ seen: WriteSet, values: [String]) -> Bool {
+    private func isKept(_ index: Int, _ seen: ChangeSet, values: [String]) -> Bool {
         if seen.contains(index) { return true }
         guard isBlind else { return false }
-        // Some value is there that was not written before this one was.
+        // A write without a context may have replaced it: one of the values was not written before it.
         return values.contains { value in
             guard let other = indexOfValue[value] else { return false }
             return changes[other].outcome == .unknown || changes[other].returnNs > changes[index].callNs
         }
+    }
+}
+
+/// A set of changes of one key, by index.
+private struct ChangeSet {
+    private var words: [UInt64]
+
+    init(count: Int) { words = Array(repeating: 0, count: (count + 63) / 64) }
+
+    func contains(_ index: Int) -> Bool { words[index / 64] & (1 << UInt64(index % 64)) != 0 }
+    mutating func insert(_ index: Int) { words[index / 64] |= 1 << UInt64(index % 64) }
+
+    mutating func formUnion(_ other: ChangeSet) {
+        for index in words.indices { words[index] |= other.words[index] }
     }
 }

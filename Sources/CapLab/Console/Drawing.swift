@@ -1,7 +1,7 @@
-/// The two sites as text, with the cut in it.
+/// The two sites as text, with the cut between them.
 enum Drawing {
-    /// Two lines a group: the services, each with its port, and below them the replicas. Between the sites stands what
-    /// still passes: `-----` everything, `~~~~~` with trouble, `---->` only from east to west, `X` nothing.
+    /// Two lines per group: the services with their ports, and below them the replicas. Between the sites: `-----` if everything
+    /// passes, `~~~~~` if it passes with a fault, `---->` if only messages from east to west pass, `X` if nothing does.
     static func sites(
         _ topology: Topology, ports: [String: UInt16], fault: (Link) -> LinkFault
     ) -> [String] {
@@ -20,7 +20,7 @@ enum Drawing {
         }
         let width = rows.map(\.east.count).max() ?? 0
         return rows.map { row in
-            let line = "   \(padded(row.east, width))   \(padded(row.border, 5))   \(row.west)"
+            let line = "   \(TextLayout.padded(row.east, width))   \(TextLayout.padded(row.border, 5))   \(row.west)"
             return String(line.reversed().drop { $0 == " " }.reversed())
         }
     }
@@ -47,9 +47,5 @@ enum Drawing {
         case (false, true): return "<----"
         case (false, false): return "  X"
         }
-    }
-
-    static func padded(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
     }
 }

@@ -5,9 +5,11 @@ import Testing
 
 @testable import CapLab
 
-/// The connections of a check to services and redis-servers.
-@Suite struct CheckClientTests {
-    private func scene(_ body: @escaping @Sendable (Int32, HTTPConnection, Reactor) async throws -> Void) async throws {
+/// Connections to services and redis-servers.
+@Suite(.timeLimit(.minutes(1))) struct ClientTests {
+    private func withConnection(_ body: @escaping @Sendable (Int32, HTTPConnection, Reactor) async throws -> Void)
+        async throws
+    {
         let runner = try ReactorRunner()
         try await runner.run { [reactor = runner.reactor] in
             let listener = try Sockets.listen(port: 0)
@@ -28,7 +30,7 @@ import Testing
         return Peer(descriptor, on: reactor)
     }
 
-    /// Answers the next request on the peer with this text, or hangs up where there is none.
+    /// Answers the next request with this text; without one, closes the connection.
     private func serve(_ peer: Peer, _ text: String?, _ reactor: Reactor) {
         reactor.spawn {
             _ = await reactor.eventually { peer.text.contains("\r\n\r\n") }
@@ -36,8 +38,8 @@ import Testing
         }
     }
 
-    @Test func oneConnectionServesOneRequestAfterAnother() async throws {
-        try await scene { listener, connection, reactor in
+    @Test func aConnectionServesSuccessiveRequests() async throws {
+        try await withConnection { listener, connection, reactor in
             reactor.spawn {
                 guard let peer = try? await accept(listener, reactor) else { return }
                 serve(peer, "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"value\":\"a\"}", reactor)
@@ -53,8 +55,8 @@ import Testing
         }
     }
 
-    @Test func aRequestThatNobodyTookIsToldFromOneThatNobodyAnswered() async throws {
-        try await scene { listener, connection, reactor in
+    @Test func anUnsentRequestDiffersFromAnUnansweredOne() async throws {
+        try await withConnection { listener, connection, reactor in
             reactor.spawn {
                 if let peer = try? await accept(listener, reactor) { serve(peer, nil, reactor) }
             }
@@ -62,46 +64,33 @@ import Testing
                 throw TestFailure("it was sent")
             }
             let unused = try Ports.free(1)[0]
-            let nobody = HTTPConnection(port: unused, on: reactor)
-            guard case .notSent = await nobody.ask(HTTPRequest(path: "/x"), timeoutMs: 10_000) else {
-                throw TestFailure("there was nobody to send it to")
+            let request = HTTPRequest(path: "/x")
+            guard case .notSent = await HTTPConnection.ask(request, port: unused, timeoutMs: 10_000, on: reactor) else {
+                throw TestFailure("the request was sent")
             }
         }
     }
 
-    @Test func anAnswerThatDoesNotComeIsNotWaitedForForEver() async throws {
-        try await scene { _, connection, _ in
+    @Test func aRequestTimesOut() async throws {
+        try await withConnection { _, connection, _ in
             guard case .lost = await connection.ask(HTTPRequest(path: "/x"), timeoutMs: 50) else {
-                throw TestFailure("nobody answers there")
+                throw TestFailure("a result without an answer")
             }
         }
     }
 
-    @Test func anAnswerInPiecesIsNoAnswerBeforeTheLast() {
+    @Test func anIncompleteAnswerIsNotParsed() {
         let whole = Array("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}".utf8)
         for count in 0..<whole.count { #expect(HTTPMessage(Array(whole[..<count])) == nil) }
         #expect(HTTPMessage(whole)?.body == "{}")
         #expect(HTTPMessage(whole)?.closes == true)
     }
 
-    @Test func recordsAreReadFromTheRedisItselfWithoutItsOwnClock() async throws {
+    @Test func recordsAreReadWithoutTheReplicasOwnClock() throws {
         let redis = try RedisServer([])
         _ = try redis.cli("HSET", "ap:k", "vv", "x=1", "at", "17", "x@1", "V0::a b")
         _ = try redis.cli("SET", "cap:hlc", "1")
-        let runner = try ReactorRunner()
-        let records = try await runner.run { [reactor = runner.reactor, port = redis.port] in
-            await RedisReader.records(port: port, password: "secret", on: reactor)
-        }
+        let records = RedisClient.records(port: redis.port, password: "secret")
         #expect(records == ["ap:k": ["vv": "x=1", "x@1": "V0::a b"]])
-    }
-
-    @Test func aReplyInPiecesIsNoReplyBeforeTheLast() {
-        let whole = Array("*3\r\n$3\r\na\r\n\r\n$-1\r\n:7\r\n".utf8)
-        for count in 0..<whole.count {
-            var place = 0
-            #expect(RedisReply.read(Array(whole[..<count]), at: &place) == nil)
-        }
-        var place = 0
-        #expect(RedisReply.read(whole, at: &place) == .array([.text("a\r\n"), .null, .text("7")]))
     }
 }

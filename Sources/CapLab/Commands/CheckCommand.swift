@@ -5,25 +5,22 @@ import Glibc
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Drives a service at both sites through real faults, and checks what it promises.",
+        abstract: "Runs a service at both sites under real faults and checks its guarantees.",
         discussion: """
-            Starts a lab of its own on free ports; concurrent clients, while links are cut, held, slowed and reset, and \
-            Redis servers and services are paused, killed and started. Ends with 0 only if every promise held.
+            Starts a lab of its own on free ports, with concurrent clients. Meanwhile links are cut, stalled, delayed and \
+            reset, and redis-servers and services are paused, killed and started. Exits with 0 only if every guarantee held.
             """,
         subcommands: [CheckCP.self, CheckAP.self])
 }
 
 struct CheckOptions: ParsableArguments {
-    @Option(help: "How long clients and faults go on, 1 to 1800.") var seconds: UInt64 = 60
-    @Option(help: "What faults and operations are drawn from; a new one if not given.") var seed: UInt64?
+    @Option(help: "How long clients and faults run, 1 to 1800.") var seconds: UInt64 = 60
+    @Option(help: "Seed of faults and operations. Default: a random one.") var seed: UInt64?
     @Option(help: "Concurrent clients, 1 to 64.") var clients: Int = 12
-    @Option(help: "Where a violation's history and drawing are written.") var output: String = "."
+    @Option(help: "Where the history and timeline of a violation are written.") var output: String = "."
     @Option(help: "Keep data and logs in this directory instead of a temporary one.") var dataDir: String?
-    @Option(help: "Where app-cp and app-ap are; beside caplab if not given.") var binDir: String?
-    @Option(
-        name: .customLong("service-env"), parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("A further setting of all services.", valueName: "key=value"))
-    var serviceEnvironment: [String] = []
+    @Option(help: "Where app-cp and app-ap are. Default: beside caplab.") var binDir: String?
+    @OptionGroup var services: ServiceOptions
 
     func validate() throws {
         guard (1...1_800).contains(seconds) else { throw ValidationError("--seconds must be from 1 to 1800") }
@@ -38,24 +35,12 @@ struct CheckOptions: ParsableArguments {
         lab.dataDirectory = dataDir
         lab.inheritsEnvironment = false
         lab.reportsExits = false
-        do throws(LabError) {
-            for text in serviceEnvironment {
-                let (name, value) = try UpCommand.pair(text, option: "--service-env")
-                lab.serviceEnvironment[name] = value
-            }
-        } catch {
-            complain("caplab: \(error.message)")
-            throw ExitCode(error.exitCode)
-        }
-        var settings = CheckSettings()
-        settings.seconds = seconds
-        settings.seed = seed ?? UInt64.random(in: 1...999_999)
-        settings.clients = clients
-        settings.outputDirectory = output
-        settings.showsProgress = isatty(1) == 1
-        let fixed = settings
+        lab.serviceEnvironment = try exitOnError(services.environment)
+        let settings = CheckSettings(
+            seconds: seconds, seed: seed ?? UInt64.random(in: 1...999_999), clients: clients, outputDirectory: output,
+            showsProgress: isatty(1) == 1)
         say("check \(group.rawValue): \(seconds) s, \(clients) clients, seed \(settings.seed)")
-        let code = LabHost.run(lab, environment: ProcessInfo.processInfo.environment) { await body($0, fixed) }
+        let code = LabHost.run(lab, environment: ProcessInfo.processInfo.environment) { await body($0, settings) }
         throw ExitCode(code)
     }
 }
@@ -73,7 +58,7 @@ struct CheckCP: ParsableCommand {
 
 struct CheckAP: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ap", abstract: "app-ap: always answers, loses nothing that was acknowledged, and converges.")
+        commandName: "ap", abstract: "app-ap: answers always, loses no acknowledged write, and converges.")
 
     @OptionGroup var options: CheckOptions
 

@@ -1,0 +1,57 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+
+struct DemoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "Demonstrates the CAP trade-off: cut, conflict, heal.",
+        discussion: "Exits with 0 if every answer was as described, with 1 if one differed.")
+
+    @Option(help: "Services listen on this plus 1, 2, 11 and 12. Default: any free ports.")
+    var portBase: UInt16?
+
+    @Option(help: "Where app-cp and app-ap are. Default: beside caplab.")
+    var binDir: String?
+
+    @Option(help: "Milliseconds to wait before each step, at most 600000. Default: 3000 on a terminal, else 0.")
+    var pauseMs: UInt64?
+
+    @Option(help: "Milliseconds that convergence and recovery may take, at most 600000.")
+    var patienceMs: UInt64 = 30_000
+
+    @OptionGroup var services: ServiceOptions
+
+    /// Low, so that a reader need not wait long for a stale answer.
+    static let maxStalenessMs = 2_000
+
+    func validate() throws {
+        guard patienceMs <= 600_000 else { throw ValidationError("--patience-ms must be at most 600000") }
+        guard pauseMs ?? 0 <= 600_000 else { throw ValidationError("--pause-ms must be at most 600000") }
+    }
+
+    func run() throws {
+        let environment = ProcessInfo.processInfo.environment
+        var settings = LabSettings(runDirectory: "/tmp/caplab-demo-\(getpid())")
+        settings.serviceEnvironment["MAX_STALENESS_MS"] = "\(Self.maxStalenessMs)"
+        settings.serviceEnvironment.merge(try exitOnError(services.environment)) { $1 }
+        settings.portBase = portBase
+        settings.binDirectory = binDir
+        settings.inheritsEnvironment = false
+        settings.reportsExits = false
+        let stepPauseMs = pauseMs ?? (isatty(1) == 1 ? 3_000 : 0)
+        say("Starting six redis-servers and four services ...")
+        let code = LabHost.run(settings, environment: environment) { lab in
+            let tour = Tour(
+                lab, style: TextStyle(environment: environment), stepPauseMs: stepPauseMs, patienceMs: patienceMs)
+            do throws(LabError) {
+                try await tour.play()
+                return tour.conclude()
+            } catch {
+                complain("caplab: \(error.message)")
+                return error == .interrupted ? 130 : 1
+            }
+        }
+        throw ExitCode(code)
+    }
+}
