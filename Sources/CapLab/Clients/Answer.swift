@@ -13,7 +13,7 @@ struct Answer: Sendable {
         self.status = status
         self.tookMs = tookMs
         self.body = body
-        json = (try? JSONDecoder().decode(AnswerBody.self, from: Data(body.utf8))) ?? AnswerBody()
+        json = (try? JSONDecoder().decode(AnswerBody.self, from: Data(body.utf8))) ?? .empty
     }
 
     subscript<Member>(dynamicMember member: KeyPath<AnswerBody, Member>) -> Member { json[keyPath: member] }
@@ -84,18 +84,21 @@ struct AnswerBody: Decodable, Sendable {
         }
     }
 
-    var value: String?
-    var code: String?
-    var outcome: String?
-    var version: Text?
-    var stalenessMs: Double?
-    var stale: Bool?
+    let value: String?
+    let code: String?
+    let outcome: String?
+    let version: Text?
+    let stalenessMs: Double?
+    let stale: Bool?
     /// Of a change: how many replicas had it when it was acknowledged.
-    var replicasAcked: Int?
+    let replicasAcked: Int?
     /// The replica that answered, or that acknowledged the change first.
-    var replica: String?
-    var conflicts: [Text]?
-    var replicas: [Replica]?
+    let replica: String?
+    let conflicts: [Text]?
+    let replicas: [Replica]?
+
+    /// The body of an answer without JSON.
+    static let empty = try! JSONDecoder().decode(AnswerBody.self, from: Data("{}".utf8))
 
     enum CodingKeys: String, CodingKey {
         case value, code, outcome, version, stale, replica, conflicts, replicas

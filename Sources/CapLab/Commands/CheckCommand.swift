@@ -30,11 +30,8 @@ struct CheckOptions: ParsableArguments {
     /// Starts a lab, runs `body` in it, and ends the program with its exit code.
     func run(_ group: GroupName, _ body: @escaping @Sendable (Lab, CheckSettings) async -> Int32) throws {
         var lab = LabSettings(runDirectory: "/tmp/caplab-check-\(getpid())")
-        lab.portBase = nil
         lab.binDirectory = binDir
         lab.dataDirectory = dataDir
-        lab.inheritsEnvironment = false
-        lab.reportsExits = false
         lab.serviceEnvironment = try exitOnError(services.environment)
         let settings = CheckSettings(
             seconds: seconds, seed: seed ?? UInt64.random(in: 1...999_999), clients: clients, outputDirectory: output,

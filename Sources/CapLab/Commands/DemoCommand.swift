@@ -37,8 +37,6 @@ struct DemoCommand: ParsableCommand {
         settings.serviceEnvironment.merge(try exitOnError(services.environment)) { $1 }
         settings.portBase = portBase
         settings.binDirectory = binDir
-        settings.inheritsEnvironment = false
-        settings.reportsExits = false
         let stepPauseMs = pauseMs ?? (isatty(1) == 1 ? 3_000 : 0)
         say("Starting six redis-servers and four services ...")
         let code = LabHost.run(settings, environment: environment) { lab in

@@ -1,23 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
 
-/// Further settings of all services, of every command that starts a lab.
-struct ServiceOptions: ParsableArguments {
-    @Option(
-        name: .customLong("service-env"), parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("A further setting of all services.", valueName: "key=value"))
-    var given: [String] = []
-
-    func environment() throws(LabError) -> [String: String] {
-        var environment: [String: String] = [:]
-        for text in given {
-            let (name, value) = try UpCommand.pair(text, option: "--service-env")
-            environment[name] = value
-        }
-        return environment
-    }
-}
-
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up",
@@ -25,14 +8,7 @@ struct UpCommand: ParsableCommand {
 
     @OptionGroup var place: RunDirectoryOption
 
-    @Option(help: "Services listen on this plus 1, 2, 11 and 12.")
-    var portBase: UInt16 = 5_000
-
-    @Flag(help: "Use any free ports instead.")
-    var freePorts = false
-
-    @Option(name: .customLong("port"), help: ArgumentHelp("The port of one node.", valueName: "node=port"))
-    var ports: [String] = []
+    @OptionGroup var ports: PortOptions
 
     @Option(help: "LOG_LEVEL of the services.")
     var logLevel: String?
@@ -45,40 +21,24 @@ struct UpCommand: ParsableCommand {
 
     @OptionGroup var services: ServiceOptions
 
-    @Option(
-        name: .customLong("redis-cp-arg"), parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("A further setting of the CP redis-servers, e.g. '--appendfsync no'.", valueName: "setting"))
-    var redisCPArguments: [String] = []
-
-    @Option(
-        name: .customLong("redis-ap-arg"), parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("A further setting of the AP redis-servers.", valueName: "setting"))
-    var redisAPArguments: [String] = []
+    @OptionGroup var redis: RedisOptions
 
     @Flag(help: "Connect services to their replicas without relays, for measuring. Nothing can be cut then.")
     var direct = false
 
     func settings() throws(LabError) -> LabSettings {
         var settings = LabSettings(runDirectory: place.path)
-        settings.portBase = freePorts ? nil : portBase
-        for text in ports {
-            let (name, value) = try Self.pair(text, option: "--port")
-            guard let port = UInt16(value), port > 0 else {
-                throw LabError("--port \(text): '\(value)' is not a port", exitCode: 2)
-            }
-            settings.ports[name] = port
-        }
-        settings.logLevel = logLevel
+        settings.portBase = ports.freePorts ? nil : ports.portBase
+        settings.ports = try ports.byNode()
         settings.dataDirectory = dataDir
         settings.binDirectory = binDir
         settings.serviceEnvironment = try services.environment()
-        guard redisCPArguments.count <= 16, redisAPArguments.count <= 16 else {
-            throw LabError("at most 16 settings of redis-server", exitCode: 2)
+        if let logLevel, settings.serviceEnvironment["LOG_LEVEL"] == nil {
+            settings.serviceEnvironment["LOG_LEVEL"] = logLevel
         }
-        settings.redisArguments = [
-            .cp: try redisCPArguments.map(Self.directive), .ap: try redisAPArguments.map(Self.directive),
-        ]
+        settings.redisArguments = try redis.directives()
         settings.isDirect = direct
+        settings.isInteractive = true
         return settings
     }
 
@@ -87,15 +47,6 @@ struct UpCommand: ParsableCommand {
             throw LabError("\(option) \(text): write it as NAME=VALUE", exitCode: 2)
         }
         return (String(text[..<middle]), String(text[text.index(after: middle)...]))
-    }
-
-    /// Accepts a setting as on redis-server's command line and as in its configuration file: without the dashes they are equal.
-    private static func directive(_ text: String) throws(LabError) -> String {
-        let line = text.hasPrefix("--") ? String(text.dropFirst(2)) : text
-        guard !line.isEmpty, line.utf8.count <= 1_024, !line.contains(where: \.isNewline) else {
-            throw LabError("a setting of redis-server is one line of at most 1024 bytes", exitCode: 2)
-        }
-        return line
     }
 
     func run() throws {

@@ -131,9 +131,8 @@ extension Lab {
     private func serviceEnvironment(
         _ node: Node, _ environment: [String: String], portOf: (String) -> UInt16
     ) -> [String: String] {
-        var result = settings.inheritsEnvironment ? environment : environment.filter { $0.key == "PATH" }
+        var result = settings.isInteractive ? environment : environment.filter { $0.key == "PATH" }
         result["SECRET_KEY"] = secretKey
-        if let level = settings.logLevel { result["LOG_LEVEL"] = level }
         result.merge(settings.serviceEnvironment) { $1 }
         let replicas = topology.replicas(of: node.group).map { replica in
             guard case .replica(let id) = replica.role else { return "" }

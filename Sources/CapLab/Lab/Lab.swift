@@ -67,7 +67,7 @@ final class Lab {
     /// After SIGCHLD.
     func reap() {
         for process in processes.values where process.reap() {
-            guard settings.reportsExits, !process.isExpectedToEnd, !isStopping, topology.node(process.name) != nil
+            guard settings.isInteractive, !process.isExpectedToEnd, !isStopping, topology.node(process.name) != nil
             else { continue }
             say("\(process.name) \(process.state.summary) (log: \(process.plan.logPath)); start it again with:")
             say("  caplab start \(process.name)")

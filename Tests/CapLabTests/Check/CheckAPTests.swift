@@ -10,13 +10,15 @@ private func write(
     outcome: APOperation.Outcome = .ok
 ) -> APOperation {
     APOperation(
-        client: 1, key: "k", kind: .write, value: value, hasContext: shown != nil, shown: shown ?? [], outcome: outcome,
+        client: 1, site: .east, key: "k", kind: .write, value: value, hasContext: shown != nil, shown: shown ?? [],
+        outcome: outcome,
         replicasAcked: acks, callNs: at * second, returnNs: at * second + 1_000_000)
 }
 
 private func read(_ shown: [String], _ at: UInt64, stalenessMs: Double?) -> APOperation {
     APOperation(
-        client: 2, key: "k", kind: .read, shown: shown, outcome: .ok, stalenessMs: stalenessMs, callNs: at * second,
+        client: 2, site: .east, key: "k", kind: .read, shown: shown, outcome: .ok, stalenessMs: stalenessMs,
+        callNs: at * second,
         returnNs: at * second + 1_000_000)
 }
 
@@ -48,9 +50,10 @@ private func violations(
     }
 
     @Test func aDeleteRemovesWhatItsContextCovers() {
-        var delete = write("", 2, after: ["a"])
-        delete.kind = .delete
-        delete.value = nil
+        var delete = APOperation(
+            client: 1, site: .east, key: "k", kind: .delete, hasContext: true, shown: ["a"], outcome: .ok,
+            replicasAcked: 1,
+            callNs: 2 * second, returnNs: 2 * second + 1_000_000)
         #expect(violations([write("a", 1, after: []), delete], final: []) == [])
         delete.outcome = .notApplied
         #expect(violations([write("a", 1, after: []), delete], final: []).count == 1)
@@ -110,7 +113,7 @@ private func violations(
 
     @Test func anAnswerIsConvertedToItsOutcome() {
         func outcome(_ kind: APOperation.Kind, _ status: Int, _ body: String) -> APOperation.Outcome {
-            var operation = APOperation(client: 1, key: "k", kind: kind, callNs: 1)
+            var operation = APOperation(client: 1, site: .east, key: "k", kind: kind, callNs: 1)
             APAnswer.note(
                 .answer(Answer(status: status, tookMs: 1, body: body)), in: &operation, returnNs: 2)
             return operation.outcome

@@ -15,18 +15,17 @@ final class APCheck {
     private var history: [APOperation] = []
     private var memory: [[String: Seen]]
     private var nextValue = 0
-    private var connections: [[Site: HTTPConnection]] = []
+    private let connections: [[Site: HTTPConnection]]
     private var problems: [String] = []
     private var differences: [String] = []
-    /// Requests that must be answered, and those that were not.
-    private var required: [Site: Int] = [:]
-    private var unanswered: [Site: Int] = [:]
+    /// Requests that must be answered, and those that were.
+    private var required: [Site: (count: Int, answered: Int)] = [:]
 
     init(_ lab: Lab, _ settings: CheckSettings) {
         session = CheckSession(lab, settings, group: .ap)
         memory = Array(repeating: [:], count: settings.clients + 1)
         // The last is for the reads at the end.
-        connections = (0...settings.clients).map { _ in session.connect() }
+        connections = (0...settings.clients).map { [session] _ in session.connect() }
     }
 
     private var lab: Lab { session.lab }
@@ -89,9 +88,11 @@ final class APCheck {
             site: site, isSuccess: isAnswered, atNs: operation.returnNs)
         // A service that was paused or killed meanwhile need not answer.
         guard let calmBefore, session.driver.calmPeriod(of: service) == calmBefore else { return isAnswered }
-        required[site, default: 0] += 1
-        guard !isAnswered else { return true }
-        unanswered[site, default: 0] += 1
+        required[site, default: (0, 0)].count += 1
+        guard !isAnswered else {
+            required[site]?.answered += 1
+            return true
+        }
         problems.append(
             "\(session.time(operation.callNs)): \(service) did not answer a \(kind.rawValue) of \(key): \(APAnswer.text(result))"
         )
@@ -144,8 +145,8 @@ final class APCheck {
     private func conclude(_ convergence: Convergence.Result, _ final: [String: [String]]) -> Int32 {
         let verdict = APVerdict(history, final: final, kills: session.driver.kills)
         var lines = Site.allCases.map { site in
-            let count = required[site] ?? 0
-            return "\(site.rawValue): \(count - (unanswered[site] ?? 0)) of \(count) required answers given"
+            let (count, answered) = required[site] ?? (0, 0)
+            return "\(site.rawValue): \(answered) of \(count) required answers given"
         }
         let returnMs = Double(session.driver.slowestReturnNs / nsPerMs)
         lines.append(

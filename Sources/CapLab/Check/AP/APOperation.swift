@@ -11,11 +11,11 @@ struct APOperation: Codable, Equatable, Sendable {
         case unknown
     }
 
-    var client: Int
+    let client: Int
     /// The site of the service.
-    var site: Site?
-    var key: String
-    var kind: Kind
+    let site: Site
+    let key: String
+    let kind: Kind
     /// Of a write: a unique value. Of a delete: nil.
     var value: String?
     /// Whether a change had a context. Without one it replaces what its coordinator holds.
@@ -30,7 +30,7 @@ struct APOperation: Codable, Equatable, Sendable {
     /// Of a read; nil if the service did not know it.
     var stalenessMs: Double?
     /// Monotonic nanoseconds.
-    var callNs: UInt64
+    let callNs: UInt64
     /// Monotonic nanoseconds; meaningless for an unknown outcome.
     var returnNs: UInt64 = .max
 }
