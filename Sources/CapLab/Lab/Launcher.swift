@@ -12,11 +12,22 @@ enum Launcher {
         guard let program = command.first, clinux_die_with_parent() == 0 else { return failed("prctl") }
         // The lab may have died before the call above.
         guard getppid() == lab else { return 127 }
+        // Ctrl-C in the terminal must reach only the lab, which stops its children in order.
+        setpgid(0, 0)
+        receiveSignals()
         closeOnExec()
         guard chdir(workingDirectory) == 0 else { return failed("chdir to \(workingDirectory)") }
         var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         execv(program, &arguments)
         return failed("exec \(program)")
+    }
+
+    /// The lab blocks and ignores signals that its children must receive.
+    private static func receiveSignals() {
+        for number in 1...SIGSYS { signal(number, SIG_DFL) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        sigprocmask(SIG_SETMASK, &none, nil)
     }
 
     /// Everything above standard error, also what the lab inherited: a pipe that a child keeps open never ends for its reader.

@@ -52,7 +52,7 @@ struct Spawner: Sendable {
         while waitpid(sweeperPid, &status, 0) < 0, errno == EINTR {}
     }
 
-    /// Starts a child in its own process group: Ctrl-C in the terminal reaches only the lab, which stops its children in order.
+    /// Starts a child through the ``Launcher``.
     func start(_ plan: LaunchPlan) throws(LabError) -> pid_t {
         precondition(plan.input.count <= Self.maxInputBytes, "the input does not fit into a pipe")
         let log = open(plan.logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -78,24 +78,11 @@ struct Spawner: Sendable {
         // In this order: each source is above 2 or already in its place.
         for (source, target) in descriptors { posix_spawn_file_actions_adddup2(&actions, source, target) }
 
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // The lab blocks and ignores signals that its children must receive.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-
         var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
         var pid: pid_t = 0
-        let result = posix_spawn(&pid, program, &actions, &attributes, &argv, &envp)
+        let result = posix_spawn(&pid, program, &actions, nil, &argv, &envp)
         guard result == 0 else { throw failure("start \(program)", result) }
         return pid
     }

@@ -4,8 +4,8 @@ import Glibc
 /// Removes the lab's files if the lab is killed (SIGKILL, out of memory). Its processes are killed by the kernel then, see
 /// ``Launcher``.
 ///
-/// The lab starts this program again as the sweeper, at the other end of a pipe and in a process group of its own. A pipe that
-/// closes without a byte means that the lab did not stop in order.
+/// The lab starts this program again as the sweeper, at the other end of a pipe. A pipe that closes without a byte means that the
+/// lab did not stop in order.
 enum Sweeper {
     static let commandName = "__sweep"
 
