@@ -41,7 +41,7 @@ extension LinearizabilityChecker {
         return FailingPrefix(culprit: culprit, operations: operations)
     }
 
-    /// What was known at a moment: an operation that had not returned is pending.
+    /// The history as known at `endNs`: an operation that had not returned is pending.
     private func prefix<M: Model>(of operations: [Operation<M>], untilNs endNs: UInt64) -> [Operation<M>] {
         operations.filter { $0.callNs <= endNs }.map { operation in
             guard operation.returnNs > endNs else { return operation }

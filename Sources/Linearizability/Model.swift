@@ -21,9 +21,9 @@
 /// }
 /// ```
 public protocol Model {
-    /// What a client asks for.
+    /// The request of a client.
     associatedtype Call: Sendable, Equatable, Codable
-    /// What it gets back.
+    /// The response to it.
     associatedtype Result: OperationResult
     /// Equality and hash decide which configurations of the search are the same.
     associatedtype State: Hashable

@@ -29,7 +29,7 @@ public struct Operation<M: Model>: Sendable, Codable, Equatable {
     var latestEffectNs: UInt64 { isPending ? .max : returnNs }
 }
 
-/// What an operation of a ``Model`` returns.
+/// The result of an operation of a ``Model``.
 public protocol OperationResult: Sendable, Equatable, Codable {
     /// No result was seen: the operation may take effect at any time after its call, or never. An enum case does.
     static var unknown: Self { get }

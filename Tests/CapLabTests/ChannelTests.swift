@@ -7,7 +7,7 @@ import Testing
         Array(text.utf8).withUnsafeBytes { channel.append($0, nowNs: nowNs) }
     }
 
-    /// Takes all that is ready.
+    /// Sends everything that is ready.
     private func take(from channel: inout Channel, atNs nowNs: UInt64 = 0) -> String {
         var bytes: [UInt8] = []
         while channel.next(nowNs: nowNs) == .send {

@@ -53,8 +53,8 @@ import Testing
     @Test func aWrongRequestExitsWithTwoAndOneLine() throws {
         let lab = try LabProcess()
         for arguments in [
-            ["partition", "nowhere"], ["partition", "west", "--mode", "melt"], ["partition"], ["pause", "nobody"],
-            ["partition", "--from", "east"], ["redis", "app_cp"], ["heal", "nobody"],
+            ["partition", "nowhere"], ["partition", "west", "--mode", "melt"], ["partition"], ["pause", "nowhere"],
+            ["partition", "--from", "east"], ["redis", "app_cp"], ["heal", "nowhere"],
         ] {
             let result = try LabProcess.run([arguments[0], "--run-dir", lab.runDirectory] + arguments.dropFirst())
             #expect(result.exitCode == 2)

@@ -40,30 +40,36 @@ final class LabProcess {
         process.standardOutput = output
         process.standardError = output
         try process.run()
-        while !page.contains("Logs: ") {
-            let part = output.fileHandleForReading.availableData
-            guard !part.isEmpty else {
-                process.waitUntilExit()
-                throw TestFailure("the lab ended with \(process.terminationStatus): \(page)")
-            }
-            page += String(decoding: part, as: UTF8.self)
-        }
+        guard prints("Logs: ") else { throw TestFailure("the lab exited with \(waitForExit()): \(page)") }
     }
 
     deinit {
         guard process.isRunning else { return }
         process.terminate()
-        process.waitUntilExit()
+        _ = waitForExit()
     }
 
-    /// Waits for this text in the output.
+    /// Waits at most 60 s for this text in the output.
     func prints(_ text: String) -> Bool {
+        let deadline = ContinuousClock.now + .seconds(60)
         while !page.contains(text) {
+            var descriptor = pollfd(fd: output.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+            guard ContinuousClock.now < deadline, poll(&descriptor, 1, 1_000) >= 0 else { return false }
+            guard descriptor.revents != 0 else { continue }
             let part = output.fileHandleForReading.availableData
             if part.isEmpty { return false }
             page += String(decoding: part, as: UTF8.self)
         }
         return true
+    }
+
+    /// Waits at most 30 s.
+    private func waitForExit() -> Int32 {
+        if !eventually({ !process.isRunning }) && !eventually({ !process.isRunning }) {
+            kill(process.processIdentifier, SIGKILL)
+        }
+        process.waitUntilExit()
+        return process.terminationStatus
     }
 
     /// Runs another command against this lab.
@@ -74,8 +80,9 @@ final class LabProcess {
 
     static func run(_ arguments: [String]) throws -> CommandResult {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: try program())
-        process.arguments = arguments
+        // At most 90 s, so that a command that hangs fails.
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
+        process.arguments = ["-k", "5", "90", try program()] + arguments
         let output = Pipe()
         let errors = Pipe()
         process.standardOutput = output
@@ -116,8 +123,7 @@ final class LabProcess {
     /// - Returns: the exit code.
     func stop(_ number: Int32 = SIGTERM) -> Int32 {
         kill(process.processIdentifier, number)
-        process.waitUntilExit()
-        return process.terminationStatus
+        return waitForExit()
     }
 }
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import CapLab
 
-/// What the faults of a link do to its connections.
+/// The effect of a link's faults on its connections.
 @Suite(.timeLimit(.minutes(1))) struct RelayFaultTests {
     // MARK: Drop
 
@@ -196,7 +196,7 @@ import Testing
             let startNs = monotonicNs()
             try await client.send("b")
             #expect(await client.expects("ab"))
-            // Not "about": a machine may always be slower, never faster.
+            // A lower bound only: a machine may be slower.
             #expect(monotonicNs() - startNs >= 60 * nsPerMs)
         }
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import CapLab
 
-/// The same with a real redis-server behind the relay.
+/// Relays in front of a real redis-server.
 @Suite(.timeLimit(.minutes(1))) struct RelayRedisTests {
     private func scene(
         _ body: @escaping @Sendable (RedisServer, Relay, Reactor) async throws -> Void

@@ -69,7 +69,7 @@ import Testing
             scenario.fault(.drop)
             let block = [UInt8](repeating: 120, count: 256 << 10)
             var sent = 0
-            // Full when the relay is full and the kernel takes nothing more, whatever its own buffers are.
+            // Full once the relay is full and the kernel accepts no more, whatever its buffer sizes are.
             #expect(
                 await scenario.eventually {
                     let count = client.sendSome(block[...])

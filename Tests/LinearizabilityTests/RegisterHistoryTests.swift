@@ -3,7 +3,7 @@ import Testing
 
 private typealias Operation = RegisterOperation
 
-/// Short spelling of a history: one key, times as given.
+/// An operation on one key, from one time to another.
 private func op(
     _ call: Operation.Call, _ result: Operation.Result, _ from: UInt64, _ to: UInt64 = 0
 ) -> Operation {

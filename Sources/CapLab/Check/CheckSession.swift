@@ -19,7 +19,7 @@ struct CheckSettings: Sendable {
     static let recoveryMs: UInt64 = 60_000
 }
 
-/// What the checks of both services share: clients at both sites, concurrent faults, and the report.
+/// Shared by the checks of both services: clients at both sites, concurrent faults, and the report.
 final class CheckSession {
     /// A client that was refused pauses this many times longer: refusals are fast and would crowd out everything else.
     private static let refusedPauseFactor: UInt64 = 10

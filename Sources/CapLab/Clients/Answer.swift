@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// An answer of a service, as its client saw it. Members of the JSON body are members of the answer: `answer.outcome`.
+/// An answer of a service to a client. Members of the JSON body are members of the answer: `answer.outcome`.
 @dynamicMemberLookup
 struct Answer: Sendable {
     /// The HTTP status; 0 if there was no answer.

@@ -119,8 +119,8 @@ struct RedisCommand: ParsableCommand {
             let program = try Executables.inPath("redis-cli", ProcessInfo.processInfo.environment)
             guard let access = reply.redis else { throw LabError("the lab did not report where \(node) is") }
             setenv("REDISCLI_AUTH", access.password, 1)
-            let words = [program, "-h", "127.0.0.1", "-p", String(access.port)] + command
-            var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+            let line = [program, "-h", "127.0.0.1", "-p", String(access.port)] + command
+            var arguments: [UnsafeMutablePointer<CChar>?] = line.map { strdup($0) } + [nil]
             execv(program, &arguments)
             throw LabError("\(program): \(String(cString: strerror(errno)))")
         }

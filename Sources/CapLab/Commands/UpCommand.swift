@@ -66,8 +66,8 @@ struct UpCommand: ParsableCommand {
     ///   where `make` looks.
     private static func welcome(_ lab: Lab, option: String) -> String {
         func url(_ name: String) -> String { "http://127.0.0.1:\(lab.ports[name] ?? 0)" }
-        func command(_ target: String, _ words: String) -> String {
-            option.isEmpty ? "make \(target)" : "\(CommandLine.arguments[0]) \(words)\(option)"
+        func command(_ target: String, _ arguments: String) -> String {
+            option.isEmpty ? "make \(target)" : "\(CommandLine.arguments[0]) \(arguments)\(option)"
         }
         let end = lab.settings.dataDirectory == nil ? "removes its data" : "keeps its data"
         let lines =

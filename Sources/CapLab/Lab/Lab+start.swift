@@ -94,7 +94,7 @@ extension Lab {
         }
     }
 
-    // MARK: What runs
+    // MARK: Launch plans
 
     private func redisPlan(_ node: Node, _ executables: Executables) -> LaunchPlan {
         let directory = "\(dataPath)/\(node.name)"

@@ -9,7 +9,7 @@ struct Directions: OptionSet, Hashable, Sendable {
     static let both: Directions = [.toReplica, .toService]
 }
 
-/// What a fault does to its links.
+/// The effect of a fault on its links.
 ///
 /// A relay sits between two kernels on one machine, so it simulates a network as far as a TCP endpoint can:
 ///

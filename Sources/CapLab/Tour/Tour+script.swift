@@ -146,7 +146,7 @@ extension Tour {
         expect(last.value == "orange", "the value orange")
     }
 
-    /// What a second terminal would do.
+    /// Performs a request as from a second terminal.
     private func change(_ request: ControlRequest) async throws(LabError) {
         let reply = await lab.handle(request)
         if reply.exitCode != 0 { throw LabError(reply.message ?? "refused") }

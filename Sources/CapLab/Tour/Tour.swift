@@ -159,9 +159,9 @@ final class Tour {
 extension HTTPRequest {
     /// The same request for a terminal.
     func curlCommand(port: UInt16) -> String {
-        var words = ["curl"]
-        if method != "GET" { words += ["-X", method] }
-        for (name, value) in headers { words += ["-H", "'\(name): \(value.replacing("'", with: "'\\''"))'"] }
-        return (words + ["http://127.0.0.1:\(port)\(path)"]).joined(separator: " ")
+        var arguments = ["curl"]
+        if method != "GET" { arguments += ["-X", method] }
+        for (name, value) in headers { arguments += ["-H", "'\(name): \(value.replacing("'", with: "'\\''"))'"] }
+        return (arguments + ["http://127.0.0.1:\(port)\(path)"]).joined(separator: " ")
     }
 }

@@ -21,7 +21,7 @@ struct TombstoneVersions {
     }
 }
 
-/// What the operations of one key show about its tombstones.
+/// The possible tombstones of one key, from its operations.
 private struct DeletedKey {
     /// By version of a certain or possible tombstone: when its change was called.
     private var calledNs: [UInt64: UInt64] = [:]
