@@ -30,7 +30,8 @@ final class Tour {
         if stepPauseMs > 0 { await lab.reactor.sleep(forNs: stepPauseMs * nsPerMs) }
         try lab.checkNotStopping()
         step += 1
-        let lines = TextLayout.wrapped("\(step). \(sentence)", indent: 3).split(separator: "\n")
+        let number = "\(step). "
+        let lines = TextLayout.wrapped(number + sentence, indent: number.count).split(separator: "\n")
         say("\n" + lines.map { style.paint(String($0), .bold) }.joined(separator: "\n"))
     }
 
