@@ -79,7 +79,8 @@ import Testing
     /// "A change is acknowledged when `AP_WRITE_ACKS` replicas have it"; with fewer: `insufficient_acks`, outcome `applied`.
     @Test func a6TooFewAcknowledgementsAreApplied() async throws {
         try await withInstance({ $0.writeAcks = 3 }) { instance, _ in
-            #expect(try await instance.write("k", "v").replicasAcked == 3)
+            let written = try await instance.write("k", "v")
+            #expect(written.replicasAcked == 3)
             instance.group.cut = [2]
             await #expect { try await instance.write("k", "w") } throws: { error in
                 let failure = error as? AvailableFailure
