@@ -45,9 +45,9 @@ final class AdversarialClient {
                 (foreign.token, "a token of another \(foreign.name)"), (own, "a context as a token"),
             ][random.index(3)]
             guard let token = forged.0 else { return }
-            var foreign = SessionRequest()
-            foreign.token = token
-            await expect(.badToken, key, foreign, context: nil, forged.1, instance)
+            var request = SessionRequest()
+            request.token = token
+            await expect(.badToken, key, request, context: nil, forged.1, instance)
         default:
             let foreign = foreignGroups[random.index(foreignGroups.count)]
             let forged = [
