@@ -109,7 +109,7 @@ let package = Package(
         tests(
             "SimulationTests", ["Simulation", "Linearizability", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("ByteCodingTests", ["ByteCoding"]),
-        tests("LinearizabilityTests", ["Linearizability"]),
+        tests("LinearizabilityTests", ["Linearizability", "EventLoop"]),
         tests("EventLoopTests", ["EventLoop", "TestSupport"]),
         tests("ResilienceTests", ["Resilience"]),
         tests("TelemetryTests", ["Telemetry", logging, metrics]),

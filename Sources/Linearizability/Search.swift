@@ -82,17 +82,6 @@ struct Search<M: Model> {
     }
 }
 
-/// A set of operations, by index.
-private struct OperationSet: Hashable {
-    private var words: [UInt64]
-
-    init(count: Int) { words = Array(repeating: 0, count: (count + 63) / 64) }
-
-    func contains(_ index: Int) -> Bool { words[index / 64] & (1 << UInt64(index % 64)) != 0 }
-    mutating func insert(_ index: Int) { words[index / 64] |= 1 << UInt64(index % 64) }
-    mutating func remove(_ index: Int) { words[index / 64] &= ~(1 << UInt64(index % 64)) }
-}
-
 /// The calls and returns that are not linearized yet, by time, in a doubly linked list. A pending operation has no return.
 private struct EventList {
     private struct Event {

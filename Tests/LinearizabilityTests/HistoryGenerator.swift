@@ -1,8 +1,9 @@
+import EventLoop
 import Linearizability
 
 /// Generates histories: runs operations on real registers between call and return, then falsifies some results.
 struct HistoryGenerator {
-    var random: SplitMix
+    var random: SplitMix64
     /// The percentage of falsified results.
     var falsifiedPercent = 8
 
@@ -23,24 +24,24 @@ struct HistoryGenerator {
         var registers = (0..<keys).map { _ in Register() }
         var watermark: UInt64 = 0
         var operations: [RegisterOperation] = []
-        for index in 0..<(count.lowerBound + random.below(count.count)) {
-            let key = random.below(keys)
-            if keys > 1, random.below(2) == 0 { collect(&registers, &watermark) }
+        for index in 0..<(count.lowerBound + random.index(count.count)) {
+            let key = random.index(keys)
+            if keys > 1, random.index(2) == 0 { collect(&registers, &watermark) }
             let at = UInt64(index) * 10 + 10
-            let from = at - min(at, UInt64(random.below(25)))
-            let to = at + UInt64(random.below(25))
+            let from = at - min(at, UInt64(random.index(25)))
+            let to = at + UInt64(random.index(25))
             let isUnrecorded = registers[key].value == nil && !registers[key].hasRecord
             if isUnrecorded { registers[key].version = watermark }
             let call = draw(index, on: registers[key])
             var result = run(call, on: &registers[key])
             if case .read = call, isUnrecorded { result = .value(nil, version: 0) }
-            if random.below(100) < falsifiedPercent { result = falsified(result) }
+            if random.index(100) < falsifiedPercent { result = falsified(result) }
             operations.append(
                 RegisterOperation(client: index, key: "k\(key)", call: call, result: result, callNs: from, returnNs: to)
             )
             // Some values expire: here, later, or never.
-            if case .write(let written) = call, random.below(3) == 0 {
-                if registers[key].value == written, random.below(2) == 0 { registers[key].change(to: nil) }
+            if case .write(let written) = call, random.index(3) == 0 {
+                if registers[key].value == written, random.index(2) == 0 { registers[key].change(to: nil) }
                 operations.append(
                     RegisterOperation(
                         client: index, key: "k\(key)", call: .expire(written), result: .unknown, callNs: from,
@@ -58,10 +59,10 @@ struct HistoryGenerator {
     }
 
     private mutating func draw(_ index: Int, on register: Register) -> RegisterOperation.Call {
-        switch random.below(6) {
+        switch random.index(6) {
         case 0, 1: .read
         case 2: .write("v\(index)")
-        case 3: .compareAndSet(version: random.below(3) == 0 ? register.version + 1 : register.version, "v\(index)")
+        case 3: .compareAndSet(version: random.index(3) == 0 ? register.version + 1 : register.version, "v\(index)")
         case 4: .create("v\(index)")
         default: .delete
         }
@@ -81,29 +82,18 @@ struct HistoryGenerator {
         case .write(let value), .compareAndSet(_, let value), .create(let value): written = value
         case .delete: break
         }
-        let isLost = random.below(5) == 0
-        if !isLost || random.below(2) == 0 { register.change(to: written) }
+        let isLost = random.index(5) == 0
+        if !isLost || random.index(2) == 0 { register.change(to: written) }
         return isLost ? .unknown : .applied(version: register.version)
     }
 
     private mutating func falsified(_ result: RegisterOperation.Result) -> RegisterOperation.Result {
         switch result {
         case .value(let value, let version):
-            random.below(2) == 0 ? .value("v0", version: version) : .value(value, version: version + 1)
-        case .applied(let version): random.below(2) == 0 ? .applied(version: version + 1) : .notApplied
+            random.index(2) == 0 ? .value("v0", version: version) : .value(value, version: version + 1)
+        case .applied(let version): random.index(2) == 0 ? .applied(version: version + 1) : .notApplied
         case .preconditionFailed(let version): .preconditionFailed(version: max(1, version) - 1)
         default: .unknown
         }
-    }
-}
-
-struct SplitMix {
-    var state: UInt64
-    mutating func below(_ bound: Int) -> Int {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Int((mixed ^ (mixed >> 31)) % UInt64(bound))
     }
 }

@@ -1,3 +1,4 @@
+import EventLoop
 import Linearizability
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
     }
 
     @Test func theCheckerAgreesWithBruteForce() {
-        var generator = HistoryGenerator(random: SplitMix(state: 20_26))
+        var generator = HistoryGenerator(random: SplitMix64(seed: 20_26))
         var counts = (good: 0, bad: 0)
         for _ in 0..<4_000 {
             let history = generator.history(operations: 3...6)
@@ -23,7 +24,7 @@ import Testing
     /// With several keys the checker searches each by itself, so it can accept two keys whose explanations contradict each
     /// other. It may rarely accept a bad history, but never rejects a good one.
     @Test func withSeveralKeysNoGoodHistoryIsRejectedAndFewBadOnesAreAccepted() {
-        var generator = HistoryGenerator(random: SplitMix(state: 10), falsifiedPercent: 5)
+        var generator = HistoryGenerator(random: SplitMix64(seed: 10), falsifiedPercent: 5)
         var counts = (good: 0, bad: 0, missed: 0, raised: 0)
         for _ in 0..<3_000 {
             let history = generator.history(operations: 4...7, keys: 2)

@@ -1,3 +1,5 @@
+import Linearizability
+
 /// Checks the history of one key of `app-ap` by what its clients observed, without decoding contexts.
 ///
 /// A change with a context replaces the values in the answer that had this context, and what those had replaced, and nothing
@@ -9,7 +11,7 @@ struct KeyChecker {
     private let changes: [APOperation]
     private let indexOfValue: [String: Int]
     /// By change: itself, and all that it replaced by its context, directly or not.
-    private var covered: [ChangeSet] = []
+    private var covered: [OperationSet] = []
     /// Some change has no context.
     private let isBlind: Bool
     /// See ``APVerdict/isExcused(_:_:)``.
@@ -33,7 +35,7 @@ struct KeyChecker {
             changes.enumerated().compactMap { index, change in change.value.map { ($0, index) } },
             uniquingKeysWith: { first, _ in first })
         for (index, change) in changes.enumerated() {
-            var set = ChangeSet(count: changes.count)
+            var set = OperationSet(count: changes.count)
             set.insert(index)
             // Changes are sorted by call, so the sets of what it had observed exist already.
             for value in change.shown {
@@ -101,8 +103,8 @@ struct KeyChecker {
     }
 
     /// All changes that the values cover. A delete leaves no value, so every delete that may have taken effect counts.
-    private func reached(from values: [String], untilNs: UInt64) -> ChangeSet {
-        var set = ChangeSet(count: changes.count)
+    private func reached(from values: [String], untilNs: UInt64) -> OperationSet {
+        var set = OperationSet(count: changes.count)
         for value in values {
             if let index = indexOfValue[value] { set.formUnion(covered[index]) }
         }
@@ -113,7 +115,7 @@ struct KeyChecker {
         return set
     }
 
-    private func isKept(_ index: Int, _ seen: ChangeSet, values: [String]) -> Bool {
+    private func isKept(_ index: Int, _ seen: OperationSet, values: [String]) -> Bool {
         if seen.contains(index) { return true }
         guard isBlind else { return false }
         // A write without a context may have replaced it: one of the values was not written before it.
@@ -121,19 +123,5 @@ struct KeyChecker {
             guard let other = indexOfValue[value] else { return false }
             return changes[other].outcome == .unknown || changes[other].returnNs > changes[index].callNs
         }
-    }
-}
-
-/// A set of changes of one key, by index.
-private struct ChangeSet {
-    private var words: [UInt64]
-
-    init(count: Int) { words = Array(repeating: 0, count: (count + 63) / 64) }
-
-    func contains(_ index: Int) -> Bool { words[index / 64] & (1 << UInt64(index % 64)) != 0 }
-    mutating func insert(_ index: Int) { words[index / 64] |= 1 << UInt64(index % 64) }
-
-    mutating func formUnion(_ other: ChangeSet) {
-        for index in words.indices { words[index] |= other.words[index] }
     }
 }
