@@ -41,6 +41,12 @@ import Testing
         #expect(answer(200, "{\"conflicts\":[\"red\",\"blue\"]}").siblings == ["red", "blue"])
     }
 
+    @Test func aDeleteAmongTheSiblingsHasNoValue() {
+        let answer = answer(200, "{\"value\":\"red\",\"conflicts\":[null,\"red\"]}")
+        #expect(answer.siblings == ["red"])
+        #expect(answer.value == "red")
+    }
+
     @Test func aNumericVersionIsDecoded() {
         #expect(answer(200, "{\"version\":12}").version?.text == "12")
     }

@@ -18,8 +18,8 @@ struct Answer: Sendable {
 
     subscript<Member>(dynamicMember member: KeyPath<AnswerBody, Member>) -> Member { json[keyPath: member] }
 
-    /// The values of all siblings; empty without a conflict.
-    var siblings: Set<String> { Set((json.conflicts ?? []).map(\.text)) }
+    /// The values of all siblings that have one; empty without a conflict.
+    var siblings: Set<String> { Set((json.conflicts ?? []).compactMap { $0?.text }) }
 
     /// On a page of `/replicas`: whether the staleness of each replica is known.
     var knowsEveryStaleness: Bool {
@@ -94,7 +94,8 @@ struct AnswerBody: Decodable, Sendable {
     let replicasAcked: Int?
     /// The replica that answered, or that acknowledged the change first.
     let replica: String?
-    let conflicts: [Text]?
+    /// By sibling; nil for a delete.
+    let conflicts: [Text?]?
     let replicas: [Replica]?
 
     /// The body of an answer without JSON.
