@@ -1,16 +1,16 @@
--- luacheck of the scripts that run inside Redis. A script is a concatenation of preludes and its own file, so the
--- top-level locals of the preludes are known to every other file. The first line of a prelude begins with "-- Prelude".
+-- luacheck of the scripts that run inside Redis. A script is a concatenation of parts, so a file uses the top-level
+-- locals of other files. Parts are the preludes (prelude_*.lua) and the parts of put.lua (put_*.lua).
 std = "lua51"
 not_globals = { "io", "os", "require", "print", "loadfile", "dofile" }
 read_globals = { "redis", "KEYS", "ARGV" }
 max_line_length = 120
 
 for _, folder in ipairs({ "Sources/Available/Scripts", "Sources/Consistent/Scripts" }) do
-    local names, preludes = {}, {}
+    local names, parts = {}, {}
     for path in io.popen("ls " .. folder .. "/*.lua"):lines() do
-        local text = io.open(path):read("*a")
-        if text:find("^%-%- Prelude") then
-            preludes[#preludes + 1] = path
+        if path:find("/prelude_") or path:find("/put_") then
+            parts[#parts + 1] = path
+            local text = "\n" .. io.open(path):read("*a")
             for name in text:gmatch("\nlocal function ([%w_]+)") do names[#names + 1] = name end
             for list in text:gmatch("\nlocal ([%w_, ]+)") do
                 for name in list:gmatch("[%w_]+") do names[#names + 1] = name end
@@ -18,6 +18,6 @@ for _, folder in ipairs({ "Sources/Available/Scripts", "Sources/Consistent/Scrip
         end
     end
     files[folder] = { globals = names }
-    -- The names that a prelude defines are used by the files after it.
-    for _, path in ipairs(preludes) do files[path] = { ignore = { "211", "221" } } end
+    -- 211, 221: a top-level local of a part is used by, or set in, another file.
+    for _, path in ipairs(parts) do files[path] = { ignore = { "211", "221" } } end
 end
