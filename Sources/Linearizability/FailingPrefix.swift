@@ -11,7 +11,9 @@ extension LinearizabilityChecker {
     /// The shortest failing prefix of one object; nil if the object is linearizable or the checker cannot decide.
     ///
     /// Every prefix of a linearizable history is linearizable, so a binary search finds the first bad return.
-    /// - Parameter history: of all objects from the beginning.
+    /// - Parameters:
+    ///   - key: of the object.
+    ///   - history: of all objects from the beginning.
     public func failingPrefix<M: Model>(of key: String, in history: [Operation<M>]) -> FailingPrefix<M>? {
         shortestFailingPrefix(of: key, in: history)
     }

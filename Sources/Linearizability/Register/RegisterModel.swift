@@ -4,7 +4,7 @@ public typealias RegisterOperation = Operation<RegisterModel>
 /// A register with a value, or none, and a version: one key of `app-cp`.
 ///
 /// Each change raises the version by exactly one. While the key does not exist its version may also rise without a change, to
-/// the version of another key's tombstone that was collected (rule C10, ``TombstoneVersions``).
+/// the version of another key's tombstone that was collected (rule C10, `TombstoneVersions`).
 public struct RegisterModel: Model {
     public enum Call: Sendable, Codable, Equatable {
         case read
