@@ -135,7 +135,7 @@ import Testing
         group.acceptors[0].incarnation = Bytes("another".utf8)
         group.acceptors[1].state = "rebuilding"
         guard case .failure(let failure) = try submit(write("b")) else {
-            Issue.record("a replica that may not vote was counted")
+            Issue.record("a replica that may not vote made up a quorum")
             return
         }
         #expect(failure.outcome != .applied)

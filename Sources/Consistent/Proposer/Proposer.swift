@@ -110,13 +110,15 @@ final class Proposer {
         _ proposal: Batch.Proposal, _ ballot: Ballot, _ batch: Batch, _ register: Register, _ context: RoundContext,
         _ deadlineNs: UInt64
     ) async -> AttemptEnd {
-        precondition(ballot.proposer == ballots.proposer, "a proposer accepts only ballots of its own")
+        precondition(ballot.proposer == ballots.proposer, "a proposer uses ballots of its own only")
+        precondition(!cache.contains(register), "a cached state is never reused after its accept was sent")
         ballots.observe(ballot.next)
         acceptors.events?.phaseStarted(.accept)
         let round = Round.accept(register, ballot, proposal.state, in: context, deadlineNs: deadlineNs)
         if proposal.isChanged { batch.didSend(round, proposal) }
         switch await round.accepted() {
         case .success(let acks):
+            precondition(acks >= context.quorum.size, "an answer is given only from a chosen state")
             progress.roundEnded()
             // Promises end with their configuration. A tombstone may be collected: a proposal above the GC watermark of
             // one replica and below those of the others would then be accepted by that one alone, with an unknown

@@ -22,6 +22,7 @@ struct StateCache {
     }
 
     var count: Int { entries.count }
+    func contains(_ register: Register) -> Bool { entries[register] != nil }
 
     /// Removes and returns the entry of `register`.
     mutating func take(_ register: Register) -> Entry? {

@@ -35,7 +35,7 @@ final class Repair {
     private var client: ReplicaClient { acceptors.client(timeoutMs: Self.timeoutMs) }
 
     /// One step: repairs the backlog, and scans all registers if that is due. Does nothing unless all voters are
-    /// available: without the third replica there is nobody to catch up, and nothing may be collected.
+    /// available: a replica that is away cannot be caught up, and while it is nothing may be collected.
     func step() async {
         guard let configuration = configurations.current,
             configuration.voters.subtracting(acceptors.replicas.available).isEmpty
