@@ -35,7 +35,7 @@ final class Repair {
     private var client: ReplicaClient { acceptors.client(timeoutMs: Self.timeoutMs) }
 
     /// One step: repairs the backlog, and scans all registers if that is due. Does nothing unless all voters are
-    /// available: a replica that is away cannot be caught up, and while it is nothing may be collected.
+    /// available: catch-up needs the replica that is behind, and tombstone GC needs all of them.
     func step() async {
         guard let configuration = configurations.current,
             configuration.voters.subtracting(acceptors.replicas.available).isEmpty
