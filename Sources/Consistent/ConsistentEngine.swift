@@ -10,7 +10,6 @@ import Replication
 public final class ConsistentEngine: ReplicaGroupDelegate {
     let configurations: ConfigurationRegister
     let repair: Repair
-    private let acceptors: AcceptorGroup
     private let reader: Reader
     private let queue: BatchQueue
     private let membership: MembershipService
@@ -34,13 +33,11 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
             acceptors, proposer: proposer, maxPending: settings.maxPending, maxBatch: settings.maxBatch)
         let rollback = RollbackDetector(acceptors, probeTimeoutMs: settings.probeTimeoutMs)
 
-        self.acceptors = acceptors
         self.configurations = configurations
         self.backlog = backlog
         self.queue = queue
         self.rollback = rollback
-        reader = Reader(
-            acceptors, configurations: configurations, queue: queue, hedgeMs: settings.readHedgeMs)
+        reader = Reader(acceptors, configurations: configurations, queue: queue, hedgeMs: settings.readHedgeMs)
         repair = Repair(
             acceptors, configurations: configurations, queue: queue, backlog: backlog, settings: settings)
         membership = MembershipService(
