@@ -89,6 +89,7 @@ struct ChangeAttempts {
         guard !absence.seen.entries.isEmpty else { return vector }
         if let own = VersionVector(text: vector) {
             let joined = absence.joined?.joined(own) ?? own
+            precondition(joined.covers(absence.joined ?? VersionVector()), "version vectors only grow")
             absence.joined = joined
             if joined.covers(absence.seen) { return joined.text }
         }

@@ -33,6 +33,7 @@ final class Delivery {
         _ record: CarriedRecord, hlc: UInt64, from coordinator: Int, clocks: ClockTable, startNs: UInt64,
         wait: AcknowledgementWait? = nil
     ) {
+        precondition(clocks[coordinator] != nil, "the coordinator was admitted when the change began")
         if let batch = open[coordinator], !batch.accepts(clocks, startNs: startNs) {
             open[coordinator] = nil
             batch.send()
@@ -72,6 +73,7 @@ final class AcknowledgementWait: Expirable {
     var isEnough: Bool { replicas.count >= needed }
 
     func stored(at replica: Int) {
+        precondition(!replicas.contains(replica), "a replica acknowledges a change once")
         replicas.insert(replica)
         if isEnough { resume() }
     }

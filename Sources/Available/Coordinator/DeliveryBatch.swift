@@ -50,6 +50,7 @@ final class DeliveryBatch: ReplySink, Expirable {
     }
 
     func add(_ record: CarriedRecord, hlc: UInt64, wait: AcknowledgementWait?) {
+        precondition(outstanding.isEmpty, "a batch that was sent is complete")
         entries.append(Entry(key: record.key, vector: record.vector, hlc: hlc, wait: wait))
         record.append(to: &arguments)
         byteCount += record.byteCount
@@ -75,6 +76,7 @@ final class DeliveryBatch: ReplySink, Expirable {
     // MARK: ReplySink
 
     func receive(_ reply: Reply?, from replica: Int) {
+        precondition(outstanding.contains(replica), "a replica answers a delivery once")
         outstanding.remove(replica)
         switch scripts.mergeResult(reply, from: replica, keys: keys) {
         case .merged:

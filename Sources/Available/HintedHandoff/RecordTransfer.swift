@@ -27,6 +27,13 @@ final class RecordTransfer {
         let source: Int
         let target: Int
         let incarnation: Bytes
+
+        init(source: Int, target: Int, incarnation: Bytes) {
+            precondition(source != target, "a replica has no hints for itself")
+            self.source = source
+            self.target = target
+            self.incarnation = incarnation
+        }
     }
 
     /// A batch that arrived, apart from records that cannot be merged.
