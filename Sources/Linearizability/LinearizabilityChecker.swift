@@ -8,7 +8,7 @@ public struct LinearizabilityChecker: Sendable {
         case linearizable
         /// No order exists. `stuckAt` are the operations that could have come next where the search got furthest.
         case violation(stuckAt: [Operation<M>])
-        /// The search would visit more than ``maxConfigurations``.
+        /// The search would visit more than ``LinearizabilityChecker/maxConfigurations``.
         case undecided
     }
 

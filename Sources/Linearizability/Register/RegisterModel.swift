@@ -14,7 +14,7 @@ public struct RegisterModel: Model {
         case compareAndSet(version: UInt64, String)
         /// A write on the condition that the key does not exist.
         case create(String)
-        /// The end of a value that was written with a time to live. No client calls it: its result is ``Result/unknown`` and its
+        /// The end of a value that was written with a time to live. No client calls it: its result is `unknown` and its
         /// call the earliest moment at which some clock may have found the value expired.
         case expire(String)
     }
