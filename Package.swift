@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Every target of ours: Swift 6 mode with complete checking, warnings are errors, and an async function stays on its
-/// caller's executor, which is what keeps request code on its reactor's thread.
+/// For every target: Swift 6 mode with complete checking, and warnings are errors. An async function stays on its caller's
+/// executor, which keeps request code on its reactor's thread.
 let house: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
@@ -22,11 +22,12 @@ let collections: [Target.Dependency] = [
     .product(name: "HeapModule", package: "swift-collections"),
 ]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
-let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// What an executable names beside its engine.
-let wiring: [Target.Dependency] = ["EventLoop", "HTTP", "Redis", "Replication", "Telemetry", logging, arguments]
+/// What each executable needs besides its engine.
+let wiring: [Target.Dependency] = [
+    "EventLoop", "HTTP", "JSON", "Redis", "Replication", "Telemetry", logging, arguments,
+]
 
 let package = Package(
     name: "cap-pair",
@@ -34,15 +35,17 @@ let package = Package(
         .executable(name: "app-cp", targets: ["AppCP"]),
         .executable(name: "app-ap", targets: ["AppAP"]),
         .executable(name: "caplab", targets: ["CapLab"]),
+        .library(name: "Consistent", targets: ["Consistent", "Replication", "EventLoop", "Redis"]),
+        .library(name: "Available", targets: ["Available", "Replication", "EventLoop", "Redis"]),
+        .library(name: "Linearizability", targets: ["Linearizability"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0", traits: []),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         // System libraries: module maps and shims, nothing else.
@@ -51,25 +54,26 @@ let package = Package(
         .systemLibrary(name: "CLua", path: "Sources/CLua", providers: [.apt(["liblua5.1-0-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", path: "Sources/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
 
-        // Core: what both services share. Arrows point down only.
+        // Core: shared by both services. Each module depends only on modules above it.
         core("ByteCoding", []),
         core("EventLoop", ["CLinux"] + collections),
         core("Resilience", []),
-        core("Telemetry", [logging, metrics]),
+        core("JSON", ["ByteCoding"]),
+        core("Telemetry", ["JSON", logging]),
         core("Replication", ["ByteCoding", "EventLoop"] + collections),
         core("Redis", ["EventLoop", "Replication", "Resilience", "CHiredis", logging] + collections),
-        core("HTTP", ["ByteCoding", "EventLoop", "CMicroHTTPD"]),
+        core("HTTP", ["EventLoop", "JSON", "CMicroHTTPD"]),
         core(
             "Service",
             [
-                "EventLoop", "HTTP", "Redis", "Replication", "Resilience", "Telemetry", logging, metrics,
+                "EventLoop", "HTTP", "JSON", "Redis", "Replication", "Resilience", "Telemetry", logging,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 arguments,
             ]
         ),
 
-        // The two engines. They know no socket, no HTTP, and not each other.
+        // The two engines. They depend neither on sockets nor on HTTP nor on each other.
         .target(
             name: "Consistent",
             dependencies: ["EventLoop", "Replication"] + collections,
@@ -85,7 +89,7 @@ let package = Package(
             swiftSettings: house
         ),
 
-        // The proof: a checker of histories that knows nothing of the rest.
+        // A linearizability checker, independent of everything else.
         .target(name: "Linearizability", swiftSettings: house),
 
         // The executables: wiring only.
@@ -95,7 +99,7 @@ let package = Package(
             name: "CapLab", dependencies: ["CHiredis", "CLinux", "EventLoop", "Linearizability", arguments],
             swiftSettings: house),
 
-        // Tests: one folder a target; Integration starts real redis-servers and the real executables.
+        // Tests: one folder per target. Integration starts real Redis servers and the real executables.
         .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/Support", swiftSettings: house),
         // The production engines and their Lua in one process, in virtual time.
         .target(
@@ -112,10 +116,10 @@ let package = Package(
         tests("LinearizabilityTests", ["Linearizability", "EventLoop"]),
         tests("EventLoopTests", ["EventLoop", "TestSupport"]),
         tests("ResilienceTests", ["Resilience"]),
-        tests("TelemetryTests", ["Telemetry", logging, metrics]),
+        tests("TelemetryTests", ["Telemetry", logging]),
         tests("ReplicationTests", ["Replication", "EventLoop", "TestSupport"]),
         tests("RedisTests", ["Redis", "CHiredis", "Replication", "EventLoop", "Resilience", "TestSupport"]),
-        tests("HTTPTests", ["HTTP", "EventLoop"]),
+        tests("HTTPTests", ["HTTP", "JSON", "EventLoop"]),
         tests("ServiceTests", ["Service", "AppCP", "AppAP", "Available", "Consistent"] + wiring),
         tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),

@@ -52,7 +52,7 @@ struct APSettings: Sendable {
     let engine: AvailableSettings
 
     init(from reader: inout SettingsReader) throws(SettingError) {
-        service = try ServiceSettings(mode: .ap, from: &reader, coreCount: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        service = try ServiceSettings(mode: .ap, from: &reader)
         if let bad = service.replicas.first(where: { !AvailableSettings.isValidReplicaName($0.name) }) {
             throw SettingError("REPLICAS names '\(bad.name)': app-ap takes letters, digits, '_' and '-'")
         }

@@ -1,3 +1,4 @@
+import JSON
 import Available
 import HTTP
 import Replication

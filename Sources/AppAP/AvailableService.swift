@@ -1,11 +1,13 @@
+import JSON
 import Available
 import HTTP
 import Replication
 import Service
 
-/// The AP engine behind the endpoints that both services have, and `/conflicts`.
+/// The AP engine behind the shared endpoints, and `/conflicts`.
 final class AvailableService: ServiceEngine {
     let keyValue: any KeyValueHandler
+    let reportsPartitions = true
     private let engine: AvailableEngine
     /// Kept here: the engine does not keep its observer alive.
     private let reporter: APReporter
@@ -27,7 +29,7 @@ final class AvailableService: ServiceEngine {
         return StoreFailure(.noReplica, "no replica can be reached")
     }
 
-    func replicaTroubles() -> [String?] {
+    func replicaProblems() -> [String?] {
         engine.status().map { status in
             if let refusal = status.refusal { return "\(status.name) is not used: \(refusal)" }
             return status.error.map { "\(status.name) answers '\($0)'" }
@@ -51,7 +53,7 @@ final class AvailableService: ServiceEngine {
         return [
             ReportMember("role", .text("replica")),
             ReportMember("as_of_ms_ago", .optional(status.asOfMsAgo)),
-            ReportMember("trouble", status.error.map { .text("it answers '\($0)'") } ?? .null),
+            ReportMember("problem", status.error.map { .text("it answers '\($0)'") } ?? .null),
             ReportMember("incarnation", status.incarnation.map { .text($0) } ?? .null),
             ReportMember("staleness_ms", .optional(status.stalenessMs)),
             ReportMember("replicated_ms_ago", .object(replicated)),
@@ -69,8 +71,8 @@ final class AvailableService: ServiceEngine {
         }
     }
 
-    /// `limit` and `after` page through the keys; a key that is not UTF-8 stands there in base64, and `next` is the
-    /// percent-encoded last key of a full page.
+    /// `limit` and `after` page through the keys. A key that is not UTF-8 is in base64; `next` is the percent-encoded last key of a
+    /// full page.
     private func conflicts(_ request: Request) async throws -> Response {
         var limit = 100
         if let text = try request.query("limit") {

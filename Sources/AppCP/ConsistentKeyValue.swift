@@ -1,3 +1,4 @@
+import JSON
 import Consistent
 import HTTP
 import Replication

@@ -3,7 +3,7 @@ import HTTP
 import Replication
 import Service
 
-/// The CP engine behind the endpoints that both services have.
+/// The CP engine behind the shared endpoints.
 final class ConsistentService: ServiceEngine {
     let keyValue: any KeyValueHandler
     private let engine: ConsistentEngine
@@ -18,11 +18,11 @@ final class ConsistentService: ServiceEngine {
 
     func readiness(deadlineNs: UInt64) async -> StoreFailure? { await engine.checkReadiness(deadlineNs: deadlineNs) }
 
-    /// Why replicas do not vote, and what may lose acknowledged changes.
-    func replicaTroubles() -> [String?] {
+    /// Replicas that do not vote, reject changes, or may lose acknowledged changes.
+    func replicaProblems() -> [String?] {
         engine.views.map { view in
             if let problem = view.problem { return problem }
-            if let refusal = view.refusal { return "\(view.name) refuses changes: \(refusal)" }
+            if let refusal = view.refusal { return "\(view.name) rejects changes: \(refusal)" }
             guard let faults = view.durabilityFaults, !faults.isEmpty else { return nil }
             return "\(view.name) may lose acknowledged changes: \(faults.joined(separator: "; "))"
         }

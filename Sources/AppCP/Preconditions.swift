@@ -1,9 +1,9 @@
 import Consistent
 import HTTP
 
-/// `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2), where an ETag is the quoted version.
+/// `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2). An ETag is the quoted version.
 enum Preconditions {
-    /// - Throws: 400 `bad_precondition` for a field that is not `*` or a list of quoted tags, and where both are given.
+    /// - Throws: 400 `bad_precondition` for a field that is neither `*` nor a list of quoted tags, and for both fields at once.
     static func parse(ifMatch: String?, ifNoneMatch: String?) throws(Problem) -> Precondition? {
         switch (ifMatch, ifNoneMatch) {
         case (nil, nil): return nil
@@ -13,7 +13,7 @@ enum Preconditions {
         }
     }
 
-    /// To be said where a condition failed that no version can meet; nil for any other.
+    /// Advice for a failed condition that no version can meet; nil for any other.
     fileprivate static func advice(_ precondition: Precondition?) -> String? {
         guard precondition == .versionIs([]) else { return nil }
         return "no tag in this If-Match can ever match: \(accepted("If-Match"))"
@@ -24,16 +24,16 @@ enum Preconditions {
         return #"\#(name) takes * alone, or versions in quotes as ETag has them, such as "3" or "3", "4"; \#(weak)"#
     }
 
-    /// What a precondition makes of a read that found a value.
+    /// The result of a precondition on a read that found a value.
     enum ReadVerdict: Equatable {
         case answer
-        /// 304: the client has it.
+        /// 304: the client has this version.
         case notModified
-        /// 412: the client wants a version that is not the current one.
+        /// 412: the client requires another version.
         case failed
     }
 
-    /// RFC 9110, section 13.2.2. Asked only where the answer would be 200: a key that is not there stays 404.
+    /// RFC 9110, section 13.2.2: evaluated only if the response would be 200. A missing key stays 404.
     static func verdict(_ precondition: Precondition?, onRead version: UInt64) -> ReadVerdict {
         switch precondition {
         case nil, .exists: .answer
@@ -43,8 +43,8 @@ enum Preconditions {
         }
     }
 
-    /// The versions in a list of tags; nil for `*`. A tag that is no version of ours, and a weak one where a strong is
-    /// compared, is a tag that never matches.
+    /// The versions in a list of tags; nil for `*`. Tags that are not a version, and weak tags in `If-Match`, never match and are
+    /// left out.
     private static func tags(_ field: String, _ name: String) throws(Problem) -> Set<UInt64>? {
         let trimmed = trim(field[...])
         if trimmed == "*" { return nil }
@@ -52,7 +52,7 @@ enum Preconditions {
         var isEmpty = true
         var rest = trimmed
         while true {
-            // Empty elements are none (section 5.6.1.2).
+            // Empty list elements are ignored (section 5.6.1.2).
             while rest.first == "," { rest = trim(rest.dropFirst()) }
             if rest.isEmpty, !isEmpty { return versions }
             isEmpty = false
@@ -81,7 +81,7 @@ enum Preconditions {
 }
 
 extension Problem {
-    /// With what is wrong with `precondition`, where the client may take it for one that a version can meet.
+    /// Adds an explanation if no version can meet `precondition`.
     func advising(_ precondition: Precondition?) -> Problem {
         guard let advice = Preconditions.advice(precondition) else { return self }
         var copy = self

@@ -11,8 +11,8 @@ enum ReplicaReport {
             ReportMember("rollback_counter", view.rollbackCounter.map { .integer(Int64(clamping: $0)) } ?? .null),
             ReportMember("keys", view.keyCount.map { .integer($0) } ?? .null),
         ]
-        if let problem = view.problem { members.append(ReportMember("trouble", .text(problem))) }
-        if let refusal = view.refusal { members.append(ReportMember("trouble", .text(refusal))) }
+        if let problem = view.problem { members.append(ReportMember("problem", .text(problem))) }
+        if let refusal = view.refusal { members.append(ReportMember("problem", .text(refusal))) }
         members.append(ReportMember("durable", view.durabilityFaults.map { .bool($0.isEmpty) } ?? .null))
         if let faults = view.durabilityFaults, !faults.isEmpty {
             members.append(ReportMember("durability", .text(faults.joined(separator: "; "))))

@@ -38,7 +38,7 @@ func aBodyUpToTheLimitIsTaken(size: Int) throws {
     #expect(try client.request("POST", "/store", body: bytes(size)).text == "\(size) true")
     client.send(chunked(size == 0 ? [] : [size]))
     #expect(try client.readAnswer().text == "\(size) true")
-    #expect(server.withServer { $0.bufferedBodyBytes } == 0)
+    #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
 }
 
 @Test func aBodyInManyPiecesIsPutTogether() throws {
@@ -71,7 +71,7 @@ func aBodySomewhatOverTheLimitLeavesTheConnectionUsable(size: Int) throws {
     client.send(chunked([size]))
     expectTooLarge(try client.readAnswer())
     #expect(try client.request("GET", "/hello").text == "hello")
-    #expect(server.withServer { $0.bufferedBodyBytes } == 0)
+    #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
 }
 
 @Test func aBodyFarOverTheLimitIsAnsweredEarlyAndTheConnectionClosedCleanly() throws {
@@ -95,7 +95,7 @@ func aBodySomewhatOverTheLimitLeavesTheConnectionUsable(size: Int) throws {
     expectTooLarge(answer)
     #expect(answer["Connection"] == "close")
     #expect(client.isClosedByServer())
-    #expect(server.withServer { $0.bufferedBodyBytes } == 0)
+    #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
     #expect(server.withServer { $0.requestsInFlight } == 0)
 }
 
@@ -119,7 +119,7 @@ func aBodySomewhatOverTheLimitLeavesTheConnectionUsable(size: Int) throws {
     let second = try server.connect()
     let request = TestClient.text("POST", "/store", body: bytes(limit))
     first.send(String(request.dropLast()))
-    while server.withServer({ $0.bufferedBodyBytes }) < limit - 1 {}
+    #expect(server.waits { $0.load.bufferedBodyBytes >= limit - 1 })
     second.send(request)
     let refused = try second.readAnswer()
     #expect(refused.status == 503)

@@ -14,24 +14,6 @@ private func makeServer(_ adjust: @escaping @Sendable (inout HTTPServerSettings)
     let expected = HTTPServerError.addressInUse(host: "127.0.0.1", port: port)
     #expect(expected.description == "address 127.0.0.1:\(port) is already in use")
     #expect(throws: expected) { try makeServer { $0.port = port } }
-    #expect(throws: expected) { try HTTPServer.checkPortIsFree(host: "127.0.0.1", port: port) }
-}
-
-@Test func aSharedPortIsTakenForOthersAndFreeAfterwards() throws {
-    let first = try makeServer { $0.isPortShared = true }
-    let port = first.port
-    let second = try makeServer {
-        $0.isPortShared = true
-        $0.port = port
-    }
-    let expected = HTTPServerError.addressInUse(host: "127.0.0.1", port: port)
-    #expect(throws: expected) { try HTTPServer.checkPortIsFree(host: "127.0.0.1", port: port) }
-    // Whichever of the two the kernel picks.
-    for _ in 0..<20 { #expect(try first.connect().request("GET", "/hello").text == "hello") }
-    first.stop()
-    for _ in 0..<20 { #expect(try second.connect().request("GET", "/hello").text == "hello") }
-    second.stop()
-    try HTTPServer.checkPortIsFree(host: "127.0.0.1", port: port)
 }
 
 @Test func hostNamesAndIPv6AreTaken() throws {

@@ -149,7 +149,7 @@ func whatIsUnusualAndClearIsTaken(text: String) throws {
     #expect(halfHeader.isClosedByServer())
     #expect(halfBody.isClosedByServer())
     #expect(server.withServer { $0.requestsInFlight } == 0)
-    #expect(server.withServer { $0.bufferedBodyBytes } == 0)
+    #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
 }
 
 @Test func theLibrarysMessagesGoWhereTheyAreWanted() throws {

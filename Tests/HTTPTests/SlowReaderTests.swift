@@ -4,7 +4,7 @@ import Testing
 
 @Test func clientsThatDoNotReadCannotTakeAllMemory() throws {
     let bytes = 8 << 20
-    let server = try TestServer({ $0.maxBufferedAnswerBytes = 3 * bytes }) { router in
+    let server = try TestServer({ $0.maxBufferedResponseBytes = 3 * bytes }) { router in
         router.add(.get, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
         router.add(.get, "/short", operation: "short") { _ in .text("short") }
         router.add(.post, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
@@ -16,7 +16,7 @@ import Testing
         let client = try server.connect()
         client.send(TestClient.text("GET", "/long"))
         idle.append(client)
-        while server.withServer({ $0.bufferedAnswerBytes }) < count * bytes {}
+        #expect(server.waits { $0.load.bufferedResponseBytes >= count * bytes })
     }
     let client = try server.connect()
     let refused = try client.request("GET", "/long")
@@ -27,5 +27,5 @@ import Testing
     #expect(try client.request("POST", "/long").body.count == bytes)
     for client in idle { #expect(try client.readAnswer().body.count == bytes) }
     #expect(try client.request("GET", "/long").body.count == bytes)
-    #expect(server.withServer { $0.bufferedAnswerBytes } == 0)
+    #expect(server.withServer { $0.load.bufferedResponseBytes } == 0)
 }

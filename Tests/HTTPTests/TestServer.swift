@@ -1,5 +1,7 @@
 import Dispatch
 import EventLoop
+import Glibc
+import Testing
 
 @testable import HTTP
 
@@ -55,6 +57,16 @@ final class TestServer: @unchecked Sendable {
         onReactor { [self] in body(server!) }
     }
 
+    /// Waits until `condition` holds on the reactor's thread; false if it does not within ten seconds.
+    func waits(for condition: @escaping @Sendable (HTTPServer) -> Bool) -> Bool {
+        let deadline = DispatchTime.now() + .seconds(10)
+        while DispatchTime.now() < deadline {
+            if withServer(condition) { return true }
+            usleep(1_000)
+        }
+        return false
+    }
+
     /// Starts `body` as a task on the reactor's thread; the returned semaphore is signalled at its end.
     func spawn(_ body: @escaping @Sendable (HTTPServer) async -> Void) -> DispatchSemaphore {
         let done = DispatchSemaphore(value: 0)
@@ -106,7 +118,7 @@ final class Gate: @unchecked Sendable {
 
     /// From the test's thread.
     func waitForArrivals(_ count: Int) {
-        for _ in 0..<count { arrivals.wait() }
+        for _ in 0..<count { #expect(arrivals.wait(timeout: .now() + .seconds(10)) == .success) }
     }
 }
 

@@ -22,7 +22,7 @@ func requestsAreAnsweredLaterHoweverManyWait(count: Int, maxUnsuspended: Int) th
     }
     gate.waitForArrivals(count)
     #expect(server.withServer { $0.requestsInFlight } == count)
-    #expect(server.withServer { $0.unsuspendedCount } == min(count, maxUnsuspended))
+    #expect(server.withServer { $0.waiting.unsuspendedCount } == min(count, maxUnsuspended))
     // Others are served meanwhile.
     #expect(try server.connect().request("GET", "/hello").text == "hello")
     server.onReactor { gate.open() }
@@ -30,7 +30,7 @@ func requestsAreAnsweredLaterHoweverManyWait(count: Int, maxUnsuspended: Int) th
     // The connections go on.
     for client in clients { #expect(try client.request("GET", "/hello").text == "hello") }
     #expect(server.withServer { $0.requestsInFlight } == 0)
-    #expect(server.withServer { $0.unsuspendedCount } == 0)
+    #expect(server.withServer { $0.waiting.unsuspendedCount } == 0)
 }
 
 @Test(arguments: [128, 0])
@@ -66,12 +66,12 @@ func aClientThatLeavesWhileItsRequestWaitsHarmsNobody(maxUnsuspended: Int, isRes
     for client in clients.dropFirst() { isReset ? client.abort() : client.close() }
     // A suspended connection notices nothing; one in the list of ready connections is dropped when its reset is seen.
     if isReset, maxUnsuspended > 0 {
-        while server.withServer({ $0.waiting.count }) > 1 {}
+        #expect(server.waits { $0.waiting.exchanges.count <= 1 })
         #expect(server.withServer { $0.requestsInFlight } == 20)
     }
     server.onReactor { gate.open() }
     #expect(try clients[0].readAnswer().text == "late")
-    while server.withServer({ $0.requestsInFlight }) > 0 {}
+    #expect(server.waits { $0.requestsInFlight <= 0 })
     #expect(server.onReactor { seen.value } == Array(repeating: "k \"7\"", count: 20))
     #expect(try server.connect().request("GET", "/wait/k").text == "late")
 }

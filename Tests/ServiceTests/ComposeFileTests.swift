@@ -1,4 +1,5 @@
 import Foundation
+import Service
 import Testing
 
 /// What docker-compose.yml tells the services, held against what they know.
@@ -30,6 +31,14 @@ struct TheComposeFile {
             used.filter { !ofServices.contains($0.key) }
                 == Dictionary(uniqueKeysWithValues: example.ofCompose.map { ($0.name, $0.value) }))
         for setting in example.ofCompose { #expect(setting.comment.count > 20, "\(setting.name)") }
+    }
+
+    @Test func buildsImagesOfTheCurrentVersion() throws {
+        let versions = try repositoryFile("docker-compose.yml").matches(of: /\$\{VERSION:-([^}]*)\}/).map {
+            String($0.1)
+        }
+        #expect(!versions.isEmpty)
+        #expect(Set(versions) == [ServiceVersion.current])
     }
 
     private func scriptSources(_ engine: String) throws -> [(name: String, source: String)] {

@@ -38,7 +38,7 @@ struct SecretFiles {
     }
 
     @Test func bothAtOnceAreRefused() {
-        #expect(throws: SettingError("NAME_FILE must not be set beside NAME")) {
+        #expect(throws: SettingError("NAME_FILE must not be set together with NAME")) {
             try secret(["NAME": "plain", "NAME_FILE": "f"], files: ["f": "hidden"])
         }
     }

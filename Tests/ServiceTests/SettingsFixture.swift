@@ -44,7 +44,7 @@ enum Program: String, CaseIterable, Sendable {
 func serviceSettings(_ mode: ServiceMode = .cp, _ values: [String: String] = [:]) throws -> ServiceSettings {
     let values = Program.appAP.necessary.merging(values) { $1 }
     var reader = SettingsReader { name in values[name].map { ($0, .environment) } }
-    return try ServiceSettings(mode: mode, from: &reader, coreCount: 4)
+    return try ServiceSettings(mode: mode, from: &reader)
 }
 
 let repositoryURL = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -50,7 +50,7 @@ struct Settings {
         ("NETWORK_TIMEOUT_SEC", "0"), ("NETWORK_TIMEOUT_SEC", "61"), ("NETWORK_TIMEOUT_SEC", "nan"),
         ("NETWORK_TIMEOUT_SEC", "inf"), ("NETWORK_TIMEOUT_SEC", "1s"), ("NETWORK_TIMEOUT_SEC", "-1"),
         ("MAX_STALENESS_MS", "-1"), ("MAX_VALUE_BYTES", "0"), ("MAX_VALUE_BYTES", "1MiB"),
-        ("LOG_LEVEL", "loud"), ("LOG_LEVEL", "INFO"), ("LOG_FORMAT", "xml"), ("REACTORS", "0"), ("REACTORS", "65"),
+        ("LOG_LEVEL", "loud"), ("LOG_LEVEL", "INFO"), ("LOG_FORMAT", "xml"),
         ("MAX_REQUESTS_IN_FLIGHT", "0"), ("STOP_GRACE_MS", "-5"), ("REPLICA_TIMEOUT_MS", "0"),
         ("MAX_IN_FLIGHT_PER_REPLICA", "0"), ("BREAKER_FAILURES", "0"), ("BREAKER_OPEN_MS", "9"),
         ("BREAKER_MAX_OPEN_MS", "600001"),

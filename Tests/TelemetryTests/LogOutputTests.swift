@@ -23,7 +23,7 @@ import Testing
         #expect(
             bench.lines[0].hasSuffix(
                 #""level":"warning","event":"LOG_SUPPRESSED","#
-                    + #""msg":"lines left out: too many of the same within a second","lines":998,"node":"g1","#
+                    + #""msg":"lines dropped: too many of the same kind within a second","lines":998,"node":"g1","#
                     + #""of":"DB_CONNECT_FAILURE"}"# + "\n"
             )
         )

@@ -54,7 +54,7 @@ private func collect(_ registry: PrometheusRegistry) throws -> [String: Double] 
 func bothWaysOfCountingDescriptorsAgree() {
     // Other tests open and close descriptors meanwhile, so that the two may differ now and then.
     let agreed = (0..<10_000).contains { _ in
-        ProcessCollector.descriptorsByStat() == ProcessCollector.descriptorsByWalk()
+        ProcessCollector.descriptorsByStat() == ProcessCollector.descriptorsByListing()
     }
     #expect(agreed)
 }

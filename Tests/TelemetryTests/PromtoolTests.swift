@@ -33,10 +33,7 @@ struct AccordingToPromtool {
     @Test func aPageOfAServiceIsClean() throws {
         let registry = try sampleRegistry()
         try ProcessCollector.register(in: registry)
-        let factory = try PrometheusMetricsFactory(registry: registry)
-        factory.makeCounter(label: "library.calls", dimensions: [("kind", "a\"b\\c\nd")]).increment(by: 1)
-        factory.makeTimer(label: "library.call", dimensions: []).recordNanoseconds(1_000)
-        factory.makeRecorder(label: "library.size", dimensions: [], aggregate: true).record(5.0)
+        try registry.counter("calls_total", help: "h", labels: ["kind"]).with("a\"b\\c\nd").increment()
         let (status, output) = try Promtool.check(registry.page(.text))
         #expect(output == "")
         #expect(status == 0)

@@ -1,6 +1,7 @@
 import Dispatch
-import Telemetry
 import Testing
+
+@testable import Telemetry
 
 @Suite struct Registration {
     @Test func givesTheSameFamilyAndSeriesToEveryoneWhoAsks() throws {
@@ -59,7 +60,9 @@ import Testing
             try registry.counter("a_total", help: "h")
         }
         #expect(throws: MetricError.nameTaken("a")) { try registry.histogram("a", help: "h", labels: ["x"]) }
-        #expect(throws: MetricError.nameTaken("a")) { try registry.histogram("a", help: "h", buckets: .powersOfTen) }
+        #expect(throws: MetricError.nameTaken("a")) {
+            try registry.histogram("a", help: "h", buckets: HistogramBuckets([1, 10]))
+        }
     }
 
     @Test func endsAtTheBoundOfFamilies() throws {
@@ -111,11 +114,6 @@ import Testing
 @Suite struct Counting {
     @Test func countersNeverFall() throws {
         let counter = try PrometheusRegistry().counter("a_total", help: "h").with()
-        counter.add(1.5)
-        counter.add(-1)
-        counter.add(.nan)
-        counter.add(.infinity)
-        #expect(counter.value == 1.5)
         counter.raise(to: 10)
         counter.raise(to: 9)
         counter.raise(to: .nan)
@@ -129,13 +127,10 @@ import Testing
         for ns in [0, 100_000_000, 100_000_001, 200_000_000, 200_000_001, UInt64(UInt32.max) * 1_000] {
             histogram.observe(ns: ns)
         }
-        for value in [-1, 0.1, 0.15, 0.2, 0.3, .infinity, .nan] {
-            histogram.observe(value)
-        }
         let page = text(registry)
-        #expect(page.contains("a_bucket{le=\"0.1\"} 4\na_bucket{le=\"0.2\"} 8\na_bucket{le=\"+Inf\"} 12\n"))
-        #expect(page.hasSuffix("\na_count 12\n"))
-        #expect(histogram.count == 12)
+        #expect(page.contains("a_bucket{le=\"0.1\"} 2\na_bucket{le=\"0.2\"} 4\na_bucket{le=\"+Inf\"} 6\n"))
+        #expect(page.hasSuffix("\na_count 6\n"))
+        #expect(histogram.count == 6)
     }
 
     @Test func theSumIsExactToTheNanosecond() throws {
@@ -156,20 +151,18 @@ import Testing
             let counter = counters.with("\(thread % 2)")
             for round in 0..<rounds {
                 counter.increment()
-                counter.add(0.5)
-                gauge.add(1)
+                gauge.set(Double(round))
                 histogram.observe(ns: UInt64(round) * 1_000)
-                histogram.observe(0.25)
                 if round % 1_000 == 0 {
                     #expect(throws: Never.self) { try OpenMetricsChecker.parse(text(registry, .openMetrics)) }
                 }
             }
         }
-        #expect(counters.with("0").value == Double(rounds * 4) * 1.5)
-        #expect(counters.with("1").value == Double(rounds * 4) * 1.5)
-        #expect(gauge.value == Double(rounds * 8))
-        #expect(histogram.count == UInt64(rounds * 16))
+        #expect(counters.with("0").value == Double(rounds * 4))
+        #expect(counters.with("1").value == Double(rounds * 4))
+        #expect(gauge.value < Double(rounds))
+        #expect(histogram.count == UInt64(rounds * 8))
         let sumNs = UInt64(rounds) * UInt64(rounds - 1) / 2 * 1_000 * 8
-        #expect(histogram.sum == Double(sumNs) / 1e9 + 0.25 * Double(rounds * 8))
+        #expect(histogram.sum == Double(sumNs) / 1e9)
     }
 }

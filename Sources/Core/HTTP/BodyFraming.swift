@@ -1,7 +1,7 @@
 import CMicroHTTPD
 import Glibc
 
-/// What the header block says about the message, gathered in one pass.
+/// The fields of the header block that delimit the message, collected in one pass.
 struct BodyFraming {
     private(set) var contentLength: UInt64?
     private(set) var expectsContinue = false
@@ -9,8 +9,8 @@ struct BodyFraming {
     private var transferEncodingLines = 0
     private var isChunked = false
     private var hostLines = 0
-    /// What the header block takes of the connection's memory, in bytes: its text, an entry for each field and cookie, and
-    /// cookies once more.
+    /// The connection memory that the header block needs, in bytes: its text, an entry per field and cookie, and a second copy of
+    /// the cookies.
     private(set) var memoryBytes: Int
     private static let entryBytes = 64
 
@@ -25,7 +25,7 @@ struct BodyFraming {
                 framing.pointee.memoryBytes += BodyFraming.entryBytes
                 if kind == .COOKIE_KIND { framing.pointee.memoryBytes += count + valueCount + 2 }
                 guard let name, kind == .HEADER_KIND else { return .YES }
-                // By length first: most fields are none of these.
+                // By length first: most fields are irrelevant.
                 switch count {
                 case 4 where strcasecmp(name, "host") == 0: framing.pointee.hostLines += 1
                 case 6 where strcasecmp(name, "expect") == 0: framing.pointee.takeExpect(value)
@@ -44,7 +44,7 @@ struct BodyFraming {
 
     private mutating func takeLength(_ value: UnsafePointer<CChar>?) {
         contentLengthLines += 1
-        // libmicrohttpd has refused what is not a number.
+        // libmicrohttpd has already rejected anything but a number.
         if let value { contentLength = strtoull(value, nil, 10) }
     }
 
@@ -54,15 +54,15 @@ struct BodyFraming {
         isChunked = Self.isWord("chunked", value)
     }
 
-    /// Whatever its case, and with white space after it.
+    /// Ignores case and trailing white space.
     private static func isWord(_ word: StaticString, _ value: UnsafePointer<CChar>) -> Bool {
         let count = word.utf8CodeUnitCount
         return word.utf8Start.withMemoryRebound(to: CChar.self, capacity: count) { strncasecmp($0, value, count) == 0 }
             && strspn(value + count, " \t") == strlen(value + count)
     }
 
-    /// What a server must refuse, because the parties on the way could disagree on where the message ends (RFC 9112,
-    /// sections 3.2, 6.1, 6.3), and what libmicrohttpd lets through.
+    /// Messages that a server must reject because intermediaries could disagree on where they end (RFC 9112, sections 3.2, 6.1
+    /// and 6.3), and that libmicrohttpd accepts.
     func problem(target: [UInt8], version: UnsafePointer<CChar>) -> Problem? {
         if hostLines > 1 || (hostLines == 0 && strcmp(version, "HTTP/1.1") == 0) {
             return .badRequest("bad_request", "the request must have one Host field")

@@ -1,17 +1,17 @@
 import EventLoop
 import Glibc
 
-/// A client's connection, as far as the server's patience with it goes.
+/// A client's connection and its progress, which decides when it is closed as idle.
 final class HTTPConnection {
     let descriptor: Int32
-    /// When it was opened, last completed a request, or last took in an answer whole; on the reactor's clock.
+    /// When it was opened, or last completed a request or a response; on the reactor's clock.
     fileprivate(set) var progressNs: UInt64
-    /// Waits for the handler: then the server is the slow one.
+    /// Waits for the handler: the server is slow, not the client.
     var isWaiting = false
     fileprivate var index = 0
     private var bodyBytes = 0
 
-    /// A body's every so many bytes count as progress, so that a long value may come over a slow line, at 1 KiB/s or so.
+    /// Every 64 KiB of a body count as progress, so that a long value may arrive at about 1 KiB/s.
     private static let bodyStepBytes = 65_536
 
     init(descriptor: Int32, nowNs: UInt64) {
@@ -35,11 +35,11 @@ final class HTTPConnection {
     }
 }
 
-/// All connections, and the end of those that hold a place without using it.
+/// All connections. Closes those that make no progress.
 ///
-/// libmicrohttpd's own timeout starts anew with each byte, so a client that drips one a second could keep its place for
-/// ever, and a few thousand of them keep everyone else out (the "slowloris" attack). Here what counts is a request or an
-/// answer that became whole. Where places run short, patience is shorter, also with those who are merely idle.
+/// libmicrohttpd's own timeout restarts with each byte, so a few thousand clients that send one byte per second could use up
+/// all connections (the "slowloris" attack). Here only complete requests and responses count. If few connections are free,
+/// idle ones are closed sooner.
 final class ConnectionTable: Expirable {
     private let reactor: Reactor
     private let idleNs: UInt64
@@ -47,7 +47,7 @@ final class ConnectionTable: Expirable {
     private let crowdedCount: Int
     private var connections: [HTTPConnection] = []
     private(set) var isSettled = true
-    /// Connections were shut down: libmicrohttpd has to run, and let go of them.
+    /// Called after connections were shut down: libmicrohttpd must run to release them.
     var onShutDown: () -> Void = {}
 
     init(reactor: Reactor, settings: HTTPServerSettings) {
@@ -74,21 +74,21 @@ final class ConnectionTable: Expirable {
         last.index = connection.index
     }
 
-    /// The server stops: nobody is looked at any more.
+    /// The server stops: no more checks.
     func stop() { isSettled = true }
 
     private func scheduleLook() {
         reactor.schedule(self, atNs: reactor.nowNs + max(crowdedIdleNs / 4, nsPerMs))
     }
 
-    /// Shut down, not closed: libmicrohttpd owns the descriptor, sees its end, and lets go of the connection.
+    /// Shuts down instead of closing: libmicrohttpd owns the descriptor, detects the end and releases the connection.
     func expire() {
-        let patienceNs = connections.count >= crowdedCount ? crowdedIdleNs : idleNs
+        let limitNs = connections.count >= crowdedCount ? crowdedIdleNs : idleNs
         let nowNs = reactor.nowNs
         var isAnyShutDown = false
         for connection in connections where !connection.isWaiting {
-            // An end that came in one packet with the request is not told again.
-            guard nowNs &- connection.progressNs >= patienceNs || connection.isClosedByClient else { continue }
+            // epoll does not report an end of stream that arrived together with the request.
+            guard nowNs &- connection.progressNs >= limitNs || connection.isClosedByClient else { continue }
             shutdown(connection.descriptor, Int32(SHUT_RDWR))
             isAnyShutDown = true
         }

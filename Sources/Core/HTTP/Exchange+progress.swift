@@ -2,8 +2,8 @@ import CMicroHTTPD
 import EventLoop
 
 extension Exchange {
-    /// libmicrohttpd calls: headers complete, a piece of the body, body complete, and again at each run while the answer is
-    /// outstanding.
+    /// libmicrohttpd calls this for complete headers, for each part of the body, for the complete body, and at each run while the
+    /// response is outstanding.
     func proceed(
         method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?, body: UnsafeRawBufferPointer, taken: () -> Void
     ) -> MHD_Result {
@@ -16,7 +16,7 @@ extension Exchange {
         case .body:
             return bodyIsComplete()
         case .ready(let response):
-            server.didQueueWaitingAnswer = true
+            server.runState.didQueueWaitingResponse = true
             return queue(response)
         case .working, .answered, .ended:
             return .YES
@@ -29,8 +29,8 @@ extension Exchange {
         guard let connection, let method, let version else { return .NO }
         stage = .body
         isCounted = true
-        server.requestsInFlight += 1
-        server.didMakeProgress = true
+        server.load.requestsInFlight += 1
+        server.runState.didMakeProgress = true
         request.method = Method(cString: method)
         let framing = BodyFraming(of: connection)
         if let targetStart, cmhd_hides_something(connection, method, targetStart, request.target.count, version) != 0 {
@@ -40,8 +40,8 @@ extension Exchange {
         if let problem = framing.problem(target: request.target, version: version) {
             return refuseAtOnce(problem, isBodyComing: framing.hasBody)
         }
-        // libmicrohttpd builds the header of its answer in what is left of the connection's memory, and where that is too
-        // little it closes the connection without a word.
+        // libmicrohttpd builds the response header in the rest of the connection's memory. If that is too small it closes the
+        // connection without a response.
         guard framing.memoryBytes + server.settings.responseHeaderBytes <= server.settings.connectionMemoryBytes else {
             refuse(Problem(status: 431, code: "headers_too_large", detail: "the header block is too long"))
             return answerPastLibrary()
@@ -51,32 +51,32 @@ extension Exchange {
             return .YES
         }
         guard framing.hasBody else { return .YES }
-        maxBodyBytes = max(0, server.handler.maxBodyBytes(for: request))
-        guard let length = framing.contentLength, length > UInt64(maxBodyBytes) else { return .YES }
-        // The client has not begun to send, or there is too much to read it all: answered now, and the connection is closed.
-        let excess = length - UInt64(maxBodyBytes)
+        received.maxBytes = max(0, server.handler.maxBodyBytes(for: request))
+        guard let length = framing.contentLength, length > UInt64(received.maxBytes) else { return .YES }
+        // The client waits for 100 Continue, or the body is too long to be read and dropped: respond now and close.
+        let excess = length - UInt64(received.maxBytes)
         if framing.expectsContinue || excess > UInt64(server.settings.maxDiscardedBytes) {
-            return refuseAtOnce(.valueTooLarge(maxBytes: maxBodyBytes), isBodyComing: true)
+            return refuseAtOnce(.valueTooLarge(maxBytes: received.maxBytes), isBodyComing: true)
         }
-        refuse(.valueTooLarge(maxBytes: maxBodyBytes))
+        refuse(.valueTooLarge(maxBytes: received.maxBytes))
         return .YES
     }
 
-    /// Answers before the body: libmicrohttpd then closes the connection.
+    /// Responds before the body; libmicrohttpd then closes the connection.
     private func refuseAtOnce(_ problem: Problem, isBodyComing: Bool) -> MHD_Result {
         refuse(problem)
         if isBodyComing, let connection { server.lingerWhenClosed(connection) }
         return queue(refusal ?? problem.response)
     }
 
-    /// Answers so once the body is over.
+    /// Responds with `problem` when the body is complete.
     private func refuse(_ problem: Problem) {
         guard refusal == nil else { return }
-        let response = problem.unseen(request.method).response
+        let response = problem.unhandled(request.method).response
         refusal = response
         request.body = []
-        server.bufferedBodyBytes -= bufferedBytes
-        bufferedBytes = 0
+        server.load.bufferedBodyBytes -= received.bufferedBytes
+        received.bufferedBytes = 0
         request.receivedNs = server.reactor.nowNs
         server.handler.refused(request, with: response)
     }
@@ -84,26 +84,26 @@ extension Exchange {
     // MARK: Body
 
     private func take(_ piece: UnsafeRawBufferPointer) -> MHD_Result {
-        server.didMakeProgress = true
+        server.runState.didMakeProgress = true
         client.received(bodyBytes: piece.count, atNs: server.reactor.nowNs)
-        if refusal == nil, piece.count > maxBodyBytes - bufferedBytes {
-            refuse(.valueTooLarge(maxBytes: maxBodyBytes))
-        } else if refusal == nil, piece.count > server.settings.maxBufferedBodyBytes - server.bufferedBodyBytes {
-            refuse(.overloaded("too many request bodies at a time"))
+        if refusal == nil, piece.count > received.maxBytes - received.bufferedBytes {
+            refuse(.valueTooLarge(maxBytes: received.maxBytes))
+        } else if refusal == nil, piece.count > server.settings.maxBufferedBodyBytes - server.load.bufferedBodyBytes {
+            refuse(.overloaded("too many buffered request bodies"))
         }
         guard refusal != nil else {
             request.body.append(contentsOf: piece)
-            bufferedBytes += piece.count
-            server.bufferedBodyBytes += piece.count
+            received.bufferedBytes += piece.count
+            server.load.bufferedBodyBytes += piece.count
             return .YES
         }
-        discardedBytes += piece.count
-        guard discardedBytes > maxBodyBytes + server.settings.maxDiscardedBytes else { return .YES }
-        // In the middle of a body libmicrohttpd takes no answer.
+        received.discardedBytes += piece.count
+        guard received.discardedBytes > received.maxBytes + server.settings.maxDiscardedBytes else { return .YES }
+        // libmicrohttpd accepts no response in the middle of a body.
         return answerPastLibrary()
     }
 
-    /// Writes the refusal straight to the socket, where libmicrohttpd cannot, and has the connection closed.
+    /// Writes the refusal directly to the socket, because libmicrohttpd cannot, and closes the connection.
     private func answerPastLibrary() -> MHD_Result {
         if let connection, let refusal {
             refusal.send(to: cmhd_connection_fd(connection))
@@ -113,7 +113,7 @@ extension Exchange {
     }
 
     private func bodyIsComplete() -> MHD_Result {
-        if server.isStopping { refuse(HTTPServer.stoppingProblem(for: request, outcome: "not_applied")) }
+        if server.phase.isStopping { refuse(HTTPServer.stoppingProblem(for: request, outcome: "not_applied")) }
         if let refusal { return queue(refusal) }
         stage = .working
         isTaskRunning = true
@@ -123,26 +123,26 @@ extension Exchange {
             finish(await server.handler.respond(to: request))
         }
         if case .ready(let response) = stage { return queue(response) }
-        wait()
+        startWaiting()
         return .YES
     }
 
-    // MARK: Answer
+    // MARK: Response
 
-    /// The handler has answered: in the callback that started it, or any time later.
+    /// The handler has responded, in the callback that started it or later.
     private func finish(_ response: Response) {
         isTaskRunning = false
         guard case .working = stage else {
-            // The client is gone.
+            // The client has disconnected.
             leaveFlight()
             return
         }
-        // Counted from now on: many may become ready before the library next runs.
+        // Counted from now on: many responses may become ready before libmicrohttpd runs again.
         stage = .ready(affordable(response))
         wake()
     }
 
-    /// The server answers in the handler's place because it stops.
+    /// The server responds instead of the handler, because it stops.
     func fail(with response: Response) {
         guard case .working = stage else { return }
         stage = .ready(response)
@@ -151,81 +151,74 @@ extension Exchange {
 
     private func queue(_ response: Response) -> MHD_Result {
         guard let connection,
-            let prepared = response.prepared(isStorable: request.method.isSafe, isLast: server.isDraining)
+            let prepared = response.prepared(isStorable: request.method.isSafe, isLast: server.phase.isDraining)
         else { return .NO }
         stage = .answered
-        server.didMakeProgress = true
+        server.runState.didMakeProgress = true
         let result = MHD_queue_response(connection, UInt32(clamping: response.status), prepared)
         MHD_destroy_response(prepared)
         return result
     }
 
-    /// The answer, where there is room for one so long; what a change came to is never kept back.
+    /// The response, or 503 if the buffers for long responses are full. The outcome of a change is always sent.
     private func affordable(_ response: Response) -> Response {
         let count = response.body.count
-        guard count > HTTPServer.longAnswerBytes, request.method.isSafe else { return response }
-        guard server.bufferedAnswerBytes + count <= server.settings.maxBufferedAnswerBytes else {
-            return Problem.overloaded("too many long answers on their way").response
+        guard count > HTTPServer.longResponseBytes, request.method.isSafe else { return response }
+        guard server.load.bufferedResponseBytes + count <= server.settings.maxBufferedResponseBytes else {
+            return Problem.overloaded("too many long responses are being sent").response
         }
-        answerBytes = count
-        server.bufferedAnswerBytes += count
+        responseBytes = count
+        server.load.bufferedResponseBytes += count
         return response
     }
 
     // MARK: Waiting
 
-    private func wait() {
+    private func startWaiting() {
         guard let connection else { return }
         client.isWaiting = true
-        waitingIndex = server.waiting.count
-        server.waiting.append(self)
-        if server.unsuspendedCount < server.settings.maxUnsuspended {
-            server.unsuspendedCount += 1
-        } else {
-            isSuspended = true
-            MHD_suspend_connection(connection)
-        }
+        let isSuspended = server.waiting.unsuspendedCount >= server.settings.maxUnsuspended
+        wait = Wait(index: server.waiting.exchanges.count, isSuspended: isSuspended)
+        server.waiting.exchanges.append(self)
+        if isSuspended { MHD_suspend_connection(connection) } else { server.waiting.unsuspendedCount += 1 }
     }
 
     private func wake() {
-        guard waitingIndex != nil else { return }
+        guard let wait else { return }
         stopWaiting()
-        server.needsRun = true
-        if isSuspended, let connection {
-            isSuspended = false
-            MHD_resume_connection(connection)
-        }
+        server.runState.isNeeded = true
+        if wait.isSuspended, let connection { MHD_resume_connection(connection) }
     }
 
     private func stopWaiting() {
-        guard let index = waitingIndex else { return }
-        waitingIndex = nil
+        guard let wait else { return }
+        self.wait = nil
         client.isWaiting = false
-        // From here it is the client's turn to take the answer in.
+        // From now on the client must make progress by receiving the response.
         client.progressed(atNs: server.reactor.nowNs)
-        if !isSuspended { server.unsuspendedCount -= 1 }
-        let last = server.waiting.removeLast()
+        if !wait.isSuspended { server.waiting.unsuspendedCount -= 1 }
+        let last = server.waiting.exchanges.removeLast()
         guard last !== self else { return }
-        server.waiting[index] = last
-        last.waitingIndex = index
+        server.waiting.exchanges[wait.index] = last
+        last.wait?.index = wait.index
     }
 
     /// The completion callback.
     func connectionIsDone() {
         stopWaiting()
         detach()
-        server.bufferedAnswerBytes -= answerBytes
+        server.load.bufferedResponseBytes -= responseBytes
         client.progressed(atNs: server.reactor.nowNs)
-        server.didMakeProgress = true
+        server.runState.didMakeProgress = true
         if !isTaskRunning { leaveFlight() }
     }
 
-    /// Both the connection and the task are done with it.
+    /// Both the connection and the handler are done with it.
     private func leaveFlight() {
         guard isCounted else { return }
         isCounted = false
-        server.bufferedBodyBytes -= bufferedBytes
-        server.requestsInFlight -= 1
-        server.drainWaiter?.requestEnded()
+        server.load.bufferedBodyBytes -= received.bufferedBytes
+        server.load.requestsInFlight -= 1
+        server.phase.drainWaiter?.requestEnded()
     }
 }

@@ -1,50 +1,59 @@
 import CMicroHTTPD
 import EventLoop
 
-/// One request and its answer on a connection of libmicrohttpd.
+/// One request and its response on a connection of libmicrohttpd.
 ///
-/// It is made when the request line is read and handed to libmicrohttpd as the request's context, retained; the completion
-/// callback, which comes exactly once for each, takes that reference back. The handler's task holds another, so the
-/// exchange outlives a client that leaves while the task is suspended: `connection` is then nil, and the answer is dropped.
+/// It is created with the request line and is the request's context in libmicrohttpd, retained until the completion callback.
+/// The handler's task retains it too, so it survives a client that disconnects while the task is suspended: `connection` is then
+/// nil, and the response is dropped.
 final class Exchange {
     enum Stage {
-        /// The header block is not complete.
+        /// The header block is incomplete.
         case headers
-        /// The body is coming in.
+        /// The body is being received.
         case body
-        /// The handler's task runs; the connection waits.
+        /// The handler is running; the connection waits.
         case working
-        /// The answer is there and waits for the connection's turn.
+        /// The response waits for libmicrohttpd to call.
         case ready(Response)
-        /// libmicrohttpd has the answer.
+        /// libmicrohttpd has the response.
         case answered
         /// The connection is done with it.
         case ended
     }
 
+    /// A connection that waits for the handler.
+    struct Wait {
+        /// Index in the server's waiting exchanges.
+        var index: Int
+        let isSuspended: Bool
+    }
+
+    struct ReceivedBody {
+        var maxBytes = 0
+        var bufferedBytes = 0
+        var discardedBytes = 0
+    }
+
     let server: HTTPServer
     let request: Request
     let client: HTTPConnection
-    /// Where libmicrohttpd holds the target. Only for comparing, until the headers are complete: it is in the connection's
-    /// own buffer.
+    /// The target in the connection's buffer; valid until the headers are complete.
     let targetStart: UnsafePointer<CChar>?
-    /// nil once the connection is done with this request.
+    /// Nil once the connection is done with this request.
     var connection: OpaquePointer?
     var stage = Stage.headers
-    var isSuspended = false
-    /// The headers were complete, so it counts as in flight.
+    /// It is counted in `requestsInFlight`.
     var isCounted = false
     var isTaskRunning = false
-    /// Its place among the server's waiting exchanges.
-    var waitingIndex: Int?
+    /// Nil while it does not wait for its handler.
+    var wait: Wait?
 
-    /// What to answer instead of asking the handler; the rest of the body is dropped.
+    /// The response instead of the handler's; the rest of the body is dropped.
     var refusal: Response?
-    var maxBodyBytes = 0
-    var bufferedBytes = 0
-    var discardedBytes = 0
-    /// Of its answer, where that is a long one.
-    var answerBytes = 0
+    var received = ReceivedBody()
+    /// Size of its response if that is a long one, otherwise 0.
+    var responseBytes = 0
 
     init(
         server: HTTPServer, connection: OpaquePointer, client: HTTPConnection, target: [UInt8],
@@ -57,8 +66,8 @@ final class Exchange {
         request = Request(method: .get, target: target, fields: .connection(connection))
     }
 
-    /// The connection is done with the request: sent, or lost. Header fields die with the connection, so where the handler is
-    /// still at work they are saved first.
+    /// The connection is done with the request: the response was sent, or the connection was lost. If the handler is still
+    /// running, the header fields are saved, because they are freed with the connection.
     func detach() {
         if let connection, isTaskRunning { request.fields = .copied(from: connection) }
         if !isTaskRunning { request.fields = .saved([]) }

@@ -1,12 +1,13 @@
 import CMicroHTTPD
 import Glibc
 
-/// The C side of ``HTTPServer``: each callback finds its server and exchange again and hands over.
+/// The C callbacks of ``HTTPServer``: each finds its server and exchange and calls them.
 ///
-/// Contexts: the daemon's is the server, unretained (``HTTPServer/start()`` says why that is safe). A request's is its
-/// ``Exchange``, retained in `requestLine` and released in `completed`, which libmicrohttpd calls exactly once for every
-/// request whose line it showed us: when it is sent, when the connection is lost or times out, and when the daemon stops.
-/// A connection's is its ``HTTPConnection``, retained when it opens and released when it closes, after its last request.
+/// | context of | object | retained |
+/// |---|---|---|
+/// | the daemon | ``HTTPServer`` | no: see ``HTTPServer/start()`` |
+/// | a request | ``Exchange`` | from `requestLine` to `completed`, which libmicrohttpd calls exactly once per request |
+/// | a connection | ``HTTPConnection`` | while the connection is open, which includes its last request |
 enum HTTPCallbacks {
     static func startDaemon(
         context: UnsafeMutableRawPointer, settings: HTTPServerSettings, listenDescriptor: Int32, isLogging: Bool
@@ -55,10 +56,10 @@ enum HTTPCallbacks {
             return Unmanaged.passRetained(exchange).toOpaque()
         }
 
-    /// Ends libmicrohttpd's copy of the query where it begins: we have our own, and a query of so many items that the
-    /// connection's memory does not hold them brings release 0.9.75 into a state in which it never answers.
+    /// Cuts off the query in libmicrohttpd's buffer. The server has its own copy, and libmicrohttpd 0.9.75 never responds to a
+    /// query with more items than the connection memory can hold.
     ///
-    /// Safe because it is libmicrohttpd's own buffer, writable, and it is about to put terminators into this very text.
+    /// Safe because the buffer is writable, and libmicrohttpd is about to write terminators into this text itself.
     private static func hideQuery(_ target: UnsafePointer<CChar>) {
         guard let mark = strchr(target, Int32(UInt8(ascii: "?"))), mark[1] != 0 else { return }
         mark[1] = 0

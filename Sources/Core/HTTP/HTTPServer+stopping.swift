@@ -3,17 +3,17 @@ import EventLoop
 import Glibc
 
 extension HTTPServer {
-    /// Waits until no request is in flight, or the deadline (on the reactor's clock) has passed, or ``stop()`` is called.
+    /// Waits until no request is in flight, the deadline (on the reactor's clock) has passed, or ``stop()`` is called.
     ///
-    /// From now on each answer closes its connection. Idle connections are not waited for; ``stop()`` closes them.
-    /// - Returns: true if nothing is in flight any more.
+    /// From now on each response closes its connection. ``stop()`` closes idle connections.
+    /// - Returns: true if no request is in flight.
     @discardableResult
     public func drain(deadlineNs: UInt64) async -> Bool {
         reactor.checkIsolated()
-        isDraining = true
+        phase.isDraining = true
         guard requestsInFlight > 0, daemon != nil else { return requestsInFlight == 0 }
-        let waiter = drainWaiter ?? DrainWaiter(server: self)
-        drainWaiter = waiter
+        let waiter = phase.drainWaiter ?? DrainWaiter(server: self)
+        phase.drainWaiter = waiter
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             waiter.add(continuation)
             reactor.schedule(waiter, atNs: deadlineNs)
@@ -21,20 +21,20 @@ extension HTTPServer {
         return requestsInFlight == 0
     }
 
-    /// Answers all waiting requests with 503, so that no connection is left suspended.
+    /// Answers all waiting requests with 503, so that no connection stays suspended.
     func failWaiting() {
-        guard !waiting.isEmpty else { return }
-        for exchange in waiting {
+        guard !waiting.exchanges.isEmpty else { return }
+        for exchange in waiting.exchanges {
             exchange.fail(with: Self.stoppingProblem(for: exchange.request, outcome: "unknown").response)
         }
-        // One run queues the answers, the next writes them.
+        // One run queues the responses, the next writes them.
         run()
         run()
     }
 
-    /// - Parameter outcome: what is known of a change.
+    /// - Parameter outcome: the outcome of a change.
     static func stoppingProblem(for request: Request, outcome: String) -> Problem {
-        let problem = Problem.unavailable("stopping", "the service stops")
+        let problem = Problem.unavailable("stopping", "the service is stopping")
         return request.method.isSafe ? problem : problem.with("outcome", .string(outcome))
     }
 
@@ -54,8 +54,8 @@ extension HTTPServer {
     func connectionCloses(_ connection: HTTPConnection) {
         connections.remove(connection)
         let descriptor = connection.descriptor
-        // At its limit libmicrohttpd takes the listening socket out of its epoll, and puts it back only when it runs again.
-        needsRun = true
+        // At its connection limit libmicrohttpd removes the listening socket from its epoll until it runs again.
+        runState.isNeeded = true
         let wasAnsweredEarly = !lingering.descriptors.isEmpty && lingering.descriptors.remove(descriptor) != nil
         guard daemon != nil, descriptor >= 0, lingering.count < LingeringConnections.limit else { return }
         var byte: UInt8 = 0
@@ -69,16 +69,16 @@ extension HTTPServer {
     }
 }
 
-/// Connections that were answered before the client had sent all, on their way out.
+/// Connections that were answered before the client had sent everything.
 struct LingeringConnections {
     static let limit = 64
-    /// Answered early, and not closed yet.
+    /// Answered early and not yet closed.
     var descriptors: Set<Int32> = []
-    /// Closed, and being read out.
+    /// Closed, with a ``LingeringClose`` that reads the rest.
     var count = 0
 }
 
-/// Those who wait for the end of all requests in flight.
+/// Resumes the callers of ``HTTPServer/drain(deadlineNs:)`` when no request is in flight.
 final class DrainWaiter: Expirable {
     private unowned let server: HTTPServer
     private var continuations: [UnsafeContinuation<Void, Never>] = []

@@ -12,8 +12,8 @@ public struct Header: Sendable, Equatable {
     }
 }
 
-/// Where a request's header fields are: in the connection while there is one, so that nobody pays for the fields that
-/// nobody reads; and saved once the client is gone, so that no precondition silently disappears.
+/// The header fields of a request. They are read from the connection while it exists, so that unread fields cost nothing. They
+/// are saved when the client disconnects, so that a precondition is never silently lost.
 enum HeaderFields {
     case connection(OpaquePointer)
     case saved([Header])
@@ -73,7 +73,7 @@ enum HeaderFields {
         return .saved(headers)
     }
 
-    /// Without the white space at the end, which is no part of a field (RFC 9110, section 5.5) and which libmicrohttpd leaves.
+    /// Trims trailing white space, which is not part of a field (RFC 9110, section 5.5) and which libmicrohttpd keeps.
     private static func text(_ start: UnsafePointer<CChar>?, _ count: Int) -> String {
         guard let start else { return "" }
         var count = count

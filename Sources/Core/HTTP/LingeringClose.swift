@@ -2,11 +2,10 @@ import CMicroHTTPD
 import EventLoop
 import Glibc
 
-/// Reads and drops what a client still sends after its connection was answered and closed for writing.
+/// Reads and drops what a client still sends after its connection was answered early, for example with a 413.
 ///
-/// A socket closed with unread data in it makes the kernel send a reset, which can destroy the answer before the client
-/// has read it (RFC 9112, section 9.6). So what had to be closed early, after a 413 for example, is read out for a while:
-/// up to a number of bytes, and seconds.
+/// Closing a socket with unread data makes the kernel send a reset, which can destroy the response before the client has read
+/// it (RFC 9112, section 9.6). Both the bytes and the time are limited.
 final class LingeringClose: DescriptorHandler, Expirable {
     static let maxBytes = 16 << 20
     static let maxNs: UInt64 = 2_000 * nsPerMs
@@ -19,7 +18,7 @@ final class LingeringClose: DescriptorHandler, Expirable {
     private var leftBytes = maxBytes
     private(set) var isSettled = false
 
-    /// - Parameter descriptor: owned from now on.
+    /// - Parameter descriptor: this object closes it.
     init(reactor: Reactor, descriptor: Int32, ended: @escaping () -> Void) {
         self.reactor = reactor
         self.descriptor = descriptor

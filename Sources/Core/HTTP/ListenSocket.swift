@@ -1,17 +1,17 @@
 import Glibc
 
-/// Opens listening sockets. Blocks while a name is resolved, so it is for the start only.
+/// Opens listening sockets. Blocks while a name is resolved: only for the start.
 enum ListenSocket {
     /// A non-blocking socket bound to `host` and `port`, listening.
     static func open(
-        host: String, port: UInt16, isPortShared: Bool, backlog: Int32
+        host: String, port: UInt16, backlog: Int32
     ) throws(HTTPServerError) -> (descriptor: Int32, port: UInt16) {
         let addresses = try resolve(host: host, port: port)
         defer { freeaddrinfo(addresses) }
         var lastError: Int32 = 0
         var next: UnsafeMutablePointer<addrinfo>? = addresses
         while let address = next {
-            let descriptor = bound(to: address.pointee, isPortShared: isPortShared)
+            let descriptor = bound(to: address.pointee)
             if descriptor >= 0, listen(descriptor, backlog) == 0 {
                 return (descriptor, localPort(of: descriptor))
             }
@@ -35,13 +35,12 @@ enum ListenSocket {
         return addresses
     }
 
-    /// -1 and `errno` where it cannot be bound.
-    private static func bound(to address: addrinfo, isPortShared: Bool) -> Int32 {
+    /// -1 and `errno` if the address cannot be bound.
+    private static func bound(to address: addrinfo) -> Int32 {
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.ai_family, kind, 0)
         guard descriptor >= 0 else { return -1 }
         set(SOL_SOCKET, SO_REUSEADDR, 1, on: descriptor)
-        if isPortShared { set(SOL_SOCKET, SO_REUSEPORT, 1, on: descriptor) }
         if address.ai_family == AF_INET6 { set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, 0, on: descriptor) }
         guard bind(descriptor, address.ai_addr, address.ai_addrlen) == 0 else {
             let reason = errno
@@ -62,7 +61,7 @@ enum ListenSocket {
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let port = withUnsafeMutablePointer(to: &storage) { pointer in
             _ = pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
-            // The port stands at the same place in `sockaddr_in` and `sockaddr_in6`.
+            // The port has the same offset in `sockaddr_in` and `sockaddr_in6`.
             return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee.sin_port }
         }
         return UInt16(bigEndian: port)

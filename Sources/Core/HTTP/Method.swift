@@ -1,6 +1,6 @@
 import Glibc
 
-/// The method of a request (RFC 9110, section 9). Methods are case-sensitive: `get` is another method than `GET`.
+/// A request method (RFC 9110, section 9). Methods are case-sensitive: `get` and `GET` differ.
 public enum Method: Hashable, Sendable {
     case get, head, post, put, delete, options
     case other(String)
@@ -30,7 +30,7 @@ public enum Method: Hashable, Sendable {
         }
     }
 
-    /// The client asks for nothing to be changed (RFC 9110, section 9.2.1).
+    /// The client does not request a change (RFC 9110, section 9.2.1).
     public var isSafe: Bool {
         switch self {
         case .get, .head, .options: true
@@ -40,7 +40,7 @@ public enum Method: Hashable, Sendable {
 }
 
 extension Method {
-    /// Without a `String` for the usual ones.
+    /// Makes no `String` for the usual methods.
     init(cString name: UnsafePointer<CChar>) {
         switch name[0] {
         case 71 where strcmp(name, "GET") == 0: self = .get

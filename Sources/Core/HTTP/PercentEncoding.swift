@@ -1,6 +1,6 @@
-/// Percent-decoding (RFC 3986, section 2.1) of raw bytes: what comes out may be any bytes, NUL and slash too.
+/// Percent-encoding of raw bytes (RFC 3986, section 2.1); NUL and slash are allowed.
 public enum PercentEncoding {
-    /// Every byte but the unreserved ones of RFC 3986, section 2.3, as `%` and two hexadecimal digits.
+    /// Encodes every byte except the unreserved ones (RFC 3986, section 2.3).
     public static func encode(_ bytes: [UInt8]) -> String {
         var text = ""
         for byte in bytes {
@@ -17,8 +17,8 @@ public enum PercentEncoding {
         return text
     }
 
-    /// - Parameter isForm: `+` stands for a space, as in query strings.
-    /// - Returns: nil where a `%` is not followed by two hexadecimal digits.
+    /// - Parameter isForm: `+` means a space, as in query strings.
+    /// - Returns: nil if a `%` is not followed by two hexadecimal digits.
     static func decode(_ bytes: ArraySlice<UInt8>, isForm: Bool = false) -> [UInt8]? {
         let percent = UInt8(ascii: "%")
         let plus = UInt8(ascii: "+")

@@ -1,24 +1,25 @@
-/// An error as the client sees it: `application/problem+json` (RFC 9457) with a `code` for programs to branch on.
+import JSON
+/// An error response: `application/problem+json` (RFC 9457) with a stable `code` for clients to branch on.
 ///
 /// ```swift
 /// throw Problem(status: 503, code: "no_quorum", detail: "1 of 3 replicas answered", retryAfterS: 1)
 ///     .with("outcome", .string("not_applied"))
 /// ```
 public struct Problem: Error, Sendable, Equatable {
-    /// A further member of the object.
+    /// An additional member of the object.
     public enum Member: Sendable, Equatable {
         case string(String)
         case integer(Int64)
         case bool(Bool)
         case null
-        /// An array of values: each a text, an object with its base64 where it is not UTF-8, or null.
+        /// An array of values; see ``JSONWriter/values(_:)``.
         case values([[UInt8]?])
     }
 
     public var status: Int
     /// Stable, lower case, with underscores.
     public var code: String
-    /// For people: what went wrong with this very request.
+    /// One sentence for people about this request.
     public var detail: String
     public var members: [(name: String, value: Member)]
     public var headers: [Header]
@@ -81,7 +82,7 @@ extension Problem {
         badRequest("bad_encoding", detail)
     }
 
-    /// A parameter that is ignored is worse than an error: `ttl` for `ttl_ms` would keep a value for ever.
+    /// Ignoring a parameter is worse than an error: `ttl` instead of `ttl_ms` would keep a value forever.
     static func unknownParameter(_ name: String, known: [String]) -> Problem {
         let isLong = name.unicodeScalars.count > 64
         let shown = isLong ? String(name.unicodeScalars.prefix(64)) + "…" : name
@@ -89,7 +90,7 @@ extension Problem {
         return badRequest("unknown_parameter", "there is no parameter '\(shown)' here; this path takes \(takes)")
     }
 
-    /// Lists nothing about what there is.
+    /// Does not reveal which paths exist.
     static func notFound(isBelowRoute: Bool) -> Problem {
         let advice = isBelowRoute ? "; a / in a key or value is sent as %2F" : ""
         return Problem(status: 404, code: "not_found", detail: "there is nothing at this path\(advice)")
@@ -100,10 +101,10 @@ extension Problem {
             .with(header: Header("Allow", allow))
     }
 
-    /// The answer to a request that no handler has seen: a change learns that it was not applied.
-    func unseen(_ method: Method) -> Problem {
-        let isTold = method.isSafe || members.contains { $0.name == "outcome" }
-        return isTold ? self : with("outcome", .string("not_applied"))
+    /// For a request that reached no handler: a change was not applied.
+    func unhandled(_ method: Method) -> Problem {
+        let hasOutcome = method.isSafe || members.contains { $0.name == "outcome" }
+        return hasOutcome ? self : with("outcome", .string("not_applied"))
     }
 
     public static func preconditionFailed(_ code: String, _ detail: String) -> Problem {
@@ -115,7 +116,7 @@ extension Problem {
     }
 
     public static var rateLimited: Problem {
-        Problem(status: 429, code: "rate_limited", detail: "more requests a second than allowed", retryAfterS: 1)
+        Problem(status: 429, code: "rate_limited", detail: "more requests per second than allowed", retryAfterS: 1)
     }
 
     public static func overloaded(_ detail: String) -> Problem {
@@ -126,7 +127,7 @@ extension Problem {
         Problem(status: 503, code: code, detail: detail, retryAfterS: retryAfterS)
     }
 
-    /// Says nothing about the inside; the cause belongs into the log.
+    /// Reveals nothing internal; the cause is logged.
     public static var internalError: Problem {
         Problem(status: 500, code: "internal_error", detail: "the request could not be answered")
     }

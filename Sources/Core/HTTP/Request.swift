@@ -1,11 +1,11 @@
-/// One request, complete with its body. It stays valid when the client is gone; use it on the reactor's thread only.
+/// One request with its body. It stays valid after the client disconnects; use it on the reactor's thread only.
 public final class Request {
     public internal(set) var method: Method
-    /// The request target exactly as it was sent: `%2F`, empty segments and a trailing slash are kept.
+    /// The request target as sent: `%2F`, empty segments and a trailing slash are kept.
     public let target: [UInt8]
-    /// The body; empty where there was none.
+    /// The body; empty if there is none.
     public internal(set) var body: [UInt8]
-    /// When the request was complete, on the reactor's clock, in nanoseconds.
+    /// When the request was complete, in nanoseconds on the reactor's clock.
     public internal(set) var receivedNs: UInt64
 
     var fields: HeaderFields
@@ -14,7 +14,7 @@ public final class Request {
     /// The query within `target`, without its question mark.
     let queryRange: Range<Int>
 
-    /// A request that came over no connection, for tests of handlers.
+    /// A request without a connection, for tests of handlers.
     public convenience init(
         method: Method, target: String, headers: [Header] = [], body: [UInt8] = [], receivedNs: UInt64 = 0
     ) {
@@ -35,8 +35,8 @@ public final class Request {
         queryRange = min(queryMark + 1, target.count)..<target.count
     }
 
-    /// The absolute form, `http://host/path`, must be understood by every server (RFC 9112, section 3.2.2); the authority is
-    /// skipped, since the server serves one authority only.
+    /// Every server must accept the absolute form, `http://host/path` (RFC 9112, section 3.2.2). The authority is skipped: this
+    /// server has only one.
     private static func pathStart(in target: [UInt8]) -> Int {
         let slash = UInt8(ascii: "/")
         guard let first = target.first, first != slash, let colon = target.firstIndex(of: UInt8(ascii: ":")),
@@ -47,16 +47,16 @@ public final class Request {
 
     // MARK: Path
 
-    /// The path as it was sent, for logs.
+    /// The path as sent, for logs.
     public var path: String { pathRange.isEmpty ? "/" : String(decoding: target[pathRange], as: UTF8.self) }
 
-    /// `/read/k` has two segments, `/read/` has two, of which the second is empty, and `/` has one, which is empty.
+    /// `/read/k` and `/read/` have two segments (the second may be empty); `/` has one empty segment.
     public var segmentCount: Int {
         max(1, target[pathRange].count { $0 == UInt8(ascii: "/") })
     }
 
     /// The segment at `index`, percent-decoded: any bytes.
-    /// - Throws: 400 `bad_encoding` where a `%` is not followed by two hexadecimal digits.
+    /// - Throws: 400 `bad_encoding` if a `%` is not followed by two hexadecimal digits.
     public func segment(_ index: Int) throws(Problem) -> [UInt8] {
         var start = pathRange.lowerBound
         for _ in 0..<index { start = segmentEnd(from: start) }
@@ -69,7 +69,7 @@ public final class Request {
         return decoded
     }
 
-    /// The end of the segment whose slash stands at `start`.
+    /// The end of the segment whose slash is at `start`.
     func segmentEnd(from start: Int) -> Int {
         var end = start + 1
         while end < pathRange.upperBound, target[end] != UInt8(ascii: "/") { end += 1 }
@@ -78,19 +78,19 @@ public final class Request {
 
     // MARK: Query
 
-    /// The decoded value of the first query item called `name`; "" where it has none; nil where there is no such item.
-    /// - Throws: 400 `bad_encoding` where the query is not valid percent-encoding.
+    /// The decoded value of the first query item called `name`; "" if it has no value, nil if there is no such item.
+    /// - Throws: 400 `bad_encoding` if the query is not valid percent-encoding.
     public func query(_ name: String) throws(Problem) -> String? {
         try queryBytes(name).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The same as bytes, for what need not be text.
+    /// The same as bytes, for values that need not be text.
     public func queryBytes(_ name: String) throws(Problem) -> [UInt8]? {
         try firstItem { $0.elementsEqual(name.utf8) }?.value
     }
 
-    /// The decoded name of the first query item that is none of `names`; nil where there is none such.
-    /// - Throws: 400 `bad_encoding` where the query is not valid percent-encoding.
+    /// The decoded name of the first query item that is not in `names`, or nil.
+    /// - Throws: 400 `bad_encoding` if the query is not valid percent-encoding.
     func queryName(notIn names: [String]) throws(Problem) -> String? {
         try firstItem { name in !names.contains { name.elementsEqual($0.utf8) } }
             .map { String(decoding: $0.name, as: UTF8.self) }
@@ -112,8 +112,8 @@ public final class Request {
 
     // MARK: Header
 
-    /// The value of the header field `name`, whatever its case; nil where it is absent. Several lines of one name count as
-    /// one, joined by ", " in the order they were sent (RFC 9110, section 5.3).
+    /// The value of the header field `name` in any case, or nil. Several fields with one name are joined by ", " in the order
+    /// they were sent (RFC 9110, section 5.3).
     public func header(_ name: String) -> String? {
         fields.value(name)
     }

@@ -2,12 +2,12 @@ import CMicroHTTPD
 import Glibc
 
 extension Response {
-    /// The answer in libmicrohttpd's form, to be destroyed by the caller.
+    /// The response as a libmicrohttpd object, which the caller destroys.
     ///
-    /// The body is copied once more: for answers of up to some 10 KiB that is cheaper than a callback that frees it later.
+    /// The body is copied: up to about 10 KiB that is cheaper than a callback that frees it later.
     /// - Parameters:
-    ///   - isStorable: caches on the way may take it for one that they can give to others (RFC 9111, section 3), and are told
-    ///     not to: it is true at this moment and for this client. Answers to changes are not stored anyway.
+    ///   - isStorable: caches could store it (RFC 9111, section 3), so it gets `Cache-Control: no-store`. Caches never store
+    ///     responses to changes.
     ///   - isLast: the connection is closed after it.
     func prepared(isStorable: Bool, isLast: Bool) -> OpaquePointer? {
         let response = body.withUnsafeBytes { bytes in
@@ -22,7 +22,7 @@ extension Response {
         return response
     }
 
-    /// Writes a whole answer straight to a socket that is closed next; as much as the socket takes at once.
+    /// Writes the response to a socket that is closed next; at most what the socket buffer has room for.
     func send(to descriptor: Int32) {
         var text = "HTTP/1.1 \(status) \(Self.reason(status))\r\nConnection: close\r\nContent-Length: \(body.count)\r\n"
         if let contentType { text += "Content-Type: \(contentType)\r\n" }

@@ -1,3 +1,4 @@
+import JSON
 /// Media types, written once.
 public enum ContentType {
     public static let json = "application/json"
@@ -6,12 +7,11 @@ public enum ContentType {
     public static let octets = "application/octet-stream"
 }
 
-/// An answer. `Content-Length`, `Date` and `Connection` are added by the server; a HEAD request gets the same header fields
-/// without the body.
+/// A response. The server adds `Content-Length`, `Date` and `Connection`; HEAD gets the same header fields without the body.
 public struct Response: Sendable {
     public var status: Int
     public var contentType: String?
-    /// Further fields. One whose name or value would break the header apart (a line break in it) is left out.
+    /// Additional fields. A field whose name or value contains a line break is omitted.
     public var headers: [Header]
     public var body: [UInt8]
 

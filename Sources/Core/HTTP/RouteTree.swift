@@ -1,11 +1,11 @@
-/// Patterns by path segment. Looking up takes one step a segment and ends at the tree's depth, however long the path is.
+/// Patterns by path segment. A look-up takes one step per segment and ends at the depth of the tree.
 struct RouteTree {
     private final class Node {
         var literals: [(text: [UInt8], node: Node)] = []
         var parameter: Node?
         var routes: [(method: Method, route: Int)] = []
         var allow = ""
-        /// Some segment on the way here stands for any text.
+        /// The path to this node has a parameter.
         var takesText = false
 
         func literal(_ text: ArraySlice<UInt8>) -> Node? {
@@ -38,7 +38,7 @@ struct RouteTree {
             }
             node = next
         }
-        precondition(!node.routes.contains { $0.method == method }, "\(method.name) \(pattern) is there already")
+        precondition(!node.routes.contains { $0.method == method }, "\(method.name) \(pattern) is already registered")
         node.routes.append((method, route))
         var names = Set(node.routes.map(\.method.name)).union(["OPTIONS"])
         if names.contains("GET") { names.insert("HEAD") }
@@ -56,7 +56,7 @@ struct RouteTree {
         return .otherMethods(allow: node.allow)
     }
 
-    /// The path goes on where a route with parameters ends: most likely a slash was meant as text.
+    /// The path continues below a route with parameters: most likely a slash should have been percent-encoded.
     func goesOnBelowRoute(_ request: Request) -> Bool {
         var node = root
         var start = request.pathRange.lowerBound
@@ -69,7 +69,7 @@ struct RouteTree {
         return node.takesText
     }
 
-    /// A literal segment wins over a parameter; where it leads nowhere the parameter is tried.
+    /// A literal segment wins over a parameter; the parameter is tried if the literal leads to no route.
     private func find(_ request: Request, from start: Int, in node: Node) -> Node? {
         let end = request.segmentEnd(from: start)
         let isLast = end >= request.pathRange.upperBound

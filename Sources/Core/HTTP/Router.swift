@@ -1,40 +1,40 @@
 /// One endpoint.
 public struct Route {
     public let method: Method
-    /// Such as `/write/{key}/{value}`: a parameter stands for one whole segment, also an empty one, and its place in the
-    /// pattern is its place in ``Request/segment(_:)``.
+    /// Such as `/write/{key}/{value}`. A parameter matches one whole segment, even an empty one; its index in the pattern is its
+    /// index in ``Request/segment(_:)``.
     public let pattern: String
     /// A short name for metrics and logs, such as `read`.
     public let operation: String
-    /// The query parameters it takes, any other is refused; nil where it takes all and ignores them.
+    /// The accepted query parameters; any other is rejected. Nil accepts and ignores all of them.
     public let parameters: [String]?
-    /// The longest body it takes, in bytes.
+    /// Longest accepted body, in bytes.
     public let maxBodyBytes: Int
     /// May throw a ``Problem``; any other error becomes 500 `internal_error`.
     public let respond: (Request) async throws -> Response
 }
 
-/// Sends requests to routes, and answers by itself where there is none: 404, 405 with `Allow`, `OPTIONS`.
+/// Dispatches requests to routes, and itself answers `OPTIONS`, 404 for an unknown path and 405 with `Allow`.
 ///
-/// HEAD goes to the route of GET; the server leaves the body out.
+/// HEAD uses the route of GET; the server omits the body.
 public final class Router: RequestHandler {
     public enum Match {
         case route(Route)
-        /// The path is there, with other methods; `allow` is the value of the `Allow` field.
+        /// The path exists with other methods; `allow` is the value of the `Allow` field.
         case methodNotAllowed(allow: String)
         case options(allow: String)
         case notFound
     }
 
-    /// What a request that matched no route is called in metrics: never the path, which anyone can make up.
+    /// The operation of unmatched requests in metrics. Their paths are unbounded, so they are never used as a label.
     public static let unknownOperation = "unknown"
     public static let optionsOperation = "options"
-    /// Bodies up to this are read and dropped where they mean nothing, so that the client sees the 404 and not a 413.
+    /// A body without a meaning is read and dropped up to this size, so that the client sees the 404 and not a 413.
     public static let unusedBodyBytes = 65_536
 
-    /// Hears of every answer, those of the server itself too.
+    /// Called for every response, including those of the server itself.
     public var onResponse: ((_ request: Request, _ operation: String, _ response: Response) -> Void)?
-    /// Hears of errors that are no ``Problem``.
+    /// Called for errors that are not a ``Problem``.
     public var onUnexpectedError: ((_ request: Request, _ error: any Error) -> Void)?
 
     private var tree = RouteTree()
@@ -44,8 +44,8 @@ public final class Router: RequestHandler {
     public init() {}
 
     /// - Parameters:
-    ///   - parameters: the names of the query parameters it takes; nil for any.
-    ///   - maxBodyBytes: nil where the endpoint takes no body; one up to ``unusedBodyBytes`` is then ignored.
+    ///   - parameters: names of the accepted query parameters; nil for any.
+    ///   - maxBodyBytes: nil for an endpoint without a body; a body up to ``unusedBodyBytes`` is then ignored.
     public func add(
         _ method: Method, _ pattern: String, operation: String, parameters: [String]? = [], maxBodyBytes: Int? = nil,
         respond: @escaping (Request) async throws -> Response
@@ -82,13 +82,13 @@ public final class Router: RequestHandler {
             response = await respond(to: request, by: route)
         case .methodNotAllowed(let allow):
             operation = Self.unknownOperation
-            response = Problem.methodNotAllowed(allow: allow).unseen(request.method).response
+            response = Problem.methodNotAllowed(allow: allow).unhandled(request.method).response
         case .options(let allow):
             operation = Self.optionsOperation
             response = Response(status: 204, headers: [Header("Allow", allow)])
         case .notFound:
             operation = Self.unknownOperation
-            response = Problem.notFound(isBelowRoute: tree.goesOnBelowRoute(request)).unseen(request.method).response
+            response = Problem.notFound(isBelowRoute: tree.goesOnBelowRoute(request)).unhandled(request.method).response
         }
         onResponse?(request, operation, response)
         return response
@@ -99,7 +99,7 @@ public final class Router: RequestHandler {
             if let known = route.parameters, let name = try request.queryName(notIn: known) {
                 throw Problem.unknownParameter(name, known: known)
             }
-        } catch { return error.unseen(request.method).response }
+        } catch { return error.unhandled(request.method).response }
         do {
             return try await route.respond(request)
         } catch let problem as Problem {

@@ -1,3 +1,4 @@
+import JSON
 import HTTP
 import Replication
 import Telemetry
@@ -6,30 +7,34 @@ import Telemetry
 public protocol ServiceEngine: AnyObject {
     var keyValue: any KeyValueHandler { get }
 
-    /// Begins background work; on the reactor's thread, once the group connects.
+    /// True if the engine logs suspected and healed partitions itself: it knows when all that a replica missed has arrived.
+    /// Otherwise they follow the circuit breakers.
+    var reportsPartitions: Bool { get }
+
+    /// Starts background work, on the reactor's thread, after the group has started to connect.
     func start()
 
-    /// Ends background work.
+    /// Stops background work.
     func stop()
 
-    /// Why the service cannot do its job now; nil where it can.
+    /// Why the service cannot serve now; nil if it can.
     func readiness(deadlineNs: UInt64) async -> StoreFailure?
 
-    /// What is wrong with each replica beside its connection, by index, as of the last look; nil where nothing is.
-    func replicaTroubles() -> [String?]
+    /// The problem of each replica other than its connection, by index, as of the last probe; nil if there is none.
+    func replicaProblems() -> [String?]
 
-    /// What it knows of each replica, by index, for one `/replicas` answer.
+    /// The members of each replica in `/replicas`, by index.
     func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]]
 
-    /// Endpoints that only this service has.
+    /// Adds the endpoints that only this service has.
     func addRoutes(to router: Router)
 }
 
 extension ServiceEngine {
-    public func replicaTroubles() -> [String?] { [] }
+    public var reportsPartitions: Bool { false }
 }
 
-/// One member of a report's JSON object.
+/// One member of a JSON object in `/replicas`.
 public struct ReportMember {
     public enum Value {
         case text(String)

@@ -1,4 +1,4 @@
-/// An `Accept` field (RFC 9110, section 12.5.1), as far as it matters here: which types it names, and how much they are wanted.
+/// The types and weights of an `Accept` field (RFC 9110, section 12.5.1).
 struct AcceptedTypes {
     private let ranges: [(type: String, quality: Double)]
 
@@ -10,8 +10,7 @@ struct AcceptedTypes {
         }
     }
 
-    /// True where it names `type` itself, whatever its case, does not refuse it with `q=0`, and does not name `other` as wanted
-    /// more.
+    /// True if it names `type`, in any case and without `q=0`, and does not give `other` a higher weight.
     func prefers(_ type: String, to other: String) -> Bool {
         let wanted = quality(of: type)
         return wanted > 0 && wanted >= quality(of: other)

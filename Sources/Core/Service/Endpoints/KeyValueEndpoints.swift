@@ -3,7 +3,7 @@ import HTTP
 import Replication
 import Resilience
 
-/// `/write`, `/read` and `/delete`: what both services check, count and log in the same way.
+/// `/write`, `/read` and `/delete`: the checks, metrics and log events that both services share.
 final class KeyValueEndpoints {
     private let handler: any KeyValueHandler
     private let requestTimeoutNs: UInt64

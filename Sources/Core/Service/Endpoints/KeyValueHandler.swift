@@ -16,7 +16,7 @@ public protocol KeyValueHandler: AnyObject {
     func delete(_ request: KeyRequest) async throws -> Response
 }
 
-/// What every key-value request has.
+/// A key-value request without its value.
 public struct KeyRequest {
     /// 1 to 512 bytes.
     public let key: Bytes
@@ -34,7 +34,7 @@ public struct KeyRequest {
     }
 }
 
-/// A request that the engine rejected: counted and logged by its failure, answered with its problem.
+/// A request that the engine rejected: `failure` is counted and logged, `problem` is the response.
 public struct EngineRefusal: Error {
     public let failure: StoreFailure
     public let problem: Problem

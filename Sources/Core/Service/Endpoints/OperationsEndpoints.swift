@@ -1,10 +1,11 @@
+import JSON
 import EventLoop
 import HTTP
 import Redis
 import Replication
 import Telemetry
 
-/// What an operator asks: `/health`, `/health/live`, `/health/ready`, `/metrics`, `/circuit-breaker`, `/replicas`.
+/// Endpoints for operators: `/health`, `/health/live`, `/health/ready`, `/metrics`, `/circuit-breaker`, `/replicas`.
 final class OperationsEndpoints {
     private let settings: ServiceSettings
     private let reactor: Reactor
@@ -26,11 +27,11 @@ final class OperationsEndpoints {
         startNs = reactor.nowNs
     }
 
-    /// From now on not ready, so that a load balancer sends no more.
+    /// Reports not ready from now on, so that load balancers send no more requests.
     func stop() { isStopping = true }
 
     func addRoutes(to router: Router) {
-        // Load balancers and Prometheus (`params`) may add parameters of their own: these four ignore them.
+        // Load balancers and Prometheus (`params`) may add parameters: these four endpoints ignore them.
         router.add(.get, "/health", operation: "health", parameters: nil) { [self] _ in await health() }
         router.add(.get, "/health/live", operation: "health", parameters: nil) { [self] _ in live() }
         router.add(.get, "/health/ready", operation: "health", parameters: nil) { [self] _ in await ready() }
@@ -59,12 +60,12 @@ final class OperationsEndpoints {
 
     private func health() async -> Response {
         let failure = await engine.readiness(deadlineNs: deadlineNs)
-        let known = engine.replicaTroubles()
+        let known = engine.replicaProblems()
         let checks = group.status().enumerated().map { index, status in
             let isUp = status.isConnected && status.breaker.state == .closed
-            return (status: status, isUp: isUp, trouble: known.indices.contains(index) ? known[index] : nil)
+            return (status: status, isUp: isUp, problem: known.indices.contains(index) ? known[index] : nil)
         }
-        let isWhole = checks.allSatisfy { $0.isUp && $0.trouble == nil }
+        let isWhole = checks.allSatisfy { $0.isUp && $0.problem == nil }
         var json = JSONWriter(capacity: 1_024)
         json.beginObject()
         json.member("status", failure != nil ? "unavailable" : isWhole ? "ok" : "degraded")
@@ -82,8 +83,8 @@ final class OperationsEndpoints {
         for check in checks {
             json.beginObject()
             json.member("node", check.status.name)
-            json.member("ok", check.isUp && check.trouble == nil)
-            if let trouble = check.trouble { json.member("trouble", trouble) }
+            json.member("ok", check.isUp && check.problem == nil)
+            if let problem = check.problem { json.member("problem", problem) }
             json.link(check.status)
             json.endObject()
         }

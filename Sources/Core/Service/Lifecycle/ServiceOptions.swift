@@ -1,18 +1,18 @@
 import ArgumentParser
 import Glibc
 
-/// The options that both services have, and what they share before they serve.
+/// The command-line options of both services.
 public struct ServiceOptions: ParsableArguments {
-    @Flag(name: .customLong("check-config"), help: "Print every setting in force with its source, and exit.")
+    @Flag(name: .customLong("check-config"), help: "Print every effective setting with its source, and exit.")
     public var isCheckOnly = false
 
     @Option(
-        name: .customLong("env-file"), help: "File of NAME=value lines; the environment wins over it. Default: .env")
+        name: .customLong("env-file"), help: "File of NAME=value lines; the environment overrides it. Default: .env")
     public var envFile: String?
 
     public init() {}
 
-    /// Reads the settings. Prints one line and ends the process with code 2 where one is wrong.
+    /// Reads the settings. If one is invalid, prints one line and exits with code 2.
     public func loadSettings<Settings>(
         _ make: (inout SettingsReader) throws(SettingError) -> Settings
     ) async -> (settings: Settings, report: String) {
@@ -28,7 +28,7 @@ public struct ServiceOptions: ParsableArguments {
     }
 }
 
-/// Parses the command line; a bad one is one line on standard error and exit code 2, as for a bad setting.
+/// Parses and runs the command line. An invalid one prints one line to standard error and exits with code 2.
 public func runCommand<Command: AsyncParsableCommand>(_ type: Command.Type) async {
     AllocatorTuning.apply()
     do {

@@ -5,14 +5,14 @@ import Logging
 import Telemetry
 import UnixSignals
 
-/// Starts a service on its reactors, waits for a signal, and stops it.
+/// Starts a service on a reactor, waits for a signal, and stops it.
 public struct ServiceRunner: Sendable {
     private let settings: ServiceSettings
     private let output: LogOutput
     private let logger: Logger
     private let metrics: ServiceMetrics
 
-    /// - Throws: ``MetricError``, which is a mistake in this program.
+    /// - Throws: ``MetricError``, which is a programming error.
     public init(settings: ServiceSettings) throws(MetricError) {
         self.settings = settings
         output = LogOutput.standardError(format: settings.logFormat)
@@ -27,14 +27,16 @@ public struct ServiceRunner: Sendable {
         }
     }
 
-    /// Serves until SIGTERM, SIGINT or SIGHUP, and then until what is under way is done. A second signal ends the process at once.
-    /// - Returns: the exit code: 0 after a stop by signal, 1 where it could not start.
+    /// Serves until SIGTERM, SIGINT or SIGHUP, and then until in-flight requests are done. A second signal exits at once.
+    /// - Returns: the exit code: 0 after a signal, 1 if the service could not start.
     public func run(_ makeFactory: @Sendable (ServiceMetrics, Logger) -> EngineFactory) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)  // hiredis writes with write(2)
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
-        let instances: [ServiceInstance]
+        let reactor: Reactor
+        let instance: ServiceInstance
         do {
-            instances = try await start(makeFactory(metrics, logger))
+            reactor = try Reactor(name: "reactor")
+            instance = try await start(on: reactor, makeFactory(metrics, logger))
         } catch {
             StandardError.print("app-\(settings.mode.rawValue): \(error)")
             return 1
@@ -45,7 +47,6 @@ public struct ServiceRunner: Sendable {
                 "mode": .string(settings.mode.rawValue), "node_id": .string(settings.nodeID),
                 "address": .string("\(settings.httpHost):\(settings.httpPort)"),
                 "version": .string(ServiceVersion.current),
-                "reactors": .stringConvertible(instances.count),
             ])
         let flusher = Task {
             while !Task.isCancelled {
@@ -60,7 +61,9 @@ public struct ServiceRunner: Sendable {
             isStopping = true
             logger.event(.serviceStop, .notice, "stopping", ["signal": .string("\(received)")])
             Task {
-                let isClean = await stop(instances)
+                let isClean = await reactor.perform { await instance.stop() }
+                reactor.stop()
+                reactor.join()
                 logger.event(.serviceStop, .notice, "stopped", ["cut_off": .stringConvertible(!isClean)])
                 output.flush(all: true)
                 exit(0)
@@ -69,45 +72,29 @@ public struct ServiceRunner: Sendable {
         return 0
     }
 
-    private func start(_ factory: EngineFactory) async throws -> [ServiceInstance] {
-        // Where several servers share a port, the kernel would let them share it with another process too.
-        try HTTPServer.checkPortIsFree(host: settings.httpHost, port: settings.httpPort)
-        let gauges = InstanceGauges(
-            metrics: metrics, nodes: settings.replicas.map(\.name), reactorCount: settings.reactorCount)
-        var instances: [ServiceInstance] = []
-        for index in 0..<settings.reactorCount {
-            let reactor = try Reactor(name: "reactor-\(index)")
-            reactor.start()
-            instances.append(
-                ServiceInstance(
-                    reactor: reactor, settings: settings, metrics: metrics, gauges: gauges.shares[index],
-                    logger: logger))
-        }
-        for instance in instances { await instance.perform { $0.connect(factory) } }
-        let peers = instances
-        for instance in instances {
-            let failure = await instance.perform { instance -> HTTPServerError? in
-                do throws(HTTPServerError) { try instance.listen(peers: peers) } catch { return error }
-                return nil
-            }
-            if let failure { throw failure }
-        }
-        return instances
-    }
-
-    private func stop(_ instances: [ServiceInstance]) async -> Bool {
-        var isClean = true
-        await withTaskGroup(of: Bool.self) { group in
-            for instance in instances { group.addTask { await instance.perform { await $0.stop() } } }
-            for await result in group { isClean = isClean && result }
-        }
-        for instance in instances { instance.reactor.stop() }
-        for instance in instances { instance.reactor.join() }
-        return isClean
+    private func start(on reactor: Reactor, _ factory: EngineFactory) async throws -> ServiceInstance {
+        reactor.start()
+        return try await reactor.perform { [self] () -> Result<ServiceInstance, HTTPServerError> in
+            let instance = ServiceInstance(
+                reactor: reactor, settings: settings, metrics: metrics, logger: logger, factory: factory)
+            do throws(HTTPServerError) { try instance.start() } catch { return .failure(error) }
+            return .success(instance)
+        }.get()
     }
 }
 
-/// One line to standard error, for what happens before there is a log or must be read without one.
+extension Reactor {
+    /// Runs `body` on the reactor's thread and returns its result; from any thread.
+    func perform<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) async -> Value {
+        await withUnsafeContinuation { continuation in
+            submit { [self] in
+                spawn { continuation.resume(returning: await body()) }
+            }
+        }
+    }
+}
+
+/// Prints lines to standard error without the log.
 public enum StandardError {
     public static func print(_ line: String) {
         var text = line + "\n"

@@ -4,33 +4,41 @@ import Redis
 import Resilience
 import Telemetry
 
-/// Turns what happens to a group's connections into log events and metrics.
+/// Logs and counts the connection events of a group.
 ///
-/// A replica whose breaker opens while others go on is what a partition looks like from inside, so that is when one is
-/// suspected; it has healed when the breaker closes again.
+/// A partition is suspected when a replica's breaker opens, and healed when it closes again.
 final class GroupMonitor: RedisGroupObserver {
     private let names: [String]
     private let metrics: ServiceMetrics
-    private let gauges: InstanceGauges.Share
+    private let gauges: [ReplicaGauges]
     private let logger: Logger
     private unowned let group: RedisReplicaGroup
     private var isSuspected: [Bool]
-    /// False where the engine tells of partitions itself: it knows when what was missed has arrived.
-    private let tellsPartitions: Bool
+    /// False if the engine reports partitions itself.
+    private let reportsPartitions: Bool
+
+    private struct ReplicaGauges {
+        let breakerState: GaugeSeries
+        let isUp: GaugeSeries
+        let inFlight: GaugeSeries
+    }
 
     init(
-        group: RedisReplicaGroup, metrics: ServiceMetrics, gauges: InstanceGauges.Share, logger: Logger,
-        tellsPartitions: Bool
+        group: RedisReplicaGroup, metrics: ServiceMetrics, logger: Logger, reportsPartitions: Bool
     ) {
-        self.tellsPartitions = tellsPartitions
-        self.gauges = gauges
+        self.reportsPartitions = reportsPartitions
+        gauges = group.replicaNames.map { name in
+            ReplicaGauges(
+                breakerState: metrics.breakerState.with(name), isUp: metrics.replicaUp.with(name),
+                inFlight: metrics.replicaInFlight.with(name))
+        }
         self.group = group
         self.metrics = metrics
         self.logger = logger
         names = group.replicaNames
         isSuspected = names.map { _ in false }
         for name in names {
-            // Series that exist from the start show a rate from the first failure on.
+            // Series that exist from the start show a rate from the first failure.
             _ = metrics.connectionFailures(node: name)
             _ = metrics.connections(node: name)
         }
@@ -39,7 +47,7 @@ final class GroupMonitor: RedisGroupObserver {
     func connectionFailed(replica: Int, reason: String) {
         metrics.connectionFailures(node: names[replica]).increment()
         logger.event(
-            .dbConnectFailure, .warning, "lost or could not make a connection",
+            .dbConnectFailure, .warning, "a connection failed or was lost",
             ["node": .string(names[replica]), "reason": .string(reason)])
     }
 
@@ -52,12 +60,12 @@ final class GroupMonitor: RedisGroupObserver {
         let name = names[replica]
         metrics.breakerChanges(node: name, to: transition.to.name).increment()
         logger.event(
-            .circuitBreakerStateChange, transition.to == .open ? .warning : .info, "breaker moved",
+            .circuitBreakerStateChange, transition.to == .open ? .warning : .info, "breaker changed",
             [
                 "node": .string(name), "from": .string(transition.from.name), "to": .string(transition.to.name),
                 "consecutive_failures": .stringConvertible(transition.consecutiveFailures),
             ])
-        guard tellsPartitions else { return }
+        guard reportsPartitions else { return }
         switch transition.to {
         case .open where !isSuspected[replica]:
             isSuspected[replica] = true
@@ -72,9 +80,9 @@ final class GroupMonitor: RedisGroupObserver {
         }
     }
 
-    /// Sets the gauges; from the reactor's thread, a few times a second, so that a scrape never waits for it.
+    /// Sets the gauges, several times per second on the reactor's thread, so that a scrape never waits for it.
     func updateGauges() {
-        for (status, gauges) in zip(group.status(), gauges.replicas) {
+        for (status, gauges) in zip(group.status(), gauges) {
             let isUp = status.isConnected && status.breaker.state == .closed
             gauges.breakerState.set(Double(status.breaker.state.rawValue))
             gauges.isUp.set(isUp ? 1 : 0)

@@ -2,7 +2,7 @@ import HTTP
 import Replication
 import Telemetry
 
-/// The metrics that both services have. One for the whole process: its series are atomics, and any reactor counts on them.
+/// The metrics of both services.
 public final class ServiceMetrics: Sendable {
     public let registry: PrometheusRegistry
     private let mode: String
@@ -19,7 +19,7 @@ public final class ServiceMetrics: Sendable {
     private let staleness: GaugeFamily
     private let maxStaleness: GaugeFamily
 
-    /// - Throws: ``MetricError`` where a name is bad or taken, which is a mistake in this program.
+    /// - Throws: ``MetricError`` for an invalid or duplicate name, which is a programming error.
     public init(mode: ServiceMode, version: String) throws(MetricError) {
         registry = PrometheusRegistry()
         self.mode = mode.rawValue
@@ -27,36 +27,37 @@ public final class ServiceMetrics: Sendable {
             "app_requests_total", help: "Requests answered, by operation and HTTP status.",
             labels: ["mode", "operation", "status"])
         latency = try registry.histogram(
-            "app_request_latency_seconds", help: "Time from a complete request to its answer, in seconds.",
+            "app_request_latency_seconds", help: "Time from a complete request to its response, in seconds.",
             labels: ["mode", "operation"])
         refusals = try registry.counter(
-            "app_refusals_total", help: "Requests that the engine refused, by the code of the answer.",
+            "app_refusals_total", help: "Requests that the engine rejected, by problem code.",
             labels: ["mode", "code"])
         connectionFailures = try registry.counter(
             "db_connection_failures_total", help: "Connections to a replica that failed or were lost.", labels: ["node"]
         )
         connections = try registry.counter(
-            "db_connections_total", help: "Connections to a replica that were made.", labels: ["node"])
+            "db_connections_total", help: "Connections to a replica that were established.", labels: ["node"])
         breakerState = try registry.gauge(
             "circuit_breaker_state", help: "State of a replica's circuit breaker: 0 CLOSED, 1 HALF_OPEN, 2 OPEN.",
             labels: ["node"])
         breakerChanges = try registry.counter(
-            "circuit_breaker_changes_total", help: "Changes of a replica's circuit breaker, by the state it went to.",
+            "circuit_breaker_changes_total", help: "Changes of a replica's circuit breaker, by new state.",
             labels: ["node", "to"])
         replicaUp = try registry.gauge(
-            "db_replica_up", help: "1 where a replica is connected and its breaker is closed, else 0.", labels: ["node"]
+            "db_replica_up", help: "1 if a replica is connected and its breaker is closed, otherwise 0.",
+            labels: ["node"]
         )
         replicaInFlight = try registry.gauge(
-            "db_commands_in_flight", help: "Commands sent to a replica and not answered yet.", labels: ["node"])
-        requestsInFlight = try registry.gauge("app_requests_in_flight", help: "Requests under way.")
+            "db_commands_in_flight", help: "Unanswered commands sent to a replica.", labels: ["node"])
+        requestsInFlight = try registry.gauge("app_requests_in_flight", help: "In-flight requests.")
         staleness = try registry.gauge(
             "data_staleness_ms",
-            help: "Upper bound of how old an answer from a replica may be, in milliseconds; +Inf while unknown.",
+            help: "Upper bound of the age of an answer from a replica, in milliseconds; +Inf if unknown.",
             labels: ["node"])
         maxStaleness = try registry.gauge(
             "app_max_staleness_ms",
             help: "MAX_STALENESS_MS: answers that may be older are marked stale, in milliseconds.")
-        // Series that exist from the start show a rate from the first failure on.
+        // Series that exist from the start show a rate from the first failure.
         for operation in Self.storeOperations {
             _ = latencySeries(operation: operation)
             for status in Self.alwaysShown { _ = requestSeries(operation: operation, status: status) }
@@ -65,11 +66,11 @@ public final class ServiceMetrics: Sendable {
         try ProcessCollector.register(in: registry)
     }
 
-    /// What clients come for; the other operations ask about the service itself.
+    /// The operations of clients; the others concern the service itself.
     private static let storeOperations = ["read", "write", "delete"]
     private static let alwaysShown = [200, 500, 503, 504]
 
-    /// Shows the settings that alerts compare with, so that the two cannot disagree.
+    /// Exposes the setting that alerts compare with.
     func show(maxStalenessMs: Int64) { maxStaleness.with().set(Double(maxStalenessMs)) }
 
     func requestSeries(operation: String, status: Int) -> CounterSeries {
@@ -82,13 +83,13 @@ public final class ServiceMetrics: Sendable {
     func connections(node: String) -> CounterSeries { connections.with(node) }
     func breakerChanges(node: String, to state: String) -> CounterSeries { breakerChanges.with(node, state) }
 
-    /// How old answers from `node` may be.
+    /// Upper bound of the age of answers from `node`.
     public func staleness(node: String) -> GaugeSeries { staleness.with(node) }
 }
 
-/// Counts the requests of one reactor. It keeps the series it has looked up, for a look-up takes a lock.
+/// Counts requests. It caches the series, because a look-up takes a lock.
 final class RequestCounter {
-    /// One operation's series; the few statuses it answers with are searched from front to back.
+    /// The series of one operation; its few statuses are searched linearly.
     private final class Operation {
         let latency: HistogramSeries
         var counters: [(status: Int, series: CounterSeries)] = []

@@ -1,10 +1,9 @@
 import Glibc
 
-/// The form of a `.env` file. The library that reads it passes over what it does not understand, and a setting that someone
-/// has written down would silently not be in force.
+/// Checks the syntax of a `.env` file. The library that reads it ignores invalid lines, so a setting would silently not apply.
 enum EnvFile {
-    /// - Throws: ``SettingError`` that names the first line that is not `NAME=value`, empty, or a comment. A file that cannot
-    ///   be read is the reader's to complain of.
+    /// - Throws: ``SettingError`` for the first line that is not `NAME=value`, empty, or a comment. The reader reports an
+    ///   unreadable file.
     static func check(_ path: String) throws(SettingError) {
         guard let bytes = SecretFile.read(path, maxSize: 1 << 20) else { return }
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {

@@ -1,11 +1,11 @@
 import Glibc
 
-/// The file that `SECRET_KEY_FILE` and the like name.
+/// The file that a setting such as `SECRET_KEY_FILE` names.
 public enum SecretFile {
-    /// More than any secret of ours; a file above it is taken for a mistake. In bytes.
+    /// Longer than any secret, in bytes; a larger file is a mistake.
     static let maxSize = 4_096
 
-    /// The content of the file; nil where it cannot be read or is longer than ``maxSize``. Blocks: for the start only.
+    /// The content of the file; nil if it is unreadable or longer than ``maxSize``. Blocks: only for the start.
     public static func read(path: String) -> [UInt8]? { read(path, maxSize: maxSize) }
 
     static func read(_ path: String, maxSize: Int) -> [UInt8]? {
@@ -24,7 +24,7 @@ public enum SecretFile {
         return count <= maxSize ? Array(bytes[..<count]) : nil
     }
 
-    /// One line of UTF-8 without the line's end, which editors and `echo` add; nil where it is anything else, or empty.
+    /// One line of UTF-8 without the line end that editors and `echo` add; nil if it is empty or anything else.
     static func text(of bytes: [UInt8]) -> String? {
         var line = bytes[...]
         if line.last == UInt8(ascii: "\n") { line.removeLast() }

@@ -4,13 +4,13 @@ import Logging
 import Redis
 import Telemetry
 
-/// Which of the two services this is.
+/// One of the two services.
 public enum ServiceMode: String, Sendable {
     case cp
     case ap
 }
 
-/// The settings that both services have. Names and meanings are part of the interface; `.env.example` lists them.
+/// The settings of both services. Names and meanings are part of the interface; `.env.example` lists them.
 public struct ServiceSettings: Sendable {
     public var mode: ServiceMode
     public var nodeID: String
@@ -21,17 +21,15 @@ public struct ServiceSettings: Sendable {
     public var replicas: [RedisReplica]
     /// Deadline of a whole request, in milliseconds.
     public var requestTimeoutMs: UInt64
-    /// What an engine has of it: a twentieth is kept for the way back, so that the client has its answer within the time it
-    /// was promised.
+    /// The engine's share of it: a twentieth is reserved for the response, so that the client receives it in time.
     public var requestTimeoutNs: UInt64 { requestTimeoutMs * nsPerMs * 19 / 20 }
     public var maxStalenessMs: Int64
     public var maxValueBytes: Int
     public var secretKey: String
-    /// Accepted, never signed with; nil for none.
+    /// Verifies, but never signs; nil for none.
     public var secretKeyFallback: String?
-    public var reactorCount: Int
     public var maxRequestsInFlight: Int
-    /// Reads and changes a second and event loop; nil for no limit.
+    /// Reads and changes per second; nil for no limit.
     public var maxRequestsPerS: Int?
     public var stopGraceMs: UInt64
     public var logLevel: Logger.Level
@@ -39,18 +37,18 @@ public struct ServiceSettings: Sendable {
     public var redis: RedisGroupSettings
 
     /// Reads all of them.
-    /// - Throws: ``SettingError`` for the first that is wrong.
-    public init(mode: ServiceMode, from reader: inout SettingsReader, coreCount: Int) throws(SettingError) {
+    /// - Throws: ``SettingError`` for the first invalid setting.
+    public init(mode: ServiceMode, from reader: inout SettingsReader) throws(SettingError) {
         self.mode = mode
         nodeID = try reader.string(
             "NODE_ID", default: "app-\(mode.rawValue)", help: "Name of this instance in answers, logs and metrics.",
             check: Self.checkName)
         site = try reader.string(
-            "SITE", default: "local", help: "Name of the site this instance runs at, for display.",
+            "SITE", default: "local", help: "Name of the site of this instance, for display.",
             check: Self.checkName)
         group = try reader.string(
             "GROUP", default: mode.rawValue,
-            help: "Name of the replica group; a replica of another group is refused.", check: Self.checkName)
+            help: "Name of the replica group; a replica of another group is rejected.", check: Self.checkName)
         httpHost = try reader.string(
             "HTTP_BIND", default: "127.0.0.1", help: "Address to listen on; 0.0.0.0 or :: for all interfaces."
         ) { $0.isEmpty ? "must not be empty" : nil }
@@ -59,26 +57,26 @@ public struct ServiceSettings: Sendable {
                 "HTTP_PORT", default: mode == .cp ? 5001 : 5002, in: 1...65_535, help: "Port to listen on."))
         secretKey = try reader.secret(
             "SECRET_KEY", default: "",
-            help: "Signs the contexts that app-ap hands out; the same for all its instances, 16 characters at least."
+            help: "Signs the contexts and tokens of app-ap; at least 16 characters, the same for all instances."
         ) { text in
             if text.isEmpty, mode == .cp { return nil }
             return text.utf8.count < 16 ? "must be set, with 16 characters or more" : nil
         }
         let fallback = try reader.secret(
             "SECRET_KEY_FALLBACK", default: "",
-            help: "What is signed with this is accepted too: to change SECRET_KEY with no one refused; empty for none."
+            help: "Also accepted when verifying, for a change of SECRET_KEY; empty for none."
         ) { text in
             text.isEmpty || text.utf8.count >= 16 ? nil : "must have 16 characters or more, or be empty"
         }
         secretKeyFallback = fallback.isEmpty ? nil : fallback
         let password = try reader.secret(
             "REDIS_PASSWORD", default: "",
-            help: "Password of the replicas, where their URL has none; empty for no password.")
+            help: "Password of replicas without one in their URL; empty for no password.")
         let standardReplicas = "g1=redis://127.0.0.1:6379,g2=redis://127.0.0.1:6380,g3=redis://127.0.0.1:6381"
         var parsed: [RedisReplica] = []
         _ = try reader.string(
             "REPLICAS", default: standardReplicas,
-            help: "The group's replicas, the same list for all instances: name=redis://host:port, by commas."
+            help: "The replicas, the same list for all instances: name=redis://host:port, separated by commas."
         ) { text in
             switch Self.replicas(from: text, password: password) {
             case .success(let replicas): parsed = replicas
@@ -89,7 +87,7 @@ public struct ServiceSettings: Sendable {
         replicas = parsed
         let near = try reader.string(
             "NEAR_REPLICAS", default: "",
-            help: "Replicas of this instance's site, by commas: asked first. Empty to go by answer times alone."
+            help: "Replicas of this site, asked first; separated by commas. Empty to order by latency alone."
         ) { text in
             let unknown = Self.names(text).first { name in !parsed.contains { $0.name == name } }
             return unknown.map { "names '\($0)', which REPLICAS does not" }
@@ -105,19 +103,17 @@ public struct ServiceSettings: Sendable {
         logLevel = try reader.choice("LOG_LEVEL", default: LogLevelName.info, help: "Least severe level logged.").level
         logFormat = try reader.choice(
             "LOG_FORMAT", default: LogFormat.auto, help: "json, text, or auto: text on a terminal, else json.")
-        reactorCount = try reader.integer(
-            "REACTORS", default: max(1, coreCount / 2), in: 1...64, help: "Event loops, each on a thread of its own.")
         maxRequestsInFlight = try reader.integer(
             "MAX_REQUESTS_IN_FLIGHT", default: 2_000, in: 1...100_000,
-            help: "Requests under way an event loop; past it 503 overloaded.")
+            help: "In-flight requests; above it 503 overloaded.")
         let perSecond = try reader.integer(
             "MAX_REQUESTS_PER_SEC", default: 0, in: 0...10_000_000,
-            help: "Reads and changes a second an event loop; past it 429 rate_limited. 0 for no limit.")
+            help: "Reads and changes per second; above it 429 rate_limited. 0 for no limit.")
         maxRequestsPerS = perSecond == 0 ? nil : perSecond
         stopGraceMs = UInt64(
             try reader.integer(
                 "STOP_GRACE_MS", default: 5_000, in: 0...600_000,
-                help: "How long a stop waits for requests under way, in milliseconds."))
+                help: "How long a stop waits for in-flight requests, in milliseconds."))
         redis = try Self.redisSettings(from: &reader, requestTimeoutMs: requestTimeoutMs)
         redis.nearReplicas = Set(Self.names(near))
     }
@@ -133,26 +129,26 @@ public struct ServiceSettings: Sendable {
         settings.callTimeoutMs = UInt64(
             try reader.integer(
                 "REPLICA_TIMEOUT_MS", default: Int(max(10, requestTimeoutMs / 4)), in: 1...60_000,
-                help: "A replica's answer later than this counts as a failure, in milliseconds; default a quarter of "
+                help: "A slower answer of a replica counts as a failure, in milliseconds; default: a quarter of "
                     + "NETWORK_TIMEOUT_SEC."))
-        // Long enough to tell a stopped replica from a slow one, short enough that requests in flight to it still get an
-        // answer of their own before their deadline.
+        // Long enough to distinguish a stopped replica from a slow one, and short enough that requests in flight to it are
+        // answered before their deadline.
         settings.stallTimeoutMs = settings.callTimeoutMs * 2
         settings.connectTimeoutMs = settings.callTimeoutMs * 2
         settings.maxInFlight = try reader.integer(
             "MAX_IN_FLIGHT_PER_REPLICA", default: 1_024, in: 1...100_000,
-            help: "Unanswered commands a connection; past it 503 overloaded.")
+            help: "Unanswered commands per connection; above it 503 overloaded.")
         settings.breaker.failureThreshold = try reader.integer(
             "BREAKER_FAILURES", default: 5, in: 1...1_000, help: "Failures in a row that open a replica's breaker.")
         settings.breaker.openForMs = UInt64(
             try reader.integer(
                 "BREAKER_OPEN_MS", default: 250, in: 10...60_000,
-                help: "First pause before an open breaker tries its replica again, in milliseconds; doubles up to "
+                help: "First pause before an open breaker retries its replica, in milliseconds; doubles up to "
                     + "BREAKER_MAX_OPEN_MS."))
         settings.breaker.maxOpenForMs = UInt64(
             try reader.integer(
                 "BREAKER_MAX_OPEN_MS", default: 1_000, in: 10...600_000,
-                help: "Longest such pause: how late a healed replica may be noticed, in milliseconds."))
+                help: "Longest such pause, in milliseconds: the delay until a healed replica is used again."))
         if settings.breaker.maxOpenForMs < settings.breaker.openForMs {
             throw SettingError("BREAKER_MAX_OPEN_MS must not be below BREAKER_OPEN_MS")
         }
@@ -192,14 +188,14 @@ public struct ServiceSettings: Sendable {
         }
         let addresses = replicas.map { "\($0.endpoint.host):\($0.endpoint.port)" }
         guard Set(addresses).count == replicas.count else {
-            return .failure(SettingError("names one server twice: each replica is a server of its own"))
+            return .failure(SettingError("names one server twice: each replica needs its own server"))
         }
         guard (1...7).contains(replicas.count) else { return .failure(SettingError("must list 1 to 7 replicas")) }
         return .success(replicas)
     }
 }
 
-/// The levels of swift-log by name.
+/// The names of the levels of swift-log.
 enum LogLevelName: String, CaseIterable {
     case trace, debug, info, notice, warning, error, critical
 

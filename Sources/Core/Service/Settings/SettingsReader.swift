@@ -1,20 +1,20 @@
 import Configuration
 
-/// Reads settings from the environment and a `.env` file, and remembers what each came to and where it came from.
+/// Reads settings from the environment and a `.env` file, and records the value and source of each.
 ///
-/// The environment wins over the file, the file over the default. Every setting is read through here, so that
-/// `--check-config` and the test of `.env.example` know all of them.
+/// The environment overrides the file, the file overrides the default. Every setting is read here, so that `--check-config` and
+/// the test of `.env.example` know all of them.
 public struct SettingsReader {
     /// Where a value came from.
     public enum Source: String, Sendable {
         case environment
         case file
-        /// The file that `NAME_FILE` names, as secrets of Docker and Kubernetes come.
+        /// The file that `NAME_FILE` names, as Docker and Kubernetes provide secrets.
         case secretFile = "secret file"
         case standard = "default"
     }
 
-    /// One setting as it is in force.
+    /// One effective setting.
     public struct Entry: Sendable {
         public let name: String
         public let value: String
@@ -28,8 +28,8 @@ public struct SettingsReader {
     private let readFile: (String) -> [UInt8]?
 
     /// - Parameters:
-    ///   - lookUp: the text of a setting and where it stands; nil where it is not set.
-    ///   - readFile: the content of a secret's file; nil where it cannot be read.
+    ///   - lookUp: the text of a setting and its source; nil if it is not set.
+    ///   - readFile: the content of a secret's file; nil if it is unreadable.
     public init(
         lookUp: @escaping (String) -> (text: String, source: Source)?,
         readFile: @escaping (String) -> [UInt8]? = SecretFile.read
@@ -38,8 +38,8 @@ public struct SettingsReader {
         self.readFile = readFile
     }
 
-    /// The process's environment and, where there is one, the file at `envFilePath`.
-    /// - Throws: ``SettingError`` where the file cannot be read.
+    /// The environment and, if it exists, the file at `envFilePath`.
+    /// - Throws: ``SettingError`` if the file is unreadable or invalid.
     public static func standard(envFilePath: String, isFileRequired: Bool) async throws(SettingError) -> SettingsReader
     {
         try EnvFile.check(envFilePath)
@@ -63,22 +63,24 @@ public struct SettingsReader {
 
     // MARK: Kinds of settings
 
-    /// A text that `check` accepts; `check` returns what is wrong as the end of a sentence that begins with the name.
+    /// A text that `check` accepts. `check` returns the problem as the end of a sentence that begins with the name.
     public mutating func string(
         _ name: String, default standard: String, help: String, check: (String) -> String? = { _ in nil }
     ) throws(SettingError) -> String {
         try accept(name, lookUp(name), default: standard, isSecret: false, help: help, check: check)
     }
 
-    /// A text that reports mask. `NAME` holds it or `NAME_FILE` names a file that does; both at once is a mistake, for one
-    /// would be in force and the other be thought to be.
+    /// A text that reports mask, from `NAME` or from the file that `NAME_FILE` names. Both at once are rejected: one of them
+    /// would be silently ignored.
     public mutating func secret(
         _ name: String, default standard: String, help: String, check: (String) -> String? = { _ in nil }
     ) throws(SettingError) -> String {
         let path = try string("\(name)_FILE", default: "", help: "A file that holds \(name), instead of it.")
         var found = lookUp(name)
         if !path.isEmpty {
-            if let found, !found.text.isEmpty { throw SettingError("\(name)_FILE must not be set beside \(name)") }
+            if let found, !found.text.isEmpty {
+                throw SettingError("\(name)_FILE must not be set together with \(name)")
+            }
             guard let bytes = readFile(path) else { throw SettingError("\(name)_FILE cannot be read: '\(path)'") }
             guard let text = SecretFile.text(of: bytes) else {
                 throw SettingError("\(name)_FILE must hold one line of text: '\(path)'")
@@ -112,7 +114,7 @@ public struct SettingsReader {
         return Int(text)!
     }
 
-    /// A number of seconds, with decimals if need be; returned in milliseconds.
+    /// A number of seconds, with optional decimals; returned in milliseconds.
     public mutating func seconds(
         _ name: String, default standard: Double, in range: ClosedRange<Double>, help: String
     ) throws(SettingError) -> UInt64 {
@@ -137,7 +139,7 @@ public struct SettingsReader {
     }
 }
 
-/// A setting that keeps the service from starting, in one line that names it.
+/// A setting that prevents the start, in one line that names it.
 public struct SettingError: Error, CustomStringConvertible, Equatable {
     public let description: String
     public init(_ description: String) { self.description = description }

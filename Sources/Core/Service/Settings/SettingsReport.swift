@@ -1,5 +1,5 @@
 extension SettingsReader {
-    /// Every effective setting with its source, one a line, secrets masked: what `--check-config` prints.
+    /// Every effective setting with its source, one per line, with secrets masked, for `--check-config`.
     public var report: String {
         let width = entries.map(\.name.count).max() ?? 0
         return entries.map { entry in

@@ -1,7 +1,7 @@
-/// Lets a number of lines a second through for each key and counts the rest, so that a replica that flaps cannot flood
-/// the log. A value without a clock.
+/// Allows a number of lines per second and key, and counts the rest, so that a flapping replica cannot flood the log. It has no
+/// clock of its own.
 public struct BurstLimiter: Sendable {
-    /// What counts as the same line again: one event about one node, or one message that is no event.
+    /// Lines of the same kind: one event of one node, or one message without an event.
     public struct Key: Hashable, Sendable {
         public let event: String
         public let subject: String
@@ -12,23 +12,23 @@ public struct BurstLimiter: Sendable {
         }
     }
 
-    /// Lines that were left out.
+    /// Dropped lines.
     public struct Suppressed: Sendable, Equatable {
         public let key: Key
         public let count: Int
     }
 
-    /// How many lines are let through.
+    /// How many lines are allowed.
     public struct Settings: Sendable {
-        /// Lines a second of one key, 1 or more. The first of a burst are those that tell what began it.
+        /// Lines per second and key, at least 1. The first lines of a burst show its cause.
         public var linesPerSecond: Int
-        /// Other numbers for some events; `Int.max` for no limit (an audit trail).
+        /// Limits of single events; `Int.max` for none (an audit trail).
         public var linesPerSecondOfEvent: [String: Int]
-        /// Keys watched at once, 1 or more; past it all further keys share one allowance.
+        /// Keys tracked at once, at least 1; further keys share one limit.
         public var maxKeys: Int
 
         public init(linesPerSecond: Int = 10, linesPerSecondOfEvent: [String: Int] = [:], maxKeys: Int = 256) {
-            precondition(linesPerSecond >= 1 && maxKeys >= 1, "a burst limit must let something through")
+            precondition(linesPerSecond >= 1 && maxKeys >= 1, "a burst limit must allow something")
             self.linesPerSecond = linesPerSecond
             self.linesPerSecondOfEvent = linesPerSecondOfEvent
             self.maxKeys = maxKeys
@@ -40,15 +40,15 @@ public struct BurstLimiter: Sendable {
         var passed = 0
         var dropped = 0
 
-        /// Over, or begun in what is now the future: the clock was set back.
+        /// Over, or started in the future because the clock was set back.
         func isOver(_ nowMs: Int64) -> Bool { nowMs < startMs || nowMs - startMs >= 1_000 }
     }
 
     private let settings: Settings
     private var windows: [Key: Window] = [:]
     private var keysWithDrops = 0
-    /// No second with lines left out is over before this time, unless the clock is set back.
-    private var nextLookMs = Int64.max
+    /// No window with dropped lines ends before this time, unless the clock is set back.
+    private var nextCheckMs = Int64.max
 
     private static let others = Key(event: "", subject: "")
 
@@ -77,21 +77,21 @@ public struct BurstLimiter: Sendable {
         }
         if window.dropped == 0 { keysWithDrops += 1 }
         window.dropped += 1
-        nextLookMs = min(nextLookMs, window.startMs + 1_000)
+        nextCheckMs = min(nextCheckMs, window.startMs + 1_000)
         return false
     }
 
-    /// The lines left out in seconds that are over; each is told once. Cheap where there are none.
-    /// - Parameter all: also those of seconds still under way; for the end of the process.
+    /// The lines dropped in windows that are over; each is reported once. Cheap if there are none.
+    /// - Parameter all: includes the current windows; for the end of the process.
     public mutating func takeSuppressed(nowMs: Int64, all: Bool = false) -> [Suppressed] {
         guard keysWithDrops > 0 else { return [] }
-        let isEarly = nowMs < nextLookMs && nextLookMs - nowMs <= 1_000
+        let isEarly = nowMs < nextCheckMs && nextCheckMs - nowMs <= 1_000
         guard all || !isEarly else { return [] }
-        nextLookMs = .max
+        nextCheckMs = .max
         var suppressed: [Suppressed] = []
         for (key, window) in windows where window.dropped > 0 {
             guard all || window.isOver(nowMs) else {
-                nextLookMs = min(nextLookMs, window.startMs + 1_000)
+                nextCheckMs = min(nextCheckMs, window.startMs + 1_000)
                 continue
             }
             suppressed.append(Suppressed(key: key, count: window.dropped))

@@ -1,7 +1,6 @@
 import Logging
 
-/// The swift-log handler of the services: gathers metadata and hands each record to the ``LogOutput``, which all
-/// loggers share.
+/// The swift-log handler of the services: collects metadata and passes each record to the shared ``LogOutput``.
 public struct LineLogHandler: LogHandler {
     public var logLevel: Logger.Level
     public var metadata: Logger.Metadata = [:]
@@ -19,7 +18,7 @@ public struct LineLogHandler: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    /// What is given with the line wins over the provider's metadata, and that over the logger's own.
+    /// Metadata of the line overrides that of the provider, which overrides that of the logger.
     public func log(event: LogEvent) {
         var fields = metadata
         if let provided = metadataProvider?.get() { fields.merge(provided) { _, new in new } }

@@ -1,34 +1,34 @@
 import Logging
 
-/// The name of an event that operators search their logs for. Names are part of the interface: they do not change.
+/// The name of an event that operators search for. Names are part of the interface and do not change.
 public struct LogEventName: Sendable, Hashable, CustomStringConvertible {
     public let text: String
     public init(_ text: String) { self.text = text }
     public var description: String { text }
 
-    /// The process begins to serve.
+    /// The process starts to serve.
     public static let serviceStart = LogEventName("SERVICE_START")
-    /// The process ends, and why.
+    /// The process stops, with the reason.
     public static let serviceStop = LogEventName("SERVICE_STOP")
-    /// A connection to a replica could not be made, or was lost.
+    /// A connection to a replica failed or was lost.
     public static let dbConnectFailure = LogEventName("DB_CONNECT_FAILURE")
-    /// A replica answers (again).
+    /// A replica answers, possibly again.
     public static let replicaUp = LogEventName("REPLICA_UP")
     /// A replica no longer answers.
     public static let replicaDown = LogEventName("REPLICA_DOWN")
-    /// A replica answers but must not count: blank, foreign, being rebuilt, or not durable.
+    /// A replica answers but must not be used: blank, foreign, being rebuilt, or not durable.
     public static let replicaRefused = LogEventName("REPLICA_REFUSED")
-    /// A breaker went from one state to another.
+    /// A circuit breaker changed its state.
     public static let circuitBreakerStateChange = LogEventName("CIRCUIT_BREAKER_STATE_CHANGE")
-    /// Replicas at another site stopped answering while others go on.
+    /// A replica stopped answering while others answer.
     public static let partitionSuspected = LogEventName("PARTITION_SUSPECTED")
-    /// They answer again.
+    /// It answers again.
     public static let partitionHealed = LogEventName("PARTITION_HEALED")
-    /// A change was made, refused, or its outcome is unknown.
+    /// A change was applied or rejected, or its outcome is unknown.
     public static let write = LogEventName("WRITE")
-    /// A setting was refused or replaced.
+    /// A setting was rejected or replaced.
     public static let configuration = LogEventName("CONFIGURATION")
-    /// Lines were left out; written by the log itself.
+    /// Lines were dropped; written by the log itself.
     public static let logSuppressed = LogEventName("LOG_SUPPRESSED")
 }
 

@@ -2,14 +2,14 @@ import Glibc
 import Logging
 import Synchronization
 
-/// How log lines look.
+/// The format of log lines.
 public enum LogFormat: String, Sendable, CaseIterable {
     /// Readable on a terminal, JSON elsewhere.
     case auto
     case json
     case text
 
-    /// The format to use for a stream, coloured only where a person looks at it and did not ask for none.
+    /// The format for a stream: coloured only on a terminal without `NO_COLOR`.
     public func lineFormat(isTerminal: Bool, isColourless: Bool) -> any LogLineFormat {
         switch self {
         case .json: JSONLineFormat()
@@ -19,7 +19,7 @@ public enum LogFormat: String, Sendable, CaseIterable {
     }
 }
 
-/// Where the lines of all loggers of a process meet: format, burst limit, sink.
+/// The shared output of all loggers of a process: format, burst limit and sink.
 ///
 /// ```swift
 /// let output = LogOutput.standardError(format: .auto)
@@ -43,7 +43,7 @@ public final class LogOutput: Sendable {
         limiter = Mutex(BurstLimiter(settings: burst))
     }
 
-    /// Standard error: coloured where it is a terminal and `NO_COLOR` is not set (no-color.org).
+    /// Standard error: coloured if it is a terminal and `NO_COLOR` is not set (no-color.org).
     public static func standardError(
         format: LogFormat, burst: BurstLimiter.Settings = BurstLimiter.Settings()
     ) -> LogOutput {
@@ -55,14 +55,14 @@ public final class LogOutput: Sendable {
         )
     }
 
-    /// Milliseconds since 1970 (UTC), from the system's clock.
+    /// Milliseconds since 1970 (UTC).
     public static func wallClockMs() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 
-    /// Writes a record, or counts it as left out.
+    /// Writes a record, or counts it as dropped.
     func log(level: Logger.Level, event: String?, message: String, metadata: Logger.Metadata) {
         let nowMs = clock()
         let key = Self.key(event: event, message: message, metadata: metadata)
@@ -75,14 +75,14 @@ public final class LogOutput: Sendable {
         write(LogRecord(unixMs: nowMs, level: level, event: event, message: message, metadata: metadata))
     }
 
-    /// Tells of lines left out so far. To be called now and then (once a second), since without it they are told of
-    /// only when the next line is written; and with `all` before the process ends.
+    /// Reports dropped lines. Call it once per second, because otherwise they are reported only with the next line, and with `all`
+    /// before the process ends.
     public func flush(all: Bool = false) {
         let nowMs = clock()
         report(limiter.withLock { $0.takeSuppressed(nowMs: nowMs, all: all) }, nowMs: nowMs)
     }
 
-    /// An event is the same again where it is about the same node; a message, where its text is the same.
+    /// Events are the same if they concern the same node; messages if their text is the same.
     private static func key(event: String?, message: String, metadata: Logger.Metadata) -> BurstLimiter.Key {
         guard let event else {
             return BurstLimiter.Key(event: "", subject: String(message.unicodeScalars.prefix(64)))
@@ -97,7 +97,7 @@ public final class LogOutput: Sendable {
             if !item.key.subject.isEmpty {
                 metadata[item.key.event.isEmpty ? "of" : "node"] = .string(item.key.subject)
             }
-            writeNotice("lines left out: too many of the same within a second", metadata, nowMs: nowMs)
+            writeNotice("lines dropped: too many of the same kind within a second", metadata, nowMs: nowMs)
         }
     }
 
@@ -119,9 +119,6 @@ public final class LogOutput: Sendable {
     }
 
     private func put(_ record: LogRecord) -> Bool {
-        var line: [UInt8] = []
-        line.reserveCapacity(512)
-        format.append(record, to: &line)
-        return sink.write(line)
+        sink.write(format.line(of: record))
     }
 }

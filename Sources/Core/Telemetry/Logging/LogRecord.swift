@@ -1,11 +1,11 @@
 import Logging
 
-/// One thing to be logged, before it is a line.
+/// One record of the log, before it is formatted.
 public struct LogRecord: Sendable {
     /// Milliseconds since 1970 (UTC).
     public var unixMs: Int64
     public var level: Logger.Level
-    /// The event's name, taken out of the metadata.
+    /// The event's name, removed from the metadata.
     public var event: String?
     public var message: String
     public var metadata: Logger.Metadata
@@ -23,7 +23,7 @@ public struct LogRecord: Sendable {
         self.metadata = metadata
     }
 
-    /// Metadata in the order of its keys, dictionaries inside it flattened: `["a": ["b": "c"]]` is `a.b` = `c`.
+    /// Metadata sorted by key, with nested dictionaries flattened: `["a": ["b": "c"]]` is `a.b` = `c`.
     var fields: [(key: String, value: Logger.MetadataValue)] {
         var fields: [(key: String, value: Logger.MetadataValue)] = []
         Self.flatten(metadata, prefix: "", depth: 0, into: &fields)
@@ -43,20 +43,48 @@ public struct LogRecord: Sendable {
         }
     }
 
-    /// Dictionaries inside dictionaries that are followed; deeper ones are written as text.
+    /// Nesting of dictionaries that is flattened; deeper ones are written as text.
     private static let maxDepth = 4
 }
 
-/// Makes a line of a record.
+/// Formats a record as one line, its line feed included, of at most ``LogLimits/maxLineBytes``.
 public protocol LogLineFormat: Sendable {
-    /// Appends the line, its line feed included, of at most ``LogLimits/maxLineBytes``.
-    func append(_ record: LogRecord, to line: inout [UInt8])
+    func line(of record: LogRecord) -> [UInt8]
 }
 
-/// How long lines and their parts may be.
+/// A line in progress: what the formats differ in.
+protocol LogLine {
+    /// Bytes so far.
+    var count: Int { get }
+    /// Everything before the metadata.
+    mutating func begin(_ record: LogRecord)
+    mutating func append(_ key: String, _ value: Logger.MetadataValue)
+    /// Marks a line whose last fields did not fit.
+    mutating func markTruncated()
+    mutating func end() -> [UInt8]
+}
+
+extension LogRecord {
+    /// Writes the record to `line`, with as many fields as fit.
+    func write<Line: LogLine>(_ line: Line) -> [UInt8] {
+        var line = line
+        line.begin(self)
+        for (key, value) in fields {
+            let before = line
+            line.append(key, value)
+            guard line.count <= LogLimits.maxLineBytes - LogLimits.reserveBytes else {
+                line = before
+                line.markTruncated()
+                break
+            }
+        }
+        return line.end()
+    }
+}
+
+/// Limits of lines and their parts.
 public enum LogLimits {
-    /// The longest line in bytes: what a pipe takes at once (PIPE_BUF on Linux), so that lines of several processes
-    /// that share one pipe do not mix.
+    /// The longest line, in bytes: PIPE_BUF on Linux, so that lines of processes that share a pipe do not interleave.
     public static let maxLineBytes = 4_096
     /// The longest message, in bytes as written.
     static let maxMessageBytes = 2_048
@@ -64,6 +92,6 @@ public enum LogLimits {
     static let maxValueBytes = 1_024
     /// The longest key of a field, in bytes as written.
     static let maxKeyBytes = 128
-    /// Bytes kept free for what says that a line was cut.
+    /// Bytes reserved for the mark of a truncated line.
     static let reserveBytes = 32
 }

@@ -1,21 +1,21 @@
 import Glibc
 import Synchronization
 
-/// Where lines go.
+/// A destination of log lines.
 public protocol LogSink: Sendable {
-    /// Writes one line, its line feed included. False where it was not taken (the reader is too slow).
+    /// Writes one line with its line feed.
+    /// - Returns: false if it was dropped because the reader is too slow.
     func write(_ line: [UInt8]) -> Bool
 }
 
-/// Lines to a descriptor, each by one write(2), without ever waiting long for a reader.
+/// Writes lines to a descriptor, each with one write(2), and never waits long for a reader.
 ///
-/// Standard error is shared with other processes and so stays in blocking mode; therefore it is asked for room before
-/// each write. Linux reports a pipe or socket writable only where a line of ``LogLimits/maxLineBytes`` fits. A reader
-/// that does not keep up costs one wait of ``maxWaitMs``; from then on lines are given up at once until there is room.
+/// Standard error is shared with other processes and must stay in blocking mode, so each write is preceded by poll(2). Linux
+/// reports a pipe or socket as writable only if a line of ``LogLimits/maxLineBytes`` fits. A reader that does not keep up costs
+/// one wait of ``maxWaitMs``; after that lines are dropped at once until there is room.
 public final class DescriptorSink: LogSink {
     private let descriptor: Int32
-    /// True while the reader is known not to read. Holding the lock from asking for room to writing keeps another
-    /// thread's line from taking that room.
+    /// True while the reader is too slow. The lock is held from poll to write, so that no other thread uses the room.
     private let isStalled = Mutex(false)
 
     /// The longest wait for a reader, in milliseconds.
@@ -27,7 +27,7 @@ public final class DescriptorSink: LogSink {
 
     public static let standardError = DescriptorSink(descriptor: STDERR_FILENO)
 
-    /// Whether the descriptor is a terminal.
+    /// True if the descriptor is a terminal.
     public var isTerminal: Bool { isatty(descriptor) == 1 }
 
     public func write(_ line: [UInt8]) -> Bool {
@@ -41,7 +41,7 @@ public final class DescriptorSink: LogSink {
         }
     }
 
-    /// A bad descriptor or a reader that is gone also counts as room: the write then tells.
+    /// A bad descriptor or a closed reader also counts as room: the write then fails.
     private func hasRoom(waitMs: Int32) -> Bool {
         var watched = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         for _ in 0..<4 {
@@ -51,10 +51,10 @@ public final class DescriptorSink: LogSink {
         return false
     }
 
-    /// One write takes the line whole, but for a full disk, a signal, or a non-blocking terminal.
+    /// One write suffices, except for a full disk, a signal, or a non-blocking terminal.
     private func writeAll(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var rest = bytes[...]
-        // Each round writes something or is one of few interruptions.
+        // Each attempt writes something or was interrupted.
         for _ in 0..<16 where !rest.isEmpty {
             let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
             if written > 0 {

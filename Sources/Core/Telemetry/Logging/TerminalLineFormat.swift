@@ -1,9 +1,9 @@
+import JSON
 import Logging
 
 /// Lines for people: `12:34:56.789Z WARN  DB_CONNECT_FAILURE cannot connect node=g1 error="timed out"`.
 ///
-/// Control characters are written as escapes: a value that came from outside must not be able to move the cursor,
-/// change colours or fake a line of its own.
+/// Control characters are escaped: a value from outside must not move the cursor, change colours or fake a line.
 public struct TerminalLineFormat: LogLineFormat {
     private let isColoured: Bool
 
@@ -11,52 +11,58 @@ public struct TerminalLineFormat: LogLineFormat {
         self.isColoured = isColoured
     }
 
-    public func append(_ record: LogRecord, to line: inout [UInt8]) {
-        let start = line.count
-        paint("2", &line) { Timestamp.appendTime(unixMs: record.unixMs, to: &$0) }
-        line.append(UInt8(ascii: " "))
-        paint(Self.colour(record.level), &line) { $0.append(text: Self.name(record.level)) }
-        line.append(UInt8(ascii: " "))
+    public func line(of record: LogRecord) -> [UInt8] { record.write(TerminalLine(isColoured: isColoured)) }
+}
+
+private struct TerminalLine: LogLine {
+    let isColoured: Bool
+    private var bytes: [UInt8] = []
+
+    init(isColoured: Bool) { self.isColoured = isColoured }
+
+    var count: Int { bytes.count }
+
+    mutating func begin(_ record: LogRecord) {
+        paint("2") { $0.append(text: Timestamp.time(unixMs: record.unixMs)) }
+        bytes.append(UInt8(ascii: " "))
+        paint(Self.colour(record.level)) { $0.append(text: Self.name(record.level)) }
+        bytes.append(UInt8(ascii: " "))
         if let event = record.event {
-            paint("1", &line) { $0.append(plain: event, maxBytes: LogLimits.maxKeyBytes) }
-            line.append(UInt8(ascii: " "))
+            paint("1") { $0.append(plain: event, maxBytes: LogLimits.maxKeyBytes) }
+            bytes.append(UInt8(ascii: " "))
         }
-        line.append(plain: record.message, maxBytes: LogLimits.maxMessageBytes)
-        let end = start + LogLimits.maxLineBytes - LogLimits.reserveBytes
-        for (key, value) in record.fields {
-            let beforeField = line.count
-            line.append(UInt8(ascii: " "))
-            paint("2", &line) {
-                $0.append(plain: key, maxBytes: LogLimits.maxKeyBytes)
-                $0.append(UInt8(ascii: "="))
-            }
-            Self.append(value.description, to: &line)
-            if line.count > end {
-                line.removeSubrange(beforeField...)
-                line.append(text: " ...")
-                break
-            }
-        }
-        line.append(UInt8(ascii: "\n"))
+        bytes.append(plain: record.message, maxBytes: LogLimits.maxMessageBytes)
     }
 
-    private static func append(_ value: String, to line: inout [UInt8]) {
-        let isBare = !value.isEmpty && value.utf8.allSatisfy { $0 > 32 && $0 != UInt8(ascii: "\"") }
+    mutating func append(_ key: String, _ value: Logger.MetadataValue) {
+        bytes.append(UInt8(ascii: " "))
+        paint("2") {
+            $0.append(plain: key, maxBytes: LogLimits.maxKeyBytes)
+            $0.append(UInt8(ascii: "="))
+        }
+        let text = value.description
+        let isBare = !text.isEmpty && text.utf8.allSatisfy { $0 > 32 && $0 != UInt8(ascii: "\"") }
         if isBare {
-            line.append(plain: value, maxBytes: LogLimits.maxValueBytes)
+            bytes.append(plain: text, maxBytes: LogLimits.maxValueBytes)
         } else {
-            line.append(json: value, maxBytes: LogLimits.maxValueBytes)
+            var json = JSONWriter()
+            json.string(text, maxBytes: LogLimits.maxValueBytes)
+            bytes += json.bytes
         }
     }
+
+    mutating func markTruncated() { bytes.append(text: " ...") }
+
+    mutating func end() -> [UInt8] { bytes + [UInt8(ascii: "\n")] }
 
     /// Wraps what `write` appends in a colour (ECMA-48, "select graphic rendition").
-    private func paint(_ code: String, _ line: inout [UInt8], _ write: (inout [UInt8]) -> Void) {
-        if isColoured { line.append(text: "\u{1B}[\(code)m") }
-        write(&line)
-        if isColoured { line.append(text: "\u{1B}[0m") }
+    private mutating func paint(_ code: String, _ write: (inout [UInt8]) -> Void) {
+        if isColoured { bytes.append(text: "\u{1B}[\(code)m") }
+        write(&bytes)
+        if isColoured { bytes.append(text: "\u{1B}[0m") }
     }
 
-    /// Five characters, so that what follows stands in one column.
+    /// Five characters, so that the rest is aligned.
     private static func name(_ level: Logger.Level) -> String {
         switch level {
         case .trace: "TRACE"
@@ -82,8 +88,7 @@ public struct TerminalLineFormat: LogLineFormat {
 }
 
 extension [UInt8] {
-    /// Text with control characters as escapes, cut at a character and marked with an ellipsis where it would take
-    /// more than `maxBytes`.
+    /// Text with escaped control characters, cut at a character and marked with an ellipsis if it would exceed `maxBytes`.
     mutating func append(plain text: String, maxBytes: Int) {
         let start = count
         for scalar in text.unicodeScalars {
@@ -96,8 +101,8 @@ extension [UInt8] {
             case "\r": append(text: "\\r")
             case "\t": append(text: "\\t")
             case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}":
-                append(text: "\\x")
-                append(hex: UInt8(scalar.value))
+                append(text: scalar.value < 16 ? "\\x0" : "\\x")
+                append(text: String(scalar.value, radix: 16))
             default:
                 append(contentsOf: scalar.utf8)
             }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A Double that any thread may read and change. Relaxed: a sample orders nothing else.
+/// A Double that any thread may read and change. Relaxed: a sample orders no other memory.
 struct AtomicDouble: ~Copyable, Sendable {
     private let bits: Atomic<UInt64>
 
@@ -16,7 +16,7 @@ struct AtomicDouble: ~Copyable, Sendable {
         bits.store(value.bitPattern, ordering: .relaxed)
     }
 
-    /// Replaces the value by `change` of it. Lock-free: a round is lost only to a thread that made one.
+    /// Replaces the value by `change(value)`. Lock-free: an attempt fails only if another thread succeeded.
     func update(_ change: (Double) -> Double) {
         var old = bits.load(ordering: .relaxed)
         while true {

@@ -1,15 +1,16 @@
 extension PrometheusRegistry {
-    /// Registers `app_build_info`, a gauge that is always 1 and whose labels say what runs here.
+    /// Registers `app_build_info`, a gauge that is always 1 and whose labels describe the program.
     /// - Parameters:
     ///   - version: of the product.
     ///   - mode: `cp` or `ap`.
     public func registerBuildInfo(version: String, mode: String) throws(MetricError) {
         try gauge(
-            "app_build_info", help: "What runs here; always 1.", labels: ["version", "mode", "swift"]
+            "app_build_info", help: "Version, mode and Swift version of the program; always 1.",
+            labels: ["version", "mode", "swift"]
         ).with(version, mode, Self.swiftVersion).set(1)
     }
 
-    /// The language version the module was compiled by. A program cannot ask for the compiler's full version.
+    /// The compiler version as far as a program can tell it.
     static var swiftVersion: String {
         #if compiler(>=6.5)
             "6.5+"

@@ -3,7 +3,7 @@ import Synchronization
 /// A count that only rises. Any thread may count; one count is one relaxed atomic addition.
 public final class CounterSeries: Sendable {
     private let whole = Atomic<UInt64>(0)
-    private let fractional = AtomicDouble(0)
+    private let total = AtomicDouble(0)
 
     init() {}
 
@@ -11,34 +11,19 @@ public final class CounterSeries: Sendable {
         whole.wrappingAdd(amount, ordering: .relaxed)
     }
 
-    /// Adds an amount that need not be whole. Negative amounts, infinities and NaN are ignored: a counter never falls.
-    public func add(_ amount: Double) {
-        guard amount > 0, amount.isFinite else { return }
-        fractional.update { $0 + amount }
-    }
-
-    /// Shows a total that is counted elsewhere (by the kernel, by a state machine). Lower totals than shown before
-    /// are ignored. Not to be mixed with ``increment(by:)`` on one series.
-    public func raise(to total: Double) {
-        guard total.isFinite else { return }
-        fractional.update { max($0, total) }
+    /// Shows a total that the kernel counts. Lower totals than shown before are ignored. Not to be mixed with
+    /// ``increment(by:)`` on one series.
+    func raise(to newTotal: Double) {
+        guard newTotal.isFinite else { return }
+        total.update { max($0, newTotal) }
     }
 
     public var value: Double {
-        Double(whole.load(ordering: .relaxed)) + fractional.load()
-    }
-
-    func reset() {
-        whole.store(0, ordering: .relaxed)
-        fractional.store(0)
+        Double(whole.load(ordering: .relaxed)) + total.load()
     }
 
     func appendValue(to out: inout [UInt8]) {
-        let fraction = fractional.load()
-        if fraction == 0 {
-            out.append(decimal: whole.load(ordering: .relaxed))
-        } else {
-            out.append(sample: Double(whole.load(ordering: .relaxed)) + fraction)
-        }
+        let count = whole.load(ordering: .relaxed)
+        if count > 0 { out.append(decimal: count) } else { out.append(sample: total.load()) }
     }
 }

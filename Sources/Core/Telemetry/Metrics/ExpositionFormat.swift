@@ -1,4 +1,4 @@
-/// The two formats a scraper may ask for.
+/// The two formats that a scraper can request.
 public enum ExpositionFormat: Sendable, CaseIterable {
     /// The Prometheus text format, version 0.0.4.
     case text
@@ -12,7 +12,7 @@ public enum ExpositionFormat: Sendable, CaseIterable {
         }
     }
 
-    /// What to answer to an `Accept` header (RFC 9110, 12.5.1).
+    /// The format for an `Accept` field (RFC 9110, section 12.5.1).
     ///
     /// OpenMetrics where the header names it, in version 1.0.0 or none, with a weight above zero and not below that of
     /// the text format. Everything else gives the text format: no header, wildcards (a browser, curl), types we do not

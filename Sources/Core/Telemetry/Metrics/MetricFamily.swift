@@ -1,10 +1,10 @@
-/// All series of one metric name. Ask for a series once and keep it: asking takes a lock, counting does not.
+/// All series of one metric name. Look up a series once and keep it: a look-up takes a lock, counting does not.
 protocol MetricFamily: AnyObject, Sendable {
     var header: FamilyHeader { get }
     func appendSamples(to out: inout [UInt8])
 }
 
-/// Counters of one name, told apart by label values.
+/// Counters with one name and different label values.
 ///
 /// ```swift
 /// let requests = try registry.counter("app_requests_total", help: "Requests answered.", labels: ["mode", "status"])
@@ -17,14 +17,10 @@ public final class CounterFamily: MetricFamily {
 
     init(header: FamilyHeader) { self.header = header }
 
-    /// The series with those label values, in the order of the label names.
+    /// The series with these label values, in the order of the label names.
     /// - Precondition: as many values as the family has labels.
     public func with(_ values: String...) -> CounterSeries {
-        series(header.labelText(values))
-    }
-
-    func series(_ labels: [UInt8]) -> CounterSeries {
-        table.series(labels, in: header, make: CounterSeries.init)
+        table.series(header.labelText(values), in: header, make: CounterSeries.init)
     }
 
     func appendSamples(to out: inout [UInt8]) {
@@ -36,35 +32,23 @@ public final class CounterFamily: MetricFamily {
     }
 }
 
-/// Gauges of one name, told apart by label values.
+/// Gauges with one name and different label values.
 public final class GaugeFamily: MetricFamily {
     let header: FamilyHeader
     private let table = SeriesTable<GaugeSeries>()
 
     init(header: FamilyHeader) { self.header = header }
 
-    /// The series with those label values, in the order of the label names.
+    /// The series with these label values, in the order of the label names.
     /// - Precondition: as many values as the family has labels.
     public func with(_ values: String...) -> GaugeSeries {
-        series(header.labelText(values))
-    }
-
-    /// Makes the series with those label values a computed one. `compute` runs at each scrape, on the scraping thread,
-    /// so it must be quick and take no lock that others hold for long; nil leaves the series out of that scrape.
-    /// - Precondition: as many values as the family has labels.
-    public func computed(_ values: String..., by compute: @escaping @Sendable () -> Double?) {
-        _ = table.series(header.labelText(values), in: header, replace: true) { GaugeSeries(source: compute) }
-    }
-
-    func series(_ labels: [UInt8]) -> GaugeSeries {
-        table.series(labels, in: header, make: { GaugeSeries() })
+        table.series(header.labelText(values), in: header, make: GaugeSeries.init)
     }
 
     func appendSamples(to out: inout [UInt8]) {
         for entry in table.snapshot() {
-            guard let value = entry.series.value else { continue }
             out.append(name: header.name, labels: entry.labels)
-            out.append(sample: value)
+            out.append(sample: entry.series.value)
             out.append(UInt8(ascii: "\n"))
         }
     }
@@ -75,8 +59,8 @@ public final class HistogramFamily: MetricFamily {
     let header: FamilyHeader
     let buckets: HistogramBuckets
     private let table = SeriesTable<HistogramSeries>()
-    /// `le="0.5"` for each bucket. Whole numbers are written `1.0`, as OpenMetrics wants it, in the text format too, so
-    /// that a series keeps its labels whichever format a scraper asks for.
+    /// `le="0.5"` for each bucket. Whole numbers are written `1.0`, which OpenMetrics requires. The text format does the same, so
+    /// that a series has the same labels in both.
     private let boundTexts: [[UInt8]]
 
     init(header: FamilyHeader, buckets: HistogramBuckets) {
@@ -85,14 +69,10 @@ public final class HistogramFamily: MetricFamily {
         boundTexts = (buckets.bounds.map(\.description) + ["+Inf"]).map { Array("le=\"\($0)\"".utf8) }
     }
 
-    /// The series with those label values, in the order of the label names.
+    /// The series with these label values, in the order of the label names.
     /// - Precondition: as many values as the family has labels.
     public func with(_ values: String...) -> HistogramSeries {
-        series(header.labelText(values))
-    }
-
-    func series(_ labels: [UInt8]) -> HistogramSeries {
-        table.series(labels, in: header) { HistogramSeries(buckets: buckets) }
+        table.series(header.labelText(values), in: header) { HistogramSeries(buckets: buckets) }
     }
 
     func appendSamples(to out: inout [UInt8]) {
@@ -100,7 +80,7 @@ public final class HistogramFamily: MetricFamily {
         let sumName = header.name + "_sum"
         let countName = header.name + "_count"
         for entry in table.snapshot() {
-            // The count is the sum of the buckets as read here, so that `+Inf` and `_count` agree in every scrape.
+            // The count is the sum of the buckets read here, so that `+Inf` and `_count` agree in every scrape.
             var count: UInt64 = 0
             for (index, boundText) in boundTexts.enumerated() {
                 count += entry.series.count(inBucket: index)
@@ -119,7 +99,7 @@ public final class HistogramFamily: MetricFamily {
 }
 
 extension [UInt8] {
-    /// `name{labels,bound} `, without braces where there are no labels at all.
+    /// `name{labels,bound} `, without braces if there are no labels.
     fileprivate mutating func append(name: String, labels: [UInt8], _ bound: [UInt8] = []) {
         append(text: name)
         if !labels.isEmpty || !bound.isEmpty {

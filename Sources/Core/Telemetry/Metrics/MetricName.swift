@@ -1,14 +1,14 @@
-/// Why a family could not be registered. All of these are mistakes of the program, found at start.
+/// Why a family could not be registered. All of these are programming errors, found at start.
 public enum MetricError: Error, Equatable, CustomStringConvertible {
-    /// Not `[a-zA-Z_:][a-zA-Z0-9_:]*` of at most 200 bytes, or with a suffix that another type owns.
+    /// Not `[a-zA-Z_:][a-zA-Z0-9_:]*` of at most 200 bytes, or with a suffix of another type.
     case badName(String)
-    /// Not `[a-zA-Z_][a-zA-Z0-9_]*`, beginning with `__`, twice the same, or `le` on a histogram.
+    /// Not `[a-zA-Z_][a-zA-Z0-9_]*`, beginning with `__`, repeated, or `le` on a histogram.
     case badLabel(String)
     /// Not ascending, not finite, or more than 100.
     case badBuckets(String)
-    /// The name, or one of the sample names it would write, is in use by a family of another type or other labels.
+    /// The name, or a sample name of the family, is used by a family of another type or with other labels.
     case nameTaken(String)
-    /// The registry holds as many families as it may.
+    /// The registry is full.
     case tooManyFamilies(Int)
 
     public var description: String {
@@ -22,7 +22,7 @@ public enum MetricError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// The rules of names: prometheus.io, *Data model* and *Metric and label naming*; OpenMetrics 1.0.0.
+/// Rules for names: prometheus.io, *Data model* and *Metric and label naming*; OpenMetrics 1.0.0.
 enum MetricName {
     static let maxBytes = 200
 
@@ -30,32 +30,14 @@ enum MetricName {
         isIdentifier(name) { $0 == UInt8(ascii: ":") }
     }
 
-    /// Names that begin with two underscores belong to Prometheus.
+    /// Names that begin with two underscores are reserved for Prometheus.
     static func isValidLabel(_ name: String) -> Bool {
         isIdentifier(name) { _ in false } && !name.utf8.starts(with: "__".utf8)
-    }
-
-    /// The nearest valid metric name: `http.requests-seen` becomes `http_requests_seen`.
-    static func sanitised(_ name: String) -> String {
-        sanitise(name) { $0 == UInt8(ascii: ":") }
-    }
-
-    /// The nearest valid label name.
-    static func sanitisedLabel(_ name: String) -> String {
-        let cleaned = sanitise(name) { _ in false }
-        guard cleaned.utf8.starts(with: "__".utf8) else { return cleaned }
-        return "_" + cleaned.drop { $0 == "_" }
     }
 
     private static func isIdentifier(_ name: String, also isExtra: (UInt8) -> Bool) -> Bool {
         guard let first = name.utf8.first, name.utf8.count <= maxBytes else { return false }
         return !isDigit(first) && name.utf8.allSatisfy { isWordByte($0) || isExtra($0) }
-    }
-
-    private static func sanitise(_ name: String, also isExtra: (UInt8) -> Bool) -> String {
-        var bytes = name.utf8.prefix(maxBytes - 1).map { isWordByte($0) || isExtra($0) ? $0 : UInt8(ascii: "_") }
-        if bytes.isEmpty || isDigit(bytes[0]) { bytes.insert(UInt8(ascii: "_"), at: 0) }
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool {
@@ -70,13 +52,13 @@ enum MetricName {
     }
 }
 
-/// The types of metric families written here.
+/// The types of metric families.
 enum MetricKind: String, Sendable {
     case counter
     case gauge
     case histogram
 
-    /// Whether a family of this type may have that name. Suffixes matter: OpenMetrics tells types apart by them.
+    /// Whether a family of this type may have that name: OpenMetrics distinguishes types by suffix.
     func allows(_ name: String) -> Bool {
         guard MetricName.isValid(name) else { return false }
         switch self {
@@ -89,7 +71,7 @@ enum MetricKind: String, Sendable {
         }
     }
 
-    /// Every name that such a family writes, in either format.
+    /// Every name that such a family uses, in both formats.
     func sampleNames(_ name: String) -> [String] {
         switch self {
         case .counter: [name, String(name.dropLast("_total".count))]

@@ -1,10 +1,10 @@
-/// Writing numbers and escaped text of the exposition formats into bytes.
+/// Numbers and escaped text of the exposition formats.
 extension [UInt8] {
     mutating func append(text: String) {
         append(contentsOf: text.utf8)
     }
 
-    /// Decimal digits, without making a String.
+    /// Decimal digits, without a String.
     mutating func append(decimal value: UInt64) {
         guard value >= 10 else {
             append(UInt8(truncatingIfNeeded: value) + 48)
@@ -19,10 +19,9 @@ extension [UInt8] {
         self[start...].reverse()
     }
 
-    /// A sample value: shortest digits that give the same number back; whole numbers without a point; `NaN`, `+Inf`,
-    /// `-Inf`.
+    /// A sample value: the shortest digits that parse to the same number; whole numbers without a point; `NaN`, `+Inf`, `-Inf`.
     mutating func append(sample value: Double) {
-        // Beyond 2^53 not every whole number is a Double, so the shortest form says no less.
+        // Above 2^53 not every whole number is a Double, so the shortest form loses nothing.
         if value.magnitude < 9_007_199_254_740_992, value.rounded(.towardZero) == value {
             if value < 0 { append(UInt8(ascii: "-")) }
             append(decimal: UInt64(value.magnitude))

@@ -1,9 +1,8 @@
 import Glibc
 
-/// The process metrics that every Prometheus client exposes under the same names (prometheus.io, *Writing client
-/// libraries*, "Process metrics"), read at each scrape with a handful of system calls.
+/// The standard process metrics (prometheus.io, *Writing client libraries*, "Process metrics"), read at each scrape.
 public final class ProcessCollector: Sendable {
-    /// Kept open: with no descriptor left, which is when an operator wants to see these most, it can still be read.
+    /// Kept open, so that it can be read even if the process has no descriptors left.
     private let statm: Int32
     private let pageBytes: Double
 
@@ -13,7 +12,7 @@ public final class ProcessCollector: Sendable {
     private let openDescriptors: GaugeSeries
     private let maxDescriptors: GaugeSeries
 
-    /// Adds the process metrics to a registry, which keeps them up to date by itself.
+    /// Adds the process metrics to a registry, which updates them at each scrape.
     public static func register(in registry: PrometheusRegistry) throws(MetricError) {
         let collector = try ProcessCollector(registry)
         registry.beforeScrape { collector.collect() }
@@ -31,7 +30,7 @@ public final class ProcessCollector: Sendable {
         ).with()
         openDescriptors = try registry.gauge("process_open_fds", help: "Open file descriptors.").with()
         maxDescriptors = try registry.gauge(
-            "process_max_fds", help: "File descriptors that may be open at once."
+            "process_max_fds", help: "Limit of open file descriptors."
         ).with()
         try registry.gauge(
             "process_start_time_seconds", help: "Start of the process, in seconds since 1970 (UTC)."
@@ -73,9 +72,9 @@ public final class ProcessCollector: Sendable {
         digits.reduce(0) { $0 * 10 + Double($1 &- 48) }
     }
 
-    /// Linux 6.2 and later tell the number of descriptors as the size of the directory; before that it must be walked.
+    /// Linux 6.2 and later report the number of descriptors as the size of the directory; before, it must be listed.
     private static func countDescriptors() -> Int? {
-        descriptorsByStat() ?? descriptorsByWalk()
+        descriptorsByStat() ?? descriptorsByListing()
     }
 
     static func descriptorsByStat() -> Int? {
@@ -84,16 +83,16 @@ public final class ProcessCollector: Sendable {
         return Int(status.st_size)
     }
 
-    static func descriptorsByWalk() -> Int? {
+    static func descriptorsByListing() -> Int? {
         guard let directory = opendir("/proc/self/fd") else { return nil }
         defer { closedir(directory) }
         var entries = 0
         while readdir(directory) != nil { entries += 1 }
-        // ".", ".." and the descriptor of the walk itself are among them.
+        // Without ".", ".." and the descriptor of the listing itself.
         return max(0, entries - 3)
     }
 
-    /// Field 22 of `/proc/self/stat` is the start in clock ticks after boot; both clocks are read to make it a date.
+    /// Field 22 of `/proc/self/stat` is the start in clock ticks after boot, which two clocks convert to a date.
     private static func startTimeSeconds() -> Double {
         let now = seconds(CLOCK_REALTIME)
         let descriptor = open("/proc/self/stat", O_RDONLY | O_CLOEXEC)
@@ -101,14 +100,14 @@ public final class ProcessCollector: Sendable {
         defer { close(descriptor) }
         let startTicks: Double? = withUnsafeTemporaryAllocation(byteCount: 1_024, alignment: 1) { buffer in
             let length = read(descriptor, buffer.baseAddress, buffer.count)
-            // The second field is the program's name in parentheses and may itself contain blanks and parentheses.
+            // The second field, the program's name in parentheses, may contain spaces and parentheses.
             guard length > 0, let end = buffer[..<length].lastIndex(of: UInt8(ascii: ")")) else { return nil }
             let fields = buffer[(end + 1)..<length].split(separator: UInt8(ascii: " "), maxSplits: 20)
             return fields.count > 19 ? number(fields[19]) : nil
         }
         guard let startTicks else { return now }
         let ageSeconds = seconds(CLOCK_BOOTTIME) - startTicks / Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
-        // Ticks are hundredths: digits below that would only be noise.
+        // Ticks are hundredths of a second: further digits would be noise.
         return ((now - ageSeconds) * 100).rounded() / 100
     }
 

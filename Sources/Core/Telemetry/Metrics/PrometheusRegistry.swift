@@ -1,14 +1,13 @@
 import Synchronization
 
-/// The metrics of a process, and the page that a scrape gets.
+/// The metrics of a process, and the page for a scrape.
 ///
-/// Families are registered at start; their series are counted on from any thread without a lock; a scrape reads them
-/// without holding anyone up. Everything is bounded: families, series of a family, length of label values.
+/// Families are registered at start. Any thread updates their series without a lock, and a scrape blocks nobody. The numbers of
+/// families and of series per family, and the length of label values, are limited.
 public final class PrometheusRegistry: Sendable {
-    /// Families that may exist.
+    /// Limit of families.
     public let maxFamilies: Int
-    /// Series that a family may have. What comes after is counted on one more series whose label values are all
-    /// `overflow`.
+    /// Limit of series per family. Further ones share one extra series whose label values are all `overflow`.
     public let maxSeriesPerFamily: Int
 
     private let state = Mutex(State())
@@ -26,21 +25,21 @@ public final class PrometheusRegistry: Sendable {
         self.maxSeriesPerFamily = maxSeriesPerFamily
     }
 
-    /// Registers counters, or gives the family registered before under that name with the same labels.
+    /// Registers counters, or returns the family with that name and the same labels.
     /// - Parameter name: must end in `_total`.
     public func counter(_ name: String, help: String, labels: [String] = []) throws(MetricError) -> CounterFamily {
         let header = try header(name, help: help, kind: .counter, labels: labels)
         return try register(header) { CounterFamily(header: header) }
     }
 
-    /// Registers gauges, or gives the family registered before under that name with the same labels.
+    /// Registers gauges, or returns the family with that name and the same labels.
     public func gauge(_ name: String, help: String, labels: [String] = []) throws(MetricError) -> GaugeFamily {
         let header = try header(name, help: help, kind: .gauge, labels: labels)
         return try register(header) { GaugeFamily(header: header) }
     }
 
-    /// Registers histograms, or gives the family registered before under that name with the same labels and buckets.
-    /// - Parameter buckets: in the unit that the name ends in; seconds for durations.
+    /// Registers histograms of durations, or returns the family with that name and the same labels and buckets.
+    /// - Parameter buckets: upper bounds in seconds.
     public func histogram(
         _ name: String, help: String, labels: [String] = [], buckets: HistogramBuckets = .latencySeconds
     ) throws(MetricError) -> HistogramFamily {
@@ -51,19 +50,18 @@ public final class PrometheusRegistry: Sendable {
         return family
     }
 
-    /// Runs `hook` at the beginning of each scrape, on the scraping thread: the place to set gauges from what is
-    /// cheaper to read all at once. Scrapes may overlap.
+    /// Runs `hook` at the beginning of each scrape, on the scraping thread. Scrapes may overlap.
     public func beforeScrape(_ hook: @escaping @Sendable () -> Void) {
         state.withLock { $0.hooks.append(hook) }
     }
 
-    /// The page for a scraper with that `Accept` header, and its content type.
+    /// The page for a scraper with this `Accept` field, and its content type.
     public func scrape(accept: String?) -> (contentType: String, body: [UInt8]) {
         let format = ExpositionFormat.negotiate(accept: accept)
         return (format.contentType, page(format))
     }
 
-    /// All families in the order of their names, their series in the order of their labels.
+    /// All families sorted by name, their series sorted by labels.
     public func page(_ format: ExpositionFormat) -> [UInt8] {
         let (families, hooks) = state.withLock { ($0.families, $0.hooks) }
         for hook in hooks { hook() }
@@ -79,7 +77,7 @@ public final class PrometheusRegistry: Sendable {
     }
 
     private static func append(_ header: FamilyHeader, _ format: ExpositionFormat, to out: inout [UInt8]) {
-        // OpenMetrics names a counter's family without the suffix that its sample has.
+        // In OpenMetrics the name of a counter's family lacks the suffix of its samples.
         let isBare = format == .openMetrics && header.kind == .counter
         let name = isBare ? String(header.name.dropLast("_total".count)) : header.name
         out.append(text: "# HELP ")

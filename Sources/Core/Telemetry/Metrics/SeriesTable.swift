@@ -1,24 +1,24 @@
 import Synchronization
 
-/// What all series of one name have in common.
+/// Name, type and labels of a family.
 struct FamilyHeader: Sendable {
     let name: String
     let help: String
     let kind: MetricKind
     let labelNames: [String]
-    /// Series that may exist, the overflow series not counted.
+    /// Limit of series, without the overflow series.
     let maxSeries: Int
 
-    /// The longest label value kept, in bytes.
+    /// Longest label value, in bytes.
     static let maxLabelValueBytes = 256
 
-    /// `mode="cp",status="200"`, escaped; this is done once a series, not once a scrape.
+    /// `mode="cp",status="200"`, escaped once per series, not once per scrape.
     func labelText(_ values: [String]) -> [UInt8] {
         precondition(values.count == labelNames.count, "\(name) takes \(labelNames.count) label values")
         return Self.labelText(Array(zip(labelNames, values)))
     }
 
-    /// The labels of the series that counts for all those there was no room for.
+    /// The labels of the series that all series above the limit share.
     var overflowLabelText: [UInt8] {
         labelNames.isEmpty ? Self.labelText([("overflow", "true")]) : labelText(labelNames.map { _ in "overflow" })
     }
@@ -35,7 +35,7 @@ struct FamilyHeader: Sendable {
         return text
     }
 
-    /// The value, cut at a character where it is too long.
+    /// The value, cut at a character if it is too long.
     private static func bounded(_ value: String) -> Substring {
         var end = value.startIndex
         guard value.utf8.count > maxLabelValueBytes else { return value[...] }
@@ -50,14 +50,13 @@ struct FamilyHeader: Sendable {
     }
 }
 
-/// The series of one family, ordered by label text, at most ``FamilyHeader/maxSeries`` of them and one for the rest.
+/// The series of one family, sorted by label text: at most ``FamilyHeader/maxSeries`` and one for the rest.
 ///
-/// The lock is taken by those who ask for a series (once, and keep it) and for a moment by a scrape; never by those who
-/// count.
+/// Look-ups and scrapes take the lock; counting does not.
 final class SeriesTable<Series: AnyObject & Sendable>: Sendable {
     struct Entry: Sendable {
         let labels: [UInt8]
-        var series: Series
+        let series: Series
     }
 
     private let entries = Mutex<[Entry]>([])
@@ -66,9 +65,8 @@ final class SeriesTable<Series: AnyObject & Sendable>: Sendable {
         entries.withLock { $0 }
     }
 
-    /// The series with those labels, made where there is none. Where there are too many: the overflow series, whose
-    /// label values are all `overflow`.
-    func series(_ labels: [UInt8], in header: FamilyHeader, replace: Bool = false, make: () -> Series) -> Series {
+    /// The series with these labels, created if necessary; above the limit the overflow series.
+    func series(_ labels: [UInt8], in header: FamilyHeader, make: () -> Series) -> Series {
         entries.withLock { entries in
             var labels = labels
             var index = Self.position(of: labels, in: entries)
@@ -77,7 +75,6 @@ final class SeriesTable<Series: AnyObject & Sendable>: Sendable {
                 index = Self.position(of: labels, in: entries)
             }
             if Self.holds(entries, labels, at: index) {
-                if replace { entries[index].series = make() }
                 return entries[index].series
             }
             let series = make()

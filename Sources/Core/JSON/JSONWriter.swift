@@ -1,8 +1,8 @@
 import ByteCoding
 
-/// Writes one JSON value (RFC 8259) from front to back, without any tree in between: for the hot path.
+/// Writes one JSON value (RFC 8259) from front to back, without an intermediate tree.
 ///
-/// Commas come by themselves. That begins and ends match and that every member has a key is up to the caller.
+/// It inserts commas. The caller must balance begin and end, and give every member a key.
 ///
 /// ```swift
 /// var json = JSONWriter()
@@ -19,7 +19,7 @@ public struct JSONWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
-    /// What was written and a line end, for people at a terminal.
+    /// The bytes written and a line feed, for terminals.
     public consuming func line() -> [UInt8] {
         bytes.append(UInt8(ascii: "\n"))
         return bytes
@@ -50,7 +50,7 @@ public struct JSONWriter: Sendable {
 
     // MARK: Keys
 
-    /// `name` is written as it stands: ASCII without quotes and backslashes.
+    /// `name` is ASCII without quotes and backslashes, and is not escaped.
     public mutating func key(_ name: StaticString) {
         separate()
         bytes.append(UInt8(ascii: "\""))
@@ -60,9 +60,16 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
-    /// A key made at run time, escaped as needed.
+    /// A key that is built at run time, escaped if necessary.
     public mutating func dynamicKey(_ name: String) {
         string(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    /// A key of at most `maxBytes` as written; see ``string(_:maxBytes:)``.
+    public mutating func key(_ name: String, maxBytes: Int) {
+        string(name, maxBytes: maxBytes)
         bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }
@@ -75,10 +82,35 @@ public struct JSONWriter: Sendable {
         text.withUTF8 { appendQuoted($0) }
     }
 
-    /// A string from UTF-8; the caller has made sure that it is (``isValidUTF8(_:)``).
+    /// A string from valid UTF-8 (``isValidUTF8(_:)``).
     public mutating func string(utf8: [UInt8]) {
         separate()
         utf8.withUnsafeBufferPointer { appendQuoted($0) }
+    }
+
+    /// A string of at most `maxBytes` as written, cut at a character and marked with an ellipsis. For logs: control characters
+    /// that JSON allows (U+007F to U+009F) are escaped too, because a terminal would obey them.
+    public mutating func string(_ text: String, maxBytes: Int) {
+        separate()
+        let end = bytes.count + maxBytes - 12
+        bytes.append(UInt8(ascii: "\""))
+        for scalar in text.unicodeScalars {
+            guard bytes.count <= end else {
+                bytes.append(contentsOf: "…".utf8)
+                break
+            }
+            switch scalar {
+            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\"", "\\": appendEscaped(UInt8(scalar.value))
+            default: bytes.append(contentsOf: scalar.utf8)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// A number in JSON's notation (RFC 8259, section 6).
+    public mutating func number(_ text: String) {
+        separate()
+        bytes.append(contentsOf: text.utf8)
     }
 
     /// A string with the base64 of `data` (RFC 4648, section 4, padded).
@@ -177,7 +209,7 @@ public struct JSONWriter: Sendable {
         }
     }
 
-    /// Copies runs of characters that need no escape at once.
+    /// Copies runs of characters without escapes in one step.
     private mutating func appendQuoted(_ text: UnsafeBufferPointer<UInt8>) {
         bytes.append(UInt8(ascii: "\""))
         var runStart = 0
@@ -210,7 +242,7 @@ public struct JSONWriter: Sendable {
     }
 }
 
-/// True for well-formed UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates, nothing cut off.
+/// True for well-formed UTF-8 (Unicode 15, table 3-7): no overlong forms, surrogates or truncated sequences.
 public func isValidUTF8(_ bytes: [UInt8]) -> Bool {
     do {
         _ = try UTF8Span(validating: bytes.span)
