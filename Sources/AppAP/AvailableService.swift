@@ -1,6 +1,6 @@
-import JSON
 import Available
 import HTTP
+import JSON
 import Replication
 import Service
 

@@ -1,6 +1,6 @@
-import JSON
 import Consistent
 import HTTP
+import JSON
 import Replication
 import Service
 

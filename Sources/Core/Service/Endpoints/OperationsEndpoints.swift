@@ -1,6 +1,6 @@
-import JSON
 import EventLoop
 import HTTP
+import JSON
 import Redis
 import Replication
 import Telemetry

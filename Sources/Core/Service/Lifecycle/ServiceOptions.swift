@@ -45,3 +45,8 @@ public func runCommand<Command: AsyncParsableCommand>(_ type: Command.Type) asyn
         Glibc.exit(2)
     }
 }
+
+/// The version in `/health`, `app_build_info` and `--version`.
+public enum ServiceVersion {
+    public static let current = "0.2.0"
+}
