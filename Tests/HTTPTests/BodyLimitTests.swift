@@ -30,117 +30,119 @@ private func expectTooLarge(_ answer: TestClient.Answer) {
     #expect(answer.text.contains("\"code\":\"value_too_large\""))
 }
 
-@Test(arguments: [0, 1, limit - 1, limit])
-func aBodyUpToTheLimitIsTaken(size: Int) throws {
-    let server = try makeServer()
-    defer { server.stop() }
-    let client = try server.connect()
-    #expect(try client.request("POST", "/store", body: bytes(size)).text == "\(size) true")
-    client.send(chunked(size == 0 ? [] : [size]))
-    #expect(try client.readAnswer().text == "\(size) true")
-    #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
-}
-
-@Test func aBodyInManyPiecesIsPutTogether() throws {
-    let server = try makeServer()
-    defer { server.stop() }
-    let client = try server.connect()
-    client.send(chunked(Array(repeating: 1, count: limit)))
-    #expect(try client.readAnswer().text == "\(limit) true")
-    for piece in TestClient.text("POST", "/store", body: bytes(20)).map(String.init) { client.send(piece) }
-    #expect(try client.readAnswer().text == "20 true")
-}
-
-@Test func aBodyLongerThanTheConnectionsMemoryIsTaken() throws {
-    let server = try TestServer { router in
-        router.add(.post, "/store", operation: "store", maxBodyBytes: 1 << 20) { .text("\($0.body.count)") }
+@Suite(.timeLimit(.minutes(1))) struct BodyLimitTests {
+    @Test(arguments: [0, 1, limit - 1, limit])
+    func aBodyUpToTheLimitIsAccepted(size: Int) throws {
+        let server = try makeServer()
+        defer { server.stop() }
+        let client = try server.connect()
+        #expect(try client.request("POST", "/store", body: bytes(size)).text == "\(size) true")
+        client.send(chunked(size == 0 ? [] : [size]))
+        #expect(try client.readAnswer().text == "\(size) true")
+        #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
     }
-    defer { server.stop() }
-    let client = try server.connect()
-    #expect(try client.request("POST", "/store", body: bytes(1 << 20)).text == "\(1 << 20)")
-    #expect(try client.request("POST", "/store", body: bytes(1 << 20 + 1)).status == 413)
-}
 
-@Test(arguments: [limit + 1, limit + 9_000])
-func aBodySomewhatOverTheLimitLeavesTheConnectionUsable(size: Int) throws {
-    let server = try makeServer()
-    defer { server.stop() }
-    let client = try server.connect()
-    expectTooLarge(try client.request("POST", "/store", body: bytes(size)))
-    #expect(try client.request("GET", "/hello").text == "hello")
-    client.send(chunked([size]))
-    expectTooLarge(try client.readAnswer())
-    #expect(try client.request("GET", "/hello").text == "hello")
-    #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
-}
-
-@Test func aBodyFarOverTheLimitIsAnsweredEarlyAndTheConnectionClosedCleanly() throws {
-    let server = try makeServer()
-    defer { server.stop() }
-    let client = try server.connect()
-    // All of it is sent, none of it is met by a reset, and the answer is there.
-    #expect(client.send(TestClient.text("POST", "/store", body: bytes(2_000_000))))
-    let answer = try client.readAnswer()
-    expectTooLarge(answer)
-    #expect(answer["Connection"] == "close")
-    #expect(client.isClosedByServer())
-}
-
-@Test func aChunkedBodyWithoutEndIsCutOff() throws {
-    let server = try makeServer()
-    defer { server.stop() }
-    let client = try server.connect()
-    #expect(client.send(chunked(Array(repeating: 1_000, count: 500), isEnded: false)))
-    let answer = try client.readAnswer()
-    expectTooLarge(answer)
-    #expect(answer["Connection"] == "close")
-    #expect(client.isClosedByServer())
-    #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
-    #expect(server.withServer { $0.requestsInFlight } == 0)
-}
-
-@Test func aClientThatAsksFirstIsToldBeforeItSends() throws {
-    let server = try makeServer()
-    defer { server.stop() }
-    let client = try server.connect()
-    client.send("POST /store HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
-    #expect(try client.readAnswer().status == 100)
-    client.send("xxxxx")
-    #expect(try client.readAnswer().text == "5 true")
-    client.send("POST /store HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: \(limit + 1)\r\n\r\n")
-    expectTooLarge(try client.readAnswer())
-    #expect(client.isClosedByServer())
-}
-
-@Test func bodiesOfAllConnectionsTogetherAreBounded() throws {
-    let server = try TestServer({ $0.maxBufferedBodyBytes = 1_500 }, routes: addStore)
-    defer { server.stop() }
-    let first = try server.connect()
-    let second = try server.connect()
-    let request = TestClient.text("POST", "/store", body: bytes(limit))
-    first.send(String(request.dropLast()))
-    #expect(server.waits { $0.load.bufferedBodyBytes >= limit - 1 })
-    second.send(request)
-    let refused = try second.readAnswer()
-    #expect(refused.status == 503)
-    #expect(refused["Retry-After"] != nil)
-    #expect(refused.text.contains("\"code\":\"overloaded\""))
-    first.send("x")
-    #expect(try first.readAnswer().text == "\(limit) true")
-    second.send(request)
-    #expect(try second.readAnswer().text == "\(limit) true")
-}
-
-@Test func theHandlerHearsOfRefusedRequests() throws {
-    let seen = Box<[String]>([])
-    let server = try TestServer { router in
-        addStore(router)
-        router.onResponse = { seen.value.append("\($0.method.name) \($1) \($2.status)") }
+    @Test func aBodyInManyPartsIsAssembled() throws {
+        let server = try makeServer()
+        defer { server.stop() }
+        let client = try server.connect()
+        client.send(chunked(Array(repeating: 1, count: limit)))
+        #expect(try client.readAnswer().text == "\(limit) true")
+        for piece in TestClient.text("POST", "/store", body: bytes(20)).map(String.init) { client.send(piece) }
+        #expect(try client.readAnswer().text == "20 true")
     }
-    defer { server.stop() }
-    let client = try server.connect()
-    _ = try client.request("POST", "/store", body: bytes(limit + 1))
-    _ = try client.request("GET", "/hello")
-    _ = try client.request("GET", "/nothing")
-    #expect(server.onReactor { seen.value } == ["POST store 413", "GET hello 200", "GET unknown 404"])
+
+    @Test func aBodyLongerThanTheConnectionMemoryIsAccepted() throws {
+        let server = try TestServer { router in
+            router.add(.post, "/store", operation: "store", maxBodyBytes: 1 << 20) { .text("\($0.body.count)") }
+        }
+        defer { server.stop() }
+        let client = try server.connect()
+        #expect(try client.request("POST", "/store", body: bytes(1 << 20)).text == "\(1 << 20)")
+        #expect(try client.request("POST", "/store", body: bytes(1 << 20 + 1)).status == 413)
+    }
+
+    @Test(arguments: [limit + 1, limit + 9_000])
+    func aSlightlyTooLongBodyKeepsTheConnectionUsable(size: Int) throws {
+        let server = try makeServer()
+        defer { server.stop() }
+        let client = try server.connect()
+        expectTooLarge(try client.request("POST", "/store", body: bytes(size)))
+        #expect(try client.request("GET", "/hello").text == "hello")
+        client.send(chunked([size]))
+        expectTooLarge(try client.readAnswer())
+        #expect(try client.request("GET", "/hello").text == "hello")
+        #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
+    }
+
+    @Test func aMuchTooLongBodyIsRejectedEarlyAndTheConnectionClosedCleanly() throws {
+        let server = try makeServer()
+        defer { server.stop() }
+        let client = try server.connect()
+        // All of it is sent, none of it is met by a reset, and the answer is there.
+        #expect(client.send(TestClient.text("POST", "/store", body: bytes(2_000_000))))
+        let answer = try client.readAnswer()
+        expectTooLarge(answer)
+        #expect(answer["Connection"] == "close")
+        #expect(client.isClosedByServer())
+    }
+
+    @Test func anEndlessChunkedBodyIsCutOff() throws {
+        let server = try makeServer()
+        defer { server.stop() }
+        let client = try server.connect()
+        #expect(client.send(chunked(Array(repeating: 1_000, count: 500), isEnded: false)))
+        let answer = try client.readAnswer()
+        expectTooLarge(answer)
+        #expect(answer["Connection"] == "close")
+        #expect(client.isClosedByServer())
+        #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
+        #expect(server.withServer { $0.requestsInFlight } == 0)
+    }
+
+    @Test func aClientThatExpects100ContinueIsRejectedBeforeItSends() throws {
+        let server = try makeServer()
+        defer { server.stop() }
+        let client = try server.connect()
+        client.send("POST /store HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        #expect(try client.readAnswer().status == 100)
+        client.send("xxxxx")
+        #expect(try client.readAnswer().text == "5 true")
+        client.send("POST /store HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: \(limit + 1)\r\n\r\n")
+        expectTooLarge(try client.readAnswer())
+        #expect(client.isClosedByServer())
+    }
+
+    @Test func bufferedBodiesOfAllConnectionsAreLimited() throws {
+        let server = try TestServer({ $0.maxBufferedBodyBytes = 1_500 }, routes: addStore)
+        defer { server.stop() }
+        let first = try server.connect()
+        let second = try server.connect()
+        let request = TestClient.text("POST", "/store", body: bytes(limit))
+        first.send(String(request.dropLast()))
+        #expect(server.waits { $0.load.bufferedBodyBytes >= limit - 1 })
+        second.send(request)
+        let refused = try second.readAnswer()
+        #expect(refused.status == 503)
+        #expect(refused["Retry-After"] != nil)
+        #expect(refused.text.contains("\"code\":\"overloaded\""))
+        first.send("x")
+        #expect(try first.readAnswer().text == "\(limit) true")
+        second.send(request)
+        #expect(try second.readAnswer().text == "\(limit) true")
+    }
+
+    @Test func rejectedRequestsAreReportedToTheHandler() throws {
+        let seen = Box<[String]>([])
+        let server = try TestServer { router in
+            addStore(router)
+            router.onResponse = { seen.value.append("\($0.method.name) \($1) \($2.status)") }
+        }
+        defer { server.stop() }
+        let client = try server.connect()
+        _ = try client.request("POST", "/store", body: bytes(limit + 1))
+        _ = try client.request("GET", "/hello")
+        _ = try client.request("GET", "/nothing")
+        #expect(server.onReactor { seen.value } == ["POST store 413", "GET hello 200", "GET unknown 404"])
+    }
 }

@@ -7,53 +7,56 @@ private func makeServer(_ adjust: @escaping @Sendable (inout HTTPServerSettings)
     try TestServer(adjust) { router in router.add(.get, "/hello", operation: "hello") { _ in .text("hello") } }
 }
 
-@Test func aPortThatIsTakenIsNamed() throws {
-    let first = try makeServer { _ in }
-    defer { first.stop() }
-    let port = first.port
-    let expected = HTTPServerError.addressInUse(host: "127.0.0.1", port: port)
-    #expect(expected.description == "address 127.0.0.1:\(port) is already in use")
-    #expect(throws: expected) { try makeServer { $0.port = port } }
-}
-
-@Test func hostNamesAndIPv6AreTaken() throws {
-    let named = try makeServer { $0.host = "localhost" }
-    named.stop()
-    #expect(named.port != 0)
-    #expect(
-        HTTPServerError.addressInUse(host: "::1", port: 5_001).description == "address [::1]:5001 is already in use")
-    do {
-        let both = try makeServer { $0.host = "::" }
-        defer { both.stop() }
-        #expect(try both.connect().request("GET", "/hello").text == "hello")
-    } catch HTTPServerError.cannotListen {
-        // A machine without IPv6.
+@Suite(.timeLimit(.minutes(1))) struct ListeningTests {
+    @Test func aPortInUseIsNamedInTheError() throws {
+        let first = try makeServer { _ in }
+        defer { first.stop() }
+        let port = first.port
+        let expected = HTTPServerError.addressInUse(host: "127.0.0.1", port: port)
+        #expect(expected.description == "address 127.0.0.1:\(port) is already in use")
+        #expect(throws: expected) { try makeServer { $0.port = port } }
     }
-}
 
-@Test func aHostThatCannotBeListenedOnIsNamed() throws {
-    do {
-        _ = try makeServer { $0.host = "192.0.2.1" }
-        Issue.record("listens on an address that is not this machine's")
-    } catch let error as HTTPServerError {
-        #expect(error.description.hasPrefix("cannot listen on 192.0.2.1:0: "))
+    @Test func hostNamesAndIPv6AreAccepted() throws {
+        let named = try makeServer { $0.host = "localhost" }
+        named.stop()
+        #expect(named.port != 0)
+        #expect(
+            HTTPServerError.addressInUse(host: "::1", port: 5_001).description == "address [::1]:5001 is already in use"
+        )
+        do {
+            let both = try makeServer { $0.host = "::" }
+            defer { both.stop() }
+            #expect(try both.connect().request("GET", "/hello").text == "hello")
+        } catch HTTPServerError.cannotListen {
+            // A machine without IPv6.
+        }
     }
-    do {
-        _ = try makeServer { $0.host = "no such host" }
-        Issue.record("resolves what is no name")
-    } catch let error as HTTPServerError {
-        #expect(error.description.hasPrefix("cannot resolve no such host: "))
-    }
-}
 
-@Test func connectionsPastTheLimitWaitForOneToLeave() throws {
-    let server = try makeServer { $0.connectionLimit = 4 }
-    defer { server.stop() }
-    let clients = try (0..<4).map { _ in try server.connect() }
-    for client in clients { #expect(try client.request("GET", "/hello").status == 200) }
-    let late = try server.connect()
-    late.send(TestClient.text("GET", "/hello"))
-    #expect(server.withServer { $0.connectionCount } == 4)
-    clients[0].close()
-    #expect(try late.readAnswer().text == "hello")
+    @Test func anInvalidHostIsNamedInTheError() throws {
+        do {
+            _ = try makeServer { $0.host = "192.0.2.1" }
+            Issue.record("listens on an address that is not this machine's")
+        } catch let error as HTTPServerError {
+            #expect(error.description.hasPrefix("cannot listen on 192.0.2.1:0: "))
+        }
+        do {
+            _ = try makeServer { $0.host = "no such host" }
+            Issue.record("resolves what is no name")
+        } catch let error as HTTPServerError {
+            #expect(error.description.hasPrefix("cannot resolve no such host: "))
+        }
+    }
+
+    @Test func connectionsAboveTheLimitWait() throws {
+        let server = try makeServer { $0.connectionLimit = 4 }
+        defer { server.stop() }
+        let clients = try (0..<4).map { _ in try server.connect() }
+        for client in clients { #expect(try client.request("GET", "/hello").status == 200) }
+        let late = try server.connect()
+        late.send(TestClient.text("GET", "/hello"))
+        #expect(server.withServer { $0.connectionCount } == 4)
+        clients[0].close()
+        #expect(try late.readAnswer().text == "hello")
+    }
 }

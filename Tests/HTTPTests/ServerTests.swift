@@ -22,173 +22,179 @@ private func addEcho(_ router: Router) {
     router.add(.get, "/hello", operation: "hello") { _ in .text("hello") }
 }
 
-@Test func aConnectionCarriesManyRequestsOneAfterTheOther() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let client = try server.connect()
-    for _ in 0..<100 {
-        let answer = try client.request("GET", "/hello")
-        #expect(answer.status == 200)
-        #expect(answer.text == "hello")
-        #expect(answer["Content-Type"] == "text/plain; charset=utf-8")
-        #expect(answer["Date"] != nil)
-    }
-    #expect(server.withServer { $0.requestsInFlight } == 0)
-}
-
-@Test func pipelinedRequestsAreAnsweredInOrder() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let client = try server.connect()
-    let requests = (0..<50).map { TestClient.text("GET", "/echo/\($0)") }
-    client.send(requests.joined())
-    for index in 0..<50 {
-        #expect(try client.readAnswer().text.contains("\"target\":\"/echo/\(index)\""))
-    }
-}
-
-@Test func theTargetIsKeptAsItWasSentAndDecodedBySegment() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let client = try server.connect()
-    let slash = try client.request("GET", "/echo/a%2Fb%00c?q=x%20y+z%26&r=1")
-    #expect(slash.status == 200)
-    #expect(slash.text.contains("\"key\":\"YS9iAGM=\""))
-    #expect(slash.text.contains("\"target\":\"/echo/a%2Fb%00c?q=x%20y+z%26&r=1\""))
-    #expect(slash.text.contains("\"q\":\"x y z&\""))
-    let empty = try client.request("GET", "/echo/")
-    #expect(empty.text.contains("\"key\":\"\""))
-    for bad in ["%", "%2", "%zz", "a%2"] {
-        let answer = try client.request("GET", "/echo/\(bad)")
-        #expect(answer.status == 400)
-        #expect(answer["Content-Type"] == "application/problem+json")
-        #expect(answer.text.contains("\"code\":\"bad_encoding\""))
-    }
-    #expect(try client.request("GET", "/echo/k?q=%f").text.contains("bad_encoding"))
-}
-
-@Test func headerFieldsOfOneNameAreJoined() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let client = try server.connect()
-    let answer = try client.request("GET", "/echo/k", headers: ["If-Match: \"1\"", "X-Other: 5", "IF-MATCH: \"2\""])
-    #expect(answer.text.contains(#""match":"\"1\", \"2\"""#))
-    #expect(try client.request("GET", "/echo/k").text.contains(#""match":"-""#))
-}
-
-@Test func headHasTheHeaderOfGetAndNoBody() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let client = try server.connect()
-    let head = try client.request("HEAD", "/hello")
-    #expect(head.status == 200)
-    #expect(head["Content-Length"] == "5")
-    #expect(head["Content-Type"] == "text/plain; charset=utf-8")
-    // Nothing of a body is in the way of the next answer.
-    #expect(try client.request("GET", "/hello").text == "hello")
-    let missing = try client.request("HEAD", "/missing")
-    #expect(missing.status == 404)
-    #expect(try client.request("GET", "/hello").text == "hello")
-}
-
-@Test func optionsAnd405NameTheMethods() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let client = try server.connect()
-    let options = try client.request("OPTIONS", "/echo/k")
-    #expect(options.status == 204)
-    #expect(options["Allow"] == "GET, HEAD, OPTIONS, POST")
-    #expect(try client.request("OPTIONS", "*")["Allow"] == "GET, HEAD, OPTIONS, POST")
-    for method in ["POST", "DELETE", "PATCH", "get", "BREW"] {
-        let refused = try client.request(method, "/hello")
-        #expect(refused.status == 405)
-        #expect(refused["Allow"] == "GET, HEAD, OPTIONS")
-        #expect(refused.text.contains("\"code\":\"method_not_allowed\""))
-    }
-}
-
-@Test func noCacheOnTheWayMayKeepAnAnswer() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let client = try server.connect()
-    for target in ["/hello", "/echo/k", "/nothing"] {
-        #expect(try client.request("GET", target)["Cache-Control"] == "no-store")
-        #expect(try client.request("HEAD", target)["Cache-Control"] == "no-store")
-    }
-    #expect(try client.request("POST", "/echo/k", body: "b")["Cache-Control"] == nil)
-}
-
-@Test func unknownPathsGet404WhichListsNothing() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let client = try server.connect()
-    for target in ["/", "/nothing", "/hello/", "/echo", "/echo/a/b", "//hello", "/hello%2F"] {
-        let answer = try client.request("GET", target)
-        #expect(answer.status == 404, "\(target)")
-        #expect(answer.text.contains("\"code\":\"not_found\""))
-        #expect(!answer.text.contains("echo"))
-    }
-    #expect(try client.request("POST", "/nothing", body: "some body").status == 404)
-    #expect(try client.request("OPTIONS", "/nothing").status == 404)
-}
-
-@Test func absoluteFormHTTP10AndConnectionCloseWork() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let client = try server.connect()
-    #expect(try client.request("GET", "http://somewhere:5001/hello").text == "hello")
-    #expect(try client.request("GET", "http://somewhere").status == 404)
-    let last = try client.request("GET", "/hello", headers: ["Connection: close"])
-    #expect(last.text == "hello")
-    #expect(client.isClosedByServer())
-
-    let old = try server.connect()
-    old.send("GET /hello HTTP/1.0\r\n\r\n")
-    #expect(try old.readAnswer().text == "hello")
-    #expect(old.isClosedByServer())
-}
-
-@Test func aClientThatEndsItsSideAfterTheRequestIsAnswered() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let client = try server.connect()
-    client.send(TestClient.text("GET", "/hello"))
-    client.finishSending()
-    #expect(try client.readAnswer().text == "hello")
-}
-
-@Test func aRouteThatThrowsIsAProblem() throws {
-    struct Surprise: Error {}
-    let server = try TestServer { router in
-        router.add(.get, "/refuse", operation: "refuse") { _ in
-            throw Problem.unavailable("no_quorum", "1 of 3 replicas answered").with("outcome", .string("not_applied"))
+@Suite(.timeLimit(.minutes(1))) struct ServerTests {
+    @Test func aConnectionServesManyRequests() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        for _ in 0..<100 {
+            let answer = try client.request("GET", "/hello")
+            #expect(answer.status == 200)
+            #expect(answer.text == "hello")
+            #expect(answer["Content-Type"] == "text/plain; charset=utf-8")
+            #expect(answer["Date"] != nil)
         }
-        router.add(.get, "/surprise", operation: "surprise") { _ in throw Surprise() }
+        #expect(server.withServer { $0.requestsInFlight } == 0)
     }
-    defer { server.stop() }
-    let client = try server.connect()
-    let refused = try client.request("GET", "/refuse")
-    #expect(refused.status == 503)
-    #expect(refused["Retry-After"] == "1")
-    #expect(refused.text.contains(#""code":"no_quorum","outcome":"not_applied""#))
-    let surprise = try client.request("GET", "/surprise")
-    #expect(surprise.status == 500)
-    #expect(surprise.text.contains("internal_error"))
-    #expect(!surprise.text.contains("Surprise"))
-}
 
-@Test func twoThousandRequestsOverFiftyConnectionsAreAllAnswered() throws {
-    let server = try TestServer(routes: addEcho)
-    defer { server.stop() }
-    let clients = try (0..<50).map { _ in try server.connect() }
-    var answered = 0
-    for round in 0..<40 {
-        for (index, client) in clients.enumerated() { client.send(TestClient.text("GET", "/echo/\(round)-\(index)")) }
-        for (index, client) in clients.enumerated() {
-            let answer = try client.readAnswer()
-            #expect(answer.text.contains("\"target\":\"/echo/\(round)-\(index)\""))
-            answered += 1
+    @Test func pipelinedRequestsAreAnsweredInOrder() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        let requests = (0..<50).map { TestClient.text("GET", "/echo/\($0)") }
+        client.send(requests.joined())
+        for index in 0..<50 {
+            #expect(try client.readAnswer().text.contains("\"target\":\"/echo/\(index)\""))
         }
     }
-    #expect(answered == 2_000)
+
+    @Test func theTargetIsKeptAsSentAndDecodedPerSegment() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        let slash = try client.request("GET", "/echo/a%2Fb%00c?q=x%20y+z%26&r=1")
+        #expect(slash.status == 200)
+        #expect(slash.text.contains("\"key\":\"YS9iAGM=\""))
+        #expect(slash.text.contains("\"target\":\"/echo/a%2Fb%00c?q=x%20y+z%26&r=1\""))
+        #expect(slash.text.contains("\"q\":\"x y z&\""))
+        let empty = try client.request("GET", "/echo/")
+        #expect(empty.text.contains("\"key\":\"\""))
+        for bad in ["%", "%2", "%zz", "a%2"] {
+            let answer = try client.request("GET", "/echo/\(bad)")
+            #expect(answer.status == 400)
+            #expect(answer["Content-Type"] == "application/problem+json")
+            #expect(answer.text.contains("\"code\":\"bad_encoding\""))
+        }
+        #expect(try client.request("GET", "/echo/k?q=%f").text.contains("bad_encoding"))
+    }
+
+    @Test func headerFieldsOfOneNameAreJoined() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        let answer = try client.request(
+            "GET", "/echo/k", headers: ["If-Match: \"1\"", "X-Other: 5", "IF-MATCH: \"2\""])
+        #expect(answer.text.contains(#""match":"\"1\", \"2\"""#))
+        #expect(try client.request("GET", "/echo/k").text.contains(#""match":"-""#))
+    }
+
+    @Test func headReturnsTheHeaderOfGetWithoutABody() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        let head = try client.request("HEAD", "/hello")
+        #expect(head.status == 200)
+        #expect(head["Content-Length"] == "5")
+        #expect(head["Content-Type"] == "text/plain; charset=utf-8")
+        // Nothing of a body is in the way of the next answer.
+        #expect(try client.request("GET", "/hello").text == "hello")
+        let missing = try client.request("HEAD", "/missing")
+        #expect(missing.status == 404)
+        #expect(try client.request("GET", "/hello").text == "hello")
+    }
+
+    @Test func optionsAnd405NameTheMethods() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        let options = try client.request("OPTIONS", "/echo/k")
+        #expect(options.status == 204)
+        #expect(options["Allow"] == "GET, HEAD, OPTIONS, POST")
+        #expect(try client.request("OPTIONS", "*")["Allow"] == "GET, HEAD, OPTIONS, POST")
+        for method in ["POST", "DELETE", "PATCH", "get", "BREW"] {
+            let refused = try client.request(method, "/hello")
+            #expect(refused.status == 405)
+            #expect(refused["Allow"] == "GET, HEAD, OPTIONS")
+            #expect(refused.text.contains("\"code\":\"method_not_allowed\""))
+        }
+    }
+
+    @Test func responsesForbidCaching() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        for target in ["/hello", "/echo/k", "/nothing"] {
+            #expect(try client.request("GET", target)["Cache-Control"] == "no-store")
+            #expect(try client.request("HEAD", target)["Cache-Control"] == "no-store")
+        }
+        #expect(try client.request("POST", "/echo/k", body: "b")["Cache-Control"] == nil)
+    }
+
+    @Test func unknownPathsGet404WithoutAListOfPaths() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        for target in ["/", "/nothing", "/hello/", "/echo", "/echo/a/b", "//hello", "/hello%2F"] {
+            let answer = try client.request("GET", target)
+            #expect(answer.status == 404, "\(target)")
+            #expect(answer.text.contains("\"code\":\"not_found\""))
+            #expect(!answer.text.contains("echo"))
+        }
+        #expect(try client.request("POST", "/nothing", body: "some body").status == 404)
+        #expect(try client.request("OPTIONS", "/nothing").status == 404)
+    }
+
+    @Test func absoluteFormHTTP10AndConnectionCloseWork() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        #expect(try client.request("GET", "http://somewhere:5001/hello").text == "hello")
+        #expect(try client.request("GET", "http://somewhere").status == 404)
+        let last = try client.request("GET", "/hello", headers: ["Connection: close"])
+        #expect(last.text == "hello")
+        #expect(client.isClosedByServer())
+
+        let old = try server.connect()
+        old.send("GET /hello HTTP/1.0\r\n\r\n")
+        #expect(try old.readAnswer().text == "hello")
+        #expect(old.isClosedByServer())
+    }
+
+    @Test func aHalfClosedClientIsAnswered() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        client.send(TestClient.text("GET", "/hello"))
+        client.finishSending()
+        #expect(try client.readAnswer().text == "hello")
+    }
+
+    @Test func anErrorOfARouteBecomesAProblem() throws {
+        struct Surprise: Error {}
+        let server = try TestServer { router in
+            router.add(.get, "/refuse", operation: "refuse") { _ in
+                throw Problem.unavailable("no_quorum", "1 of 3 replicas answered").with(
+                    "outcome", .string("not_applied"))
+            }
+            router.add(.get, "/surprise", operation: "surprise") { _ in throw Surprise() }
+        }
+        defer { server.stop() }
+        let client = try server.connect()
+        let refused = try client.request("GET", "/refuse")
+        #expect(refused.status == 503)
+        #expect(refused["Retry-After"] == "1")
+        #expect(refused.text.contains(#""code":"no_quorum","outcome":"not_applied""#))
+        let surprise = try client.request("GET", "/surprise")
+        #expect(surprise.status == 500)
+        #expect(surprise.text.contains("internal_error"))
+        #expect(!surprise.text.contains("Surprise"))
+    }
+
+    @Test func twoThousandRequestsOverFiftyConnectionsAreAllAnswered() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let clients = try (0..<50).map { _ in try server.connect() }
+        var answered = 0
+        for round in 0..<40 {
+            for (index, client) in clients.enumerated() {
+                client.send(TestClient.text("GET", "/echo/\(round)-\(index)"))
+            }
+            for (index, client) in clients.enumerated() {
+                let answer = try client.readAnswer()
+                #expect(answer.text.contains("\"target\":\"/echo/\(round)-\(index)\""))
+                answered += 1
+            }
+        }
+        #expect(answered == 2_000)
+    }
 }

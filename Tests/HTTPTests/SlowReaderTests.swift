@@ -2,30 +2,32 @@ import Testing
 
 @testable import HTTP
 
-@Test func clientsThatDoNotReadCannotTakeAllMemory() throws {
-    let bytes = 8 << 20
-    let server = try TestServer({ $0.maxBufferedResponseBytes = 3 * bytes }) { router in
-        router.add(.get, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
-        router.add(.get, "/short", operation: "short") { _ in .text("short") }
-        router.add(.post, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
-    }
-    defer { server.stop() }
-    // Three that ask and do not read; a fourth answer would be too much.
-    var idle: [TestClient] = []
-    for count in 1...3 {
+@Suite(.timeLimit(.minutes(1))) struct SlowReaderTests {
+    @Test func clientsThatDoNotReadCannotUseUpMemory() throws {
+        let bytes = 8 << 20
+        let server = try TestServer({ $0.maxBufferedResponseBytes = 3 * bytes }) { router in
+            router.add(.get, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
+            router.add(.get, "/short", operation: "short") { _ in .text("short") }
+            router.add(.post, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
+        }
+        defer { server.stop() }
+        // Three that ask and do not read; a fourth answer would be too much.
+        var idle: [TestClient] = []
+        for count in 1...3 {
+            let client = try server.connect()
+            client.send(TestClient.text("GET", "/long"))
+            idle.append(client)
+            #expect(server.waits { $0.load.bufferedResponseBytes >= count * bytes })
+        }
         let client = try server.connect()
-        client.send(TestClient.text("GET", "/long"))
-        idle.append(client)
-        #expect(server.waits { $0.load.bufferedResponseBytes >= count * bytes })
+        let refused = try client.request("GET", "/long")
+        #expect(refused.status == 503)
+        #expect(refused.text.contains("overloaded"))
+        #expect(try client.request("GET", "/short").text == "short")
+        // What a change came to is told however long it is.
+        #expect(try client.request("POST", "/long").body.count == bytes)
+        for client in idle { #expect(try client.readAnswer().body.count == bytes) }
+        #expect(try client.request("GET", "/long").body.count == bytes)
+        #expect(server.withServer { $0.load.bufferedResponseBytes } == 0)
     }
-    let client = try server.connect()
-    let refused = try client.request("GET", "/long")
-    #expect(refused.status == 503)
-    #expect(refused.text.contains("overloaded"))
-    #expect(try client.request("GET", "/short").text == "short")
-    // What a change came to is told however long it is.
-    #expect(try client.request("POST", "/long").body.count == bytes)
-    for client in idle { #expect(try client.readAnswer().body.count == bytes) }
-    #expect(try client.request("GET", "/long").body.count == bytes)
-    #expect(server.withServer { $0.load.bufferedResponseBytes } == 0)
 }

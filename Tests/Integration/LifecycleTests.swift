@@ -3,9 +3,9 @@ import Testing
 import TestSupport
 
 /// Starting and stopping the real executables.
-@Suite(.serialized) struct LifecycleTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct LifecycleTests {
     @Test(arguments: ["app-cp", "app-ap"])
-    func aBadSettingIsOneLineThatNamesItAndExitCodeTwo(name: String) throws {
+    func aBadSettingIsNamedInOneLineWithExitCodeTwo(name: String) throws {
         for (setting, value) in [("HTTP_PORT", "many"), ("REPLICAS", "g1"), ("LOG_LEVEL", "loud")] {
             let result = try ServiceProcess.run(
                 name, [], environment: ["SECRET_KEY": "0123456789abcdef", setting: value])
@@ -28,7 +28,7 @@ import TestSupport
         for secret in ["do-not-show", "nor-me", "nor-this"] { #expect(!result.output.contains(secret)) }
     }
 
-    @Test func admitTellsAReplicaThatWasRefusedFromOneThatIsInUse() throws {
+    @Test func admitDistinguishesARejectedReplicaFromOneInUse() throws {
         let app = try ServiceOnReplicas.ap()
         func admit(_ replica: String) throws -> (code: Int32, output: String, errors: String) {
             let environment = ServiceOnReplicas.environment(app.servers)
@@ -50,7 +50,7 @@ import TestSupport
         #expect(unknown.errors == "app-ap: admit refused: REPLICAS names no 'g9'\n")
     }
 
-    @Test func aTakenPortIsOneLineAndExitCodeOne() throws {
+    @Test func aPortInUseIsOneLineWithExitCodeOne() throws {
         let app = try ServiceOnReplicas.ap()
         let result = try ServiceProcess.run(
             "app-ap", [],
@@ -62,7 +62,7 @@ import TestSupport
     }
 
     @Test(arguments: ["cp", "ap"], [SIGTERM, SIGINT])
-    func aSignalEndsItCleanlyWithCodeZero(mode: String, number: Int32) throws {
+    func aSignalStopsTheServiceWithExitCodeZero(mode: String, number: Int32) throws {
         let app = try ServiceOnReplicas.make(mode)
         _ = try app.write("k", "v")
         app.service.signal(number)
@@ -78,7 +78,7 @@ import TestSupport
         try eventually { try app.service.http("GET", "/metrics").text.contains("app_requests_in_flight 1\n") }
     }
 
-    @Test func aRequestUnderWayIsFinishedBeforeTheEnd() throws {
+    @Test func anInFlightRequestIsFinishedBeforeTheStop() throws {
         let app = try ServiceOnReplicas.cp(settings: ["NETWORK_TIMEOUT_SEC": "3", "REPLICA_TIMEOUT_MS": "3000"])
         _ = try app.write("k", "v")
         app.servers[0].pause()
@@ -93,7 +93,7 @@ import TestSupport
         #expect(app.service.waitForExit().code == 0)
     }
 
-    @Test func aSecondSignalEndsItAtOnce() throws {
+    @Test func aSecondSignalStopsAtOnce() throws {
         let app = try ServiceOnReplicas.cp(
             settings: ["NETWORK_TIMEOUT_SEC": "60", "REPLICA_TIMEOUT_MS": "60000", "STOP_GRACE_MS": "600000"])
         app.servers[0].pause()

@@ -4,13 +4,13 @@ import Testing
 
 @testable import Service
 
-struct FailureProblemTests {
+@Suite(.timeLimit(.minutes(1))) struct FailureProblemTests {
     @Test(arguments: [
         (StoreFailure.Code.noQuorum, 503), (.noReplica, 503), (.replicasBlank, 503), (.rebuilding, 503),
         (.insufficientAcks, 503), (.overloaded, 503), (.badReply, 503), (.replicaFull, 503), (.timeout, 504),
         (.preconditionFailed, 412), (.tooStale, 412), (.tooManySiblings, 409), (.badContext, 400),
     ])
-    func areProblemsWithCodeAndOutcome(_ code: StoreFailure.Code, _ status: Int) throws {
+    func aFailureIsAProblemWithCodeAndOutcome(_ code: StoreFailure.Code, _ status: Int) throws {
         let response = Problem(StoreFailure(code, "why", outcome: .unknown)).response
         let members = try response.members
         #expect(response.status == status)
@@ -24,7 +24,7 @@ struct FailureProblemTests {
         #expect((response.header("Retry-After") != nil) == (status >= 500))
     }
 
-    @Test func ofReadsHaveNoOutcome() throws {
+    @Test func aFailedReadHasNoOutcome() throws {
         #expect(try Problem(StoreFailure(.noQuorum, "why")).response.members["outcome"] == nil)
     }
 }

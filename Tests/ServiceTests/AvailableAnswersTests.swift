@@ -6,11 +6,11 @@ import Testing
 @testable import AppAP
 @testable import Service
 
-struct AvailableAnswersTests {
+@Suite(.timeLimit(.minutes(1))) struct AvailableAnswersTests {
     private let request = KeyRequest.of(Bytes("k".utf8))
     private let asBytes = KeyRequest.of(Bytes("k".utf8), accept: ContentType.octets)
 
-    @Test func ofAppAPTellWhoAnsweredAndWhatIsInConflict() throws {
+    @Test func aReadHasItsReplicaAndConflicts() throws {
         var result = ReadResult(value: Bytes("a".utf8), version: "c1", stalenessMs: nil, isStale: true)
         result.replica = "g3"
         result.expiresMs = 1_234
@@ -23,7 +23,7 @@ struct AvailableAnswersTests {
         _ = try response.members
     }
 
-    @Test func asBytesHaveTheirMetadataInHeaderFields() {
+    @Test func bytesHaveTheirMetadataInHeaderFields() {
         var result = ReadResult(value: [0, 0xFF], version: "c1", stalenessMs: 12, isStale: false)
         result.replica = "g2"
         #expect(AvailableAnswers.found(result.value ?? [], result, asBytes).header("X-Context") == "c1")
@@ -39,14 +39,14 @@ struct AvailableAnswersTests {
         #expect(response.header("X-Replica") == "g2")
     }
 
-    @Test func asBytesOfUnknownAgeSaySo() {
+    @Test func bytesOfUnknownAgeAreMarked() {
         let result = ReadResult(value: [], version: "c", stalenessMs: nil, isStale: true)
         let response = AvailableAnswers.found(result.value ?? [], result, asBytes)
         #expect(response.header("X-Staleness-Ms") == "unknown")
         #expect(response.header("X-Stale") == "true")
     }
 
-    @Test func aContextTooLongForAHeaderFieldIsInTheBodyOnly() throws {
+    @Test func aTooLongContextIsOnlyInTheBody() throws {
         let context = String(repeating: "c", count: 5_000)
         let result = ReadResult(value: [], version: context, stalenessMs: 0, isStale: false)
         #expect(AvailableAnswers.found(result.value ?? [], result, asBytes).header("X-Context") == nil)
@@ -54,7 +54,7 @@ struct AvailableAnswersTests {
         #expect(text(members["version"]) == context)
     }
 
-    @Test func ofAppAPListWhatTheyReplacedUnseen() {
+    @Test func aChangeListsTheValuesItOverwroteUnseen() {
         var result = ChangeResult(version: "c2", replicasAcked: 1, existed: true)
         result.replica = "g1"
         #expect(AvailableAnswers.applied(result, request).text.contains(#""replica":"g1","overwritten":[]"#))
@@ -65,7 +65,7 @@ struct AvailableAnswersTests {
         #expect(AvailableAnswers.applied(result, request).text.contains(#""overwritten":["old",null]"#))
     }
 
-    @Test func ofAChangeThatIsInAllTheSameTellWhatItCameTo() throws {
+    @Test func anAppliedChangeWithTooFewAcknowledgementsHasItsResult() throws {
         var failure = AvailableFailure(.insufficientAcks, "why", outcome: .applied)
         var applied = ChangeResult(version: "c1", replicasAcked: 1, existed: true)
         applied.session.token = "token"
@@ -83,7 +83,7 @@ struct AvailableAnswersTests {
         #expect(body.contains(#""overwritten":["blue"]"#))
     }
 
-    @Test func failuresHaveTheAcknowledgementsOrTheStaleness() throws {
+    @Test func failuresHaveTheirAcknowledgementsOrStaleness() throws {
         var failure = AvailableFailure(.insufficientAcks, "why", outcome: .applied)
         failure.applied = ChangeResult(version: "c1", replicasAcked: 1, existed: true)
         #expect(try text(EngineRefusal(failure).problem.response.members["replicas_acked"]) == "1")

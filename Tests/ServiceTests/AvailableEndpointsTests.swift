@@ -6,8 +6,8 @@ import Testing
 
 @testable import Service
 
-struct AvailableEndpointsTests {
-    @Test func ofWhatIsNotThereIs404WithVersionAndAge() async throws {
+@Suite(.timeLimit(.minutes(1))) struct AvailableEndpointsTests {
+    @Test func aMissingKeyIs404WithVersionAndAge() async throws {
         let endpoints = try APEndpoints()
         endpoints.store.onRead = { _ in
             ReadResult(value: nil, version: "empty", stalenessMs: 5, isStale: false)
@@ -20,7 +20,7 @@ struct AvailableEndpointsTests {
         #expect(members["stale"] != nil)
     }
 
-    @Test func ofADeleteWithOlderValuesBesideItIs404AndShowsThemAll() async throws {
+    @Test func aDeleteInConflictIs404WithAllValues() async throws {
         let endpoints = try APEndpoints()
         endpoints.store.onRead = { _ in
             var result = ReadResult(value: nil, version: "seen", stalenessMs: 5, isStale: false)
@@ -34,7 +34,7 @@ struct AvailableEndpointsTests {
                 .contains("\"conflicts\":[null,\"left\",{\"base64\":\"/w==\"}]"))
     }
 
-    @Test func passesTheBoundOfStalenessOn() async throws {
+    @Test func theLimitOfStalenessReachesTheEngine() async throws {
         let endpoints = try APEndpoints()
         _ = await endpoints.ask(.get, "/read/k?max_staleness_ms=0")
         _ = await endpoints.ask(.get, "/read/k?require_session=false&max_staleness_ms=250")
@@ -44,7 +44,7 @@ struct AvailableEndpointsTests {
         try expect(await endpoints.ask(.get, "/read/k?max_staleness_ms="), 400, "bad_max_staleness_ms")
     }
 
-    @Test func theTokenIsPassedOnAndANewOneComesBack() async throws {
+    @Test func theSessionTokenReachesTheEngineAndANewOneIsReturned() async throws {
         let endpoints = try APEndpoints()
         endpoints.store.onRead = { _ in
             var result = ReadResult(value: Bytes("v".utf8), version: "c", stalenessMs: 0, isStale: false)
@@ -73,7 +73,7 @@ struct AvailableEndpointsTests {
         #expect(try absent.members["session"] as? String == "guaranteed")
     }
 
-    @Test func whatCannotBeGuaranteedAndWhatIsForgedAreToldApart() async throws {
+    @Test func unmetSessionsAndForgedTokensHaveDifferentCodes() async throws {
         let endpoints = try APEndpoints()
         endpoints.store.onRead = { _ throws(AvailableFailure) in throw AvailableFailure(.sessionUnmet, "why") }
         try expect(await endpoints.ask(.get, "/read/k?require_session=true"), 412, "session_unmet")
@@ -91,7 +91,7 @@ struct AvailableEndpointsTests {
         #expect(endpoints.store.changes.isEmpty && endpoints.store.reads.isEmpty)
     }
 
-    @Test func aContextAtAppAPIsPassedOn() async throws {
+    @Test func theContextReachesTheEngine() async throws {
         let endpoints = try APEndpoints()
         _ = await endpoints.ask(.post, "/write/k/v", headers: ["X-Context": "c"])
         #expect(endpoints.store.changes.map(\.context) == ["c"])

@@ -3,13 +3,13 @@ import Service
 import Testing
 
 /// What docker-compose.yml tells the services, held against what they know.
-struct TheComposeFile {
+@Suite(.timeLimit(.minutes(1))) struct ComposeFileTests {
     /// The names that are set or handed on in an environment.
     private func names(in text: String) -> Set<String> {
         Set(text.matches(of: /\s([A-Z][A-Z0-9_]+):/).map { String($0.1) })
     }
 
-    @Test func handsEverySettingOfTheServicesOn() throws {
+    @Test func everySettingIsPassedToTheServices() throws {
         let known = names(in: try repositoryFile("docker-compose.yml"))
         // Paths in the container, which only an overlay can know.
         let exempt: Set<String> = ["SECRET_KEY_FILE", "SECRET_KEY_FALLBACK_FILE", "REDIS_PASSWORD_FILE"]
@@ -17,7 +17,7 @@ struct TheComposeFile {
         #expect(missing == [])
     }
 
-    @Test func hasTheDefaultsThatTheExampleFileShows() throws {
+    @Test func theDefaultsMatchTheExampleFile() throws {
         let text = try repositoryFile("docker-compose.yml")
         let used = Dictionary(
             text.matches(of: /\$\{([A-Z_]+):-([^}]*)\}/).map { (String($0.1), String($0.2)) },
@@ -33,7 +33,7 @@ struct TheComposeFile {
         for setting in example.ofCompose { #expect(setting.comment.count > 20, "\(setting.name)") }
     }
 
-    @Test func buildsImagesOfTheCurrentVersion() throws {
+    @Test func theImagesHaveTheCurrentVersion() throws {
         let versions = try repositoryFile("docker-compose.yml").matches(of: /\$\{VERSION:-([^}]*)\}/).map {
             String($0.1)
         }
@@ -48,7 +48,7 @@ struct TheComposeFile {
         }
     }
 
-    @Test func givesTheServicesUserEveryCommandOfTheScripts() throws {
+    @Test func theRedisUsersMayRunEveryCommandOfTheScripts() throws {
         for (file, scripts) in [("cp", "Consistent"), ("ap", "Available")] {
             let users = try repositoryFile("deploy/redis/users-\(file).acl")
             let allowed = Set(users.matches(of: /\+([a-z]+)/).map { String($0.1) })

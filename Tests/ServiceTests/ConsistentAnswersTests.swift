@@ -7,11 +7,11 @@ import Testing
 @testable import AppCP
 @testable import Service
 
-struct ConsistentAnswersTests {
+@Suite(.timeLimit(.minutes(1))) struct ConsistentAnswersTests {
     private let request = KeyRequest.of(Bytes("k".utf8))
     private let asBytes = KeyRequest.of(Bytes("k".utf8), accept: ContentType.octets)
 
-    @Test func ofAppCPHaveAnETagAndNoStaleness() {
+    @Test func aReadHasAnETagAndNoStaleness() {
         let result = ReadResult(value: Bytes("hello".utf8), version: 7)
         let response = ConsistentAnswers.found(result.value ?? [], result, request)
         #expect(response.status == 200)
@@ -26,7 +26,7 @@ struct ConsistentAnswersTests {
     @Test(arguments: [
         Bytes([0xFF]), [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x80], [0xE2, 0x82],
     ])
-    func whatIsNotUTF8IsBase64(_ bytes: Bytes) throws {
+    func invalidUTF8IsBase64(_ bytes: Bytes) throws {
         let result = ReadResult(value: bytes, version: 1)
         let members = try ConsistentAnswers.found(bytes, result, .of(bytes)).members
         #expect(text(members["encoding"]) == "base64")
@@ -36,7 +36,7 @@ struct ConsistentAnswersTests {
     }
 
     @Test(arguments: ["", "\u{0}", "\"\\\n\r\t\u{1f}", "ä€😀", "</script>", "\u{7f}\u{2028}"])
-    func whatIsUTF8ComesBackAsItIs(_ value: String) throws {
+    func validUTF8IsAString(_ value: String) throws {
         let result = ReadResult(value: Bytes(value.utf8), version: 1)
         let members = try ConsistentAnswers.found(result.value ?? [], result, request).members
         #expect(text(members["value"]) == value)

@@ -6,8 +6,8 @@ import Testing
 
 @testable import Service
 
-struct ConsistentEndpointsTests {
-    @Test func passesThePreconditionOn() async throws {
+@Suite(.timeLimit(.minutes(1))) struct ConsistentEndpointsTests {
+    @Test func thePreconditionReachesTheEngine() async throws {
         let endpoints = try CPEndpoints()
         _ = await endpoints.ask(.post, "/write/k/v", headers: ["if-match": "\"3\""])
         _ = await endpoints.ask(.post, "/write/k/v", headers: ["If-None-Match": "*"])
@@ -19,7 +19,7 @@ struct ConsistentEndpointsTests {
     }
 
     @Test(arguments: [(#"W/"8""#, true), (#""v8""#, true), (#""7""#, false), (#"W/"8", "7""#, false)])
-    func aConditionThatNoVersionCanMeetIsToldSo(_ field: String, isHopeless: Bool) async throws {
+    func anUnsatisfiableConditionIsExplained(_ field: String, isHopeless: Bool) async throws {
         let endpoints = try CPEndpoints()
         endpoints.store.onChange = { _ in .preconditionFailed(version: 8, exists: true) }
         endpoints.store.onRead = { _ in
@@ -33,7 +33,7 @@ struct ConsistentEndpointsTests {
         }
     }
 
-    @Test func answers304WhereTheClientHasThatVersion() async throws {
+    @Test func aReadOfAKnownVersionGets304() async throws {
         let endpoints = try CPEndpoints()
         let same = await endpoints.ask(.get, "/read/k", headers: ["If-None-Match": "\"6\", W/\"7\""])
         #expect(same.status == 304)
@@ -43,7 +43,7 @@ struct ConsistentEndpointsTests {
         try expect(await endpoints.ask(.get, "/read/k", headers: ["If-None-Match": "6"]), 400, "bad_precondition")
     }
 
-    @Test func aReadOfAVersionThatIsNotCurrentFails() async throws {
+    @Test func aReadWithAnotherVersionFails() async throws {
         let endpoints = try CPEndpoints()
         let other = await endpoints.ask(.get, "/read/k", headers: ["If-Match": "\"6\""])
         try expect(other, 412, "precondition_failed")
@@ -59,7 +59,7 @@ struct ConsistentEndpointsTests {
         }
     }
 
-    @Test func onAppCPEveryReadIsWhatASessionAsksFor() async throws {
+    @Test func sessionParametersAreAcceptedAndIgnored() async throws {
         let endpoints = try CPEndpoints()
         let answer = await endpoints.ask(.get, "/read/k?require_session=true", headers: ["X-Session-Token": "t"])
         #expect(answer.status == 200)

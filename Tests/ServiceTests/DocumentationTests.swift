@@ -7,7 +7,7 @@ import Testing
 @testable import AppCP
 
 /// The pages in `docs/` that say what stands in the code.
-struct TheDocumentation {
+@Suite(.timeLimit(.minutes(1))) struct DocumentationTests {
     /// One row of a table of `docs/metrics.md`.
     private struct Row: Hashable {
         let name: String
@@ -40,7 +40,7 @@ struct TheDocumentation {
         return Dictionary(uniqueKeysWithValues: found)
     }
 
-    @Test func ofMetricsListsExactlyThoseThatTheServicesShow() throws {
+    @Test func thePageOfMetricsListsExactlyThoseOfTheServices() throws {
         let rows = try Self.rows()
         var shown: [String: String] = [:]
         for registry in try Self.registries() { shown.merge(Self.families(registry)) { $1 } }
@@ -49,7 +49,7 @@ struct TheDocumentation {
         for row in rows { #expect(row.type == shown[row.name], "\(row.name)") }
     }
 
-    @Test func ofMetricsTellsTheirLabels() throws {
+    @Test func thePageOfMetricsListsTheirLabels() throws {
         let rows = try Self.rows()
         for registry in try Self.registries() {
             let families = Self.families(registry)
@@ -66,7 +66,7 @@ struct TheDocumentation {
         }
     }
 
-    @Test func ofTheDesignHasEveryRuleThatACommentNames() throws {
+    @Test func theDesignHasEveryRuleThatACommentCites() throws {
         let page = try repositoryFile("docs/design.md")
         let defined = Set(page.matches(of: /### ([AC][0-9]+)[ ]/).map { String($0.1) })
         var named: Set<String> = []

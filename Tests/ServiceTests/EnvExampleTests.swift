@@ -1,7 +1,7 @@
 import Testing
 
-struct TheExampleFile {
-    @Test func listsExactlyTheSettingsThatTheServicesRead() throws {
+@Suite(.timeLimit(.minutes(1))) struct EnvExampleTests {
+    @Test func theFileListsExactlyTheSettingsOfTheServices() throws {
         let listed = try EnvExample().settings.map(\.name)
         let read = try Program.allCases.flatMap { try $0.defaults.keys }
         #expect(Set(listed) == Set(read))
@@ -9,12 +9,12 @@ struct TheExampleFile {
     }
 
     @Test(arguments: Program.allCases)
-    func holdsOnlyValuesThatTheServiceAccepts(_ program: Program) throws {
+    func theServicesAcceptEveryValue(_ program: Program) throws {
         let values = try EnvExample().settings.map { ($0.name, $0.value) }
         #expect(program.complaint(about: Dictionary(uniqueKeysWithValues: values)) == nil)
     }
 
-    @Test func showsTheDefaults() throws {
+    @Test func theValuesAreTheDefaults() throws {
         let ofCP = try Program.appCP.defaults
         let ofAP = try Program.appAP.defaults
         // A secret has no default to show.
@@ -26,7 +26,7 @@ struct TheExampleFile {
         }
     }
 
-    @Test func tellsTheRangeOfEveryNumber() throws {
+    @Test func everyNumberHasItsRange() throws {
         var numbers = 0
         for setting in try EnvExample().settings {
             for program in Program.allCases {
@@ -42,7 +42,7 @@ struct TheExampleFile {
         #expect(numbers > 20)
     }
 
-    @Test func saysSomethingAboutEverySetting() throws {
+    @Test func everySettingHasAComment() throws {
         for setting in try EnvExample().settings { #expect(setting.comment.count > 20, "\(setting.name)") }
     }
 }

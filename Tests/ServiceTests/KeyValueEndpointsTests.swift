@@ -6,8 +6,8 @@ import Testing
 
 @testable import Service
 
-struct Writing {
-    @Test func takesTheValueFromThePath() async throws {
+@Suite(.timeLimit(.minutes(1))) struct WriteEndpointTests {
+    @Test func theValueCanBeInThePath() async throws {
         let endpoints = try CPEndpoints()
         let response = await endpoints.ask(.post, "/write/a%2Fb%00/%FFx")
         #expect(response.status == 200)
@@ -20,7 +20,7 @@ struct Writing {
         #expect(change.deadlineNs == 6_900_000_000, "NETWORK_TIMEOUT_SEC after the request was there")
     }
 
-    @Test func takesTheValueFromTheBody() async throws {
+    @Test func theValueCanBeInTheBody() async throws {
         let endpoints = try CPEndpoints()
         for target in ["/write/k", "/write/k/"] {
             #expect(await endpoints.ask(.post, target, body: [0, 1, 2]).status == 200)
@@ -28,19 +28,19 @@ struct Writing {
         #expect(endpoints.store.changes.map(\.kind) == [.write([0, 1, 2]), .write([0, 1, 2])])
     }
 
-    @Test func takesAnEmptyValue() async throws {
+    @Test func anEmptyValueIsAccepted() async throws {
         let endpoints = try CPEndpoints()
         for target in ["/write/k", "/write/k/"] { #expect(await endpoints.ask(.post, target).status == 200) }
         #expect(endpoints.store.changes.map(\.kind) == [.write([]), .write([])])
     }
 
-    @Test func refusesAValueInBothPlaces() async throws {
+    @Test func aValueInPathAndBodyIsRejected() async throws {
         let endpoints = try CPEndpoints()
         try expect(await endpoints.ask(.post, "/write/k/v", body: [1]), 400, "ambiguous_value")
         #expect(endpoints.store.changes.isEmpty)
     }
 
-    @Test func refusesAValueThatIsTooLong() async throws {
+    @Test func aTooLongValueIsRejected() async throws {
         let endpoints = try CPEndpoints()
         let max = maxValueBytes
         #expect(await endpoints.ask(.post, "/write/k", body: Bytes(repeating: 1, count: max)).status == 200)
@@ -53,7 +53,7 @@ struct Writing {
     }
 
     @Test(arguments: ["1", "60000", "315360000000"])
-    func takesATimeToLive(_ ttl: String) async throws {
+    func aTimeToLiveIsAccepted(_ ttl: String) async throws {
         let endpoints = try CPEndpoints()
         #expect(await endpoints.ask(.post, "/write/k/v?ttl_ms=\(ttl)").status == 200)
         #expect(endpoints.store.changes.first?.ttlMs == Int64(ttl))
@@ -62,18 +62,18 @@ struct Writing {
     @Test(arguments: [
         "", "0", "-1", "1.5", "1e3", "abc", "315360000001", "99999999999999999999", "%2B1", "+1", "1%200",
     ])
-    func refusesATimeToLiveThatIsNone(_ ttl: String) async throws {
+    func anInvalidTimeToLiveIsRejected(_ ttl: String) async throws {
         let endpoints = try CPEndpoints()
         try expect(await endpoints.ask(.post, "/write/k/v?ttl_ms=\(ttl)"), 400, "bad_ttl_ms")
         #expect(endpoints.store.changes.isEmpty)
     }
 
-    @Test func refusesAQueryThatIsNotPercentEncoding() async throws {
+    @Test func anInvalidlyEncodedQueryIsRejected() async throws {
         try expect(await CPEndpoints().ask(.post, "/write/k/v?ttl_ms=%g"), 400, "bad_encoding")
     }
 
     @Test(arguments: ["ttl=5", "ttl_ms=5&x", "TTL_MS=5", "ttl_ms%00=5", "=5", "max_staleness_ms=5", "ttl_ms=5&ttl=5"])
-    func refusesAParameterThatItDoesNotKnowAndNamesThoseItKnows(_ query: String) async throws {
+    func anUnknownParameterIsRejectedWithAListOfKnownOnes(_ query: String) async throws {
         let endpoints = try CPEndpoints()
         for target in ["/write/k/v", "/write/k"] {
             let response = await endpoints.ask(.post, "\(target)?\(query)")
@@ -84,7 +84,7 @@ struct Writing {
         #expect(endpoints.store.changes.isEmpty)
     }
 
-    @Test func answersARefusalWithItsOutcomeAndNotesIt() async throws {
+    @Test func aFailedWriteHasItsOutcomeAndIsLogged() async throws {
         let endpoints = try CPEndpoints()
         endpoints.store.onChange = { _ throws(StoreFailure) in throw StoreFailure(.noQuorum, "why", outcome: .unknown) }
         let response = await endpoints.ask(.post, "/write/k/v")
@@ -94,7 +94,7 @@ struct Writing {
         #expect(endpoints.refusals == [.noQuorum])
     }
 
-    @Test func notesWhatWasApplied() async throws {
+    @Test func anAppliedWriteIsLogged() async throws {
         let endpoints = try CPEndpoints()
         _ = await endpoints.ask(.post, "/write/k/v")
         #expect(endpoints.notes.map(\.key) == [Bytes("k".utf8)])
@@ -102,8 +102,8 @@ struct Writing {
     }
 }
 
-struct Deleting {
-    @Test func asksForADelete() async throws {
+@Suite(.timeLimit(.minutes(1))) struct DeleteEndpointTests {
+    @Test func aDeleteReachesTheEngine() async throws {
         let endpoints = try CPEndpoints()
         let response = await endpoints.ask(.delete, "/delete/k")
         #expect(response.status == 200)
@@ -111,7 +111,7 @@ struct Deleting {
         #expect(endpoints.store.changes.map(\.kind) == [.delete])
     }
 
-    @Test func ofWhatIsNotThereIs404() async throws {
+    @Test func aDeleteOfAMissingKeyIs404() async throws {
         let endpoints = try CPEndpoints()
         endpoints.store.onChange = { _ in .absent(version: 4) }
         let response = await endpoints.ask(.delete, "/delete/k")
@@ -121,8 +121,8 @@ struct Deleting {
     }
 }
 
-struct Reading {
-    @Test func answersJSONUnlessTheClientNamesBytes() async throws {
+@Suite(.timeLimit(.minutes(1))) struct ReadEndpointTests {
+    @Test func theResponseIsJSONUnlessTheClientNamesBytes() async throws {
         let endpoints = try CPEndpoints()
         for accept in ["*/*", "application/json", "text/html,*/*;q=0.8"] {
             let response = await endpoints.ask(.get, "/read/k", headers: ["Accept": accept])
@@ -139,7 +139,7 @@ struct Reading {
         ("/write/k/v?ttl_ms=x", [:]), ("/write/%zz/v", [:]), ("/write/k/v", ["If-Match": "x"]),
         ("/write/k/v", ["X-Context": "c"]),
     ])
-    func aChangeThatIsABadRequestSaysThatItWasNotApplied(target: String, headers: [String: String]) async throws {
+    func anInvalidChangeWasNotApplied(target: String, headers: [String: String]) async throws {
         let endpoints = try CPEndpoints()
         let answer = await endpoints.ask(.post, target, headers: headers)
         #expect(answer.status == 400)
@@ -155,12 +155,12 @@ struct Reading {
         ("application/json, application/octet-stream", true),
         ("*/*, application/octet-stream;q=0.1", true), (",;,application/octet-stream", true),
     ])
-    func theBytesAreSentToWhomeverNamesTheirType(accept: String, isBytes: Bool) async throws {
+    func theAcceptFieldSelectsBytes(accept: String, isBytes: Bool) async throws {
         let answer = await (try CPEndpoints()).ask(.get, "/read/k", headers: ["Accept": accept])
         #expect((answer.body == Array("v".utf8)) == isBytes)
     }
 
-    @Test func pastTheRateEveryoneIsAskedToComeLater() async throws {
+    @Test func requestsAboveTheRateGet429() async throws {
         let endpoints = try CPEndpoints(["MAX_REQUESTS_PER_SEC": "2"])
         #expect(await endpoints.ask(.get, "/read/k").status == 200)
         #expect(await endpoints.ask(.post, "/write/k/v").status == 200)
@@ -173,7 +173,7 @@ struct Reading {
         #expect(endpoints.store.changes.count == 1)
     }
 
-    @Test func answersARefusalWithoutOutcome() async throws {
+    @Test func aFailedReadHasNoOutcome() async throws {
         let endpoints = try CPEndpoints()
         endpoints.store.onRead = { _ throws(StoreFailure) in throw StoreFailure(.timeout, "why") }
         let response = await endpoints.ask(.get, "/read/k")
@@ -184,7 +184,7 @@ struct Reading {
     }
 }
 
-struct BadInput {
+@Suite(.timeLimit(.minutes(1))) struct BadInputTests {
     @Test func aParameterOfAnotherEndpointIsUnknown() async throws {
         try await expectParametersOfEachEndpoint(CPEndpoints())
         try await expectParametersOfEachEndpoint(APEndpoints())
@@ -204,13 +204,13 @@ struct BadInput {
     ]
 
     @Test(arguments: [0, 1, 2, 3])
-    func anEmptyKeyIsRefused(_ index: Int) async throws {
+    func anEmptyKeyIsRejected(_ index: Int) async throws {
         let (method, before, after) = Self.requests[index]
         try expect(await CPEndpoints().ask(method, before + after), 400, "bad_key")
     }
 
     @Test(arguments: [0, 1, 2, 3])
-    func aKeyHas512BytesAtMostAfterDecoding(_ index: Int) async throws {
+    func aDecodedKeyHasAtMost512Bytes(_ index: Int) async throws {
         let (method, before, after) = Self.requests[index]
         let longest = String(repeating: "%41", count: 512)
         #expect(try await CPEndpoints().ask(method, before + longest + after).status == 200)
@@ -218,12 +218,12 @@ struct BadInput {
     }
 
     @Test(arguments: [0, 1, 2, 3], ["%", "a%2", "%zz", "%4", "a%%41"])
-    func aKeyThatIsNotPercentEncodingIsRefused(_ index: Int, _ key: String) async throws {
+    func anInvalidlyEncodedKeyIsRejected(_ index: Int, _ key: String) async throws {
         let (method, before, after) = Self.requests[index]
         try expect(await CPEndpoints().ask(method, before + key + after), 400, "bad_key")
     }
 
-    @Test func aValueThatIsNotPercentEncodingIsRefused() async throws {
+    @Test func anInvalidlyEncodedValueIsRejected() async throws {
         try expect(await CPEndpoints().ask(.post, "/write/k/%zz"), 400, "bad_encoding")
     }
 
@@ -231,7 +231,7 @@ struct BadInput {
         (HTTP.Method.get, "/write/k/v"), (.post, "/read/k"), (.get, "/delete/k"), (.put, "/write/k"),
         (.other("BREW"), "/read/k"),
     ])
-    func anotherMethodIs405WithAllow(_ method: HTTP.Method, _ target: String) async throws {
+    func anUnsupportedMethodIs405WithAllow(_ method: HTTP.Method, _ target: String) async throws {
         let endpoints = try CPEndpoints()
         let response = await endpoints.ask(method, target)
         try expect(response, 405, "method_not_allowed")
@@ -241,14 +241,14 @@ struct BadInput {
     }
 
     @Test(arguments: ["/", "/read", "/read/a/b", "/write/a/b/c", "/READ/k", "/read/k/"])
-    func anotherPathIs404(_ target: String) async throws {
+    func anUnknownPathIs404(_ target: String) async throws {
         try expect(await CPEndpoints().ask(.get, target), 404, "not_found")
     }
 
     @Test(arguments: [
         (HTTP.Method.get, "/read/a/b"), (.post, "/write/a/b/c"), (.delete, "/delete/a/"), (.get, "/read/a/b/c/d?x=1"),
     ])
-    func aKeyWithASlashIsToldHowToSendIt(_ method: HTTP.Method, _ target: String) async throws {
+    func aSlashInAKeyIsExplained(_ method: HTTP.Method, _ target: String) async throws {
         let response = await (try CPEndpoints()).ask(method, target)
         try expect(response, 404, "not_found")
         let detail = try text(response.members["detail"])
@@ -257,7 +257,7 @@ struct BadInput {
     }
 
     @Test(arguments: ["/", "/read", "/write", "/no/such/path"])
-    func aPathThatIsNoneOfOursIsNotExplained(_ target: String) async throws {
+    func anUnknownPathIsNotExplained(_ target: String) async throws {
         let response = await (try CPEndpoints()).ask(.get, target)
         #expect(try text(response.members["detail"]) == "there is nothing at this path")
     }

@@ -5,12 +5,12 @@ import Testing
 @testable import AppCP
 
 /// RFC 9110, sections 8.8.3 (entity tags), 13.1.1 and 13.1.2 (the two fields), 5.6.1 (lists).
-struct PreconditionFields {
+@Suite(.timeLimit(.minutes(1))) struct PreconditionsTests {
     @Test func absentFieldsAreNoCondition() throws {
         #expect(try Preconditions.parse(ifMatch: nil, ifNoneMatch: nil) == nil)
     }
 
-    @Test func aStarAsksWhetherTheKeyExists() throws {
+    @Test func aStarRequiresThatTheKeyExists() throws {
         #expect(try Preconditions.parse(ifMatch: "*", ifNoneMatch: nil) == .exists)
         #expect(try Preconditions.parse(ifMatch: " *\t", ifNoneMatch: nil) == .exists)
         #expect(try Preconditions.parse(ifMatch: nil, ifNoneMatch: "*") == .absent)
@@ -22,18 +22,18 @@ struct PreconditionFields {
             (#""0""#, [0]), (#""1",, "2", "#, [1, 2]), (#" , ,"1""#, [1]),
             (#""18446744073709551615""#, [UInt64.max]),
         ] as [(String, Set<UInt64>)])
-    func versionsAreQuotedAndListedByCommas(_ field: String, _ versions: Set<UInt64>) throws {
+    func versionsAreQuotedAndSeparatedByCommas(_ field: String, _ versions: Set<UInt64>) throws {
         #expect(try Preconditions.parse(ifMatch: field, ifNoneMatch: nil) == .versionIs(versions))
         #expect(try Preconditions.parse(ifMatch: nil, ifNoneMatch: field) == .versionIsNot(versions))
     }
 
-    @Test func aWeakTagCountsForIfNoneMatchOnly() throws {
+    @Test func aWeakTagMatchesOnlyInIfNoneMatch() throws {
         #expect(try Preconditions.parse(ifMatch: #"W/"3", "4""#, ifNoneMatch: nil) == .versionIs([4]))
         #expect(try Preconditions.parse(ifMatch: nil, ifNoneMatch: #"W/"3", "4""#) == .versionIsNot([3, 4]))
     }
 
     @Test(arguments: [#""abc""#, #""""#, #""03""#, #""+3""#, #""3 ""#, #""a,b""#, #""18446744073709551616""#, #""-1""#])
-    func aTagThatIsNoVersionOfOursNeverMatches(_ field: String) throws {
+    func aTagThatIsNotAVersionNeverMatches(_ field: String) throws {
         #expect(try Preconditions.parse(ifMatch: field, ifNoneMatch: nil) == .versionIs([]))
         #expect(try Preconditions.parse(ifMatch: nil, ifNoneMatch: field) == .versionIsNot([]))
     }

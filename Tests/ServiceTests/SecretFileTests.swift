@@ -3,7 +3,7 @@ import Testing
 
 @testable import Service
 
-struct SecretFiles {
+@Suite(.timeLimit(.minutes(1))) struct SecretFileTests {
     /// Reads `NAME` as a secret, where `values` are set and `files` are there.
     private func secret(
         _ values: [String: String], files: [String: String] = [:], check: (String) -> String? = { _ in nil }
@@ -14,7 +14,7 @@ struct SecretFiles {
         return (value, reader.report)
     }
 
-    @Test func aFileHoldsWhatTheSettingWould() throws {
+    @Test func aSecretIsReadFromItsFile() throws {
         let found = try secret(["NAME_FILE": "/run/secrets/name"], files: ["/run/secrets/name": "hidden"])
         #expect(found.value == "hidden")
         #expect(found.report.contains(/NAME_FILE +\/run\/secrets\/name  \(environment\)/))
@@ -23,40 +23,40 @@ struct SecretFiles {
     }
 
     @Test(arguments: ["hidden\n", "hidden\r\n", "hidden"])
-    func theEndOfTheLineIsNoPartOfTheSecret(_ content: String) throws {
+    func theLineEndIsNotPartOfTheSecret(_ content: String) throws {
         #expect(try secret(["NAME_FILE": "f"], files: ["f": content]).value == "hidden")
     }
 
-    @Test func withoutAFileTheSettingCounts() throws {
+    @Test func theSettingIsUsedWithoutAFile() throws {
         #expect(try secret(["NAME": "plain"]).value == "plain")
         #expect(try secret(["NAME": "plain", "NAME_FILE": ""]).value == "plain")
         #expect(try secret([:]).value == "standard")
     }
 
-    @Test func anEmptySettingBesideTheFileIsNone() throws {
+    @Test func anEmptySettingNextToTheFileIsIgnored() throws {
         #expect(try secret(["NAME": "", "NAME_FILE": "f"], files: ["f": "hidden"]).value == "hidden")
     }
 
-    @Test func bothAtOnceAreRefused() {
+    @Test func settingAndFileTogetherAreRejected() {
         #expect(throws: SettingError("NAME_FILE must not be set together with NAME")) {
             try secret(["NAME": "plain", "NAME_FILE": "f"], files: ["f": "hidden"])
         }
     }
 
-    @Test func aFileThatIsNotThereIsNamed() {
+    @Test func aMissingFileIsNamedInTheError() {
         #expect(throws: SettingError("NAME_FILE cannot be read: '/nowhere'")) {
             try secret(["NAME_FILE": "/nowhere"])
         }
     }
 
     @Test(arguments: ["", "\n", "two\nlines", "a\u{0}b", "tab\tbed"])
-    func aFileThatHoldsNoLineOfTextIsRefused(_ content: String) {
+    func aFileWithoutALineOfTextIsRejected(_ content: String) {
         #expect(throws: SettingError("NAME_FILE must hold one line of text: 'f'")) {
             try secret(["NAME_FILE": "f"], files: ["f": content])
         }
     }
 
-    @Test func whatTheFileHoldsIsCheckedLikeTheSetting() {
+    @Test func theContentOfTheFileIsValidated() {
         #expect(throws: SettingError("NAME is too short")) {
             try secret(["NAME_FILE": "f"], files: ["f": "ab"]) { $0.count < 3 ? "is too short" : nil }
         }
@@ -73,7 +73,7 @@ struct SecretFiles {
         #expect(SecretFile.read(path: path + "-nowhere") == nil)
     }
 
-    @Test func thePasswordOfTheReplicasMayComeFromAFile() throws {
+    @Test func thePasswordOfTheReplicasCanComeFromAFile() throws {
         let path = NSTemporaryDirectory() + "cap-secret-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: path) }
         try "common\n".write(toFile: path, atomically: true, encoding: .utf8)

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Redis
 
-struct Settings {
-    @Test func theEnvironmentWinsOverTheFileAndTheFileOverTheDefault() async throws {
+@Suite(.timeLimit(.minutes(1))) struct SettingsTests {
+    @Test func theEnvironmentOverridesTheFileAndTheFileTheDefault() async throws {
         // HOME stands for any variable of the environment: a test must not change its own.
         let home = try #require(ProcessInfo.processInfo.environment["HOME"])
         let path = NSTemporaryDirectory() + "cap-settings-\(UUID().uuidString).env"
@@ -19,7 +19,7 @@ struct Settings {
         #expect(reader.entries.map(\.source) == [.environment, .file, .standard])
     }
 
-    @Test func aFileThatWasNamedMustBeThere() async throws {
+    @Test func aNamedFileMustExist() async throws {
         let path = NSTemporaryDirectory() + "cap-no-such-\(UUID().uuidString).env"
         await #expect(throws: SettingError("\(path): cannot be read as a file of NAME=value lines")) {
             _ = try await SettingsReader.standard(envFilePath: path, isFileRequired: true)
@@ -29,7 +29,7 @@ struct Settings {
     }
 
     @Test(arguments: Program.allCases)
-    func aServiceStartsWithItsDefaults(_ program: Program) throws {
+    func theDefaultsAreValid(_ program: Program) throws {
         #expect(try program.read([:]).entries.allSatisfy { $0.source == .standard || $0.name == "SECRET_KEY" })
     }
 
@@ -80,7 +80,7 @@ struct Settings {
         #expect(Program.appCP.complaint(about: [name: value]) == nil, "no concern of app-cp")
     }
 
-    @Test func theBreakersLongestPauseIsNotBelowItsFirst() {
+    @Test func theLongestPauseOfTheBreakerIsNotBelowTheFirst() {
         let values = ["BREAKER_OPEN_MS": "500", "BREAKER_MAX_OPEN_MS": "400"]
         #expect(Program.appCP.complaint(about: values)?.hasPrefix("BREAKER_MAX_OPEN_MS ") == true)
     }
@@ -90,7 +90,7 @@ struct Settings {
         #expect(Program.appCP.complaint(about: ["SECRET_KEY": ""]) == nil)
     }
 
-    @Test func replicasAreReadInTheirOrderWithTheCommonPasswordWhereTheyHaveNone() throws {
+    @Test func replicasKeepTheirOrderAndGetTheCommonPassword() throws {
         let settings = try serviceSettings(
             .cp,
             [
@@ -116,19 +116,19 @@ struct Settings {
     }
 }
 
-struct TheSettingsReport {
+@Suite(.timeLimit(.minutes(1))) struct SettingsReportTests {
     private func report(_ values: [String: String]) throws -> [Substring] {
         try Program.appCP.read(values).report.split(separator: "\n")
     }
 
-    @Test func hasALineForEverySettingWithItsSource() throws {
+    @Test func theReportHasALinePerSettingWithItsSource() throws {
         let lines = try report(["HTTP_PORT": "8080"])
         #expect(lines.count == (try Program.appCP.defaults.count))
         #expect(lines.contains { $0.wholeMatch(of: /HTTP_PORT +8080  \(environment\)/) != nil })
         #expect(lines.contains { $0.wholeMatch(of: /SITE +local  \(default\)/) != nil })
     }
 
-    @Test func masksSecretsAndTheCredentialsInURLs() throws {
+    @Test func secretsAndCredentialsInURLsAreMasked() throws {
         let text = try report([
             "SECRET_KEY": "hidden-hidden-hidden", "REDIS_PASSWORD": "hidden",
             "REPLICAS": "g1=redis://me:hidden@one:1,g2=redis://:hidden%40@two:2,g3=redis://three:3",
@@ -138,14 +138,14 @@ struct TheSettingsReport {
         #expect(text.contains("g1=redis://******@one:1,g2=redis://******@two:2,g3=redis://three:3"))
     }
 
-    @Test func tellsAnEmptySecretFromOneThatIsSet() throws {
+    @Test func anEmptySecretIsShownAsEmpty() throws {
         let lines = try report(["REDIS_PASSWORD": "set"])
         #expect(lines.contains { $0.wholeMatch(of: /REDIS_PASSWORD +\*+  \(environment\)/) != nil })
         #expect(lines.contains { $0.wholeMatch(of: /SECRET_KEY +\(empty\)  \(default\)/) != nil })
     }
 }
 
-@Suite struct EnvFiles {
+@Suite(.timeLimit(.minutes(1))) struct EnvFileTests {
     @Test(arguments: [
         ("HTTP_PORT 5005", "is not NAME=value"), ("export HTTP_PORT=5005", "must not begin with 'export'"),
         ("\u{FEFF}HTTP_PORT=5005", "begins with a byte order mark"), ("HTTP PORT=1", "is not NAME=value"),
@@ -156,7 +156,7 @@ struct TheSettingsReport {
     }
 
     @Test(arguments: ["", "  ", "# HTTP_PORT 5005", "HTTP_PORT=5005", "  A_1=b=c # d", "EMPTY=", "HTTP_PORT=1\r"])
-    func whatIsInFormPasses(line: String) {
+    func validFilesAreAccepted(line: String) {
         #expect(EnvFile.problem(of: Array(line.utf8)[...]) == nil)
     }
 }

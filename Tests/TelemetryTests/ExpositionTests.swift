@@ -29,8 +29,8 @@ func sampleRegistry() throws -> PrometheusRegistry {
     return registry
 }
 
-@Suite struct TheTextFormat {
-    @Test func isWrittenExactlyInTheOrderOfNamesAndLabels() throws {
+@Suite(.timeLimit(.minutes(1))) struct TextFormatTests {
+    @Test func familiesAndSeriesAreSorted() throws {
         let registry = try sampleRegistry()
         let page = text(registry)
         let buildLine = try #require(page.split(separator: "\n").first { $0.hasPrefix("app_build_info{") })
@@ -63,7 +63,7 @@ func sampleRegistry() throws -> PrometheusRegistry {
         #expect(text(registry) == page, "a second scrape gives the same page")
     }
 
-    @Test func escapesLabelValuesAndHelp() throws {
+    @Test func labelValuesAndHelpAreEscaped() throws {
         let registry = PrometheusRegistry()
         try registry.gauge("g", help: "a \"b\" \\ c\nd", labels: ["path"]).with("a\"b\\c\nd é").set(1)
         #expect(
@@ -76,7 +76,7 @@ func sampleRegistry() throws -> PrometheusRegistry {
         )
     }
 
-    @Test func writesEveryKindOfNumber() throws {
+    @Test func everyKindOfNumberIsWritten() throws {
         let registry = PrometheusRegistry()
         let gauge = try registry.gauge("g", help: "h").with()
         let cases: [(Double, String)] = [
@@ -89,19 +89,19 @@ func sampleRegistry() throws -> PrometheusRegistry {
         }
     }
 
-    @Test func anEmptyRegistryIsAnEmptyPage() {
+    @Test func anEmptyRegistryGivesAnEmptyPage() {
         #expect(text(PrometheusRegistry()) == "")
     }
 
-    @Test func aFamilyWithoutSeriesStillSaysThatItExists() throws {
+    @Test func aFamilyWithoutSeriesHasItsHeader() throws {
         let registry = PrometheusRegistry()
         _ = try registry.counter("a_total", help: "h", labels: ["x"])
         #expect(text(registry) == "# HELP a_total h\n# TYPE a_total counter\n")
     }
 }
 
-@Suite struct OpenMetricsFormat {
-    @Test func namesCounterFamiliesWithoutTheirSuffixAndEndsWithEOF() throws {
+@Suite(.timeLimit(.minutes(1))) struct OpenMetricsFormatTests {
+    @Test func counterFamiliesLoseTheirSuffixAndThePageEndsWithEOF() throws {
         let registry = PrometheusRegistry()
         try registry.counter("a_total", help: "say \"a\"").with().increment(by: 3)
         #expect(
@@ -115,7 +115,7 @@ func sampleRegistry() throws -> PrometheusRegistry {
         )
     }
 
-    @Test func isReadBackByACheckerWithTheSameNumbers() throws {
+    @Test func aCheckerReadsTheSameNumbers() throws {
         let samples = try OpenMetricsChecker.parse(text(sampleRegistry(), .openMetrics))
         #expect(samples["app_requests_total{mode=cp,operation=read,status=200}"] == 1)
         #expect(samples["app_requests_total{mode=cp,operation=write,status=503}"] == 2)
@@ -124,14 +124,14 @@ func sampleRegistry() throws -> PrometheusRegistry {
         #expect(samples["app_request_latency_seconds_sum{operation=read}"] == 2.002000001)
     }
 
-    @Test func readsBackHardLabelValues() throws {
+    @Test func aCheckerReadsDifficultLabelValues() throws {
         let registry = PrometheusRegistry()
         try registry.gauge("g", help: "h\n\"", labels: ["a", "b"]).with("x,y=\"}\n\\", "").set(.infinity)
         let samples = try OpenMetricsChecker.parse(text(registry, .openMetrics))
         #expect(samples == ["g{a=x,y=\"}\n\\,b=}": .infinity])
     }
 
-    @Test func theCheckerItselfRefusesWhatIsWrong() {
+    @Test func theCheckerRejectsInvalidPages() {
         let wrong = [
             "a 1\n# EOF\n", "# TYPE a gauge\na 1\n", "# TYPE a counter\na 1\n# EOF\n", "# TYPE a gauge\na x\n# EOF\n",
             "# TYPE a gauge\n# TYPE b gauge\na 1\n# EOF\n", "# TYPE a gauge\na 1\na 1\n# EOF\n",
@@ -144,8 +144,8 @@ func sampleRegistry() throws -> PrometheusRegistry {
     }
 }
 
-@Suite struct TheScrape {
-    @Test func givesTheFormatThatTheHeaderAsksFor() throws {
+@Suite(.timeLimit(.minutes(1))) struct ScrapeTests {
+    @Test func theAcceptFieldSelectsTheFormat() throws {
         let registry = try sampleRegistry()
         let plain = registry.scrape(accept: nil)
         #expect(plain.contentType == "text/plain; version=0.0.4; charset=utf-8")
@@ -180,11 +180,11 @@ func sampleRegistry() throws -> PrometheusRegistry {
         "application/openmetrics-text;q=0.5,*/*", "application/openmetrics-text;q=nonsense", ";;,,=;q", ",",
         "application/openmetrics-text;q=nan", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily",
     ])
-    func answersInTheTextFormatOtherwise(accept: String?) {
+    func theTextFormatIsTheDefault(accept: String?) {
         #expect(ExpositionFormat.negotiate(accept: accept) == .text)
     }
 
-    @Test func runsHooksAtThatMoment() throws {
+    @Test func hooksRunAtEachScrape() throws {
         let registry = PrometheusRegistry()
         let hooked = try registry.gauge("hooked", help: "h").with()
         registry.beforeScrape { hooked.set(hooked.value + 1) }

@@ -36,8 +36,8 @@ final class LogBench: LogSink {
     }
 }
 
-@Suite struct JSONLines {
-    @Test func haveTimeLevelEventMessageAndThenTheMetadataInOrder() {
+@Suite(.timeLimit(.minutes(1))) struct JSONLineTests {
+    @Test func aLineHasTimeLevelEventMessageAndSortedMetadata() {
         let bench = LogBench()
         bench.logger().event(
             .dbConnectFailure, .warning, "cannot connect to g1",
@@ -51,19 +51,19 @@ final class LogBench: LogSink {
         )
     }
 
-    @Test func haveNoEventWhereThereIsNone() {
+    @Test func aLineWithoutAnEventHasNoEventMember() {
         let bench = LogBench()
         bench.logger().info("hello")
         #expect(bench.lines == [#"{"ts":"2026-03-01T12:34:56.789Z","level":"info","msg":"hello"}"# + "\n"])
     }
 
-    @Test func escapeWhatJSONCannotCarry() {
+    @Test func controlCharactersAreEscaped() {
         let bench = LogBench()
         bench.logger().info("a\"b\\c\nd\r\t\u{0}\u{1B}[31m\u{7F}\u{9B} é 😀", metadata: ["k\"": "v\n"])
         #expect(bench.lines[0].contains(#""msg":"a\"b\\c\nd\r\t\u0000\u001b[31m\u007f\u009b é 😀","k\"":"v\n"}"#))
     }
 
-    @Test func keepNumbersAndTruthValuesAndFlattenDictionaries() {
+    @Test func numbersAndBooleansKeepTheirTypeAndDictionariesAreFlattened() {
         let bench = LogBench()
         bench.logger().info(
             "x",
@@ -81,7 +81,7 @@ final class LogBench: LogSink {
         )
     }
 
-    @Test func stayValidAndWithinTheBoundHoweverLongTheirParts() throws {
+    @Test func longPartsKeepALineValidAndWithinTheLimit() throws {
         let bench = LogBench()
         let long = String(repeating: "\u{1}é", count: 100_000)
         var metadata: Logger.Metadata = ["list": .array(Array(repeating: .string(long), count: 100))]
@@ -99,15 +99,15 @@ final class LogBench: LogSink {
         (4_107_542_400_000, "2100-03-01T00:00:00.000Z"), (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
         (.max, "9999-12-31T23:59:59.999Z"), (.min, "1970-01-01T00:00:00.000Z"),
     ])
-    func tellTheDate(unixMs: Int64, expected: String) {
+    func theDateIsRFC3339(unixMs: Int64, expected: String) {
         let record = LogRecord(unixMs: unixMs, level: .info, event: nil, message: "", metadata: [:])
         let line = JSONLineFormat().line(of: record)
         #expect(String(decoding: line, as: UTF8.self).hasPrefix(#"{"ts":"\#(expected)","#))
     }
 }
 
-@Suite struct TerminalLines {
-    @Test func areReadable() {
+@Suite(.timeLimit(.minutes(1))) struct TerminalLineTests {
+    @Test func aLineIsReadable() {
         let bench = LogBench()
         let logger = bench.logger(TerminalLineFormat(isColoured: false))
         logger.event(.replicaUp, .notice, "g1 answers", ["node": "g1", "after": "2 s", "empty": ""])
@@ -120,7 +120,7 @@ final class LogBench: LogSink {
         )
     }
 
-    @Test func areColouredWhereAskedFor() {
+    @Test func aLineIsColouredOnRequest() {
         let bench = LogBench()
         bench.logger(TerminalLineFormat(isColoured: true)).error("no", metadata: ["k": "v"])
         #expect(
@@ -128,7 +128,7 @@ final class LogBench: LogSink {
         )
     }
 
-    @Test func cannotBeForgedByWhatIsLogged() {
+    @Test func loggedTextCannotForgeALine() {
         let bench = LogBench()
         bench.logger(TerminalLineFormat(isColoured: false)).info(
             "a\n12:00 fake\u{1B}[2J\u{9B}1m", metadata: ["k": "v\nw", "m\n": "\u{7F}"]
@@ -140,7 +140,7 @@ final class LogBench: LogSink {
         )
     }
 
-    @Test func stayWithinTheBound() {
+    @Test func aLineStaysWithinTheLimit() {
         let bench = LogBench()
         let long = String(repeating: "\u{1}é ", count: 10_000)
         bench.logger(TerminalLineFormat(isColoured: true)).info(
@@ -151,8 +151,8 @@ final class LogBench: LogSink {
     }
 }
 
-@Suite struct TheFormat {
-    @Test func isReadableOnATerminalAndJSONElsewhereUnlessSet() {
+@Suite(.timeLimit(.minutes(1))) struct LogFormatTests {
+    @Test func autoIsTextOnATerminalAndJSONElsewhere() {
         #expect(LogFormat.auto.lineFormat(isTerminal: true, isColourless: false) is TerminalLineFormat)
         #expect(LogFormat.auto.lineFormat(isTerminal: false, isColourless: false) is JSONLineFormat)
         #expect(LogFormat.json.lineFormat(isTerminal: true, isColourless: false) is JSONLineFormat)
@@ -160,15 +160,15 @@ final class LogBench: LogSink {
     }
 
     @Test(arguments: [(true, false, true), (true, true, false), (false, false, false)])
-    func isColouredOnlyOnATerminalWithoutNoColor(isTerminal: Bool, isColourless: Bool, isColoured: Bool) {
+    func colourNeedsATerminalWithoutNoColor(isTerminal: Bool, isColourless: Bool, isColoured: Bool) {
         let bench = LogBench()
         bench.logger(LogFormat.text.lineFormat(isTerminal: isTerminal, isColourless: isColourless)).info("x")
         #expect(bench.lines[0].contains("\u{1B}") == isColoured)
     }
 }
 
-@Suite struct TheHandler {
-    @Test func letsTheLinesMetadataWinOverTheProvidersAndThatOverTheLoggers() {
+@Suite(.timeLimit(.minutes(1))) struct LineLogHandlerTests {
+    @Test func metadataOfTheLineOverridesProviderAndLogger() {
         let bench = LogBench()
         let output = bench.output()
         let provider = Logger.MetadataProvider { ["b": "provider", "c": "provider"] }
@@ -181,7 +181,7 @@ final class LogBench: LogSink {
         #expect(bench.lines[0].hasSuffix(#""a":"logger","b":"provider","c":"line"}"# + "\n"))
     }
 
-    @Test func neitherBuildsNorWritesWhatIsBelowItsLevel() {
+    @Test func lowerLevelsAreNeitherBuiltNorWritten() {
         let bench = LogBench()
         var built = 0
         func message() -> Logger.Message {
@@ -194,7 +194,7 @@ final class LogBench: LogSink {
         #expect(bench.lines.isEmpty)
     }
 
-    @Test func writesTheErrorOfALine() {
+    @Test func theErrorOfALineIsWritten() {
         struct Broken: Error {}
         let bench = LogBench()
         bench.logger().error("x", error: Broken())

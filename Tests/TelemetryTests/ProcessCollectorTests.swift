@@ -8,53 +8,55 @@ private func collect(_ registry: PrometheusRegistry) throws -> [String: Double] 
     try OpenMetricsChecker.parse(text(registry, .openMetrics))
 }
 
-@Test func processMetricsAreThoseOfThisProcess() throws {
-    let registry = PrometheusRegistry()
-    try ProcessCollector.register(in: registry)
-    let samples = try collect(registry)
-    let resident = try #require(samples["process_resident_memory_bytes{}"])
-    let virtual = try #require(samples["process_virtual_memory_bytes{}"])
-    #expect(resident > 1_000_000 && resident < 8e9)
-    #expect(virtual >= resident)
-    #expect(try #require(samples["process_open_fds{}"]) >= 3)
-    #expect(try #require(samples["process_max_fds{}"]) >= 64)
-    let start = try #require(samples["process_start_time_seconds{}"])
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    #expect(start <= Double(now.tv_sec) + 1)
-    #expect(start > Double(now.tv_sec) - 86_400)
-}
-
-@Test func cpuTimeRisesWithWorkAndNeverFalls() throws {
-    let registry = PrometheusRegistry()
-    try ProcessCollector.register(in: registry)
-    var last = 0.0
-    for _ in 0..<20 {
-        var sum: UInt64 = 0
-        for number in 0..<200_000 as Range<UInt64> { sum = sum &* 31 &+ number }
-        #expect(sum != 1)
-        let now = try #require(try collect(registry)["process_cpu_seconds_total{}"])
-        #expect(now > last)
-        last = now
+@Suite(.timeLimit(.minutes(1))) struct ProcessCollectorTests {
+    @Test func processMetricsDescribeThisProcess() throws {
+        let registry = PrometheusRegistry()
+        try ProcessCollector.register(in: registry)
+        let samples = try collect(registry)
+        let resident = try #require(samples["process_resident_memory_bytes{}"])
+        let virtual = try #require(samples["process_virtual_memory_bytes{}"])
+        #expect(resident > 1_000_000 && resident < 8e9)
+        #expect(virtual >= resident)
+        #expect(try #require(samples["process_open_fds{}"]) >= 3)
+        #expect(try #require(samples["process_max_fds{}"]) >= 64)
+        let start = try #require(samples["process_start_time_seconds{}"])
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        #expect(start <= Double(now.tv_sec) + 1)
+        #expect(start > Double(now.tv_sec) - 86_400)
     }
-}
 
-@Test func residentMemoryFollowsWhatTheProcessTouches() throws {
-    let registry = PrometheusRegistry()
-    try ProcessCollector.register(in: registry)
-    let before = try #require(try collect(registry)["process_resident_memory_bytes{}"])
-    let block = UnsafeMutableRawPointer.allocate(byteCount: 64 << 20, alignment: 4_096)
-    defer { block.deallocate() }
-    memset(block, 1, 64 << 20)
-    let after = try #require(try collect(registry)["process_resident_memory_bytes{}"])
-    #expect(after > before + Double(32 << 20))
-}
-
-@Test(.enabled(if: ProcessCollector.descriptorsByStat() != nil, "the kernel is older than 6.2"))
-func bothWaysOfCountingDescriptorsAgree() {
-    // Other tests open and close descriptors meanwhile, so that the two may differ now and then.
-    let agreed = (0..<10_000).contains { _ in
-        ProcessCollector.descriptorsByStat() == ProcessCollector.descriptorsByListing()
+    @Test func cpuTimeRisesWithWorkAndNeverFalls() throws {
+        let registry = PrometheusRegistry()
+        try ProcessCollector.register(in: registry)
+        var last = 0.0
+        for _ in 0..<20 {
+            var sum: UInt64 = 0
+            for number in 0..<200_000 as Range<UInt64> { sum = sum &* 31 &+ number }
+            #expect(sum != 1)
+            let now = try #require(try collect(registry)["process_cpu_seconds_total{}"])
+            #expect(now > last)
+            last = now
+        }
     }
-    #expect(agreed)
+
+    @Test func residentMemoryFollowsTouchedPages() throws {
+        let registry = PrometheusRegistry()
+        try ProcessCollector.register(in: registry)
+        let before = try #require(try collect(registry)["process_resident_memory_bytes{}"])
+        let block = UnsafeMutableRawPointer.allocate(byteCount: 64 << 20, alignment: 4_096)
+        defer { block.deallocate() }
+        memset(block, 1, 64 << 20)
+        let after = try #require(try collect(registry)["process_resident_memory_bytes{}"])
+        #expect(after > before + Double(32 << 20))
+    }
+
+    @Test(.enabled(if: ProcessCollector.descriptorsByStat() != nil, "the kernel is older than 6.2"))
+    func bothCountsOfDescriptorsAgree() {
+        // Other tests open and close descriptors meanwhile, so that the two may differ now and then.
+        let agreed = (0..<10_000).contains { _ in
+            ProcessCollector.descriptorsByStat() == ProcessCollector.descriptorsByListing()
+        }
+        #expect(agreed)
+    }
 }

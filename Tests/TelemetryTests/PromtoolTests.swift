@@ -28,9 +28,9 @@ private enum Promtool {
     }
 }
 
-@Suite(.enabled(if: Promtool.path != nil, "promtool is not installed"))
-struct AccordingToPromtool {
-    @Test func aPageOfAServiceIsClean() throws {
+@Suite(.enabled(if: Promtool.path != nil, "promtool is not installed"), .timeLimit(.minutes(1)))
+struct PromtoolTests {
+    @Test func promtoolAcceptsAPageOfTheService() throws {
         let registry = try sampleRegistry()
         try ProcessCollector.register(in: registry)
         try registry.counter("calls_total", help: "h", labels: ["kind"]).with("a\"b\\c\nd").increment()
@@ -39,7 +39,7 @@ struct AccordingToPromtool {
         #expect(status == 0)
     }
 
-    @Test func itWouldHaveComplained() throws {
+    @Test func promtoolRejectsABadPage() throws {
         let (status, output) = try Promtool.check(Array("# TYPE a counter\na 1\n".utf8))
         #expect(status != 0)
         #expect(output != "")
