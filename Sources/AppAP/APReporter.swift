@@ -4,88 +4,71 @@ import Replication
 import Service
 import Telemetry
 
-/// Metrics that only `app-ap` has.
-struct APMetrics: Sendable {
-    let service: ServiceMetrics
-    private let hintsFamily: GaugeFamily?
-    private let overflowedFamily: GaugeFamily?
-    private let conflictsFamily: GaugeFamily?
-    private let antiEntropyNeededFamily: GaugeFamily?
-    private let handoffKeysFamily: CounterFamily?
-    private let antiEntropyRunsFamily: CounterFamily?
-    let conflictReads: CounterSeries?
-    let overwritten: CounterSeries?
-    let tombstonesCollected: CounterSeries?
-
-    init(metrics: ServiceMetrics) {
-        service = metrics
-        let registry = metrics.registry
-        // A name that is taken would be a programming error; metrics must not keep the service from starting.
-        hintsFamily = try? registry.gauge(
-            "ap_hints_pending", help: "Keys for which a replica has a hint for another one.", labels: ["node", "peer"])
-        overflowedFamily = try? registry.gauge(
-            "ap_hints_overflowed", help: "Writes that found no room for a hint.", labels: ["node", "peer"])
-        conflictsFamily = try? registry.gauge(
-            "ap_conflict_keys", help: "Keys of which a replica holds more than one value.", labels: ["node"])
-        antiEntropyNeededFamily = try? registry.gauge(
-            "ap_anti_entropy_needed",
-            help: "1 while a replica may lack records without a hint, until all records were compared, else 0.",
-            labels: ["node"])
-        handoffKeysFamily = try? registry.counter(
-            "ap_handoff_keys_total", help: "Keys delivered by hinted handoff.", labels: ["node", "peer"])
-        antiEntropyRunsFamily = try? registry.counter(
-            "ap_anti_entropy_runs_total", help: "Comparisons of all records of a replica, by how they ended.",
-            labels: ["node", "result"])
-        conflictReads = try? registry.counter(
-            "ap_conflict_reads_total", help: "Reads that found more than one value."
-        ).with()
-        overwritten = try? registry.counter(
-            "ap_overwritten_unseen_total", help: "Values replaced by a write without a context that had not seen them."
-        ).with()
-        tombstonesCollected = try? registry.counter(
-            "ap_tombstones_collected_total", help: "Tombstones and expired values collected on all replicas."
-        ).with()
-    }
-
-    func hints(node: String, peer: String) -> GaugeSeries? { hintsFamily?.with(node, peer) }
-    func overflowed(node: String, peer: String) -> GaugeSeries? { overflowedFamily?.with(node, peer) }
-    func conflicts(node: String) -> GaugeSeries? { conflictsFamily?.with(node) }
-    func antiEntropyNeeded(node: String) -> GaugeSeries? { antiEntropyNeededFamily?.with(node) }
-    func handoffKeys(node: String, peer: String) -> CounterSeries? { handoffKeysFamily?.with(node, peer) }
-    func antiEntropyRuns(node: String, result: String) -> CounterSeries? { antiEntropyRunsFamily?.with(node, result) }
-}
-
 /// Turns the events of the AP engine into log events and metrics.
 final class APReporter: AvailableEvents {
     private let names: [String]
-    private let metrics: APMetrics
+    private let metrics: ServiceMetrics
     private let logger: Logger
+    private let hintsPending: GaugeFamily
+    private let hintsOverflowed: GaugeFamily
+    private let conflictKeys: GaugeFamily
+    private let antiEntropyNeeded: GaugeFamily
+    private let handoffKeys: CounterFamily
+    private let antiEntropyRuns: CounterFamily
+    private let conflictReads: CounterSeries
+    private let overwrittenUnseen: CounterSeries
+    private let collectedTombstones: CounterSeries
 
-    init(names: [String], metrics: APMetrics, logger: Logger) {
+    init(names: [String], metrics: ServiceMetrics, logger: Logger) {
         self.names = names
         self.metrics = metrics
         self.logger = logger
+        let registry = metrics.registry
+        hintsPending = registry.gauge(
+            "ap_hints_pending", help: "Keys for which a replica has a hint for another one.", labels: ["node", "peer"])
+        hintsOverflowed = registry.gauge(
+            "ap_hints_overflowed", help: "Writes that found no room for a hint.", labels: ["node", "peer"])
+        conflictKeys = registry.gauge(
+            "ap_conflict_keys", help: "Keys of which a replica holds more than one value.", labels: ["node"])
+        antiEntropyNeeded = registry.gauge(
+            "ap_anti_entropy_needed",
+            help: "1 while a replica may lack records without a hint, until all records were compared, else 0.",
+            labels: ["node"])
+        handoffKeys = registry.counter(
+            "ap_handoff_keys_total", help: "Keys delivered by hinted handoff.", labels: ["node", "peer"])
+        antiEntropyRuns = registry.counter(
+            "ap_anti_entropy_runs_total", help: "Comparisons of all records of a replica, by how they ended.",
+            labels: ["node", "result"])
+        conflictReads = registry.counter(
+            "ap_conflict_reads_total", help: "Reads that found more than one value."
+        ).with()
+        overwrittenUnseen = registry.counter(
+            "ap_overwritten_unseen_total", help: "Values replaced by a write without a context that had not seen them."
+        ).with()
+        collectedTombstones = registry.counter(
+            "ap_tombstones_collected_total", help: "Tombstones and expired values collected on all replicas."
+        ).with()
     }
 
     func replicasProbed(_ replicas: [AvailableReplicaStatus]) {
         for replica in replicas {
             // Unknown is worse than any number: infinity triggers every alert with a threshold.
-            metrics.service.staleness(node: replica.name).set(replica.stalenessMs.map(Double.init) ?? .infinity)
-            metrics.conflicts(node: replica.name)?.set(Double(replica.conflictKeys))
-            metrics.antiEntropyNeeded(node: replica.name)?.set(replica.needsAntiEntropy ? 1 : 0)
+            metrics.staleness(node: replica.name).set(replica.stalenessMs.map(Double.init) ?? .infinity)
+            conflictKeys.with(replica.name).set(Double(replica.conflictKeys))
+            antiEntropyNeeded.with(replica.name).set(replica.needsAntiEntropy ? 1 : 0)
             for hints in replica.hints {
-                metrics.hints(node: replica.name, peer: hints.peer)?.set(Double(hints.count))
-                metrics.overflowed(node: replica.name, peer: hints.peer)?.set(Double(hints.overflowed))
+                hintsPending.with(replica.name, hints.peer).set(Double(hints.count))
+                hintsOverflowed.with(replica.name, hints.peer).set(Double(hints.overflowed))
             }
         }
     }
 
-    func conflictRead(values: Int) { metrics.conflictReads?.increment() }
+    func conflictRead(values: Int) { conflictReads.increment() }
 
-    func valuesOverwritten(_ count: Int) { metrics.overwritten?.increment(by: UInt64(count)) }
+    func valuesOverwritten(_ count: Int) { overwrittenUnseen.increment(by: UInt64(count)) }
 
     func hintsDelivered(owner: Int, peer: Int, count: Int) {
-        metrics.handoffKeys(node: names[owner], peer: names[peer])?.increment(by: UInt64(count))
+        handoffKeys.with(names[owner], names[peer]).increment(by: UInt64(count))
         logger.debug(
             "delivered hints",
             metadata: [
@@ -124,10 +107,10 @@ final class APReporter: AvailableEvents {
             ])
     }
 
-    func tombstonesCollected(_ count: Int) { metrics.tombstonesCollected?.increment(by: UInt64(count)) }
+    func tombstonesCollected(_ count: Int) { collectedTombstones.increment(by: UInt64(count)) }
 
     func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?) {
-        metrics.antiEntropyRuns(node: names[replica], result: failure == nil ? "complete" : "failed")?.increment()
+        antiEntropyRuns.with(names[replica], failure == nil ? "complete" : "failed").increment()
         logger.log(
             level: failure == nil ? .info : .notice, "compared all records of a replica",
             metadata: [

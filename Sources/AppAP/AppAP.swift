@@ -31,8 +31,7 @@ extension AppAP {
                 print(report)
                 return
             }
-            let code = try await ServiceRunner(settings: settings.service).run { metrics, logger in
-                let metrics = APMetrics(metrics: metrics)
+            let code = await ServiceRunner(settings: settings.service).run { metrics, logger in
                 return EngineFactory(scripts: AvailableScripts.all) { group, reactor in
                     let reporter = APReporter(names: group.replicaNames, metrics: metrics, logger: logger)
                     let engine = AvailableEngine(

@@ -28,7 +28,7 @@ extension AppCP {
                 print(report)
                 return
             }
-            let code = try await ServiceRunner(settings: settings.service).run { metrics, _ in
+            let code = await ServiceRunner(settings: settings.service).run { metrics, _ in
                 let events = ConsistentMetrics(metrics: metrics)
                 return EngineFactory(scripts: ConsistentScripts.all) { group, reactor in
                     ConsistentService(

@@ -5,81 +5,81 @@ import Telemetry
 /// The metrics that only `app-cp` has, fed by the events of its engine.
 final class ConsistentMetrics: ConsistentEvents, Sendable {
     private let metrics: ServiceMetrics
-    private let prepares: CounterSeries?
-    private let accepts: CounterSeries?
-    private let fastReads: CounterSeries?
-    private let fullReads: CounterSeries?
-    private let preemptions: CounterSeries?
-    private let quorumFailures: CounterSeries?
-    private let repairedKeys: CounterSeries?
-    private let collectedTombstones: CounterSeries?
-    private let rolledBackReplicas: CounterSeries?
-    private let rebuiltReplicas: CounterSeries?
-    private let isVoter: GaugeFamily?
-    private let isDurable: GaugeFamily?
-    private let rebuildKeys: GaugeFamily?
+    private let prepares: CounterSeries
+    private let accepts: CounterSeries
+    private let fastReads: CounterSeries
+    private let fullReads: CounterSeries
+    private let preemptions: CounterSeries
+    private let quorumFailures: CounterSeries
+    private let repairedKeys: CounterSeries
+    private let collectedTombstones: CounterSeries
+    private let rolledBackReplicas: CounterSeries
+    private let rebuiltReplicas: CounterSeries
+    private let isVoter: GaugeFamily
+    private let isDurable: GaugeFamily
+    private let rebuildKeys: GaugeFamily
 
     init(metrics: ServiceMetrics) {
         self.metrics = metrics
         let registry = metrics.registry
-        let rounds = try? registry.counter(
+        let rounds = registry.counter(
             "cp_rounds_total", help: "Paxos rounds started, by phase.", labels: ["phase"])
-        prepares = rounds?.with("prepare")
-        accepts = rounds?.with("accept")
-        let reads = try? registry.counter(
+        prepares = rounds.with("prepare")
+        accepts = rounds.with("accept")
+        let reads = registry.counter(
             "cp_reads_total", help: "Reads answered in one round trip (fast) or by a full round.", labels: ["path"])
-        fastReads = reads?.with("fast")
-        fullReads = reads?.with("full")
-        preemptions = try? registry.counter(
+        fastReads = reads.with("fast")
+        fullReads = reads.with("full")
+        preemptions = registry.counter(
             "cp_preemptions_total", help: "Rounds lost to a higher ballot of another instance."
         ).with()
-        quorumFailures = try? registry.counter(
+        quorumFailures = registry.counter(
             "cp_quorum_failures_total", help: "Operations that failed because no majority answered."
         ).with()
-        repairedKeys = try? registry.counter(
+        repairedKeys = registry.counter(
             "cp_repaired_keys_total", help: "Keys of which a replica was sent an accept that it had missed."
         ).with()
-        collectedTombstones = try? registry.counter(
+        collectedTombstones = registry.counter(
             "cp_tombstones_collected_total", help: "Tombstones that all voters were told to remove."
         ).with()
-        rolledBackReplicas = try? registry.counter(
+        rolledBackReplicas = registry.counter(
             "cp_rolled_back_replicas_total", help: "Replicas found behind their rollback counter and made blank."
         ).with()
-        rebuiltReplicas = try? registry.counter(
+        rebuiltReplicas = registry.counter(
             "cp_rebuilt_replicas_total", help: "Blank replicas that this instance made members."
         ).with()
-        isVoter = try? registry.gauge(
+        isVoter = registry.gauge(
             "cp_replica_voter", help: "1 if a replica reports to be a member of this group, else 0.", labels: ["node"])
-        isDurable = try? registry.gauge(
+        isDurable = registry.gauge(
             "cp_replica_durable", help: "1 if a replica's settings keep every acknowledged change, else 0.",
             labels: ["node"])
-        rebuildKeys = try? registry.gauge(
+        rebuildKeys = registry.gauge(
             "cp_rebuild_keys", help: "Keys compared so far by this instance's rebuild of a replica.", labels: ["node"])
     }
 
-    func readStarted(inOneRoundTrip: Bool) { (inOneRoundTrip ? fastReads : fullReads)?.increment() }
+    func readStarted(inOneRoundTrip: Bool) { (inOneRoundTrip ? fastReads : fullReads).increment() }
 
     func phaseStarted(_ phase: PaxosPhase) {
         switch phase {
-        case .prepare: prepares?.increment()
-        case .accept: accepts?.increment()
+        case .prepare: prepares.increment()
+        case .accept: accepts.increment()
         }
     }
 
-    func roundPreempted() { preemptions?.increment() }
-    func quorumUnavailable() { quorumFailures?.increment() }
-    func keyRepaired() { repairedKeys?.increment() }
-    func tombstoneCollected() { collectedTombstones?.increment() }
-    func replicaRolledBack(_ replica: Int) { rolledBackReplicas?.increment() }
-    func replicaRebuilt(_ replica: Int) { rebuiltReplicas?.increment() }
+    func roundPreempted() { preemptions.increment() }
+    func quorumUnavailable() { quorumFailures.increment() }
+    func keyRepaired() { repairedKeys.increment() }
+    func tombstoneCollected() { collectedTombstones.increment() }
+    func replicaRolledBack(_ replica: Int) { rolledBackReplicas.increment() }
+    func replicaRebuilt(_ replica: Int) { rebuiltReplicas.increment() }
 
     func replicasProbed(_ views: [ReplicaView]) {
         for view in views {
             // A linearizable answer is never stale. The gauge exists, so that both services have it.
             metrics.staleness(node: view.name).set(0)
-            isVoter?.with(view.name).set(view.standing == .member ? 1 : 0)
-            isDurable?.with(view.name).set(view.durabilityFaults?.isEmpty == true ? 1 : 0)
-            rebuildKeys?.with(view.name).set(Double(view.rebuild?.keysCompared ?? 0))
+            isVoter.with(view.name).set(view.standing == .member ? 1 : 0)
+            isDurable.with(view.name).set(view.durabilityFaults?.isEmpty == true ? 1 : 0)
+            rebuildKeys.with(view.name).set(Double(view.rebuild?.keysCompared ?? 0))
         }
     }
 }

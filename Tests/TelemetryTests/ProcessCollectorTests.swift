@@ -11,7 +11,7 @@ private func collect(_ registry: PrometheusRegistry) throws -> [String: Double] 
 @Suite(.timeLimit(.minutes(1))) struct ProcessCollectorTests {
     @Test func processMetricsDescribeThisProcess() throws {
         let registry = PrometheusRegistry()
-        try ProcessCollector.register(in: registry)
+        ProcessCollector.register(in: registry)
         let samples = try collect(registry)
         let resident = try #require(samples["process_resident_memory_bytes{}"])
         let virtual = try #require(samples["process_virtual_memory_bytes{}"])
@@ -28,7 +28,7 @@ private func collect(_ registry: PrometheusRegistry) throws -> [String: Double] 
 
     @Test func cpuTimeRisesWithWorkAndNeverFalls() throws {
         let registry = PrometheusRegistry()
-        try ProcessCollector.register(in: registry)
+        ProcessCollector.register(in: registry)
         var last = 0.0
         for _ in 0..<20 {
             var sum: UInt64 = 0
@@ -42,7 +42,7 @@ private func collect(_ registry: PrometheusRegistry) throws -> [String: Double] 
 
     @Test func residentMemoryFollowsTouchedPages() throws {
         let registry = PrometheusRegistry()
-        try ProcessCollector.register(in: registry)
+        ProcessCollector.register(in: registry)
         let before = try #require(try collect(registry)["process_resident_memory_bytes{}"])
         let block = UnsafeMutableRawPointer.allocate(byteCount: 64 << 20, alignment: 4_096)
         defer { block.deallocate() }

@@ -12,12 +12,11 @@ public struct ServiceRunner: Sendable {
     private let logger: Logger
     private let metrics: ServiceMetrics
 
-    /// - Throws: ``MetricError``, which is a programming error.
-    public init(settings: ServiceSettings) throws(MetricError) {
+    public init(settings: ServiceSettings) {
         self.settings = settings
         output = LogOutput.standardError(format: settings.logFormat)
         logger = Self.makeLogger(settings, output: output)
-        metrics = try ServiceMetrics(mode: settings.mode, version: ServiceVersion.current)
+        metrics = ServiceMetrics(mode: settings.mode, version: ServiceVersion.current)
         metrics.show(maxStalenessMs: settings.maxStalenessMs)
     }
 

@@ -19,42 +19,41 @@ public final class ServiceMetrics: Sendable {
     private let staleness: GaugeFamily
     private let maxStaleness: GaugeFamily
 
-    /// - Throws: ``MetricError`` for an invalid or duplicate name, which is a programming error.
-    public init(mode: ServiceMode, version: String) throws(MetricError) {
+    public init(mode: ServiceMode, version: String) {
         registry = PrometheusRegistry()
         self.mode = mode.rawValue
-        requests = try registry.counter(
+        requests = registry.counter(
             "app_requests_total", help: "Requests answered, by operation and HTTP status.",
             labels: ["mode", "operation", "status"])
-        latency = try registry.histogram(
+        latency = registry.histogram(
             "app_request_latency_seconds", help: "Time from a complete request to its response, in seconds.",
             labels: ["mode", "operation"])
-        refusals = try registry.counter(
+        refusals = registry.counter(
             "app_refusals_total", help: "Requests that the engine rejected, by problem code.",
             labels: ["mode", "code"])
-        connectionFailures = try registry.counter(
+        connectionFailures = registry.counter(
             "db_connection_failures_total", help: "Connections to a replica that failed or were lost.", labels: ["node"]
         )
-        connections = try registry.counter(
+        connections = registry.counter(
             "db_connections_total", help: "Connections to a replica that were established.", labels: ["node"])
-        breakerState = try registry.gauge(
+        breakerState = registry.gauge(
             "circuit_breaker_state", help: "State of a replica's circuit breaker: 0 CLOSED, 1 HALF_OPEN, 2 OPEN.",
             labels: ["node"])
-        breakerChanges = try registry.counter(
+        breakerChanges = registry.counter(
             "circuit_breaker_changes_total", help: "Changes of a replica's circuit breaker, by new state.",
             labels: ["node", "to"])
-        replicaUp = try registry.gauge(
+        replicaUp = registry.gauge(
             "db_replica_up", help: "1 if a replica is connected and its breaker is closed, otherwise 0.",
             labels: ["node"]
         )
-        replicaInFlight = try registry.gauge(
+        replicaInFlight = registry.gauge(
             "db_commands_in_flight", help: "Unanswered commands sent to a replica.", labels: ["node"])
-        requestsInFlight = try registry.gauge("app_requests_in_flight", help: "In-flight requests.")
-        staleness = try registry.gauge(
+        requestsInFlight = registry.gauge("app_requests_in_flight", help: "In-flight requests.")
+        staleness = registry.gauge(
             "data_staleness_ms",
             help: "Upper bound of the age of an answer from a replica, in milliseconds; +Inf if unknown.",
             labels: ["node"])
-        maxStaleness = try registry.gauge(
+        maxStaleness = registry.gauge(
             "app_max_staleness_ms",
             help: "MAX_STALENESS_MS: answers that may be older are marked stale, in milliseconds.")
         // Series that exist from the start show a rate from the first failure.
@@ -62,8 +61,8 @@ public final class ServiceMetrics: Sendable {
             _ = latencySeries(operation: operation)
             for status in Self.alwaysShown { _ = requestSeries(operation: operation, status: status) }
         }
-        try registry.registerBuildInfo(version: version, mode: mode.rawValue)
-        try ProcessCollector.register(in: registry)
+        registry.registerBuildInfo(version: version, mode: mode.rawValue)
+        ProcessCollector.register(in: registry)
     }
 
     /// The operations of clients; the others concern the service itself.

@@ -1,27 +1,3 @@
-/// Why a family could not be registered. All of these are programming errors, found at start.
-public enum MetricError: Error, Equatable, CustomStringConvertible {
-    /// Not `[a-zA-Z_:][a-zA-Z0-9_:]*` of at most 200 bytes, or with a suffix of another type.
-    case badName(String)
-    /// Not `[a-zA-Z_][a-zA-Z0-9_]*`, beginning with `__`, repeated, or `le` on a histogram.
-    case badLabel(String)
-    /// Not ascending, not finite, or more than 100.
-    case badBuckets(String)
-    /// The name, or a sample name of the family, is used by a family of another type or with other labels.
-    case nameTaken(String)
-    /// The registry is full.
-    case tooManyFamilies(Int)
-
-    public var description: String {
-        switch self {
-        case .badName(let name): "not a valid metric name for its type: \(name)"
-        case .badLabel(let name): "not a valid label name here: \(name)"
-        case .badBuckets(let name): "histogram bounds must be finite, ascending and at most 100: \(name)"
-        case .nameTaken(let name): "the metric name is taken by another family: \(name)"
-        case .tooManyFamilies(let limit): "more than \(limit) metric families"
-        }
-    }
-}
-
 /// Rules for names: prometheus.io, *Data model* and *Metric and label naming*; OpenMetrics 1.0.0.
 enum MetricName {
     static let maxBytes = 200
@@ -69,6 +45,12 @@ enum MetricKind: String, Sendable {
         case .histogram:
             return !["_total", "_count", "_sum", "_bucket"].contains { name.hasSuffix($0) }
         }
+    }
+
+    /// Whether a family of this type may have those labels. Histograms use `le` themselves.
+    func allows(labels: [String]) -> Bool {
+        Set(labels).count == labels.count && labels.allSatisfy(MetricName.isValidLabel)
+            && !(self == .histogram && labels.contains("le"))
     }
 
     /// Every name that such a family uses, in both formats.

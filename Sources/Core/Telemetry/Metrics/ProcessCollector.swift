@@ -13,26 +13,26 @@ public final class ProcessCollector: Sendable {
     private let maxDescriptors: GaugeSeries
 
     /// Adds the process metrics to a registry, which updates them at each scrape.
-    public static func register(in registry: PrometheusRegistry) throws(MetricError) {
-        let collector = try ProcessCollector(registry)
+    public static func register(in registry: PrometheusRegistry) {
+        let collector = ProcessCollector(registry)
         registry.beforeScrape { collector.collect() }
     }
 
-    private init(_ registry: PrometheusRegistry) throws(MetricError) {
-        cpuSeconds = try registry.counter(
+    private init(_ registry: PrometheusRegistry) {
+        cpuSeconds = registry.counter(
             "process_cpu_seconds_total", help: "User and system CPU time spent, in seconds."
         ).with()
-        residentBytes = try registry.gauge(
+        residentBytes = registry.gauge(
             "process_resident_memory_bytes", help: "Resident memory size, in bytes."
         ).with()
-        virtualBytes = try registry.gauge(
+        virtualBytes = registry.gauge(
             "process_virtual_memory_bytes", help: "Virtual memory size, in bytes."
         ).with()
-        openDescriptors = try registry.gauge("process_open_fds", help: "Open file descriptors.").with()
-        maxDescriptors = try registry.gauge(
+        openDescriptors = registry.gauge("process_open_fds", help: "Open file descriptors.").with()
+        maxDescriptors = registry.gauge(
             "process_max_fds", help: "Limit of open file descriptors."
         ).with()
-        try registry.gauge(
+        registry.gauge(
             "process_start_time_seconds", help: "Start of the process, in seconds since 1970 (UTC)."
         ).with().set(Self.startTimeSeconds())
         statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
@@ -123,8 +123,8 @@ extension PrometheusRegistry {
     /// - Parameters:
     ///   - version: of the product.
     ///   - mode: `cp` or `ap`.
-    public func registerBuildInfo(version: String, mode: String) throws(MetricError) {
-        try gauge(
+    public func registerBuildInfo(version: String, mode: String) {
+        gauge(
             "app_build_info", help: "Version, mode and Swift version of the program; always 1.",
             labels: ["version", "mode", "swift"]
         ).with(version, mode, Self.swiftVersion).set(1)

@@ -2,11 +2,9 @@ import Synchronization
 
 /// The metrics of a process, and the page for a scrape.
 ///
-/// Families are registered at start. Any thread updates their series without a lock, and a scrape blocks nobody. The numbers of
-/// families and of series per family, and the length of label values, are limited.
+/// Families are registered at start. Any thread updates their series without a lock, and a scrape blocks nobody. The number of
+/// series per family and the length of label values are limited.
 public final class PrometheusRegistry: Sendable {
-    /// Limit of families.
-    public let maxFamilies: Int
     /// Limit of series per family. Further ones share one extra series whose label values are all `overflow`.
     public let maxSeriesPerFamily: Int
 
@@ -15,39 +13,37 @@ public final class PrometheusRegistry: Sendable {
 
     private struct State {
         var families: [any MetricFamily] = []
-        var owners: [String: any MetricFamily] = [:]
+        /// All names that the families use.
+        var names: Set<String> = []
         var hooks: [@Sendable () -> Void] = []
     }
 
-    public init(maxFamilies: Int = 500, maxSeriesPerFamily: Int = 1_000) {
-        precondition(maxFamilies >= 1 && maxSeriesPerFamily >= 1, "a registry needs room for one series")
-        self.maxFamilies = maxFamilies
+    public init(maxSeriesPerFamily: Int = 1_000) {
+        precondition(maxSeriesPerFamily >= 1, "a registry needs room for one series")
         self.maxSeriesPerFamily = maxSeriesPerFamily
     }
 
-    /// Registers counters, or returns the family with that name and the same labels.
-    /// - Parameter name: must end in `_total`.
-    public func counter(_ name: String, help: String, labels: [String] = []) throws(MetricError) -> CounterFamily {
-        let header = try header(name, help: help, kind: .counter, labels: labels)
-        return try register(header) { CounterFamily(header: header) }
+    /// Registers counters.
+    /// - Precondition: the name is new, valid, and ends in `_total`; the labels are valid.
+    public func counter(_ name: String, help: String, labels: [String] = []) -> CounterFamily {
+        register(CounterFamily(header: header(name, help: help, kind: .counter, labels: labels)))
     }
 
-    /// Registers gauges, or returns the family with that name and the same labels.
-    public func gauge(_ name: String, help: String, labels: [String] = []) throws(MetricError) -> GaugeFamily {
-        let header = try header(name, help: help, kind: .gauge, labels: labels)
-        return try register(header) { GaugeFamily(header: header) }
+    /// Registers gauges.
+    /// - Precondition: the name is new and valid; the labels are valid.
+    public func gauge(_ name: String, help: String, labels: [String] = []) -> GaugeFamily {
+        register(GaugeFamily(header: header(name, help: help, kind: .gauge, labels: labels)))
     }
 
-    /// Registers histograms of durations, or returns the family with that name and the same labels and buckets.
+    /// Registers histograms of durations.
     /// - Parameter buckets: upper bounds in seconds.
+    /// - Precondition: the name is new and valid; the labels and buckets are valid.
     public func histogram(
         _ name: String, help: String, labels: [String] = [], buckets: HistogramBuckets = .latencySeconds
-    ) throws(MetricError) -> HistogramFamily {
-        guard buckets.areValid else { throw .badBuckets(name) }
-        let header = try header(name, help: help, kind: .histogram, labels: labels)
-        let family = try register(header) { HistogramFamily(header: header, buckets: buckets) }
-        guard family.buckets == buckets else { throw .nameTaken(name) }
-        return family
+    ) -> HistogramFamily {
+        precondition(buckets.areValid, "histogram bounds must be finite, ascending and at most 100: \(name)")
+        let header = header(name, help: help, kind: .histogram, labels: labels)
+        return register(HistogramFamily(header: header, buckets: buckets))
     }
 
     /// Runs `hook` at the beginning of each scrape, on the scraping thread. Scrapes may overlap.
@@ -94,36 +90,26 @@ public final class PrometheusRegistry: Sendable {
         out.append(UInt8(ascii: "\n"))
     }
 
-    private func header(
-        _ name: String, help: String, kind: MetricKind, labels: [String]
-    ) throws(MetricError) -> FamilyHeader {
-        guard kind.allows(name) else { throw .badName(name) }
-        for (index, label) in labels.enumerated() {
-            let isRepeated = labels[..<index].contains(label)
-            guard MetricName.isValidLabel(label), !isRepeated, !(kind == .histogram && label == "le") else {
-                throw .badLabel(label)
-            }
-        }
+    /// The labels of the family `name`; nil if there is no such family.
+    func labelNames(of name: String) -> [String]? {
+        state.withLock { state in state.families.first { $0.header.name == name }?.header.labelNames }
+    }
+
+    private func header(_ name: String, help: String, kind: MetricKind, labels: [String]) -> FamilyHeader {
+        precondition(kind.allows(name), "not a valid name for a \(kind.rawValue): \(name)")
+        precondition(kind.allows(labels: labels), "not valid labels of \(name): \(labels)")
         return FamilyHeader(name: name, help: help, kind: kind, labelNames: labels, maxSeries: maxSeriesPerFamily)
     }
 
-    private func register<Family: MetricFamily>(
-        _ header: FamilyHeader, make: () -> Family
-    ) throws(MetricError) -> Family {
-        try state.withLock { state throws(MetricError) -> Family in
-            let names = header.kind.sampleNames(header.name)
-            if let present = state.owners[header.name] as? Family, present.header.name == header.name,
-                present.header.labelNames == header.labelNames
-            {
-                return present
+    private func register<Family: MetricFamily>(_ family: Family) -> Family {
+        let header = family.header
+        state.withLock { state in
+            for name in header.kind.sampleNames(header.name) {
+                precondition(state.names.insert(name).inserted, "the metric name is taken: \(name)")
             }
-            guard names.allSatisfy({ state.owners[$0] == nil }) else { throw .nameTaken(header.name) }
-            guard state.families.count < maxFamilies else { throw .tooManyFamilies(maxFamilies) }
-            let family = make()
-            for name in names { state.owners[name] = family }
             let index = state.families.firstIndex { header.name < $0.header.name } ?? state.families.count
             state.families.insert(family, at: index)
-            return family
         }
+        return family
     }
 }
