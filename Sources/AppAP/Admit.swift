@@ -6,15 +6,15 @@ import Redis
 import Service
 
 extension AppAP {
-    /// Lets in a replica that was away for too long to be let in by itself.
+    /// Admits a replica that was unreachable for too long to be admitted automatically.
     struct Admit: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Let in a replica that was refused as too old.",
+            abstract: "Admit a replica that was rejected as too old.",
             discussion: """
-                A replica that was away for more than half of AP_TOMBSTONE_GRACE_SEC, or holds a dump that old, may bring \
-                back what was deleted since, and is refused. Where the others went on without it, empty it instead \
-                (FLUSHALL): it is filled again. Admit replicas by name where nothing was deleted meanwhile: the whole \
-                group was off, or a clock was wrong. One that is in use already stays as it is.
+                A replica that was unreachable for more than half of AP_TOMBSTONE_GRACE_SEC, or holds a dump that old, may \
+                bring back values that were deleted since, and is rejected. If the other replicas were in use meanwhile, \
+                empty it instead (FLUSHALL): the others fill it again. Admit a replica only if nothing was deleted \
+                meanwhile: the whole group was off, or a clock was wrong. A replica in use is not changed.
                 """)
 
         @Argument(help: "The replica's name in REPLICAS.") var replica: String
@@ -38,26 +38,26 @@ extension AppAP {
             signal(SIGPIPE, SIG_IGN)
             switch await Self.admit(target, settings, timeoutNs: UInt64(timeoutSec) * 1_000 * nsPerMs) {
             case .admitted: print("app-ap: \(replica) is admitted")
-            case .wasIn: print("app-ap: \(replica) was not refused: there is nothing to admit")
+            case .wasAdmitted: print("app-ap: \(replica) is not rejected: there is nothing to admit")
             case .failed(let reason): Self.refuse(reason)
             }
         }
 
         private enum Outcome {
             case admitted
-            /// It was adopted before, in the life that it has now.
-            case wasIn
+            /// Its current incarnation was admitted before.
+            case wasAdmitted
             case failed(reason: String)
         }
 
-        /// Hears whether the replica was let in now.
+        /// Records whether the replica was admitted now.
         private final class Listener: AvailableEvents {
-            private(set) var outcome = Outcome.wasIn
+            private(set) var outcome = Outcome.wasAdmitted
 
             func replicaAdopted(_ replica: Int, incarnation: String) { outcome = .admitted }
         }
 
-        /// Connects to `target` alone, with leave to adopt it.
+        /// Connects to `target` alone, with permission to admit it.
         private static func admit(_ target: RedisReplica, _ settings: APSettings, timeoutNs: UInt64) async -> Outcome {
             var engineSettings = settings.engine
             engineSettings.writeAcks = 1
@@ -94,7 +94,7 @@ extension AppAP {
         }
 
         private static func refuse(_ reason: String) -> Never {
-            StandardError.print("app-ap: admit refused: \(reason)")
+            StandardError.print("app-ap: cannot admit: \(reason)")
             Glibc.exit(1)
         }
     }

@@ -66,7 +66,7 @@ struct APSettings: Sendable {
             help: "Replicas that must have a write before it is acknowledged.")
         engine.maxSiblings = try reader.integer(
             "AP_MAX_SIBLINGS", default: 32, in: 1...1_000,
-            help: "A write with an old context that would leave more concurrent values than this is refused.")
+            help: "A write with an old context is rejected if it would leave more concurrent values than this.")
         engine.maxSiblingBytes = try reader.integer(
             "AP_MAX_SIBLING_BYTES", default: 4 << 20, in: 1...(1 << 30),
             help: "The same where they would come to more bytes than this: every read answers with all of them.")

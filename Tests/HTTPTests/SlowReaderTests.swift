@@ -24,7 +24,7 @@ import Testing
         #expect(refused.status == 503)
         #expect(refused.text.contains("overloaded"))
         #expect(try client.request("GET", "/short").text == "short")
-        // What a change came to is told however long it is.
+        // The outcome of a change is always sent.
         #expect(try client.request("POST", "/long").body.count == bytes)
         for client in idle { #expect(try client.readAnswer().body.count == bytes) }
         #expect(try client.request("GET", "/long").body.count == bytes)

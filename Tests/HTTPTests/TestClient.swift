@@ -1,6 +1,6 @@
 import Glibc
 
-/// A client that writes what it is told, byte for byte.
+/// A client that sends exactly the given bytes.
 final class TestClient {
     enum Failure: Error {
         case cannotConnect

@@ -1,7 +1,7 @@
 import Testing
 import TestSupport
 
-/// What section 5 of the design promises on both services, asked of the real executables on real Redis.
+/// The HTTP interface of both services, with the real executables on real Redis servers.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct HTTPContractTests {
     @Test(arguments: ["cp", "ap"])
     func aValueIsReadAsItWasWritten(mode: String) throws {

@@ -38,7 +38,7 @@ import TestSupport
         }
         let idle = try admit("g1")
         #expect(idle.code == 0)
-        #expect(idle.output == "app-ap: g1 was not refused: there is nothing to admit\n")
+        #expect(idle.output == "app-ap: g1 is not rejected: there is nothing to admit\n")
         // As it is marked after a restart, weeks later.
         try app.servers[1].cli("HSET", "cap:identity", "run_id", "before", "too_old", "1")
         let admitted = try admit("g2")
@@ -47,7 +47,7 @@ import TestSupport
         #expect(try app.servers[1].cli("HEXISTS", "cap:identity", "too_old") == "0")
         let unknown = try admit("g9")
         #expect(unknown.code == 1)
-        #expect(unknown.errors == "app-ap: admit refused: REPLICAS names no 'g9'\n")
+        #expect(unknown.errors == "app-ap: cannot admit: REPLICAS names no 'g9'\n")
     }
 
     @Test func aPortInUseIsOneLineWithExitCodeOne() throws {

@@ -20,7 +20,7 @@ import Testing
         #expect(text(members["code"]) == code.rawValue)
         #expect(text(members["detail"]) == "why")
         #expect(text(members["outcome"]) == "unknown")
-        // What may pass says when to try again; what will not does not.
+        // Only failures that may pass have `Retry-After`.
         #expect((response.header("Retry-After") != nil) == (status >= 500))
     }
 

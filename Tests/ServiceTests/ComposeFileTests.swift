@@ -2,9 +2,9 @@ import Foundation
 import Service
 import Testing
 
-/// What docker-compose.yml tells the services, held against what they know.
+/// Compares docker-compose.yml with the settings of the services.
 @Suite(.timeLimit(.minutes(1))) struct ComposeFileTests {
-    /// The names that are set or handed on in an environment.
+    /// The names that an environment sets or passes on.
     private func names(in text: String) -> Set<String> {
         Set(text.matches(of: /\s([A-Z][A-Z0-9_]+):/).map { String($0.1) })
     }

@@ -7,7 +7,7 @@ import Testing
 @testable import AppCP
 @testable import Telemetry
 
-/// The pages in `docs/` that say what stands in the code.
+/// Compares the pages in `docs/` with the code.
 @Suite(.timeLimit(.minutes(1))) struct DocumentationTests {
     /// One row of a table of `docs/metrics.md`.
     private struct Row: Hashable {
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    /// What the two services register.
+    /// The registries of both services.
     private static func registries() -> [PrometheusRegistry] {
         let ofCP = ServiceMetrics(mode: .cp, version: "1")
         _ = ConsistentMetrics(metrics: ofCP)

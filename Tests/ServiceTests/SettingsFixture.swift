@@ -9,7 +9,7 @@ enum Program: String, CaseIterable, Sendable {
     case appCP = "app-cp"
     case appAP = "app-ap"
 
-    /// What it needs to be told at least.
+    /// The settings without a default.
     var necessary: [String: String] { self == .appAP ? ["SECRET_KEY": "0123456789abcdef"] : [:] }
 
     /// Reads all its settings from `values`, and from nothing else.
@@ -23,7 +23,7 @@ enum Program: String, CaseIterable, Sendable {
         return reader
     }
 
-    /// What it has to say about `values`; nil where they are good.
+    /// The error for `values`; nil if they are valid.
     func complaint(about values: [String: String]) -> String? {
         do throws(SettingError) {
             _ = try read(values)

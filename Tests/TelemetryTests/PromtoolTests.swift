@@ -9,7 +9,7 @@ private enum Promtool {
             .map { "\($0)/promtool" }.first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
-    /// What it has to say about a page, and its exit status.
+    /// The exit status and output of promtool for a page.
     static func check(_ page: [UInt8]) throws -> (status: Int32, output: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(path))

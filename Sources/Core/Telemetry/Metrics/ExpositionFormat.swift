@@ -14,13 +14,13 @@ public enum ExpositionFormat: Sendable, CaseIterable {
 
     /// The format for an `Accept` field (RFC 9110, section 12.5.1).
     ///
-    /// OpenMetrics where the header names it, in version 1.0.0 or none, with a weight above zero and not below that of
-    /// the text format. Everything else gives the text format: no header, wildcards (a browser, curl), types we do not
-    /// have. A header in bad shape is read as far as it makes sense; a scrape is never refused over it.
+    /// OpenMetrics if the field names it, in version 1.0.0 or none, with a weight above zero and not below that of the text
+    /// format. Otherwise the text format: without a field, for wildcards (browsers, curl), and for unknown types. An invalid
+    /// field is parsed as far as possible; a scrape is never rejected because of it.
     public static func negotiate(accept: String?) -> ExpositionFormat {
         guard let accept else { return .text }
         var openMetrics = 0.0
-        // The most exact range that covers the text format tells its weight.
+        // The most specific range that matches the text format gives its weight.
         var text = 0.0
         var textPrecision = 0
         for element in accept.utf8.split(separator: UInt8(ascii: ",")) {

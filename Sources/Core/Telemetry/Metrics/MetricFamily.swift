@@ -54,7 +54,7 @@ public final class GaugeFamily: MetricFamily {
     }
 }
 
-/// Histograms of one name and one set of buckets, told apart by label values.
+/// Histograms with one name, the same buckets, and different label values.
 public final class HistogramFamily: MetricFamily {
     let header: FamilyHeader
     let buckets: HistogramBuckets
