@@ -11,7 +11,7 @@ private func makeServer(_ adjust: @escaping @Sendable (inout HTTPServerSettings)
     }
 }
 
-/// Sends a byte now and then until the server takes no more; a bound ends it where the server is patient for ever.
+/// Sends single bytes until the server closes the connection, up to a limit.
 private func drip(_ client: TestClient, into server: TestServer) -> Bool {
     for _ in 0..<2_000 {
         guard client.send("x") else { return true }
@@ -64,7 +64,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
         let slow = try (0..<3).map { _ in try server.connect() }
         for client in slow { client.send(TestClient.text("GET", "/slow")) }
         gate.waitForArrivals(3)
-        // The fourth shows that the server has looked, and let go of those who hold a place for nothing.
+        // The fourth connection shows that the server has closed the idle ones.
         let idle = try server.connect()
         idle.send("GET /slow HTTP/1.1\r\n")
         #expect(idle.isClosedByServer())

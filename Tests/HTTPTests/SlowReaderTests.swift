@@ -11,7 +11,7 @@ import Testing
             router.add(.post, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
         }
         defer { server.stop() }
-        // Three that ask and do not read; a fourth answer would be too much.
+        // Three clients send a request and do not read; a fourth response would exceed the limit.
         var idle: [TestClient] = []
         for count in 1...3 {
             let client = try server.connect()

@@ -61,7 +61,7 @@ final class TestClient {
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
-    /// False where the server does not take any more.
+    /// False if the server accepts no more.
     @discardableResult
     func send(_ bytes: [UInt8]) -> Bool {
         var sent = 0

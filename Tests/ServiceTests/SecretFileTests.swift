@@ -4,7 +4,7 @@ import Testing
 @testable import Service
 
 @Suite(.timeLimit(.minutes(1))) struct SecretFileTests {
-    /// Reads `NAME` as a secret, where `values` are set and `files` are there.
+    /// Reads `NAME` as a secret with the given settings and files.
     private func secret(
         _ values: [String: String], files: [String: String] = [:], check: (String) -> String? = { _ in nil }
     ) throws(SettingError) -> (value: String, report: String) {

@@ -2,7 +2,7 @@ import Foundation
 import Telemetry
 import Testing
 
-/// `promtool` as Prometheus' own judge of names, help and format; left out where it is not installed.
+/// Prometheus' own linter of names, help and format; skipped if it is not installed.
 private enum Promtool {
     static var path: String? {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
