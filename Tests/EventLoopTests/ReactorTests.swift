@@ -14,7 +14,7 @@ private final class Counter: DescriptorHandler {
     func ready(events: UInt32) { count += 1 }
 }
 
-@Suite struct ReactorTests {
+@Suite(.timeLimit(.minutes(10))) struct ReactorTests {
     let runner: ReactorRunner
 
     init() throws { runner = try ReactorRunner() }
@@ -60,7 +60,7 @@ private final class Counter: DescriptorHandler {
         #expect(order == [1, 2])
     }
 
-    @Test func sleepersWakeInTheOrderOfTheirDeadlines() async throws {
+    @Test func tasksWakeInTheOrderOfTheirDeadlines() async throws {
         let order = try await runner.run { [reactor = runner.reactor] in
             var order: [Int] = []
             for delayMs in [30, 10, 20] {
@@ -75,7 +75,7 @@ private final class Counter: DescriptorHandler {
         #expect(order == [10, 20, 30])
     }
 
-    @Test func submittedWorkFromManyThreadsAllRuns() async throws {
+    @Test func workSubmittedFromManyThreadsRuns() async throws {
         let tally = Tally()
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<8 {

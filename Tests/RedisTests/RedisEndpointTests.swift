@@ -2,8 +2,8 @@ import Testing
 
 @testable import Redis
 
-@Suite struct RedisEndpointTests {
-    @Test func readsHostPortAndCredentials() throws {
+@Suite(.timeLimit(.minutes(10))) struct RedisEndpointTests {
+    @Test func hostPortAndCredentialsAreParsed() throws {
         #expect(try RedisEndpoint(url: "redis://h:7000") == RedisEndpoint(host: "h", port: 7000))
         #expect(try RedisEndpoint(url: "redis://h") == RedisEndpoint(host: "h", port: 6379))
         #expect(
@@ -14,7 +14,7 @@ import Testing
     @Test(arguments: [
         "", "h:1", "rediss://h", "redis://", "redis://h:0", "redis://h:99999", "redis://h/3", "redis://[::1",
     ])
-    func refusesWhatIsNotAUrlOfAReplica(url: String) {
+    func anInvalidURLIsRejected(url: String) {
         #expect(throws: RedisEndpointError.self) { try RedisEndpoint(url: url) }
     }
 }

@@ -39,12 +39,12 @@ private final class Fixture {
     func waitForAll() async -> Bool { await scheduler.eventually { self.group.available == self.group.everyReplica } }
 }
 
-@Suite struct RedisReplicaGroupTests {
+@Suite(.timeLimit(.minutes(10))) struct RedisReplicaGroupTests {
     let runner: ReactorRunner
 
     init() throws { runner = try ReactorRunner() }
 
-    @Test func runsAScriptOnEveryReplicaWithWordsOfItsOwn() async throws {
+    @Test func everyReplicaRunsAScriptWithItsOwnArguments() async throws {
         let servers = try [RedisServer(), RedisServer()]
         let replies = try await runner.run { [reactor = runner.reactor] in
             let fixture = Fixture(reactor, servers)
@@ -55,7 +55,7 @@ private final class Fixture {
         #expect(replies == [.bulk(Bytes("to 0".utf8)), .bulk(Bytes("to 1".utf8))])
     }
 
-    @Test func aScriptFlushCostsOneRefusalAndTheNextCallWorks() async throws {
+    @Test func afterAScriptFlushTheScriptsAreLoadedAgain() async throws {
         let server = try RedisServer()
         try await runner.run { [reactor = runner.reactor] in
             let fixture = Fixture(reactor, [server])
@@ -71,7 +71,7 @@ private final class Fixture {
         }
     }
 
-    @Test func aGuardedReadComesWithTheGuardReadAfterIt() async throws {
+    @Test func anIdentityCheckFollowsTheRead() async throws {
         let server = try RedisServer()
         try server.cli("SET", "guard", "member")
         try server.cli("SET", "a", "1")
@@ -83,7 +83,7 @@ private final class Fixture {
         #expect(replies == [.array([.bulk(Bytes("1".utf8)), .bulk(Bytes("member".utf8))])])
     }
 
-    @Test func aKilledServerIsFoundAndAReturnedOneIsUsedAgain() async throws {
+    @Test func aKilledServerIsDetectedAndUsedAgainAfterItsRestart() async throws {
         let server = try RedisServer()
         try await runner.run { [reactor = runner.reactor] in
             let fixture = Fixture(reactor, [server])
@@ -98,7 +98,7 @@ private final class Fixture {
         }
     }
 
-    @Test func aStoppedServerIsGivenUpAndItsCallsAreLostInBoundedTime() async throws {
+    @Test func aStoppedServerLosesItsCallsInBoundedTime() async throws {
         let server = try RedisServer()
         try await runner.run { [reactor = runner.reactor] in
             let fixture = Fixture(reactor, [server])
@@ -111,7 +111,7 @@ private final class Fixture {
         }
     }
 
-    @Test func anIdleLinkNoticesAStoppedServerAsSoonAsABusyOne() async throws {
+    @Test func anIdleLinkDetectsAStoppedServerAsSoonAsABusyOne() async throws {
         let server = try RedisServer()
         try await runner.run { [reactor = runner.reactor] in
             var settings = RedisGroupSettings()
@@ -126,7 +126,7 @@ private final class Fixture {
         }
     }
 
-    @Test func commandsBeyondTheLimitAreRefusedAtOnce() async throws {
+    @Test func commandsBeyondTheLimitAreNotSent() async throws {
         let server = try RedisServer()
         try await runner.run { [reactor = runner.reactor] in
             var settings = RedisGroupSettings()
@@ -141,7 +141,7 @@ private final class Fixture {
         }
     }
 
-    @Test func aWrongPasswordIsAFailureThatSaysSo() async throws {
+    @Test func aWrongPasswordIsReported() async throws {
         let server = try RedisServer(["--requirepass", "right"])
         try await runner.run { [reactor = runner.reactor] in
             let fixture = Fixture(reactor, [server])
@@ -150,8 +150,8 @@ private final class Fixture {
         }
     }
 
-    /// Redis says so before it was asked anything; hiredis must not be brought down by that.
-    @Test func aServerWithoutRoomForAnotherClientSaysSo() async throws {
+    /// Redis sends this error before any command; it must not crash hiredis.
+    @Test func theErrorOfAServerWithTooManyClientsIsReported() async throws {
         let server = try RedisServer(["--maxclients", "1"])
         try await runner.run { [reactor = runner.reactor] in
             let first = Fixture(reactor, [server])
@@ -166,7 +166,7 @@ private final class Fixture {
         }
     }
 
-    @Test func aLongReplyIsRefusedWhileAsManyAreHeldAsMayBe() async throws {
+    @Test func aLongReplyBeyondTheBudgetIsRefused() async throws {
         let server = try RedisServer()
         for key in ["a", "b"] { try server.cli("SET", key, String(repeating: "x", count: 60_000)) }
         try server.cli("SET", "short", "x")
@@ -180,7 +180,7 @@ private final class Fixture {
             #expect(kept.answered.contains(0))
             let refused = await fixture.call(.plain("GET", "b", checksIdentity: true))
             #expect(refused.refused.contains(0) && refused.lost.contains(0) && refused.answered.isEmpty)
-            // Short ones need no room, and what a command came to is always told.
+            // Short replies are not counted, and the reply to a command that is no read is never refused.
             #expect(await fixture.call(.plain("GET", "short", checksIdentity: true)).answered.contains(0))
             let needed = await fixture.call(.plain("GET", "b"))
             #expect(needed.answered.contains(0))
@@ -189,12 +189,12 @@ private final class Fixture {
             let second = await fixture.call(.plain("GET", "b", checksIdentity: true))
             #expect(second.answered.contains(0))
             second.close()
-            // One by itself may be longer than all the room there is.
+            // A single reply may exceed the budget.
             #expect(await fixture.call(.plain("GET", "longer", checksIdentity: true)).answered.contains(0))
         }
     }
 
-    @Test func whatArrivesAfterACallWasClosedIsNotHeld() async throws {
+    @Test func aReplyToAClosedCallIsNotHeld() async throws {
         let server = try RedisServer()
         try server.cli("SET", "a", String(repeating: "x", count: 60_000))
         try await runner.run { [reactor = runner.reactor] in

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Redis
 
-@Suite struct ReplyBuilderTests {
-    /// What the builder makes of bytes that arrive in pieces of `size`.
+@Suite(.timeLimit(.minutes(10))) struct ReplyBuilderTests {
+    /// The replies that the builder makes of bytes that arrive in pieces of `size`.
     private func replies(_ text: String, inPiecesOf size: Int = .max) throws -> [Reply] {
         let builder = ReplyBuilder()
         let reader = try #require(redisReaderCreate())
@@ -25,14 +25,14 @@ import Testing
 
     private static let every = "+OK\r\n-ERR no\r\n:-7\r\n$-1\r\n$0\r\n\r\n$3\r\na\r\n\r\n*-1\r\n"
 
-    @Test(arguments: [Int.max, 1, 3]) func everyKindIsReadWhateverThePiecesItComesIn(size: Int) throws {
+    @Test(arguments: [Int.max, 1, 3]) func everyKindOfReplyIsParsedFromPieces(size: Int) throws {
         let expected: [Reply] = [
             .status("OK"), .error("ERR no"), .integer(-7), .null, .bulk([]), .bulk(Bytes("a\r\n".utf8)), .null,
         ]
         #expect(try replies(Self.every, inPiecesOf: size) == expected)
     }
 
-    @Test(arguments: [Int.max, 1]) func nestedArraysKeepTheirShape(size: Int) throws {
+    @Test(arguments: [Int.max, 1]) func nestedArraysKeepTheirStructure(size: Int) throws {
         let text = "*4\r\n*0\r\n*2\r\n:1\r\n*1\r\n$1\r\nx\r\n-WRONGTYPE bad\r\n$2\r\nyz\r\n:9\r\n"
         let expected: [Reply] = [
             .array([
@@ -43,7 +43,7 @@ import Testing
         #expect(try replies(text, inPiecesOf: size) == expected)
     }
 
-    @Test func arraysNestedTooDeepAreAnErrorOfTheConnection() throws {
+    @Test func arraysNestedTooDeeplyAreAnError() throws {
         let builder = ReplyBuilder()
         let reader = try #require(redisReaderCreate())
         defer { redisReaderFree(reader) }

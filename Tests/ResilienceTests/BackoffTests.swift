@@ -1,42 +1,44 @@
 import Resilience
 import Testing
 
-@Test func everyDelayIsWithinItsBounds() {
-    var generator = SystemRandomNumberGenerator()
-    var backoff = Backoff(baseMs: 50, maxMs: 2_000)
-    for _ in 0..<10_000 {
-        let delayMs = backoff.nextMs(randomBits: generator.next())
-        #expect((50...2_000).contains(delayMs))
+@Suite(.timeLimit(.minutes(10))) struct BackoffTests {
+    @Test func everyDelayIsWithinItsBounds() {
+        var generator = SystemRandomNumberGenerator()
+        var backoff = Backoff(baseMs: 50, maxMs: 2_000)
+        for _ in 0..<10_000 {
+            let delayMs = backoff.nextMs(randomBits: generator.next())
+            #expect((50...2_000).contains(delayMs))
+        }
+        #expect(backoff.attempts == 10_000)
     }
-    #expect(backoff.attempts == 10_000)
-}
 
-@Test func theLongestDelaysTripleUpToTheBound() {
-    var backoff = Backoff(baseMs: 50, maxMs: 2_000)
-    let delays = (0..<6).map { _ in backoff.nextMs(randomBits: .max) }
-    #expect(delays == [150, 450, 1_350, 2_000, 2_000, 2_000])
-}
-
-@Test func theShortestDelayIsTheBase() {
-    var backoff = Backoff(baseMs: 50, maxMs: 2_000)
-    let delays = (0..<3).map { _ in backoff.nextMs(randomBits: 0) }
-    #expect(delays == [50, 50, 50])
-}
-
-@Test func resetStartsAgainFromTheBase() {
-    var backoff = Backoff(baseMs: 50, maxMs: 2_000)
-    for _ in 0..<10 {
-        _ = backoff.nextMs(randomBits: .max)
+    @Test func theLongestDelaysTripleUpToTheMaximum() {
+        var backoff = Backoff(baseMs: 50, maxMs: 2_000)
+        let delays = (0..<6).map { _ in backoff.nextMs(randomBits: .max) }
+        #expect(delays == [150, 450, 1_350, 2_000, 2_000, 2_000])
     }
-    backoff.reset()
-    #expect(backoff.lastMs == nil)
-    #expect(backoff.attempts == 0)
-    let delayMs = backoff.nextMs(randomBits: .max)
-    #expect(delayMs == 150)
-}
 
-@Test func aBackoffWhoseBaseIsItsBoundIsConstant() {
-    var backoff = Backoff(baseMs: 100, maxMs: 100)
-    let delays = [UInt64.min, 12_345, .max].map { backoff.nextMs(randomBits: $0) }
-    #expect(delays == [100, 100, 100])
+    @Test func theShortestDelayIsTheBase() {
+        var backoff = Backoff(baseMs: 50, maxMs: 2_000)
+        let delays = (0..<3).map { _ in backoff.nextMs(randomBits: 0) }
+        #expect(delays == [50, 50, 50])
+    }
+
+    @Test func resetReturnsToTheBase() {
+        var backoff = Backoff(baseMs: 50, maxMs: 2_000)
+        for _ in 0..<10 {
+            _ = backoff.nextMs(randomBits: .max)
+        }
+        backoff.reset()
+        #expect(backoff.lastMs == nil)
+        #expect(backoff.attempts == 0)
+        let delayMs = backoff.nextMs(randomBits: .max)
+        #expect(delayMs == 150)
+    }
+
+    @Test func aBackoffWithEqualBoundsIsConstant() {
+        var backoff = Backoff(baseMs: 100, maxMs: 100)
+        let delays = [UInt64.min, 12_345, .max].map { backoff.nextMs(randomBits: $0) }
+        #expect(delays == [100, 100, 100])
+    }
 }

@@ -1,8 +1,8 @@
 import Resilience
 import Testing
 
-/// A breaker with a clock that only the test moves.
-private final class Bench {
+/// A circuit breaker with a clock that the test controls.
+private final class BreakerFixture {
     var breaker: CircuitBreaker
     var nowNs: UInt64 = 1_000_000_000
 
@@ -40,7 +40,9 @@ private final class Bench {
         }
     }
 
-    /// Fails the trial that is due, and says for how long the breaker then stays open.
+    /// Fails the trial that is due.
+    ///
+    /// - Returns: how long the breaker then stays open, in milliseconds.
     func failTrial(randomBits: UInt64 = .max) -> UInt64 {
         nowNs = breaker.retryAtNs ?? nowNs
         _ = call()
@@ -49,226 +51,202 @@ private final class Bench {
     }
 }
 
-@Suite struct WhileClosed {
-    @Test func itLetsEveryCallThrough() {
-        let bench = Bench()
+@Suite(.timeLimit(.minutes(10))) struct ClosedCircuitBreakerTests {
+    @Test func everyCallIsAllowed() {
+        let fixture = BreakerFixture()
         for _ in 0..<1_000 {
-            #expect(bench.call())
+            #expect(fixture.call())
         }
-        #expect(bench.breaker.state == .closed)
-        #expect(bench.breaker.refusedTotal == 0)
-        #expect(bench.breaker.lastTransition == nil)
+        #expect(fixture.breaker.state == .closed)
+        #expect(fixture.breaker.lastTransition == nil)
     }
 
-    @Test func itOpensAfterTheThresholdOfFailuresInARowAndSaysSo() {
-        let bench = Bench(failureThreshold: 3)
-        #expect(bench.fail() == nil)
-        #expect(bench.fail() == nil)
-        let change = bench.fail()
+    @Test func theThresholdOfConsecutiveFailuresOpensIt() {
+        let fixture = BreakerFixture(failureThreshold: 3)
+        #expect(fixture.fail() == nil)
+        #expect(fixture.fail() == nil)
+        let change = fixture.fail()
         #expect(change?.from == .closed)
         #expect(change?.to == .open)
-        #expect(change?.atNs == bench.nowNs)
+        #expect(change?.atNs == fixture.nowNs)
         #expect(change?.consecutiveFailures == 3)
-        #expect(bench.breaker.lastTransition == change)
-        #expect(bench.breaker.openedTotal == 1)
-        #expect(bench.breaker.retryAtNs == bench.nowNs + 100_000_000)
+        #expect(fixture.breaker.lastTransition == change)
+        #expect(fixture.breaker.totals.opened == 1)
+        #expect(fixture.breaker.retryAtNs == fixture.nowNs + 100_000_000)
     }
 
-    @Test func oneSuccessInBetweenStartsTheCountAgain() {
-        let bench = Bench(failureThreshold: 3)
-        bench.fail()
-        bench.fail()
-        bench.succeed()
-        #expect(bench.breaker.consecutiveFailures == 0)
-        bench.fail()
-        bench.fail()
-        #expect(bench.breaker.state == .closed)
-        #expect(bench.fail()?.to == .open)
-    }
-
-    @Test func anIgnoredCallCountsForNeitherSide() {
-        let bench = Bench(failureThreshold: 2)
-        bench.fail()
-        bench.breaker.recordIgnored(generation: bench.breaker.generation)
-        #expect(bench.breaker.consecutiveFailures == 1)
-        #expect(bench.breaker.successesTotal == 0)
-        #expect(bench.breaker.failuresTotal == 1)
+    @Test func aSuccessResetsTheCountOfFailures() {
+        let fixture = BreakerFixture(failureThreshold: 3)
+        fixture.fail()
+        fixture.fail()
+        fixture.succeed()
+        #expect(fixture.breaker.consecutiveFailures == 0)
+        fixture.fail()
+        fixture.fail()
+        #expect(fixture.breaker.state == .closed)
+        #expect(fixture.fail()?.to == .open)
     }
 }
 
-@Suite struct WhileOpen {
-    @Test func itTurnsCallsAwayUntilTheOpenPeriodIsOver() {
-        let bench = Bench(openForMs: 100)
-        bench.open()
-        bench.pass(ms: 99)
-        #expect(!bench.breaker.wouldAllow(nowNs: bench.nowNs))
-        #expect(!bench.call())
-        #expect(bench.breaker.refusedTotal == 1)
-        bench.pass(ms: 1)
-        #expect(bench.breaker.wouldAllow(nowNs: bench.nowNs))
-        #expect(bench.breaker.state == .open, "asking whether it would allow changes nothing")
-        #expect(bench.call())
-        #expect(bench.breaker.state == .halfOpen)
+@Suite(.timeLimit(.minutes(10))) struct OpenCircuitBreakerTests {
+    @Test func callsAreRefusedUntilTheOpenPeriodIsOver() {
+        let fixture = BreakerFixture(openForMs: 100)
+        fixture.open()
+        fixture.pass(ms: 99)
+        #expect(!fixture.call())
+        fixture.pass(ms: 1)
+        #expect(fixture.call())
+        #expect(fixture.breaker.state == .halfOpen)
     }
 
-    @Test func advanceTellsOfTheChangeToHalfOpenOnceAndTakesNoSlot() {
-        let bench = Bench(openForMs: 100, halfOpenTrials: 1)
-        bench.open()
-        #expect(bench.advance() == nil)
-        bench.pass(ms: 100)
-        let change = bench.advance()
+    @Test func advanceReturnsTheTransitionOnceAndUsesNoTrialSlot() {
+        let fixture = BreakerFixture(openForMs: 100, halfOpenTrials: 1)
+        fixture.open()
+        #expect(fixture.advance() == nil)
+        fixture.pass(ms: 100)
+        let change = fixture.advance()
         #expect(change?.from == .open)
         #expect(change?.to == .halfOpen)
-        #expect(bench.advance() == nil)
-        #expect(bench.breaker.retryAtNs == nil)
-        #expect(bench.call())
-        #expect(!bench.call())
+        #expect(fixture.advance() == nil)
+        #expect(fixture.breaker.retryAtNs == nil)
+        #expect(fixture.call())
+        #expect(!fixture.call())
     }
 
-    @Test func lateResultsOfCallsBegunBeforeChangeNothing() {
-        let bench = Bench()
-        let before = bench.breaker.generation
-        bench.open()
-        #expect(bench.succeed(before) == nil)
-        #expect(bench.fail(before) == nil)
-        #expect(bench.breaker.state == .open)
-        #expect(bench.breaker.openedTotal == 1)
-        #expect(bench.breaker.staleTotal == 2)
-        #expect(bench.breaker.failuresTotal == 3)
-        #expect(bench.breaker.successesTotal == 0)
+    @Test func lateResultsOfEarlierCallsAreIgnored() {
+        let fixture = BreakerFixture()
+        let before = fixture.breaker.generation
+        fixture.open()
+        #expect(fixture.succeed(before) == nil)
+        #expect(fixture.fail(before) == nil)
+        #expect(fixture.breaker.state == .open)
+        #expect(fixture.breaker.totals.opened == 1)
+        #expect(fixture.breaker.totals.failures == 3)
+        #expect(fixture.breaker.totals.successes == 0)
     }
 }
 
-@Suite struct WhileHalfOpen {
-    private func halfOpen(_ bench: Bench) -> Bench {
-        bench.open()
-        bench.pass(ms: 100)
-        return bench
+@Suite(.timeLimit(.minutes(10))) struct HalfOpenCircuitBreakerTests {
+    private func halfOpen(_ fixture: BreakerFixture) -> BreakerFixture {
+        fixture.open()
+        fixture.pass(ms: 100)
+        return fixture
     }
 
-    @Test func onlyAsManyTrialsAsSetAreUnderWayAtOnce() {
-        let bench = halfOpen(Bench(halfOpenTrials: 2, successThreshold: 5))
-        #expect(bench.call())
-        #expect(bench.call())
-        #expect(!bench.breaker.wouldAllow(nowNs: bench.nowNs))
-        #expect(!bench.call())
-        #expect(bench.breaker.trialsInFlight == 2)
-        bench.succeed()
-        #expect(bench.call(), "a trial that ended makes room for the next")
-        #expect(!bench.call())
+    @Test func concurrentTrialsAreLimited() {
+        let fixture = halfOpen(BreakerFixture(halfOpenTrials: 2, successThreshold: 5))
+        #expect(fixture.call())
+        #expect(fixture.call())
+        #expect(!fixture.call())
+        #expect(fixture.breaker.trialsInFlight == 2)
+        fixture.succeed()
+        #expect(fixture.call(), "a finished trial frees its slot")
+        #expect(!fixture.call())
     }
 
-    @Test func enoughSuccessesInARowCloseIt() {
-        let bench = halfOpen(Bench(halfOpenTrials: 1, successThreshold: 2))
-        #expect(bench.call())
-        #expect(bench.succeed() == nil)
-        #expect(bench.call())
-        let change = bench.succeed()
+    @Test func enoughConsecutiveSuccessesCloseIt() {
+        let fixture = halfOpen(BreakerFixture(halfOpenTrials: 1, successThreshold: 2))
+        #expect(fixture.call())
+        #expect(fixture.succeed() == nil)
+        #expect(fixture.call())
+        let change = fixture.succeed()
         #expect(change?.from == .halfOpen)
         #expect(change?.to == .closed)
-        #expect(bench.breaker.consecutiveFailures == 0)
-        #expect(bench.breaker.retryAtNs == nil)
-        #expect(bench.call())
+        #expect(fixture.breaker.consecutiveFailures == 0)
+        #expect(fixture.breaker.retryAtNs == nil)
+        #expect(fixture.call())
     }
 
-    @Test func oneFailedTrialOpensItAgainForTwiceAsLongEachTimeUpToTheBound() {
-        let bench = Bench(openForMs: 100, maxOpenForMs: 1_000)
-        bench.open()
+    @Test func eachFailedTrialDoublesTheOpenPeriodUpToTheMaximum() {
+        let fixture = BreakerFixture(openForMs: 100, maxOpenForMs: 1_000)
+        fixture.open()
         var periods: [UInt64] = []
         for _ in 0..<5 {
-            periods.append(bench.failTrial())
+            periods.append(fixture.failTrial())
         }
         #expect(periods == [200, 400, 800, 1_000, 1_000])
-        #expect(bench.breaker.openedTotal == 6)
-        #expect(bench.breaker.lastTransition?.from == .halfOpen)
-        #expect(bench.breaker.lastTransition?.to == .open)
+        #expect(fixture.breaker.totals.opened == 6)
+        #expect(fixture.breaker.lastTransition?.from == .halfOpen)
+        #expect(fixture.breaker.lastTransition?.to == .open)
     }
 
-    @Test func closingBringsTheOpenPeriodBackToTheFirst() {
-        let bench = Bench(openForMs: 100)
-        bench.open()
-        #expect(bench.failTrial() == 200)
-        bench.pass(ms: 200)
-        #expect(bench.call())
-        #expect(bench.succeed()?.to == .closed)
-        bench.open()
-        #expect(bench.breaker.retryAtNs == bench.nowNs + 100_000_000)
+    @Test func closingResetsTheOpenPeriod() {
+        let fixture = BreakerFixture(openForMs: 100)
+        fixture.open()
+        #expect(fixture.failTrial() == 200)
+        fixture.pass(ms: 200)
+        #expect(fixture.call())
+        #expect(fixture.succeed()?.to == .closed)
+        fixture.open()
+        #expect(fixture.breaker.retryAtNs == fixture.nowNs + 100_000_000)
     }
 
-    @Test func aThousandFailedTrialsStayWithinTheBound() {
-        let bench = Bench(openForMs: 1, maxOpenForMs: 86_400_000)
-        bench.open()
+    @Test func theOpenPeriodStaysBelowTheMaximumAfterManyFailedTrials() {
+        let fixture = BreakerFixture(openForMs: 1, maxOpenForMs: 86_400_000)
+        fixture.open()
         for _ in 0..<1_000 {
-            #expect(bench.failTrial() <= 86_400_000)
+            #expect(fixture.failTrial() <= 86_400_000)
         }
-        #expect(bench.failTrial() == 86_400_000)
+        #expect(fixture.failTrial() == 86_400_000)
     }
 
-    @Test func resultsOfCallsBegunBeforeItOpenedCountForNothing() {
-        let bench = Bench()
-        let before = bench.breaker.generation
-        _ = halfOpen(bench)
-        #expect(bench.call())
-        #expect(bench.succeed(before) == nil)
-        #expect(bench.fail(before) == nil)
-        #expect(bench.breaker.state == .halfOpen)
-        #expect(bench.breaker.trialsInFlight == 1, "they give no slot back that they did not take")
-        #expect(bench.succeed()?.to == .closed)
+    @Test func resultsFromBeforeTheOpeningAreIgnored() {
+        let fixture = BreakerFixture()
+        let before = fixture.breaker.generation
+        _ = halfOpen(fixture)
+        #expect(fixture.call())
+        #expect(fixture.succeed(before) == nil)
+        #expect(fixture.fail(before) == nil)
+        #expect(fixture.breaker.state == .halfOpen)
+        #expect(fixture.breaker.trialsInFlight == 1, "a result without a slot frees none")
+        #expect(fixture.succeed()?.to == .closed)
     }
 
-    @Test func resultsOfAnEarlierRoundOfTrialsCountForNothing() {
-        let bench = halfOpen(Bench(halfOpenTrials: 2))
-        #expect(bench.call())
-        #expect(bench.call())
-        let firstRound = bench.breaker.generation
-        bench.fail()
-        bench.pass(ms: 200)
-        #expect(bench.call())
-        #expect(bench.succeed(firstRound) == nil)
-        #expect(bench.breaker.state == .halfOpen)
+    @Test func resultsOfAnEarlierRoundOfTrialsAreIgnored() {
+        let fixture = halfOpen(BreakerFixture(halfOpenTrials: 2))
+        #expect(fixture.call())
+        #expect(fixture.call())
+        let firstRound = fixture.breaker.generation
+        fixture.fail()
+        fixture.pass(ms: 200)
+        #expect(fixture.call())
+        #expect(fixture.succeed(firstRound) == nil)
+        #expect(fixture.breaker.state == .halfOpen)
     }
 
-    @Test func aTrialNeverMadeGivesItsSlotBack() {
-        let bench = halfOpen(Bench(halfOpenTrials: 1))
-        #expect(bench.call())
-        #expect(!bench.call())
-        bench.breaker.recordIgnored(generation: bench.breaker.generation)
-        #expect(bench.breaker.state == .halfOpen)
-        #expect(bench.call())
-    }
-
-    @Test func trialsWhoseResultNeverComesDoNotHoldItForEver() {
-        let bench = halfOpen(Bench(halfOpenTrials: 1, trialTimeoutMs: 5_000))
-        #expect(bench.call())
-        let lost = bench.breaker.generation
-        bench.pass(ms: 4_999)
-        #expect(!bench.call())
-        bench.pass(ms: 1)
-        #expect(bench.breaker.wouldAllow(nowNs: bench.nowNs))
-        #expect(bench.call())
-        #expect(bench.succeed(lost) == nil)
-        #expect(bench.breaker.state == .halfOpen)
-        #expect(bench.succeed()?.to == .closed)
+    @Test func trialsWithoutAResultExpire() {
+        let fixture = halfOpen(BreakerFixture(halfOpenTrials: 1, trialTimeoutMs: 5_000))
+        #expect(fixture.call())
+        let lost = fixture.breaker.generation
+        fixture.pass(ms: 4_999)
+        #expect(!fixture.call())
+        fixture.pass(ms: 1)
+        #expect(fixture.call())
+        #expect(fixture.succeed(lost) == nil)
+        #expect(fixture.breaker.state == .halfOpen)
+        #expect(fixture.succeed()?.to == .closed)
     }
 }
 
-@Suite struct Periods {
-    @Test func jitterOnlyEverTakesOffItsShareOfAPeriod() {
+@Suite(.timeLimit(.minutes(10))) struct CircuitBreakerPeriodTests {
+    @Test func jitterShortensAPeriodByAtMostItsShare() {
         for (bits, expectedMs) in [(UInt64.min, UInt64(160)), (.max / 2, 180), (.max, 200)] {
-            let bench = Bench(openForMs: 100, jitterPercent: 20)
-            bench.open()
-            #expect(bench.failTrial(randomBits: bits) == expectedMs)
+            let fixture = BreakerFixture(openForMs: 100, jitterPercent: 20)
+            fixture.open()
+            #expect(fixture.failTrial(randomBits: bits) == expectedMs)
         }
     }
 
-    @Test func fullJitterStillLeavesAMillisecond() {
-        let bench = Bench(openForMs: 1, jitterPercent: 100)
-        bench.open()
-        #expect(bench.failTrial(randomBits: 0) == 1)
+    @Test func fullJitterLeavesOneMillisecond() {
+        let fixture = BreakerFixture(openForMs: 1, jitterPercent: 100)
+        fixture.open()
+        #expect(fixture.failTrial(randomBits: 0) == 1)
     }
 }
 
-@Test func statesHaveTheNumbersAndNamesThatMetricsAndAnswersShow() {
-    #expect(CircuitBreaker.State.allCases.map(\.rawValue) == [0, 1, 2])
-    #expect(CircuitBreaker.State.allCases.map(\.name) == ["CLOSED", "HALF_OPEN", "OPEN"])
+@Suite(.timeLimit(.minutes(10))) struct CircuitBreakerStateTests {
+    @Test func statesHaveTheDocumentedNumbersAndNames() {
+        #expect(CircuitBreaker.State.allCases.map(\.rawValue) == [0, 1, 2])
+        #expect(CircuitBreaker.State.allCases.map(\.name) == ["CLOSED", "HALF_OPEN", "OPEN"])
+    }
 }

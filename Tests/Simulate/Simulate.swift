@@ -1,7 +1,7 @@
 import ArgumentParser
 import Simulation
 
-/// `simulate`: many seeds of the simulation, and one again.
+/// `simulate`: runs many seeds of the simulation, or one seed again.
 @main
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(

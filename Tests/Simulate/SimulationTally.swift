@@ -2,7 +2,7 @@ import ByteCoding
 import Linearizability
 import Simulation
 
-/// What all seeds came to.
+/// The results of all seeds.
 struct SimulationTally {
     private(set) var seeds = 0
     private(set) var violations = 0
@@ -13,17 +13,17 @@ struct SimulationTally {
     private var virtualMs: UInt64 = 0
     private var collected = 0
     private var refusedReplicas = 0
-    /// How many operations that were answered waited so many milliseconds: what shows whether somebody starves.
-    private var waitsMs: [Int: Int] = [:]
-    /// Of all histories, whatever the order in which they ended: two runs of the same seeds show the same, or something
-    /// depends on more than the seed.
+    /// Operations by latency in milliseconds, without those of unknown outcome: shows starvation.
+    private var latenciesMs: [Int: Int] = [:]
+    /// A hash of all histories, independent of the order in which they ended. It differs between two runs of the same seeds
+    /// only where something depends on more than the seed.
     private var digest: UInt64 = 0
     private let start = ContinuousClock.now
 
     mutating func add(_ report: CPSimulation.Report) {
         undecided += report.undecided.isEmpty ? 0 : 1
         for operation in report.history where operation.result != .unknown && operation.result != .notApplied {
-            waitsMs[Int((operation.returnNs - operation.callNs) / 1_000_000), default: 0] += 1
+            latenciesMs[Int((operation.returnNs - operation.callNs) / 1_000_000), default: 0] += 1
         }
         add(report.history.map { Self.name($0.result) }, report.faults, report.virtualMs, report.violations)
         addDigest(report.seed, report.history.flatMap { [$0.callNs, $0.returnNs] }, events: report.events)
@@ -66,12 +66,12 @@ struct SimulationTally {
         }
     }
 
-    /// The time within which so many of a hundred answers came, in whole milliseconds.
-    private func wait(percent: Int) -> Int {
-        var left = waitsMs.values.reduce(0, +) * percent / 100
-        for (waitMs, count) in waitsMs.sorted(by: { $0.key < $1.key }) {
+    /// The latency that this percentage of the operations did not exceed, in whole milliseconds.
+    private func latency(percent: Int) -> Int {
+        var left = latenciesMs.values.reduce(0, +) * percent / 100
+        for (latencyMs, count) in latenciesMs.sorted(by: { $0.key < $1.key }) {
             left -= count
-            if left <= 0 { return waitMs + 1 }
+            if left <= 0 { return latencyMs + 1 }
         }
         return 0
     }
@@ -85,12 +85,12 @@ struct SimulationTally {
         lines += results.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
         lines.append("faults      \(faults.values.reduce(0, +))")
         lines += faults.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
-        if collected > 0 { lines.append("collected   \(collected) records, once a replica") }
+        if collected > 0 { lines.append("collected   \(collected) records, once per replica") }
         if refusedReplicas > 0 { lines.append("too old     \(refusedReplicas) replicas, emptied") }
         lines.append("digest      \(String(digest, radix: 16))")
-        if let worst = waitsMs.keys.max() {
+        if let worst = latenciesMs.keys.max() {
             lines.append(
-                "answered within \(wait(percent: 50)) ms (half), \(wait(percent: 99)) ms (99 %), \(worst + 1) ms (all)")
+                "latency     \(latency(percent: 50)) ms (50 %), \(latency(percent: 99)) ms (99 %), \(worst + 1) ms (all)")
         }
         lines.append("time        \(virtualMs / 1_000) s virtual, \(took.components.seconds) s real")
         return lines.joined(separator: "\n")

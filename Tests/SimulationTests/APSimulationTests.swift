@@ -1,25 +1,25 @@
 import Simulation
 import Testing
 
-@Suite struct APSimulationTests {
+@Suite(.timeLimit(.minutes(20))) struct APSimulationTests {
     @Test(arguments: UInt64(1)...12) func noAcknowledgedWriteIsLostUnderFaults(seed: UInt64) {
         var options = APProfile.mixed.options
         options.operations = 200
         let report = APSimulation(seed: seed, options: options).run()
         #expect(report.violations.isEmpty, "seed \(seed)")
-        // It was no empty exercise.
+        // The run contained faults, writes and reads.
         #expect(report.faults.values.reduce(0, +) > 0)
         #expect(report.history.contains { $0.call == .write && $0.result == .ok })
         #expect(report.history.contains { $0.call == .read && $0.stalenessMs != nil })
     }
 
-    @Test(arguments: UInt64(1)...4) func whatWasDeletedIsCollectedAndDoesNotComeBack(seed: UInt64) {
+    @Test(arguments: UInt64(1)...4) func tombstonesAreCollectedAndDeletedKeysStayDeleted(seed: UInt64) {
         let report = APSimulation(seed: seed, options: APProfile.tombstones.options).run()
         #expect(report.violations.isEmpty, "seed \(seed)")
         #expect(report.collected > 0)
     }
 
-    @Test(arguments: UInt64(1)...2) func nothingIsCollectedWhileClocksAreFarAhead(seed: UInt64) {
+    @Test(arguments: UInt64(1)...2) func noTombstoneIsCollectedWhileClocksAreFarAhead(seed: UInt64) {
         var options = APProfile.ahead.options
         options.operations = 200
         let report = APSimulation(seed: seed, options: options).run()
@@ -29,13 +29,13 @@ import Testing
         #expect(report.collected == 0)
     }
 
-    @Test(arguments: APProfile.allCases) func everyProfileHoldsItsPromises(profile: APProfile) {
+    @Test(arguments: APProfile.allCases) func everyProfileKeepsItsGuarantees(profile: APProfile) {
         let report = APSimulation(seed: 5, options: profile.options).run()
         #expect(report.violations.isEmpty, "\(profile)")
         #expect(report.history.contains { $0.call == .write && $0.result == .ok })
     }
 
-    @Test(arguments: UInt64(1)...4) func whereLinksAreOnlySlowEverythingIsAnswered(seed: UInt64) {
+    @Test(arguments: UInt64(1)...4) func withSlowLinksOnlyEveryReadIsAnswered(seed: UInt64) {
         var options = APProfile.staleness.options
         options.faults = [.slowLink]
         let report = APSimulation(seed: seed, options: options).run()
@@ -44,7 +44,7 @@ import Testing
         #expect(report.history.filter { $0.call == .read }.allSatisfy { [.ok, .unmet].contains($0.result) })
     }
 
-    @Test func oneSeedIsOneHistory() {
+    @Test func theSameSeedGivesTheSameHistory() {
         let first = APSimulation(seed: 77).run()
         let second = APSimulation(seed: 77).run()
         #expect(first.history == second.history)
@@ -52,7 +52,7 @@ import Testing
         #expect(first.history != APSimulation(seed: 78).run().history)
     }
 
-    @Test func withoutFaultsEverythingIsAnswered() {
+    @Test func withoutFaultsEveryRequestIsAnswered() {
         var options = APProfile.mixed.options
         options.faults = []
         options.fewSiblings = 0

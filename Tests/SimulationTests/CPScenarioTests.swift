@@ -1,8 +1,8 @@
 import Simulation
 import Testing
 
-@Suite struct CPScenarioTests {
-    @Test(arguments: CPScenario.allCases) func everyScheduleWrittenByHandComesToPassAndBreaksNothing(
+@Suite(.timeLimit(.minutes(20))) struct CPScenarioTests {
+    @Test(arguments: CPScenario.allCases) func everyScenarioRunsAndViolatesNothing(
         scenario: CPScenario
     ) {
         for seed in UInt64(1)...2 {

@@ -2,7 +2,7 @@ import Linearizability
 import Simulation
 import Testing
 
-@Suite struct CPSimulationTests {
+@Suite(.timeLimit(.minutes(20))) struct CPSimulationTests {
     @Test(arguments: UInt64(1)...12) func everyHistoryIsLinearizableUnderFaults(seed: UInt64) {
         var options = CPProfile.mixed.options
         options.operations = 200
@@ -10,12 +10,12 @@ import Testing
         let report = CPSimulation(seed: seed, options: options).run()
         #expect(report.violations.isEmpty, "seed \(seed)")
         #expect(report.undecided.isEmpty, "seed \(seed)")
-        // It was no empty exercise.
+        // The run contained faults and changes.
         #expect(report.faults.values.reduce(0, +) > 0)
         #expect(report.history.contains { if case .applied = $0.result { true } else { false } })
     }
 
-    @Test func oneSeedIsOneHistory() {
+    @Test func theSameSeedGivesTheSameHistory() {
         let first = CPSimulation(seed: 77).run()
         let second = CPSimulation(seed: 77).run()
         #expect(first.history == second.history)
@@ -23,7 +23,7 @@ import Testing
         #expect(first.history != CPSimulation(seed: 78).run().history)
     }
 
-    @Test func withoutFaultsEverythingIsAnswered() {
+    @Test func withoutFaultsEveryRequestIsAnswered() {
         var options = CPProfile.mixed.options
         options.faults = []
         let report = CPSimulation(seed: 3, options: options).run()

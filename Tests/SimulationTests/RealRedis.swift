@@ -3,7 +3,7 @@ import Redis
 import Replication
 import TestSupport
 
-/// One real server, asked one command at a time.
+/// One real server; runs one command at a time.
 final class RealRedis {
     private let reactor: Reactor
     private let group: RedisReplicaGroup
@@ -21,9 +21,9 @@ final class RealRedis {
 
     func isUp() async -> Bool { await reactor.eventually { !self.group.available.isEmpty } }
 
-    func run(_ words: [String]) async -> Reply? {
+    func run(_ arguments: [String]) async -> Reply? {
         let call = QuorumCall(group: group, scheduler: reactor, deadlineNs: reactor.nowNs + 5_000 * nsPerMs)
-        call.send(Command(.plain(words.map { Bytes($0.utf8) })), to: [0])
+        call.send(Command(.plain(arguments.map { Bytes($0.utf8) })), to: [0])
         await call.waitForAll()
         return call.reply(from: 0)
     }

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// A client that sends the session token of each answer with its next request, as one must who wants to read one's own writes
-/// from `app-ap`. `app-cp` promises that to everybody and gives no token.
+/// A client that sends the session token of each response with its next request, as a client of `app-ap` must to read its
+/// own writes. `app-cp` guarantees that to every client without a token.
 public final class ClientSession: Sendable {
     private let service: ServiceProcess
     private let headers = Mutex<[String: String]>([:])
@@ -27,7 +27,7 @@ public final class ClientSession: Sendable {
 }
 
 extension HTTPAnswer {
-    /// What the next request of the same session sends.
+    /// The headers of the next request of the same session.
     public var sessionHeaders: [String: String] {
         headers["x-session-token"].map { ["X-Session-Token": $0] } ?? [:]
     }

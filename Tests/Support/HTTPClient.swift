@@ -21,7 +21,7 @@ public struct HTTPAnswer: Sendable {
     }
 }
 
-/// A blocking client on one connection, which sends what it is told, also what no proper client would.
+/// A blocking client on one connection that sends any bytes, also malformed requests.
 public final class HTTPClient {
     private let descriptor: Int32
     private var buffer: [UInt8] = []
@@ -72,8 +72,8 @@ public final class HTTPClient {
         let end = try readHead()
         let lines = String(decoding: buffer[..<end], as: UTF8.self).split(separator: "\r\n")
         buffer.removeFirst(end + 4)
-        let words = lines.first?.split(separator: " ") ?? []
-        guard words.count >= 2, let status = Int(words[1]) else { throw TestFailure("not an answer: \(lines)") }
+        let parts = lines.first?.split(separator: " ") ?? []
+        guard parts.count >= 2, let status = Int(parts[1]) else { throw TestFailure("not an answer: \(lines)") }
         var headers: [String: String] = [:]
         for line in lines.dropFirst() {
             let parts = line.split(separator: ":", maxSplits: 1)

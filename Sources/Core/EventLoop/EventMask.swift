@@ -1,6 +1,6 @@
 import CLinux
 
-/// The epoll bits that handlers name, so that they need not import the system header.
+/// The epoll bits that handlers use, so that they need not import the system header.
 public enum EventMask {
     public static let readable: UInt32 = EPOLLIN.rawValue
     public static let writable: UInt32 = EPOLLOUT.rawValue

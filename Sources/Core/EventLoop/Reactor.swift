@@ -1,85 +1,61 @@
-import CLinux
 import Glibc
 import Synchronization
 
 /// Takes part in every turn of a reactor's loop, beside the descriptors it registered.
 public protocol TurnParticipant: AnyObject {
-    /// The longest the loop may sleep before this participant's next turn, in milliseconds; nil for no wish.
+    /// The longest that the loop may sleep before this participant's next turn, in milliseconds; nil for no limit.
     func waitLimitMs() -> Int32?
-    /// Runs once a turn, after events and the tasks they woke.
+    /// Runs once per turn, after the events and the tasks that they woke.
     func turn()
-    /// Runs at the end of each turn, when all tasks have run: the place to flush what they wrote.
+    /// Runs at the end of each turn, after all tasks: the place to flush what they wrote.
     func endTurn()
 }
 
-/// Hears of events on one descriptor.
-public protocol DescriptorHandler: AnyObject {
-    /// `events` are epoll bits (`EPOLLIN`, `EPOLLOUT`, `EPOLLHUP`, `EPOLLERR`).
-    func ready(events: UInt32)
-}
-
-/// One thread, one epoll, no locks: the event loop that carries HTTP, Redis and all request code of one reactor.
+/// One thread, one epoll, no locks: the event loop that carries HTTP, Redis and all request code.
 ///
-/// It is the executor of every task started with ``spawn(_:)``, so that async functions resume on this very thread and
-/// the objects they share need no synchronisation. Only ``submit(_:)`` and ``stop()`` may be called from other threads.
+/// It is the executor of every task started with ``spawn(_:)``: async functions resume on this very thread, and the
+/// objects they share need no synchronisation. Only ``submit(_:)`` and ``stop()`` may be called from other threads.
 public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked Sendable {
-    // Safe because all mutable state below is touched only by the reactor's own thread (checked by `preconditionOnThread`
-    // at every entry point), except `inbox` and `stopping`, which are synchronised, and `thread`, written before start.
+    // Safe because all mutable state below is used by the reactor's own thread only (checked by `preconditionOnThread` at
+    // every entry point), except `inbox`, `submitted` and `stopping`, which are synchronised, and `thread`, which is
+    // written before the loop starts.
 
     public let name: String
     public private(set) var nowNs: UInt64 = monotonicNs()
 
-    private let epoll: Int32
-    private let wakeup: Int32
-    private var thread: pthread_t = 0
-    private var isStarted = false
+    private let epoll: Epoll
     private let stopping = Atomic<Bool>(false)
     private let inbox = Mutex<[UnownedJob]>([])
     private let submitted = Mutex<[@Sendable () -> Void]>([])
 
+    /// 0 before the start.
+    private var thread: pthread_t = 0
     private var jobs: [UnownedJob] = []
     private var runningJobs: [UnownedJob] = []
     private var timers = TimerQueue()
     private var turnEnds: [() -> Void] = []
     private var participants: [any TurnParticipant] = []
-    private var handlers: [Int32: Registration] = [:]
-    private var nextGeneration: UInt32 = 1
     /// Seeded by the kernel.
     private var random: SplitMix64
 
-    /// The longest the loop sleeps with nothing to do.
+    /// The longest sleep with nothing to do.
     private static let idleWaitMs: Int32 = 1_000
-    /// Rounds of newly woken tasks run before descriptors are looked at again, so that tasks cannot starve I/O.
+    /// Rounds of newly woken tasks before the loop polls descriptors again, so that tasks cannot starve I/O.
     private static let maxJobRounds = 64
-
-    private struct Registration {
-        let handler: any DescriptorHandler
-        let generation: UInt32
-        var events: UInt32
-    }
 
     /// - Throws: ``ReactorError`` where the kernel gives no descriptor.
     public init(name: String) throws {
         self.name = name
-        epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
-        wakeup = clinux_eventfd()
+        epoll = try Epoll()
         var kernel = SystemRandomNumberGenerator()
         random = SplitMix64(seed: kernel.next())
-        guard epoll >= 0, wakeup >= 0 else { throw ReactorError.noDescriptor(errno: errno) }
-        _ = clinux_epoll_ctl(epoll, EPOLL_CTL_ADD, wakeup, EPOLLIN.rawValue, UInt64(UInt32(bitPattern: wakeup)))
-    }
-
-    deinit {
-        close(epoll)
-        close(wakeup)
     }
 
     // MARK: Starting and stopping
 
-    /// Starts the loop on a thread of its own.
+    /// Starts the loop on its own thread.
     public func start() {
-        precondition(!isStarted, "a reactor starts once")
-        isStarted = true
+        precondition(thread == 0, "a reactor starts once")
         pthread_create(
             &thread, nil,
             { pointer in
@@ -91,7 +67,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     /// Asks the loop to end after its current turn. From any thread.
     public func stop() {
         stopping.store(true, ordering: .releasing)
-        wake()
+        epoll.wake()
     }
 
     /// Waits for the loop's thread to end. From any thread but the loop's own.
@@ -102,12 +78,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     /// Runs `body` on the reactor's thread, soon. From any thread.
     public func submit(_ body: @escaping @Sendable () -> Void) {
         submitted.withLock { $0.append(body) }
-        wake()
-    }
-
-    private func wake() {
-        var one: UInt64 = 1
-        _ = write(wakeup, &one, 8)
+        epoll.wake()
     }
 
     // MARK: Executor
@@ -118,7 +89,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
             jobs.append(unowned)
         } else {
             inbox.withLock { $0.append(unowned) }
-            wake()
+            epoll.wake()
         }
     }
 
@@ -166,43 +137,26 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     /// Watches `descriptor` for `events`; a second call for the same descriptor changes the events.
     public func watch(_ descriptor: Int32, events: UInt32, handler: any DescriptorHandler) {
         preconditionOnThread()
-        if let known = handlers[descriptor] {
-            guard known.events != events else { return }
-            handlers[descriptor]?.events = events
-            let data = Self.eventData(descriptor, known.generation)
-            _ = clinux_epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, events, data)
-            return
-        }
-        let generation = nextGeneration
-        nextGeneration = generation == .max ? 1 : generation + 1
-        handlers[descriptor] = Registration(handler: handler, generation: generation, events: events)
-        _ = clinux_epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, events, Self.eventData(descriptor, generation))
+        epoll.watch(descriptor, events: events, handler: handler)
     }
 
-    /// Stops watching `descriptor`; to be called before it is closed.
+    /// Stops watching `descriptor`. Call it before closing the descriptor.
     public func unwatch(_ descriptor: Int32) {
         preconditionOnThread()
-        guard handlers.removeValue(forKey: descriptor) != nil else { return }
-        _ = clinux_epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, 0, 0)
-    }
-
-    /// The generation tells an event of a closed descriptor from one of a new descriptor with the same number.
-    private static func eventData(_ descriptor: Int32, _ generation: UInt32) -> UInt64 {
-        UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))
+        epoll.unwatch(descriptor)
     }
 
     // MARK: The loop
 
     private func run() {
         thread = pthread_self()
-        var events = [epoll_event](repeating: epoll_event(), count: 128)
         while !stopping.load(ordering: .acquiring) {
-            hear(&events, waitMs: waitMs())
+            pollEvents(waitMs: waitMs())
             if let deadlineNs = timers.nextDeadlineNs(), deadlineNs <= nowNs {
-                // Perhaps the process was stopped for a while. What arrived meanwhile is heard before deadlines pass, or every
-                // replica that answered in time would be given up.
+                // The process may have been suspended for a while. Replies that arrived meanwhile are read before deadlines
+                // pass: otherwise every replica that replied in time would be given up.
                 let dueNs = nowNs
-                hear(&events, waitMs: 0)
+                pollEvents(waitMs: 0)
                 while let timer = timers.popDue(nowNs: dueNs) { timer.expire() }
                 runJobs()
             }
@@ -210,25 +164,16 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
         }
     }
 
-    /// Waits for events, and runs what they wake.
-    private func hear(_ events: inout [epoll_event], waitMs: Int32) {
-        let count = epoll_wait(epoll, &events, Int32(events.count), waitMs)
-        nowNs = monotonicNs()
-        for index in 0..<Int(max(0, count)) { dispatch(events[index]) }
+    /// Waits for events, and runs the tasks that they wake.
+    private func pollEvents(waitMs: Int32) {
+        let count = epoll.wait(ms: waitMs)
+        let timeNs = monotonicNs()
+        precondition(timeNs >= nowNs, "the monotonic clock went back")
+        nowNs = timeNs
+        epoll.dispatch(count, onWakeup: takeInbox)
         runJobs()
         for participant in participants { participant.turn() }
         runJobs()
-    }
-
-    private func endTurn() {
-        if !turnEnds.isEmpty {
-            // Bodies that are added meanwhile run at the end of the next turn, so that this one ends.
-            let bodies = turnEnds
-            turnEnds.removeAll(keepingCapacity: true)
-            for body in bodies { body() }
-            runJobs()
-        }
-        for participant in participants { participant.endTurn() }
     }
 
     private func waitMs() -> Int32 {
@@ -238,26 +183,14 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
             if let limit = participant.waitLimitMs() { waitMs = min(waitMs, limit) }
         }
         if let deadlineNs = timers.nextDeadlineNs() {
-            // Rounded up: waking a little late beats spinning through the last millisecond.
+            // Rounded up: to wake slightly late is better than to spin through the last millisecond.
             let leftMs = deadlineNs <= nowNs ? 0 : (deadlineNs - nowNs + nsPerMs - 1) / nsPerMs
             waitMs = min(waitMs, Int32(clamping: leftMs))
         }
         return waitMs
     }
 
-    private func dispatch(_ event: epoll_event) {
-        let descriptor = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data.u64))
-        let generation = UInt32(truncatingIfNeeded: event.data.u64 >> 32)
-        if descriptor == wakeup, generation == 0 {
-            takeInbox()
-        } else if let known = handlers[descriptor], known.generation == generation {
-            known.handler.ready(events: event.events)
-        }
-    }
-
     private func takeInbox() {
-        var counter: UInt64 = 0
-        _ = read(wakeup, &counter, 8)
         jobs += inbox.withLock { waiting in
             defer { waiting.removeAll(keepingCapacity: true) }
             return waiting
@@ -279,11 +212,17 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
             rounds += 1
         }
     }
-}
 
-/// Why a reactor could not be made.
-public enum ReactorError: Error {
-    case noDescriptor(errno: Int32)
+    private func endTurn() {
+        if !turnEnds.isEmpty {
+            // Bodies that are added meanwhile run at the end of the next turn, so that this one ends.
+            let bodies = turnEnds
+            turnEnds.removeAll(keepingCapacity: true)
+            for body in bodies { body() }
+            runJobs()
+        }
+        for participant in participants { participant.endTurn() }
+    }
 }
 
 /// `CLOCK_MONOTONIC` in nanoseconds.

@@ -1,15 +1,15 @@
 /// Time, randomness and tasks, as the engines see them.
 ///
-/// A ``Reactor`` is one; the deterministic simulation has another that runs on virtual time. Everything a scheduler
-/// starts, and every timer it fires, runs on the one thread that owns it, so that code built on it needs no locks.
+/// ``Reactor`` is the production implementation; the simulation has one on virtual time. All tasks and timers of a
+/// scheduler run on the one thread that owns it, so that code built on it needs no locks.
 public protocol Scheduler: AnyObject {
-    /// Monotonic time in nanoseconds, read once a loop turn. Never goes back; says nothing about the time of day.
+    /// Monotonic time in nanoseconds, read once per loop turn. Unrelated to the time of day.
     var nowNs: UInt64 { get }
 
-    /// Milliseconds since 1970 by this machine's clock. May jump; use it only for what people call a time (TTL, logs).
+    /// Milliseconds since 1970 by this machine's clock. May jump; use it only for times of day (TTL, logs).
     var wallClockMs: Int64 { get }
 
-    /// Calls `timer.expire()` at `deadlineNs` or soon after, unless the timer has settled by then.
+    /// Calls `timer.expire()` at `deadlineNs` or soon after, never earlier, unless the timer has settled by then.
     func schedule(_ timer: any Expirable, atNs deadlineNs: UInt64)
 
     /// Runs `body` once, when all tasks of the present turn have run and before what they wrote is sent. Tasks that it
@@ -25,7 +25,7 @@ public protocol Scheduler: AnyObject {
 
 /// Something with a deadline.
 public protocol Expirable: AnyObject {
-    /// True once the deadline no longer matters: the entry is then dropped without a call.
+    /// True once the deadline no longer matters: the timer is then dropped without a call.
     var isSettled: Bool { get }
 
     /// The deadline has passed and the timer had not settled.
@@ -33,7 +33,7 @@ public protocol Expirable: AnyObject {
 }
 
 extension Scheduler {
-    /// Suspends the caller for at least `durationNs` nanoseconds. Not cancellable: every sleep of the project is short.
+    /// Suspends the caller for at least `durationNs` nanoseconds. Not cancellable: all sleeps are short.
     public func sleep(forNs durationNs: UInt64) async {
         let sleeper = Sleeper()
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in

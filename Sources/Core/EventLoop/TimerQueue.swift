@@ -3,9 +3,9 @@ import HeapModule
 
 /// Deadlines of one thread.
 ///
-/// Almost every timer is a request's deadline that settles long before it comes due, and timers of one kind are added in
-/// the order in which they come due. So they stand in a few first-in-first-out lanes, whose settled fronts are dropped as
-/// the loop turns: a lane stays about as long as the number of requests in flight. What fits no lane goes to a heap.
+/// Almost every timer is a request's deadline that settles long before it is due, and timers of one kind are added in the
+/// order of their deadlines. They are kept in a few first-in-first-out lanes, whose settled fronts are dropped in each turn:
+/// a lane stays about as long as the number of requests in flight. A timer that fits no lane goes to a heap.
 struct TimerQueue {
     private struct Entry: Comparable {
         let deadlineNs: UInt64
@@ -17,9 +17,9 @@ struct TimerQueue {
 
     private static let maxLanes = 8
     private var lanes: [Deque<Entry>] = []
-    /// The last deadline of each lane, also after its entries are gone: keeps timers of one kind in one lane.
+    /// The last deadline of each lane, kept when the lane is empty: keeps timers of one kind in one lane.
     private var lastNs: [UInt64] = []
-    /// The length at which a lane is next searched for settled entries.
+    /// The length at which settled entries of a lane are removed next.
     private var sweepAt: [Int] = []
     private var heap = Heap<Entry>()
     private static let minSweep = 512
@@ -47,24 +47,24 @@ struct TimerQueue {
         }
     }
 
-    /// Drops what has settled behind a front that has not: a second of requests behind one slow one is a lot of memory. Each
-    /// sweep waits until the lane has doubled, so that it costs little an entry.
+    /// Drops settled entries behind an unsettled front: otherwise one slow request would keep the entries of all later ones.
+    /// A sweep waits until the lane has doubled, which bounds its cost per entry.
     private mutating func sweep(_ lane: Int) {
         lanes[lane].removeAll { $0.timer.isSettled }
         sweepAt[lane] = max(Self.minSweep, lanes[lane].count * 2)
     }
 
-    /// The earliest deadline that still matters. Drops what has settled at the fronts.
+    /// The earliest deadline of an unsettled timer. Drops settled fronts.
     mutating func nextDeadlineNs() -> UInt64? { earliest()?.deadlineNs }
 
-    /// Removes and returns the timer that has been due for longest: after a time without a turn, many are due, and who set two
-    /// of them relies on their order.
+    /// Removes and returns the due timer with the earliest deadline: after a pause of the process many are due, and code that
+    /// set two of them relies on their order.
     mutating func popDue(nowNs: UInt64) -> (any Expirable)? {
         guard let (deadlineNs, lane) = earliest(), deadlineNs <= nowNs else { return nil }
         return lane.map { lanes[$0].removeFirst().timer } ?? heap.removeMin().timer
     }
 
-    /// The earliest deadline and its lane, nil for the heap.
+    /// The earliest deadline and its lane; nil for the heap.
     private mutating func earliest() -> (deadlineNs: UInt64, lane: Int?)? {
         var earliest: (deadlineNs: UInt64, lane: Int?)?
         for lane in 0..<lanes.count {

@@ -1,15 +1,15 @@
 import Glibc
 import Replication
 
-/// Writes commands in RESP into one buffer that is reused: no allocation a command once it has grown.
+/// Encodes commands in RESP into one buffer that is reused: no allocation per command once it has grown.
 ///
-/// What is the same for all replicas is encoded once; what differs by replica is appended, sent, and cut off again.
+/// The arguments that all replicas share are encoded once; those of one replica are appended, sent, and truncated.
 final class CommandEncoder {
     private var storage: UnsafeMutablePointer<UInt8>
     private var capacity: Int
     private(set) var count = 0
 
-    /// A buffer that a very large value made grow is given back down to this size.
+    /// A buffer that a very large value made larger than this is released.
     private static let keptCapacity = 1 << 16
 
     init() {
@@ -19,7 +19,7 @@ final class CommandEncoder {
 
     deinit { storage.deallocate() }
 
-    /// What has been encoded; valid until the next change.
+    /// The encoded bytes; valid until the next change.
     var encoded: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: storage, count: count) }
 
     func reset() {
@@ -36,13 +36,13 @@ final class CommandEncoder {
         self.count = count
     }
 
-    /// Begins a command of `words` words.
-    func begin(words: Int) {
+    /// Begins a command: an array of bulk strings in RESP, the first of which is its name.
+    func begin(argumentCount: Int) {
         reserve(24)
-        header(UInt8(ascii: "*"), words)
+        header(UInt8(ascii: "*"), argumentCount)
     }
 
-    func word(_ bytes: Bytes) {
+    func append(_ bytes: Bytes) {
         reserve(bytes.count + 26)
         header(UInt8(ascii: "$"), bytes.count)
         bytes.withUnsafeBufferPointer { source in
@@ -52,8 +52,8 @@ final class CommandEncoder {
         lineEnd()
     }
 
-    /// Bytes that are encoded already.
-    func encodedWords(_ bytes: [UInt8]) {
+    /// Appends arguments that are encoded already.
+    func append(encoded bytes: Bytes) {
         reserve(bytes.count)
         bytes.withUnsafeBufferPointer { source in
             if let base = source.baseAddress { (storage + count).update(from: base, count: source.count) }
@@ -61,7 +61,7 @@ final class CommandEncoder {
         count += bytes.count
     }
 
-    func word(_ text: StaticString) {
+    func append(_ text: StaticString) {
         reserve(text.utf8CodeUnitCount + 26)
         header(UInt8(ascii: "$"), text.utf8CodeUnitCount)
         (storage + count).update(from: text.utf8Start, count: text.utf8CodeUnitCount)

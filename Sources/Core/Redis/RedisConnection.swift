@@ -1,252 +1,177 @@
-import CHiredis
-import DequeModule
 import EventLoop
-import Glibc
 import Replication
 
-/// One asynchronous hiredis connection on a reactor: bytes out, replies in, in order.
+/// Informed of what happens on a ``RedisConnection``.
+protocol RedisConnectionDelegate: AnyObject {
+    func connectionDidOpen(_ connection: RedisConnection)
+    func connection(_ connection: RedisConnection, didReceive reply: Reply, sentNs: UInt64)
+    /// Commands wait to be written by ``RedisConnection/flush(identityCheck:)``.
+    func connectionHasOutput(_ connection: RedisConnection)
+    /// The last call.
+    func connectionDidClose(_ connection: RedisConnection, reason: String)
+}
+
+/// One connection to one replica: commands out, replies in, in order.
 ///
-/// It knows no reconnecting and no breaker (``ReplicaLink`` does): it lives from one connect to one close. hiredis 0.14
-/// has no timeouts, so the connection remembers when each command was sent and the link looks at the oldest.
-final class RedisConnection: DescriptorHandler {
-    /// Whom a reply belongs to.
-    enum Recipient {
-        case sink(any ReplySink)
-        /// The reply waits for the guard's reply that follows on this connection.
-        case guarded(any ReplySink)
-        /// The reply is an array with one element each, or one error for all.
-        case steps([any ReplySink])
-        case guardCheck
-        case link((Reply?) -> Void)
-
-        /// A plain read of a record.
-        var isRead: Bool { if case .guarded = self { true } else { false } }
-
-        func refuse(from replica: Int) {
-            if case .guarded(let sink) = self { sink.refuse(replyOf: replica) }
-        }
-
-        func hold(_ reservation: ReplyReservation) {
-            switch self {
-            case .sink(let sink), .guarded(let sink): sink.hold(reservation)
-            case .steps(let sinks): for sink in sinks { sink.hold(reservation) }
-            case .guardCheck, .link: break
-            }
-        }
-    }
-
-    private struct Pending {
-        let recipient: Recipient
-        let sentNs: UInt64
-        let byteCount: Int
-    }
-
-    /// What the link wants to hear.
-    struct Events {
-        var connected: () -> Void
-        var closed: (_ reason: String) -> Void
-        var replied: (_ reply: Reply, _ sentNs: UInt64) -> Void
-    }
-
-    private let reactor: Reactor
-    private let replica: Int
-    private var events: Events?
-    private var context: UnsafeMutablePointer<redisAsyncContext>?
-    private var descriptor: Int32 = -1
-    private var mask: UInt32 = 0
-    private var isFlushing = false
-    private var closeReason = "connection closed"
-
-    private var pending = Deque<Pending>()
-    private var pendingByteCount = 0
-    private var held: [(sink: any ReplySink, reply: Reply)] = []
-    private var needsGuard = false
-    private var batch: StepBatch?
-    /// Steps in ``batch`` and in batches sent and not answered.
-    private var stepsInFlight = 0
-    private let builder = ReplyBuilder()
-    private let encoder: CommandEncoder
-    private let batchEncoder: CommandEncoder
-    /// True while there is something to flush; the group's list of dirty connections holds this one then.
-    private(set) var isDirty = false
-    private let becameDirty: (RedisConnection) -> Void
-    private let limits: Limits
-    private let budget: ReplyBudget
+/// It lives from one connect to one close; ``ReplicaLink`` reconnects and has the circuit breaker. hiredis 0.14 has no
+/// timeouts, so the connection records when each command was sent, and the link checks the oldest.
+final class RedisConnection: HiredisSocketDelegate {
+    typealias Recipient = UnansweredCommands.Recipient
 
     struct Limits {
         /// Unanswered commands.
         var maxInFlight: Int
-        /// Bytes of unanswered commands: a stopped replica must not let memory grow without bound.
+        /// Bytes of unanswered commands: bounds the memory that a stopped replica costs.
         var maxInFlightBytes: Int
-        /// Bytes of long replies that are kept.
+        /// Bytes of long replies that are held.
         var maxHeldReplyBytes: Int
     }
 
-    /// - Parameter encoders: shared by the connections of a group: one for single commands, one for batches, which may have to
-    ///   leave while a single command is being encoded.
-    init(
-        reactor: Reactor, replica: Int, limits: Limits, encoders: (single: CommandEncoder, batch: CommandEncoder),
-        becameDirty: @escaping (RedisConnection) -> Void
-    ) {
-        encoder = encoders.single
-        batchEncoder = encoders.batch
+    /// Shared by the connections of a group. A batch may have to be encoded while a single command is.
+    struct Encoders {
+        let single = CommandEncoder()
+        let batch = CommandEncoder()
+    }
+
+    private let reactor: Reactor
+    private let replica: Int
+    private let limits: Limits
+    private let budget: ReplyBudget
+    private let encoders: Encoders
+    private let socket: HiredisSocket
+    // Strong: the cycle ends when the connection closes.
+    private var delegate: (any RedisConnectionDelegate)?
+    private var unanswered = UnansweredCommands()
+    private var batch: StepBatch?
+    /// Replies that wait for the reply to an identity check.
+    private var uncheckedReplies: [(sink: any ReplySink, reply: Reply)] = []
+    private var needsIdentityCheck = false
+    private var isOutputAnnounced = false
+
+    init(reactor: Reactor, replica: Int, limits: Limits, encoders: Encoders) {
         self.reactor = reactor
         self.replica = replica
         self.limits = limits
+        self.encoders = encoders
         budget = ReplyBudget(maxByteCount: limits.maxHeldReplyBytes)
-        self.becameDirty = becameDirty
+        socket = HiredisSocket(reactor: reactor)
     }
 
-    var inFlight: Int { pending.count + stepsInFlight }
-    var isOpen: Bool { context != nil }
-    var oldestSentNs: UInt64? { pending.first?.sentNs }
+    /// Unanswered commands; each step of a batch counts.
+    var inFlight: Int { unanswered.count + unanswered.stepCount + (batch?.sinks.count ?? 0) }
+    var oldestSentNs: UInt64? { unanswered.oldestSentNs }
 
-    /// Begins to connect to a literal address; `events` tells the rest. False, with the reason, where it failed at once.
-    func open(address: String, port: UInt16, events: Events) -> String? {
-        precondition(context == nil && self.events == nil, "a connection opens once")
-        guard let context = redisAsyncConnect(address, Int32(port)) else { return "out of memory" }
-        guard context.pointee.err == 0 else {
-            let reason = context.pointee.errstr.map { String(cString: $0) } ?? "cannot connect"
-            redisAsyncFree(context)
-            return reason
-        }
-        self.events = events
-        self.context = context
-        descriptor = context.pointee.c.fd
-        // Retained by hiredis' context until its cleanup hook, the last call it makes, releases it.
-        let owner = Unmanaged.passRetained(self).toOpaque()
-        context.pointee.data = owner
-        context.pointee.ev.data = owner
-        builder.attach(to: context.pointee.c.reader)
-        installHooks(context)
-        redisAsyncSetConnectCallback(context) { context, status in
-            if status == REDIS_OK { RedisConnection.of(context).events?.connected() }
-        }
-        redisAsyncSetDisconnectCallback(context) { _, _ in }
-        return nil
+    /// Begins to connect to a literal address.
+    ///
+    /// - Returns: why it failed at once; nil where the delegate is informed of the outcome.
+    func open(address: String, port: UInt16, delegate: any RedisConnectionDelegate) -> String? {
+        self.delegate = delegate
+        let failure = socket.open(address: address, port: port, delegate: self)
+        if failure != nil { self.delegate = nil }
+        return failure
     }
 
-    /// Ends the connection; all unanswered commands hear that it was lost. Harmless when it is closed already.
-    func close(reason: String) {
-        guard let context else { return }
-        closeReason = reason
-        redisAsyncFree(context)
-    }
+    /// Closes the connection; all unanswered commands lose their reply. No effect when it is closed already.
+    func close(reason: String) { socket.close(reason: reason) }
 
-    /// How many unanswered commands were sent after one moment and not after another. They are in order of sending, so
-    /// only the front is looked at.
     func countSent(afterNs: UInt64, upToNs: UInt64) -> Int {
-        var count = 0
-        for entry in pending {
-            if entry.sentNs > upToNs { break }
-            if entry.sentNs > afterNs { count += 1 }
-        }
-        return count
+        unanswered.countSent(afterNs: afterNs, upToNs: upToNs)
     }
 
     // MARK: Sending
 
-    var canTake: Bool {
-        context != nil && inFlight < limits.maxInFlight && pendingByteCount < limits.maxInFlightBytes
+    var acceptsCommands: Bool {
+        socket.isOpen && inFlight < limits.maxInFlight && unanswered.byteCount < limits.maxInFlightBytes
     }
 
-    /// Adds a step to this turn's batch of its script; the batch leaves at the end of the turn, or when it is full.
+    /// Adds a step to this turn's batch of its script. The batch is sent at the end of the turn, or when it is full.
     func add(_ step: StepBatch.Step, under header: StepBatch.Header, to sink: any ReplySink) {
-        if batch?.canTake(header) == false { sendBatch() }
+        if batch?.accepts(header) == false { sendBatch() }
         if batch == nil { batch = StepBatch(header: header) }
         batch?.add(step, to: sink)
-        stepsInFlight += 1
-        markDirty()
+        announceOutput()
     }
 
     private func sendBatch() {
         guard let batch = batch.take() else { return }
-        batch.encode(into: batchEncoder)
-        guard !send(batchEncoder.encoded, to: .steps(batch.sinks)) else { return }
-        stepsInFlight -= batch.sinks.count
+        batch.encode(into: encoders.batch)
+        guard !send(encoders.batch.encoded, to: .steps(batch.sinks)) else { return }
         for sink in batch.sinks { sink.receive(nil, from: replica) }
     }
 
-    private func markDirty() {
-        guard !isDirty else { return }
-        isDirty = true
-        becameDirty(self)
-    }
-
-    /// Queues an encoded command; it leaves at the end of this turn. False where the connection is closing.
+    /// Queues an encoded command, to be written at the end of this turn.
+    ///
+    /// - Returns: false where the connection is closing: the command was not and will not be sent.
     func send(_ encoded: UnsafeBufferPointer<UInt8>, to recipient: Recipient) -> Bool {
-        guard let context, let start = encoded.baseAddress else { return false }
-        let status = start.withMemoryRebound(to: CChar.self, capacity: encoded.count) { command in
-            redisAsyncFormattedCommand(context, RedisConnection.replyCallback, nil, command, encoded.count)
-        }
-        guard status == REDIS_OK else { return false }
-        pending.append(Pending(recipient: recipient, sentNs: reactor.nowNs, byteCount: encoded.count))
-        pendingByteCount += encoded.count
-        if case .guarded = recipient { needsGuard = true }
+        guard socket.enqueue(encoded) else { return false }
+        unanswered.append(.init(recipient: recipient, sentNs: reactor.nowNs, byteCount: encoded.count))
+        if recipient.isRead { needsIdentityCheck = true }
         return true
     }
 
-    /// Writes what was queued in this turn, with one guard after all guarded commands of it.
+    private func announceOutput() {
+        guard !isOutputAnnounced else { return }
+        isOutputAnnounced = true
+        delegate?.connectionHasOutput(self)
+    }
+
+    /// Writes what was queued in this turn, with one identity check after all reads that need it.
+    ///
+    /// - Parameter identityCheck: encodes that command.
     func flush(identityCheck: (CommandEncoder) -> Void) {
         sendBatch()
-        if needsGuard {
-            needsGuard = false
-            encoder.reset()
-            identityCheck(encoder)
-            _ = send(encoder.encoded, to: .guardCheck)
+        if needsIdentityCheck {
+            needsIdentityCheck = false
+            encoders.single.reset()
+            identityCheck(encoders.single)
+            _ = send(encoders.single.encoded, to: .identityCheck)
         }
-        isDirty = false
-        guard let context else { return }
-        // From here on what cannot be written at once waits for the descriptor.
-        isFlushing = true
-        redisAsyncHandleWrite(context)
-        isFlushing = false
+        isOutputAnnounced = false
+        socket.flush()
     }
 
-    // MARK: Replies
+    // MARK: HiredisSocketDelegate
 
-    private func receive(isLost: Bool) {
-        guard let entry = pending.popFirst() else { return }
-        pendingByteCount -= entry.byteCount
-        guard !isLost else {
-            lose(entry.recipient)
+    func socketDidConnect() { delegate?.connectionDidOpen(self) }
+
+    func socketHasOutput() { announceOutput() }
+
+    func socketDidReceive(_ reply: Reply?, byteCount: Int) {
+        guard let command = unanswered.popFirst() else { return }
+        guard let reply else {
+            lose(command.recipient)
             return
         }
-        let (reply, byteCount) = builder.take()
-        events?.replied(reply, entry.sentNs)
-        switch budget.reserve(byteCount: byteCount, isRequired: !entry.recipient.isRead) {
+        delegate?.connection(self, didReceive: reply, sentNs: command.sentNs)
+        switch budget.reserve(byteCount: byteCount, isRequired: !command.recipient.isRead) {
         case .notCounted: break
-        case .reserved(let reservation): entry.recipient.hold(reservation)
+        case .reserved(let reservation): command.recipient.hold(reservation)
         case .exceeded:
-            entry.recipient.refuse(from: replica)
+            if case .identityCheckedSink(let sink) = command.recipient { sink.refuse(replyOf: replica) }
             return
         }
-        switch entry.recipient {
+        deliver(reply, to: command.recipient)
+    }
+
+    private func deliver(_ reply: Reply, to recipient: Recipient) {
+        switch recipient {
         case .sink(let sink): sink.receive(reply, from: replica)
         case .link(let body): body(reply)
-        case .steps(let sinks): answer(sinks, with: reply)
-        case .guarded(let sink):
-            if case .error = reply { sink.receive(reply, from: replica) } else { held.append((sink, reply)) }
-        case .guardCheck:
-            let ready = held
-            held.removeAll(keepingCapacity: true)
-            for entry in ready { entry.sink.receive(.array([entry.reply, reply]), from: replica) }
+        case .steps(let sinks): deliver(reply, toSteps: sinks)
+        case .identityCheckedSink(let sink):
+            if case .error = reply {
+                sink.receive(reply, from: replica)
+            } else {
+                uncheckedReplies.append((sink, reply))
+            }
+        case .identityCheck:
+            let checked = uncheckedReplies
+            uncheckedReplies.removeAll(keepingCapacity: true)
+            for entry in checked { entry.sink.receive(.array([entry.reply, reply]), from: replica) }
         }
     }
 
-    private func lose(_ recipient: Recipient) {
-        switch recipient {
-        case .sink(let sink), .guarded(let sink): sink.receive(nil, from: replica)
-        case .link(let body): body(nil)
-        case .steps(let sinks):
-            stepsInFlight -= sinks.count
-            for sink in sinks { sink.receive(nil, from: replica) }
-        case .guardCheck: loseHeld()
-        }
-    }
-
-    private func answer(_ sinks: [any ReplySink], with reply: Reply) {
-        stepsInFlight -= sinks.count
+    private func deliver(_ reply: Reply, toSteps sinks: [any ReplySink]) {
         if case .array(let elements) = reply, elements.count == sinks.count {
             for (sink, element) in zip(sinks, elements) { sink.receive(element, from: replica) }
             return
@@ -255,102 +180,32 @@ final class RedisConnection: DescriptorHandler {
         if case .error = reply {
             error = reply
         } else {
-            error = .error("ERR a batch with other than one answer a step")
+            error = .error("ERR the number of replies differs from the number of steps in the batch")
         }
         for sink in sinks { sink.receive(error, from: replica) }
     }
 
-    private func loseHeld() {
-        let lost = held
-        held.removeAll()
+    private func lose(_ recipient: Recipient) {
+        switch recipient {
+        case .sink(let sink), .identityCheckedSink(let sink): sink.receive(nil, from: replica)
+        case .link(let body): body(nil)
+        case .steps(let sinks): for sink in sinks { sink.receive(nil, from: replica) }
+        case .identityCheck: loseUncheckedReplies()
+        }
+    }
+
+    private func loseUncheckedReplies() {
+        let lost = uncheckedReplies
+        uncheckedReplies.removeAll()
         for entry in lost { entry.sink.receive(nil, from: replica) }
     }
 
-    private func wasFreed() {
-        if let text = context?.pointee.errstr, context?.pointee.err != 0 { closeReason = String(cString: text) }
-        reactor.unwatch(descriptor)
-        context = nil
-        // hiredis has called back every pending command with no reply by now; what is held waited for a guard.
-        while let entry = pending.popFirst() { lose(entry.recipient) }
-        loseHeld()
+    func socketDidClose(reason: String) {
+        // hiredis has reported every command by now. What is left was never sent or waits for an identity check.
+        while let command = unanswered.popFirst() { lose(command.recipient) }
+        loseUncheckedReplies()
         if let batch = batch.take() { lose(.steps(batch.sinks)) }
-        pendingByteCount = 0
-        let closed = events?.closed
-        events = nil
-        closed?(closeReason)
-    }
-
-    // MARK: The event library that hiredis asks for
-
-    func ready(events: UInt32) {
-        if events & (EventMask.readable | EventMask.hangup | EventMask.error) != 0 { read() }
-        if let context, events & EventMask.writable != 0 {
-            isFlushing = true
-            redisAsyncHandleWrite(context)
-            isFlushing = false
-        }
-    }
-
-    /// hiredis takes 16 KiB a call. Where they end in the middle of a reply, more is likely there already: a long value would
-    /// otherwise take a turn of the loop for each.
-    private func read() {
-        var calls = 0
-        while let context, calls == 0 || (calls < Self.maxReads && Self.isInReply(context.pointee.c.reader)) {
-            redisAsyncHandleRead(context)
-            calls += 1
-        }
-    }
-
-    /// In one turn, so that a long value does not keep others waiting.
-    private static let maxReads = 16
-
-    private static func isInReply(_ reader: UnsafeMutablePointer<redisReader>) -> Bool {
-        reader.pointee.pos < reader.pointee.len
-    }
-
-    private func want(_ added: UInt32, not removed: UInt32 = 0) {
-        mask = (mask | added) & ~removed
-        reactor.watch(descriptor, events: mask, handler: self)
-    }
-
-    /// While connected, a write is put off to the end of the turn, so that many commands cost one system call.
-    private func wantWrite() {
-        let isConnected = context.map { $0.pointee.c.flags & REDIS_CONNECTED != 0 } ?? false
-        if isConnected, !isFlushing {
-            markDirty()
-        } else {
-            want(EventMask.writable)
-        }
-    }
-
-    private func installHooks(_ context: UnsafeMutablePointer<redisAsyncContext>) {
-        context.pointee.ev.addRead = { RedisConnection.from($0).want(EventMask.readable) }
-        context.pointee.ev.delRead = { RedisConnection.from($0).want(0, not: EventMask.readable) }
-        context.pointee.ev.addWrite = { RedisConnection.from($0).wantWrite() }
-        context.pointee.ev.delWrite = { RedisConnection.from($0).want(0, not: EventMask.writable) }
-        context.pointee.ev.cleanup = { pointer in
-            let connection = Unmanaged<RedisConnection>.fromOpaque(pointer!).takeRetainedValue()
-            connection.wasFreed()
-        }
-    }
-
-    private static let replyCallback:
-        @Sendable @convention(c) (
-            UnsafeMutablePointer<redisAsyncContext>?, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
-        ) -> Void = { context, reply, _ in
-            RedisConnection.of(context).receive(isLost: reply == nil)
-        }
-
-    // Both unretained: hiredis' context holds the reference that `open` retained.
-    private static func from(_ pointer: UnsafeMutableRawPointer?) -> RedisConnection {
-        Unmanaged<RedisConnection>.fromOpaque(pointer!).takeUnretainedValue()
-    }
-
-    private static func of(_ context: UnsafePointer<redisAsyncContext>?) -> RedisConnection {
-        from(context!.pointee.data)
-    }
-
-    private static func of(_ context: UnsafeMutablePointer<redisAsyncContext>?) -> RedisConnection {
-        from(context!.pointee.data)
+        precondition(inFlight == 0, "a closed connection has unanswered commands")
+        delegate.take()?.connectionDidClose(self, reason: reason)
     }
 }

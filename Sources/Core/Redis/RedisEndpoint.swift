@@ -14,8 +14,9 @@ public struct RedisEndpoint: Sendable, Equatable {
         self.password = password
     }
 
-    /// Parses a Redis URL. Credentials are taken literally but for percent-encoding.
-    /// - Throws: ``RedisEndpointError`` with one sentence that says what is wrong.
+    /// Parses a Redis URL. The credentials may be percent-encoded (RFC 3986, section 2.1).
+    ///
+    /// - Throws: ``RedisEndpointError`` with one sentence about the mistake.
     public init(url: String) throws(RedisEndpointError) {
         if url.hasPrefix("rediss://") {
             throw RedisEndpointError("'rediss://' is not supported; put a TLS proxy such as stunnel beside the service")
@@ -75,7 +76,7 @@ public struct RedisEndpoint: Sendable, Equatable {
     }
 }
 
-/// What is wrong with a Redis URL, as the end of a sentence that begins with the setting's name.
+/// The mistake in a Redis URL, as the end of a sentence that begins with the setting's name.
 public struct RedisEndpointError: Error, CustomStringConvertible, Equatable {
     public let description: String
     init(_ description: String) { self.description = description }

@@ -2,14 +2,14 @@ import EventLoop
 import Replication
 import Resilience
 
-/// Keeps one replica connected: resolve, connect, authenticate, load scripts, let the engine admit it, watch it, and begin
-/// again with backoff when it fails.
+/// Keeps one replica connected: resolve, connect, authenticate, load scripts, let the engine admit it, watch it, and
+/// reconnect with backoff when it fails.
 ///
-/// A connection counts as up only after real replies: a stopped Redis still accepts TCP. The breaker's trials are this
-/// link's own (a new connection's first replies, or a `PING`), never a user's request.
-final class ReplicaLink: Expirable {
+/// A connection is up only after real replies, because a stopped Redis still accepts TCP. The trials of the circuit
+/// breaker are the link's own commands (the first ones on a new connection, or a `PING`), never a user's request.
+final class ReplicaLink: Expirable, RedisConnectionDelegate {
     private enum Phase {
-        /// Waiting for the next attempt.
+        /// Waits for the next attempt.
         case idle
         case resolving
         case connecting
@@ -17,6 +17,21 @@ final class ReplicaLink: Expirable {
         case admitting
         case up
         case shutDown
+    }
+
+    /// When to connect.
+    private struct Attempts {
+        /// Tells callbacks of an earlier attempt from those of this one.
+        var number: UInt64 = 0
+        var startNs: UInt64 = 0
+        var nextNs: UInt64 = 0
+        var backoff: Backoff
+    }
+
+    /// For operators.
+    struct History {
+        var reconnects: UInt64 = 0
+        var lastFailure: String?
     }
 
     let index: Int
@@ -30,25 +45,16 @@ final class ReplicaLink: Expirable {
         didSet { group.linkChanged(self) }
     }
     private(set) var connection: RedisConnection?
-    /// Tells late answers of an earlier attempt from those of this one.
-    private var attempt: UInt64 = 0
-    private var attemptStartNs: UInt64 = 0
-    private var nextAttemptNs: UInt64 = 0
-    private var backoff: Backoff
-    private(set) var breaker: CircuitBreaker
-    private var failuresCountedUntilNs: UInt64 = 0
-    private var lastReplyNs: UInt64 = 0
+    private var attempts: Attempts
+    private(set) var health: LinkHealth
+    private(set) var history = History()
+    private var isReloadingScripts = false
     private var isPinging = false
-    private var isLoadingScripts = false
-    /// When the link next looks; an idle link's late look gives way to an early one as soon as something is sent.
-    private var armedNs: UInt64 = .max
-    /// A running estimate of the answer time; `.max` before the first answer.
-    private(set) var latencyNs: UInt64 = .max
-    private(set) var reconnects: UInt64 = 0
-    private(set) var lastFailure: String?
+    /// When the link checks next; the late check of an idle link gives way to an early one as soon as a command is sent.
+    private var checkDueNs: UInt64 = .max
 
-    /// How often an unhealthy or busy link looks at its oldest command.
-    private static let checkEveryNs = 10 * nsPerMs
+    /// How often a busy or unhealthy link checks its oldest command.
+    private static let checkIntervalNs = 10 * nsPerMs
 
     init(
         index: Int, endpoint: RedisEndpoint, reactor: Reactor, scripts: ScriptTable, settings: RedisGroupSettings,
@@ -60,18 +66,15 @@ final class ReplicaLink: Expirable {
         self.scripts = scripts
         self.settings = settings
         self.group = group
-        backoff = Backoff(baseMs: settings.minReconnectMs, maxMs: settings.maxReconnectMs)
-        breaker = CircuitBreaker(settings: settings.breaker)
+        attempts = Attempts(backoff: Backoff(baseMs: settings.minReconnectMs, maxMs: settings.maxReconnectMs))
+        health = LinkHealth(settings)
     }
 
     var isUp: Bool { phase == .up }
     var isAdmitting: Bool { phase == .admitting }
-    var isAvailable: Bool { phase == .up && breaker.state == .closed }
+    var isAvailable: Bool { phase == .up && health.breaker.state == .closed }
 
-    /// A class of answer times: 0 below 1 ms, and one more each time it doubles.
-    var distance: Int { latencyNs == .max ? 64 : 64 - (latencyNs / nsPerMs).leadingZeroBitCount }
-
-    func start() { arm(inNs: nsPerMs) }
+    func start() { scheduleCheck(inNs: nsPerMs) }
 
     func shutDown() {
         phase = .shutDown
@@ -82,17 +85,17 @@ final class ReplicaLink: Expirable {
     // MARK: Connecting
 
     private func connect() {
-        attempt &+= 1
-        attemptStartNs = reactor.nowNs
-        arm(inNs: Self.checkEveryNs)
+        attempts.number &+= 1
+        attempts.startNs = reactor.nowNs
+        scheduleCheck(inNs: Self.checkIntervalNs)
         guard !endpoint.isLiteralAddress else {
             open(address: endpoint.host)
             return
         }
         phase = .resolving
-        let attempt = attempt
+        let number = attempts.number
         Resolver.resolve(endpoint.host, on: reactor) { [self] address in
-            guard self.attempt == attempt, phase == .resolving else { return }
+            guard attempts.number == number, phase == .resolving else { return }
             if let address { open(address: address) } else { attemptFailed("cannot resolve \(endpoint.host)") }
         }
     }
@@ -103,201 +106,147 @@ final class ReplicaLink: Expirable {
             maxInFlight: settings.maxInFlight, maxInFlightBytes: settings.maxInFlightBytes,
             maxHeldReplyBytes: settings.maxHeldReplyBytes)
         let connection = RedisConnection(
-            reactor: reactor, replica: index, limits: limits, encoders: group.encoders
-        ) { [unowned group] in group.becameDirty($0) }
+            reactor: reactor, replica: index, limits: limits, encoders: group.encoders)
         self.connection = connection
-        let failure = connection.open(
-            address: address, port: endpoint.port,
-            events: RedisConnection.Events(
-                // The cycle from the connection back to its link ends when the connection closes.
-                connected: { [self] in prepare() },
-                closed: { [self, attempt] in closed(attempt: attempt, reason: $0) },
-                replied: { [self] in replied($0, sentNs: $1) }))
-        if let failure { attemptFailed(failure) }
+        if let failure = connection.open(address: address, port: endpoint.port, delegate: self) {
+            attemptFailed(failure)
+        }
     }
 
-    /// Authenticates and loads the scripts, all in one go; the last reply decides.
-    private func prepare() {
+    func connectionDidOpen(_ connection: RedisConnection) {
         phase = .preparing
-        let encoder = CommandEncoder()
-        if let password = endpoint.password {
-            encoder.begin(words: endpoint.username == nil ? 2 : 3)
-            encoder.word("AUTH")
-            if let username = endpoint.username { encoder.word(Bytes(username.utf8)) }
-            encoder.word(Bytes(password.utf8))
-            ask(encoder) { [self] reply in
-                if case .error(let text)? = reply { connection?.close(reason: "AUTH: \(text)") }
-            }
-        }
-        encoder.reset()
-        encoder.begin(words: 1)
-        encoder.word("PING")
-        ask(encoder) { [self] reply in
-            if case .error(let text)? = reply { connection?.close(reason: text) }
-        }
-        loadScripts { [self] isLoaded in
-            guard isLoaded, phase == .preparing else { return }
-            admit()
+        ConnectionSetup(connection: connection, endpoint: endpoint, scripts: scripts).run { [self] isLoaded in
+            if isLoaded, phase == .preparing { admit() }
         }
     }
 
     private func admit() {
         phase = .admitting
-        let attempt = attempt
+        let number = attempts.number
         reactor.spawn { [self] in
             let isAdmitted = await group.admit(replica: index)
-            guard self.attempt == attempt, phase == .admitting else { return }
+            guard attempts.number == number, phase == .admitting else { return }
             guard isAdmitted else {
                 connection?.close(reason: "not admitted by the engine")
                 return
             }
             phase = .up
-            backoff.reset()
-            report(breaker.recordSuccess(nowNs: reactor.nowNs, generation: breaker.generation))
+            attempts.backoff.reset()
+            report(health.recordSuccess(nowNs: reactor.nowNs, generation: health.breaker.generation))
             group.observer?.connected(replica: index)
             group.delegate?.replicaDidConnect(index)
         }
     }
 
-    private func loadScripts(done: @escaping (Bool) -> Void) {
-        isLoadingScripts = true
-        var isGood = true
-        let encoder = CommandEncoder()
-        for (place, script) in scripts.scripts.enumerated() {
-            encoder.reset()
-            encoder.begin(words: 3)
-            encoder.word("SCRIPT")
-            encoder.word("LOAD")
-            encoder.word(script.source)
-            ask(encoder) { [self] reply in
-                switch reply {
-                case .bulk(let sha)?: scripts.learn(script, sha: sha)
-                case .error(let text)?:
-                    isGood = false
-                    connection?.close(reason: "SCRIPT LOAD \(script.name): \(text)")
-                default: isGood = false
-                }
-                if place == scripts.scripts.count - 1 {
-                    isLoadingScripts = false
-                    done(isGood)
-                }
-            }
-        }
-        if scripts.scripts.isEmpty { done(true) }
-    }
-
-    private func ask(_ encoder: CommandEncoder, then body: @escaping (Reply?) -> Void) {
-        guard connection?.send(encoder.encoded, to: .link(body)) == true else {
-            body(nil)
-            return
-        }
-        didSend()
-    }
-
     // MARK: Watching
 
-    /// To be called after every command handed to the connection: its deadline begins.
-    func didSend() { arm(inNs: Self.checkEveryNs) }
+    /// Call this after every command that was sent: its timeout begins.
+    func didSend() { scheduleCheck(inNs: Self.checkIntervalNs) }
 
-    private func replied(_ reply: Reply, sentNs: UInt64) {
+    func connectionHasOutput(_ connection: RedisConnection) { group.hasOutput(connection) }
+
+    func connection(_ connection: RedisConnection, didReceive reply: Reply, sentNs: UInt64) {
         let nowNs = reactor.nowNs
-        lastReplyNs = nowNs
+        health.didReceiveReply(atNs: nowNs)
         if case .error(let text) = reply {
-            if text.hasPrefix("NOSCRIPT"), !isLoadingScripts, phase == .up {
-                loadScripts { _ in }
+            if text.hasPrefix("NOSCRIPT"), phase == .up {
+                reloadScripts(connection)
             } else if Self.isOutOfService(text) {
                 countFailure()
                 return
             }
         }
-        let tookNs = nowNs &- sentNs
-        latencyNs = latencyNs == .max ? tookNs : latencyNs - latencyNs / 8 + tookNs / 8
-        // A late reply has been counted as a failure; one asked for before the breaker moved says nothing about now.
-        guard phase == .up, breaker.state == .closed, tookNs <= settings.callTimeoutMs * nsPerMs else { return }
-        guard sentNs >= breaker.lastTransition?.atNs ?? 0 else { return }
-        breaker.recordSuccess(nowNs: nowNs, generation: breaker.generation)
+        health.measure(sentNs: sentNs, nowNs: nowNs, isUp: phase == .up)
     }
 
-    /// Errors that say the whole server cannot serve now, whatever the command.
+    private func reloadScripts(_ connection: RedisConnection) {
+        guard !isReloadingScripts else { return }
+        isReloadingScripts = true
+        ConnectionSetup(connection: connection, endpoint: endpoint, scripts: scripts).loadScripts { [self] _ in
+            isReloadingScripts = false
+        }
+        didSend()
+    }
+
+    /// Errors of a server that cannot serve any command now.
     private static func isOutOfService(_ text: String) -> Bool {
         ["LOADING", "BUSY ", "MASTERDOWN", "CLUSTERDOWN", "READONLY"].contains { text.hasPrefix($0) }
     }
 
+    private func check(_ connection: RedisConnection, _ nowNs: UInt64) {
+        if let oldestNs = connection.oldestSentNs {
+            guard !health.isStalled(oldestNs: oldestNs, nowNs: nowNs) else {
+                connection.close(reason: "no reply for \(settings.stallTimeoutMs) ms")
+                return
+            }
+            for _ in 0..<health.countLate(on: connection, nowNs: nowNs) { countFailure() }
+        }
+        report(health.advance(nowNs: nowNs))
+        let isTrialDue = health.breaker.state == .halfOpen && health.allowsTrial(nowNs: nowNs)
+        let isIdle =
+            connection.inFlight == 0 && health.isIdle(forNs: settings.pingIntervalMs * nsPerMs, nowNs: nowNs)
+        if isTrialDue || (isIdle && health.breaker.state == .closed) { ping(connection, isTrial: isTrialDue) }
+    }
+
+    private func ping(_ connection: RedisConnection, isTrial: Bool) {
+        guard isTrial || !isPinging else { return }
+        isPinging = true
+        let encoder = CommandEncoder()
+        encoder.begin(argumentCount: 1)
+        encoder.append("PING")
+        let sentNs = reactor.nowNs
+        let generation = health.breaker.generation
+        let didReply: (Reply?) -> Void = { [self] reply in
+            isPinging = false
+            // Without a reply the connection is lost, which is counted when it closes.
+            guard isTrial, reply != nil else { return }
+            if reply == .status("PONG"), health.isInTime(sentNs: sentNs, nowNs: reactor.nowNs) {
+                report(health.recordSuccess(nowNs: reactor.nowNs, generation: generation))
+            } else {
+                countFailure()
+            }
+        }
+        if connection.send(encoder.encoded, to: .link(didReply)) { didSend() } else { didReply(nil) }
+    }
+
+    // MARK: Timer
+
     var isSettled: Bool { phase == .shutDown }
 
-    private func arm(inNs delayNs: UInt64) {
+    private func scheduleCheck(inNs delayNs: UInt64) {
         let dueNs = reactor.nowNs + delayNs
-        guard dueNs < armedNs else { return }
-        armedNs = dueNs
+        guard dueNs < checkDueNs else { return }
+        checkDueNs = dueNs
         reactor.schedule(self, atNs: dueNs)
     }
 
     func expire() {
         let nowNs = reactor.nowNs
-        // A timer that an earlier one has taken the place of.
-        guard nowNs >= armedNs else { return }
-        armedNs = .max
+        // An earlier timer has replaced this one.
+        guard nowNs >= checkDueNs else { return }
+        checkDueNs = .max
         switch phase {
         case .shutDown: return
         case .idle:
-            report(breaker.advance(nowNs: nowNs))
+            report(health.advance(nowNs: nowNs))
             // While the breaker is not closed, the attempt is its trial: one at a time, and not before it is due.
-            if nowNs >= nextAttemptNs, breaker.allows(nowNs: nowNs) { connect() }
+            if nowNs >= attempts.nextNs, health.allowsTrial(nowNs: nowNs) { connect() }
         case .resolving, .connecting, .preparing, .admitting:
-            if nowNs &- attemptStartNs > settings.connectTimeoutMs * nsPerMs { giveUp("no answer while connecting") }
-        case .up: check(nowNs)
+            if nowNs &- attempts.startNs > settings.connectTimeoutMs * nsPerMs { giveUp("no reply while connecting") }
+        case .up: if let connection { check(connection, nowNs) }
         }
-        rearm(nowNs)
+        scheduleNextCheck(nowNs)
     }
 
-    private func rearm(_ nowNs: UInt64) {
+    private func scheduleNextCheck(_ nowNs: UInt64) {
         switch phase {
         case .shutDown: break
-        case .idle: arm(inNs: max(nextAttemptNs, breaker.retryAtNs ?? 0, nowNs + Self.checkEveryNs) - nowNs)
-        case .up where connection?.inFlight == 0 && breaker.state == .closed:
-            arm(inNs: settings.pingIntervalMs * nsPerMs)
-        default: arm(inNs: Self.checkEveryNs)
-        }
-    }
-
-    private func check(_ nowNs: UInt64) {
-        guard let connection else { return }
-        if let oldestNs = connection.oldestSentNs {
-            let silentNs = nowNs &- max(oldestNs, lastReplyNs)
-            if silentNs > settings.stallTimeoutMs * nsPerMs {
-                giveUp("no answer for \(settings.stallTimeoutMs) ms")
-                return
-            }
-            // Each command is judged once, however often this runs.
-            let lateBeforeNs = nowNs &- settings.callTimeoutMs * nsPerMs
-            let late = connection.countSent(afterNs: failuresCountedUntilNs, upToNs: lateBeforeNs)
-            failuresCountedUntilNs = max(failuresCountedUntilNs, lateBeforeNs)
-            for _ in 0..<min(late, settings.breaker.failureThreshold) { countFailure() }
-        }
-        report(breaker.advance(nowNs: nowNs))
-        let isTrialDue = breaker.state == .halfOpen && breaker.allows(nowNs: nowNs)
-        let isIdle = connection.inFlight == 0 && nowNs &- lastReplyNs >= settings.pingIntervalMs * nsPerMs
-        if isTrialDue || (isIdle && breaker.state == .closed) { ping(isTrial: isTrialDue) }
-    }
-
-    private func ping(isTrial: Bool) {
-        guard isTrial || !isPinging else { return }
-        isPinging = true
-        let encoder = CommandEncoder()
-        encoder.begin(words: 1)
-        encoder.word("PING")
-        let sentNs = reactor.nowNs
-        let generation = breaker.generation
-        ask(encoder) { [self] reply in
-            isPinging = false
-            // Without a reply the connection is lost, and that is counted where it is noticed.
-            guard isTrial, reply != nil else { return }
-            let nowNs = reactor.nowNs
-            if reply == .status("PONG"), nowNs &- sentNs <= settings.callTimeoutMs * nsPerMs {
-                report(breaker.recordSuccess(nowNs: nowNs, generation: generation))
-            } else {
-                countFailure()
-            }
+        case .idle:
+            let dueNs = max(attempts.nextNs, health.breaker.retryAtNs ?? 0, nowNs + Self.checkIntervalNs)
+            scheduleCheck(inNs: dueNs - nowNs)
+        case .up where connection?.inFlight == 0 && health.breaker.state == .closed:
+            scheduleCheck(inNs: settings.pingIntervalMs * nsPerMs)
+        default: scheduleCheck(inNs: Self.checkIntervalNs)
         }
     }
 
@@ -307,34 +256,29 @@ final class ReplicaLink: Expirable {
         if let connection { connection.close(reason: reason) } else { attemptFailed(reason) }
     }
 
-    private func closed(attempt: UInt64, reason: String) {
-        guard self.attempt == attempt, phase != .shutDown else { return }
+    func connectionDidClose(_ connection: RedisConnection, reason: String) {
+        guard connection === self.connection, phase != .shutDown else { return }
         attemptFailed(reason)
     }
 
     private func attemptFailed(_ reason: String) {
         let wasUp = phase == .up
         phase = .idle
-        attempt &+= 1
+        attempts.number &+= 1
         connection = nil
-        isLoadingScripts = false
+        isReloadingScripts = false
         isPinging = false
-        latencyNs = .max
-        reconnects += 1
-        lastFailure = reason
-        let nowNs = reactor.nowNs
-        nextAttemptNs = nowNs + backoff.nextMs(randomBits: reactor.randomBits()) * nsPerMs
+        health.didLoseConnection()
+        history.reconnects += 1
+        history.lastFailure = reason
+        attempts.nextNs = reactor.nowNs + attempts.backoff.nextMs(randomBits: reactor.randomBits()) * nsPerMs
         countFailure()
-        arm(inNs: Self.checkEveryNs)
+        scheduleCheck(inNs: Self.checkIntervalNs)
         group.observer?.connectionFailed(replica: index, reason: reason)
         if wasUp { group.delegate?.replicaDidDisconnect(index) }
     }
 
-    private func countFailure() {
-        report(
-            breaker.recordFailure(
-                nowNs: reactor.nowNs, generation: breaker.generation, randomBits: reactor.randomBits()))
-    }
+    private func countFailure() { report(health.recordFailure(nowNs: reactor.nowNs, randomBits: reactor.randomBits())) }
 
     private func report(_ transition: CircuitBreaker.Transition?) {
         guard let transition else { return }

@@ -1,11 +1,11 @@
 import CHiredis
 import Replication
 
-/// Makes ``Reply`` values while hiredis parses, in place of hiredis' own objects: those would be allocated twice.
+/// Builds ``Reply`` values while hiredis parses, in place of hiredis' own objects, which would have to be converted.
 ///
-/// One for each connection; hiredis calls it through its reader's table of functions. What it hands back to hiredis for a
-/// complete reply is one object of the kind "error", the same for each: hiredis looks at it only where a reply comes that
-/// no command asked for (such as "max number of clients reached"), and then ends the connection with its text.
+/// One per connection; hiredis calls it through its reader's table of functions. It returns the same object of the kind
+/// "error" to hiredis for every reply. hiredis reads it only when a reply arrives that no command asked for (such as
+/// "max number of clients reached"), and then closes the connection with its text.
 final class ReplyBuilder {
     private struct OpenArray {
         var elements: [Reply]
@@ -20,7 +20,7 @@ final class ReplyBuilder {
 
     private static let maxTextBytes = 120
     private static let elementByteCount = 48
-    /// An array of a reply is not believed to have more elements than this before they arrive.
+    /// Bounds the memory reserved for the announced length of an array before its elements arrive.
     private static let maxReserved = 1_024
     private static let oneByte: [Bytes] = (0...255).map { [UInt8($0)] }
 
@@ -44,7 +44,7 @@ final class ReplyBuilder {
         reader.pointee.privdata = Unmanaged.passUnretained(self).toOpaque()
     }
 
-    /// The reply that hiredis has just given out, and about how many bytes of memory it is.
+    /// The reply that hiredis has just completed, and about how many bytes of memory it needs.
     func take() -> (reply: Reply, byteCount: Int) {
         defer { byteCount = 0 }
         return (complete.take() ?? .error("ERR no reply"), byteCount)
@@ -80,7 +80,7 @@ final class ReplyBuilder {
         case REDIS_REPLY_STATUS: return .status(String(decoding: bytes, as: UTF8.self))
         case REDIS_REPLY_ERROR: return .error(String(decoding: bytes, as: UTF8.self))
         default:
-            // Flags and small numbers are many of what comes back: they need no allocation.
+            // Many replies are flags and small numbers: they need no allocation.
             return .bulk(count == 1 ? Self.oneByte[Int(bytes[0])] : Bytes(bytes))
         }
     }
@@ -94,14 +94,14 @@ final class ReplyBuilder {
         text[count] = 0
     }
 
-    // MARK: hiredis' side
+    // MARK: Called by hiredis
 
-    // Unretained: `attach` says who outlives whom.
+    // Unretained: the builder outlives the reader (see `attach`).
     private static func of(_ task: UnsafePointer<redisReadTask>?) -> ReplyBuilder {
         Unmanaged<ReplyBuilder>.fromOpaque(task!.pointee.privdata).takeUnretainedValue()
     }
 
-    // Safe to share: it is filled once, before its first use, and nobody writes to it.
+    // Safe to share: it is filled once, before its first use, and never written again.
     private nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
         let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
         table.initialize(to: redisReplyObjectFunctions())

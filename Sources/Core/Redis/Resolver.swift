@@ -1,12 +1,12 @@
 import EventLoop
 import Glibc
 
-/// Turns a host name into an address without blocking the loop: `getaddrinfo` has no asynchronous form, so each look-up
-/// has a thread of its own. A link asks for one at a time, which bounds their number.
+/// Resolves a host name without blocking the loop: `getaddrinfo` has no asynchronous form, so each lookup has its own
+/// thread. A link resolves one name at a time, which bounds the number of threads.
 enum Resolver {
-    /// Calls `done` on the reactor's thread with a literal address, or nil where the name is not known.
+    /// Calls `done` on the reactor's thread with a literal address, or nil where the name cannot be resolved.
     static func resolve(_ host: String, on reactor: Reactor, done: @escaping (String?) -> Void) {
-        // `done` is made and called on the reactor's thread only; the look-up thread merely carries it.
+        // `done` is made and called on the reactor's thread only; the lookup thread merely carries it.
         let carried = Carried(done: done)
         let request = Request(host: host) { address in
             reactor.submit { carried.done(address) }

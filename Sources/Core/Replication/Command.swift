@@ -1,10 +1,10 @@
-/// A Lua script that a replica runs as one atomic step. Known to Redis by its SHA-1, which the link learns when it loads it.
+/// A Lua script that a replica runs atomically. Redis identifies it by the SHA-1 that it returns when the script is loaded.
 public struct Script: Sendable, Hashable {
-    /// Name of the `.lua` file without its ending; unique within a ``ScriptLibrary``.
+    /// Name of the `.lua` file without its extension; unique within an engine.
     public let name: String
     public let source: Bytes
-    /// Takes any number of keys in one call, and answers an array with one element a key: calls of one loop turn that agree
-    /// in all but key and arguments then go as one (see ``Command/Verb/step(_:key:shared:)``).
+    /// Accepts any number of keys in one call, and returns an array with one element per key. Calls of one loop turn that
+    /// differ only in key and arguments are then sent as one (see ``Command/Verb/step(_:key:shared:)``).
     public let isBatchable: Bool
 
     public init(name: String, source: Bytes, isBatchable: Bool = false) {
@@ -17,25 +17,25 @@ public struct Script: Sendable, Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 
-/// One command for one or several replicas: the shared words once, the words that differ by replica at the end.
+/// One command for one or several replicas: shared arguments first, arguments that differ by replica at the end.
 public struct Command {
     public enum Verb {
         /// `EVALSHA` of a script with these keys.
         case script(Script, keys: [Bytes])
-        /// One key of a batchable script. The script sees `KEYS` = the keys of the whole batch, and `ARGV` = `shared`, the
-        /// tail, and then each key's arguments in turn; this key's element of its answer is the reply. A batch saves most of
-        /// what a call costs in Redis, and is bounded in keys and bytes.
+        /// One key of a batchable script. The script gets `KEYS` = the keys of the whole batch, and `ARGV` = `shared`, the
+        /// tail, and then the arguments of each key. The reply is this key's element of the script's result. A batch saves
+        /// most of the cost of a call in Redis, and is bounded in keys and bytes.
         case step(Script, key: Bytes, shared: [Bytes])
-        /// A plain Redis command, e.g. `["HMGET", key, field]`: all words but those of ``tail``.
+        /// A plain Redis command, e.g. `["HMGET", key, field]`, without ``Command/arguments`` and ``Command/tail``.
         case plain([Bytes])
     }
 
     public let verb: Verb
     /// Arguments that are the same for every replica.
     public let arguments: [Bytes]
-    /// How many words ``tail`` gives; the same for every replica.
+    /// The number of arguments that ``tail`` returns; the same for every replica.
     public let tailCount: Int
-    /// Words for one replica, after ``arguments`` (its expected incarnation, its fence).
+    /// Arguments for one replica, after ``arguments`` (its expected incarnation, its deadline fence).
     public let tail: (_ replica: Int) -> [Bytes]
     /// The reply becomes `[reply, guard]`, where `guard` is the reply to the group's guard command (see
     /// ``ReplicaGroup/identityCheck``) that the same replica ran after this one. One guard serves all guarded commands of a

@@ -1,4 +1,4 @@
-/// The most replicas a group may have: more of them cost latency and add little.
+/// The most replicas of a group: more would add latency and little availability.
 public let maxReplicas = 8
 
 /// A set of replicas of one group, by index.

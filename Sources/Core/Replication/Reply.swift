@@ -1,7 +1,7 @@
 // Keys, values and replies are `Bytes`: every file that imports this module needs them.
 @_exported import ByteCoding
 
-/// A reply of one replica, free of the client library it came through (RESP2's five kinds).
+/// A reply of one replica, independent of the client library: the five kinds of RESP2.
 public enum Reply: Sendable, Equatable {
     case bulk(Bytes)
     case integer(Int64)
@@ -19,7 +19,7 @@ public enum Reply: Sendable, Equatable {
         }
     }
 
-    /// A server's error without the part that is about a script of ours: its hash and the line in it.
+    /// A server's error without the reference to the script: its hash and line.
     public static func summary(ofError text: String) -> String {
         guard let mark = text.firstRange(of: " script: ") else { return text }
         return String(text[..<mark.lowerBound])
@@ -34,7 +34,7 @@ public enum Reply: Sendable, Equatable {
         }
     }
 
-    /// An integer reply, or a bulk reply that spells a decimal integer.
+    /// An integer reply, or a bulk reply with a decimal integer.
     public var int64: Int64? {
         switch self {
         case .integer(let value): value
@@ -49,7 +49,7 @@ public enum Reply: Sendable, Equatable {
 
     public var isNull: Bool { self == .null }
 
-    /// Element `index` of an array reply; nil where there is none, so that a stray reply is an error and not a trap.
+    /// Element `index` of an array reply; nil where there is none, so that an unexpected reply is no crash.
     public subscript(index: Int) -> Reply? {
         guard case .array(let elements) = self, elements.indices.contains(index) else { return nil }
         return elements[index]

@@ -1,8 +1,8 @@
-/// How long to wait before the next attempt: exponential, jittered, bounded.
+/// The delay before the next attempt: exponential, with jitter, bounded.
 ///
 /// The rule is "decorrelated jitter" (Brooker, *Exponential Backoff And Jitter*, 2015): each delay is drawn evenly
-/// between the base and three times the delay before it. Instances that lost the same replica at the same moment so
-/// spread out, instead of coming back together, and no delay is below the base.
+/// between the base and three times the previous delay. Instances that lost the same replica at the same time spread out
+/// instead of reconnecting together, and no delay is below the base.
 ///
 /// ```swift
 /// var backoff = Backoff(baseMs: 50, maxMs: 2_000)
@@ -44,7 +44,7 @@ public struct Backoff: Sendable, Equatable {
     }
 }
 
-/// Turns random bits into a number of a range.
+/// Maps random bits to a number in a range.
 enum Jitter {
     /// Evenly spread over `low...high`; all bits zero give `low`, all bits one give `high`.
     static func pick(from low: UInt64, through high: UInt64, randomBits: UInt64) -> UInt64 {

@@ -3,12 +3,12 @@ extension CircuitBreaker {
     public enum State: Int, Sendable, CaseIterable {
         /// Calls go through; failures in a row are counted.
         case closed = 0
-        /// A few trial calls go through, the rest is turned away.
+        /// A few trial calls go through; the rest is refused.
         case halfOpen = 1
-        /// Calls are turned away until the open period is over.
+        /// Calls are refused until the open period is over.
         case open = 2
 
-        /// As written in logs and answers: `CLOSED`, `HALF_OPEN`, `OPEN`.
+        /// As in logs and responses: `CLOSED`, `HALF_OPEN`, `OPEN`.
         public var name: String {
             switch self {
             case .closed: "CLOSED"
@@ -18,39 +18,48 @@ extension CircuitBreaker {
         }
     }
 
+    /// Counters since the start.
+    public struct Totals: Sendable, Equatable {
+        public internal(set) var successes: UInt64 = 0
+        public internal(set) var failures: UInt64 = 0
+        /// Transitions to open, failed trials included.
+        public internal(set) var opened: UInt64 = 0
+    }
+
     /// A change of state, for the log and the counters.
     public struct Transition: Sendable, Equatable {
         public let from: State
         public let to: State
         /// Monotonic nanoseconds, the caller's clock.
         public let atNs: UInt64
-        /// Failures in a row when it happened.
+        /// Consecutive failures when it happened.
         public let consecutiveFailures: Int
     }
 
-    /// What the breaker goes by. The defaults suit a replica that answers within milliseconds.
+    /// The defaults suit a replica that replies within milliseconds.
     public struct Settings: Sendable, Equatable {
-        /// Failures in a row that open a closed breaker, 1 to 1,000,000. One success in between starts the count
-        /// again. Low: trips on a hiccup. High: every request pays a timeout for longer.
+        /// Consecutive failures that open a closed breaker, 1 to 1,000,000. A success resets the count. Too low: opens on
+        /// a hiccup. Too high: requests wait for timeouts for longer.
         public var failureThreshold: Int
-        /// The first open period in milliseconds, 1 to a day. No call is made while it lasts. It doubles for each time
-        /// in a row that the trials fail.
+        /// The first open period in milliseconds, 1 to a day. No call is made meanwhile. It doubles each time that the
+        /// trials fail.
         public var openForMs: UInt64
-        /// The longest open period in milliseconds, `openForMs` to a day: how late a healed replica may be noticed.
+        /// The longest open period in milliseconds, `openForMs` to a day: the longest time until a healed replica is
+        /// detected.
         public var maxOpenForMs: UInt64
-        /// Up to this share of a period, in percent, is taken off at random, 0 to 100, so that instances do not all try
-        /// a replica at the same moment. 0 makes periods exact.
+        /// Each period is shortened at random by up to this share, in percent, 0 to 100, so that instances do not all try
+        /// a replica at the same time.
         public var jitterPercent: UInt64
-        /// Trial calls under way at once while half open, 1 to 1,000,000.
+        /// Concurrent trial calls while half open, 1 to 1,000,000.
         public var halfOpenTrials: Int
-        /// Trials in a row that must work before the breaker closes, 1 to 1,000,000.
+        /// Consecutive trials that must succeed before the breaker closes, 1 to 1,000,000.
         public var successThreshold: Int
-        /// Trials without any result after this time, in milliseconds, are given up as lost and others let through, 1
-        /// to a day. Longer than any call's deadline. So a caller that loses a call cannot hold the breaker half open
-        /// for ever.
+        /// Trials without a result after this time, in milliseconds, 1 to a day, are considered lost and others are let
+        /// through: a caller that never reports a result cannot keep the breaker half open forever. Longer than any
+        /// call's deadline.
         public var trialTimeoutMs: UInt64
 
-        /// - Precondition: every value within the bounds told at its declaration.
+        /// - Precondition: every value is within the bounds of its declaration.
         public init(
             failureThreshold: Int = 5,
             openForMs: UInt64 = 500,
@@ -77,10 +86,10 @@ extension CircuitBreaker {
             self.trialTimeoutMs = trialTimeoutMs
         }
 
-        /// The open period after `openedInARow` earlier ones, in milliseconds, jitter taken off, at least 1.
-        func openPeriodMs(openedInARow: Int, randomBits: UInt64) -> UInt64 {
-            // A day in milliseconds has 27 bits, so a shift by at most 27 neither overflows nor falls short of the cap.
-            let fullMs = min(maxOpenForMs, openForMs << UInt64(min(openedInARow, 27)))
+        /// The open period after `openings` consecutive earlier ones, in milliseconds, shortened by jitter, at least 1.
+        func openPeriodMs(after openings: Int, randomBits: UInt64) -> UInt64 {
+            // A day in milliseconds has 27 bits: a shift by at most 27 does not overflow and reaches the maximum.
+            let fullMs = min(maxOpenForMs, openForMs << UInt64(min(openings, 27)))
             let leastMs = max(1, fullMs - fullMs * jitterPercent / 100)
             return Jitter.pick(from: leastMs, through: fullMs, randomBits: randomBits)
         }

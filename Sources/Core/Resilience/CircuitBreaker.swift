@@ -1,138 +1,115 @@
-/// Stops calls to a replica that fails, and tries it again with a few trial calls (Nygard, *Release It!*, chapter 5).
+/// Stops calls to a failing replica, and probes it with a few trial calls (Nygard, *Release It!*, chapter 5).
 ///
-/// A value without clock, randomness or lock: time is passed in as monotonic nanoseconds, so that a test needs no
-/// sleeping, and whoever owns it logs the ``Transition`` that it returns.
+/// A value without clock, randomness or lock: time is passed in as monotonic nanoseconds, so that tests need not sleep,
+/// and the owner logs the ``Transition`` that it returns.
 ///
 /// ```swift
 /// if let change = breaker.advance(nowNs: now) { report(change) }
 /// guard breaker.allows(nowNs: now) else { return .refused }
-/// let generation = breaker.generation                     // travels with the call
+/// let generation = breaker.generation                     // kept with the call
 /// ...
 /// let change = breaker.recordFailure(nowNs: later, generation: generation, randomBits: generator.next())
 /// ```
 ///
-/// Each call that ``allows(nowNs:)`` let through must end in exactly one of ``recordSuccess(nowNs:generation:)``,
-/// ``recordFailure(nowNs:generation:randomBits:)`` and ``recordIgnored(generation:)``.
+/// Each call that ``allows(nowNs:)`` let through ends in exactly one of ``recordSuccess(nowNs:generation:)`` and
+/// ``recordFailure(nowNs:generation:randomBits:)``.
 public struct CircuitBreaker: Sendable {
     public let settings: Settings
 
     public private(set) var state: State = .closed
-    /// Rises at each change of state. A call keeps the one it began under; a result of another generation is counted
-    /// in ``staleTotal`` and nowhere else: what was sent before the breaker opened says nothing about the replica now.
+    /// Rises at each change of state. A call keeps the generation it began under. A result of another generation is
+    /// ignored: a command sent before the breaker opened says nothing about the replica now.
     public private(set) var generation: UInt32 = 0
 
-    /// Failures since the last success of the present generation.
+    /// Failures since the last success of this generation.
     public private(set) var consecutiveFailures = 0
-    /// Successes since the last failure of the present generation.
-    public private(set) var consecutiveSuccesses = 0
-    /// Trial calls let through while half open whose result is not known yet.
-    public private(set) var trialsInFlight = 0
+    private var trials = Trials()
+    /// Consecutive open periods without the breaker closing in between; the exponent of the next period.
+    private var consecutiveOpenings = 0
 
-    public private(set) var successesTotal: UInt64 = 0
-    public private(set) var failuresTotal: UInt64 = 0
-    /// Calls that ``allows(nowNs:)`` turned away.
-    public private(set) var refusedTotal: UInt64 = 0
-    /// Results that came too late to count.
-    public private(set) var staleTotal: UInt64 = 0
-    /// Times the breaker opened, failed trials included.
-    public private(set) var openedTotal: UInt64 = 0
-
-    /// The latest change of state; nil while there was none.
+    public private(set) var totals = Totals()
+    /// The latest change of state; nil before the first.
     public private(set) var lastTransition: Transition?
     /// While open: when trial calls begin. Nil otherwise.
     public private(set) var retryAtNs: UInt64?
 
-    /// Open periods in a row without the breaker closing in between; the exponent of the next period.
-    private var openedInARow = 0
-    private var lastTrialNs: UInt64 = 0
+    /// Calls that were let through while half open.
+    private struct Trials {
+        /// Without a result.
+        var inFlight = 0
+        var consecutiveSuccesses = 0
+        var lastNs: UInt64 = 0
+    }
 
     public init(settings: Settings = Settings()) {
         self.settings = settings
     }
 
-    /// Whether a call would be let through now. Changes nothing: for choosing among replicas.
-    public func wouldAllow(nowNs: UInt64) -> Bool {
-        switch state {
-        case .closed: true
-        case .open: isDue(nowNs: nowNs)
-        case .halfOpen: trialsInFlight < settings.halfOpenTrials || areTrialsLost(nowNs: nowNs)
-        }
-    }
+    /// Trial calls without a result.
+    public var trialsInFlight: Int { trials.inFlight }
 
-    /// Goes from open to half open once the open period is over. ``allows(nowNs:)`` does it as well; call this before
-    /// (or from a timer at ``retryAtNs``) to hear of the change.
+    /// Moves from open to half open once the open period is over. ``allows(nowNs:)`` does the same; call this before it
+    /// (or from a timer at ``retryAtNs``) to get the transition.
     public mutating func advance(nowNs: UInt64) -> Transition? {
         guard state == .open, isDue(nowNs: nowNs) else { return nil }
         return move(to: .halfOpen, nowNs: nowNs)
     }
 
-    /// Whether a call may be made now. While half open, true takes one of the trial slots.
+    /// Whether a call may be made now. While half open, true uses one of the trial slots.
     public mutating func allows(nowNs: UInt64) -> Bool {
         _ = advance(nowNs: nowNs)
         switch state {
         case .closed:
             return true
         case .open:
-            refusedTotal += 1
             return false
         case .halfOpen:
-            if trialsInFlight >= settings.halfOpenTrials {
-                guard areTrialsLost(nowNs: nowNs) else {
-                    refusedTotal += 1
-                    return false
-                }
-                // Their results, should they still come, are of an older generation.
+            if trials.inFlight >= settings.halfOpenTrials {
+                guard areTrialsLost(nowNs: nowNs) else { return false }
+                // Late results will be of an older generation.
                 generation &+= 1
-                trialsInFlight = 0
+                trials.inFlight = 0
             }
-            trialsInFlight += 1
-            lastTrialNs = nowNs
+            trials.inFlight += 1
+            trials.lastNs = nowNs
             return true
         }
     }
 
-    /// The call worked. Closes a half open breaker after `successThreshold` in a row.
+    /// The call succeeded. Closes a half open breaker after `successThreshold` consecutive successes.
     @discardableResult
     public mutating func recordSuccess(nowNs: UInt64, generation: UInt32) -> Transition? {
-        guard takeResult(of: generation) else { return nil }
-        successesTotal += 1
-        consecutiveSuccesses += 1
+        guard countResult(of: generation) else { return nil }
+        totals.successes += 1
         consecutiveFailures = 0
-        guard state == .halfOpen, consecutiveSuccesses >= settings.successThreshold else { return nil }
+        guard state == .halfOpen else { return nil }
+        trials.consecutiveSuccesses += 1
+        guard trials.consecutiveSuccesses >= settings.successThreshold else { return nil }
         return move(to: .closed, nowNs: nowNs)
     }
 
-    /// The call failed in a way that speaks against the replica (refused, reset, timed out; not: an answer that says
-    /// no). Opens a closed breaker after `failureThreshold` in a row, and a half open one at once.
+    /// The call failed because of the replica (refused, reset, timed out; not: a reply that rejects the command). Opens a
+    /// closed breaker after `failureThreshold` consecutive failures, and a half open one at once.
     /// - Parameter randomBits: 64 fresh random bits, the jitter of the open period.
     @discardableResult
     public mutating func recordFailure(nowNs: UInt64, generation: UInt32, randomBits: UInt64) -> Transition? {
-        guard takeResult(of: generation) else { return nil }
-        failuresTotal += 1
+        guard countResult(of: generation) else { return nil }
+        totals.failures += 1
         consecutiveFailures += 1
-        consecutiveSuccesses = 0
+        trials.consecutiveSuccesses = 0
         guard state == .halfOpen || consecutiveFailures >= settings.failureThreshold else { return nil }
-        let periodMs = settings.openPeriodMs(openedInARow: openedInARow, randomBits: randomBits)
-        openedInARow += 1
-        openedTotal += 1
+        let periodMs = settings.openPeriodMs(after: consecutiveOpenings, randomBits: randomBits)
+        consecutiveOpenings += 1
+        totals.opened += 1
         let transition = move(to: .open, nowNs: nowNs)
         retryAtNs = nowNs + periodMs * 1_000_000
         return transition
     }
 
-    /// The call was let through but never made, or its result says nothing about the replica: gives its trial slot
-    /// back.
-    public mutating func recordIgnored(generation: UInt32) {
-        _ = takeResult(of: generation)
-    }
-
-    /// Whether a result of that generation still counts; gives the trial slot back.
-    private mutating func takeResult(of generation: UInt32) -> Bool {
-        guard generation == self.generation, state != .open else {
-            staleTotal += 1
-            return false
-        }
-        if state == .halfOpen { trialsInFlight = max(0, trialsInFlight - 1) }
+    /// Whether a result of that generation counts; frees the trial slot.
+    private mutating func countResult(of generation: UInt32) -> Bool {
+        guard generation == self.generation, state != .open else { return false }
+        if state == .halfOpen { trials.inFlight = max(0, trials.inFlight - 1) }
         return true
     }
 
@@ -140,12 +117,13 @@ public struct CircuitBreaker: Sendable {
         let transition = Transition(from: state, to: next, atNs: nowNs, consecutiveFailures: consecutiveFailures)
         state = next
         generation &+= 1
-        trialsInFlight = 0
+        trials = Trials(lastNs: trials.lastNs)
         retryAtNs = nil
-        consecutiveSuccesses = 0
-        if next == .closed { openedInARow = 0 }
-        // Kept while open and half open: an operator reads there how it came to be open.
-        if next == .closed { consecutiveFailures = 0 }
+        if next == .closed {
+            consecutiveOpenings = 0
+            // Kept until then: shows operators why the breaker opened.
+            consecutiveFailures = 0
+        }
         lastTransition = transition
         return transition
     }
@@ -155,8 +133,8 @@ public struct CircuitBreaker: Sendable {
         return nowNs >= retryAtNs
     }
 
-    /// All slots are taken and no trial began for a while: their results will not come.
+    /// All slots are in use and no trial began for a while: their results are lost.
     private func areTrialsLost(nowNs: UInt64) -> Bool {
-        nowNs >= lastTrialNs + settings.trialTimeoutMs * 1_000_000
+        nowNs >= trials.lastNs + settings.trialTimeoutMs * 1_000_000
     }
 }

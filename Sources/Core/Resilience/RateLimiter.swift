@@ -1,9 +1,9 @@
-/// A token bucket: so many a second on average, and as many at once after a quiet second.
+/// A token bucket: a mean rate per second, and a burst of one second's tokens after a quiet second.
 ///
-/// Turner, *New directions in communications*, 1986 (there "leaky bucket as a meter"). Time is given, so it is a value that
-/// a test can run.
+/// Turner, *New directions in communications*, 1986 (there "leaky bucket as a meter"). Time is passed in, so that tests
+/// need no clock.
 public struct RateLimiter: Sendable, Equatable {
-    /// Tokens a second, and the most that are ever saved up.
+    /// Tokens per second, and the most that are saved.
     public let ratePerS: UInt64
     /// Nanoseconds' worth of tokens: one token is `1e9 / ratePerS` of them, so no rate needs fractions.
     private var savedNs: UInt64
@@ -14,12 +14,12 @@ public struct RateLimiter: Sendable, Equatable {
     /// Full at the start.
     /// - Precondition: `1...1_000_000_000`.
     public init(ratePerS: UInt64) {
-        precondition((1...Self.secondNs).contains(ratePerS), "a rate is 1 to 1,000,000,000 a second")
+        precondition((1...Self.secondNs).contains(ratePerS), "a rate is 1 to 1,000,000,000 per second")
         self.ratePerS = ratePerS
         savedNs = Self.secondNs
     }
 
-    /// Takes a token; false where there is none.
+    /// Takes a token; false where none is left.
     /// - Parameter nowNs: monotonic; a time before the last one counts as the last one.
     public mutating func take(atNs nowNs: UInt64) -> Bool {
         let lastNs = lastNs ?? nowNs

@@ -1,20 +1,20 @@
-/// What can go wrong in a simulated world.
+/// The faults of a simulated world.
 public enum FaultKind: String, CaseIterable, Sendable {
-    /// An instance and a replica do not hear each other.
+    /// An instance and a replica cannot reach each other.
     case cut
-    /// What an instance sends to a replica does not arrive.
+    /// Commands of an instance do not arrive at a replica.
     case cutThere = "cut there"
-    /// What a replica answers to an instance does not arrive.
+    /// Replies of a replica do not arrive at an instance.
     case cutBack = "cut back"
-    /// A cut that comes and goes.
+    /// Several short cuts in succession.
     case flapping
-    /// An instance is cut off from two replicas or all.
+    /// An instance cannot reach two replicas, or all.
     case isolated
-    /// No instance reaches a replica for long; it goes on.
+    /// No instance can reach a replica for a long time; the replica keeps running.
     case away
-    /// A replica is stopped for long.
+    /// A replica is down for a long time.
     case down
-    /// A connection breaks; what it carried may have been run or not.
+    /// A connection breaks; its unanswered commands may have been run or not.
     case reset
     case slowLink = "slow link"
     case slowDisk = "slow disk"
@@ -27,7 +27,7 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case scriptFlush = "script flush"
     /// A wall clock jumps.
     case clockJump = "clock jump"
-    /// All replicas' clocks are far ahead for a while.
+    /// The clocks of all replicas are far ahead for a while.
     case clocksAhead = "clocks ahead"
     /// A replica's clock is more than a year ahead for a while.
     case clockFar = "clock far"

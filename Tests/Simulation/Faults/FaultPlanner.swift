@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Lets things go wrong, one after another and several at once, and puts each right again after a while.
+/// Injects faults, also several at a time, and ends each after a while.
 final class FaultPlanner {
     private let world: World
     private let replicas: [SimulatedReplica]
@@ -9,17 +9,17 @@ final class FaultPlanner {
     private var undo: [UInt64: () -> Void] = [:]
     private var nextUndo: UInt64 = 0
     private var dumps: [Int: [MemoryRedis]] = [:]
-    /// Those that faults may strike.
+    /// The instances that faults may affect.
     var instances: [any SimulatedInstance] = []
-    /// Faults that cost a replica its memory are only drawn where this says so.
+    /// Whether a replica may lose its data now.
     var mayForget: (Int) -> Bool = { _ in false }
     var mayRestore: (Int, MemoryRedis) -> Bool = { _, _ in false }
-    /// Clocks are set to something within this of the world's; nil lets them wander.
+    /// Largest offset of a clock from the world's; nil for no limit.
     var maxSkewMs: Int64?
-    /// Clocks that are ahead are so by more than this.
+    /// Least offset of clocks that are ahead.
     var aheadMs: Int64 = 0
     private var isAhead = false
-    /// For how long what an instance sends may be held on its way.
+    /// Longest time that the network holds the commands of an instance.
     var maxHoldMs: UInt64 = 700
     private(set) var counts: [FaultKind: Int] = [:]
 
@@ -29,18 +29,18 @@ final class FaultPlanner {
         self.kinds = kinds
     }
 
-    /// - Parameter meanGapMs: between the beginnings of two faults.
+    /// - Parameter meanGapMs: mean time between the starts of two faults.
     func start(meanGapMs: UInt64) {
         guard !kinds.isEmpty else { return }
         world.after(world.random.exponentialNs(meanUs: meanGapMs * 1_000)) { [self] in
             guard !isStopped else { return }
-            if kinds.contains(.restore) { takeADump() }
+            if kinds.contains(.restore) { takeDump() }
             begin(kinds[world.random.index(kinds.count)])
             start(meanGapMs: meanGapMs)
         }
     }
 
-    /// Puts everything right, for good.
+    /// Ends all faults, and starts no more.
     func healAll() {
         isStopped = true
         for key in undo.keys.sorted() { undo[key]?() }
@@ -166,7 +166,7 @@ final class FaultPlanner {
 
     private func jumpAClock() {
         if let maxSkewMs {
-            // No instance's: theirs are looked at for expiry and ages only, which the same bound covers.
+            // Clocks of instances are used for expiry and ages only, which the same bound covers.
             let width = UInt64(maxSkewMs) * 2_000
             anyReplica().clockSkewUs = Int64(world.random.below(width + 1)) - maxSkewMs * 1_000
         } else if world.random.isTrue(percent: 50) {
@@ -177,7 +177,7 @@ final class FaultPlanner {
         }
     }
 
-    /// Some clock is left out, or goes further: clocks that are all wrong by the same nobody can tell from right ones.
+    /// One clock differs from the others: clocks that are all wrong by the same offset cannot be told from correct ones.
     private func setClocksAhead() {
         guard !isAhead else { return }
         isAhead = true
@@ -198,8 +198,8 @@ final class FaultPlanner {
         }
     }
 
-    /// As an operator's backups: old ones are thrown away.
-    private func takeADump() {
+    /// As an operator's backups; old ones are deleted.
+    private func takeDump() {
         let replica = anyReplica()
         dumps[replica.index] = [replica.dump] + (dumps[replica.index] ?? []).prefix(30)
     }

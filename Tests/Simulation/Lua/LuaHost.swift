@@ -1,10 +1,10 @@
 import CLua
 import Replication
 
-/// Runs the engines' Lua scripts as Redis 7.0 does: Lua 5.1, `redis.call` and its kin, and Redis' conversions between Lua
-/// values and replies.
+/// Runs the engines' Lua scripts as Redis 7.0 does: Lua 5.1, the `redis` functions, and the conversions between Lua values
+/// and replies.
 ///
-/// One for a whole world; the replica that a script runs on is named at each run. Used from one thread.
+/// One per world, used by one thread; each run names the replica that the script runs on.
 final class LuaHost {
     private let state: OpaquePointer
     /// Registry references of compiled scripts.
@@ -12,7 +12,7 @@ final class LuaHost {
     private var commands: MemoryRedis?
     private let mutations: [ScriptMutation]
 
-    /// - Parameter mutations: deliberate bugs, made in every script that contains their text.
+    /// - Parameter mutations: deliberate bugs, applied to every script that contains their text.
     init(mutations: [ScriptMutation] = ScriptMutation.ofEnvironment) {
         self.mutations = mutations
         state = luaL_newstate()
@@ -28,18 +28,18 @@ final class LuaHost {
             lua_setfield(state, -2, name)
         }
         clua_set_global(state, "redis")
-        _ = luaL_loadstring(state, Self.pcallOfRedis)
+        _ = luaL_loadstring(state, Self.redisPcall)
         lua_pcall(state, 0, 0, 0)
     }
 
-    /// Redis' own `pcall` gives a failed command's error as a text, not as the table that was raised.
-    private static let pcallOfRedis = """
+    /// Redis' own `pcall` returns the error of a failed command as a string, not as the table that was raised.
+    private static let redisPcall = """
         local plain = pcall
-        local function told(worked, problem, ...)
-            if not worked and type(problem) == 'table' and problem.err then return false, problem.err end
-            return worked, problem, ...
+        local function withErrorText(isOk, result, ...)
+            if not isOk and type(result) == 'table' and result.err then return false, result.err end
+            return isOk, result, ...
         end
-        pcall = function(...) return told(plain(...)) end
+        pcall = function(...) return withErrorText(plain(...)) end
         """
 
     deinit { lua_close(state) }
@@ -79,10 +79,10 @@ final class LuaHost {
         return nil
     }
 
-    private func setGlobal(_ name: String, _ words: [Bytes]) {
-        lua_createtable(state, Int32(words.count), 0)
-        for (index, word) in words.enumerated() {
-            push(string: word)
+    private func setGlobal(_ name: String, _ values: [Bytes]) {
+        lua_createtable(state, Int32(values.count), 0)
+        for (index, value) in values.enumerated() {
+            push(string: value)
             lua_rawseti(state, -2, Int32(index + 1))
         }
         clua_set_global(state, name)
@@ -95,16 +95,16 @@ final class LuaHost {
     }
 
     private func call(isProtected: Bool) -> Int32 {
-        var words: [Bytes] = []
+        var values: [Bytes] = []
         for index in 1...max(1, lua_gettop(state)) {
-            guard let word = argument(at: index) else {
+            guard let value = argument(at: index) else {
                 push(table: "err", "ERR Lua redis lib command arguments must be strings or integers")
                 return isProtected ? 1 : -1
             }
-            words.append(word)
+            values.append(value)
         }
         guard let commands else { return 0 }
-        let reply = commands.run(words)
+        let reply = commands.run(values)
         push(reply)
         if case .error = reply { return isProtected ? 1 : -1 }
         return 1
@@ -164,7 +164,7 @@ final class LuaHost {
     private func reply(at index: Int32) -> Reply {
         switch lua_type(state, index) {
         case LUA_TSTRING: return .bulk(string(at: index) ?? [])
-        // Redis cuts off the fraction.
+        // Redis truncates the fraction.
         case LUA_TNUMBER: return .integer(Int64(exactly: lua_tonumber(state, index).rounded(.towardZero)) ?? .min)
         case LUA_TBOOLEAN: return lua_toboolean(state, index) != 0 ? .integer(1) : .null
         case LUA_TTABLE: return tableReply(at: index)
@@ -194,7 +194,7 @@ final class LuaHost {
 }
 
 extension Bytes {
-    /// A Lua number as Redis turns it into a command's argument: `%.17g`.
+    /// A Lua number as Redis converts it to a command's argument: `%.17g`.
     init(number: Double) {
         if number == number.rounded(), abs(number) < 1e17 {
             self = Bytes(String(Int64(number)).utf8)

@@ -1,16 +1,16 @@
 import Foundation
 import Replication
 
-/// A deliberate bug in a script of an engine: one text replaced by another. It lets `make mutants` try a bug in Lua without
-/// building anything; production code has no such switch.
+/// A deliberate bug in a script of an engine: one text is replaced by another. `make mutants` tries bugs in Lua with it
+/// and without a build; production code has no such switch.
 struct ScriptMutation: Decodable {
     let find: String
     let replace: String
 
-    /// Names a file with a JSON array of mutations.
+    /// The environment variable with the path of a file that holds a JSON array of mutations.
     private static let variable = "SIMULATE_SCRIPT_MUTATIONS"
 
-    /// The mutations of the file that the environment names; none where it names no file.
+    /// The mutations of that file; none where the variable is not set.
     static let ofEnvironment: [ScriptMutation] = {
         guard let path = ProcessInfo.processInfo.environment[variable] else { return [] }
         do {

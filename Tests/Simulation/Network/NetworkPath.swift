@@ -1,26 +1,26 @@
 import EventLoop
 
-/// The way between one instance and one replica, in both directions. It stays when the instance is started again, and so do
+/// The network between one instance and one replica, in both directions. It outlives restarts of the instance, and so do
 /// the faults that are set here.
 public final class NetworkPath {
     private let world: World
 
-    /// What the instance sends does not arrive. TCP sends it again, so it comes when the way is free, even from a connection
+    /// Bytes of the instance do not arrive. TCP retransmits them, so they arrive once the cut ends, even from a connection
     /// that was closed meanwhile.
     public var isCutThere = false {
         didSet { if !isCutThere { release(&heldThere) } }
     }
-    /// What the replica answers does not arrive.
+    /// Replies of the replica do not arrive.
     public var isCutBack = false {
         didSet { if !isCutBack { release(&heldBack) } }
     }
-    /// Mean of what one way takes beyond the least, in microseconds.
+    /// Mean latency of one direction beyond the minimum, in microseconds.
     public var latencyMeanUs = NetworkPath.usualLatencyMeanUs
-    /// The least that one way takes, in microseconds.
+    /// Minimum latency of one direction, in microseconds.
     public var latencyLeastUs: UInt64 = 20
     static let usualLatencyMeanUs: UInt64 = 150
 
-    /// What one way carries in a millisecond; nil for any amount.
+    /// Bandwidth of one direction; nil for no limit.
     public var bytesPerMs: UInt64?
 
     private var heldThere: [() -> Void] = []
@@ -28,9 +28,10 @@ public final class NetworkPath {
 
     init(world: World) { self.world = world }
 
-    /// Plans the arrival of something at the replica. TCP keeps the order within one direction of one connection: nothing
-    /// arrives before `notBeforeNs`, which is when the last thing did.
-    /// - Returns: when it arrives, if the way is not cut.
+    /// Plans an arrival at the replica. TCP keeps the order within one direction of one connection: nothing arrives before
+    /// `notBeforeNs`, the time of the previous arrival.
+    ///
+    /// - Returns: the time of arrival, unless the direction is cut.
     func carryThere(notBeforeNs: UInt64, bytes: Int = 0, _ body: @escaping () -> Void) -> UInt64 {
         let timeNs = max(notBeforeNs, world.nowNs + oneWayNs()) + transferNs(bytes)
         world.at(timeNs) { [self] in

@@ -3,14 +3,14 @@ import Replication
 
 /// One connection from one connect to one close: commands out, replies in, in order.
 ///
-/// Steps of one turn go as one script call, and guarded reads of one turn share one guard, as `RedisConnection` does it.
-/// What was sent before a close may still be run by the replica, long after.
+/// As in `RedisConnection`, the steps of one turn are sent as one script call, and the reads of one turn share one
+/// identity check. The replica may still run commands that were sent before a close, long after it.
 final class SimulatedConnection {
     enum Recipient {
         case sink(any ReplySink)
-        case guarded(any ReplySink)
+        case identityCheckedSink(any ReplySink)
         case steps([any ReplySink])
-        case guardCheck
+        case identityCheck
         case link((Reply?) -> Void)
     }
 
@@ -25,13 +25,13 @@ final class SimulatedConnection {
     private unowned let link: SimulatedLink
     private let path: NetworkPath
     private let replica: SimulatedReplica
-    /// The run of the server that it was made to.
+    /// The run of the server that it connected to.
     let run: UInt64
     private var isOpen = true
     private var outgoing: [(command: WireCommand, recipient: Recipient)] = []
     private var batch: Batch?
     private var unanswered: [[Recipient]] = []
-    private var held: [(sink: any ReplySink, reply: Reply)] = []
+    private var uncheckedReplies: [(sink: any ReplySink, reply: Reply)] = []
     private var lastThereNs: UInt64 = 0
     private var lastBackNs: UInt64 = 0
 
@@ -45,17 +45,17 @@ final class SimulatedConnection {
     }
 
     private var index: Int { replica.index }
-    var canTake: Bool { isOpen && unanswered.reduce(outgoing.count) { $0 + $1.count } < Self.maxInFlight }
+    var acceptsCommands: Bool { isOpen && unanswered.reduce(outgoing.count) { $0 + $1.count } < Self.maxInFlight }
 
     // MARK: Sending
 
     func add(_ command: WireCommand, to recipient: Recipient) {
-        markDirty()
+        announceOutput()
         outgoing.append((command, recipient))
     }
 
     func addStep(_ script: Script, key: Bytes, shared: [Bytes], arguments: [Bytes], to sink: any ReplySink) {
-        markDirty()
+        announceOutput()
         if let batch, batch.script != script || batch.shared != shared { sendBatch() }
         var batch = batch ?? Batch(script: script, shared: shared)
         batch.keys.append(key)
@@ -64,8 +64,8 @@ final class SimulatedConnection {
         self.batch = batch
     }
 
-    private func markDirty() {
-        if outgoing.isEmpty, batch == nil { link.group.becameDirty(self) }
+    private func announceOutput() {
+        if outgoing.isEmpty, batch == nil { link.group.hasOutput(self) }
     }
 
     private func sendBatch() {
@@ -76,9 +76,11 @@ final class SimulatedConnection {
 
     func flush() {
         sendBatch()
-        let isGuarded = outgoing.contains { if case .guarded = $0.recipient { true } else { false } }
-        if isGuarded, case .plain(let words)? = link.group.identityCheck?.verb {
-            outgoing.append((.plain(words), .guardCheck))
+        let needsIdentityCheck = outgoing.contains {
+            if case .identityCheckedSink = $0.recipient { true } else { false }
+        }
+        if needsIdentityCheck, case .plain(let arguments)? = link.group.identityCheck?.verb {
+            outgoing.append((.plain(arguments), .identityCheck))
         }
         let sent = outgoing
         outgoing.removeAll()
@@ -98,7 +100,7 @@ final class SimulatedConnection {
 
     private func arrive(_ commands: [WireCommand], sentNs: UInt64) {
         guard replica.isRunning, replica.run == run else {
-            // Nobody listens there any more.
+            // The server of this connection has ended.
             lastBackNs = path.carryBack(notBeforeNs: lastBackNs) { [self] in close() }
             return
         }
@@ -111,7 +113,7 @@ final class SimulatedConnection {
             })
     }
 
-    /// As the production link: late answers open the breaker, and after a while the connection is given up.
+    /// As in the production link, late replies open the circuit breaker, and a stalled connection is closed.
     private func watch(_ sentNs: UInt64) {
         let world = link.world
         let answered = answeredCount
@@ -137,25 +139,28 @@ final class SimulatedConnection {
         for (recipient, reply) in zip(recipients, replies) {
             guard isOpen else { return }
             link.didReply(reply, tookNs: link.world.nowNs - sentNs)
-            give(reply, to: recipient)
+            deliver(reply, to: recipient)
         }
     }
 
-    private func give(_ reply: Reply, to recipient: Recipient) {
+    private func deliver(_ reply: Reply, to recipient: Recipient) {
         switch recipient {
         case .sink(let sink): sink.receive(reply, from: index)
         case .link(let body): body(reply)
-        case .guarded(let sink):
-            if case .error = reply { sink.receive(reply, from: index) } else { held.append((sink, reply)) }
-        case .guardCheck:
-            let ready = held
-            held.removeAll()
-            for entry in ready { entry.sink.receive(.array([entry.reply, reply]), from: index) }
+        case .identityCheckedSink(let sink):
+            if case .error = reply { sink.receive(reply, from: index) } else { uncheckedReplies.append((sink, reply)) }
+        case .identityCheck:
+            let checked = uncheckedReplies
+            uncheckedReplies.removeAll()
+            for entry in checked { entry.sink.receive(.array([entry.reply, reply]), from: index) }
         case .steps(let sinks):
             if case .array(let elements) = reply, elements.count == sinks.count {
                 for (sink, element) in zip(sinks, elements) { sink.receive(element, from: index) }
             } else {
-                let error: Reply = if case .error = reply { reply } else { .error("ERR a batch of another size") }
+                let error: Reply =
+                    if case .error = reply { reply } else {
+                        .error("ERR the number of replies differs from the number of steps in the batch")
+                    }
                 for sink in sinks { sink.receive(error, from: index) }
             }
         }
@@ -163,14 +168,14 @@ final class SimulatedConnection {
 
     private func lose(_ recipient: Recipient) {
         switch recipient {
-        case .sink(let sink), .guarded(let sink): sink.receive(nil, from: index)
+        case .sink(let sink), .identityCheckedSink(let sink): sink.receive(nil, from: index)
         case .link(let body): body(nil)
         case .steps(let sinks): for sink in sinks { sink.receive(nil, from: index) }
-        case .guardCheck: break
+        case .identityCheck: break
         }
     }
 
-    /// Both ends see the end of it; all that is unanswered is lost.
+    /// Both ends close; unanswered commands lose their reply.
     func close() {
         guard isOpen else { return }
         isOpen = false
@@ -178,19 +183,19 @@ final class SimulatedConnection {
         let lost = unanswered.flatMap { $0 } + outgoing.map(\.recipient)
         unanswered.removeAll()
         outgoing.removeAll()
-        let waiting = held
-        held.removeAll()
+        let waiting = uncheckedReplies
+        uncheckedReplies.removeAll()
         for entry in waiting { entry.sink.receive(nil, from: index) }
         for recipient in lost { lose(recipient) }
         link.didClose(self)
     }
 
-    /// The process at this end is gone: nobody is told.
+    /// The process at this end has crashed: no recipient is informed.
     func abandon() {
         isOpen = false
         unanswered.removeAll()
         outgoing.removeAll()
-        held.removeAll()
+        uncheckedReplies.removeAll()
         batch = nil
     }
 }

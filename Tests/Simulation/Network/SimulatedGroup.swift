@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// The replicas of one group as one simulated service instance reaches them: the production engines' way to the simulated
-/// servers, with the same promises as `RedisReplicaGroup`.
+/// The replicas of one group as one simulated service instance reaches them: connects the production engines to the
+/// simulated servers, with the same guarantees as `RedisReplicaGroup`.
 public final class SimulatedGroup: ReplicaGroup {
     public let replicaNames: [String]
     public var identityCheck: Command?
@@ -11,7 +11,7 @@ public final class SimulatedGroup: ReplicaGroup {
 
     let process: SimulatedProcess
     let scripts: [Script]
-    private var dirty: [SimulatedConnection] = []
+    private var connectionsWithOutput: [SimulatedConnection] = []
     private let near: Set<Int>
 
     init(
@@ -29,7 +29,7 @@ public final class SimulatedGroup: ReplicaGroup {
         for link in links { link.start() }
     }
 
-    /// The process has ended: nothing is heard of any more.
+    /// The process has crashed: nothing is delivered any more.
     public func abandon() {
         delegate = nil
         for link in links { link.abandon() }
@@ -58,15 +58,16 @@ public final class SimulatedGroup: ReplicaGroup {
             guard duringAdmission ? link.isUpOrAdmitting : link.isAvailable, let connection = link.connection else {
                 continue
             }
-            guard connection.canTake else {
+            guard connection.acceptsCommands else {
                 result.overloaded.insert(replica)
                 continue
             }
             let tail = command.tail(replica)
             switch command.verb {
-            case .plain(let words):
+            case .plain(let arguments):
                 connection.add(
-                    .plain(words + command.arguments + tail), to: command.checksIdentity ? .guarded(sink) : .sink(sink))
+                    .plain(arguments + command.arguments + tail),
+                    to: command.checksIdentity ? .identityCheckedSink(sink) : .sink(sink))
             case .script(let script, let keys):
                 connection.add(.script(script, keys: keys, arguments: command.arguments + tail), to: .sink(sink))
             case .step(let script, let key, let shared):
@@ -77,17 +78,17 @@ public final class SimulatedGroup: ReplicaGroup {
         return result
     }
 
-    // MARK: Of the connections
+    // MARK: Called by the connections
 
     /// As in production, all that was sent in one turn is written together at its end.
-    func becameDirty(_ connection: SimulatedConnection) {
-        if dirty.isEmpty {
+    func hasOutput(_ connection: SimulatedConnection) {
+        if connectionsWithOutput.isEmpty {
             process.world.atEndOfTurn { [self] in
-                let connections = dirty
-                dirty.removeAll()
+                let connections = connectionsWithOutput
+                connectionsWithOutput.removeAll()
                 for connection in connections { connection.flush() }
             }
         }
-        dirty.append(connection)
+        connectionsWithOutput.append(connection)
     }
 }

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// One instance's connections to one replica, one after another: it connects, loads the scripts, asks the engine to admit,
-/// and begins again when the connection is lost.
+/// One instance's successive connections to one replica: it connects, loads the scripts, lets the engine admit the
+/// replica, and reconnects when the connection is lost.
 public final class SimulatedLink {
     unowned let group: SimulatedGroup
     public let replica: SimulatedReplica
@@ -17,7 +17,7 @@ public final class SimulatedLink {
         case abandoned
     }
     private var phase = Phase.idle
-    /// A command has been unanswered for so long that the breaker would be open.
+    /// A command has been unanswered for so long that the circuit breaker would be open.
     var isSuspect = false
     private(set) var latencyNs: UInt64 = .max
     private var isLoading = false
@@ -46,7 +46,7 @@ public final class SimulatedLink {
         connect()
     }
 
-    /// The server's kernel resets its connections, if that gets through.
+    /// The server's kernel resets its connections, unless the network is cut.
     func serverDidEnd(run: UInt64) {
         guard let connection, connection.run == run else { return }
         _ = path.carryBack(notBeforeNs: 0) { connection.close() }
@@ -106,7 +106,7 @@ public final class SimulatedLink {
         world.after(delayNs) { [weak self] in self?.connect() }
     }
 
-    // MARK: Of the connection
+    // MARK: Called by the connection
 
     func didClose(_ closed: SimulatedConnection) {
         guard connection === closed, phase != .abandoned else { return }
@@ -127,6 +127,6 @@ public final class SimulatedLink {
         loadScripts(on: connection) {}
     }
 
-    /// The connection breaks; both ends see it.
+    /// Breaks the connection at both ends.
     public func reset() { connection?.close() }
 }

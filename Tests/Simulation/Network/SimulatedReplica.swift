@@ -1,9 +1,9 @@
 import EventLoop
 import Replication
 
-/// One Redis server: takes commands in the order in which they arrive, runs them, and answers when they are on its disk.
+/// One Redis server: runs commands in the order of their arrival, and replies when they are on its disk.
 ///
-/// As Redis does, it takes all that has arrived as one batch: run, `fsync`, then reply.
+/// As Redis does, it processes all commands that have arrived as one batch: run, `fsync`, then reply.
 public final class SimulatedReplica {
     public let index: Int
     let world: World
@@ -12,34 +12,34 @@ public final class SimulatedReplica {
     private(set) var loaded: Set<String> = []
 
     public private(set) var isRunning = true
-    /// As `SIGSTOP`: what arrives waits in the sockets.
+    /// As `SIGSTOP`: commands wait in the sockets.
     public private(set) var isPaused = false
     /// Rises with each start: a connection belongs to one run of the server.
     private(set) var run: UInt64 = 0
-    /// What its clock is off the world's, in microseconds; may jump.
+    /// Offset of its clock from the world's, in microseconds; may jump.
     public var clockSkewUs: Int64 = 0 {
         didSet { noteSetBack(byUs: oldValue - clockSkewUs) }
     }
-    /// When its clock was set back so little that no script need notice, and by how many microseconds.
+    /// Times at which its clock was set back by so little that no script may detect it, and by how many microseconds.
     private(set) var setBacks: [(atNs: UInt64, byUs: Int64)] = []
-    /// By how much its clock was set back since a script last looked at it, and how much of that is listed.
+    /// By how much its clock was set back since a script last read it, and how much of that is in `setBacks`.
     private var unseenBack: (byUs: Int64, listedUs: Int64) = (0, 0)
-    /// Rises whenever it may have lost something that it had run.
+    /// Rises whenever it may have lost the effect of a command that it had run.
     private(set) var losses = 0
-    /// Rises whenever it may have lost something that it had answered.
+    /// Rises whenever it may have lost the effect of a command that it had replied to.
     private(set) var diskLosses = 0
-    /// Sees what every script does to its keys.
+    /// Informed before and after every script.
     weak var watcher: (any ScriptWatcher)?
     public var fsyncMeanUs = SimulatedReplica.usualFsyncMeanUs
     static let usualFsyncMeanUs: UInt64 = 100
-    /// Replies wait for the disk (`appendfsync always`); else it is written once a second.
+    /// Replies wait for the disk (`appendfsync always`); otherwise it is written once per second.
     public var isSyncAlways: Bool
 
     struct Message {
         let commands: [WireCommand]
         let reply: ([Reply]) -> Void
     }
-    /// Hear when a run of the server ends, as the kernel would tell them.
+    /// Informed when a run of the server ends, as by the kernel.
     private var watchers: [WeakLink] = []
     private struct WeakLink {
         weak var link: SimulatedLink?
@@ -74,8 +74,8 @@ public final class SimulatedReplica {
         }
     }
 
-    /// Scripts compare the clock with the one that they saw last, `cap:clock`: within a second and a half it may be past it
-    /// again before the next one looks, or be set forward again.
+    /// Scripts compare the clock with the last one that they stored in `cap:clock`. Within 1.5 s the clock may pass it
+    /// again before the next script reads it, or be set forward again.
     private func noteSetBack(byUs: Int64) {
         var seenUs: Int64 = 0
         if case .string(let text)? = redis.value(Bytes("cap:clock".utf8)) { seenUs = Int64(decimal: text) ?? 0 }
@@ -113,7 +113,7 @@ public final class SimulatedReplica {
     private func finish(_ batch: [Message], _ replies: [[Reply]], run: UInt64) {
         guard run == self.run, isRunning else { return }
         guard !isPaused else {
-            // It was stopped between the work and the answer.
+            // It was stopped between the command and the reply.
             world.after(5 * nsPerMs) { [self] in finish(batch, replies, run: run) }
             return
         }
@@ -125,7 +125,7 @@ public final class SimulatedReplica {
 
     private func answer(_ command: WireCommand) -> Reply {
         switch command {
-        case .plain(let words): return redis.run(words)
+        case .plain(let arguments): return redis.run(arguments)
         case .load(let script):
             loaded.insert(script.name)
             return .status("OK")
@@ -138,7 +138,7 @@ public final class SimulatedReplica {
         }
     }
 
-    /// For reports: whether it works, and what it waits for.
+    /// For reports.
     var summary: String {
         "g\(index + 1)\(isRunning ? "" : " stopped")\(isPaused ? " paused" : "")\(isBusy ? " busy" : "") inbox \(inbox.count)"
     }
@@ -152,7 +152,7 @@ public final class SimulatedReplica {
         takeInbox()
     }
 
-    /// `kill -9`: what was not on the disk is lost.
+    /// `kill -9`: loses what is not on the disk.
     public func crash() {
         guard isRunning else { return }
         isRunning = false
@@ -184,7 +184,7 @@ public final class SimulatedReplica {
         redis.sync()
     }
 
-    /// A blank server takes its place.
+    /// Replaces it by a blank server.
     public func replace() {
         noteDiskLoss()
         crash()
@@ -200,13 +200,13 @@ public final class SimulatedReplica {
 
     var dump: MemoryRedis { redis.dump }
 
-    /// Set back to an old dump as it runs: a machine that goes back to a snapshot of its memory.
+    /// Sets it back to an old dump while it runs: a machine that returns to a snapshot of its memory.
     func setBack(to dump: MemoryRedis) {
         noteDiskLoss()
         redis.restore(dump)
     }
 
-    /// Stopped, given an old dump, started.
+    /// Stops it, restores an old dump, and starts it.
     func restore(_ dump: MemoryRedis) {
         noteDiskLoss()
         crash()
@@ -215,22 +215,22 @@ public final class SimulatedReplica {
     }
 }
 
-/// Looks on while a replica runs scripts.
+/// Informed while a replica runs scripts.
 protocol ScriptWatcher: AnyObject {
     func willRun(_ script: Script, keys: [Bytes], on replica: SimulatedReplica)
     func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica)
 }
 
-/// One command as it goes to a server.
+/// One command to a server.
 enum WireCommand {
     case plain([Bytes])
     case script(Script, keys: [Bytes], arguments: [Bytes])
     case load(Script)
 
-    /// On the wire, or a little less; what is sent once a connection counts nothing.
+    /// About its size on the wire; scripts are loaded once per connection and count nothing.
     var byteCount: Int {
         switch self {
-        case .plain(let words): words.reduce(0) { $0 + $1.count }
+        case .plain(let arguments): arguments.reduce(0) { $0 + $1.count }
         case .script(_, let keys, let arguments): (keys + arguments).reduce(0) { $0 + $1.count }
         case .load: 0
         }

@@ -1,11 +1,11 @@
 import Replication
 
 extension MemoryRedis {
-    /// Runs one command. Unknown commands are errors that name themselves: the simulation has to learn them first.
-    func run(_ words: [Bytes]) -> Reply {
-        guard let first = words.first else { return .error("ERR empty command") }
+    /// Runs one command. The error of an unknown command names it: add it here.
+    func run(_ command: [Bytes]) -> Reply {
+        guard let first = command.first else { return .error("ERR empty command") }
         let name = String(decoding: first, as: UTF8.self).uppercased()
-        let arguments = Array(words.dropFirst())
+        let arguments = Array(command.dropFirst())
         do throws(CommandError) {
             if let reply = try runOnStrings(name, arguments) { return reply }
             if let reply = try runOnHashes(name, arguments) { return reply }
@@ -27,14 +27,14 @@ extension MemoryRedis {
         case syntax
     }
 
-    static func number(_ word: Bytes) throws(CommandError) -> Int64 {
-        guard let number = Int64(decimal: word) else { throw .notANumber }
+    static func number(_ argument: Bytes) throws(CommandError) -> Int64 {
+        guard let number = Int64(decimal: argument) else { throw .notANumber }
         return number
     }
 
     // MARK: Keys and server
 
-    private func runOnServer(_ name: String, _ words: [Bytes]) throws(CommandError) -> Reply? {
+    private func runOnServer(_ name: String, _ arguments: [Bytes]) throws(CommandError) -> Reply? {
         switch name {
         case "PING": return .status("PONG")
         case "TIME":
@@ -43,19 +43,19 @@ extension MemoryRedis {
         case "INFO": return .bulk(info)
         case "CONFIG": return .array(Self.settings.map { .bulk(Bytes($0.utf8)) })
         case "DBSIZE": return .integer(Int64(keyCount))
-        case "DEL", "UNLINK": return .integer(Int64(words.count { remove($0) }))
-        case "EXISTS": return .integer(Int64(words.count { value($0) != nil }))
+        case "DEL", "UNLINK": return .integer(Int64(arguments.count { remove($0) }))
+        case "EXISTS": return .integer(Int64(arguments.count { value($0) != nil }))
         case "PEXPIRE":
-            return .integer(expire(words[0], atMs: nowUs() / 1_000 + (try Self.number(words[1]))) ? 1 : 0)
+            return .integer(expire(arguments[0], atMs: nowUs() / 1_000 + (try Self.number(arguments[1]))) ? 1 : 0)
         case "PTTL":
-            guard let expiresMs = expiry(words[0]) else { return .integer(value(words[0]) == nil ? -2 : -1) }
+            guard let expiresMs = expiry(arguments[0]) else { return .integer(value(arguments[0]) == nil ? -2 : -1) }
             return .integer(expiresMs - nowUs() / 1_000)
-        case "SCAN": return try scan(words)
+        case "SCAN": return try scan(arguments)
         default: return nil
         }
     }
 
-    /// A well-kept server; what it says of itself is no part of the protocol but for `run_id`.
+    /// A well-configured server; of this, the protocol uses `run_id` only.
     private var info: Bytes {
         let lines = [
             "# Server", "redis_version:7.0.15", "run_id:" + String(decoding: runId, as: UTF8.self), "# Memory",
@@ -67,22 +67,22 @@ extension MemoryRedis {
 
     private static let settings = ["appendfsync", "always", "no-appendfsync-on-rewrite", "no", "appendonly", "yes"]
 
-    private func scan(_ words: [Bytes]) throws(CommandError) -> Reply {
+    private func scan(_ arguments: [Bytes]) throws(CommandError) -> Reply {
         var count: Int64 = 10
         var prefix = Bytes()
         var index = 1
-        while index + 1 < words.count {
-            switch String(decoding: words[index], as: UTF8.self).uppercased() {
-            case "COUNT": count = try Self.number(words[index + 1])
+        while index + 1 < arguments.count {
+            switch String(decoding: arguments[index], as: UTF8.self).uppercased() {
+            case "COUNT": count = try Self.number(arguments[index + 1])
             case "MATCH":
-                // Only a prefix: all that our scripts use.
-                guard words[index + 1].last == UInt8(ascii: "*") else { throw .syntax }
-                prefix = words[index + 1].dropLast()
+                // Engines and scripts use prefixes only.
+                guard arguments[index + 1].last == UInt8(ascii: "*") else { throw .syntax }
+                prefix = arguments[index + 1].dropLast()
             default: throw .syntax
             }
             index += 2
         }
-        let page = scan(from: UInt64(try Self.number(words[0])), count: Int(count))
+        let page = scan(from: UInt64(try Self.number(arguments[0])), count: Int(count))
         let keys = page.keys.filter { $0.starts(with: prefix) && value($0) != nil }
         return .array([.bulk(Bytes(String(page.next).utf8)), .array(keys.map { .bulk($0) })])
     }
@@ -97,37 +97,40 @@ extension MemoryRedis {
         }
     }
 
-    private func runOnStrings(_ name: String, _ words: [Bytes]) throws(CommandError) -> Reply? {
+    private func runOnStrings(_ name: String, _ arguments: [Bytes]) throws(CommandError) -> Reply? {
         switch name {
-        case "GET": return try string(words[0]).map { .bulk($0) } ?? .null
+        case "GET": return try string(arguments[0]).map { .bulk($0) } ?? .null
         case "MGET":
             return .array(
-                words.map { key in
+                arguments.map { key in
                     if case .string(let bytes)? = value(key) { .bulk(bytes) } else { .null }
                 })
         case "MSET":
-            for index in stride(from: 0, to: words.count - 1, by: 2) { set(words[index], .string(words[index + 1])) }
+            for index in stride(from: 0, to: arguments.count - 1, by: 2) {
+                set(arguments[index], .string(arguments[index + 1]))
+            }
             return .status("OK")
         case "SET":
             var isNew = false
             var expiresMs: Int64?
             var index = 2
-            while index < words.count {
-                switch String(decoding: words[index], as: UTF8.self).uppercased() {
+            while index < arguments.count {
+                switch String(decoding: arguments[index], as: UTF8.self).uppercased() {
                 case "NX": isNew = true
                 case "PX":
                     index += 1
-                    expiresMs = nowUs() / 1_000 + (try Self.number(words[index]))
+                    expiresMs = nowUs() / 1_000 + (try Self.number(arguments[index]))
                 default: throw .syntax
                 }
                 index += 1
             }
-            if isNew, value(words[0]) != nil { return .null }
-            set(words[0], .string(words[1]), expiresMs: expiresMs)
+            if isNew, value(arguments[0]) != nil { return .null }
+            set(arguments[0], .string(arguments[1]), expiresMs: expiresMs)
             return .status("OK")
         case "INCR", "INCRBY":
-            let sum = try Self.number(try string(words[0]) ?? [48]) + (name == "INCR" ? 1 : Self.number(words[1]))
-            update(words[0], .string(Bytes(String(sum).utf8)))
+            let sum =
+                try Self.number(try string(arguments[0]) ?? [48]) + (name == "INCR" ? 1 : Self.number(arguments[1]))
+            update(arguments[0], .string(Bytes(String(sum).utf8)))
             return .integer(sum)
         default: return nil
         }
@@ -143,35 +146,36 @@ extension MemoryRedis {
         }
     }
 
-    private func runOnHashes(_ name: String, _ words: [Bytes]) throws(CommandError) -> Reply? {
-        guard name.hasPrefix("H"), let key = words.first else { return nil }
+    private func runOnHashes(_ name: String, _ arguments: [Bytes]) throws(CommandError) -> Reply? {
+        guard name.hasPrefix("H"), let key = arguments.first else { return nil }
         var fields = try fields(key)
         switch name {
-        case "HGET": return fields[words[1]].map { .bulk($0) } ?? .null
-        case "HMGET": return .array(words.dropFirst().map { fields[$0].map { .bulk($0) } ?? .null })
+        case "HGET": return fields[arguments[1]].map { .bulk($0) } ?? .null
+        case "HMGET": return .array(arguments.dropFirst().map { fields[$0].map { .bulk($0) } ?? .null })
         case "HGETALL": return .array(fields.pairs.flatMap { [.bulk($0.field), .bulk($0.value)] })
         case "HKEYS": return .array(fields.pairs.map { .bulk($0.field) })
         case "HLEN": return .integer(Int64(fields.count))
-        case "HEXISTS": return .integer(fields[words[1]] == nil ? 0 : 1)
+        case "HEXISTS": return .integer(fields[arguments[1]] == nil ? 0 : 1)
         case "HSET":
             var added: Int64 = 0
-            for index in stride(from: 1, to: words.count - 1, by: 2) where fields.set(words[index], words[index + 1]) {
+            for index in stride(from: 1, to: arguments.count - 1, by: 2)
+            where fields.set(arguments[index], arguments[index + 1]) {
                 added += 1
             }
             update(key, .hash(fields))
             return .integer(added)
         case "HSETNX":
-            guard fields[words[1]] == nil else { return .integer(0) }
-            _ = fields.set(words[1], words[2])
+            guard fields[arguments[1]] == nil else { return .integer(0) }
+            _ = fields.set(arguments[1], arguments[2])
             update(key, .hash(fields))
             return .integer(1)
         case "HINCRBY":
-            let sum = try Self.number(fields[words[1]] ?? [48]) + Self.number(words[2])
-            _ = fields.set(words[1], Bytes(String(sum).utf8))
+            let sum = try Self.number(fields[arguments[1]] ?? [48]) + Self.number(arguments[2])
+            _ = fields.set(arguments[1], Bytes(String(sum).utf8))
             update(key, .hash(fields))
             return .integer(sum)
         case "HDEL":
-            let removed = words.dropFirst().count { fields.remove($0) }
+            let removed = arguments.dropFirst().count { fields.remove($0) }
             if removed > 0 { update(key, .hash(fields)) }
             return .integer(Int64(removed))
         default: return nil

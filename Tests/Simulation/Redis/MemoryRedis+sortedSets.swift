@@ -9,75 +9,75 @@ extension MemoryRedis {
         }
     }
 
-    private static func score(_ word: Bytes) throws(CommandError) -> Double {
-        guard let score = Double(String(decoding: word, as: UTF8.self)) else { throw .notANumber }
+    private static func score(_ argument: Bytes) throws(CommandError) -> Double {
+        guard let score = Double(String(decoding: argument, as: UTF8.self)) else { throw .notANumber }
         return score
     }
 
-    func runOnSortedSets(_ name: String, _ words: [Bytes]) throws(CommandError) -> Reply? {
-        guard name.hasPrefix("Z"), let key = words.first else { return nil }
+    func runOnSortedSets(_ name: String, _ arguments: [Bytes]) throws(CommandError) -> Reply? {
+        guard name.hasPrefix("Z"), let key = arguments.first else { return nil }
         var members = try members(key)
         switch name {
-        case "ZADD": return try add(words, to: &members)
+        case "ZADD": return try add(arguments, to: &members)
         case "ZREM":
-            let removed = words.dropFirst().count { members.remove($0) }
+            let removed = arguments.dropFirst().count { members.remove($0) }
             if removed > 0 { update(key, .sortedSet(members)) }
             return .integer(Int64(removed))
         case "ZCARD": return .integer(Int64(members.count))
-        case "ZSCORE": return members.score(of: words[1]).map { .bulk(Bytes(number: $0)) } ?? .null
+        case "ZSCORE": return members.score(of: arguments[1]).map { .bulk(Bytes(number: $0)) } ?? .null
         case "ZRANGE":
-            let first = Int(try Self.number(words[1]))
-            let last = Int(try Self.number(words[2]))
+            let first = Int(try Self.number(arguments[1]))
+            let last = Int(try Self.number(arguments[2]))
             let end = last < 0 ? members.count + last : min(last, members.count - 1)
             guard first <= end else { return .array([]) }
-            return Self.reply(members.entries[first...end], withScores: words.count > 3)
-        case "ZRANGEBYSCORE": return try range(words, in: members)
+            return Self.reply(members.entries[first...end], withScores: arguments.count > 3)
+        case "ZRANGEBYSCORE": return try range(arguments, in: members)
         default: return nil
         }
     }
 
-    private func add(_ words: [Bytes], to members: inout SortedMembers) throws(CommandError) -> Reply {
+    private func add(_ arguments: [Bytes], to members: inout SortedMembers) throws(CommandError) -> Reply {
         var index = 1
         var isNewOnly = false
-        if String(decoding: words[1], as: UTF8.self).uppercased() == "NX" {
+        if String(decoding: arguments[1], as: UTF8.self).uppercased() == "NX" {
             isNewOnly = true
             index = 2
         }
         var added: Int64 = 0
-        while index + 1 < words.count {
-            let score = try Self.score(words[index])
-            let member = words[index + 1]
+        while index + 1 < arguments.count {
+            let score = try Self.score(arguments[index])
+            let member = arguments[index + 1]
             index += 2
             if isNewOnly, members.score(of: member) != nil { continue }
             if members.set(member, score: score) { added += 1 }
         }
-        update(words[0], .sortedSet(members))
+        update(arguments[0], .sortedSet(members))
         return .integer(added)
     }
 
     /// `ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]`; a bound may be exclusive or infinite.
-    private func range(_ words: [Bytes], in members: SortedMembers) throws(CommandError) -> Reply {
-        func bound(_ word: Bytes) throws(CommandError) -> (score: Double, isExclusive: Bool) {
-            let text = String(decoding: word, as: UTF8.self)
+    private func range(_ arguments: [Bytes], in members: SortedMembers) throws(CommandError) -> Reply {
+        func bound(_ argument: Bytes) throws(CommandError) -> (score: Double, isExclusive: Bool) {
+            let text = String(decoding: argument, as: UTF8.self)
             if text == "-inf" { return (-.infinity, false) }
             if text == "+inf" { return (.infinity, false) }
-            guard word.first == UInt8(ascii: "(") else { return (try Self.score(word), false) }
-            return (try Self.score(Bytes(word.dropFirst())), true)
+            guard argument.first == UInt8(ascii: "(") else { return (try Self.score(argument), false) }
+            return (try Self.score(Bytes(argument.dropFirst())), true)
         }
-        let low = try bound(words[1])
-        let high = try bound(words[2])
+        let low = try bound(arguments[1])
+        let high = try bound(arguments[2])
         var found = members.entries.filter { entry in
             (low.isExclusive ? entry.score > low.score : entry.score >= low.score)
                 && (high.isExclusive ? entry.score < high.score : entry.score <= high.score)
         }[...]
         var withScores = false
         var index = 3
-        while index < words.count {
-            switch String(decoding: words[index], as: UTF8.self).uppercased() {
+        while index < arguments.count {
+            switch String(decoding: arguments[index], as: UTF8.self).uppercased() {
             case "WITHSCORES": withScores = true
             case "LIMIT":
-                found = found.dropFirst(Int(try Self.number(words[index + 1])))
-                found = found.prefix(Int(try Self.number(words[index + 2])))
+                found = found.dropFirst(Int(try Self.number(arguments[index + 1])))
+                found = found.prefix(Int(try Self.number(arguments[index + 2])))
                 index += 2
             default: throw .syntax
             }

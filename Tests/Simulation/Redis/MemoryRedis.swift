@@ -1,9 +1,9 @@
 import Replication
 
-/// The data of one simulated Redis server, and the commands that our scripts and engines use, with the replies that Redis
-/// 7.0 gives (a differential test compares the two).
+/// The data of one simulated Redis server, and the commands that scripts and engines use, with the replies of Redis 7.0 (a
+/// differential test compares the two).
 ///
-/// What was written since the last `fsync` can be taken back, as a crash does.
+/// Writes since the last `fsync` can be reverted, as a crash does.
 final class MemoryRedis {
     private struct Entry: Equatable {
         var value: RedisValue
@@ -11,9 +11,9 @@ final class MemoryRedis {
     }
 
     private var entries: [Bytes: Entry] = [:]
-    /// What keys held when they were first written after the last `fsync`; nil where they did not exist.
+    /// The values of keys before their first write after the last `fsync`; nil where they did not exist.
     private var unsynced: [Bytes: Entry?] = [:]
-    /// Names the run of the server.
+    /// Identifies the run of the server.
     var runId: Bytes
     /// The server's own clock, in microseconds since 1970.
     var nowUs: () -> Int64 = { 0 }
@@ -22,10 +22,10 @@ final class MemoryRedis {
 
     // MARK: The disk
 
-    /// All that was written is on the disk.
+    /// Puts all writes on the disk.
     func sync() { unsynced.removeAll(keepingCapacity: true) }
 
-    /// What was written since the last `fsync` is lost.
+    /// Reverts all writes since the last `fsync`.
     func loseUnsynced() {
         for (key, entry) in unsynced { entries[key] = entry }
         unsynced.removeAll()
@@ -36,12 +36,13 @@ final class MemoryRedis {
         entries.removeAll()
     }
 
-    /// A copy of all data, as a dump of it would hold, and the way back.
+    /// A copy of all data.
     var dump: MemoryRedis {
         let copy = MemoryRedis(runId: runId)
         copy.entries = entries
         return copy
     }
+
     func restore(_ dump: MemoryRedis) {
         entries = dump.entries
         unsynced.removeAll()
@@ -53,7 +54,7 @@ final class MemoryRedis {
         return fields[Bytes(field.utf8)].map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// For reports: what a sorted set holds.
+    /// For reports: the members of a sorted set.
     func members(of key: String) -> Set<Bytes> {
         guard case .sortedSet(let members)? = entries[Bytes(key.utf8)]?.value else { return [] }
         return Set(members.entries.map(\.member))
@@ -73,7 +74,7 @@ final class MemoryRedis {
 
     func value(_ key: Bytes) -> RedisValue? { entry(key)?.value }
 
-    /// When the key expires; nil where it never does, or is not there.
+    /// When the key expires; nil where it never does, or does not exist.
     func expiry(_ key: Bytes) -> Int64? { entry(key)?.expiresMs }
 
     var keyCount: Int { entries.keys.count { entry($0) != nil } }
@@ -83,7 +84,7 @@ final class MemoryRedis {
         entries[key] = value.isEmpty ? nil : Entry(value: value, expiresMs: expiresMs)
     }
 
-    /// The same with the expiry kept.
+    /// Replaces the value and keeps the expiry.
     func update(_ key: Bytes, _ value: RedisValue) { set(key, value, expiresMs: entry(key)?.expiresMs) }
 
     func remove(_ key: Bytes) -> Bool {
@@ -99,8 +100,8 @@ final class MemoryRedis {
         return true
     }
 
-    /// Keys in an order of their own that does not change when others come and go: what a cursor of `SCAN` needs. Each run of
-    /// the server has another one, as Redis draws a hash seed at each start: a cursor of an earlier run misses keys.
+    /// Keys in an order that does not change when others are added or removed, as a cursor of `SCAN` needs. Each run of the
+    /// server has a different order, because Redis draws a hash seed at each start: a cursor of an earlier run misses keys.
     func scan(from cursor: UInt64, count: Int) -> (next: UInt64, keys: [Bytes]) {
         let ordered = entries.keys.map { (place: Self.place(of: $0, seed: runId), key: $0) }
             .filter { $0.place >= cursor }
@@ -118,7 +119,7 @@ final class MemoryRedis {
     /// Never 0: a cursor of 0 means the end.
     private static func place(of key: Bytes, seed: Bytes) -> UInt64 { max(1, (seed + key).fnv1a >> 12) }
 
-    /// All keys and values in one fixed order, to compare replicas.
+    /// All keys and values in a fixed order, to compare replicas.
     var contents: [(key: Bytes, value: RedisValue)] {
         entries.keys.filter { entry($0) != nil }.sorted { $0.lexicographicallyPrecedes($1) }
             .map { ($0, entries[$0]!.value) }

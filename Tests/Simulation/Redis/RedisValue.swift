@@ -1,6 +1,6 @@
 import Replication
 
-/// A value of the in-memory Redis. All of them keep an order that does not depend on hashing, so that a run can be repeated.
+/// A value of the in-memory Redis. Collections have an order that does not depend on hashing, so that runs are repeatable.
 enum RedisValue: Equatable {
     case string(Bytes)
     case hash(HashFields)
@@ -15,7 +15,7 @@ enum RedisValue: Equatable {
     }
 }
 
-/// Fields of a hash, in the order in which they were first set, as a small hash of Redis keeps them.
+/// Fields of a hash in the order in which they were first set, as in a small hash of Redis.
 struct HashFields: Equatable {
     private(set) var pairs: [(field: Bytes, value: Bytes)] = []
 

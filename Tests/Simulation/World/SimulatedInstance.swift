@@ -1,18 +1,18 @@
 import EventLoop
 import Replication
 
-/// One service instance of a simulated world, whichever service it is.
+/// One service instance of a simulated world, of either service.
 protocol SimulatedInstance: AnyObject {
     var process: SimulatedProcess { get }
     var group: SimulatedGroup { get }
-    /// By replica; they outlive a crash.
+    /// By replica; they survive a crash.
     var paths: [NetworkPath] { get }
     var isRunning: Bool { get }
     func crash()
     func restart()
 }
 
-/// What the production engines of both services have in common.
+/// The common interface of both production engines.
 protocol SimulatedEngine: AnyObject {
     func start()
     func stop()
@@ -28,7 +28,7 @@ final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
     private let world: World
     private let connect: (SimulatedProcess) -> (SimulatedGroup, Engine)
     private var starts = 0
-    /// Requests that wait for their answer: a crash leaves their clients without one.
+    /// Requests without a response: a crash leaves their clients without one.
     private var waiting: [Request] = []
 
     private final class Request {
@@ -44,7 +44,7 @@ final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
         }
     }
 
-    /// - Parameter near: the replicas of its own site.
+    /// - Parameter near: the replicas of the instance's site.
     init(
         index: Int, world: World, replicas: [SimulatedReplica], near: Set<Int>, scripts: [Script],
         engine: @escaping (SimulatedGroup, SimulatedProcess) -> Engine
@@ -86,7 +86,9 @@ final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
         engine.start()
     }
 
-    /// Runs `body` as a task of this instance. False where the instance was gone before it ended.
+    /// Runs `body` as a task of this instance.
+    ///
+    /// - Returns: false where the instance crashed before the task ended.
     func run(_ body: @escaping () async -> Void) async -> Bool {
         guard isRunning else { return false }
         let request = Request()

@@ -1,13 +1,13 @@
 import EventLoop
 
-/// One service instance's time, tasks and randomness. After ``crash()`` nothing of it runs any more.
+/// One service instance's time, tasks and randomness. After ``crash()`` none of its code runs.
 public final class SimulatedProcess: Scheduler {
     public let world: World
     public let name: String
     public private(set) var isAlive = true
-    /// What its wall clock is off the world's, in milliseconds; may jump.
+    /// Offset of its wall clock from the world's, in milliseconds; may jump.
     public var wallClockSkewMs: Int64 = 0
-    /// 2026-01-01, where every world begins.
+    /// 2026-01-01, when every world begins.
     public static let epochMs: Int64 = 1_767_225_600_000
 
     public init(world: World, name: String) {
@@ -15,7 +15,7 @@ public final class SimulatedProcess: Scheduler {
         self.name = name
     }
 
-    /// As `kill -9`: its timers, and the answers it waits for, never come.
+    /// As `kill -9`: its timers and the replies that it waits for never arrive.
     public func crash() { isAlive = false }
 
     public var nowNs: UInt64 { world.nowNs }

@@ -1,13 +1,13 @@
 import EventLoop
 
-/// Virtual time and the order of everything: one thread runs all simulated processes, replicas and networks, and the same
-/// seed gives the same history, bit for bit.
+/// Virtual time and the order of all events: one thread runs all simulated processes, replicas and networks, and the same
+/// seed gives exactly the same history.
 ///
-/// Events happen in the order of their time, and those of one time in the order in which they were planned. After each, all
-/// tasks that it woke run until they wait again.
+/// Events happen in the order of their time, and events of the same time in the order of planning. After each event, all
+/// tasks that it woke run until they suspend.
 public final class World: TaskExecutor, @unchecked Sendable {
-    // Safe because a world and all that lives in it is used by one thread only: the one that calls `run`. Tasks get there
-    // by their executor preference.
+    // Safe because a world and everything in it is used by one thread only: the one that calls `run`. Tasks run there
+    // because of their executor preference.
 
     /// Nanoseconds since the world began.
     public private(set) var nowNs: UInt64 = 1_000 * nsPerMs
@@ -38,17 +38,19 @@ public final class World: TaskExecutor, @unchecked Sendable {
     }
 
     private struct Confined: @unchecked Sendable {
-        // Safe as said of the world itself.
+        // Safe for the same reason as the world itself.
         let body: () async -> Void
     }
 
-    /// Runs until `isDone`, or nothing is planned any more, or virtual time reaches `limitNs`.
-    /// - Returns: how many events happened.
+    /// Runs until `isDone`, or no event is planned, or virtual time reaches `limitNs`.
+    ///
+    /// - Returns: the number of events.
     @discardableResult
     public func run(limitNs: UInt64, until isDone: () -> Bool) -> Int {
         var count = 0
         endTurn()
         while !isDone(), let event = events.popFirst(beforeNs: limitNs) {
+            precondition(event.timeNs >= nowNs, "an event of the past")
             nowNs = event.timeNs
             event.body()
             endTurn()
@@ -65,14 +67,14 @@ public final class World: TaskExecutor, @unchecked Sendable {
                 jobs.removeAll(keepingCapacity: true)
                 for job in ready { job.runSynchronously(on: executor) }
             }
-            let ends = turnEnds
+            let bodies = turnEnds
             turnEnds.removeAll()
-            for end in ends { end() }
+            for body in bodies { body() }
         } while !jobs.isEmpty || !turnEnds.isEmpty
     }
 }
 
-/// What is planned, by time and then by order of planning: a binary heap.
+/// Planned events by time, then by order of planning: a binary heap.
 struct EventQueue {
     struct Event {
         let timeNs: UInt64

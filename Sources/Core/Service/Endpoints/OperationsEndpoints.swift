@@ -116,9 +116,9 @@ final class OperationsEndpoints {
             json.member("state", breaker.state.name)
             json.member("state_code", breaker.state.rawValue)
             json.member("consecutive_failures", breaker.consecutiveFailures)
-            json.member("failures_total", breaker.failuresTotal)
-            json.member("successes_total", breaker.successesTotal)
-            json.member("opened_total", breaker.openedTotal)
+            json.member("failures_total", breaker.totals.failures)
+            json.member("successes_total", breaker.totals.successes)
+            json.member("opened_total", breaker.totals.opened)
             if let retryAtNs = breaker.retryAtNs {
                 json.member("next_try_in_ms", retryAtNs > nowNs ? (retryAtNs - nowNs) / nsPerMs : 0)
             } else {

@@ -1,0 +1,95 @@
+import CLinux
+import Glibc
+
+/// Informed of events on one descriptor.
+public protocol DescriptorHandler: AnyObject {
+    /// `events` are epoll bits (`EPOLLIN`, `EPOLLOUT`, `EPOLLHUP`, `EPOLLERR`).
+    func ready(events: UInt32)
+}
+
+/// The descriptors that one reactor watches, and a descriptor that wakes it from other threads.
+final class Epoll {
+    private let epoll: Int32
+    private let wakeup: Int32
+    private var events = [epoll_event](repeating: epoll_event(), count: 128)
+    private var handlers: [Int32: Registration] = [:]
+    private var nextGeneration: UInt32 = 1
+
+    private struct Registration {
+        let handler: any DescriptorHandler
+        let generation: UInt32
+        var events: UInt32
+    }
+
+    /// - Throws: ``ReactorError`` where the kernel gives no descriptor.
+    init() throws(ReactorError) {
+        epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        wakeup = clinux_eventfd()
+        guard epoll >= 0, wakeup >= 0 else { throw ReactorError.noDescriptor(errno: errno) }
+        _ = clinux_epoll_ctl(epoll, EPOLL_CTL_ADD, wakeup, EPOLLIN.rawValue, UInt64(UInt32(bitPattern: wakeup)))
+    }
+
+    deinit {
+        close(epoll)
+        close(wakeup)
+    }
+
+    /// Makes the present or next ``wait(ms:)`` return. From any thread.
+    func wake() {
+        var one: UInt64 = 1
+        _ = write(wakeup, &one, 8)
+    }
+
+    /// Watches `descriptor` for `events`; a second call for the same descriptor changes the events.
+    func watch(_ descriptor: Int32, events: UInt32, handler: any DescriptorHandler) {
+        if let known = handlers[descriptor] {
+            guard known.events != events else { return }
+            handlers[descriptor]?.events = events
+            _ = clinux_epoll_ctl(
+                epoll, EPOLL_CTL_MOD, descriptor, events, Self.eventData(descriptor, known.generation))
+            return
+        }
+        let generation = nextGeneration
+        nextGeneration = generation == .max ? 1 : generation + 1
+        handlers[descriptor] = Registration(handler: handler, generation: generation, events: events)
+        _ = clinux_epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, events, Self.eventData(descriptor, generation))
+    }
+
+    func unwatch(_ descriptor: Int32) {
+        guard handlers.removeValue(forKey: descriptor) != nil else { return }
+        _ = clinux_epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, 0, 0)
+    }
+
+    /// The generation tells an event of a closed descriptor from one of a new descriptor with the same number.
+    private static func eventData(_ descriptor: Int32, _ generation: UInt32) -> UInt64 {
+        UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))
+    }
+
+    /// Waits for events for at most `ms` milliseconds.
+    ///
+    /// - Returns: the number of events, for ``dispatch(_:onWakeup:)``.
+    func wait(ms: Int32) -> Int {
+        max(0, Int(epoll_wait(epoll, &events, Int32(events.count), ms)))
+    }
+
+    /// Calls the handlers of the events of the last ``wait(ms:)``.
+    func dispatch(_ count: Int, onWakeup: () -> Void) {
+        for index in 0..<count {
+            let event = events[index]
+            let descriptor = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data.u64))
+            let generation = UInt32(truncatingIfNeeded: event.data.u64 >> 32)
+            if descriptor == wakeup, generation == 0 {
+                var counter: UInt64 = 0
+                _ = read(wakeup, &counter, 8)
+                onWakeup()
+            } else if let known = handlers[descriptor], known.generation == generation {
+                known.handler.ready(events: event.events)
+            }
+        }
+    }
+}
+
+/// Why a reactor could not be made.
+public enum ReactorError: Error {
+    case noDescriptor(errno: Int32)
+}

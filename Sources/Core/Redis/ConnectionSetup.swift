@@ -1,0 +1,62 @@
+import Replication
+
+/// The first commands on a new connection: authenticate, and load every script.
+struct ConnectionSetup {
+    let connection: RedisConnection
+    let endpoint: RedisEndpoint
+    let scripts: ScriptTable
+
+    /// Sends all commands at once. Calls `done` after the last reply, with false where a script is not loaded; an error
+    /// reply closes the connection.
+    func run(done: @escaping (_ isLoaded: Bool) -> Void) {
+        let encoder = CommandEncoder()
+        if let password = endpoint.password {
+            encoder.begin(argumentCount: endpoint.username == nil ? 2 : 3)
+            encoder.append("AUTH")
+            if let username = endpoint.username { encoder.append(Bytes(username.utf8)) }
+            encoder.append(Bytes(password.utf8))
+            ask(encoder, orCloseWith: "AUTH: ")
+        }
+        encoder.reset()
+        encoder.begin(argumentCount: 1)
+        encoder.append("PING")
+        ask(encoder, orCloseWith: "")
+        loadScripts(done: done)
+    }
+
+    func loadScripts(done: @escaping (_ isLoaded: Bool) -> Void) {
+        guard let last = scripts.scripts.last else {
+            done(true)
+            return
+        }
+        var isLoaded = true
+        let encoder = CommandEncoder()
+        for script in scripts.scripts {
+            encoder.reset()
+            encoder.begin(argumentCount: 3)
+            encoder.append("SCRIPT")
+            encoder.append("LOAD")
+            encoder.append(script.source)
+            ask(encoder) { reply in
+                switch reply {
+                case .bulk(let sha)?: scripts.record(sha, of: script)
+                case .error(let text)?:
+                    isLoaded = false
+                    connection.close(reason: "SCRIPT LOAD \(script.name): \(text)")
+                default: isLoaded = false
+                }
+                if script == last { done(isLoaded) }
+            }
+        }
+    }
+
+    private func ask(_ encoder: CommandEncoder, orCloseWith prefix: String) {
+        ask(encoder) { reply in
+            if case .error(let text)? = reply { connection.close(reason: prefix + text) }
+        }
+    }
+
+    private func ask(_ encoder: CommandEncoder, then body: @escaping (Reply?) -> Void) {
+        if !connection.send(encoder.encoded, to: .link(body)) { body(nil) }
+    }
+}

@@ -1,0 +1,169 @@
+import CHiredis
+import EventLoop
+import Replication
+
+/// Informed of what happens on a ``HiredisSocket``.
+protocol HiredisSocketDelegate: AnyObject {
+    func socketDidConnect()
+    /// The oldest unanswered command has its reply of about `byteCount` bytes of memory, or lost it with the connection.
+    func socketDidReceive(_ reply: Reply?, byteCount: Int)
+    /// Commands wait to be written by ``HiredisSocket/flush()``.
+    func socketHasOutput()
+    /// The last call. Every unanswered command has been reported by now.
+    func socketDidClose(reason: String)
+}
+
+/// One asynchronous hiredis connection on a reactor: the event library that hiredis asks for, and its callbacks.
+final class HiredisSocket: DescriptorHandler {
+    private let reactor: Reactor
+    private let builder = ReplyBuilder()
+    // Strong: the cycle ends when the socket closes.
+    private var delegate: (any HiredisSocketDelegate)?
+    private var context: UnsafeMutablePointer<redisAsyncContext>?
+    private var descriptor: Int32 = -1
+    private var watchedEvents: UInt32 = 0
+    private var isFlushing = false
+    private var closeReason = "connection closed"
+
+    init(reactor: Reactor) { self.reactor = reactor }
+
+    var isOpen: Bool { context != nil }
+
+    /// Begins to connect to a literal address.
+    ///
+    /// - Returns: why it failed at once; nil where the delegate is informed of the outcome.
+    func open(address: String, port: UInt16, delegate: any HiredisSocketDelegate) -> String? {
+        precondition(context == nil && self.delegate == nil, "a socket opens once")
+        guard let context = redisAsyncConnect(address, Int32(port)) else { return "out of memory" }
+        guard context.pointee.err == 0 else {
+            let reason = context.pointee.errstr.map { String(cString: $0) } ?? "cannot connect"
+            redisAsyncFree(context)
+            return reason
+        }
+        self.delegate = delegate
+        self.context = context
+        descriptor = context.pointee.c.fd
+        // Retained by the context until its cleanup hook, which is the last call that hiredis makes.
+        let owner = Unmanaged.passRetained(self).toOpaque()
+        context.pointee.data = owner
+        context.pointee.ev.data = owner
+        builder.attach(to: context.pointee.c.reader)
+        installHooks(context)
+        redisAsyncSetConnectCallback(context) { context, status in
+            if status == REDIS_OK { HiredisSocket.of(context).delegate?.socketDidConnect() }
+        }
+        redisAsyncSetDisconnectCallback(context) { _, _ in }
+        return nil
+    }
+
+    /// Closes the connection. No effect when it is closed already.
+    func close(reason: String) {
+        guard let context else { return }
+        closeReason = reason
+        redisAsyncFree(context)
+    }
+
+    /// Queues an encoded command.
+    ///
+    /// - Returns: false where the connection is closing.
+    func enqueue(_ encoded: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let context, let start = encoded.baseAddress else { return false }
+        let status = start.withMemoryRebound(to: CChar.self, capacity: encoded.count) { command in
+            redisAsyncFormattedCommand(context, HiredisSocket.replyCallback, nil, command, encoded.count)
+        }
+        return status == REDIS_OK
+    }
+
+    /// Writes what was queued; the rest of a partial write waits for the descriptor.
+    func flush() {
+        guard let context else { return }
+        isFlushing = true
+        redisAsyncHandleWrite(context)
+        isFlushing = false
+    }
+
+    // MARK: DescriptorHandler
+
+    func ready(events: UInt32) {
+        if events & (EventMask.readable | EventMask.hangup | EventMask.error) != 0 { read() }
+        if events & EventMask.writable != 0 { flush() }
+    }
+
+    /// hiredis reads 16 KiB per call. A call that ends in the middle of a reply is repeated, because more has probably
+    /// arrived: otherwise a long value would need a loop turn for every 16 KiB.
+    private func read() {
+        var calls = 0
+        while let context, calls == 0 || (calls < Self.maxReads && Self.isInReply(context.pointee.c.reader)) {
+            redisAsyncHandleRead(context)
+            calls += 1
+        }
+    }
+
+    /// Per turn, so that a long value does not delay other connections.
+    private static let maxReads = 16
+
+    private static func isInReply(_ reader: UnsafeMutablePointer<redisReader>) -> Bool {
+        reader.pointee.pos < reader.pointee.len
+    }
+
+    // MARK: Called by hiredis
+
+    private func installHooks(_ context: UnsafeMutablePointer<redisAsyncContext>) {
+        context.pointee.ev.addRead = { HiredisSocket.from($0).watch(EventMask.readable) }
+        context.pointee.ev.delRead = { HiredisSocket.from($0).watch(0, not: EventMask.readable) }
+        context.pointee.ev.addWrite = { HiredisSocket.from($0).wantsToWrite() }
+        context.pointee.ev.delWrite = { HiredisSocket.from($0).watch(0, not: EventMask.writable) }
+        context.pointee.ev.cleanup = { Unmanaged<HiredisSocket>.fromOpaque($0!).takeRetainedValue().wasFreed() }
+    }
+
+    private func watch(_ added: UInt32, not removed: UInt32 = 0) {
+        watchedEvents = (watchedEvents | added) & ~removed
+        reactor.watch(descriptor, events: watchedEvents, handler: self)
+    }
+
+    /// While connected, a write is delayed to the end of the turn, so that many commands need one system call.
+    private func wantsToWrite() {
+        let isConnected = context.map { $0.pointee.c.flags & REDIS_CONNECTED != 0 } ?? false
+        if isConnected, !isFlushing {
+            delegate?.socketHasOutput()
+        } else {
+            watch(EventMask.writable)
+        }
+    }
+
+    private func receive(isLost: Bool) {
+        guard !isLost else {
+            delegate?.socketDidReceive(nil, byteCount: 0)
+            return
+        }
+        let (reply, byteCount) = builder.take()
+        delegate?.socketDidReceive(reply, byteCount: byteCount)
+    }
+
+    private func wasFreed() {
+        if let text = context?.pointee.errstr, context?.pointee.err != 0 { closeReason = String(cString: text) }
+        reactor.unwatch(descriptor)
+        context = nil
+        delegate.take()?.socketDidClose(reason: closeReason)
+    }
+
+    private static let replyCallback:
+        @Sendable @convention(c) (
+            UnsafeMutablePointer<redisAsyncContext>?, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
+        ) -> Void = { context, reply, _ in
+            HiredisSocket.of(context).receive(isLost: reply == nil)
+        }
+
+    // Unretained: the context holds the reference that `open` retained.
+    private static func from(_ pointer: UnsafeMutableRawPointer?) -> HiredisSocket {
+        Unmanaged<HiredisSocket>.fromOpaque(pointer!).takeUnretainedValue()
+    }
+
+    private static func of(_ context: UnsafePointer<redisAsyncContext>?) -> HiredisSocket {
+        from(context!.pointee.data)
+    }
+
+    private static func of(_ context: UnsafeMutablePointer<redisAsyncContext>?) -> HiredisSocket {
+        from(context!.pointee.data)
+    }
+}

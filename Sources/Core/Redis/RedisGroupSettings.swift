@@ -1,0 +1,50 @@
+import Replication
+import Resilience
+
+/// Settings of the connections of one group; times in milliseconds.
+public struct RedisGroupSettings: Sendable {
+    /// Names of the replicas to prefer: those of this instance's site. Empty: only the latency decides.
+    public var nearReplicas: Set<String> = []
+    /// A command without a reply after this time is a failure to the circuit breaker.
+    public var callTimeoutMs: UInt64 = 250
+    /// A connection without any reply for this time is closed: hiredis would keep it forever.
+    public var stallTimeoutMs: UInt64 = 500
+    /// From connect to admission.
+    public var connectTimeoutMs: UInt64 = 1_000
+    /// An idle connection sends `PING` at this interval, so that a half-open one is detected without a user's request.
+    public var pingIntervalMs: UInt64 = 1_000
+    /// Unanswered commands per replica.
+    public var maxInFlight: Int = 1_024
+    /// Bytes of unanswered commands per replica.
+    public var maxInFlightBytes: Int = 64 << 20
+    /// Bytes of long replies that requests hold, per replica; replies beyond that are dropped (``ReplyBudget``).
+    public var maxHeldReplyBytes: Int = 64 << 20
+    /// First pause before a reconnect; grows with jitter up to ``maxReconnectMs``.
+    public var minReconnectMs: UInt64 = 50
+    public var maxReconnectMs: UInt64 = 1_000
+    /// A healed replica is detected within `maxOpenForMs`.
+    public var breaker = CircuitBreaker.Settings(openForMs: 250, maxOpenForMs: 1_000)
+
+    public init() {}
+}
+
+/// One replica: its name and where it listens.
+public struct RedisReplica: Sendable, Equatable {
+    public let name: String
+    public let endpoint: RedisEndpoint
+
+    public init(name: String, endpoint: RedisEndpoint) {
+        self.name = name
+        self.endpoint = endpoint
+    }
+}
+
+/// Informed of a group's connections, for logs and metrics, never for the protocol.
+public protocol RedisGroupObserver: AnyObject {
+    /// A connection could not be made, was lost, or was given up; `reason` in a few words.
+    func connectionFailed(replica: Int, reason: String)
+    /// A new connection was admitted.
+    func connected(replica: Int)
+    /// The circuit breaker of `replica` changed its state.
+    func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition)
+}
