@@ -89,8 +89,8 @@ struct SimulationTally {
         if refusedReplicas > 0 { lines.append("too old     \(refusedReplicas) replicas, emptied") }
         lines.append("digest      \(String(digest, radix: 16))")
         if let worst = latenciesMs.keys.max() {
-            lines.append(
-                "latency     \(latency(percent: 50)) ms (50 %), \(latency(percent: 99)) ms (99 %), \(worst + 1) ms (all)")
+            let (half, most) = (latency(percent: 50), latency(percent: 99))
+            lines.append("answered within \(half) ms (half), \(most) ms (99 %), \(worst + 1) ms (all)")
         }
         lines.append("time        \(virtualMs / 1_000) s virtual, \(took.components.seconds) s real")
         return lines.joined(separator: "\n")
