@@ -103,15 +103,15 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/Support", swiftSettings: house),
         // The production engines and their Lua in one process, in virtual time.
         .target(
-            name: "Simulation",
+            name: "Simulator",
             dependencies: ["CLua", "EventLoop", "Replication", "Consistent", "Available", "Linearizability"],
-            path: "Tests/Simulation", swiftSettings: house),
+            path: "Tests/Simulator", swiftSettings: house),
         .executableTarget(
-            name: "Simulate", dependencies: ["ByteCoding", "EventLoop", "Simulation", "Linearizability", arguments],
-            path: "Tests/Simulate",
+            name: "Simulate", dependencies: ["ByteCoding", "EventLoop", "Simulator", "Linearizability", arguments],
+            path: "Tests/SimulateCommand",
             swiftSettings: house),
         tests(
-            "SimulationTests", ["Simulation", "Linearizability", "Redis", "Replication", "EventLoop", "TestSupport"]),
+            "SimulatorTests", ["Simulator", "Linearizability", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("LinearizabilityTests", ["Linearizability", "EventLoop"]),
         tests("EventLoopTests", ["EventLoop", "TestSupport"]),

@@ -6,7 +6,7 @@ import Testing
 @testable import Consistent
 
 /// The rules C1 to C10 of `docs/design.md`, in order, each quoted and shown once on scripted replicas. The runs that
-/// the rules prevent are in the simulation (`Tests/Simulation/CP`); catch-up (C11) is in ``RepairTests``.
+/// the rules prevent are in the simulation (`Tests/Simulator/CP`); catch-up (C11) is in ``RepairTests``.
 @Suite(.timeLimit(.minutes(1))) struct RulesTests {
     let scheduler = VirtualScheduler()
     let group: ScriptedGroup

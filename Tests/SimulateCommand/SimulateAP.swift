@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Simulation
+import Simulator
 import Synchronization
 
 extension APProfile: ExpressibleByArgument {}

@@ -1,5 +1,5 @@
 import Linearizability
-import Simulation
+import Simulator
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct CPSimulationTests {

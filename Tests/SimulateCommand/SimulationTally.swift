@@ -1,6 +1,6 @@
 import ByteCoding
 import Linearizability
-import Simulation
+import Simulator
 
 /// The results of all seeds.
 struct SimulationTally {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import Linearizability
-import Simulation
+import Simulator
 import Synchronization
 
 extension CPProfile: ExpressibleByArgument {}

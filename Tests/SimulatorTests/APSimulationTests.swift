@@ -1,4 +1,4 @@
-import Simulation
+import Simulator
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct APSimulationTests {

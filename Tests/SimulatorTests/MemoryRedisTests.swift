@@ -3,7 +3,7 @@ import Replication
 import TestSupport
 import Testing
 
-@testable import Simulation
+@testable import Simulator
 
 /// Compares the in-memory Redis with a real one: the same commands and scripts give the same replies.
 @Suite(.timeLimit(.minutes(20))) struct MemoryRedisTests {

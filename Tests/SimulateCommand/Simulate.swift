@@ -1,5 +1,5 @@
 import ArgumentParser
-import Simulation
+import Simulator
 
 /// `simulate`: runs many seeds of the simulation, or one seed again.
 @main
