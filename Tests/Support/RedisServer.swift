@@ -65,10 +65,10 @@ public final class RedisServer: @unchecked Sendable {
 
     /// Runs a command by `redis-cli` and returns what it prints, without the last line end.
     @discardableResult
-    public func cli(_ words: String...) throws -> String {
+    public func cli(_ arguments: String...) throws -> String {
         let cli = Process()
         cli.executableURL = URL(fileURLWithPath: "/usr/bin/redis-cli")
-        cli.arguments = ["-p", "\(port)"] + words
+        cli.arguments = ["-p", "\(port)"] + arguments
         let output = Pipe()
         cli.standardOutput = output
         cli.standardError = FileHandle.nullDevice

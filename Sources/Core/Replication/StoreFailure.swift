@@ -1,4 +1,4 @@
-/// What became of a change that failed (the problem member `outcome`).
+/// The outcome of a change that failed (the problem member `outcome`).
 public enum Outcome: String, Sendable {
     /// It took effect.
     case applied
@@ -37,7 +37,7 @@ public struct StoreFailure: Error, Sendable, Equatable {
     public let code: Code
     /// One sentence for people.
     public let detail: String
-    /// What became of a change; nil for reads.
+    /// The outcome of a change; nil for reads.
     public let outcome: Outcome?
 
     public init(_ code: Code, _ detail: String, outcome: Outcome? = nil) {

@@ -1,7 +1,7 @@
 extension CircuitBreaker {
     /// The raw values are those of the metric `circuit_breaker_state`.
     public enum State: Int, Sendable, CaseIterable {
-        /// Calls go through; failures in a row are counted.
+        /// Calls go through; consecutive failures are counted.
         case closed = 0
         /// A few trial calls go through; the rest is refused.
         case halfOpen = 1
