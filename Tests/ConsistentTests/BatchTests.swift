@@ -59,12 +59,12 @@ import Testing
         var state = RegisterState.absent(gcVersion: 0)
         state.value = Bytes(repeating: 0, count: 300)
         for key in UInt8(0)..<100 {
-            cache.put(.init(ballot: .zero, state: state), for: Register(key: [key]))
+            cache.put(.init(ballot: Ballot(counter: 1, proposer: 1), state: state), for: Register(key: [key]))
         }
         #expect(cache.count == 3)
         state.value = []
         for key in UInt8(0)..<100 {
-            cache.put(.init(ballot: .zero, state: state), for: Register(key: [key]))
+            cache.put(.init(ballot: Ballot(counter: 2, proposer: 1), state: state), for: Register(key: [key]))
         }
         #expect(cache.count <= 10)
     }
