@@ -90,6 +90,7 @@ import Testing
         let redis = try RedisServer([])
         _ = try redis.cli("HSET", "ap:k", "vv", "x=1", "at", "17", "x@1", "V0::a b")
         _ = try redis.cli("SET", "cap:hlc", "1")
+        _ = try redis.cli("CONFIG", "SET", "requirepass", "secret")
         let records = RedisClient.records(port: redis.port, password: "secret")
         #expect(records == ["ap:k": ["vv": "x=1", "x@1": "V0::a b"]])
     }
