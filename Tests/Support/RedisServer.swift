@@ -2,15 +2,15 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A real `redis-server` on a free loopback port, with its own data directory, ended by its process id.
+/// A real `redis-server` on a free loopback port, with its own data directory.
 public final class RedisServer: @unchecked Sendable {
-    // Safe because a test drives one server from one task at a time; nothing here is called concurrently.
+    // Safe because a test drives one server from one task at a time; no method is called concurrently.
     public let port: UInt16
     public let directory: String
     private let arguments: [String]
     private var process: Process?
 
-    /// Starts a server and waits until it answers. AOF is on, so that a restart keeps the data.
+    /// Starts a server and waits until it replies. The AOF is on, so that a restart keeps the data.
     public init(_ arguments: [String] = ["--appendonly", "yes", "--appendfsync", "always"], port: UInt16? = nil) throws
     {
         self.port = try port ?? freePort()
@@ -27,7 +27,7 @@ public final class RedisServer: @unchecked Sendable {
 
     public var url: String { "redis://127.0.0.1:\(port)" }
 
-    /// Starts it, on the same port and data, and waits until it answers (10 s at most).
+    /// Starts it on the same port and data, and waits until it replies (10 s at most).
     public func start() throws {
         precondition(process == nil, "already running")
         let process = Process()
@@ -48,7 +48,7 @@ public final class RedisServer: @unchecked Sendable {
         throw TestFailure("redis-server did not answer on port \(port)")
     }
 
-    /// SIGKILL, as a crash.
+    /// `SIGKILL`, as in a crash.
     public func kill() {
         guard let process else { return }
         Glibc.kill(process.processIdentifier, SIGCONT)
@@ -58,12 +58,12 @@ public final class RedisServer: @unchecked Sendable {
         self.process = nil
     }
 
-    /// SIGSTOP: the kernel still accepts connections for it, and nothing answers.
+    /// `SIGSTOP`: the kernel still accepts connections, but the server does not reply.
     public func pause() { process.map { _ = Glibc.kill($0.processIdentifier, SIGSTOP) } }
 
     public func resume() { process.map { _ = Glibc.kill($0.processIdentifier, SIGCONT) } }
 
-    /// Runs a command by `redis-cli` and returns what it prints, without the last line end.
+    /// Runs a command with `redis-cli` and returns its output without the final newline.
     @discardableResult
     public func cli(_ arguments: String...) throws -> String {
         let cli = Process()
@@ -79,14 +79,14 @@ public final class RedisServer: @unchecked Sendable {
     }
 }
 
-/// Servers that still run when the test process ends, because something kept their owner alive, end with it.
+/// Ends servers that still run when the test process ends, because a reference kept their owner alive.
 private enum LiveServers {
     private struct State {
         var directories: [Int32: String] = [:]
         var isArmed = false
     }
 
-    /// Shared by all tests of the process, which run at the same time.
+    /// Shared by all tests of the process, which run concurrently.
     private static let state = Mutex(State())
 
     static func add(_ processID: Int32, directory: String) {
@@ -114,8 +114,8 @@ public struct TestFailure: Error, CustomStringConvertible {
     public init(_ description: String) { self.description = description }
 }
 
-/// A port that was free a moment ago. Drawn at random below the range that the kernel gives to outgoing connections, so that
-/// neither those nor other tests, which ask at the same time, are likely to take it before it is used.
+/// A port that is free now. Drawn at random below the range that the kernel uses for outgoing connections, so that neither
+/// those nor concurrent tests are likely to use it first.
 public func freePort() throws -> UInt16 {
     for _ in 0..<100 {
         let port = UInt16.random(in: 10_240..<32_768)

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// A service's executable, started beside the test runner, on a free loopback port; ended by its process id.
+/// A service's executable as a child process, on a free loopback port.
 public final class ServiceProcess: @unchecked Sendable {
     // Safe because a test drives one service from one task at a time.
     public let port: UInt16
@@ -18,7 +18,7 @@ public final class ServiceProcess: @unchecked Sendable {
             "HTTP_PORT": "\(port)", "LOG_FORMAT": "json", "SECRET_KEY": "a-secret-of-the-tests",
             "PATH": "/usr/bin:/bin",
         ].merging(environment) { $1 }
-        // An empty directory: no .env file of the machine may play a part.
+        // An empty directory: no `.env` file of the machine may have an effect.
         process.currentDirectoryURL = URL(fileURLWithPath: "/")
         process.standardError = log
         process.standardOutput = FileHandle.nullDevice
@@ -35,7 +35,7 @@ public final class ServiceProcess: @unchecked Sendable {
         process.waitUntilExit()
     }
 
-    /// The directory of the build products, where the test bundle and the executables lie side by side.
+    /// The directory of the build products: the test bundle and the executables.
     public static func executable(_ name: String) throws -> URL {
         var directory = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         for _ in 0..<4 {
@@ -71,14 +71,16 @@ public final class ServiceProcess: @unchecked Sendable {
 
     public func signal(_ number: Int32) { Glibc.kill(process.processIdentifier, number) }
 
-    /// Waits for the end; the exit code and all that was logged.
+    /// Waits for the process to end.
+    ///
+    /// - Returns: the exit code and the log.
     public func waitForExit() -> (code: Int32, log: String) {
         let text = String(decoding: log.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         return (process.terminationStatus, text)
     }
 
-    /// One request on a connection of its own.
+    /// One request on its own connection.
     public func http(
         _ method: String, _ target: String, headers: [String: String] = [:], body: [UInt8] = []
     ) throws -> HTTPAnswer {

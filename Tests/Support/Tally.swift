@@ -1,4 +1,4 @@
-/// How often each outcome was seen; filled on one thread.
+/// Counts outcomes; used on one thread.
 public final class Tally {
     public private(set) var counts: [String: Int] = [:]
 
