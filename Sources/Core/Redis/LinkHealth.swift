@@ -4,7 +4,7 @@ import Resilience
 
 /// Judges one replica by its replies: circuit breaker, latency, stalls.
 struct LinkHealth {
-    private(set) var breaker: CircuitBreaker
+    var breaker: CircuitBreaker
     /// A running estimate; `.max` before the first reply.
     private(set) var latencyNs: UInt64 = .max
     private var lastReplyNs: UInt64 = 0
@@ -56,19 +56,5 @@ struct LinkHealth {
         let late = connection.countSent(afterNs: lateCountedUpToNs, upToNs: lateBeforeNs)
         lateCountedUpToNs = max(lateCountedUpToNs, lateBeforeNs)
         return min(late, breaker.settings.failureThreshold)
-    }
-
-    // MARK: Circuit breaker
-
-    mutating func advance(nowNs: UInt64) -> CircuitBreaker.Transition? { breaker.advance(nowNs: nowNs) }
-
-    mutating func allowsTrial(nowNs: UInt64) -> Bool { breaker.allows(nowNs: nowNs) }
-
-    mutating func recordSuccess(nowNs: UInt64, generation: UInt32) -> CircuitBreaker.Transition? {
-        breaker.recordSuccess(nowNs: nowNs, generation: generation)
-    }
-
-    mutating func recordFailure(nowNs: UInt64, randomBits: UInt64) -> CircuitBreaker.Transition? {
-        breaker.recordFailure(nowNs: nowNs, generation: breaker.generation, randomBits: randomBits)
     }
 }

@@ -132,7 +132,7 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
             }
             phase = .up
             attempts.backoff.reset()
-            report(health.recordSuccess(nowNs: reactor.nowNs, generation: health.breaker.generation))
+            report(health.breaker.recordSuccess(nowNs: reactor.nowNs, generation: health.breaker.generation))
             group.observer?.connected(replica: index)
             group.delegate?.replicaDidConnect(index)
         }
@@ -181,8 +181,8 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
             }
             for _ in 0..<health.countLate(on: connection, nowNs: nowNs) { countFailure() }
         }
-        report(health.advance(nowNs: nowNs))
-        let isTrialDue = health.breaker.state == .halfOpen && health.allowsTrial(nowNs: nowNs)
+        report(health.breaker.advance(nowNs: nowNs))
+        let isTrialDue = health.breaker.state == .halfOpen && health.breaker.allows(nowNs: nowNs)
         let isIdle =
             connection.inFlight == 0 && health.isIdle(forNs: settings.pingIntervalMs * nsPerMs, nowNs: nowNs)
         if isTrialDue || (isIdle && health.breaker.state == .closed) { ping(connection, isTrial: isTrialDue) }
@@ -201,7 +201,7 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
             // Without a reply the connection is lost, which is counted when it closes.
             guard isTrial, reply != nil else { return }
             if reply == .status("PONG"), health.isInTime(sentNs: sentNs, nowNs: reactor.nowNs) {
-                report(health.recordSuccess(nowNs: reactor.nowNs, generation: generation))
+                report(health.breaker.recordSuccess(nowNs: reactor.nowNs, generation: generation))
             } else {
                 countFailure()
             }
@@ -228,9 +228,9 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
         switch phase {
         case .shutDown: return
         case .idle:
-            report(health.advance(nowNs: nowNs))
+            report(health.breaker.advance(nowNs: nowNs))
             // While the breaker is not closed, the attempt is its trial: one at a time, and not before it is due.
-            if nowNs >= attempts.nextNs, health.allowsTrial(nowNs: nowNs) { connect() }
+            if nowNs >= attempts.nextNs, health.breaker.allows(nowNs: nowNs) { connect() }
         case .resolving, .connecting, .preparing, .admitting:
             if nowNs &- attempts.startNs > settings.connectTimeoutMs * nsPerMs { giveUp("no reply while connecting") }
         case .up: if let connection { check(connection, nowNs) }
@@ -278,7 +278,11 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
         if wasUp { group.delegate?.replicaDidDisconnect(index) }
     }
 
-    private func countFailure() { report(health.recordFailure(nowNs: reactor.nowNs, randomBits: reactor.randomBits())) }
+    private func countFailure() {
+        report(
+            health.breaker.recordFailure(
+                nowNs: reactor.nowNs, generation: health.breaker.generation, randomBits: reactor.randomBits()))
+    }
 
     private func report(_ transition: CircuitBreaker.Transition?) {
         guard let transition else { return }

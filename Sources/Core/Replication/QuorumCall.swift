@@ -169,7 +169,9 @@ public final class QuorumCall: ReplySink, Expirable {
     // MARK: ReplySink, Expirable
 
     public func receive(_ reply: Reply?, from replica: Int) {
-        precondition(sent.contains(replica), "a reply of a replica that was not asked")
+        precondition(sent.contains(replica), "a reply from a replica that was not asked")
+        precondition(
+            resent.contains(replica) || !answered.union(lost).contains(replica), "two replies to one command")
         if let reply {
             // A replica that was asked twice replies twice; its first reply is kept.
             if received[replica] == nil, !isClosed { received[replica] = reply }

@@ -30,7 +30,10 @@ public final class ReplyBudget {
         return .reserved(ReplyReservation(self, byteCount: count))
     }
 
-    fileprivate func release(_ count: Int) { byteCount -= count }
+    fileprivate func release(_ count: Int) {
+        precondition(count <= byteCount, "more bytes released than reserved")
+        byteCount -= count
+    }
 }
 
 /// The share of one long reply in a ``ReplyBudget``; released with its last reference.
