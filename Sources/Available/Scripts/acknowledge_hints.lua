@@ -2,8 +2,8 @@
 -- otherwise it moves to just after what was delivered.
 --
 -- KEYS   records
--- ARGV   1: number of peers that have the records; then their names; then per record the delivered vector, and `cap:hlc` of
---        the step that read it; then incarnation
+-- ARGV   1: number of peers that have the records; then their names; then per record the delivered vector, and
+--        `cap:hlc` of the step that read it; then incarnation
 -- Reply  { OK, removed, moved }
 local peerCount = ARGV[1] + 0
 local firstPeer = 2

@@ -1,14 +1,16 @@
--- Admission: the first script on every new connection (rule A2). A replica whose `run_id` differs from the one that it was
--- adopted under was restarted, restored or is blank: it gets a new incarnation, exactly once, whichever instance asks.
+-- Admission: the first script on every new connection (rule A2). A replica whose `run_id` differs from the one that
+-- it was adopted under was restarted, restored or is blank: it gets a new incarnation, exactly once, whichever
+-- instance asks.
 --
--- A replica whose clock was last read too long ago was stopped for long or holds an old dump (rule A10): what was deleted and
--- collected since then may still be alive there. It is marked, and refused until an operator empties or admits it.
+-- A replica whose clock was last read too long ago was stopped for long or holds an old dump (rule A10): what was
+-- deleted and collected since then may still be alive there. It is marked, and refused until an operator empties or
+-- admits it.
 --
--- ARGV   1: group; 2: replica; 3: `run_id` of the server that answered; 4: the incarnation to store if a new one is due;
---        5: the latest clock known elsewhere, and 6: how far behind it this one may be, both in microseconds;
---        7: 1 where the operator admits the replica nevertheless
--- Reply  { OK, incarnation, clock epoch, now, adopted (0 or 1) }; { FOREIGN, group, replica } for a replica of another group;
---        { OLD, microseconds behind }
+-- ARGV   1: group; 2: replica; 3: `run_id` of the server that answered; 4: the incarnation to store if a new one is
+--        due; 5: the latest clock known elsewhere, and 6: how far behind it this one may be, both in microseconds; 7:
+--        1 where the operator admits the replica nevertheless
+-- Reply  { OK, incarnation, clock epoch, now, adopted (0 or 1) }; { FOREIGN, group, replica } for a replica of
+--        another group; { OLD, microseconds behind }
 local call = redis.call
 local group, replica, runId, newIncarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local latestElsewhere, maxBehind, isAdmitted = ARGV[5] + 0, ARGV[6] + 0, ARGV[7] == '1'
@@ -26,8 +28,9 @@ local nowText = string.format('%.0f', now)
 local stored = call('MGET', 'cap:clock', 'cap:clock_epoch', 'cap:hlc')
 local lastClock, clockEpoch, hlc = (stored[1] or 0) + 0, stored[2] or '0', stored[3] or '0'
 if incarnation and knownRunId == runId then
-    -- Fences are derived from this reading, so a clock that is set back below it must be noticed later. A clock that is below
-    -- the last one now is left to the next script. A full replica cannot store it, and runs nothing that has a fence.
+    -- Fences are derived from this reading, so a clock that is set back below it must be noticed later. A clock that
+    -- is below the last one now is left to the next script. A full replica cannot store it, and runs nothing that has
+    -- a fence.
     if now > lastClock then
         redis.pcall('SET', 'cap:clock', nowText)
     end

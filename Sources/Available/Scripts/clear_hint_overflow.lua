@@ -1,5 +1,5 @@
--- Ends the overflow of the hints for a peer after all records were compared with it (rule A11), unless another write found no
--- room meanwhile.
+-- Ends the overflow of the hints for a peer after all records were compared with it (rule A11), unless another write
+-- found no room meanwhile.
 --
 -- ARGV   1: peer; 2: this replica's hlc when the comparison began; 3: incarnation
 -- Reply  { OK, cleared (0 or 1) }

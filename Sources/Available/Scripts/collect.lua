@@ -1,12 +1,12 @@
--- Which of these records are dead here beyond the grace period and without hints, or absent; and their removal, once every
--- replica has agreed (rule A10).
+-- Which of these records are dead here beyond the grace period and without hints, or absent; and their removal, once
+-- every replica has agreed (rule A10).
 --
 -- A replica without the record holds nothing that the tombstone must suppress: it is blank, or has collected the record
 -- already in a run that did not reach the others.
 --
 -- KEYS   records
--- ARGV   1: `check` or `collect`; 2: grace period in microseconds; 3: number of peers; then their names; then per record the
---        vector that every replica must hold; then notAfter, clock epoch, incarnation
+-- ARGV   1: `check` or `collect`; 2: grace period in microseconds; 3: number of peers; then their names; then per
+--        record the vector that every replica must hold; then notAfter, clock epoch, incarnation
 -- Reply  { OK, now, places in KEYS .. }
 local isCollecting, limit, peerCount = ARGV[1] == 'collect', now - ARGV[2], ARGV[3] + 0
 local firstPeer = 4

@@ -2,8 +2,8 @@
 -- lacks it has not seen it. Commutative, associative, idempotent; write ids play no part.
 --
 -- KEYS   records `ap:<key>`
--- ARGV   per record its vector, the vector of the record that it replaced as a whole (or `-`), the number of its siblings, and
---        dot and sibling of each; then notAfter, clock epoch, incarnation
+-- ARGV   per record its vector, the vector of the record that it replaced as a whole (or `-`), the number of its
+--        siblings, and dot and sibling of each; then notAfter, clock epoch, incarnation
 -- Reply  { OK, changed, refused .. } where `refused` are the places in KEYS that hold something other than a record
 local fieldsWithOneSibling = 3 -- vv, at, and the sibling
 

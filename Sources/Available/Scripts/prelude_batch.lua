@@ -1,5 +1,5 @@
--- Prelude of scripts that answer each record of a call separately: the first argument is the incarnation that the call was
--- meant for. The records share the call because one instance changed them in one turn of its event loop.
+-- Prelude of scripts that answer each record of a call separately: the first argument is the incarnation that the
+-- call was meant for. The records share the call because one instance changed them in one turn of its event loop.
 local expectedIncarnation = ARGV[1]
 
 local function refuse(reply)
@@ -10,7 +10,8 @@ local function refuse(reply)
     return replies
 end
 
--- The replies of `answer(key, place)`. An error in one record (a key of another type) is the reply for that record alone.
+-- The replies of `answer(key, place)`. An error in one record (a key of another type) is the reply for that record
+-- alone.
 local function answerEach(answer)
     local replies = {}
     for place, key in ipairs(KEYS) do

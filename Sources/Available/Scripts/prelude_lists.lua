@@ -1,7 +1,7 @@
 -- The lists that are kept in the same step as the records: which hold a conflict, and which may be collected.
 
--- `cap:conflicts` has a member per record with values that no write has reconciled. Siblings with one write id are one write
--- that two coordinators stored; tombstones alone are no conflict.
+-- `cap:conflicts` has a member per record with values that no write has reconciled. Siblings with one write id are
+-- one write that two coordinators stored; tombstones alone are no conflict.
 local function updateConflicts(key, siblings)
     local firstId, hasSeveral, hasValue
     for _, sibling in pairs(siblings) do
@@ -17,8 +17,8 @@ local function updateConflicts(key, siblings)
     end
 end
 
--- `cap:tombstones` has a member per record with a tombstone or a value that expires. Its score is a lower bound of when the
--- record may be collected (rule A10); `list_collectable` computes the exact time.
+-- `cap:tombstones` has a member per record with a tombstone or a value that expires. Its score is a lower bound of
+-- when the record may be collected (rule A10); `list_collectable` computes the exact time.
 local function listIfMortal(key, sibling)
     if string.byte(sibling) == tombstoneMark or string.byte(sibling, expiryFirst) ~= colon then
         call('ZADD', 'cap:tombstones', nowText, key)

@@ -1,7 +1,8 @@
 -- Records and siblings (rule A1).
 --
--- A record is a hash: `vv`, its version vector; `at`, when it last changed here; one field per sibling, named by its dot.
--- A sibling is `V<write id>:<expires_ms>:<value>`, or `T<write id>::` for a tombstone; the write id is 16 digits.
+-- A record is a hash: `vv`, its version vector; `at`, when it last changed here; one field per sibling, named by its
+-- dot. A sibling is `V<write id>:<expires_ms>:<value>`, or `T<write id>::` for a tombstone; the write id is 16
+-- digits.
 local valueMark, tombstoneMark, colon = 86, 84, 58 -- 'V', 'T', ':'
 local writeIdFirst, writeIdLast = 2, 17
 local expiryFirst = writeIdLast + 2
@@ -19,8 +20,8 @@ local function expiryOf(sibling)
     return string.byte(sibling, expiryFirst) ~= colon and string.match(sibling, '^(%d+):', expiryFirst) or nil
 end
 
--- What the fields of a record (`HGETALL`) say: vector, siblings by dot, number of siblings, `at`, and whether nothing but a
--- record can look like this.
+-- What the fields of a record (`HGETALL`) say: vector, siblings by dot, number of siblings, `at`, and whether nothing
+-- but a record can look like this.
 local function scanRecord(fields)
     local vector, siblings, count, changedAt, isRecord = nil, {}, 0, nil, true
     for index = 1, #fields, 2 do

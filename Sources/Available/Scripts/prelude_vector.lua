@@ -1,7 +1,7 @@
 -- Version vectors and dots as text.
 --
--- A vector is `actor=hlc` joined by one space and sorted by the actor's bytes, so that equal vectors are equal texts. A dot is
--- `actor@hlc`. Strings are never compared with `<`, which follows the server's locale.
+-- A vector is `actor=hlc` joined by one space and sorted by the actor's bytes, so that equal vectors are equal texts.
+-- A dot is `actor@hlc`. Strings are never compared with `<`, which follows the server's locale.
 local space = 32 -- ' '
 
 -- True where `left` sorts before `right` by bytes.

@@ -1,7 +1,8 @@
--- Third part of `put`: every other change, by dotted version vectors. A change with a context drops the siblings that the context
--- covers; one without drops all that this replica holds.
+-- Third part of `put`: every other change, by dotted version vectors. A change with a context drops the siblings that
+-- the context covers; one without drops all that this replica holds.
 
--- The values that a change drops without having seen them, newest first. One write that two coordinators stored counts once.
+-- The values that a change drops without having seen them, newest first. One write that two coordinators stored
+-- counts once.
 local function overwrittenUnseen(dropped, siblings)
     table.sort(dropped, function(left, right)
         local leftHlc, rightHlc = string.match(left, '@(%d+)$') + 0, string.match(right, '@(%d+)$') + 0

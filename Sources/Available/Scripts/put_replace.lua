@@ -1,5 +1,5 @@
--- Second part of `put`, its fast path: a first attempt to write a value without a context, where the record has at most one
--- sibling. It replaces the record as a whole.
+-- Second part of `put`, its fast path: a first attempt to write a value without a context, where the record has at
+-- most one sibling. It replaces the record as a whole.
 local function replaceSingle(key, vector, sibling, ttl)
     local before, entry = '0'
     if string.sub(vector, 1, #entryName) == entryName then

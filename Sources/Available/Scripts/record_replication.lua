@@ -1,10 +1,11 @@
--- Up to which moment of its own clock this replica has everything that each peer had (rule A8). Refused where the replica
--- was adopted again or its clock was set back since the probe began (NOTMEMBER, LATE).
+-- Up to which moment of its own clock this replica has everything that each peer had (rule A8). Refused where the
+-- replica was adopted again or its clock was set back since the probe began (NOTMEMBER, LATE).
 --
--- ARGV   1: the time that `read_clock` gave here; 2: `full` after a comparison of all records with every peer, else `probe`;
---        then per peer: name, its incarnation (empty: it did not answer), its hlc, the lowest hlc of its hints for this replica
---        (0: none); then notAfter (empty), clock epoch, incarnation
--- Reply  { OK, now; per peer: the moment (0: unknown), and 1 where only a comparison of all records can make it rise again }
+-- ARGV   1: the time that `read_clock` gave here; 2: `full` after a comparison of all records with every peer, else
+--        `probe`; then per peer: name, its incarnation (empty: it did not answer), its hlc, the lowest hlc of its
+--        hints for this replica (0: none); then notAfter (empty), clock epoch, incarnation
+-- Reply  { OK, now; per peer: the moment (0: unknown), and 1 where only a comparison of all records can make it rise
+--        again }
 local readAt, isFull = ARGV[1] + 0, ARGV[2] == 'full'
 local firstPeer, argumentsPerPeer, fenceArguments = 3, 4, 3
 
