@@ -6,11 +6,11 @@
 -- deleted and collected since then may still be alive there. It is marked, and refused until an operator empties or
 -- admits it.
 --
--- ARGV   1: group; 2: replica; 3: `run_id` of the server that answered; 4: the incarnation to store if a new one is
---        due; 5: the latest clock known elsewhere, and 6: how far behind it this one may be, both in microseconds; 7:
---        1 where the operator admits the replica nevertheless
--- Reply  { OK, incarnation, clock epoch, now, adopted (0 or 1) }; { FOREIGN, group, replica } for a replica of
---        another group; { OLD, microseconds behind }
+-- ARGV   1: group; 2: replica; 3: `run_id` of the server that answered; 4: the incarnation to store if a new one is due;
+--        5: the latest clock known elsewhere, and 6: how far behind it this one may be, both in microseconds;
+--        7: 1 where the operator admits the replica nevertheless
+-- Reply  { OK, incarnation, clock epoch, now, adopted (0 or 1) };
+--        { FOREIGN, group, replica } for a replica of another group; { OLD, microseconds behind }
 local call = redis.call
 local group, replica, runId, newIncarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local latestElsewhere, maxBehind, isAdmitted = ARGV[5] + 0, ARGV[6] + 0, ARGV[7] == '1'

@@ -1,16 +1,18 @@
 -- First part of `put`: its arguments, and what both kinds of change need.
 --
 -- KEYS   records `ap:<key>`
--- ARGV   1: incarnation; 2: clock epoch; 3: actor, `<replica>.<incarnation>`; 4: most siblings, and 5: most bytes of
---        them, that a change with a context may leave; 6: most hints per peer, or 0 where they need not be counted;
---        7: number of peers; then their names; then per record: sibling as `V<write id>::<value>` or `T<write id>::`;
---        time to live in milliseconds, or 0; context: a vector, or `-` for none; `first` attempt or `again`; notAfter
--- Reply  per record one of `OK <hlc> <before> <expires_ms> <now> <vector>`, where <before> is 0 where there was
---        nothing, the hlc of the one sibling that it replaced where that was of this actor alone, else 1; { that
---        line, { dot, sibling .. } that stay beside the new one, { siblings that were overwritten unseen } }; { `SAME
---        <hlc> 1 0 <now> <vector>`, { dot, sibling .. } } where the write id is stored already; { ABSENT, vector }
---        for a first attempt to delete what is not there; { TOOMANY, n }; { LATE, clock epoch, now }; { NOTMEMBER,
---        incarnation }
+-- ARGV   1: incarnation; 2: clock epoch; 3: actor, `<replica>.<incarnation>`;
+--        4: most siblings, and 5: most bytes of them, that a change with a context may leave;
+--        6: most hints per peer, or 0 where they need not be counted; 7: number of peers; then their names;
+--        then per record: sibling as `V<write id>::<value>` or `T<write id>::`; time to live in milliseconds, or 0;
+--        context: a vector, or `-` for none; `first` attempt or `again`; notAfter
+-- Reply  per record one of
+--        `OK <hlc> <before> <expires_ms> <now> <vector>`, where <before> is 0 where there was nothing, the hlc of the
+--        one sibling that it replaced where that was of this actor alone, else 1;
+--        { that line, { dot, sibling .. } that stay beside the new one, { siblings that were overwritten unseen } };
+--        { `SAME <hlc> 1 0 <now> <vector>`, { dot, sibling .. } } where the write id is stored already;
+--        { ABSENT, vector } for a first attempt to delete what is not there;
+--        { TOOMANY, n }; { LATE, clock epoch, now }; { NOTMEMBER, incarnation }
 local actor, maxSiblings, maxSiblingBytes = ARGV[3], ARGV[4] + 0, ARGV[5] + 0
 local maxHints, peerCount = ARGV[6] + 0, ARGV[7] + 0
 local firstPeer = 8
