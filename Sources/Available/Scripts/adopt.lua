@@ -6,7 +6,7 @@
 -- deleted and collected since then may still be alive there. It is marked, and refused until an operator empties or
 -- admits it.
 --
--- ARGV   1: group; 2: replica; 3: `run_id` of the server that answered; 4: the incarnation to store if a new one is due;
+-- ARGV   1: group; 2: replica; 3: `run_id` of the server that answered; 4: the new incarnation, if one is due;
 --        5: the latest clock known elsewhere, and 6: how far behind it this one may be, both in microseconds;
 --        7: 1 where the operator admits the replica nevertheless
 -- Reply  { OK, incarnation, clock epoch, now, adopted (0 or 1) };
