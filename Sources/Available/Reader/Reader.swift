@@ -54,36 +54,37 @@ final class Reader {
         _ interpret: (_ reply: Reply?, _ replica: Int) -> Result<Answer, AttemptFailure>
     ) async throws(AttemptFailure) -> Answer {
         var candidates = FreshReplicas(maxStalenessMs: maxStalenessMs)
+        var answer: Answer?
         var failure: AttemptFailure?
         // The answer of a replica that may lack something, and until when a better one is awaited.
         var incomplete: (answer: Answer, untilNs: UInt64)?
         var judged: ReplicaSet = []
-        let outcome: HedgedCall.Outcome<Answer> = await hedged.run { excluded in
+        let outcome: HedgedCall.Outcome<Void> = await hedged.run { excluded in
             guard let replica = candidates.next(excluded, selector, replicas) else { return .wait }
             return .ask([replica], delayNs: hedgeDelay.ns(latencyNs: environment.group.latencyNs(replica)))
         } judge: { newReplies in
             for replica in newReplies {
                 judged.insert(replica)
                 switch interpret(hedged.call.reply(from: replica), replica) {
-                case .success(let answer):
+                case .success(let found):
                     guard replicas.stalenessMs(of: replica) == nil, mayGetComplete(hedged.call, judged) else {
-                        return .answer(answer)
+                        answer = found
+                        return .answer(())
                     }
                     // It reports absent what it has not got back yet: a better replica gets a moment more.
-                    incomplete = incomplete ?? (answer, environment.nowNs + hedgeDelay.maxNs)
+                    incomplete = incomplete ?? (found, environment.nowNs + hedgeDelay.maxNs)
                 case .failure(let problem): failure = problem
                 }
             }
             guard let incomplete else { return .wait() }
             let isOver = environment.nowNs >= incomplete.untilNs || hedged.call.isExpired
-            return isOver || !mayGetComplete(hedged.call, judged)
-                ? .answer(incomplete.answer) : .wait(untilNs: incomplete.untilNs)
+            guard isOver || !mayGetComplete(hedged.call, judged) else { return .wait(untilNs: incomplete.untilNs) }
+            answer = incomplete.answer
+            return .answer(())
         }
-        switch outcome {
-        case .answer(let answer): return answer
-        case .expired: throw .timeout
-        case .exhausted: throw exhausted(hedged.call, candidates, failure)
-        }
+        if let answer { return answer }
+        if case .expired = outcome { throw .timeout }
+        throw exhausted(hedged.call, candidates, failure)
     }
 
     /// A replica whose staleness is known has been asked, and its reply was not judged yet.
