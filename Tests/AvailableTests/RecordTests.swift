@@ -4,7 +4,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.timeLimit(.minutes(3))) struct RecordTests {
+@Suite(.timeLimit(.minutes(10))) struct RecordTests {
     private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
 
     private func sibling(_ value: String?, id: String = "", expiresMs: Int64? = nil) -> Sibling {
@@ -87,7 +87,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct ContextTests {
+@Suite(.timeLimit(.minutes(10))) struct ContextTests {
     private let signer = ContextSigner(secret: "s", groupName: "demo")
     private let key = Bytes("k".utf8)
     private let vector = Bytes("g1.a=5".utf8)
@@ -152,7 +152,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct StalenessTests {
+@Suite(.timeLimit(.minutes(10))) struct StalenessTests {
     @Test func theBoundIsThatOfTheOldestPeerAndGrowsWithTime() {
         var bound = StalenessBound()
         #expect(bound.ms(atNs: 0) == nil)
@@ -206,7 +206,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct ReplicaChoiceTests {
+@Suite(.timeLimit(.minutes(10))) struct ReplicaChoiceTests {
     private func candidate(_ latencyUs: UInt64, complete: Bool = true, preferred: Bool = false)
         -> ReplicaOrder.Candidate
     {
@@ -250,7 +250,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct PartitionDetectorTests {
+@Suite(.timeLimit(.minutes(10))) struct PartitionDetectorTests {
     private func healthy() -> PartitionDetector {
         var detector = PartitionDetector()
         _ = detector.probed(hlcs: [1, 1], hints: [], isKnown: true)
