@@ -1,0 +1,44 @@
+import Replication
+import Testing
+
+@testable import Available
+
+@Suite(.timeLimit(.minutes(10))) struct PartitionDetectorTests {
+    private func healthy() -> PartitionDetector {
+        var detector = PartitionDetector()
+        _ = detector.probed(hlcs: [1, 1], hints: [], isKnown: true)
+        return detector
+    }
+
+    @Test func silenceIsReportedOnce() {
+        var detector = healthy()
+        #expect(detector.silent() == .suspected)
+        #expect(detector.silent() == nil)
+    }
+
+    @Test func aReplicaThatIsStillConnectingIsNotSuspectedAtOnce() {
+        var detector = PartitionDetector()
+        for _ in 1..<PartitionDetector.startProbes { #expect(detector.silent() == nil) }
+        #expect(detector.silent() == .suspected)
+    }
+
+    @Test func healedMeansThatTheHintsFromTheTimeApartAreDelivered() {
+        var detector = healthy()
+        _ = detector.silent()
+        let old = PartitionDetector.Hints(owner: 0, lowestHlc: 50)
+        #expect(detector.probed(hlcs: [100, 90], hints: [old], isKnown: true) == nil)
+        #expect(detector.probed(hlcs: [200, 95], hints: [old], isKnown: true) == nil)
+        // New hints of a busy system do not matter.
+        let new = PartitionDetector.Hints(owner: 0, lowestHlc: 150)
+        #expect(detector.probed(hlcs: [300, 95], hints: [new], isKnown: false) == nil)
+        #expect(detector.probed(hlcs: [300, 95], hints: [new], isKnown: true) == .healed)
+        #expect(detector.probed(hlcs: [300, 95], hints: [new], isKnown: true) == nil)
+    }
+
+    @Test func aSecondLossWhileCatchingUpIsReportedAgain() {
+        var detector = healthy()
+        _ = detector.silent()
+        _ = detector.probed(hlcs: [100], hints: [.init(owner: 0, lowestHlc: 50)], isKnown: true)
+        #expect(detector.silent() == .suspected)
+    }
+}
