@@ -9,7 +9,7 @@ public enum AvailableScripts {
     public static let put = Script(
         name: "put",
         source: joined(
-            PackageResources.prelude_batch_lua, member, clock, vector, record, lists,
+            PackageResources.prelude_batch_lua, member, clock, vector, record, expiry, lists,
             PackageResources.put_arguments_lua, PackageResources.put_replace_lua, PackageResources.put_change_lua,
             PackageResources.put_lua),
         isBatchable: true)
@@ -41,10 +41,10 @@ public enum AvailableScripts {
     // Tombstone GC.
     public static let listCollectable = Script(
         name: "list_collectable",
-        source: joined(single, member, clock, fence, record, tombstone, PackageResources.list_collectable_lua))
+        source: joined(single, member, clock, fence, record, expiry, tombstone, PackageResources.list_collectable_lua))
     public static let collect = Script(
         name: "collect",
-        source: joined(single, member, clock, fence, vector, record, tombstone, PackageResources.collect_lua))
+        source: joined(single, member, clock, fence, vector, record, expiry, tombstone, PackageResources.collect_lua))
 
     public static let all: [Script] = [
         put, merge, acknowledgeHints, adopt, readClock, countHints, recordReplication, readRecords, listRecords,
@@ -62,6 +62,7 @@ public enum AvailableScripts {
     private static let fence = PackageResources.prelude_fence_lua
     private static let vector = PackageResources.prelude_vector_lua
     private static let record = PackageResources.prelude_record_lua
+    private static let expiry = PackageResources.prelude_expiry_lua
     private static let lists = PackageResources.prelude_lists_lua
     private static let tombstone = PackageResources.prelude_tombstone_lua
 

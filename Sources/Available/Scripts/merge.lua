@@ -55,7 +55,9 @@ local function join(key, mine, theirs, first, number)
             added[#added + 1] = dot
         end
     end
-    joinInto(myVector, theirVector)
+    for actor, entry in pairs(theirVector) do
+        myVector[actor] = math.max(myVector[actor] or 0, entry)
+    end
     local vector = formatVector(myVector)
     if vector == (mine or '') and #dropped == 0 and #added == 0 then
         return false

@@ -9,17 +9,3 @@ local function refuse(reply)
     end
     return replies
 end
-
--- The replies of `answer(key, place)`. An error in one record (a key of another type) is the reply for that record
--- alone.
-local function answerEach(answer)
-    local replies = {}
-    for place, key in ipairs(KEYS) do
-        local succeeded, reply = pcall(answer, key, place)
-        if not succeeded and type(reply) ~= 'table' then
-            reply = { err = tostring(reply) }
-        end
-        replies[place] = reply
-    end
-    return replies
-end

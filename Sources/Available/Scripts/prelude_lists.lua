@@ -5,10 +5,10 @@
 local function updateConflicts(key, siblings)
     local firstId, hasSeveral, hasValue
     for _, sibling in pairs(siblings) do
-        local id = writeIdOf(sibling)
+        local id = string.sub(sibling, writeIdFirst, writeIdLast)
         hasSeveral = hasSeveral or (firstId and firstId ~= id)
         firstId = firstId or id
-        hasValue = hasValue or isValue(sibling)
+        hasValue = hasValue or string.byte(sibling) == valueMark
     end
     if hasSeveral and hasValue then
         call('ZADD', 'cap:conflicts', 0, key)

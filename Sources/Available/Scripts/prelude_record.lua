@@ -7,19 +7,6 @@ local valueMark, tombstoneMark, colon = 86, 84, 58 -- 'V', 'T', ':'
 local writeIdFirst, writeIdLast = 2, 17
 local expiryFirst = writeIdLast + 2
 
-local function isValue(sibling)
-    return string.byte(sibling) == valueMark
-end
-
-local function writeIdOf(sibling)
-    return string.sub(sibling, writeIdFirst, writeIdLast)
-end
-
--- When the sibling expires, in milliseconds as text; nil for never.
-local function expiryOf(sibling)
-    return string.byte(sibling, expiryFirst) ~= colon and string.match(sibling, '^(%d+):', expiryFirst) or nil
-end
-
 -- What the fields of a record (`HGETALL`) say: vector, siblings by dot, number of siblings, `at`, and whether nothing
 -- but a record can look like this.
 local function scanRecord(fields)

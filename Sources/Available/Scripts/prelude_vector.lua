@@ -36,13 +36,6 @@ local function formatVector(vector)
     return table.concat(entries, ' ')
 end
 
--- Raises each entry of the table `vector` to that of the table `other`.
-local function joinInto(vector, other)
-    for actor, entry in pairs(other) do
-        vector[actor] = math.max(vector[actor] or 0, entry)
-    end
-end
-
 -- The entry of `name` (`actor=`) in a vector's text, 0 for none; then where `name` begins and ends in the text.
 local function entryOf(text, name)
     local from, to = string.find(text, name, 1, true)

@@ -8,7 +8,7 @@ local function put(key, place)
         return { 'LATE', clockEpoch, now }
     end
     local vector = call('HGET', key, 'vv') or ''
-    if context == noContext and isFirstAttempt and isValue(sibling) then
+    if context == noContext and isFirstAttempt and string.byte(sibling) == valueMark then
         local fieldCount = call('HLEN', key)
         if fieldCount == 0 or (fieldCount == fieldsWithOneSibling and vector ~= '') then
             return replaceSingle(key, vector, sibling, ttl)
@@ -17,6 +17,14 @@ local function put(key, place)
     return change(key, vector, sibling, ttl, context, isFirstAttempt)
 end
 
-local replies = answerEach(put)
+-- An error in one record (a key of another type) is the reply for that record alone.
+local replies = {}
+for place, key in ipairs(KEYS) do
+    local succeeded, reply = pcall(put, key, place)
+    if not succeeded and type(reply) ~= 'table' then
+        reply = { err = tostring(reply) }
+    end
+    replies[place] = reply
+end
 call('MSET', 'cap:clock', nowText, 'cap:hlc', string.format('%.0f', hlc))
 return replies

@@ -13,28 +13,13 @@ local function overwrittenUnseen(dropped, siblings)
     end)
     local overwritten, seen = {}, {}
     for index, dot in ipairs(dropped) do
-        local id = writeIdOf(siblings[dot])
+        local id = string.sub(siblings[dot], writeIdFirst, writeIdLast)
         if index > 1 and not seen[id] then
             overwritten[#overwritten + 1] = siblings[dot]
         end
         seen[id] = true
     end
     return overwritten
-end
-
-local function isAlive(sibling)
-    local expiry = isValue(sibling) and expiryOf(sibling)
-    return isValue(sibling) and (not expiry or expiry * 1000 > now)
-end
-
--- Whether a value is alive, and whether the write is stored already.
-local function inspect(siblings, id)
-    local hasValue, isKnown = false, false
-    for _, sibling in pairs(siblings) do
-        isKnown = isKnown or writeIdOf(sibling) == id
-        hasValue = hasValue or isAlive(sibling)
-    end
-    return hasValue, isKnown
 end
 
 -- { dot, sibling .. } of all siblings.
@@ -49,12 +34,21 @@ end
 
 local function change(key, vector, sibling, ttl, context, isFirstAttempt)
     local _, siblings, count = scanRecord(call('HGETALL', key))
-    local existed, isKnown = inspect(siblings, writeIdOf(sibling))
+    local isValue, id = string.byte(sibling) == valueMark, string.sub(sibling, writeIdFirst, writeIdLast)
+    -- Whether a value was alive, and whether this write is stored already.
+    local existed, isKnown = false, false
+    for _, other in pairs(siblings) do
+        isKnown = isKnown or string.sub(other, writeIdFirst, writeIdLast) == id
+        if string.byte(other) == valueMark then
+            local expiry = expiryOf(other)
+            existed = existed or not expiry or expiry * 1000 > now
+        end
+    end
     if isKnown then
         return { line('SAME', string.format('%.0f', hlc), '1', '0', vector), alternating(siblings) }
     end
     -- If another attempt may have stored the tombstone, "there was nothing" could be wrong: it is stored here too.
-    if not existed and context == noContext and not isValue(sibling) and isFirstAttempt then
+    if not existed and context == noContext and not isValue and isFirstAttempt then
         return { 'ABSENT', vector }
     end
 
@@ -82,7 +76,9 @@ local function change(key, vector, sibling, ttl, context, isFirstAttempt)
             return { 'TOOMANY', keptCount }
         end
         local entries = parseVector(vector)
-        joinInto(entries, covered)
+        for name, seen in pairs(covered) do
+            entries[name] = math.max(entries[name] or 0, seen)
+        end
         joined = formatVector(entries)
         highest = math.max(highest, highestEntry(context))
     end
