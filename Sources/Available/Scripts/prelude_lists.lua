@@ -8,7 +8,7 @@ local function updateConflicts(key, siblings)
         local id = string.sub(sibling, writeIdFirst, writeIdLast)
         hasSeveral = hasSeveral or (firstId and firstId ~= id)
         firstId = firstId or id
-        hasValue = hasValue or string.byte(sibling) == valueMark
+        hasValue = hasValue or string.sub(sibling, 1, 1) == 'V'
     end
     if hasSeveral and hasValue then
         call('ZADD', 'cap:conflicts', 0, key)
@@ -20,7 +20,7 @@ end
 -- `cap:tombstones` has a member per record with a tombstone or a value that expires. Its score is a lower bound of
 -- when the record may be collected (rule A10); `list_collectable` computes the exact time.
 local function listIfMortal(key, sibling)
-    if string.byte(sibling) == tombstoneMark or string.byte(sibling, expiryFirst) ~= colon then
+    if string.sub(sibling, 1, 1) == 'T' or string.sub(sibling, expiryFirst, expiryFirst) ~= ':' then
         call('ZADD', 'cap:tombstones', nowText, key)
     end
 end

@@ -3,7 +3,6 @@
 -- A record is a hash: `vv`, its version vector; `at`, when it last changed here; one field per sibling, named by its
 -- dot. A sibling is `V<write id>:<expires_ms>:<value>`, or `T<write id>::` for a tombstone; the write id is 16
 -- digits.
-local valueMark, tombstoneMark, colon = 86, 84, 58 -- 'V', 'T', ':'
 local writeIdFirst, writeIdLast = 2, 17
 local expiryFirst = writeIdLast + 2
 

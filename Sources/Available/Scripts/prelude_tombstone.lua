@@ -6,7 +6,7 @@ local function deadSince(key)
     local vector, siblings, _, changedAt = scanRecord(redis.pcall('HGETALL', key))
     local since = changedAt and changedAt + 0
     for _, sibling in pairs(siblings) do
-        if string.byte(sibling) == valueMark then
+        if string.sub(sibling, 1, 1) == 'V' then
             local expiry = expiryOf(sibling)
             since = math.max(since or 0, expiry and expiry * 1000 or math.huge)
         end

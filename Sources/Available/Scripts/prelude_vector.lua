@@ -2,7 +2,6 @@
 --
 -- A vector is `actor=hlc` joined by one space and sorted by the actor's bytes, so that equal vectors are equal texts.
 -- A dot is `actor@hlc`. Strings are never compared with `<`, which follows the server's locale.
-local space = 32 -- ' '
 
 -- True where `left` sorts before `right` by bytes.
 local function precedes(left, right)
@@ -40,7 +39,7 @@ end
 local function entryOf(text, name)
     local from, to = string.find(text, name, 1, true)
     -- The end of a longer name is not this name.
-    while from and from > 1 and string.byte(text, from - 1) ~= space do
+    while from and from > 1 and string.sub(text, from - 1, from - 1) ~= ' ' do
         from, to = string.find(text, name, to + 1, true)
     end
     return from and string.match(text, '^%d+', to + 1) + 0 or 0, from, to

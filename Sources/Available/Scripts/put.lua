@@ -8,7 +8,7 @@ local function put(key, place)
         return { 'LATE', clockEpoch, now }
     end
     local vector = call('HGET', key, 'vv') or ''
-    if context == noContext and isFirstAttempt and string.byte(sibling) == valueMark then
+    if context == noContext and isFirstAttempt and string.sub(sibling, 1, 1) == 'V' then
         local fieldCount = call('HLEN', key)
         if fieldCount == 0 or (fieldCount == fieldsWithOneSibling and vector ~= '') then
             return replaceSingle(key, vector, sibling, ttl)

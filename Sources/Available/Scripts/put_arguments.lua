@@ -21,7 +21,6 @@ local argumentsPerChange = 5
 
 local noContext = '-'
 local fieldsWithOneSibling = 3 -- vv, at, and the sibling
-local largestInteger = 9007199254740992 -- 2^53: a larger one is not exact in a double
 
 if ARGV[2] ~= clockEpoch then
     call('SET', 'cap:clock', nowText)
@@ -40,7 +39,8 @@ local function nextHlc(known)
     if nextOne <= known then
         nextOne = known + 1
     end
-    if nextOne >= largestInteger then
+    -- Larger integers are not exact in a double.
+    if nextOne >= 2 ^ 53 then
         error({ err = 'CLOCK this replica has seen a time after the year 2255' })
     end
     hlc = nextOne

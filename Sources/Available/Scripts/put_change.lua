@@ -34,12 +34,12 @@ end
 
 local function change(key, vector, sibling, ttl, context, isFirstAttempt)
     local _, siblings, count = scanRecord(call('HGETALL', key))
-    local isValue, id = string.byte(sibling) == valueMark, string.sub(sibling, writeIdFirst, writeIdLast)
+    local isValue, id = string.sub(sibling, 1, 1) == 'V', string.sub(sibling, writeIdFirst, writeIdLast)
     -- Whether a value was alive, and whether this write is stored already.
     local existed, isKnown = false, false
     for _, other in pairs(siblings) do
         isKnown = isKnown or string.sub(other, writeIdFirst, writeIdLast) == id
-        if string.byte(other) == valueMark then
+        if string.sub(other, 1, 1) == 'V' then
             local expiry = expiryOf(other)
             existed = existed or not expiry or expiry * 1000 > now
         end
