@@ -96,8 +96,8 @@ final class OperationsEndpoints {
     // MARK: Metrics
 
     private func scrape(_ request: Request) -> Response {
-        let (contentType, body) = metrics.registry.scrape(accept: request.header("Accept"))
-        return Response(contentType: contentType, body: body)
+        let format = ExpositionFormat(accept: request.header("Accept"))
+        return Response(contentType: format.contentType, body: metrics.registry.page(format))
     }
 
     // MARK: Replicas
@@ -155,6 +155,19 @@ final class OperationsEndpoints {
         json.endArray()
         json.endObject()
         return .json(json)
+    }
+}
+
+extension ExpositionFormat {
+    /// OpenMetrics only if the field names it with a weight not below that of the text format, which is the default.
+    init(accept field: String?) {
+        guard let accepted = field.map(AcceptField.init) else {
+            self = .text
+            return
+        }
+        let openMetrics = accepted.weight(of: "application/openmetrics-text", version: "1.0.0")
+        let text = accepted.weight(of: "text/plain", version: "0.0.4", includingWildcards: true)
+        self = openMetrics > 0 && openMetrics >= text ? .openMetrics : .text
     }
 }
 

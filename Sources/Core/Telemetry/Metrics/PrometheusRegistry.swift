@@ -51,12 +51,6 @@ public final class PrometheusRegistry: Sendable {
         state.withLock { $0.hooks.append(hook) }
     }
 
-    /// The page for a scraper with this `Accept` field, and its content type.
-    public func scrape(accept: String?) -> (contentType: String, body: [UInt8]) {
-        let format = ExpositionFormat.negotiate(accept: accept)
-        return (format.contentType, page(format))
-    }
-
     /// All families sorted by name, their series sorted by labels.
     public func page(_ format: ExpositionFormat) -> [UInt8] {
         let (families, hooks) = state.withLock { ($0.families, $0.hooks) }
