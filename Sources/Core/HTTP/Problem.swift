@@ -107,10 +107,6 @@ extension Problem {
         return hasOutcome ? self : with("outcome", .string("not_applied"))
     }
 
-    public static func preconditionFailed(_ code: String, _ detail: String) -> Problem {
-        Problem(status: 412, code: code, detail: detail)
-    }
-
     public static func valueTooLarge(maxBytes: Int) -> Problem {
         Problem(status: 413, code: "value_too_large", detail: "the body is longer than \(maxBytes) bytes")
     }

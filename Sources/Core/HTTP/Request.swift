@@ -50,11 +50,6 @@ public final class Request {
     /// The path as sent, for logs.
     public var path: String { pathRange.isEmpty ? "/" : String(decoding: target[pathRange], as: UTF8.self) }
 
-    /// `/read/k` and `/read/` have two segments (the second may be empty); `/` has one empty segment.
-    public var segmentCount: Int {
-        max(1, target[pathRange].count { $0 == UInt8(ascii: "/") })
-    }
-
     /// The segment at `index`, percent-decoded: any bytes.
     /// - Throws: 400 `bad_encoding` if a `%` is not followed by two hexadecimal digits.
     public func segment(_ index: Int) throws(Problem) -> [UInt8] {
