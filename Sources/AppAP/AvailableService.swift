@@ -36,33 +36,8 @@ final class AvailableService: ServiceEngine {
         }
     }
 
-    func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]] { engine.status().map(Self.report) }
-
-    private static func report(_ status: AvailableReplicaStatus) -> [ReportMember] {
-        let replicated = status.replicatedMsAgo.sorted { $0.key < $1.key }
-            .map { ReportMember($0.key, .optional($0.value)) }
-        let hints = status.hints.map { hints in
-            ReportMember(
-                hints.peer,
-                .object([
-                    ReportMember("entries", .integer(Int64(hints.count))),
-                    ReportMember("overflowed", .integer(Int64(hints.overflowed))),
-                    ReportMember("oldest_ms", .optional(hints.oldestMs)),
-                ]))
-        }
-        return [
-            ReportMember("role", .text("replica")),
-            ReportMember("as_of_ms_ago", .optional(status.asOfMsAgo)),
-            ReportMember("problem", status.error.map { .text("it answers '\($0)'") } ?? .null),
-            ReportMember("incarnation", status.incarnation.map { .text($0) } ?? .null),
-            ReportMember("staleness_ms", .optional(status.stalenessMs)),
-            ReportMember("replicated_ms_ago", .object(replicated)),
-            ReportMember("hints", .object(hints)),
-            ReportMember("suspected", .bool(status.isSuspected)),
-            ReportMember("refused", status.refusal.map { .text($0) } ?? .null),
-            ReportMember("anti_entropy_needed", .bool(status.needsAntiEntropy)),
-            ReportMember("last_anti_entropy_ms_ago", .optional(status.antiEntropyMsAgo)),
-        ]
+    func replicaReports(deadlineNs: UInt64) async -> [(inout JSONWriter) -> Void] {
+        engine.status().map { status in { $0.members(of: status) } }
     }
 
     func addRoutes(to router: Router) {
@@ -94,16 +69,40 @@ final class AvailableService: ServiceEngine {
         json.beginArray()
         for key in page.keys { json.text(orBase64: key) }
         json.endArray()
-        if let next = page.next {
-            json.member("next", PercentEncoding.encode(next))
-        } else {
-            json.nullMember("next")
-        }
+        json.member("next", page.next.map(PercentEncoding.encode))
         json.endObject()
         return .json(json)
     }
 }
 
-extension ReportMember.Value {
-    fileprivate static func optional(_ number: Int64?) -> ReportMember.Value { number.map { .integer($0) } ?? .null }
+extension JSONWriter {
+    fileprivate mutating func members(of status: AvailableReplicaStatus) {
+        member("role", "replica")
+        member("as_of_ms_ago", status.asOfMsAgo)
+        member("problem", status.error.map { "it answers '\($0)'" })
+        member("incarnation", status.incarnation)
+        member("staleness_ms", status.stalenessMs)
+        key("replicated_ms_ago")
+        beginObject()
+        for (peer, msAgo) in status.replicatedMsAgo.sorted(by: { $0.key < $1.key }) {
+            dynamicKey(peer)
+            if let msAgo { integer(msAgo) } else { null() }
+        }
+        endObject()
+        key("hints")
+        beginObject()
+        for hints in status.hints {
+            dynamicKey(hints.peer)
+            beginObject()
+            member("entries", hints.count)
+            member("overflowed", hints.overflowed)
+            member("oldest_ms", hints.oldestMs)
+            endObject()
+        }
+        endObject()
+        member("suspected", status.isSuspected)
+        member("refused", status.refusal)
+        member("anti_entropy_needed", status.needsAntiEntropy)
+        member("last_anti_entropy_ms_ago", status.antiEntropyMsAgo)
+    }
 }

@@ -1,5 +1,6 @@
 import Consistent
 import HTTP
+import JSON
 import Replication
 import Service
 
@@ -28,38 +29,32 @@ final class ConsistentService: ServiceEngine {
         }
     }
 
-    func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]] {
-        await engine.replicas(deadlineNs: deadlineNs).map(ReplicaReport.members)
+    func replicaReports(deadlineNs: UInt64) async -> [(inout JSONWriter) -> Void] {
+        await engine.replicas(deadlineNs: deadlineNs).map { view in { $0.members(of: view) } }
     }
 
     func addRoutes(to router: Router) {}
 }
 
-/// One replica of `app-cp` in `/replicas`.
-enum ReplicaReport {
-    static func members(of view: ReplicaView) -> [ReportMember] {
-        var members = [
-            ReportMember("role", .text(view.role)),
-            ReportMember("incarnation", view.incarnation.map { .text($0) } ?? .null),
-            ReportMember("epoch", view.epoch.map { .integer(Int64(clamping: $0)) } ?? .null),
-            ReportMember("rollback_counter", view.rollbackCounter.map { .integer(Int64(clamping: $0)) } ?? .null),
-            ReportMember("keys", view.keyCount.map { .integer($0) } ?? .null),
-        ]
-        if let problem = view.problem { members.append(ReportMember("problem", .text(problem))) }
-        if let refusal = view.refusal { members.append(ReportMember("problem", .text(refusal))) }
-        members.append(ReportMember("durable", view.durabilityFaults.map { .bool($0.isEmpty) } ?? .null))
+extension JSONWriter {
+    fileprivate mutating func members(of view: ReplicaView) {
+        member("role", view.role)
+        member("incarnation", view.incarnation)
+        member("epoch", view.epoch)
+        member("rollback_counter", view.rollbackCounter)
+        member("keys", view.keyCount)
+        if let problem = view.problem ?? view.refusal { member("problem", problem) }
+        member("durable", view.durabilityFaults?.isEmpty)
         if let faults = view.durabilityFaults, !faults.isEmpty {
-            members.append(ReportMember("durability", .text(faults.joined(separator: "; "))))
+            member("durability", faults.joined(separator: "; "))
         }
-        if let rebuild = view.rebuild {
-            var inner = [
-                ReportMember("phase", .text(rebuild.phase.rawValue)),
-                ReportMember("keys_compared", .integer(Int64(clamping: rebuild.keysCompared))),
-                ReportMember("keys_repaired", .integer(Int64(clamping: rebuild.keysRepaired))),
-            ]
-            if let note = rebuild.note { inner.append(ReportMember("note", .text(note))) }
-            members.append(ReportMember("rebuild", .object(inner)))
-        }
-        return members
+        guard let rebuild = view.rebuild else { return }
+        key("rebuild")
+        beginObject()
+        member("phase", rebuild.phase.rawValue)
+        member("keys_compared", rebuild.keysCompared)
+        member("keys_repaired", rebuild.keysRepaired)
+        if let note = rebuild.note { member("note", note) }
+        endObject()
     }
 }

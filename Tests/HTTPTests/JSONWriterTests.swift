@@ -27,7 +27,7 @@ private func text(_ build: (inout JSONWriter) -> Void) -> String {
             json.null()
             json.endArray()
             json.member("d", true)
-            json.nullMember("e")
+            json.member("e", nil as String?)
             json.dynamicKey("f\"")
             json.bool(false)
             json.endObject()

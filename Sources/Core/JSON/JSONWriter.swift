@@ -189,9 +189,28 @@ public struct JSONWriter: Sendable {
         bool(flag)
     }
 
-    public mutating func nullMember(_ name: StaticString) {
+    /// Null for nil.
+    public mutating func member(_ name: StaticString, _ text: String?) {
         key(name)
-        null()
+        if let text { string(text) } else { null() }
+    }
+
+    /// Null for nil.
+    public mutating func member(_ name: StaticString, _ number: Int64?) {
+        key(name)
+        if let number { integer(number) } else { null() }
+    }
+
+    /// Null for nil.
+    public mutating func member(_ name: StaticString, _ number: UInt64?) {
+        key(name)
+        if let number { integer(number) } else { null() }
+    }
+
+    /// Null for nil.
+    public mutating func member(_ name: StaticString, _ flag: Bool?) {
+        key(name)
+        if let flag { bool(flag) } else { null() }
     }
 
     // MARK: Characters

@@ -1,7 +1,6 @@
 import HTTP
 import JSON
 import Replication
-import Telemetry
 
 /// One engine behind the endpoints that both services have.
 public protocol ServiceEngine: AnyObject {
@@ -23,8 +22,8 @@ public protocol ServiceEngine: AnyObject {
     /// The problem of each replica other than its connection, by index, as of the last probe; nil if there is none.
     func replicaProblems() -> [String?]
 
-    /// The members of each replica in `/replicas`, by index.
-    func replicaReports(deadlineNs: UInt64) async -> [[ReportMember]]
+    /// Writers of the members of each replica in `/replicas`, by index.
+    func replicaReports(deadlineNs: UInt64) async -> [(inout JSONWriter) -> Void]
 
     /// Adds the endpoints that only this service has.
     func addRoutes(to router: Router)
@@ -32,41 +31,4 @@ public protocol ServiceEngine: AnyObject {
 
 extension ServiceEngine {
     public var reportsPartitions: Bool { false }
-}
-
-/// One member of a JSON object in `/replicas`.
-public struct ReportMember {
-    public enum Value {
-        case text(String)
-        case integer(Int64)
-        case bool(Bool)
-        case null
-        case object([ReportMember])
-    }
-
-    public let name: String
-    public let value: Value
-
-    public init(_ name: String, _ value: Value) {
-        self.name = name
-        self.value = value
-    }
-}
-
-extension JSONWriter {
-    mutating func members(_ members: [ReportMember]) {
-        for member in members {
-            dynamicKey(member.name)
-            switch member.value {
-            case .text(let text): string(text)
-            case .integer(let number): integer(number)
-            case .bool(let flag): bool(flag)
-            case .null: null()
-            case .object(let inner):
-                beginObject()
-                self.members(inner)
-                endObject()
-            }
-        }
-    }
 }

@@ -74,7 +74,7 @@ extension JSONWriter {
     }
 
     public mutating func staleness(ms: Int64?, isStale: Bool) {
-        if let ms { member("staleness_ms", ms) } else { nullMember("staleness_ms") }
+        member("staleness_ms", ms)
         member("stale", isStale)
     }
 }

@@ -119,16 +119,8 @@ final class OperationsEndpoints {
             json.member("failures_total", breaker.totals.failures)
             json.member("successes_total", breaker.totals.successes)
             json.member("opened_total", breaker.totals.opened)
-            if let retryAtNs = breaker.retryAtNs {
-                json.member("next_try_in_ms", retryAtNs > nowNs ? (retryAtNs - nowNs) / nsPerMs : 0)
-            } else {
-                json.nullMember("next_try_in_ms")
-            }
-            if let change = breaker.lastTransition {
-                json.member("last_change_ms_ago", (nowNs - min(nowNs, change.atNs)) / nsPerMs)
-            } else {
-                json.nullMember("last_change_ms_ago")
-            }
+            json.member("next_try_in_ms", breaker.retryAtNs.map { ($0 - min($0, nowNs)) / nsPerMs })
+            json.member("last_change_ms_ago", breaker.lastTransition.map { (nowNs - min(nowNs, $0.atNs)) / nsPerMs })
             json.endObject()
         }
         json.endArray()
@@ -149,7 +141,7 @@ final class OperationsEndpoints {
             json.member("node", status.name)
             json.member("reachable", status.isConnected && status.breaker.state == .closed)
             json.link(status)
-            if reports.indices.contains(index) { json.members(reports[index]) }
+            if reports.indices.contains(index) { reports[index](&json) }
             json.endObject()
         }
         json.endArray()
@@ -175,7 +167,7 @@ extension JSONWriter {
     fileprivate mutating func link(_ status: RedisReplicaGroup.LinkStatus) {
         member("connected", status.isConnected)
         member("breaker", status.breaker.state.name)
-        if let latencyUs = status.latencyUs { member("latency_us", latencyUs) } else { nullMember("latency_us") }
+        member("latency_us", status.latencyUs)
         member("in_flight", status.inFlight)
         member("reconnects", status.reconnects)
         if !status.isConnected, let failure = status.lastFailure { member("error", failure) }
