@@ -3,7 +3,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.timeLimit(.minutes(10))) struct BatchSizeTests {
+@Suite(.timeLimit(.minutes(20))) struct BatchSizeTests {
     private let quickNs = 1 * nsPerMs
     private let slowNs = 400 * nsPerMs
 

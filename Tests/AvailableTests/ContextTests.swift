@@ -3,7 +3,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.timeLimit(.minutes(10))) struct ContextTests {
+@Suite(.timeLimit(.minutes(20))) struct ContextTests {
     private let signer = ContextSigner(secret: "s", groupName: "demo")
     private let key = Bytes("k".utf8)
     private let vector = Bytes("g1.a=5".utf8)

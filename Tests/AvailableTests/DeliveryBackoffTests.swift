@@ -4,7 +4,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.timeLimit(.minutes(10))) struct DeliveryBackoffTests {
+@Suite(.timeLimit(.minutes(20))) struct DeliveryBackoffTests {
     private let key = Bytes("ap:large".utf8)
 
     @Test func aRecordThatFailsPausesTwiceAsLongEachTimeUpToALimit() {

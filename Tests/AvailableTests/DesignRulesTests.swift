@@ -6,7 +6,7 @@ import Testing
 @testable import Available
 
 /// The rules A1 to A11 of `docs/design.md` in their order: one sentence of each, and a test that shows it on real servers.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct DesignRulesTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct DesignRulesTests {
     /// "Equal vectors mean equal records."
     @Test func a1EqualVectorsMeanEqualRecords() async throws {
         try await withInstance { instance, _ in

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.serialized, .timeLimit(.minutes(10))) struct FaultTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct FaultTests {
     @Test func withOneReplicaOfThreeEverythingSucceeds() async throws {
         try await withInstance { instance, servers in
             try await instance.write("k", "before")

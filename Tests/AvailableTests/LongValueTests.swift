@@ -7,7 +7,7 @@ import Testing
 @testable import Available
 
 /// Many concurrent reads of long values: reads beyond the budget are rejected, and nothing else suffers.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct LongValueTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct LongValueTests {
     @Test(arguments: [false, true]) func readsBeyondTheReplyBudgetAreRejected(inSession: Bool) async throws {
         let servers = try APServers()
         let runner = try ReactorRunner()

@@ -54,7 +54,7 @@ extension Record {
     }
 }
 
-@Suite(.timeLimit(.minutes(60))) struct MergeLawTests {
+@Suite(.timeLimit(.minutes(20))) struct MergeLawTests {
     private static let triplesARound = 100
     /// `make laws` sets a much higher number than a test run.
     private static let rounds =

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.timeLimit(.minutes(10))) struct PartitionDetectorTests {
+@Suite(.timeLimit(.minutes(20))) struct PartitionDetectorTests {
     private func healthy() -> PartitionDetector {
         var detector = PartitionDetector()
         _ = detector.probed(hlcs: [1, 1], hints: [], isKnown: true)

@@ -28,7 +28,7 @@ func withTwoSites(
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(10))) struct PartitionTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct PartitionTests {
     @Test func bothSidesStayAvailableAndBothValuesRemainAfterTheHeal() async throws {
         try await withTwoSites { east, west, _ in
             try await east.write("k", "before")

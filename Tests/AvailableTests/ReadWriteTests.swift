@@ -6,7 +6,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.timeLimit(.minutes(10))) struct ReadWriteTests {
+@Suite(.timeLimit(.minutes(20))) struct ReadWriteTests {
     @Test func aWrittenValueIsReadAndReachesEveryReplica() async throws {
         try await withInstance { instance, _ in
             let written = try await instance.write("user:7", "Ada")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.timeLimit(.minutes(10))) struct RecordTests {
+@Suite(.timeLimit(.minutes(20))) struct RecordTests {
     private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
 
     private func sibling(_ value: String?, id: String = "", expiresMs: Int64? = nil) -> Sibling {

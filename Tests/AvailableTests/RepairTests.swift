@@ -6,7 +6,7 @@ import Testing
 @testable import Available
 
 /// Background work that makes progress despite obstacles.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct RepairTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct RepairTests {
     private static let value = String(repeating: "x", count: 1_000)
 
     @Test func hintsAreDeliveredOverALinkThatCarriesFewRecordsAtATime() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.timeLimit(.minutes(10))) struct ReplicaOrderTests {
+@Suite(.timeLimit(.minutes(20))) struct ReplicaOrderTests {
     private func candidate(_ latencyUs: UInt64, complete: Bool = true, preferred: Bool = false)
         -> ReplicaOrder.Candidate
     {

@@ -7,7 +7,7 @@ import Testing
 @testable import Available
 
 /// The scripts themselves, on a real server, one by one.
-@Suite(.timeLimit(.minutes(10))) struct ScriptTests {
+@Suite(.timeLimit(.minutes(20))) struct ScriptTests {
     @Test func everyScriptRefusesAnotherIncarnation() async throws {
         try await withInstance { instance, _ in
             let incarnation = try instance.incarnation(0)

@@ -6,7 +6,7 @@ import Testing
 @testable import Available
 
 /// Reads in a session are as available as other reads: they may lack the guarantee, but not the answer.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct SessionAnswerTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct SessionAnswerTests {
     /// The token of a session that wrote `k` at `instance`.
     private func tokenOfAWrite(at instance: APInstance) async throws -> String? {
         var request = ChangeRequest(

@@ -8,7 +8,7 @@ import Testing
 
 private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
 
-@Suite(.timeLimit(.minutes(10))) struct SessionTokenTests {
+@Suite(.timeLimit(.minutes(20))) struct SessionTokenTests {
     let signer = SessionSigner(secret: "a secret of tests", groupName: "demo")
 
     @Test func aTokenListsTheVersionOfEachKey() {
@@ -100,7 +100,7 @@ private final class Session {
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(10))) struct SessionTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct SessionTests {
     @Test func aSessionDeletesItsOwnWriteOrReportsNoGuarantee() async throws {
         try await withTwoSites({ $0.handoffDelayMs = 60_000 }) { east, west, _ in
             let session = Session()

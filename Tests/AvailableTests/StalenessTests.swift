@@ -4,7 +4,7 @@ import Testing
 
 @testable import Available
 
-@Suite(.timeLimit(.minutes(10))) struct StalenessTests {
+@Suite(.timeLimit(.minutes(20))) struct StalenessTests {
     @Test func theBoundIsThatOfTheOldestPeerAndGrowsWithTime() {
         var bound = StalenessBound()
         #expect(bound.ms(atNs: 0) == nil)

@@ -7,7 +7,7 @@ import Testing
 @testable import Available
 
 /// Replicas that are stopped (SIGSTOP) or slow: connected, but silent.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct StandstillTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct StandstillTests {
     @Test func aStoppedReplicaDoesNotRunALateWrite() async throws {
         try await withInstance { instance, servers in
             try await instance.write("k", "old")

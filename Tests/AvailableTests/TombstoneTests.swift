@@ -6,7 +6,7 @@ import Testing
 @testable import Available
 
 /// Collection of deleted and expired keys, which must not return (rule A10), on real servers.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct TombstoneTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct TombstoneTests {
     private static let graceMs: Int64 = 1_000
 
     private static func withShortGrace(

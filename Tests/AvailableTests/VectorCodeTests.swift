@@ -5,7 +5,7 @@ import Testing
 @testable import Available
 
 /// The compact encoding of version vectors.
-@Suite(.timeLimit(.minutes(10))) struct VectorCodeTests {
+@Suite(.timeLimit(.minutes(20))) struct VectorCodeTests {
     private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
 
     /// One incarnation of a replica.

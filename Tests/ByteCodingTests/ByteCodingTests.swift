@@ -2,7 +2,7 @@ import ByteCoding
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ByteCodingTests {
+@Suite(.timeLimit(.minutes(20))) struct ByteCodingTests {
     @Test(arguments: [0, 1, 9, 10, 4_096, 1 << 53, UInt64.max])
     func decimalIsTheUsualSpelling(value: UInt64) {
         #expect(Bytes(decimal: value) == Bytes(String(value).utf8))

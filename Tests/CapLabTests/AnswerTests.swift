@@ -2,7 +2,7 @@ import Testing
 
 @testable import CapLab
 
-@Suite(.timeLimit(.minutes(3))) struct AnswerTests {
+@Suite(.timeLimit(.minutes(20))) struct AnswerTests {
     private func answer(_ status: Int, _ body: String) -> Answer { Answer(status: status, tookMs: 2.1, body: body) }
 
     @Test func aReadIsDecoded() {
@@ -62,7 +62,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct TourTextTests {
+@Suite(.timeLimit(.minutes(20))) struct TourTextTests {
     @Test func aRequestIsShownAsACurlCommand() {
         let request = HTTPRequest(method: "POST", path: "/write/k/v", headers: [("X-Context", "it's")])
         #expect(request.curlCommand(port: 80) == #"curl -X POST -H 'X-Context: it'\''s' http://127.0.0.1:80/write/k/v"#)

@@ -4,7 +4,7 @@ import Testing
 @testable import CapLab
 
 /// `scripts/check-arguments.sh` checks ARGS before a build, so it must know the options of `caplab`.
-@Suite(.timeLimit(.minutes(3))) struct ArgumentCheckTests {
+@Suite(.timeLimit(.minutes(20))) struct ArgumentCheckTests {
     private func run(_ arguments: [String]) throws -> (exitCode: Int32, output: String) {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import CapLab
 
-@Suite(.timeLimit(.minutes(3))) struct ChannelTests {
+@Suite(.timeLimit(.minutes(20))) struct ChannelTests {
     private func add(_ text: String, to channel: inout Channel, atNs nowNs: UInt64 = 0) {
         Array(text.utf8).withUnsafeBytes { channel.append($0, nowNs: nowNs) }
     }

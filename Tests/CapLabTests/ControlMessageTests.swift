@@ -3,7 +3,7 @@ import Testing
 
 @testable import CapLab
 
-@Suite(.timeLimit(.minutes(3))) struct ControlMessageTests {
+@Suite(.timeLimit(.minutes(20))) struct ControlMessageTests {
     private func parse(_ text: String) throws(LabError) -> ControlRequest { try ControlRequest.parse(text.utf8) }
 
     @Test func aRequestIsOneLineOfJSON() throws {

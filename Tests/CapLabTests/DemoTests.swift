@@ -4,7 +4,7 @@ import Testing
 @testable import CapLab
 
 /// The tour with the real services.
-@Suite(.timeLimit(.minutes(3))) struct DemoTests {
+@Suite(.timeLimit(.minutes(20))) struct DemoTests {
     /// A build of all targets puts the services beside the tests; a build of this target alone does not.
     static var hasServices: Bool {
         guard let caplab = try? LabProcess.program() else { return false }

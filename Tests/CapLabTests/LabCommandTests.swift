@@ -5,7 +5,7 @@ import Testing
 @testable import CapLab
 
 /// Commands from a second terminal.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct LabCommandTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct LabCommandTests {
     /// Whether a service reaches a replica through its link.
     private func reaches(_ service: String, _ id: String, in lab: LabProcess) throws -> Bool {
         let client = try HTTPClient(port: try lab.node(service).port, timeoutMs: 10_000)

@@ -7,7 +7,7 @@ import Testing
 @testable import CapLab
 
 /// Start and stop with real redis-servers.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct LabLifecycleTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct LabLifecycleTests {
     private let runner: ReactorRunner
 
     init() throws { runner = try ReactorRunner() }

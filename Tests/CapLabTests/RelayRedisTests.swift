@@ -5,7 +5,7 @@ import Testing
 @testable import CapLab
 
 /// Relays in front of a real redis-server.
-@Suite(.timeLimit(.minutes(3))) struct RelayRedisTests {
+@Suite(.timeLimit(.minutes(20))) struct RelayRedisTests {
     private func scene(
         _ body: @escaping @Sendable (RedisServer, Relay, Reactor) async throws -> Void
     ) async throws {

@@ -3,7 +3,7 @@ import Testing
 @testable import CapLab
 
 /// Forwarding, and its bounds.
-@Suite(.timeLimit(.minutes(3))) struct RelayTests {
+@Suite(.timeLimit(.minutes(20))) struct RelayTests {
     @Test func bytesAreForwardedUnchangedBothWays() async throws {
         try await RelayScenario.run(echoes: true) { scenario in
             let client = try scenario.client()

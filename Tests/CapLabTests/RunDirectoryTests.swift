@@ -3,7 +3,7 @@ import Testing
 
 @testable import CapLab
 
-@Suite(.timeLimit(.minutes(3))) struct RunDirectoryTests {
+@Suite(.timeLimit(.minutes(20))) struct RunDirectoryTests {
     @Test func aSecondLabIsRejected() throws {
         let directory = try ScratchDirectory()
         let run = RunDirectory(path: directory.path)
@@ -39,7 +39,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct PortsTests {
+@Suite(.timeLimit(.minutes(20))) struct PortsTests {
     @Test func aTakenPortIsNamedWithItsHolder() throws {
         let listener = try Sockets.listen(port: 0)
         defer { close(listener) }

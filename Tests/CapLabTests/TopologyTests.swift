@@ -2,7 +2,7 @@ import Testing
 
 @testable import CapLab
 
-@Suite(.timeLimit(.minutes(3))) struct TopologyTests {
+@Suite(.timeLimit(.minutes(20))) struct TopologyTests {
     private func links(_ place: Selection.Place, _ group: GroupName? = nil) throws -> [String: Directions] {
         let chosen = try Selection(place: place, group: group).links(in: .pair)
         return Dictionary(uniqueKeysWithValues: chosen.map { ("\($0.link.service)-\($0.link.replica)", $0.directions) })
@@ -81,7 +81,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct LinkFaultTests {
+@Suite(.timeLimit(.minutes(20))) struct LinkFaultTests {
     @Test func validModesAreParsed() {
         #expect(FaultMode("drop") == .drop)
         #expect(FaultMode("reset") == .reset)

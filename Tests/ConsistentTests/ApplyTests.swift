@@ -9,7 +9,7 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
     .write(bytes(text), ttlMs: ttlMs, precondition: precondition)
 }
 
-@Suite(.timeLimit(.minutes(1))) struct ApplyTests {
+@Suite(.timeLimit(.minutes(20))) struct ApplyTests {
     let absent = RegisterState.absent(gcVersion: 0)
 
     @Test func eachChangeOfABatchGetsAVersionOfItsOwn() {
@@ -92,7 +92,7 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct BallotTests {
+@Suite(.timeLimit(.minutes(20))) struct BallotTests {
     @Test func theCounterDecidesBeforeTheProposer() {
         #expect(Ballot(counter: 9, proposer: .max) < Ballot(counter: 10, proposer: 0))
         #expect(Ballot(counter: 9, proposer: 1) < Ballot(counter: 9, proposer: 2))

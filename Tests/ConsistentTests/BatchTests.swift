@@ -5,7 +5,7 @@ import Testing
 @testable import Consistent
 
 /// Rules C6 and C7 on a batch alone, each with the failing run that it prevents.
-@Suite(.timeLimit(.minutes(1))) struct BatchTests {
+@Suite(.timeLimit(.minutes(20))) struct BatchTests {
     private let mine: UInt64 = 1
 
     private func pending(_ text: String) -> PendingOperation {
@@ -44,7 +44,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct StateCacheTests {
+@Suite(.timeLimit(.minutes(20))) struct StateCacheTests {
     @Test func anEntryServesOneChange() {
         var cache = StateCache()
         let register = Register(key: [1])

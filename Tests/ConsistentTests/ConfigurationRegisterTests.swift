@@ -6,7 +6,7 @@ import Testing
 @testable import Consistent
 
 /// How the configuration in force is found (rule C8), on scripted replicas.
-@Suite(.timeLimit(.minutes(1))) struct ConfigurationRegisterTests {
+@Suite(.timeLimit(.minutes(20))) struct ConfigurationRegisterTests {
     let scheduler = VirtualScheduler()
     let group: ScriptedGroup
 

@@ -6,7 +6,7 @@ import TestSupport
 @testable import Consistent
 
 /// The engine on three real Redis servers.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct EngineTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct EngineTests {
     let runner: ReactorRunner
     let servers: CPServers
 
@@ -287,7 +287,7 @@ private func increment(_ key: String, on instance: CPInstance) async {
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(3))) struct InitializerTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct InitializerTests {
     let runner: ReactorRunner
 
     init() throws { runner = try ReactorRunner() }

@@ -7,7 +7,7 @@ import Testing
 @testable import Consistent
 
 /// Many long values read at once: reads beyond the reply budget fail, and nothing else does.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct LongValueTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct LongValueTests {
     @Test func readsBeyondTheReplyBudgetAreRejected() async throws {
         let servers = try CPServers()
         let runner = try ReactorRunner()

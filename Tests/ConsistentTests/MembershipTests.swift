@@ -6,7 +6,7 @@ import TestSupport
 @testable import Consistent
 
 /// Rules C8 and C9 on real servers: what replicas report, and how init reacts.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct MembershipTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct MembershipTests {
     let runner: ReactorRunner
     let servers: CPServers
 

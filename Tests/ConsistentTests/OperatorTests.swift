@@ -8,7 +8,7 @@ import TestSupport
 @testable import Consistent
 
 /// The operator's commands on real servers (rule C8).
-@Suite(.serialized, .timeLimit(.minutes(3))) struct OperatorTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct OperatorTests {
     let runner: ReactorRunner
     let servers: CPServers
 

@@ -6,7 +6,7 @@ import Testing
 @testable import Consistent
 
 /// Rules C5 to C7 on scripted replicas.
-@Suite(.timeLimit(.minutes(1))) struct ProposerTests {
+@Suite(.timeLimit(.minutes(20))) struct ProposerTests {
     let scheduler = VirtualScheduler()
     let group: ScriptedGroup
     let proposer: TestProposer

@@ -7,7 +7,7 @@ import TestSupport
 @testable import Consistent
 
 /// Rule C8 on real servers: blank replicas are rebuilt, rolled-back ones are detected.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct RebuildTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct RebuildTests {
     let runner: ReactorRunner
     let servers: CPServers
 

@@ -6,7 +6,7 @@ import TestSupport
 @testable import Consistent
 
 /// Rules C10 and C11 on real servers.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct RepairTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct RepairTests {
     let runner: ReactorRunner
     let servers: CPServers
 

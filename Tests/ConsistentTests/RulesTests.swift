@@ -7,7 +7,7 @@ import Testing
 
 /// The rules C1 to C10 of `docs/design.md`, in order, each quoted and shown once on scripted replicas. The runs that
 /// the rules prevent are in the simulation (`Tests/Simulator/CP`); catch-up (C11) is in ``RepairTests``.
-@Suite(.timeLimit(.minutes(1))) struct RulesTests {
+@Suite(.timeLimit(.minutes(20))) struct RulesTests {
     let scheduler = VirtualScheduler()
     let group: ScriptedGroup
     let proposer: TestProposer

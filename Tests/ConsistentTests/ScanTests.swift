@@ -6,7 +6,7 @@ import TestSupport
 @testable import Consistent
 
 /// Scans of all keys of a real server.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct ScanTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct ScanTests {
     let runner: ReactorRunner
     let servers: CPServers
 

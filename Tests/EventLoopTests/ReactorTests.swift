@@ -14,7 +14,7 @@ private final class Counter: DescriptorHandler {
     func ready(events: UInt32) { count += 1 }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct ReactorTests {
+@Suite(.timeLimit(.minutes(20))) struct ReactorTests {
     let runner: ReactorRunner
 
     init() throws { runner = try ReactorRunner() }

@@ -1,7 +1,7 @@
 import EventLoop
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SplitMix64Tests {
+@Suite(.timeLimit(.minutes(20))) struct SplitMix64Tests {
     /// The first numbers of the reference implementation in C (Vigna, <https://prng.di.unimi.it/splitmix64.c>).
     @Test func theNumbersAreThoseOfTheReference() {
         var random = SplitMix64(seed: 1_234_567)

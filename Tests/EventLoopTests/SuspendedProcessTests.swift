@@ -26,7 +26,7 @@ private final class Arrivals: DescriptorHandler {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct SuspendedProcessTests {
+@Suite(.timeLimit(.minutes(20))) struct SuspendedProcessTests {
     /// The loop's thread is held in a signal handler, as in a suspended process. Meanwhile data arrive, and a deadline
     /// passes.
     @Test func dataThatArrivedMeanwhileAreReadBeforeTimersExpire() async throws {

@@ -7,7 +7,7 @@ private final class Timer: Expirable {
     func expire() {}
 }
 
-@Suite(.timeLimit(.minutes(10))) struct TimerQueueTests {
+@Suite(.timeLimit(.minutes(20))) struct TimerQueueTests {
     @Test func timersOfOneKindAreDueInOrder() {
         var queue = TimerQueue()
         let timers = (0..<10).map { _ in Timer() }

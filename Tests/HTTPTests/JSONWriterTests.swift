@@ -10,7 +10,7 @@ private func text(_ build: (inout JSONWriter) -> Void) -> String {
     return String(decoding: json.bytes, as: UTF8.self)
 }
 
-@Suite(.timeLimit(.minutes(1))) struct JSONWriterTests {
+@Suite(.timeLimit(.minutes(20))) struct JSONWriterTests {
     @Test func objectsArraysAndScalarsAreSeparated() {
         let written = text { json in
             json.beginObject()

@@ -7,7 +7,7 @@ private func makeServer(_ adjust: @escaping @Sendable (inout HTTPServerSettings)
     try TestServer(adjust) { router in router.add(.get, "/hello", operation: "hello") { _ in .text("hello") } }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct ListeningTests {
+@Suite(.timeLimit(.minutes(20))) struct ListeningTests {
     @Test func aPortInUseIsNamedInTheError() throws {
         let first = try makeServer { _ in }
         defer { first.stop() }

@@ -13,7 +13,7 @@ private func expectAlive(_ server: TestServer) throws {
     #expect(try server.connect().request("GET", "/hello").text == "hello")
 }
 
-@Suite(.timeLimit(.minutes(1))) struct MalformedTests {
+@Suite(.timeLimit(.minutes(20))) struct MalformedTests {
     @Test(arguments: [
         "garbage\r\n\r\n", "\0\u{1}\u{2}\r\n\r\n", "GET\r\n\r\n", "GET /hello HTTP/9.9\r\n\r\n",
         "GET /hello XTTP/1.1\r\n\r\n",

@@ -21,7 +21,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
     return false
 }
 
-@Suite(.timeLimit(.minutes(1))) struct PatienceTests {
+@Suite(.timeLimit(.minutes(20))) struct PatienceTests {
     @Test(arguments: [half, "GET /hel", "POST /hello HTTP/1.1\r\nHost: t\r\nContent-Length: 500000\r\n\r\n"])
     func aClientThatSendsSingleBytesIsDisconnected(start: String) throws {
         let server = try makeServer { $0.idleTimeoutS = 1 }

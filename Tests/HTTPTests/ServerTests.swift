@@ -22,7 +22,7 @@ private func addEcho(_ router: Router) {
     router.add(.get, "/hello", operation: "hello") { _ in .text("hello") }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct ServerTests {
+@Suite(.timeLimit(.minutes(20))) struct ServerTests {
     @Test func aConnectionServesManyRequests() throws {
         let server = try TestServer(routes: addEcho)
         defer { server.stop() }

@@ -18,7 +18,7 @@ private func makeServer(_ gate: Gate, maxUnsuspended: Int = 128) throws -> TestS
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct StoppingTests {
+@Suite(.timeLimit(.minutes(20))) struct StoppingTests {
     @Test func drainingFinishesInFlightRequestsAndClosesIdleConnections() throws {
         let gate = Gate()
         let server = try makeServer(gate)

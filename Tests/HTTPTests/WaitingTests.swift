@@ -11,7 +11,7 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
     router.add(.get, "/hello", operation: "hello") { _ in .text("hello") }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct WaitingTests {
+@Suite(.timeLimit(.minutes(20))) struct WaitingTests {
     @Test(arguments: [(1, 128), (50, 128), (300, 128), (300, 0), (128, 128), (129, 128)])
     func anyNumberOfWaitingRequestsIsAnsweredLater(count: Int, maxUnsuspended: Int) throws {
         let gate = Gate()

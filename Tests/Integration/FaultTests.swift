@@ -6,7 +6,7 @@ import TestSupport
 @testable import CapLab
 
 /// Faults under the real executables: what webdis' users suffered from is a test here.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct FaultTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct FaultTests {
     private func breaker(_ app: ServiceOnReplicas, _ node: Int) throws -> String? {
         let all = try app.service.http("GET", "/circuit-breaker").objects("breakers")
         return all[node]["state"] as? String

@@ -2,7 +2,7 @@ import Testing
 import TestSupport
 
 /// The HTTP interface of both services, with the real executables on real Redis servers.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct HTTPContractTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct HTTPContractTests {
     @Test(arguments: ["cp", "ap"])
     func aValueIsReadAsItWasWritten(mode: String) throws {
         let app = try ServiceOnReplicas.make(mode)

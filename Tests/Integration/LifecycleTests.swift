@@ -3,7 +3,7 @@ import Testing
 import TestSupport
 
 /// Starting and stopping the real executables.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct LifecycleTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct LifecycleTests {
     @Test(arguments: ["app-cp", "app-ap"])
     func aBadSettingIsNamedInOneLineWithExitCodeTwo(name: String) throws {
         for (setting, value) in [("HTTP_PORT", "many"), ("REPLICAS", "g1"), ("LOG_LEVEL", "loud")] {

@@ -2,7 +2,7 @@ import Foundation
 import Linearizability
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct FailingPrefixTests {
+@Suite(.timeLimit(.minutes(20))) struct FailingPrefixTests {
     private func op(
         _ client: Int, _ call: RegisterOperation.Call, _ result: RegisterOperation.Result, _ from: UInt64, _ to: UInt64
     ) -> RegisterOperation {

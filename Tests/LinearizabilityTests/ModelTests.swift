@@ -38,7 +38,7 @@ private func op(
 }
 
 /// The checker with a model other than the register.
-@Suite(.timeLimit(.minutes(3))) struct ModelTests {
+@Suite(.timeLimit(.minutes(20))) struct ModelTests {
     private let checker = LinearizabilityChecker()
 
     @Test func aSequentialHistoryOfASetIsLinearizable() {

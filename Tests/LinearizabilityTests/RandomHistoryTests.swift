@@ -2,7 +2,7 @@ import EventLoop
 import Linearizability
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct RandomHistoryTests {
+@Suite(.timeLimit(.minutes(20))) struct RandomHistoryTests {
     private func isLinearizable(_ history: [RegisterOperation]) -> Bool {
         LinearizabilityChecker().check(history).allSatisfy { $0.verdict == .linearizable }
     }

@@ -14,7 +14,7 @@ private func isLinearizable(_ history: [Operation]) -> Bool {
     LinearizabilityChecker().check(key: history) == .linearizable
 }
 
-@Suite(.timeLimit(.minutes(3))) struct RegisterHistoryTests {
+@Suite(.timeLimit(.minutes(20))) struct RegisterHistoryTests {
     @Test func aSequentialHistoryIsLinearizable() {
         #expect(
             isLinearizable([

@@ -10,7 +10,7 @@ private func op(
 }
 
 /// Which versions may follow a delete: the next one, or the one above another key's tombstone.
-@Suite(.timeLimit(.minutes(3))) struct RegisterVersionTests {
+@Suite(.timeLimit(.minutes(20))) struct RegisterVersionTests {
     /// Written and deleted, by time 4.
     private let deleted = [op(.write("a"), .applied(version: 1), 1, 2), op(.delete, .applied(version: 2), 3, 4)]
 

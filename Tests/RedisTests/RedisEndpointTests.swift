@@ -2,7 +2,7 @@ import Testing
 
 @testable import Redis
 
-@Suite(.timeLimit(.minutes(10))) struct RedisEndpointTests {
+@Suite(.timeLimit(.minutes(20))) struct RedisEndpointTests {
     @Test func hostPortAndCredentialsAreParsed() throws {
         #expect(try RedisEndpoint(url: "redis://h:7000") == RedisEndpoint(host: "h", port: 7000))
         #expect(try RedisEndpoint(url: "redis://h") == RedisEndpoint(host: "h", port: 6379))

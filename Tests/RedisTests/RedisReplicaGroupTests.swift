@@ -39,7 +39,7 @@ private final class Fixture {
     func waitForAll() async -> Bool { await scheduler.eventually { self.group.available == self.group.everyReplica } }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct RedisReplicaGroupTests {
+@Suite(.timeLimit(.minutes(20))) struct RedisReplicaGroupTests {
     let runner: ReactorRunner
 
     init() throws { runner = try ReactorRunner() }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Redis
 
-@Suite(.timeLimit(.minutes(10))) struct ReplyBuilderTests {
+@Suite(.timeLimit(.minutes(20))) struct ReplyBuilderTests {
     /// The replies that the builder makes of bytes that arrive in pieces of `size`.
     private func replies(_ text: String, inPiecesOf size: Int = .max) throws -> [Reply] {
         let builder = ReplyBuilder()

@@ -3,7 +3,7 @@ import Replication
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct HedgedCallTests {
+@Suite(.timeLimit(.minutes(20))) struct HedgedCallTests {
     private static let good = Reply.status("good")
     private static let bad = Reply.status("bad")
     private let scheduler = VirtualScheduler()

@@ -3,7 +3,7 @@ import Replication
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct QuorumCallTests {
+@Suite(.timeLimit(.minutes(20))) struct QuorumCallTests {
     private static let ok = Reply.status("OK")
     private let scheduler = VirtualScheduler()
     private let group: ScriptedGroup

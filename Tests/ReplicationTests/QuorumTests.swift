@@ -1,7 +1,7 @@
 import Replication
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct QuorumTests {
+@Suite(.timeLimit(.minutes(20))) struct QuorumTests {
     @Test(arguments: [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (8, 5)])
     func aMajorityIsMoreThanHalf(count: Int, size: Int) {
         #expect(Quorum.majority(of: count) == size)

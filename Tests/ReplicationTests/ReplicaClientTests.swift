@@ -3,7 +3,7 @@ import Replication
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct ReplicaClientTests {
+@Suite(.timeLimit(.minutes(20))) struct ReplicaClientTests {
     private let scheduler = VirtualScheduler()
     private let group: ScriptedGroup
     private let client: ReplicaClient

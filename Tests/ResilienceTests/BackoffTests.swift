@@ -1,7 +1,7 @@
 import Resilience
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct BackoffTests {
+@Suite(.timeLimit(.minutes(20))) struct BackoffTests {
     @Test func everyDelayIsWithinItsBounds() {
         var generator = SystemRandomNumberGenerator()
         var backoff = Backoff(baseMs: 50, maxMs: 2_000)

@@ -51,7 +51,7 @@ private final class BreakerFixture {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct ClosedCircuitBreakerTests {
+@Suite(.timeLimit(.minutes(20))) struct ClosedCircuitBreakerTests {
     @Test func everyCallIsAllowed() {
         let fixture = BreakerFixture()
         for _ in 0..<1_000 {
@@ -88,7 +88,7 @@ private final class BreakerFixture {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct OpenCircuitBreakerTests {
+@Suite(.timeLimit(.minutes(20))) struct OpenCircuitBreakerTests {
     @Test func callsAreRefusedUntilTheOpenPeriodIsOver() {
         let fixture = BreakerFixture(openForMs: 100)
         fixture.open()
@@ -126,7 +126,7 @@ private final class BreakerFixture {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct HalfOpenCircuitBreakerTests {
+@Suite(.timeLimit(.minutes(20))) struct HalfOpenCircuitBreakerTests {
     private func halfOpen(_ fixture: BreakerFixture) -> BreakerFixture {
         fixture.open()
         fixture.pass(ms: 100)
@@ -228,7 +228,7 @@ private final class BreakerFixture {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct CircuitBreakerPeriodTests {
+@Suite(.timeLimit(.minutes(20))) struct CircuitBreakerPeriodTests {
     @Test func jitterShortensAPeriodByAtMostItsShare() {
         for (bits, expectedMs) in [(UInt64.min, UInt64(160)), (.max / 2, 180), (.max, 200)] {
             let fixture = BreakerFixture(openForMs: 100, jitterPercent: 20)
@@ -244,7 +244,7 @@ private final class BreakerFixture {
     }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct CircuitBreakerStateTests {
+@Suite(.timeLimit(.minutes(20))) struct CircuitBreakerStateTests {
     @Test func statesHaveTheDocumentedNumbersAndNames() {
         #expect(CircuitBreaker.State.allCases.map(\.rawValue) == [0, 1, 2])
         #expect(CircuitBreaker.State.allCases.map(\.name) == ["CLOSED", "HALF_OPEN", "OPEN"])

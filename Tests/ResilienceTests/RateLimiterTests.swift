@@ -7,7 +7,7 @@ private func taken(_ limiter: inout RateLimiter, tries: Int, atNs nowNs: UInt64)
     (0..<tries).count { _ in limiter.take(atNs: nowNs) }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct RateLimiterTests {
+@Suite(.timeLimit(.minutes(20))) struct RateLimiterTests {
     @Test func aBurstOfOneSecondIsAllowed() {
         var limiter = RateLimiter(ratePerS: 100)
         #expect(taken(&limiter, tries: 500, atNs: 7) == 100)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Service
 
-@Suite(.timeLimit(.minutes(1))) struct FailureProblemTests {
+@Suite(.timeLimit(.minutes(20))) struct FailureProblemTests {
     @Test(arguments: [
         (StoreFailure.Code.noQuorum, 503), (.noReplica, 503), (.replicasBlank, 503), (.rebuilding, 503),
         (.insufficientAcks, 503), (.overloaded, 503), (.badReply, 503), (.replicaFull, 503), (.timeout, 504),

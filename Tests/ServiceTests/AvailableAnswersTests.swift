@@ -6,7 +6,7 @@ import Testing
 @testable import AppAP
 @testable import Service
 
-@Suite(.timeLimit(.minutes(1))) struct AvailableAnswersTests {
+@Suite(.timeLimit(.minutes(20))) struct AvailableAnswersTests {
     private let request = KeyRequest.of(Bytes("k".utf8))
     private let asBytes = KeyRequest.of(Bytes("k".utf8), accept: ContentType.octets)
 

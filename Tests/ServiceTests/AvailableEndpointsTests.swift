@@ -6,7 +6,7 @@ import Testing
 
 @testable import Service
 
-@Suite(.timeLimit(.minutes(1))) struct AvailableEndpointsTests {
+@Suite(.timeLimit(.minutes(20))) struct AvailableEndpointsTests {
     @Test func aMissingKeyIs404WithVersionAndAge() async throws {
         let endpoints = try APEndpoints()
         endpoints.store.onRead = { _ in

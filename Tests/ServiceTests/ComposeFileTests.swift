@@ -3,7 +3,7 @@ import Service
 import Testing
 
 /// Compares docker-compose.yml with the settings of the services.
-@Suite(.timeLimit(.minutes(1))) struct ComposeFileTests {
+@Suite(.timeLimit(.minutes(20))) struct ComposeFileTests {
     /// The names that an environment sets or passes on.
     private func names(in text: String) -> Set<String> {
         Set(text.matches(of: /\s([A-Z][A-Z0-9_]+):/).map { String($0.1) })

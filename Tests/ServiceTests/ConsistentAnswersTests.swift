@@ -7,7 +7,7 @@ import Testing
 @testable import AppCP
 @testable import Service
 
-@Suite(.timeLimit(.minutes(1))) struct ConsistentAnswersTests {
+@Suite(.timeLimit(.minutes(20))) struct ConsistentAnswersTests {
     private let request = KeyRequest.of(Bytes("k".utf8))
     private let asBytes = KeyRequest.of(Bytes("k".utf8), accept: ContentType.octets)
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Service
 
-@Suite(.timeLimit(.minutes(1))) struct ConsistentEndpointsTests {
+@Suite(.timeLimit(.minutes(20))) struct ConsistentEndpointsTests {
     @Test func thePreconditionReachesTheEngine() async throws {
         let endpoints = try CPEndpoints()
         _ = await endpoints.ask(.post, "/write/k/v", headers: ["if-match": "\"3\""])

@@ -1,6 +1,6 @@
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EnvExampleTests {
+@Suite(.timeLimit(.minutes(20))) struct EnvExampleTests {
     @Test func theFileListsExactlyTheSettingsOfTheServices() throws {
         let listed = try EnvExample().settings.map(\.name)
         let read = try Program.allCases.flatMap { try $0.defaults.keys }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Service
 
-@Suite(.timeLimit(.minutes(1))) struct WriteEndpointTests {
+@Suite(.timeLimit(.minutes(20))) struct WriteEndpointTests {
     @Test func theValueCanBeInThePath() async throws {
         let endpoints = try CPEndpoints()
         let response = await endpoints.ask(.post, "/write/a%2Fb%00/%FFx")
@@ -102,7 +102,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct DeleteEndpointTests {
+@Suite(.timeLimit(.minutes(20))) struct DeleteEndpointTests {
     @Test func aDeleteReachesTheEngine() async throws {
         let endpoints = try CPEndpoints()
         let response = await endpoints.ask(.delete, "/delete/k")
@@ -121,7 +121,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct ReadEndpointTests {
+@Suite(.timeLimit(.minutes(20))) struct ReadEndpointTests {
     @Test func theResponseIsJSONUnlessTheClientNamesBytes() async throws {
         let endpoints = try CPEndpoints()
         for accept in ["*/*", "application/json", "text/html,*/*;q=0.8"] {
@@ -184,7 +184,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct BadInputTests {
+@Suite(.timeLimit(.minutes(20))) struct BadInputTests {
     @Test func aParameterOfAnotherEndpointIsUnknown() async throws {
         try await expectParametersOfEachEndpoint(CPEndpoints())
         try await expectParametersOfEachEndpoint(APEndpoints())

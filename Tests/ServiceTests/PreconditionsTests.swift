@@ -5,7 +5,7 @@ import Testing
 @testable import AppCP
 
 /// RFC 9110, sections 8.8.3 (entity tags), 13.1.1 and 13.1.2 (the two fields), 5.6.1 (lists).
-@Suite(.timeLimit(.minutes(1))) struct PreconditionsTests {
+@Suite(.timeLimit(.minutes(20))) struct PreconditionsTests {
     @Test func absentFieldsAreNoCondition() throws {
         #expect(try Preconditions.parse(ifMatch: nil, ifNoneMatch: nil) == nil)
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Service
 
-@Suite(.timeLimit(.minutes(1))) struct ScrapeFormatTests {
+@Suite(.timeLimit(.minutes(20))) struct ScrapeFormatTests {
     @Test(arguments: [
         // Sent by Prometheus 2.42 and 3.
         "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"

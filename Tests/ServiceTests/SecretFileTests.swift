@@ -3,7 +3,7 @@ import Testing
 
 @testable import Service
 
-@Suite(.timeLimit(.minutes(1))) struct SecretFileTests {
+@Suite(.timeLimit(.minutes(20))) struct SecretFileTests {
     /// Reads `NAME` as a secret with the given settings and files.
     private func secret(
         _ values: [String: String], files: [String: String] = [:], check: (String) -> String? = { _ in nil }

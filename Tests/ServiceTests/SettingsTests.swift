@@ -4,7 +4,7 @@ import Testing
 
 @testable import Redis
 
-@Suite(.timeLimit(.minutes(1))) struct SettingsTests {
+@Suite(.timeLimit(.minutes(20))) struct SettingsTests {
     @Test func theEnvironmentOverridesTheFileAndTheFileTheDefault() async throws {
         // HOME stands for any variable of the environment: a test must not change its own.
         let home = try #require(ProcessInfo.processInfo.environment["HOME"])
@@ -116,7 +116,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct SettingsReportTests {
+@Suite(.timeLimit(.minutes(20))) struct SettingsReportTests {
     private func report(_ values: [String: String]) throws -> [Substring] {
         try Program.appCP.read(values).report.split(separator: "\n")
     }
@@ -145,7 +145,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct EnvFileTests {
+@Suite(.timeLimit(.minutes(20))) struct EnvFileTests {
     @Test(arguments: [
         ("HTTP_PORT 5005", "is not NAME=value"), ("export HTTP_PORT=5005", "must not begin with 'export'"),
         ("\u{FEFF}HTTP_PORT=5005", "begins with a byte order mark"), ("HTTP PORT=1", "is not NAME=value"),

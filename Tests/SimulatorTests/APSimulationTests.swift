@@ -19,14 +19,18 @@ import Testing
         #expect(report.collected > 0)
     }
 
-    @Test(arguments: UInt64(1)...2) func noTombstoneIsCollectedWhileClocksAreFarAhead(seed: UInt64) {
+    @Test func noTombstoneIsCollectedWhileClocksAreFarAhead() {
         var options = APProfile.ahead.options
         options.operations = 200
-        let report = APSimulation(seed: seed, options: options).run()
-        #expect(report.violations.isEmpty, "seed \(seed)")
-        #expect(report.faults[.clocksAhead] ?? 0 > 0)
-        #expect(report.faults[.restore] ?? 0 > 0)
-        #expect(report.collected == 0)
+        var restores = 0
+        for seed in UInt64(1)...4 {
+            let report = APSimulation(seed: seed, options: options).run()
+            #expect(report.violations.isEmpty, "seed \(seed)")
+            #expect(report.faults[.clocksAhead] ?? 0 > 0, "seed \(seed)")
+            #expect(report.collected == 0, "seed \(seed)")
+            restores += report.faults[.restore] ?? 0
+        }
+        #expect(restores > 0)
     }
 
     @Test(arguments: APProfile.allCases) func everyProfileKeepsItsGuarantees(profile: APProfile) {

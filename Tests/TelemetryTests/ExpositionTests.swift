@@ -29,7 +29,7 @@ func sampleRegistry() -> PrometheusRegistry {
     return registry
 }
 
-@Suite(.timeLimit(.minutes(1))) struct TextFormatTests {
+@Suite(.timeLimit(.minutes(20))) struct TextFormatTests {
     @Test func familiesAndSeriesAreSorted() throws {
         let registry = sampleRegistry()
         let page = text(registry)
@@ -100,7 +100,7 @@ func sampleRegistry() -> PrometheusRegistry {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct OpenMetricsFormatTests {
+@Suite(.timeLimit(.minutes(20))) struct OpenMetricsFormatTests {
     @Test func counterFamiliesLoseTheirSuffixAndThePageEndsWithEOF() throws {
         let registry = PrometheusRegistry()
         registry.counter("a_total", help: "say \"a\"").with().increment(by: 3)
@@ -144,7 +144,7 @@ func sampleRegistry() -> PrometheusRegistry {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct ScrapeTests {
+@Suite(.timeLimit(.minutes(20))) struct ScrapeTests {
     @Test func hooksRunAtEachScrape() throws {
         let registry = PrometheusRegistry()
         let hooked = registry.gauge("hooked", help: "h").with()

@@ -36,7 +36,7 @@ final class LogBench: LogSink {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct JSONLineTests {
+@Suite(.timeLimit(.minutes(20))) struct JSONLineTests {
     @Test func aLineHasTimeLevelEventMessageAndSortedMetadata() {
         let bench = LogBench()
         bench.logger().event(
@@ -106,7 +106,7 @@ final class LogBench: LogSink {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct TerminalLineTests {
+@Suite(.timeLimit(.minutes(20))) struct TerminalLineTests {
     @Test func aLineIsReadable() {
         let bench = LogBench()
         let logger = bench.logger(TerminalLineFormat(isColoured: false))
@@ -151,7 +151,7 @@ final class LogBench: LogSink {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct LogFormatTests {
+@Suite(.timeLimit(.minutes(20))) struct LogFormatTests {
     @Test func autoIsTextOnATerminalAndJSONElsewhere() {
         #expect(LogFormat.auto.lineFormat(isTerminal: true, isColourless: false) is TerminalLineFormat)
         #expect(LogFormat.auto.lineFormat(isTerminal: false, isColourless: false) is JSONLineFormat)
@@ -167,7 +167,7 @@ final class LogBench: LogSink {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct LineLogHandlerTests {
+@Suite(.timeLimit(.minutes(20))) struct LineLogHandlerTests {
     @Test func metadataOfTheLineOverridesProviderAndLogger() {
         let bench = LogBench()
         let output = bench.output()

@@ -3,7 +3,7 @@ import Logging
 import Telemetry
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct BurstLimitTests {
+@Suite(.timeLimit(.minutes(20))) struct BurstLimitTests {
     private func logger(_ output: LogOutput) -> Logger {
         Logger(label: "test") { _ in LineLogHandler(output: output, level: .info) }
     }
@@ -104,7 +104,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct DescriptorSinkTests {
+@Suite(.timeLimit(.minutes(20))) struct DescriptorSinkTests {
     @Test func lostLinesAreCountedAndReportedLater() {
         let bench = LogBench()
         let output = bench.output()

@@ -28,7 +28,7 @@ private enum Promtool {
     }
 }
 
-@Suite(.enabled(if: Promtool.path != nil, "promtool is not installed"), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: Promtool.path != nil, "promtool is not installed"), .timeLimit(.minutes(20)))
 struct PromtoolTests {
     @Test func promtoolAcceptsAPageOfTheService() throws {
         let registry = sampleRegistry()

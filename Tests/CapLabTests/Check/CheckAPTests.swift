@@ -30,7 +30,7 @@ private func violations(
 }
 
 /// The check of `app-ap` must fail on violations.
-@Suite(.timeLimit(.minutes(3))) struct CheckAPTests {
+@Suite(.timeLimit(.minutes(20))) struct CheckAPTests {
     @Test func aValueThatIsPresentOrOverwrittenByAReaderIsNotLost() {
         let history = [
             write("a", 1, after: []), write("b", 1, after: []), write("c", 2, after: ["a", "b"]),

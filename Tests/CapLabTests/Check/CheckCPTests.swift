@@ -16,7 +16,7 @@ private func answer(_ status: Int, _ body: String) -> HTTPResult {
 }
 
 /// The check of `app-cp` must fail on violations.
-@Suite(.timeLimit(.minutes(3))) struct CheckCPTests {
+@Suite(.timeLimit(.minutes(20))) struct CheckCPTests {
     @Test func aLinearizableHistoryHasNoViolation() {
         let verdict = CPVerdict([
             op(.write("a"), .applied(version: 1), 1, 2), op(.read, .value("a", version: 1), 3, 4),

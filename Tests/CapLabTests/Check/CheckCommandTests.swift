@@ -5,7 +5,7 @@ import Testing
 @testable import CapLab
 
 /// The command `caplab check`.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct CheckCommandTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct CheckCommandTests {
     private func run(_ group: String, _ arguments: [String], in directory: ScratchDirectory) throws -> CommandResult {
         try LabProcess.run(["check", group, "--output", directory.path] + arguments)
     }

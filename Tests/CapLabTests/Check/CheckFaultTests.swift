@@ -3,7 +3,7 @@ import Testing
 
 @testable import CapLab
 
-@Suite(.timeLimit(.minutes(3))) struct CheckFaultTests {
+@Suite(.timeLimit(.minutes(20))) struct CheckFaultTests {
     private func faults(_ count: Int, seed: UInt64, _ group: GroupName = .cp) -> [CheckFault] {
         var random = SplitMix64(seed: seed, stream: 0)
         return (0..<count).map { _ in CheckFault.random(&random, group: group, topology: .pair) }
