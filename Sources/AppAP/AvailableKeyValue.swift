@@ -12,7 +12,8 @@ protocol AvailableStore: AnyObject {
 
 extension AvailableEngine: AvailableStore {}
 
-/// Reads, writes and deletes of `app-ap`: versions are causal contexts, and session tokens carry what a client has seen.
+/// Reads, writes and deletes of `app-ap`: versions are causal contexts, and session tokens carry what a client has
+/// seen.
 final class AvailableKeyValue: KeyValueHandler {
     private let store: any AvailableStore
 
@@ -114,7 +115,8 @@ enum AvailableAnswers {
         var problem = Problem.noSuchKey.with("version", .string(result.version))
             .with("staleness_ms", result.stalenessMs.map { .integer($0) } ?? .null)
             .with("stale", .bool(result.isStale)).with(result.session.headers)
-        // Values that conflict with a newer delete: the version covers them, so a client that writes with it must see them.
+        // Values that conflict with a newer delete: the version covers them, so a client that writes with it must see
+        // them.
         if !result.conflicts.isEmpty { problem = problem.with("conflicts", .values(result.conflicts)) }
         return problem.with(result.session)
     }

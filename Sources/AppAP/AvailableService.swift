@@ -46,8 +46,8 @@ final class AvailableService: ServiceEngine {
         }
     }
 
-    /// `limit` and `after` page through the keys. A key that is not UTF-8 is in base64; `next` is the percent-encoded last key of a
-    /// full page.
+    /// `limit` and `after` page through the keys. A key that is not UTF-8 is in base64; `next` is the percent-encoded
+    /// last key of a full page.
     private func conflicts(_ request: Request) async throws -> Response {
         var limit = 100
         if let text = try request.query("limit") {

@@ -3,7 +3,8 @@ import HTTP
 
 /// `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2). An ETag is the quoted version.
 enum Preconditions {
-    /// - Throws: 400 `bad_precondition` for a field that is neither `*` nor a list of quoted tags, and for both fields at once.
+    /// - Throws: 400 `bad_precondition` for a field that is neither `*` nor a list of quoted tags, and for both fields
+    ///   at once.
     static func parse(ifMatch: String?, ifNoneMatch: String?) throws(Problem) -> Precondition? {
         switch (ifMatch, ifNoneMatch) {
         case (nil, nil): return nil
@@ -43,8 +44,8 @@ enum Preconditions {
         }
     }
 
-    /// The versions in a list of tags; nil for `*`. Tags that are not a version, and weak tags in `If-Match`, never match and are
-    /// left out.
+    /// The versions in a list of tags; nil for `*`. Tags that are not a version, and weak tags in `If-Match`, never
+    /// match and are left out.
     private static func tags(_ field: String, _ name: String) throws(Problem) -> Set<UInt64>? {
         let trimmed = trim(field[...])
         if trimmed == "*" { return nil }

@@ -65,7 +65,8 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
         for client in clients { client.send(TestClient.text("GET", "/wait/k", headers: ["If-Match: \"7\""])) }
         gate.waitForArrivals(20)
         for client in clients.dropFirst() { isReset ? client.abort() : client.close() }
-        // A suspended connection notices nothing; one in the list of ready connections is dropped when its reset is seen.
+        // A suspended connection notices nothing; one in the list of ready connections is dropped when its reset is
+        // seen.
         if isReset, maxUnsuspended > 0 {
             #expect(server.waits { $0.waiting.exchanges.count <= 1 })
             #expect(server.withServer { $0.requestsInFlight } == 20)

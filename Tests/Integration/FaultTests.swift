@@ -77,7 +77,8 @@ import TestSupport
         #expect(try eventually { try app.read("k").integer("staleness_ms") ?? 0 > before + 500 })
         try app.servers[1].start()
         try app.servers[2].start()
-        // Restarted replicas are new incarnations: their staleness is unknown until anti-entropy has compared all records.
+        // Restarted replicas are new incarnations: their staleness is unknown until anti-entropy has compared all
+        // records.
         #expect(try eventually { try isWhole(app) && app.read("k").integer("staleness_ms") ?? 10_000 < 1_000 })
         #expect(try app.read("k").string("value") == "19")
     }

@@ -1,4 +1,5 @@
-/// A small strict reader of OpenMetrics 1.0.0, for pages as this project writes them: it shares no code with the writer.
+/// A small strict reader of OpenMetrics 1.0.0, for pages as this project writes them: it shares no code with the
+/// writer.
 struct OpenMetricsChecker {
     struct Failure: Error {
         let reason: String

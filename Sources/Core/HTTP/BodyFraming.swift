@@ -9,8 +9,8 @@ struct BodyFraming {
     private var transferEncodingLines = 0
     private var isChunked = false
     private var hostLines = 0
-    /// The connection memory that the header block needs, in bytes: its text, an entry per field and cookie, and a second copy of
-    /// the cookies.
+    /// The connection memory that the header block needs, in bytes: its text, an entry per field and cookie, and a
+    /// second copy of the cookies.
     private(set) var memoryBytes: Int
     private static let entryBytes = 64
 
@@ -61,8 +61,8 @@ struct BodyFraming {
             && strspn(value + count, " \t") == strlen(value + count)
     }
 
-    /// Messages that a server must reject because intermediaries could disagree on where they end (RFC 9112, sections 3.2, 6.1
-    /// and 6.3), and that libmicrohttpd accepts.
+    /// Messages that a server must reject because intermediaries could disagree on where they end (RFC 9112, sections
+    /// 3.2, 6.1 and 6.3), and that libmicrohttpd accepts.
     func problem(target: [UInt8], version: UnsafePointer<CChar>) -> Problem? {
         if hostLines > 1 || (hostLines == 0 && strcmp(version, "HTTP/1.1") == 0) {
             return .badRequest("bad_request", "the request must have one Host field")

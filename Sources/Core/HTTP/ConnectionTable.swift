@@ -37,9 +37,9 @@ final class HTTPConnection {
 
 /// All connections. Closes those that make no progress.
 ///
-/// libmicrohttpd's own timeout restarts with each byte, so a few thousand clients that send one byte per second could use up
-/// all connections (the "slowloris" attack). Here only complete requests and responses count. If few connections are free,
-/// idle ones are closed sooner.
+/// libmicrohttpd's own timeout restarts with each byte, so a few thousand clients that send one byte per second could
+/// use up all connections (the "slowloris" attack). Here only complete requests and responses count. If few connections
+/// are free, idle ones are closed sooner.
 final class ConnectionTable: Expirable {
     private let reactor: Reactor
     private let idleNs: UInt64

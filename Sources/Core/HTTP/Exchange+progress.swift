@@ -2,8 +2,8 @@ import CMicroHTTPD
 import EventLoop
 
 extension Exchange {
-    /// libmicrohttpd calls this for complete headers, for each part of the body, for the complete body, and at each run while the
-    /// response is outstanding.
+    /// libmicrohttpd calls this for complete headers, for each part of the body, for the complete body, and at each run
+    /// while the response is outstanding.
     func proceed(
         method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?, body: UnsafeRawBufferPointer, taken: () -> Void
     ) -> MHD_Result {
@@ -40,8 +40,8 @@ extension Exchange {
         if let problem = framing.problem(target: request.target, version: version) {
             return refuseAtOnce(problem, isBodyComing: framing.hasBody)
         }
-        // libmicrohttpd builds the response header in the rest of the connection's memory. If that is too small it closes the
-        // connection without a response.
+        // libmicrohttpd builds the response header in the rest of the connection's memory. If that is too small it
+        // closes the connection without a response.
         guard framing.memoryBytes + server.settings.responseHeaderBytes <= server.settings.connectionMemoryBytes else {
             refuse(Problem(status: 431, code: "headers_too_large", detail: "the header block is too long"))
             return answerPastLibrary()

@@ -3,9 +3,9 @@ import EventLoop
 
 /// One request and its response on a connection of libmicrohttpd.
 ///
-/// It is created with the request line and is the request's context in libmicrohttpd, retained until the completion callback.
-/// The handler's task retains it too, so it survives a client that disconnects while the task is suspended: `connection` is then
-/// nil, and the response is dropped.
+/// It is created with the request line and is the request's context in libmicrohttpd, retained until the completion
+/// callback. The handler's task retains it too, so it survives a client that disconnects while the task is suspended:
+/// `connection` is then nil, and the response is dropped.
 final class Exchange {
     enum Stage {
         /// The header block is incomplete.
@@ -66,8 +66,8 @@ final class Exchange {
         request = Request(method: .get, target: target, fields: .connection(connection))
     }
 
-    /// The connection is done with the request: the response was sent, or the connection was lost. If the handler is still
-    /// running, the header fields are saved, because they are freed with the connection.
+    /// The connection is done with the request: the response was sent, or the connection was lost. If the handler is
+    /// still running, the header fields are saved, because they are freed with the connection.
     func detach() {
         if let connection, isTaskRunning { request.fields = .copied(from: connection) }
         if !isTaskRunning { request.fields = .saved([]) }

@@ -56,8 +56,8 @@ enum HTTPCallbacks {
             return Unmanaged.passRetained(exchange).toOpaque()
         }
 
-    /// Cuts off the query in libmicrohttpd's buffer. The server has its own copy, and libmicrohttpd 0.9.75 never responds to a
-    /// query with more items than the connection memory can hold.
+    /// Cuts off the query in libmicrohttpd's buffer. The server has its own copy, and libmicrohttpd 0.9.75 never
+    /// responds to a query with more items than the connection memory can hold.
     ///
     /// Safe because the buffer is writable, and libmicrohttpd is about to write terminators into this text itself.
     private static func hideQuery(_ target: UnsafePointer<CChar>) {

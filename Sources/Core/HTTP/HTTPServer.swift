@@ -2,7 +2,8 @@ import CMicroHTTPD
 import EventLoop
 import Glibc
 
-/// An HTTP/1.1 server on a reactor. libmicrohttpd, in external epoll mode, implements the protocol; the reactor waits for it.
+/// An HTTP/1.1 server on a reactor. libmicrohttpd, in external epoll mode, implements the protocol; the reactor waits
+/// for it.
 ///
 /// Everything runs on the reactor's thread.
 ///
@@ -18,12 +19,13 @@ public final class HTTPServer {
     public let settings: HTTPServerSettings
     /// The port it listens on; 0 before the start.
     public private(set) var boundPort: UInt16 = 0
-    /// Requests with complete headers whose response is not sent yet, and those whose handler is still running although the
-    /// client disconnected.
+    /// Requests with complete headers whose response is not sent yet, and those whose handler is still running although
+    /// the client disconnected.
     public var requestsInFlight: Int { load.requestsInFlight }
     /// Open connections, including idle ones.
     public var connectionCount: Int { connections.count }
-    /// Receives the messages of libmicrohttpd, for example about malformed requests, one line per call. Set it before the start.
+    /// Receives the messages of libmicrohttpd, for example about malformed requests, one line per call. Set it before
+    /// the start.
     public var onLibraryMessage: ((String) -> Void)?
 
     let reactor: Reactor
@@ -80,8 +82,8 @@ public final class HTTPServer {
         if socket >= 0 { close(socket) }
     }
 
-    /// Ends everything now: in-flight requests get 503 `stopping`, and all connections are closed. A handler must not call it
-    /// before its first suspension. A running handler continues, and its response is dropped.
+    /// Ends everything now: in-flight requests get 503 `stopping`, and all connections are closed. A handler must not
+    /// call it before its first suspension. A running handler continues, and its response is dropped.
     public func stop() {
         reactor.checkIsolated()
         precondition(!runState.isRunning, "a server is not stopped from within its own callback")
@@ -143,8 +145,8 @@ extension HTTPServer: DescriptorHandler, TurnParticipant {
             runState.nextNs = .max
             return nil
         }
-        // With waiting requests in its list of ready connections libmicrohttpd always reports 0. If the last run made no
-        // progress there is nothing to do until a response wakes the loop.
+        // With waiting requests in its list of ready connections libmicrohttpd always reports 0. If the last run made
+        // no progress there is nothing to do until a response wakes the loop.
         if timeoutMs == 0, waiting.unsuspendedCount > 0, !runState.didMakeProgress { timeoutMs = 1 }
         let limitMs = Int32(clamping: timeoutMs)
         runState.nextNs = reactor.nowNs + UInt64(limitMs) * nsPerMs

@@ -9,13 +9,14 @@ public struct HTTPServerSettings: Sendable {
     public var connectionLimit = 4_096
     /// Length of the kernel's queue of connections to accept.
     public var backlog: Int32 = 1_024
-    /// Seconds without a complete request or response after which a connection is closed. Single bytes are no progress; time in
-    /// a handler does not count.
+    /// Seconds without a complete request or response after which a connection is closed. Single bytes are no progress;
+    /// time in a handler does not count.
     public var idleTimeoutS = 60
     /// The same in milliseconds while at least three quarters of ``connectionLimit`` are in use.
     public var crowdedIdleTimeoutMs: UInt64 = 5_000
-    /// Memory of one connection, in bytes. Minus `responseHeaderBytes` and 64 per field it limits the header block: a longer one
-    /// gets 431, a longer target 414. libmicrohttpd clears this memory for each request, so more of it costs time.
+    /// Memory of one connection, in bytes. Minus `responseHeaderBytes` and 64 per field it limits the header block: a
+    /// longer one gets 431, a longer target 414. libmicrohttpd clears this memory for each request, so more of it costs
+    /// time.
     public var connectionMemoryBytes = 8_192
     /// Part of the connection's memory that is reserved for the response header, in bytes.
     public var responseHeaderBytes = 2_048
@@ -24,14 +25,14 @@ public struct HTTPServerSettings: Sendable {
     public var maxRequestsInFlight = 10_000
     /// Bytes of buffered request bodies; above it 503 `overloaded`.
     public var maxBufferedBodyBytes = 64 << 20
-    /// Bytes of long responses (see ``HTTPServer/longResponseBytes``) that clients have not received; above it a read gets 503
-    /// `overloaded`. Otherwise clients that do not read could use up all memory.
+    /// Bytes of long responses (see ``HTTPServer/longResponseBytes``) that clients have not received; above it a read
+    /// gets 503 `overloaded`. Otherwise clients that do not read could use up all memory.
     public var maxBufferedResponseBytes = 128 << 20
-    /// Bytes of a too long body that are read and dropped, so that the client receives its 413 and can reuse the connection. A
-    /// still longer body closes the connection.
+    /// Bytes of a too long body that are read and dropped, so that the client receives its 413 and can reuse the
+    /// connection. A still longer body closes the connection.
     public var maxDiscardedBytes = 1 << 20
-    /// Waiting requests that stay in libmicrohttpd's list of ready connections; above it connections are suspended. The list
-    /// saves two `epoll_ctl` and one `recv` per request, but every run traverses it.
+    /// Waiting requests that stay in libmicrohttpd's list of ready connections; above it connections are suspended. The
+    /// list saves two `epoll_ctl` and one `recv` per request, but every run traverses it.
     public var maxUnsuspended = 128
 
     public init(host: String, port: UInt16) {

@@ -12,8 +12,8 @@ public struct Header: Sendable, Equatable {
     }
 }
 
-/// The header fields of a request. They are read from the connection while it exists, so that unread fields cost nothing. They
-/// are saved when the client disconnects, so that a precondition is never silently lost.
+/// The header fields of a request. They are read from the connection while it exists, so that unread fields cost
+/// nothing. They are saved when the client disconnects, so that a precondition is never silently lost.
 enum HeaderFields {
     case connection(OpaquePointer)
     case saved([Header])

@@ -4,8 +4,8 @@ import Glibc
 
 /// Reads and drops what a client still sends after its connection was answered early, for example with a 413.
 ///
-/// Closing a socket with unread data makes the kernel send a reset, which can destroy the response before the client has read
-/// it (RFC 9112, section 9.6). Both the bytes and the time are limited.
+/// Closing a socket with unread data makes the kernel send a reset, which can destroy the response before the client
+/// has read it (RFC 9112, section 9.6). Both the bytes and the time are limited.
 final class LingeringClose: DescriptorHandler, Expirable {
     static let maxBytes = 16 << 20
     static let maxNs: UInt64 = 2_000 * nsPerMs

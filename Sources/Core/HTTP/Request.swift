@@ -35,8 +35,8 @@ public final class Request {
         queryRange = min(queryMark + 1, target.count)..<target.count
     }
 
-    /// Every server must accept the absolute form, `http://host/path` (RFC 9112, section 3.2.2). The authority is skipped: this
-    /// server has only one.
+    /// Every server must accept the absolute form, `http://host/path` (RFC 9112, section 3.2.2). The authority is
+    /// skipped: this server has only one.
     private static func pathStart(in target: [UInt8]) -> Int {
         let slash = UInt8(ascii: "/")
         guard let first = target.first, first != slash, let colon = target.firstIndex(of: UInt8(ascii: ":")),
@@ -107,8 +107,8 @@ public final class Request {
 
     // MARK: Header
 
-    /// The value of the header field `name` in any case, or nil. Several fields with one name are joined by ", " in the order
-    /// they were sent (RFC 9110, section 5.3).
+    /// The value of the header field `name` in any case, or nil. Several fields with one name are joined by ", " in the
+    /// order they were sent (RFC 9110, section 5.3).
     public func header(_ name: String) -> String? {
         fields.value(name)
     }

@@ -10,7 +10,8 @@ public enum ContentType {
     public static let octets = "application/octet-stream"
 }
 
-/// A response. The server adds `Content-Length`, `Date` and `Connection`; HEAD gets the same header fields without the body.
+/// A response. The server adds `Content-Length`, `Date` and `Connection`; HEAD gets the same header fields without the
+/// body.
 public struct Response: Sendable {
     public var status: Int
     public var contentType: String?
@@ -63,8 +64,8 @@ extension Response {
     ///
     /// The body is copied: up to about 10 KiB that is cheaper than a callback that frees it later.
     /// - Parameters:
-    ///   - isStorable: caches could store it (RFC 9111, section 3), so it gets `Cache-Control: no-store`. Caches never store
-    ///     responses to changes.
+    ///   - isStorable: caches could store it (RFC 9111, section 3), so it gets `Cache-Control: no-store`. Caches never
+    ///     store responses to changes.
     ///   - isLast: the connection is closed after it.
     func prepared(isStorable: Bool, isLast: Bool) -> OpaquePointer? {
         let response = body.withUnsafeBytes { bytes in

@@ -1,8 +1,8 @@
 /// One endpoint.
 public struct Route {
     public let method: Method
-    /// Such as `/write/{key}/{value}`. A parameter matches one whole segment, even an empty one; its index in the pattern is its
-    /// index in ``Request/segment(_:)``.
+    /// Such as `/write/{key}/{value}`. A parameter matches one whole segment, even an empty one; its index in the
+    /// pattern is its index in ``Request/segment(_:)``.
     public let pattern: String
     /// A short name for metrics and logs, such as `read`.
     public let operation: String
@@ -131,8 +131,8 @@ public protocol RequestHandler: AnyObject {
     /// If the client disconnects first, the request stays valid and the response is dropped.
     func respond(to request: Request) async -> Response
 
-    /// Longest accepted body, in bytes; called when the headers are complete and announce a body. A longer body gets 413
-    /// `value_too_large`, and at most this much is ever buffered.
+    /// Longest accepted body, in bytes; called when the headers are complete and announce a body. A longer body gets
+    /// 413 `value_too_large`, and at most this much is ever buffered.
     func maxBodyBytes(for request: Request) -> Int
 
     /// The server itself responded (413, 400 for a malformed message, 503 above its limits); for metrics and logs.

@@ -88,8 +88,8 @@ public struct JSONWriter: Sendable {
         utf8.withUnsafeBufferPointer { appendQuoted($0) }
     }
 
-    /// A string of at most `maxBytes` as written, cut at a character and marked with an ellipsis. For logs: control characters
-    /// that JSON allows (U+007F to U+009F) are escaped too, because a terminal would obey them.
+    /// A string of at most `maxBytes` as written, cut at a character and marked with an ellipsis. For logs: control
+    /// characters that JSON allows (U+007F to U+009F) are escaped too, because a terminal would obey them.
     public mutating func string(_ text: String, maxBytes: Int) {
         separate()
         let end = bytes.count + maxBytes - 12

@@ -6,8 +6,8 @@ import Replication
 public protocol ServiceEngine: AnyObject {
     var keyValue: any KeyValueHandler { get }
 
-    /// True if the engine logs suspected and healed partitions itself: it knows when all that a replica missed has arrived.
-    /// Otherwise they follow the circuit breakers.
+    /// True if the engine logs suspected and healed partitions itself: it knows when all that a replica missed has
+    /// arrived. Otherwise they follow the circuit breakers.
     var reportsPartitions: Bool { get }
 
     /// Starts background work, on the reactor's thread, after the group has started to connect.

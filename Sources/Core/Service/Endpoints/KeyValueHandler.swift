@@ -1,11 +1,11 @@
 import HTTP
 import Replication
 
-/// The key-value requests as one service answers them. ``KeyValueEndpoints`` has already checked rate, key, value, time to live
-/// and query; the handler reads the header fields that only its service has.
+/// The key-value requests as one service answers them. ``KeyValueEndpoints`` has already checked rate, key, value, time
+/// to live and query; the handler reads the header fields that only its service has.
 ///
-/// Each call throws a ``Problem`` for a request that never reached the engine, and an ``EngineRefusal`` for one that the engine
-/// rejected.
+/// Each call throws a ``Problem`` for a request that never reached the engine, and an ``EngineRefusal`` for one that
+/// the engine rejected.
 public protocol KeyValueHandler: AnyObject {
     /// - Parameter maxStalenessMs: the greatest age of the answer; nil for any age.
     func read(_ request: KeyRequest, maxStalenessMs: Int64?) async throws -> Response

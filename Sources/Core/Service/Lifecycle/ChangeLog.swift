@@ -7,8 +7,8 @@ enum ChangeKind: String {
     case write, delete
 }
 
-/// The event `WRITE`: which key was changed, and what came of it. Successes are at `debug` (at full load they are tens of
-/// thousands per second), rejections at `notice`, and unknown outcomes at `warning`.
+/// The event `WRITE`: which key was changed, and what came of it. Successes are at `debug` (at full load they are tens
+/// of thousands per second), rejections at `notice`, and unknown outcomes at `warning`.
 enum ChangeLog {
     static func note(_ key: Bytes, _ kind: ChangeKind, _ failure: StoreFailure?, logger: Logger) {
         guard let failure else {

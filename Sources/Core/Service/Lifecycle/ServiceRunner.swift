@@ -26,7 +26,8 @@ public struct ServiceRunner: Sendable {
         }
     }
 
-    /// Serves until SIGTERM, SIGINT or SIGHUP, and then until in-flight requests are done. A second signal exits at once.
+    /// Serves until SIGTERM, SIGINT or SIGHUP, and then until in-flight requests are done. A second signal exits at
+    /// once.
     /// - Returns: the exit code: 0 after a signal, 1 if the service could not start.
     public func run(_ makeFactory: @Sendable (ServiceMetrics, Logger) -> EngineFactory) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)  // hiredis writes with write(2)

@@ -131,8 +131,8 @@ public struct ServiceSettings: Sendable {
                 "REPLICA_TIMEOUT_MS", default: Int(max(10, requestTimeoutMs / 4)), in: 1...60_000,
                 help: "A slower answer of a replica counts as a failure, in milliseconds; default: a quarter of "
                     + "NETWORK_TIMEOUT_SEC."))
-        // Long enough to distinguish a stopped replica from a slow one, and short enough that requests in flight to it are
-        // answered before their deadline.
+        // Long enough to distinguish a stopped replica from a slow one, and short enough that requests in flight to it
+        // are answered before their deadline.
         settings.stallTimeoutMs = settings.callTimeoutMs * 2
         settings.connectTimeoutMs = settings.callTimeoutMs * 2
         settings.maxInFlight = try reader.integer(

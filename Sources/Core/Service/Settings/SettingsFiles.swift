@@ -1,9 +1,10 @@
 import Glibc
 
-/// Checks the syntax of a `.env` file. The library that reads it ignores invalid lines, so a setting would silently not apply.
+/// Checks the syntax of a `.env` file. The library that reads it ignores invalid lines, so a setting would silently not
+/// apply.
 enum EnvFile {
-    /// - Throws: ``SettingError`` for the first line that is not `NAME=value`, empty, or a comment. The reader reports an
-    ///   unreadable file.
+    /// - Throws: ``SettingError`` for the first line that is not `NAME=value`, empty, or a comment. The reader reports
+    ///   an unreadable file.
     static func check(_ path: String) throws(SettingError) {
         guard let bytes = SecretFile.read(path, maxSize: 1 << 20) else { return }
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {

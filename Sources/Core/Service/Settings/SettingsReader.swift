@@ -2,8 +2,8 @@ import Configuration
 
 /// Reads settings from the environment and a `.env` file, and records the value and source of each.
 ///
-/// The environment overrides the file, the file overrides the default. Every setting is read here, so that `--check-config` and
-/// the test of `.env.example` know all of them.
+/// The environment overrides the file, the file overrides the default. Every setting is read here, so that
+/// `--check-config` and the test of `.env.example` know all of them.
 public struct SettingsReader {
     /// Where a value came from.
     public enum Source: String, Sendable {
@@ -70,8 +70,8 @@ public struct SettingsReader {
         try accept(name, lookUp(name), default: standard, isSecret: false, help: help, check: check)
     }
 
-    /// A text that reports mask, from `NAME` or from the file that `NAME_FILE` names. Both at once are rejected: one of them
-    /// would be silently ignored.
+    /// A text that reports mask, from `NAME` or from the file that `NAME_FILE` names. Both at once are rejected: one of
+    /// them would be silently ignored.
     public mutating func secret(
         _ name: String, default standard: String, help: String, check: (String) -> String? = { _ in nil }
     ) throws(SettingError) -> String {

@@ -1,5 +1,5 @@
-/// Allows a number of lines per second and key, and counts the rest, so that a flapping replica cannot flood the log. It has no
-/// clock of its own.
+/// Allows a number of lines per second and key, and counts the rest, so that a flapping replica cannot flood the log.
+/// It has no clock of its own.
 public struct BurstLimiter: Sendable {
     /// Lines of the same kind: one event of one node, or one message without an event.
     public struct Key: Hashable, Sendable {

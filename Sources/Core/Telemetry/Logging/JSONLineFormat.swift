@@ -3,8 +3,8 @@ import Logging
 
 /// One JSON object per line: `ts`, `level`, `event` if there is one, `msg`, then the metadata sorted by key.
 ///
-/// Numbers and booleans given as `.stringConvertible` stay numbers and booleans. A line that would be too long loses its last
-/// fields and has `"truncated":true`; it is a valid object in any case (RFC 8259).
+/// Numbers and booleans given as `.stringConvertible` stay numbers and booleans. A line that would be too long loses
+/// its last fields and has `"truncated":true`; it is a valid object in any case (RFC 8259).
 public struct JSONLineFormat: LogLineFormat {
     public init() {}
 

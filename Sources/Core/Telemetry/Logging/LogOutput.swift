@@ -75,8 +75,8 @@ public final class LogOutput: Sendable {
         write(LogRecord(unixMs: nowMs, level: level, event: event, message: message, metadata: metadata))
     }
 
-    /// Reports dropped lines. Call it once per second, because otherwise they are reported only with the next line, and with `all`
-    /// before the process ends.
+    /// Reports dropped lines. Call it once per second, because otherwise they are reported only with the next line, and
+    /// with `all` before the process ends.
     public func flush(all: Bool = false) {
         let nowMs = clock()
         report(limiter.withLock { $0.takeSuppressed(nowMs: nowMs, all: all) }, nowMs: nowMs)

@@ -10,9 +10,9 @@ public protocol LogSink: Sendable {
 
 /// Writes lines to a descriptor, each with one write(2), and never waits long for a reader.
 ///
-/// Standard error is shared with other processes and must stay in blocking mode, so each write is preceded by poll(2). Linux
-/// reports a pipe or socket as writable only if a line of ``LogLimits/maxLineBytes`` fits. A reader that does not keep up costs
-/// one wait of ``maxWaitMs``; after that lines are dropped at once until there is room.
+/// Standard error is shared with other processes and must stay in blocking mode, so each write is preceded by poll(2).
+/// Linux reports a pipe or socket as writable only if a line of ``LogLimits/maxLineBytes`` fits. A reader that does not
+/// keep up costs one wait of ``maxWaitMs``; after that lines are dropped at once until there is room.
 public final class DescriptorSink: LogSink {
     private let descriptor: Int32
     /// True while the reader is too slow. The lock is held from poll to write, so that no other thread uses the room.

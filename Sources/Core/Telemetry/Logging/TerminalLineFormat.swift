@@ -88,7 +88,8 @@ private struct TerminalLine: LogLine {
 }
 
 extension [UInt8] {
-    /// Text with escaped control characters, cut at a character and marked with an ellipsis if it would exceed `maxBytes`.
+    /// Text with escaped control characters, cut at a character and marked with an ellipsis if it would exceed
+    /// `maxBytes`.
     mutating func append(plain text: String, maxBytes: Int) {
         let start = count
         for scalar in text.unicodeScalars {

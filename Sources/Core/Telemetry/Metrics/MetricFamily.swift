@@ -59,8 +59,8 @@ public final class HistogramFamily: MetricFamily {
     let header: FamilyHeader
     let buckets: HistogramBuckets
     private let table = SeriesTable<HistogramSeries>()
-    /// `le="0.5"` for each bucket. Whole numbers are written `1.0`, which OpenMetrics requires. The text format does the same, so
-    /// that a series has the same labels in both.
+    /// `le="0.5"` for each bucket. Whole numbers are written `1.0`, which OpenMetrics requires. The text format does
+    /// the same, so that a series has the same labels in both.
     private let boundTexts: [[UInt8]]
 
     init(header: FamilyHeader, buckets: HistogramBuckets) {

@@ -19,7 +19,8 @@ extension [UInt8] {
         self[start...].reverse()
     }
 
-    /// A sample value: the shortest digits that parse to the same number; whole numbers without a point; `NaN`, `+Inf`, `-Inf`.
+    /// A sample value: the shortest digits that parse to the same number; whole numbers without a point; `NaN`, `+Inf`,
+    /// `-Inf`.
     mutating func append(sample value: Double) {
         // Above 2^53 not every whole number is a Double, so the shortest form loses nothing.
         if value.magnitude < 9_007_199_254_740_992, value.rounded(.towardZero) == value {

@@ -2,8 +2,8 @@ import Synchronization
 
 /// The metrics of a process, and the page for a scrape.
 ///
-/// Families are registered at start. Any thread updates their series without a lock, and a scrape blocks nobody. The number of
-/// series per family and the length of label values are limited.
+/// Families are registered at start. Any thread updates their series without a lock, and a scrape blocks nobody. The
+/// number of series per family and the length of label values are limited.
 public final class PrometheusRegistry: Sendable {
     /// Limit of series per family. Further ones share one extra series whose label values are all `overflow`.
     public let maxSeriesPerFamily: Int
