@@ -65,6 +65,8 @@ lint: ## Checks format, shell scripts and configuration files; skips tools that 
 	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
 	@if command -v shellcheck >/dev/null 2>&1; then shellcheck -x $(SHELL_SCRIPTS); \
 	else echo "lint: shellcheck is not installed, shell scripts are not checked"; fi
+	@if command -v luacheck >/dev/null 2>&1; then luacheck --no-color --quiet Sources; \
+	else echo "lint: luacheck is not installed, Redis scripts are not checked"; fi
 	@if command -v yamllint >/dev/null 2>&1; then yamllint --strict .; \
 	else echo "lint: yamllint is not installed, YAML files are not checked"; fi
 	@if docker compose version >/dev/null 2>&1; then docker compose --profile '*' config -q \
