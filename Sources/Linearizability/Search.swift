@@ -95,7 +95,7 @@ private struct EventList {
     private var events = [Event(operation: -1, isCall: false, previous: -1, next: -1)]
     private var callEvents: [Int]
     private var returnEvents: [Int?]
-    /// Returns that are still in the list.
+    /// The number of return events that are still in the list.
     private(set) var openReturns = 0
 
     init<M: Model>(_ operations: [Operation<M>]) {

@@ -2,7 +2,7 @@ import EventLoop
 import Replication
 
 /// Establishes which incarnation of a replica a connection leads to, before anything else is sent on it and again when it
-/// proves to be another one (rule A2).
+/// proves to be another one (rule A2). Refuses a replica that holds an old dump (rule A10).
 final class Admission: ReplicaIdentity {
     private let environment: Environment
     private let replicas: ReplicaTable

@@ -39,7 +39,8 @@ struct ReplicaClock: Equatable {
         [notAfter(startNs: startNs, budgetMs: budgetMs), epoch, incarnation]
     }
 
-    /// The moment of the replica's clock that is `budgetMs` after `startNs` of this instance's, or a little earlier.
+    /// The deadline on the replica's clock: what it shows `budgetMs` after this instance's clock showed `startNs`. It may be
+    /// a little early, never late.
     func notAfter(startNs: UInt64, budgetMs: UInt64) -> Bytes {
         Bytes(decimal: UInt64(max(0, earliestUs(atNs: startNs) + Int64(budgetMs) * 1_000)))
     }

@@ -7,7 +7,7 @@ struct ClientChange {
     /// The sibling to store. Its write id names the change, so that a second attempt at a replica that already stores it
     /// changes nothing.
     let packed: Bytes
-    /// In milliseconds, as an argument; 0 for no expiry.
+    /// Time to live in milliseconds, as the decimal text that the script expects; 0 for no expiry.
     let ttl: Bytes
     /// The vector that the client has seen; nil for a change that overwrites what the coordinator holds.
     let context: Bytes?

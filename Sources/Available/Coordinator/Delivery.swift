@@ -27,7 +27,8 @@ final class Delivery {
     ///
     /// - Parameters:
     ///   - hlc: `cap:hlc` of the step that wrote it.
-    ///   - clocks: as known at `startNs`, before the record was written: no fence is renewed for a written record (rule A5).
+    ///   - clocks: as known at `startNs`, before the record was written. Newer readings would extend its deadline fence
+    ///     (rule A5).
     ///   - wait: is told which replicas stored it.
     func deliver(
         _ record: CarriedRecord, hlc: UInt64, from coordinator: Int, clocks: ClockTable, startNs: UInt64,

@@ -79,7 +79,8 @@ final class RecordTransfer {
     /// Copies the records of `keys`, as many as fit into one batch.
     ///
     /// - Parameters:
-    ///   - clocks: as known at `startNs`, before anything was read: no fence is renewed for a record that was read (rule A5).
+    ///   - clocks: as known at `startNs`, before the records were read. Newer readings would extend the deadline fence of a
+    ///     record that was already read (rule A5).
     /// - Throws: ``Failure``, when a replica does not answer.
     func copy(
         _ keys: [Bytes], _ route: Route, clocks: ClockTable, startNs: UInt64

@@ -4,7 +4,8 @@ import Replication
 /// Collects tombstones and expired values once every replica has stored the same one for so long that nothing older can
 /// return (rule A10): by then no record is on its way any more, and no dump is admitted that lacks it.
 ///
-/// Nothing is collected while a replica is unreachable: it might store what was deleted.
+/// Nothing is collected while a replica is unreachable: it might store what was deleted. How long tombstones are kept:
+/// ``AvailableSettings/tombstoneGraceMs``.
 final class TombstoneGC: BackgroundTask {
     private let environment: Environment
     private let replicas: any ReplicaKnowledge

@@ -1,7 +1,8 @@
 import EventLoop
 import Replication
 
-/// `app-cp members`: what every replica reports, and which configuration is in force. Changes nothing.
+/// `app-cp members`: what every replica reports, and which configuration is in force. As every probe of an instance does, it
+/// erases a replica that its witnesses show to be rolled back (rule C8); it changes nothing else.
 public final class GroupInspector {
     public struct Overview: Sendable {
         public let replicas: [ReplicaView]

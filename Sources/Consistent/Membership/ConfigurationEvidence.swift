@@ -24,9 +24,10 @@ struct ConfigurationEvidence {
     /// The size of a majority of all replicas.
     let majority: Int
 
-    /// A configuration that a quorum of its voters, in the incarnations that it names, reports at one ballot.
+    /// The configuration that is known to be chosen: a quorum of its voters, each in the incarnation that the configuration
+    /// names, reports it at the same ballot.
     ///
-    /// There is no later one: a quorum of these voters would have accepted it in place of this one.
+    /// No later configuration is chosen: a quorum of these voters would then report that one instead.
     var chosen: GroupConfiguration? {
         for candidate in latestFirst {
             let configuration = candidate.configuration
@@ -54,8 +55,8 @@ struct ConfigurationEvidence {
         return own.first { $0.epoch == epoch } ?? own.first { $0.epoch == epoch + 1 }.map(predecessor)
     }
 
-    /// The configuration before `next`, as far as a round under it needs to know: all replicas may hold `next` already,
-    /// at different ballots, and none its predecessor.
+    /// Rebuilds the previous configuration, exact only in who votes. Needed if every replica already holds `next`, but at
+    /// different ballots, and none holds the predecessor.
     ///
     /// Two configurations in a row differ in one replica, and that one is no member yet or no longer. So the replicas
     /// that report to be members, in the incarnations that `next` names, were voters before as well.

@@ -3,6 +3,9 @@ import Replication
 
 /// Makes a blank replica a member while traffic goes on (rule C8).
 ///
+/// It copies no data to that replica: it makes the others agree on every key, so that any quorum with the new voter knows
+/// every chosen state. ``Repair`` fills the new voter afterwards.
+///
 /// Any instance may do it, and two at once do no harm. Resumable by any instance: all progress is stored on the
 /// replicas.
 final class Rebuilder {

@@ -30,7 +30,8 @@ final class RollbackDetector {
     // MARK: Admission
 
     /// Admits a new connection once the replica's counter was compared with its witnesses, unless this process of the
-    /// server was compared before. Without witnesses the replica has to wait; there is no majority then.
+    /// server was compared before. With no witness reachable it waits, which costs
+    /// nothing: it would be the only member.
     ///
     /// A witness that was down itself holds outdated counters. So all are given the time to connect, as they do when an
     /// instance starts, before fewer of them are enough.

@@ -13,10 +13,10 @@ final class Batch {
     /// Accepts that carried a changed state.
     private var sentRounds: [Round] = []
     private(set) var lastAttempt: UInt64 = 0
-    /// The lowest version that a sent attempt started from. Not that of the first attempt: its state may never have
-    /// been chosen, and may have had higher versions than the chain that was.
+    /// The lowest version that a sent attempt started from. Not that of the first attempt: it may be built on a state that
+    /// was never chosen, and the chosen history may have lower versions.
     private(set) var baseVersion: UInt64?
-    /// The version that the last attempt started from, sent or not.
+    /// The version on which the last attempt that changed the state was built, sent or not.
     private var attemptBaseVersion: UInt64 = 0
     /// Why the last attempt failed.
     var lastFailure: StoreFailure?

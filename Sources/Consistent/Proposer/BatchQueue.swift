@@ -43,8 +43,8 @@ final class BatchQueue {
         return answer
     }
 
-    /// If no batch of the register runs and the configuration is known, the caller's own task runs the operation, which
-    /// saves a task. A worker runs what was queued meanwhile.
+    /// If no batch of the register runs and the configuration is known, the caller's own task runs the operation, without
+    /// starting another. If others were queued meanwhile, a new task runs them.
     private func run(_ pending: PendingOperation, on register: Register) async -> PendingOperation.Answer {
         let scheduler = acceptors.scheduler
         guard queues[register] == nil else {

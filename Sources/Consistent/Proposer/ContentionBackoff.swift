@@ -22,7 +22,8 @@ final class ContentionBackoff {
     private static let maxRegisters = 1_000
     /// How long a rival is remembered.
     private static let memoryNs = 1_000 * nsPerMs
-    /// A proposer that loses waits at most this many of the shortest windows, so that it comes before those that win.
+    /// The window of a proposer that loses grows to this many shortest windows, that of one that wins to the maximum. So
+    /// losers retry sooner.
     private static let maxLosses: UInt64 = 8
     private static let maxRoundTripNs = 100 * nsPerMs
 

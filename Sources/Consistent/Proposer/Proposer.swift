@@ -120,9 +120,9 @@ final class Proposer {
         case .success(let acks):
             precondition(acks >= context.quorum.size, "an answer is given only from a chosen state")
             progress.roundEnded()
-            // Promises end with their configuration. A tombstone may be collected: a proposal above the GC watermark of
-            // one replica and below those of the others would then be accepted by that one alone, with an unknown
-            // outcome.
+            // Not cached if the configuration changed: its promises are void. Nor a tombstone: collecting it replaces the
+            // promise of each replica by its own GC watermark. The cached ballot might pass one watermark and fail at the
+            // others, and the change would end as `unknown`.
             if self.context?.configuration == context.configuration, !proposal.state.isDeleted {
                 cache.put(StateCache.Entry(ballot: ballot.next, state: proposal.state), for: register)
             }

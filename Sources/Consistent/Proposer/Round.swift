@@ -45,7 +45,7 @@ struct Round {
             case .promised, .accepted: break
             }
         }
-        // First: a blank replica beside others that rejected the ballot must not hide the ballot to pass.
+        // Preemption comes first: the NOTMEMBER of a blank replica would hide the ballot that the proposer has to exceed.
         if let highest { return .preempted(highest) }
         if isContradicted { return .otherConfiguration }
         if let error { return .failed(error) }

@@ -88,7 +88,7 @@ final class FastRead {
         guard case .array(let parts)? = call.reply(from: replica), parts.count == 2,
             parts[1] == expectedIdentities[replica]
         else { return nil }
-        // All reads of a turn share one identity check: comparing with the very same array compares two addresses.
+        // All reads of a turn share one identity check. Keep its array, so that the next comparison is one of addresses.
         expectedIdentities[replica] = parts[1]
         guard case .array(let fields) = parts[0], !fields.isEmpty else { return nil }
         return fields

@@ -12,8 +12,8 @@ struct RegisterState: Equatable, Sendable {
     var expiresMs: Int64?
     /// The proposers that changed the state most recently, oldest first, each with its last batch (rule C6).
     var writers: [Writer]
-    /// The version at which an entry was last evicted from ``writers``. A batch that started from an older version may
-    /// have been in this chain of states without leaving an entry.
+    /// The version at which an entry was last evicted from ``writers``. If a batch started from a lower
+    /// version, a missing entry proves nothing: it may have been evicted.
     var evictedAt: UInt64
 
     /// The last batch of one proposer that changed the state.

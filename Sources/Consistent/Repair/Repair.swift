@@ -82,7 +82,7 @@ final class Repair {
             guard acceptors.quorum(of: scan.configuration).isReached(by: ReplicaSet(holders)),
                 let holder = holders.first
             else {
-                // Not chosen. Unless a round is running, it stays so until a request reads it.
+                // No quorum holds it. A full scan completes it. From the backlog, leave it: a round may be running.
                 if scanned != nil, !ballots.contains(nil) { await runIdentityRound(on: register) }
                 return
             }
