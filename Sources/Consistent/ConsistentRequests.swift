@@ -16,7 +16,7 @@ public struct ReadRequest: Sendable {
 public struct ReadResult: Sendable {
     /// Nil if the key does not exist.
     public var value: Bytes?
-    /// The number of changes of the key.
+    /// Rises with every change of the key, and never repeats.
     public var version: UInt64
     /// When the value expires, by wall clock; nil for never.
     public var expiresMs: Int64?
