@@ -11,7 +11,7 @@ struct ReplicaClock: Equatable {
     private let timeUs: Int64
     private let receivedNs: UInt64
 
-    /// An older reading is replaced by any other, because the two clocks may drift apart.
+    /// After this time any new reading replaces the known one, even a lower one, because clocks drift.
     private static let maxAgeNs = 5_000 * nsPerMs
     /// A younger one is replaced only by one that is better by more than this.
     private static let minImprovementUs: Int64 = 500

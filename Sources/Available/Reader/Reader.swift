@@ -71,7 +71,7 @@ final class Reader {
                         answer = found
                         return .answer(())
                     }
-                    // It reports absent what it has not got back yet: a better replica gets a moment more.
+                    // This replica may lack records, so its "absent" may be wrong. A complete replica gets a moment more.
                     incomplete = incomplete ?? (found, environment.nowNs + hedgeDelay.maxNs)
                 case .failure(let problem): failure = problem
                 }

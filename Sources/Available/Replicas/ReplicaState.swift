@@ -52,7 +52,8 @@ struct HintStatistics {
     private(set) var counts: [HintCount]
     /// When they were counted; 0 for never.
     private(set) var countedNs: UInt64 = 0
-    /// One after the `cap:hlc` of a probe that is old enough: writes up to it had time to deliver their hints themselves.
+    /// Hints scored up to here are at least the handoff delay old: the delivery of the write itself had its chance. It is the
+    /// `cap:hlc` of a probe that long ago, plus one, because an updated hint is scored one higher.
     private(set) var handoffUpTo: UInt64?
     private var hlcReadings: [(hlc: UInt64, atNs: UInt64)] = []
 

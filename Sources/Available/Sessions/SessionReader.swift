@@ -115,7 +115,7 @@ final class SessionReader {
         return (try uncovered(hedged.call, parts, failure, request), false)
     }
 
-    /// The best answer without the guarantee.
+    /// The first answer that arrived, without the guarantee.
     private func uncovered(
         _ call: QuorumCall, _ parts: SessionParts, _ failure: AttemptFailure?, _ request: ReadRequest
     ) throws(AttemptFailure) -> ReadResult {

@@ -2,7 +2,7 @@ import EventLoop
 import Replication
 
 /// Collects tombstones and expired values once every replica has stored the same one for so long that nothing older can
-/// return (rule A10): by then no record is on its way any more, and no dump is admitted that lacks it.
+/// return (rule A10): by then no record is on its way any more, and every dump that is still admitted contains it.
 ///
 /// Nothing is collected while a replica is unreachable: it might store what was deleted. How long tombstones are kept:
 /// ``AvailableSettings/tombstoneGraceMs``.
@@ -50,7 +50,8 @@ final class TombstoneGC: BackgroundTask {
         let lease = Lease(
             RedisKeys.tombstoneGCLease, at: Self.leaseReplica, holder: leaseHolder, durationMs: Self.leaseMs)
         guard await lease.take() else { return }
-        // A replica that collected what another then did not no longer lists it.
+        // If one replica collected a record and another did not, only the other still lists it. So each run lists at the
+        // next replica.
         let source = nextSource % replicas.names.count
         nextSource &+= 1
         var kept = 0
