@@ -1,5 +1,5 @@
--- `check` lists the records that are absent here, or dead beyond the grace period and without hints; `collect` lists and
--- deletes them, once every replica has agreed (rule A10).
+-- `check` lists the records that are absent here, or dead beyond the grace period and without hints; `collect` lists
+-- and deletes them, once every replica has agreed (rule A10).
 --
 -- A replica without the record holds nothing that the tombstone must suppress: it is blank, or has collected the record
 -- already in a run that did not reach the others.

@@ -1,5 +1,5 @@
--- Makes a member take over an epoch before a rebuild compares its keys (rule C8): from then on it rejects every proposer of
--- an earlier epoch.
+-- Makes a member take over an epoch before a rebuild compares its keys (rule C8): from then on it rejects every
+-- proposer of an earlier epoch.
 --
 --   KEYS   cap:identity
 --   ARGV   group, incarnation expected here, epoch
