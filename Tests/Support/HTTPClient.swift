@@ -40,10 +40,8 @@ public final class HTTPClient {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard status == 0 else {
-            close(descriptor)
-            throw TestFailure("cannot connect to port \(port)")
-        }
+        // `deinit` runs although `init` throws: closing here too would close the descriptor of another thread.
+        guard status == 0 else { throw TestFailure("cannot connect to port \(port)") }
     }
 
     deinit { close(descriptor) }
