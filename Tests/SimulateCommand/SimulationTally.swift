@@ -39,9 +39,8 @@ struct SimulationTally {
 
     /// A hash of the times of a history: one random number more or less shifts all that follow.
     private mutating func addDigest(_ seed: UInt64, _ timesNs: [UInt64], events: Int) {
-        var hash = FNV1a()
-        for number in [seed, UInt64(events)] + timesNs { hash.combine(number) }
-        digest ^= hash.value
+        let numbers = [seed, UInt64(events)] + timesNs
+        digest ^= numbers.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }.fnv1a
     }
 
     private mutating func add(

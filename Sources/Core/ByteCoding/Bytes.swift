@@ -8,27 +8,23 @@ extension Bytes {
     /// `value` in decimal ASCII digits.
     @inlinable
     public init(decimal value: UInt64) {
-        self.init(unsafeUninitializedCapacity: 20) { buffer, count in
-            var rest = value
-            repeat {
-                buffer[count] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                count += 1
-                rest /= 10
-            } while rest > 0
-            buffer[..<count].reverse()
-        }
+        self.init()
+        append(decimal: value)
     }
 
     /// Appends `value` in decimal ASCII digits.
     @inlinable
     public mutating func append(decimal value: UInt64) {
-        let start = count
-        var rest = value
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-            rest /= 10
-        } while rest > 0
-        self[start...].reverse()
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var rest = value
+            var first = digits.count
+            repeat {
+                first -= 1
+                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            append(contentsOf: digits[first...])
+        }
     }
 }
 
@@ -54,40 +50,22 @@ extension Int64 {
 
 // MARK: Hexadecimal
 
-extension UInt8 {
-    /// The lower-case hexadecimal digit of the low four bits, in ASCII.
-    @inlinable
-    public var hexadecimalDigit: UInt8 {
-        let digit = self & 15
-        return digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit
-    }
-}
-
 extension Bytes {
     /// `value` as exactly 16 lower-case hexadecimal digits.
     @inlinable
     public init(hexadecimal value: UInt64) {
-        self.init(unsafeUninitializedCapacity: 16) { buffer, count in
-            for place in 0..<16 {
-                buffer[place] = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * place)).hexadecimalDigit
-            }
-            count = 16
-        }
+        self.init()
+        reserveCapacity(16)
+        append(hexadecimal: value)
     }
 
-    /// Appends `value` as exactly 16 lower-case hexadecimal digits.
+    /// Appends `value` with two lower-case hexadecimal digits per byte.
     @inlinable
-    public mutating func append(hexadecimal value: UInt64) {
-        for shift in stride(from: 60, through: 0, by: -4) {
-            append(UInt8(truncatingIfNeeded: value >> UInt64(shift)).hexadecimalDigit)
+    public mutating func append(hexadecimal value: some FixedWidthInteger & UnsignedInteger) {
+        for shift in stride(from: value.bitWidth - 4, through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
+            append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
         }
-    }
-
-    /// Appends `value` as exactly two lower-case hexadecimal digits.
-    @inlinable
-    public mutating func append(hexadecimal value: UInt8) {
-        append((value >> 4).hexadecimalDigit)
-        append(value.hexadecimalDigit)
     }
 }
 
@@ -105,5 +83,16 @@ extension UInt64 {
             }
         }
         self = value
+    }
+}
+
+// MARK: Hash
+
+extension Collection<UInt8> {
+    /// The FNV-1a hash in 64 bits (Fowler, Noll, Vo; <http://www.isthe.com/chongo/tech/comp/fnv/>): the same in every
+    /// process, and not a cryptographic hash.
+    @inlinable
+    public var fnv1a: UInt64 {
+        reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
     }
 }
