@@ -25,7 +25,7 @@ public final class AvailableEngine: ReplicaGroupDelegate {
     ///   - group: the engine becomes its delegate and sets its identity check.
     ///   - scheduler: all methods must be called on its thread.
     ///   - settings: fixed for the life of the engine.
-    ///   - events: held weakly.
+    ///   - events: held strongly.
     public init(
         group: any ReplicaGroup, scheduler: any Scheduler, settings: AvailableSettings,
         events: (any AvailableEvents)? = nil

@@ -8,7 +8,7 @@ final class Environment {
     let settings: AvailableSettings
     /// For everything that waits for all replies, with ``AvailableSettings/callTimeoutMs``.
     let client: ReplicaClient
-    private(set) weak var events: (any AvailableEvents)?
+    let events: (any AvailableEvents)?
 
     init(
         group: any ReplicaGroup, scheduler: any Scheduler, settings: AvailableSettings,
