@@ -1,8 +1,6 @@
 import ArgumentParser
 import Available
 import EventLoop
-import Glibc
-import Redis
 import Service
 
 extension AppAP {
@@ -18,25 +16,32 @@ extension AppAP {
                 """)
 
         @Argument(help: "The replica's name in REPLICAS.") var replica: String
-        @OptionGroup var options: ServiceOptions
-        @Option(name: .customLong("timeout-sec"), help: "How long to wait for the replica, in seconds.")
-        var timeoutSec: Int = 10
-
-        func validate() throws {
-            guard (1...3_600).contains(timeoutSec) else { throw ValidationError("--timeout-sec must be 1 to 3600") }
-        }
+        @OptionGroup var options: OperatorOptions
 
         func run() async throws {
-            let (settings, report) = await options.loadSettings(APSettings.init)
-            if options.isCheckOnly {
-                print(report)
-                return
+            let settings = await options.service.loadSettings(APSettings.init)
+            var service = settings.service
+            service.replicas.removeAll { $0.name != replica }
+            guard !service.replicas.isEmpty else { Self.refuse("REPLICAS names no '\(replica)'") }
+            var admitting = settings.engine
+            admitting.writeAcks = 1
+            admitting.admittedReplicas = [replica]
+            let engineSettings = admitting
+            let outcome = try await options.run(service, scripts: AvailableScripts.all) { group, reactor, deadlineNs in
+                let admissions = Admissions()
+                let engine = AvailableEngine(
+                    group: group, scheduler: reactor, settings: engineSettings, events: admissions)
+                group.start()
+                while engine.status()[0].isReachable == false, engine.status()[0].refusal == nil,
+                    reactor.nowNs < deadlineNs
+                {
+                    await reactor.sleep(forNs: 20 * nsPerMs)
+                }
+                let status = engine.status()[0]
+                guard status.isReachable else { return Outcome.failed(reason: status.refusal ?? "it does not answer") }
+                return admissions.count > 0 ? .admitted : .wasAdmitted
             }
-            guard let target = settings.service.replicas.first(where: { $0.name == replica }) else {
-                Self.refuse("REPLICAS names no '\(replica)'")
-            }
-            signal(SIGPIPE, SIG_IGN)
-            switch await Self.admit(target, settings, timeoutNs: UInt64(timeoutSec) * 1_000 * nsPerMs) {
+            switch outcome {
             case .admitted: print("app-ap: \(replica) is admitted")
             case .wasAdmitted: print("app-ap: \(replica) is not rejected: there is nothing to admit")
             case .failed(let reason): Self.refuse(reason)
@@ -50,52 +55,14 @@ extension AppAP {
             case failed(reason: String)
         }
 
-        /// Records whether the replica was admitted now.
-        private final class Listener: AvailableEvents {
-            private(set) var outcome = Outcome.wasAdmitted
+        private final class Admissions: AvailableEvents {
+            private(set) var count = 0
 
-            func replicaAdopted(_ replica: Int, incarnation: String) { outcome = .admitted }
-        }
-
-        /// Connects to `target` alone, with permission to admit it.
-        private static func admit(_ target: RedisReplica, _ settings: APSettings, timeoutNs: UInt64) async -> Outcome {
-            var engineSettings = settings.engine
-            engineSettings.writeAcks = 1
-            engineSettings.admittedReplicas = [target.name]
-            do {
-                let reactor = try Reactor(name: "operator")
-                reactor.start()
-                return await withUnsafeContinuation { [engineSettings] continuation in
-                    reactor.submit {
-                        let group = RedisReplicaGroup(
-                            reactor: reactor, replicas: [target], scripts: AvailableScripts.all,
-                            settings: settings.service.redis)
-                        let listener = Listener()
-                        let engine = AvailableEngine(
-                            group: group, scheduler: reactor, settings: engineSettings, events: listener)
-                        group.start()
-                        let deadlineNs = reactor.nowNs + timeoutNs
-                        reactor.spawn {
-                            while engine.status()[0].isReachable == false, engine.status()[0].refusal == nil,
-                                reactor.nowNs < deadlineNs
-                            {
-                                await reactor.sleep(forNs: 20 * nsPerMs)
-                            }
-                            let status = engine.status()[0]
-                            group.close()
-                            let failure = Outcome.failed(reason: status.refusal ?? "it does not answer")
-                            continuation.resume(returning: status.isReachable ? listener.outcome : failure)
-                        }
-                    }
-                }
-            } catch {
-                return .failed(reason: "\(error)")
-            }
+            func replicaAdopted(_ replica: Int, incarnation: String) { count += 1 }
         }
 
         private static func refuse(_ reason: String) -> Never {
-            StandardError.print("app-ap: cannot admit: \(reason)")
-            Glibc.exit(1)
+            fail("app-ap: cannot admit: \(reason)", exitCode: 1)
         }
     }
 }

@@ -26,21 +26,14 @@ extension AppAP {
         @OptionGroup var options: ServiceOptions
 
         func run() async throws {
-            let (settings, report) = await options.loadSettings(APSettings.init)
-            if options.isCheckOnly {
-                print(report)
-                return
+            let settings = await options.loadSettings(APSettings.init)
+            await ServiceRunner(settings: settings.service).run(scripts: AvailableScripts.all) {
+                group, reactor, metrics, logger in
+                let events = AvailableMetrics(metrics, names: group.replicaNames, logger: logger)
+                let engine = AvailableEngine(
+                    group: group, scheduler: reactor, settings: settings.engine, events: events)
+                return AvailableService(engine: engine, requestTimeoutNs: settings.service.requestTimeoutNs)
             }
-            let code = await ServiceRunner(settings: settings.service).run { metrics, logger in
-                return EngineFactory(scripts: AvailableScripts.all) { group, reactor in
-                    let reporter = APReporter(names: group.replicaNames, metrics: metrics, logger: logger)
-                    let engine = AvailableEngine(
-                        group: group, scheduler: reactor, settings: settings.engine, events: reporter)
-                    return AvailableService(
-                        engine: engine, reporter: reporter, requestTimeoutNs: settings.service.requestTimeoutNs)
-                }
-            }
-            Glibc.exit(code)
         }
     }
 }
@@ -73,20 +66,17 @@ struct APSettings: Sendable {
         engine.maxHints = try reader.integer(
             "AP_MAX_HINTS", default: 1_000_000, in: 1...100_000_000,
             help: "Hints that a replica stores for another; beyond that all records are compared instead.")
-        engine.probeIntervalMs = UInt64(
-            try reader.integer(
-                "AP_PROBE_INTERVAL_MS", default: 250, in: 20...60_000,
-                help: "How often staleness is measured, in milliseconds; in health it is one to two of these."))
-        engine.antiEntropyIntervalMs =
-            UInt64(
-                try reader.integer(
-                    "AP_ANTI_ENTROPY_INTERVAL_SEC", default: 600, in: 1...604_800,
-                    help: "How often all records of all replicas are compared, in seconds.")) * 1_000
-        engine.tombstoneGraceMs =
-            Int64(
-                try reader.integer(
-                    "AP_TOMBSTONE_GRACE_SEC", default: 604_800, in: 60...315_360_000,
-                    help: "How long tombstones and expired values are kept, in seconds.")) * 1_000
+        engine.probeIntervalMs = try reader.integer(
+            "AP_PROBE_INTERVAL_MS", default: 250, in: 20...60_000,
+            help: "How often staleness is measured, in milliseconds; in health it is one to two of these.")
+        let antiEntropyIntervalSec: UInt64 = try reader.integer(
+            "AP_ANTI_ENTROPY_INTERVAL_SEC", default: 600, in: 1...604_800,
+            help: "How often all records of all replicas are compared, in seconds.")
+        engine.antiEntropyIntervalMs = antiEntropyIntervalSec * 1_000
+        let tombstoneGraceSec: Int64 = try reader.integer(
+            "AP_TOMBSTONE_GRACE_SEC", default: 604_800, in: 60...315_360_000,
+            help: "How long tombstones and expired values are kept, in seconds.")
+        engine.tombstoneGraceMs = tombstoneGraceSec * 1_000
         self.engine = engine
     }
 }

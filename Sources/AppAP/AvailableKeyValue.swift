@@ -65,32 +65,32 @@ final class AvailableKeyValue: KeyValueHandler {
 /// The documents of `app-ap`.
 enum AvailableAnswers {
     static func applied(_ result: ChangeResult, _ request: KeyRequest) -> Response {
-        var json = JSONWriter(capacity: 192 + request.key.count)
-        json.beginAnswer(.ap, key: request.key)
-        json.member("version", result.version)
-        json.applied(replicasAcked: result.replicasAcked)
-        if let replica = result.replica { json.member("replica", replica) }
-        json.conflicts(result.conflicts)
-        json.key("overwritten")
-        json.values(result.overwritten)
-        json.session(result.session)
-        json.endObject()
-        return .json(json, headers: result.session.headers)
+        .object(headers: result.session.headers, capacity: 192 + request.key.count) { json in
+            json.mode(.ap, key: request.key)
+            json.member("version", result.version)
+            json.applied(replicasAcked: result.replicasAcked)
+            if let replica = result.replica { json.member("replica", replica) }
+            json.conflicts(result.conflicts)
+            json.key("overwritten")
+            json.values(result.overwritten)
+            json.session(result.session)
+        }
     }
 
     static func found(_ value: Bytes, _ result: ReadResult, _ request: KeyRequest) -> Response {
         guard !request.prefersBytes else { return bytes(value, result) }
-        var json = JSONWriter(capacity: 256 + request.key.count + value.count)
-        json.beginAnswer(.ap, key: request.key)
-        json.value(value)
-        json.member("version", result.version)
-        json.staleness(ms: result.stalenessMs, isStale: result.isStale)
-        if let expiresMs = result.expiresMs { json.member("expires_ms", expiresMs) }
-        if let replica = result.replica { json.member("replica", replica) }
-        json.conflicts(result.conflicts)
-        json.session(result.session)
-        json.endObject()
-        return .json(json, headers: result.session.headers)
+        return .object(
+            headers: result.session.headers, capacity: 256 + request.key.count + value.count
+        ) { json in
+            json.mode(.ap, key: request.key)
+            json.value(value)
+            json.member("version", result.version)
+            json.staleness(ms: result.stalenessMs, isStale: result.isStale)
+            if let expiresMs = result.expiresMs { json.member("expires_ms", expiresMs) }
+            if let replica = result.replica { json.member("replica", replica) }
+            json.conflicts(result.conflicts)
+            json.session(result.session)
+        }
     }
 
     /// The bare value; the other members are header fields.

@@ -9,14 +9,11 @@ final class AvailableService: ServiceEngine {
     let keyValue: any KeyValueHandler
     let reportsPartitions = true
     private let engine: AvailableEngine
-    /// Kept here: the engine does not keep its observer alive.
-    private let reporter: APReporter
     private let requestTimeoutNs: UInt64
 
-    init(engine: AvailableEngine, reporter: APReporter, requestTimeoutNs: UInt64) {
+    init(engine: AvailableEngine, requestTimeoutNs: UInt64) {
         keyValue = AvailableKeyValue(store: engine)
         self.engine = engine
-        self.reporter = reporter
         self.requestTimeoutNs = requestTimeoutNs
     }
 
@@ -62,16 +59,12 @@ final class AvailableService: ServiceEngine {
             page = try await engine.conflicts(
                 after: cursor, limit: limit, deadlineNs: request.receivedNs + requestTimeoutNs)
         } catch { throw Problem(error.reason) }
-        var json = JSONWriter(capacity: 1_024)
-        json.beginObject()
-        json.member("mode", "ap")
-        json.key("keys")
-        json.beginArray()
-        for key in page.keys { json.text(orBase64: key) }
-        json.endArray()
-        json.member("next", page.next.map(PercentEncoding.encode))
-        json.endObject()
-        return .json(json)
+        return .object(capacity: 1_024) { json in
+            json.member("mode", "ap")
+            json.key("keys")
+            json.values(page.keys)
+            json.member("next", page.next.map(PercentEncoding.encode))
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Consistent
-import Glibc
 import Service
 
 /// `app-cp`: prefers consistency.
@@ -23,20 +22,14 @@ extension AppCP {
         @OptionGroup var options: ServiceOptions
 
         func run() async throws {
-            let (settings, report) = await options.loadSettings(CPSettings.init)
-            if options.isCheckOnly {
-                print(report)
-                return
+            let settings = await options.loadSettings(CPSettings.init)
+            await ServiceRunner(settings: settings.service).run(scripts: ConsistentScripts.all) {
+                group, reactor, metrics, _ in
+                let events = ConsistentMetrics(metrics)
+                let engine = ConsistentEngine(
+                    group: group, scheduler: reactor, settings: settings.engine, events: events)
+                return ConsistentService(engine: engine)
             }
-            let code = await ServiceRunner(settings: settings.service).run { metrics, _ in
-                let events = ConsistentMetrics(metrics: metrics)
-                return EngineFactory(scripts: ConsistentScripts.all) { group, reactor in
-                    ConsistentService(
-                        engine: ConsistentEngine(
-                            group: group, scheduler: reactor, settings: settings.engine, events: events))
-                }
-            }
-            Glibc.exit(code)
         }
     }
 }
@@ -55,10 +48,9 @@ struct CPSettings: Sendable {
             help: "Changes that wait for a round; above it 503 overloaded.")
         engine.maxBatch = try reader.integer(
             "CP_MAX_BATCH", default: 128, in: 1...10_000, help: "Changes of one key in one round.")
-        engine.readHedgeMs = UInt64(
-            try reader.integer(
-                "CP_READ_HEDGE_MS", default: 5, in: 0...10_000,
-                help: "A read asks the nearest majority first, and the others after this delay, in milliseconds."))
+        engine.readHedgeMs = try reader.integer(
+            "CP_READ_HEDGE_MS", default: 5, in: 0...10_000,
+            help: "A read asks the nearest majority first, and the others after this delay, in milliseconds.")
         engine.probeTimeoutMs = max(engine.probeTimeoutMs, service.redis.callTimeoutMs + 50)
         self.engine = engine
     }

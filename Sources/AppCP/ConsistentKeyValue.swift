@@ -1,6 +1,5 @@
 import Consistent
 import HTTP
-import JSON
 import Replication
 import Service
 
@@ -79,12 +78,11 @@ final class ConsistentKeyValue: KeyValueHandler {
 /// The documents of `app-cp`.
 enum ConsistentAnswers {
     static func applied(version: UInt64, replicasAcked: Int, _ request: KeyRequest) -> Response {
-        var json = JSONWriter(capacity: 192 + request.key.count)
-        json.beginAnswer(.cp, key: request.key)
-        json.member("version", version)
-        json.applied(replicasAcked: replicasAcked)
-        json.endObject()
-        return .json(json, headers: etag(version))
+        .object(headers: etag(version), capacity: 192 + request.key.count) { json in
+            json.mode(.cp, key: request.key)
+            json.member("version", version)
+            json.applied(replicasAcked: replicasAcked)
+        }
     }
 
     /// A linearizable answer is never stale.
@@ -93,14 +91,13 @@ enum ConsistentAnswers {
             let headers = [Header("X-Staleness-Ms", "0"), Header("X-Stale", "false"), Header("X-Conflicts", "0")]
             return Response(contentType: ContentType.octets, headers: etag(result.version) + headers, body: value)
         }
-        var json = JSONWriter(capacity: 256 + request.key.count + value.count)
-        json.beginAnswer(.cp, key: request.key)
-        json.value(value)
-        json.member("version", result.version)
-        json.staleness(ms: 0, isStale: false)
-        if let expiresMs = result.expiresMs { json.member("expires_ms", expiresMs) }
-        json.endObject()
-        return .json(json, headers: etag(result.version))
+        return .object(headers: etag(result.version), capacity: 256 + request.key.count + value.count) { json in
+            json.mode(.cp, key: request.key)
+            json.value(value)
+            json.member("version", result.version)
+            json.staleness(ms: 0, isStale: false)
+            if let expiresMs = result.expiresMs { json.member("expires_ms", expiresMs) }
+        }
     }
 
     static func noSuchKey(version: UInt64) -> Problem {

@@ -4,7 +4,7 @@ import Telemetry
 
 /// The metrics that only `app-cp` has, fed by the events of its engine.
 final class ConsistentMetrics: ConsistentEvents, Sendable {
-    private let metrics: ServiceMetrics
+    private let staleness: GaugeFamily
     private let prepares: CounterSeries
     private let accepts: CounterSeries
     private let fastReads: CounterSeries
@@ -19,8 +19,8 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
     private let isDurable: GaugeFamily
     private let rebuildKeys: GaugeFamily
 
-    init(metrics: ServiceMetrics) {
-        self.metrics = metrics
+    init(_ metrics: ServiceMetrics) {
+        staleness = metrics.staleness
         let registry = metrics.registry
         let rounds = registry.counter(
             "cp_rounds_total", help: "Paxos rounds started, by phase.", labels: ["phase"])
@@ -76,7 +76,7 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
     func replicasProbed(_ views: [ReplicaView]) {
         for view in views {
             // A linearizable answer is never stale. The gauge exists, so that both services have it.
-            metrics.staleness(node: view.name).set(0)
+            staleness.with(view.name).set(0)
             isVoter.with(view.name).set(view.standing == .member ? 1 : 0)
             isDurable.with(view.name).set(view.durabilityFaults?.isEmpty == true ? 1 : 0)
             rebuildKeys.with(view.name).set(Double(view.rebuild?.keysCompared ?? 0))

@@ -7,6 +7,7 @@ import Service
 /// The CP engine behind the shared endpoints.
 final class ConsistentService: ServiceEngine {
     let keyValue: any KeyValueHandler
+    let reportsPartitions = false
     private let engine: ConsistentEngine
 
     init(engine: ConsistentEngine) {

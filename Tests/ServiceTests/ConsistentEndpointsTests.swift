@@ -84,7 +84,7 @@ import Testing
         #expect(text(members["version"]) == "0")
         #expect(text(members["detail"]) == "there is no such key; If-None-Match: * creates it")
         #expect(response.header("ETag") == "\"0\"")
-        #expect(endpoints.refusals == [.preconditionFailed])
-        #expect(endpoints.notes.map(\.failure?.outcome) == [.notApplied])
+        #expect(endpoints.refusals(.preconditionFailed) == 1)
+        #expect(endpoints.notes.map { $0["outcome"] } == ["not_applied"])
     }
 }

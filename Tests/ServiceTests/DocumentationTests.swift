@@ -26,11 +26,11 @@ import Testing
     }
 
     /// The registries of both services.
-    private static func registries() -> [PrometheusRegistry] {
-        let ofCP = ServiceMetrics(mode: .cp, version: "1")
-        _ = ConsistentMetrics(metrics: ofCP)
-        let ofAP = ServiceMetrics(mode: .ap, version: "1")
-        _ = APReporter(names: [], metrics: ofAP, logger: Logger(label: "test"))
+    private static func registries() throws -> [PrometheusRegistry] {
+        let ofCP = ServiceMetrics(try serviceSettings(.cp))
+        _ = ConsistentMetrics(ofCP)
+        let ofAP = ServiceMetrics(try serviceSettings(.ap))
+        _ = AvailableMetrics(ofAP, names: [], logger: Logger(label: "test"))
         return [ofCP.registry, ofAP.registry]
     }
 
@@ -44,7 +44,7 @@ import Testing
     @Test func thePageOfMetricsListsExactlyThoseOfTheServices() throws {
         let rows = try Self.rows()
         var shown: [String: String] = [:]
-        for registry in Self.registries() { shown.merge(Self.families(registry)) { $1 } }
+        for registry in try Self.registries() { shown.merge(Self.families(registry)) { $1 } }
         #expect(Set(rows.map(\.name)) == Set(shown.keys))
         #expect(Set(rows.map(\.name)).count == rows.count, "each once")
         for row in rows { #expect(row.type == shown[row.name], "\(row.name)") }
@@ -52,7 +52,7 @@ import Testing
 
     @Test func thePageOfMetricsListsTheirLabels() throws {
         let rows = try Self.rows()
-        for registry in Self.registries() {
+        for registry in try Self.registries() {
             for row in rows where registry.labelNames(of: row.name) != nil {
                 #expect(registry.labelNames(of: row.name) == row.labels, "\(row.name)")
             }

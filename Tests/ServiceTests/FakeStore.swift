@@ -1,10 +1,13 @@
 import EventLoop
 import Foundation
 import HTTP
+import Logging
 import Replication
+import Synchronization
 import Testing
 
 @testable import Service
+@testable import Telemetry
 
 /// An engine that records its requests and returns the results that a test chose.
 protocol FakeStore: AnyObject {
@@ -23,19 +26,23 @@ let maxValueBytes = 1_000
 /// The key-value endpoints of one service in front of a ``FakeStore``, without sockets.
 final class Endpoints<Store: FakeStore> {
     let store = Store()
-    private(set) var notes: [(key: Bytes, kind: ChangeKind, failure: StoreFailure?)] = []
-    private(set) var refusals: [StoreFailure.Code] = []
     private let router = Router()
+    private let metrics: ServiceMetrics
+    private let log = Log()
 
     init(_ further: [String: String] = [:]) throws {
         let common = ["MAX_VALUE_BYTES": "\(maxValueBytes)", "NETWORK_TIMEOUT_SEC": "2"]
         let settings = try serviceSettings(Store.mode, common.merging(further) { $1 })
-        KeyValueEndpoints(
-            settings: settings, handler: store.handler,
-            onRefusal: { [unowned self] in refusals.append($0) },
-            onChange: { [unowned self] in notes.append(($0, $1, $2)) }
-        ).addRoutes(to: router)
+        metrics = ServiceMetrics(settings)
+        let logger = Logger(label: "test") { [log] _ in Log.Handler(log: log) }
+        KeyValueEndpoints(settings: settings, handler: store.handler, metrics: metrics, logger: logger)
+            .addRoutes(to: router)
     }
+
+    /// The metadata of each line of the log.
+    var notes: [Logger.Metadata] { log.lines.withLock { $0 } }
+
+    func refusals(_ code: StoreFailure.Code) -> Double { metrics.refusals(code).value }
 
     func ask(_ method: HTTP.Method, _ target: String, headers: [String: String] = [:], body: Bytes = []) async
         -> Response
@@ -48,6 +55,24 @@ final class Endpoints<Store: FakeStore> {
 
     func maxBodyBytes(_ method: HTTP.Method, _ target: String) -> Int {
         router.maxBodyBytes(for: Request(method: method, target: target))
+    }
+}
+
+/// Keeps the metadata of all lines.
+private final class Log: Sendable {
+    let lines = Mutex<[Logger.Metadata]>([])
+
+    struct Handler: LogHandler {
+        let log: Log
+        var logLevel = Logger.Level.trace
+        var metadata: Logger.Metadata = [:]
+
+        subscript(metadataKey key: String) -> Logger.MetadataValue? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) { log.lines.withLock { $0.append(event.metadata ?? [:]) } }
     }
 }
 

@@ -6,7 +6,8 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct SecretFileTests {
     /// Reads `NAME` as a secret with the given settings and files.
     private func secret(
-        _ values: [String: String], files: [String: String] = [:], check: (String) -> String? = { _ in nil }
+        _ values: [String: String], files: [String: String] = [:],
+        check: (String) throws(SettingError) -> Void = { _ in }
     ) throws(SettingError) -> (value: String, report: String) {
         var reader = SettingsReader(
             lookUp: { name in values[name].map { ($0, .environment) } }, readFile: { files[$0].map { Array($0.utf8) } })
@@ -58,7 +59,9 @@ import Testing
 
     @Test func theContentOfTheFileIsValidated() {
         #expect(throws: SettingError("NAME is too short")) {
-            try secret(["NAME_FILE": "f"], files: ["f": "ab"]) { $0.count < 3 ? "is too short" : nil }
+            try secret(["NAME_FILE": "f"], files: ["f": "ab"]) { _ throws(SettingError) in
+                throw SettingError("is too short")
+            }
         }
     }
 

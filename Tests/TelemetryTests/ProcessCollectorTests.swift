@@ -3,16 +3,23 @@ import Testing
 
 @testable import Telemetry
 
-/// The samples of this very process.
-private func collect(_ registry: PrometheusRegistry) throws -> [String: Double] {
-    try OpenMetricsChecker.parse(text(registry, .openMetrics))
+/// The metrics of this very process.
+private struct ProcessMetrics {
+    private let registry = PrometheusRegistry()
+    private let collector: ProcessCollector
+
+    init() { collector = ProcessCollector(in: registry) }
+
+    func collect() throws -> [String: Double] {
+        collector.collect()
+        return try OpenMetricsChecker.parse(text(registry, .openMetrics))
+    }
 }
 
 @Suite(.timeLimit(.minutes(20))) struct ProcessCollectorTests {
     @Test func processMetricsDescribeThisProcess() throws {
-        let registry = PrometheusRegistry()
-        ProcessCollector.register(in: registry)
-        let samples = try collect(registry)
+        let metrics = ProcessMetrics()
+        let samples = try metrics.collect()
         let resident = try #require(samples["process_resident_memory_bytes{}"])
         let virtual = try #require(samples["process_virtual_memory_bytes{}"])
         #expect(resident > 1_000_000 && resident < 8e9)
@@ -27,36 +34,37 @@ private func collect(_ registry: PrometheusRegistry) throws -> [String: Double] 
     }
 
     @Test func cpuTimeRisesWithWorkAndNeverFalls() throws {
-        let registry = PrometheusRegistry()
-        ProcessCollector.register(in: registry)
+        let metrics = ProcessMetrics()
         var last = 0.0
         for _ in 0..<20 {
             var sum: UInt64 = 0
             for number in 0..<200_000 as Range<UInt64> { sum = sum &* 31 &+ number }
             #expect(sum != 1)
-            let now = try #require(try collect(registry)["process_cpu_seconds_total{}"])
+            let now = try #require(try metrics.collect()["process_cpu_seconds_total{}"])
             #expect(now > last)
             last = now
         }
     }
 
     @Test func residentMemoryFollowsTouchedPages() throws {
-        let registry = PrometheusRegistry()
-        ProcessCollector.register(in: registry)
-        let before = try #require(try collect(registry)["process_resident_memory_bytes{}"])
+        let metrics = ProcessMetrics()
+        let before = try #require(try metrics.collect()["process_resident_memory_bytes{}"])
         let block = UnsafeMutableRawPointer.allocate(byteCount: 64 << 20, alignment: 4_096)
         defer { block.deallocate() }
         memset(block, 1, 64 << 20)
-        let after = try #require(try collect(registry)["process_resident_memory_bytes{}"])
+        let after = try #require(try metrics.collect()["process_resident_memory_bytes{}"])
         #expect(after > before + Double(32 << 20))
     }
 
-    @Test(.enabled(if: ProcessCollector.descriptorsByStat() != nil, "the kernel is older than 6.2"))
-    func bothCountsOfDescriptorsAgree() {
-        // Other tests open and close descriptors meanwhile, so that the two may differ now and then.
-        let agreed = (0..<10_000).contains { _ in
-            ProcessCollector.descriptorsByStat() == ProcessCollector.descriptorsByListing()
+    @Test func anOpenFileIsCounted() throws {
+        let metrics = ProcessMetrics()
+        // Other tests open and close descriptors meanwhile, so that a count may differ now and then.
+        let isCounted = try (0..<1_000).contains { _ in
+            let before = try #require(try metrics.collect()["process_open_fds{}"])
+            let descriptor = open("/dev/null", O_RDONLY)
+            defer { close(descriptor) }
+            return try metrics.collect()["process_open_fds{}"] == before + 1
         }
-        #expect(agreed)
+        #expect(isCounted)
     }
 }

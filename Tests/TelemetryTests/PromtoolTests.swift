@@ -32,7 +32,7 @@ private enum Promtool {
 struct PromtoolTests {
     @Test func promtoolAcceptsAPageOfTheService() throws {
         let registry = sampleRegistry()
-        ProcessCollector.register(in: registry)
+        ProcessCollector(in: registry).collect()
         registry.counter("calls_total", help: "h", labels: ["kind"]).with("a\"b\\c\nd").increment()
         let (status, output) = try Promtool.check(registry.page(.text))
         #expect(output == "")

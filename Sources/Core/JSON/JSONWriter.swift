@@ -107,12 +107,6 @@ public struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// A number in JSON's notation (RFC 8259, section 6).
-    public mutating func number(_ text: String) {
-        separate()
-        bytes.append(contentsOf: text.utf8)
-    }
-
     /// A string with the base64 of `data` (RFC 4648, section 4, padded).
     public mutating func base64(_ data: [UInt8]) {
         separate()
@@ -139,17 +133,16 @@ public struct JSONWriter: Sendable {
         endArray()
     }
 
-    public mutating func integer(_ number: Int) { integer(Int64(number)) }
-
-    public mutating func integer(_ number: Int64) {
-        separate()
-        if number < 0 { bytes.append(UInt8(ascii: "-")) }
-        appendDigits(number.magnitude)
+    @inlinable
+    public mutating func integer(_ number: some FixedWidthInteger) {
+        integer(isNegative: number < 0, magnitude: UInt64(number.magnitude))
     }
 
-    public mutating func integer(_ number: UInt64) {
+    @usableFromInline
+    mutating func integer(isNegative: Bool, magnitude: UInt64) {
         separate()
-        appendDigits(number)
+        if isNegative { bytes.append(UInt8(ascii: "-")) }
+        bytes.append(decimal: magnitude)
     }
 
     public mutating func bool(_ flag: Bool) {
@@ -162,71 +155,25 @@ public struct JSONWriter: Sendable {
         bytes.append(contentsOf: "null".utf8)
     }
 
-    // MARK: Members
+    // MARK: Members, null for nil
 
-    public mutating func member(_ name: StaticString, _ text: String) {
-        key(name)
-        string(text)
-    }
-
-    public mutating func member(_ name: StaticString, _ number: Int) {
-        key(name)
-        integer(number)
-    }
-
-    public mutating func member(_ name: StaticString, _ number: Int64) {
-        key(name)
-        integer(number)
-    }
-
-    public mutating func member(_ name: StaticString, _ number: UInt64) {
-        key(name)
-        integer(number)
-    }
-
-    public mutating func member(_ name: StaticString, _ flag: Bool) {
-        key(name)
-        bool(flag)
-    }
-
-    /// Null for nil.
     public mutating func member(_ name: StaticString, _ text: String?) {
         key(name)
         if let text { string(text) } else { null() }
     }
 
-    /// Null for nil.
-    public mutating func member(_ name: StaticString, _ number: Int64?) {
+    @inlinable
+    public mutating func member(_ name: StaticString, _ number: (some FixedWidthInteger)?) {
         key(name)
         if let number { integer(number) } else { null() }
     }
 
-    /// Null for nil.
-    public mutating func member(_ name: StaticString, _ number: UInt64?) {
-        key(name)
-        if let number { integer(number) } else { null() }
-    }
-
-    /// Null for nil.
     public mutating func member(_ name: StaticString, _ flag: Bool?) {
         key(name)
         if let flag { bool(flag) } else { null() }
     }
 
     // MARK: Characters
-
-    private mutating func appendDigits(_ number: UInt64) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var rest = number
-            var first = 20
-            repeat {
-                first -= 1
-                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            } while rest > 0
-            bytes.append(contentsOf: digits[first...])
-        }
-    }
 
     /// Copies runs of characters without escapes in one step.
     private mutating func appendQuoted(_ text: UnsafeBufferPointer<UInt8>) {
@@ -253,10 +200,8 @@ public struct JSONWriter: Sendable {
         case 0x0C: bytes.append(UInt8(ascii: "f"))
         case 0x0D: bytes.append(UInt8(ascii: "r"))
         default:
-            let digits: StaticString = "0123456789abcdef"
             bytes.append(contentsOf: "u00".utf8)
-            bytes.append(digits.utf8Start[Int(byte >> 4)])
-            bytes.append(digits.utf8Start[Int(byte & 15)])
+            bytes.append(hexadecimal: byte)
         }
     }
 }

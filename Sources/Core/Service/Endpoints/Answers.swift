@@ -40,11 +40,38 @@ extension StoreFailure.Code {
     }
 }
 
+extension Response {
+    /// A JSON object.
+    /// - Parameter capacity: expected length in bytes.
+    public static func object(
+        status: Int = 200, headers: [Header] = [], capacity: Int = 256, _ members: (inout JSONWriter) -> Void
+    ) -> Response {
+        var json = JSONWriter(capacity: capacity)
+        json.beginObject()
+        members(&json)
+        json.endObject()
+        return .json(json, status: status, headers: headers)
+    }
+}
+
 /// The members that the answers of both services have.
 extension JSONWriter {
-    /// Begins the object of an answer.
-    public mutating func beginAnswer(_ mode: ServiceMode, key: Bytes) {
-        beginObject()
+    /// An array of objects.
+    mutating func objects<Element>(
+        _ name: StaticString, of elements: [Element], _ members: (inout JSONWriter, Element) -> Void
+    ) {
+        key(name)
+        beginArray()
+        for element in elements {
+            beginObject()
+            members(&self, element)
+            endObject()
+        }
+        endArray()
+    }
+
+    /// `mode` and `key`.
+    public mutating func mode(_ mode: ServiceMode, key: Bytes) {
         member("mode", mode.rawValue)
         self.key("key")
         if isValidUTF8(key) {

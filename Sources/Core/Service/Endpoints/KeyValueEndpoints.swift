@@ -1,7 +1,8 @@
-import EventLoop
 import HTTP
+import Logging
 import Replication
 import Resilience
+import Telemetry
 
 /// `/write`, `/read` and `/delete`: the checks, metrics and log events that both services share.
 final class KeyValueEndpoints {
@@ -9,24 +10,20 @@ final class KeyValueEndpoints {
     private let requestTimeoutNs: UInt64
     private let maxValueBytes: Int
     private var limiter: RateLimiter?
-    private let onRefusal: (_ code: StoreFailure.Code) -> Void
-    private let onChange: (_ key: Bytes, _ kind: ChangeKind, _ failure: StoreFailure?) -> Void
+    private let metrics: ServiceMetrics
+    private let logger: Logger
 
     static let maxKeyBytes = 512
     /// Ten years: a longer time to live is a mistake.
     static let maxTTLMs: Int64 = 315_360_000_000
 
-    init(
-        settings: ServiceSettings, handler: any KeyValueHandler,
-        onRefusal: @escaping (_ code: StoreFailure.Code) -> Void,
-        onChange: @escaping (_ key: Bytes, _ kind: ChangeKind, _ failure: StoreFailure?) -> Void
-    ) {
+    init(settings: ServiceSettings, handler: any KeyValueHandler, metrics: ServiceMetrics, logger: Logger) {
         self.handler = handler
         requestTimeoutNs = settings.requestTimeoutNs
         maxValueBytes = settings.maxValueBytes
-        limiter = settings.maxRequestsPerS.map { RateLimiter(ratePerS: UInt64($0)) }
-        self.onRefusal = onRefusal
-        self.onChange = onChange
+        limiter = settings.maxRequestsPerS.map { RateLimiter(ratePerS: $0) }
+        self.metrics = metrics
+        self.logger = logger
     }
 
     /// The same on both services: asking app-cp for less than it always guarantees is no error.
@@ -60,34 +57,38 @@ final class KeyValueEndpoints {
             try await read($0)
         }
         router.add(.delete, "/delete/{key}", operation: "delete", parameters: Parameters.delete) { [self] in
-            try await delete($0)
+            try await change("delete", $0, handler.delete)
         }
     }
 
     // MARK: Requests
 
     private func write(_ request: Request, value: () throws(Problem) -> Bytes) async throws -> Response {
-        let parts: (value: Bytes, key: KeyRequest, ttlMs: Int64?)
-        do {
+        try await change("write", request) { key in
             let value = try value()
             guard value.count <= maxValueBytes else { throw Problem.valueTooLarge(maxBytes: maxValueBytes) }
-            parts = (value, try keyRequest(request), try ttl(of: request))
-        } catch { throw Self.notApplied(error) }
-        do {
-            let response = try await handler.write(parts.value, parts.key, ttlMs: parts.ttlMs)
-            onChange(parts.key.key, .write, nil)
-            return response
-        } catch { throw refused(error, .write, parts.key) }
+            let ttlMs = try milliseconds("ttl_ms", of: request, in: 1...Self.maxTTLMs)
+            return try await handler.write(value, key, ttlMs: ttlMs)
+        }
     }
 
-    private func delete(_ request: Request) async throws -> Response {
-        let key: KeyRequest
-        do { key = try keyRequest(request) } catch { throw Self.notApplied(error) }
+    private func change(
+        _ kind: String, _ request: Request, _ run: (KeyRequest) async throws -> Response
+    ) async throws -> Response {
+        var key: Bytes = []
         do {
-            let response = try await handler.delete(key)
-            onChange(key.key, .delete, nil)
+            let checked = try keyRequest(request)
+            key = checked.key
+            let response = try await run(checked)
+            log(kind, key, nil)
             return response
-        } catch { throw refused(error, .delete, key) }
+        } catch let refusal as EngineRefusal {
+            log(kind, key, refusal.failure)
+            throw counted(refusal)
+        } catch let problem as Problem {
+            // A change that never reached the engine was not applied, and its answer says so.
+            throw problem.with(.notApplied)
+        }
     }
 
     private func read(_ request: Request) async throws -> Response {
@@ -96,22 +97,28 @@ final class KeyValueEndpoints {
         do {
             return try await handler.read(key, maxStalenessMs: maxStalenessMs)
         } catch let refusal as EngineRefusal {
-            onRefusal(refusal.failure.code)
-            throw refusal.problem
+            throw counted(refusal)
         }
     }
 
-    private func refused(_ error: any Error, _ kind: ChangeKind, _ request: KeyRequest) -> any Error {
-        guard let refusal = error as? EngineRefusal else { return Self.notApplied(error) }
-        onRefusal(refusal.failure.code)
-        onChange(request.key, kind, refusal.failure)
+    private func counted(_ refusal: EngineRefusal) -> Problem {
+        metrics.refusals(refusal.failure.code).increment()
         return refusal.problem
     }
 
-    /// A change that never reached the engine was not applied, and its answer says so.
-    private static func notApplied(_ error: any Error) -> any Error {
-        guard let problem = error as? Problem else { return error }
-        return problem.with(.notApplied)
+    /// The event `WRITE`: which key was changed, and what came of it. Successes are at `debug` (at full load they are
+    /// tens of thousands per second), rejections at `notice`, and unknown outcomes at `warning`.
+    private func log(_ kind: String, _ key: Bytes, _ failure: StoreFailure?) {
+        let outcome = failure.map { $0.outcome ?? .unknown } ?? .applied
+        let isExpected = failure == nil || failure?.code == .preconditionFailed
+        let level: Logger.Level = outcome == .unknown ? .warning : isExpected ? .debug : .notice
+        logger.event(
+            .write, level, failure == nil ? "applied" : "refused",
+            [
+                // Keys are bytes; those that are no text appear with replacement characters.
+                "key": .string(String(decoding: key, as: UTF8.self)), "kind": .string(kind),
+                "outcome": .string(outcome.rawValue),
+            ].merging(failure.map { ["code": .string($0.code.rawValue)] } ?? [:]) { $1 })
     }
 
     // MARK: Parts of a request
@@ -141,10 +148,6 @@ final class KeyValueEndpoints {
             throw Problem.badRequest("bad_key", "a key has 1 to \(Self.maxKeyBytes) bytes; this one is \(problem)")
         }
         return key
-    }
-
-    private func ttl(of request: Request) throws(Problem) -> Int64? {
-        try milliseconds("ttl_ms", of: request, in: 1...Self.maxTTLMs)
     }
 
     private func milliseconds(

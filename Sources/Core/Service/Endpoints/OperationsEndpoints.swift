@@ -45,11 +45,7 @@ final class OperationsEndpoints {
     // MARK: Health
 
     private func live() -> Response {
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("status", "ok")
-        json.endObject()
-        return .json(json)
+        .object { $0.member("status", "ok") }
     }
 
     private func ready() async -> Response {
@@ -60,93 +56,72 @@ final class OperationsEndpoints {
 
     private func health() async -> Response {
         let failure = await engine.readiness(deadlineNs: deadlineNs)
-        let known = engine.replicaProblems()
+        let problems = engine.replicaProblems()
         let checks = group.status().enumerated().map { index, status in
-            let isUp = status.isConnected && status.breaker.state == .closed
-            return (status: status, isUp: isUp, problem: known.indices.contains(index) ? known[index] : nil)
+            let problem = problems.indices.contains(index) ? problems[index] : nil
+            return (status: status, problem: problem, isOK: status.isUp && problem == nil)
         }
-        let isWhole = checks.allSatisfy { $0.isUp && $0.problem == nil }
-        var json = JSONWriter(capacity: 1_024)
-        json.beginObject()
-        json.member("status", failure != nil ? "unavailable" : isWhole ? "ok" : "degraded")
-        json.member("mode", settings.mode.rawValue)
-        json.member("node", settings.nodeID)
-        json.member("site", settings.site)
-        json.member("version", ServiceVersion.current)
-        json.member("uptime_ms", (reactor.nowNs - startNs) / nsPerMs)
-        if let failure {
-            json.member("code", failure.code.rawValue)
-            json.member("detail", failure.detail)
+        return .object(status: failure == nil ? 200 : 503, capacity: 1_024) { json in
+            json.member("status", failure != nil ? "unavailable" : checks.allSatisfy(\.isOK) ? "ok" : "degraded")
+            json.member("mode", settings.mode.rawValue)
+            json.member("node", settings.nodeID)
+            json.member("site", settings.site)
+            json.member("version", ServiceVersion.current)
+            json.member("uptime_ms", (reactor.nowNs - startNs) / nsPerMs)
+            if let failure {
+                json.member("code", failure.code.rawValue)
+                json.member("detail", failure.detail)
+            }
+            json.objects("checks", of: checks) { json, check in
+                json.member("node", check.status.name)
+                json.member("ok", check.isOK)
+                if let problem = check.problem { json.member("problem", problem) }
+                json.link(check.status)
+            }
         }
-        json.key("checks")
-        json.beginArray()
-        for check in checks {
-            json.beginObject()
-            json.member("node", check.status.name)
-            json.member("ok", check.isUp && check.problem == nil)
-            if let problem = check.problem { json.member("problem", problem) }
-            json.link(check.status)
-            json.endObject()
-        }
-        json.endArray()
-        json.endObject()
-        return .json(json, status: failure == nil ? 200 : 503)
     }
 
     // MARK: Metrics
 
     private func scrape(_ request: Request) -> Response {
         let format = ExpositionFormat(accept: request.header("Accept"))
-        return Response(contentType: format.contentType, body: metrics.registry.page(format))
+        return Response(contentType: format.contentType, body: metrics.page(format))
     }
 
     // MARK: Replicas
 
     private func breakers() -> Response {
         let nowNs = reactor.nowNs
-        var json = JSONWriter(capacity: 1_024)
-        json.beginObject()
-        json.member("mode", settings.mode.rawValue)
-        json.key("breakers")
-        json.beginArray()
-        for status in group.status() {
-            let breaker = status.breaker
-            json.beginObject()
-            json.member("node", status.name)
-            json.member("state", breaker.state.name)
-            json.member("state_code", breaker.state.rawValue)
-            json.member("consecutive_failures", breaker.consecutiveFailures)
-            json.member("failures_total", breaker.totals.failures)
-            json.member("successes_total", breaker.totals.successes)
-            json.member("opened_total", breaker.totals.opened)
-            json.member("next_try_in_ms", breaker.retryAtNs.map { ($0 - min($0, nowNs)) / nsPerMs })
-            json.member("last_change_ms_ago", breaker.lastTransition.map { (nowNs - min(nowNs, $0.atNs)) / nsPerMs })
-            json.endObject()
+        return .object(capacity: 1_024) { json in
+            json.member("mode", settings.mode.rawValue)
+            json.objects("breakers", of: group.status()) { json, status in
+                let breaker = status.breaker
+                json.member("node", status.name)
+                json.member("state", breaker.state.name)
+                json.member("state_code", breaker.state.rawValue)
+                json.member("consecutive_failures", breaker.consecutiveFailures)
+                json.member("failures_total", breaker.totals.failures)
+                json.member("successes_total", breaker.totals.successes)
+                json.member("opened_total", breaker.totals.opened)
+                json.member("next_try_in_ms", breaker.retryAtNs.map { ($0 - min($0, nowNs)) / nsPerMs })
+                json.member(
+                    "last_change_ms_ago", breaker.lastTransition.map { (nowNs - min(nowNs, $0.atNs)) / nsPerMs })
+            }
         }
-        json.endArray()
-        json.endObject()
-        return .json(json)
     }
 
     private func replicas() async -> Response {
         let reports = await engine.replicaReports(deadlineNs: deadlineNs)
-        var json = JSONWriter(capacity: 2_048)
-        json.beginObject()
-        json.member("mode", settings.mode.rawValue)
-        json.member("group", settings.group)
-        json.key("replicas")
-        json.beginArray()
-        for (index, status) in group.status().enumerated() {
-            json.beginObject()
-            json.member("node", status.name)
-            json.member("reachable", status.isConnected && status.breaker.state == .closed)
-            json.link(status)
-            if reports.indices.contains(index) { reports[index](&json) }
-            json.endObject()
+        return .object(capacity: 2_048) { json in
+            json.member("mode", settings.mode.rawValue)
+            json.member("group", settings.group)
+            json.objects("replicas", of: Array(group.status().enumerated())) { json, replica in
+                json.member("node", replica.element.name)
+                json.member("reachable", replica.element.isUp)
+                json.link(replica.element)
+                if reports.indices.contains(replica.offset) { reports[replica.offset](&json) }
+            }
         }
-        json.endArray()
-        json.endObject()
-        return .json(json)
     }
 }
 

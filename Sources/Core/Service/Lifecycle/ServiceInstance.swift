@@ -5,21 +5,6 @@ import Redis
 import Replication
 import Telemetry
 
-/// Makes an engine on a reactor: the one thing in which the two services differ.
-public struct EngineFactory: Sendable {
-    /// Every script that the engine's commands use.
-    public let scripts: [Script]
-    public let make: @Sendable (_ group: RedisReplicaGroup, _ reactor: Reactor) -> any ServiceEngine
-
-    public init(
-        scripts: [Script],
-        make: @escaping @Sendable (_ group: RedisReplicaGroup, _ reactor: Reactor) -> any ServiceEngine
-    ) {
-        self.scripts = scripts
-        self.make = make
-    }
-}
-
 /// The service on its reactor: replica group, engine and HTTP server.
 final class ServiceInstance: @unchecked Sendable {
     // Safe because everything is used on the reactor's thread only, which `checkIsolated` guards.
@@ -30,29 +15,27 @@ final class ServiceInstance: @unchecked Sendable {
     private let monitor: GroupMonitor
     private let operations: OperationsEndpoints
     private let server: HTTPServer
-    private let requestsInFlight: GaugeSeries
+    private let metrics: ServiceMetrics
     private var isRunning = false
 
     init(
-        reactor: Reactor, settings: ServiceSettings, metrics: ServiceMetrics, logger: Logger, factory: EngineFactory
+        reactor: Reactor, settings: ServiceSettings, metrics: ServiceMetrics, logger: Logger, scripts: [Script],
+        makeEngine: ServiceRunner.EngineMaker
     ) {
         reactor.checkIsolated()
         self.reactor = reactor
         stopGraceNs = settings.stopGraceMs * nsPerMs
         group = RedisReplicaGroup(
-            reactor: reactor, replicas: settings.replicas, scripts: factory.scripts, settings: settings.redis)
-        engine = factory.make(group, reactor)
+            reactor: reactor, replicas: settings.replicas, scripts: scripts, settings: settings.redis)
+        engine = makeEngine(group, reactor, metrics, logger)
         monitor = GroupMonitor(
             group: group, metrics: metrics, logger: logger, reportsPartitions: !engine.reportsPartitions)
         operations = OperationsEndpoints(
             settings: settings, reactor: reactor, group: group, engine: engine, metrics: metrics)
-        requestsInFlight = metrics.requestsInFlight.with()
+        self.metrics = metrics
         let router = Self.router(metrics: metrics, logger: logger)
-        KeyValueEndpoints(
-            settings: settings, handler: engine.keyValue,
-            onRefusal: { metrics.refusals($0).increment() },
-            onChange: { ChangeLog.note($0, $1, $2, logger: logger) }
-        ).addRoutes(to: router)
+        KeyValueEndpoints(settings: settings, handler: engine.keyValue, metrics: metrics, logger: logger)
+            .addRoutes(to: router)
         operations.addRoutes(to: router)
         engine.addRoutes(to: router)
         var http = HTTPServerSettings(host: settings.httpHost, port: settings.httpPort)
@@ -88,7 +71,7 @@ final class ServiceInstance: @unchecked Sendable {
         reactor.spawn { [weak self] in
             while let self, isRunning {
                 monitor.updateGauges()
-                requestsInFlight.set(Double(server.requestsInFlight))
+                metrics.requestsInFlight.set(Double(server.requestsInFlight))
                 await reactor.sleep(forNs: 250 * nsPerMs)
             }
         }

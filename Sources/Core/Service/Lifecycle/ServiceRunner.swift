@@ -1,7 +1,8 @@
 import EventLoop
 import Glibc
-import HTTP
 import Logging
+import Redis
+import Replication
 import Telemetry
 import UnixSignals
 
@@ -12,34 +13,41 @@ public struct ServiceRunner: Sendable {
     private let logger: Logger
     private let metrics: ServiceMetrics
 
+    /// Makes an engine on its reactor: the one thing in which the two services differ.
+    public typealias EngineMaker =
+        @Sendable (_ group: RedisReplicaGroup, _ reactor: Reactor, _ metrics: ServiceMetrics, _ logger: Logger)
+        -> any ServiceEngine
+
     public init(settings: ServiceSettings) {
         self.settings = settings
-        output = LogOutput.standardError(format: settings.logFormat)
-        logger = Self.makeLogger(settings, output: output)
-        metrics = ServiceMetrics(mode: settings.mode, version: ServiceVersion.current)
-        metrics.show(maxStalenessMs: settings.maxStalenessMs)
-    }
-
-    static func makeLogger(_ settings: ServiceSettings, output: LogOutput) -> Logger {
-        Logger(label: "app-\(settings.mode.rawValue)") { _ in
+        let output = LogOutput.standardError(format: settings.logFormat)
+        self.output = output
+        logger = Logger(label: "app-\(settings.mode.rawValue)") { _ in
             LineLogHandler(output: output, level: settings.logLevel)
         }
+        metrics = ServiceMetrics(settings)
     }
 
     /// Serves until SIGTERM, SIGINT or SIGHUP, and then until in-flight requests are done. A second signal exits at
-    /// once.
-    /// - Returns: the exit code: 0 after a signal, 1 if the service could not start.
-    public func run(_ makeFactory: @Sendable (ServiceMetrics, Logger) -> EngineFactory) async -> Int32 {
+    /// once. If the service cannot start, prints one line and exits with code 1.
+    /// - Parameter scripts: every script that the engine's commands use.
+    public func run(scripts: [Script], makeEngine: @escaping EngineMaker) async {
         signal(SIGPIPE, SIG_IGN)  // hiredis writes with write(2)
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let reactor: Reactor
         let instance: ServiceInstance
         do {
             reactor = try Reactor(name: "reactor")
-            instance = try await start(on: reactor, makeFactory(metrics, logger))
+            reactor.start()
+            instance = try await reactor.perform { [self] in
+                let instance = ServiceInstance(
+                    reactor: reactor, settings: settings, metrics: metrics, logger: logger, scripts: scripts,
+                    makeEngine: makeEngine)
+                try instance.start()
+                return instance
+            }
         } catch {
-            StandardError.print("app-\(settings.mode.rawValue): \(error)")
-            return 1
+            fail("app-\(settings.mode.rawValue): \(error)", exitCode: 1)
         }
         logger.event(
             .serviceStart, .notice, "serving",
@@ -69,35 +77,23 @@ public struct ServiceRunner: Sendable {
                 exit(0)
             }
         }
-        return 0
-    }
-
-    private func start(on reactor: Reactor, _ factory: EngineFactory) async throws -> ServiceInstance {
-        reactor.start()
-        return try await reactor.perform { [self] () -> Result<ServiceInstance, HTTPServerError> in
-            let instance = ServiceInstance(
-                reactor: reactor, settings: settings, metrics: metrics, logger: logger, factory: factory)
-            do throws(HTTPServerError) { try instance.start() } catch { return .failure(error) }
-            return .success(instance)
-        }.get()
     }
 }
 
 extension Reactor {
     /// Runs `body` on the reactor's thread and returns its result; from any thread.
-    func perform<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) async -> Value {
-        await withUnsafeContinuation { continuation in
+    func perform<Value: Sendable, Failure: Error>(
+        _ body: @escaping @Sendable () async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        let result: Result<Value, Failure> = await withUnsafeContinuation { continuation in
             submit { [self] in
-                spawn { continuation.resume(returning: await body()) }
+                spawn {
+                    do throws(Failure) { continuation.resume(returning: .success(try await body())) } catch {
+                        continuation.resume(returning: .failure(error))
+                    }
+                }
             }
         }
-    }
-}
-
-/// Prints lines to standard error without the log.
-public enum StandardError {
-    public static func print(_ line: String) {
-        var text = line + "\n"
-        text.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        return try result.get()
     }
 }

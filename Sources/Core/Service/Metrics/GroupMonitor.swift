@@ -10,55 +10,41 @@ import Telemetry
 final class GroupMonitor: RedisGroupObserver {
     private let names: [String]
     private let metrics: ServiceMetrics
-    private let gauges: [ReplicaGauges]
     private let logger: Logger
     private unowned let group: RedisReplicaGroup
     private var isSuspected: [Bool]
     /// False if the engine reports partitions itself.
     private let reportsPartitions: Bool
 
-    private struct ReplicaGauges {
-        let breakerState: GaugeSeries
-        let isUp: GaugeSeries
-        let inFlight: GaugeSeries
-    }
-
-    init(
-        group: RedisReplicaGroup, metrics: ServiceMetrics, logger: Logger, reportsPartitions: Bool
-    ) {
-        self.reportsPartitions = reportsPartitions
-        gauges = group.replicaNames.map { name in
-            ReplicaGauges(
-                breakerState: metrics.breakerState.with(name), isUp: metrics.replicaUp.with(name),
-                inFlight: metrics.replicaInFlight.with(name))
-        }
+    init(group: RedisReplicaGroup, metrics: ServiceMetrics, logger: Logger, reportsPartitions: Bool) {
         self.group = group
         self.metrics = metrics
         self.logger = logger
+        self.reportsPartitions = reportsPartitions
         names = group.replicaNames
         isSuspected = names.map { _ in false }
         for name in names {
             // Series that exist from the start show a rate from the first failure.
-            _ = metrics.connectionFailures(node: name)
-            _ = metrics.connections(node: name)
+            _ = metrics.connectionFailures.with(name)
+            _ = metrics.connections.with(name)
         }
     }
 
     func connectionFailed(replica: Int, reason: String) {
-        metrics.connectionFailures(node: names[replica]).increment()
+        metrics.connectionFailures.with(names[replica]).increment()
         logger.event(
             .dbConnectFailure, .warning, "a connection failed or was lost",
             ["node": .string(names[replica]), "reason": .string(reason)])
     }
 
     func connected(replica: Int) {
-        metrics.connections(node: names[replica]).increment()
+        metrics.connections.with(names[replica]).increment()
         logger.event(.replicaUp, .info, "connected", ["node": .string(names[replica])])
     }
 
     func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition) {
         let name = names[replica]
-        metrics.breakerChanges(node: name, to: transition.to.name).increment()
+        metrics.breakerChanges.with(name, transition.to.name).increment()
         logger.event(
             .circuitBreakerStateChange, transition.to == .open ? .warning : .info, "breaker changed",
             [
@@ -82,11 +68,14 @@ final class GroupMonitor: RedisGroupObserver {
 
     /// Sets the gauges, several times per second on the reactor's thread, so that a scrape never waits for it.
     func updateGauges() {
-        for (status, gauges) in zip(group.status(), gauges) {
-            let isUp = status.isConnected && status.breaker.state == .closed
-            gauges.breakerState.set(Double(status.breaker.state.rawValue))
-            gauges.isUp.set(isUp ? 1 : 0)
-            gauges.inFlight.set(Double(status.inFlight))
+        for status in group.status() {
+            metrics.breakerState.with(status.name).set(Double(status.breaker.state.rawValue))
+            metrics.replicaUp.with(status.name).set(status.isUp ? 1 : 0)
+            metrics.replicaInFlight.with(status.name).set(Double(status.inFlight))
         }
     }
+}
+
+extension RedisReplicaGroup.LinkStatus {
+    var isUp: Bool { isConnected && breaker.state == .closed }
 }

@@ -4,24 +4,24 @@ import Telemetry
 
 /// The metrics of both services.
 public final class ServiceMetrics: Sendable {
-    public let registry: PrometheusRegistry
+    public let registry = PrometheusRegistry()
     private let mode: String
+    private let process: ProcessCollector
     private let requests: CounterFamily
     private let latency: HistogramFamily
     private let refusals: CounterFamily
-    private let connectionFailures: CounterFamily
-    private let connections: CounterFamily
+    let connectionFailures: CounterFamily
+    let connections: CounterFamily
     let breakerState: GaugeFamily
-    private let breakerChanges: CounterFamily
+    let breakerChanges: CounterFamily
     let replicaUp: GaugeFamily
     let replicaInFlight: GaugeFamily
-    let requestsInFlight: GaugeFamily
-    private let staleness: GaugeFamily
-    private let maxStaleness: GaugeFamily
+    let requestsInFlight: GaugeSeries
+    public let staleness: GaugeFamily
 
-    public init(mode: ServiceMode, version: String) {
-        registry = PrometheusRegistry()
-        self.mode = mode.rawValue
+    public init(_ settings: ServiceSettings) {
+        mode = settings.mode.rawValue
+        process = ProcessCollector(in: registry)
         requests = registry.counter(
             "app_requests_total", help: "Requests answered, by operation and HTTP status.",
             labels: ["mode", "operation", "status"])
@@ -44,33 +44,25 @@ public final class ServiceMetrics: Sendable {
             labels: ["node", "to"])
         replicaUp = registry.gauge(
             "db_replica_up", help: "1 if a replica is connected and its breaker is closed, otherwise 0.",
-            labels: ["node"]
-        )
+            labels: ["node"])
         replicaInFlight = registry.gauge(
             "db_commands_in_flight", help: "Unanswered commands sent to a replica.", labels: ["node"])
-        requestsInFlight = registry.gauge("app_requests_in_flight", help: "In-flight requests.")
+        requestsInFlight = registry.gauge("app_requests_in_flight", help: "In-flight requests.").with()
         staleness = registry.gauge(
             "data_staleness_ms",
             help: "Upper bound of the age of an answer from a replica, in milliseconds; +Inf if unknown.",
             labels: ["node"])
-        maxStaleness = registry.gauge(
+        registry.gauge(
             "app_max_staleness_ms",
-            help: "MAX_STALENESS_MS: answers that may be older are marked stale, in milliseconds.")
+            help: "MAX_STALENESS_MS: answers that may be older are marked stale, in milliseconds."
+        ).with().set(Double(settings.maxStalenessMs))
+        registry.registerBuildInfo(version: ServiceVersion.current, mode: mode)
         // Series that exist from the start show a rate from the first failure.
-        for operation in Self.storeOperations {
+        for operation in ["read", "write", "delete"] {
             _ = latencySeries(operation: operation)
-            for status in Self.alwaysShown { _ = requestSeries(operation: operation, status: status) }
+            for status in [200, 500, 503, 504] { _ = requestSeries(operation: operation, status: status) }
         }
-        registry.registerBuildInfo(version: version, mode: mode.rawValue)
-        ProcessCollector.register(in: registry)
     }
-
-    /// The operations of clients; the others concern the service itself.
-    private static let storeOperations = ["read", "write", "delete"]
-    private static let alwaysShown = [200, 500, 503, 504]
-
-    /// Exposes the setting that alerts compare with.
-    func show(maxStalenessMs: Int64) { maxStaleness.with().set(Double(maxStalenessMs)) }
 
     func requestSeries(operation: String, status: Int) -> CounterSeries {
         requests.with(mode, operation, String(status))
@@ -78,45 +70,38 @@ public final class ServiceMetrics: Sendable {
 
     func latencySeries(operation: String) -> HistogramSeries { latency.with(mode, operation) }
     func refusals(_ code: StoreFailure.Code) -> CounterSeries { refusals.with(mode, code.rawValue) }
-    func connectionFailures(node: String) -> CounterSeries { connectionFailures.with(node) }
-    func connections(node: String) -> CounterSeries { connections.with(node) }
-    func breakerChanges(node: String, to state: String) -> CounterSeries { breakerChanges.with(node, state) }
 
-    /// Upper bound of the age of answers from `node`.
-    public func staleness(node: String) -> GaugeSeries { staleness.with(node) }
+    func page(_ format: ExpositionFormat) -> [UInt8] {
+        process.collect()
+        return registry.page(format)
+    }
 }
 
-/// Counts requests. It caches the series, because a look-up takes a lock.
+/// Counts the answered requests of one reactor. It keeps the series, because a look-up takes a lock.
 final class RequestCounter {
-    /// The series of one operation; its few statuses are searched linearly.
-    private final class Operation {
-        let latency: HistogramSeries
-        var counters: [(status: Int, series: CounterSeries)] = []
-
-        init(latency: HistogramSeries) { self.latency = latency }
+    private struct Answer: Hashable {
+        let operation: String
+        let status: Int
     }
 
     private let metrics: ServiceMetrics
-    private var operations: [String: Operation] = [:]
+    private var series: [Answer: (latency: HistogramSeries, count: CounterSeries)] = [:]
 
     init(metrics: ServiceMetrics) { self.metrics = metrics }
 
-    func count(operation name: String, status: Int, tookNs: UInt64) {
-        let operation = operation(name)
-        operation.latency.observe(ns: tookNs)
-        for counter in operation.counters where counter.status == status {
-            counter.series.increment()
-            return
-        }
-        let series = metrics.requestSeries(operation: name, status: status)
-        operation.counters.append((status, series))
-        series.increment()
+    func count(operation: String, status: Int, tookNs: UInt64) {
+        let (latency, count) = series(of: Answer(operation: operation, status: status))
+        latency.observe(ns: tookNs)
+        count.increment()
     }
 
-    private func operation(_ name: String) -> Operation {
-        if let known = operations[name] { return known }
-        let made = Operation(latency: metrics.latencySeries(operation: name))
-        operations[name] = made
-        return made
+    private func series(of answer: Answer) -> (latency: HistogramSeries, count: CounterSeries) {
+        if let known = series[answer] { return known }
+        let new = (
+            metrics.latencySeries(operation: answer.operation),
+            metrics.requestSeries(operation: answer.operation, status: answer.status)
+        )
+        series[answer] = new
+        return new
     }
 }

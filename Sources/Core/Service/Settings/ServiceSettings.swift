@@ -30,7 +30,7 @@ public struct ServiceSettings: Sendable {
     public var secretKeyFallback: String?
     public var maxRequestsInFlight: Int
     /// Reads and changes per second; nil for no limit.
-    public var maxRequestsPerS: Int?
+    public var maxRequestsPerS: UInt64?
     public var stopGraceMs: UInt64
     public var logLevel: Logger.Level
     public var logFormat: LogFormat
@@ -40,97 +40,90 @@ public struct ServiceSettings: Sendable {
     /// - Throws: ``SettingError`` for the first invalid setting.
     public init(mode: ServiceMode, from reader: inout SettingsReader) throws(SettingError) {
         self.mode = mode
-        nodeID = try reader.string(
+        nodeID = try reader.value(
             "NODE_ID", default: "app-\(mode.rawValue)", help: "Name of this instance in answers, logs and metrics.",
-            check: Self.checkName)
-        site = try reader.string(
-            "SITE", default: "local", help: "Name of the site of this instance, for display.",
-            check: Self.checkName)
-        group = try reader.string(
+            parse: Self.name)
+        site = try reader.value(
+            "SITE", default: "local", help: "Name of the site of this instance, for display.", parse: Self.name)
+        group = try reader.value(
             "GROUP", default: mode.rawValue,
-            help: "Name of the replica group; a replica of another group is rejected.", check: Self.checkName)
-        httpHost = try reader.string(
+            help: "Name of the replica group; a replica of another group is rejected.", parse: Self.name)
+        httpHost = try reader.value(
             "HTTP_BIND", default: "127.0.0.1", help: "Address to listen on; 0.0.0.0 or :: for all interfaces."
-        ) { $0.isEmpty ? "must not be empty" : nil }
-        httpPort = UInt16(
-            try reader.integer(
-                "HTTP_PORT", default: mode == .cp ? 5001 : 5002, in: 1...65_535, help: "Port to listen on."))
+        ) { text throws(SettingError) in
+            guard !text.isEmpty else { throw SettingError("must not be empty") }
+            return text
+        }
+        httpPort = try reader.integer(
+            "HTTP_PORT", default: mode == .cp ? 5001 : 5002, in: 1...65_535, help: "Port to listen on.")
         secretKey = try reader.secret(
             "SECRET_KEY", default: "",
             help: "Signs the contexts and tokens of app-ap; at least 16 characters, the same for all instances."
-        ) { text in
-            if text.isEmpty, mode == .cp { return nil }
-            return text.utf8.count < 16 ? "must be set, with 16 characters or more" : nil
+        ) { text throws(SettingError) in
+            if text.utf8.count < 16, !text.isEmpty || mode == .ap {
+                throw SettingError("must be set, with 16 characters or more")
+            }
         }
         let fallback = try reader.secret(
             "SECRET_KEY_FALLBACK", default: "",
             help: "Also accepted when verifying, for a change of SECRET_KEY; empty for none."
-        ) { text in
-            text.isEmpty || text.utf8.count >= 16 ? nil : "must have 16 characters or more, or be empty"
+        ) { text throws(SettingError) in
+            if text.utf8.count < 16, !text.isEmpty {
+                throw SettingError("must have 16 characters or more, or be empty")
+            }
         }
         secretKeyFallback = fallback.isEmpty ? nil : fallback
         let password = try reader.secret(
             "REDIS_PASSWORD", default: "",
             help: "Password of replicas without one in their URL; empty for no password.")
-        let standardReplicas = "g1=redis://127.0.0.1:6379,g2=redis://127.0.0.1:6380,g3=redis://127.0.0.1:6381"
-        var parsed: [RedisReplica] = []
-        _ = try reader.string(
-            "REPLICAS", default: standardReplicas,
+        let replicas = try reader.value(
+            "REPLICAS",
+            default: "g1=redis://127.0.0.1:6379,g2=redis://127.0.0.1:6380,g3=redis://127.0.0.1:6381",
             help: "The replicas, the same list for all instances: name=redis://host:port, separated by commas."
-        ) { text in
-            switch Self.replicas(from: text, password: password) {
-            case .success(let replicas): parsed = replicas
-            case .failure(let error): return error.description
-            }
-            return nil
-        }
-        replicas = parsed
-        let near = try reader.string(
+        ) { text throws(SettingError) in try Self.replicas(from: text, password: password) }
+        self.replicas = replicas
+        let nearReplicas = try reader.value(
             "NEAR_REPLICAS", default: "",
             help: "Replicas of this site, asked first; separated by commas. Empty to order by latency alone."
-        ) { text in
-            let unknown = Self.names(text).first { name in !parsed.contains { $0.name == name } }
-            return unknown.map { "names '\($0)', which REPLICAS does not" }
+        ) { text throws(SettingError) in
+            let names = text.split(separator: ",").map { String($0.drop { $0 == " " }) }
+            if let unknown = names.first(where: { name in !replicas.contains { $0.name == name } }) {
+                throw SettingError("names '\(unknown)', which REPLICAS does not")
+            }
+            return Set(names)
         }
         requestTimeoutMs = try reader.seconds(
             "NETWORK_TIMEOUT_SEC", default: 1, in: 0.05...60, help: "Deadline of a request, in seconds.")
-        maxStalenessMs = Int64(
-            try reader.integer(
-                "MAX_STALENESS_MS", default: 5_000, in: 0...86_400_000,
-                help: "An answer that may be older than this is marked stale, in milliseconds."))
+        maxStalenessMs = try reader.integer(
+            "MAX_STALENESS_MS", default: 5_000, in: 0...86_400_000,
+            help: "An answer that may be older than this is marked stale, in milliseconds.")
         maxValueBytes = try reader.integer(
             "MAX_VALUE_BYTES", default: 1 << 20, in: 1...(64 << 20), help: "Longest value, in bytes.")
-        logLevel = try reader.choice("LOG_LEVEL", default: LogLevelName.info, help: "Least severe level logged.").level
+        logLevel = try reader.choice("LOG_LEVEL", default: Logger.Level.info, help: "Least severe level logged.")
         logFormat = try reader.choice(
             "LOG_FORMAT", default: LogFormat.auto, help: "json, text, or auto: text on a terminal, else json.")
         maxRequestsInFlight = try reader.integer(
             "MAX_REQUESTS_IN_FLIGHT", default: 2_000, in: 1...100_000,
             help: "In-flight requests; above it 503 overloaded.")
-        let perSecond = try reader.integer(
+        let perSecond: UInt64 = try reader.integer(
             "MAX_REQUESTS_PER_SEC", default: 0, in: 0...10_000_000,
             help: "Reads and changes per second; above it 429 rate_limited. 0 for no limit.")
         maxRequestsPerS = perSecond == 0 ? nil : perSecond
-        stopGraceMs = UInt64(
-            try reader.integer(
-                "STOP_GRACE_MS", default: 5_000, in: 0...600_000,
-                help: "How long a stop waits for in-flight requests, in milliseconds."))
+        stopGraceMs = try reader.integer(
+            "STOP_GRACE_MS", default: 5_000, in: 0...600_000,
+            help: "How long a stop waits for in-flight requests, in milliseconds.")
         redis = try Self.redisSettings(from: &reader, requestTimeoutMs: requestTimeoutMs)
-        redis.nearReplicas = Set(Self.names(near))
-    }
-
-    private static func names(_ text: String) -> [String] {
-        text.split(separator: ",").map { String($0.drop { $0 == " " }) }
+        redis.nearReplicas = nearReplicas
     }
 
     private static func redisSettings(
         from reader: inout SettingsReader, requestTimeoutMs: UInt64
     ) throws(SettingError) -> RedisGroupSettings {
         var settings = RedisGroupSettings()
-        settings.callTimeoutMs = UInt64(
-            try reader.integer(
-                "REPLICA_TIMEOUT_MS", default: Int(max(10, requestTimeoutMs / 4)), in: 1...60_000,
-                help: "A slower answer of a replica counts as a failure, in milliseconds; default: a quarter of "
-                    + "NETWORK_TIMEOUT_SEC."))
+        settings.callTimeoutMs = try reader.integer(
+            "REPLICA_TIMEOUT_MS", default: max(10, requestTimeoutMs / 4), in: 1...60_000,
+            help: "A slower answer of a replica counts as a failure, in milliseconds; default: a quarter of "
+                + "NETWORK_TIMEOUT_SEC.")
         // Long enough to distinguish a stopped replica from a slow one, and short enough that requests in flight to it
         // are answered before their deadline.
         settings.stallTimeoutMs = settings.callTimeoutMs * 2
@@ -140,74 +133,53 @@ public struct ServiceSettings: Sendable {
             help: "Unanswered commands per connection; above it 503 overloaded.")
         settings.breaker.failureThreshold = try reader.integer(
             "BREAKER_FAILURES", default: 5, in: 1...1_000, help: "Failures in a row that open a replica's breaker.")
-        settings.breaker.openForMs = UInt64(
-            try reader.integer(
-                "BREAKER_OPEN_MS", default: 250, in: 10...60_000,
-                help: "First pause before an open breaker retries its replica, in milliseconds; doubles up to "
-                    + "BREAKER_MAX_OPEN_MS."))
-        settings.breaker.maxOpenForMs = UInt64(
-            try reader.integer(
-                "BREAKER_MAX_OPEN_MS", default: 1_000, in: 10...600_000,
-                help: "Longest such pause, in milliseconds: the delay until a healed replica is used again."))
+        settings.breaker.openForMs = try reader.integer(
+            "BREAKER_OPEN_MS", default: 250, in: 10...60_000,
+            help: "First pause before an open breaker retries its replica, in milliseconds; doubles up to "
+                + "BREAKER_MAX_OPEN_MS.")
+        settings.breaker.maxOpenForMs = try reader.integer(
+            "BREAKER_MAX_OPEN_MS", default: 1_000, in: 10...600_000,
+            help: "Longest such pause, in milliseconds: the delay until a healed replica is used again.")
         if settings.breaker.maxOpenForMs < settings.breaker.openForMs {
             throw SettingError("BREAKER_MAX_OPEN_MS must not be below BREAKER_OPEN_MS")
         }
         return settings
     }
 
-    private static func checkName(_ text: String) -> String? {
-        let isGood =
-            (1...64).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
-                    || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
-            }
-        return isGood ? nil : "must be 1 to 64 letters, digits, '.', '_' or '-', not '\(text)'"
+    private static func name(_ text: String) throws(SettingError) -> String {
+        let isGood = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-.".contains($0)) }
+        guard isGood, (1...64).contains(text.utf8.count) else {
+            throw SettingError("must be 1 to 64 letters, digits, '.', '_' or '-', not '\(text)'")
+        }
+        return text
     }
 
     /// Parses `name=url,name=url`.
-    static func replicas(from text: String, password: String) -> Result<[RedisReplica], SettingError> {
+    private static func replicas(from text: String, password: String) throws(SettingError) -> [RedisReplica] {
         var replicas: [RedisReplica] = []
         for item in text.split(separator: ",", omittingEmptySubsequences: false) {
             let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2 else {
-                return .failure(SettingError("must list replicas as name=redis://host:port, not '\(item)'"))
+                throw SettingError("must list replicas as name=redis://host:port, not '\(item)'")
             }
-            let name = String(parts[0].drop { $0 == " " })
-            if let problem = checkName(name) { return .failure(SettingError("has a replica whose name \(problem)")) }
+            let name: String
+            do throws(SettingError) { name = try Self.name(String(parts[0].drop { $0 == " " })) } catch {
+                throw SettingError("has a replica whose name \(error)")
+            }
             do throws(RedisEndpointError) {
                 var endpoint = try RedisEndpoint(url: parts[1])
                 if endpoint.password == nil, !password.isEmpty { endpoint.password = password }
                 replicas.append(RedisReplica(name: name, endpoint: endpoint))
             } catch {
-                return .failure(SettingError("has a bad URL for '\(name)': it \(error)"))
+                throw SettingError("has a bad URL for '\(name)': it \(error)")
             }
         }
-        guard Set(replicas.map(\.name)).count == replicas.count else {
-            return .failure(SettingError("names a replica twice"))
-        }
+        guard Set(replicas.map(\.name)).count == replicas.count else { throw SettingError("names a replica twice") }
         let addresses = replicas.map { "\($0.endpoint.host):\($0.endpoint.port)" }
         guard Set(addresses).count == replicas.count else {
-            return .failure(SettingError("names one server twice: each replica needs its own server"))
+            throw SettingError("names one server twice: each replica needs its own server")
         }
-        guard (1...7).contains(replicas.count) else { return .failure(SettingError("must list 1 to 7 replicas")) }
-        return .success(replicas)
-    }
-}
-
-/// The names of the levels of swift-log.
-enum LogLevelName: String, CaseIterable {
-    case trace, debug, info, notice, warning, error, critical
-
-    var level: Logger.Level {
-        switch self {
-        case .trace: .trace
-        case .debug: .debug
-        case .info: .info
-        case .notice: .notice
-        case .warning: .warning
-        case .error: .error
-        case .critical: .critical
-        }
+        guard (1...7).contains(replicas.count) else { throw SettingError("must list 1 to 7 replicas") }
+        return replicas
     }
 }

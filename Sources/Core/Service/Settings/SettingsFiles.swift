@@ -1,4 +1,4 @@
-import Glibc
+import FoundationEssentials
 
 /// Checks the syntax of a `.env` file. The library that reads it ignores invalid lines, so a setting would silently not
 /// apply.
@@ -20,11 +20,9 @@ enum EnvFile {
         if text.starts(with: [0xEF, 0xBB, 0xBF]) { return "begins with a byte order mark: save the file without one" }
         if text.starts(with: Array("export ".utf8)) { return "must not begin with 'export'" }
         guard let equals = text.firstIndex(of: UInt8(ascii: "=")) else { return "is not NAME=value" }
-        let isName = text[..<equals].allSatisfy { byte in
-            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
-                || byte == UInt8(ascii: "_")
-        }
-        guard isName, equals > text.startIndex else { return "is not NAME=value" }
+        let name = String(decoding: text[..<equals], as: UTF8.self)
+        let isName = name.allSatisfy { $0 == "_" || ($0.isASCII && ($0.isLetter || $0.isNumber)) }
+        guard isName, !name.isEmpty else { return "is not NAME=value" }
         return nil
     }
 }
@@ -38,19 +36,8 @@ public enum SecretFile {
     public static func read(path: String) -> [UInt8]? { read(path, maxSize: maxSize) }
 
     static func read(_ path: String, maxSize: Int) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: maxSize + 1)
-        var count = 0
-        while count < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count) }
-            if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { return nil }
-            if got == 0 { break }
-            count += got
-        }
-        return count <= maxSize ? Array(bytes[..<count]) : nil
+        guard let data = FileManager.default.contents(atPath: path), data.count <= maxSize else { return nil }
+        return Array(data)
     }
 
     /// One line of UTF-8 without the line end that editors and `echo` add; nil if it is empty or anything else.

@@ -63,17 +63,18 @@ public struct SettingsReader {
 
     // MARK: Kinds of settings
 
-    /// A text that `check` accepts. `check` returns the problem as the end of a sentence that begins with the name.
-    public mutating func string(
-        _ name: String, default standard: String, help: String, check: (String) -> String? = { _ in nil }
-    ) throws(SettingError) -> String {
-        try accept(name, lookUp(name), default: standard, isSecret: false, help: help, check: check)
+    /// A setting of any type.
+    /// - Parameter parse: throws the problem as the end of a sentence that begins with the name.
+    public mutating func value<Value>(
+        _ name: String, default standard: String, help: String, parse: (String) throws(SettingError) -> Value
+    ) throws(SettingError) -> Value {
+        try accept(name, lookUp(name), default: standard, isSecret: false, help: help, parse: parse)
     }
 
     /// A text that reports mask, from `NAME` or from the file that `NAME_FILE` names. Both at once are rejected: one of
     /// them would be silently ignored.
     public mutating func secret(
-        _ name: String, default standard: String, help: String, check: (String) -> String? = { _ in nil }
+        _ name: String, default standard: String, help: String, check: (String) throws(SettingError) -> Void = { _ in }
     ) throws(SettingError) -> String {
         let path = try string("\(name)_FILE", default: "", help: "A file that holds \(name), instead of it.")
         var found = lookUp(name)
@@ -87,55 +88,64 @@ public struct SettingsReader {
             }
             found = (text, .secretFile)
         }
-        return try accept(name, found, default: standard, isSecret: true, help: help, check: check)
-    }
-
-    private mutating func accept(
-        _ name: String, _ found: (text: String, source: Source)?, default standard: String, isSecret: Bool,
-        help: String,
-        check: (String) -> String?
-    ) throws(SettingError) -> String {
-        let text = found?.text ?? standard
-        if let problem = check(text) { throw SettingError("\(name) \(problem)") }
-        entries.append(
-            Entry(name: name, value: text, source: found?.source ?? .standard, isSecret: isSecret, help: help))
-        return text
-    }
-
-    public mutating func integer(
-        _ name: String, default standard: Int, in range: ClosedRange<Int>, help: String
-    ) throws(SettingError) -> Int {
-        let text = try string(name, default: String(standard), help: help) { text in
-            guard let number = Int(text), range.contains(number) else {
-                return "must be a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text)'"
-            }
-            return nil
+        return try accept(name, found, default: standard, isSecret: true, help: help) { text throws(SettingError) in
+            try check(text)
+            return text
         }
-        return Int(text)!
+    }
+
+    private mutating func accept<Value>(
+        _ name: String, _ found: (text: String, source: Source)?, default standard: String, isSecret: Bool,
+        help: String, parse: (String) throws(SettingError) -> Value
+    ) throws(SettingError) -> Value {
+        let text = found?.text ?? standard
+        do throws(SettingError) {
+            let value = try parse(text)
+            entries.append(
+                Entry(name: name, value: text, source: found?.source ?? .standard, isSecret: isSecret, help: help))
+            return value
+        } catch { throw SettingError("\(name) \(error)") }
+    }
+
+    public mutating func string(
+        _ name: String, default standard: String, help: String
+    ) throws(SettingError) -> String {
+        try value(name, default: standard, help: help) { $0 }
+    }
+
+    public mutating func integer<Number: FixedWidthInteger>(
+        _ name: String, default standard: Number, in range: ClosedRange<Number>, help: String
+    ) throws(SettingError) -> Number {
+        try value(name, default: String(standard), help: help) { text throws(SettingError) in
+            guard let number = Number(text), range.contains(number) else {
+                throw SettingError(
+                    "must be a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text)'")
+            }
+            return number
+        }
     }
 
     /// A number of seconds, with optional decimals; returned in milliseconds.
     public mutating func seconds(
         _ name: String, default standard: Double, in range: ClosedRange<Double>, help: String
     ) throws(SettingError) -> UInt64 {
-        let text = try string(name, default: String(standard), help: help) { text in
-            guard let number = Double(text), number.isFinite, range.contains(number) else {
-                return "must be a number of seconds from \(range.lowerBound) to \(range.upperBound), not '\(text)'"
+        try value(name, default: String(standard), help: help) { text throws(SettingError) in
+            guard let number = Double(text), range.contains(number) else {
+                throw SettingError(
+                    "must be a number of seconds from \(range.lowerBound) to \(range.upperBound), not '\(text)'")
             }
-            return nil
+            return UInt64((number * 1_000).rounded())
         }
-        return UInt64((Double(text)! * 1_000).rounded())
     }
 
     public mutating func choice<Choice: RawRepresentable & CaseIterable>(
         _ name: String, default standard: Choice, help: String
     ) throws(SettingError) -> Choice where Choice.RawValue == String {
-        let text = try string(name, default: standard.rawValue, help: help) { text in
-            guard Choice(rawValue: text) == nil else { return nil }
+        try value(name, default: standard.rawValue, help: help) { text throws(SettingError) in
+            if let choice = Choice(rawValue: text) { return choice }
             let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-            return "must be one of \(names), not '\(text)'"
+            throw SettingError("must be one of \(names), not '\(text)'")
         }
-        return Choice(rawValue: text)!
     }
 }
 
@@ -151,13 +161,10 @@ extension SettingsReader {
         let width = entries.map(\.name.count).max() ?? 0
         return entries.map { entry in
             let name = entry.name + String(repeating: " ", count: width - entry.name.count)
-            return "\(name)  \(Self.display(entry))  (\(entry.source.rawValue))"
+            let isMasked = entry.isSecret && !entry.value.isEmpty
+            let value = isMasked ? "******" : entry.isSecret ? "(empty)" : Self.maskCredentials(entry.value)
+            return "\(name)  \(value)  (\(entry.source.rawValue))"
         }.joined(separator: "\n")
-    }
-
-    private static func display(_ entry: Entry) -> String {
-        if entry.isSecret { return entry.value.isEmpty ? "(empty)" : "******" }
-        return maskCredentials(entry.value)
     }
 
     /// `redis://user:secret@host` becomes `redis://******@host`.

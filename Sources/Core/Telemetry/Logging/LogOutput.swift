@@ -10,12 +10,8 @@ public enum LogFormat: String, Sendable, CaseIterable {
     case text
 
     /// The format for a stream: coloured only on a terminal without `NO_COLOR`.
-    public func lineFormat(isTerminal: Bool, isColourless: Bool) -> any LogLineFormat {
-        switch self {
-        case .json: JSONLineFormat()
-        case .auto where !isTerminal: JSONLineFormat()
-        case .auto, .text: TerminalLineFormat(isColoured: isTerminal && !isColourless)
-        }
+    func lineFormat(isTerminal: Bool, isColourless: Bool) -> LineFormat {
+        self == .json || (self == .auto && !isTerminal) ? .json : .terminal(isColoured: isTerminal && !isColourless)
     }
 }
 
@@ -26,37 +22,34 @@ public enum LogFormat: String, Sendable, CaseIterable {
 /// LoggingSystem.bootstrap { _ in LineLogHandler(output: output, level: .info) }
 /// ```
 public final class LogOutput: Sendable {
-    private let format: any LogLineFormat
-    private let sink: any LogSink
+    private let format: LineFormat
+    private let sink: @Sendable (_ line: [UInt8]) -> Bool
     private let clock: @Sendable () -> Int64
-    private let limiter: Mutex<BurstLimiter>
+    private let limiter = Mutex(BurstLimiter())
     private let lostLines = Atomic<Int>(0)
 
-    /// - Parameter clock: milliseconds since 1970 (UTC).
-    public init(
-        format: any LogLineFormat, sink: any LogSink, burst: BurstLimiter.Settings = BurstLimiter.Settings(),
-        clock: @escaping @Sendable () -> Int64 = LogOutput.wallClockMs
+    /// - Parameters:
+    ///   - sink: writes one line with its line feed; returns false if the line was dropped.
+    ///   - clock: milliseconds since 1970 (UTC).
+    init(
+        format: LineFormat, clock: @escaping @Sendable () -> Int64 = LogOutput.wallClockMs,
+        sink: @escaping @Sendable (_ line: [UInt8]) -> Bool
     ) {
         self.format = format
         self.sink = sink
         self.clock = clock
-        limiter = Mutex(BurstLimiter(settings: burst))
     }
 
     /// Standard error: coloured if it is a terminal and `NO_COLOR` is not set (no-color.org).
-    public static func standardError(
-        format: LogFormat, burst: BurstLimiter.Settings = BurstLimiter.Settings()
-    ) -> LogOutput {
-        let sink = DescriptorSink.standardError
+    public static func standardError(format: LogFormat) -> LogOutput {
         let isColourless = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
         return LogOutput(
-            format: format.lineFormat(isTerminal: sink.isTerminal, isColourless: isColourless), sink: sink,
-            burst: burst
-        )
+            format: format.lineFormat(isTerminal: isatty(STDERR_FILENO) == 1, isColourless: isColourless),
+            sink: DescriptorSink(descriptor: STDERR_FILENO).write)
     }
 
     /// Milliseconds since 1970 (UTC).
-    public static func wallClockMs() -> Int64 {
+    static func wallClockMs() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
@@ -66,20 +59,19 @@ public final class LogOutput: Sendable {
     func log(level: Logger.Level, event: String?, message: String, metadata: Logger.Metadata) {
         let nowMs = clock()
         let key = Self.key(event: event, message: message, metadata: metadata)
-        let (isAllowed, suppressed) = limiter.withLock { limiter in
-            let suppressed = limiter.takeSuppressed(nowMs: nowMs)
-            return (limiter.allows(key, nowMs: nowMs), suppressed)
-        }
-        report(suppressed, nowMs: nowMs)
-        guard isAllowed else { return }
+        guard limiter.withLock({ $0.allows(key, nowMs: nowMs) }) else { return }
         write(LogRecord(unixMs: nowMs, level: level, event: event, message: message, metadata: metadata))
     }
 
-    /// Reports dropped lines. Call it once per second, because otherwise they are reported only with the next line, and
-    /// with `all` before the process ends.
+    /// Reports dropped lines: to be called once per second, and with `all` before the process ends.
     public func flush(all: Bool = false) {
         let nowMs = clock()
-        report(limiter.withLock { $0.takeSuppressed(nowMs: nowMs, all: all) }, nowMs: nowMs)
+        for (key, count) in limiter.withLock({ $0.takeDropped(nowMs: nowMs, all: all) }) {
+            var metadata: Logger.Metadata = ["lines": .stringConvertible(count)]
+            if !key.event.isEmpty { metadata["of"] = .string(key.event) }
+            if !key.subject.isEmpty { metadata[key.event.isEmpty ? "of" : "node"] = .string(key.subject) }
+            writeNotice("lines dropped: too many of the same kind within a second", metadata, nowMs: nowMs)
+        }
     }
 
     /// Events are the same if they concern the same node; messages if their text is the same.
@@ -88,17 +80,6 @@ public final class LogOutput: Sendable {
             return BurstLimiter.Key(event: "", subject: String(message.unicodeScalars.prefix(64)))
         }
         return BurstLimiter.Key(event: event, subject: metadata["node"]?.description ?? "")
-    }
-
-    private func report(_ suppressed: [BurstLimiter.Suppressed], nowMs: Int64) {
-        for item in suppressed {
-            var metadata: Logger.Metadata = ["lines": .stringConvertible(item.count)]
-            if !item.key.event.isEmpty { metadata["of"] = .string(item.key.event) }
-            if !item.key.subject.isEmpty {
-                metadata[item.key.event.isEmpty ? "of" : "node"] = .string(item.key.subject)
-            }
-            writeNotice("lines dropped: too many of the same kind within a second", metadata, nowMs: nowMs)
-        }
     }
 
     private func write(_ record: LogRecord) {
@@ -113,13 +94,13 @@ public final class LogOutput: Sendable {
     }
 
     private func writeNotice(_ message: String, _ metadata: Logger.Metadata, nowMs: Int64) {
-        let event = LogEventName.logSuppressed.text
+        let event = LogEventName.logSuppressed.rawValue
         let notice = LogRecord(unixMs: nowMs, level: .warning, event: event, message: message, metadata: metadata)
         if !put(notice) { lostLines.wrappingAdd(1, ordering: .relaxed) }
     }
 
     private func put(_ record: LogRecord) -> Bool {
-        sink.write(format.line(of: record))
+        sink(format.line(of: record))
     }
 }
 
@@ -127,13 +108,11 @@ public final class LogOutput: Sendable {
 public struct LineLogHandler: LogHandler {
     public var logLevel: Logger.Level
     public var metadata: Logger.Metadata = [:]
-    public var metadataProvider: Logger.MetadataProvider?
     private let output: LogOutput
 
-    public init(output: LogOutput, level: Logger.Level, metadataProvider: Logger.MetadataProvider? = nil) {
+    public init(output: LogOutput, level: Logger.Level) {
         self.output = output
         logLevel = level
-        self.metadataProvider = metadataProvider
     }
 
     public subscript(metadataKey key: String) -> Logger.MetadataValue? {
@@ -141,10 +120,9 @@ public struct LineLogHandler: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    /// Metadata of the line overrides that of the provider, which overrides that of the logger.
+    /// Metadata of the line overrides that of the logger.
     public func log(event: LogEvent) {
         var fields = metadata
-        if let provided = metadataProvider?.get() { fields.merge(provided) { _, new in new } }
         if let given = event.metadata { fields.merge(given) { _, new in new } }
         let name = fields.removeValue(forKey: LogRecord.eventKey)
         if let error = event.error, fields["error"] == nil { fields["error"] = .string(String(describing: error)) }

@@ -1,55 +1,32 @@
+import Glibc
 import Logging
 
 /// One record of the log, before it is formatted.
-public struct LogRecord: Sendable {
+struct LogRecord: Sendable {
     /// Milliseconds since 1970 (UTC).
-    public var unixMs: Int64
-    public var level: Logger.Level
+    var unixMs: Int64
+    var level: Logger.Level
     /// The event's name, removed from the metadata.
-    public var event: String?
-    public var message: String
-    public var metadata: Logger.Metadata
+    var event: String?
+    var message: String
+    var metadata: Logger.Metadata
 
     /// The metadata key that carries an event's name.
     static let eventKey = "event"
-
-    public init(
-        unixMs: Int64, level: Logger.Level, event: String?, message: String, metadata: Logger.Metadata
-    ) {
-        self.unixMs = unixMs
-        self.level = level
-        self.event = event
-        self.message = message
-        self.metadata = metadata
-    }
-
-    /// Metadata sorted by key, with nested dictionaries flattened: `["a": ["b": "c"]]` is `a.b` = `c`.
-    var fields: [(key: String, value: Logger.MetadataValue)] {
-        var fields: [(key: String, value: Logger.MetadataValue)] = []
-        Self.flatten(metadata, prefix: "", depth: 0, into: &fields)
-        return fields.sorted { $0.key < $1.key }
-    }
-
-    private static func flatten(
-        _ metadata: Logger.Metadata, prefix: String, depth: Int,
-        into fields: inout [(key: String, value: Logger.MetadataValue)]
-    ) {
-        for (key, value) in metadata {
-            if case .dictionary(let inner) = value, depth < maxDepth {
-                flatten(inner, prefix: prefix + key + ".", depth: depth + 1, into: &fields)
-            } else {
-                fields.append((prefix + key, value))
-            }
-        }
-    }
-
-    /// Nesting of dictionaries that is flattened; deeper ones are written as text.
-    private static let maxDepth = 4
 }
 
-/// Formats a record as one line, its line feed included, of at most ``LogLimits/maxLineBytes``.
-public protocol LogLineFormat: Sendable {
-    func line(of record: LogRecord) -> [UInt8]
+/// How records become lines.
+enum LineFormat: Sendable, Equatable {
+    case json
+    case terminal(isColoured: Bool)
+
+    /// One line, its line feed included, of at most ``LogLimits/maxLineBytes``.
+    func line(of record: LogRecord) -> [UInt8] {
+        switch self {
+        case .json: record.write(JSONLine())
+        case .terminal(let isColoured): record.write(TerminalLine(isColoured: isColoured))
+        }
+    }
 }
 
 /// A line in progress: what the formats differ in.
@@ -65,11 +42,11 @@ protocol LogLine {
 }
 
 extension LogRecord {
-    /// Writes the record to `line`, with as many fields as fit.
-    func write<Line: LogLine>(_ line: Line) -> [UInt8] {
+    /// Writes the record to `line`, with as many fields as fit, sorted by key.
+    fileprivate func write(_ line: some LogLine) -> [UInt8] {
         var line = line
         line.begin(self)
-        for (key, value) in fields {
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
             let before = line
             line.append(key, value)
             guard line.count <= LogLimits.maxLineBytes - LogLimits.reserveBytes else {
@@ -80,18 +57,36 @@ extension LogRecord {
         }
         return line.end()
     }
+
+    /// `2026-03-01T12:34:56.789Z` (RFC 3339).
+    var dateAndTime: String { time(format: "%Y-%m-%dT%H:%M:%S") }
+
+    /// `12:34:56.789Z`.
+    var timeOfDay: String { time(format: "%H:%M:%S") }
+
+    /// Limited to the years 1970 to 9999, where every field has its fixed width.
+    private func time(format: String) -> String {
+        let bounded = min(253_402_300_799_999, max(0, unixMs))
+        var seconds = time_t(bounded / 1_000)
+        var fields = tm()
+        gmtime_r(&seconds, &fields)
+        let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { buffer in
+            strftime(buffer.baseAddress, buffer.count, format, &fields)
+            return String(cString: buffer.baseAddress!)
+        }
+        return "\(text).\(String(1_000 + bounded % 1_000).dropFirst())Z"
+    }
 }
 
-/// Limits of lines and their parts.
-public enum LogLimits {
-    /// The longest line, in bytes: PIPE_BUF on Linux, so that lines of processes that share a pipe do not interleave.
-    public static let maxLineBytes = 4_096
-    /// The longest message, in bytes as written.
+/// Limits of lines and their parts, in bytes as written.
+enum LogLimits {
+    /// The longest line: PIPE_BUF on Linux, so that lines of processes that share a pipe do not interleave.
+    static let maxLineBytes = 4_096
     static let maxMessageBytes = 2_048
-    /// The longest value of a field, in bytes as written.
+    /// The longest value of a field.
     static let maxValueBytes = 1_024
-    /// The longest key of a field, in bytes as written.
+    /// The longest key of a field.
     static let maxKeyBytes = 128
-    /// Bytes reserved for the mark of a truncated line.
+    /// Reserved for the mark of a truncated line.
     static let reserveBytes = 32
 }

@@ -1,114 +1,80 @@
-/// All series of one metric name. Look up a series once and keep it: a look-up takes a lock, counting does not.
-protocol MetricFamily: AnyObject, Sendable {
-    var header: FamilyHeader { get }
-    func appendSamples(to out: inout [UInt8])
+import Synchronization
+
+public typealias CounterFamily = MetricFamily<CounterSeries>
+public typealias GaugeFamily = MetricFamily<GaugeSeries>
+public typealias HistogramFamily = MetricFamily<HistogramSeries>
+
+/// A family of any type, as a scrape needs it.
+protocol AnyMetricFamily: Sendable {
+    var name: String { get }
+    var labelNames: [String] { get }
+    /// Every name that the family uses, in both formats.
+    var sampleNames: [String] { get }
+    func append(to page: inout String, _ format: ExpositionFormat)
 }
 
-/// Counters with one name and different label values.
+/// The series with one metric name and different label values. Label values come from small sets, such as the replicas
+/// or the problem codes: nothing limits the number of series.
 ///
 /// ```swift
-/// let requests = try registry.counter("app_requests_total", help: "Requests answered.", labels: ["mode", "status"])
-/// let ok = requests.with("cp", "200")    // once
+/// let requests = registry.counter("app_requests_total", help: "Requests answered.", labels: ["mode", "status"])
+/// let ok = requests.with("cp", "200")    // once: a look-up takes a lock
 /// ok.increment()                         // from any thread
 /// ```
-public final class CounterFamily: MetricFamily {
-    let header: FamilyHeader
-    private let table = SeriesTable<CounterSeries>()
+public final class MetricFamily<Series: MetricSeries>: AnyMetricFamily {
+    let name: String
+    let labelNames: [String]
+    private let help: String
+    /// By labels as a scrape shows them, escaped once per series: `mode="cp",status="200"`.
+    private let series = Mutex<[String: Series]>([:])
 
-    init(header: FamilyHeader) { self.header = header }
+    init(name: String, help: String, labels: [String]) {
+        precondition(Series.kind.allows(name), "not a valid name for a \(Series.kind): \(name)")
+        precondition(Series.kind.allows(labels: labels), "not valid labels of \(name): \(labels)")
+        self.name = name
+        self.help = help
+        labelNames = labels
+    }
 
     /// The series with these label values, in the order of the label names.
     /// - Precondition: as many values as the family has labels.
-    public func with(_ values: String...) -> CounterSeries {
-        table.series(header.labelText(values), in: header, make: CounterSeries.init)
+    public func with(_ values: String...) -> Series {
+        precondition(values.count == labelNames.count, "\(name) takes \(labelNames.count) label values")
+        let labels = zip(labelNames, values).map { "\($0)=\"\($1.escaped(isQuoted: true))\"" }.joined(separator: ",")
+        return series.withLock { series in
+            if let known = series[labels] { return known }
+            let new = Series()
+            series[labels] = new
+            return new
+        }
     }
 
-    func appendSamples(to out: inout [UInt8]) {
-        for entry in table.snapshot() {
-            out.append(name: header.name, labels: entry.labels)
-            entry.series.appendValue(to: &out)
-            out.append(UInt8(ascii: "\n"))
+    var sampleNames: [String] { Series.kind.sampleNames(name) }
+
+    func append(to page: inout String, _ format: ExpositionFormat) {
+        // In OpenMetrics the name of a counter's family lacks the suffix of its samples.
+        let isBare = format == .openMetrics && Series.kind == .counter
+        let familyName = isBare ? String(name.dropLast("_total".count)) : name
+        page += "# HELP \(familyName) \(help.escaped(isQuoted: format == .openMetrics))\n"
+        page += "# TYPE \(familyName) \(Series.kind)\n"
+        for (labels, series) in series.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+            series.appendSamples(to: &page, name: name, labels: labels)
         }
     }
 }
 
-/// Gauges with one name and different label values.
-public final class GaugeFamily: MetricFamily {
-    let header: FamilyHeader
-    private let table = SeriesTable<GaugeSeries>()
-
-    init(header: FamilyHeader) { self.header = header }
-
-    /// The series with these label values, in the order of the label names.
-    /// - Precondition: as many values as the family has labels.
-    public func with(_ values: String...) -> GaugeSeries {
-        table.series(header.labelText(values), in: header, make: GaugeSeries.init)
-    }
-
-    func appendSamples(to out: inout [UInt8]) {
-        for entry in table.snapshot() {
-            out.append(name: header.name, labels: entry.labels)
-            out.append(sample: entry.series.value)
-            out.append(UInt8(ascii: "\n"))
-        }
-    }
-}
-
-/// Histograms with one name, the same buckets, and different label values.
-public final class HistogramFamily: MetricFamily {
-    let header: FamilyHeader
-    let buckets: HistogramBuckets
-    private let table = SeriesTable<HistogramSeries>()
-    /// `le="0.5"` for each bucket. Whole numbers are written `1.0`, which OpenMetrics requires. The text format does
-    /// the same, so that a series has the same labels in both.
-    private let boundTexts: [[UInt8]]
-
-    init(header: FamilyHeader, buckets: HistogramBuckets) {
-        self.header = header
-        self.buckets = buckets
-        boundTexts = (buckets.bounds.map(\.description) + ["+Inf"]).map { Array("le=\"\($0)\"".utf8) }
-    }
-
-    /// The series with these label values, in the order of the label names.
-    /// - Precondition: as many values as the family has labels.
-    public func with(_ values: String...) -> HistogramSeries {
-        table.series(header.labelText(values), in: header) { HistogramSeries(buckets: buckets) }
-    }
-
-    func appendSamples(to out: inout [UInt8]) {
-        let bucketName = header.name + "_bucket"
-        let sumName = header.name + "_sum"
-        let countName = header.name + "_count"
-        for entry in table.snapshot() {
-            // The count is the sum of the buckets read here, so that `+Inf` and `_count` agree in every scrape.
-            var count: UInt64 = 0
-            for (index, boundText) in boundTexts.enumerated() {
-                count += entry.series.count(inBucket: index)
-                out.append(name: bucketName, labels: entry.labels, boundText)
-                out.append(decimal: count)
-                out.append(UInt8(ascii: "\n"))
+extension String {
+    /// Escapes `\`, line feed and, where a `"` would end the text, `"`.
+    func escaped(isQuoted: Bool) -> String {
+        var text = ""
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\"" where isQuoted: text += "\\\""
+            default: text.unicodeScalars.append(scalar)
             }
-            out.append(name: sumName, labels: entry.labels)
-            out.append(sample: entry.series.sum)
-            out.append(UInt8(ascii: "\n"))
-            out.append(name: countName, labels: entry.labels)
-            out.append(decimal: count)
-            out.append(UInt8(ascii: "\n"))
         }
-    }
-}
-
-extension [UInt8] {
-    /// `name{labels,bound} `, without braces if there are no labels.
-    fileprivate mutating func append(name: String, labels: [UInt8], _ bound: [UInt8] = []) {
-        append(text: name)
-        if !labels.isEmpty || !bound.isEmpty {
-            append(UInt8(ascii: "{"))
-            append(contentsOf: labels)
-            if !labels.isEmpty, !bound.isEmpty { append(UInt8(ascii: ",")) }
-            append(contentsOf: bound)
-            append(UInt8(ascii: "}"))
-        }
-        append(UInt8(ascii: " "))
+        return text
     }
 }

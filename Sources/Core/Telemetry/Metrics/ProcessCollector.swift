@@ -1,24 +1,15 @@
 import Glibc
 
-/// The standard process metrics (prometheus.io, *Writing client libraries*, "Process metrics"), read at each scrape.
+/// The standard process metrics (prometheus.io, *Writing client libraries*, "Process metrics").
 public final class ProcessCollector: Sendable {
-    /// Kept open, so that it can be read even if the process has no descriptors left.
-    private let statm: Int32
-    private let pageBytes: Double
-
     private let cpuSeconds: CounterSeries
     private let residentBytes: GaugeSeries
     private let virtualBytes: GaugeSeries
     private let openDescriptors: GaugeSeries
     private let maxDescriptors: GaugeSeries
 
-    /// Adds the process metrics to a registry, which updates them at each scrape.
-    public static func register(in registry: PrometheusRegistry) {
-        let collector = ProcessCollector(registry)
-        registry.beforeScrape { collector.collect() }
-    }
-
-    private init(_ registry: PrometheusRegistry) {
+    /// Registers the metrics. They have no values before ``collect()``.
+    public init(in registry: PrometheusRegistry) {
         cpuSeconds = registry.counter(
             "process_cpu_seconds_total", help: "User and system CPU time spent, in seconds."
         ).with()
@@ -35,19 +26,16 @@ public final class ProcessCollector: Sendable {
         registry.gauge(
             "process_start_time_seconds", help: "Start of the process, in seconds since 1970 (UTC)."
         ).with().set(Self.startTimeSeconds())
-        statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
-        pageBytes = Double(max(1, sysconf(Int32(_SC_PAGESIZE))))
     }
 
-    deinit {
-        if statm >= 0 { close(statm) }
-    }
-
-    private func collect() {
+    /// Updates the metrics; to be called before a scrape.
+    public func collect() {
         cpuSeconds.raise(to: Self.seconds(CLOCK_PROCESS_CPUTIME_ID))
-        if let (virtualPages, residentPages) = readPages() {
-            virtualBytes.set(virtualPages * pageBytes)
-            residentBytes.set(residentPages * pageBytes)
+        let pages = Self.numbers(in: "/proc/self/statm")
+        if pages.count >= 2 {
+            let pageBytes = Double(sysconf(Int32(_SC_PAGESIZE)))
+            virtualBytes.set(pages[0] * pageBytes)
+            residentBytes.set(pages[1] * pageBytes)
         }
         if let count = Self.countDescriptors() { openDescriptors.set(Double(count)) }
         var limit = rlimit()
@@ -56,34 +44,20 @@ public final class ProcessCollector: Sendable {
         }
     }
 
-    /// The first two numbers of `/proc/self/statm`: all pages, resident pages.
-    private func readPages() -> (Double, Double)? {
-        guard statm >= 0 else { return nil }
-        return withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
-            let length = pread(statm, buffer.baseAddress, buffer.count, 0)
-            guard length > 0 else { return nil }
-            let fields = buffer[..<length].split(separator: UInt8(ascii: " "), maxSplits: 2)
-            guard fields.count == 3 else { return nil }
-            return (Self.number(fields[0]), Self.number(fields[1]))
-        }
+    /// The fields of a file in `/proc` after the program's name, which stands in parentheses and may contain spaces; 0
+    /// for a field that is no number.
+    private static func numbers(in path: String) -> [Double] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return [] }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: 1_024)
+        let length = read(descriptor, &buffer, buffer.count)
+        let text = String(decoding: buffer[..<max(0, length)], as: UTF8.self)
+        let fields = text.lastIndex(of: ")").map { text[$0...].dropFirst() } ?? text[...]
+        return fields.split(separator: " ").map { Double($0) ?? 0 }
     }
 
-    private static func number(_ digits: Slice<UnsafeMutableRawBufferPointer>) -> Double {
-        digits.reduce(0) { $0 * 10 + Double($1 &- 48) }
-    }
-
-    /// Linux 6.2 and later report the number of descriptors as the size of the directory; before, it must be listed.
     private static func countDescriptors() -> Int? {
-        descriptorsByStat() ?? descriptorsByListing()
-    }
-
-    static func descriptorsByStat() -> Int? {
-        var status = stat()
-        guard stat("/proc/self/fd", &status) == 0, status.st_size > 0 else { return nil }
-        return Int(status.st_size)
-    }
-
-    static func descriptorsByListing() -> Int? {
         guard let directory = opendir("/proc/self/fd") else { return nil }
         defer { closedir(directory) }
         var entries = 0
@@ -95,18 +69,10 @@ public final class ProcessCollector: Sendable {
     /// Field 22 of `/proc/self/stat` is the start in clock ticks after boot, which two clocks convert to a date.
     private static func startTimeSeconds() -> Double {
         let now = seconds(CLOCK_REALTIME)
-        let descriptor = open("/proc/self/stat", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return now }
-        defer { close(descriptor) }
-        let startTicks: Double? = withUnsafeTemporaryAllocation(byteCount: 1_024, alignment: 1) { buffer in
-            let length = read(descriptor, buffer.baseAddress, buffer.count)
-            // The second field, the program's name in parentheses, may contain spaces and parentheses.
-            guard length > 0, let end = buffer[..<length].lastIndex(of: UInt8(ascii: ")")) else { return nil }
-            let fields = buffer[(end + 1)..<length].split(separator: UInt8(ascii: " "), maxSplits: 20)
-            return fields.count > 19 ? number(fields[19]) : nil
-        }
-        guard let startTicks else { return now }
-        let ageSeconds = seconds(CLOCK_BOOTTIME) - startTicks / Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
+        let fields = numbers(in: "/proc/self/stat")
+        // The first two fields are the process id and the name.
+        guard fields.count > 19 else { return now }
+        let ageSeconds = seconds(CLOCK_BOOTTIME) - fields[19] / Double(sysconf(Int32(_SC_CLK_TCK)))
         // Ticks are hundredths of a second: further digits would be noise.
         return ((now - ageSeconds) * 100).rounded() / 100
     }

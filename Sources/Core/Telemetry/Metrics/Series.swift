@@ -1,68 +1,126 @@
 import Synchronization
 
-/// A count that only rises. Any thread may count; one count is one relaxed atomic addition.
-public final class CounterSeries: Sendable {
-    private let whole = Atomic<UInt64>(0)
-    private let total = AtomicDouble(0)
+/// What counts or measures under one set of label values. Any thread may use it.
+public protocol MetricSeries: AnyObject, Sendable {
+    static var kind: MetricKind { get }
+    init()
+    /// Appends one line per sample.
+    /// - Parameter labels: without braces, escaped; may be empty.
+    func appendSamples(to page: inout String, name: String, labels: String)
+}
 
-    init() {}
+/// A count that only rises.
+public final class CounterSeries: MetricSeries {
+    public static let kind = MetricKind.counter
+    private let total = Atomic<Double>(0)
 
-    public func increment(by amount: UInt64 = 1) {
-        whole.wrappingAdd(amount, ordering: .relaxed)
+    public init() {}
+
+    public func increment(by amount: Int = 1) {
+        update { $0 + Double(amount) }
     }
 
-    /// Shows a total that the kernel counts. Lower totals than shown before are ignored. Not to be mixed with
-    /// ``increment(by:)`` on one series.
+    /// Shows a total that the kernel counts. Lower totals than shown before are ignored.
     func raise(to newTotal: Double) {
-        guard newTotal.isFinite else { return }
-        total.update { max($0, newTotal) }
+        update { max($0, newTotal) }
     }
 
-    public var value: Double {
-        Double(whole.load(ordering: .relaxed)) + total.load()
-    }
-
-    func appendValue(to out: inout [UInt8]) {
-        let count = whole.load(ordering: .relaxed)
-        if count > 0 { out.append(decimal: count) } else { out.append(sample: total.load()) }
-    }
-}
-
-/// A value that rises and falls; any thread may set it.
-public final class GaugeSeries: Sendable {
-    private let stored = AtomicDouble(0)
-
-    init() {}
-
-    public func set(_ value: Double) { stored.store(value) }
-
-    public var value: Double { stored.load() }
-}
-
-/// A Double that any thread may read and change. Relaxed: a sample orders no other memory.
-struct AtomicDouble: ~Copyable, Sendable {
-    private let bits: Atomic<UInt64>
-
-    init(_ value: Double) {
-        bits = Atomic(value.bitPattern)
-    }
-
-    func load() -> Double {
-        Double(bitPattern: bits.load(ordering: .relaxed))
-    }
-
-    func store(_ value: Double) {
-        bits.store(value.bitPattern, ordering: .relaxed)
-    }
-
-    /// Replaces the value by `change(value)`. Lock-free: an attempt fails only if another thread succeeded.
-    func update(_ change: (Double) -> Double) {
-        var old = bits.load(ordering: .relaxed)
+    /// Lock-free: an attempt fails only if another thread succeeded. Relaxed: a sample orders no other memory.
+    private func update(_ change: (Double) -> Double) {
+        var old = value
         while true {
-            let new = change(Double(bitPattern: old)).bitPattern
-            let (exchanged, found) = bits.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
+            let (exchanged, found) = total.weakCompareExchange(expected: old, desired: change(old), ordering: .relaxed)
             if exchanged { return }
             old = found
         }
+    }
+
+    public var value: Double { total.load(ordering: .relaxed) }
+
+    public func appendSamples(to page: inout String, name: String, labels: String) {
+        page.append(sample: name, labels, value)
+    }
+}
+
+/// A value that rises and falls.
+public final class GaugeSeries: MetricSeries {
+    public static let kind = MetricKind.gauge
+    private let stored = Atomic<Double>(0)
+
+    public init() {}
+
+    public func set(_ value: Double) { stored.store(value, ordering: .relaxed) }
+
+    public var value: Double { stored.load(ordering: .relaxed) }
+
+    public func appendSamples(to page: inout String, name: String, labels: String) {
+        page.append(sample: name, labels, value)
+    }
+}
+
+/// Durations counted by size.
+public final class HistogramSeries: MetricSeries {
+    public static let kind = MetricKind.histogram
+
+    /// Upper bounds of the buckets in seconds, for requests of 0.1 ms to 5 s, without `+Inf`.
+    private static let bounds = [
+        0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+    ]
+    private static let boundsNs = bounds.map { UInt64(($0 * 1e9).rounded()) }
+    /// Whole numbers are written `1.0`, which OpenMetrics requires. The text format does the same, so that a series has
+    /// the same labels in both.
+    private static let boundTexts = bounds.map(\.description) + ["+Inf"]
+
+    private struct State {
+        /// By bucket, not cumulative.
+        var counts = [UInt64](repeating: 0, count: boundTexts.count)
+        var sumNs: UInt64 = 0
+    }
+    private let state = Mutex(State())
+
+    public init() {}
+
+    public func observe(ns: UInt64) {
+        let bucket = Self.boundsNs.firstIndex { ns <= $0 } ?? Self.boundsNs.count
+        state.withLock { state in
+            state.counts[bucket] += 1
+            state.sumNs += ns
+        }
+    }
+
+    /// Observations so far.
+    public var count: UInt64 { state.withLock { $0.counts.reduce(0, +) } }
+
+    /// The sum of what was observed, in seconds.
+    public var sum: Double { state.withLock { Double($0.sumNs) / 1e9 } }
+
+    public func appendSamples(to page: inout String, name: String, labels: String) {
+        let state = state.withLock { $0 }
+        var count: UInt64 = 0
+        for (bound, countInBucket) in zip(Self.boundTexts, state.counts) {
+            count += countInBucket
+            let bucketLabels = labels + (labels.isEmpty ? "" : ",") + "le=\"\(bound)\""
+            page.append(sample: name + "_bucket", bucketLabels, Double(count))
+        }
+        page.append(sample: name + "_sum", labels, Double(state.sumNs) / 1e9)
+        page.append(sample: name + "_count", labels, Double(count))
+    }
+}
+
+extension String {
+    /// `name{labels} value` and a line feed, without braces if there are no labels.
+    ///
+    /// The value has the shortest digits that parse to the same number; whole numbers are without a point.
+    fileprivate mutating func append(sample name: String, _ labels: String, _ value: Double) {
+        self += labels.isEmpty ? "\(name) " : "\(name){\(labels)} "
+        // Above 2^53 not every whole number is a Double, so the shortest form loses nothing.
+        if let whole = Int64(exactly: value), whole.magnitude < 1 << 53 {
+            self += String(whole)
+        } else if value.isInfinite {
+            self += value < 0 ? "-Inf" : "+Inf"
+        } else {
+            self += value.isNaN ? "NaN" : value.description
+        }
+        self += "\n"
     }
 }

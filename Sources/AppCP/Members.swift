@@ -1,6 +1,7 @@
 import ArgumentParser
 import Consistent
 import Glibc
+import Service
 
 extension AppCP {
     struct Members: AsyncParsableCommand {
@@ -12,14 +13,14 @@ extension AppCP {
         @OptionGroup var options: OperatorOptions
 
         func run() async throws {
-            let done = try await options.run { session in
-                let inspector = GroupInspector(
-                    group: session.group, scheduler: session.reactor, groupName: session.groupName)
-                session.group.start()
-                return await inspector.run(deadlineNs: session.deadlineNs)
+            let service = await options.service.loadSettings(CPSettings.init).service
+            let overview = try await options.run(service, scripts: ConsistentScripts.all) {
+                group, reactor, deadlineNs in
+                let inspector = GroupInspector(group: group, scheduler: reactor, groupName: service.group)
+                group.start()
+                return await inspector.run(deadlineNs: deadlineNs)
             }
-            guard let (settings, overview) = done else { return }
-            for line in MembersText.lines(of: overview, group: settings.service.group) { print(line) }
+            for line in MembersText.lines(of: overview, group: service.group) { print(line) }
             if overview.votingCount < overview.majority { Glibc.exit(1) }
         }
     }

@@ -1,36 +1,26 @@
 import Glibc
 import Synchronization
 
-/// A destination of log lines.
-public protocol LogSink: Sendable {
-    /// Writes one line with its line feed.
-    /// - Returns: false if it was dropped because the reader is too slow.
-    func write(_ line: [UInt8]) -> Bool
-}
-
 /// Writes lines to a descriptor, each with one write(2), and never waits long for a reader.
 ///
 /// Standard error is shared with other processes and must stay in blocking mode, so each write is preceded by poll(2).
 /// Linux reports a pipe or socket as writable only if a line of ``LogLimits/maxLineBytes`` fits. A reader that does not
 /// keep up costs one wait of ``maxWaitMs``; after that lines are dropped at once until there is room.
-public final class DescriptorSink: LogSink {
+final class DescriptorSink: Sendable {
     private let descriptor: Int32
     /// True while the reader is too slow. The lock is held from poll to write, so that no other thread uses the room.
     private let isStalled = Mutex(false)
 
     /// The longest wait for a reader, in milliseconds.
-    public static let maxWaitMs: Int32 = 5
+    static let maxWaitMs: Int32 = 5
 
-    public init(descriptor: Int32) {
+    init(descriptor: Int32) {
         self.descriptor = descriptor
     }
 
-    public static let standardError = DescriptorSink(descriptor: STDERR_FILENO)
-
-    /// True if the descriptor is a terminal.
-    public var isTerminal: Bool { isatty(descriptor) == 1 }
-
-    public func write(_ line: [UInt8]) -> Bool {
+    /// Writes one line with its line feed.
+    /// - Returns: false if it was dropped because the reader is too slow.
+    func write(_ line: [UInt8]) -> Bool {
         isStalled.withLock { isStalled in
             guard hasRoom(waitMs: isStalled ? 0 : Self.maxWaitMs) else {
                 isStalled = true

@@ -4,11 +4,11 @@ import Replication
 import Service
 import Telemetry
 
-/// Turns the events of the AP engine into log events and metrics.
-final class APReporter: AvailableEvents {
+/// The metrics and log events that only `app-ap` has, fed by the events of its engine.
+final class AvailableMetrics: AvailableEvents {
     private let names: [String]
-    private let metrics: ServiceMetrics
     private let logger: Logger
+    private let staleness: GaugeFamily
     private let hintsPending: GaugeFamily
     private let hintsOverflowed: GaugeFamily
     private let conflictKeys: GaugeFamily
@@ -19,10 +19,11 @@ final class APReporter: AvailableEvents {
     private let overwrittenUnseen: CounterSeries
     private let collectedTombstones: CounterSeries
 
-    init(names: [String], metrics: ServiceMetrics, logger: Logger) {
+    /// - Parameter names: of the replicas, in the group's order.
+    init(_ metrics: ServiceMetrics, names: [String], logger: Logger) {
         self.names = names
-        self.metrics = metrics
         self.logger = logger
+        staleness = metrics.staleness
         let registry = metrics.registry
         hintsPending = registry.gauge(
             "ap_hints_pending", help: "Keys for which a replica has a hint for another one.", labels: ["node", "peer"])
@@ -53,7 +54,7 @@ final class APReporter: AvailableEvents {
     func replicasProbed(_ replicas: [AvailableReplicaStatus]) {
         for replica in replicas {
             // Unknown is worse than any number: infinity triggers every alert with a threshold.
-            metrics.staleness(node: replica.name).set(replica.stalenessMs.map(Double.init) ?? .infinity)
+            staleness.with(replica.name).set(replica.stalenessMs.map(Double.init) ?? .infinity)
             conflictKeys.with(replica.name).set(Double(replica.conflictKeys))
             antiEntropyNeeded.with(replica.name).set(replica.needsAntiEntropy ? 1 : 0)
             for hints in replica.hints {
@@ -65,10 +66,10 @@ final class APReporter: AvailableEvents {
 
     func conflictRead(values: Int) { conflictReads.increment() }
 
-    func valuesOverwritten(_ count: Int) { overwrittenUnseen.increment(by: UInt64(count)) }
+    func valuesOverwritten(_ count: Int) { overwrittenUnseen.increment(by: count) }
 
     func hintsDelivered(owner: Int, peer: Int, count: Int) {
-        handoffKeys.with(names[owner], names[peer]).increment(by: UInt64(count))
+        handoffKeys.with(names[owner], names[peer]).increment(by: count)
         logger.debug(
             "delivered hints",
             metadata: [
@@ -107,7 +108,7 @@ final class APReporter: AvailableEvents {
             ])
     }
 
-    func tombstonesCollected(_ count: Int) { collectedTombstones.increment(by: UInt64(count)) }
+    func tombstonesCollected(_ count: Int) { collectedTombstones.increment(by: count) }
 
     func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?) {
         antiEntropyRuns.with(names[replica], failure == nil ? "complete" : "failed").increment()

@@ -1,0 +1,77 @@
+import ArgumentParser
+import Consistent
+import Service
+
+extension AppCP {
+    struct Init: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "init",
+            abstract: "Make a group of blank replicas, once. Refuses if that would not be safe.",
+            discussion: """
+                Probes all replicas first. Writes only if every one of them is blank, or was left half initialised by \
+                an earlier init of the same group. If all of them are members of one group already, changes nothing \
+                and exits with 0. The services rebuild a blank replica of a group in use by themselves.
+                """)
+
+        @OptionGroup var options: OperatorOptions
+
+        func run() async throws {
+            let service = await options.service.loadSettings(CPSettings.init).service
+            let result = try await options.run(service, scripts: ConsistentScripts.all) { group, reactor, deadlineNs in
+                let initializer = GroupInitializer(group: group, scheduler: reactor, groupName: service.group)
+                group.start()
+                return await initializer.run(deadlineNs: deadlineNs)
+            }
+            switch result {
+            case .initialized:
+                let names = service.replicas.map(\.name).joined(separator: ", ")
+                print("app-cp: the group '\(service.group)' is initialised (\(names))")
+            case .alreadyInitialized(let epoch):
+                print("app-cp: the group '\(service.group)' is initialised already, in epoch \(epoch)")
+            case .refused(let reason):
+                fail("app-cp: init refused: \(reason)", exitCode: 1)
+            }
+        }
+    }
+}
+
+extension AppCP {
+    struct Backup: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "backup",
+            abstract: "Have the replicas write dumps that can later be told from their current state.",
+            discussion: """
+                Each replica in turn writes its RDB file (BGSAVE). Then its rollback counter is raised, and all other \
+                replicas record it. Requires that every replica is a member and answers.
+
+                Never restore the dump of one replica while the group is in use: the dump lacks promises made since. The \
+                services would detect the rollback, erase the replica and rebuild it; wiping it has the same effect and is \
+                quicker. To restore a group that is lost as a whole: stop the services, restore the dumps of one backup on \
+                all replicas, delete 'cap:rollback_counters' on each of them, and then start the services.
+                """)
+
+        @OptionGroup var options: OperatorOptions
+        @Option(name: .customLong("replica"), help: "The name of one replica (default: all).")
+        var replica: String?
+
+        func run() async throws {
+            let service = await options.service.loadSettings(CPSettings.init).service
+            let replica = replica
+            let result = try await options.run(service, scripts: ConsistentScripts.all) { group, reactor, deadlineNs in
+                let backup = GroupBackup(group: group, scheduler: reactor, groupName: service.group)
+                group.start()
+                return await backup.run(only: replica, deadlineNs: deadlineNs)
+            }
+            switch result {
+            case .written(let dumps):
+                for dump in dumps {
+                    let path = dump.path ?? "the dump to its configured path"
+                    print(
+                        "app-cp: \(dump.replica) wrote \(path); the other replicas expect rollback counter "
+                            + "\(dump.rollbackCounter) of it")
+                }
+            case .refused(let reason): fail("app-cp: backup refused: \(reason)", exitCode: 1)
+            }
+        }
+    }
+}
