@@ -27,18 +27,11 @@ extension LinearizabilityChecker {
         var model = partition.model
         let returned = model.prepare(partition.operations).filter { !$0.isPending }
             .sorted { ($0.returnNs, $0.callNs) < ($1.returnNs, $1.callNs) }
-        var good = 0
-        var bad = returned.count
-        while bad - good > 1 {
-            let middle = (good + bad) / 2
-            if isViolated(prefix(of: partition.operations, untilNs: returned[middle - 1].returnNs)) {
-                bad = middle
-            } else {
-                good = middle
-            }
+        let firstBad = returned.indices.partitioningIndex {
+            isViolated(prefix(of: partition.operations, untilNs: returned[$0].returnNs))
         }
-        guard bad > 0 else { return nil }
-        let culprit = returned[bad - 1]
+        guard firstBad < returned.count else { return nil }
+        let culprit = returned[firstBad]
         let operations = prefix(of: partition.operations, untilNs: culprit.returnNs).sorted { $0.callNs < $1.callNs }
         return FailingPrefix(culprit: culprit, operations: operations)
     }
@@ -51,5 +44,18 @@ extension LinearizabilityChecker {
             pending.result = .unknown
             return pending
         }
+    }
+}
+
+extension Range<Int> {
+    /// The first index for which `predicate` holds, or the upper bound; it must hold for every later index too.
+    func partitioningIndex(where predicate: (Int) -> Bool) -> Int {
+        var low = lowerBound
+        var high = upperBound
+        while low < high {
+            let middle = (low + high) / 2
+            if predicate(middle) { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 }

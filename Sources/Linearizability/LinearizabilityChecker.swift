@@ -24,9 +24,6 @@ public struct LinearizabilityChecker: Sendable {
         M.partition(history).map { ($0.key, verdict(on: $0.operations, $0.model)) }.sorted { $0.key < $1.key }
     }
 
-    /// Checks the operations of the only object of a history, in any order.
-    public func check<M: Model>(key operations: [Operation<M>]) -> Verdict<M> { verdict(on: operations, M()) }
-
     func verdict<M: Model>(on operations: [Operation<M>], _ model: M) -> Verdict<M> {
         var model = model
         let relevant = model.prepare(operations)
@@ -41,10 +38,6 @@ extension LinearizabilityChecker {
     public func check(_ history: [RegisterOperation]) -> [(key: String, verdict: Verdict<RegisterModel>)] {
         RegisterModel.partition(history).map { ($0.key, verdict(on: $0.operations, $0.model)) }
             .sorted { $0.key < $1.key }
-    }
-
-    public func check(key operations: [RegisterOperation]) -> Verdict<RegisterModel> {
-        verdict(on: operations, RegisterModel())
     }
 
     public func failingPrefix(of key: String, in history: [RegisterOperation]) -> FailingPrefix<RegisterModel>? {

@@ -43,7 +43,7 @@ public protocol Model {
 
     /// The history by object, each with its model. Linearizability is local, so each object is checked by itself. Default: by
     /// ``Operation/key``.
-    static func partition(_ history: [Operation<Self>]) -> [Partition<Self>]
+    static func partition(_ history: [Operation<Self>]) -> [(key: String, model: Self, operations: [Operation<Self>])]
 
     /// Called before a search over `operations` of one object. Returns those that constrain the order. Default: all.
     mutating func prepare(_ operations: [Operation<Self>]) -> [Operation<Self>]
@@ -53,22 +53,11 @@ public protocol Model {
     func isWorthTrying(_ index: Int, _ operation: Operation<Self>, in state: State, isLinearized: (Int) -> Bool) -> Bool
 }
 
-/// The part of a history that concerns one object.
-public struct Partition<M: Model> {
-    public let key: String
-    public let model: M
-    public let operations: [Operation<M>]
-
-    public init(key: String, model: M, operations: [Operation<M>]) {
-        self.key = key
-        self.model = model
-        self.operations = operations
-    }
-}
-
 extension Model {
-    public static func partition(_ history: [Operation<Self>]) -> [Partition<Self>] {
-        Dictionary(grouping: history, by: \.key).map { Partition(key: $0, model: Self(), operations: $1) }
+    public static func partition(
+        _ history: [Operation<Self>]
+    ) -> [(key: String, model: Self, operations: [Operation<Self>])] {
+        Dictionary(grouping: history, by: \.key).map { ($0, Self(), $1) }
     }
 
     public mutating func prepare(_ operations: [Operation<Self>]) -> [Operation<Self>] { operations }

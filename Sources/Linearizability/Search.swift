@@ -82,7 +82,7 @@ struct Search<M: Model> {
     }
 }
 
-/// The calls and returns that are not linearized yet, by time, in a doubly linked list. A pending operation has no return.
+/// The calls and returns that are not linearized yet, by time, in a ring. A pending operation has no return.
 private struct EventList {
     private struct Event {
         let operation: Int
@@ -91,8 +91,8 @@ private struct EventList {
         var next: Int
     }
 
-    /// The first is a head without an operation.
-    private var events = [Event(operation: -1, isCall: false, previous: -1, next: -1)]
+    /// The first is the head of the ring, without an operation.
+    private var events = [Event(operation: -1, isCall: false, previous: 0, next: 0)]
     private var callEvents: [Int]
     private var returnEvents: [Int?]
     /// The number of return events that are still in the list.
@@ -111,7 +111,7 @@ private struct EventList {
         for time in times {
             let index = events.count
             events[index - 1].next = index
-            events.append(Event(operation: time.operation, isCall: time.isCall, previous: index - 1, next: -1))
+            events.append(Event(operation: time.operation, isCall: time.isCall, previous: index - 1, next: 0))
             if time.isCall {
                 callEvents[time.operation] = index
             } else {
@@ -125,7 +125,7 @@ private struct EventList {
     func next(after event: Int) -> Int { events[event].next }
 
     /// The operation whose call this event is; nil for a return, and at the end.
-    func call(at event: Int) -> Int? { event >= 0 && events[event].isCall ? events[event].operation : nil }
+    func call(at event: Int) -> Int? { events[event].isCall ? events[event].operation : nil }
 
     mutating func lift(_ operation: Int) {
         unlink(callEvents[operation])
@@ -148,11 +148,11 @@ private struct EventList {
 
     private mutating func unlink(_ event: Int) {
         events[events[event].previous].next = events[event].next
-        if events[event].next >= 0 { events[events[event].next].previous = events[event].previous }
+        events[events[event].next].previous = events[event].previous
     }
 
     private mutating func link(_ event: Int) {
         events[events[event].previous].next = event
-        if events[event].next >= 0 { events[events[event].next].previous = event }
+        events[events[event].next].previous = event
     }
 }

@@ -80,23 +80,10 @@ public struct Timeline<M: Model> {
         return Self.left + min(1, at / span) * (Self.width - Self.left)
     }
 
-    private static func ms(_ ns: UInt64) -> String {
-        let micro = ns / 1_000
-        let rest = String(micro % 1_000)
-        return "\(micro / 1_000)." + String(repeating: "0", count: 3 - rest.count) + rest
-    }
+    private static func ms(_ ns: UInt64) -> String { "\(Double(ns / 1_000) / 1_000)" }
 
     private func escaped(_ text: String) -> String {
-        var escaped = ""
-        for character in text {
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            default: escaped.append(character)
-            }
-        }
-        return escaped
+        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+            .replacing("\"", with: "&quot;")
     }
 }

@@ -62,10 +62,12 @@ public struct RegisterModel: Model {
 
     public var initialState: State { State(value: nil, version: 0, gaps: mayRise ? 1 : 0) }
 
-    public static func partition(_ history: [RegisterOperation]) -> [Partition<RegisterModel>] {
+    public static func partition(
+        _ history: [RegisterOperation]
+    ) -> [(key: String, model: RegisterModel, operations: [RegisterOperation])] {
         let byKey = Dictionary(grouping: history, by: \.key)
         let tombstones = TombstoneVersions(byKey)
-        return byKey.map { Partition(key: $0, model: RegisterModel(key: $0, tombstones), operations: $1) }
+        return byKey.map { ($0, RegisterModel(key: $0, tombstones), $1) }
     }
 
     /// An operation without an effect that observed nothing constrains nothing.

@@ -89,13 +89,8 @@ private struct DeletedKey {
     }
 
     private func lowest(afterNs timeNs: UInt64) -> UInt64 {
-        var from = 0
-        var to = lowestSince.count
-        while from < to {
-            let middle = (from + to) / 2
-            if lowestSince[middle].callNs > timeNs { to = middle } else { from = middle + 1 }
-        }
-        return from < lowestSince.count ? lowestSince[from].version : .max
+        let index = lowestSince.indices.partitioningIndex { lowestSince[$0].callNs > timeNs }
+        return index < lowestSince.count ? lowestSince[index].version : .max
     }
 }
 
