@@ -96,7 +96,8 @@ let package = Package(
         .executableTarget(name: "AppCP", dependencies: ["Service", "Consistent"] + wiring, swiftSettings: house),
         .executableTarget(name: "AppAP", dependencies: ["Service", "Available"] + wiring, swiftSettings: house),
         .executableTarget(
-            name: "CapLab", dependencies: ["CHiredis", "CLinux", "EventLoop", "Linearizability", arguments],
+            name: "CapLab",
+            dependencies: ["CHiredis", "CLinux", "EventLoop", "Linearizability", arguments] + collections,
             swiftSettings: house),
 
         // Tests: one folder per target. Integration starts real Redis servers and the real executables.

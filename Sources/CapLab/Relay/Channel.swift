@@ -1,3 +1,5 @@
+import DequeModule
+
 /// One direction of a relayed connection: the bytes between its two sockets.
 ///
 /// Bytes keep their order, wait for their delay, and stay here while the direction is held. The end of the stream (FIN) and a
@@ -32,8 +34,7 @@ struct Channel {
     var isHeld = false
     var delayNs: UInt64 = 0
 
-    private var chunks: [Chunk] = []
-    private var first = 0
+    private var chunks: Deque<Chunk> = []
     private(set) var bufferedBytes = 0
     private var ending: Ending?
     private var endedNs: UInt64 = 0
@@ -64,8 +65,8 @@ struct Channel {
 
     func next(nowNs: UInt64) -> Step {
         guard !isDone, !isHeld else { return .nothing }
-        if first < chunks.count {
-            let readyNs = chunks[first].arrivedNs &+ delayNs
+        if let chunk = chunks.first {
+            let readyNs = chunk.arrivedNs &+ delayNs
             return readyNs <= nowNs ? .send : .waitUntil(readyNs)
         }
         guard let ending else { return .nothing }
@@ -76,19 +77,14 @@ struct Channel {
 
     /// Passes the first bytes to `send`, which returns how many it accepted; zero or less: none.
     mutating func withFront(_ send: (UnsafeRawBufferPointer) -> Int) -> Int {
-        guard first < chunks.count else { return 0 }
-        let chunk = chunks[first]
+        guard let chunk = chunks.first else { return 0 }
         let count = chunk.bytes.withUnsafeBytes { send(UnsafeRawBufferPointer(rebasing: $0[chunk.sent...])) }
         guard count > 0 else { return count }
         bufferedBytes -= count
-        chunks[first].sent += count
-        if chunks[first].sent == chunk.bytes.count {
-            first += 1
-            // Compacted rarely, not at each chunk.
-            if first == chunks.count || first >= 64 {
-                chunks.removeFirst(first)
-                first = 0
-            }
+        if chunk.sent + count == chunk.bytes.count {
+            chunks.removeFirst()
+        } else {
+            chunks[0].sent += count
         }
         return count
     }
@@ -100,8 +96,7 @@ struct Channel {
     }
 
     private mutating func clear() {
-        chunks.removeAll()
-        first = 0
+        chunks = []
         bufferedBytes = 0
     }
 }

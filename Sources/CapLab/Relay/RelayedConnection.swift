@@ -2,6 +2,8 @@ import EventLoop
 import Glibc
 
 /// One connection of a service, joined to one to the replica. See ``FaultMode`` for what it simulates.
+///
+/// Its endpoints and timers hold it until ``close(reset:)``.
 final class RelayedConnection {
     private enum Phase {
         /// Accepted while the link was cut. The replica sees it after the heal.
@@ -23,11 +25,7 @@ final class RelayedConnection {
     init(_ descriptor: Int32, relay: Relay) {
         self.relay = relay
         reactor = relay.reactor
-        service = Endpoint(descriptor, on: reactor) { [unowned self] events in
-            // A strong reference until the end of the event, which may close the connection and drop the relay's.
-            let connection = self
-            connection.handle(events, from: .toReplica)
-        }
+        service = Endpoint(descriptor, on: reactor) { [self] in handle($0, from: .toReplica) }
     }
 
     var bufferedBytes: Int { toReplica.bufferedBytes + toService.bufferedBytes }
@@ -57,10 +55,7 @@ final class RelayedConnection {
     private func connect() {
         guard let descriptor = try? Sockets.connect(port: relay.replicaPort) else { return close(reset: true) }
         phase = .connecting
-        replica = Endpoint(descriptor, on: reactor) { [unowned self] events in
-            let connection = self
-            connection.handle(events, from: .toService)
-        }
+        replica = Endpoint(descriptor, on: reactor) { [self] in handle($0, from: .toService) }
     }
 
     // MARK: Events
@@ -174,10 +169,9 @@ final class RelayedConnection {
         guard deadlineNs < wakeAtNs else { return }
         wakeTimer?.cancel()
         wakeAtNs = deadlineNs
-        wakeTimer = LoopTimer(on: reactor, atNs: deadlineNs) { [unowned self] in
-            let connection = self
-            connection.wakeAtNs = .max
-            connection.pump()
+        wakeTimer = LoopTimer(on: reactor, atNs: deadlineNs) { [self] in
+            wakeAtNs = .max
+            pump()
         }
     }
 
@@ -185,12 +179,11 @@ final class RelayedConnection {
     /// an orphaned connection. Then the replica gets a reset, as soon as the link allows it.
     private func limitOrphans() {
         guard orphanTimer == nil, toReplica.hasEnded else { return }
-        orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ relay.orphanLifeMs * nsPerMs) { [unowned self] in
-            let connection = self
-            if connection.toReplica.isHeld {
-                connection.toReplica.end(.reset, nowNs: connection.reactor.nowNs)
+        orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ relay.orphanLifeMs * nsPerMs) { [self] in
+            if toReplica.isHeld {
+                toReplica.end(.reset, nowNs: reactor.nowNs)
             } else {
-                connection.close(reset: true)
+                close(reset: true)
             }
         }
     }

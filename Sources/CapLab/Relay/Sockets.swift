@@ -3,12 +3,12 @@ import Glibc
 /// Socket calls on loopback. All descriptors are non-blocking and closed on exec.
 enum Sockets {
     /// - Returns: a socket that listens on 127.0.0.1. With port 0 the kernel chooses the port.
-    static func listen(port: UInt16, backlog: Int32 = 128) throws(SocketError) -> Int32 {
+    static func listen(port: UInt16) throws(SocketError) -> Int32 {
         let descriptor = tcpSocket()
         guard descriptor >= 0 else { throw SocketError(operation: "socket", errno: errno) }
         setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
         let isBound = withLoopback(port) { Glibc.bind(descriptor, $0, $1) == 0 }
-        guard isBound, Glibc.listen(descriptor, backlog) == 0 else {
+        guard isBound, Glibc.listen(descriptor, 128) == 0 else {
             let error = SocketError(operation: "bind to port \(port)", errno: errno)
             close(descriptor)
             throw error
