@@ -4,7 +4,7 @@
 #   scripts/check-arguments.sh COMMAND [ARGUMENT ...]    COMMAND is up, demo or check
 #   scripts/check-arguments.sh --list COMMAND            prints the options as NAME:KIND
 #
-# CommandArgumentTests compares this list with the options that caplab declares. Exit code 64 as for caplab itself.
+# ArgumentCheckTests compares this list with the options that caplab declares. Exit code 2 and one line for a wrong argument.
 set -eu
 
 options_of() {
@@ -19,7 +19,7 @@ options_of() {
         ;;
     *)
         echo "check-arguments: '$1' is none of up, demo, check" >&2
-        exit 64
+        exit 2
         ;;
     esac
 }
@@ -35,8 +35,7 @@ options=$(options_of "$command")
 
 refuse() {
     echo "caplab $command: $1" >&2
-    echo "Options: $(echo "$options" | tr '\n' ' ' | sed 's/\([a-z-]*\):[a-z]*/--\1/g; s/ *$//')" >&2
-    exit 64
+    exit 2
 }
 
 while [ $# -gt 0 ]; do
@@ -54,7 +53,7 @@ while [ $# -gt 0 ]; do
         [ "${option%:*}" != "$name" ] || kind=${option#*:}
     done
     case $kind in
-    '') refuse "unknown option '--$name'" ;;
+    '') refuse "unknown option '--$name'; valid:$(for option in $options; do printf ' --%s' "${option%:*}"; done)" ;;
     flag)
         [ "$argument" = "--$name" ] || refuse "--$name takes no value"
         continue

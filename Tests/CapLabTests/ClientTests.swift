@@ -46,9 +46,8 @@ import Testing
                 _ = await reactor.eventually { peer.text.contains("/second") }
                 try? await peer.send("HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}")
             }
-            guard case .answer(let first) = await connection.ask(HTTPRequest(path: "/first"), timeoutMs: 10_000),
-                case .answer(let second) = await connection.ask(HTTPRequest(path: "/second"), timeoutMs: 10_000)
-            else { throw TestFailure("no answer") }
+            let first = await connection.ask(HTTPRequest(path: "/first"), timeoutMs: 10_000)
+            let second = await connection.ask(HTTPRequest(path: "/second"), timeoutMs: 10_000)
             #expect(first.status == 200)
             #expect(first.value == "a")
             #expect(second.status == 404)
@@ -60,22 +59,19 @@ import Testing
             reactor.spawn {
                 if let peer = try? await accept(listener, reactor) { serve(peer, nil, reactor) }
             }
-            guard case .lost = await connection.ask(HTTPRequest(path: "/x"), timeoutMs: 10_000) else {
-                throw TestFailure("it was sent")
-            }
+            let unanswered = await connection.ask(HTTPRequest(path: "/x"), timeoutMs: 10_000)
+            #expect(unanswered.status == 0 && unanswered.isSent)
             let unused = try Ports.free(1)[0]
-            let request = HTTPRequest(path: "/x")
-            guard case .notSent = await HTTPConnection.ask(request, port: unused, timeoutMs: 10_000, on: reactor) else {
-                throw TestFailure("the request was sent")
-            }
+            let unsent = await HTTPConnection.ask(
+                HTTPRequest(path: "/x"), port: unused, timeoutMs: 10_000, on: reactor)
+            #expect(unsent.status == 0 && !unsent.isSent)
         }
     }
 
     @Test func aRequestTimesOut() async throws {
         try await withConnection { _, connection, _ in
-            guard case .lost = await connection.ask(HTTPRequest(path: "/x"), timeoutMs: 50) else {
-                throw TestFailure("a result without an answer")
-            }
+            let answer = await connection.ask(HTTPRequest(path: "/x"), timeoutMs: 50)
+            #expect(answer.status == 0 && answer.isSent)
         }
     }
 

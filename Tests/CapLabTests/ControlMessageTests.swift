@@ -4,13 +4,15 @@ import Testing
 @testable import CapLab
 
 @Suite(.timeLimit(.minutes(20))) struct ControlMessageTests {
-    private func parse(_ text: String) throws(LabError) -> ControlRequest { try ControlRequest.parse(text.utf8) }
+    private func parse(_ text: String) throws -> ControlRequest {
+        try JSONDecoder().decode(ControlRequest.self, from: Data(text.utf8))
+    }
 
-    @Test func aRequestIsOneLineOfJSON() throws {
+    @Test func aRequestIsJSON() throws {
         let request = try parse(#"{"command":"partition","target":"west","group":"cp","mode":"delay=50ms"}"#)
         #expect(request == ControlRequest(command: .partition, target: "west", group: .cp, mode: "delay=50ms"))
         #expect(try request.faultMode() == .delay(ms: 50))
-        #expect(try request.selection() == Selection(place: .place("west"), group: .cp))
+        #expect(request.place == "west (group cp)")
     }
 
     @Test(arguments: [
@@ -18,22 +20,22 @@ import Testing
         #"{"command":"heal","target":7}"#, "\u{0}\u{1}",
     ])
     func anInvalidRequestIsRejected(_ text: String) throws {
-        let error = try #require(throws: LabError.self) { try parse(text) }
-        #expect(error.exitCode == 2)
+        #expect(throws: DecodingError.self) { try parse(text) }
     }
 
     @Test func healWithoutATargetHealsEverythingAndPartitionNeedsATarget() throws {
-        #expect(try ControlRequest(command: .heal).selection().place == .everything)
-        let error = try #require(throws: LabError.self) { try ControlRequest(command: .partition).selection() }
+        #expect(try ControlRequest(command: .heal).links(in: .pair).count == 12)
+        let error = try #require(throws: LabError.self) { try ControlRequest(command: .partition).links(in: .pair) }
         #expect(error.exitCode == 2)
     }
 
     @Test func fromAndToGoTogetherAndNotWithATarget() throws {
         let oneWay = ControlRequest(command: .partition, from: "east", to: "west")
-        #expect(try oneWay.selection().place == .oneWay(from: "east", to: "west"))
-        #expect(throws: LabError.self) { try ControlRequest(command: .partition, from: "east").selection() }
+        #expect(oneWay.place == "from east to west")
+        #expect(try oneWay.links(in: .pair).count == 6)
+        #expect(throws: LabError.self) { try ControlRequest(command: .partition, from: "east").links(in: .pair) }
         #expect(throws: LabError.self) {
-            try ControlRequest(command: .partition, target: "west", from: "east", to: "west").selection()
+            try ControlRequest(command: .partition, target: "west", from: "east", to: "west").links(in: .pair)
         }
     }
 
@@ -62,11 +64,13 @@ import Testing
                     bytesFromService: 4, bytesFromReplica: 5)
             ])
         let json = try #require(
-            try JSONSerialization.jsonObject(with: JSONEncoder().encode(status)) as? [String: Any])
+            try JSONSerialization.jsonObject(with: Data(status.json.utf8)) as? [String: Any])
         let node = try #require((json["nodes"] as? [[String: Any]])?.first)
         let link = try #require((json["links"] as? [[String: Any]])?.first)
         #expect(node["port"] as? Int == 9)
         #expect(link["held_bytes"] as? Int == 3)
+        #expect(link["bytes_from_service"] as? Int == 4)
+        #expect(link["bytes_from_replica"] as? Int == 5)
         #expect(json["data_directory"] as? String == "/d")
     }
 

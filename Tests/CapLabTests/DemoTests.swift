@@ -7,9 +7,7 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct DemoTests {
     /// A build of all targets puts the services beside the tests; a build of this target alone does not.
     static var hasServices: Bool {
-        guard let caplab = try? LabProcess.program() else { return false }
-        let directory = caplab.dropLast("/caplab".count)
-        return ["app-cp", "app-ap"].allSatisfy { access("\(directory)/\($0)", X_OK) == 0 }
+        ["app-cp", "app-ap"].allSatisfy { access("\(Executables.runningDirectory)/\($0)", X_OK) == 0 }
     }
 
     @Test(.enabled(if: hasServices)) func theTourIsAsDescribed() throws {

@@ -145,7 +145,7 @@ import Testing
         for (node, setting, value) in expected {
             #expect(try lab.caplab("redis", node, "CONFIG", "GET", setting).output == "\(setting)\n\(value)\n")
         }
-        let reply = try ControlClient.ask(
+        let reply = try ControlSocket.ask(
             ControlRequest(command: .redis, target: "cp_db_g1"), in: RunDirectory(path: lab.runDirectory))
         let password = try #require(reply.redis?.password)
         #expect(password.count == 32)

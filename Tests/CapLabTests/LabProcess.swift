@@ -23,10 +23,7 @@ final class LabProcess {
 
     var runDirectory: String { directory.path + "/run" }
 
-    static func program() throws -> String {
-        let own = try Executables.runningProgram()
-        return own[..<(own.lastIndex(of: "/") ?? own.startIndex)] + "/caplab"
-    }
+    static var program: String { Executables.runningDirectory + "/caplab" }
 
     /// Starts it. Returns when it reports that everything runs, or throws its output.
     init(_ directory: ScratchDirectory? = nil, _ arguments: [String] = ["--free-ports"]) throws {
@@ -35,7 +32,7 @@ final class LabProcess {
         // The shell leaks a descriptor, as build tools do.
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments =
-            ["-c", "exec \"$0\" \"$@\" 9</dev/zero", try Self.program(), "up", "--bin-dir", self.directory.path]
+            ["-c", "exec \"$0\" \"$@\" 9</dev/zero", Self.program, "up", "--bin-dir", self.directory.path]
             + ["--run-dir", runDirectory] + arguments
         process.standardOutput = output
         process.standardError = output
@@ -82,7 +79,7 @@ final class LabProcess {
         let process = Process()
         // At most 90 s, so that a command that hangs fails.
         process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-        process.arguments = ["-k", "5", "90", try program()] + arguments
+        process.arguments = ["-k", "5", "90", program] + arguments
         let output = Pipe()
         let errors = Pipe()
         process.standardOutput = output
@@ -98,7 +95,9 @@ final class LabProcess {
 
     func status() throws -> LabStatus {
         let result = try caplab("status", "--json")
-        return try JSONDecoder().decode(LabStatus.self, from: Data(result.output.utf8))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(LabStatus.self, from: Data(result.output.utf8))
     }
 
     func node(_ name: String) throws -> LabStatus.NodeStatus {

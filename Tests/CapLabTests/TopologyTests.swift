@@ -3,8 +3,16 @@ import Testing
 @testable import CapLab
 
 @Suite(.timeLimit(.minutes(20))) struct TopologyTests {
-    private func links(_ place: Selection.Place, _ group: GroupName? = nil) throws -> [String: Directions] {
-        let chosen = try Selection(place: place, group: group).links(in: .pair)
+    private func links(_ target: String, _ group: GroupName? = nil) throws -> [String: Directions] {
+        try links(ControlRequest(command: .partition, target: target, group: group))
+    }
+
+    private func links(from: String, to: String, _ group: GroupName? = nil) throws -> [String: Directions] {
+        try links(ControlRequest(command: .partition, from: from, to: to, group: group))
+    }
+
+    private func links(_ request: ControlRequest) throws -> [String: Directions] {
+        let chosen = try request.links(in: .pair)
         return Dictionary(uniqueKeysWithValues: chosen.map { ("\($0.link.service)-\($0.link.replica)", $0.directions) })
     }
 
@@ -16,68 +24,69 @@ import Testing
     }
 
     @Test func cuttingASiteCutsTheLinksBetweenTheSites() throws {
-        let west = try links(.place("west"))
+        let west = try links("west")
         #expect(
             Set(west.keys) == [
                 "app_cp-cp_db_g3", "app_ap-ap_db_g3", "app_cp_west-cp_db_g1", "app_cp_west-cp_db_g2",
                 "app_ap_west-ap_db_g1", "app_ap_west-ap_db_g2",
             ])
         #expect(west.values.allSatisfy { $0 == .both })
-        #expect(try links(.place("east")) == west)
+        #expect(try links("east") == west)
     }
 
     @Test func cuttingANodeCutsAllItsLinks() throws {
-        #expect(Set(try links(.place("cp_db_g2")).keys) == ["app_cp-cp_db_g2", "app_cp_west-cp_db_g2"])
+        #expect(Set(try links("cp_db_g2").keys) == ["app_cp-cp_db_g2", "app_cp_west-cp_db_g2"])
         #expect(
-            Set(try links(.place("app_ap_west")).keys) == [
+            Set(try links("app_ap_west").keys) == [
                 "app_ap_west-ap_db_g1", "app_ap_west-ap_db_g2", "app_ap_west-ap_db_g3",
             ])
     }
 
     @Test func aGroupLimitsTheCut() throws {
         #expect(
-            Set(try links(.place("west"), .cp).keys) == [
+            Set(try links("west", .cp).keys) == [
                 "app_cp-cp_db_g3", "app_cp_west-cp_db_g1", "app_cp_west-cp_db_g2",
             ])
     }
 
     @Test func aOneWayCutSelectsRequestsAndAnswersInItsDirection() throws {
-        let chosen = try links(.oneWay(from: "east", to: "west"), .cp)
+        let chosen = try links(from: "east", to: "west", .cp)
         #expect(
             chosen == [
                 "app_cp-cp_db_g3": .toReplica, "app_cp_west-cp_db_g1": .toService, "app_cp_west-cp_db_g2": .toService,
             ])
-        #expect(try links(.oneWay(from: "cp_db_g1", to: "app_cp")) == ["app_cp-cp_db_g1": .toService])
+        #expect(try links(from: "cp_db_g1", to: "app_cp") == ["app_cp-cp_db_g1": .toService])
     }
 
     @Test func anUnknownNameIsAnsweredWithTheValidOnes() throws {
-        let error = try #require(throws: SelectionError.self) { try links(.place("nowhere")) }
-        let message = error.message(.pair)
-        #expect(message.contains("'nowhere'"))
-        for name in ["east", "west"] + Topology.pair.nodes.map(\.name) { #expect(message.contains(name)) }
-        #expect(throws: SelectionError.unknown("nowhere")) { try links(.oneWay(from: "east", to: "nowhere")) }
+        let error = try #require(throws: LabError.self) { try links("nowhere") }
+        #expect(error.exitCode == 2)
+        #expect(error.message.contains("'nowhere'"))
+        for name in ["east", "west"] + Topology.pair.nodes.map(\.name) { #expect(error.message.contains(name)) }
+        #expect(throws: error) { try links(from: "east", to: "nowhere") }
     }
 
     @Test func aCutWithoutALinkIsRejected() {
-        #expect(throws: SelectionError.noLink("app_cp (group ap)")) { try links(.place("app_cp"), .ap) }
-        #expect(throws: SelectionError.self) { try links(.oneWay(from: "app_cp", to: "ap_db_g1")) }
+        #expect(throws: LabError("no link matches: app_cp (group ap)", exitCode: 2)) { try links("app_cp", .ap) }
+        #expect(throws: LabError.self) { try links(from: "app_cp", to: "ap_db_g1") }
     }
 
     @Test func theDrawingShowsWhatPasses() throws {
-        func borders(_ place: Selection.Place?, _ mode: FaultMode, group: GroupName? = nil) throws -> [String] {
+        func borders(_ request: ControlRequest?, _ mode: FaultMode) throws -> [String] {
             var faults: [Link: LinkFault] = [:]
-            if let place {
-                for (link, directions) in try Selection(place: place, group: group).links(in: .pair) {
-                    faults[link, default: .none].add(mode, directions)
-                }
+            for (link, directions) in try request?.links(in: .pair) ?? [] {
+                faults[link, default: .none].add(mode, directions)
             }
             return Drawing.sites(.pair, ports: [:]) { faults[$0] ?? .none }
         }
+        let west = ControlRequest(command: .partition, target: "west")
         #expect(try borders(nil, .drop).filter { $0.contains("-----") }.count == 4)
-        #expect(try borders(.place("west"), .drop).filter { $0.contains("   X   ") }.count == 4)
-        #expect(try borders(.place("west"), .reset, group: .ap).filter { $0.contains("   X   ") }.count == 2)
-        #expect(try borders(.oneWay(from: "west", to: "east"), .drop).contains { $0.contains("---->") })
-        #expect(try borders(.place("west"), .stall).contains { $0.contains("~~~~~") })
+        #expect(try borders(west, .drop).filter { $0.contains("   X   ") }.count == 4)
+        let available = ControlRequest(command: .partition, target: "west", group: .ap)
+        #expect(try borders(available, .reset).filter { $0.contains("   X   ") }.count == 2)
+        let oneWay = ControlRequest(command: .partition, from: "west", to: "east")
+        #expect(try borders(oneWay, .drop).contains { $0.contains("---->") })
+        #expect(try borders(west, .stall).contains { $0.contains("~~~~~") })
     }
 }
 

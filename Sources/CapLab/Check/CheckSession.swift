@@ -31,7 +31,8 @@ final class CheckSession {
     let group: GroupName
     let driver: FaultDriver
     var tally: CheckTally
-    private var connections: [HTTPConnection] = []
+    /// By site, one per client; the last is for the reads at the end.
+    private let connections: [Site: [HTTPConnection]]
     private var startNs = monotonicNs()
 
     init(_ lab: Lab, _ settings: CheckSettings, group: GroupName) {
@@ -39,27 +40,27 @@ final class CheckSession {
         self.settings = settings
         self.group = group
         driver = FaultDriver(lab, group: group, seed: settings.seed, needsReachable: group == .ap)
-        tally = CheckTally(startNs: monotonicNs())
+        tally = CheckTally(startNs: startNs)
+        let ports = lab.topology.services.filter { $0.group == group }.map { ($0.site, lab.ports[$0.name] ?? 0) }
+        connections = Dictionary(uniqueKeysWithValues: ports).mapValues { port in
+            (0...settings.clients).map { _ in HTTPConnection(port: port, on: lab.reactor) }
+        }
     }
 
     var reactor: Reactor { lab.reactor }
+    /// The client that reads at the end.
+    var lastReader: Int { settings.clients }
 
     func service(at site: Site) -> Node {
         lab.topology.services.first { $0.group == group && $0.site == site }!
     }
 
-    /// A new connection to the service of each site.
-    func connect() -> [Site: HTTPConnection] {
-        var result: [Site: HTTPConnection] = [:]
-        for site in Site.allCases {
-            result[site] = HTTPConnection(port: lab.ports[service(at: site).name] ?? 0, on: reactor)
-        }
-        connections += result.values
-        return result
+    func ask(_ request: HTTPRequest, client: Int, site: Site) async -> Answer {
+        await connections[site]![client].ask(request, timeoutMs: CheckSettings.requestTimeoutMs)
     }
 
     func close() {
-        for connection in connections { connection.close() }
+        for connection in connections.values.joined() { connection.close() }
     }
 
     /// Runs clients and faults until the time is over, then heals everything.
@@ -98,9 +99,11 @@ final class CheckSession {
         }
     }
 
-    /// Prints the tables and some violations of each kind.
+    /// Prints the tables and some violations of each kind. After a violation, writes the faults and the history.
     /// - Returns: the exit code.
-    func conclude(outcomes: [String], judged: String, violations: [[String]]) -> Int32 {
+    func conclude(
+        outcomes: [String], judged: String, violations: [[String]], history: [some Encodable]
+    ) -> Int32 {
         say("\n" + tally.table(outcomes: outcomes))
         say("\n" + CheckTally.faultTable(driver.counts))
         say("\nlongest time without a success: east \(tally.gapText(.east)), west \(tally.gapText(.west))")
@@ -115,43 +118,49 @@ final class CheckSession {
             for violation in kind.prefix(Self.maxShownPerKind) { say("  \(violation)") }
             if kind.count > Self.maxShownPerKind { say("  and \(kind.count - Self.maxShownPerKind) more of this kind") }
         }
-        say(
-            "Reproduce with: caplab check \(group.rawValue) --seconds \(settings.seconds) --seed \(settings.seed)"
-        )
+        say("Reproduce with: caplab check \(group.rawValue) --seconds \(settings.seconds) --seed \(settings.seed)")
+        let faults = driver.log.map { entry in
+            "\(time(entry.startNs)) to \(entry.endNs.map(time) ?? "the end"): \(entry.fault.text)"
+        }
+        write(faults, extension: "faults", what: "faults")
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let operations = history.compactMap { try? encoder.encode($0) }.map { String(decoding: $0, as: UTF8.self) }
+        write(operations, extension: "jsonl", what: "history")
         return 1
     }
 
     /// Time since the start: "12.345 s".
-    func time(_ atNs: UInt64) -> String {
-        let ms = (atNs - min(atNs, startNs)) / nsPerMs
-        let rest = String(ms % 1_000)
-        return "\(ms / 1_000)." + String(repeating: "0", count: 3 - rest.count) + rest + " s"
-    }
-
-    /// Writes when each fault was active.
-    func writeFaults() {
-        let lines = driver.log.map { entry in
-            "\(time(entry.startNs)) to \(entry.endNs.map(time) ?? "the end"): \(entry.fault.text)"
-        }
-        write(lines.joined(separator: "\n") + "\n", extension: "faults", what: "faults")
-    }
+    func time(_ atNs: UInt64) -> String { "\(Double((atNs - min(atNs, startNs)) / nsPerMs) / 1_000) s" }
 
     /// Writes a file and prints its path.
-    func write(_ text: String, extension name: String, what: String) {
+    func write(_ lines: [String], extension name: String, what: String) {
         let path = "\(settings.outputDirectory)/check-\(group.rawValue)-\(settings.seed).\(name)"
         do {
-            try text.write(toFile: path, atomically: true, encoding: .utf8)
+            try (lines.joined(separator: "\n") + "\n").write(toFile: path, atomically: true, encoding: .utf8)
             say("\(what): \(path)")
         } catch {
             complain("caplab: \(path) was not written: \(error)")
         }
     }
+}
 
-    /// Writes one line of JSON per operation.
-    func writeHistory<Operation: Encodable>(_ history: [Operation]) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        let lines = history.compactMap { try? encoder.encode($0) }.map { String(decoding: $0, as: UTF8.self) }
-        write(lines.joined(separator: "\n") + "\n", extension: "jsonl", what: "history")
+/// Random numbers of a check: the same seed gives the same faults and operations.
+extension SplitMix64 {
+    /// One of many independent streams of a seed.
+    init(seed: UInt64, stream: UInt64) {
+        var root = SplitMix64(seed: seed)
+        self.init(seed: root.next() ^ (stream &* 0xD1B5_4A32_D192_ED03))
+        _ = next()
+    }
+
+    mutating func milliseconds(_ range: ClosedRange<UInt64>) -> UInt64 {
+        range.lowerBound + below(range.upperBound - range.lowerBound + 1)
+    }
+
+    /// Often short, rarely long; at most four times the mean.
+    mutating func pauseNs(meanUs: UInt64) -> UInt64 {
+        // The mean of the product of two uniform numbers is a quarter of its maximum.
+        meanUs * 4 * below(101) * below(101) / 10_000 * 1_000
     }
 }

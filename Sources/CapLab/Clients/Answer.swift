@@ -1,69 +1,75 @@
 import FoundationEssentials
 
-/// An answer of a service to a client. Members of the JSON body are members of the answer: `answer.outcome`.
+/// What a client knows after a request to a service. Members of the JSON body are members of the answer: `answer.outcome`.
 @dynamicMemberLookup
 struct Answer: Sendable {
-    /// The HTTP status; 0 if there was no answer.
+    /// The HTTP status; 0 if no complete answer came.
     let status: Int
     let tookMs: Double
     let body: String
-    private let json: AnswerBody
+    /// False if no byte of the request was sent: it had no effect. Without an answer, the effect of a sent request is unknown.
+    let isSent: Bool
+    private let json: AnswerBody?
 
-    init(status: Int, tookMs: Double, body: String) {
+    init(status: Int, tookMs: Double, body: String, isSent: Bool = true) {
         self.status = status
         self.tookMs = tookMs
         self.body = body
-        json = (try? JSONDecoder().decode(AnswerBody.self, from: Data(body.utf8))) ?? .empty
+        self.isSent = isSent
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        json = try? decoder.decode(AnswerBody.self, from: Data(body.utf8))
     }
 
-    subscript<Member>(dynamicMember member: KeyPath<AnswerBody, Member>) -> Member { json[keyPath: member] }
+    static func missing(isSent: Bool) -> Answer { Answer(status: 0, tookMs: 0, body: "", isSent: isSent) }
+
+    subscript<Member>(dynamicMember member: KeyPath<AnswerBody, Member?>) -> Member? { json?[keyPath: member] }
+
+    /// Of a change that failed: whether it certainly has no effect. An invalid request (4xx) has none; for any other failure only
+    /// `outcome` counts.
+    var isNotApplied: Bool {
+        !isSent || json?.outcome == "not_applied" || (json?.outcome == nil && (400..<500).contains(status))
+    }
 
     /// The values of all siblings that have one; empty without a conflict.
-    var siblings: Set<String> { Set((json.conflicts ?? []).compactMap { $0?.text }) }
+    var siblings: Set<String> { Set((json?.conflicts ?? []).compactMap { $0?.text }) }
 
     /// On a page of `/replicas`: whether the staleness of each replica is known.
     var knowsEveryStaleness: Bool {
-        guard let replicas = json.replicas, !replicas.isEmpty else { return false }
+        guard let replicas = json?.replicas, !replicas.isEmpty else { return false }
         return replicas.allSatisfy { $0.stalenessMs != nil }
     }
 
     /// "0.3 ms" or "731 ms": tenths below 10 ms.
     var took: String { tookMs < 9.95 ? "\(Self.tenths(tookMs)) ms" : "\(Int(tookMs.rounded())) ms" }
 
+    var statusText: String { status != 0 ? "\(status)" : isSent ? "no answer" : "connection refused" }
+
     /// "200", "200, 2.1 s old", "503 no_quorum, 2.0 ms".
     var summary: String {
-        guard status == 200 else {
-            return ((status == 0 ? "no answer" : "\(status)") + (json.code.map { " \($0)" } ?? "")) + ", \(took)"
-        }
-        guard json.stale == true else { return "200" }
-        return "200, " + (json.stalenessMs.map { "\(Self.seconds($0)) s old" } ?? "age unknown")
+        guard status != 0 else { return statusText }
+        guard status == 200 else { return statusText + (json?.code.map { " \($0)" } ?? "") + ", \(took)" }
+        guard json?.stale == true else { return "200" }
+        return "200, " + (json?.stalenessMs.map { "\(Self.seconds($0)) s old" } ?? "age unknown")
     }
 
     static func seconds(_ durationMs: Double) -> String { tenths(durationMs / 1_000) }
 
-    private static func tenths(_ number: Double) -> String {
-        let tenths = Int((number * 10).rounded())
-        return "\(tenths / 10).\(tenths % 10)"
-    }
+    private static func tenths(_ number: Double) -> String { "\((number * 10).rounded() / 10)" }
 }
 
 /// The members that the lab reads from the body of any answer.
 struct AnswerBody: Decodable, Sendable {
     struct Replica: Decodable, Sendable {
         struct Hints: Decodable, Sendable {
-            var entries: Int
-            var overflowed: Int
+            let entries: Int
+            let overflowed: Int
         }
 
-        var node: String?
-        var reachable: Bool?
-        var stalenessMs: Double?
-        var hints: [String: Hints]?
-
-        enum CodingKeys: String, CodingKey {
-            case node, reachable, hints
-            case stalenessMs = "staleness_ms"
-        }
+        let node: String?
+        let reachable: Bool?
+        let stalenessMs: Double?
+        let hints: [String: Hints]?
     }
 
     /// A string, a whole number, or the `value` of an object.
@@ -97,13 +103,4 @@ struct AnswerBody: Decodable, Sendable {
     /// By sibling; nil for a delete.
     let conflicts: [Text?]?
     let replicas: [Replica]?
-
-    /// The body of an answer without JSON.
-    static let empty = try! JSONDecoder().decode(AnswerBody.self, from: Data("{}".utf8))
-
-    enum CodingKeys: String, CodingKey {
-        case value, code, outcome, version, stale, replica, conflicts, replicas
-        case stalenessMs = "staleness_ms"
-        case replicasAcked = "replicas_acked"
-    }
 }

@@ -15,14 +15,6 @@ struct HTTPRequest {
     }
 }
 
-enum HTTPResult {
-    case answer(Answer)
-    /// No byte of the request was sent: it had no effect.
-    case notSent
-    /// The request was sent, at least in part, and no complete answer came: its effect is unknown.
-    case lost
-}
-
 /// A client's HTTP/1.1 connection to one service: one request at a time, reconnected when it was lost.
 final class HTTPConnection: DescriptorHandler {
     private static let maxAnswerBytes = 4 << 20
@@ -30,11 +22,11 @@ final class HTTPConnection: DescriptorHandler {
     private let port: UInt16
     private let reactor: Reactor
     private var descriptor: Int32 = -1
-    private var isConnected = false
+    /// The request, until the connection is established.
+    private var unsent: [UInt8]?
     private var hasSent = false
-    private var unsent: ArraySlice<UInt8> = []
     private var received: [UInt8] = []
-    private var continuation: UnsafeContinuation<HTTPResult, Never>?
+    private var continuation: UnsafeContinuation<Answer, Never>?
     private var timer: LoopTimer?
     private var startNs: UInt64 = 0
 
@@ -44,36 +36,36 @@ final class HTTPConnection: DescriptorHandler {
     }
 
     /// One request on a connection of its own.
-    static func ask(_ request: HTTPRequest, port: UInt16, timeoutMs: UInt64, on reactor: Reactor) async -> HTTPResult {
+    static func ask(_ request: HTTPRequest, port: UInt16, timeoutMs: UInt64, on reactor: Reactor) async -> Answer {
         let connection = HTTPConnection(port: port, on: reactor)
         defer { connection.close() }
         return await connection.ask(request, timeoutMs: timeoutMs)
     }
 
     /// - Parameter timeoutMs: after this long the request counts as unanswered, and the connection is closed.
-    func ask(_ request: HTTPRequest, timeoutMs: UInt64) async -> HTTPResult {
+    func ask(_ request: HTTPRequest, timeoutMs: UInt64) async -> Answer {
         precondition(continuation == nil, "one request at a time")
-        if descriptor < 0 {
-            guard let fresh = try? Sockets.connect(port: port) else { return .notSent }
-            descriptor = fresh
-            isConnected = false
-        }
         received.removeAll(keepingCapacity: true)
         hasSent = false
-        unsent = request.bytes[...]
         startNs = monotonicNs()
+        let isConnected = descriptor >= 0
+        if !isConnected {
+            guard let fresh = try? Sockets.connect(port: port) else { return .missing(isSent: false) }
+            descriptor = fresh
+        }
         return await withUnsafeContinuation { continuation in
             self.continuation = continuation
             timer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ timeoutMs * nsPerMs) { [weak self] in self?.close() }
-            reactor.watch(descriptor, events: EventMask.readable | EventMask.writable, handler: self)
-            if isConnected { sendRest() }
+            guard !isConnected else { return send(request.bytes) }
+            unsent = request.bytes
+            reactor.watch(descriptor, events: EventMask.writable, handler: self)
         }
     }
 
     func close() {
         guard descriptor >= 0 else { return }
         disconnect()
-        finish(hasSent ? .lost : .notSent)
+        finish(.missing(isSent: hasSent))
     }
 
     private func disconnect() {
@@ -83,23 +75,16 @@ final class HTTPConnection: DescriptorHandler {
     }
 
     func ready(events: UInt32) {
-        if !isConnected {
-            guard Sockets.takeError(descriptor) == 0, events & EventMask.error == 0 else { return close() }
-            isConnected = true
-        }
-        if events & EventMask.writable != 0 { sendRest() }
-        guard descriptor >= 0, events & ~EventMask.writable != 0 else { return }
-        receive()
+        guard let request = unsent.take() else { return receive() }
+        guard Sockets.takeError(descriptor) == 0, events & EventMask.error == 0 else { return close() }
+        send(request)
     }
 
-    private func sendRest() {
-        while !unsent.isEmpty {
-            let count = unsent.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            if count < 0, errno == EAGAIN { return }
-            guard count > 0 else { return close() }
-            hasSent = true
-            unsent = unsent.dropFirst(count)
-        }
+    /// The kernel accepts a whole request, because it is small and nothing else is in the buffer.
+    private func send(_ request: [UInt8]) {
+        let count = Glibc.send(descriptor, request, request.count, Int32(MSG_NOSIGNAL))
+        hasSent = count > 0
+        guard count == request.count else { return close() }
         reactor.watch(descriptor, events: EventMask.readable, handler: self)
     }
 
@@ -115,13 +100,14 @@ final class HTTPConnection: DescriptorHandler {
         // The reactor's clock stands still within a turn; this one does not.
         let tookMs = Double(monotonicNs() - startNs) / Double(nsPerMs)
         if message.closes { disconnect() }
-        finish(.answer(Answer(status: message.status, tookMs: tookMs, body: message.body)))
+        finish(Answer(status: message.status, tookMs: tookMs, body: message.body))
     }
 
-    private func finish(_ result: HTTPResult) {
+    private func finish(_ answer: Answer) {
+        unsent = nil
         timer?.cancel()
         timer = nil
-        continuation.take()?.resume(returning: result)
+        continuation.take()?.resume(returning: answer)
     }
 }
 
@@ -134,30 +120,18 @@ struct HTTPMessage {
 
     /// Nil while the answer is incomplete.
     init?(_ bytes: [UInt8]) {
-        guard let headEnd = bytes.firstIndex(ofSequence: [13, 10, 13, 10]) else { return nil }
-        let lines = String(decoding: bytes[..<headEnd], as: UTF8.self).split(separator: "\r\n")
-        let words = lines.first?.split(separator: " ") ?? []
-        var length = 0
-        var closes = false
+        guard let blankLine = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
+        let lines = String(decoding: bytes[..<blankLine.lowerBound], as: UTF8.self).split(separator: "\r\n")
+        var headers: [String: String] = [:]
         for line in lines.dropFirst() {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            let value = line[line.index(after: colon)...].drop { $0 == " " }.lowercased()
-            switch line[..<colon].lowercased() {
-            case "content-length": length = Int(value) ?? 0
-            case "connection": closes = value == "close"
-            default: break
-            }
+            let parts = line.lowercased().split(separator: ":", maxSplits: 1)
+            if parts.count == 2 { headers[String(parts[0])] = String(parts[1].drop { $0 == " " }) }
         }
-        guard bytes.count - headEnd - 4 >= length else { return nil }
-        status = words.count > 1 ? Int(words[1]) ?? 0 : 0
-        body = String(decoding: bytes[(headEnd + 4)..<(headEnd + 4 + length)], as: UTF8.self)
-        self.closes = closes
-    }
-}
-
-extension [UInt8] {
-    fileprivate func firstIndex(ofSequence wanted: [UInt8]) -> Int? {
-        guard count >= wanted.count else { return nil }
-        return (0...(count - wanted.count)).first { self[$0...].starts(with: wanted) }
+        let rest = bytes[blankLine.upperBound...]
+        let length = headers["content-length"].flatMap { Int($0) } ?? 0
+        guard rest.count >= length else { return nil }
+        status = lines.first.flatMap { Int($0.split(separator: " ").dropFirst().first ?? "") } ?? 0
+        body = String(decoding: rest.prefix(length), as: UTF8.self)
+        closes = headers["connection"] == "close"
     }
 }

@@ -12,30 +12,6 @@ struct CapLabCommand: ParsableCommand {
         subcommands: [
             UpCommand.self, DemoCommand.self, CheckCommand.self, PartitionCommand.self, HealCommand.self,
             PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self, StatusCommand.self,
-            RedisCommand.self,
-            LaunchCommand.self, SweepCommand.self,
+            RedisCommand.self, LaunchCommand.self, SweepCommand.self,
         ])
-}
-
-/// See ``Launcher``.
-struct LaunchCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: Launcher.commandName, shouldDisplay: false)
-
-    @Option var lab: Int32
-    @Option var directory: String
-    @Argument(parsing: .postTerminator) var command: [String]
-
-    func run() throws {
-        throw ExitCode(Launcher.run(lab: lab, workingDirectory: directory, command: command))
-    }
-}
-
-/// See ``Sweeper``.
-struct SweepCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: Sweeper.commandName, shouldDisplay: false)
-
-    @Argument var runDirectory: String
-    @Argument var paths: [String] = []
-
-    func run() { Sweeper.run(runDirectory: RunDirectory(path: runDirectory), paths: paths) }
 }

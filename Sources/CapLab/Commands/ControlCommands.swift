@@ -13,7 +13,7 @@ struct RunDirectoryOption: ParsableArguments {
     @discardableResult
     func ask(_ request: ControlRequest) throws -> ControlReply {
         try exitOnError { () throws(LabError) in
-            let reply = try ControlClient.ask(request, in: RunDirectory(path: path))
+            let reply = try ControlSocket.ask(request, in: RunDirectory(path: path))
             if reply.exitCode != 0 { throw LabError(reply.message ?? "refused", exitCode: reply.exitCode) }
             if let message = reply.message { say(message) }
             return reply
@@ -21,8 +21,19 @@ struct RunDirectoryOption: ParsableArguments {
     }
 }
 
-/// `cp` or `ap`.
-extension GroupName: ExpressibleByArgument {}
+/// The links of a partition or heal.
+struct LinkOptions: ParsableArguments {
+    @OptionGroup var place: RunDirectoryOption
+    @Argument(help: "A site or a node.") var target: String?
+    @Option(help: "Only the links of this group.") var group: GroupName?
+    @Option(help: "One way: from this site or node ...") var from: String?
+    @Option(help: "... to this one.") var to: String?
+
+    func ask(_ command: ControlRequest.Command, mode: String? = nil) throws {
+        try place.ask(
+            ControlRequest(command: command, target: target, from: from, to: to, group: group, mode: mode))
+    }
+}
 
 struct PartitionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,32 +47,19 @@ struct PartitionCommand: ParsableCommand {
             not), delay=50ms (each way). Faults accumulate until 'caplab heal'.
             """)
 
-    @OptionGroup var place: RunDirectoryOption
-    @Argument(help: "A site or a node.") var target: String?
-    @Option(help: "Only the links of this group.") var group: GroupName?
+    @OptionGroup var links: LinkOptions
     @Option(help: "drop, reset, stall or delay=50ms.") var mode: String = "drop"
-    @Option(help: "Cut one way: from this site or node ...") var from: String?
-    @Option(help: "... to this one.") var to: String?
 
-    func run() throws {
-        try place.ask(
-            ControlRequest(command: .partition, target: target, from: from, to: to, group: group, mode: mode))
-    }
+    func run() throws { try links.ask(.partition, mode: mode) }
 }
 
 struct HealCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "heal", abstract: "Heals every cut, or the one that 'partition' with the same names made.")
 
-    @OptionGroup var place: RunDirectoryOption
-    @Argument(help: "A site or a node.") var target: String?
-    @Option(help: "Only the links of this group.") var group: GroupName?
-    @Option(help: "The links from this site or node ...") var from: String?
-    @Option(help: "... to this one.") var to: String?
+    @OptionGroup var links: LinkOptions
 
-    func run() throws {
-        try place.ask(ControlRequest(command: .heal, target: target, from: from, to: to, group: group))
-    }
+    func run() throws { try links.ask(.heal) }
 }
 
 struct PauseCommand: ParsableCommand {
@@ -119,10 +117,34 @@ struct RedisCommand: ParsableCommand {
             let program = try Executables.inPath("redis-cli", ProcessInfo.processInfo.environment)
             guard let access = reply.redis else { throw LabError("the lab did not report where \(node) is") }
             setenv("REDISCLI_AUTH", access.password, 1)
-            let line = [program, "-h", "127.0.0.1", "-p", String(access.port)] + command
-            var arguments: [UnsafeMutablePointer<CChar>?] = line.map { strdup($0) } + [nil]
-            execv(program, &arguments)
-            throw LabError("\(program): \(String(cString: strerror(errno)))")
+            execute(program, ["-h", "127.0.0.1", "-p", String(access.port)] + command)
+            throw LabError(systemCall: program)
         }
+    }
+}
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Shows the processes and links of the running lab.")
+
+    @OptionGroup var place: RunDirectoryOption
+    @Flag(help: "Print one line of JSON.") var json = false
+
+    func run() throws {
+        guard let status = try place.ask(ControlRequest(command: .status)).status else { return }
+        say(json ? status.json : Self.text(status))
+    }
+
+    static func text(_ status: LabStatus) -> String {
+        let nodes = status.nodes.map { node in
+            [node.name, node.site.rawValue, node.state, node.pid.map { "\($0)" } ?? "-", "\(node.port)"]
+        }
+        let links = status.links.map { link in
+            ["\(link.service) - \(link.replica)", link.state, "\(link.connections)", "\(link.heldBytes)"]
+        }
+        return TextLayout.table([["NODE", "SITE", "PROCESS", "PID", "PORT"]] + nodes) + "\n\n"
+            + (links.isEmpty
+                ? "no relays (started with --direct)"
+                : TextLayout.table([["LINK", "STATE", "CONNECTIONS", "HELD BYTES"]] + links))
     }
 }

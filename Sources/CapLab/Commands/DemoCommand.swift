@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import Glibc
 
 struct DemoCommand: ParsableCommand {
@@ -10,9 +9,6 @@ struct DemoCommand: ParsableCommand {
 
     @Option(help: "Services listen on this plus 1, 2, 11 and 12. Default: any free ports.")
     var portBase: UInt16?
-
-    @Option(help: "Where app-cp and app-ap are. Default: beside caplab.")
-    var binDir: String?
 
     @Option(help: "Milliseconds to wait before each step, at most 600000. Default: 3000 on a terminal, else 0.")
     var pauseMs: UInt64?
@@ -31,17 +27,15 @@ struct DemoCommand: ParsableCommand {
     }
 
     func run() throws {
-        let environment = ProcessInfo.processInfo.environment
         var settings = LabSettings(runDirectory: "/tmp/caplab-demo-\(getpid())")
-        settings.serviceEnvironment["MAX_STALENESS_MS"] = "\(Self.maxStalenessMs)"
-        settings.serviceEnvironment.merge(try exitOnError(services.environment)) { $1 }
         settings.portBase = portBase
-        settings.binDirectory = binDir
+        settings.serviceEnvironment["MAX_STALENESS_MS"] = "\(Self.maxStalenessMs)"
+        try exitOnError { () throws(LabError) in try services.apply(to: &settings) }
+        let style = TextStyle(environment: settings.environment)
         let stepPauseMs = pauseMs ?? (isatty(1) == 1 ? 3_000 : 0)
         say("Starting six redis-servers and four services ...")
-        let code = LabHost.run(settings, environment: environment) { lab in
-            let tour = Tour(
-                lab, style: TextStyle(environment: environment), stepPauseMs: stepPauseMs, patienceMs: patienceMs)
+        let code = LabHost.run(settings) { lab in
+            let tour = Tour(lab, style: style, stepPauseMs: stepPauseMs, patienceMs: patienceMs)
             do throws(LabError) {
                 try await tour.play()
                 return tour.conclude()

@@ -1,19 +1,20 @@
 import ArgumentParser
 
-/// Further settings of all services, of every command that starts a lab.
+/// The services of every command that starts a lab.
 struct ServiceOptions: ParsableArguments {
-    @Option(
-        name: .customLong("service-env"), parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("A further setting of all services.", valueName: "key=value"))
-    var given: [String] = []
+    @Option(help: "Where app-cp and app-ap are. Default: beside caplab.")
+    var binDir: String?
 
-    func environment() throws(LabError) -> [String: String] {
-        var environment: [String: String] = [:]
-        for text in given {
-            let (name, value) = try UpCommand.pair(text, option: "--service-env")
-            environment[name] = value
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("A further setting of all services.", valueName: "key=value"))
+    var serviceEnv: [String] = []
+
+    func apply(to settings: inout LabSettings) throws(LabError) {
+        settings.binDirectory = binDir
+        for (name, value) in try assignments(serviceEnv, option: "--service-env") {
+            settings.serviceEnvironment[name] = value
         }
-        return environment
     }
 }
 
@@ -25,19 +26,17 @@ struct PortOptions: ParsableArguments {
     @Flag(help: "Use any free ports instead.")
     var freePorts = false
 
-    @Option(name: .customLong("port"), help: ArgumentHelp("The port of one node.", valueName: "node=port"))
-    var given: [String] = []
+    @Option(help: ArgumentHelp("The port of one node.", valueName: "node=port"))
+    var port: [String] = []
 
-    func byNode() throws(LabError) -> [String: UInt16] {
-        var ports: [String: UInt16] = [:]
-        for text in given {
-            let (name, value) = try UpCommand.pair(text, option: "--port")
+    func apply(to settings: inout LabSettings) throws(LabError) {
+        settings.portBase = freePorts ? nil : portBase
+        for (name, value) in try assignments(port, option: "--port") {
             guard let port = UInt16(value), port > 0 else {
-                throw LabError("--port \(text): '\(value)' is not a port", exitCode: 2)
+                throw LabError("--port \(name)=\(value): '\(value)' is not a port", exitCode: 2)
             }
-            ports[name] = port
+            settings.ports[name] = port
         }
-        return ports
     }
 }
 
@@ -53,11 +52,12 @@ struct RedisOptions: ParsableArguments {
         help: ArgumentHelp("A further setting of the AP redis-servers.", valueName: "setting"))
     var redisAPArguments: [String] = []
 
-    func directives() throws(LabError) -> [GroupName: [String]] {
+    func apply(to settings: inout LabSettings) throws(LabError) {
         guard redisCPArguments.count <= 16, redisAPArguments.count <= 16 else {
             throw LabError("at most 16 settings of redis-server", exitCode: 2)
         }
-        return [.cp: try redisCPArguments.map(Self.directive), .ap: try redisAPArguments.map(Self.directive)]
+        settings.redisArguments[.cp] = try redisCPArguments.map(Self.directive)
+        settings.redisArguments[.ap] = try redisAPArguments.map(Self.directive)
     }
 
     /// Accepts a setting as on redis-server's command line and as in its configuration file: without the dashes they are equal.
@@ -67,5 +67,14 @@ struct RedisOptions: ParsableArguments {
             throw LabError("a setting of redis-server is one line of at most 1024 bytes", exitCode: 2)
         }
         return line
+    }
+}
+
+private func assignments(_ texts: [String], option: String) throws(LabError) -> [(name: String, value: String)] {
+    try texts.map { text throws(LabError) in
+        guard let middle = text.firstIndex(of: "="), middle != text.startIndex else {
+            throw LabError("\(option) \(text): write it as NAME=VALUE", exitCode: 2)
+        }
+        return (String(text[..<middle]), String(text[text.index(after: middle)...]))
     }
 }

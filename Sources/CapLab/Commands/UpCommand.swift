@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,9 +15,6 @@ struct UpCommand: ParsableCommand {
     @Option(help: "Keep data and logs in this directory instead of a temporary one.")
     var dataDir: String?
 
-    @Option(help: "Where app-cp and app-ap are. Default: beside caplab.")
-    var binDir: String?
-
     @OptionGroup var services: ServiceOptions
 
     @OptionGroup var redis: RedisOptions
@@ -26,34 +22,22 @@ struct UpCommand: ParsableCommand {
     @Flag(help: "Connect services to their replicas without relays, for measuring. Nothing can be cut then.")
     var direct = false
 
-    func settings() throws(LabError) -> LabSettings {
+    private func settings() throws(LabError) -> LabSettings {
         var settings = LabSettings(runDirectory: place.path)
-        settings.portBase = ports.freePorts ? nil : ports.portBase
-        settings.ports = try ports.byNode()
         settings.dataDirectory = dataDir
-        settings.binDirectory = binDir
-        settings.serviceEnvironment = try services.environment()
-        if let logLevel, settings.serviceEnvironment["LOG_LEVEL"] == nil {
-            settings.serviceEnvironment["LOG_LEVEL"] = logLevel
-        }
-        settings.redisArguments = try redis.directives()
+        settings.serviceEnvironment["LOG_LEVEL"] = logLevel
         settings.isDirect = direct
         settings.isInteractive = true
+        try ports.apply(to: &settings)
+        try services.apply(to: &settings)
+        try redis.apply(to: &settings)
         return settings
-    }
-
-    static func pair(_ text: String, option: String) throws(LabError) -> (String, String) {
-        guard let middle = text.firstIndex(of: "="), middle != text.startIndex else {
-            throw LabError("\(option) \(text): write it as NAME=VALUE", exitCode: 2)
-        }
-        return (String(text[..<middle]), String(text[text.index(after: middle)...]))
     }
 
     func run() throws {
         let settings = try exitOnError(self.settings)
-        let environment = ProcessInfo.processInfo.environment
-        let option = place.path == RunDirectory.standardPath(environment) ? "" : " --run-dir \(place.path)"
-        let code = LabHost.run(settings, environment: environment) { lab in
+        let option = place.path == RunDirectory.standardPath(settings.environment) ? "" : " --run-dir \(place.path)"
+        let code = LabHost.run(settings) { lab in
             say(Self.welcome(lab, option: option))
             await lab.untilStopRequested()
             say("stopping (\(lab.stopReason))")

@@ -25,15 +25,15 @@ struct TextStyle: Sendable {
 
     let isColoured: Bool
 
-    init(isColoured: Bool) { self.isColoured = isColoured }
+    func paint(_ text: String, _ colour: Colour) -> String {
+        isColoured ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
+    }
+}
 
+extension TextStyle {
     /// For standard output.
     init(environment: [String: String]) {
         isColoured = isatty(1) == 1 && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
-    }
-
-    func paint(_ text: String, _ colour: Colour) -> String {
-        isColoured ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
     }
 }
 

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A request from a second terminal to a running lab: one line of JSON, answered by one line of JSON.
+/// A request from a second terminal to a running lab, as JSON.
 struct ControlRequest: Codable, Equatable, Sendable {
     enum Command: String, Codable, CaseIterable, Sendable {
         case partition, heal, pause, resume, kill, start, status, redis
@@ -9,33 +9,14 @@ struct ControlRequest: Codable, Equatable, Sendable {
     var command: Command
     /// A node, or for `partition` and `heal` also a site.
     var target: String?
+    /// Only messages from this site or node ...
     var from: String?
+    /// ... to this one.
     var to: String?
+    /// Only links of this group.
     var group: GroupName?
     /// See ``FaultMode``; nil is `drop`.
     var mode: String?
-
-    /// A longer request is rejected.
-    static let maxBytes = 4_096
-
-    static func parse(_ line: some Sequence<UInt8>) throws(LabError) -> ControlRequest {
-        do {
-            return try JSONDecoder().decode(ControlRequest.self, from: Data(line))
-        } catch {
-            throw LabError("not a valid request; is this caplab of the same version as the lab?", exitCode: 2)
-        }
-    }
-
-    /// The links of a `partition` or `heal`.
-    func selection() throws(LabError) -> Selection {
-        switch (target, from, to) {
-        case (let target?, nil, nil): return Selection(place: .place(target), group: group)
-        case (nil, let from?, let to?): return Selection(place: .oneWay(from: from, to: to), group: group)
-        case (nil, nil, nil) where command == .heal: return Selection(place: .everything, group: group)
-        case (nil, nil, nil): throw LabError("name what to cut: a site, a node, or --from and --to", exitCode: 2)
-        default: throw LabError("give either a name, or --from and --to together", exitCode: 2)
-        }
-    }
 
     /// The fault of a `partition`.
     func faultMode() throws(LabError) -> FaultMode {
@@ -50,6 +31,45 @@ struct ControlRequest: Codable, Equatable, Sendable {
         }
         return fault
     }
+
+    /// The links of a `partition` or `heal` in the topology's order, each with its selected directions.
+    func links(in topology: Topology) throws(LabError) -> [(link: Link, directions: Directions)] {
+        guard (from == nil) == (to == nil), target == nil || from == nil else {
+            throw LabError("give either a name, or --from and --to together", exitCode: 2)
+        }
+        guard target != nil || from != nil || command == .heal else {
+            throw LabError("name what to cut: a site, a node, or --from and --to", exitCode: 2)
+        }
+        for name in [target, from, to].compactMap(\.self) where !topology.nodes.contains(where: { $0.isIn(name) }) {
+            throw topology.unknown(name, besides: Site.allCases)
+        }
+        var chosen: [(link: Link, directions: Directions)] = []
+        for link in topology.links {
+            guard let service = topology.node(link.service), let replica = topology.node(link.replica),
+                group == nil || service.group == group
+            else { continue }
+            let directions = directions(between: service, and: replica)
+            if !directions.isEmpty { chosen.append((link, directions)) }
+        }
+        guard !chosen.isEmpty else { throw LabError("no link matches: \(place)", exitCode: 2) }
+        return chosen
+    }
+
+    private func directions(between service: Node, and replica: Node) -> Directions {
+        // Of a site, every link that leads out of it; of a node, all its links.
+        if let target { return service.isIn(target) != replica.isIn(target) ? .both : [] }
+        guard let from, let to else { return .both }
+        var directions: Directions = []
+        if service.isIn(from), replica.isIn(to) { directions.insert(.toReplica) }
+        if replica.isIn(from), service.isIn(to) { directions.insert(.toService) }
+        return directions
+    }
+
+    /// For people: "west", "from east to west", "everything", with the group if given.
+    var place: String {
+        let place = if let from, let to { "from \(from) to \(to)" } else { target ?? "everything" }
+        return group.map { "\(place) (group \($0.rawValue))" } ?? place
+    }
 }
 
 /// The lab's reply.
@@ -60,8 +80,6 @@ struct ControlReply: Codable, Equatable, Sendable {
     var message: String?
     var status: LabStatus?
     var redis: RedisAccess?
-
-    static let maxBytes = 256 << 10
 
     /// How to connect to a replica.
     struct RedisAccess: Codable, Equatable, Sendable {
@@ -93,13 +111,6 @@ struct LabStatus: Codable, Equatable, Sendable {
         var heldBytes: Int
         var bytesFromService: Int
         var bytesFromReplica: Int
-
-        enum CodingKeys: String, CodingKey {
-            case service, replica, state, port, connections
-            case heldBytes = "held_bytes"
-            case bytesFromService = "bytes_from_service"
-            case bytesFromReplica = "bytes_from_replica"
-        }
     }
 
     var pid: Int32
@@ -107,8 +118,11 @@ struct LabStatus: Codable, Equatable, Sendable {
     var nodes: [NodeStatus]
     var links: [LinkStatus]
 
-    enum CodingKeys: String, CodingKey {
-        case pid, nodes, links
-        case dataDirectory = "data_directory"
+    /// One line of JSON, with names such as `data_directory`.
+    var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return String(decoding: (try? encoder.encode(self)) ?? Data(), as: UTF8.self)
     }
 }

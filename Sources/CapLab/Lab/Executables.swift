@@ -3,28 +3,22 @@ import Glibc
 
 /// The paths of the programs that the lab runs.
 struct Executables: Sendable {
-    /// This program, which also runs as ``Launcher`` and ``Sweeper``.
-    let caplab: String
     let appCP: String
     let appAP: String
     let redisServer: String
 
     /// - Parameter binDirectory: the directory of the services; nil: that of the running program.
-    static func find(binDirectory: String?, environment: [String: String]) throws(LabError) -> Executables {
-        let caplab = try runningProgram()
-        let directory = binDirectory ?? String(caplab[..<(caplab.lastIndex(of: "/") ?? caplab.startIndex)])
-        return Executables(
-            caplab: caplab,
-            appCP: try beside(directory, "app-cp"),
-            appAP: try beside(directory, "app-ap"),
-            redisServer: try inPath("redis-server", environment))
+    init(binDirectory: String?, environment: [String: String]) throws(LabError) {
+        let directory = binDirectory ?? Self.runningDirectory
+        appCP = try Self.beside(directory, "app-cp")
+        appAP = try Self.beside(directory, "app-ap")
+        redisServer = try Self.inPath("redis-server", environment)
     }
 
-    static func runningProgram() throws(LabError) -> String {
-        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        guard count > 0 else { throw LabError("cannot find the path of the running program") }
-        return String(decoding: buffer[..<count], as: UTF8.self)
+    /// The directory of the running program.
+    static var runningDirectory: String {
+        let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        return program.map { String($0[..<($0.lastIndex(of: "/") ?? $0.startIndex)]) } ?? "."
     }
 
     private static func beside(_ directory: String, _ name: String) throws(LabError) -> String {

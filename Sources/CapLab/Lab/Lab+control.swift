@@ -13,63 +13,45 @@ extension Lab {
             case .status:
                 return ControlReply(status: status)
             case .redis:
-                let node = try node(request)
+                let node = try topology.find(request.target ?? "")
                 guard !node.isService else { throw LabError("\(node.name) is a service, not a Redis", exitCode: 2) }
                 return ControlReply(redis: .init(port: ports[node.name] ?? 0, password: password))
             case .pause, .resume, .kill, .start:
-                return ControlReply(message: try await changeProcess(request.command, of: try node(request)))
+                return ControlReply(message: try await changeProcess(request))
             }
         } catch {
             return ControlReply(exitCode: error.exitCode, message: error.message)
         }
     }
 
-    private func node(_ request: ControlRequest) throws(LabError) -> Node {
-        guard let name = request.target, let node = topology.node(name) else {
-            let names = topology.nodes.map(\.name).joined(separator: ", ")
-            throw LabError("unknown node '\(request.target ?? "")'; valid names: \(names)", exitCode: 2)
-        }
-        return node
-    }
-
     /// - Parameter mode: the fault to add; nil removes all faults.
     private func changeFaults(_ request: ControlRequest, with mode: FaultMode?) throws(LabError) -> ControlReply {
-        let selection = try request.selection()
-        let chosen: [(link: Link, directions: Directions)]
-        do {
-            chosen = try selection.links(in: topology)
-        } catch {
-            throw LabError(error.message(topology), exitCode: 2)
-        }
+        let chosen = try request.links(in: topology)
         guard !settings.isDirect else { throw LabError("this lab was started with --direct: it has no relays") }
         for (link, directions) in chosen {
             guard let relay = relays[link] else { throw LabError("the lab is still starting") }
-            var fault = relay.fault
-            if let mode {
-                fault.add(mode, directions)
-            } else {
-                fault = .none
-            }
+            var fault = mode == nil ? .none : relay.fault
+            if let mode { fault.add(mode, directions) }
             relay.apply(fault)
         }
         let count = "\(chosen.count) link\(chosen.count == 1 ? "" : "s")"
         return ControlReply(
             message: mode == nil
-                ? "healed \(selection.described): \(count) open"
-                : "partition \(selection.described): \(request.mode ?? "drop") on \(count)")
+                ? "healed \(request.place): \(count) open"
+                : "partition \(request.place): \(request.mode ?? "drop") on \(count)")
     }
 
-    private func changeProcess(_ command: ControlRequest.Command, of node: Node) async throws(LabError) -> String {
+    private func changeProcess(_ request: ControlRequest) async throws(LabError) -> String {
+        let node = try topology.find(request.target ?? "")
         guard let process = processes[node.name] else { throw LabError("the lab is still starting") }
-        switch (command, process.state) {
+        switch (request.command, process.state) {
         case (.pause, .paused), (.resume, .running): break
         case (.pause, .running): process.signal(SIGSTOP)
         case (.resume, .paused): process.signal(SIGCONT)
         case (.kill, .running), (.kill, .paused):
             process.signal(SIGKILL)
             guard await process.ended(withinMs: 5_000) else { throw LabError("\(node.name) did not exit") }
-        case (.kill, .ended), (.kill, .notStarted): break
-        case (.start, .running): break
+        case (.kill, .ended), (.kill, .notStarted), (.start, .running): break
         case (.start, .ended), (.start, .notStarted):
             try process.start()
             // A service that starts during a partition is not ready, but answers.

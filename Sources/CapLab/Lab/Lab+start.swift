@@ -9,15 +9,14 @@ extension Lab {
     private static let initMs: UInt64 = 30_000
 
     /// Starts everything. Returns when the services are ready. Call ``stop()`` also if it throws.
-    func start(environment: [String: String]) async throws(LabError) {
-        let executables = try Executables.find(binDirectory: settings.binDirectory, environment: environment)
+    func start() async throws(LabError) {
+        let executables = try Executables(binDirectory: settings.binDirectory, environment: settings.environment)
         try runDirectory.prepare()
         lockDescriptor = try runDirectory.lock()
         try choosePorts()
-        try chooseDataPath(environment)
+        try chooseDataPath()
         spawner = try Spawner(
-            caplab: executables.caplab, runDirectory: runDirectory,
-            paths: settings.dataDirectory == nil ? [dataPath] : [])
+            runDirectory: runDirectory, paths: settings.dataDirectory == nil ? [dataPath] : [])
         try makeDataDirectories()
         control = try ControlServer(path: runDirectory.socketPath, on: reactor) { [unowned self] in
             await handle($0)
@@ -25,19 +24,17 @@ extension Lab {
 
         for node in topology.replicas { try start(node, plan: redisPlan(node, executables)) }
         for node in topology.replicas { try await untilReady(node, timeoutMs: Self.redisStartMs) }
-        try await initialise(executables, environment)
+        try await initialise(executables)
         if !settings.isDirect { try makeRelays() }
-        for node in topology.services { try start(node, plan: servicePlan(node, executables, environment)) }
+        for node in topology.services { try start(node, plan: servicePlan(node, executables)) }
         for node in topology.services { try await untilReady(node, timeoutMs: Self.serviceStartMs) }
-        truncateLogsRegularly()
+        reactor.spawn { [self] in await limitLogs() }
     }
 
     // MARK: Preparing
 
     private func choosePorts() throws(LabError) {
-        for name in settings.ports.keys where topology.node(name) == nil {
-            throw LabError(SelectionError.unknown(name).message(topology), exitCode: 2)
-        }
+        for name in settings.ports.keys { _ = try topology.find(name) }
         var chosen = settings.ports
         if let base = settings.portBase {
             for node in topology.services {
@@ -58,11 +55,11 @@ extension Lab {
         ports = chosen
     }
 
-    private func chooseDataPath(_ environment: [String: String]) throws(LabError) {
+    private func chooseDataPath() throws(LabError) {
         if let kept = settings.dataDirectory {
             dataPath = Executables.absolute(kept)
         } else {
-            let base = environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
+            let base = settings.environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
             dataPath = "\(base)/caplab-data-\(getpid())-\(Self.randomName(8))"
         }
         guard !dataPath.contains("\n") else {
@@ -117,41 +114,29 @@ extension Lab {
         "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
-    private func servicePlan(
-        _ node: Node, _ executables: Executables, _ environment: [String: String]
-    ) -> LaunchPlan {
-        LaunchPlan(
-            program: node.group == .cp ? executables.appCP : executables.appAP,
-            environment: serviceEnvironment(node, environment) { [relays, ports] replica in
-                relays[Link(service: node.name, replica: replica)]?.port ?? ports[replica] ?? 0
-            },
-            logPath: logPath(node.name), workingDirectory: "\(dataPath)/\(node.name)")
-    }
-
-    private func serviceEnvironment(
-        _ node: Node, _ environment: [String: String], portOf: (String) -> UInt16
-    ) -> [String: String] {
-        var result = settings.isInteractive ? environment : environment.filter { $0.key == "PATH" }
-        result["SECRET_KEY"] = secretKey
-        result.merge(settings.serviceEnvironment) { $1 }
-        let replicas = topology.replicas(of: node.group).map { replica in
-            guard case .replica(let id) = replica.role else { return "" }
-            return "\(id)=redis://127.0.0.1:\(portOf(replica.name))"
-        }
-        result["REPLICAS"] = replicas.joined(separator: ",")
-        result["NEAR_REPLICAS"] = topology.replicas(of: node.group).compactMap { replica in
-            guard case .replica(let id) = replica.role, replica.site == node.site else { return nil }
-            return id
+    private func servicePlan(_ node: Node, _ executables: Executables, arguments: [String] = []) -> LaunchPlan {
+        var environment = settings.environment.filter { settings.isInteractive || $0.key == "PATH" }
+        environment["SECRET_KEY"] = secretKey
+        environment.merge(settings.serviceEnvironment) { $1 }
+        let replicas = topology.replicas(of: node.group)
+        environment["REPLICAS"] = replicas.map { replica in
+            let relay = relays[Link(service: node.name, replica: replica.name)]
+            return "\(replica.replicaID ?? "")=redis://127.0.0.1:\(relay?.port ?? ports[replica.name] ?? 0)"
         }.joined(separator: ",")
-        result["REDIS_PASSWORD"] = password
-        result["NODE_ID"] = node.name
-        result["SITE"] = node.site.rawValue
-        result["HTTP_BIND"] = "127.0.0.1"
-        result["HTTP_PORT"] = String(ports[node.name] ?? 0)
-        return result
+        environment["NEAR_REPLICAS"] = replicas.filter { $0.site == node.site }.compactMap(\.replicaID)
+            .joined(separator: ",")
+        environment["REDIS_PASSWORD"] = password
+        environment["NODE_ID"] = node.name
+        environment["SITE"] = node.site.rawValue
+        environment["HTTP_BIND"] = "127.0.0.1"
+        environment["HTTP_PORT"] = String(ports[node.name] ?? 0)
+        return LaunchPlan(
+            program: node.group == .cp ? executables.appCP : executables.appAP, arguments: arguments,
+            environment: environment, logPath: logPath(arguments.isEmpty ? node.name : "app_cp_init"),
+            workingDirectory: "\(dataPath)/\(node.name)")
     }
 
-    func logPath(_ name: String) -> String { "\(dataPath)/logs/\(name).log" }
+    private func logPath(_ name: String) -> String { "\(dataPath)/logs/\(name).log" }
 
     // MARK: Starting and waiting
 
@@ -162,14 +147,10 @@ extension Lab {
         try process.start()
     }
 
-    /// `app-cp init` creates the CP group. It connects to the replicas directly, past the relays.
-    private func initialise(_ executables: Executables, _ environment: [String: String]) async throws(LabError) {
+    /// `app-cp init` creates the CP group. It connects to the replicas directly: no relay exists yet.
+    private func initialise(_ executables: Executables) async throws(LabError) {
         guard let spawner, let node = topology.services.first(where: { $0.group == .cp }) else { return }
-        let ports = ports
-        let plan = LaunchPlan(
-            program: executables.appCP, arguments: ["init"],
-            environment: serviceEnvironment(node, environment) { ports[$0] ?? 0 }, logPath: logPath("app_cp_init"),
-            workingDirectory: "\(dataPath)/\(node.name)")
+        let plan = servicePlan(node, executables, arguments: ["init"])
         let process = NodeProcess(name: "app-cp init", plan: plan, spawner: spawner, on: reactor)
         processes[process.name] = process
         try process.start()
@@ -204,14 +185,14 @@ extension Lab {
         guard node.isService else {
             return RedisClient(port: port, password: password, timeoutMs: 1_000)?.ask([["PING"]]) == [["PONG"]]
         }
-        let request = HTTPRequest(path: "/health/ready")
-        guard case .answer(let answer) = await HTTPConnection.ask(request, port: port, timeoutMs: 1_000, on: reactor)
-        else { return false }
-        return answer.status == 200 || (acceptsUnready && answer.status == 503)
+        let status = await HTTPConnection.ask(
+            HTTPRequest(path: "/health/ready"), port: port, timeoutMs: 1_000, on: reactor
+        ).status
+        return status == 200 || (acceptsUnready && status == 503)
     }
 
     /// The end of a log, for an error message: the log itself may be removed.
-    func endOfLog(_ logPath: String) -> String {
+    private func endOfLog(_ logPath: String) -> String {
         let text = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
         let lines = text.split(separator: "\n").suffix(3).map { String($0.prefix(300)) }
         return lines.isEmpty ? "" : ": " + lines.joined(separator: " | ")

@@ -2,6 +2,29 @@ import EventLoop
 import FoundationEssentials
 import Glibc
 
+/// How to set up a lab.
+struct LabSettings: Sendable {
+    /// The directory of the control socket and the lock.
+    let runDirectory: String
+    /// A service listens on this plus its offset (1, 2, 11, 12); nil: on any free port.
+    var portBase: UInt16?
+    /// Ports by node, which take precedence.
+    var ports: [String: UInt16] = [:]
+    /// The directory of data and logs; nil: a temporary one that is removed at the end.
+    var dataDirectory: String?
+    /// The directory of `app-cp` and `app-ap`; nil: that of this program.
+    var binDirectory: String?
+    /// Further settings of the services. The lab's own take precedence.
+    var serviceEnvironment: [String: String] = [:]
+    /// Further configuration lines of the redis-servers of a group (`appendfsync no`).
+    var redisArguments: [GroupName: [String]] = [:]
+    /// Services connect to their replicas without relays, for measuring. Nothing can be cut then.
+    var isDirect = false
+    /// A person runs the lab: services inherit its environment, and it prints a line if a process exits by itself.
+    var isInteractive = false
+    let environment = ProcessInfo.processInfo.environment
+}
+
 /// The running pair on this machine: six redis-servers, four services, and a relay on every path between them.
 ///
 /// Confined to one reactor's thread. `start()` and `stop()` are called once each, `stop()` also if `start()` failed.
@@ -21,18 +44,9 @@ final class Lab {
     var spawner: Spawner?
     var lockDescriptor: Int32?
     var control: ControlServer?
-    private let stopRequest = StopRequest()
-    private var logTimer: LoopTimer?
-
-    private final class StopRequest {
-        var isMade = false
-        /// The name of the signal.
-        var reason = ""
-        var waiter: UnsafeContinuation<Void, Never>?
-    }
-
-    var isStopping: Bool { stopRequest.isMade }
-    var stopReason: String { stopRequest.reason }
+    private(set) var isStopping = false
+    /// The name of the signal.
+    private(set) var stopReason = ""
 
     init(_ settings: LabSettings, topology: Topology = .pair, on reactor: Reactor) {
         self.settings = settings
@@ -41,23 +55,28 @@ final class Lab {
         runDirectory = RunDirectory(path: Executables.absolute(settings.runDirectory))
     }
 
-    /// Waits for ``requestStop(signal:)``.
-    func untilStopRequested() async {
-        guard !isStopping else { return }
-        await withUnsafeContinuation { stopRequest.waiter = $0 }
-    }
-
     /// The first call stops everything in order; the second kills all processes.
     func requestStop(signal: Int32) {
         guard !isStopping else {
             for process in processes.values { process.signal(SIGKILL) }
             return
         }
-        stopRequest.isMade = true
-        stopRequest.reason = [SIGINT: "SIGINT", SIGTERM: "SIGTERM", SIGHUP: "SIGHUP"][signal] ?? ""
+        isStopping = true
+        stopReason = [SIGINT: "SIGINT", SIGTERM: "SIGTERM", SIGHUP: "SIGHUP"][signal] ?? ""
         // Ends the wait for a helper.
         for helper in helpers { helper.signal(SIGTERM) }
-        stopRequest.waiter.take()?.resume()
+    }
+
+    func untilStopRequested() async {
+        while !isStopping { await reactor.sleep(forNs: 50 * nsPerMs) }
+    }
+
+    /// In short steps, so that a stop ends it.
+    func pause(_ durationMs: UInt64) async {
+        let endNs = reactor.nowNs + durationMs * nsPerMs
+        while reactor.nowNs < endNs, !isStopping {
+            await reactor.sleep(forNs: min(endNs - reactor.nowNs, 50 * nsPerMs))
+        }
     }
 
     func checkNotStopping() throws(LabError) {
@@ -81,8 +100,7 @@ final class Lab {
 
     /// Stops everything, services first, and removes all files.
     func stop() async {
-        stopRequest.isMade = true
-        logTimer?.cancel()
+        isStopping = true
         control?.close()
         for helper in helpers { await helper.stop(graceMs: 1_000) }
         await stopAll(topology.services, graceMs: 6_000)
@@ -107,23 +125,18 @@ final class Lab {
     // MARK: Logs
 
     /// Truncates each log when it gets long. Writers append, so they continue at its start.
-    func truncateLogsRegularly() {
-        logTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ 2_000 * nsPerMs) { [weak self] in
-            guard let self else { return }
-            for process in processes.values {
-                Self.truncateIfLong(process.plan.logPath)
+    func limitLogs() async {
+        while !isStopping {
+            for path in processes.values.map(\.plan.logPath) {
+                var status = stat()
+                if lstat(path, &status) == 0, status.st_size > Self.maxLogBytes { truncate(path, 0) }
             }
-            truncateLogsRegularly()
+            await pause(2_000)
         }
     }
 
-    private static func truncateIfLong(_ path: String) {
-        var status = stat()
-        if lstat(path, &status) == 0, status.st_size > maxLogBytes { truncate(path, 0) }
-    }
-
     /// 64 MiB per process.
-    static let maxLogBytes = 64 << 20
+    private static let maxLogBytes = 64 << 20
 
     /// Random letters and digits, 5.9 bits each.
     static func randomName(_ count: Int) -> String {

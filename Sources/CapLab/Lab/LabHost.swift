@@ -16,9 +16,7 @@ final class LabHost: @unchecked Sendable {
     /// SIGINT, SIGTERM and SIGHUP stop it; a second one kills its processes. Call it on the main thread before any other exists:
     /// it blocks the signals and waits for them.
     /// - Returns: the result of `body`, or the exit code of an error.
-    static func run(
-        _ settings: LabSettings, environment: [String: String], body: @escaping @Sendable (Lab) async -> Int32
-    ) -> Int32 {
+    static func run(_ settings: LabSettings, body: @escaping @Sendable (Lab) async -> Int32) -> Int32 {
         var signals = sigset_t()
         sigemptyset(&signals)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1] { sigaddset(&signals, number) }
@@ -30,7 +28,7 @@ final class LabHost: @unchecked Sendable {
         }
         let host = LabHost(reactor)
         reactor.start()
-        reactor.submit { host.begin(settings, environment, body) }
+        reactor.submit { host.begin(settings, body) }
         while true {
             var number: Int32 = 0
             guard sigwait(&signals, &number) == 0 else { continue }
@@ -47,15 +45,13 @@ final class LabHost: @unchecked Sendable {
         }
     }
 
-    private func begin(
-        _ settings: LabSettings, _ environment: [String: String], _ body: @escaping @Sendable (Lab) async -> Int32
-    ) {
+    private func begin(_ settings: LabSettings, _ body: @escaping @Sendable (Lab) async -> Int32) {
         let lab = Lab(settings, on: reactor)
         self.lab = lab
         reactor.spawn { [self] in
             var result: Int32
             do throws(LabError) {
-                try await lab.start(environment: environment)
+                try await lab.start()
                 result = await body(lab)
             } catch {
                 // After Ctrl-C nobody needs a message.

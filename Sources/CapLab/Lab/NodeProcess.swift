@@ -20,12 +20,10 @@ final class NodeProcess {
 
         var summary: String {
             switch self {
-            case .notStarted: return "not started"
-            case .running: return "running"
-            case .paused: return "paused"
-            case .ended(let status):
-                let signal = status & 0x7F
-                return signal == 0 ? "exited \((status >> 8) & 0xFF)" : "killed by signal \(signal)"
+            case .notStarted: "not started"
+            case .running: "running"
+            case .paused: "paused"
+            case .ended(let status): exitCode.map { "exited \($0)" } ?? "killed by signal \(status & 0x7F)"
             }
         }
 
@@ -43,7 +41,6 @@ final class NodeProcess {
     private(set) var state = State.notStarted
     /// The lab itself ended the process, so its end is not reported.
     private(set) var isExpectedToEnd = false
-    private var waiters: [ExitWaiter] = []
 
     init(name: String, plan: LaunchPlan, spawner: Spawner, on reactor: Reactor) {
         self.name = name
@@ -76,19 +73,14 @@ final class NodeProcess {
         var status: Int32 = 0
         guard waitpid(pid, &status, WNOHANG) == pid else { return false }
         state = .ended(status: status)
-        for waiter in waiters { waiter.finish(true) }
-        waiters = []
         return true
     }
 
     /// - Returns: false if the process has not ended after `timeoutMs`.
     func ended(withinMs timeoutMs: UInt64) async -> Bool {
-        guard state.pid != nil else { return true }
-        return await withUnsafeContinuation { continuation in
-            let waiter = ExitWaiter(continuation)
-            waiters.append(waiter)
-            reactor.schedule(waiter, atNs: reactor.nowNs &+ timeoutMs * nsPerMs)
-        }
+        let deadlineNs = reactor.nowNs &+ timeoutMs * nsPerMs
+        while state.pid != nil, reactor.nowNs < deadlineNs { await reactor.sleep(forNs: 2 * nsPerMs) }
+        return state.pid == nil
     }
 
     /// Sends SIGTERM. A paused process is resumed first: it could not handle the signal.
@@ -103,13 +95,5 @@ final class NodeProcess {
         if await ended(withinMs: graceMs) { return }
         signal(SIGKILL)
         _ = await ended(withinMs: 5_000)
-    }
-
-    private final class ExitWaiter: Expirable {
-        private var continuation: UnsafeContinuation<Bool, Never>?
-        init(_ continuation: UnsafeContinuation<Bool, Never>) { self.continuation = continuation }
-        var isSettled: Bool { continuation == nil }
-        func expire() { finish(false) }
-        func finish(_ hasEnded: Bool) { continuation.take()?.resume(returning: hasEnded) }
     }
 }

@@ -15,7 +15,7 @@ enum Ports {
             close(try Sockets.listen(port: port))
         } catch {
             guard error.errno == EADDRINUSE else {
-                throw LabError("\(node) cannot listen on port \(port): \(String(cString: strerror(error.errno)))")
+                throw LabError(systemCall: "\(node) cannot listen on port \(port)", errno: error.errno)
             }
             let holder = holder(of: port).map { ", held by \($0)" } ?? ""
             throw LabError("port \(port) for \(node) is taken\(holder); free it, or use --port-base or --free-ports")
@@ -39,18 +39,14 @@ enum Ports {
 
     /// "name (pid 123)" of the process that listens on the port, from `/proc`; nil if it belongs to another user.
     static func holder(of port: UInt16) -> String? {
-        let inodes = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
-            listeners(readTable(path), port: port)
-        }
-        guard !inodes.isEmpty else { return nil }
-        let wanted = Set(inodes.map { "socket:[\($0)]" })
+        let sockets = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { listeners(readTable($0), port: port) }
+            .map { "socket:[\($0)]" }
+        guard !sockets.isEmpty else { return nil }
         let files = FileManager.default
         for pid in (try? files.contentsOfDirectory(atPath: "/proc")) ?? [] where Int32(pid) != nil {
-            let directory = "/proc/\(pid)/fd"
-            for descriptor in (try? files.contentsOfDirectory(atPath: directory)) ?? [] {
-                var target = [UInt8](repeating: 0, count: 64)
-                let count = readlink("\(directory)/\(descriptor)", &target, target.count)
-                guard count > 0, wanted.contains(String(decoding: target[..<count], as: UTF8.self)) else { continue }
+            for descriptor in (try? files.contentsOfDirectory(atPath: "/proc/\(pid)/fd")) ?? [] {
+                let target = try? files.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\(descriptor)")
+                guard let target, sockets.contains(target) else { continue }
                 let name = (try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8)) ?? "process\n"
                 return "\(name.dropLast()) (pid \(pid))"
             }
@@ -58,23 +54,19 @@ enum Ports {
         return nil
     }
 
-    /// Reads to the end: the kernel returns its tables in short pieces.
+    /// Line by line: the kernel returns its tables in short pieces, and Foundation reads only the first.
     private static func readTable(_ path: String) -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
-        var table: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while table.count < maxTableBytes {
-            let count = read(descriptor, &buffer, buffer.count)
-            guard count > 0 else { break }
-            table += buffer[..<count]
+        guard let file = fopen(path, "re") else { return "" }
+        var line: UnsafeMutablePointer<CChar>?
+        defer {
+            fclose(file)
+            Glibc.free(line)
         }
-        return String(decoding: table, as: UTF8.self)
+        var capacity = 0
+        var table = ""
+        while getline(&line, &capacity, file) > 0, let line { table += String(cString: line) }
+        return table
     }
-
-    /// A hundred thousand sockets.
-    private static let maxTableBytes = 16 << 20
 
     /// The inodes of sockets that listen on the port, from the text of `/proc/net/tcp`: address:port in hex in the second
     /// column, state 0A (listen) in the fourth, inode in the tenth.

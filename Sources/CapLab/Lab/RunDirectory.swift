@@ -3,6 +3,9 @@ import Glibc
 
 /// The private directory of a lab's control socket, and the lock that allows one lab in it at a time.
 struct RunDirectory: Sendable {
+    /// `sun_path` of sockaddr_un has 108 bytes, the last of them zero.
+    static let maxSocketPathBytes = 107
+
     let path: String
 
     /// `$XDG_RUNTIME_DIR/caplab`, or `/tmp/caplab-<uid>`.
@@ -18,12 +21,11 @@ struct RunDirectory: Sendable {
 
     /// Makes the directory, or checks that it belongs to this user only: every user can write to `/tmp`.
     func prepare() throws(LabError) {
-        // `sun_path` of sockaddr_un has 108 bytes, the last of them zero.
-        guard socketPath.utf8.count < 108, !path.contains("\n") else {
+        guard socketPath.utf8.count <= Self.maxSocketPathBytes, !path.contains("\n") else {
             throw LabError("the run directory's name is too long for a Unix socket: \(path)")
         }
         if mkdir(path, 0o700) != 0, errno != EEXIST {
-            throw LabError("cannot make the run directory \(path): \(String(cString: strerror(errno)))")
+            throw LabError(systemCall: "cannot make the run directory \(path)")
         }
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == getuid() else {
@@ -39,14 +41,13 @@ struct RunDirectory: Sendable {
         // A lab that ends removes the file. The locked file must be the one in the directory, or a third lab would lock another.
         for _ in 0..<100 {
             let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-            guard descriptor >= 0 else {
-                throw LabError("cannot open \(lockPath): \(String(cString: strerror(errno)))")
-            }
+            guard descriptor >= 0 else { throw LabError(systemCall: "cannot open \(lockPath)") }
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-                let owner = Self.readOwner(descriptor)
                 close(descriptor)
+                let owner = (try? String(contentsOfFile: lockPath, encoding: .utf8)).flatMap { Int32($0.dropLast()) }
                 throw LabError(
-                    "a lab is already running\(owner) (control socket in \(path)); stop it, or use --run-dir")
+                    "a lab is already running\(owner.map { " as process \($0)" } ?? "") (control socket in \(path)); "
+                        + "stop it, or use --run-dir")
             }
             var mine = stat()
             var there = stat()
@@ -65,15 +66,6 @@ struct RunDirectory: Sendable {
     static func unlock(_ descriptor: Int32) {
         flock(descriptor, LOCK_UN)
         close(descriptor)
-    }
-
-    private static func readOwner(_ descriptor: Int32) -> String {
-        var buffer = [UInt8](repeating: 0, count: 16)
-        let count = pread(descriptor, &buffer, buffer.count, 0)
-        guard count > 0, let pid = Int32(String(decoding: buffer[..<count].prefix { $0 != 10 }, as: UTF8.self)) else {
-            return ""
-        }
-        return " as process \(pid)"
     }
 
     /// Removes socket, lock and, if it is empty then, the directory.

@@ -35,19 +35,12 @@ enum FaultMode: Equatable, Sendable {
         case "stall": self = .stall
         case "reset": self = .reset
         default:
-            guard text.hasPrefix("delay=") else { return nil }
-            var digits = text.dropFirst("delay=".count)
-            var unitMs = 1
-            if digits.hasSuffix("ms") {
-                digits = digits.dropLast(2)
-            } else if digits.hasSuffix("s") {
-                digits = digits.dropLast()
-                unitMs = 1_000
+            guard let match = text.wholeMatch(of: /delay=([0-9]{1,5})(ms|s)?/), let count = Int(match.1) else {
+                return nil
             }
-            guard digits.allSatisfy(\.isNumber), let count = Int(digits), (1...Self.maxDelayMs).contains(count),
-                count * unitMs <= Self.maxDelayMs
-            else { return nil }
-            self = .delay(ms: count * unitMs)
+            let delayMs = match.2 == "s" ? count * 1_000 : count
+            guard (1...Self.maxDelayMs).contains(delayMs) else { return nil }
+            self = .delay(ms: delayMs)
         }
     }
 }

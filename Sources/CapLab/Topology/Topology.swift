@@ -25,6 +25,14 @@ struct Node: Equatable, Sendable {
     var isService: Bool {
         if case .service = role { true } else { false }
     }
+
+    /// The name of a replica in `REPLICAS`; nil for a service.
+    var replicaID: String? {
+        if case .replica(let id) = role { id } else { nil }
+    }
+
+    /// - Parameter place: a site or a node.
+    func isIn(_ place: String) -> Bool { name == place || site.rawValue == place }
 }
 
 /// The connection from a service to one replica of its group. Each link has its own relay.
@@ -69,6 +77,17 @@ struct Topology: Sendable {
     var replicas: [Node] { nodes.filter { !$0.isService } }
 
     func node(_ name: String) -> Node? { nodes.first { $0.name == name } }
+
+    /// - Throws: an error with the valid names.
+    func find(_ name: String) throws(LabError) -> Node {
+        guard let node = node(name) else { throw unknown(name) }
+        return node
+    }
+
+    func unknown(_ name: String, besides sites: [Site] = []) -> LabError {
+        let names = sites.map(\.rawValue) + nodes.map(\.name)
+        return LabError("unknown node '\(name)'; valid names: \(names.joined(separator: ", "))", exitCode: 2)
+    }
 
     /// The replicas of a group, in the order of `REPLICAS`.
     func replicas(of group: GroupName) -> [Node] { replicas.filter { $0.group == group } }

@@ -70,11 +70,7 @@ final class Tour {
     ) async throws(LabError) -> Answer {
         let request = HTTPRequest(path: path)
         let startNs = lab.reactor.nowNs
-        var answer = try await send(request, to: service)
-        while !isSatisfied(answer), lab.reactor.nowNs - startNs < withinMs * nsPerMs {
-            await lab.reactor.sleep(forNs: 100 * nsPerMs)
-            answer = try await send(request, to: service)
-        }
+        let answer = try await poll(request, service, withinMs: withinMs, until: isSatisfied)
         let tookMs = Double((lab.reactor.nowNs - startNs) / nsPerMs)
         show(request, service, answer, note: tookMs < 100 ? "" : " (after \(Answer.seconds(tookMs)) s)")
         return answer
@@ -82,28 +78,36 @@ final class Tour {
 
     /// Waits until the AP services know the staleness of every replica.
     func untilStalenessIsKnown() async throws(LabError) {
-        let deadlineNs = lab.reactor.nowNs + patienceMs * nsPerMs
         for service in lab.topology.services where service.group == .ap {
-            while !(try await send(HTTPRequest(path: "/replicas"), to: service.name)).knowsEveryStaleness,
-                lab.reactor.nowNs < deadlineNs
-            {
-                await lab.reactor.sleep(forNs: 100 * nsPerMs)
-            }
+            let request = HTTPRequest(path: "/replicas")
+            _ = try await poll(request, service.name, withinMs: patienceMs) { $0.knowsEveryStaleness }
         }
+    }
+
+    private func poll(
+        _ request: HTTPRequest, _ service: String, withinMs: UInt64, until isSatisfied: (Answer) -> Bool
+    ) async throws(LabError) -> Answer {
+        let deadlineNs = lab.reactor.nowNs + withinMs * nsPerMs
+        var answer = try await send(request, to: service)
+        while !isSatisfied(answer), lab.reactor.nowNs < deadlineNs {
+            await lab.reactor.sleep(forNs: 100 * nsPerMs)
+            answer = try await send(request, to: service)
+        }
+        return answer
     }
 
     private func send(_ request: HTTPRequest, to service: String) async throws(LabError) -> Answer {
         try lab.checkNotStopping()
-        let result = await HTTPConnection.ask(
+        let answer = await HTTPConnection.ask(
             request, port: lab.ports[service] ?? 0, timeoutMs: 15_000, on: lab.reactor)
         try lab.checkNotStopping()
-        return if case .answer(let answer) = result { answer } else { Answer(status: 0, tookMs: 0, body: "") }
+        return answer
     }
 
     private func show(_ request: HTTPRequest, _ service: String, _ answer: Answer, note: String) {
         let command = request.curlCommand(port: lab.ports[service] ?? 0)
         say("   " + style.paint(TextLayout.wrapped("$ \(Self.shortened(command))", indent: 6), .dim))
-        let status = answer.status == 0 ? "no answer" : "\(answer.status)"
+        let status = answer.statusText
         let colour: TextStyle.Colour = answer.status != 200 ? .red : answer.stale == true ? .yellow : .green
         let lines = TextLayout.wrapped(
             "   \(status) in \(answer.took)\(note): \(Self.shortened(answer.body.filter { !$0.isNewline }))", indent: 6)

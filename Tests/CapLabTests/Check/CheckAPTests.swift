@@ -114,8 +114,7 @@ private func violations(
     @Test func anAnswerIsConvertedToItsOutcome() {
         func outcome(_ kind: APOperation.Kind, _ status: Int, _ body: String) -> APOperation.Outcome {
             var operation = APOperation(client: 1, site: .east, key: "k", kind: kind, callNs: 1)
-            APAnswer.note(
-                .answer(Answer(status: status, tookMs: 1, body: body)), in: &operation, returnNs: 2)
+            operation.note(Answer(status: status, tookMs: 1, body: body), returnNs: 2)
             return operation.outcome
         }
         #expect(outcome(.write, 200, "{\"outcome\":\"applied\",\"replicas_acked\":1}") == .ok)
@@ -125,7 +124,7 @@ private func violations(
         #expect(outcome(.write, 504, "") == .unknown)
         #expect(outcome(.read, 404, "{}") == .ok)
         #expect(outcome(.read, 503, "{}") == .notApplied)
-        #expect(!APAnswer.isAnswered(.write, .answer(Answer(status: 404, tookMs: 1, body: "{}"))))
-        #expect(!APAnswer.isAnswered(.read, .lost))
+        #expect(!Answer(status: 404, tookMs: 1, body: "{}").isAnswer(to: .write))
+        #expect(!Answer.missing(isSent: true).isAnswer(to: .read))
     }
 }

@@ -11,8 +11,8 @@ private func op(
     Operation(client: 1, key: key, call: call, result: result, callNs: from, returnNs: to)
 }
 
-private func answer(_ status: Int, _ body: String) -> HTTPResult {
-    .answer(Answer(status: status, tookMs: 1, body: body))
+private func answer(_ status: Int, _ body: String) -> Answer {
+    Answer(status: status, tookMs: 1, body: body)
 }
 
 /// The check of `app-cp` must fail on violations.
@@ -85,9 +85,9 @@ private func answer(_ status: Int, _ body: String) -> HTTPResult {
         #expect(CPAnswer.result(write, answer(503, "{\"outcome\":\"unknown\"}")) == .unknown)
         #expect(CPAnswer.result(write, answer(503, "")) == .unknown)
         #expect(CPAnswer.result(write, answer(400, "{}")) == .notApplied)
-        #expect(CPAnswer.result(write, .lost) == .unknown)
-        #expect(CPAnswer.result(write, .notSent) == .notApplied)
-        #expect(CPAnswer.result(.read, .lost) == .notApplied)
+        #expect(CPAnswer.result(write, .missing(isSent: true)) == .unknown)
+        #expect(CPAnswer.result(write, .missing(isSent: false)) == .notApplied)
+        #expect(CPAnswer.result(.read, .missing(isSent: true)) == .notApplied)
     }
 
     @Test func aConditionIsSentInItsHeader() {

@@ -15,7 +15,6 @@ final class APCheck {
     private var history: [APOperation] = []
     private var memory: [[String: Seen]]
     private var nextValue = 0
-    private let connections: [[Site: HTTPConnection]]
     private var problems: [String] = []
     private var differences: [String] = []
     /// Requests that must be answered, and those that were.
@@ -24,8 +23,6 @@ final class APCheck {
     init(_ lab: Lab, _ settings: CheckSettings) {
         session = CheckSession(lab, settings, group: .ap)
         memory = Array(repeating: [:], count: settings.clients + 1)
-        // The last is for the reads at the end.
-        connections = (0...settings.clients).map { [session] _ in session.connect() }
     }
 
     private var lab: Lab { session.lab }
@@ -64,7 +61,6 @@ final class APCheck {
     private func perform(
         _ kind: APOperation.Kind, key: String, client: Int, site: Site, seen: Seen? = nil
     ) async -> Bool {
-        guard let connection = connections[client][site] else { return false }
         var operation = APOperation(client: client, site: site, key: key, kind: kind, callNs: monotonicNs())
         if let seen {
             operation.hasContext = true
@@ -76,12 +72,12 @@ final class APCheck {
         }
         let service = session.service(at: site).name
         let calmBefore = session.driver.calmPeriod(of: service)
-        let result = await connection.ask(Self.request(operation, seen), timeoutMs: CheckSettings.requestTimeoutMs)
-        APAnswer.note(result, in: &operation, returnNs: monotonicNs())
+        let answer = await session.ask(Self.request(operation, seen), client: client, site: site)
+        operation.note(answer, returnNs: monotonicNs())
         history.append(operation)
-        remember(operation, result, client)
+        remember(operation, answer, client)
 
-        let isAnswered = APAnswer.isAnswered(kind, result)
+        let isAnswered = answer.isAnswer(to: kind)
         session.tally.note(
             kind == .read ? "read" : "\(kind.rawValue) \(seen == nil ? "without" : "with") context",
             operation.outcome == .ok ? "ok" : isAnswered ? "404" : operation.outcome == .unknown ? "unknown" : "failed",
@@ -94,7 +90,7 @@ final class APCheck {
             return true
         }
         problems.append(
-            "\(session.time(operation.callNs)): \(service) did not answer a \(kind.rawValue) of \(key): \(APAnswer.text(result))"
+            "\(session.time(operation.callNs)): \(service) did not answer a \(kind.rawValue) of \(key): \(answer.summary)"
         )
         return false
     }
@@ -111,12 +107,9 @@ final class APCheck {
     }
 
     /// The version in an answer covers the values in the answer; that of a write also covers the value just written.
-    private func remember(_ operation: APOperation, _ result: HTTPResult, _ client: Int) {
-        guard case .answer(let answer) = result, operation.outcome == .ok, let version = answer.version?.text else {
-            return
-        }
-        let shown =
-            operation.kind == .write ? [operation.value ?? ""] + answer.siblings.sorted() : APAnswer.shown(answer)
+    private func remember(_ operation: APOperation, _ answer: Answer, _ client: Int) {
+        guard operation.outcome == .ok, let version = answer.version?.text else { return }
+        let shown = operation.kind == .write ? [operation.value ?? ""] + answer.siblings.sorted() : answer.shown
         memory[client][operation.key] = Seen(version: version, shown: shown)
     }
 
@@ -125,12 +118,11 @@ final class APCheck {
     /// The values of all keys, at both sites.
     private func readEverything() async -> [String: [String]] {
         var final: [String: [String]] = [:]
-        let client = connections.count - 1
         for key in informedKeys.all + blindKeys.all where !lab.isStopping {
             var answers: [[String]] = []
             for site in Site.allCases {
                 let before = history.count
-                _ = await perform(.read, key: key, client: client, site: site)
+                _ = await perform(.read, key: key, client: session.lastReader, site: site)
                 if history[before].outcome == .ok { answers.append(history[before].shown) }
             }
             guard answers.count == Site.allCases.count else { continue }
@@ -156,13 +148,9 @@ final class APCheck {
             "checked: \(verdict.acknowledged) acknowledged changes on \(verdict.keys) keys, and the staleness of "
                 + "\(verdict.boundedReads) reads; \(verdict.excusedLosses) writes lost with the replicas that acknowledged them"
         )
-        let code = session.conclude(
+        return session.conclude(
             outcomes: ["ok", "404", "failed", "unknown"], judged: lines.joined(separator: "\n"),
-            violations: [convergence.problems, problems, differences, verdict.lost, verdict.invented, verdict.stale])
-        if code != 0 {
-            session.writeFaults()
-            session.writeHistory(history)
-        }
-        return code
+            violations: [convergence.problems, problems, differences, verdict.lost, verdict.invented, verdict.stale],
+            history: history)
     }
 }

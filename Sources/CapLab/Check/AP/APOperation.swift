@@ -35,49 +35,26 @@ struct APOperation: Codable, Equatable, Sendable {
     var returnNs: UInt64 = .max
 }
 
-/// Converts an answer of `app-ap` to the outcome of an operation.
-enum APAnswer {
-    /// The values in an answer: all siblings of a conflict, or the only value, if any.
-    static func shown(_ answer: Answer) -> [String] {
-        let siblings = answer.siblings.sorted()
-        if !siblings.isEmpty { return siblings }
-        return answer.value.map { [$0] } ?? []
+extension APOperation {
+    /// Completes the operation with its answer.
+    mutating func note(_ answer: Answer, returnNs: UInt64) {
+        self.returnNs = returnNs
+        if kind == .read {
+            outcome = answer.isAnswer(to: .read) ? .ok : .notApplied
+            shown = answer.shown
+            stalenessMs = answer.stalenessMs
+        } else {
+            outcome = answer.outcome == "applied" ? .ok : answer.isNotApplied ? .notApplied : .unknown
+            replicasAcked = answer.replicasAcked ?? 0
+            replica = answer.replica
+        }
     }
+}
+
+extension Answer {
+    /// The values in an answer: all siblings of a conflict, or the only value, if any.
+    var shown: [String] { siblings.isEmpty ? [self.value].compactMap(\.self) : siblings.sorted() }
 
     /// Whether the request succeeded. A missing key is an answer too, except to a write.
-    static func isAnswered(_ kind: APOperation.Kind, _ result: HTTPResult) -> Bool {
-        guard case .answer(let answer) = result else { return false }
-        return answer.status == 200 || (answer.status == 404 && kind != .write)
-    }
-
-    /// Completes the operation with its result.
-    static func note(_ result: HTTPResult, in operation: inout APOperation, returnNs: UInt64) {
-        operation.returnNs = returnNs
-        switch result {
-        case .notSent: operation.outcome = .notApplied
-        case .lost: operation.outcome = operation.kind == .read ? .notApplied : .unknown
-        case .answer(let answer) where operation.kind == .read:
-            operation.outcome = isAnswered(.read, result) ? .ok : .notApplied
-            operation.shown = shown(answer)
-            operation.stalenessMs = answer.stalenessMs
-        case .answer(let answer):
-            operation.replicasAcked = answer.replicasAcked ?? 0
-            operation.replica = answer.replica
-            switch answer.outcome {
-            case "applied": operation.outcome = .ok
-            case "not_applied": operation.outcome = .notApplied
-            case nil where (400..<500).contains(answer.status): operation.outcome = .notApplied
-            default: operation.outcome = .unknown
-            }
-        }
-    }
-
-    /// "503 no_replica, 12 ms".
-    static func text(_ result: HTTPResult) -> String {
-        switch result {
-        case .answer(let answer): answer.summary
-        case .notSent: "connection refused"
-        case .lost: "no answer"
-        }
-    }
+    func isAnswer(to kind: APOperation.Kind) -> Bool { status == 200 || (status == 404 && kind != .write) }
 }

@@ -22,13 +22,14 @@ struct APVerdict {
         for (key, operations) in byKey.sorted(by: { $0.key < $1.key }) {
             acknowledged += operations.count { $0.kind != .read && $0.outcome == .ok }
             boundedReads += operations.count { $0.kind == .read && $0.stalenessMs != nil }
-            var checker = KeyChecker(key, operations) { Self.isExcused($0, kills) }
-            checker.checkReads()
-            if let values = final[key] { checker.checkFinal(values) }
-            lost += checker.lost
-            invented += checker.invented
-            stale += checker.stale
-            excusedLosses += checker.excusedLosses
+            let checker = KeyChecker(key, operations) { Self.isExcused($0, kills) }
+            invented += checker.inventedReads
+            stale += checker.staleReads
+            guard let values = final[key] else { continue }
+            invented += checker.invented(values, untilNs: .max, what: "the last read")
+            let losses = checker.losses(values)
+            lost += losses.lost
+            excusedLosses += losses.excused
         }
     }
 
@@ -36,11 +37,8 @@ struct APVerdict {
     /// answer named among them.
     static func isExcused(_ change: APOperation, _ kills: [(replica: String, atNs: UInt64)]) -> Bool {
         let killed = Set(
-            kills.filter { $0.atNs >= change.callNs && $0.atNs - change.callNs <= unsyncedNs + span(change) }
-                .map(\.replica))
+            kills.filter { $0.atNs >= change.callNs && $0.atNs <= change.returnNs &+ unsyncedNs }.map(\.replica))
         guard killed.count >= max(1, change.replicasAcked) else { return false }
         return change.replica.map { killed.contains($0) } ?? true
     }
-
-    private static func span(_ change: APOperation) -> UInt64 { change.returnNs &- change.callNs }
 }

@@ -7,6 +7,8 @@ struct Convergence {
     struct Result {
         var text = ""
         var problems: [String] = []
+
+        static func failed(_ problem: String) -> Result { Result(text: "not converged", problems: [problem]) }
     }
 
     private let session: CheckSession
@@ -24,25 +26,17 @@ struct Convergence {
             let report = await report()
             var open = report.open
             if open == nil {
-                let comparison = Comparison(session)
-                open = comparison.difference
-                if let difference = open, report.areAllFresh {
+                let (records, difference) = comparison()
+                guard let difference else {
+                    let took = Answer.seconds(Double((monotonicNs() - quietSinceNs) / nsPerMs))
                     return Result(
-                        text: "not converged",
-                        problems: ["every replica is reported as complete, but \(difference)"])
+                        text: "converged \(took) s after the last write: \(records) records, equal on all replicas")
                 }
-                if open == nil {
-                    let tookMs = Double((monotonicNs() - quietSinceNs) / nsPerMs)
-                    return Result(
-                        text:
-                            "converged \(Answer.seconds(tookMs)) s after the last write: \(comparison.records) records, equal on "
-                            + "all replicas")
-                }
+                if report.areAllFresh { return .failed("every replica is reported as complete, but \(difference)") }
+                open = difference
             }
             guard monotonicNs() < endNs else {
-                let seconds = CheckSettings.recoveryMs / 1_000
-                return Result(
-                    text: "not converged", problems: ["not converged within \(seconds) s of the heal: \(open ?? "")"])
+                return .failed("not converged within \(CheckSettings.recoveryMs / 1_000) s of the heal: \(open ?? "")")
             }
             await session.reactor.sleep(forNs: 50 * nsPerMs)
         }
@@ -62,10 +56,10 @@ struct Convergence {
         for site in Site.allCases {
             let service = session.service(at: site)
             let quietMs = Double((monotonicNs() - quietSinceNs) / nsPerMs)
-            let result = await HTTPConnection.ask(
+            let answer = await HTTPConnection.ask(
                 HTTPRequest(path: "/replicas"), port: session.lab.ports[service.name] ?? 0, timeoutMs: 2_000,
                 on: session.reactor)
-            guard case .answer(let answer) = result, let replicas = answer.replicas, !replicas.isEmpty else {
+            guard let replicas = answer.replicas, !replicas.isEmpty else {
                 report.open = "\(service.name) did not answer"
                 return report
             }
@@ -87,33 +81,24 @@ struct Convergence {
     }
 
     /// Compares the records of all replicas, read from the redis-servers themselves.
-    private struct Comparison {
-        private(set) var difference: String?
-        private(set) var records = 0
-
-        init(_ session: CheckSession) {
-            var first: (name: String, records: [String: [String: String]])?
-            for node in session.lab.topology.replicas(of: .ap) {
-                guard
-                    let found = RedisClient.records(
-                        port: session.lab.ports[node.name] ?? 0, password: session.lab.password)
-                else {
-                    difference = "\(node.name) did not answer"
-                    return
-                }
-                guard let (name, expected) = first else {
-                    first = (node.name, found)
-                    records = found.count
-                    continue
-                }
-                let keys = Set(found.keys).union(expected.keys).filter { found[$0] != expected[$0] }
-                if let key = keys.min() {
-                    difference =
-                        "\(keys.count) records differ between \(name) and \(node.name), e.g. \(key): "
+    private func comparison() -> (records: Int, difference: String?) {
+        var first: (name: String, records: [String: [String: String]])?
+        for node in session.lab.topology.replicas(of: .ap) {
+            let port = session.lab.ports[node.name] ?? 0
+            guard let found = RedisClient.records(port: port, password: session.lab.password) else {
+                return (0, "\(node.name) did not answer")
+            }
+            let (name, expected) = first ?? (node.name, found)
+            first = (name, expected)
+            let keys = Set(found.keys).union(expected.keys).filter { found[$0] != expected[$0] }
+            if let key = keys.min() {
+                return (
+                    0,
+                    "\(keys.count) records differ between \(name) and \(node.name), e.g. \(key): "
                         + "\(expected[key] ?? [:]), \(found[key] ?? [:])"
-                    return
-                }
+                )
             }
         }
+        return (first?.records.count ?? 0, nil)
     }
 }

@@ -16,11 +16,6 @@ struct KeyChecker {
     private let isBlind: Bool
     /// See ``APVerdict/isExcused(_:_:)``.
     private let isExcused: (APOperation) -> Bool
-    private(set) var excusedLosses = 0
-    /// Violations, by kind.
-    private(set) var lost: [String] = []
-    private(set) var invented: [String] = []
-    private(set) var stale: [String] = []
 
     /// A service reads its clock once per turn of its reactor and reports whole milliseconds.
     static let stalenessToleranceNs: UInt64 = 20_000_000
@@ -47,15 +42,11 @@ struct KeyChecker {
 
     // MARK: Reads
 
-    mutating func checkReads() {
-        for read in reads {
-            invented += invalidValues(read.shown, untilNs: read.returnNs, what: "a read")
-            if let problem = stalenessViolation(of: read) { stale.append(problem) }
-        }
-    }
+    var inventedReads: [String] { reads.flatMap { invented($0.shown, untilNs: $0.returnNs, what: "a read") } }
+    var staleReads: [String] { reads.compactMap(stalenessViolation) }
 
     /// Every value must come from a write to this key that was called before the read and not reported as not applied.
-    private func invalidValues(_ values: [String], untilNs: UInt64, what: String) -> [String] {
+    func invented(_ values: [String], untilNs: UInt64, what: String) -> [String] {
         values.compactMap { value in
             guard let index = indexOfValue[value], changes[index].callNs <= untilNs else {
                 return "\(key): \(what) returned \(value), which no client had written"
@@ -86,20 +77,19 @@ struct KeyChecker {
 
     // MARK: The final state
 
+    /// The acknowledged writes that are lost, and how many others are excused.
     /// - Parameter final: the values after heal and convergence.
-    mutating func checkFinal(_ final: [String]) {
-        invented += invalidValues(final, untilNs: .max, what: "the last read")
+    func losses(_ final: [String]) -> (lost: [String], excused: Int) {
         let seen = reached(from: final, untilNs: .max)
-        for (index, change) in changes.enumerated()
-        where change.kind == .write && change.outcome == .ok && !isKept(index, seen, values: final) {
-            if isExcused(change) {
-                excusedLosses += 1
-            } else {
-                lost.append(
-                    "\(key): \(change.value ?? "") is lost: acknowledged by \(change.replicasAcked), neither present nor "
-                        + "replaced by a client that had read it")
-            }
+        let missing = changes.indices.filter { index in
+            let change = changes[index]
+            return change.kind == .write && change.outcome == .ok && !isKept(index, seen, values: final)
+        }.map { changes[$0] }
+        let lost = missing.filter { !isExcused($0) }.map { change in
+            "\(key): \(change.value ?? "") is lost: acknowledged by \(change.replicasAcked), neither present nor "
+                + "replaced by a client that had read it"
         }
+        return (lost, missing.count - lost.count)
     }
 
     /// All changes that the values cover. A delete leaves no value, so every delete that may have taken effect counts.

@@ -17,23 +17,14 @@ enum CPAnswer {
         }
     }
 
-    static func result(_ call: RegisterOperation.Call, _ result: HTTPResult) -> RegisterOperation.Result {
+    static func result(_ call: RegisterOperation.Call, _ answer: Answer) -> RegisterOperation.Result {
+        guard answer.isSent else { return .notApplied }
         let isRead = call == .read
-        switch result {
-        case .notSent: return .notApplied
-        case .lost: return isRead ? .notApplied : .unknown
-        case .answer(let answer):
-            let version = answer.version.flatMap { UInt64($0.text) }
-            switch (answer.status, version) {
-            case (200, let version?):
-                return isRead ? .value(answer.value, version: version) : .applied(version: version)
-            case (404, let version?): return isRead ? .value(nil, version: version) : .absent(version: version)
-            case (412, let version?): return .preconditionFailed(version: version)
-            default:
-                if isRead || answer.outcome == "not_applied" { return .notApplied }
-                // An invalid request (4xx) is not applied. For any other failure only `outcome` counts.
-                return answer.outcome == nil && (400..<500).contains(answer.status) ? .notApplied : .unknown
-            }
+        switch (answer.status, answer.version.flatMap { UInt64($0.text) }) {
+        case (200, let version?): return isRead ? .value(answer.value, version: version) : .applied(version: version)
+        case (404, let version?): return isRead ? .value(nil, version: version) : .absent(version: version)
+        case (412, let version?): return .preconditionFailed(version: version)
+        default: return isRead || answer.isNotApplied ? .notApplied : .unknown
         }
     }
 

@@ -14,14 +14,9 @@ final class CPCheck {
     /// By key: the version that a client observed last.
     private var lastVersion: [String: UInt64] = [:]
     private var nextValue = 0
-    private var connections: [[Site: HTTPConnection]] = []
     private var problems: [String] = []
 
-    init(_ lab: Lab, _ settings: CheckSettings) {
-        session = CheckSession(lab, settings, group: .cp)
-        // The last is for the reads at the end.
-        connections = (0...settings.clients).map { _ in session.connect() }
-    }
+    init(_ lab: Lab, _ settings: CheckSettings) { session = CheckSession(lab, settings, group: .cp) }
 
     /// - Returns: 0 if every guarantee held, 1 if not, 130 if interrupted.
     func run() async -> Int32 {
@@ -59,10 +54,9 @@ final class CPCheck {
     private func perform(
         _ call: RegisterOperation.Call, key: String, client: Int, site: Site, ttlMs: UInt64? = nil
     ) async -> RegisterOperation.Result {
-        guard let connection = connections[client][site] else { return .notApplied }
         let request = CPAnswer.request(call, key: key, ttlMs: ttlMs)
         let callNs = monotonicNs()
-        let answer = await connection.ask(request, timeoutMs: CheckSettings.requestTimeoutMs)
+        let answer = await session.ask(request, client: client, site: site)
         let returnNs = monotonicNs()
         let result = CPAnswer.result(call, answer)
         var isSuccess = true
@@ -110,7 +104,7 @@ final class CPCheck {
 
     /// After the heal both sites must serve every key again.
     private func readEverything() async {
-        let client = connections.count - 1
+        let client = session.lastReader
         for site in Site.allCases {
             let endNs = session.reactor.nowNs + CheckSettings.recoveryMs * nsPerMs
             for key in keys.all + counterKeys.all {
@@ -140,20 +134,17 @@ final class CPCheck {
             final += count
             violations += counter.violations(final: count).map { "\(key): \($0)" }
         }
-        let code = session.conclude(
+        let exitCode = session.conclude(
             outcomes: ["ok", "412", "not applied", "unknown"],
             judged: "checked: \(history.count) operations on \(verdict.keys) keys; counters are at \(final) after "
                 + "\(counters.values.reduce(0) { $0 + $1.increments }) increments and "
                 + "\(counters.values.reduce(0) { $0 + $1.unknown }) with an unknown outcome",
-            violations: [problems, violations, verdict.violations])
-        guard code != 0 else { return 0 }
+            violations: [problems, violations, verdict.violations], history: history)
         if let text = verdict.tableOfFailingPrefix { say("\n\(text)\n") }
         if let prefix = verdict.failingPrefix {
-            session.write(Timeline(prefix).html, extension: "html", what: "timeline")
+            session.write([Timeline(prefix).html], extension: "html", what: "timeline")
         }
-        session.writeFaults()
-        session.writeHistory(history)
-        return code
+        return exitCode
     }
 
     /// As the last read returned it; 0 if it does not exist.

@@ -72,12 +72,8 @@ final class FaultDriver {
 
     /// The replicas that a service reports as reachable.
     private func reachable(from service: Node) async -> Set<String> {
-        let ids = Set(
-            (await ask(service, "/replicas")?.replicas ?? []).filter { $0.reachable == true }.compactMap(\.node))
-        return Set(
-            lab.topology.replicas(of: group).filter { node in
-                if case .replica(let id) = node.role { ids.contains(id) } else { false }
-            }.map(\.name))
+        let ids = (await ask(service, "/replicas").replicas ?? []).filter { $0.reachable == true }.map(\.node)
+        return Set(lab.topology.replicas(of: group).filter { ids.contains($0.replicaID) }.map(\.name))
     }
 
     // MARK: One fault
@@ -95,31 +91,22 @@ final class FaultDriver {
     private func perform(_ fault: CheckFault) async {
         guard let name = fault.node, let node = lab.topology.node(name) else {
             updateLinks()
-            return await pause(fault.durationMs)
+            return await lab.pause(fault.durationMs)
         }
         let isService = node.isService
         if isService { disturb(name) }
         let isKill = fault.kind == .killReplica || fault.kind == .killService
-        if isKill, case .replica(let id) = node.role { kills.append((id, monotonicNs())) }
+        if isKill, let id = node.replicaID { kills.append((id, monotonicNs())) }
         await change(isKill ? .kill : .pause, name)
-        await pause(fault.durationMs)
+        await lab.pause(fault.durationMs)
         guard !lab.isStopping else { return }
         await change(isKill ? .start : .resume, name)
         if isService { await untilServing(name) }
     }
 
-    /// In short steps, so that Ctrl-C ends it.
-    private func pause(_ durationMs: UInt64) async {
-        let endNs = reactor.nowNs + durationMs * nsPerMs
-        while reactor.nowNs < endNs, !lab.isStopping {
-            await reactor.sleep(forNs: min(endNs - reactor.nowNs, 100 * nsPerMs))
-        }
-    }
-
     private func updateLinks() {
         for (link, relay) in lab.relays where lab.topology.node(link.service)?.group == group {
-            relay.apply(
-                active.reduce(LinkFault.none) { $0.combined(with: $1.links[link] ?? .none) })
+            relay.apply(active.reduce(LinkFault.none) { $0.combined(with: $1.links[link] ?? .none) })
         }
     }
 
@@ -140,12 +127,12 @@ final class FaultDriver {
         let startNs = reactor.nowNs
         while reactor.nowNs < startNs + Self.recoveryMs * nsPerMs, !lab.isStopping {
             // Its report on replicas may be older than its pause; a read asks one of them.
-            let read = await ask(service, "/read/probe")
+            let status = await ask(service, "/read/probe").status
             let usable = await reachable(from: service)
             let isServing = lab.topology.links.contains { link in
                 link.service == name && usable.contains(link.replica) && !active.contains { $0.affects(link) }
             }
-            if let status = read?.status, status == 200 || status == 404, isServing {
+            if isServing, status == 200 || status == 404 {
                 slowestReturnNs = max(slowestReturnNs, reactor.nowNs - startNs)
                 return
             }
@@ -156,10 +143,9 @@ final class FaultDriver {
         }
     }
 
-    private func ask(_ service: Node, _ path: String) async -> Answer? {
+    private func ask(_ service: Node, _ path: String) async -> Answer {
         let port = lab.ports[service.name] ?? 0
-        let result = await HTTPConnection.ask(HTTPRequest(path: path), port: port, timeoutMs: 1_500, on: reactor)
-        return if case .answer(let answer) = result { answer } else { nil }
+        return await HTTPConnection.ask(HTTPRequest(path: path), port: port, timeoutMs: 1_500, on: reactor)
     }
 
     /// After all faults, every process must run.
