@@ -8,7 +8,7 @@ import Testing
         let report = APSimulation(seed: seed, options: options).run()
         #expect(report.violations.isEmpty, "seed \(seed)")
         // The run contained faults, writes and reads.
-        #expect(report.faults.values.reduce(0, +) > 0)
+        #expect(report.counts.faults.values.reduce(0, +) > 0)
         #expect(report.history.contains { $0.call == .write && $0.result == .ok })
         #expect(report.history.contains { $0.call == .read && $0.stalenessMs != nil })
     }
@@ -16,7 +16,7 @@ import Testing
     @Test(arguments: UInt64(1)...4) func tombstonesAreCollectedAndDeletedKeysStayDeleted(seed: UInt64) {
         let report = APSimulation(seed: seed, options: APProfile.tombstones.options).run()
         #expect(report.violations.isEmpty, "seed \(seed)")
-        #expect(report.collected > 0)
+        #expect(report.counts.collected > 0)
     }
 
     @Test func noTombstoneIsCollectedWhileClocksAreFarAhead() {
@@ -26,9 +26,9 @@ import Testing
         for seed in UInt64(1)...4 {
             let report = APSimulation(seed: seed, options: options).run()
             #expect(report.violations.isEmpty, "seed \(seed)")
-            #expect(report.faults[.clocksAhead] ?? 0 > 0, "seed \(seed)")
-            #expect(report.collected == 0, "seed \(seed)")
-            restores += report.faults[.restore] ?? 0
+            #expect(report.counts.faults[.clocksAhead] ?? 0 > 0, "seed \(seed)")
+            #expect(report.counts.collected == 0, "seed \(seed)")
+            restores += report.counts.faults[.restore] ?? 0
         }
         #expect(restores > 0)
     }
@@ -41,10 +41,10 @@ import Testing
 
     @Test(arguments: UInt64(1)...4) func withSlowLinksOnlyEveryReadIsAnswered(seed: UInt64) {
         var options = APProfile.staleness.options
-        options.faults = [.slowLink]
+        options.faults.kinds = [.slowLink]
         let report = APSimulation(seed: seed, options: options).run()
         #expect(report.violations.isEmpty)
-        #expect(report.faults[.slowLink] ?? 0 > 50)
+        #expect(report.counts.faults[.slowLink] ?? 0 > 50)
         #expect(report.history.filter { $0.call == .read }.allSatisfy { [.ok, .unmet].contains($0.result) })
     }
 
@@ -52,14 +52,14 @@ import Testing
         let first = APSimulation(seed: 77).run()
         let second = APSimulation(seed: 77).run()
         #expect(first.history == second.history)
-        #expect(first.events == second.events)
+        #expect(first.counts.events == second.counts.events)
         #expect(first.history != APSimulation(seed: 78).run().history)
     }
 
     @Test func withoutFaultsEveryRequestIsAnswered() {
         var options = APProfile.mixed.options
-        options.faults = []
-        options.fewSiblings = 0
+        options.faults.kinds = []
+        options.engine.fewSiblings = 0
         let report = APSimulation(seed: 3, options: options).run()
         #expect(report.violations.isEmpty)
         #expect(report.history.allSatisfy { [.ok, .absent, .unmet].contains($0.result) })

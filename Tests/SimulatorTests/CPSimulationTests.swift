@@ -11,7 +11,7 @@ import Testing
         #expect(report.violations.isEmpty, "seed \(seed)")
         #expect(report.undecided.isEmpty, "seed \(seed)")
         // The run contained faults and changes.
-        #expect(report.faults.values.reduce(0, +) > 0)
+        #expect(report.counts.faults.values.reduce(0, +) > 0)
         #expect(report.history.contains { if case .applied = $0.result { true } else { false } })
     }
 
@@ -19,7 +19,7 @@ import Testing
         let first = CPSimulation(seed: 77).run()
         let second = CPSimulation(seed: 77).run()
         #expect(first.history == second.history)
-        #expect(first.events == second.events)
+        #expect(first.counts.events == second.counts.events)
         #expect(first.history != CPSimulation(seed: 78).run().history)
     }
 

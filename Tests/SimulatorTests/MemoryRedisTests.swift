@@ -1,4 +1,5 @@
 import EventLoop
+import Redis
 import Replication
 import TestSupport
 import Testing
@@ -42,14 +43,7 @@ import Testing
     }
 
     @Test func everyReplyIsThatOfRedis() async throws {
-        let server = try RedisServer(["--appendonly", "no"])
-        let runner = try ReactorRunner()
-        try await runner.run { [reactor = runner.reactor] in
-            let real = RealRedis(reactor, port: server.port)
-            defer { real.close() }
-            guard await real.isUp() else { throw TestFailure("no connection") }
-            let memory = MemoryRedis(runId: [])
-            memory.nowUs = { reactor.wallClockMs * 1_000 }
+        try await compare { real, memory in
             var random = SplitMix64(seed: 1)
             for _ in 0..<3_000 {
                 let command = Self.command(&random)
@@ -79,13 +73,7 @@ import Testing
     ]
 
     @Test func scriptsReturnTheSameAsInRedis() async throws {
-        let server = try RedisServer(["--appendonly", "no"])
-        let runner = try ReactorRunner()
-        try await runner.run { [reactor = runner.reactor] in
-            let real = RealRedis(reactor, port: server.port)
-            defer { real.close() }
-            guard await real.isUp() else { throw TestFailure("no connection") }
-            let memory = MemoryRedis(runId: [])
+        try await compare { real, memory in
             let lua = LuaHost()
             for source in Self.scripts {
                 let expected = await real.run(["EVAL", source, "1", "key", "41", "second"])
@@ -95,5 +83,45 @@ import Testing
                 #expect(found == expected, "\(source)")
             }
         }
+    }
+
+    /// Runs `body` with a real server and an in-memory one that has the same time.
+    private func compare(_ body: @escaping @Sendable (RealRedis, MemoryRedis) async -> Void) async throws {
+        let server = try RedisServer(["--appendonly", "no"])
+        let runner = try ReactorRunner()
+        try await runner.run { [reactor = runner.reactor] in
+            let real = RealRedis(reactor, port: server.port)
+            defer { real.close() }
+            guard await real.isUp() else { throw TestFailure("no connection") }
+            let memory = MemoryRedis(runId: [])
+            memory.nowUs = { reactor.wallClockMs * 1_000 }
+            await body(real, memory)
+        }
+    }
+}
+
+/// One real server; runs one command at a time.
+private final class RealRedis {
+    private let reactor: Reactor
+    private let group: RedisReplicaGroup
+
+    init(_ reactor: Reactor, port: UInt16) {
+        self.reactor = reactor
+        group = RedisReplicaGroup(
+            reactor: reactor,
+            replicas: [RedisReplica(name: "g1", endpoint: RedisEndpoint(host: "127.0.0.1", port: port))], scripts: [],
+            settings: RedisGroupSettings())
+        group.start()
+    }
+
+    func close() { group.close() }
+
+    func isUp() async -> Bool { await reactor.eventually { !self.group.available.isEmpty } }
+
+    func run(_ arguments: [String]) async -> Reply? {
+        let call = QuorumCall(group: group, scheduler: reactor, deadlineNs: reactor.nowNs + 5_000 * nsPerMs)
+        call.send(Command(.plain(arguments.map { Bytes($0.utf8) })), to: [0])
+        await call.waitForAll()
+        return call.reply(from: 0)
     }
 }

@@ -15,4 +15,26 @@ extension APInstance {
             [settings] in AvailableEngine(group: $0, scheduler: $1, settings: settings)
         }
     }
+
+    /// The answer to a read; nil if the instance crashed before.
+    func read(_ request: ReadRequest) async -> Result<ReadResult, AvailableFailure>? {
+        await run { engine in
+            do throws(AvailableFailure) {
+                return .success(try await engine.read(request))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+
+    /// The answer to a change; nil if the instance crashed before.
+    func change(_ request: ChangeRequest) async -> Result<ChangeResult, AvailableFailure>? {
+        await run { engine in
+            do throws(AvailableFailure) {
+                return .success(try await engine.change(request))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
 }

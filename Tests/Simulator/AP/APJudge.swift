@@ -29,7 +29,7 @@ final class APJudge {
         var value: Bytes? {
             if case .write(let value) = request.kind { value } else { nil }
         }
-        var recordKey: Bytes { Bytes("ap:".utf8) + request.key }
+        var recordKey: Bytes { RecordSnapshot.redisKey(request.key) }
     }
 
     let ledger: WriteLedger
@@ -83,7 +83,7 @@ final class APJudge {
     /// last read its clock, and bounds and fences are wrong by as much. Half of all seeds set no clock back.
     private func setBackNs(_ replica: SimulatedReplica, sinceNs: UInt64) -> UInt64 {
         let lookedAtNs = max(sinceNs, Self.unseenNs) - Self.unseenNs
-        return replica.setBacks.reduce(0) { $1.atNs >= lookedAtNs ? $0 + UInt64($1.byUs) * 1_000 : $0 }
+        return replica.clock.setBacks.reduce(0) { $1.atNs >= lookedAtNs ? $0 + UInt64($1.byUs) * 1_000 : $0 }
     }
 
     /// Longer than any replica here stays without a command.
@@ -92,13 +92,13 @@ final class APJudge {
     /// A client that writes with this version states that it has seen all values that the version covers.
     private func judgeShown(_ version: String, _ shown: [Bytes?], _ key: Bytes) {
         guard let vector = CarriedVector.vector(of: version),
-            let record = ledger.record(atVector: vector, key: Bytes("ap:".utf8) + key)
+            let record = ledger.record(atVector: vector, key: RecordSnapshot.redisKey(key))
         else { return }
         for sibling in record.siblings where RecordSnapshot.isForEver(sibling.packed) {
             let value = RecordSnapshot.value(of: sibling.packed)
             if !shown.contains(value) {
                 fail(
-                    "\(WriteLedger.text(key)) was answered without \(WriteLedger.text(value)), which its version covers"
+                    "\(key.text) was answered without \(value.text), which its version covers"
                 )
             }
         }
@@ -106,14 +106,11 @@ final class APJudge {
 
     /// - Parameter maxStalenessMs: the limit of the request; nil for none.
     func didRead(_ result: ReadResult, _ key: Bytes, maxStalenessMs: Int64?) {
-        let recordKey = Bytes("ap:".utf8) + key
         if let maxStalenessMs, result.stalenessMs.map({ $0 > maxStalenessMs }) ?? true {
-            fail("\(WriteLedger.text(key)) was answered although it may be staler than its client allows")
+            fail("\(key.text) was answered although it may be staler than its client allows")
         }
         judgeShown(result.version, [result.value] + result.conflicts, key)
-        guard let stalenessMs = result.stalenessMs, let vector = CarriedVector.vector(of: result.version) else {
-            return
-        }
+        guard let stalenessMs = result.stalenessMs, CarriedVector.vector(of: result.version) != nil else { return }
         // An answer that several replicas gave together names no replica.
         let named = replicas.filter { "g\($0.index + 1)" == result.replica }
         let windowNs = UInt64(stalenessMs) * nsPerMs
@@ -122,15 +119,14 @@ final class APJudge {
         let slackNs = nsPerMs + (setBacksNs.max() ?? 0)
         guard world.nowNs > windowNs + slackNs else { return }
         let boundNs = world.nowNs - windowNs - slackNs
-        let puts = ledger.puts[recordKey] ?? []
-        let due = puts.filter { $0.atNs < boundNs && ledger.isHeld($0.id) }
+        let due = ledger.record(RecordSnapshot.redisKey(key)).puts.filter { $0.atNs < boundNs && ledger.isHeld($0.id) }
         guard !due.isEmpty else { return }
-        let seen = ledger.covered(
-            by: ledger.writes(atVector: vector, key: recordKey) + (ledger.collected[recordKey] ?? []))
-        if let missing = due.first(where: { !seen.contains($0.id) }) {
+        let shown = ledger.shown(by: result.version, of: key)
+        if let missing = due.first(where: { !shown.contains($0.id) }) {
             let ageMs = (world.nowNs - missing.atNs) / nsPerMs
             fail(
-                "\(WriteLedger.text(key)) read at \(result.replica ?? "several") with staleness \(stalenessMs) ms lacks a write that g\(missing.replica + 1) ran \(ageMs) ms before"
+                "\(key.text) read at \(result.replica ?? "several") with staleness \(stalenessMs) ms lacks a write that "
+                    + "g\(missing.replica + 1) ran \(ageMs) ms before"
             )
         }
     }
@@ -140,7 +136,7 @@ final class APJudge {
         guard let value = intent.value, let id = ledger.id(ofValue: value), let unseen = ledger.unseen(by: id),
             unseen != overwritten
         else { return }
-        fail("\(WriteLedger.text(value)) overwrote \(unseen.count) values unseen, and reports \(overwritten.count)")
+        fail("\(value.text) overwrote \(unseen.count) values unseen, and reports \(overwritten.count)")
     }
 
     // MARK: The end
@@ -148,7 +144,7 @@ final class APJudge {
     private var keys: [Bytes] {
         var keys: [Bytes] = []
         for replica in replicas {
-            for entry in replica.redis.contents where entry.key.starts(with: Bytes("ap:".utf8)) {
+            for entry in replica.redis.contents where entry.key.starts(with: RecordSnapshot.redisKey([])) {
                 if !keys.contains(entry.key) { keys.append(entry.key) }
             }
         }
@@ -179,14 +175,14 @@ final class APJudge {
 
     func judgeQuiet(unknownStaleness: String?) {
         isQuietJudged = true
-        if let differing { fail("\(WriteLedger.text(differing)) differs between replicas after the heal") }
+        if let differing { fail("\(differing.text) differs between replicas after the heal") }
         if let remainingHints { fail("\(remainingHints) after the heal") }
         if let unknownStaleness { fail("a staleness is unknown after the heal: to \(unknownStaleness)") }
         for replica in replicas { judgeLists(of: replica) }
         for key in keys {
             let record = RecordSnapshot(replicas[0].redis.value(key))
             if let dot = ledger.resurrected(in: record, key: key) {
-                fail("\(WriteLedger.text(dot)) of \(WriteLedger.text(key)) was replaced, and has returned")
+                fail("\(dot.text) of \(key.text) was replaced, and has returned")
             }
         }
     }
@@ -199,12 +195,12 @@ final class APJudge {
             let record = RecordSnapshot(replica.redis.value(key))
             if conflicts.contains(key) != record.isConflict {
                 fail(
-                    "\(WriteLedger.text(key)) is \(record.isConflict ? "not " : "")listed as a conflict at g\(replica.index + 1)"
+                    "\(key.text) is \(record.isConflict ? "not " : "")listed as a conflict at g\(replica.index + 1)"
                 )
             }
             let isMortal = !record.siblings.contains { RecordSnapshot.isForEver($0.packed) }
             if !record.siblings.isEmpty, isMortal, !tombstones.contains(key) {
-                fail("\(WriteLedger.text(key)) will never be collected at g\(replica.index + 1)")
+                fail("\(key.text) will never be collected at g\(replica.index + 1)")
             }
         }
     }
@@ -214,16 +210,16 @@ final class APJudge {
         guard isQuietJudged else { return }
         var kept: [Bytes: Set<Bytes>] = [:]
         var ranAt: [Bytes: [WriteLedger.Put]] = [:]
-        for key in Set(keys).union(ledger.collected.keys) {
+        for key in Set(keys).union(ledger.records.keys) {
             let held = replicas.flatMap { RecordSnapshot($0.redis.value(key)).writes }
-            kept[key] = ledger.covered(by: held + (ledger.collected[key] ?? []))
+            kept[key] = ledger.covered(by: held + ledger.record(key).collected)
         }
-        for (key, puts) in ledger.puts {
-            for put in puts {
+        for (key, record) in ledger.records {
+            for put in record.puts {
                 ranAt[put.id, default: []].append(put)
                 if ledger.isHeld(put.id), kept[key]?.contains(put.id) != true {
                     fail(
-                        "a write of \(WriteLedger.text(key)) is lost that g\(put.replica + 1) ran and no replica had lost"
+                        "a write of \(key.text) is lost that g\(put.replica + 1) ran and no replica had lost"
                     )
                 }
             }
@@ -233,7 +229,7 @@ final class APJudge {
             let id =
                 intent.value.flatMap { ledger.id(ofValue: $0) }
                 ?? (intent.value == nil ? intent.dot.flatMap { ledger.id(ofDot: $0, key: key) } : nil)
-            let name = "\(intent.value.map(WriteLedger.text) ?? "a delete") of \(WriteLedger.text(key))"
+            let name = "\(intent.value?.text ?? "a delete") of \(key.text)"
             guard let id else {
                 if intent.acks > 0, intent.value != nil { fail("\(name) was acknowledged and never ran") }
                 continue

@@ -1,7 +1,7 @@
 /// One client's call to the AP service, and its result.
-public struct APOperation: Sendable, Codable, Equatable {
-    public enum Call: String, Sendable, Codable { case read, write, delete }
-    public enum Result: String, Sendable, Codable {
+public struct APOperation: SimulatedOperation, Equatable {
+    public enum Call: String, Sendable, Encodable { case read, write, delete }
+    public enum Result: String, Sendable, Encodable {
         /// A read that was answered, or an acknowledged change.
         case ok
         /// A delete of what was not there.
@@ -13,18 +13,21 @@ public struct APOperation: Sendable, Codable, Equatable {
         case unmet
         case unknown
     }
-    public var client: Int
-    public var instance: Int
-    public var key: String
-    public var call: Call
+    public let client: Int
+    public let instance: Int
+    public let key: String
+    public let call: Call
     /// Written, or read.
-    public var value: String?
+    public internal(set) var value: String?
     /// All values that the answer showed, if there were several.
-    public var conflicts: [String?] = []
-    public var hasContext = false
-    public var result: Result
-    public var replica: String?
-    public var stalenessMs: Int64?
-    public var callNs: UInt64
-    public var returnNs: UInt64
+    public internal(set) var conflicts: [String?] = []
+    public let hasContext: Bool
+    public internal(set) var result: Result
+    public internal(set) var replica: String?
+    public internal(set) var stalenessMs: Int64?
+    public let callNs: UInt64
+    public let returnNs: UInt64
+
+    public var resultName: String { "\(call.rawValue): \(result.rawValue)" }
+    public var isAnswered: Bool { result != .unknown && result != .notApplied }
 }

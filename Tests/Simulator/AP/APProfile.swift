@@ -38,68 +38,88 @@ public enum APProfile: String, CaseIterable, Sendable {
         case .tombstones:
             APSimulation.Options(
                 keys: 30,
-                faults: [
-                    .away, .down, .restore, .restore, .restore, .wipe, .clockJump, .isolated, .pause, .replicaCrash,
-                    .instanceCrash, .reset, .cutBack,
-                ],
-                meanFaultGapMs: 700, meanPauseUs: 200_000, newestDumps: 40, reads: 3, deletes: 3, expiring: 30,
-                maxTtlMs: 8_000, tombstoneGraceMs: 4_000, maxSkewMs: 150)
+                faults: .init(
+                    kinds: [
+                        .away, .down, .restore, .restore, .restore, .wipe, .clockJump, .isolated, .pause, .replicaCrash,
+                        .instanceCrash, .reset, .cutBack,
+                    ], meanGapMs: 700, newestDumps: 40, maxSkewMs: 150),
+                requests: .init(meanPauseUs: 200_000, reads: 3, deletes: 3, expiring: 30, maxTtlMs: 8_000),
+                engine: .init(tombstoneGraceMs: 4_000))
         case .ahead:
             APSimulation.Options(
-                keys: 12, faults: [.clocksAhead, .restore, .restore, .restore, .cutBack], meanFaultGapMs: 400,
-                meanPauseUs: 200_000, newestDumps: 30, reads: 2, deletes: 3, expiring: 0, tombstoneGraceMs: 60_000)
+                keys: 12,
+                faults: .init(
+                    kinds: [.clocksAhead, .restore, .restore, .restore, .cutBack], meanGapMs: 400, newestDumps: 30),
+                requests: .init(meanPauseUs: 200_000, reads: 2, deletes: 3, expiring: 0),
+                engine: .init(tombstoneGraceMs: 60_000))
         case .hints:
             APSimulation.Options(
                 keys: 60,
-                faults: [.cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink, .pause, .instanceCrash],
-                meanFaultGapMs: 15, warmUpMs: 3_000, meanPauseUs: 5_000, fewHints: 0, isComparingOften: false,
-                reads: 2)
+                faults: .init(
+                    kinds: [
+                        .cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink, .pause, .instanceCrash,
+                    ], meanGapMs: 15, warmUpMs: 3_000), requests: .init(meanPauseUs: 5_000, reads: 2),
+                engine: .init(fewHints: 0, isComparingOften: false))
         case .overflow:
             APSimulation.Options(
-                keys: 60, faults: [.cut, .cutThere, .slowLink, .slowLink, .isolated], meanFaultGapMs: 30,
-                warmUpMs: 3_000, meanPauseUs: 10_000, fewHints: 100, isComparingOften: false, reads: 2)
+                keys: 60,
+                faults: .init(
+                    kinds: [.cut, .cutThere, .slowLink, .slowLink, .isolated], meanGapMs: 30, warmUpMs: 3_000),
+                requests: .init(meanPauseUs: 10_000, reads: 2), engine: .init(fewHints: 100, isComparingOften: false))
         case .clocks:
             APSimulation.Options(
-                keys: 40, faults: [.clockJump, .clockJump, .cut, .cutThere, .cutBack, .isolated], meanFaultGapMs: 30,
-                fewHints: 0, isComparingOften: false, reads: 6)
+                keys: 40,
+                faults: .init(kinds: [.clockJump, .clockJump, .cut, .cutThere, .cutBack, .isolated], meanGapMs: 30),
+                requests: .init(reads: 6), engine: .init(fewHints: 0, isComparingOften: false))
         case .staleness:
             APSimulation.Options(
-                keys: 40, faults: [.slowLink, .slowLink, .cut, .cutThere, .cutBack], meanFaultGapMs: 15,
-                warmUpMs: 3_000, meanPauseUs: 5_000, isComparingOften: false, reads: 6)
+                keys: 40,
+                faults: .init(
+                    kinds: [.slowLink, .slowLink, .cut, .cutThere, .cutBack], meanGapMs: 15, warmUpMs: 3_000),
+                requests: .init(meanPauseUs: 5_000, reads: 6), engine: .init(isComparingOften: false))
         case .memory:
             APSimulation.Options(
                 keys: 40,
-                faults: [.wipe, .restore, .replicaCrash, .replicaCrash, .cut, .cutThere, .isolated, .slowLink],
-                meanFaultGapMs: 60, fewHints: 0, isComparingOften: false, isSyncAlways: false, forgetting: 100,
-                newestDumps: 40, reads: 6)
+                faults: .init(
+                    kinds: [.wipe, .restore, .replicaCrash, .replicaCrash, .cut, .cutThere, .isolated, .slowLink],
+                    meanGapMs: 60, forgetting: 100, newestDumps: 40), requests: .init(reads: 6),
+                engine: .init(fewHints: 0, isComparingOften: false, isSyncAlways: false))
         case .kills:
             APSimulation.Options(
-                keys: 40, faults: [.replicaCrash], meanFaultGapMs: 500, meanPauseUs: 40_000, fewHints: 0,
-                isComparingOften: false, isSyncAlways: false, reads: 6)
+                keys: 40, faults: .init(kinds: [.replicaCrash], meanGapMs: 500),
+                requests: .init(meanPauseUs: 40_000, reads: 6),
+                engine: .init(fewHints: 0, isComparingOften: false, isSyncAlways: false))
         case .backlog:
             APSimulation.Options(
-                instances: 3, keys: 4, faults: [.cutThere, .cutThere, .cutThere, .slowLink], meanFaultGapMs: 100,
-                warmUpMs: 3_000, meanPauseUs: 30_000, fewHints: 0, isComparingOften: false, reads: 5,
-                maxHoldMs: 4_000)
+                instances: 3, keys: 4,
+                faults: .init(
+                    kinds: [.cutThere, .cutThere, .cutThere, .slowLink], meanGapMs: 100, warmUpMs: 3_000,
+                    maxHoldMs: 4_000), requests: .init(meanPauseUs: 30_000, reads: 5),
+                engine: .init(fewHints: 0, isComparingOften: false))
         case .holds:
             APSimulation.Options(
-                instances: 3, keys: 40, faults: [.cutThere, .cutThere, .cutThere, .cutThere, .wipe],
-                meanFaultGapMs: 300, warmUpMs: 3_000, meanPauseUs: 60_000, fewHints: 0, isComparingOften: false,
-                forgetting: 100, maxHoldMs: 6_000)
+                instances: 3, keys: 40,
+                faults: .init(
+                    kinds: [.cutThere, .cutThere, .cutThere, .cutThere, .wipe], meanGapMs: 300, warmUpMs: 3_000,
+                    forgetting: 100, maxHoldMs: 6_000), requests: .init(meanPauseUs: 60_000),
+                engine: .init(fewHints: 0, isComparingOften: false))
         case .sessions:
             APSimulation.Options(
-                instances: 3, keys: 12, faults: [], meanPauseUs: 1_000, maxLatencyMeanUs: 6_000, requiredSessions: 60,
-                writeAcks: 1)
+                instances: 3, keys: 12, faults: .init(kinds: []),
+                requests: .init(meanPauseUs: 1_000, requiredSessions: 60), engine: .init(writeAcks: 1),
+                links: .init(maxLatencyMeanUs: 6_000))
         case .narrow:
             APSimulation.Options(
-                keys: 400, faults: [.away, .away, .down, .wipe], meanFaultGapMs: 400, warmUpMs: 3_000,
-                meanPauseUs: 60_000, bytesPerMs: 300, valueBytes: 4_000, fewHints: 0, forgetting: 100, reads: 1,
-                deletes: 0, writeAcks: 1)
+                keys: 400,
+                faults: .init(kinds: [.away, .away, .down, .wipe], meanGapMs: 400, warmUpMs: 3_000, forgetting: 100),
+                requests: .init(meanPauseUs: 60_000, valueBytes: 4_000, reads: 1, deletes: 0),
+                engine: .init(fewHints: 0, writeAcks: 1), links: .init(bytesPerMs: 300))
         case .farClocks:
             APSimulation.Options(
                 keys: 40,
-                faults: [.clockFar, .clockFar, .instanceCrash, .instanceCrash, .cut, .isolated, .reset],
-                meanFaultGapMs: 100, fewHints: 0)
+                faults: .init(
+                    kinds: [.clockFar, .clockFar, .instanceCrash, .instanceCrash, .cut, .isolated, .reset],
+                    meanGapMs: 100), engine: .init(fewHints: 0))
         }
     }
 }

@@ -72,7 +72,7 @@ final class AdversarialClient {
         guard !bytes.isEmpty else { return "A" }
         let index = random.index(bytes.count)
         bytes[index] = bytes[index] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
-        return String(decoding: bytes, as: UTF8.self)
+        return bytes.text
     }
 
     // MARK: Requests
@@ -87,15 +87,9 @@ final class AdversarialClient {
         }
         var request = ReadRequest(key: key, deadlineNs: world.nowNs + 1_000 * nsPerMs)
         request.session = session
-        var refusal: AvailableFailure?
-        let isAnswered = await instance.run { [engine = instance.engine, request] in
-            do throws(AvailableFailure) {
-                _ = try await engine.read(request)
-            } catch {
-                refusal = error
-            }
-        }
-        if isAnswered, refusal?.code != code { fail("\(name) is accepted for a read of \(WriteLedger.text(key))") }
+        guard let answer = await instance.read(request) else { return }
+        if case .failure(let failure) = answer, failure.code == code { return }
+        fail("\(name) is accepted for a read of \(key.text)")
     }
 
     private func expectNoChange(
@@ -106,18 +100,9 @@ final class AdversarialClient {
             key: key, kind: .write(Bytes("adversarial".utf8)), deadlineNs: world.nowNs + 1_000 * nsPerMs)
         request.session = session
         request.context = context
-        var refusal: AvailableFailure?
-        let isAnswered = await instance.run { [engine = instance.engine, request] in
-            do throws(AvailableFailure) {
-                _ = try await engine.change(request)
-            } catch {
-                refusal = error
-            }
-        }
-        guard isAnswered else { return }
-        if refusal?.code != code || refusal?.outcome != .notApplied {
-            fail("\(name) is accepted for a change of \(WriteLedger.text(key))")
-        }
+        guard let answer = await instance.change(request) else { return }
+        if case .failure(let failure) = answer, failure.code == code, failure.outcome == .notApplied { return }
+        fail("\(name) is accepted for a change of \(key.text)")
     }
 }
 
@@ -136,8 +121,7 @@ private struct ForeignGroup {
     private init(name: String, groupName: String, secret: GroupSecret) {
         self.name = name
         let world = World(seed: 1)
-        let lua = LuaHost()
-        let replicas = (0..<3).map { SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: true) }
+        let replicas = SimulatedReplica.group(in: world)
         let settings = AvailableSettings(groupName: groupName, secret: secret, nodeName: "other")
         let instance = APInstance(index: 0, world: world, replicas: replicas, near: [0, 1, 2], settings: settings)
         var result: ChangeResult?

@@ -6,6 +6,9 @@ struct RecordSnapshot: Equatable {
     /// By dot, in the order of the dots' bytes.
     var siblings: [(dot: Bytes, packed: Bytes)] = []
 
+    /// The Redis key of a client's key.
+    static func redisKey(_ key: Bytes) -> Bytes { Bytes("ap:".utf8) + key }
+
     init(_ value: RedisValue?) {
         guard case .hash(let fields)? = value else { return }
         for pair in fields.pairs {
@@ -41,8 +44,6 @@ struct RecordSnapshot: Equatable {
         let (leftHlc, rightHlc) = (Int64(decimal: left[1]) ?? 0, Int64(decimal: right[1]) ?? 0)
         return leftHlc != rightHlc ? leftHlc > rightHlc : right[0].lexicographicallyPrecedes(left[0])
     }
-
-    func write(at dot: Bytes) -> Bytes? { siblings.first { $0.dot == dot }.map { Self.writeId(of: $0.packed) } }
 
     /// A sibling is `V` or `T`, 16 hexadecimal digits that name the write, the expiry and the value, separated by colons.
     static func isPacked(_ word: Bytes) -> Bool {

@@ -34,8 +34,8 @@ final class SessionJudge {
     }
 
     func didRead(_ result: ReadResult, _ key: Bytes, isRequired: Bool) {
-        let name = WriteLedger.text(key)
-        let shown = writes(at: result.version, key)
+        let name = key.text
+        let shown = ledger.shown(by: result.version, of: key)
         if result.session.isGuaranteed == true {
             if let missing = seen[key]?.subtracting(shown), !missing.isEmpty {
                 fail("\(name) read with its session guaranteed lacks \(missing.count) writes that it knew")
@@ -48,32 +48,33 @@ final class SessionJudge {
 
     func didChange(_ result: ChangeResult, _ key: Bytes, isDelete: Bool = false, isRequired: Bool = false) {
         if isDelete, !result.existed { didFindNothing(result, key, isRequired: isRequired) }
-        note(result.session, key, writes(at: result.version, key))
+        note(result.session, key, ledger.shown(by: result.version, of: key))
         guard let isGuaranteed = result.session.isGuaranteed else { return }
         // A delete that found nothing may be unguaranteed although the token has room.
         unnoted = isGuaranteed || (isDelete && !result.existed) ? nil : key
         guard isGuaranteed, let vector = CarriedVector.vector(of: result.version) else { return }
         if !CarriedSession.lists(key, upTo: vector, in: request.token) {
-            fail("a change of \(WriteLedger.text(key)) is guaranteed, and the token does not list it")
+            fail("a change of \(key.text) is guaranteed, and the token does not list it")
         }
     }
 
     /// A delete that found nothing states of the key what a read does.
     private func didFindNothing(_ result: ChangeResult, _ key: Bytes, isRequired: Bool) {
         guard result.session.isGuaranteed == true || isRequired else { return }
-        guard let missing = seen[key]?.subtracting(writes(at: result.version, key)), !missing.isEmpty else { return }
-        fail("a delete of \(WriteLedger.text(key)) found nothing, guaranteed, and lacks \(missing.count) writes")
+        let shown = ledger.shown(by: result.version, of: key)
+        guard let missing = seen[key]?.subtracting(shown), !missing.isEmpty else { return }
+        fail("a delete of \(key.text) found nothing, guaranteed, and lacks \(missing.count) writes")
     }
 
     func didFail(_ failure: AvailableFailure, _ key: Bytes) {
         if failure.code == .badToken { fail("an issued token is rejected") }
         if isCalm, failure.code == .sessionUnmet, CarriedSession.lists(key, upTo: [], in: request.token) {
-            fail("\(WriteLedger.text(key)) is not served to a session that lists it, without any fault")
+            fail("\(key.text) is not served to a session that lists it, without any fault")
         }
         // A failed change that is applied is a write of the session like any other.
         guard failure.outcome == .applied else { return }
         guard let applied = failure.applied, applied.session.token != nil else {
-            fail("a change of \(WriteLedger.text(key)) is applied, and its session gets no token")
+            fail("a change of \(key.text) is applied, and its session gets no token")
             return
         }
         didChange(applied, key)
@@ -81,7 +82,7 @@ final class SessionJudge {
 
     private func note(_ answer: SessionAnswer, _ key: Bytes, _ writes: Set<WriteLedger.WriteId>) {
         if request.token != nil, answer.isGuaranteed == nil {
-            fail("an answer of \(WriteLedger.text(key)) does not say whether its session is guaranteed")
+            fail("an answer of \(key.text) does not say whether its session is guaranteed")
         }
         // An answer without a token changes nothing.
         guard let token = answer.token else { return }
@@ -89,13 +90,5 @@ final class SessionJudge {
         request.token = token
         unnoted = nil
         seen[key, default: []].formUnion(writes)
-    }
-
-    private func writes(at version: String, _ key: Bytes) -> Set<WriteLedger.WriteId> {
-        guard let vector = CarriedVector.vector(of: version) else { return [] }
-        let recordKey = Bytes("ap:".utf8) + key
-        // Collected writes had been deleted at every replica: an answer without them lacks nothing.
-        let collected = ledger.collected[recordKey] ?? []
-        return ledger.covered(by: ledger.writes(atVector: vector, key: recordKey) + collected)
     }
 }

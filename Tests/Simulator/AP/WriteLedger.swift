@@ -12,36 +12,52 @@ final class WriteLedger: ScriptWatcher {
         let id: WriteId
         let replica: Int
         let atNs: UInt64
-        /// The replica's ``SimulatedReplica/losses`` then.
-        let losses: Int
+    }
+
+    /// The history of one record.
+    struct Record {
+        fileprivate(set) var puts: [Put] = []
+        /// By dot.
+        fileprivate var writes: [Bytes: WriteId] = [:]
+        /// By vector: what replicas have stored.
+        fileprivate var snapshots: [Bytes: RecordSnapshot] = [:]
+        /// Dots and the dots that replaced them.
+        fileprivate var successors: [(old: Bytes, new: Bytes)] = []
+        /// Tombstones and expired values that were collected.
+        fileprivate(set) var collected: [WriteId] = []
+        /// The writes that those had replaced. Every replica held the tombstone for the whole grace period, so they can
+        /// never return.
+        fileprivate var buried: Set<WriteId> = []
+    }
+
+    private struct Write {
+        var hasRun = false
+        /// The writes that it replaced.
+        var replaced: [WriteId] = []
+        /// Replicas that had it as a sibling, and their ``SimulatedReplica/losses`` then.
+        var holders: [Int: Int] = [:]
+        /// The siblings besides the newest when it replaced all; nil for a write that had a context, ran more than once, or
+        /// ran in one call with another write of its key.
+        var unseen: [Bytes?]?
+        /// Of a delete, which has no unique value.
+        var context: Bytes?
+    }
+
+    /// A unique value of a client.
+    private struct Value {
+        var context: Bytes?
+        var id: WriteId?
     }
 
     private let world: World
     private let replicas: [SimulatedReplica]
-    private(set) var puts: [Bytes: [Put]] = [:]
-    private(set) var problems: [String] = []
-    /// By write: those that it replaced.
-    private var replaced: [WriteId: [WriteId]] = [:]
-    /// By record: dots and the dots that replaced them.
-    private var successors: [Bytes: [(old: Bytes, new: Bytes)]] = [:]
-    private var writes: [Bytes: [Bytes: WriteId]] = [:]
-    private var records: [Bytes: [Bytes: RecordSnapshot]] = [:]
-    /// By write: replicas that had it as a sibling, and their ``SimulatedReplica/losses`` then.
-    private var holders: [WriteId: [Int: Int]] = [:]
-    private var idOfValue: [Bytes: WriteId] = [:]
-    /// By value: the context that its client sent with it.
-    private var contexts: [Bytes: Bytes] = [:]
-    private var contextsOfDeletes: [WriteId: Bytes] = [:]
+    private(set) var records: [Bytes: Record] = [:]
+    private var writes: [WriteId: Write] = [:]
+    private var values: [Bytes: Value] = [:]
+    /// The records of the present call before it ran.
     private var before: [RecordSnapshot] = []
-    /// By record: tombstones and expired values that were collected.
-    private(set) var collected: [Bytes: [WriteId]] = [:]
-    /// By record: the writes that those had replaced. Every replica held the tombstone for the whole grace period, so they can
-    /// never return.
-    private var buried: [Bytes: Set<WriteId>] = [:]
     private(set) var collectedCount = 0
-    /// By write without a context: the siblings besides the newest when it replaced all; nil for a write that ran more than
-    /// once, or in one call with another write of its key.
-    private var besides: [WriteId: [Bytes?]?] = [:]
+    private(set) var problems: [String] = []
 
     init(world: World, replicas: [SimulatedReplica]) {
         self.world = world
@@ -49,38 +65,45 @@ final class WriteLedger: ScriptWatcher {
     }
 
     /// A client is about to write the unique `value` with this context.
-    func willWrite(_ value: Bytes, context: Bytes?) {
-        if let context { contexts[value] = context }
-    }
+    func willWrite(_ value: Bytes, context: Bytes?) { values[value, default: Value()].context = context }
 
-    func id(ofValue value: Bytes) -> WriteId? { idOfValue[value] }
-    func id(ofDot dot: Bytes, key: Bytes) -> WriteId? { writes[key]?[dot] }
+    // MARK: Questions of the judges
+
+    func id(ofValue value: Bytes) -> WriteId? { values[value]?.id }
+    func id(ofDot dot: Bytes, key: Bytes) -> WriteId? { records[key]?.writes[dot] }
 
     /// The values that a write without a context overwrote unseen, newest first, a delete as nil; nil if unknown.
-    func unseen(by id: WriteId) -> [Bytes?]? { besides[id] ?? nil }
+    func unseen(by id: WriteId) -> [Bytes?]? { writes[id]?.unseen }
+
+    func record(_ key: Bytes) -> Record { records[key] ?? Record() }
 
     /// The record that some replica had under this vector.
-    func record(atVector vector: Bytes, key: Bytes) -> RecordSnapshot? { records[key]?[vector] }
+    func record(atVector vector: Bytes, key: Bytes) -> RecordSnapshot? { records[key]?.snapshots[vector] }
 
     /// The writes that the record with this vector held. A record that no replica ever had is a join that was made for a session:
     /// it shows all that its parts held, or what replaced it.
-    func writes(atVector vector: Bytes, key: Bytes) -> [WriteId] {
-        if let record = records[key]?[vector] { return record.writes }
+    private func writes(atVector vector: Bytes, key: Bytes) -> [WriteId] {
+        let snapshots = record(key).snapshots
+        if let record = snapshots[vector] { return record.writes }
         let entries = CarriedVector.entries(vector)
-        let parts = (records[key] ?? [:]).filter { part in
+        let parts = snapshots.filter { part in
             CarriedVector.entries(part.key).allSatisfy { $0.value <= entries[$0.key] ?? 0 }
         }
         return parts.flatMap(\.value.writes)
     }
 
+    /// The writes that an answer with this version shows, and all that they replaced. Collected writes had been deleted at
+    /// every replica: an answer without them lacks nothing.
+    func shown(by version: String, of clientKey: Bytes) -> Set<WriteId> {
+        guard let vector = CarriedVector.vector(of: version) else { return [] }
+        let key = RecordSnapshot.redisKey(clientKey)
+        return covered(by: writes(atVector: vector, key: key) + record(key).collected)
+    }
+
     /// Some replica has kept the write, or its replacement, ever since it ran. A write that all replicas lost and an old dump
     /// brings back does not count.
     func isHeld(_ id: WriteId) -> Bool {
-        holders[id]?.contains { replicas[$0.key].losses == $0.value } ?? false
-    }
-
-    private func noteHolder(of ids: [WriteId], _ replica: SimulatedReplica) {
-        for id in ids { holders[id, default: [:]][replica.index] = replica.losses }
+        writes[id]?.holders.contains { replicas[$0.key].losses == $0.value } ?? false
     }
 
     /// `roots` and all that they replaced, directly or not.
@@ -88,15 +111,15 @@ final class WriteLedger: ScriptWatcher {
         var seen = Set(roots)
         var rest = roots
         while let id = rest.popLast() {
-            for old in replaced[id] ?? [] where seen.insert(old).inserted { rest.append(old) }
+            for old in writes[id]?.replaced ?? [] where seen.insert(old).inserted { rest.append(old) }
         }
         return seen
     }
 
     /// A value that was replaced at one replica and is a sibling of its replacement.
-    func resurrected(in record: RecordSnapshot, key: Bytes) -> Bytes? {
-        let dots = Set(record.siblings.map(\.dot))
-        return successors[key]?.first { dots.contains($0.old) && dots.contains($0.new) }?.old
+    func resurrected(in snapshot: RecordSnapshot, key: Bytes) -> Bytes? {
+        let dots = Set(snapshot.siblings.map(\.dot))
+        return record(key).successors.first { dots.contains($0.old) && dots.contains($0.new) }?.old
     }
 
     // MARK: ScriptWatcher
@@ -107,26 +130,24 @@ final class WriteLedger: ScriptWatcher {
     }
 
     func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica) {
-        if script.name == "collect" { noteReaped(keys, on: replica) }
-        guard script.name == "put" || script.name == "merge" else { return }
-        let sent = script.name == "put" ? arguments.filter(RecordSnapshot.isPacked).map(RecordSnapshot.writeId) : []
-        for key in keys {
-            let record = RecordSnapshot(replica.redis.value(key))
-            note(record, key)
-            noteHolder(of: record.writes.filter { isHeld($0) || sent.contains($0) }, replica)
-        }
-        guard script.name == "put" else { return }
-        let packed = arguments.filter(RecordSnapshot.isPacked)
-        guard packed.count == keys.count else {
-            problems.append("a put of \(keys.count) keys carries \(packed.count) values")
-            return
-        }
-        noteContextsOfDeletes(arguments)
-        var done: [Bytes] = []
-        for (place, key) in keys.enumerated() where !done.contains(key) {
-            done.append(key)
-            let ran = keys.indices.filter { keys[$0] == key && Self.hasRun(reply[$0]) }.map { packed[$0] }
-            noteRun(ran, key, before: before[place], on: replica)
+        switch script.name {
+        case "collect": noteCollected(keys, on: replica)
+        case "merge": note(keys, sent: [], on: replica)
+        case "put":
+            let packed = arguments.filter(RecordSnapshot.isPacked)
+            note(keys, sent: packed.map(RecordSnapshot.writeId), on: replica)
+            guard packed.count == keys.count else {
+                problems.append("a put of \(keys.count) keys carries \(packed.count) values")
+                return
+            }
+            noteContextsOfDeletes(arguments)
+            var done: [Bytes] = []
+            for (place, key) in keys.enumerated() where !done.contains(key) {
+                done.append(key)
+                let ran = keys.indices.filter { keys[$0] == key && Self.hasRun(reply[$0]) }.map { packed[$0] }
+                noteRun(ran, key, before: before[place], on: replica)
+            }
+        default: break
         }
     }
 
@@ -135,12 +156,13 @@ final class WriteLedger: ScriptWatcher {
         for (place, argument) in arguments.enumerated()
         where RecordSnapshot.isPacked(argument) && RecordSnapshot.value(of: argument).isEmpty {
             let context = arguments[place + 2]
-            if context != Bytes("-".utf8) { contextsOfDeletes[RecordSnapshot.writeId(of: argument)] = context }
+            guard context != Bytes("-".utf8) else { continue }
+            writes[RecordSnapshot.writeId(of: argument), default: Write()].context = context
         }
     }
 
     private func context(of packed: Bytes) -> Bytes? {
-        contexts[RecordSnapshot.value(of: packed)] ?? contextsOfDeletes[RecordSnapshot.writeId(of: packed)]
+        values[RecordSnapshot.value(of: packed)]?.context ?? writes[RecordSnapshot.writeId(of: packed)]?.context
     }
 
     private static func hasRun(_ answer: Reply?) -> Bool {
@@ -148,35 +170,42 @@ final class WriteLedger: ScriptWatcher {
         return line.starts(with: Bytes("OK ".utf8)) || line.starts(with: Bytes("SAME ".utf8))
     }
 
-    private func noteReaped(_ keys: [Bytes], on replica: SimulatedReplica) {
-        for (key, record) in zip(keys, before) where !record.vector.isEmpty && replica.redis.value(key) == nil {
+    private func noteCollected(_ keys: [Bytes], on replica: SimulatedReplica) {
+        for (key, snapshot) in zip(keys, before) where !snapshot.vector.isEmpty && replica.redis.value(key) == nil {
             collectedCount += 1
             let nowMs = replica.redis.nowUs() / 1_000
-            if let alive = record.siblings.first(where: { RecordSnapshot.isAlive($0.packed, atMs: nowMs) }) {
-                problems.append("\(Self.text(alive.dot)) of \(Self.text(key)) was collected alive")
+            if let alive = snapshot.siblings.first(where: { RecordSnapshot.isAlive($0.packed, atMs: nowMs) }) {
+                problems.append("\(alive.dot.text) of \(key.text) was collected alive")
             }
-            collected[key, default: []] += record.writes
-            buried[key, default: []].formUnion(covered(by: record.writes).subtracting(record.writes))
+            records[key, default: Record()].collected += snapshot.writes
+            records[key, default: Record()].buried.formUnion(
+                covered(by: snapshot.writes).subtracting(snapshot.writes))
         }
     }
 
-    private func note(_ record: RecordSnapshot, _ key: Bytes) {
-        guard !record.vector.isEmpty else { return }
-        if let buried = buried[key],
-            let back = record.siblings.first(where: {
-                buried.contains(RecordSnapshot.writeId(of: $0.packed))
-            })
-        {
-            problems.append("\(Self.text(back.dot)) of \(Self.text(key)) was collected, and has returned")
+    /// What a replica stores after a call that carried the writes `sent`.
+    private func note(_ keys: [Bytes], sent: [WriteId], on replica: SimulatedReplica) {
+        for key in keys {
+            let snapshot = RecordSnapshot(replica.redis.value(key))
+            note(snapshot, key)
+            for id in snapshot.writes where isHeld(id) || sent.contains(id) {
+                writes[id, default: Write()].holders[replica.index] = replica.losses
+            }
         }
-        if let known = records[key]?[record.vector] {
-            if known != record { problems.append("two records of \(Self.text(key)) have one vector") }
+    }
+
+    private func note(_ snapshot: RecordSnapshot, _ key: Bytes) {
+        guard !snapshot.vector.isEmpty else { return }
+        var record = records.removeValue(forKey: key) ?? Record()
+        defer { records[key] = record }
+        let back = snapshot.siblings.first { record.buried.contains(RecordSnapshot.writeId(of: $0.packed)) }
+        if let back { problems.append("\(back.dot.text) of \(key.text) was collected, and has returned") }
+        if let known = record.snapshots[snapshot.vector] {
+            if known != snapshot { problems.append("two records of \(key.text) have one vector") }
             return
         }
-        records[key, default: [:]][record.vector] = record
-        for sibling in record.siblings {
-            writes[key, default: [:]][sibling.dot] = RecordSnapshot.writeId(of: sibling.packed)
-        }
+        record.snapshots[snapshot.vector] = snapshot
+        for sibling in snapshot.siblings { record.writes[sibling.dot] = RecordSnapshot.writeId(of: sibling.packed) }
     }
 
     /// The writes of one script call to one record, in order.
@@ -190,14 +219,16 @@ final class WriteLedger: ScriptWatcher {
         for packed in ran {
             let id = RecordSnapshot.writeId(of: packed)
             let value = RecordSnapshot.value(of: packed)
-            if !value.isEmpty { idOfValue[value] = id }
-            let isAlone = ran.count == 1 && !held.contains(id) && besides[id] == nil
-            besides.updateValue(isAlone && contexts[value] == nil ? before.besideTheNewest : nil, forKey: id)
+            var write = writes[id] ?? Write()
+            if !value.isEmpty { values[value, default: Value()].id = id }
+            let isAlone = ran.count == 1 && !held.contains(id) && !write.hasRun
+            write.unseen = isAlone && values[value]?.context == nil ? before.besideTheNewest : nil
+            write.hasRun = true
+            defer { writes[id] = write }
             guard !held.contains(id) else { continue }
-            puts[key, default: []].append(
-                Put(id: id, replica: replica.index, atNs: world.nowNs, losses: replica.losses))
+            records[key, default: Record()].puts.append(Put(id: id, replica: replica.index, atNs: world.nowNs))
             if let context = context(of: packed) {
-                replaced[id, default: []] += writes(atVector: context, key: key).filter { $0 != id }
+                write.replaced += writes(atVector: context, key: key).filter { $0 != id }
             } else {
                 lastBlind = id
             }
@@ -205,17 +236,15 @@ final class WriteLedger: ScriptWatcher {
         }
         if let lastBlind {
             left.insert(lastBlind)
-            replaced[lastBlind, default: []] += gone.filter { !left.contains($0) }
+            writes[lastBlind, default: Write()].replaced += gone.filter { !left.contains($0) }
         }
         guard ran.count == 1, let new = after.siblings.last(where: { !before.siblings.map(\.dot).contains($0.dot) })
         else { return }
         let kept = Set(after.siblings.map(\.dot))
         // Also what its client had seen elsewhere.
-        let seen = context(of: new.packed).flatMap { records[key]?[$0]?.siblings } ?? []
+        let seen = context(of: new.packed).flatMap { record(atVector: $0, key: key)?.siblings } ?? []
         for sibling in before.siblings + seen where !kept.contains(sibling.dot) {
-            successors[key, default: []].append((sibling.dot, new.dot))
+            records[key, default: Record()].successors.append((sibling.dot, new.dot))
         }
     }
-
-    static func text(_ bytes: Bytes) -> String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -1,3 +1,19 @@
+extension CPSimulation {
+    public struct Options: Sendable {
+        public var operations = 500
+        public var instances = 2
+        public var clients = 5
+        public var keys = 3
+        public var faults: [FaultKind] = [
+            .cut, .cutThere, .cutBack, .flapping, .isolated, .reset, .slowLink, .slowDisk, .pause, .replicaCrash,
+            .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
+        ]
+        public var meanFaultGapMs: UInt64 = 60
+        /// Mean pause between two operations of a client, in microseconds.
+        public var meanThinkUs: UInt64 = 1_500
+    }
+}
+
 /// A mix of faults. The special ones are for bugs that the mix of everything meets too rarely.
 public enum CPProfile: String, CaseIterable, Sendable {
     /// Everything.

@@ -4,29 +4,44 @@ import EventLoop
 final class FaultPlanner {
     private let world: World
     private let replicas: [SimulatedReplica]
+    private let instances: [any SimulatedInstance]
     private let kinds: [FaultKind]
+    private let limits: Limits
     private var isStopped = false
     private var undo: [UInt64: () -> Void] = [:]
     private var nextUndo: UInt64 = 0
     private var dumps: [Int: [MemoryRedis]] = [:]
-    /// The instances that faults may affect.
-    var instances: [any SimulatedInstance] = []
-    /// Whether a replica may lose its data now.
-    var mayForget: (Int) -> Bool = { _ in false }
-    var mayRestore: (Int, MemoryRedis) -> Bool = { _, _ in false }
-    /// Largest offset of a clock from the world's; nil for no limit.
-    var maxSkewMs: Int64?
-    /// Least offset of clocks that are ahead.
-    var aheadMs: Int64 = 0
     private var isAhead = false
-    /// Longest time that the network holds the commands of an instance.
-    var maxHoldMs: UInt64 = 700
     private(set) var counts: [FaultKind: Int] = [:]
 
-    init(world: World, replicas: [SimulatedReplica], kinds: [FaultKind]) {
+    /// The limits of the faults of a world.
+    struct Limits {
+        /// Whether a replica may lose its data now.
+        var mayForget: (Int) -> Bool
+        /// Whether a replica may be restored from a dump now.
+        var mayRestore: (Int, MemoryRedis) -> Bool
+        /// Largest offset of a clock from the world's; nil for no limit.
+        var maxSkewMs: Int64?
+        /// Least offset of clocks that are ahead.
+        var aheadMs: Int64 = 0
+        /// Longest time that the network holds the commands of an instance.
+        var maxHoldMs: UInt64 = 700
+    }
+
+    init(
+        world: World, replicas: [SimulatedReplica], instances: [any SimulatedInstance], kinds: [FaultKind],
+        limits: Limits
+    ) {
         self.world = world
         self.replicas = replicas
+        self.instances = instances
         self.kinds = kinds
+        self.limits = limits
+    }
+
+    /// Including kinds that never happened.
+    var countsOfAllKinds: [FaultKind: Int] {
+        Dictionary(uniqueKeysWithValues: Set(kinds).map { ($0, counts[$0] ?? 0) })
     }
 
     /// - Parameter meanGapMs: mean time between the starts of two faults.
@@ -69,23 +84,20 @@ final class FaultPlanner {
     private func begin(_ kind: FaultKind) {
         switch kind {
         case .cut:
-            let path = anyPath()
-            cut([path])
-            forAWhile(kind) { self.join([path]) }
+            cut([anyPath()], kind)
         case .cutThere:
             let path = anyPath()
-            path.isCutThere = true
-            forAWhile(kind, maxMs: maxHoldMs) { path.isCutThere = false }
+            path.cut([.there])
+            forAWhile(kind, maxMs: limits.maxHoldMs) { path.heal([.there]) }
         case .cutBack:
             let path = anyPath()
-            path.isCutBack = true
-            forAWhile(kind) { path.isCutBack = false }
+            path.cut([.back])
+            forAWhile(kind) { path.heal([.back]) }
         case .flapping: flap(anyPath(), times: 2 + world.random.index(6))
         case .isolated:
             var paths = anyInstance().paths
             if world.random.isTrue(percent: 50) { paths.remove(at: world.random.index(paths.count)) }
-            cut(paths)
-            forAWhile(kind) { self.join(paths) }
+            cut(paths, kind)
         case .reset:
             let links = anyInstance().group.links
             links[world.random.index(links.count)].reset()
@@ -93,8 +105,7 @@ final class FaultPlanner {
         case .away:
             let place = world.random.index(replicas.count)
             let paths = instances.map { $0.paths[place] }
-            cut(paths)
-            forAWhile(kind, maxMs: 8_000) { self.join(paths) }
+            cut(paths, kind, maxMs: 8_000)
         case .down:
             let replica = anyReplica()
             guard replica.isRunning else { return }
@@ -131,32 +142,25 @@ final class FaultPlanner {
         case .clocksAhead: setClocksAhead()
         case .clockFar:
             let replica = anyReplica()
-            replica.clockSkewUs += Self.farUs
-            forAWhile(kind) { replica.clockSkewUs -= Self.farUs }
+            replica.clock.skewUs += Self.farUs
+            forAWhile(kind) { replica.clock.skewUs -= Self.farUs }
         case .wipe, .restore: forget(kind)
         }
     }
 
     private func anyReplica() -> SimulatedReplica { replicas[world.random.index(replicas.count)] }
 
-    private func cut(_ paths: [NetworkPath]) {
-        for path in paths {
-            path.isCutThere = true
-            path.isCutBack = true
-        }
-    }
-
-    private func join(_ paths: [NetworkPath]) {
-        for path in paths {
-            path.isCutThere = false
-            path.isCutBack = false
+    private func cut(_ paths: [NetworkPath], _ kind: FaultKind, maxMs: UInt64 = 700) {
+        for path in paths { path.cut() }
+        forAWhile(kind, maxMs: maxMs) {
+            for path in paths { path.heal() }
         }
     }
 
     private func flap(_ path: NetworkPath, times: Int) {
-        cut([path])
+        path.cut()
         forAWhile(.flapping, maxMs: 60) { [self] in
-            join([path])
+            path.heal()
             guard times > 1, !isStopped else { return }
             world.after(world.random.ns(us: 1_000...40_000)) { [self] in
                 if !isStopped { flap(path, times: times - 1) }
@@ -165,13 +169,13 @@ final class FaultPlanner {
     }
 
     private func jumpAClock() {
-        if let maxSkewMs {
+        if let maxSkewMs = limits.maxSkewMs {
             // Clocks of instances are used for expiry and ages only, which the same bound covers.
             let width = UInt64(maxSkewMs) * 2_000
-            anyReplica().clockSkewUs = Int64(world.random.below(width + 1)) - maxSkewMs * 1_000
+            anyReplica().clock.skewUs = Int64(world.random.below(width + 1)) - maxSkewMs * 1_000
         } else if world.random.isTrue(percent: 50) {
             let replica = anyReplica()
-            replica.clockSkewUs += Int64(world.random.below(4_000_000)) - 2_000_000
+            replica.clock.skewUs += Int64(world.random.below(4_000_000)) - 2_000_000
         } else {
             anyInstance().process.wallClockSkewMs += Int64(world.random.below(4_000)) - 2_000
         }
@@ -181,13 +185,14 @@ final class FaultPlanner {
     private func setClocksAhead() {
         guard !isAhead else { return }
         isAhead = true
+        let aheadMs = limits.aheadMs
         let byMs = aheadMs + Int64(world.random.below(UInt64(aheadMs)))
         let onlyReplicas = world.random.isTrue(percent: 50)
         let farthest = onlyReplicas ? nil : anyReplica()
         let skewedInstances = onlyReplicas ? [] : instances
         func move(_ sign: Int64) {
             for replica in replicas {
-                replica.clockSkewUs += sign * (byMs + (replica === farthest ? aheadMs / 4 : 0)) * 1_000
+                replica.clock.skewUs += sign * (byMs + (replica === farthest ? aheadMs / 4 : 0)) * 1_000
             }
             for instance in skewedInstances { instance.process.wallClockSkewMs += sign * byMs }
         }
@@ -206,10 +211,10 @@ final class FaultPlanner {
 
     private func forget(_ kind: FaultKind) {
         let replica = anyReplica()
-        guard mayForget(replica.index) else { return }
+        guard limits.mayForget(replica.index) else { return }
         if kind == .wipe {
             if world.random.isTrue(percent: 50) { replica.wipe() } else { replica.replace() }
-        } else if let dump = dumps[replica.index]?.first(where: { mayRestore(replica.index, $0) }) {
+        } else if let dump = dumps[replica.index]?.first(where: { limits.mayRestore(replica.index, $0) }) {
             replica.restore(dump)
         } else {
             return

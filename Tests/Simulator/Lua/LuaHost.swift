@@ -55,7 +55,7 @@ final class LuaHost {
         defer { clua_pop(state, 1) }
         guard status == 0 else {
             if lua_type(state, -1) == LUA_TTABLE, case .error(let text) = reply(at: -1) { return .error(text) }
-            return .error("ERR " + (string(at: -1).map { String(decoding: $0, as: UTF8.self) } ?? "script error"))
+            return .error("ERR " + (string(at: -1).map(\.text) ?? "script error"))
         }
         return reply(at: -1)
     }
@@ -71,7 +71,7 @@ final class LuaHost {
         }
         guard status == 0 else {
             defer { clua_pop(state, 1) }
-            return string(at: -1).map { String(decoding: $0, as: UTF8.self) } ?? "unknown error"
+            return string(at: -1).map(\.text) ?? "unknown error"
         }
         let reference = luaL_ref(state, LUA_REGISTRYINDEX)
         compiled[source] = reference
@@ -121,7 +121,7 @@ final class LuaHost {
     private static let tableHandler: clua_handler = { state, host, isStatus in
         let host = Unmanaged<LuaHost>.fromOpaque(host!).takeUnretainedValue()
         let text = host.string(at: 1) ?? []
-        host.push(table: isStatus != 0 ? "ok" : "err", String(decoding: text, as: UTF8.self))
+        host.push(table: isStatus != 0 ? "ok" : "err", text.text)
         return 1
     }
 
@@ -178,7 +178,7 @@ final class LuaHost {
             let text = lua_type(state, -1) == LUA_TSTRING ? string(at: -1) : nil
             clua_pop(state, 1)
             if let text {
-                let decoded = String(decoding: text, as: UTF8.self)
+                let decoded = text.text
                 return field == "err" ? .error(decoded) : .status(decoded)
             }
         }

@@ -21,7 +21,7 @@ struct ScriptMutation: Decodable {
     }()
 
     func applied(to source: Bytes) -> Bytes {
-        let text = String(decoding: source, as: UTF8.self)
+        let text = source.text
         return text.contains(find) ? Bytes(text.replacingOccurrences(of: find, with: replace).utf8) : source
     }
 }

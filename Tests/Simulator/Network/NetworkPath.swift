@@ -2,59 +2,60 @@ import EventLoop
 
 /// The network between one instance and one replica, in both directions. It outlives restarts of the instance, and so do
 /// the faults that are set here.
-public final class NetworkPath {
-    private let world: World
+final class NetworkPath {
+    enum Direction: Int, CaseIterable {
+        /// What the instance sends to the replica.
+        case there
+        /// What the replica sends to the instance.
+        case back
+    }
 
-    /// Bytes of the instance do not arrive. TCP retransmits them, so they arrive once the cut ends, even from a connection
-    /// that was closed meanwhile.
-    public var isCutThere = false {
-        didSet { if !isCutThere { release(&heldThere) } }
+    private struct Lane {
+        var isCut = false
+        var held: [() -> Void] = []
     }
-    /// Replies of the replica do not arrive.
-    public var isCutBack = false {
-        didSet { if !isCutBack { release(&heldBack) } }
-    }
+
+    private let world: World
+    private var lanes = Direction.allCases.map { _ in Lane() }
     /// Mean latency of one direction beyond the minimum, in microseconds.
-    public var latencyMeanUs = NetworkPath.usualLatencyMeanUs
+    var latencyMeanUs = NetworkPath.usualLatencyMeanUs
     /// Minimum latency of one direction, in microseconds.
-    public var latencyLeastUs: UInt64 = 20
+    var latencyLeastUs: UInt64 = 20
     static let usualLatencyMeanUs: UInt64 = 150
 
     /// Bandwidth of one direction; nil for no limit.
-    public var bytesPerMs: UInt64?
-
-    private var heldThere: [() -> Void] = []
-    private var heldBack: [() -> Void] = []
+    var bytesPerMs: UInt64?
 
     init(world: World) { self.world = world }
 
-    /// Plans an arrival at the replica. TCP keeps the order within one direction of one connection: nothing arrives before
+    /// Holds what is sent. TCP retransmits it, so it arrives after the cut, even from a connection that was closed
+    /// meanwhile.
+    func cut(_ directions: [Direction] = Direction.allCases) {
+        for direction in directions { lanes[direction.rawValue].isCut = true }
+    }
+
+    func heal(_ directions: [Direction] = Direction.allCases) {
+        for direction in directions {
+            let held = lanes[direction.rawValue].held
+            lanes[direction.rawValue] = Lane()
+            for body in held { world.after(0, body) }
+        }
+    }
+
+    func isCut(_ direction: Direction) -> Bool { lanes[direction.rawValue].isCut }
+
+    /// Plans an arrival. TCP keeps the order within one direction of one connection: nothing arrives before
     /// `notBeforeNs`, the time of the previous arrival.
     ///
     /// - Returns: the time of arrival, unless the direction is cut.
-    func carryThere(notBeforeNs: UInt64, bytes: Int = 0, _ body: @escaping () -> Void) -> UInt64 {
-        let timeNs = max(notBeforeNs, world.nowNs + oneWayNs()) + transferNs(bytes)
+    func carry(_ direction: Direction, notBeforeNs: UInt64, bytes: Int = 0, _ body: @escaping () -> Void) -> UInt64 {
+        let oneWayNs = latencyLeastUs * 1_000 + world.random.exponentialNs(meanUs: latencyMeanUs)
+        let transferNs = bytesPerMs.map { UInt64(bytes) * nsPerMs / $0 } ?? 0
+        let timeNs = max(notBeforeNs, world.nowNs + oneWayNs) + transferNs
         world.at(timeNs) { [self] in
-            if isCutThere || !heldThere.isEmpty { heldThere.append(body) } else { body() }
+            let lane = lanes[direction.rawValue]
+            if lane.isCut || !lane.held.isEmpty { lanes[direction.rawValue].held.append(body) } else { body() }
         }
         return timeNs
-    }
-
-    func carryBack(notBeforeNs: UInt64, bytes: Int = 0, _ body: @escaping () -> Void) -> UInt64 {
-        let timeNs = max(notBeforeNs, world.nowNs + oneWayNs()) + transferNs(bytes)
-        world.at(timeNs) { [self] in
-            if isCutBack || !heldBack.isEmpty { heldBack.append(body) } else { body() }
-        }
-        return timeNs
-    }
-
-    private func oneWayNs() -> UInt64 { latencyLeastUs * 1_000 + world.random.exponentialNs(meanUs: latencyMeanUs) }
-
-    private func transferNs(_ bytes: Int) -> UInt64 { bytesPerMs.map { UInt64(bytes) * nsPerMs / $0 } ?? 0 }
-
-    private func release(_ held: inout [() -> Void]) {
-        let bodies = held
-        held.removeAll()
-        for body in bodies { world.after(0, body) }
     }
 }

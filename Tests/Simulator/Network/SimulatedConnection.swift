@@ -92,7 +92,7 @@ final class SimulatedConnection {
         unanswered.append(sent.map(\.recipient))
         let sentNs = link.world.nowNs
         let bytes = path.bytesPerMs == nil ? 0 : sent.reduce(0) { $0 + $1.command.byteCount }
-        lastThereNs = path.carryThere(notBeforeNs: lastThereNs, bytes: bytes) { [self] in
+        lastThereNs = path.carry(.there, notBeforeNs: lastThereNs, bytes: bytes) { [self] in
             arrive(sent.map(\.command), sentNs: sentNs)
         }
         watch(sentNs)
@@ -101,13 +101,13 @@ final class SimulatedConnection {
     private func arrive(_ commands: [WireCommand], sentNs: UInt64) {
         guard replica.isRunning, replica.run == run else {
             // The server of this connection has ended.
-            lastBackNs = path.carryBack(notBeforeNs: lastBackNs) { [self] in close() }
+            lastBackNs = path.carry(.back, notBeforeNs: lastBackNs) { [self] in close() }
             return
         }
         replica.receive(
             SimulatedReplica.Message(commands: commands) { [self] replies in
                 let bytes = path.bytesPerMs == nil ? 0 : replies.reduce(0) { $0 + $1.byteCount }
-                lastBackNs = path.carryBack(notBeforeNs: lastBackNs, bytes: bytes) { [self] in
+                lastBackNs = path.carry(.back, notBeforeNs: lastBackNs, bytes: bytes) { [self] in
                     receive(replies, sentNs: sentNs)
                 }
             })

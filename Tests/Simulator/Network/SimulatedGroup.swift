@@ -3,11 +3,11 @@ import Replication
 
 /// The replicas of one group as one simulated service instance reaches them: connects the production engines to the
 /// simulated servers, with the same guarantees as `RedisReplicaGroup`.
-public final class SimulatedGroup: ReplicaGroup {
-    public let replicaNames: [String]
-    public var identityCheck: Command?
-    public var delegate: (any ReplicaGroupDelegate)?
-    public private(set) var links: [SimulatedLink] = []
+final class SimulatedGroup: ReplicaGroup {
+    let replicaNames: [String]
+    var identityCheck: Command?
+    var delegate: (any ReplicaGroupDelegate)?
+    private(set) var links: [SimulatedLink] = []
 
     let process: SimulatedProcess
     let scripts: [Script]
@@ -25,31 +25,31 @@ public final class SimulatedGroup: ReplicaGroup {
         links = zip(replicas, paths).map { SimulatedLink(group: self, replica: $0, path: $1) }
     }
 
-    public func start() {
+    func start() {
         for link in links { link.start() }
     }
 
     /// The process has crashed: nothing is delivered any more.
-    public func abandon() {
+    func abandon() {
         delegate = nil
         for link in links { link.abandon() }
     }
 
     // MARK: ReplicaGroup
 
-    public var available: ReplicaSet {
+    var available: ReplicaSet {
         var set: ReplicaSet = []
         for link in links where link.isAvailable { set.insert(link.replica.index) }
         return set
     }
 
-    public var nearestFirst: [Int] {
+    var nearestFirst: [Int] {
         available.sorted { (near.contains($0) ? 0 : 1, $0) < (near.contains($1) ? 0 : 1, $1) }
     }
 
-    public func latencyNs(_ replica: Int) -> UInt64 { links[replica].latencyNs }
+    func latencyNs(_ replica: Int) -> UInt64 { links[replica].latencyNs }
 
-    public func send(
+    func send(
         _ command: Command, to targets: ReplicaSet, duringAdmission: Bool, sink: any ReplySink
     ) -> SendResult {
         var result = SendResult()

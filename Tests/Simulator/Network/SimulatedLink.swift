@@ -3,9 +3,9 @@ import Replication
 
 /// One instance's successive connections to one replica: it connects, loads the scripts, lets the engine admit the
 /// replica, and reconnects when the connection is lost.
-public final class SimulatedLink {
+final class SimulatedLink {
     unowned let group: SimulatedGroup
-    public let replica: SimulatedReplica
+    let replica: SimulatedReplica
     let path: NetworkPath
     private(set) var connection: SimulatedConnection?
 
@@ -38,18 +38,19 @@ public final class SimulatedLink {
 
     /// For reports.
     var summary: String {
-        "\(phase)\(isSuspect ? " suspect" : "")\(path.isCutThere ? " cut there" : "")\(path.isCutBack ? " cut back" : "")"
+        let cuts = NetworkPath.Direction.allCases.filter(path.isCut).map { " cut \($0)" }
+        return "\(phase)\(isSuspect ? " suspect" : "")" + cuts.joined()
     }
 
     func start() {
-        replica.addWatcher(self)
+        replica.addLink(self)
         connect()
     }
 
     /// The server's kernel resets its connections, unless the network is cut.
     func serverDidEnd(run: UInt64) {
         guard let connection, connection.run == run else { return }
-        _ = path.carryBack(notBeforeNs: 0) { connection.close() }
+        _ = path.carry(.back, notBeforeNs: 0) { connection.close() }
     }
 
     func abandon() {
@@ -60,7 +61,7 @@ public final class SimulatedLink {
 
     private func connect() {
         guard phase == .idle, group.process.isAlive else { return }
-        guard replica.isRunning, !path.isCutThere, !path.isCutBack else {
+        guard replica.isRunning, !path.isCut(.there), !path.isCut(.back) else {
             retry()
             return
         }
@@ -128,5 +129,5 @@ public final class SimulatedLink {
     }
 
     /// Breaks the connection at both ends.
-    public func reset() { connection?.close() }
+    func reset() { connection?.close() }
 }

@@ -4,66 +4,70 @@ import Replication
 /// One Redis server: runs commands in the order of their arrival, and replies when they are on its disk.
 ///
 /// As Redis does, it processes all commands that have arrived as one batch: run, `fsync`, then reply.
-public final class SimulatedReplica {
-    public let index: Int
+final class SimulatedReplica {
+    let index: Int
     let world: World
+    let redis = MemoryRedis(runId: [])
+    let clock: SimulatedClock
     private let lua: LuaHost
-    private(set) var redis: MemoryRedis
-    private(set) var loaded: Set<String> = []
+    /// Replies wait for the disk (`appendfsync always`); otherwise it is written once per second.
+    private let isSyncAlways: Bool
 
-    public private(set) var isRunning = true
+    private(set) var isRunning = true
     /// As `SIGSTOP`: commands wait in the sockets.
-    public private(set) var isPaused = false
-    /// Rises with each start: a connection belongs to one run of the server.
-    private(set) var run: UInt64 = 0
-    /// Offset of its clock from the world's, in microseconds; may jump.
-    public var clockSkewUs: Int64 = 0 {
-        didSet { noteSetBack(byUs: oldValue - clockSkewUs) }
-    }
-    /// Times at which its clock was set back by so little that no script may detect it, and by how many microseconds.
-    private(set) var setBacks: [(atNs: UInt64, byUs: Int64)] = []
-    /// By how much its clock was set back since a script last read it, and how much of that is in `setBacks`.
-    private var unseenBack: (byUs: Int64, listedUs: Int64) = (0, 0)
+    private(set) var isPaused = false
+    private var process = ServerProcess(run: 0)
     /// Rises whenever it may have lost the effect of a command that it had run.
     private(set) var losses = 0
     /// Rises whenever it may have lost the effect of a command that it had replied to.
     private(set) var diskLosses = 0
+    var fsyncMeanUs = SimulatedReplica.usualFsyncMeanUs
+    static let usualFsyncMeanUs: UInt64 = 100
     /// Informed before and after every script.
     weak var watcher: (any ScriptWatcher)?
-    public var fsyncMeanUs = SimulatedReplica.usualFsyncMeanUs
-    static let usualFsyncMeanUs: UInt64 = 100
-    /// Replies wait for the disk (`appendfsync always`); otherwise it is written once per second.
-    public var isSyncAlways: Bool
+    /// Informed when a run of the server ends, as by the kernel.
+    private var links: [WeakLink] = []
 
     struct Message {
         let commands: [WireCommand]
         let reply: ([Reply]) -> Void
     }
-    /// Informed when a run of the server ends, as by the kernel.
-    private var watchers: [WeakLink] = []
+
+    /// One run of the server, and what it loses when it ends.
+    private struct ServerProcess {
+        let run: UInt64
+        var loaded: Set<String> = []
+        var inbox: [Message] = []
+        var isBusy = false
+    }
+
     private struct WeakLink {
         weak var link: SimulatedLink?
     }
-    private var inbox: [Message] = []
-    private var isBusy = false
 
     init(index: Int, world: World, lua: LuaHost, isSyncAlways: Bool) {
         self.index = index
         self.world = world
         self.lua = lua
         self.isSyncAlways = isSyncAlways
-        redis = MemoryRedis(runId: [])
+        clock = SimulatedClock(world: world, redis: redis)
+        redis.nowUs = { [clock] in clock.nowUs }
         newRun()
         syncEachSecond()
     }
 
+    /// The three replicas of a group.
+    static func group(in world: World, isSyncAlways: Bool = true) -> [SimulatedReplica] {
+        let lua = LuaHost()
+        return (0..<3).map { SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: isSyncAlways) }
+    }
+
+    /// Rises with each start: a connection belongs to one run of the server.
+    var run: UInt64 { process.run }
+
     private func newRun() {
-        run += 1
-        loaded.removeAll()
+        process = ServerProcess(run: run + 1)
         redis.runId = Bytes(hexadecimal: world.random.next())
-        redis.nowUs = { [unowned self] in
-            SimulatedProcess.epochMs * 1_000 + Int64(world.nowNs / 1_000) + clockSkewUs
-        }
     }
 
     private func syncEachSecond() {
@@ -74,34 +78,19 @@ public final class SimulatedReplica {
         }
     }
 
-    /// Scripts compare the clock with the last one that they stored in `cap:clock`. Within 1.5 s the clock may pass it
-    /// again before the next script reads it, or be set forward again.
-    private func noteSetBack(byUs: Int64) {
-        var seenUs: Int64 = 0
-        if case .string(let text)? = redis.value(Bytes("cap:clock".utf8)) { seenUs = Int64(decimal: text) ?? 0 }
-        let nowUs = redis.nowUs()
-        let isUnseen = seenUs > nowUs + byUs
-        if !isUnseen { unseenBack = (0, 0) }
-        unseenBack.byUs = max(0, unseenBack.byUs + byUs)
-        let moreUs = unseenBack.byUs - unseenBack.listedUs
-        guard moreUs > 0, seenUs - nowUs < 1_500_000 else { return }
-        setBacks.append((world.nowNs, moreUs))
-        unseenBack.listedUs += moreUs
-    }
-
     // MARK: Commands
 
     func receive(_ message: Message) {
         guard isRunning else { return }
-        inbox.append(message)
+        process.inbox.append(message)
         takeInbox()
     }
 
     private func takeInbox() {
-        guard isRunning, !isPaused, !isBusy, !inbox.isEmpty else { return }
-        isBusy = true
-        let batch = inbox
-        inbox.removeAll()
+        guard isRunning, !isPaused, !process.isBusy, !process.inbox.isEmpty else { return }
+        process.isBusy = true
+        let batch = process.inbox
+        process.inbox.removeAll()
         let replies = batch.map { message in message.commands.map { answer($0) } }
         let run = run
         let delayNs = isSyncAlways ? world.random.exponentialNs(meanUs: fsyncMeanUs) : world.random.ns(us: 5...20)
@@ -118,7 +107,7 @@ public final class SimulatedReplica {
             return
         }
         if isSyncAlways { redis.sync() }
-        isBusy = false
+        process.isBusy = false
         for (message, replies) in zip(batch, replies) { message.reply(replies) }
         takeInbox()
     }
@@ -127,10 +116,12 @@ public final class SimulatedReplica {
         switch command {
         case .plain(let arguments): return redis.run(arguments)
         case .load(let script):
-            loaded.insert(script.name)
+            process.loaded.insert(script.name)
             return .status("OK")
         case .script(let script, let keys, let arguments):
-            guard loaded.contains(script.name) else { return .error("NOSCRIPT No matching script. Please use EVAL.") }
+            guard process.loaded.contains(script.name) else {
+                return .error("NOSCRIPT No matching script. Please use EVAL.")
+            }
             watcher?.willRun(script, keys: keys, on: self)
             let reply = lua.run(script.source, keys: keys, arguments: arguments, on: redis)
             watcher?.didRun(script, keys: keys, arguments: arguments, reply: reply, on: self)
@@ -140,52 +131,52 @@ public final class SimulatedReplica {
 
     /// For reports.
     var summary: String {
-        "g\(index + 1)\(isRunning ? "" : " stopped")\(isPaused ? " paused" : "")\(isBusy ? " busy" : "") inbox \(inbox.count)"
+        "g\(index + 1)\(isRunning ? "" : " stopped")\(isPaused ? " paused" : "")\(process.isBusy ? " busy" : "")"
+            + " inbox \(process.inbox.count)"
     }
 
     // MARK: Faults
 
-    public func pause() { isPaused = true }
+    func pause() { isPaused = true }
 
-    public func resume() {
+    func resume() {
         isPaused = false
         takeInbox()
     }
 
     /// `kill -9`: loses what is not on the disk.
-    public func crash() {
+    func crash() {
         guard isRunning else { return }
         isRunning = false
         isPaused = false
-        isBusy = false
-        inbox.removeAll()
+        process.inbox.removeAll()
         losses += 1
         if !isSyncAlways { diskLosses += 1 }
         redis.loseUnsynced()
-        watchers.removeAll { $0.link == nil }
-        for watcher in watchers { watcher.link?.serverDidEnd(run: run) }
+        links.removeAll { $0.link == nil }
+        for entry in links { entry.link?.serverDidEnd(run: run) }
     }
 
-    func addWatcher(_ link: SimulatedLink) { watchers.append(WeakLink(link: link)) }
+    func addLink(_ link: SimulatedLink) { links.append(WeakLink(link: link)) }
 
-    public func start() {
+    func start() {
         guard !isRunning else { return }
         isRunning = true
         newRun()
     }
 
     /// `SCRIPT FLUSH`.
-    public func flushScripts() { loaded.removeAll() }
+    func flushScripts() { process.loaded.removeAll() }
 
     /// `FLUSHALL` by an operator.
-    public func wipe() {
+    func wipe() {
         noteDiskLoss()
         redis.wipe()
         redis.sync()
     }
 
     /// Replaces it by a blank server.
-    public func replace() {
+    func replace() {
         noteDiskLoss()
         crash()
         redis.wipe()

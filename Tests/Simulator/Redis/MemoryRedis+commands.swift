@@ -4,7 +4,7 @@ extension MemoryRedis {
     /// Runs one command. The error of an unknown command names it: add it here.
     func run(_ command: [Bytes]) -> Reply {
         guard let first = command.first else { return .error("ERR empty command") }
-        let name = String(decoding: first, as: UTF8.self).uppercased()
+        let name = first.text.uppercased()
         let arguments = Array(command.dropFirst())
         do throws(CommandError) {
             if let reply = try runOnStrings(name, arguments) { return reply }
@@ -58,7 +58,7 @@ extension MemoryRedis {
     /// A well-configured server; of this, the protocol uses `run_id` only.
     private var info: Bytes {
         let lines = [
-            "# Server", "redis_version:7.0.15", "run_id:" + String(decoding: runId, as: UTF8.self), "# Memory",
+            "# Server", "redis_version:7.0.15", "run_id:" + runId.text, "# Memory",
             "maxmemory_policy:noeviction", "# Persistence", "loading:0", "aof_enabled:1", "aof_last_write_status:ok",
             "# Replication", "role:master", "",
         ]
@@ -72,7 +72,7 @@ extension MemoryRedis {
         var prefix = Bytes()
         var index = 1
         while index + 1 < arguments.count {
-            switch String(decoding: arguments[index], as: UTF8.self).uppercased() {
+            switch arguments[index].text.uppercased() {
             case "COUNT": count = try Self.number(arguments[index + 1])
             case "MATCH":
                 // Engines and scripts use prefixes only.
@@ -115,7 +115,7 @@ extension MemoryRedis {
             var expiresMs: Int64?
             var index = 2
             while index < arguments.count {
-                switch String(decoding: arguments[index], as: UTF8.self).uppercased() {
+                switch arguments[index].text.uppercased() {
                 case "NX": isNew = true
                 case "PX":
                     index += 1

@@ -10,7 +10,7 @@ extension MemoryRedis {
     }
 
     private static func score(_ argument: Bytes) throws(CommandError) -> Double {
-        guard let score = Double(String(decoding: argument, as: UTF8.self)) else { throw .notANumber }
+        guard let score = Double(argument.text) else { throw .notANumber }
         return score
     }
 
@@ -39,7 +39,7 @@ extension MemoryRedis {
     private func add(_ arguments: [Bytes], to members: inout SortedMembers) throws(CommandError) -> Reply {
         var index = 1
         var isNewOnly = false
-        if String(decoding: arguments[1], as: UTF8.self).uppercased() == "NX" {
+        if arguments[1].text.uppercased() == "NX" {
             isNewOnly = true
             index = 2
         }
@@ -58,7 +58,7 @@ extension MemoryRedis {
     /// `ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]`; a bound may be exclusive or infinite.
     private func range(_ arguments: [Bytes], in members: SortedMembers) throws(CommandError) -> Reply {
         func bound(_ argument: Bytes) throws(CommandError) -> (score: Double, isExclusive: Bool) {
-            let text = String(decoding: argument, as: UTF8.self)
+            let text = argument.text
             if text == "-inf" { return (-.infinity, false) }
             if text == "+inf" { return (.infinity, false) }
             guard argument.first == UInt8(ascii: "(") else { return (try Self.score(argument), false) }
@@ -73,7 +73,7 @@ extension MemoryRedis {
         var withScores = false
         var index = 3
         while index < arguments.count {
-            switch String(decoding: arguments[index], as: UTF8.self).uppercased() {
+            switch arguments[index].text.uppercased() {
             case "WITHSCORES": withScores = true
             case "LIMIT":
                 found = found.dropFirst(Int(try Self.number(arguments[index + 1])))

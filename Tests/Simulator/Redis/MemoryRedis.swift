@@ -51,7 +51,7 @@ final class MemoryRedis {
     /// One field of a hash as text.
     func field(_ field: String, of key: String) -> String? {
         guard case .hash(let fields)? = entries[Bytes(key.utf8)]?.value else { return nil }
-        return fields[Bytes(field.utf8)].map { String(decoding: $0, as: UTF8.self) }
+        return fields[Bytes(field.utf8)].map(\.text)
     }
 
     /// For reports: the members of a sorted set.

@@ -86,3 +86,8 @@ struct SortedMembers: Equatable {
         return low
     }
 }
+
+extension Bytes {
+    /// The bytes as UTF-8.
+    var text: String { String(decoding: self, as: UTF8.self) }
+}

@@ -88,19 +88,20 @@ final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
 
     /// Runs `body` as a task of this instance.
     ///
-    /// - Returns: false where the instance crashed before the task ended.
-    func run(_ body: @escaping () async -> Void) async -> Bool {
-        guard isRunning else { return false }
+    /// - Returns: its result; nil if the instance crashed before the task ended.
+    func run<Answer>(_ body: @escaping (Engine) async -> Answer) async -> Answer? {
+        guard isRunning else { return nil }
         let request = Request()
+        var answer: Answer?
         waiting.append(request)
-        process.spawn {
-            await body()
+        process.spawn { [engine] in
+            answer = await body(engine)
             request.end(isLost: false)
         }
         if !request.isDone {
             await withUnsafeContinuation { request.continuation = $0 }
         }
         waiting.removeAll { $0 === request }
-        return !request.isLost
+        return request.isLost ? nil : answer
     }
 }

@@ -5,34 +5,34 @@ import EventLoop
 ///
 /// Events happen in the order of their time, and events of the same time in the order of planning. After each event, all
 /// tasks that it woke run until they suspend.
-public final class World: TaskExecutor, @unchecked Sendable {
+final class World: TaskExecutor, @unchecked Sendable {
     // Safe because a world and everything in it is used by one thread only: the one that calls `run`. Tasks run there
     // because of their executor preference.
 
     /// Nanoseconds since the world began.
-    public private(set) var nowNs: UInt64 = 1_000 * nsPerMs
-    public var random: SplitMix64
+    private(set) var nowNs: UInt64 = 1_000 * nsPerMs
+    var random: SplitMix64
 
     private var jobs: [UnownedJob] = []
     private var events = EventQueue()
     private var turnEnds: [() -> Void] = []
 
-    public init(seed: UInt64) { random = SplitMix64(seed: seed) }
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
-    public func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
+    func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
 
     /// Plans `body` for a time, not before now.
-    public func at(_ timeNs: UInt64, _ body: @escaping () -> Void) {
+    func at(_ timeNs: UInt64, _ body: @escaping () -> Void) {
         events.add(body, atNs: max(timeNs, nowNs))
     }
 
-    public func after(_ delayNs: UInt64, _ body: @escaping () -> Void) { at(nowNs + delayNs, body) }
+    func after(_ delayNs: UInt64, _ body: @escaping () -> Void) { at(nowNs + delayNs, body) }
 
     /// Runs `body` once, when all tasks that this event woke have run.
     func atEndOfTurn(_ body: @escaping () -> Void) { turnEnds.append(body) }
 
     /// Starts a task at once, up to its first suspension.
-    public func spawn(_ body: @escaping () async -> Void) {
+    func spawn(_ body: @escaping () async -> Void) {
         let confined = Confined(body: body)
         Task.immediate(executorPreference: self) { await confined.body() }
     }
@@ -46,7 +46,7 @@ public final class World: TaskExecutor, @unchecked Sendable {
     ///
     /// - Returns: the number of events.
     @discardableResult
-    public func run(limitNs: UInt64, until isDone: () -> Bool) -> Int {
+    func run(limitNs: UInt64, until isDone: () -> Bool) -> Int {
         var count = 0
         endTurn()
         while !isDone(), let event = events.popFirst(beforeNs: limitNs) {
@@ -122,7 +122,7 @@ struct EventQueue {
 
 extension World {
     /// Suspends the calling task for a while of virtual time.
-    public func sleep(_ durationNs: UInt64) async {
+    func sleep(_ durationNs: UInt64) async {
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             after(durationNs) { continuation.resume() }
         }
@@ -131,13 +131,13 @@ extension World {
 
 extension SplitMix64 {
     /// A duration in nanoseconds, drawn evenly from a range of microseconds.
-    public mutating func ns(us range: ClosedRange<UInt64>) -> UInt64 {
+    mutating func ns(us range: ClosedRange<UInt64>) -> UInt64 {
         (range.lowerBound + below(range.upperBound - range.lowerBound + 1)) * 1_000
     }
 
     /// A duration in nanoseconds, about exponential with the given mean: most are short, few are long, at most twenty times
     /// the mean.
-    public mutating func exponentialNs(meanUs: UInt64) -> UInt64 {
+    mutating func exponentialNs(meanUs: UInt64) -> UInt64 {
         // Fair coins and a fraction give a geometric tail without floating point: the same on every machine.
         var whole: UInt64 = 0
         while whole < 20, next() & 1 == 0 { whole += 1 }

@@ -15,7 +15,7 @@ public final class CPScenarioRun {
     let c: Int
     private let replicas: [SimulatedReplica]
     private var instances: [CPInstance] = []
-    private var report: CPSimulation.Report
+    private var report: SimulationReport<RegisterOperation>
     private var unansweredCount = 0
     private var clientCount = 0
     private var scriptRuns: [ScriptRun: Int] = [:]
@@ -52,16 +52,14 @@ public final class CPScenarioRun {
 
     public init(seed: UInt64) {
         world = World(seed: seed)
-        let lua = LuaHost()
-        let world = world
-        replicas = (0..<3).map { SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: true) }
+        replicas = SimulatedReplica.group(in: world)
         let order = [0, 1, 2].shuffled(using: &world.random)
         (a, b, c) = (order[0], order[1], order[2])
-        report = CPSimulation.Report(seed: seed)
+        report = SimulationReport(seed: seed)
     }
 
     /// Runs the scenario to its end, waits for all answers, and judges what the clients saw.
-    public func run(_ scenario: CPScenario) -> CPSimulation.Report {
+    public func run(_ scenario: CPScenario) -> SimulationReport<RegisterOperation> {
         guard CPOperator.initialise(replicas, in: world) == .initialized else {
             report.undecided.append("the group was not initialised")
             return report
@@ -77,9 +75,9 @@ public final class CPScenarioRun {
             }
             isOver = true
         }
-        report.events = world.run(limitNs: 300_000 * nsPerMs) { isOver }
+        report.counts.events = world.run(limitNs: 300_000 * nsPerMs) { isOver }
         if !isOver { report.undecided.append("the schedule did not end") }
-        report.virtualMs = world.nowNs / nsPerMs
+        report.counts.virtualMs = world.nowNs / nsPerMs
         report.judge()
         return report
     }
@@ -129,15 +127,11 @@ public final class CPScenarioRun {
         unansweredCount += 1
         let callNs = world.nowNs
         world.spawn { [self] in
-            var result: RegisterOperation.Result?
-            let isAnswered = await instance.run { [engine = instance.engine] in
-                result = await CPRequest.run(call, key: key, on: engine, deadlineNs: callNs + withinMs * nsPerMs)
-            }
-            let known = isAnswered ? result ?? .unknown : call == .read ? .notApplied : .unknown
+            let result = await instance.result(of: call, key: key, deadlineNs: callNs + withinMs * nsPerMs)
             report.history.append(
                 RegisterOperation(
-                    client: client, key: key, call: call, result: known, callNs: callNs, returnNs: world.nowNs))
-            request.result = known
+                    client: client, key: key, call: call, result: result, callNs: callNs, returnNs: world.nowNs))
+            request.result = result
             unansweredCount -= 1
         }
         return request
@@ -163,28 +157,22 @@ public final class CPScenarioRun {
 
     /// Delays what `instance` sends to these replicas; their replies still arrive.
     func holdRequests(_ instance: CPInstance, to targets: Int...) {
-        for replica in targets { instance.paths[replica].isCutThere = true }
+        for replica in targets { instance.paths[replica].cut([.there]) }
     }
 
     /// Delays what these replicas reply to `instance`.
     func holdReplies(_ instance: CPInstance, from targets: Int...) {
-        for replica in targets { instance.paths[replica].isCutBack = true }
+        for replica in targets { instance.paths[replica].cut([.back]) }
     }
 
     /// Delays both directions between `instance` and these replicas.
     func cut(_ instance: CPInstance, from targets: Int...) {
-        for replica in targets {
-            instance.paths[replica].isCutThere = true
-            instance.paths[replica].isCutBack = true
-        }
+        for replica in targets { instance.paths[replica].cut() }
     }
 
     /// Ends all delays; what was delayed arrives.
     func heal(_ instance: CPInstance, to targets: Int...) {
-        for replica in targets {
-            instance.paths[replica].isCutThere = false
-            instance.paths[replica].isCutBack = false
-        }
+        for replica in targets { instance.paths[replica].heal() }
     }
 
     /// Waits until the instance closes its connections to these replicas, half a second after a command without reply.

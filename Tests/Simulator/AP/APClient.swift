@@ -1,0 +1,134 @@
+import Available
+import EventLoop
+import Replication
+
+/// One client: reads and changes keys, and shows the answers to the judges.
+final class APClient {
+    private let index: Int
+    private let world: World
+    private let requests: APSimulation.Requests
+    private let judge: APJudge
+    private let record: (APOperation) -> Void
+    let session: SessionJudge
+    /// By key: the newest version that it received.
+    private(set) var contexts: [String?]
+
+    private static let deadlineNs = 1_000 * nsPerMs
+
+    /// - Parameters:
+    ///   - isCalm: this world has no faults.
+    ///   - record: adds an operation to the history.
+    init(
+        index: Int, world: World, keyCount: Int, requests: APSimulation.Requests, judge: APJudge, isCalm: Bool,
+        record: @escaping (APOperation) -> Void
+    ) {
+        self.index = index
+        self.world = world
+        self.requests = requests
+        self.judge = judge
+        self.record = record
+        session = SessionJudge(ledger: judge.ledger, isCalm: isCalm, fail: judge.fail)
+        contexts = Array(repeating: nil, count: keyCount)
+    }
+
+    /// One random operation. A write has the value that `nextValue` returns.
+    func step(_ key: Int, at instance: APInstance, nextValue: () -> String) async {
+        var kind = ChangeRequest.Kind.delete
+        var ttlMs: Int64?
+        switch world.random.below(10) {
+        case 0..<requests.reads:
+            await read(key, at: instance)
+            return
+        case requests.reads..<10 - requests.deletes:
+            kind = .write(padded(Bytes(nextValue().utf8)))
+            if world.random.isTrue(percent: requests.expiring) {
+                ttlMs = Int64(10 + world.random.below(requests.maxTtlMs))
+            }
+        default: break
+        }
+        let context = world.random.isTrue(percent: 40) ? contexts[key] : nil
+        await change(key, kind, ttlMs: ttlMs, context: context, at: instance)
+    }
+
+    private func padded(_ value: Bytes) -> Bytes {
+        guard value.count < requests.valueBytes else { return value }
+        return value + Bytes(".".utf8)
+            + Bytes(repeating: UInt8(ascii: "x"), count: requests.valueBytes - value.count - 1)
+    }
+
+    /// - Parameter isPlain: the read requires neither its session nor a limit of staleness.
+    /// - Returns: whether it was answered.
+    @discardableResult
+    func read(_ key: Int, at instance: APInstance, isPlain: Bool = false) async -> Bool {
+        let callNs = world.nowNs
+        if world.random.isTrue(percent: 3) { session.forget() }
+        var request = ReadRequest(key: Bytes("k\(key)".utf8), deadlineNs: callNs + Self.deadlineNs)
+        request.session = session.request
+        if !isPlain, request.session.token != nil {
+            request.session.isRequired = world.random.isTrue(percent: requests.requiredSessions)
+        }
+        if !isPlain, world.random.isTrue(percent: requests.freshReads) {
+            request.maxStalenessMs = Int64(world.random.below(2_000))
+        }
+        let answer = await instance.read(request)
+        var operation = APOperation(
+            client: index, instance: instance.index, key: "k\(key)", call: .read, hasContext: false, result: .unknown,
+            callNs: callNs, returnNs: world.nowNs)
+        switch answer {
+        case .success(let result)?:
+            contexts[key] = result.version
+            operation.result = .ok
+            operation.value = result.value?.text
+            operation.conflicts = result.conflicts.map { $0?.text }
+            operation.replica = result.replica
+            operation.stalenessMs = result.stalenessMs
+            judge.didRead(result, request.key, maxStalenessMs: request.maxStalenessMs)
+            session.didRead(result, request.key, isRequired: request.session.isRequired)
+        case .failure(let failure)?:
+            if failure.code == .sessionUnmet || failure.code == .tooStale { operation.result = .unmet }
+            // A read with a staleness limit may fail although a staler replica covers the session.
+            if request.maxStalenessMs == nil { session.didFail(failure, request.key) }
+        case nil: break
+        }
+        record(operation)
+        return operation.result == .ok
+    }
+
+    /// - Returns: whether it is applied.
+    @discardableResult
+    func change(
+        _ key: Int, _ kind: ChangeRequest.Kind, ttlMs: Int64? = nil, context: String? = nil, at instance: APInstance
+    ) async -> Bool {
+        let callNs = world.nowNs
+        var request = ChangeRequest(key: Bytes("k\(key)".utf8), kind: kind, deadlineNs: callNs + Self.deadlineNs)
+        request.ttlMs = ttlMs
+        request.context = context
+        request.session = session.request
+        let isDelete = kind == .delete
+        if isDelete, request.session.token != nil {
+            request.session.isRequired = world.random.isTrue(percent: requests.requiredSessions)
+        }
+        let intent = judge.willChange(request)
+        let answer = await instance.change(request)
+        var operation = APOperation(
+            client: index, instance: instance.index, key: "k\(key)", call: isDelete ? .delete : .write,
+            value: intent.value?.text, hasContext: context != nil, result: .unknown, callNs: callNs,
+            returnNs: world.nowNs)
+        if let answer { judge.didChange(intent, answer) }
+        switch answer {
+        case .success(let result)?:
+            session.didChange(result, request.key, isDelete: isDelete, isRequired: request.session.isRequired)
+            contexts[key] = result.version
+            operation.result = result.existed || !isDelete ? .ok : .absent
+            operation.replica = result.replica
+            operation.conflicts = result.conflicts.map { $0?.text }
+        case .failure(let failure)?:
+            session.didFail(failure, request.key)
+            if failure.outcome == .applied { operation.result = .applied }
+            if failure.outcome == .notApplied { operation.result = .notApplied }
+        case nil: break
+        }
+        record(operation)
+        return operation.isAnswered
+    }
+}

@@ -1,0 +1,85 @@
+// Collected tombstones (rule C10).
+extension CPScenarioRun {
+    /// A promise must outlive the record that it was given for (rule C10).
+    ///
+    /// `late` holds promises of `a` and `b` for its high ballot, on top of a tombstone. The tombstone is collected.
+    /// `quick`, with a lower ballot, must be rejected. Otherwise its change is chosen, and then overwritten by the
+    /// accept of `late`, which never read it.
+    func promiseBeforeCollection() async throws(NotReached) {
+        let writer = try await instance()
+        let quick = try await instance(busyWith: 3)
+        let late = try await instance(busyWith: 10)
+        await ask(.write("old"), at: writer)
+        await ask(.delete, at: writer)
+        await pass(ms: 20)
+        let tombstone = field("promise", at: a)
+
+        holdRequests(late, to: c)
+        start(.write("late"), at: late)
+        try await until("a and b have promised") {
+            [a, b].allSatisfy { field("promise", at: $0) != tombstone }
+        }
+        holdRequests(late, to: a, b)
+        let repairer = try await instance(background: .frequent)
+        try await until("the tombstone is collected") {
+            [a, b, c].allSatisfy { field("ballot", at: $0) == nil }
+        }
+        repairer.crash()
+        await randomDelay(maxUs: 20_000)
+        await ask(.write("quick"), at: quick)
+        await randomDelay(maxUs: 50_000)
+        heal(late, to: a, b, c)
+        await pass(ms: 20)
+        await ask(.read, at: writer)
+    }
+
+    /// A tombstone is collected only while the replica still holds it (rule C10).
+    ///
+    /// All three replicas have reported the tombstone, and the commands that collect it are delayed. Meanwhile the key
+    /// is written again. The commands arrive, and must leave the new value in place.
+    func lateCollection() async throws(NotReached) {
+        let writer = try await instance()
+        let reader = try await instance()
+        await ask(.write("old"), at: writer)
+        await ask(.delete, at: writer)
+        try await until("all hold the tombstone") { [a, b, c].allSatisfy { field("version", at: $0) == "2" } }
+
+        let repairer = try await instance(background: .frequent)
+        try await until("the tombstone was seen at all replicas") {
+            [a, b, c].allSatisfy { runs(of: "inspect", on: "k", at: $0) > 0 }
+        }
+        holdRequests(repairer, to: a, b, c)
+        await randomDelay(maxUs: 20_000)
+        await ask(.write("new"), at: writer)
+        await randomDelay(maxUs: 20_000)
+        heal(repairer, to: a, b, c)
+        try await until("the commands have arrived") {
+            [a, b, c].allSatisfy { runs(of: "collect", on: "k", at: $0) > 0 }
+        }
+        repairer.crash()
+        await ask(.read, at: reader)
+    }
+
+    /// A key is deleted and its tombstone collected: only the GC watermarks remember its versions. Then all three
+    /// replicas are replaced, one after another. Each new one must get the watermark, or the versions of the key begin
+    /// again (rules C8, C10).
+    func everyReplicaReplaced() async throws(NotReached) {
+        let writer = try await instance()
+        for number in 1...4 { await ask(.write("old \(number)"), at: writer) }
+        await ask(.delete, at: writer)
+        let repairer = try await instance(background: .frequent)
+        for replica in [a, b, c] {
+            try await until("the tombstone is collected") { field("ballot", at: replica) == nil }
+        }
+        for index in [a, b, c] {
+            if coinFlip() { replica(index).wipe() } else { replica(index).replace() }
+            try await until("it is blank") { identity("state", at: index) == nil }
+            try await groupIsWhole()
+            await randomDelay(maxUs: 300_000)
+        }
+        repairer.crash()
+        let other = try await instance()
+        await ask(.write("new"), at: other)
+        await ask(.read, at: other)
+    }
+}

@@ -1,0 +1,128 @@
+// Replicas that return with old data (rule C8).
+extension CPScenarioRun {
+    /// `a` is stopped and restored from a dump of a second ago, from before a write that it acknowledged. The counters
+    /// that the witnesses hold must reveal that (rule C8).
+    func oldDump() async throws(NotReached) {
+        let writer = try await instance()
+        let repairer = try await instance(background: .frequent)
+        let reader = try await instance()
+        try await read(at: reader, afterADumpAgedMs: 1_000, isRestoredPast: writer) {
+            repairer.crash()
+            holdRequests(writer, to: c)
+            await ask(.write("new"), at: writer)
+            writer.crash()
+        }
+    }
+
+    /// All replicas hold what `writer` wrote when a dump of `a` is made. Some time later `meanwhile` writes something
+    /// newer. Then `a` is restored from that dump, and `reader`, which cannot reach `b`, reads the value.
+    func read(
+        at reader: CPInstance, afterADumpAgedMs ageMs: UInt64, isRestoredPast writer: CPInstance,
+        meanwhile: () async throws(NotReached) -> Void
+    ) async throws(NotReached) {
+        try await writeEverywhere("old", at: writer)
+        let dump = replica(a).dump
+        await pass(ms: ageMs)
+        try await meanwhile()
+        cut(reader, from: b)
+        replica(a).restore(dump)
+        try await connectionsAreClosed(reader, to: a)
+        try await connectionsAreBack(reader, to: a)
+        await ask(.read, at: reader, withinMs: 3_000)
+    }
+
+    /// `c` was rebuilt a moment ago when `a` is restored from an old dump, and `b` is unreachable. Only the counter
+    /// that `c` witnessed when it was promoted can reveal the dump (rule C8).
+    func oldDumpBesideANewMember() async throws(NotReached) {
+        let writer = try await instance()
+        let reader = try await instance()
+        let helper = try await instance()
+        let repairer = try await instance(background: .frequent)
+        try await read(at: reader, afterADumpAgedMs: 500, isRestoredPast: writer) { () async throws(NotReached) in
+            await ask(.write("new"), at: writer)
+            writer.crash()
+            if coinFlip() { replica(c).wipe() } else { replica(c).replace() }
+            try await until("it is blank") { identity("state", at: c) == nil }
+            try await until("c is a member again") { identity("state", at: c) == "member" }
+            repairer.crash()
+
+            // It stores the configuration at `c`.
+            cut(helper, from: b)
+            await ask(.read, of: "other", at: helper, withinMs: 2_000)
+            helper.crash()
+        }
+    }
+
+    /// While `c` is down, `a` is restored from a recent dump: after its restart, `c` knows only older counters of `a`,
+    /// and `b` knows better. An instance that starts, and whose connection to `b` comes up last, must ask `b` before it
+    /// admits `a` (rule C8).
+    func oldDumpAtAStart() async throws(NotReached) {
+        let writer = try await instance()
+        let repairer = try await instance(background: .frequent)
+        await ask(.write("old"), at: writer)
+        try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == "old" } }
+        replica(c).crash()
+        await pass(ms: 1_000)
+        let dump = replica(a).dump
+        await pass(ms: 1_000)
+        await ask(.write("new"), at: writer)
+        repairer.crash()
+        writer.crash()
+        replica(a).restore(dump)
+        replica(c).start()
+
+        replica(b).pause()
+        world.spawn { [self] in
+            await pass(ms: 50)
+            replica(b).resume()
+        }
+        let reader = try await instance()
+        cut(reader, from: b)
+        await ask(.read, at: reader, withinMs: 2_000)
+    }
+
+    /// The memory of `a` is set back by a second while it runs, to before a write that it acknowledged: same process,
+    /// and perhaps the same connections. The counters that the witnesses hold must reveal that within two probes (rule
+    /// C8).
+    func rolledBackInPlace() async throws(NotReached) {
+        let writer = try await instance()
+        let repairer = try await instance(background: .frequent)
+        let reader = try await instance()
+        await ask(.write("old"), at: writer)
+        try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == "old" } }
+        let dump = replica(a).dump
+        await pass(ms: 1_000)
+        cut(repairer, from: c)
+        holdRequests(writer, to: c)
+        await ask(.write("new"), at: writer)
+        writer.crash()
+        if coinFlip() { repairer.crash() }
+        replica(a).setBack(to: dump)
+        if repairer.isRunning {
+            await pass(ms: 1_000)
+        } else {
+            // No instance probes any more, but the connection was lost with the old state.
+            reader.group.links[a].reset()
+            try await connectionsAreBack(reader, to: a)
+        }
+        cut(reader, from: b)
+        await ask(.read, at: reader, withinMs: 2_000)
+    }
+
+    /// An instance is near `a` and far from `b` and `c`. After a restart of `a`, what the witnesses know of its counter
+    /// arrives later than the reply of `a` itself. The instance must wait for it, or it would never admit `a` again
+    /// (rule C8).
+    func distantWitnesses() async throws(NotReached) {
+        let instance = try await instance()
+        await ask(.write("first"), at: instance)
+        for far in [b, c] { instance.paths[far].latencyLeastUs = 70_000 }
+        replica(a).crash()
+        await randomDelay(maxUs: 300_000)
+        replica(a).start()
+        await pass(ms: 5_000)
+        cut(instance, from: c)
+        let result = await ask(.write("second"), at: instance, withinMs: 3_000)
+        if case .applied = result { return }
+        reportViolation("two of three replicas did not serve: \(result)")
+    }
+}
