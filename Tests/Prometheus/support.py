@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import sys
@@ -16,20 +15,9 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROMETHEUS = ROOT / "prometheus"
-sys.path.insert(0, str(PROMETHEUS))
+sys.path[:0] = [str(PROMETHEUS), str(ROOT / "Tests")]
 import lab  # noqa: E402  (prometheus/lab.py)
-
-START_LIMIT_S = 60
-
-
-def until(condition, limit_s, pause_s=0.2):
-    """The first true result of `condition`, or its last result after `limit_s`."""
-    end = time.monotonic() + limit_s
-    while True:
-        value = condition()
-        if value or time.monotonic() > end:
-            return value
-        time.sleep(pause_s)
+from programs import Lab, Program, until  # noqa: E402,F401
 
 
 def free_port():
@@ -43,47 +31,16 @@ def get_json(url):
         return json.load(answer)
 
 
-class Program:
-    """A process whose output goes to a file."""
-
-    def __init__(self, name, command, directory):
-        self.name = name
-        self.log = directory / f"{name}.log"
-        with open(self.log, "wb") as output:
-            self.process = subprocess.Popen(
-                [str(each) for each in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-
-    def wait_for(self, is_ready, what):
-        def check():
-            if self.process.poll() is not None:
-                log = self.log.read_text()[-2000:]
-                raise RuntimeError(f"{self.name} exited with {self.process.returncode}:\n{log}")
-            return is_ready()
-
-        if not until(check, START_LIMIT_S):
-            raise RuntimeError(f"{self.name}: not {what} within {START_LIMIT_S} s:\n{self.log.read_text()[-2000:]}")
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-
-class Pair(Program):
-    """A lab on free ports, and its commands."""
+class Pair(Lab):
+    """A lab with its own run directory, and its commands."""
 
     def __init__(self, binaries, directory, settings):
         self.caplab = binaries / "caplab"
         self.run_dir = directory / "run"
-        arguments = [self.caplab, "up", "--free-ports", "--run-dir", self.run_dir, "--log-level", "warning"]
+        arguments = ["--run-dir", self.run_dir, "--log-level", "warning"]
         arguments += [f"--service-env={name}={value}" for name, value in settings.items()]
-        super().__init__("caplab", arguments, directory)
-        self.wait_for(lambda: "Logs: " in self.log.read_text(), "up")
+        super().__init__(self.caplab, directory, arguments)
+        self.wait()
         self.services = lab.services_of_lab(self.caplab, self.run_dir)
 
     def run(self, command, *arguments):

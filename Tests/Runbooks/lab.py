@@ -2,24 +2,20 @@
 
 import os
 import shutil
-import signal
 import subprocess
+import sys
 import tempfile
-import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from programs import Lab as Program, StartError  # noqa: E402  (Tests/programs.py)
 
-class PlaceError(Exception):
-    """The place did not start."""
 
-
-class Lab:
-    """`caplab up` with free ports and its own data, for one page."""
-
-    name = "lab"
+class Lab(Program):
+    """A lab with its own data, for one page."""
 
     def __init__(self, repository: Path, programs: Path, arguments: str):
-        self._base = Path(tempfile.mkdtemp(prefix="runbook-", dir=os.environ.get("TMPDIR", "/tmp")))
+        self._base = Path(tempfile.mkdtemp(prefix="runbook-"))
         self.scratch = self._base / "scratch"
         self.scratch.mkdir()
         (self._base / "run").mkdir(mode=0o700)
@@ -29,40 +25,17 @@ class Lab:
             "XDG_RUNTIME_DIR": str(self._base / "run"),
             "LC_ALL": "C.UTF-8",
         }
-        self._log = open(self._base / "lab.log", "wb")
-        self._process = subprocess.Popen(
-            ["caplab", "up", "--free-ports", "--data-dir", str(self._base / "data")] + arguments.split(),
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            env=self.environment,
-            cwd=repository,
-            start_new_session=True,
-        )
-
-    def wait(self, timeout_s: float = 60) -> None:
-        deadline = time.monotonic() + timeout_s
-        while b"The pair is running" not in (self._base / "lab.log").read_bytes():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise PlaceError("the lab did not start: " + (self._base / "lab.log").read_text(errors="replace"))
-            time.sleep(0.05)
+        super().__init__(
+            programs / "caplab", self._base, ["--data-dir", self._base / "data", *arguments.split()],
+            env=self.environment, cwd=repository)
 
     def close(self) -> None:
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(30)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._log.close()
+        self.stop()
         shutil.rmtree(self._base, ignore_errors=True)
 
 
 class Compose:
     """The compose project, recreated for each page: DESTROYS ITS DATA."""
-
-    name = "compose"
 
     def __init__(self, repository: Path, programs: Path, arguments: str):
         self._repository = repository
@@ -75,7 +48,7 @@ class Compose:
             command, cwd=self._repository, capture_output=True, text=True, timeout=600, check=False
         )
         if done.returncode != 0:
-            raise PlaceError(f"{' '.join(command)}: {done.stderr}")
+            raise StartError(f"{' '.join(command)}: {done.stderr}")
 
     def _down(self) -> None:
         self._compose("--profile", "*", "down", "--volumes", "--timeout", "5")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import page as pages
-from lab import PLACES, PlaceError
+from lab import PLACES, StartError
 from shell import Shell
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -55,7 +55,7 @@ def play(path: Path, place_name: str, programs: Path) -> Outcome:
         if code != 0:
             outcome.failure = f"env.sh exits with {code}: {output}"
         play_blocks(page, shell, available(place_name), outcome)
-    except (pages.PageError, PlaceError) as error:
+    except (pages.PageError, StartError) as error:
         outcome.failure = str(error)
     finally:
         if shell:

@@ -159,7 +159,6 @@ class Cuts(Scripts):
             self.assertEqual(self.run_script("compose-heal.sh", *arguments).returncode, 2, arguments)
         self.assertEqual(self.calls(), "")
 
-
     def test_a_one_way_cut_does_not_touch_unrelated_processes(self):
         # The engine runs elsewhere; the PID of its container is that of this test here.
         for name in ("id", "nsenter", "iptables"):
