@@ -101,7 +101,8 @@ let package = Package(
             swiftSettings: house),
 
         // Tests: one folder per target. Integration starts real Redis servers and the real executables.
-        .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/Support", swiftSettings: house),
+        .target(
+            name: "TestSupport", dependencies: ["CLinux", "EventLoop"], path: "Tests/Support", swiftSettings: house),
         // The production engines and their Lua in one process, in virtual time.
         .target(
             name: "Simulator",

@@ -26,11 +26,13 @@ public final class HTTPClient {
     private let descriptor: Int32
     private var buffer: [UInt8] = []
 
-    /// - Parameter timeoutMs: for each read.
+    /// - Parameter timeoutMs: of the connect, and of each read and write.
     public init(port: UInt16, timeoutMs: Int = 15_000) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var timeout = timeval(tv_sec: timeoutMs / 1_000, tv_usec: timeoutMs % 1_000 * 1_000)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            setsockopt(descriptor, SOL_SOCKET, option, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian

@@ -8,7 +8,7 @@ public final class RedisServer: @unchecked Sendable {
     public let port: UInt16
     public let directory: String
     private let arguments: [String]
-    private var process: Process?
+    private var process: ChildProcess?
 
     /// Starts a server and waits until it replies. The AOF is on, so that a restart keeps the data.
     public init(_ arguments: [String] = ["--appendonly", "yes", "--appendfsync", "always"], port: UInt16? = nil) throws
@@ -30,51 +30,40 @@ public final class RedisServer: @unchecked Sendable {
     /// Starts it on the same port and data, and waits until it replies (10 s at most).
     public func start() throws {
         precondition(process == nil, "already running")
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/redis-server")
-        process.arguments =
+        let process = try ChildProcess(
+            "/usr/bin/redis-server",
             ["--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--dir", directory, "--loglevel", "warning"]
-            + arguments
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+                + arguments)
         self.process = process
-        LiveServers.add(process.processIdentifier, directory: directory)
+        LiveServers.add(process.processID, directory: directory)
         for _ in 0..<1_000 {
             let answer = (try? cli("PING")) ?? ""
             if answer == "PONG" || answer.hasPrefix("NOAUTH") { return }
             usleep(10_000)
         }
-        throw TestFailure("redis-server did not answer on port \(port)")
+        throw TestFailure("redis-server did not answer on port \(port): \(process.outputText)")
     }
 
     /// `SIGKILL`, as in a crash.
     public func kill() {
         guard let process else { return }
-        Glibc.kill(process.processIdentifier, SIGCONT)
-        Glibc.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        LiveServers.remove(process.processIdentifier)
+        process.signal(SIGKILL)
+        _ = process.wait()
+        LiveServers.remove(process.processID)
         self.process = nil
     }
 
     /// `SIGSTOP`: the kernel still accepts connections, but the server does not reply.
-    public func pause() { process.map { _ = Glibc.kill($0.processIdentifier, SIGSTOP) } }
+    public func pause() { process?.signal(SIGSTOP) }
 
-    public func resume() { process.map { _ = Glibc.kill($0.processIdentifier, SIGCONT) } }
+    public func resume() { process?.signal(SIGCONT) }
 
     /// Runs a command with `redis-cli` and returns its output without the final newline.
     @discardableResult
     public func cli(_ arguments: String...) throws -> String {
-        let cli = Process()
-        cli.executableURL = URL(fileURLWithPath: "/usr/bin/redis-cli")
-        cli.arguments = ["-p", "\(port)"] + arguments
-        let output = Pipe()
-        cli.standardOutput = output
-        cli.standardError = FileHandle.nullDevice
-        try cli.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        cli.waitUntilExit()
+        let cli = try ChildProcess("/usr/bin/redis-cli", ["-p", "\(port)"] + arguments)
+        _ = cli.wait()
+        let text = cli.outputText
         return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }
 }

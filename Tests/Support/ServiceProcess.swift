@@ -1,46 +1,32 @@
 import Foundation
-import Glibc
+import Synchronization
 
 /// A service's executable as a child process, on a free loopback port.
-public final class ServiceProcess: @unchecked Sendable {
-    // Safe because a test drives one service from one task at a time.
+public final class ServiceProcess: Sendable {
     public let port: UInt16
-    private let process = Process()
-    private let log = Pipe()
+    private let process: ChildProcess
 
     /// - Parameters:
     ///   - name: `app-cp` or `app-ap`.
     ///   - environment: settings beside `HTTP_PORT`, `LOG_FORMAT` and `SECRET_KEY`.
     public init(_ name: String, environment: [String: String]) throws {
         port = try freePort()
-        process.executableURL = try Self.executable(name)
-        process.environment = [
-            "HTTP_PORT": "\(port)", "LOG_FORMAT": "json", "SECRET_KEY": "a-secret-of-the-tests",
-            "PATH": "/usr/bin:/bin",
-        ].merging(environment) { $1 }
-        // An empty directory: no `.env` file of the machine may have an effect.
-        process.currentDirectoryURL = URL(fileURLWithPath: "/")
-        process.standardError = log
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        for _ in 0..<1_000 {
-            if (try? http("GET", "/health/live"))?.status == 200 { return }
-            usleep(10_000)
-        }
-        throw TestFailure("\(name) does not answer on port \(port)")
+        process = try ChildProcess(
+            try Self.executable(name),
+            environment: [
+                "HTTP_PORT": "\(port)", "LOG_FORMAT": "json", "SECRET_KEY": "a-secret-of-the-tests",
+                "PATH": "/usr/bin:/bin",
+            ].merging(environment) { $1 })
+        let isUp = eventually { process.isRunning && (try? http("GET", "/health/live"))?.status == 200 }
+        if !isUp { throw TestFailure("\(name) does not answer on port \(port): \(process.errorText)") }
     }
 
-    deinit {
-        if process.isRunning { Glibc.kill(process.processIdentifier, SIGKILL) }
-        process.waitUntilExit()
-    }
-
-    /// The directory of the build products: the test bundle and the executables.
-    public static func executable(_ name: String) throws -> URL {
+    /// The path of an executable in the directory of the build products.
+    private static func executable(_ name: String) throws -> String {
         var directory = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         for _ in 0..<4 {
-            let candidate = directory.appendingPathComponent(name)
-            if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+            let candidate = directory.appendingPathComponent(name).path
+            if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
             directory.deleteLastPathComponent()
         }
         throw TestFailure("\(name) is not built")
@@ -50,35 +36,20 @@ public final class ServiceProcess: @unchecked Sendable {
     public static func run(
         _ name: String, _ arguments: [String], environment: [String: String]
     ) throws -> (code: Int32, output: String, errors: String) {
-        let process = Process()
-        process.executableURL = try executable(name)
-        process.arguments = arguments
-        process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
-        process.currentDirectoryURL = URL(fileURLWithPath: "/")
-        let output = Pipe()
-        let errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        let errorText = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text, errorText)
+        let process = try ChildProcess(
+            try executable(name), arguments, environment: ["PATH": "/usr/bin:/bin"].merging(environment) { $1 })
+        return (process.wait(), process.outputText, process.errorText)
     }
 
     public var isRunning: Bool { process.isRunning }
-    public var processID: Int32 { process.processIdentifier }
+    public var processID: Int32 { process.processID }
 
-    public func signal(_ number: Int32) { Glibc.kill(process.processIdentifier, number) }
+    public func signal(_ number: Int32) { process.signal(number) }
 
     /// Waits for the process to end.
     ///
     /// - Returns: the exit code and the log.
-    public func waitForExit() -> (code: Int32, log: String) {
-        let text = String(decoding: log.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
-    }
+    public func waitForExit() -> (code: Int32, log: String) { (process.wait(), process.errorText) }
 
     /// One request on its own connection.
     public func http(
@@ -86,5 +57,38 @@ public final class ServiceProcess: @unchecked Sendable {
     ) throws -> HTTPAnswer {
         let client = try HTTPClient(port: port)
         return try client.request(method, target, headers: headers.merging(["Connection": "close"]) { $1 }, body: body)
+    }
+}
+
+/// A client that sends the session token of each response with its next request, as a client of `app-ap` must to read its
+/// own writes. `app-cp` guarantees that to every client without a token.
+public final class ClientSession: Sendable {
+    private let service: ServiceProcess
+    private let headers = Mutex<[String: String]>([:])
+
+    public init(_ service: ServiceProcess) {
+        self.service = service
+    }
+
+    public func write(_ key: String, _ value: String, headers: [String: String] = [:]) throws -> HTTPAnswer {
+        try http("POST", "/write/\(key)/\(value)", headers: headers)
+    }
+
+    public func read(_ key: String) throws -> HTTPAnswer { try http("GET", "/read/\(key)") }
+
+    public func http(
+        _ method: String, _ target: String, headers: [String: String] = [:], body: [UInt8] = []
+    ) throws -> HTTPAnswer {
+        let known = self.headers.withLock { $0 }
+        let answer = try service.http(method, target, headers: headers.merging(known) { $1 }, body: body)
+        if !answer.sessionHeaders.isEmpty { self.headers.withLock { $0 = answer.sessionHeaders } }
+        return answer
+    }
+}
+
+extension HTTPAnswer {
+    /// The headers of the next request of the same session.
+    public var sessionHeaders: [String: String] {
+        headers["x-session-token"].map { ["X-Session-Token": $0] } ?? [:]
     }
 }

@@ -12,8 +12,9 @@ private enum Promtool {
     /// The exit status and output of promtool for a page.
     static func check(_ page: [UInt8]) throws -> (status: Int32, output: String) {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(path))
-        process.arguments = ["check", "metrics"]
+        // At most a minute, so that a program that hangs fails the test.
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
+        process.arguments = ["60", try #require(path), "check", "metrics"]
         let input = Pipe()
         let output = Pipe()
         process.standardInput = input
