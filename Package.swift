@@ -106,7 +106,8 @@ let package = Package(
         // The production engines and their Lua in one process, in virtual time.
         .target(
             name: "Simulator",
-            dependencies: ["CLua", "EventLoop", "Replication", "Consistent", "Available", "Linearizability"],
+            dependencies: ["CLua", "EventLoop", "Replication", "Consistent", "Available", "Linearizability"]
+                + collections,
             path: "Tests/Simulator", swiftSettings: house),
         .executableTarget(
             name: "Simulate", dependencies: ["ByteCoding", "EventLoop", "Simulator", "Linearizability", arguments],

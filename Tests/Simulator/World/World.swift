@@ -1,4 +1,5 @@
 import EventLoop
+import HeapModule
 
 /// Virtual time and the order of all events: one thread runs all simulated processes, replicas and networks, and the same
 /// seed gives exactly the same history.
@@ -14,7 +15,8 @@ final class World: TaskExecutor, @unchecked Sendable {
     var random: SplitMix64
 
     private var jobs: [UnownedJob] = []
-    private var events = EventQueue()
+    private var events = Heap<Event>()
+    private var plannedCount: UInt64 = 0
     private var turnEnds: [() -> Void] = []
 
     init(seed: UInt64) { random = SplitMix64(seed: seed) }
@@ -23,7 +25,8 @@ final class World: TaskExecutor, @unchecked Sendable {
 
     /// Plans `body` for a time, not before now.
     func at(_ timeNs: UInt64, _ body: @escaping () -> Void) {
-        events.add(body, atNs: max(timeNs, nowNs))
+        plannedCount += 1
+        events.insert(Event(timeNs: max(timeNs, nowNs), number: plannedCount, body: body))
     }
 
     func after(_ delayNs: UInt64, _ body: @escaping () -> Void) { at(nowNs + delayNs, body) }
@@ -35,6 +38,18 @@ final class World: TaskExecutor, @unchecked Sendable {
     func spawn(_ body: @escaping () async -> Void) {
         let confined = Confined(body: body)
         Task.immediate(executorPreference: self) { await confined.body() }
+    }
+
+    private struct Event: Comparable {
+        let timeNs: UInt64
+        /// Rises with each plan.
+        let number: UInt64
+        let body: () -> Void
+
+        static func == (left: Event, right: Event) -> Bool { left.number == right.number }
+        static func < (left: Event, right: Event) -> Bool {
+            (left.timeNs, left.number) < (right.timeNs, right.number)
+        }
     }
 
     private struct Confined: @unchecked Sendable {
@@ -49,7 +64,8 @@ final class World: TaskExecutor, @unchecked Sendable {
     func run(limitNs: UInt64, until isDone: () -> Bool) -> Int {
         var count = 0
         endTurn()
-        while !isDone(), let event = events.popFirst(beforeNs: limitNs) {
+        while !isDone(), let event = events.min, event.timeNs < limitNs {
+            events.removeMin()
             precondition(event.timeNs >= nowNs, "an event of the past")
             nowNs = event.timeNs
             event.body()
@@ -71,52 +87,6 @@ final class World: TaskExecutor, @unchecked Sendable {
             turnEnds.removeAll()
             for body in bodies { body() }
         } while !jobs.isEmpty || !turnEnds.isEmpty
-    }
-}
-
-/// Planned events by time, then by order of planning: a binary heap.
-struct EventQueue {
-    struct Event {
-        let timeNs: UInt64
-        let number: UInt64
-        let body: () -> Void
-
-        func isBefore(_ other: Event) -> Bool {
-            timeNs != other.timeNs ? timeNs < other.timeNs : number < other.number
-        }
-    }
-
-    private var heap: [Event] = []
-    private var nextNumber: UInt64 = 0
-
-    mutating func add(_ body: @escaping () -> Void, atNs timeNs: UInt64) {
-        heap.append(Event(timeNs: timeNs, number: nextNumber, body: body))
-        nextNumber += 1
-        var child = heap.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard heap[child].isBefore(heap[parent]) else { break }
-            heap.swapAt(child, parent)
-            child = parent
-        }
-    }
-
-    mutating func popFirst(beforeNs limitNs: UInt64) -> Event? {
-        guard let first = heap.first, first.timeNs < limitNs else { return nil }
-        let last = heap.removeLast()
-        guard !heap.isEmpty else { return first }
-        heap[0] = last
-        var parent = 0
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].isBefore(heap[least])
-            {
-                least = child
-            }
-            guard least != parent else { return first }
-            heap.swapAt(least, parent)
-            parent = least
-        }
     }
 }
 
