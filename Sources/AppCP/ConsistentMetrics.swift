@@ -37,7 +37,7 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
             "cp_quorum_failures_total", help: "Operations that failed because no majority answered."
         ).with()
         repairedKeys = registry.counter(
-            "cp_repaired_keys_total", help: "Keys of which a replica was sent an accept that it had missed."
+            "cp_repaired_keys_total", help: "Keys of which all replicas that had missed the last accept have it now."
         ).with()
         collectedTombstones = registry.counter(
             "cp_tombstones_collected_total", help: "Tombstones that all voters were told to remove."

@@ -5,6 +5,8 @@ final class BackgroundWork {
     private let scheduler: any Scheduler
     private let intervalNs: UInt64
     private var isRunning = false
+    /// Counts the starts: a loop of an earlier one ends, even if it sleeps through a stop and the next start.
+    private var startCount = 0
 
     init(scheduler: any Scheduler, intervalMs: UInt64) {
         self.scheduler = scheduler
@@ -15,9 +17,10 @@ final class BackgroundWork {
     func start(_ steps: [() async -> Void]) {
         guard !isRunning else { return }
         isRunning = true
+        startCount += 1
         for step in steps {
-            scheduler.spawn { [weak self, scheduler, intervalNs] in
-                while self?.isRunning == true {
+            scheduler.spawn { [weak self, scheduler, intervalNs, startCount] in
+                while self?.isRunning == true, self?.startCount == startCount {
                     await step()
                     await scheduler.sleep(forNs: scheduler.random(in: intervalNs * 9 / 10...intervalNs * 11 / 10))
                 }

@@ -9,7 +9,7 @@ public protocol ConsistentEvents: AnyObject {
     func roundPreempted()
     /// An operation failed because no majority answered.
     func quorumUnavailable()
-    /// A replica was sent an accept of a key that it had missed.
+    /// Every replica that had missed the last accept of a key has it now.
     func keyRepaired()
     /// All voters were told to remove a tombstone.
     func tombstoneCollected()

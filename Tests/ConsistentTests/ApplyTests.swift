@@ -106,4 +106,10 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
             #expect(Ballot(text: bytes(bad)) == nil)
         }
     }
+
+    @Test func aReportedBallotLeavesRoomForHigherOnes() throws {
+        let highest = try #require(Ballot(text: bytes("4503599627370495:0000000000000001")))
+        #expect(highest.next.counter == 1 << 52)
+        #expect(Ballot(text: highest.next.text) == nil)
+    }
 }

@@ -140,6 +140,54 @@ import Testing
         #expect(try found(fetches: 4) == .success(next))
     }
 
+    @Test func aRefreshWaitsForTheThirdReplyIfTwoDiffer() throws {
+        group.install(configuration(epoch: 2, voters: [0, 1]), on: [0], Ballot(counter: 7, proposer: 9))
+        try scheduler.run { [self] in
+            let configurations = TestProposer(group, scheduler).configurations
+            await configurations.refresh(completing: false, deadlineNs: scheduler.nowNs + 1_000 * nsPerMs)
+            #expect(configurations.current == configuration(epoch: 1))
+        }
+        #expect(!group.log.contains { $0.hasPrefix("prepare") })
+    }
+
+    @Test func aRefreshNeverGoesBackToAnEarlierConfiguration() throws {
+        let next = configuration(epoch: 2, voters: [0, 1])
+        group.install(next, on: [0, 1], Ballot(counter: 7, proposer: 9))
+        try scheduler.run { [self] in
+            let configurations = TestProposer(group, scheduler).configurations
+            func refresh() async {
+                await configurations.refresh(completing: false, deadlineNs: scheduler.nowNs + 1_000 * nsPerMs)
+            }
+            await refresh()
+            #expect(configurations.current == next)
+            // Replies from before the change.
+            group.install(configuration(epoch: 1), on: [0, 1, 2], Ballot(counter: 1, proposer: 1))
+            await refresh()
+            #expect(configurations.current == next)
+            // Replies that show nothing to be chosen.
+            for replica in 0..<3 {
+                group.install(next, on: [replica], Ballot(counter: 10 + UInt64(replica), proposer: 1))
+            }
+            await refresh()
+            #expect(configurations.current == next)
+            configurations.invalidate(next)
+            #expect(configurations.current == nil)
+        }
+    }
+
+    @Test func fetchesDoNotOverlap() throws {
+        try scheduler.run { [self] in
+            let configurations = TestProposer(group, scheduler).configurations
+            let deadlineNs = scheduler.nowNs + 1_000 * nsPerMs
+            scheduler.spawn { await configurations.refresh(completing: true, deadlineNs: deadlineNs) }
+            await configurations.refresh(completing: true, deadlineNs: deadlineNs)
+            #expect(configurations.current == nil)
+            let found = try await configurations.configuration(deadlineNs: deadlineNs)
+            #expect(found == configuration(epoch: 1))
+        }
+        #expect(group.log.count == 3)
+    }
+
     @Test func eachCallerWaitsUntilItsOwnDeadline() throws {
         group.fate = { _, _ in .silent }
         let startNs = scheduler.nowNs

@@ -67,6 +67,14 @@ import TestSupport
         #expect(try servers[1].cli("DBSIZE") == "0")
     }
 
+    @Test func membersErasesNoRolledBackReplica() async throws {
+        try await initialize()
+        let incarnation = try servers[0].cli("HGET", "cap:identity", "incarnation")
+        try servers[1].cli("HSET", "cap:rollback_counters", incarnation, "9")
+        #expect(try await overview().votingCount == 3)
+        #expect(try servers[0].cli("HGET", "cap:identity", "incarnation") == incarnation)
+    }
+
     @Test func aBackupWritesADumpAndRaisesTheWitnessedCounterAfterIt() async throws {
         try await initialize()
         guard case .written(let dumps) = try await backup(only: "g2") else {

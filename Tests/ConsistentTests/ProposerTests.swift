@@ -293,6 +293,40 @@ import Testing
 
     // MARK: Deadlines
 
+    @Test func aVoterAndALearnerAreNoQuorumAndAChangeFailsAtOnce() throws {
+        let members = group.acceptors.enumerated().map {
+            GroupConfiguration.Member(
+                name: "g\($0 + 1)", incarnation: $1.incarnation, isVoter: $0 < 2)
+        }
+        group.install(GroupConfiguration(epoch: 2, members: members), on: [0, 1], Ballot(counter: 7, proposer: 9))
+        group.acceptors[2].state = "rebuilding"
+        #expect(outcome(try write("a")) == .applied)
+        group.available = [1, 2]
+        let startNs = scheduler.nowNs
+        guard case .failure(let failure) = try write("b") else {
+            Issue.record("a learner voted")
+            return
+        }
+        #expect(failure.code == .noQuorum)
+        #expect(failure.outcome == .notApplied)
+        #expect(scheduler.nowNs == startNs)
+    }
+
+    @Test func noAcceptIsSentAfterAllOperationsOfABatchAreAnswered() throws {
+        // The accept of the first attempt is lost, and the prepare of the next one ends after the deadline.
+        var isRetried = false
+        group.fate = { what, _ in
+            if what == "accept" { isRetried = true }
+            return what == "accept" ? .lostBeforeItRan : isRetried ? .held : .answered
+        }
+        #expect(outcome(try write("a", withinMs: 50)) == .unknown)
+        let accepts = group.log.count { $0.hasPrefix("accept") }
+        group.fate = { _, _ in .answered }
+        group.release()
+        _ = try scheduler.run { [self] in await scheduler.sleep(forNs: 100 * nsPerMs) }
+        #expect(group.log.count { $0.hasPrefix("accept") } == accepts)
+    }
+
     @Test func anAnswerComesAtTheDeadlineAndNotLater() throws {
         for fate in [Fate.silent, .notSent, .refused(.array([.bulk(Bytes("NOTMEMBER".utf8))]))] {
             group.fate = { _, _ in fate }

@@ -252,6 +252,49 @@ import TestSupport
         }
     }
 
+    @Test func ofTwoRolledBackReplicasOneIsErasedAtATime() async throws {
+        try await run { cp in
+            try await cp.write("k", "a")
+            #expect(await cp.reactor.eventually { await cp.holders(of: "k") == 3 })
+            let before = try (0..<2).map { try servers[$0].cli("HGET", "cap:identity", "incarnation") }
+            for replica in 0..<2 { try servers[2].cli("HSET", "cap:rollback_counters", before[replica], "9000") }
+            #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 2 })
+            #expect(cp.counts.rolledBackReplicas == 2)
+            #expect(await cp.reactor.eventually { await cp.roles() == ["acceptor", "acceptor", "acceptor"] })
+            #expect(try await cp.read("k").text == "a")
+        }
+    }
+
+    @Test func aRolledBackReplicaIsNotAdmittedIfNoMajorityWouldBeLeftWithoutIt() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            let incarnation = try servers[1].cli("HGET", "cap:identity", "incarnation")
+            try servers[2].cli("HSET", "cap:rollback_counters", incarnation, "9")
+            try servers[0].cli("FLUSHALL")
+            let cp = CPInstance(reactor, servers)
+            #expect(await reactor.eventually { cp.group.status()[1].lastFailure == "not admitted by the engine" })
+            #expect(try servers[1].cli("HGET", "cap:identity", "incarnation") == incarnation)
+            #expect(cp.counts.rolledBackReplicas == 0)
+            cp.close()
+        }
+    }
+
+    @Test func theCountersOfFormerMembersAreDroppedAndThoseOfMembersKept() async throws {
+        try await run { cp in
+            #expect(await cp.reactor.eventually { (try? servers[1].cli("HLEN", "cap:rollback_counters")) == "2" })
+            servers[0].kill()
+            #expect(await cp.waitForAvailable(2))
+            let members = try servers[1].cli("HKEYS", "cap:rollback_counters")
+            for former in 0..<100 {
+                try servers[1].cli("HSET", "cap:rollback_counters", "former-\(former)", "7")
+            }
+            #expect(await cp.reactor.eventually { (try? servers[1].cli("HLEN", "cap:rollback_counters")) == "2" })
+            let left = try servers[1].cli("HKEYS", "cap:rollback_counters")
+            #expect(Set(left.split(separator: "\n")) == Set(members.split(separator: "\n")))
+            try servers[0].start()
+        }
+    }
+
     @Test func aReplicaIsAdmittedOnlyAfterItsCounterWasCompared() async throws {
         try await runner.run { [reactor = runner.reactor, servers] in
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)

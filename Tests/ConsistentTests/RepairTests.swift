@@ -89,6 +89,38 @@ import TestSupport
         }
     }
 
+    @Test func aKeyIsRepairedOnceAReplicaThatFailedAnswersAgain() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            let cp = CPInstance(reactor, servers)
+            defer { cp.close() }
+            #expect(await cp.waitForAll())
+            servers[2].kill()
+            #expect(await cp.waitForAvailable(2))
+            try await cp.write("k", "a")
+            try servers[2].start()
+            #expect(await cp.waitForAll())
+            // The accept of the catch-up fails.
+            try servers[2].cli("CONFIG", "SET", "maxmemory", "1000")
+            for _ in 0..<3 { await cp.engine.repair.step() }
+            #expect(cp.counts.repairedKeys == 0)
+            try servers[2].cli("CONFIG", "SET", "maxmemory", "0")
+            await cp.engine.repair.step()
+            #expect(cp.counts.repairedKeys == 1)
+            #expect(await cp.holders(of: "k") == 3)
+
+            // The record of the tombstone cannot be read.
+            _ = try await cp.delete("k")
+            #expect(await reactor.eventually { (try? servers[2].cli("HGET", "cp:k", "deleted")) == "1" })
+            try servers[2].cli("SET", "cp:k", "of another program")
+            for _ in 0..<3 { await cp.engine.repair.step() }
+            #expect(cp.counts.collectedTombstones == 0)
+            try servers[2].cli("DEL", "cp:k")
+            for _ in 0..<3 { await cp.engine.repair.step() }
+            #expect(await cp.holders(of: "k") == 0)
+        }
+    }
+
     @Test func aTombstoneLeftOnOneReplicaIsFoundByAFullScanAndCollected() async throws {
         try await runner.run { [reactor = runner.reactor, servers] in
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)

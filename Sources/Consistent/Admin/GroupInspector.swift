@@ -1,8 +1,7 @@
 import EventLoop
 import Replication
 
-/// `app-cp members`: what every replica reports, and which configuration is in force. As every probe of an instance does, it
-/// erases a replica that its witnesses show to be rolled back (rule C8); it changes nothing else.
+/// `app-cp members`: what every replica reports, and which configuration is in force. Changes nothing.
 public final class GroupInspector {
     public struct Overview: Sendable {
         public let replicas: [ReplicaView]
@@ -24,9 +23,7 @@ public final class GroupInspector {
 
     public init(group: any ReplicaGroup, scheduler: any Scheduler, groupName: String) {
         acceptors = AcceptorGroup(group, scheduler: scheduler, name: groupName)
-        monitor = MembershipMonitor(
-            acceptors, rollback: RollbackDetector(acceptors, probeTimeoutMs: Self.probeTimeoutMs),
-            probeTimeoutMs: Self.probeTimeoutMs)
+        monitor = MembershipMonitor(acceptors, probeTimeoutMs: Self.probeTimeoutMs)
         configurations = ConfigurationRegister(acceptors, ballots: BallotGenerator(scheduler: scheduler))
         group.identityCheck = MembershipCommands.identityCheck
     }
@@ -36,7 +33,8 @@ public final class GroupInspector {
         _ = await acceptors.waitForAll(deadlineNs: deadlineNs)
         let endNs = acceptors.scheduler.nowNs + 1_000 * nsPerMs
         await monitor.refresh(maxAgeNs: 0, deadlineNs: endNs)
-        let configuration = await configurations.peek(deadlineNs: endNs)
+        await configurations.refresh(completing: false, deadlineNs: endNs)
+        let configuration = configurations.current
         let views = monitor.views(under: configuration)
         let voters = configuration?.voters ?? []
         return Overview(

@@ -23,6 +23,12 @@ final class ConfigurationRegister {
     private var scheduler: any Scheduler { acceptors.scheduler }
     private var names: [String] { acceptors.replicas.replicaNames }
 
+    /// Enough voters of the configuration can be asked now; while it is unknown, enough replicas.
+    var hasQuorum: Bool {
+        guard let current else { return acceptors.hasMajority }
+        return acceptors.quorum(of: current).isReached(by: acceptors.replicas.available)
+    }
+
     /// Forgets `configuration`, if it is still the current one: a replica knows a newer one, or has another identity.
     func invalidate(_ configuration: GroupConfiguration) {
         if current == configuration { current = nil }
@@ -34,13 +40,8 @@ final class ConfigurationRegister {
     func configuration(deadlineNs: UInt64) async throws(StoreFailure) -> GroupConfiguration {
         if let current { return current }
         if !isFetching {
-            isFetching = true
             scheduler.spawn { [self] in
-                await fetch(deadlineNs: scheduler.nowNs + Self.maxFetchNs)
-                isFetching = false
-                let waiting = waiters
-                waiters.removeAll()
-                for waiter in waiting { waiter.resume() }
+                await refresh(completing: true, deadlineNs: scheduler.nowNs + Self.maxFetchNs)
             }
         }
         if isFetching, scheduler.nowNs < deadlineNs {
@@ -52,10 +53,16 @@ final class ConfigurationRegister {
         throw lastFailure
     }
 
-    /// The configuration in force, if it can be determined without completing a half-done change.
-    func peek(deadlineNs: UInt64) async -> GroupConfiguration? {
-        await fetch(deadlineNs: deadlineNs, completing: false)
-        return current
+    /// Asks the replicas, whatever is known already. Does nothing while another fetch runs.
+    /// - Parameter completing: completes a half-done change, if no configuration is known to be chosen.
+    func refresh(completing: Bool, deadlineNs: UInt64) async {
+        guard !isFetching else { return }
+        isFetching = true
+        await fetch(completing: completing, deadlineNs: deadlineNs)
+        isFetching = false
+        let waiting = waiters
+        waiters.removeAll()
+        for waiter in waiting { waiter.resume() }
     }
 
     /// Replaces `old` by `new`, if the register still holds `old`. True if `new` is chosen.
@@ -76,30 +83,41 @@ final class ConfigurationRegister {
 
     // MARK: Finding it
 
-    private func fetch(deadlineNs: UInt64, completing: Bool = true) async {
+    private func fetch(completing: Bool, deadlineNs: UInt64) async {
         let call = QuorumCall(group: acceptors.replicas, scheduler: scheduler, deadlineNs: deadlineNs)
         call.send(AcceptorCommands.read(.configuration), to: acceptors.replicas.available)
-        // The first two replies may be from a blank replica and a learner, or from an earlier incarnation of the group.
+        // The first two replies may be from a blank replica and a learner, or from an earlier incarnation of the group. A
+        // third one may show what is chosen if they differ, but a change can be completed without it.
         await call.wait { [self] in
             let evidence = self.evidence(from: $0)
-            return evidence.chosen != nil || evidence.inForce != nil
+            return evidence.chosen != nil || (completing && evidence.inForce != nil)
         }
         let evidence = evidence(from: call)
         guard evidence.members.count >= acceptors.majority else {
             lastFailure = failure(memberCount: evidence.members.count, call)
             return
         }
-        current = evidence.chosen
-        if current == nil, completing { await complete(evidence, deadlineNs: deadlineNs) }
+        if let chosen = evidence.chosen {
+            adopt(chosen)
+            return
+        }
+        lastFailure = StoreFailure(.noQuorum, "the group's configuration is being agreed on")
+        if completing { await complete(evidence, deadlineNs: deadlineNs) }
+    }
+
+    /// Replies may be older than what was learned while they were awaited: never goes back to an earlier epoch. A group
+    /// that was created again begins at epoch 1, but its predecessor was invalidated then.
+    private func adopt(_ found: GroupConfiguration) {
+        if let current, found.epoch <= current.epoch { return }
+        current = found
     }
 
     /// Completes a half-done change of the configuration.
     private func complete(_ evidence: ConfigurationEvidence, deadlineNs: UInt64) async {
-        lastFailure = StoreFailure(.noQuorum, "the group's configuration is being agreed on")
         guard let inForce = evidence.inForce else { return }
         let found = await round(under: inForce, deadlineNs: deadlineNs) { $0 }
         // A successor that was chosen in the round is found by the next fetch, in its own epoch.
-        if let found, found.epoch == inForce.epoch { current = found }
+        if let found, found.epoch == inForce.epoch { adopt(found) }
     }
 
     private func evidence(from call: QuorumCall) -> ConfigurationEvidence {

@@ -1,10 +1,9 @@
 import EventLoop
 import Replication
 
-/// Probes the replicas once a second: who they are, and whether they keep what they acknowledge (rules C8, C9).
+/// Probes the replicas: who they are, and whether they keep what they acknowledge (rules C8, C9). Changes nothing.
 final class MembershipMonitor {
     private let acceptors: AcceptorGroup
-    private let rollback: RollbackDetector
     private let probeTimeoutMs: UInt64
 
     /// By replica: the last observation; nil if it did not answer.
@@ -14,9 +13,8 @@ final class MembershipMonitor {
     private var isProbing = false
 
     /// - Parameter probeTimeoutMs: how long a probe waits for a silent replica, in milliseconds.
-    init(_ acceptors: AcceptorGroup, rollback: RollbackDetector, probeTimeoutMs: UInt64) {
+    init(_ acceptors: AcceptorGroup, probeTimeoutMs: UInt64) {
         self.acceptors = acceptors
-        self.rollback = rollback
         self.probeTimeoutMs = probeTimeoutMs
         observations = Array(repeating: nil, count: acceptors.replicas.replicaCount)
         durability = Array(repeating: nil, count: acceptors.replicas.replicaCount)
@@ -46,7 +44,6 @@ final class MembershipMonitor {
             durability[replica] = Durability(
                 info: infos.reply(from: replica), configuration: settings.reply(from: replica))
         }
-        for replica in await rollback.eraseRolledBack(observations) { observations[replica] = nil }
     }
 
     // MARK: Conclusions

@@ -20,7 +20,7 @@ final class MembershipService {
         self.configurations = configurations
         self.backlog = backlog
         self.settings = settings
-        monitor = MembershipMonitor(acceptors, rollback: rollback, probeTimeoutMs: settings.probeTimeoutMs)
+        monitor = MembershipMonitor(acceptors, probeTimeoutMs: settings.probeTimeoutMs)
         counters = RollbackCounters(
             acceptors, monitor: monitor, rollback: rollback, timeoutMs: settings.probeTimeoutMs)
         rebuilder = Rebuilder(
@@ -48,7 +48,9 @@ final class MembershipService {
         guard let current = configurations.current else { return }
         if monitor.isDefunct(current) { configurations.invalidate(current) }
         if monitor.highestEpoch > current.epoch || current.voters != acceptors.replicas.everyReplica {
-            _ = await configurations.peek(deadlineNs: scheduler.nowNs + intervalNs)
+            // Without a quorum of its voters no request asks for the configuration, although it may be outdated.
+            await configurations.refresh(
+                completing: !configurations.hasQuorum, deadlineNs: scheduler.nowNs + intervalNs)
         }
     }
 

@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// Raises the rollback counters of the members and copies them to the witnesses (rule C8).
+/// Erases rolled-back members, raises the rollback counters of the others and copies them to the witnesses (rule C8).
 final class RollbackCounters {
     private let acceptors: AcceptorGroup
     private let monitor: MembershipMonitor
@@ -29,8 +29,10 @@ final class RollbackCounters {
 
     /// Raises the counters of members that no other instance raised since the last step. Copies to each member what it
     /// has not witnessed yet: only values from a reply, which Redis sends after the fsync.
+    ///
+    /// A rolled-back member that must not be erased now keeps its counter: raised, it would pass that of its witnesses.
     func step() async {
-        let observations = monitor.observations
+        let observations = await rollback.eraseRolledBack(monitor.observations)
         var unraised: ReplicaSet = []
         var members: [Member] = []
         for (replica, observation) in observations.enumerated() {

@@ -81,7 +81,9 @@ final class RollbackDetector {
             return isKnown ? .admitted : .noWitness
         }
         if own.rollbackCounter < witnessed {
-            guard await erase(replica, identity.incarnation, own.rollbackCounter) else { return .rejected }
+            guard await erase(replica, identity.incarnation, own.rollbackCounter, observations) else {
+                return .rejected
+            }
         } else if !isKnown, !acceptsOneWitness, observations.contains(where: { $0 == nil }) {
             return .noWitness
         }
@@ -92,19 +94,21 @@ final class RollbackDetector {
     // MARK: Comparison
 
     /// Erases the members that are below the counters that others witnessed, whatever their process and connection.
-    /// - Returns: the replicas erased.
-    func eraseRolledBack(_ observations: [ReplicaObservation?]) async -> [Int] {
-        var erased: [Int] = []
+    /// - Returns: the observations of the other replicas.
+    func eraseRolledBack(_ observations: [ReplicaObservation?]) async -> [ReplicaObservation?] {
+        // Those judged so far, erased or not: they no longer vote, and are no witnesses.
+        var rest = observations
         for (replica, observation) in observations.enumerated() {
             guard let observation, let identity = observation.member,
-                let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: observations),
+                let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: rest),
                 observation.rollbackCounter < witnessed
             else { continue }
             // It may have been probed just before another instance raised its counter. Then it is no longer at this
             // counter, and nothing is erased.
-            if await erase(replica, identity.incarnation, observation.rollbackCounter) { erased.append(replica) }
+            _ = await erase(replica, identity.incarnation, observation.rollbackCounter, rest)
+            rest[replica]?.reported = .blank
         }
-        return erased
+        return rest
     }
 
     /// The highest counter of `incarnation` that other members witnessed; nil if no member answered.
@@ -120,7 +124,19 @@ final class RollbackDetector {
         return counters.max()
     }
 
-    private func erase(_ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64) async -> Bool {
+    /// Only while a majority is left that may vote. If two replicas are behind, the others' counters may be the wrong
+    /// ones, as after a restore from dumps of different times: erasing both would lose the group.
+    private func erase(
+        _ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64, _ observations: [ReplicaObservation?]
+    ) async -> Bool {
+        let left = observations.indices.filter { other in
+            switch observations[other]?.reported {
+            case .own(let identity): other != replica && identity.state == .member
+            case .blank, .foreign: false
+            case .unclear, nil: other != replica
+            }
+        }
+        guard left.count >= acceptors.majority else { return false }
         let command = MembershipCommands.erase(incarnation, rollbackCounter: rollbackCounter)
         let reply = await acceptors.client(timeoutMs: maxAdmissionMs).ask(command, of: replica, duringAdmission: true)
         // -1: it is no longer the replica that was judged.

@@ -6,9 +6,14 @@ import Replication
 /// bits, drawn at each start: it tells apart equal counters of two proposers, and of one proposer before and after a
 /// restart.
 struct Ballot: Hashable, Comparable, Sendable {
-    /// Below 2^53, the largest integer that Lua's numbers hold exactly.
     let counter: UInt64
     let proposer: UInt64
+
+    /// Lua's numbers hold all integers below it exactly.
+    private static let counterLimit: UInt64 = 1 << 53
+    /// A replica that reports a counter from here on is corrupt. The distance to ``counterLimit`` is more than proposers
+    /// can use up, so that a ballot above a reported one always exists.
+    private static let reportedCounterLimit = counterLimit / 2
 
     /// Below every ballot that a proposer uses.
     static let zero = Ballot(counter: 0, proposer: 0)
@@ -31,7 +36,7 @@ struct Ballot: Hashable, Comparable, Sendable {
     }
 
     init(counter: UInt64, proposer: UInt64) {
-        precondition(counter < 1 << 53, "a ballot counter has at most 53 bits")
+        precondition(counter < Self.counterLimit, "a ballot counter has at most 53 bits")
         self.counter = counter
         self.proposer = proposer
     }
@@ -39,10 +44,9 @@ struct Ballot: Hashable, Comparable, Sendable {
     /// Nil for anything but a ``text``.
     init?(text: Bytes) {
         guard text.count > 17, text[text.count - 17] == UInt8(ascii: ":"),
-            let counter = Int64(decimal: text[..<(text.count - 17)]), counter >= 0, counter < 1 << 52,
-            let proposer = UInt64(hexadecimal: text.suffix(16))
+            let number = Int64(decimal: text[..<(text.count - 17)]), let counter = UInt64(exactly: number),
+            counter < Self.reportedCounterLimit, let proposer = UInt64(hexadecimal: text.suffix(16))
         else { return nil }
-        self.counter = UInt64(counter)
-        self.proposer = proposer
+        self.init(counter: counter, proposer: proposer)
     }
 }

@@ -55,12 +55,16 @@ final class Batch {
     /// - Returns: nil if it cannot be determined whether an earlier attempt is in the chain.
     func proposal(on state: RegisterState, proposer: UInt64, nowMs: Int64) -> Proposal? {
         startOverIfRejectedByAll()
-        if wasSent, let entry = state.entry(of: proposer, number: number), let known = results[entry.attempt] {
+        if wasSent, let entry = state.entry(of: proposer, number: number) {
+            guard let known = results[entry.attempt] else {
+                preconditionFailure("a state holds an attempt of this batch that was never made")
+            }
             return Proposal(state: state, results: known, isChanged: false)
         }
         if wasSent, let baseVersion, state.evictedAt > baseVersion { return nil }
         lastAttempt += 1
         let open = unanswered
+        precondition(!open.isEmpty, "nobody waits for the answers of this batch")
         let writer = RegisterState.Writer(proposer: proposer, number: number, attempt: lastAttempt)
         let outcome = state.applying(open.map(\.operation), as: writer, nowMs: nowMs)
         let paired = zip(open, outcome.results).map { (operation: $0, result: $1) }

@@ -28,7 +28,7 @@ final class BatchQueue {
 
     /// Runs `operation` and returns its answer, at its deadline at the latest.
     func submit(_ operation: Operation, on register: Register, deadlineNs: UInt64) async -> PendingOperation.Answer {
-        guard acceptors.hasMajority else {
+        guard proposer.configurations.hasQuorum else {
             acceptors.events?.quorumUnavailable()
             return .failure(StoreFailure.noMajority.with(.notApplied))
         }
@@ -43,7 +43,7 @@ final class BatchQueue {
         return answer
     }
 
-    /// If no batch of the register runs and the configuration is known, the caller's own task runs the operation, without
+    /// If no batch of the register runs and the configuration need not be asked for, the caller's own task runs the operation, without
     /// starting another. If others were queued meanwhile, a new task runs them.
     private func run(_ pending: PendingOperation, on register: Register) async -> PendingOperation.Answer {
         let scheduler = acceptors.scheduler
@@ -51,7 +51,7 @@ final class BatchQueue {
             queues[register]?.append(pending)
             return await pending.wait(scheduler: scheduler)
         }
-        guard proposer.isReady else {
+        guard proposer.configurations.current != nil else {
             queues[register] = [pending]
             scheduler.spawn { await self.runQueue(of: register) }
             return await pending.wait(scheduler: scheduler)

@@ -13,7 +13,7 @@ import Replication
 final class Proposer {
     private let acceptors: AcceptorGroup
     private let ballots: BallotGenerator
-    private let configurations: ConfigurationRegister
+    let configurations: ConfigurationRegister
     private let repairs: RepairBacklog
     /// Tells rivals from missing replicas, for the operations that wait.
     let progress: RoundProgress
@@ -32,9 +32,6 @@ final class Proposer {
         progress = RoundProgress(scheduler: acceptors.scheduler)
         backoff = ContentionBackoff(acceptors, maxMs: maxBackoffMs)
     }
-
-    /// The configuration is known: an attempt can start without asking the replicas for it.
-    var isReady: Bool { configurations.current != nil }
 
     /// Attempts `batch` until each of its operations has an answer. None outlives its deadline, so this ends.
     func run(_ batch: Batch, on register: Register) async {
@@ -62,7 +59,7 @@ final class Proposer {
     }
 
     private func attempt(_ batch: Batch, on register: Register, deadlineNs: UInt64) async -> AttemptEnd {
-        guard acceptors.hasMajority else {
+        guard configurations.hasQuorum else {
             batch.failUnapplied(.noMajority)
             return .failed
         }
@@ -94,6 +91,7 @@ final class Proposer {
             }
         }
 
+        guard batch.lastDeadlineNs != nil else { return .answered }
         let nowMs = acceptors.scheduler.wallClockMs
         guard let proposal = batch.proposal(on: promised.state, proposer: ballots.proposer, nowMs: nowMs) else {
             // A late reply may still tell.
@@ -102,7 +100,6 @@ final class Proposer {
             batch.failAll(.undecidable)
             return .answered
         }
-        if proposal.results.isEmpty, !batch.wasSent { return .answered }
         return await accept(proposal, promised.ballot, batch, register, context, deadlineNs)
     }
 

@@ -23,7 +23,7 @@ final class Reader {
     /// - Throws: ``StoreFailure`` without an `outcome`.
     func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
         let register = Register(key: request.key)
-        guard acceptors.hasMajority else {
+        guard configurations.hasQuorum else {
             acceptors.events?.quorumUnavailable()
             throw .noMajority
         }

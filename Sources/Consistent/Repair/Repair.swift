@@ -75,62 +75,75 @@ final class Repair {
         let voters = scan.configuration.voters
         let summaries = await scan.summaries(of: page, at: voters)
         await scheduler.forEach(Array(zip(page, summaries)), limit: Self.maxConcurrent) { [self] register, summary in
-            let ballots = voters.map { summary[$0].ballot }
             if let scanned, voters.first(where: { summary[$0].ballot ?? .zero > .zero }) != scanned { return }
-            guard let highest = ballots.compactMap({ $0 }).max(), highest > .zero else { return }
-            let holders = voters.filter { summary[$0].ballot == highest }
-            guard acceptors.quorum(of: scan.configuration).isReached(by: ReplicaSet(holders)),
-                let holder = holders.first
-            else {
-                // No quorum holds it. A full scan completes it. From the backlog, leave it: a round may be running.
-                if scanned != nil, !ballots.contains(nil) { await runIdentityRound(on: register) }
-                return
-            }
-            let behind = ReplicaSet(voters.filter { summary[$0].ballot.map { $0 < highest } ?? false })
-            if !behind.isEmpty {
-                await catchUp(register, highest, from: holder, to: behind, scan)
-            } else if case .accepted(_, let isDeleted, let expiresMs) = summary[holder], !ballots.contains(nil) {
-                if isDeleted {
-                    await collect(register, highest, scan)
-                } else if let expiresMs, expiresMs <= scheduler.wallClockMs {
-                    await runIdentityRound(on: register)
-                }
-            }
+            let isDone = await repair(register, summary, scan, completing: scanned != nil)
+            if !isDone { backlog.add(register) }
         }
+    }
+
+    /// - Parameter completing: completes what no quorum holds. Otherwise it is left alone: a round may be running.
+    /// - Returns: false if the register needs another look.
+    private func repair(
+        _ register: Register, _ summary: [RecordSummary], _ scan: RegisterScan, completing: Bool
+    ) async -> Bool {
+        let voters = scan.configuration.voters
+        let ballots = voters.map { summary[$0].ballot }
+        let isComplete = !ballots.contains(nil)
+        let highest = ballots.compactMap(\.self).max() ?? .zero
+        if highest == .zero { return isComplete }
+        let holders = voters.filter { summary[$0].ballot == highest }
+        guard acceptors.quorum(of: scan.configuration).isReached(by: ReplicaSet(holders)), let holder = holders.first
+        else {
+            if completing, isComplete { await runIdentityRound(on: register) }
+            return false
+        }
+        let behind = ReplicaSet(voters.filter { summary[$0].ballot.map { $0 < highest } ?? false })
+        if !behind.isEmpty {
+            let isCaughtUp = await catchUp(register, highest, from: holder, to: behind, scan)
+            return isCaughtUp && isComplete
+        }
+        guard isComplete, case .accepted(_, let isDeleted, let expiresMs) = summary[holder] else { return false }
+        if isDeleted { return await collect(register, highest, scan) }
+        guard let expiresMs, expiresMs <= scheduler.wallClockMs else { return true }
+        await runIdentityRound(on: register)
+        return false
     }
 
     /// A full round that changes nothing: completes what is half done, and commits an expiry.
     private func runIdentityRound(on register: Register) async {
         let deadlineNs = scheduler.nowNs + Self.timeoutMs * nsPerMs
         _ = await queue.submit(.read, on: register, deadlineNs: deadlineNs)
-        backlog.add(register)
     }
 
     /// Sends the accept of a chosen state again: same ballot, same state (rule C11).
+    /// - Returns: false if the register needs another look; a tombstone does, to be collected.
     private func catchUp(
         _ register: Register, _ ballot: Ballot, from holder: Int, to behind: ReplicaSet, _ scan: RegisterScan
-    ) async {
+    ) async -> Bool {
         let record = await client.ask(AcceptorCommands.readRecord(register), of: holder)
         guard let record, scan.isMember(holder, by: record[1]), case .array(let fields)? = record[0],
             fields.count >= 7, fields[0].bytes == ballot.text, let state = RegisterState(fields: fields[1...])
-        else { return }
+        else { return false }
         let replies = await client.ask(scan.commands.accept(register, ballot, state), of: behind)
-        acceptors.events?.keyRepaired()
-        let isRejected = behind.contains { replica in
-            if case .rejected? = replies[replica].map(AcceptorReply.init(accept:)) { true } else { false }
+        let verdicts = behind.map { replies[$0].map(AcceptorReply.init(accept:)) }
+        if verdicts.allSatisfy({ $0 == .accepted }) {
+            acceptors.events?.keyRepaired()
+            return !state.isDeleted
         }
-        if isRejected {
-            // A promise outlived its round, or the GC watermark is above the ballot of a record that the replica lacks:
-            // the same state needs a higher ballot.
-            await runIdentityRound(on: register)
-        } else if state.isDeleted {
-            backlog.add(register)
-        }
+        let isRejected = verdicts.contains { if case .rejected? = $0 { true } else { false } }
+        // A promise outlived its round, or the GC watermark is above the ballot of a record that the replica lacks: the
+        // same state needs a higher ballot.
+        if isRejected { await runIdentityRound(on: register) }
+        return false
     }
 
     /// Removes a tombstone that all voters hold at one ballot (rule C10).
-    private func collect(_ register: Register, _ ballot: Ballot, _ scan: RegisterScan) async {
-        _ = await client.ask(scan.commands.collect(register, ballot), of: scan.configuration.voters)
+    /// - Returns: false if some voter may still hold it.
+    private func collect(_ register: Register, _ ballot: Ballot, _ scan: RegisterScan) async -> Bool {
+        let voters = scan.configuration.voters
+        let replies = await client.ask(scan.commands.collect(register, ballot), of: voters)
+        guard voters.allSatisfy({ replies[$0]?.int64 != nil }) else { return false }
         acceptors.events?.tombstoneCollected()
+        return true
     }
 }
