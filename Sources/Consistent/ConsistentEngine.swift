@@ -44,7 +44,6 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
             acceptors, configurations: configurations, ballots: ballots, rollback: rollback, backlog: backlog,
             settings: settings)
         background = BackgroundWork(scheduler: scheduler, intervalMs: settings.backgroundIntervalMs)
-        group.identityCheck = MembershipCommands.identityCheck
         group.delegate = self
     }
 
@@ -104,4 +103,35 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
     public func admit(replica: Int) async -> Bool { await rollback.admit(replica) }
     public func replicaDidConnect(_ replica: Int) { backlog.requestFullScan() }
     public func replicaDidDisconnect(_ replica: Int) {}
+}
+
+/// Repeats background steps at an interval until it is stopped.
+final class BackgroundWork {
+    private let scheduler: any Scheduler
+    private let intervalNs: UInt64
+    private var isRunning = false
+    /// Counts the starts: a loop of an earlier one ends, even if it sleeps through a stop and the next start.
+    private var startCount = 0
+
+    init(scheduler: any Scheduler, intervalMs: UInt64) {
+        self.scheduler = scheduler
+        intervalNs = intervalMs * nsPerMs
+    }
+
+    /// Each step repeats on its own, with pauses that vary by a tenth so that instances drift apart.
+    func start(_ steps: [() async -> Void]) {
+        guard !isRunning else { return }
+        isRunning = true
+        startCount += 1
+        for step in steps {
+            scheduler.spawn { [weak self, scheduler, intervalNs, startCount] in
+                while self?.isRunning == true, self?.startCount == startCount {
+                    await step()
+                    await scheduler.sleep(forNs: scheduler.random(in: intervalNs * 9 / 10...intervalNs * 11 / 10))
+                }
+            }
+        }
+    }
+
+    func stop() { isRunning = false }
 }

@@ -26,15 +26,3 @@ public enum PaxosPhase: String, Sendable {
     case prepare
     case accept
 }
-
-extension ConsistentEvents {
-    public func readStarted(inOneRoundTrip: Bool) {}
-    public func phaseStarted(_ phase: PaxosPhase) {}
-    public func roundPreempted() {}
-    public func quorumUnavailable() {}
-    public func keyRepaired() {}
-    public func tombstoneCollected() {}
-    public func replicaRolledBack(_ replica: Int) {}
-    public func replicaRebuilt(_ replica: Int) {}
-    public func replicasProbed(_ views: [ReplicaView]) {}
-}

@@ -19,6 +19,9 @@ final class EventCounts: ConsistentEvents {
         }
     }
 
+    func roundPreempted() {}
+    func quorumUnavailable() {}
+    func replicasProbed(_ views: [ReplicaView]) {}
     func keyRepaired() { repairedKeys += 1 }
     func tombstoneCollected() { collectedTombstones += 1 }
     func replicaRolledBack(_ replica: Int) { rolledBackReplicas += 1 }

@@ -16,6 +16,7 @@ struct AcceptorGroup {
         self.scheduler = scheduler
         self.name = Bytes(name.utf8)
         self.events = events
+        replicas.identityCheck = MembershipCommands.identityCheck
     }
 
     /// The number of replicas in a majority of all, voters or not.

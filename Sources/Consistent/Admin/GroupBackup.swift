@@ -24,7 +24,6 @@ public final class GroupBackup {
 
     public init(group: any ReplicaGroup, scheduler: any Scheduler, groupName: String) {
         acceptors = AcceptorGroup(group, scheduler: scheduler, name: groupName)
-        group.identityCheck = MembershipCommands.identityCheck
     }
 
     /// Dumps one replica after another, so that never more than one is busy with its dump.

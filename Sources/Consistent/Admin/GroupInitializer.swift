@@ -16,7 +16,6 @@ public struct GroupInitializer {
 
     public init(group: any ReplicaGroup, scheduler: any Scheduler, groupName: String) {
         acceptors = AcceptorGroup(group, scheduler: scheduler, name: groupName)
-        group.identityCheck = MembershipCommands.identityCheck
     }
 
     private var group: any ReplicaGroup { acceptors.replicas }
@@ -131,32 +130,25 @@ public struct GroupInitializer {
     private func accept(_ configuration: GroupConfiguration, deadlineNs: UInt64) async -> String? {
         let epoch0 = GroupConfiguration(epoch: 0, members: configuration.members)
         let context = RoundContext(acceptors, under: epoch0, quorumSize: group.replicaCount)
-        // Passes every ballot that an earlier run, cut short, may have used.
         let ballots = BallotGenerator(scheduler: acceptors.scheduler)
-        for _ in 0..<Self.maxRounds {
-            let ballot = ballots.next()
-            switch await Round.prepare(.configuration, ballot, in: context, deadlineNs: deadlineNs) {
-            case .failure(.preempted(let higher)): ballots.observe(higher)
-            case .failure(let failure): return "the replicas did not agree (\(failure)); run init again"
-            case .success((_, var state)):
-                if state.isDeleted {
-                    state.value = configuration.text
-                    state.isDeleted = false
-                    state.version += 1
-                }
-                // An earlier run's configuration names the same incarnations: a replica is given one only once.
-                guard state.value == configuration.text else {
-                    return "a replica was wiped since an earlier init agreed on it: wipe all of them and run init again"
-                }
-                let round = Round.accept(.configuration, ballot, state, in: context, deadlineNs: deadlineNs)
-                switch await round.accepted() {
-                case .success: return nil
-                case .failure(.preempted(let higher)): ballots.observe(higher)
-                case .failure(let failure): return "the replicas did not agree (\(failure)); run init again"
-                }
-            }
+        let chosen = await context.choose(
+            .configuration, ballots: ballots, maxRounds: Self.maxRounds, deadlineNs: deadlineNs
+        ) { found in
+            guard found.isDeleted else { return found.value == configuration.text ? found : nil }
+            var state = found
+            state.value = configuration.text
+            state.isDeleted = false
+            state.version += 1
+            return state
         }
-        return "another initialisation is running; run init again"
+        switch chosen {
+        case .success(.some): return nil
+        // An earlier run's configuration names the same incarnations: a replica is given one only once.
+        case .success(nil):
+            return "a replica was wiped since an earlier init agreed on it: wipe all of them and run init again"
+        case .failure(.preempted): return "another initialisation is running; run init again"
+        case .failure(let failure): return "the replicas did not agree (\(failure)); run init again"
+        }
     }
 
     private func ask(_ command: Command, _ deadlineNs: UInt64) async -> ReplicaReplies {

@@ -25,7 +25,6 @@ public final class GroupInspector {
         acceptors = AcceptorGroup(group, scheduler: scheduler, name: groupName)
         monitor = MembershipMonitor(acceptors, probeTimeoutMs: Self.probeTimeoutMs)
         configurations = ConfigurationRegister(acceptors, ballots: BallotGenerator(scheduler: scheduler))
-        group.identityCheck = MembershipCommands.identityCheck
     }
 
     /// Waits for all replicas until the deadline, and reports those that are available.

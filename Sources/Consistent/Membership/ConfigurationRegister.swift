@@ -143,37 +143,18 @@ final class ConfigurationRegister {
         return .init(configuration: configuration, ballot: ballot)
     }
 
-    /// Why fewer members than a majority answered, with what each other replica reports.
+    /// Why fewer members than a majority answered.
     private func failure(memberCount: Int, _ call: QuorumCall) -> StoreFailure {
         guard call.answered.count >= acceptors.majority else {
             return StoreFailure(.noQuorum, "a majority of the replicas does not answer")
         }
-        var blankCount = 0
-        var rebuildingCount = 0
-        var reasons: [String] = []
-        for replica in call.answered {
-            switch reported(call.reply(from: replica), by: replica) {
-            case .blank:
-                blankCount += 1
-                reasons.append("\(names[replica]) is blank")
-            case .own(let identity) where identity.state == .rebuilding:
-                rebuildingCount += 1
-                reasons.append("\(names[replica]) is being rebuilt")
-            case .own: break
-            case .foreign(let what): reasons.append("\(names[replica]) \(what)")
-            case .unclear(let text): reasons.append("\(names[replica]) answers '\(text)'")
-            }
+        let views = call.answered.map { replica in
+            ReplicaView(name: names[replica], reported(call.reply(from: replica), by: replica))
         }
-        let isBlank = blankCount >= acceptors.majority
-        if isBlank, memberCount == 0 {
-            return StoreFailure(.replicasBlank, "the replicas are blank: run 'app-cp init' once for a new group")
-        }
-        let code: StoreFailure.Code =
-            isBlank ? .replicasBlank : blankCount + rebuildingCount > 0 ? .rebuilding : .noQuorum
-        return StoreFailure(code, "too few replicas can vote: \(reasons.joined(separator: ", "))")
+        let failure = StoreFailure(tooFewVoters: views, majority: acceptors.majority)
+        guard failure.code == .replicasBlank, memberCount == 0 else { return failure }
+        return StoreFailure(.replicasBlank, "the replicas are blank: run 'app-cp init' once for a new group")
     }
-
-    // MARK: One round
 
     /// One round of the register under `configuration`.
     /// - Returns: what is chosen afterwards; nil if the round failed.
@@ -181,24 +162,11 @@ final class ConfigurationRegister {
         under configuration: GroupConfiguration, deadlineNs: UInt64, _ change: (RegisterState) -> RegisterState
     ) async -> GroupConfiguration? {
         let context = RoundContext(acceptors, under: configuration)
-        let ballot = ballots.next()
-        switch await Round.prepare(.configuration, ballot, in: context, deadlineNs: deadlineNs) {
-        case .failure(let failure): observe(failure)
-        case .success((_, let state)):
-            guard !state.isDeleted else { return nil }
-            let next = change(state)
-            ballots.observe(ballot.next)
-            let round = Round.accept(.configuration, ballot, next, in: context, deadlineNs: deadlineNs)
-            switch await round.accepted() {
-            case .success: return GroupConfiguration(text: next.value, names: names)
-            case .failure(let failure): observe(failure)
-            }
+        let chosen = await context.choose(.configuration, ballots: ballots, maxRounds: 1, deadlineNs: deadlineNs) {
+            $0.isDeleted ? nil : change($0)
         }
-        return nil
-    }
-
-    private func observe(_ failure: RoundFailure) {
-        if case .preempted(let higher) = failure { ballots.observe(higher) }
+        guard case .success(let state?) = chosen else { return nil }
+        return GroupConfiguration(text: state.value, names: names)
     }
 }
 

@@ -67,30 +67,15 @@ final class MembershipMonitor {
     /// By replica, compared with the configuration in force if that is known.
     func views(under configuration: GroupConfiguration?) -> [ReplicaView] {
         acceptors.replicas.replicaNames.enumerated().map { replica, name in
-            var view = ReplicaView(name: name)
             guard acceptors.replicas.available.contains(replica), let observation = observations[replica] else {
-                return view
+                return ReplicaView(name: name)
             }
-            view.keyCount = observation.keyCount
+            var view = ReplicaView(
+                name: name, observation.reported, keyCount: observation.keyCount,
+                expectedIncarnation: configuration?.members[replica].incarnation)
+            if observation.identity != nil { view.rollbackCounter = observation.rollbackCounter }
             view.durabilityFaults = durability[replica]?.faults
             view.refusal = durability[replica]?.refusal
-            switch observation.reported {
-            case .blank: view.standing = observation.keyCount > 0 ? .occupied : .blank
-            case .foreign(let what): view.standing = .foreign(what)
-            case .unclear(let text): view.standing = .unclear(text)
-            case .own(let identity):
-                view.incarnation = String(decoding: identity.incarnation, as: UTF8.self)
-                view.epoch = identity.epoch
-                view.rollbackCounter = observation.rollbackCounter
-                let expected = configuration?.members[replica].incarnation
-                if identity.state == .rebuilding {
-                    view.standing = .rebuilding
-                } else if let expected, expected != identity.incarnation {
-                    view.standing = .replaced
-                } else {
-                    view.standing = .member
-                }
-            }
             return view
         }
     }

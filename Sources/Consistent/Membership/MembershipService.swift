@@ -78,12 +78,6 @@ final class MembershipService {
             // Asked again for the reason. It may also be found by now.
             do { _ = try await configurations.configuration(deadlineNs: deadlineNs) } catch { return error }
         }
-        let blankCount = views.count { $0.standing == .blank }
-        let rebuildingCount = views.count { $0.standing == .rebuilding }
-        let code: StoreFailure.Code =
-            blankCount >= acceptors.majority
-            ? .replicasBlank : blankCount + rebuildingCount > 0 ? .rebuilding : .noQuorum
-        let problems = views.compactMap(\.problem).joined(separator: ", ")
-        return StoreFailure(code, "too few replicas can vote: \(problems)")
+        return StoreFailure(tooFewVoters: views, majority: acceptors.majority)
     }
 }

@@ -18,6 +18,9 @@ final class Rebuilder {
 
     private static let timeoutMs: UInt64 = 1_000
     private static let maxConcurrentKeys = 16
+    /// Attempts to make the other replicas agree on one key, and the longest time for them.
+    private static let maxRounds = 16
+    private static let maxIdentityRoundNs = 4_000 * nsPerMs
 
     init(
         _ acceptors: AcceptorGroup, configurations: ConfigurationRegister, ballots: BallotGenerator, pageSize: Int
@@ -181,7 +184,6 @@ final class Rebuilder {
     ) async throws(Aborted) {
         let scan = RegisterScan(acceptors, configuration: configuration, pageSize: pageSize)
         let context = RoundContext(acceptors, under: configuration, quorumSize: others.count)
-        let identityRound = IdentityRound(acceptors, in: context, ballots: ballots)
         for other in others {
             try await scan.forEachPage(of: other) { page throws(Aborted) in
                 let summaries = await scan.summaries(of: page, at: others)
@@ -193,14 +195,28 @@ final class Rebuilder {
                 await acceptors.scheduler.forEach(different.map(\.0), limit: Self.maxConcurrentKeys) {
                     [self] register in
                     guard failure == nil else { return }
-                    do throws(Aborted) {
-                        try await identityRound.run(on: register)
-                        progress[replica]?.keysRepaired += 1
-                    } catch { failure = error }
+                    let deadlineNs = acceptors.scheduler.nowNs + Self.maxIdentityRoundNs
+                    switch await context.choose(
+                        register, ballots: ballots, maxRounds: Self.maxRounds, deadlineNs: deadlineNs, { $0 })
+                    {
+                    case .success: progress[replica]?.keysRepaired += 1
+                    case .failure(let reason): failure = Aborted(reason)
+                    }
                 }
                 if let failure { throw failure }
                 progress[replica]?.keysCompared += UInt64(page.count)
             }
+        }
+    }
+}
+
+extension Aborted {
+    fileprivate init(_ failure: RoundFailure) {
+        switch failure {
+        case .preempted, .noScript, .overloaded: reason = "other instances kept changing one key"
+        case .otherConfiguration: reason = "the configuration changed meanwhile"
+        case .noMajority: reason = "waits: the other replicas do not all answer"
+        case .failed(let text): reason = "a replica answered '\(text)'"
         }
     }
 }

@@ -1,22 +1,25 @@
+import Replication
+
 /// One replica as an instance knows it: its report to the last probe.
 public struct ReplicaView: Sendable, Equatable {
-    public enum Standing: Sendable, Equatable {
+    /// The raw value is the word for `/replicas`.
+    public enum Standing: String, Sendable {
         /// Not connected, not admitted, or silent at the last probe.
         case unreachable
-        /// Its reply does not tell; the text of the reply.
-        case unclear(String)
+        /// Its reply does not tell.
+        case unclear
         /// A database without keys: a new server, or one that was wiped.
         case blank
         /// It has keys and no identity: it belongs to another program, and stays untouched.
         case occupied
-        /// A member of another group, or under another name; which, as a phrase.
-        case foreign(String)
+        /// A member of another group, or under another name.
+        case foreign
         /// It has its identity and may not vote yet.
         case rebuilding
         /// A former member whose place another incarnation has taken: wipe it to use it again.
         case replaced
         /// It votes.
-        case member
+        case member = "acceptor"
     }
 
     public let name: String
@@ -34,35 +37,58 @@ public struct ReplicaView: Sendable, Equatable {
     public internal(set) var refusal: String?
     /// Its rebuild by this instance, running, waiting or done.
     public internal(set) var rebuild: RebuildProgress?
+    /// What an unclear or foreign replica reports.
+    private var report = ""
 
     init(name: String) { self.name = name }
 
-    /// One word for `/replicas`.
-    public var role: String {
-        switch standing {
-        case .unreachable: "unreachable"
-        case .unclear: "unclear"
-        case .blank: "blank"
-        case .occupied: "occupied"
-        case .foreign: "foreign"
-        case .rebuilding: "rebuilding"
-        case .replaced: "replaced"
-        case .member: "acceptor"
+    /// - Parameters:
+    ///   - keyCount: of its database, where that is known.
+    ///   - expectedIncarnation: the one that the configuration in force names, if that is known.
+    init(
+        name: String, _ reported: ReportedIdentity, keyCount: Int64? = nil, expectedIncarnation: Bytes? = nil
+    ) {
+        self.name = name
+        self.keyCount = keyCount
+        switch reported {
+        case .blank: standing = keyCount ?? 0 > 0 ? .occupied : .blank
+        case .foreign(let what): (standing, report) = (.foreign, what)
+        case .unclear(let text): (standing, report) = (.unclear, text)
+        case .own(let identity):
+            incarnation = String(decoding: identity.incarnation, as: UTF8.self)
+            epoch = identity.epoch
+            let isReplaced = expectedIncarnation.map { $0 != identity.incarnation } ?? false
+            standing = identity.state == .rebuilding ? .rebuilding : isReplaced ? .replaced : .member
         }
     }
+
+    /// One word for `/replicas`.
+    public var role: String { standing.rawValue }
 
     /// Why it does not vote; nil if it does.
     public var problem: String? {
         switch standing {
         case .member: nil
         case .unreachable: "\(name) does not answer"
-        case .unclear(let text): "\(name) answers '\(text)'"
+        case .unclear: "\(name) answers '\(report)'"
         case .blank: "\(name) is blank"
         case .occupied: "\(name) holds keys that are not of this program"
-        case .foreign(let what): "\(name) \(what)"
+        case .foreign: "\(name) \(report)"
         case .rebuilding: "\(name) is being rebuilt"
         case .replaced: "\(name) is a former member whose place is taken: wipe it to use it again"
         }
+    }
+}
+
+extension StoreFailure {
+    /// Fewer than a majority vote.
+    /// - Parameter views: those of all replicas that answered.
+    init(tooFewVoters views: [ReplicaView], majority: Int) {
+        let blankCount = views.count { $0.standing == .blank }
+        let isRebuilding = views.contains { $0.standing == .blank || $0.standing == .rebuilding }
+        let code: Code = blankCount >= majority ? .replicasBlank : isRebuilding ? .rebuilding : .noQuorum
+        let problems = views.compactMap(\.problem).joined(separator: ", ")
+        self.init(code, "too few replicas can vote: \(problems)")
     }
 }
 

@@ -11,7 +11,7 @@ final class Batch {
     /// The answers of each attempt that changed the state, until one of them is known to be chosen.
     private var results: [UInt64: Results] = [:]
     /// Accepts that carried a changed state.
-    private var sentRounds: [Round] = []
+    private var sentPhases: [Phase] = []
     private(set) var lastAttempt: UInt64 = 0
     /// The lowest version that a sent attempt started from. Not that of the first attempt: it may be built on a state that
     /// was never chosen, and the chosen history may have lower versions.
@@ -28,18 +28,18 @@ final class Batch {
     }
 
     private var unanswered: [PendingOperation] {
-        if operations.count == 1, !operations[0].isAnswered { return operations }
-        return operations.filter { !$0.isAnswered }
+        if operations.count == 1, !operations[0].isSettled { return operations }
+        return operations.filter { !$0.isSettled }
     }
 
     /// The last deadline of the operations without an answer; nil if all have one.
     var lastDeadlineNs: UInt64? {
         var last: UInt64?
-        for operation in operations where !operation.isAnswered { last = max(last ?? 0, operation.deadlineNs) }
+        for operation in operations where !operation.isSettled { last = max(last ?? 0, operation.deadlineNs) }
         return last
     }
 
-    var wasSent: Bool { !sentRounds.isEmpty }
+    var wasSent: Bool { !sentPhases.isEmpty }
 
     /// A state to get accepted, and what to answer once it is chosen.
     struct Proposal {
@@ -78,19 +78,19 @@ final class Batch {
     /// If every accept so far was rejected by all, no attempt is in any chain nor ever will be (rule C7): the next
     /// attempt is a first one.
     private func startOverIfRejectedByAll() {
-        guard wasSent, sentRounds.allSatisfy(\.isRejectedByAll) else { return }
-        sentRounds.removeAll()
+        guard wasSent, sentPhases.allSatisfy(\.isRejectedByAll) else { return }
+        sentPhases.removeAll()
         results.removeAll()
         baseVersion = nil
     }
 
     /// Some replica has not replied to an accept of this batch yet.
-    var awaitsReplies: Bool { sentRounds.contains { !$0.call.outstanding.isEmpty } }
+    var awaitsReplies: Bool { sentPhases.contains { !$0.call.outstanding.isEmpty } }
 
     /// Called as soon as the accept of a changed state was sent, before anything is awaited.
-    func didSend(_ round: Round, _ proposal: Proposal) {
-        guard !round.call.sent.isEmpty else { return }
-        sentRounds.append(round)
+    func didSend(_ phase: Phase, _ proposal: Proposal) {
+        guard !phase.call.sent.isEmpty else { return }
+        sentPhases.append(phase)
         baseVersion = min(baseVersion ?? attemptBaseVersion, attemptBaseVersion)
         for (operation, _) in proposal.results { operation.wasCarried = true }
     }
@@ -98,7 +98,7 @@ final class Batch {
     /// The outcome of an operation that is not attempted any longer (rule C7).
     func outcome(of operation: PendingOperation) -> Outcome {
         guard operation.wasCarried else { return .notApplied }
-        return sentRounds.allSatisfy(\.isRejectedByAll) ? .notApplied : .unknown
+        return sentPhases.allSatisfy(\.isRejectedByAll) ? .notApplied : .unknown
     }
 
     /// Fails the operations that certainly did not take effect. The others are attempted until their deadlines, because

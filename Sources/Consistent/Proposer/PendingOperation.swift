@@ -22,7 +22,7 @@ final class PendingOperation: Expirable {
         self.progress = progress
     }
 
-    var isAnswered: Bool { answer != nil }
+    var isSettled: Bool { answer != nil }
 
     /// Gives the answer. The first one stands.
     func finish(_ answer: Answer) {
@@ -41,8 +41,6 @@ final class PendingOperation: Expirable {
         }
         return answer!
     }
-
-    var isSettled: Bool { isAnswered }
 
     func expire() {
         let outcome = batch?.outcome(of: self) ?? .notApplied

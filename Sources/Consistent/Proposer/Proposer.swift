@@ -81,7 +81,7 @@ final class Proposer {
         } else {
             let ballot = ballots.next()
             acceptors.events?.phaseStarted(.prepare)
-            switch await Round.prepare(register, ballot, in: context, deadlineNs: deadlineNs) {
+            switch await Phase.prepare(register, ballot, in: context, deadlineNs: deadlineNs) {
             case .success(let found):
                 promised = (ballot, found.state)
                 backoff.didPrepare(register, isOvertaking: found.ballot.proposer == ballots.proposer)
@@ -111,9 +111,9 @@ final class Proposer {
         precondition(!cache.contains(register), "a cached state is never reused after its accept was sent")
         ballots.observe(ballot.next)
         acceptors.events?.phaseStarted(.accept)
-        let round = Round.accept(register, ballot, proposal.state, in: context, deadlineNs: deadlineNs)
-        if proposal.isChanged { batch.didSend(round, proposal) }
-        switch await round.accepted() {
+        let phase = Phase.accept(register, ballot, proposal.state, in: context, deadlineNs: deadlineNs)
+        if proposal.isChanged { batch.didSend(phase, proposal) }
+        switch await phase.accepted() {
         case .success(let acks):
             precondition(acks >= context.quorum.size, "an answer is given only from a chosen state")
             progress.roundEnded()
@@ -124,7 +124,7 @@ final class Proposer {
                 cache.put(StateCache.Entry(ballot: ballot.next, state: proposal.state), for: register)
             }
             for (operation, result) in proposal.results { operation.finish(.success((result, acks))) }
-            if proposal.state.isDeleted || round.isMissed(by: acceptors.replicas.available) { repairs.add(register) }
+            if proposal.state.isDeleted || phase.isMissed(by: acceptors.replicas.available) { repairs.add(register) }
             return .answered
         case .failure(let failure): return end(after: failure, batch, context.configuration)
         }

@@ -84,3 +84,30 @@ struct RegisterScan {
         return summaries
     }
 }
+
+/// Why a background step stopped early. It starts again later.
+struct Aborted: Error {
+    let reason: String
+    init(_ reason: String) { self.reason = reason }
+}
+
+extension Scheduler {
+    /// Runs `body` for every item, at most `limit` of them concurrently, and returns when all are done.
+    func forEach<Item>(_ items: [Item], limit: Int, _ body: @escaping (Item) async -> Void) async {
+        guard !items.isEmpty else { return }
+        var next = 0
+        var workerCount = min(limit, items.count)
+        await withUnsafeContinuation { (allDone: UnsafeContinuation<Void, Never>) in
+            for _ in 0..<workerCount {
+                spawn {
+                    while next < items.count {
+                        next += 1
+                        await body(items[next - 1])
+                    }
+                    workerCount -= 1
+                    if workerCount == 0 { allDone.resume() }
+                }
+            }
+        }
+    }
+}

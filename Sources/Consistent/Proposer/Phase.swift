@@ -2,7 +2,7 @@ import EventLoop
 import Replication
 
 /// One phase of one ballot: the command to every voter, and the count of the replies.
-struct Round {
+struct Phase {
     let call: QuorumCall
     private let quorum: Quorum
     private let parse: (Reply) -> AcceptorReply
@@ -60,16 +60,16 @@ struct Round {
     static func prepare(
         _ register: Register, _ ballot: Ballot, in context: RoundContext, deadlineNs: UInt64
     ) async -> Result<(ballot: Ballot, state: RegisterState), RoundFailure> {
-        let round = Round(
+        let phase = Phase(
             context.commands.prepare(register, ballot), in: context, deadlineNs: deadlineNs,
             parse: AcceptorReply.init(prepare:))
-        defer { round.call.close() }
-        await round.wait { if case .promised = $0 { true } else { false } }
+        defer { phase.call.close() }
+        await phase.wait { if case .promised = $0 { true } else { false } }
         var promised: ReplicaSet = []
         var best: (ballot: Ballot, state: RegisterState)?
-        for replica in round.call.answered.intersection(context.quorum.voters) {
-            guard let reply = round.call.reply(from: replica),
-                case .promised(let accepted, let state) = round.parse(reply)
+        for replica in phase.call.answered.intersection(context.quorum.voters) {
+            guard let reply = phase.call.reply(from: replica),
+                case .promised(let accepted, let state) = phase.parse(reply)
             else { continue }
             promised.insert(replica)
             guard let known = best else {
@@ -79,16 +79,16 @@ struct Round {
             // Among records the higher ballot wins; without any, the higher GC watermark (rule C10).
             if (accepted, state.version) > (known.ballot, known.state.version) { best = (accepted, state) }
         }
-        guard context.quorum.isReached(by: promised), let best else { return .failure(round.failure) }
+        guard context.quorum.isReached(by: promised), let best else { return .failure(phase.failure) }
         return .success(best)
     }
 
-    /// Phase 2: asks the voters to accept `state`. The caller keeps the round: late replies still tell its outcome
+    /// Phase 2: asks the voters to accept `state`. The caller keeps the phase: late replies still tell its outcome
     /// (rule C7).
     static func accept(
         _ register: Register, _ ballot: Ballot, _ state: RegisterState, in context: RoundContext, deadlineNs: UInt64
-    ) -> Round {
-        Round(
+    ) -> Phase {
+        Phase(
             context.commands.accept(register, ballot, state), in: context, deadlineNs: deadlineNs,
             parse: AcceptorReply.init(accept:))
     }
@@ -110,39 +110,4 @@ struct Round {
     var isRejectedByAll: Bool {
         call.outstanding.isEmpty && call.lost.isEmpty && call.resent.isEmpty && replies.allSatisfy(\.isRejection)
     }
-}
-
-/// Where rounds take place: the replicas, under one configuration.
-struct RoundContext {
-    let group: any ReplicaGroup
-    let scheduler: any Scheduler
-    let commands: AcceptorCommands
-    let quorum: Quorum
-
-    /// - Parameter size: how many voters must agree; nil for a majority of all replicas, voters or not.
-    init(_ acceptors: AcceptorGroup, under configuration: GroupConfiguration, quorumSize size: Int? = nil) {
-        group = acceptors.replicas
-        scheduler = acceptors.scheduler
-        commands = AcceptorCommands(group: acceptors.name, configuration: configuration)
-        quorum = size.map { Quorum(voters: configuration.voters, size: $0) } ?? acceptors.quorum(of: configuration)
-        precondition(2 * quorum.size > configuration.members.count, "any two quorums must share a replica")
-    }
-
-    var configuration: GroupConfiguration { commands.configuration }
-}
-
-/// Why a round found no quorum.
-enum RoundFailure: Error, Equatable {
-    /// A replica has promised or accepted this higher ballot.
-    case preempted(Ballot)
-    /// A replica knows a higher epoch or is not the one that the configuration names.
-    case otherConfiguration
-    /// A replica did not know the script yet; its connection loads it again.
-    case noScript
-    /// Too few replicas were reachable or answered in time.
-    case noMajority
-    /// Too few connections had room for one more command.
-    case overloaded
-    /// A replica answered with an error of its own.
-    case failed(String)
 }
