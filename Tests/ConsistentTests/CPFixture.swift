@@ -3,6 +3,7 @@ import Glibc
 import Redis
 import Replication
 import TestSupport
+import Testing
 
 @testable import Consistent
 
@@ -20,6 +21,49 @@ final class CPServers: Sendable {
     init(_ servers: [RedisServer]) { self.servers = servers }
 
     subscript(index: Int) -> RedisServer { servers[index] }
+}
+
+/// A suite on three real servers of its own.
+protocol CPSuite {
+    var testbed: CPTestbed { get }
+}
+
+/// Three servers, and the reactor on which the instances of a test run.
+final class CPTestbed: Sendable {
+    let runner: ReactorRunner
+    let servers: CPServers
+
+    init() throws {
+        runner = try ReactorRunner()
+        servers = try CPServers()
+    }
+}
+
+extension CPSuite {
+    var runner: ReactorRunner { testbed.runner }
+    var servers: CPServers { testbed.servers }
+
+    /// Runs `body` on the reactor, with a new group.
+    func runOnGroup(_ body: @escaping @Sendable (Reactor) async throws -> Void) async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            try await body(reactor)
+        }
+    }
+
+    /// Runs `body` with an instance that sees all replicas of a new group.
+    /// - Parameter backgroundMs: how often background work takes a step; nil for no background work.
+    func run(
+        backgroundMs: UInt64? = nil, scanMs: UInt64 = 600_000,
+        _ body: @escaping @Sendable (CPInstance) async throws -> Void
+    ) async throws {
+        try await runOnGroup { [servers] reactor in
+            let instance = CPInstance(reactor, servers, backgroundMs: backgroundMs, scanMs: scanMs)
+            #expect(await instance.waitForAll())
+            try await body(instance)
+            instance.close()
+        }
+    }
 }
 
 /// One service instance: group and engine on a reactor. Used on its thread only.

@@ -6,24 +6,10 @@ import TestSupport
 @testable import Consistent
 
 /// The engine on three real Redis servers.
-@Suite(.serialized, .timeLimit(.minutes(20))) struct EngineTests {
-    let runner: ReactorRunner
-    let servers: CPServers
+@Suite(.serialized, .timeLimit(.minutes(20))) struct EngineTests: CPSuite {
+    let testbed: CPTestbed
 
-    init() throws {
-        runner = try ReactorRunner()
-        servers = try CPServers()
-    }
-
-    /// Initialises the group, makes an instance that sees all replicas, and runs `body` with it.
-    private func run(_ body: @escaping @Sendable (CPInstance) async throws -> Void) async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            let instance = CPInstance(reactor, servers)
-            #expect(await instance.waitForAll())
-            try await body(instance)
-        }
-    }
+    init() throws { testbed = try CPTestbed() }
 
     @Test func readsWhatWasWrittenAndCountsVersions() async throws {
         try await run { cp in
@@ -283,69 +269,6 @@ private func increment(_ key: String, on instance: CPInstance) async {
             if case .applied = result { return }
         } catch {
             if error.outcome == .unknown { Issue.record("unknown outcome without a fault") }
-        }
-    }
-}
-
-@Suite(.serialized, .timeLimit(.minutes(20))) struct InitializerTests {
-    let runner: ReactorRunner
-
-    init() throws { runner = try ReactorRunner() }
-
-    @Test func servicesNeverCreateAGroupByThemselves() async throws {
-        let servers = try CPServers()
-        try await runner.run { [reactor = runner.reactor] in
-            let cp = CPInstance(reactor, servers)
-            #expect(await cp.waitForAll())
-            do throws(StoreFailure) {
-                try await cp.write("k", "a")
-                Issue.record("expected a refusal")
-            } catch {
-                #expect(error.code == .replicasBlank)
-                #expect(error.outcome == .notApplied)
-            }
-        }
-    }
-
-    @Test func initRunsOnceAndIsHarmlessASecondTime() async throws {
-        let servers = try CPServers()
-        try await runner.run { [reactor = runner.reactor] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            let before = try servers[0].cli("HGETALL", "cap:identity")
-            #expect(await CPInstance.initialize(reactor, servers) == .alreadyInitialized(epoch: 1))
-            #expect(try servers[0].cli("HGETALL", "cap:identity") == before)
-        }
-    }
-
-    @Test func initResumesAfterAnInterruption() async throws {
-        let servers = try CPServers()
-        try await runner.run { [reactor = runner.reactor] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            // As if it had crashed before the promotion of the third replica.
-            try servers[2].cli("HSET", "cap:identity", "state", "rebuilding", "epoch", "0")
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            #expect(try servers[2].cli("HGET", "cap:identity", "state") == "member")
-        }
-    }
-
-    @Test func initRefusesForeignDataAndAGroupInUse() async throws {
-        let foreign = try CPServers()
-        let used = try CPServers()
-        try await runner.run { [reactor = runner.reactor] in
-            try foreign[1].cli("SET", "somebody", "else")
-            guard case .refused(let reason) = await CPInstance.initialize(reactor, foreign) else {
-                Issue.record("expected a refusal")
-                return
-            }
-            #expect(reason.contains("g2"))
-
-            #expect(await CPInstance.initialize(reactor, used) == .initialized)
-            try used[1].cli("FLUSHALL")
-            guard case .refused = await CPInstance.initialize(reactor, used) else {
-                Issue.record("init made a wiped replica of a group in use a member")
-                return
-            }
-            #expect(try used[1].cli("HGET", "cap:identity", "state") != "member")
         }
     }
 }

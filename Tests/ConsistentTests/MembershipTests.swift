@@ -5,79 +5,11 @@ import TestSupport
 
 @testable import Consistent
 
-/// Rules C8 and C9 on real servers: what replicas report, and how init reacts.
-@Suite(.serialized, .timeLimit(.minutes(20))) struct MembershipTests {
-    let runner: ReactorRunner
-    let servers: CPServers
+/// Rules C8 and C9 on real servers: what replicas report.
+@Suite(.serialized, .timeLimit(.minutes(20))) struct MembershipTests: CPSuite {
+    let testbed: CPTestbed
 
-    init() throws {
-        runner = try ReactorRunner()
-        servers = try CPServers()
-    }
-
-    private func run(_ body: @escaping @Sendable (CPInstance) async throws -> Void) async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            let instance = CPInstance(reactor, servers)
-            #expect(await instance.waitForAll())
-            try await body(instance)
-        }
-    }
-
-    @Test func initChangesNoReplicaIfOneIsNotBlank() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            try servers[2].cli("SET", "somebody", "else")
-            guard case .refused(let reason) = await CPInstance.initialize(reactor, servers) else {
-                Issue.record("expected a refusal")
-                return
-            }
-            #expect(reason.contains("g3 holds 1 keys"))
-            for replica in 0..<2 { #expect(try servers[replica].cli("DBSIZE") == "0") }
-        }
-    }
-
-    @Test func initResumesAfterAdoptingOneReplica() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            try servers[1].cli(
-                "HSET", "cap:identity", "group", "cp", "replica", "g2", "incarnation", "00000000000000aa", "state",
-                "rebuilding", "epoch", "0", "rollback_counter", "0")
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            #expect(try servers[1].cli("HGET", "cap:identity", "incarnation") == "00000000000000aa")
-        }
-    }
-
-    @Test func initExplainsWhatToDoIfAReplicaWasWipedSinceAnEarlierInit() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            for (replica, name) in ["g1", "g2"].enumerated() {
-                try servers[replica].cli(
-                    "HSET", "cap:identity", "group", "cp", "replica", name, "incarnation", "00000000000000a\(replica)",
-                    "state", "rebuilding", "epoch", "0", "rollback_counter", "0")
-            }
-            try servers[0].cli(
-                "HSET", "cap:config", "promise", "2:00000000000000aa", "ballot", "1:00000000000000aa", "version", "1",
-                "value", "epoch=1 g1=00000000000000a0:voter g2=00000000000000a1:voter g3=00000000000000a2:voter",
-                "deleted", "0", "expires_ms", "", "writers", "", "evicted_at", "0")
-            guard case .refused(let reason) = await CPInstance.initialize(reactor, servers) else {
-                Issue.record("expected a refusal")
-                return
-            }
-            #expect(reason.hasSuffix("wipe all of them and run init again"))
-            for server in servers.servers { try server.cli("FLUSHALL") }
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-        }
-    }
-
-    @Test func initRefusesAReplicaOfAnotherGroupOrName() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            try servers[0].cli("HSET", "cap:identity", "replica", "g9")
-            guard case .refused(let reason) = await CPInstance.initialize(reactor, servers) else {
-                Issue.record("expected a refusal")
-                return
-            }
-            #expect(reason == "g1 was initialised under the name 'g9'")
-        }
-    }
+    init() throws { testbed = try CPTestbed() }
 
     @Test func aWipedReplicaIsReportedAndTheServiceStaysReady() async throws {
         try await run { cp in
@@ -105,8 +37,7 @@ import TestSupport
     }
 
     @Test func anIdleInstanceNoticesThatTheGroupWasInitialisedAgain() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        try await runOnGroup { reactor in
             let idle = CPInstance(reactor, servers, backgroundMs: 20)
             defer { idle.close() }
             #expect(await idle.waitForAll())

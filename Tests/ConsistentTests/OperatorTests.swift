@@ -8,14 +8,10 @@ import TestSupport
 @testable import Consistent
 
 /// The operator's commands on real servers (rule C8).
-@Suite(.serialized, .timeLimit(.minutes(20))) struct OperatorTests {
-    let runner: ReactorRunner
-    let servers: CPServers
+@Suite(.serialized, .timeLimit(.minutes(20))) struct OperatorTests: CPSuite {
+    let testbed: CPTestbed
 
-    init() throws {
-        runner = try ReactorRunner()
-        servers = try CPServers()
-    }
+    init() throws { testbed = try CPTestbed() }
 
     private func connected<Value: Sendable>(
         _ body: @escaping @Sendable (RedisReplicaGroup, Reactor) async throws -> Value
@@ -30,8 +26,7 @@ import TestSupport
     }
 
     private func initialize() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        try await runOnGroup { reactor in
         }
     }
 

@@ -51,6 +51,27 @@ import Testing
         for replica in replicas { group.put(state, at: Ballot(counter: counter, proposer: 1), register, on: replica) }
     }
 
+    /// The first accept meets `fate` at all replicas, and meanwhile another proposer gets `state` chosen.
+    private func takeOverDuringTheFirstAccept(_ state: RegisterState, _ fate: Fate) {
+        var accepts = 0
+        group.fate = { [self] what, _ in
+            guard what == "accept" else { return .answered }
+            accepts += 1
+            if accepts == 3 { takeOver(state, counter: 50) }
+            return accepts <= 3 ? fate : .answered
+        }
+    }
+
+    /// The state after one write by each of so many proposers.
+    private func stateBy(writers count: Int) -> RegisterState {
+        (1...count).reduce(RegisterState.absent(gcVersion: 0)) { state, number in
+            state.applying(
+                [.write([UInt8(number)], ttlMs: nil, precondition: nil)],
+                as: .init(proposer: UInt64(number), number: 1, attempt: 1), nowMs: 0
+            ).state
+        }
+    }
+
     // MARK: C7, not_applied
 
     @Test func notAppliedIfNoAcceptWasSent() throws {
@@ -157,63 +178,25 @@ import Testing
 
     @Test func aRetryThatDoesNotFindItsEntryAppliesTheChangeAgain() throws {
         // The first accept reaches no replica, and another write follows: the compare-and-set fails.
-        var accepts = 0
-        let theirs = RegisterState.absent(gcVersion: 0).applying(
-            [.write(Bytes("b".utf8), ttlMs: nil, precondition: nil)], as: .init(proposer: 1, number: 1, attempt: 1),
-            nowMs: 0
-        ).state
-        group.fate = { [self] what, _ in
-            guard what == "accept" else { return .answered }
-            accepts += 1
-            if accepts == 3 { takeOver(theirs, counter: 50) }
-            return accepts <= 3 ? .lostBeforeItRan : .answered
-        }
+        takeOverDuringTheFirstAccept(stateBy(writers: 1), .lostBeforeItRan)
         guard case .success((let result, _)) = try write("a", if: .absent) else {
             Issue.record("expected an answer")
             return
         }
         #expect(result == .preconditionFailed(version: 1, exists: true))
-        #expect(try finalState()?.value == Bytes("b".utf8))
+        #expect(try finalState()?.value == [1])
     }
 
     @Test func anEvictedEntryMakesTheOutcomeUnknown() throws {
         // While the outcome of the accept is open, 17 others write: its entry would have been evicted.
-        var accepts = 0
-        var state = RegisterState.absent(gcVersion: 0)
-        for number in 1...17 {
-            state =
-                state.applying(
-                    [.write([UInt8(number)], ttlMs: nil, precondition: nil)],
-                    as: .init(proposer: UInt64(number), number: 1, attempt: 1), nowMs: 0
-                ).state
-        }
-        group.fate = { [self] what, _ in
-            guard what == "accept" else { return .answered }
-            accepts += 1
-            if accepts == 3 { takeOver(state, counter: 50) }
-            return accepts <= 3 ? .lostBeforeItRan : .answered
-        }
+        takeOverDuringTheFirstAccept(stateBy(writers: 17), .lostBeforeItRan)
         #expect(outcome(try write("a")) == .unknown)
         #expect(try finalState()?.version == 17)
     }
 
     @Test func anAttemptThatWasNeverSentIsAlwaysDecidable() throws {
         // The first attempt is computed and not sent; the second finds a state that has evicted entries since.
-        var accepts = 0
-        var state = RegisterState.absent(gcVersion: 0)
-        for number in 1...17 {
-            state =
-                state.applying(
-                    [.write([UInt8(number)], ttlMs: nil, precondition: nil)],
-                    as: .init(proposer: UInt64(number), number: 1, attempt: 1), nowMs: 0
-                ).state
-        }
-        group.fate = { [self] what, _ in
-            guard what == "accept" else { return .answered }
-            accepts += 1
-            if accepts == 3 { takeOver(state, counter: 50) }
-            return accepts <= 3 ? .notSent : .answered
-        }
+        takeOverDuringTheFirstAccept(stateBy(writers: 17), .notSent)
         #expect(outcome(try write("a")) == .applied)
         #expect(try finalState()?.version == 18)
     }

@@ -7,32 +7,17 @@ import TestSupport
 @testable import Consistent
 
 /// Rule C8 on real servers: blank replicas are rebuilt, rolled-back ones are detected.
-@Suite(.serialized, .timeLimit(.minutes(20))) struct RebuildTests {
-    let runner: ReactorRunner
-    let servers: CPServers
+@Suite(.serialized, .timeLimit(.minutes(20))) struct RebuildTests: CPSuite {
+    let testbed: CPTestbed
 
-    init() throws {
-        runner = try ReactorRunner()
-        servers = try CPServers()
-    }
-
-    /// Runs `body` with an instance whose background work takes a step every 20 ms.
-    private func run(_ body: @escaping @Sendable (CPInstance) async throws -> Void) async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            let instance = CPInstance(reactor, servers, backgroundMs: 20)
-            #expect(await instance.waitForAll())
-            try await body(instance)
-            instance.close()
-        }
-    }
+    init() throws { testbed = try CPTestbed() }
 
     private func ballots(of key: String) throws -> Set<String> {
         Set(try servers.servers.map { try $0.cli("HGET", "cp:\(key)", "ballot") })
     }
 
     @Test func aWipedReplicaIsRebuiltWhileTrafficGoesOn() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             for key in 0..<300 { try await cp.write("k\(key)", "old") }
             var failures = 0
             var written = 0
@@ -73,7 +58,7 @@ import TestSupport
     }
 
     @Test func anIdleInstanceNoticesAChangeOfTheMembership() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "v")
             // It takes one step while the other instance takes many, so its own rebuild never comes first.
             let idle = CPInstance(cp.reactor, servers, backgroundMs: 400)
@@ -91,7 +76,7 @@ import TestSupport
     }
 
     @Test func theOtherReplicasAreMadeToAgreeFirst() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             // The write is on g1 and g2 alone; then g1 loses it.
             servers[2].kill()
             try await cp.write("k", "a")
@@ -107,8 +92,7 @@ import TestSupport
     }
 
     @Test func anotherInstanceResumesFromEveryStep() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        try await runOnGroup { reactor in
             let first = CPInstance(reactor, servers)
             #expect(await first.waitForAll())
             try await first.write("k", "a")
@@ -131,7 +115,7 @@ import TestSupport
     }
 
     @Test func twoConcurrentRebuildsDoNoHarm() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             let other = CPInstance(cp.reactor, servers, backgroundMs: 20)
             #expect(await other.waitForAll())
             for key in 0..<50 { try await cp.write("k\(key)", "a") }
@@ -145,7 +129,7 @@ import TestSupport
     }
 
     @Test func theConfigurationOfAnInterruptedInitIsIgnored() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "a")
             try servers[0].cli("FLUSHALL")
             try servers[0].cli(
@@ -166,7 +150,7 @@ import TestSupport
     }
 
     @Test func aRebuildWaitsForTheOtherReplicasAndReportsThat() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "a")
             servers[2].kill()
             try servers[0].cli("FLUSHALL")
@@ -179,7 +163,7 @@ import TestSupport
     }
 
     @Test func aRebuiltReplicaGetsTheHigherWatermark() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "a")
             try servers[1].cli("SET", "cap:gc_ballot", "7:00000000000000aa")
             try servers[2].cli("SET", "cap:gc_version", "9")
@@ -191,7 +175,7 @@ import TestSupport
     }
 
     @Test func membersWitnessTheRisingCountersOfTheOthers() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             func counter(of replica: Int, at holder: Int) -> Int {
                 let incarnation = (try? servers[replica].cli("HGET", "cap:identity", "incarnation")) ?? ""
                 return Int((try? servers[holder].cli("HGET", "cap:rollback_counters", incarnation)) ?? "") ?? 0
@@ -202,7 +186,7 @@ import TestSupport
     }
 
     @Test func aReplicaRestoredFromAnOldDumpIsErasedAndRebuilt() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "old")
             try await cp.write("gone", "a")
             #expect(await cp.reactor.eventually { (try? ballots(of: "gone").count) == 1 })
@@ -236,7 +220,7 @@ import TestSupport
     }
 
     @Test func aReplicaRolledBackWhileItRunsIsErasedAndRebuilt() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "a")
             let before = try servers[0].cli("HGET", "cap:identity", "incarnation")
             #expect(
@@ -253,7 +237,7 @@ import TestSupport
     }
 
     @Test func ofTwoRolledBackReplicasOneIsErasedAtATime() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "a")
             #expect(await cp.reactor.eventually { await cp.holders(of: "k") == 3 })
             let before = try (0..<2).map { try servers[$0].cli("HGET", "cap:identity", "incarnation") }
@@ -266,8 +250,7 @@ import TestSupport
     }
 
     @Test func aRolledBackReplicaIsNotAdmittedIfNoMajorityWouldBeLeftWithoutIt() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        try await runOnGroup { reactor in
             let incarnation = try servers[1].cli("HGET", "cap:identity", "incarnation")
             try servers[2].cli("HSET", "cap:rollback_counters", incarnation, "9")
             try servers[0].cli("FLUSHALL")
@@ -280,7 +263,7 @@ import TestSupport
     }
 
     @Test func theCountersOfFormerMembersAreDroppedAndThoseOfMembersKept() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             #expect(await cp.reactor.eventually { (try? servers[1].cli("HLEN", "cap:rollback_counters")) == "2" })
             servers[0].kill()
             #expect(await cp.waitForAvailable(2))
@@ -296,8 +279,7 @@ import TestSupport
     }
 
     @Test func aReplicaIsAdmittedOnlyAfterItsCounterWasCompared() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        try await runOnGroup { reactor in
             servers[1].kill()
             servers[2].kill()
             let cp = CPInstance(reactor, servers)
@@ -311,7 +293,7 @@ import TestSupport
     }
 
     @Test func aRepeatedAcceptAdoptsTheEpoch() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "a")
             let register = Register(key: Bytes("k".utf8))
             let deadlineNs = cp.reactor.nowNs + 1_000 * nsPerMs
@@ -332,7 +314,7 @@ import TestSupport
     }
 
     @Test func aReplicaThatRestartsWithItsDataStaysAMember() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "a")
             let before = try servers[1].cli("HGET", "cap:identity", "incarnation")
             for _ in 0..<3 {

@@ -6,29 +6,13 @@ import TestSupport
 @testable import Consistent
 
 /// Rules C10 and C11 on real servers.
-@Suite(.serialized, .timeLimit(.minutes(20))) struct RepairTests {
-    let runner: ReactorRunner
-    let servers: CPServers
+@Suite(.serialized, .timeLimit(.minutes(20))) struct RepairTests: CPSuite {
+    let testbed: CPTestbed
 
-    init() throws {
-        runner = try ReactorRunner()
-        servers = try CPServers()
-    }
-
-    private func run(scanMs: UInt64 = 600_000, _ body: @escaping @Sendable (CPInstance) async throws -> Void)
-        async throws
-    {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            let instance = CPInstance(reactor, servers, backgroundMs: 20, scanMs: scanMs)
-            #expect(await instance.waitForAll())
-            try await body(instance)
-            instance.close()
-        }
-    }
+    init() throws { testbed = try CPTestbed() }
 
     @Test func aTombstoneIsCollectedAndVersionsContinue() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "a")
             _ = try await cp.delete("k")
             #expect(await cp.reactor.eventually { await cp.holders(of: "k") == 0 })
@@ -41,7 +25,7 @@ import TestSupport
     }
 
     @Test func aLateAcceptDoesNotReviveACollectedKey() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "a")
             let old = try servers[0].cli("HGET", "cp:k", "ballot")
             _ = try await cp.delete("k")
@@ -63,8 +47,7 @@ import TestSupport
     }
 
     @Test func aTombstoneIsKeptWhileOneReplicaIsUnreachable() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        try await runOnGroup { reactor in
             // No background work of its own: each step of the repair is taken here.
             let cp = CPInstance(reactor, servers)
             defer { cp.close() }
@@ -90,8 +73,7 @@ import TestSupport
     }
 
     @Test func aKeyIsRepairedOnceAReplicaThatFailedAnswersAgain() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        try await runOnGroup { reactor in
             let cp = CPInstance(reactor, servers)
             defer { cp.close() }
             #expect(await cp.waitForAll())
@@ -122,8 +104,7 @@ import TestSupport
     }
 
     @Test func aTombstoneLeftOnOneReplicaIsFoundByAFullScanAndCollected() async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+        try await runOnGroup { reactor in
             let first = CPInstance(reactor, servers)
             #expect(await first.waitForAll())
             _ = try await first.write("k", "a")
@@ -144,7 +125,7 @@ import TestSupport
     }
 
     @Test func anExpiredValueThatIsNeverReadIsCollected() async throws {
-        try await run(scanMs: 50) { cp in
+        try await run(backgroundMs: 20, scanMs: 50) { cp in
             try await cp.write("k", "a", ttlMs: 1)
             #expect(await cp.reactor.eventually { await cp.holders(of: "k") == 0 })
             #expect(try await cp.write("k", "b").version == 3)
@@ -152,7 +133,7 @@ import TestSupport
     }
 
     @Test func aReplicaThatWasDownIsSentTheAcceptsItMissed() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             servers[2].kill()
             for key in 0..<200 { try await cp.write("k\(key)", "a") }
             try servers[2].start()
@@ -165,7 +146,7 @@ import TestSupport
     }
 
     @Test func catchUpKeepsANewerState() async throws {
-        try await run { cp in
+        try await run(backgroundMs: 20) { cp in
             servers[2].kill()
             try await cp.write("k", "a")
             try servers[2].start()

@@ -6,28 +6,20 @@ import TestSupport
 @testable import Consistent
 
 /// Scans of all keys of a real server.
-@Suite(.serialized, .timeLimit(.minutes(20))) struct ScanTests {
-    let runner: ReactorRunner
-    let servers: CPServers
+@Suite(.serialized, .timeLimit(.minutes(20))) struct ScanTests: CPSuite {
+    let testbed: CPTestbed
 
-    init() throws {
-        runner = try ReactorRunner()
-        servers = try CPServers()
-    }
+    init() throws { testbed = try CPTestbed() }
 
-    private func run(_ body: @escaping @Sendable (CPInstance) async throws -> Void) async throws {
-        try await runner.run { [reactor = runner.reactor, servers] in
-            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            let cp = CPInstance(reactor, servers)
-            defer { cp.close() }
-            #expect(await cp.waitForAll())
+    private func runOnKeys(_ body: @escaping @Sendable (CPInstance) async throws -> Void) async throws {
+        try await run { cp in
             for key in 0..<200 { try await cp.write("k\(key)", "a") }
             try await body(cp)
         }
     }
 
     @Test func aScanVisitsAllKeys() async throws {
-        try await run { cp in
+        try await runOnKeys { cp in
             var seen: Set<Register> = []
             let failure = try await cp.failureOfScan { seen.formUnion($0) }
             #expect(failure == nil)
@@ -36,7 +28,7 @@ import TestSupport
     }
 
     @Test func aScanThatContinuesAtARestartedServerDoesNotCount() async throws {
-        try await run { cp in
+        try await runOnKeys { cp in
             var pages = 0
             let failure = try await cp.failureOfScan { _ in
                 pages += 1

@@ -41,13 +41,16 @@ struct AcceptorGroup {
         ReportedIdentity(fields: fields, group: name, name: replicas.replicaNames[replica])
     }
 
-    /// Suspends until all replicas can be asked; false if that did not happen before the deadline.
-    func waitForAll(deadlineNs: UInt64) async -> Bool {
+    /// Suspends until all replicas can be asked.
+    /// - Returns: the names of those that cannot be asked at the deadline; nil if there are none.
+    func waitForAll(deadlineNs: UInt64) async -> String? {
         while replicas.available != replicas.everyReplica {
-            guard scheduler.nowNs < deadlineNs else { return false }
+            guard scheduler.nowNs < deadlineNs else {
+                return names(replicas.everyReplica.subtracting(replicas.available))
+            }
             await scheduler.sleep(forNs: 10 * nsPerMs)
         }
-        return true
+        return nil
     }
 
     func names(_ replicas: some Sequence<Int>) -> String {

@@ -33,8 +33,7 @@ public final class GroupBackup {
     public func run(only: String?, deadlineNs: UInt64) async -> Result {
         let group = acceptors.replicas
         if let only, !group.replicaNames.contains(only) { return .refused("there is no replica '\(only)'") }
-        guard await acceptors.waitForAll(deadlineNs: deadlineNs) else {
-            let missing = acceptors.names(group.everyReplica.subtracting(group.available))
+        if let missing = await acceptors.waitForAll(deadlineNs: deadlineNs) {
             return .refused("cannot reach \(missing): all replicas must record the rollback counters of the others")
         }
         var incarnations: [Bytes] = []

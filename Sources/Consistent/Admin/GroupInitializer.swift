@@ -28,8 +28,7 @@ public struct GroupInitializer {
     ///
     /// Safe to repeat: if it was cut short, a second run continues.
     public func run(deadlineNs: UInt64) async -> Result {
-        guard await acceptors.waitForAll(deadlineNs: deadlineNs) else {
-            let missing = acceptors.names(group.everyReplica.subtracting(group.available))
+        if let missing = await acceptors.waitForAll(deadlineNs: deadlineNs) {
             return .refused("cannot reach \(missing): all replicas must be up")
         }
         let replies = await ask(MembershipCommands.probe(), deadlineNs)

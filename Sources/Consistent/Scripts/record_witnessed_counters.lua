@@ -8,12 +8,16 @@ local FIRST_WITNESSED = 3
 local MAX_WITNESSED = 64
 local group, incarnation = unpack(ARGV, 1, 2)
 if not isMember(group, incarnation) then return 0 end
--- One field per incarnation: a late copy for a replaced replica cannot hide the counter of its successor. Those that the
--- configuration names stay, also while the replica is down: it may come back with an old dump.
+-- One field per incarnation: a late copy for a replaced replica cannot hide the counter of its successor. Those that
+-- the configuration names stay, also while the replica is down: it may come back with an old dump.
 local configuration = redis.call('HGET', 'cap:config', 'value')
 if configuration and redis.call('HLEN', 'cap:rollback_counters') > MAX_WITNESSED then
-    for _, known in ipairs(redis.call('HKEYS', 'cap:rollback_counters')) do
-        if not string.find(configuration, known, 1, true) then redis.call('HDEL', 'cap:rollback_counters', known) end
+    local known = redis.call('HGETALL', 'cap:rollback_counters')
+    redis.call('DEL', 'cap:rollback_counters')
+    for i = 1, #known, 2 do
+        if string.find(configuration, known[i], 1, true) then
+            redis.call('HSET', 'cap:rollback_counters', known[i], known[i + 1])
+        end
     end
 end
 for i = FIRST_WITNESSED, #ARGV, 2 do
