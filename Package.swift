@@ -62,7 +62,7 @@ let package = Package(
         core("Telemetry", ["JSON", logging]),
         core("Replication", ["ByteCoding", "EventLoop"] + collections),
         core("Redis", ["EventLoop", "Replication", "Resilience", "CHiredis", logging] + collections),
-        core("HTTP", ["EventLoop", "JSON", "CMicroHTTPD"]),
+        core("HTTP", ["ByteCoding", "EventLoop", "JSON", "CMicroHTTPD"]),
         core(
             "Service",
             [

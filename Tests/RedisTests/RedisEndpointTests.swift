@@ -13,6 +13,7 @@ import Testing
 
     @Test(arguments: [
         "", "h:1", "rediss://h", "redis://", "redis://h:0", "redis://h:99999", "redis://h/3", "redis://[::1",
+        "redis://u:%4@h", "redis://u:%ff@h",
     ])
     func anInvalidURLIsRejected(url: String) {
         #expect(throws: RedisEndpointError.self) { try RedisEndpoint(url: url) }

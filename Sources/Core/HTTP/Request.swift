@@ -1,3 +1,5 @@
+import ByteCoding
+
 /// One request with its body. It stays valid after the client disconnects; use it on the reactor's thread only.
 public final class Request {
     public internal(set) var method: Method

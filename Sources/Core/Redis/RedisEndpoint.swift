@@ -1,4 +1,5 @@
 import Glibc
+import Replication
 
 /// Where one replica listens: `redis://[user[:password]@]host[:port]`.
 public struct RedisEndpoint: Sendable, Equatable {
@@ -30,7 +31,9 @@ public struct RedisEndpoint: Sendable, Equatable {
         if let at = rest.lastIndex(of: "@") {
             let credentials = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             rest = rest[rest.index(after: at)...]
-            let decoded = credentials.map { Self.percentDecoded($0) }
+            let decoded = credentials.map { part in
+                PercentEncoding.decode(Bytes(part.utf8)[...]).flatMap { String(validating: $0, as: UTF8.self) }
+            }
             guard decoded.allSatisfy({ $0 != nil }) else { throw RedisEndpointError("has a bad percent-encoding") }
             if let name = decoded[0], !name.isEmpty { username = name }
             if decoded.count == 2 { password = decoded[1] }
@@ -49,24 +52,6 @@ public struct RedisEndpoint: Sendable, Equatable {
         guard !host.isEmpty else { throw RedisEndpointError("names no host") }
         guard let port = UInt16(portText), port > 0 else { throw RedisEndpointError("has no valid port") }
         self.port = port
-    }
-
-    private static func percentDecoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Substring(text).utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = rest.prefix(2)
-            guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else {
-                return nil
-            }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 
     /// True where the host is a literal IP address, which needs no name resolution.

@@ -1,7 +1,7 @@
 /// Percent-encoding of raw bytes (RFC 3986, section 2.1); NUL and slash are allowed.
 public enum PercentEncoding {
     /// Encodes every byte except the unreserved ones (RFC 3986, section 2.3).
-    public static func encode(_ bytes: [UInt8]) -> String {
+    public static func encode(_ bytes: Bytes) -> String {
         var text = ""
         for byte in bytes {
             switch byte {
@@ -19,11 +19,11 @@ public enum PercentEncoding {
 
     /// - Parameter isForm: `+` means a space, as in query strings.
     /// - Returns: nil if a `%` is not followed by two hexadecimal digits.
-    static func decode(_ bytes: ArraySlice<UInt8>, isForm: Bool = false) -> [UInt8]? {
+    public static func decode(_ bytes: ArraySlice<UInt8>, isForm: Bool = false) -> Bytes? {
         let percent = UInt8(ascii: "%")
         let plus = UInt8(ascii: "+")
         guard bytes.contains(where: { $0 == percent || (isForm && $0 == plus) }) else { return Array(bytes) }
-        var decoded: [UInt8] = []
+        var decoded: Bytes = []
         decoded.reserveCapacity(bytes.count)
         var index = bytes.startIndex
         while index < bytes.endIndex {
