@@ -161,7 +161,7 @@ private func expectAlive(_ server: TestServer) throws {
         defer { server.stop() }
         let second = server.onReactor {
             let second = HTTPServer(
-                reactor: server.reactor, settings: .init(host: "127.0.0.1", port: 0), handler: Router())
+                reactor: server.reactor, settings: .init(host: "127.0.0.1", port: 0), router: Router())
             second.onLibraryMessage = { messages.value.append($0) }
             try! second.start()
             return Box(second)

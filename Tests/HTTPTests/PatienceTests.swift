@@ -16,7 +16,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
     for _ in 0..<2_000 {
         guard client.send("x") else { return true }
         // The reactor's own clock paces this: one turn of its loop, and a hundredth of a second.
-        server.spawn { await $0.reactor.sleep(forNs: 10_000_000) }.wait()
+        server.run { await $0.reactor.sleep(forNs: 10_000_000) }
     }
     return false
 }
@@ -79,7 +79,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
         let pieceBytes = 65_536
         client.send("POST /hello HTTP/1.1\r\nHost: t\r\nContent-Length: \(pieceBytes * 4)\r\n\r\n")
         for _ in 0..<4 {
-            server.spawn { await $0.reactor.sleep(forNs: 450_000_000) }.wait()
+            server.run { await $0.reactor.sleep(forNs: 450_000_000) }
             #expect(client.send(String(repeating: "x", count: pieceBytes)))
         }
         #expect(try client.readAnswer().text == String(pieceBytes * 4))

@@ -79,7 +79,7 @@ private func makeServer(_ gate: Gate, maxUnsuspended: Int = 128) throws -> TestS
     @Test func anIdleServerDrainsAtOnceAndCanStopTwice() throws {
         let server = try makeServer(Gate())
         let isDrained = Box(false)
-        server.spawn { isDrained.value = await $0.drain(deadlineNs: $0.reactor.nowNs) }.wait()
+        server.run { isDrained.value = await $0.drain(deadlineNs: $0.reactor.nowNs) }
         #expect(server.onReactor { isDrained.value })
         server.withServer { $0.stop() }
         server.stop()

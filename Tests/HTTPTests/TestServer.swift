@@ -14,14 +14,16 @@ final class TestServer: @unchecked Sendable {
 
     init(
         _ adjust: @escaping @Sendable (inout HTTPServerSettings) -> Void = { _ in },
-        handler: @escaping @Sendable (Reactor) -> any RequestHandler
+        routes: @escaping @Sendable (Router) -> Void
     ) throws {
         reactor = try Reactor(name: "http-test")
         reactor.start()
         let started = onReactor { [self] () -> Result<UInt16, HTTPServerError> in
             var settings = HTTPServerSettings(host: "127.0.0.1", port: 0)
             adjust(&settings)
-            let server = HTTPServer(reactor: reactor, settings: settings, handler: handler(reactor))
+            let router = Router()
+            routes(router)
+            let server = HTTPServer(reactor: reactor, settings: settings, router: router)
             self.server = server
             return Result { () throws(HTTPServerError) in
                 try server.start()
@@ -31,17 +33,6 @@ final class TestServer: @unchecked Sendable {
         port = try started.get()
     }
 
-    convenience init(
-        _ adjust: @escaping @Sendable (inout HTTPServerSettings) -> Void = { _ in },
-        routes: @escaping @Sendable (Router) -> Void
-    ) throws {
-        try self.init(adjust) { _ in
-            let router = Router()
-            routes(router)
-            return router
-        }
-    }
-
     /// Runs `body` on the reactor's thread and waits for what it returns.
     func onReactor<Result: Sendable>(_ body: @escaping @Sendable () -> Result) -> Result {
         let slot = Slot<Result>()
@@ -49,7 +40,7 @@ final class TestServer: @unchecked Sendable {
             slot.value = body()
             slot.done.signal()
         }
-        slot.done.wait()
+        precondition(slot.done.wait(timeout: .now() + .seconds(30)) == .success, "the reactor does not run")
         return slot.value!
     }
 
@@ -65,6 +56,11 @@ final class TestServer: @unchecked Sendable {
             usleep(1_000)
         }
         return false
+    }
+
+    /// Runs `body` as a task on the reactor's thread and waits for its end.
+    func run(_ body: @escaping @Sendable (HTTPServer) async -> Void) {
+        #expect(spawn(body).wait(timeout: .now() + .seconds(30)) == .success)
     }
 
     /// Starts `body` as a task on the reactor's thread; the returned semaphore is signalled at its end.

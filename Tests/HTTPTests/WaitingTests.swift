@@ -23,7 +23,7 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
         }
         gate.waitForArrivals(count)
         #expect(server.withServer { $0.requestsInFlight } == count)
-        #expect(server.withServer { $0.waiting.unsuspendedCount } == min(count, maxUnsuspended))
+        #expect(server.withServer { $0.load.unsuspendedCount } == min(count, maxUnsuspended))
         // Others are served meanwhile.
         #expect(try server.connect().request("GET", "/hello").text == "hello")
         server.onReactor { gate.open() }
@@ -31,7 +31,7 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
         // The connections go on.
         for client in clients { #expect(try client.request("GET", "/hello").text == "hello") }
         #expect(server.withServer { $0.requestsInFlight } == 0)
-        #expect(server.withServer { $0.waiting.unsuspendedCount } == 0)
+        #expect(server.withServer { $0.load.unsuspendedCount } == 0)
     }
 
     @Test(arguments: [128, 0])
@@ -68,7 +68,7 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
         // A suspended connection notices nothing; one in the list of ready connections is dropped when its reset is
         // seen.
         if isReset, maxUnsuspended > 0 {
-            #expect(server.waits { $0.waiting.exchanges.count <= 1 })
+            #expect(server.waits { $0.connections.waitingExchanges.count <= 1 })
             #expect(server.withServer { $0.requestsInFlight } == 20)
         }
         server.onReactor { gate.open() }

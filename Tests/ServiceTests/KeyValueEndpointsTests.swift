@@ -228,7 +228,7 @@ import Testing
 
     @Test(arguments: [
         (HTTP.Method.get, "/write/k/v"), (.post, "/read/k"), (.get, "/delete/k"), (.put, "/write/k"),
-        (.other("BREW"), "/read/k"),
+        (HTTP.Method("BREW"), "/read/k"),
     ])
     func anUnsupportedMethodIs405WithAllow(_ method: HTTP.Method, _ target: String) async throws {
         let endpoints = try CPEndpoints()

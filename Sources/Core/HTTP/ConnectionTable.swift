@@ -6,9 +6,10 @@ final class HTTPConnection {
     let descriptor: Int32
     /// When it was opened, or last completed a request or a response; on the reactor's clock.
     fileprivate(set) var progressNs: UInt64
-    /// Waits for the handler: the server is slow, not the client.
-    var isWaiting = false
-    fileprivate var index = 0
+    /// The request that waits for its handler: the server is slow, not the client.
+    var waiting: Exchange?
+    /// A request was answered before the client had sent everything.
+    var wasAnsweredEarly = false
     private var bodyBytes = 0
 
     /// Every 64 KiB of a body count as progress, so that a long value may arrive at about 1 KiB/s.
@@ -24,14 +25,20 @@ final class HTTPConnection {
         bodyBytes = 0
     }
 
-    fileprivate var isClosedByClient: Bool {
-        var byte: UInt8 = 0
-        return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
-    }
-
     func received(bodyBytes count: Int, atNs nowNs: UInt64) {
         bodyBytes += count
         if bodyBytes >= Self.bodyStepBytes { progressed(atNs: nowNs) }
+    }
+
+    /// There is, or may come, input that nobody has read; see ``LingeringClose``.
+    var mustLinger: Bool { wasAnsweredEarly || peek() > 0 }
+
+    fileprivate var isClosedByClient: Bool { peek() == 0 }
+
+    /// The number of bytes to read, at most 1; 0 at the end of the stream, -1 where nothing has arrived.
+    private func peek() -> Int {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
     }
 }
 
@@ -45,7 +52,7 @@ final class ConnectionTable: Expirable {
     private let idleNs: UInt64
     private let crowdedIdleNs: UInt64
     private let crowdedCount: Int
-    private var connections: [HTTPConnection] = []
+    private var connections: [ObjectIdentifier: HTTPConnection] = [:]
     private(set) var isSettled = true
     /// Called after connections were shut down: libmicrohttpd must run to release them.
     var onShutDown: () -> Void = {}
@@ -58,24 +65,16 @@ final class ConnectionTable: Expirable {
     }
 
     var count: Int { connections.count }
+    var waitingExchanges: [Exchange] { connections.values.compactMap(\.waiting) }
 
     func add(_ connection: HTTPConnection) {
-        connection.index = connections.count
-        connections.append(connection)
+        connections[ObjectIdentifier(connection)] = connection
         guard isSettled else { return }
         isSettled = false
         scheduleLook()
     }
 
-    func remove(_ connection: HTTPConnection) {
-        let last = connections.removeLast()
-        guard last !== connection else { return }
-        connections[connection.index] = last
-        last.index = connection.index
-    }
-
-    /// The server stops: no more checks.
-    func stop() { isSettled = true }
+    func remove(_ connection: HTTPConnection) { connections[ObjectIdentifier(connection)] = nil }
 
     private func scheduleLook() {
         reactor.schedule(self, atNs: reactor.nowNs + max(crowdedIdleNs / 4, nsPerMs))
@@ -86,7 +85,7 @@ final class ConnectionTable: Expirable {
         let limitNs = connections.count >= crowdedCount ? crowdedIdleNs : idleNs
         let nowNs = reactor.nowNs
         var isAnyShutDown = false
-        for connection in connections where !connection.isWaiting {
+        for connection in connections.values where connection.waiting == nil {
             // epoll does not report an end of stream that arrived together with the request.
             guard nowNs &- connection.progressNs >= limitNs || connection.isClosedByClient else { continue }
             shutdown(connection.descriptor, Int32(SHUT_RDWR))

@@ -31,18 +31,18 @@ extension Exchange {
         isCounted = true
         server.load.requestsInFlight += 1
         server.runState.didMakeProgress = true
-        request.method = Method(cString: method)
-        let framing = BodyFraming(of: connection)
+        request.method = Method(String(cString: method))
+        let headers = HeaderBlock(of: connection)
         if let targetStart, cmhd_hides_something(connection, method, targetStart, request.target.count, version) != 0 {
             let problem = Problem.badRequest("bad_request", "the request line or a header field is malformed")
             return refuseAtOnce(problem, isBodyComing: true)
         }
-        if let problem = framing.problem(target: request.target, version: version) {
-            return refuseAtOnce(problem, isBodyComing: framing.hasBody)
+        if let problem = headers.problem(target: request.target, version: version) {
+            return refuseAtOnce(problem, isBodyComing: headers.hasBody)
         }
         // libmicrohttpd builds the response header in the rest of the connection's memory. If that is too small it
         // closes the connection without a response.
-        guard framing.memoryBytes + server.settings.responseHeaderBytes <= server.settings.connectionMemoryBytes else {
+        guard headers.memoryBytes + server.settings.responseHeaderBytes <= server.settings.connectionMemoryBytes else {
             refuse(Problem(status: 431, code: "headers_too_large", detail: "the header block is too long"))
             return answerPastLibrary()
         }
@@ -50,12 +50,12 @@ extension Exchange {
             refuse(.overloaded("too many requests in flight"))
             return .YES
         }
-        guard framing.hasBody else { return .YES }
-        received.maxBytes = max(0, server.handler.maxBodyBytes(for: request))
-        guard let length = framing.contentLength, length > UInt64(received.maxBytes) else { return .YES }
+        guard headers.hasBody else { return .YES }
+        received.maxBytes = max(0, server.router.maxBodyBytes(for: request))
+        guard let length = headers.contentLength, length > UInt64(received.maxBytes) else { return .YES }
         // The client waits for 100 Continue, or the body is too long to be read and dropped: respond now and close.
         let excess = length - UInt64(received.maxBytes)
-        if framing.expectsContinue || excess > UInt64(server.settings.maxDiscardedBytes) {
+        if headers.expectsContinue || excess > UInt64(server.settings.maxDiscardedBytes) {
             return refuseAtOnce(.valueTooLarge(maxBytes: received.maxBytes), isBodyComing: true)
         }
         refuse(.valueTooLarge(maxBytes: received.maxBytes))
@@ -65,7 +65,7 @@ extension Exchange {
     /// Responds before the body; libmicrohttpd then closes the connection.
     private func refuseAtOnce(_ problem: Problem, isBodyComing: Bool) -> MHD_Result {
         refuse(problem)
-        if isBodyComing, let connection { server.lingerWhenClosed(connection) }
+        if isBodyComing { client.wasAnsweredEarly = true }
         return queue(refusal ?? problem.response)
     }
 
@@ -78,7 +78,7 @@ extension Exchange {
         server.load.bufferedBodyBytes -= received.bufferedBytes
         received.bufferedBytes = 0
         request.receivedNs = server.reactor.nowNs
-        server.handler.refused(request, with: response)
+        server.router.refused(request, with: response)
     }
 
     // MARK: Body
@@ -105,10 +105,8 @@ extension Exchange {
 
     /// Writes the refusal directly to the socket, because libmicrohttpd cannot, and closes the connection.
     private func answerPastLibrary() -> MHD_Result {
-        if let connection, let refusal {
-            refusal.send(to: cmhd_connection_fd(connection))
-            server.lingerWhenClosed(connection)
-        }
+        refusal?.send(to: client.descriptor)
+        client.wasAnsweredEarly = true
         return .NO
     }
 
@@ -120,7 +118,7 @@ extension Exchange {
         request.receivedNs = server.reactor.nowNs
         client.progressed(atNs: request.receivedNs)
         server.reactor.spawn { [self] in
-            finish(await server.handler.respond(to: request))
+            finish(await server.router.respond(to: request))
         }
         if case .ready(let response) = stage { return queue(response) }
         startWaiting()
@@ -176,31 +174,26 @@ extension Exchange {
 
     private func startWaiting() {
         guard let connection else { return }
-        client.isWaiting = true
-        let isSuspended = server.waiting.unsuspendedCount >= server.settings.maxUnsuspended
-        wait = Wait(index: server.waiting.exchanges.count, isSuspended: isSuspended)
-        server.waiting.exchanges.append(self)
-        if isSuspended { MHD_suspend_connection(connection) } else { server.waiting.unsuspendedCount += 1 }
+        client.waiting = self
+        isSuspended = server.load.unsuspendedCount >= server.settings.maxUnsuspended
+        if isSuspended { MHD_suspend_connection(connection) } else { server.load.unsuspendedCount += 1 }
     }
 
     private func wake() {
-        guard let wait else { return }
-        stopWaiting()
+        guard stopWaiting() else { return }
         server.runState.isNeeded = true
-        if wait.isSuspended, let connection { MHD_resume_connection(connection) }
+        if isSuspended, let connection { MHD_resume_connection(connection) }
     }
 
-    private func stopWaiting() {
-        guard let wait else { return }
-        self.wait = nil
-        client.isWaiting = false
+    /// False where it did not wait.
+    @discardableResult
+    private func stopWaiting() -> Bool {
+        guard client.waiting === self else { return false }
+        client.waiting = nil
+        if !isSuspended { server.load.unsuspendedCount -= 1 }
         // From now on the client must make progress by receiving the response.
         client.progressed(atNs: server.reactor.nowNs)
-        if !wait.isSuspended { server.waiting.unsuspendedCount -= 1 }
-        let last = server.waiting.exchanges.removeLast()
-        guard last !== self else { return }
-        server.waiting.exchanges[wait.index] = last
-        last.wait?.index = wait.index
+        return true
     }
 
     /// The completion callback.
@@ -219,6 +212,5 @@ extension Exchange {
         isCounted = false
         server.load.bufferedBodyBytes -= received.bufferedBytes
         server.load.requestsInFlight -= 1
-        server.phase.drainWaiter?.requestEnded()
     }
 }

@@ -22,13 +22,6 @@ final class Exchange {
         case ended
     }
 
-    /// A connection that waits for the handler.
-    struct Wait {
-        /// Index in the server's waiting exchanges.
-        var index: Int
-        let isSuspended: Bool
-    }
-
     struct ReceivedBody {
         var maxBytes = 0
         var bufferedBytes = 0
@@ -46,8 +39,8 @@ final class Exchange {
     /// It is counted in `requestsInFlight`.
     var isCounted = false
     var isTaskRunning = false
-    /// Nil while it does not wait for its handler.
-    var wait: Wait?
+    /// While it waits for its handler, its connection is not in libmicrohttpd's list of ready connections.
+    var isSuspended = false
 
     /// The response instead of the handler's; the rest of the body is dropped.
     var refusal: Response?

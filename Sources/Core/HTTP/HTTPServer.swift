@@ -8,7 +8,7 @@ import Glibc
 /// Everything runs on the reactor's thread.
 ///
 /// ```swift
-/// let server = HTTPServer(reactor: reactor, settings: .init(host: "127.0.0.1", port: 5001), handler: router)
+/// let server = HTTPServer(reactor: reactor, settings: .init(host: "127.0.0.1", port: 5001), router: router)
 /// try server.start()
 /// // ... at the end
 /// server.stopAccepting()
@@ -29,22 +29,24 @@ public final class HTTPServer {
     public var onLibraryMessage: ((String) -> Void)?
 
     let reactor: Reactor
-    let handler: any RequestHandler
+    let router: Router
 
-    var daemon: OpaquePointer?
+    private var daemon: OpaquePointer?
     var phase = Phase()
     var load = Load()
-    var waiting = Waiting()
     var runState = RunState()
     let connections: ConnectionTable
-    var lingering = LingeringConnections()
+    private var lingeringCount = 0
+
     /// Only longer responses count as buffered; the kernel buffers shorter ones at once.
     static let longResponseBytes = 65_536
+    private static let maxLingering = 64
+    private static let drainCheckNs = 5 * nsPerMs
 
-    public init(reactor: Reactor, settings: HTTPServerSettings, handler: any RequestHandler) {
+    public init(reactor: Reactor, settings: HTTPServerSettings, router: Router) {
         self.reactor = reactor
         self.settings = settings
-        self.handler = handler
+        self.router = router
         connections = ConnectionTable(reactor: reactor, settings: settings)
     }
 
@@ -82,6 +84,20 @@ public final class HTTPServer {
         if socket >= 0 { close(socket) }
     }
 
+    /// Waits until no request is in flight, the deadline (on the reactor's clock) has passed, or ``stop()`` is called.
+    ///
+    /// From now on each response closes its connection. ``stop()`` closes idle connections.
+    /// - Returns: true if no request is in flight.
+    @discardableResult
+    public func drain(deadlineNs: UInt64) async -> Bool {
+        reactor.checkIsolated()
+        phase.isDraining = true
+        while requestsInFlight > 0, daemon != nil, reactor.nowNs < deadlineNs {
+            await reactor.sleep(forNs: min(Self.drainCheckNs, deadlineNs - reactor.nowNs))
+        }
+        return requestsInFlight == 0
+    }
+
     /// Ends everything now: in-flight requests get 503 `stopping`, and all connections are closed. A handler must not
     /// call it before its first suspension. A running handler continues, and its response is dropped.
     public func stop() {
@@ -93,16 +109,50 @@ public final class HTTPServer {
         stopAccepting()
         failWaiting()
         reactor.unwatch(cmhd_epoll_fd(daemon))
-        connections.stop()
         self.daemon = nil
         // libmicrohttpd aborts the process if a connection is still suspended; `failWaiting` resumed them all.
         MHD_stop_daemon(daemon)
-        phase.drainWaiter?.resume()
+    }
+
+    /// Answers all waiting requests with 503, so that no connection stays suspended.
+    private func failWaiting() {
+        for exchange in connections.waitingExchanges {
+            exchange.fail(with: Self.stoppingProblem(for: exchange.request, outcome: "unknown").response)
+        }
+        // One run queues the responses, the next writes them.
+        run()
+        run()
+    }
+
+    /// - Parameter outcome: the outcome of a change.
+    static func stoppingProblem(for request: Request, outcome: String) -> Problem {
+        let problem = Problem.unavailable("stopping", "the service is stopping")
+        return request.method.isSafe ? problem : problem.with("outcome", .string(outcome))
     }
 
     /// A running daemon cannot be stopped here, because it may have suspended connections.
     deinit {
         assert(daemon == nil, "a server must be stopped before it is released")
+    }
+
+    // MARK: Connections
+
+    func connectionOpens(descriptor: Int32) -> HTTPConnection {
+        let connection = HTTPConnection(descriptor: descriptor, nowNs: reactor.nowNs)
+        connections.add(connection)
+        return connection
+    }
+
+    /// libmicrohttpd closes the descriptor right after this.
+    func connectionCloses(_ connection: HTTPConnection) {
+        connections.remove(connection)
+        // At its connection limit libmicrohttpd removes the listening socket from its epoll until it runs again.
+        runState.isNeeded = true
+        guard daemon != nil, lingeringCount < Self.maxLingering, connection.mustLinger else { return }
+        let isLingering = LingeringClose.begin(connection.descriptor, on: reactor) { [weak self] in
+            self?.lingeringCount -= 1
+        }
+        if isLingering { lingeringCount += 1 }
     }
 
     // MARK: Running
@@ -116,13 +166,12 @@ public final class HTTPServer {
         if runState.didQueueWaitingResponse { run() }
     }
 
-    func run() {
+    private func run() {
         guard let daemon else { return }
         runState = RunState(nextNs: runState.nextNs, isRunning: true)
         MHD_run(daemon)
         runState.isRunning = false
     }
-
 }
 
 extension HTTPServer: DescriptorHandler, TurnParticipant {
@@ -147,7 +196,7 @@ extension HTTPServer: DescriptorHandler, TurnParticipant {
         }
         // With waiting requests in its list of ready connections libmicrohttpd always reports 0. If the last run made
         // no progress there is nothing to do until a response wakes the loop.
-        if timeoutMs == 0, waiting.unsuspendedCount > 0, !runState.didMakeProgress { timeoutMs = 1 }
+        if timeoutMs == 0, load.unsuspendedCount > 0, !runState.didMakeProgress { timeoutMs = 1 }
         let limitMs = Int32(clamping: timeoutMs)
         runState.nextNs = reactor.nowNs + UInt64(limitMs) * nsPerMs
         return limitMs
@@ -162,7 +211,6 @@ extension HTTPServer {
         var isDraining = false
         /// Requests no longer reach the handler.
         var isStopping = false
-        var drainWaiter: DrainWaiter?
     }
 
     struct Load {
@@ -170,12 +218,7 @@ extension HTTPServer {
         var bufferedBodyBytes = 0
         /// Bytes of long responses that clients have not received yet.
         var bufferedResponseBytes = 0
-    }
-
-    /// Exchanges whose handler is running and whose client is connected.
-    struct Waiting {
-        var exchanges: [Exchange] = []
-        /// How many of them stay in libmicrohttpd's list of ready connections.
+        /// Requests that wait for their handler and stay in libmicrohttpd's list of ready connections.
         var unsuspendedCount = 0
     }
 

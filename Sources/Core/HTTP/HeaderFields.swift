@@ -18,66 +18,51 @@ enum HeaderFields {
     case connection(OpaquePointer)
     case saved([Header])
 
+    /// All fields called `name`, joined by ", ".
     func value(_ name: String) -> String? {
+        var joined: String?
+        func join(_ value: String) { joined = joined.map { "\($0), \(value)" } ?? value }
         switch self {
         case .connection(let connection):
-            return Self.lookUp(name, in: connection)
+            Self.forEach(of: connection) { key, _, value, count in
+                if strcasecmp(key, name) == 0 { join(Self.text(value, count)) }
+            }
         case .saved(let headers):
-            var joined: String?
-            for header in headers where Self.isSame(header.name, name) {
-                joined = joined.map { "\($0), \(header.value)" } ?? header.value
-            }
-            return joined
+            for header in headers where strcasecmp(header.name, name) == 0 { join(header.value) }
         }
-    }
-
-    private static func isSame(_ left: String, _ right: String) -> Bool {
-        strcasecmp(left, right) == 0
-    }
-
-    private struct Search {
-        let name: UnsafePointer<CChar>
-        var value: String?
-    }
-
-    private static func lookUp(_ name: String, in connection: OpaquePointer) -> String? {
-        name.withCString { name in
-            var search = Search(name: name, value: nil)
-            withUnsafeMutablePointer(to: &search) { search in
-                _ = MHD_get_connection_values_n(
-                    connection, .HEADER_KIND,
-                    { context, _, key, _, value, count in
-                        let search = context!.assumingMemoryBound(to: Search.self)
-                        guard let key, strcasecmp(key, search.pointee.name) == 0 else { return .YES }
-                        let found = HeaderFields.text(value, count)
-                        search.pointee.value = search.pointee.value.map { "\($0), \(found)" } ?? found
-                        return .YES
-                    }, search)
-            }
-            return search.value
-        }
+        return joined
     }
 
     /// A copy of all fields of `connection`.
     static func copied(from connection: OpaquePointer) -> HeaderFields {
         var headers: [Header] = []
-        withUnsafeMutablePointer(to: &headers) { headers in
-            _ = MHD_get_connection_values_n(
-                connection, .HEADER_KIND,
-                { context, _, key, keyCount, value, count in
-                    let headers = context!.assumingMemoryBound(to: [Header].self)
-                    headers.pointee.append(Header(HeaderFields.text(key, keyCount), HeaderFields.text(value, count)))
-                    return .YES
-                }, headers)
+        forEach(of: connection) { key, keyCount, value, count in
+            headers.append(Header(text(key, keyCount), text(value, count)))
         }
         return .saved(headers)
+    }
+
+    private typealias FieldVisitor = (UnsafePointer<CChar>, Int, UnsafePointer<CChar>?, Int) -> Void
+
+    private static func forEach(of connection: OpaquePointer, visit: FieldVisitor) {
+        withoutActuallyEscaping(visit) { visit in
+            withUnsafePointer(to: visit) { visit in
+                _ = MHD_get_connection_values_n(
+                    connection, .HEADER_KIND,
+                    { context, _, key, keyCount, value, count in
+                        let visit = context!.assumingMemoryBound(to: FieldVisitor.self).pointee
+                        if let key { visit(key, keyCount, value, count) }
+                        return .YES
+                    }, UnsafeMutableRawPointer(mutating: visit))
+            }
+        }
     }
 
     /// Trims trailing white space, which is not part of a field (RFC 9110, section 5.5) and which libmicrohttpd keeps.
     private static func text(_ start: UnsafePointer<CChar>?, _ count: Int) -> String {
         guard let start else { return "" }
-        var count = count
-        while count > 0, start[count - 1] == 32 || start[count - 1] == 9 { count -= 1 }
-        return String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
+        let field = UnsafeRawBufferPointer(start: start, count: count)
+        let end = (field.lastIndex { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") } ?? -1) + 1
+        return String(decoding: field[..<end], as: UTF8.self)
     }
 }

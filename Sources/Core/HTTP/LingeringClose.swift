@@ -7,8 +7,8 @@ import Glibc
 /// Closing a socket with unread data makes the kernel send a reset, which can destroy the response before the client
 /// has read it (RFC 9112, section 9.6). Both the bytes and the time are limited.
 final class LingeringClose: DescriptorHandler, Expirable {
-    static let maxBytes = 16 << 20
-    static let maxNs: UInt64 = 2_000 * nsPerMs
+    private static let maxBytes = 16 << 20
+    private static let maxNs: UInt64 = 2_000 * nsPerMs
     private static let chunkBytes = 65_536
     private static let maxReadsATurn = 8
 
@@ -18,13 +18,23 @@ final class LingeringClose: DescriptorHandler, Expirable {
     private var leftBytes = maxBytes
     private(set) var isSettled = false
 
-    /// - Parameter descriptor: this object closes it.
-    init(reactor: Reactor, descriptor: Int32, ended: @escaping () -> Void) {
+    /// Takes over the connection of `descriptor`, which the caller closes next.
+    ///
+    /// - Returns: false where there is no descriptor left for it: `ended` is not called.
+    static func begin(_ descriptor: Int32, on reactor: Reactor, ended: @escaping () -> Void) -> Bool {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { return false }
+        shutdown(copy, Int32(SHUT_WR))
+        let close = LingeringClose(reactor: reactor, descriptor: copy, ended: ended)
+        reactor.watch(copy, events: EPOLLIN.rawValue, handler: close)
+        reactor.schedule(close, atNs: reactor.nowNs + maxNs)
+        return true
+    }
+
+    private init(reactor: Reactor, descriptor: Int32, ended: @escaping () -> Void) {
         self.reactor = reactor
         self.descriptor = descriptor
         self.ended = ended
-        reactor.watch(descriptor, events: EPOLLIN.rawValue, handler: self)
-        reactor.schedule(self, atNs: reactor.nowNs + Self.maxNs)
     }
 
     func ready(events: UInt32) {

@@ -1,11 +1,12 @@
 import JSON
+
 /// An error response: `application/problem+json` (RFC 9457) with a stable `code` for clients to branch on.
 ///
 /// ```swift
 /// throw Problem(status: 503, code: "no_quorum", detail: "1 of 3 replicas answered", retryAfterS: 1)
 ///     .with("outcome", .string("not_applied"))
 /// ```
-public struct Problem: Error, Sendable, Equatable {
+public struct Problem: Error, Sendable {
     /// An additional member of the object.
     public enum Member: Sendable, Equatable {
         case string(String)
@@ -39,12 +40,6 @@ public struct Problem: Error, Sendable, Equatable {
         return copy
     }
 
-    public func with(header: Header) -> Problem {
-        var copy = self
-        copy.headers.append(header)
-        return copy
-    }
-
     public var response: Response {
         var json = JSONWriter(capacity: 256)
         json.beginObject()
@@ -66,11 +61,6 @@ public struct Problem: Error, Sendable, Equatable {
         json.endObject()
         return Response(status: status, contentType: ContentType.problem, headers: headers, body: json.line())
     }
-
-    public static func == (left: Problem, right: Problem) -> Bool {
-        left.status == right.status && left.code == right.code && left.detail == right.detail
-            && left.headers == right.headers && left.members.elementsEqual(right.members, by: ==)
-    }
 }
 
 extension Problem {
@@ -78,7 +68,7 @@ extension Problem {
         Problem(status: 400, code: code, detail: detail)
     }
 
-    public static func badEncoding(_ detail: String) -> Problem {
+    static func badEncoding(_ detail: String) -> Problem {
         badRequest("bad_encoding", detail)
     }
 
@@ -96,9 +86,10 @@ extension Problem {
         return Problem(status: 404, code: "not_found", detail: "there is nothing at this path\(advice)")
     }
 
-    public static func methodNotAllowed(allow: String) -> Problem {
-        Problem(status: 405, code: "method_not_allowed", detail: "this path takes \(allow)")
-            .with(header: Header("Allow", allow))
+    static func methodNotAllowed(allow: String) -> Problem {
+        var problem = Problem(status: 405, code: "method_not_allowed", detail: "this path takes \(allow)")
+        problem.headers = [Header("Allow", allow)]
+        return problem
     }
 
     /// For a request that reached no handler: a change was not applied.
@@ -115,7 +106,7 @@ extension Problem {
         Problem(status: 429, code: "rate_limited", detail: "more requests per second than allowed", retryAfterS: 1)
     }
 
-    public static func overloaded(_ detail: String) -> Problem {
+    static func overloaded(_ detail: String) -> Problem {
         unavailable("overloaded", detail)
     }
 
@@ -124,7 +115,7 @@ extension Problem {
     }
 
     /// Reveals nothing internal; the cause is logged.
-    public static var internalError: Problem {
+    static var internalError: Problem {
         Problem(status: 500, code: "internal_error", detail: "the request could not be answered")
     }
 }

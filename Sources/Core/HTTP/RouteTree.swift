@@ -1,28 +1,26 @@
-/// Patterns by path segment. A look-up takes one step per segment and ends at the depth of the tree.
+/// Routes by path segment. A look-up takes one step per segment and ends at the depth of the tree.
 struct RouteTree {
     private final class Node {
         var literals: [(text: [UInt8], node: Node)] = []
         var parameter: Node?
-        var routes: [(method: Method, route: Int)] = []
+        var routes: [Route] = []
         var allow = ""
-        /// The path to this node has a parameter.
-        var takesText = false
 
         func literal(_ text: ArraySlice<UInt8>) -> Node? {
-            for (name, node) in literals where name.count == text.count && name.elementsEqual(text) { return node }
-            return nil
+            literals.first { $0.text.elementsEqual(text) }?.node
         }
-    }
 
-    enum Found {
-        case route(Int)
-        case otherMethods(allow: String)
+        func match(_ method: Method) -> Router.Match {
+            if let route = routes.first(where: { $0.method == method }) { return .route(route) }
+            if method == .head, let route = routes.first(where: { $0.method == .get }) { return .route(route) }
+            return method == .options ? .options(allow: allow) : .methodNotAllowed(allow: allow)
+        }
     }
 
     private let root = Node()
 
-    /// - Parameter pattern: such as `/read/{key}`.
-    mutating func add(_ method: Method, _ pattern: String, route: Int) {
+    func add(_ route: Route) {
+        let pattern = route.pattern
         precondition(pattern.hasPrefix("/"), "a pattern begins with a slash: \(pattern)")
         var node = root
         for segment in pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
@@ -38,22 +36,27 @@ struct RouteTree {
             }
             node = next
         }
-        precondition(!node.routes.contains { $0.method == method }, "\(method.name) \(pattern) is already registered")
-        node.routes.append((method, route))
-        var names = Set(node.routes.map(\.method.name)).union(["OPTIONS"])
-        if names.contains("GET") { names.insert("HEAD") }
-        node.takesText = pattern.contains("{")
-        node.allow = names.sorted().joined(separator: ", ")
+        precondition(
+            !node.routes.contains { $0.method == route.method }, "\(route.method.name) \(pattern) is already registered"
+        )
+        node.routes.append(route)
+        node.allow = Self.allow(node.routes.map(\.method))
     }
 
-    func find(_ request: Request) -> Found? {
+    /// The value of an `Allow` field for a resource with these methods.
+    static func allow(_ methods: some Collection<Method>) -> String {
+        var names = Set(methods.map(\.name)).union([Method.options.name])
+        if methods.contains(.get) { names.insert(Method.head.name) }
+        return names.sorted().joined(separator: ", ")
+    }
+
+    /// Nil where no route has this path.
+    func find(_ request: Request) -> Router.Match? {
         // `*` and the authority form name no path; an empty path is "/" (RFC 9112, section 3.2).
         guard request.pathRange.isEmpty || request.target[request.pathRange.lowerBound] == UInt8(ascii: "/") else {
             return nil
         }
-        guard let node = find(request, from: request.pathRange.lowerBound, in: root) else { return nil }
-        if let route = Self.route(for: request.method, in: node) { return .route(route) }
-        return .otherMethods(allow: node.allow)
+        return find(request, from: request.pathRange.lowerBound, in: root)?.match(request.method)
     }
 
     /// The path continues below a route with parameters: most likely a slash should have been percent-encoded.
@@ -66,32 +69,19 @@ struct RouteTree {
             node = next
             start = end
         }
-        return node.takesText
+        return node.routes.contains { $0.pattern.contains("{") }
     }
 
     /// A literal segment wins over a parameter; the parameter is tried if the literal leads to no route.
     private func find(_ request: Request, from start: Int, in node: Node) -> Node? {
         let end = request.segmentEnd(from: start)
-        let isLast = end >= request.pathRange.upperBound
         let segment = request.target[min(start + 1, end)..<end]
-        if let next = node.literal(segment), let found = follow(request, to: next, end: end, isLast: isLast) {
-            return found
-        }
-        guard let next = node.parameter else { return nil }
-        return follow(request, to: next, end: end, isLast: isLast)
+        return node.literal(segment).flatMap { follow(request, from: end, in: $0) }
+            ?? node.parameter.flatMap { follow(request, from: end, in: $0) }
     }
 
-    private func follow(_ request: Request, to next: Node, end: Int, isLast: Bool) -> Node? {
-        guard isLast else { return find(request, from: end, in: next) }
-        return next.routes.isEmpty ? nil : next
-    }
-
-    private static func route(for method: Method, in node: Node) -> Int? {
-        var getRoute: Int?
-        for (candidate, route) in node.routes {
-            if candidate == method { return route }
-            if candidate == .get { getRoute = route }
-        }
-        return method == .head ? getRoute : nil
+    private func follow(_ request: Request, from end: Int, in node: Node) -> Node? {
+        guard end >= request.pathRange.upperBound else { return find(request, from: end, in: node) }
+        return node.routes.isEmpty ? nil : node
     }
 }

@@ -1,24 +1,18 @@
-/// One endpoint.
-public struct Route {
-    public let method: Method
-    /// Such as `/write/{key}/{value}`. A parameter matches one whole segment, even an empty one; its index in the
-    /// pattern is its index in ``Request/segment(_:)``.
-    public let pattern: String
-    /// A short name for metrics and logs, such as `read`.
-    public let operation: String
-    /// The accepted query parameters; any other is rejected. Nil accepts and ignores all of them.
-    public let parameters: [String]?
-    /// Longest accepted body, in bytes.
-    public let maxBodyBytes: Int
-    /// May throw a ``Problem``; any other error becomes 500 `internal_error`.
-    public let respond: (Request) async throws -> Response
+/// One endpoint; see ``Router/add(_:_:operation:parameters:maxBodyBytes:respond:)``.
+struct Route {
+    let method: Method
+    let pattern: String
+    let operation: String
+    let parameters: [String]?
+    let maxBodyBytes: Int
+    let respond: (Request) async throws -> Response
 }
 
 /// Dispatches requests to routes, and itself answers `OPTIONS`, 404 for an unknown path and 405 with `Allow`.
 ///
 /// HEAD uses the route of GET; the server omits the body.
-public final class Router: RequestHandler {
-    public enum Match {
+public final class Router {
+    enum Match {
         case route(Route)
         /// The path exists with other methods; `allow` is the value of the `Allow` field.
         case methodNotAllowed(allow: String)
@@ -37,42 +31,40 @@ public final class Router: RequestHandler {
     /// Called for errors that are not a ``Problem``.
     public var onUnexpectedError: ((_ request: Request, _ error: any Error) -> Void)?
 
-    private var tree = RouteTree()
-    private var routes: [Route] = []
-    private var allMethods: Set<String> = ["OPTIONS"]
+    private let tree = RouteTree()
+    private var methods: Set<Method> = []
 
     public init() {}
 
     /// - Parameters:
-    ///   - parameters: names of the accepted query parameters; nil for any.
+    ///   - pattern: such as `/write/{key}/{value}`. A parameter matches one whole segment, even an empty one; its index
+    ///     in the pattern is its index in ``Request/segment(_:)``.
+    ///   - operation: a short name for metrics and logs, such as `read`.
+    ///   - parameters: names of the accepted query parameters; any other is rejected. Nil accepts and ignores all.
     ///   - maxBodyBytes: nil for an endpoint without a body; a body up to ``unusedBodyBytes`` is then ignored.
+    ///   - respond: may throw a ``Problem``; any other error becomes 500 `internal_error`.
     public func add(
         _ method: Method, _ pattern: String, operation: String, parameters: [String]? = [], maxBodyBytes: Int? = nil,
         respond: @escaping (Request) async throws -> Response
     ) {
-        tree.add(method, pattern, route: routes.count)
-        routes.append(
+        tree.add(
             Route(
                 method: method, pattern: pattern, operation: operation, parameters: parameters,
                 maxBodyBytes: maxBodyBytes ?? Self.unusedBodyBytes, respond: respond))
-        allMethods.insert(method.name)
-        if method == .get { allMethods.insert(Method.head.name) }
+        methods.insert(method)
     }
 
-    public func match(_ request: Request) -> Match {
-        switch tree.find(request) {
-        case .route(let index):
-            return .route(routes[index])
-        case .otherMethods(let allow):
-            return request.method == .options ? .options(allow: allow) : .methodNotAllowed(allow: allow)
-        case nil:
-            guard request.method == .options, request.target == [UInt8(ascii: "*")] else { return .notFound }
-            return .options(allow: allMethods.sorted().joined(separator: ", "))
-        }
+    func match(_ request: Request) -> Match {
+        if let match = tree.find(request) { return match }
+        guard request.method == .options, request.target == [UInt8(ascii: "*")] else { return .notFound }
+        return .options(allow: RouteTree.allow(methods))
     }
 
-    // MARK: RequestHandler
+    // MARK: Called by the server, on the reactor's thread
 
+    /// Called when headers and body are complete. A response returned without suspending is sent in the same turn.
+    ///
+    /// If the client disconnects first, the request stays valid and the response is dropped.
     public func respond(to request: Request) async -> Response {
         let operation: String
         let response: Response
@@ -110,35 +102,16 @@ public final class Router: RequestHandler {
         }
     }
 
+    /// Longest accepted body, in bytes; called when the headers are complete and announce a body. A longer body gets
+    /// 413 `value_too_large`, and at most this much is ever buffered.
     public func maxBodyBytes(for request: Request) -> Int {
         guard case .route(let route) = match(request) else { return Self.unusedBodyBytes }
         return route.maxBodyBytes
     }
 
-    public func refused(_ request: Request, with response: Response) {
-        guard let onResponse else { return }
-        guard case .route(let route) = match(request) else {
-            return onResponse(request, Self.unknownOperation, response)
-        }
-        onResponse(request, route.operation, response)
-    }
-}
-
-/// Answers requests. All calls are made on the reactor's thread.
-public protocol RequestHandler: AnyObject {
-    /// Called when headers and body are complete. A response returned without suspending is sent in the same turn.
-    ///
-    /// If the client disconnects first, the request stays valid and the response is dropped.
-    func respond(to request: Request) async -> Response
-
-    /// Longest accepted body, in bytes; called when the headers are complete and announce a body. A longer body gets
-    /// 413 `value_too_large`, and at most this much is ever buffered.
-    func maxBodyBytes(for request: Request) -> Int
-
     /// The server itself responded (413, 400 for a malformed message, 503 above its limits); for metrics and logs.
-    func refused(_ request: Request, with response: Response)
-}
-
-extension RequestHandler {
-    public func refused(_ request: Request, with response: Response) {}
+    func refused(_ request: Request, with response: Response) {
+        let operation = if case .route(let route) = match(request) { route.operation } else { Self.unknownOperation }
+        onResponse?(request, operation, response)
+    }
 }

@@ -41,7 +41,7 @@ final class ServiceInstance: @unchecked Sendable {
         var http = HTTPServerSettings(host: settings.httpHost, port: settings.httpPort)
         http.maxRequestsInFlight = settings.maxRequestsInFlight
         http.maxBufferedBodyBytes = max(http.maxBufferedBodyBytes, settings.maxValueBytes)
-        server = HTTPServer(reactor: reactor, settings: http, handler: router)
+        server = HTTPServer(reactor: reactor, settings: http, router: router)
         server.onLibraryMessage = { logger.debug("libmicrohttpd: \($0)") }
         group.observer = monitor
     }
