@@ -1,100 +1,61 @@
-import Glibc
 import Replication
 
-/// Encodes commands in RESP into one buffer that is reused: no allocation per command once it has grown.
+/// Encodes commands in RESP: arrays of bulk strings, the first of which is the command's name.
 ///
-/// The arguments that all replicas share are encoded once; those of one replica are appended, sent, and truncated.
-final class CommandEncoder {
-    private var storage: UnsafeMutablePointer<UInt8>
-    private var capacity: Int
-    private(set) var count = 0
+/// Reused, it needs no allocation once its buffer has grown. The arguments that all replicas share are encoded once;
+/// those of one replica are appended, sent, and truncated.
+struct CommandEncoder {
+    private(set) var encoded = Bytes()
 
     /// A buffer that a very large value made larger than this is released.
     private static let keptCapacity = 1 << 16
 
-    init() {
-        capacity = 4_096
-        storage = .allocate(capacity: capacity)
+    init() {}
+
+    /// A whole command.
+    init(_ arguments: [Bytes]) {
+        begin(argumentCount: arguments.count)
+        append(arguments)
     }
 
-    deinit { storage.deallocate() }
+    mutating func reset() { encoded.removeAll(keepingCapacity: encoded.capacity <= Self.keptCapacity) }
 
-    /// The encoded bytes; valid until the next change.
-    var encoded: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: storage, count: count) }
+    mutating func truncate(to count: Int) { encoded.removeLast(encoded.count - count) }
 
-    func reset() {
-        count = 0
-        if capacity > Self.keptCapacity {
-            storage.deallocate()
-            capacity = Self.keptCapacity
-            storage = .allocate(capacity: capacity)
-        }
-    }
+    mutating func begin(argumentCount: Int) { header("*", argumentCount) }
 
-    func truncate(to count: Int) {
-        precondition(count <= self.count)
-        self.count = count
-    }
-
-    /// Begins a command: an array of bulk strings in RESP, the first of which is its name.
-    func begin(argumentCount: Int) {
-        reserve(24)
-        header(UInt8(ascii: "*"), argumentCount)
-    }
-
-    func append(_ bytes: Bytes) {
-        reserve(bytes.count + 26)
-        header(UInt8(ascii: "$"), bytes.count)
-        bytes.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress { (storage + count).update(from: base, count: source.count) }
-        }
-        count += bytes.count
+    mutating func append(_ argument: Bytes) {
+        header("$", argument.count)
+        encoded += argument
         lineEnd()
+    }
+
+    mutating func append(_ arguments: [Bytes]) {
+        for argument in arguments { append(argument) }
     }
 
     /// Appends arguments that are encoded already.
-    func append(encoded bytes: Bytes) {
-        reserve(bytes.count)
-        bytes.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress { (storage + count).update(from: base, count: source.count) }
-        }
-        count += bytes.count
+    mutating func append(encoded arguments: Bytes) { encoded += arguments }
+
+    /// `EVALSHA sha count keys…`
+    mutating func begin(sha: Bytes, keys: [Bytes], argumentCount: Int) {
+        begin(argumentCount: 3 + keys.count + argumentCount)
+        append(Self.evalsha)
+        append(sha)
+        append(Bytes(decimal: UInt64(keys.count)))
+        append(keys)
     }
 
-    func append(_ text: StaticString) {
-        reserve(text.utf8CodeUnitCount + 26)
-        header(UInt8(ascii: "$"), text.utf8CodeUnitCount)
-        (storage + count).update(from: text.utf8Start, count: text.utf8CodeUnitCount)
-        count += text.utf8CodeUnitCount
+    private static let evalsha = Bytes("EVALSHA".utf8)
+
+    private mutating func header(_ kind: Unicode.Scalar, _ value: Int) {
+        encoded.append(UInt8(ascii: kind))
+        encoded.append(decimal: UInt64(value))
         lineEnd()
     }
 
-    private func header(_ kind: UInt8, _ value: Int) {
-        storage[count] = kind
-        count += 1
-        var divisor = 1
-        while value / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            storage[count] = UInt8(48 + value / divisor % 10)
-            count += 1
-            divisor /= 10
-        }
-        lineEnd()
-    }
-
-    private func lineEnd() {
-        storage[count] = 13
-        storage[count + 1] = 10
-        count += 2
-    }
-
-    private func reserve(_ extra: Int) {
-        guard count + extra > capacity else { return }
-        let grown = max(capacity * 2, count + extra)
-        let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: grown)
-        moved.update(from: storage, count: count)
-        storage.deallocate()
-        storage = moved
-        capacity = grown
+    private mutating func lineEnd() {
+        encoded.append(UInt8(ascii: "\r"))
+        encoded.append(UInt8(ascii: "\n"))
     }
 }

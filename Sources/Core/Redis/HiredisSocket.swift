@@ -2,23 +2,12 @@ import CHiredis
 import EventLoop
 import Replication
 
-/// Informed of what happens on a ``HiredisSocket``.
-protocol HiredisSocketDelegate: AnyObject {
-    func socketDidConnect()
-    /// The oldest unanswered command has its reply of about `byteCount` bytes of memory, or lost it with the connection.
-    func socketDidReceive(_ reply: Reply?, byteCount: Int)
-    /// Commands wait to be written by ``HiredisSocket/flush()``.
-    func socketHasOutput()
-    /// The last call. Every unanswered command has been reported by now.
-    func socketDidClose(reason: String)
-}
-
 /// One asynchronous hiredis connection on a reactor: the event library that hiredis asks for, and its callbacks.
 final class HiredisSocket: DescriptorHandler {
     private let reactor: Reactor
     private let builder = ReplyBuilder()
     // Strong: the cycle ends when the socket closes.
-    private var delegate: (any HiredisSocketDelegate)?
+    private var connection: RedisConnection?
     private var context: UnsafeMutablePointer<redisAsyncContext>?
     private var descriptor: Int32 = -1
     private var watchedEvents: UInt32 = 0
@@ -31,16 +20,16 @@ final class HiredisSocket: DescriptorHandler {
 
     /// Begins to connect to a literal address.
     ///
-    /// - Returns: why it failed at once; nil where the delegate is informed of the outcome.
-    func open(address: String, port: UInt16, delegate: any HiredisSocketDelegate) -> String? {
-        precondition(context == nil && self.delegate == nil, "a socket opens once")
+    /// - Returns: why it failed at once; nil where `connection` is informed of the outcome.
+    func open(address: String, port: UInt16, connection: RedisConnection) -> String? {
+        precondition(context == nil && self.connection == nil, "a socket opens once")
         guard let context = redisAsyncConnect(address, Int32(port)) else { return "out of memory" }
         guard context.pointee.err == 0 else {
             let reason = context.pointee.errstr.map { String(cString: $0) } ?? "cannot connect"
             redisAsyncFree(context)
             return reason
         }
-        self.delegate = delegate
+        self.connection = connection
         self.context = context
         descriptor = context.pointee.c.fd
         // Retained by the context until its cleanup hook, which is the last call that hiredis makes.
@@ -50,7 +39,7 @@ final class HiredisSocket: DescriptorHandler {
         builder.attach(to: context.pointee.c.reader)
         installHooks(context)
         redisAsyncSetConnectCallback(context) { context, status in
-            if status == REDIS_OK { HiredisSocket.of(context).delegate?.socketDidConnect() }
+            if status == REDIS_OK { HiredisSocket.of(context).connection?.didOpen() }
         }
         redisAsyncSetDisconnectCallback(context) { _, _ in }
         return nil
@@ -66,12 +55,12 @@ final class HiredisSocket: DescriptorHandler {
     /// Queues an encoded command.
     ///
     /// - Returns: false where the connection is closing.
-    func enqueue(_ encoded: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard let context, let start = encoded.baseAddress else { return false }
-        let status = start.withMemoryRebound(to: CChar.self, capacity: encoded.count) { command in
-            redisAsyncFormattedCommand(context, HiredisSocket.replyCallback, nil, command, encoded.count)
+    func enqueue(_ encoded: Bytes) -> Bool {
+        guard let context else { return false }
+        return encoded.withUnsafeBytes { bytes in
+            let command = bytes.assumingMemoryBound(to: CChar.self).baseAddress
+            return redisAsyncFormattedCommand(context, Self.replyCallback, nil, command, bytes.count) == REDIS_OK
         }
-        return status == REDIS_OK
     }
 
     /// Writes what was queued; the rest of a partial write waits for the descriptor.
@@ -125,26 +114,22 @@ final class HiredisSocket: DescriptorHandler {
     private func wantsToWrite() {
         let isConnected = context.map { $0.pointee.c.flags & REDIS_CONNECTED != 0 } ?? false
         if isConnected, !isFlushing {
-            delegate?.socketHasOutput()
+            connection?.announceOutput()
         } else {
             watch(EventMask.writable)
         }
     }
 
     private func receive(isLost: Bool) {
-        guard !isLost else {
-            delegate?.socketDidReceive(nil, byteCount: 0)
-            return
-        }
-        let (reply, byteCount) = builder.take()
-        delegate?.socketDidReceive(reply, byteCount: byteCount)
+        let (reply, byteCount) = isLost ? (nil, 0) : builder.take()
+        connection?.didReceive(reply, byteCount: byteCount)
     }
 
     private func wasFreed() {
         if let text = context?.pointee.errstr, context?.pointee.err != 0 { closeReason = String(cString: text) }
         reactor.unwatch(descriptor)
         context = nil
-        delegate.take()?.socketDidClose(reason: closeReason)
+        connection.take()?.didClose(reason: closeReason)
     }
 
     private static let replyCallback:

@@ -1,4 +1,3 @@
-import Glibc
 import Replication
 
 /// Where one replica listens: `redis://[user[:password]@]host[:port]`.
@@ -52,12 +51,6 @@ public struct RedisEndpoint: Sendable, Equatable {
         guard !host.isEmpty else { throw RedisEndpointError("names no host") }
         guard let port = UInt16(portText), port > 0 else { throw RedisEndpointError("has no valid port") }
         self.port = port
-    }
-
-    /// True where the host is a literal IP address, which needs no name resolution.
-    var isLiteralAddress: Bool {
-        var buffer = [UInt8](repeating: 0, count: 16)
-        return inet_pton(AF_INET, host, &buffer) == 1 || inet_pton(AF_INET6, host, &buffer) == 1
     }
 }
 

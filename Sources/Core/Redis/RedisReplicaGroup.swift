@@ -2,7 +2,7 @@ import EventLoop
 import Replication
 import Resilience
 
-/// The replicas of one group over hiredis, on one reactor: one ``ReplicaLink`` each, and shared encoders.
+/// The replicas of one group over hiredis, on one reactor: one ``ReplicaLink`` each.
 public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     public let replicaNames: [String]
     public var identityCheck: Command?
@@ -11,10 +11,10 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     public var observer: (any RedisGroupObserver)?
 
     private let reactor: Reactor
-    let encoders = RedisConnection.Encoders()
     private let scripts: ScriptTable
     private let isNear: [Bool]
     private var links: [ReplicaLink] = []
+    private var encoder = CommandEncoder()
     private var connectionsWithOutput: [RedisConnection] = []
     private var isClosed = false
 
@@ -67,8 +67,6 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     private static let sortIntervalNs = 200 * nsPerMs
 
     private func sortByDistance() {
-        // A link of a group that is being made has no neighbours yet.
-        guard links.count == replicaNames.count else { return }
         nearestFirst = available.sorted {
             (isNear[$0] ? 0 : 1, links[$0].health.distance, $0) < (isNear[$1] ? 0 : 1, links[$1].health.distance, $1)
         }
@@ -95,14 +93,14 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
                 let header = StepBatch.Header(
                     script: script, sha: scripts.sha(of: script), shared: shared, tail: command.tail(replica))
                 let step = StepBatch.Step(
-                    key: key, argumentCount: command.arguments.count, encodedArguments: encoders.single.encoded)
+                    key: key, argumentCount: command.arguments.count, encodedArguments: encoder.encoded)
                 connection.add(step, under: header, to: sink)
             } else {
-                for argument in command.tail(replica) { encoders.single.append(argument) }
-                defer { encoders.single.truncate(to: sharedByteCount) }
+                encoder.append(command.tail(replica))
+                defer { encoder.truncate(to: sharedByteCount) }
                 let recipient: RedisConnection.Recipient =
                     command.checksIdentity ? .identityCheckedSink(sink) : .sink(sink)
-                guard connection.send(encoders.single.encoded, to: recipient) else { continue }
+                guard connection.send(encoder.encoded, to: recipient) else { continue }
             }
             result.sent.insert(replica)
             link.didSend()
@@ -112,22 +110,18 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
 
     /// Encodes what is the same for every replica and returns its length; for a step, its own arguments only.
     private func encodeSharedPart(of command: Command) -> Int {
-        let encoder = encoders.single
         encoder.reset()
         switch command.verb {
         case .plain(let arguments):
             encoder.begin(argumentCount: arguments.count + command.arguments.count + command.tailCount)
-            for argument in arguments { encoder.append(argument) }
+            encoder.append(arguments)
         case .script(let script, let keys):
-            encoder.begin(argumentCount: 3 + keys.count + command.arguments.count + command.tailCount)
-            encoder.append("EVALSHA")
-            encoder.append(scripts.sha(of: script))
-            encoder.append(Bytes(decimal: UInt64(keys.count)))
-            for key in keys { encoder.append(key) }
+            encoder.begin(
+                sha: scripts.sha(of: script), keys: keys, argumentCount: command.arguments.count + command.tailCount)
         case .step: break
         }
-        for argument in command.arguments { encoder.append(argument) }
-        return encoder.count
+        encoder.append(command.arguments)
+        return encoder.encoded.count
     }
 
     // MARK: Called by the links
@@ -152,15 +146,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         guard !connectionsWithOutput.isEmpty else { return }
         let connections = connectionsWithOutput
         connectionsWithOutput.removeAll(keepingCapacity: true)
-        for connection in connections { connection.flush(identityCheck: encodeIdentityCheck) }
-    }
-
-    private func encodeIdentityCheck(_ encoder: CommandEncoder) {
-        guard let identityCheck, case .plain(let arguments) = identityCheck.verb else {
-            preconditionFailure("a command that checks the identity needs a plain `identityCheck`")
-        }
-        encoder.begin(argumentCount: arguments.count)
-        for argument in arguments { encoder.append(argument) }
+        for connection in connections { connection.flush(identityCheck: identityCheck) }
     }
 
     // MARK: Status

@@ -7,13 +7,12 @@ import Resilience
 ///
 /// A connection is up only after real replies, because a stopped Redis still accepts TCP. The trials of the circuit
 /// breaker are the link's own commands (the first ones on a new connection, or a `PING`), never a user's request.
-final class ReplicaLink: Expirable, RedisConnectionDelegate {
+final class ReplicaLink: Expirable {
     private enum Phase {
         /// Waits for the next attempt.
         case idle
-        case resolving
+        /// Resolves, connects, authenticates and loads the scripts.
         case connecting
-        case preparing
         case admitting
         case up
         case shutDown
@@ -78,6 +77,7 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
 
     func shutDown() {
         phase = .shutDown
+        attempts.number &+= 1
         connection?.close(reason: "shutting down")
         connection = nil
     }
@@ -88,35 +88,24 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
         attempts.number &+= 1
         attempts.startNs = reactor.nowNs
         scheduleCheck(inNs: Self.checkIntervalNs)
-        guard !endpoint.isLiteralAddress else {
-            open(address: endpoint.host)
-            return
-        }
-        phase = .resolving
+        phase = .connecting
         let number = attempts.number
-        Resolver.resolve(endpoint.host, on: reactor) { [self] address in
-            guard attempts.number == number, phase == .resolving else { return }
+        reactor.spawn { [self] in
+            let address = await Resolver.address(of: endpoint.host)
+            guard attempts.number == number else { return }
             if let address { open(address: address) } else { attemptFailed("cannot resolve \(endpoint.host)") }
         }
     }
 
     private func open(address: String) {
-        phase = .connecting
-        let limits = RedisConnection.Limits(
-            maxInFlight: settings.maxInFlight, maxInFlightBytes: settings.maxInFlightBytes,
-            maxHeldReplyBytes: settings.maxHeldReplyBytes)
-        let connection = RedisConnection(
-            reactor: reactor, replica: index, limits: limits, encoders: group.encoders)
+        let connection = RedisConnection(reactor: reactor, replica: index, settings: settings)
         self.connection = connection
-        if let failure = connection.open(address: address, port: endpoint.port, delegate: self) {
-            attemptFailed(failure)
-        }
+        if let failure = connection.open(address: address, port: endpoint.port, link: self) { attemptFailed(failure) }
     }
 
     func connectionDidOpen(_ connection: RedisConnection) {
-        phase = .preparing
-        ConnectionSetup(connection: connection, endpoint: endpoint, scripts: scripts).run { [self] isLoaded in
-            if isLoaded, phase == .preparing { admit() }
+        connection.prepare(endpoint, scripts) { [self] isLoaded in
+            if isLoaded, phase == .connecting { admit() }
         }
     }
 
@@ -125,7 +114,7 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
         let number = attempts.number
         reactor.spawn { [self] in
             let isAdmitted = await group.admit(replica: index)
-            guard attempts.number == number, phase == .admitting else { return }
+            guard attempts.number == number else { return }
             guard isAdmitted else {
                 connection?.close(reason: "not admitted by the engine")
                 return
@@ -162,9 +151,7 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
     private func reloadScripts(_ connection: RedisConnection) {
         guard !isReloadingScripts else { return }
         isReloadingScripts = true
-        ConnectionSetup(connection: connection, endpoint: endpoint, scripts: scripts).loadScripts { [self] _ in
-            isReloadingScripts = false
-        }
+        connection.load(scripts) { [self] _ in isReloadingScripts = false }
         didSend()
     }
 
@@ -191,12 +178,9 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
     private func ping(_ connection: RedisConnection, isTrial: Bool) {
         guard isTrial || !isPinging else { return }
         isPinging = true
-        let encoder = CommandEncoder()
-        encoder.begin(argumentCount: 1)
-        encoder.append("PING")
         let sentNs = reactor.nowNs
         let generation = health.breaker.generation
-        let didReply: (Reply?) -> Void = { [self] reply in
+        connection.ask([Bytes("PING".utf8)]) { [self] reply in
             isPinging = false
             // Without a reply the connection is lost, which is counted when it closes.
             guard isTrial, reply != nil else { return }
@@ -206,7 +190,7 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
                 countFailure()
             }
         }
-        if connection.send(encoder.encoded, to: .link(didReply)) { didSend() } else { didReply(nil) }
+        didSend()
     }
 
     // MARK: Timer
@@ -231,7 +215,7 @@ final class ReplicaLink: Expirable, RedisConnectionDelegate {
             report(health.breaker.advance(nowNs: nowNs))
             // While the breaker is not closed, the attempt is its trial: one at a time, and not before it is due.
             if nowNs >= attempts.nextNs, health.breaker.allows(nowNs: nowNs) { connect() }
-        case .resolving, .connecting, .preparing, .admitting:
+        case .connecting, .admitting:
             if nowNs &- attempts.startNs > settings.connectTimeoutMs * nsPerMs { giveUp("no reply while connecting") }
         case .up: if let connection { check(connection, nowNs) }
         }

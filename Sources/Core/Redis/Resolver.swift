@@ -1,45 +1,13 @@
-import EventLoop
+import Dispatch
 import Glibc
 
 /// Resolves a host name without blocking the loop: `getaddrinfo` has no asynchronous form, so each lookup has its own
 /// thread. A link resolves one name at a time, which bounds the number of threads.
 enum Resolver {
-    /// Calls `done` on the reactor's thread with a literal address, or nil where the name cannot be resolved.
-    static func resolve(_ host: String, on reactor: Reactor, done: @escaping (String?) -> Void) {
-        // `done` is made and called on the reactor's thread only; the lookup thread merely carries it.
-        let carried = Carried(done: done)
-        let request = Request(host: host) { address in
-            reactor.submit { carried.done(address) }
-        }
-        var thread: pthread_t = 0
-        let pointer = Unmanaged.passRetained(request).toOpaque()
-        let status = pthread_create(
-            &thread, nil,
-            { pointer in
-                let request = Unmanaged<Request>.fromOpaque(pointer!).takeRetainedValue()
-                request.answer(Resolver.firstAddress(of: request.host))
-                return nil
-            }, pointer)
-        if status == 0 {
-            pthread_detach(thread)
-        } else {
-            Unmanaged<Request>.fromOpaque(pointer).release()
-            reactor.submit { carried.done(nil) }
-        }
-    }
-
-    private struct Carried: @unchecked Sendable {
-        // Safe because only `Reactor.submit` calls it, on the thread that made it.
-        let done: (String?) -> Void
-    }
-
-    private final class Request: Sendable {
-        let host: String
-        let answer: @Sendable (String?) -> Void
-
-        init(host: String, answer: @escaping @Sendable (String?) -> Void) {
-            self.host = host
-            self.answer = answer
+    /// The first literal address of `host`; nil where it cannot be resolved.
+    static func address(of host: String) async -> String? {
+        await withUnsafeContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: firstAddress(of: host)) }
         }
     }
 

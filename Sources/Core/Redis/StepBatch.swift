@@ -14,7 +14,7 @@ struct StepBatch {
         let key: Bytes
         let argumentCount: Int
         /// The step's own arguments in RESP.
-        let encodedArguments: UnsafeBufferPointer<UInt8>
+        let encodedArguments: Bytes
     }
 
     /// Redis runs one script at a time: a longer batch would block other clients.
@@ -37,21 +37,19 @@ struct StepBatch {
     mutating func add(_ step: Step, to sink: any ReplySink) {
         sinks.append(sink)
         keys.append(step.key)
-        encodedArguments.append(contentsOf: step.encodedArguments)
+        encodedArguments += step.encodedArguments
         argumentCount += step.argumentCount
         byteCount += step.key.count + step.encodedArguments.count
     }
 
     /// `EVALSHA sha count keys… shared… tail… arguments…`
-    func encode(into encoder: CommandEncoder) {
-        encoder.reset()
-        encoder.begin(argumentCount: 3 + keys.count + header.shared.count + header.tail.count + argumentCount)
-        encoder.append("EVALSHA")
-        encoder.append(header.sha)
-        encoder.append(Bytes(decimal: UInt64(keys.count)))
-        for key in keys { encoder.append(key) }
-        for argument in header.shared { encoder.append(argument) }
-        for argument in header.tail { encoder.append(argument) }
+    var encoded: Bytes {
+        var encoder = CommandEncoder()
+        encoder.begin(
+            sha: header.sha, keys: keys, argumentCount: header.shared.count + header.tail.count + argumentCount)
+        encoder.append(header.shared)
+        encoder.append(header.tail)
         encoder.append(encoded: encodedArguments)
+        return encoder.encoded
     }
 }

@@ -1,0 +1,57 @@
+import Replication
+
+/// The first commands on a new connection.
+extension RedisConnection {
+    /// Authenticates, and loads every script; sends all commands at once. Calls `done` after the last reply, with false
+    /// where a script is not loaded; an error reply closes the connection.
+    func prepare(_ endpoint: RedisEndpoint, _ scripts: ScriptTable, done: @escaping (_ isLoaded: Bool) -> Void) {
+        if let password = endpoint.password {
+            let credentials = endpoint.username.map { [$0, password] } ?? [password]
+            ask(["AUTH"] + credentials, orCloseWith: "AUTH: ")
+        }
+        ask(["PING"], orCloseWith: "")
+        load(scripts, done: done)
+    }
+
+    private func ask(_ arguments: [String], orCloseWith prefix: String) {
+        ask(arguments.map { Bytes($0.utf8) }) { [self] reply in
+            if case .error(let text)? = reply { close(reason: prefix + text) }
+        }
+    }
+
+    /// Loads every script; see ``prepare(_:_:done:)``.
+    func load(_ scripts: ScriptTable, done: @escaping (_ isLoaded: Bool) -> Void) {
+        guard let last = scripts.scripts.last else {
+            done(true)
+            return
+        }
+        var isLoaded = true
+        for script in scripts.scripts {
+            ask([Bytes("SCRIPT".utf8), Bytes("LOAD".utf8), script.source]) { [self] reply in
+                switch reply {
+                case .bulk(let sha)?: scripts.record(sha, of: script)
+                case .error(let text)?:
+                    isLoaded = false
+                    close(reason: "SCRIPT LOAD \(script.name): \(text)")
+                default: isLoaded = false
+                }
+                if script == last { done(isLoaded) }
+            }
+        }
+    }
+}
+
+/// The scripts of one group and the SHA-1 that Redis returned for each when it was loaded.
+final class ScriptTable {
+    let scripts: [Script]
+    private var shas: [Script: Bytes] = [:]
+
+    /// Sent before any replica has loaded the script; Redis replies NOSCRIPT.
+    private static let unknown = Bytes(repeating: UInt8(ascii: "0"), count: 40)
+
+    init(_ scripts: [Script]) { self.scripts = scripts }
+
+    func sha(of script: Script) -> Bytes { shas[script] ?? Self.unknown }
+
+    func record(_ sha: Bytes, of script: Script) { shas[script] = sha }
+}
