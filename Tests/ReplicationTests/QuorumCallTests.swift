@@ -18,7 +18,7 @@ import Testing
         group.plannedReplies = [0: (20, Self.ok), 1: (30, .integer(7)), 2: (10, Self.ok)]
         try scheduler.run { [call, group, scheduler] in
             call.send(.plain("PING"), to: .all(3))
-            await call.wait { $0.count { $0 == Self.ok } >= 2 }
+            await call.wait { $0.replicas { $0 == Self.ok }.count >= 2 }
             #expect(group.nowMs == 20)
             #expect(call.answered == [0, 2])
             #expect(call.outstanding == [1])
@@ -45,7 +45,7 @@ import Testing
         group.plannedReplies = [0: (10, nil), 1: (20, .error("ERR no")), 2: (30, nil)]
         try scheduler.run { [call, group] in
             call.send(.plain("PING"), to: .all(3))
-            await call.wait { $0.count { $0 == Self.ok } >= 2 }
+            await call.wait { $0.replicas { $0 == Self.ok }.count >= 2 }
             #expect(group.nowMs == 30)
             #expect(call.lost == [0, 2])
             #expect(call.answered == [1])

@@ -1,5 +1,6 @@
-import Resilience
 import Testing
+
+@testable import Resilience
 
 /// A circuit breaker with a clock that the test controls.
 private final class BreakerFixture {
@@ -138,7 +139,7 @@ private final class BreakerFixture {
         #expect(fixture.call())
         #expect(fixture.call())
         #expect(!fixture.call())
-        #expect(fixture.breaker.trialsInFlight == 2)
+        #expect(fixture.breaker.trials.inFlight == 2)
         fixture.succeed()
         #expect(fixture.call(), "a finished trial frees its slot")
         #expect(!fixture.call())
@@ -198,7 +199,7 @@ private final class BreakerFixture {
         #expect(fixture.succeed(before) == nil)
         #expect(fixture.fail(before) == nil)
         #expect(fixture.breaker.state == .halfOpen)
-        #expect(fixture.breaker.trialsInFlight == 1, "a result without a slot frees none")
+        #expect(fixture.breaker.trials.inFlight == 1, "a result without a slot frees none")
         #expect(fixture.succeed()?.to == .closed)
     }
 

@@ -25,6 +25,7 @@ final class Epoll {
     init() throws(ReactorError) {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         wakeup = clinux_eventfd()
+        // `deinit` runs although `init` throws, and closes the one that was opened.
         guard epoll >= 0, wakeup >= 0 else { throw ReactorError.noDescriptor(errno: errno) }
         _ = clinux_epoll_ctl(epoll, EPOLL_CTL_ADD, wakeup, EPOLLIN.rawValue, UInt64(UInt32(bitPattern: wakeup)))
     }

@@ -17,7 +17,7 @@ public protocol TurnParticipant: AnyObject {
 /// objects they share need no synchronisation. Only ``submit(_:)`` and ``stop()`` may be called from other threads.
 public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked Sendable {
     // Safe because all mutable state below is used by the reactor's own thread only (checked by `preconditionOnThread` at
-    // every entry point), except `inbox`, `submitted` and `stopping`, which are synchronised, and `thread`, which is
+    // every entry point), except `inbox` and `stopping`, which are synchronised, and `thread`, which is
     // written before the loop starts.
 
     public let name: String
@@ -26,7 +26,6 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     private let epoll: Epoll
     private let stopping = Atomic<Bool>(false)
     private let inbox = Mutex<[UnownedJob]>([])
-    private let submitted = Mutex<[@Sendable () -> Void]>([])
 
     /// 0 before the start.
     private var thread: pthread_t = 0
@@ -77,8 +76,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
 
     /// Runs `body` on the reactor's thread, soon. From any thread.
     public func submit(_ body: @escaping @Sendable () -> Void) {
-        submitted.withLock { $0.append(body) }
-        epoll.wake()
+        Task(executorPreference: self) { body() }
     }
 
     // MARK: Executor
@@ -195,11 +193,6 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
             defer { waiting.removeAll(keepingCapacity: true) }
             return waiting
         }
-        let bodies = submitted.withLock { waiting in
-            defer { waiting.removeAll() }
-            return waiting
-        }
-        for body in bodies { body() }
     }
 
     private func runJobs() {

@@ -15,33 +15,35 @@ struct TimerQueue {
         static func == (left: Entry, right: Entry) -> Bool { left.deadlineNs == right.deadlineNs }
     }
 
+    private struct Lane {
+        var entries: Deque<Entry>
+        /// The last deadline, kept when the lane is empty: keeps timers of one kind in one lane.
+        var lastNs: UInt64
+        /// The length at which settled entries are removed next.
+        var sweepAt = minSweep
+    }
+
     private static let maxLanes = 8
-    private var lanes: [Deque<Entry>] = []
-    /// The last deadline of each lane, kept when the lane is empty: keeps timers of one kind in one lane.
-    private var lastNs: [UInt64] = []
-    /// The length at which settled entries of a lane are removed next.
-    private var sweepAt: [Int] = []
-    private var heap = Heap<Entry>()
     private static let minSweep = 512
+    private var lanes: [Lane] = []
+    private var heap = Heap<Entry>()
 
     /// Entries that have not been dropped.
-    var count: Int { lanes.reduce(heap.count) { $0 + $1.count } }
+    var count: Int { lanes.reduce(heap.count) { $0 + $1.entries.count } }
 
     mutating func add(_ timer: any Expirable, atNs deadlineNs: UInt64) {
         let entry = Entry(deadlineNs: deadlineNs, timer: timer)
         // The lane that ends closest before it, so that short and long timers do not mix.
         var best = -1
-        for lane in 0..<lanes.count where lastNs[lane] <= deadlineNs {
-            if best < 0 || lastNs[lane] > lastNs[best] { best = lane }
+        for lane in lanes.indices where lanes[lane].lastNs <= deadlineNs {
+            if best < 0 || lanes[lane].lastNs > lanes[best].lastNs { best = lane }
         }
         if best >= 0 {
-            lanes[best].append(entry)
-            lastNs[best] = deadlineNs
-            if lanes[best].count >= sweepAt[best] { sweep(best) }
+            lanes[best].entries.append(entry)
+            lanes[best].lastNs = deadlineNs
+            if lanes[best].entries.count >= lanes[best].sweepAt { sweep(best) }
         } else if lanes.count < Self.maxLanes {
-            lanes.append([entry])
-            lastNs.append(deadlineNs)
-            sweepAt.append(Self.minSweep)
+            lanes.append(Lane(entries: [entry], lastNs: deadlineNs))
         } else {
             heap.insert(entry)
         }
@@ -50,8 +52,8 @@ struct TimerQueue {
     /// Drops settled entries behind an unsettled front: otherwise one slow request would keep the entries of all later ones.
     /// A sweep waits until the lane has doubled, which bounds its cost per entry.
     private mutating func sweep(_ lane: Int) {
-        lanes[lane].removeAll { $0.timer.isSettled }
-        sweepAt[lane] = max(Self.minSweep, lanes[lane].count * 2)
+        lanes[lane].entries.removeAll { $0.timer.isSettled }
+        lanes[lane].sweepAt = max(Self.minSweep, lanes[lane].entries.count * 2)
     }
 
     /// The earliest deadline of an unsettled timer. Drops settled fronts.
@@ -61,30 +63,19 @@ struct TimerQueue {
     /// set two of them relies on their order.
     mutating func popDue(nowNs: UInt64) -> (any Expirable)? {
         guard let (deadlineNs, lane) = earliest(), deadlineNs <= nowNs else { return nil }
-        return lane.map { lanes[$0].removeFirst().timer } ?? heap.removeMin().timer
+        return lane.map { lanes[$0].entries.removeFirst().timer } ?? heap.removeMin().timer
     }
 
     /// The earliest deadline and its lane; nil for the heap.
     private mutating func earliest() -> (deadlineNs: UInt64, lane: Int?)? {
         var earliest: (deadlineNs: UInt64, lane: Int?)?
-        for lane in 0..<lanes.count {
-            while let first = lanes[lane].first {
-                if first.timer.isSettled {
-                    lanes[lane].removeFirst()
-                    continue
-                }
-                if first.deadlineNs < earliest?.deadlineNs ?? .max { earliest = (first.deadlineNs, lane) }
-                break
-            }
+        for lane in lanes.indices {
+            while lanes[lane].entries.first?.timer.isSettled == true { lanes[lane].entries.removeFirst() }
+            guard let first = lanes[lane].entries.first else { continue }
+            if first.deadlineNs < earliest?.deadlineNs ?? .max { earliest = (first.deadlineNs, lane) }
         }
-        while let first = heap.min {
-            if first.timer.isSettled {
-                heap.removeMin()
-                continue
-            }
-            if first.deadlineNs < earliest?.deadlineNs ?? .max { earliest = (first.deadlineNs, nil) }
-            break
-        }
+        while heap.min?.timer.isSettled == true { heap.removeMin() }
+        if let first = heap.min, first.deadlineNs < earliest?.deadlineNs ?? .max { earliest = (first.deadlineNs, nil) }
         return earliest
     }
 }

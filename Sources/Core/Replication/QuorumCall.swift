@@ -92,7 +92,7 @@ public final class QuorumCall: ReplySink, Expirable {
 
     /// The replies so far as a value; the call drops them and those still to come.
     func takeReplies() -> ReplicaReplies {
-        let taken = ReplicaReplies(replies, sent: sent, answered: answered, reservations: reservations)
+        let taken = ReplicaReplies(replies, reservations: reservations)
         close()
         return taken
     }
@@ -105,9 +105,6 @@ public final class QuorumCall: ReplySink, Expirable {
         }
         return matching
     }
-
-    /// The number of replies that satisfy `condition`.
-    public func count(where condition: (Reply) -> Bool) -> Int { replicas(where: condition).count }
 
     /// Drops the replies, and those still to come. Call it when long replies are no longer needed: the timer of an earlier
     /// wait would otherwise keep them until the deadline.

@@ -49,17 +49,11 @@ public struct ReplicaClient {
 /// The replies to one command, by replica.
 public struct ReplicaReplies {
     private let replies: [Reply?]
-    /// Replicas whose connection accepted the command.
-    public let sent: ReplicaSet
-    /// Replicas that replied.
-    public let answered: ReplicaSet
     /// Held as long as the replies.
     private let reservations: [ReplyReservation]
 
-    init(_ replies: [Reply?], sent: ReplicaSet, answered: ReplicaSet, reservations: [ReplyReservation]) {
+    init(_ replies: [Reply?], reservations: [ReplyReservation]) {
         self.replies = replies
-        self.sent = sent
-        self.answered = answered
         self.reservations = reservations
     }
 

@@ -10,16 +10,15 @@
 /// // ... and when the connection is up:
 /// backoff.reset()
 /// ```
-public struct Backoff: Sendable, Equatable {
-    /// The shortest delay, in milliseconds.
-    public let baseMs: UInt64
-    /// The longest delay, in milliseconds.
-    public let maxMs: UInt64
-    /// The delay given last, in milliseconds; nil before the first and after ``reset()``.
-    public private(set) var lastMs: UInt64?
-    /// Delays given since the start or the last ``reset()``.
-    public private(set) var attempts: UInt64 = 0
+public struct Backoff: Sendable {
+    private let baseMs: UInt64
+    private let maxMs: UInt64
+    /// The delay given last; nil before the first and after ``reset()``.
+    private var lastMs: UInt64?
 
+    /// - Parameters:
+    ///   - baseMs: the shortest delay, in milliseconds.
+    ///   - maxMs: the longest delay, in milliseconds.
     /// - Precondition: `1 <= baseMs <= maxMs <= 86_400_000` (a day).
     public init(baseMs: UInt64, maxMs: UInt64) {
         precondition(baseMs >= 1 && baseMs <= maxMs && maxMs <= 86_400_000, "a backoff needs 1 <= base <= max <= a day")
@@ -33,15 +32,11 @@ public struct Backoff: Sendable, Equatable {
         let ceilingMs = min(maxMs, (lastMs ?? baseMs) * 3)
         let delayMs = Jitter.pick(from: baseMs, through: ceilingMs, randomBits: randomBits)
         lastMs = delayMs
-        attempts += 1
         return delayMs
     }
 
     /// Starts again from the base; to be called after a success.
-    public mutating func reset() {
-        lastMs = nil
-        attempts = 0
-    }
+    public mutating func reset() { lastMs = nil }
 }
 
 /// Maps random bits to a number in a range.

@@ -23,7 +23,7 @@ public struct CircuitBreaker: Sendable {
 
     /// Failures since the last success of this generation.
     public private(set) var consecutiveFailures = 0
-    private var trials = Trials()
+    private(set) var trials = Trials()
     /// Consecutive open periods without the breaker closing in between; the exponent of the next period.
     private var consecutiveOpenings = 0
 
@@ -34,7 +34,7 @@ public struct CircuitBreaker: Sendable {
     public private(set) var retryAtNs: UInt64?
 
     /// Calls that were let through while half open.
-    private struct Trials {
+    struct Trials {
         /// Without a result.
         var inFlight = 0
         var consecutiveSuccesses = 0
@@ -45,13 +45,10 @@ public struct CircuitBreaker: Sendable {
         self.settings = settings
     }
 
-    /// Trial calls without a result.
-    public var trialsInFlight: Int { trials.inFlight }
-
     /// Moves from open to half open once the open period is over. ``allows(nowNs:)`` does the same; call this before it
     /// (or from a timer at ``retryAtNs``) to get the transition.
     public mutating func advance(nowNs: UInt64) -> Transition? {
-        guard state == .open, isDue(nowNs: nowNs) else { return nil }
+        guard state == .open, let retryAtNs, nowNs >= retryAtNs else { return nil }
         return move(to: .halfOpen, nowNs: nowNs)
     }
 
@@ -126,11 +123,6 @@ public struct CircuitBreaker: Sendable {
         }
         lastTransition = transition
         return transition
-    }
-
-    private func isDue(nowNs: UInt64) -> Bool {
-        guard let retryAtNs else { return false }
-        return nowNs >= retryAtNs
     }
 
     /// All slots are in use and no trial began for a while: their results are lost.

@@ -2,7 +2,7 @@
 ///
 /// Turner, *New directions in communications*, 1986 (there "leaky bucket as a meter"). Time is passed in, so that tests
 /// need no clock.
-public struct RateLimiter: Sendable, Equatable {
+public struct RateLimiter: Sendable {
     /// Tokens per second, and the most that are saved.
     public let ratePerS: UInt64
     /// Nanoseconds' worth of tokens: one token is `1e9 / ratePerS` of them, so no rate needs fractions.
