@@ -56,8 +56,7 @@ public final class HTTPServer {
     public func start() throws(HTTPServerError) {
         reactor.checkIsolated()
         precondition(daemon == nil && !phase.isDraining, "a server starts once")
-        let socket = try ListenSocket.open(
-            host: settings.host, port: settings.port, backlog: settings.backlog)
+        let socket = try ListenSocket.open(host: settings.host, port: settings.port)
         // Unretained is safe: the reactor retains the server as a participant, and `stop` ends all callbacks.
         daemon = HTTPCallbacks.startDaemon(
             context: Unmanaged.passUnretained(self).toOpaque(), settings: settings, listenDescriptor: socket.descriptor,

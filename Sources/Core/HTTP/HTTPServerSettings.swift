@@ -7,8 +7,6 @@ public struct HTTPServerSettings: Sendable {
 
     /// Simultaneous connections; further ones wait in the kernel's backlog.
     public var connectionLimit = 4_096
-    /// Length of the kernel's queue of connections to accept.
-    public var backlog: Int32 = 1_024
     /// Seconds without a complete request or response after which a connection is closed. Single bytes are no progress;
     /// time in a handler does not count.
     public var idleTimeoutS = 60

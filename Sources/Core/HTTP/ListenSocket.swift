@@ -2,10 +2,11 @@ import Glibc
 
 /// Opens listening sockets. Blocks while a name is resolved: only for the start.
 enum ListenSocket {
+    /// Length of the kernel's queue of connections to accept.
+    private static let backlog: Int32 = 1_024
+
     /// A non-blocking socket bound to `host` and `port`, listening.
-    static func open(
-        host: String, port: UInt16, backlog: Int32
-    ) throws(HTTPServerError) -> (descriptor: Int32, port: UInt16) {
+    static func open(host: String, port: UInt16) throws(HTTPServerError) -> (descriptor: Int32, port: UInt16) {
         let addresses = try resolve(host: host, port: port)
         defer { freeaddrinfo(addresses) }
         var lastError: Int32 = 0
