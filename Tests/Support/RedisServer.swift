@@ -36,9 +36,10 @@ public final class RedisServer: @unchecked Sendable {
                 + arguments)
         self.process = process
         LiveServers.add(process.processID, directory: directory)
-        for _ in 0..<1_000 {
-            let answer = (try? cli("PING")) ?? ""
-            if answer == "PONG" || answer.hasPrefix("NOAUTH") { return }
+        // Another process may have taken the port while this server was down: a reply is not enough.
+        for _ in 0..<1_000 where process.isRunning {
+            let answer = (try? cli("INFO", "server")) ?? ""
+            if answer.contains("process_id:\(process.processID)\r") || answer.hasPrefix("NOAUTH") { return }
             usleep(10_000)
         }
         throw TestFailure("redis-server did not answer on port \(port): \(process.outputText)")
@@ -103,15 +104,18 @@ public struct TestFailure: Error, CustomStringConvertible {
     public init(_ description: String) { self.description = description }
 }
 
-/// A port that is free now. Drawn at random below the range that the kernel uses for outgoing connections, so that neither
-/// those nor concurrent tests are likely to use it first.
+/// A port that is free now, and that no other test of this process gets: a stopped server finds its port free again. Drawn at
+/// random below the range that the kernel uses for outgoing connections, so that neither those nor other processes are likely
+/// to use it first.
 public func freePort() throws -> UInt16 {
     for _ in 0..<100 {
         let port = UInt16.random(in: 10_240..<32_768)
-        if isFree(port) { return port }
+        if issuedPorts.withLock({ $0.insert(port).inserted }), isFree(port) { return port }
     }
     throw TestFailure("no free port")
 }
+
+private let issuedPorts = Mutex<Set<UInt16>>([])
 
 private func isFree(_ port: UInt16) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
