@@ -2,19 +2,23 @@ import Replication
 
 /// The Lua scripts of the AP engine, each one atomic step on one replica. The wiring gives ``all`` to the Redis group.
 ///
-/// A script is its file behind the preludes that it needs. Every script but `adopt` checks the incarnation, and every script
-/// that uses the time checks the deadline fence, so that no script can omit what all must check.
+/// A script is its file behind the preludes that it needs. Every script but `adopt` checks the incarnation in a prelude, and
+/// every script with the `fence` prelude its deadline fence. `put` checks the fence of each record by itself.
 public enum AvailableScripts {
     // Writes and their replication.
     public static let put = Script(
         name: "put",
         source: joined(
-            PackageResources.prelude_batch_lua, member, clock, vector, record, expiry, lists,
-            PackageResources.put_arguments_lua, PackageResources.put_replace_lua, PackageResources.put_change_lua,
+            PackageResources.prelude_batch_lua, member, clock, PackageResources.put_arguments_lua,
+            PackageResources.put_replace_lua,
+            deferred("loadChanges", vector, record, expiry, lists, PackageResources.put_change_lua),
             PackageResources.put_lua),
         isBatchable: true)
     public static let merge = Script(
-        name: "merge", source: joined(single, member, clock, fence, vector, record, lists, PackageResources.merge_lua))
+        name: "merge",
+        source: joined(
+            single, member, clock, fence, record, lists, PackageResources.merge_replace_lua,
+            deferred("loadJoin", vector, PackageResources.merge_join_lua), PackageResources.merge_lua))
     public static let acknowledgeHints = Script(
         name: "acknowledge_hints", source: joined(single, member, PackageResources.acknowledge_hints_lua))
 
@@ -68,5 +72,11 @@ public enum AvailableScripts {
 
     private static func joined(_ parts: Bytes...) -> Bytes {
         Bytes(parts.joined(separator: [UInt8(ascii: "\n")]))
+    }
+
+    /// `parts` as the body of a function, so that a call creates their functions only if it needs them.
+    private static func deferred(_ name: String, _ parts: Bytes...) -> Bytes {
+        let body = parts.joined(separator: [UInt8(ascii: "\n")])
+        return joined(Bytes("local function \(name)()".utf8), Bytes(body), Bytes("end".utf8))
     }
 }

