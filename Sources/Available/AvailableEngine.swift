@@ -11,14 +11,13 @@ import Replication
 ///
 /// This class only wires the components, one per folder. It lives on one reactor's thread and knows no socket and no HTTP.
 public final class AvailableEngine: ReplicaGroupDelegate {
-    let replicas: ReplicaTable
+    private let environment: Environment
     let admission: Admission
     private let selector: ReplicaSelector
     let coordinator: Coordinator
     private let reader: Reader
     private let sessionReader: SessionReader
     private let sessionWriter: SessionWriter
-    private let conflictList: ConflictList
     private let background: BackgroundLoop
 
     /// - Parameters:
@@ -33,55 +32,25 @@ public final class AvailableEngine: ReplicaGroupDelegate {
         precondition(group.replicaNames.allSatisfy(AvailableSettings.isValidReplicaName), "bad replica name")
         precondition((1...group.replicaCount).contains(settings.writeAcks), "more acknowledgements than replicas")
         let environment = Environment(group: group, scheduler: scheduler, settings: settings, events: events)
-        let replicas = ReplicaTable(group: group, scheduler: scheduler)
-        let admission = Admission(environment, replicas: replicas)
-        let scripts = ScriptClient(environment, replicas: replicas, identity: admission)
-        let selector = ReplicaSelector(environment, replicas: replicas)
-        let retry = RetryPolicy(environment, selector: selector)
-        self.replicas = replicas
-        self.selector = selector
-
-        // Requests.
+        self.environment = environment
+        admission = Admission(environment)
+        selector = ReplicaSelector(environment)
+        let scripts = ScriptClient(environment: environment, admission: admission)
+        let retry = RetryPolicy(environment: environment, selector: selector)
         let sessions = SessionSigner(secret: settings.secret, groupName: settings.groupName)
         let contexts = ContextCache(
             signer: ContextSigner(secret: settings.secret, groupName: settings.groupName), sessions: sessions,
             maxEntries: settings.contextCacheEntries)
         let tokens = SessionTokens(signer: sessions, contexts: contexts)
-        let replies = RecordReplies(environment, replicas: replicas, identity: admission, contexts: contexts)
-        let acknowledgements = HintAcknowledgements(environment, replicas: replicas)
-        let delivery = Delivery(
-            environment, replicas: replicas, scripts: scripts, acknowledgements: acknowledgements)
         coordinator = Coordinator(
-            environment, replicas: replicas, identity: admission, selector: selector, retry: retry,
-            contexts: contexts, delivery: delivery)
+            environment, admission: admission, selector: selector, retry: retry, contexts: contexts,
+            delivery: Delivery(environment, scripts: scripts))
+        let replies = RecordReplies(environment: environment, admission: admission, contexts: contexts)
         reader = Reader(
-            environment, selector: selector, replicas: replicas, identity: admission, retry: retry, replies: replies)
-        sessionReader = SessionReader(
-            environment, reader: reader, replies: replies, selector: selector, replicas: replicas,
-            identity: admission, retry: retry, tokens: tokens)
+            environment: environment, selector: selector, admission: admission, retry: retry, replies: replies)
+        sessionReader = SessionReader(environment: environment, reader: reader, tokens: tokens)
         sessionWriter = SessionWriter(coordinator: coordinator, tokens: tokens)
-        conflictList = ConflictList(reader: reader, replies: replies)
-
-        // Background work.
-        let pace = BackgroundPace(scheduler: scheduler)
-        let leaseHolder = LeaseHolder(environment)
-        let staleness = StalenessTracker(environment, replicas: replicas, scripts: scripts)
-        let transfer = RecordTransfer(environment, replicas: replicas, scripts: scripts)
-        let comparison = RecordComparison(
-            environment, replicas: replicas, scripts: scripts, transfer: transfer, staleness: staleness, pace: pace)
-        background = BackgroundLoop(
-            environment, replicas: replicas, admission: admission, staleness: staleness, transfer: transfer,
-            pace: pace,
-            tasks: [
-                HintedHandoff(
-                    environment, replicas: replicas, scripts: scripts, transfer: transfer, pace: pace,
-                    leaseHolder: leaseHolder),
-                AntiEntropy(
-                    environment, replicas: replicas, comparison: comparison, pace: pace, leaseHolder: leaseHolder),
-                TombstoneGC(
-                    environment, replicas: replicas, scripts: scripts, pace: pace, leaseHolder: leaseHolder),
-            ])
-        self.admission = admission
+        background = BackgroundLoop(environment, scripts: scripts)
         group.identityCheck = Command(.plain([Bytes("HGET".utf8), RedisKeys.identity, RedisKeys.incarnationField]))
         group.delegate = self
     }
@@ -98,8 +67,10 @@ public final class AvailableEngine: ReplicaGroupDelegate {
     /// - Throws: ``AvailableFailure``: `no_replica`, `too_stale`, `timeout`, `overloaded`, `bad_reply`; in a session also
     ///   `bad_token` and `session_unmet`.
     public func read(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult {
-        guard request.session == SessionRequest() else { return try await sessionReader.read(request) }
-        return try await reader.read(request)
+        let isPlain = request.session == SessionRequest()
+        let result = try await isPlain ? reader.read(request) : sessionReader.read(request)
+        if !result.conflicts.isEmpty { environment.events?.conflictRead(values: result.conflicts.count) }
+        return result
     }
 
     /// - Throws: ``AvailableFailure``, always with an outcome: `bad_context`, `bad_token`, `session_unmet`,
@@ -122,10 +93,12 @@ public final class AvailableEngine: ReplicaGroupDelegate {
     public func conflicts(
         after cursor: Bytes?, limit: Int, deadlineNs: UInt64
     ) async throws(AvailableFailure) -> ConflictPage {
-        try await conflictList.page(after: cursor, limit: limit, deadlineNs: deadlineNs)
+        try await ConflictList(reader: reader).page(after: cursor, limit: limit, deadlineNs: deadlineNs)
     }
 
     // MARK: Status
+
+    var replicas: ReplicaTable { environment.replicas }
 
     /// Every replica as of the last staleness probe. Sends no command.
     public func status() -> [AvailableReplicaStatus] { background.status() }

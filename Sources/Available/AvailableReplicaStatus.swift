@@ -38,7 +38,7 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
     /// Since the last complete comparison, in milliseconds; nil for never.
     public let antiEntropyMsAgo: Int64?
 
-    init(_ replica: Int, _ replicas: ReplicaTable, refusal: String?, isSuspected: Bool, nowNs: UInt64) {
+    init(_ replica: Int, _ replicas: ReplicaTable, isSuspected: Bool, nowNs: UInt64) {
         let state = replicas[replica]
         let countedNs = state.hints.countedNs
         let peers = replicas.peers(of: replica)
@@ -60,7 +60,7 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
         }
         conflictKeys = state.conflictKeys
         self.isSuspected = isSuspected
-        self.refusal = refusal
+        refusal = state.refusal
         needsAntiEntropy = replicas.needsAntiEntropy(replica)
         antiEntropyMsAgo = state.comparedAgoUs.map { $0 / 1_000 }
     }

@@ -1,11 +1,13 @@
 import EventLoop
 import Replication
 
-/// Dependencies that every component of the engine shares: the replicas, time, the settings, and the receiver of events.
+/// Dependencies that every component of the engine shares: the replicas and what is known of them, time, the settings, and
+/// the receiver of events.
 final class Environment {
     let group: any ReplicaGroup
     let scheduler: any Scheduler
     let settings: AvailableSettings
+    let replicas: ReplicaTable
     /// For everything that waits for all replies, with ``AvailableSettings/callTimeoutMs``.
     let client: ReplicaClient
     let events: (any AvailableEvents)?
@@ -18,6 +20,7 @@ final class Environment {
         self.scheduler = scheduler
         self.settings = settings
         self.events = events
+        replicas = ReplicaTable(group: group, scheduler: scheduler)
         client = ReplicaClient(
             group: group, scheduler: scheduler, timeoutNs: settings.callTimeoutMs * nsPerMs)
     }

@@ -22,6 +22,10 @@ final class CutGroup: ReplicaGroup {
     var cut: ReplicaSet = []
     /// Longer commands to this replica are lost.
     var thin: (replica: Int, maxBytes: Int)?
+    /// The replies to changes state success and say no more.
+    var garblesChanges = false
+    /// In place of what was measured.
+    var latencyMs: [Int: UInt64] = [:]
 
     init(_ inner: RedisReplicaGroup) { self.inner = inner }
 
@@ -36,7 +40,7 @@ final class CutGroup: ReplicaGroup {
     }
     var available: ReplicaSet { inner.available.subtracting(cut) }
     var nearestFirst: [Int] { inner.nearestFirst.filter { !cut.contains($0) } }
-    func latencyNs(_ replica: Int) -> UInt64 { inner.latencyNs(replica) }
+    func latencyNs(_ replica: Int) -> UInt64 { latencyMs[replica].map { $0 * nsPerMs } ?? inner.latencyNs(replica) }
     func send(
         _ command: Command, to targets: ReplicaSet, duringAdmission: Bool, sink: any ReplySink
     ) -> SendResult {
@@ -46,10 +50,20 @@ final class CutGroup: ReplicaGroup {
             reached.remove(thin.replica)
             lost.insert(thin.replica)
         }
+        var sink = sink
+        if garblesChanges, case .step = command.verb { sink = GarblingSink(sink: sink) }
         var result = inner.send(command, to: reached, duringAdmission: duringAdmission, sink: sink)
         result.sent.formUnion(lost)
         return result
     }
+}
+
+private final class GarblingSink: ReplySink {
+    let sink: any ReplySink
+
+    init(sink: any ReplySink) { self.sink = sink }
+
+    func receive(_ reply: Reply?, from replica: Int) { sink.receive(.bulk(Bytes("OK".utf8)), from: replica) }
 }
 
 /// Records the events of an engine.

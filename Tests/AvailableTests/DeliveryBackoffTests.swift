@@ -33,6 +33,22 @@ import Testing
         #expect(!backoff.isPausing(key, to: 0, atNs: 1_000 * nsPerMs))
     }
 
+    @Test func aNewConnectionEndsAllPauses() {
+        var backoff = DeliveryBackoff(count: 1)
+        backoff.failed(key, to: 0, atNs: 0)
+        backoff.restart(0)
+        #expect(!backoff.isPausing(key, to: 0, atNs: 0))
+    }
+
+    @Test func aForeignKeyIsToldFromARecordThatIsTooLarge() {
+        var backoff = DeliveryBackoff(count: 1)
+        backoff.failed(key, to: 0, atNs: 0)
+        #expect(!backoff.isForeign(key, to: 0, atNs: 0))
+        backoff.failed(key, to: 0, atNs: 0, isForeign: true)
+        #expect(backoff.isForeign(key, to: 0, atNs: 0))
+        #expect(!backoff.isForeign(key, to: 0, atNs: 2_000 * nsPerMs))
+    }
+
     @Test func pausesThatHaveEndedMakeRoomForOthers() {
         var backoff = DeliveryBackoff(count: 1)
         for index in 0..<5_000 { backoff.failed(Bytes("ap:\(index)".utf8), to: 0, atNs: 0) }

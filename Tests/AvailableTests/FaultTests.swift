@@ -52,6 +52,18 @@ import Testing
         }
     }
 
+    @Test func aChangeWhoseReplyCannotBeReadHasAnUnknownOutcome() async throws {
+        try await withInstance { instance, _ in
+            instance.group.garblesChanges = true
+            await #expect { try await instance.write("k", "v", withinMs: 500) } throws: { error in
+                (error as? AvailableFailure)?.outcome == .unknown
+            }
+            instance.group.garblesChanges = false
+            let read = try await instance.read("k")
+            #expect(read.text == "v")
+        }
+    }
+
     @Test func aReplicaWithFullMemoryIsReportedUntilItAcceptsWrites() async throws {
         try await withInstance { instance, _ in
             _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "1000")
@@ -70,6 +82,8 @@ import Testing
             for replica in 1..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "0") }
             _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "0")
             #expect(await instance.reactor.eventually { instance.engine.status()[0].error == nil })
+            // It answers: that is no partition.
+            #expect(instance.events.suspected.isEmpty)
         }
     }
 
@@ -115,6 +129,7 @@ import Testing
             for index in stride(from: 0, to: 300, by: 37) { #expect(await instance.converged("k\(index)")) }
             #expect(await instance.raw(0, "DBSIZE")?.int64 ?? 0 >= 300)
             #expect(try await instance.read("k0").text == "new")
+            #expect(instance.events.suspected.isEmpty)
         }
     }
 

@@ -84,4 +84,25 @@ import Testing
         #expect(StoredRecord(.array([.bulk(bytes("g1.a@1")), .bulk(sibling("v").packed)]), nowMs: 0) == nil)
         #expect(StoredRecord(.array([]), nowMs: 0)?.view == Record.View())
     }
+
+    /// Rule A6: such a change may have been applied.
+    @Test func aReplyToAChangeThatCannotBeReadIsNoRefusal() {
+        let unreadable: [Reply] = [
+            .bulk(bytes("OK")), .bulk(bytes("OK 5 0 0 what g1.a=5")), .bulk(bytes("SAME 5 1 0 1 g1.a=5")), .null,
+            .array([.bulk(bytes("OK 5 1 0 1 g1.a=5"))]), .array([.bulk(bytes("SAME 5 1 0 1 g1.a=5")), .integer(1)]),
+            .array([.bulk(bytes("ABSENT"))]), .array([.bulk(bytes("what"))]),
+        ]
+        for reply in unreadable {
+            guard case .unreadable = PutReply(reply, packed: sibling("v").packed, actor: bytes("g1.a")) else {
+                Issue.record("\(reply)")
+                continue
+            }
+        }
+        for reply: Reply in [.error("OOM"), .array([.bulk(bytes("NOTMEMBER")), .bulk([])])] {
+            guard case .refused = PutReply(reply, packed: sibling("v").packed, actor: bytes("g1.a")) else {
+                Issue.record("\(reply)")
+                continue
+            }
+        }
+    }
 }

@@ -149,10 +149,8 @@ import Testing
     @Test func adoptionHappensOnceForEachRunOfTheServer() async throws {
         try await withInstance(isRunning: false) { instance, _ in
             func adopt(_ runId: String, _ incarnation: String) async -> [String?] {
-                let command = AdoptCommand(
-                    group: "demo", replica: Bytes("g1".utf8), runId: Bytes(runId.utf8),
-                    newIncarnation: Bytes(incarnation.utf8), latestClockUs: 0, maxBehindUs: 1_000_000, isAdmitted: false
-                ).command
+                let arguments = ["demo", "g1", runId, incarnation, "0", "1000000", "0"].map { Bytes($0.utf8) }
+                let command = Command(.script(AvailableScripts.adopt, keys: []), arguments: arguments)
                 let reply = await instance.raw(0, command)
                 return [reply?[0]?.text, reply?[1]?.text, reply?[4]?.int64.map { "\($0)" }]
             }

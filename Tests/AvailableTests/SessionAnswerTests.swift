@@ -100,6 +100,45 @@ import Testing
         }
     }
 
+    /// The second answer takes longer than the hedge delay, and no longer than that replica usually takes.
+    @Test func aDistantReplicaIsWaitedForAsLongAsItUsuallyTakes() async throws {
+        try await withInstance({
+            $0.handoffDelayMs = 60_000
+            $0.minHedgeMs = 5
+            $0.maxHedgeMs = 20
+            $0.callTimeoutMs = 1_000
+        }) { instance, servers in
+            instance.group.cut = [0, 1]
+            let token = try await tokenOfAWrite(at: instance)
+            #expect(await instance.hints(2, 0) == 2)
+            instance.group.cut = [1]
+            instance.group.latencyMs = [2: 300]
+            servers[2].pause()
+            instance.reactor.spawn {
+                await instance.reactor.sleep(forNs: 150 * nsPerMs)
+                servers[2].resume()
+            }
+            let result = try await read(instance, token)
+            #expect(result.text == "mine")
+            #expect(result.session.isGuaranteed == true)
+        }
+    }
+
+    @Test func aReadThatFindsSeveralValuesIsCountedOnce() async throws {
+        try await withInstance({ $0.handoffDelayMs = 60_000 }) { instance, _ in
+            try await instance.makeConflict("k")
+            instance.group.cut = [1, 2]
+            let token = try await tokenOfAWrite(at: instance)
+            #expect(await instance.hints(0, 1) == 2)
+            instance.group.cut = [0]
+            instance.events.conflicts = 0
+            let result = try await read(instance, token)
+            #expect(result.session.isGuaranteed == false)
+            #expect(result.conflicts.count == 2)
+            #expect(instance.events.conflicts == 1)
+        }
+    }
+
     @Test func aWriteWithTooFewAcknowledgementsBelongsToTheSession() async throws {
         try await withInstance({ $0.writeAcks = 2 }) { instance, _ in
             var request = ChangeRequest(

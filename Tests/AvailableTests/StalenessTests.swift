@@ -52,6 +52,10 @@ import Testing
         table.read(0, epoch: [49], timeUs: 0, receivedNs: 0)
         #expect(table.generation != begun.generation)
         #expect(begun[0]?.epoch == [48])
+        // A reading of the epoch before, interpreted late.
+        let isCurrent = table.read(0, epoch: [48], timeUs: 9_000_000, receivedNs: 0)
+        #expect(!isCurrent)
+        #expect(table[0]?.epoch == [49])
         table.forget(0)
         #expect(table[0] == nil)
         #expect(begun[0] != nil)

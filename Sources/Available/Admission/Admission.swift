@@ -3,23 +3,16 @@ import Replication
 
 /// Establishes which incarnation of a replica a connection leads to, before anything else is sent on it and again when it
 /// proves to be another one (rule A2). Refuses a replica that holds an old dump (rule A10).
-final class Admission: ReplicaIdentity {
+final class Admission {
     private let environment: Environment
-    private let replicas: ReplicaTable
-    private var refusals: [String?]
     private var readmitting: ReplicaSet = []
 
     private static let minPauseMs: UInt64 = 10
     private static let maxPauseMs: UInt64 = 1_000
 
-    init(_ environment: Environment, replicas: ReplicaTable) {
-        self.environment = environment
-        self.replicas = replicas
-        refusals = Array(repeating: nil, count: environment.group.replicaCount)
-    }
+    init(_ environment: Environment) { self.environment = environment }
 
-    /// Why the replica is not used although it answers; nil if it is used.
-    func refusal(of replica: Int) -> String? { refusals[replica] }
+    private var replicas: ReplicaTable { environment.replicas }
 
     func admit(_ replica: Int) async -> Bool {
         replicas.forgetClock(of: replica)
@@ -45,7 +38,7 @@ final class Admission: ReplicaIdentity {
             refuse(replica, Self.refusal(reply))
             return false
         }
-        refusals[replica] = nil
+        replicas.noteRefusal(nil, of: replica)
         replicas.admit(
             replica,
             ReplicaClock(incarnation: incarnation, epoch: epoch, timeUs: nowUs, receivedNs: environment.nowNs))
@@ -61,13 +54,15 @@ final class Admission: ReplicaIdentity {
 
     private func adoptCommand(_ replica: Int, runId: Bytes) -> Command {
         let settings = environment.settings
-        return AdoptCommand(
-            group: settings.groupName, replica: replicas.nameBytes[replica], runId: runId,
-            newIncarnation: Bytes(hexadecimal: environment.scheduler.randomBits()),
-            latestClockUs: latestClockUs(besides: replica),
-            maxBehindUs: UInt64(max(0, settings.tombstoneGraceMs)) * 1_000 / 2,
-            isAdmitted: settings.admittedReplicas.contains(replicas.names[replica])
-        ).command
+        let maxBehindUs = UInt64(max(0, settings.tombstoneGraceMs)) * 1_000 / 2
+        let isAdmitted = settings.admittedReplicas.contains(replicas.names[replica])
+        return Command(
+            .script(AvailableScripts.adopt, keys: []),
+            arguments: [
+                Bytes(settings.groupName.utf8), replicas.nameBytes[replica], runId,
+                Bytes(hexadecimal: environment.scheduler.randomBits()), Bytes(decimal: latestClockUs(besides: replica)),
+                Bytes(decimal: maxBehindUs), isAdmitted ? Arguments.one : Arguments.zero,
+            ])
     }
 
     /// The latest clock known: this instance's, or that of another replica. An old dump is detected by it (rule A10).
@@ -78,7 +73,7 @@ final class Admission: ReplicaIdentity {
     }
 
     private func refuse(_ replica: Int, _ reason: String) {
-        refusals[replica] = reason
+        replicas.noteRefusal(reason, of: replica)
         environment.events?.replicaRefused(replica, reason: reason)
     }
 
@@ -96,9 +91,12 @@ final class Admission: ReplicaIdentity {
 
     // MARK: Readmission
 
+    /// - Parameter refusal: of a script that did nothing because the replica's clock or incarnation is another one.
     func learn(from refusal: ScriptReply, of replica: Int) {
         switch refusal {
-        case .late(let epoch, let nowUs): replicas.readClock(of: replica, epoch: epoch, timeUs: nowUs)
+        case .late(let epoch, let nowUs):
+            // With an epoch that is too high, the replica would refuse every call.
+            if !replicas.readClock(of: replica, epoch: epoch, timeUs: nowUs) { readmit(replica) }
         case .notMember: readmit(replica)
         case .answer, .error: break
         }
@@ -122,6 +120,7 @@ final class Admission: ReplicaIdentity {
         }
     }
 
+    /// Some replica is being asked: a little later it can be used.
     var isReadmitting: Bool { !readmitting.isEmpty }
 
     /// Asks replicas that were forgotten while they could not be asked: between admission and the first command, or while the

@@ -24,12 +24,18 @@ struct ClockTable {
     }
 
     /// A reading of the clock of a replica; ignored if the replica is not admitted.
-    mutating func read(_ replica: Int, epoch: Bytes, timeUs: Int64, receivedNs: UInt64) {
-        guard let known = clocks[replica] else { return }
+    ///
+    /// - Returns: false if it is of an earlier clock epoch than the known one: a reply that was interpreted late, or the known
+    ///   epoch is wrong. It is ignored.
+    @discardableResult
+    mutating func read(_ replica: Int, epoch: Bytes, timeUs: Int64, receivedNs: UInt64) -> Bool {
+        guard let known = clocks[replica] else { return true }
         let isNewEpoch = known.epoch != epoch
-        guard isNewEpoch || known.isWorthReplacing(timeUs: timeUs, receivedNs: receivedNs) else { return }
+        if isNewEpoch, Int64(decimal: epoch[...]) ?? 0 < Int64(decimal: known.epoch[...]) ?? 0 { return false }
+        guard isNewEpoch || known.isWorthReplacing(timeUs: timeUs, receivedNs: receivedNs) else { return true }
         clocks[replica] = ReplicaClock(
             incarnation: known.incarnation, epoch: epoch, timeUs: timeUs, receivedNs: receivedNs)
         if isNewEpoch { generation &+= 1 }
+        return true
     }
 }

@@ -5,10 +5,8 @@ import Replication
 /// staleness of a replica known again after it, or a peer, has lost its memory.
 final class AntiEntropy: BackgroundTask {
     private let environment: Environment
-    private let replicas: any ReplicaKnowledge
     private let comparison: RecordComparison
-    private let pace: BackgroundPace
-    private let leaseHolder: LeaseHolder
+    private let control: BackgroundControl
     private var isRunning = false
     private var schedules: [Schedule]
 
@@ -19,7 +17,7 @@ final class AntiEntropy: BackgroundTask {
         var missingPeer: Int?
     }
 
-    static let leaseMs: UInt64 = 5_000
+    private static let leaseMs: UInt64 = 5_000
     /// After a run that failed, or while another instance has the lease.
     private static let retryNs = 1_000 * nsPerMs
     /// After a run that copied all but some records.
@@ -27,17 +25,14 @@ final class AntiEntropy: BackgroundTask {
     /// After a run without one peer.
     private static let partialRetryNs = 30_000 * nsPerMs
 
-    init(
-        _ environment: Environment, replicas: any ReplicaKnowledge, comparison: RecordComparison,
-        pace: BackgroundPace, leaseHolder: LeaseHolder
-    ) {
+    init(_ environment: Environment, comparison: RecordComparison, control: BackgroundControl) {
         self.environment = environment
-        self.replicas = replicas
         self.comparison = comparison
-        self.pace = pace
-        self.leaseHolder = leaseHolder
-        schedules = replicas.names.map { _ in Schedule() }
+        self.control = control
+        schedules = environment.replicas.names.map { _ in Schedule() }
     }
+
+    private var replicas: ReplicaTable { environment.replicas }
 
     /// One run at a time; first for replicas whose staleness only a comparison can make known.
     func startIfDue() {
@@ -65,8 +60,7 @@ final class AntiEntropy: BackgroundTask {
     private func run(_ replica: Int) async {
         let retryNs = environment.scheduler.random(in: Self.retryNs / 2...Self.retryNs * 2)
         schedules[replica].missingPeer = nil
-        let lease = Lease(
-            RedisKeys.antiEntropyLease, at: replica, holder: leaseHolder, durationMs: Self.leaseMs)
+        let lease = control.lease(RedisKeys.antiEntropyLease, at: replica, durationMs: Self.leaseMs)
         guard await lease.take() else {
             schedules[replica].notBeforeNs = environment.nowNs + retryNs
             return
@@ -83,9 +77,7 @@ final class AntiEntropy: BackgroundTask {
                 return
             case .incomplete:
                 pauseNs = Self.incompleteRetryNs
-                failure =
-                    "\(count.uncopied) records could not be copied: something else is stored under their keys, or they are "
-                    + "too large for the network"
+                failure = "\(count.uncopied) records could not be copied: they are too large for the network"
             case .without(let peer):
                 pauseNs = Self.partialRetryNs
                 schedules[replica].missingPeer = peer

@@ -3,30 +3,19 @@ import Replication
 
 /// One comparison of all records of a replica with those of its peers, by their version vectors. It copies what the replica
 /// lacks, page by page.
-final class RecordComparison {
-    private let environment: Environment
-    private let replicas: any ReplicaKnowledge
-    private let scripts: ScriptClient
-    private let transfer: RecordTransfer
-    private let staleness: StalenessTracker
-    private let pace: BackgroundPace
+struct RecordComparison {
+    let environment: Environment
+    let scripts: ScriptClient
+    let transfer: RecordTransfer
+    let staleness: StalenessTracker
+    let control: BackgroundControl
 
     /// Failed batches after which one comparison ends.
     private static let maxFailures = 4
     /// Names and vectors are shorter than records.
     private static let pagesPerBatch = 2
 
-    init(
-        _ environment: Environment, replicas: any ReplicaKnowledge, scripts: ScriptClient, transfer: RecordTransfer,
-        staleness: StalenessTracker, pace: BackgroundPace
-    ) {
-        self.environment = environment
-        self.replicas = replicas
-        self.scripts = scripts
-        self.transfer = transfer
-        self.staleness = staleness
-        self.pace = pace
-    }
+    private var replicas: ReplicaTable { environment.replicas }
 
     struct Failure: Error {
         let reason: String
@@ -43,7 +32,7 @@ final class RecordComparison {
         case complete
         /// A replica lost its memory a moment ago: records read before that may still be on their way.
         case tooEarly
-        /// Some records could not be copied: the staleness stays unknown.
+        /// Some records did not arrive: the staleness stays unknown.
         case incomplete
         /// Compared with all peers but this one, at least: the staleness stays unknown.
         case without(Int)
@@ -77,7 +66,7 @@ final class RecordComparison {
         }
         for (peer, start) in peers {
             let route = RecordTransfer.Route(source: peer, target: replica, incarnation: start.incarnation)
-            try await compare(route, own.incarnation, lease, &count)
+            try await compare(route, start, own.incarnation, lease, &count)
             if count.uncopied == 0 { await clearOverflow(route, start) }
         }
         guard count.uncopied == 0 else { return .incomplete }
@@ -106,7 +95,7 @@ final class RecordComparison {
 
     /// The peer's writes that found no room for a hint have been copied, up to the hlc at the start.
     private func clearOverflow(_ route: RecordTransfer.Route, _ start: Start) async {
-        guard replicas.hints(of: route.source).counts[route.target].overflowed > 0 else { return }
+        guard replicas[route.source].hints.counts[route.target].overflowed > 0 else { return }
         _ = await scripts.run(
             AvailableScripts.clearHintOverflow, [replicas.nameBytes[route.target], Bytes(decimal: start.hlc)],
             at: route.source, incarnation: start.incarnation)
@@ -114,13 +103,12 @@ final class RecordComparison {
 
     /// Copies to the target all that the source has: pages of names and vectors, then the records that differ.
     private func compare(
-        _ route: RecordTransfer.Route, _ incarnation: Bytes, _ lease: Lease, _ count: inout Count
+        _ route: RecordTransfer.Route, _ start: Start, _ incarnation: Bytes, _ lease: Lease, _ count: inout Count
     ) async throws(Failure) {
         var cursor = Arguments.zero
-        var pages = 0
         repeat {
             let startNs = environment.nowNs
-            guard pace.isRunning, let page = await page(route, at: cursor) else {
+            guard control.isRunning, let page = await page(route, at: cursor) else {
                 throw stopped(route, atSource: true)
             }
             cursor = page.next
@@ -130,14 +118,11 @@ final class RecordComparison {
                 }
                 count.compared += page.keys.count
                 if !differing.isEmpty {
-                    let uncopied = try await copy(differing, route, incarnation)
-                    count.repaired += differing.count - uncopied
-                    count.uncopied += uncopied
+                    try await copy(differing, route, start, incarnation, &count)
                 }
             }
-            pages += 1
-            await lease.renew(afterBatch: pages)
-            await pace.rest(sinceNs: startNs)
+            await lease.renewIfDue()
+            await control.rest(sinceNs: startNs)
         } while cursor != Arguments.zero
     }
 
@@ -174,25 +159,25 @@ final class RecordComparison {
         }
     }
 
-    /// - Returns: the number of records that could not be copied. The others do not wait for them.
+    /// Records that could not be copied are counted. The others do not wait for them.
     private func copy(
-        _ keys: [Bytes], _ route: RecordTransfer.Route, _ incarnation: Bytes
-    ) async throws(Failure) -> Int {
+        _ keys: [Bytes], _ route: RecordTransfer.Route, _ start: Start, _ incarnation: Bytes, _ count: inout Count
+    ) async throws(Failure) {
         var rest = keys.filter { !transfer.isPausing($0, to: route.target) }[...]
-        var uncopied = keys.count - rest.count
+        var foreign = keys.filter { transfer.isForeign($0, to: route.target) }
+        count.uncopied += keys.count - rest.count - foreign.count
         var failures = 0
         while !rest.isEmpty {
             // Known before the records are read: records that are read again get a new fence.
             let startNs = environment.nowNs
             let clocks = replicas.clocks
             let tried = Array(rest.prefix(transfer.maxRecords(route.source, route.target)))
-            guard clocks[route.target]?.incarnation == incarnation else {
-                throw stopped(route, atSource: true)
-            }
+            guard clocks[route.target]?.incarnation == incarnation else { throw stopped(route, atSource: false) }
             do {
                 let batch = try await transfer.copy(tried, route, clocks: clocks, startNs: startNs)
                 rest = rest.dropFirst(batch.examined)
-                uncopied += batch.refused
+                count.repaired += batch.delivered.count
+                foreign += batch.foreign
             } catch {
                 failures += 1
                 guard error == .target, failures < Self.maxFailures else {
@@ -200,8 +185,18 @@ final class RecordComparison {
                         reason: "\(replicas.names[error == .source ? route.source : route.target]) stopped answering")
                 }
             }
-            if !rest.isEmpty { await pace.rest(sinceNs: startNs) }
+            if !rest.isEmpty { await control.rest(sinceNs: startNs) }
         }
-        return uncopied
+        if await !storeHints(foreign, route, start) { count.uncopied += foreign.count }
+    }
+
+    /// Leaves the keys that hold something other than a record to hinted handoff: it delivers them once they do not.
+    private func storeHints(_ keys: [Bytes], _ route: RecordTransfer.Route, _ start: Start) async -> Bool {
+        guard !keys.isEmpty else { return true }
+        let head = [
+            Bytes("ZADD".utf8), RedisKeys.hints(for: replicas.nameBytes[route.target]), Bytes("NX".utf8),
+        ]
+        let command = Command(.plain(head + keys.flatMap { [Bytes(decimal: start.hlc), $0] }))
+        return await environment.client.ask(command, of: route.source)?.int64 != nil
     }
 }

@@ -1,44 +1,45 @@
 import EventLoop
+import Replication
 
 /// Drives the background work: a staleness probe, then whatever the probe shows to be due.
 final class BackgroundLoop {
     private let environment: Environment
     private let admission: Admission
-    private let replicas: ReplicaTable
     private let staleness: StalenessTracker
     private let transfer: RecordTransfer
     private let tasks: [any BackgroundTask]
-    private let pace: BackgroundPace
+    private let control: BackgroundControl
 
-    /// - Parameter tasks: in the order in which they are started after each probe.
-    init(
-        _ environment: Environment, replicas: ReplicaTable, admission: Admission, staleness: StalenessTracker,
-        transfer: RecordTransfer, pace: BackgroundPace, tasks: [any BackgroundTask]
-    ) {
+    init(_ environment: Environment, scripts: ScriptClient) {
         self.environment = environment
-        self.replicas = replicas
-        self.admission = admission
-        self.staleness = staleness
-        self.transfer = transfer
-        self.pace = pace
-        self.tasks = tasks
+        admission = scripts.admission
+        control = BackgroundControl(environment)
+        staleness = StalenessTracker(environment, scripts: scripts)
+        transfer = RecordTransfer(environment, scripts: scripts)
+        let comparison = RecordComparison(
+            environment: environment, scripts: scripts, transfer: transfer, staleness: staleness, control: control)
+        tasks = [
+            HintedHandoff(environment, scripts: scripts, transfer: transfer, control: control),
+            AntiEntropy(environment, comparison: comparison, control: control),
+            TombstoneGC(environment, scripts: scripts, control: control),
+        ]
     }
 
     func start() {
-        guard !pace.isRunning else { return }
-        pace.isRunning = true
+        guard !control.isRunning else { return }
+        control.isRunning = true
         environment.scheduler.spawn { [self] in await runUntilStopped() }
     }
 
-    func stop() { pace.isRunning = false }
+    func stop() { control.isRunning = false }
 
     private func runUntilStopped() async {
         let intervalNs = environment.settings.probeIntervalMs * nsPerMs
-        while pace.isRunning {
+        while control.isRunning {
             admission.readmitForgotten()
             await staleness.probe()
-            reportStatus()
-            guard pace.isRunning else { return }
+            environment.events?.replicasProbed(status())
+            guard control.isRunning else { return }
             for task in tasks { task.startIfDue() }
             // Instances that were started together should not stay in step.
             let jitter = intervalNs / 10
@@ -50,16 +51,10 @@ final class BackgroundLoop {
     // MARK: Status
 
     func status() -> [AvailableReplicaStatus] {
-        replicas.names.indices.map { replica in
+        environment.replicas.names.indices.map { replica in
             AvailableReplicaStatus(
-                replica, replicas, refusal: admission.refusal(of: replica),
-                isSuspected: staleness.isSuspected(replica), nowNs: environment.nowNs)
+                replica, environment.replicas, isSuspected: staleness.isSuspected(replica), nowNs: environment.nowNs)
         }
-    }
-
-    private func reportStatus() {
-        guard let events = environment.events else { return }
-        events.replicasProbed(status())
     }
 
     // MARK: Connections
@@ -67,7 +62,7 @@ final class BackgroundLoop {
     func didConnect(_ replica: Int) { transfer.didConnect(replica) }
 
     func didDisconnect(_ replica: Int) {
-        guard pace.isRunning else { return }
+        guard control.isRunning else { return }
         staleness.didDisconnect(replica)
     }
 }
@@ -78,17 +73,27 @@ protocol BackgroundTask: AnyObject {
     func startIfDue()
 }
 
-/// Whether background work may continue, and how fast.
-final class BackgroundPace {
+/// What all background tasks share: whether they may continue, how fast, and under which name.
+final class BackgroundControl {
     var isRunning = false
-    private let scheduler: any Scheduler
+    private let environment: Environment
+    /// Unique: the node's name and random digits.
+    private let holder: Bytes
 
     private static let maxRestNs = 250 * nsPerMs
 
-    init(scheduler: any Scheduler) { self.scheduler = scheduler }
+    init(_ environment: Environment) {
+        self.environment = environment
+        holder =
+            Bytes("\(environment.settings.nodeName):".utf8) + Bytes(hexadecimal: environment.scheduler.randomBits())
+    }
 
-    /// Sleeps as long as the last batch took, so that background work uses at most half of a replica's time.
+    func lease(_ key: Bytes, at replica: Int, durationMs: UInt64) -> Lease {
+        Lease(environment, key, at: replica, holder: holder, durationMs: durationMs)
+    }
+
+    /// Ends a batch: sleeps as long as it took, within bounds, so that background work uses about half of a replica's time.
     func rest(sinceNs startNs: UInt64) async {
-        await scheduler.sleep(forNs: max(nsPerMs, min(scheduler.nowNs - startNs, Self.maxRestNs)))
+        await environment.scheduler.sleep(forNs: max(nsPerMs, min(environment.nowNs - startNs, Self.maxRestNs)))
     }
 }

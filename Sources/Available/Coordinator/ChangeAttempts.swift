@@ -9,7 +9,10 @@ struct ChangeAttempts {
     /// Some replica may have applied the change without having answered.
     private(set) var isUnanswered = false
     private(set) var isTransient = false
-    private var absence: Absence
+    /// What the client has seen of the key.
+    private let seen: VersionVector
+    /// What the replicas cover together that have nothing to delete.
+    private var absent: VersionVector?
     private var reason = AvailableFailure(.noReplica, "No replica can be reached.", outcome: .notApplied)
 
     /// In all rounds together.
@@ -17,14 +20,8 @@ struct ChangeAttempts {
     /// At one replica whose clock is re-read each time.
     private static let maxLateInARow = 3
 
-    /// What the replicas cover that have nothing to delete.
-    private struct Absence {
-        let seen: VersionVector
-        var joined: VersionVector?
-    }
-
     /// - Parameter seen: what the client has seen of the key.
-    init(seen: VersionVector) { absence = Absence(seen: seen) }
+    init(seen: VersionVector) { self.seen = seen }
 
     var mayAttempt: Bool { count < Self.maxCount }
 
@@ -82,22 +79,23 @@ struct ChangeAttempts {
 
     // MARK: Absence
 
-    /// `coordinator` has nothing to delete, and covers `vector`. If every replica reports the key absent, so does their join.
+    /// `coordinator` has nothing to delete, and covers `vector`.
     ///
-    /// - Returns: the version that is known to be absent; nil if the client has seen more than that.
+    /// - Returns: the version to answer with: `vector`, or if the client has seen something, what the replicas cover together.
+    ///   Nil while that lacks some of what the client has seen, or `vector` cannot be read: ask the next replica.
     mutating func absent(_ vector: Bytes, at coordinator: Int) -> Bytes? {
-        guard !absence.seen.entries.isEmpty else { return vector }
+        guard !seen.entries.isEmpty else { return vector }
         if let own = VersionVector(text: vector) {
-            let joined = absence.joined?.joined(own) ?? own
-            precondition(joined.covers(absence.joined ?? VersionVector()), "version vectors only grow")
-            absence.joined = joined
-            if joined.covers(absence.seen) { return joined.text }
+            let joined = absent?.joined(own) ?? own
+            precondition(joined.covers(absent ?? VersionVector()), "version vectors only grow")
+            absent = joined
+            if joined.covers(seen) { return joined.text }
         }
         exclude(coordinator)
         return nil
     }
 
-    /// What all replicas that were asked cover together, if each of them answered and none had anything to delete. One that
-    /// has not answered may have applied the delete.
-    var absentEverywhere: Bytes? { isUnanswered ? nil : absence.joined?.text }
+    /// The version to answer with if no replica is left to ask; nil if none had nothing to delete, or if one that has not
+    /// answered may have applied the delete.
+    var absentEverywhere: Bytes? { isUnanswered ? nil : absent?.text }
 }

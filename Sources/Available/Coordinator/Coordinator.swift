@@ -4,8 +4,7 @@ import Replication
 /// Writes and deletes: one replica coordinates the change, the others receive it afterwards (rules A3 to A6).
 final class Coordinator {
     private let environment: Environment
-    private let replicas: ReplicaTable
-    private let identity: any ReplicaIdentity
+    private let admission: Admission
     private let selector: ReplicaSelector
     private let retry: RetryPolicy
     private let contexts: ContextCache
@@ -13,18 +12,19 @@ final class Coordinator {
     private var putArguments: PutArgumentCache
 
     init(
-        _ environment: Environment, replicas: ReplicaTable, identity: any ReplicaIdentity, selector: ReplicaSelector,
-        retry: RetryPolicy, contexts: ContextCache, delivery: Delivery
+        _ environment: Environment, admission: Admission, selector: ReplicaSelector, retry: RetryPolicy,
+        contexts: ContextCache, delivery: Delivery
     ) {
         self.environment = environment
-        self.replicas = replicas
-        self.identity = identity
+        self.admission = admission
         self.selector = selector
         self.retry = retry
         self.contexts = contexts
         self.delivery = delivery
-        putArguments = PutArgumentCache(environment, replicas: replicas)
+        putArguments = PutArgumentCache(environment)
     }
+
+    private var replicas: ReplicaTable { environment.replicas }
 
     /// - Parameter seen: what the client has seen of the key. If a replica has nothing to delete and lacks some of that, the
     ///   others are asked too; the result's `version` then covers what all of them have.
@@ -71,7 +71,7 @@ final class Coordinator {
 
     /// Every reachable replica was tried: another round if the reasons may pass.
     private func mayTryAgain(_ attempts: inout ChangeAttempts, _ request: ChangeRequest) async -> Bool {
-        let isTransient = attempts.isTransient || attempts.isUnanswered || identity.isReadmitting
+        let isTransient = attempts.isTransient || attempts.isUnanswered || admission.isReadmitting
         attempts.endRound()
         guard await retry.mayRetry(round: attempts.rounds, isTransient: isTransient, request.deadlineNs) else {
             return false
@@ -129,11 +129,14 @@ final class Coordinator {
                 "The context is too old: \(count) values that it does not cover would stay. Read again and resolve them.",
                 outcome: attempts.isUnanswered ? .unknown : .notApplied)
         case .refused(let refusal):
-            identity.learn(from: refusal, of: coordinator)
+            admission.learn(from: refusal, of: coordinator)
             if case .error(let text) = refusal, text.hasPrefix("WRONGTYPE") {
                 environment.events?.invalidRecordFound(replica: coordinator, redisKey: change.recordKey)
             }
             attempts.refused(refusal, coordinator)
+            return nil
+        case .unreadable:
+            attempts.unanswered(coordinator)
             return nil
         }
     }

@@ -5,22 +5,17 @@ import Replication
 /// The one delivery path for every `AP_WRITE_ACKS`: with 1 no one waits for it, and what does not arrive has a hint.
 final class Delivery {
     private let environment: Environment
-    private let replicas: any ReplicaKnowledge
     private let scripts: ScriptClient
     private let acknowledgements: HintAcknowledgements
     /// By coordinator: the batch of this turn.
     private var open: [DeliveryBatch?]
     private var isArmed = false
 
-    init(
-        _ environment: Environment, replicas: any ReplicaKnowledge, scripts: ScriptClient,
-        acknowledgements: HintAcknowledgements
-    ) {
+    init(_ environment: Environment, scripts: ScriptClient) {
         self.environment = environment
-        self.replicas = replicas
         self.scripts = scripts
-        self.acknowledgements = acknowledgements
-        open = replicas.names.map { _ in nil }
+        acknowledgements = HintAcknowledgements(environment)
+        open = environment.replicas.names.map { _ in nil }
     }
 
     /// Sends `record` at the end of this turn.

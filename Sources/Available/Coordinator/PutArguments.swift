@@ -45,23 +45,22 @@ struct PutArguments {
 /// The arguments of `put` by coordinator, kept from one change to the next so that comparing them costs nothing.
 struct PutArgumentCache {
     private let environment: Environment
-    private let replicas: any ReplicaKnowledge
     private let siblingLimits: [Bytes]
     private let maxHints: Bytes
     private var known: [PutArguments?]
 
-    init(_ environment: Environment, replicas: any ReplicaKnowledge) {
+    init(_ environment: Environment) {
         self.environment = environment
-        self.replicas = replicas
         let settings = environment.settings
         siblingLimits = [settings.maxSiblings, settings.maxSiblingBytes].map { Bytes(decimal: UInt64(max(1, $0))) }
         maxHints = Bytes(decimal: UInt64(max(1, settings.maxHints)))
-        known = replicas.names.map { _ in nil }
+        known = environment.replicas.names.map { _ in nil }
     }
 
     mutating func arguments(_ coordinator: Int, _ clock: ReplicaClock) -> PutArguments {
         let maxHints = hintLimit(coordinator)
         if let arguments = known[coordinator], arguments.isFor(clock, maxHints: maxHints) { return arguments }
+        let replicas = environment.replicas
         let arguments = PutArguments(
             coordinator: replicas.nameBytes[coordinator],
             peers: replicas.peers(of: coordinator).map { replicas.nameBytes[$0] }, clock: clock,
@@ -73,7 +72,7 @@ struct PutArgumentCache {
     /// Counting hints costs a tenth of a write. It is left out while the last probe found less than half of the limit: hints
     /// cannot reach it between two probes.
     private func hintLimit(_ coordinator: Int) -> Bytes {
-        let hints = replicas.hints(of: coordinator)
+        let hints = environment.replicas[coordinator].hints
         let maxAgeNs = 2 * environment.settings.probeIntervalMs * nsPerMs
         guard environment.settings.maxHints >= 500_000, environment.nowNs < hints.countedNs + maxAgeNs,
             hints.counts.allSatisfy({ $0.count < environment.settings.maxHints / 2 })

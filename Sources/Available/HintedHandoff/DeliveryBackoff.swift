@@ -1,7 +1,8 @@
 import EventLoop
 import Replication
 
-/// Backoff for records that did not arrive although each was sent alone: too large for the link, as far as can be told.
+/// Backoff for records that cannot be delivered: one that did not arrive although it was sent alone is too large for the link,
+/// as far as can be told; and one of the two replicas may store something other than a record under the key.
 ///
 /// Sent again at once, such a record would block all hints behind it and everything else on that connection. So each one
 /// waits, twice as long after each failure.
@@ -9,6 +10,7 @@ struct DeliveryBackoff {
     private struct Pause {
         var untilNs: UInt64
         var durationNs: UInt64
+        var isForeign: Bool
     }
     /// By target and key.
     private var pauses: [[Bytes: Pause]]
@@ -25,7 +27,12 @@ struct DeliveryBackoff {
         return nowNs < pause.untilNs
     }
 
-    mutating func failed(_ key: Bytes, to target: Int, atNs nowNs: UInt64) {
+    /// True if the key is pausing because something other than a record is stored under it.
+    func isForeign(_ key: Bytes, to target: Int, atNs nowNs: UInt64) -> Bool {
+        pauses[target][key]?.isForeign == true && isPausing(key, to: target, atNs: nowNs)
+    }
+
+    mutating func failed(_ key: Bytes, to target: Int, atNs nowNs: UInt64, isForeign: Bool = false) {
         let known = pauses[target][key]
         if known == nil, pauses[target].count >= Self.maxRecords {
             // Some of them may have no hint any more.
@@ -33,8 +40,11 @@ struct DeliveryBackoff {
         }
         guard known != nil || pauses[target].count < Self.maxRecords else { return }
         let durationNs = known.map { min($0.durationNs * 2, Self.maxPauseNs) } ?? Self.firstPauseNs
-        pauses[target][key] = Pause(untilNs: nowNs + durationNs, durationNs: durationNs)
+        pauses[target][key] = Pause(untilNs: nowNs + durationNs, durationNs: durationNs, isForeign: isForeign)
     }
+
+    /// The connection to `target` is a new one, perhaps over another link.
+    mutating func restart(_ target: Int) { pauses[target] = [:] }
 
     mutating func arrived(_ keys: [Bytes], at target: Int) {
         guard !pauses[target].isEmpty else { return }

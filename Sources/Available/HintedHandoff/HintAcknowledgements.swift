@@ -16,7 +16,6 @@ final class HintAcknowledgements: Expirable {
     }
 
     private let environment: Environment
-    private let replicas: any ReplicaKnowledge
     /// One per owner and set of peers: a handful.
     private var buckets: [Bucket] = []
     private var isArmed = false
@@ -25,10 +24,7 @@ final class HintAcknowledgements: Expirable {
     private static let delayNs = 5 * nsPerMs
     private static let maxRecords = 256
 
-    init(_ environment: Environment, replicas: any ReplicaKnowledge) {
-        self.environment = environment
-        self.replicas = replicas
-    }
+    init(_ environment: Environment) { self.environment = environment }
 
     /// `peers` have the record that `owner` stored as `vector` when its `cap:hlc` was `hlc`.
     func add(owner: Int, incarnation: Bytes, peers: ReplicaSet, key: Bytes, vector: Bytes, hlc: UInt64) {
@@ -55,9 +51,9 @@ final class HintAcknowledgements: Expirable {
 
     private func send(_ bucket: Bucket) {
         guard environment.group.available.contains(bucket.owner) else { return }
+        let peers = bucket.peers.map { environment.replicas.nameBytes[$0] }
         let command = Self.command(
-            keys: bucket.keys, peers: bucket.peers.map { replicas.nameBytes[$0] }, arguments: bucket.arguments,
-            incarnation: bucket.incarnation)
+            keys: bucket.keys, peers: peers, arguments: bucket.arguments, incarnation: bucket.incarnation)
         _ = environment.group.send(command, to: [bucket.owner], sink: sink)
     }
 

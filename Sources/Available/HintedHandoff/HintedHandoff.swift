@@ -5,11 +5,9 @@ import Replication
 /// Any instance does it for any replica: hints are stored in the replicas, not in instances.
 final class HintedHandoff: BackgroundTask {
     private let environment: Environment
-    private let replicas: any ReplicaKnowledge
     private let scripts: ScriptClient
     private let transfer: RecordTransfer
-    private let pace: BackgroundPace
-    private let leaseHolder: LeaseHolder
+    private let control: BackgroundControl
     /// Owner and peer of the runs in progress.
     private var running: Set<[Int]> = []
     private var turn = 0
@@ -20,16 +18,15 @@ final class HintedHandoff: BackgroundTask {
     private static let maxBatches = 2_000
 
     init(
-        _ environment: Environment, replicas: any ReplicaKnowledge, scripts: ScriptClient, transfer: RecordTransfer,
-        pace: BackgroundPace, leaseHolder: LeaseHolder
+        _ environment: Environment, scripts: ScriptClient, transfer: RecordTransfer, control: BackgroundControl
     ) {
         self.environment = environment
-        self.replicas = replicas
         self.scripts = scripts
         self.transfer = transfer
-        self.pace = pace
-        self.leaseHolder = leaseHolder
+        self.control = control
     }
+
+    private var replicas: ReplicaTable { environment.replicas }
 
     func startIfDue() {
         let usable = replicas.usable
@@ -39,7 +36,7 @@ final class HintedHandoff: BackgroundTask {
         for position in 0..<count * count where running.count < Self.maxRuns {
             let pair = (position + turn) % (count * count)
             let (owner, peer) = (pair / count, pair % count)
-            let hints = replicas.hints(of: owner)
+            let hints = replicas[owner].hints
             guard owner != peer, usable.contains(owner), usable.contains(peer), hints.counts[peer].count > 0,
                 let lowest = hints.counts[peer].lowestHlc, let upTo = hints.handoffUpTo, lowest <= upTo,
                 let incarnation = replicas[owner].incarnation, running.insert([owner, peer]).inserted
@@ -54,15 +51,15 @@ final class HintedHandoff: BackgroundTask {
 
     /// Delivers hints up to the hlc `upTo`, oldest first, in batches.
     private func deliverAll(_ route: RecordTransfer.Route, upTo: UInt64) async {
-        let lease = Lease(
-            RedisKeys.handoffLease(for: replicas.nameBytes[route.target]), at: route.source, holder: leaseHolder,
-            durationMs: Self.leaseMs)
+        let lease = control.lease(
+            RedisKeys.handoffLease(for: replicas.nameBytes[route.target]), at: route.source, durationMs: Self.leaseMs)
         // A full replica must get rid of its hints too, and has more memory afterwards.
         guard await lease.take(isRequired: false) else { return }
         var skipped = 0
-        for batch in 1...Self.maxBatches {
+        var raised: Set<Bytes> = []
+        for _ in 1...Self.maxBatches {
             let startNs = environment.nowNs
-            guard pace.isRunning, let outcome = await deliverBatch(route, upTo: upTo, skipped: skipped),
+            guard control.isRunning, let outcome = await deliverBatch(route, upTo: upTo, skipped: skipped, &raised),
                 !outcome.isDone
             else { break }
             skipped += outcome.kept
@@ -70,21 +67,24 @@ final class HintedHandoff: BackgroundTask {
                 environment.events?.hintsDelivered(
                     owner: route.source, peer: route.target, count: outcome.delivered)
             }
-            await lease.renew(afterBatch: batch)
-            await pace.rest(sinceNs: startNs)
+            await lease.renewIfDue()
+            await control.rest(sinceNs: startNs)
         }
         await lease.end()
     }
 
     private struct BatchOutcome {
         var delivered = 0
-        /// Hints that stay: one of the two replicas stores something else under the key, or the record does not arrive.
+        /// Hints that stay as they are, because their records do not arrive.
         var kept = 0
         var isDone = false
     }
 
+    /// - Parameter raised: the foreign keys whose hints this run has raised.
     /// - Returns: nil if it failed; the next probe begins another run.
-    private func deliverBatch(_ route: RecordTransfer.Route, upTo: UInt64, skipped: Int) async -> BatchOutcome? {
+    private func deliverBatch(
+        _ route: RecordTransfer.Route, upTo: UInt64, skipped: Int, _ raised: inout Set<Bytes>
+    ) async -> BatchOutcome? {
         let startNs = environment.nowNs
         let clocks = replicas.clocks
         guard clocks[route.target] != nil, let keys = await hintedKeys(route, upTo: upTo, skipped: skipped) else {
@@ -92,14 +92,22 @@ final class HintedHandoff: BackgroundTask {
         }
         guard !keys.isEmpty else { return BatchOutcome(isDone: true) }
         let tried = keys.filter { !transfer.isPausing($0, to: route.target) }
-        guard !tried.isEmpty else { return BatchOutcome(kept: keys.count) }
-        guard let batch = try? await transfer.copy(tried, route, clocks: clocks, startNs: startNs),
-            await acknowledge(batch, route)
-        else { return nil }
-        // Pausing keys before the last examined one were passed over.
-        let last = keys.firstIndex(of: tried[batch.examined - 1]) ?? 0
-        let pausing = last + 1 - batch.examined
-        return BatchOutcome(delivered: batch.delivered.count, kept: pausing + batch.invalid + batch.refused)
+        var batch = RecordTransfer.Batch()
+        if !tried.isEmpty {
+            guard let copied = try? await transfer.copy(tried, route, clocks: clocks, startNs: startNs) else {
+                return nil
+            }
+            batch = copied
+        }
+        let last = tried.isEmpty ? keys.count - 1 : keys.firstIndex(of: tried[batch.examined - 1]) ?? 0
+        let foreign = Set(batch.foreign + keys[...last].filter { transfer.isForeign($0, to: route.target) })
+        guard await acknowledge(batch, raising: foreign, to: upTo, route) else { return nil }
+        // A hint that was raised now is found again at the end of the run.
+        let kept = keys[...last].filter {
+            foreign.contains($0) ? raised.contains($0) : transfer.isPausing($0, to: route.target)
+        }
+        raised.formUnion(foreign)
+        return BatchOutcome(delivered: batch.delivered.count, kept: kept.count)
     }
 
     private func hintedKeys(_ route: RecordTransfer.Route, upTo: UInt64, skipped: Int) async -> [Bytes]? {
@@ -112,14 +120,19 @@ final class HintedHandoff: BackgroundTask {
             .compactMap(\.bytes)
     }
 
-    /// Removes the hints of what was delivered, and of records that are gone.
-    private func acknowledge(_ batch: RecordTransfer.Batch, _ route: RecordTransfer.Route) async -> Bool {
+    /// Removes the hints of what was delivered, and of records that are gone. The hints of `foreign` keys are raised to `upTo`:
+    /// a replica answers a read of such a key with an error and never with an old value, so that they do not limit its
+    /// staleness (rule A8).
+    private func acknowledge(
+        _ batch: RecordTransfer.Batch, raising foreign: Set<Bytes>, to upTo: UInt64, _ route: RecordTransfer.Route
+    ) async -> Bool {
         var arguments: [Bytes] = []
         let hlc = Bytes(decimal: batch.hlc)
         for record in batch.delivered { arguments += [record.vector, hlc] }
         for _ in batch.absent { arguments += [Arguments.empty, hlc] }
+        for _ in foreign { arguments += [Arguments.noVector, Bytes(decimal: max(upTo, 1) - 1)] }
         let command = HintAcknowledgements.command(
-            keys: batch.delivered.map(\.key) + batch.absent, peers: [replicas.nameBytes[route.target]],
+            keys: batch.delivered.map(\.key) + batch.absent + foreign, peers: [replicas.nameBytes[route.target]],
             arguments: arguments, incarnation: route.incarnation)
         return await scripts.run(command, at: route.source) != nil
     }

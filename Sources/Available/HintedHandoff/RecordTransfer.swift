@@ -5,15 +5,13 @@ import Replication
 /// batches to what each link carries, and delays records that do not arrive.
 final class RecordTransfer {
     private let environment: Environment
-    private let replicas: any ReplicaKnowledge
     private let scripts: ScriptClient
     /// By source and target.
     private var sizes: [[BatchSize]]
     private var backoff: DeliveryBackoff
 
-    init(_ environment: Environment, replicas: any ReplicaKnowledge, scripts: ScriptClient) {
+    init(_ environment: Environment, scripts: ScriptClient) {
         self.environment = environment
-        self.replicas = replicas
         self.scripts = scripts
         let count = environment.group.replicaCount
         let size = BatchSize(
@@ -42,10 +40,8 @@ final class RecordTransfer {
         var examined = 0
         /// Records that the target has now.
         var delivered: [CarriedRecord] = []
-        /// Keys under which the source stores something other than a record.
-        var invalid = 0
-        /// Records that the target refused because it stores something else under their keys.
-        var refused = 0
+        /// Keys under which the source or the target stores something other than a record.
+        var foreign: [Bytes] = []
         /// Keys without a record at the source.
         var absent: [Bytes] = []
         /// `cap:hlc` of the step that read the records.
@@ -57,8 +53,6 @@ final class RecordTransfer {
         case target
     }
 
-    func size(_ source: Int, _ target: Int) -> BatchSize { sizes[source][target] }
-
     /// The largest number of records in the next batch.
     func maxRecords(_ source: Int, _ target: Int) -> Int {
         sizes[source][target].records(atMost: environment.settings.batchRecords)
@@ -68,8 +62,14 @@ final class RecordTransfer {
         backoff.isPausing(key, to: target, atNs: environment.nowNs)
     }
 
+    /// True if the key is pausing because something other than a record is stored under it.
+    func isForeign(_ key: Bytes, to target: Int) -> Bool {
+        backoff.isForeign(key, to: target, atNs: environment.nowNs)
+    }
+
     /// The connection to `replica` is a new one.
     func didConnect(_ replica: Int) {
+        backoff.restart(replica)
         for other in sizes.indices {
             sizes[replica][other].restart()
             sizes[other][replica].restart()
@@ -91,20 +91,20 @@ final class RecordTransfer {
         }
         let names = read.records.map(\.key)
         var batch = Batch(
-            examined: read.count, delivered: read.records, invalid: read.invalid.count, absent: read.absent,
-            hlc: read.hlc)
+            examined: read.count, delivered: read.records, foreign: read.invalid, absent: read.absent, hlc: read.hlc)
         switch await merge(read.records, at: route.target, clocks: clocks, startNs: startNs) {
         case .merged:
             break
         case .mergedExcept(let refused):
             batch.delivered = read.records.enumerated().filter { !refused.contains($0.offset) }.map(\.element)
-            batch.refused = refused.count
+            batch.foreign += refused.filter(names.indices.contains).map { names[$0] }
         case .failed:
             didFail(names, route)
             throw .target
         }
         sizes[route.source][route.target].arrived(tookNs: environment.nowNs - startNs)
-        backoff.arrived(names, at: route.target)
+        backoff.arrived(batch.delivered.map(\.key), at: route.target)
+        for key in batch.foreign { backoff.failed(key, to: route.target, atNs: environment.nowNs, isForeign: true) }
         return batch
     }
 

@@ -9,16 +9,10 @@ public struct ConflictPage: Sendable, Equatable {
 
 /// Lists keys with conflicts. The scripts keep the list in the same step as the records, so that a page costs as much as it
 /// lists.
-final class ConflictList {
-    private let reader: Reader
-    private let replies: RecordReplies
+struct ConflictList {
+    let reader: Reader
 
     private static let maxKeys = 1_000
-
-    init(reader: Reader, replies: RecordReplies) {
-        self.reader = reader
-        self.replies = replies
-    }
 
     /// See ``AvailableEngine/conflicts(after:limit:deadlineNs:)``.
     func page(after cursor: Bytes?, limit: Int, deadlineNs: UInt64) async throws(AvailableFailure) -> ConflictPage {
@@ -28,10 +22,9 @@ final class ConflictList {
             Bytes("ZRANGEBYLEX".utf8), RedisKeys.conflicts, from, Bytes("+".utf8), Bytes("LIMIT".utf8),
             Arguments.zero, Bytes(decimal: UInt64(limit)),
         ]
-        return try await reader.first(
-            Command(.plain(arguments), checksIdentity: true), untilNs: deadlineNs
-        ) { reply, replica in
-            replies.content(of: reply, from: replica).flatMap { Self.page(of: $0.reply, limit: limit) }
+        let query = Reader.Query(command: Command(.plain(arguments), checksIdentity: true), deadlineNs: deadlineNs)
+        return try await reader.first(query) { reply, replica in
+            reader.replies.content(of: reply, from: replica).flatMap { Self.page(of: $0.reply, limit: limit) }
         }
     }
 

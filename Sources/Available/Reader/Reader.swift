@@ -1,97 +1,126 @@
 import EventLoop
 import Replication
 
-/// Reads: one replica, and a second one if the first is slow (rule A7; Dean and Barroso, *The Tail at Scale*, 2013).
-final class Reader {
-    private let environment: Environment
-    private let selector: ReplicaSelector
-    private let replicas: any ReplicaKnowledge
-    private let identity: any ReplicaIdentity
-    private let retry: RetryPolicy
-    private let replies: RecordReplies
-    private let hedgeDelay: HedgeDelay
+/// Reads: the nearest replica, and further ones if it is slow or its answer does not suffice (rules A7 and A9; Dean and
+/// Barroso, *The Tail at Scale*, 2013).
+struct Reader {
+    let environment: Environment
+    let selector: ReplicaSelector
+    let admission: Admission
+    let retry: RetryPolicy
+    let replies: RecordReplies
 
-    init(
-        _ environment: Environment, selector: ReplicaSelector, replicas: any ReplicaKnowledge,
-        identity: any ReplicaIdentity, retry: RetryPolicy, replies: RecordReplies
-    ) {
-        self.environment = environment
-        self.selector = selector
-        self.replicas = replicas
-        self.identity = identity
-        self.retry = retry
-        self.replies = replies
-        hedgeDelay = HedgeDelay(
-            minNs: environment.settings.minHedgeMs * nsPerMs, maxNs: environment.settings.maxHedgeMs * nsPerMs)
+    private var replicas: ReplicaTable { environment.replicas }
+
+    /// What a search asks for, and whom.
+    struct Query {
+        let command: Command
+        let deadlineNs: UInt64
+        /// Replicas that may be staler are not asked; nil for any.
+        var maxStalenessMs: Int64?
+        /// After an answer that does not suffice, all other replicas are asked at once and waited for. Otherwise one is asked
+        /// after the other, and only those are waited for that lack no records.
+        var asksAll = false
+        /// Wait for a sufficient answer until the deadline.
+        var isRequired = false
+    }
+
+    /// What the reply of one replica is worth.
+    enum Judgement<Answer> {
+        case sufficient(Answer)
+        /// Used if no sufficient one arrives soon.
+        case insufficient(Answer)
+        case failed(AttemptFailure)
     }
 
     /// What the first replica that answers stores.
     func read(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult {
-        try await first(
-            RecordReplies.command(request.key), untilNs: request.deadlineNs, maxStalenessMs: request.maxStalenessMs
-        ) { replies.result(of: $0, from: $1, request) }
+        let query = Query(
+            command: RecordReplies.command(request.key), deadlineNs: request.deadlineNs,
+            maxStalenessMs: request.maxStalenessMs)
+        return try await first(query) { replies.result(of: $0, from: $1, request) }
     }
 
-    /// The first good answer of any replica, tried again while the reasons for a failure may pass.
-    ///
-    /// - Parameters:
-    ///   - maxStalenessMs: replicas that may be staler are not asked; nil for any.
-    ///   - interpret: a replica's reply.
+    /// The first good answer of any replica. A replica of unknown staleness may lack records, so its "absent" may be wrong: a
+    /// complete replica gets a moment more.
     func first<Answer>(
-        _ command: Command, untilNs deadlineNs: UInt64, maxStalenessMs: Int64? = nil,
-        interpret: (_ reply: Reply?, _ replica: Int) -> Result<Answer, AttemptFailure>
+        _ query: Query, interpret: (_ reply: Reply?, _ replica: Int) -> Result<Answer, AttemptFailure>
     ) async throws(AvailableFailure) -> Answer {
-        try await retry.retrying(untilNs: deadlineNs) { () async throws(AttemptFailure) -> Answer in
+        try await search(query) { reply, replica in
+            switch interpret(reply, replica) {
+            case .success(let answer):
+                replicas.stalenessMs(of: replica) == nil ? .insufficient(answer) : .sufficient(answer)
+            case .failure(let failure): .failed(failure)
+            }
+        }.answer
+    }
+
+    /// The first sufficient answer, or else the first one, tried again while the reasons for a failure may pass.
+    func search<Answer>(
+        _ query: Query, judge: (_ reply: Reply?, _ replica: Int) -> Judgement<Answer>
+    ) async throws(AvailableFailure) -> (answer: Answer, isSufficient: Bool) {
+        try await retry.retrying(untilNs: query.deadlineNs) {
+            () async throws(AttemptFailure) -> (answer: Answer, isSufficient: Bool) in
             let hedged = HedgedCall(
-                command, group: environment.group, scheduler: environment.scheduler, deadlineNs: deadlineNs)
+                query.command, group: environment.group, scheduler: environment.scheduler,
+                deadlineNs: query.deadlineNs)
             defer { hedged.call.close() }
-            return try await attempt(hedged, maxStalenessMs, interpret)
+            return try await attempt(hedged, query, judge)
         }
     }
 
     private func attempt<Answer>(
-        _ hedged: HedgedCall, _ maxStalenessMs: Int64?,
-        _ interpret: (_ reply: Reply?, _ replica: Int) -> Result<Answer, AttemptFailure>
-    ) async throws(AttemptFailure) -> Answer {
-        var candidates = FreshReplicas(maxStalenessMs: maxStalenessMs)
-        var answer: Answer?
+        _ hedged: HedgedCall, _ query: Query, _ judge: (_ reply: Reply?, _ replica: Int) -> Judgement<Answer>
+    ) async throws(AttemptFailure) -> (answer: Answer, isSufficient: Bool) {
+        let call = hedged.call
+        var candidates = FreshReplicas(maxStalenessMs: query.maxStalenessMs)
+        var asksRest = query.asksAll
+        var found: (answer: Answer, isSufficient: Bool)?
         var failure: AttemptFailure?
-        // The answer of a replica that may lack something, and until when a better one is awaited.
-        var incomplete: (answer: Answer, untilNs: UInt64)?
-        var judged: ReplicaSet = []
+        var limitNs = UInt64.max
         let outcome: HedgedCall.Outcome<Void> = await hedged.run { excluded in
-            guard let replica = candidates.next(excluded, selector, replicas) else { return .wait }
-            return .ask([replica], delayNs: hedgeDelay.ns(latencyNs: environment.group.latencyNs(replica)))
+            guard let nearest = candidates.next(excluded, selector, replicas) else {
+                asksRest = false
+                return .wait
+            }
+            guard query.asksAll, !excluded.isEmpty else {
+                return .ask([nearest], delayNs: hedgeDelay.ns(latencyNs: environment.group.latencyNs(nearest)))
+            }
+            asksRest = false
+            return .ask(candidates.rest(excluded, selector, replicas), delayNs: .max)
         } judge: { newReplies in
             for replica in newReplies {
-                judged.insert(replica)
-                switch interpret(hedged.call.reply(from: replica), replica) {
-                case .success(let found):
-                    guard replicas.stalenessMs(of: replica) == nil, mayGetComplete(hedged.call, judged) else {
-                        answer = found
-                        return .answer(())
-                    }
-                    // This replica may lack records, so its "absent" may be wrong. A complete replica gets a moment more.
-                    incomplete = incomplete ?? (found, environment.nowNs + hedgeDelay.maxNs)
-                case .failure(let problem): failure = problem
+                switch judge(call.reply(from: replica), replica) {
+                case .sufficient(let answer):
+                    found = (answer, true)
+                    return .answer(())
+                case .insufficient(let answer):
+                    guard found == nil else { continue }
+                    found = (answer, false)
+                    if !query.isRequired { limitNs = environment.nowNs + patienceNs }
+                case .failed(let problem): failure = problem
                 }
             }
-            guard let incomplete else { return .wait() }
-            let isOver = environment.nowNs >= incomplete.untilNs || hedged.call.isExpired
-            guard isOver || !mayGetComplete(hedged.call, judged) else { return .wait(untilNs: incomplete.untilNs) }
-            answer = incomplete.answer
-            return .answer(())
+            guard found != nil else { return .wait() }
+            if asksRest { return .askNext }
+            let isHopeful = call.outstanding.contains { query.asksAll || replicas.stalenessMs(of: $0) != nil }
+            guard isHopeful, environment.nowNs < limitNs, !call.isExpired else { return .answer(()) }
+            return .wait(untilNs: limitNs)
         }
-        if let answer { return answer }
+        if let found { return found }
         if case .expired = outcome { throw .timeout }
-        throw exhausted(hedged.call, candidates, failure)
+        throw exhausted(call, candidates, failure)
     }
 
-    /// A replica whose staleness is known has been asked, and its reply was not judged yet.
-    private func mayGetComplete(_ call: QuorumCall, _ judged: ReplicaSet) -> Bool {
-        call.outstanding.union(call.answered.subtracting(judged)).contains {
-            replicas.stalenessMs(of: $0) != nil
-        }
+    private var hedgeDelay: HedgeDelay {
+        HedgeDelay(minNs: environment.settings.minHedgeMs * nsPerMs, maxNs: environment.settings.maxHedgeMs * nsPerMs)
+    }
+
+    /// How long an answer that does not suffice is held back. Distant replicas get the time that they usually need.
+    private var patienceNs: UInt64 {
+        let distantNs = replicas.usable.map { environment.group.latencyNs($0) }.filter { $0 != .max }.max() ?? 0
+        let limitNs = environment.settings.callTimeoutMs * nsPerMs
+        return max(hedgeDelay.maxNs, min(min(distantNs, limitNs) * 3, limitNs))
     }
 
     /// No replica is left to ask.
@@ -106,7 +135,7 @@ final class Reader {
         }
         if !call.overloaded.isEmpty { return .overloaded }
         if candidates.hasSkipped { return .tooStale(candidates.leastStaleMs) }
-        return .noReplica("No replica can be reached.", isTransient: identity.isReadmitting)
+        return .noReplica("No replica can be reached.", isTransient: admission.isReadmitting)
     }
 }
 
@@ -121,7 +150,7 @@ private struct FreshReplicas {
     var hasSkipped: Bool { !skipped.isEmpty }
 
     mutating func next(
-        _ excluded: ReplicaSet, _ selector: ReplicaSelector, _ replicas: any ReplicaKnowledge
+        _ excluded: ReplicaSet, _ selector: ReplicaSelector, _ replicas: ReplicaTable
     ) -> Int? {
         skipped = []
         leastStaleMs = nil
@@ -133,5 +162,11 @@ private struct FreshReplicas {
             leastStaleMs = [leastStaleMs, stalenessMs].compactMap { $0 }.min()
         }
         return nil
+    }
+
+    mutating func rest(_ excluded: ReplicaSet, _ selector: ReplicaSelector, _ replicas: ReplicaTable) -> ReplicaSet {
+        var rest: ReplicaSet = []
+        while let replica = next(excluded.union(rest), selector, replicas) { rest.insert(replica) }
+        return rest
     }
 }

@@ -2,21 +2,12 @@ import EventLoop
 import Replication
 
 /// Interprets the reply of one replica to a read of one record.
-final class RecordReplies {
-    private let environment: Environment
-    private let replicas: any ReplicaKnowledge
-    private let identity: any ReplicaIdentity
-    private let contexts: ContextCache
+struct RecordReplies {
+    let environment: Environment
+    let admission: Admission
+    let contexts: ContextCache
 
-    init(
-        _ environment: Environment, replicas: any ReplicaKnowledge, identity: any ReplicaIdentity,
-        contexts: ContextCache
-    ) {
-        self.environment = environment
-        self.replicas = replicas
-        self.identity = identity
-        self.contexts = contexts
-    }
+    private var replicas: ReplicaTable { environment.replicas }
 
     static func command(_ key: Bytes) -> Command {
         Command(.plain([Arguments.hgetall, RedisKeys.record(key)]), checksIdentity: true)
@@ -31,7 +22,7 @@ final class RecordReplies {
         else {
             if case .error(let text)? = reply { return .failure(.badReply(text)) }
             // Wiped or replaced while the connection stayed: its reply is not trusted.
-            identity.readmit(replica)
+            admission.readmit(replica)
             return .failure(.noReplica("The replica has been replaced.", isTransient: true))
         }
         return .success((pair[0], clock))
@@ -79,10 +70,7 @@ final class RecordReplies {
         result.session.token = signed.session
         result.expiresMs = view.expiresMs
         result.replica = replica
-        if !view.conflicts.isEmpty {
-            result.conflicts = view.conflicts
-            environment.events?.conflictRead(values: view.conflicts.count)
-        }
+        result.conflicts = view.conflicts
         return result
     }
 

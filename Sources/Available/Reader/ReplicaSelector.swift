@@ -4,7 +4,6 @@ import Replication
 /// Chooses the replica to ask first, from what is known of all of them (rule A7).
 final class ReplicaSelector {
     private let environment: Environment
-    private let replicas: ReplicaTable
     private var order: ReplicaOrder
     /// The ``ReplicaTable/generation`` that the order was computed from.
     private var generation: UInt64 = 0
@@ -14,11 +13,12 @@ final class ReplicaSelector {
     /// Longer than the longest pause of a circuit breaker before it tries again.
     private static let maxInterruptionNs = 2_000 * nsPerMs
 
-    init(_ environment: Environment, replicas: ReplicaTable) {
+    init(_ environment: Environment) {
         self.environment = environment
-        self.replicas = replicas
         order = ReplicaOrder(count: environment.group.replicaCount)
     }
+
+    private var replicas: ReplicaTable { environment.replicas }
 
     /// Recomputes the order before the next choice.
     func invalidate() { order.invalidate() }

@@ -15,6 +15,8 @@ struct ReplicaState {
     var comparedAgoUs: Int64?
     /// The error that it answered a script with last; nil once one ran again.
     var error: String?
+    /// Why it is not used although it answers; nil if it is used.
+    var refusal: String?
 
     init(replicaCount: Int) {
         replication = ReplicationMoments(upToUs: Array(repeating: nil, count: replicaCount))

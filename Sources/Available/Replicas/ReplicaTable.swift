@@ -1,40 +1,17 @@
 import EventLoop
 import Replication
 
-/// What this instance knows of the replicas, for components that only read it.
-protocol ReplicaKnowledge: AnyObject {
-    var names: [String] { get }
-    /// The same as bytes, as arguments of scripts.
-    var nameBytes: [Bytes] { get }
-    var everyReplica: ReplicaSet { get }
-    /// Replicas that accept commands and are admitted.
-    var usable: ReplicaSet { get }
-    /// Of the admitted replicas. A value: a copy keeps what was known at one moment.
-    var clocks: ClockTable { get }
-    subscript(replica: Int) -> ReplicaState { get }
-    func hints(of replica: Int) -> HintStatistics
-    /// Upper bound of the age of an answer of `replica` now, in milliseconds; nil if unknown.
-    func stalenessMs(of replica: Int) -> Int64?
-}
-
-extension ReplicaKnowledge {
-    func peers(of replica: Int) -> [Int] { names.indices.filter { $0 != replica } }
-
-    /// True if `replica` may lack records for which no replica has a hint.
-    func needsAntiEntropy(_ replica: Int) -> Bool {
-        self[replica].needsAntiEntropy || names.indices.contains { hints(of: $0).counts[replica].overflowed > 0 }
-    }
-}
-
-/// What this instance knows of the replicas. ``Admission`` writes identities and clocks, ``StalenessTracker`` measurements;
-/// all other components read it as ``ReplicaKnowledge``.
+/// What this instance knows of the replicas: identities and clocks from admission and from replies, measurements from the
+/// staleness probe.
 ///
 /// All that is known of a replica belongs to one incarnation, and goes with it.
-final class ReplicaTable: ReplicaKnowledge {
+final class ReplicaTable {
     let names: [String]
+    /// The same as bytes, as arguments of scripts.
     let nameBytes: [Bytes]
     private let group: any ReplicaGroup
     private let scheduler: any Scheduler
+    /// Of the admitted replicas. A value: a copy keeps what was known at one moment.
     private(set) var clocks: ClockTable
     private var states: [ReplicaState]
     private var measurements: UInt64 = 0
@@ -50,6 +27,7 @@ final class ReplicaTable: ReplicaKnowledge {
 
     var everyReplica: ReplicaSet { group.everyReplica }
 
+    /// Replicas that accept commands and are admitted.
     var usable: ReplicaSet {
         var usable: ReplicaSet = []
         for replica in group.available where clocks[replica] != nil { usable.insert(replica) }
@@ -58,11 +36,17 @@ final class ReplicaTable: ReplicaKnowledge {
 
     subscript(replica: Int) -> ReplicaState { states[replica] }
 
-    func hints(of replica: Int) -> HintStatistics { states[replica].hints }
+    func peers(of replica: Int) -> [Int] { names.indices.filter { $0 != replica } }
+
+    /// True if `replica` may lack records for which no replica has a hint.
+    func needsAntiEntropy(_ replica: Int) -> Bool {
+        states[replica].needsAntiEntropy || states.contains { $0.hints.counts[replica].overflowed > 0 }
+    }
 
     /// Changes whenever something changes that the order of the replicas depends on.
     var generation: UInt64 { clocks.generation &+ measurements }
 
+    /// Upper bound of the age of an answer of `replica` now, in milliseconds; nil if unknown.
     func stalenessMs(of replica: Int) -> Int64? { states[replica].staleness.ms(atNs: scheduler.nowNs) }
 
     // MARK: Identities and clocks
@@ -84,9 +68,14 @@ final class ReplicaTable: ReplicaKnowledge {
         clocks.adopt(replica, clock)
     }
 
-    func readClock(of replica: Int, epoch: Bytes, timeUs: Int64) {
+    /// - Returns: false if the reading is of an earlier clock epoch than the known one.
+    @discardableResult
+    func readClock(of replica: Int, epoch: Bytes, timeUs: Int64) -> Bool {
         clocks.read(replica, epoch: epoch, timeUs: timeUs, receivedNs: scheduler.nowNs)
     }
+
+    /// - Parameter refusal: why the replica is not used although it answers; nil if it is used.
+    func noteRefusal(_ refusal: String?, of replica: Int) { states[replica].refusal = refusal }
 
     // MARK: Measurements
 

@@ -9,19 +9,14 @@ struct AttemptFailure: Error {
 }
 
 /// When a request that no replica could answer is tried again: its client waits anyway, and the reason may pass.
-final class RetryPolicy {
-    private let environment: Environment
-    private let selector: ReplicaSelector
+struct RetryPolicy {
+    let environment: Environment
+    let selector: ReplicaSelector
 
     private static let pauseNs = 15 * nsPerMs
     private static let maxTransientRounds = 12
     /// Enough for the longest interruption that ``ReplicaSelector/isBetweenConnections`` waits for.
     private static let maxRounds = 200
-
-    init(_ environment: Environment, selector: ReplicaSelector) {
-        self.environment = environment
-        self.selector = selector
-    }
 
     /// Calls `attempt` until it succeeds, fails for good, or it is too late.
     func retrying<Answer>(

@@ -1,29 +1,12 @@
 import EventLoop
 import Replication
 
-/// Learns from replies that a replica is not what it was taken for.
-protocol ReplicaIdentity: AnyObject {
-    /// - Parameter refusal: of a script that did nothing because the replica's clock or incarnation is another one.
-    func learn(from refusal: ScriptReply, of replica: Int)
-
-    /// Asks the replica again who it is, because something on its connection has another incarnation.
-    func readmit(_ replica: Int)
-
-    /// Some replica is being asked: a little later it can be used.
-    var isReadmitting: Bool { get }
-}
-
 /// Runs scripts and reads on one incarnation of a replica, each with a deadline, and learns from refusals.
-final class ScriptClient {
-    private let environment: Environment
-    private let replicas: ReplicaTable
-    private let identity: any ReplicaIdentity
+struct ScriptClient {
+    let environment: Environment
+    let admission: Admission
 
-    init(_ environment: Environment, replicas: ReplicaTable, identity: any ReplicaIdentity) {
-        self.environment = environment
-        self.replicas = replicas
-        self.identity = identity
-    }
+    private var replicas: ReplicaTable { environment.replicas }
 
     /// - Returns: the elements of the reply; nil if the replica did not answer `OK`.
     func run(
@@ -38,10 +21,10 @@ final class ScriptClient {
         elements(of: await environment.client.ask(command, of: replica), from: replica)
     }
 
-    /// - Returns: by replica, the elements of its reply; nil if it did not answer `OK`.
-    func run(_ command: Command, at targets: ReplicaSet) async -> [[Reply]?] {
+    /// - Returns: by replica, the elements of its reply; nil if it did not answer `OK`. And the replicas that replied.
+    func run(_ command: Command, at targets: ReplicaSet) async -> (elements: [[Reply]?], answered: ReplicaSet) {
         let replies = await environment.client.ask(command, of: targets)
-        return replicas.names.indices.map { elements(of: replies[$0], from: $0) }
+        return (replicas.names.indices.map { elements(of: replies[$0], from: $0) }, replies.answered)
     }
 
     /// - Returns: the reply to a plain read; nil if it failed or another incarnation answered.
@@ -49,7 +32,7 @@ final class ScriptClient {
         let command = Command(.plain(arguments), checksIdentity: true)
         guard let pair = await environment.client.ask(command, of: replica) else { return nil }
         guard pair[1]?.bytes == incarnation else {
-            if pair.array != nil { identity.readmit(replica) }
+            if pair.array != nil { admission.readmit(replica) }
             return nil
         }
         if case .error? = pair[0] { return nil }
@@ -62,7 +45,7 @@ final class ScriptClient {
         let script = ScriptReply(reply)
         if let elements = script.ok { return elements }
         if case .error(let text) = script { replicas.noteError(text, of: replica) }
-        identity.learn(from: script, of: replica)
+        admission.learn(from: script, of: replica)
         return nil
     }
 
@@ -81,7 +64,7 @@ final class ScriptClient {
         guard let reply else { return .failed }
         let script = ScriptReply(reply)
         guard let elements = script.ok else {
-            identity.learn(from: script, of: replica)
+            admission.learn(from: script, of: replica)
             return .failed
         }
         guard elements.count > 2 else { return .merged }

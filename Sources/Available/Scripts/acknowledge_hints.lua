@@ -1,5 +1,5 @@
 -- Ends hints that were delivered (rule A4). A hint is removed where the record is still the one that was delivered;
--- otherwise it moves to just after what was delivered.
+-- otherwise, or where no record is stored, it moves to just after what was delivered.
 --
 -- KEYS   records
 -- ARGV   1: number of peers that have the records; then their names; then per record the delivered vector, and
@@ -16,7 +16,7 @@ for place, key in ipairs(KEYS) do
     local vector = redis.pcall('HGET', key, 'vv') or ''
     if vector == ARGV[first] then
         same[#same + 1] = key
-    elseif type(vector) ~= 'table' then
+    else
         moved[#moved + 1] = { key = key, hlc = ARGV[first + 1] }
     end
 end

@@ -2,13 +2,8 @@ import Replication
 
 /// The tokens of sessions, as requests carry them and answers return them (rule A9).
 struct SessionTokens {
-    private let signer: SessionSigner
-    private let contexts: ContextCache
-
-    init(signer: SessionSigner, contexts: ContextCache) {
-        self.signer = signer
-        self.contexts = contexts
-    }
+    let signer: SessionSigner
+    let contexts: ContextCache
 
     /// - Parameter outcome: of the change that fails; nil for a read.
     /// - Returns: nil if the request belongs to no session.

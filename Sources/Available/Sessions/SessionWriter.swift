@@ -1,14 +1,9 @@
 import Replication
 
 /// Changes in a session: the token of the answer covers the change (rule A9, read your writes).
-final class SessionWriter {
-    private let coordinator: Coordinator
-    private let tokens: SessionTokens
-
-    init(coordinator: Coordinator, tokens: SessionTokens) {
-        self.coordinator = coordinator
-        self.tokens = tokens
-    }
+struct SessionWriter {
+    let coordinator: Coordinator
+    let tokens: SessionTokens
 
     func change(_ request: ChangeRequest) async throws(AvailableFailure) -> ChangeResult {
         guard var token = try tokens.token(of: request.session, outcome: .notApplied) else {

@@ -8,16 +8,16 @@ import Replication
 /// everything up to then.
 final class StalenessTracker {
     private let environment: Environment
-    private let replicas: ReplicaTable
     private let scripts: ScriptClient
     private var detectors: [PartitionDetector]
 
-    init(_ environment: Environment, replicas: ReplicaTable, scripts: ScriptClient) {
+    init(_ environment: Environment, scripts: ScriptClient) {
         self.environment = environment
-        self.replicas = replicas
         self.scripts = scripts
-        detectors = replicas.names.map { _ in PartitionDetector() }
+        detectors = environment.replicas.names.map { _ in PartitionDetector() }
     }
+
+    private var replicas: ReplicaTable { environment.replicas }
 
     func isSuspected(_ replica: Int) -> Bool { detectors[replica].isSuspected }
 
@@ -26,10 +26,12 @@ final class StalenessTracker {
 
     func probe() async {
         let askedNs = environment.nowNs
-        let clocks = await readClocks()
-        let hints = await countHints()
-        await recordReplication(clocks, hints, askedNs: askedNs)
-        detectPartitions(reached: clocks.map { $0 != nil }, hints)
+        // The same in all three steps: what one incarnation reported says nothing of another.
+        let incarnations = replicas.names.indices.map { replicas[$0].incarnation ?? Arguments.empty }
+        let (clocks, answered) = await readClocks(incarnations)
+        let hints = await countHints(incarnations)
+        await recordReplication(clocks, hints, incarnations, askedNs: askedNs)
+        detectPartitions(answered, hints)
     }
 
     // MARK: The steps
@@ -47,16 +49,16 @@ final class StalenessTracker {
         let lowest: [UInt64]
     }
 
-    private var incarnations: [Bytes] { replicas.names.indices.map { replicas[$0].incarnation ?? Arguments.empty } }
-
-    private func readClocks() async -> [ClockReading?] {
-        let incarnations = incarnations
+    /// - Returns: the readings, and the replicas that replied at all: one that is full, or has just been readmitted, replies
+    ///   with an error.
+    private func readClocks(_ incarnations: [Bytes]) async -> ([ClockReading?], answered: ReplicaSet) {
         let command = Command(
             .script(AvailableScripts.readClock, keys: []), arguments: [Arguments.empty, Arguments.empty],
             tailCount: 1, tail: { [incarnations[$0]] })
-        let replies = await scripts.run(command, at: replicas.usable)
-        return replies.enumerated().map { replica, elements in
-            guard let elements, elements.count >= 6, let nowUs = elements[1].number, let epoch = elements[2].bytes
+        let (replies, answered) = await scripts.run(command, at: replicas.usable)
+        let readings = replies.enumerated().map { replica, elements -> ClockReading? in
+            guard replicas[replica].incarnation == incarnations[replica], let elements, elements.count >= 6,
+                let nowUs = elements[1].number, let epoch = elements[2].bytes
             else { return nil }
             replicas.readClock(of: replica, epoch: epoch, timeUs: nowUs)
             // The script wrote: one that only reads would succeed on a full or read-only replica as well.
@@ -64,18 +66,19 @@ final class StalenessTracker {
             replicas.noteAntiEntropy(of: replica, agoUs: elements[5].number)
             return ClockReading(nowUs: nowUs, epoch: epoch)
         }
+        return (readings, answered)
     }
 
-    private func countHints() async -> [HintReading?] {
-        let incarnations = incarnations
+    private func countHints(_ incarnations: [Bytes]) async -> [HintReading?] {
         let command = Command(
             .script(AvailableScripts.countHints, keys: []), tailCount: replicas.names.count,
             tail: { [replicas] owner in
                 replicas.peers(of: owner).map { replicas.nameBytes[$0] } + [incarnations[owner]]
             })
-        let replies = await scripts.run(command, at: replicas.usable)
+        let replies = await scripts.run(command, at: replicas.usable).elements
         return replies.enumerated().map { owner, elements in
-            elements.flatMap { noteHints(of: owner, $0, incarnation: incarnations[owner]) }
+            guard replicas[owner].incarnation == incarnations[owner] else { return nil }
+            return elements.flatMap { noteHints(of: owner, $0, incarnation: incarnations[owner]) }
         }
     }
 
@@ -102,8 +105,9 @@ final class StalenessTracker {
         return HintReading(incarnation: incarnation, hlc: hlc, lowest: counts.map { $0.lowestHlc ?? 0 })
     }
 
-    private func recordReplication(_ clocks: [ClockReading?], _ hints: [HintReading?], askedNs: UInt64) async {
-        let incarnations = incarnations
+    private func recordReplication(
+        _ clocks: [ClockReading?], _ hints: [HintReading?], _ incarnations: [Bytes], askedNs: UInt64
+    ) async {
         var targets: ReplicaSet = []
         for replica in replicas.usable where clocks[replica] != nil { targets.insert(replica) }
         guard !targets.isEmpty else { return }
@@ -121,7 +125,7 @@ final class StalenessTracker {
                     })
                 return record.arguments(incarnation: incarnations[replica])
             })
-        let replies = await scripts.run(command, at: targets)
+        let replies = await scripts.run(command, at: targets).elements
         for replica in targets {
             note(replies[replica], replica, incarnation: incarnations[replica], askedNs: askedNs)
         }
@@ -157,11 +161,14 @@ final class StalenessTracker {
 
     // MARK: Partitions
 
-    private func detectPartitions(reached: [Bool], _ readings: [HintReading?]) {
+    private func detectPartitions(_ answered: ReplicaSet, _ readings: [HintReading?]) {
         let hlcs = readings.map { $0?.hlc }
         for replica in replicas.names.indices {
-            guard reached[replica], let own = readings[replica] else {
-                report(detectors[replica].silent(), replica)
+            guard answered.contains(replica), let own = readings[replica] else {
+                // A replica that is refused or being readmitted does reply, although it is not probed.
+                let isAsked = replicas.usable.contains(replica) || !environment.group.available.contains(replica)
+                let isSilent = !answered.contains(replica) && isAsked && replicas[replica].refusal == nil
+                if isSilent { report(detectors[replica].silent(), replica) }
                 continue
             }
             var hints: [PartitionDetector.Hints] = []

@@ -8,10 +8,8 @@ import Replication
 /// ``AvailableSettings/tombstoneGraceMs``.
 final class TombstoneGC: BackgroundTask {
     private let environment: Environment
-    private let replicas: any ReplicaKnowledge
     private let scripts: ScriptClient
-    private let pace: BackgroundPace
-    private let leaseHolder: LeaseHolder
+    private let control: BackgroundControl
     private var isRunning = false
     /// The replica that lists what may be collected in the next run.
     private var nextSource = 0
@@ -23,16 +21,13 @@ final class TombstoneGC: BackgroundTask {
     /// The lease is always on the first replica: nothing is collected without it.
     private static let leaseReplica = 0
 
-    init(
-        _ environment: Environment, replicas: any ReplicaKnowledge, scripts: ScriptClient, pace: BackgroundPace,
-        leaseHolder: LeaseHolder
-    ) {
+    init(_ environment: Environment, scripts: ScriptClient, control: BackgroundControl) {
         self.environment = environment
-        self.replicas = replicas
         self.scripts = scripts
-        self.pace = pace
-        self.leaseHolder = leaseHolder
+        self.control = control
     }
+
+    private var replicas: ReplicaTable { environment.replicas }
 
     func startIfDue() {
         guard !isRunning, environment.nowNs >= nextRunNs, replicas.usable == replicas.everyReplica else { return }
@@ -47,23 +42,22 @@ final class TombstoneGC: BackgroundTask {
     }
 
     private func run() async {
-        let lease = Lease(
-            RedisKeys.tombstoneGCLease, at: Self.leaseReplica, holder: leaseHolder, durationMs: Self.leaseMs)
+        let lease = control.lease(RedisKeys.tombstoneGCLease, at: Self.leaseReplica, durationMs: Self.leaseMs)
         guard await lease.take() else { return }
         // If one replica collected a record and another did not, only the other still lists it. So each run lists at the
         // next replica.
         let source = nextSource % replicas.names.count
         nextSource &+= 1
         var kept = 0
-        for batch in 1...Self.maxBatches {
+        for _ in 1...Self.maxBatches {
             let startNs = environment.nowNs
-            guard pace.isRunning, let outcome = await collectBatch(source, skipping: kept), outcome.isMore else {
+            guard control.isRunning, let outcome = await collectBatch(source, skipping: kept), outcome.isMore else {
                 break
             }
             kept += outcome.kept
             if outcome.collected > 0 { environment.events?.tombstonesCollected(outcome.collected) }
-            await lease.renew(afterBatch: batch)
-            await pace.rest(sinceNs: startNs)
+            await lease.renewIfDue()
+            await control.rest(sinceNs: startNs)
         }
         await lease.end()
     }
@@ -87,12 +81,14 @@ final class TombstoneGC: BackgroundTask {
         guard !candidates.keys.isEmpty else { return Outcome() }
 
         let checked = await scripts.run(
-            command(.check, candidates, clocks: clocks, startNs: startNs), at: replicas.everyReplica)
+            command(.check, candidates, clocks: clocks, startNs: startNs), at: replicas.everyReplica
+        ).elements
         guard let agreed = agreed(checked, of: candidates.keys.count) else { return nil }
         guard !agreed.isEmpty else { return Outcome(kept: candidates.keys.count) }
         let replies = await scripts.run(
             command(.collect, candidates.subset(agreed), clocks: clocks, startNs: startNs),
-            at: replicas.everyReplica)
+            at: replicas.everyReplica
+        ).elements
         // What stays somewhere is found again, as collectable there and absent elsewhere.
         let collected = replies.map { max(0, ($0?.count ?? 2) - 2) }.min() ?? 0
         return Outcome(collected: collected, kept: candidates.keys.count - agreed.count)
