@@ -108,10 +108,10 @@ struct RecordComparison {
         var cursor = Arguments.zero
         repeat {
             let startNs = environment.nowNs
-            guard control.isRunning, let page = await page(route, at: cursor) else {
+            guard control.isRunning, let (page, next) = await page(route, at: cursor) else {
                 throw stopped(route, atSource: true)
             }
-            cursor = page.next
+            cursor = next
             if !page.keys.isEmpty {
                 guard let differing = await differing(page, route, incarnation) else {
                     throw stopped(route, atSource: false)
@@ -131,13 +131,7 @@ struct RecordComparison {
         return Failure(reason: "\(replicas.names[isSource ? route.source : route.target]) stopped answering")
     }
 
-    private struct Page {
-        let next: Bytes
-        let keys: [Bytes]
-        let vectors: [Bytes]
-    }
-
-    private func page(_ route: RecordTransfer.Route, at cursor: Bytes) async -> Page? {
+    private func page(_ route: RecordTransfer.Route, at cursor: Bytes) async -> (page: RecordPage, next: Bytes)? {
         let limit = transfer.maxRecords(route.source, route.target) * Self.pagesPerBatch
         guard
             let elements = await scripts.run(
@@ -145,13 +139,11 @@ struct RecordComparison {
                 incarnation: route.incarnation),
             elements.count >= 2, let next = elements[1].bytes
         else { return nil }
-        return Page(
-            next: next, keys: stride(from: 2, to: elements.count - 1, by: 2).compactMap { elements[$0].bytes },
-            vectors: stride(from: 3, to: elements.count, by: 2).compactMap { elements[$0].bytes })
+        return (RecordPage(elements), next)
     }
 
     /// The keys of `page` whose records differ at the target.
-    private func differing(_ page: Page, _ route: RecordTransfer.Route, _ incarnation: Bytes) async -> [Bytes]? {
+    private func differing(_ page: RecordPage, _ route: RecordTransfer.Route, _ incarnation: Bytes) async -> [Bytes]? {
         let elements = await scripts.run(
             AvailableScripts.compareVectors, keys: page.keys, page.vectors, at: route.target, incarnation: incarnation)
         return elements?.dropFirst().compactMap { position in

@@ -115,12 +115,19 @@ final class Coordinator {
         switch PutReply(reply, packed: change.packed, actor: arguments.actor) {
         case .applied(let applied):
             replicas.readClock(of: coordinator, epoch: clock.epoch, timeUs: applied.nowUs)
-            let stored = StoredChange(
-                change: change, applied: applied, coordinator: coordinator, clocks: clocks, startNs: startNs)
             // A delete with a context is applied even if this replica holds nothing: elsewhere it removes what its client saw.
             // So is one that another replica may have applied too.
             let existed = applied.existed || change.context != nil || attempts.isUnanswered
-            return try await acknowledge(stored, existed: existed)
+            var result = result(change, applied.vector, existed: existed)
+            result.replica = replicas.names[coordinator]
+            // The version covers all that the record holds, so the answer must show all of it: a client that writes with
+            // this version states that it has seen it.
+            result.conflicts = applied.conflicts
+            if !applied.overwritten.isEmpty {
+                result.overwritten = applied.overwritten
+                environment.events?.valuesOverwritten(applied.overwritten.count)
+            }
+            return try await acknowledge(result, change, applied, at: coordinator, clocks: clocks, startNs: startNs)
         case .absent(let vector):
             return attempts.absent(vector, at: coordinator).map { result(change, $0, existed: false) }
         case .tooManySiblings(let count):
@@ -150,44 +157,22 @@ final class Coordinator {
 
     // MARK: Acknowledgement
 
-    /// A change that its coordinator has stored.
-    private struct StoredChange {
-        let change: ClientChange
-        let applied: PutReply.Applied
-        let coordinator: Int
-        let clocks: ClockTable
-        let startNs: UInt64
-
-        var record: CarriedRecord {
-            CarriedRecord(
-                key: change.recordKey, vector: applied.vector, before: applied.before, siblings: applied.siblings)
-        }
-    }
-
-    /// Delivers the change, and waits until `AP_WRITE_ACKS` replicas have stored it.
+    /// Delivers a change that `coordinator` has stored, and waits until `AP_WRITE_ACKS` replicas have it.
     private func acknowledge(
-        _ stored: StoredChange, existed: Bool
+        _ stored: ChangeResult, _ change: ClientChange, _ applied: PutReply.Applied, at coordinator: Int,
+        clocks: ClockTable, startNs: UInt64
     ) async throws(AvailableFailure) -> ChangeResult {
-        let applied = stored.applied
-        var result = result(stored.change, applied.vector, existed: existed)
-        result.replica = replicas.names[stored.coordinator]
-        // The version covers all that the record holds, so the answer must show all of it: a client that writes with this
-        // version states that it has seen it.
-        result.conflicts = applied.conflicts
-        if !applied.overwritten.isEmpty {
-            result.overwritten = applied.overwritten
-            environment.events?.valuesOverwritten(applied.overwritten.count)
-        }
         let needed = environment.settings.writeAcks
-        guard needed > 1 else {
-            deliver(stored, wait: nil)
-            return result
-        }
-        let wait = AcknowledgementWait(coordinator: stored.coordinator, needed: needed)
-        deliver(stored, wait: wait)
+        let wait = needed > 1 ? AcknowledgementWait(coordinator: coordinator, needed: needed) : nil
+        delivery.deliver(
+            CarriedRecord(
+                key: change.recordKey, vector: applied.vector, before: applied.before, siblings: applied.siblings),
+            hlc: applied.hlc, from: coordinator, clocks: clocks, startNs: startNs, wait: wait)
+        guard let wait else { return stored }
         // After its fence no replica accepts the record any more.
-        let fenceEndNs = stored.startNs + (environment.settings.mergeFenceMs + Fence.marginMs) * nsPerMs
-        await wait.wait(environment.scheduler, untilNs: min(stored.change.request.deadlineNs, fenceEndNs))
+        let fenceEndNs = startNs + (environment.settings.mergeFenceMs + Fence.marginMs) * nsPerMs
+        await wait.wait(environment.scheduler, untilNs: min(change.request.deadlineNs, fenceEndNs))
+        var result = stored
         result.replicasAcked = wait.replicas.count
         guard wait.isEnough else {
             var failure = AvailableFailure(
@@ -198,11 +183,5 @@ final class Coordinator {
             throw failure
         }
         return result
-    }
-
-    private func deliver(_ stored: StoredChange, wait: AcknowledgementWait?) {
-        delivery.deliver(
-            stored.record, hlc: stored.applied.hlc, from: stored.coordinator, clocks: stored.clocks,
-            startNs: stored.startNs, wait: wait)
     }
 }

@@ -44,6 +44,21 @@ enum ScriptReply {
     }
 }
 
+/// Keys and the vectors of their records, as a replica lists them.
+struct RecordPage {
+    let keys: [Bytes]
+    let vectors: [Bytes]
+
+    /// - Parameter elements: of a reply whose first two elements are not part of the list.
+    init(_ elements: [Reply]) {
+        let pairs = stride(from: 2, to: elements.count - 1, by: 2).compactMap { index in
+            elements[index].bytes.flatMap { key in elements[index + 1].bytes.map { (key, $0) } }
+        }
+        keys = pairs.map(\.0)
+        vectors = pairs.map(\.1)
+    }
+}
+
 extension Reply {
     /// A time, an hlc or a count of a script. Nil if it is negative or not exact in a double, so that no stray reply makes
     /// arithmetic overflow.

@@ -32,26 +32,4 @@ struct ReplicationRecord {
     }
 
     static func argumentCount(peers: Int) -> Int { 5 + 4 * peers }
-
-    /// The reply: by peer, the moment (nil if unknown); whether only a comparison of all records can make one known.
-    struct Result {
-        let nowUs: Int64
-        let upToUs: [Int64?]
-        let needsAntiEntropy: Bool
-
-        /// - Parameter peers: the replica's peers among `replicaCount` replicas, in the order of the arguments.
-        init?(_ elements: [Reply], peers: [Int], replicaCount: Int) {
-            guard elements.count >= 2 + 2 * peers.count, let nowUs = elements[1].number else { return nil }
-            var upToUs = [Int64?](repeating: nil, count: replicaCount)
-            var needsAntiEntropy = false
-            for (position, peer) in peers.enumerated() {
-                let moment = elements[2 + 2 * position].number ?? 0
-                upToUs[peer] = moment == 0 ? nil : moment
-                needsAntiEntropy = needsAntiEntropy || elements[3 + 2 * position].int64 == 1
-            }
-            self.nowUs = nowUs
-            self.upToUs = upToUs
-            self.needsAntiEntropy = needsAntiEntropy
-        }
-    }
 }

@@ -150,13 +150,19 @@ final class StalenessTracker {
     }
 
     private func note(_ elements: [Reply]?, _ replica: Int, incarnation: Bytes, askedNs: UInt64) {
-        guard let elements, replicas[replica].incarnation == incarnation,
-            let result = ReplicationRecord.Result(
-                elements, peers: replicas.peers(of: replica), replicaCount: replicas.names.count)
+        let peers = replicas.peers(of: replica)
+        guard let elements, elements.count >= 2 + 2 * peers.count, let nowUs = elements[1].number,
+            replicas[replica].incarnation == incarnation
         else { return }
+        var upToUs = [Int64?](repeating: nil, count: replicas.names.count)
+        var needsAntiEntropy = false
+        for (position, peer) in peers.enumerated() {
+            let moment = elements[2 + 2 * position].number ?? 0
+            upToUs[peer] = moment == 0 ? nil : moment
+            needsAntiEntropy = needsAntiEntropy || elements[3 + 2 * position].int64 == 1
+        }
         replicas.noteReplication(
-            of: replica, nowUs: result.nowUs, upToUs: result.upToUs, needsAntiEntropy: result.needsAntiEntropy,
-            askedNs: askedNs)
+            of: replica, nowUs: nowUs, upToUs: upToUs, needsAntiEntropy: needsAntiEntropy, askedNs: askedNs)
     }
 
     // MARK: Partitions

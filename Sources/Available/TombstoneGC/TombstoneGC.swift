@@ -75,37 +75,24 @@ final class TombstoneGC: BackgroundTask {
         let clocks = replicas.clocks
         let startNs = environment.nowNs
         guard replicas.usable == replicas.everyReplica, let incarnation = clocks[source]?.incarnation,
-            let candidates = await candidates(at: source, incarnation: incarnation, skipping: kept)
+            let (page, isEnd) = await candidates(at: source, incarnation: incarnation, skipping: kept)
         else { return nil }
-        guard !candidates.isEnd else { return Outcome(isMore: false) }
-        guard !candidates.keys.isEmpty else { return Outcome() }
+        guard !isEnd else { return Outcome(isMore: false) }
+        guard !page.keys.isEmpty else { return Outcome() }
 
-        let checked = await scripts.run(
-            command(.check, candidates, clocks: clocks, startNs: startNs), at: replicas.everyReplica
-        ).elements
-        guard let agreed = agreed(checked, of: candidates.keys.count) else { return nil }
-        guard !agreed.isEmpty else { return Outcome(kept: candidates.keys.count) }
-        let replies = await scripts.run(
-            command(.collect, candidates.subset(agreed), clocks: clocks, startNs: startNs),
-            at: replicas.everyReplica
-        ).elements
+        let checked = await run(.check, page, Array(page.keys.indices), clocks: clocks, startNs: startNs)
+        guard let agreed = agreed(checked, of: page.keys.count) else { return nil }
+        guard !agreed.isEmpty else { return Outcome(kept: page.keys.count) }
+        let replies = await run(.collect, page, agreed, clocks: clocks, startNs: startNs)
         // What stays somewhere is found again, as collectable there and absent elsewhere.
         let collected = replies.map { max(0, ($0?.count ?? 2) - 2) }.min() ?? 0
-        return Outcome(collected: collected, kept: candidates.keys.count - agreed.count)
+        return Outcome(collected: collected, kept: page.keys.count - agreed.count)
     }
 
-    private struct Candidates {
-        var keys: [Bytes] = []
-        var vectors: [Bytes] = []
-        /// The source lists no more.
-        var isEnd = false
-
-        func subset(_ positions: [Int]) -> Candidates {
-            Candidates(keys: positions.map { keys[$0] }, vectors: positions.map { vectors[$0] })
-        }
-    }
-
-    private func candidates(at source: Int, incarnation: Bytes, skipping kept: Int) async -> Candidates? {
+    /// - Returns: none at the end of the list.
+    private func candidates(
+        at source: Int, incarnation: Bytes, skipping kept: Int
+    ) async -> (page: RecordPage, isEnd: Bool)? {
         let arguments = [
             graceUs, Bytes(decimal: UInt64(kept)), Bytes(decimal: UInt64(environment.settings.batchRecords)),
         ]
@@ -113,26 +100,26 @@ final class TombstoneGC: BackgroundTask {
         guard let elements = await scripts.run(command, at: source), elements.count >= 2,
             let examined = elements[1].number
         else { return nil }
-        let keys = stride(from: 2, to: elements.count - 1, by: 2).compactMap { elements[$0].bytes }
-        let vectors = stride(from: 3, to: elements.count, by: 2).compactMap { elements[$0].bytes }
-        guard examined > 0, keys.count == vectors.count else { return Candidates(isEnd: true) }
-        return Candidates(keys: keys, vectors: vectors)
+        return (RecordPage(elements), examined == 0)
     }
 
-    private func command(
-        _ mode: CollectCommand.Mode, _ candidates: Candidates, clocks: ClockTable, startNs: UInt64
-    ) -> Command {
+    /// Asks every replica which of the records at `positions` of `page` it can collect.
+    private func run(
+        _ mode: CollectCommand.Mode, _ page: RecordPage, _ positions: [Int], clocks: ClockTable, startNs: UInt64
+    ) async -> [[Reply]?] {
         let budgetMs = environment.settings.mergeFenceMs
         let collect = CollectCommand(
-            mode: mode, graceUs: graceUs, keys: candidates.keys, vectors: candidates.vectors)
-        return Command(
-            .script(AvailableScripts.collect, keys: candidates.keys), arguments: collect.sharedArguments,
+            mode: mode, graceUs: graceUs, keys: positions.map { page.keys[$0] },
+            vectors: positions.map { page.vectors[$0] })
+        let command = Command(
+            .script(AvailableScripts.collect, keys: collect.keys), arguments: collect.sharedArguments,
             tailCount: collect.argumentCount(replicas: replicas.names.count),
             tail: { [replicas] replica in
                 let peers = replicas.peers(of: replica).map { replicas.nameBytes[$0] }
                 return collect.arguments(
                     peers: peers, fence: clocks.fence(of: replica, startNs: startNs, budgetMs: budgetMs))
             })
+        return await scripts.run(command, at: replicas.everyReplica).elements
     }
 
     private var graceUs: Bytes { Bytes(decimal: UInt64(max(0, environment.settings.tombstoneGraceMs)) * 1_000) }
