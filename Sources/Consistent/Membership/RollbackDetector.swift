@@ -81,9 +81,9 @@ final class RollbackDetector {
             return isKnown ? .admitted : .noWitness
         }
         if own.rollbackCounter < witnessed {
-            guard await erase(replica, identity.incarnation, own.rollbackCounter, observations) else {
-                return .rejected
-            }
+            // Until it is admitted it does not vote: there is time to hear from a silent replica, which may be blank.
+            guard await erase(replica, identity.incarnation, own.rollbackCounter, observations, countsSilent: false)
+            else { return .rejected }
         } else if !isKnown, !acceptsOneWitness, observations.contains(where: { $0 == nil }) {
             return .noWitness
         }
@@ -105,7 +105,7 @@ final class RollbackDetector {
             else { continue }
             // It may have been probed just before another instance raised its counter. Then it is no longer at this
             // counter, and nothing is erased.
-            _ = await erase(replica, identity.incarnation, observation.rollbackCounter, rest)
+            _ = await erase(replica, identity.incarnation, observation.rollbackCounter, rest, countsSilent: true)
             rest[replica]?.reported = .blank
         }
         return rest
@@ -126,14 +126,17 @@ final class RollbackDetector {
 
     /// Only while a majority is left that may vote. If two replicas are behind, the others' counters may be the wrong
     /// ones, as after a restore from dumps of different times: erasing both would lose the group.
+    ///
+    /// - Parameter countsSilent: replicas that did not answer count as left.
     private func erase(
-        _ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64, _ observations: [ReplicaObservation?]
+        _ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64, _ observations: [ReplicaObservation?],
+        countsSilent: Bool
     ) async -> Bool {
         let left = observations.indices.filter { other in
             switch observations[other]?.reported {
             case .own(let identity): other != replica && identity.state == .member
             case .blank, .foreign: false
-            case .unclear, nil: other != replica
+            case .unclear, nil: countsSilent && other != replica
             }
         }
         guard left.count >= acceptors.majority else { return false }

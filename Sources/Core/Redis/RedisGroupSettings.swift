@@ -23,7 +23,7 @@ public struct RedisGroupSettings: Sendable {
     public var minReconnectMs: UInt64 = 50
     public var maxReconnectMs: UInt64 = 1_000
     /// A healed replica is detected within `maxOpenForMs`.
-    public var breaker = CircuitBreaker.Settings(openForMs: 250, maxOpenForMs: 1_000)
+    public var breaker = CircuitBreaker.Settings()
 
     public init() {}
 }

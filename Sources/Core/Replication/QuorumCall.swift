@@ -92,7 +92,7 @@ public final class QuorumCall: ReplySink, Expirable {
 
     /// The replies so far as a value; the call drops them and those still to come.
     func takeReplies() -> ReplicaReplies {
-        let taken = ReplicaReplies(replies, reservations: reservations)
+        let taken = ReplicaReplies(replies, answered: answered, reservations: reservations)
         close()
         return taken
     }

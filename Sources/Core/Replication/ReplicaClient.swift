@@ -49,11 +49,14 @@ public struct ReplicaClient {
 /// The replies to one command, by replica.
 public struct ReplicaReplies {
     private let replies: [Reply?]
+    /// Replicas that replied, also with a reply that was dropped for its length.
+    public let answered: ReplicaSet
     /// Held as long as the replies.
     private let reservations: [ReplyReservation]
 
-    init(_ replies: [Reply?], reservations: [ReplyReservation]) {
+    init(_ replies: [Reply?], answered: ReplicaSet, reservations: [ReplyReservation]) {
         self.replies = replies
+        self.answered = answered
         self.reservations = reservations
     }
 

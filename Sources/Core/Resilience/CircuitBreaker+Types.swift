@@ -62,8 +62,8 @@ extension CircuitBreaker {
         /// - Precondition: every value is within the bounds of its declaration.
         public init(
             failureThreshold: Int = 5,
-            openForMs: UInt64 = 500,
-            maxOpenForMs: UInt64 = 5_000,
+            openForMs: UInt64 = 250,
+            maxOpenForMs: UInt64 = 1_000,
             jitterPercent: UInt64 = 20,
             halfOpenTrials: Int = 1,
             successThreshold: Int = 1,

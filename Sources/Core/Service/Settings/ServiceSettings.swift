@@ -129,16 +129,17 @@ public struct ServiceSettings: Sendable {
         settings.stallTimeoutMs = settings.callTimeoutMs * 2
         settings.connectTimeoutMs = settings.callTimeoutMs * 2
         settings.maxInFlight = try reader.integer(
-            "MAX_IN_FLIGHT_PER_REPLICA", default: 1_024, in: 1...100_000,
+            "MAX_IN_FLIGHT_PER_REPLICA", default: settings.maxInFlight, in: 1...100_000,
             help: "Unanswered commands per connection; above it 503 overloaded.")
         settings.breaker.failureThreshold = try reader.integer(
-            "BREAKER_FAILURES", default: 5, in: 1...1_000, help: "Failures in a row that open a replica's breaker.")
+            "BREAKER_FAILURES", default: settings.breaker.failureThreshold, in: 1...1_000,
+            help: "Failures in a row that open a replica's breaker.")
         settings.breaker.openForMs = try reader.integer(
-            "BREAKER_OPEN_MS", default: 250, in: 10...60_000,
+            "BREAKER_OPEN_MS", default: settings.breaker.openForMs, in: 10...60_000,
             help: "First pause before an open breaker retries its replica, in milliseconds; doubles up to "
                 + "BREAKER_MAX_OPEN_MS.")
         settings.breaker.maxOpenForMs = try reader.integer(
-            "BREAKER_MAX_OPEN_MS", default: 1_000, in: 10...600_000,
+            "BREAKER_MAX_OPEN_MS", default: settings.breaker.maxOpenForMs, in: 10...600_000,
             help: "Longest such pause, in milliseconds: the delay until a healed replica is used again.")
         if settings.breaker.maxOpenForMs < settings.breaker.openForMs {
             throw SettingError("BREAKER_MAX_OPEN_MS must not be below BREAKER_OPEN_MS")
