@@ -135,7 +135,9 @@ private struct EventList {
         }
     }
 
-    /// Undoes ``lift(_:)``, in the opposite order.
+    /// Undoes ``lift(_:)``. Operations are unlifted in the opposite order, because each event is linked again between the
+    /// neighbours that it had.
+    ///
     /// - Returns: the event after the operation's call.
     mutating func unlift(_ operation: Int) -> Int {
         if let event = returnEvents[operation] {

@@ -78,6 +78,18 @@ import Testing
         }
     }
 
+    @Test func aSecondWaitEndsAtItsDeadlineAlthoughTheFirstTimerWasDropped() throws {
+        group.plannedReplies = [0: (5, Self.ok)]
+        try scheduler.run { [call, scheduler] in
+            call.send(.plain("PING"), to: [0])
+            await call.wait(limitNs: scheduler.nowNs + 100 * nsPerMs) { !$0.answered.isEmpty }
+            call.send(.plain("PING"), to: [1])
+            await call.waitForAll()
+            #expect(call.isExpired)
+            #expect(scheduler.nowNs == call.deadlineNs)
+        }
+    }
+
     @Test func aWaitForNothingReturnsAtOnce() throws {
         group.available = []
         try scheduler.run { [call, group] in

@@ -44,6 +44,8 @@ public final class VirtualScheduler: TaskExecutor, Scheduler, @unchecked Sendabl
     }
 
     private func step() -> Bool {
+        // As early as the protocol allows: code must not rely on a timer that was settled for a moment.
+        timers.removeAll { $0.timer.isSettled }
         if !jobs.isEmpty {
             jobs.removeFirst().runSynchronously(on: asUnownedTaskExecutor())
             return true
@@ -52,7 +54,6 @@ public final class VirtualScheduler: TaskExecutor, Scheduler, @unchecked Sendabl
             turnEnds.removeFirst()()
             return true
         }
-        timers.removeAll { $0.timer.isSettled }
         guard let next = timers.indices.min(by: { timerIsBefore($0, $1) }) else { return false }
         let timer = timers.remove(at: next)
         nowNs = max(nowNs, timer.atNs)

@@ -74,7 +74,7 @@ struct SweepCommand: ParsableCommand {
         for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_IGN) }
         var byte: UInt8 = 0
         guard read(0, &byte, 1) == 0 else { return }
-        // A process that dies meanwhile may still create a file: try for five seconds at most.
+        // A process that is still dying may create another file: retry for five seconds at most.
         for _ in 0..<500 where paths.contains(where: { access($0, F_OK) == 0 }) {
             for path in paths { try? FileManager.default.removeItem(atPath: path) }
             usleep(10_000)

@@ -3,7 +3,7 @@ import Replication
 /// The members' reports about the configuration, and the conclusions from them: the decisions of
 /// ``ConfigurationRegister`` without its I/O (rule C8).
 struct ConfigurationEvidence {
-    /// A configuration that a replica has accepted, at which ballot.
+    /// A configuration that a replica has accepted, and the ballot at which it did.
     struct Candidate {
         let configuration: GroupConfiguration
         let ballot: Ballot

@@ -43,7 +43,8 @@ public final class QuorumCall: ReplySink, Expirable {
         var replyCount = Int.max
         var isDecided: ((QuorumCall) -> Bool)?
         var endNs: UInt64 = 0
-        /// The earliest timer that is set: the timer of an earlier wait may serve a later one.
+        /// The earliest timer that is set during this wait. One of an earlier wait may have been dropped: between two waits
+        /// the call is settled.
         var timerNs: UInt64 = .max
     }
 
@@ -160,6 +161,7 @@ public final class QuorumCall: ReplySink, Expirable {
 
     private func resume() {
         pendingWait.isDecided = nil
+        pendingWait.timerNs = .max
         pendingWait.continuation.take()?.resume()
     }
 

@@ -51,7 +51,7 @@ final class APCheck {
         guard draw >= 60 else {
             return await perform(.read, key: key, client: client, site: site)
         }
-        // The remembered version may be old and from the other site: so conflicts arise.
+        // The remembered version may be old and from the other site: this is how conflicts arise.
         if memory[client][key] == nil { _ = await perform(.read, key: key, client: client, site: site) }
         guard let seen = memory[client][key] else { return false }
         return await perform(draw < 90 ? .write : .delete, key: key, client: client, site: site, seen: seen)

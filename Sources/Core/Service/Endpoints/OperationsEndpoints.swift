@@ -126,7 +126,7 @@ final class OperationsEndpoints {
 }
 
 extension ExpositionFormat {
-    /// OpenMetrics only if the field names it with a weight not below that of the text format, which is the default.
+    /// OpenMetrics if the `Accept` header lists it, with a weight of at least that of the text format; else the text format.
     init(accept field: String?) {
         guard let accepted = field.map(AcceptField.init) else {
             self = .text
