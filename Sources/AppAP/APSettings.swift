@@ -6,10 +6,10 @@ struct APSettings: Sendable {
     let service: ServiceSettings
     let engine: AvailableSettings
 
-    init(from reader: inout SettingsReader) throws(SettingError) {
-        service = try ServiceSettings(mode: .ap, from: &reader)
+    init(from reader: inout SettingsReader) {
+        service = ServiceSettings(mode: .ap, from: &reader)
         if let bad = service.replicas.first(where: { !AvailableSettings.isValidReplicaName($0.name) }) {
-            throw SettingError("REPLICAS names '\(bad.name)': app-ap takes letters, digits, '_' and '-'")
+            reader.reject("REPLICAS", "names '\(bad.name)': app-ap takes letters, digits, '_' and '-'")
         }
         var engine = AvailableSettings(
             groupName: service.group,
@@ -17,26 +17,27 @@ struct APSettings: Sendable {
         engine.preferredReplicas = service.redis.nearReplicas
         engine.maxStalenessMs = service.maxStalenessMs
         engine.callTimeoutMs = service.redis.callTimeoutMs
-        engine.writeAcks = try reader.integer(
-            "AP_WRITE_ACKS", default: engine.writeAcks, in: 1...service.replicas.count,
+        engine.writeAcks = reader.integer(
+            "AP_WRITE_ACKS", default: engine.writeAcks,
+            in: 1...(reader.isValid("REPLICAS") ? service.replicas.count : ServiceSettings.maxReplicas),
             help: "Replicas that must have a write before it is acknowledged.")
-        engine.maxSiblings = try reader.integer(
+        engine.maxSiblings = reader.integer(
             "AP_MAX_SIBLINGS", default: engine.maxSiblings, in: 1...1_000,
             help: "A write with an old context is rejected if it would leave more concurrent values than this.")
-        engine.maxSiblingBytes = try reader.integer(
+        engine.maxSiblingBytes = reader.integer(
             "AP_MAX_SIBLING_BYTES", default: engine.maxSiblingBytes, in: 1...(1 << 30),
             help: "The same where they would come to more bytes than this: every read answers with all of them.")
-        engine.maxHints = try reader.integer(
+        engine.maxHints = reader.integer(
             "AP_MAX_HINTS", default: engine.maxHints, in: 1...100_000_000,
             help: "Hints that a replica stores for another; beyond that all records are compared instead.")
-        engine.probeIntervalMs = try reader.integer(
+        engine.probeIntervalMs = reader.integer(
             "AP_PROBE_INTERVAL_MS", default: engine.probeIntervalMs, in: 20...60_000,
             help: "How often staleness is measured, in milliseconds; in health it is one to two of these.")
-        let antiEntropyIntervalSec: UInt64 = try reader.integer(
+        let antiEntropyIntervalSec: UInt64 = reader.integer(
             "AP_ANTI_ENTROPY_INTERVAL_SEC", default: engine.antiEntropyIntervalMs / 1_000, in: 1...604_800,
             help: "How often all records of all replicas are compared, in seconds.")
         engine.antiEntropyIntervalMs = antiEntropyIntervalSec * 1_000
-        let tombstoneGraceSec: Int64 = try reader.integer(
+        let tombstoneGraceSec: Int64 = reader.integer(
             "AP_TOMBSTONE_GRACE_SEC", default: engine.tombstoneGraceMs / 1_000, in: 60...315_360_000,
             help: "How long tombstones and expired values are kept, in seconds.")
         engine.tombstoneGraceMs = tombstoneGraceSec * 1_000

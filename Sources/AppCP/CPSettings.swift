@@ -6,16 +6,16 @@ struct CPSettings: Sendable {
     let service: ServiceSettings
     let engine: ConsistentSettings
 
-    init(from reader: inout SettingsReader) throws(SettingError) {
-        service = try ServiceSettings(mode: .cp, from: &reader)
+    init(from reader: inout SettingsReader) {
+        service = ServiceSettings(mode: .cp, from: &reader)
         var engine = ConsistentSettings()
         engine.groupName = service.group
-        engine.maxPending = try reader.integer(
+        engine.maxPending = reader.integer(
             "CP_MAX_PENDING", default: engine.maxPending, in: 1...1_000_000,
             help: "Changes that wait for a round; above it 503 overloaded.")
-        engine.maxBatch = try reader.integer(
+        engine.maxBatch = reader.integer(
             "CP_MAX_BATCH", default: engine.maxBatch, in: 1...10_000, help: "Changes of one key in one round.")
-        engine.readHedgeMs = try reader.integer(
+        engine.readHedgeMs = reader.integer(
             "CP_READ_HEDGE_MS", default: engine.readHedgeMs, in: 0...10_000,
             help: "A read asks the nearest majority first, and the others after this delay, in milliseconds.")
         engine.probeTimeoutMs = max(engine.probeTimeoutMs, service.redis.callTimeoutMs + 50)

@@ -16,6 +16,21 @@ import TestSupport
     }
 
     @Test(arguments: ["app-cp", "app-ap"])
+    func allBadSettingsAreNamedAtOnceAndSoIsAMisspeltOne(name: String) throws {
+        let environment = ["HTTP_PORT": "many", "LOG_LEVEL": "loud", "AP_WRITE_ACK": "2"]
+        let result = try ServiceProcess.run(
+            name, ["--check-config"], environment: environment.merging(["SECRET_KEY": "0123456789abcdef"]) { $1 })
+        #expect(result.code == 2)
+        #expect(
+            result.errors == """
+                bad setting: HTTP_PORT must be a whole number from 1 to 65535, not 'many'
+                bad setting: LOG_LEVEL must be one of trace, debug, info, notice, warning, error, critical, not 'loud'
+                bad setting: AP_WRITE_ACK is not a setting; did you mean AP_WRITE_ACKS?
+
+                """)
+    }
+
+    @Test(arguments: ["app-cp", "app-ap"])
     func checkConfigPrintsEverySettingAndNoSecret(name: String) throws {
         let result = try ServiceProcess.run(
             name, ["--check-config"],

@@ -3,7 +3,7 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct EnvExampleTests {
     @Test func theFileListsExactlyTheSettingsOfTheServices() throws {
         let listed = try EnvExample().settings.map(\.name)
-        let read = try Program.allCases.flatMap { try $0.defaults.keys }
+        let read = Program.allCases.flatMap { $0.defaults.keys }
         #expect(Set(listed) == Set(read))
         #expect(Set(listed).count == listed.count, "each once")
     }
@@ -15,8 +15,8 @@ import Testing
     }
 
     @Test func theValuesAreTheDefaults() throws {
-        let ofCP = try Program.appCP.defaults
-        let ofAP = try Program.appAP.defaults
+        let ofCP = Program.appCP.defaults
+        let ofAP = Program.appAP.defaults
         // A secret has no default to show.
         for setting in try EnvExample().settings where setting.name != "SECRET_KEY" {
             #expect(setting.value == ofCP[setting.name] ?? ofAP[setting.name], "\(setting.name)")

@@ -11,7 +11,8 @@ import Testing
     ) throws(SettingError) -> (value: String, report: String) {
         var reader = SettingsReader(
             lookUp: { name in values[name].map { ($0, .environment) } }, readFile: { files[$0].map { Array($0.utf8) } })
-        let value = try reader.secret("NAME", default: "standard", help: "", check: check)
+        let value = reader.secret("NAME", default: "standard", help: "", check: check)
+        if let problem = reader.problems.first { throw SettingError(problem) }
         return (value, reader.report)
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Service
+import Testing
 
 @testable import AppAP
 @testable import AppCP
@@ -13,30 +14,24 @@ enum Program: String, CaseIterable, Sendable {
     var necessary: [String: String] { self == .appAP ? ["SECRET_KEY": "0123456789abcdef"] : [:] }
 
     /// Reads all its settings from `values`, and from nothing else.
-    func read(_ values: [String: String]) throws(SettingError) -> SettingsReader {
+    func read(_ values: [String: String]) -> SettingsReader {
         let values = necessary.merging(values) { $1 }
         var reader = SettingsReader { name in values[name].map { ($0, .environment) } }
         switch self {
-        case .appCP: _ = try CPSettings(from: &reader)
-        case .appAP: _ = try APSettings(from: &reader)
+        case .appCP: _ = CPSettings(from: &reader)
+        case .appAP: _ = APSettings(from: &reader)
         }
         return reader
     }
 
-    /// The error for `values`; nil if they are valid.
+    /// The errors for `values`, one per line; nil if they are valid.
     func complaint(about values: [String: String]) -> String? {
-        do throws(SettingError) {
-            _ = try read(values)
-            return nil
-        } catch {
-            return error.description
-        }
+        let problems = read(values).problems
+        return problems.isEmpty ? nil : problems.joined(separator: "\n")
     }
 
     var defaults: [String: String] {
-        get throws {
-            Dictionary(uniqueKeysWithValues: try read([:]).entries.map { ($0.name, $0.value) })
-        }
+        Dictionary(uniqueKeysWithValues: read([:]).entries.map { ($0.name, $0.value) })
     }
 }
 
@@ -44,7 +39,9 @@ enum Program: String, CaseIterable, Sendable {
 func serviceSettings(_ mode: ServiceMode = .cp, _ values: [String: String] = [:]) throws -> ServiceSettings {
     let values = Program.appAP.necessary.merging(values) { $1 }
     var reader = SettingsReader { name in values[name].map { ($0, .environment) } }
-    return try ServiceSettings(mode: mode, from: &reader)
+    let settings = ServiceSettings(mode: mode, from: &reader)
+    try #require(reader.problems.isEmpty, "\(reader.problems)")
+    return settings
 }
 
 let repositoryURL = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -13,9 +13,9 @@ import Testing
             toFile: path, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: path) }
         var reader = try await SettingsReader.standard(envFilePath: path, isFileRequired: true)
-        #expect(try reader.string("HOME", default: "standard", help: "") == home)
-        #expect(try reader.string("CAP_ONLY_IN_FILE", default: "standard", help: "") == "from the file")
-        #expect(try reader.string("CAP_NOWHERE", default: "standard", help: "") == "standard")
+        #expect(reader.string("HOME", default: "standard", help: "") == home)
+        #expect(reader.string("CAP_ONLY_IN_FILE", default: "standard", help: "") == "from the file")
+        #expect(reader.string("CAP_NOWHERE", default: "standard", help: "") == "standard")
         #expect(reader.entries.map(\.source) == [.environment, .file, .standard])
     }
 
@@ -25,12 +25,12 @@ import Testing
             _ = try await SettingsReader.standard(envFilePath: path, isFileRequired: true)
         }
         var reader = try await SettingsReader.standard(envFilePath: path, isFileRequired: false)
-        #expect(try reader.integer("CAP_NOWHERE", default: 7, in: 1...9, help: "") == 7)
+        #expect(reader.integer("CAP_NOWHERE", default: 7, in: 1...9, help: "") == 7)
     }
 
     @Test(arguments: Program.allCases)
     func theDefaultsAreValid(_ program: Program) throws {
-        #expect(try program.read([:]).entries.allSatisfy { $0.source == .standard || $0.name == "SECRET_KEY" })
+        #expect(program.read([:]).entries.allSatisfy { $0.source == .standard || $0.name == "SECRET_KEY" })
     }
 
     @Test(arguments: [
@@ -85,6 +85,20 @@ import Testing
         #expect(Program.appCP.complaint(about: values)?.hasPrefix("BREAKER_MAX_OPEN_MS ") == true)
     }
 
+    @Test(arguments: Program.allCases)
+    func allWrongValuesAreReportedAtOnce(_ program: Program) {
+        let values = [
+            "HTTP_PORT": "many", "REPLICAS": "g1", "NEAR_REPLICAS": "a", "LOG_LEVEL": "loud", "SECRET_KEY": "short",
+            "REDIS_PASSWORD_FILE": "/nowhere", "BREAKER_OPEN_MS": "5000", "BREAKER_MAX_OPEN_MS": "?",
+        ]
+        let names = (program.complaint(about: values) ?? "").split(separator: "\n").map { $0.prefix { $0 != " " } }
+        let expected = [
+            "HTTP_PORT", "SECRET_KEY", "REDIS_PASSWORD_FILE", "REPLICAS", "LOG_LEVEL", "BREAKER_MAX_OPEN_MS",
+        ]
+        // No consequence of an error is reported: NEAR_REPLICAS names a replica of the list that cannot be read.
+        #expect(names.map(String.init) == expected)
+    }
+
     @Test func onlyAppAPNeedsASecretKey() {
         #expect(Program.appAP.complaint(about: ["SECRET_KEY": ""])?.hasPrefix("SECRET_KEY ") == true)
         #expect(Program.appCP.complaint(about: ["SECRET_KEY": ""]) == nil)
@@ -117,19 +131,19 @@ import Testing
 }
 
 @Suite(.timeLimit(.minutes(20))) struct SettingsReportTests {
-    private func report(_ values: [String: String]) throws -> [Substring] {
-        try Program.appCP.read(values).report.split(separator: "\n")
+    private func report(_ values: [String: String]) -> [Substring] {
+        Program.appCP.read(values).report.split(separator: "\n")
     }
 
     @Test func theReportHasALinePerSettingWithItsSource() throws {
-        let lines = try report(["HTTP_PORT": "8080"])
-        #expect(lines.count == (try Program.appCP.defaults.count))
+        let lines = report(["HTTP_PORT": "8080"])
+        #expect(lines.count == Program.appCP.defaults.count)
         #expect(lines.contains { $0.wholeMatch(of: /HTTP_PORT +8080  \(environment\)/) != nil })
         #expect(lines.contains { $0.wholeMatch(of: /SITE +local  \(default\)/) != nil })
     }
 
     @Test func secretsAndCredentialsInURLsAreMasked() throws {
-        let text = try report([
+        let text = report([
             "SECRET_KEY": "hidden-hidden-hidden", "REDIS_PASSWORD": "hidden",
             "REPLICAS": "g1=redis://me:hidden@one:1,g2=redis://:hidden%40@two:2,g3=redis://three:3",
         ]).joined(separator: "\n")
@@ -139,24 +153,73 @@ import Testing
     }
 
     @Test func anEmptySecretIsShownAsEmpty() throws {
-        let lines = try report(["REDIS_PASSWORD": "set"])
+        let lines = report(["REDIS_PASSWORD": "set"])
         #expect(lines.contains { $0.wholeMatch(of: /REDIS_PASSWORD +\*+  \(environment\)/) != nil })
         #expect(lines.contains { $0.wholeMatch(of: /SECRET_KEY +\(empty\)  \(default\)/) != nil })
     }
 }
 
 @Suite(.timeLimit(.minutes(20))) struct EnvFileTests {
+    private let names = SettingNames(read: ["HTTP_PORT", "MAX_VALUE_BYTES", "NETWORK_TIMEOUT_SEC", "NODE_ID", "SITE"])
+
     @Test(arguments: [
         ("HTTP_PORT 5005", "is not NAME=value"), ("export HTTP_PORT=5005", "must not begin with 'export'"),
         ("\u{FEFF}HTTP_PORT=5005", "begins with a byte order mark"), ("HTTP PORT=1", "is not NAME=value"),
         ("=5", "is not NAME=value"),
     ])
     func aLineThatWouldBePassedOverIsNamed(line: String, problem: String) {
-        #expect(EnvFile.problem(of: Array(line.utf8)[...])?.hasPrefix(problem) == true)
+        #expect(EnvFile.problem(of: Array(line.utf8)[...], names)?.hasPrefix(problem) == true)
     }
 
-    @Test(arguments: ["", "  ", "# HTTP_PORT 5005", "HTTP_PORT=5005", "  A_1=b=c # d", "EMPTY=", "HTTP_PORT=1\r"])
+    @Test(arguments: [
+        ("AP_WRITE_ACK=2", "sets 'AP_WRITE_ACK', which is not a setting; did you mean AP_WRITE_ACKS?"),
+        ("http_port=1", "sets 'http_port', which is not a setting; did you mean HTTP_PORT?"),
+        ("COLOR=blue", "sets 'COLOR', which is not a setting"),
+    ])
+    func anUnknownNameIsAnError(line: String, problem: String) {
+        #expect(EnvFile.problem(of: Array(line.utf8)[...], names) == problem)
+    }
+
+    @Test(arguments: ["AP_WRITE_ACKS=2", "CP_MAX_BATCH=3", "GRAFANA_PASSWORD=x", "COMPOSE_FILE=a:b"])
+    func theFileMayHaveSettingsOfTheOtherServiceAndOfCompose(line: String) {
+        #expect(EnvFile.problem(of: Array(line.utf8)[...], names) == nil)
+    }
+
+    @Test(arguments: [
+        ("AP_WRITE_ACK", "AP_WRITE_ACKS"), ("HTTP_PROT", "HTTP_PORT"), ("HTTPPORT", "HTTP_PORT"),
+        ("NETWORK_TIMEOUT_MS", "NETWORK_TIMEOUT_SEC"), ("NETWORK_TIMEOUT", "NETWORK_TIMEOUT_SEC"),
+        ("MAX_VALUE_BITES", "MAX_VALUE_BYTES"), ("AP_MAX_SIBLNG_BYTE", "AP_MAX_SIBLING_BYTES"),
+        ("CP_MAX_BATCHES", "CP_MAX_BATCH"),
+    ])
+    func aNearMissInTheEnvironmentIsAnError(name: String, setting: String) {
+        #expect(names.problem(inEnvironment: name) == "\(name) is not a setting; did you mean \(setting)?")
+    }
+
+    @Test(arguments: [
+        "PATH", "HOME", "HTTP_PROXY", "https_proxy", "HTTPS_PORT", "NODE_IP", "SIZE", "GROUPS", "APP_CP_PORT",
+        "CP_DB_G1_SERVICE_PORT", "SECRET_KEY_BASE", "AP_MAX_HINTS", "LOGNAME", "VERSION", "_", "GLIBC_TUNABLES",
+    ])
+    func namesOfOtherProgramsInTheEnvironmentAreNoErrors(name: String) {
+        #expect(names.problem(inEnvironment: name) == nil)
+    }
+
+    @Test(arguments: Program.allCases)
+    func allProblemsOfTheFileAreReportedWithTheirLines(_ program: Program) throws {
+        let path = NSTemporaryDirectory() + "cap-settings-\(UUID().uuidString).env"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let good = try EnvExample().settings.map { "\($0.name)=\($0.value)" }
+        try (["A B", "WHAT=1"] + good).joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        var reader = program.read([:])
+        reader.checkNames(envFilePath: path, environment: ["MAX_VALUE_BYTE"])
+        #expect(
+            reader.problems == [
+                "MAX_VALUE_BYTE is not a setting; did you mean MAX_VALUE_BYTES?", "\(path): line 1 is not NAME=value",
+                "\(path): line 2 sets 'WHAT', which is not a setting",
+            ])
+    }
+
+    @Test(arguments: ["", "  ", "# HTTP_PORT 5005", "HTTP_PORT=5005", "  SITE=b=c # d", "NODE_ID=", "HTTP_PORT=1\r"])
     func validFilesAreAccepted(line: String) {
-        #expect(EnvFile.problem(of: Array(line.utf8)[...]) == nil)
+        #expect(EnvFile.problem(of: Array(line.utf8)[...], names) == nil)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLoop
+import FoundationEssentials
 import Glibc
 import Redis
 import Replication
@@ -15,15 +16,17 @@ public struct ServiceOptions: ParsableArguments {
 
     public init() {}
 
-    /// Reads the settings. If one is invalid, prints one line and exits with code 2; with `--check-config`, prints all
-    /// of them and exits.
-    public func loadSettings<Settings>(
-        _ make: (inout SettingsReader) throws(SettingError) -> Settings
-    ) async -> Settings {
+    /// Reads the settings. If some are invalid, prints one line for each and exits with code 2; with `--check-config`,
+    /// prints all settings and exits.
+    public func loadSettings<Settings>(_ make: (inout SettingsReader) -> Settings) async -> Settings {
         do throws(SettingError) {
-            var reader = try await SettingsReader.standard(
-                envFilePath: envFile ?? ".env", isFileRequired: envFile != nil)
-            let settings = try make(&reader)
+            let envFilePath = envFile ?? ".env"
+            var reader = try await SettingsReader.standard(envFilePath: envFilePath, isFileRequired: envFile != nil)
+            let settings = make(&reader)
+            reader.checkNames(envFilePath: envFilePath, environment: ProcessInfo.processInfo.environment.keys)
+            guard reader.problems.isEmpty else {
+                fail(reader.problems.map { "bad setting: \($0)" }.joined(separator: "\n"), exitCode: 2)
+            }
             guard isCheckOnly else { return settings }
             print(reader.report)
             Glibc.exit(0)

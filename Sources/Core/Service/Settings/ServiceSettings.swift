@@ -36,27 +36,28 @@ public struct ServiceSettings: Sendable {
     public var logFormat: LogFormat
     public var redis: RedisGroupSettings
 
-    /// Reads all of them.
-    /// - Throws: ``SettingError`` for the first invalid setting.
-    public init(mode: ServiceMode, from reader: inout SettingsReader) throws(SettingError) {
+    public static let maxReplicas = 7
+
+    /// Reads all of them; the reader records the invalid ones.
+    public init(mode: ServiceMode, from reader: inout SettingsReader) {
         self.mode = mode
-        nodeID = try reader.value(
+        nodeID = reader.value(
             "NODE_ID", default: "app-\(mode.rawValue)", help: "Name of this instance in answers, logs and metrics.",
             parse: Self.name)
-        site = try reader.value(
+        site = reader.value(
             "SITE", default: "local", help: "Name of the site of this instance, for display.", parse: Self.name)
-        group = try reader.value(
+        group = reader.value(
             "GROUP", default: mode.rawValue,
             help: "Name of the replica group; a replica of another group is rejected.", parse: Self.name)
-        httpHost = try reader.value(
+        httpHost = reader.value(
             "HTTP_BIND", default: "127.0.0.1", help: "Address to listen on; 0.0.0.0 or :: for all interfaces."
         ) { text throws(SettingError) in
             guard !text.isEmpty else { throw SettingError("must not be empty") }
             return text
         }
-        httpPort = try reader.integer(
+        httpPort = reader.integer(
             "HTTP_PORT", default: mode == .cp ? 5001 : 5002, in: 1...65_535, help: "Port to listen on.")
-        secretKey = try reader.secret(
+        secretKey = reader.secret(
             "SECRET_KEY", default: "",
             help: "Signs the contexts and tokens of app-ap; at least 16 characters, the same for all instances."
         ) { text throws(SettingError) in
@@ -64,7 +65,7 @@ public struct ServiceSettings: Sendable {
                 throw SettingError("must be set, with 16 characters or more")
             }
         }
-        let fallback = try reader.secret(
+        let fallback = reader.secret(
             "SECRET_KEY_FALLBACK", default: "",
             help: "Also accepted when verifying, for a change of SECRET_KEY; empty for none."
         ) { text throws(SettingError) in
@@ -73,54 +74,56 @@ public struct ServiceSettings: Sendable {
             }
         }
         secretKeyFallback = fallback.isEmpty ? nil : fallback
-        let password = try reader.secret(
+        let password = reader.secret(
             "REDIS_PASSWORD", default: "",
             help: "Password of replicas without one in their URL; empty for no password.")
-        let replicas = try reader.value(
+        let replicas = reader.value(
             "REPLICAS",
             default: "g1=redis://127.0.0.1:6379,g2=redis://127.0.0.1:6380,g3=redis://127.0.0.1:6381",
             help: "The replicas, the same list for all instances: name=redis://host:port, separated by commas."
         ) { text throws(SettingError) in try Self.replicas(from: text, password: password) }
         self.replicas = replicas
-        let nearReplicas = try reader.value(
+        let areReplicasKnown = reader.isValid("REPLICAS")
+        let nearReplicas = reader.value(
             "NEAR_REPLICAS", default: "",
             help: "Replicas of this site, asked first; separated by commas. Empty to order by latency alone."
         ) { text throws(SettingError) in
             let names = text.split(separator: ",").map { String($0.drop { $0 == " " }) }
-            if let unknown = names.first(where: { name in !replicas.contains { $0.name == name } }) {
+            let unknown = names.first { name in !replicas.contains { $0.name == name } }
+            if areReplicasKnown, let unknown {
                 throw SettingError("names '\(unknown)', which REPLICAS does not")
             }
             return Set(names)
         }
-        requestTimeoutMs = try reader.seconds(
+        requestTimeoutMs = reader.seconds(
             "NETWORK_TIMEOUT_SEC", default: 1, in: 0.05...60, help: "Deadline of a request, in seconds.")
-        maxStalenessMs = try reader.integer(
+        maxStalenessMs = reader.integer(
             "MAX_STALENESS_MS", default: 5_000, in: 0...86_400_000,
             help: "An answer that may be older than this is marked stale, in milliseconds.")
-        maxValueBytes = try reader.integer(
+        maxValueBytes = reader.integer(
             "MAX_VALUE_BYTES", default: 1 << 20, in: 1...(64 << 20), help: "Longest value, in bytes.")
-        logLevel = try reader.choice("LOG_LEVEL", default: Logger.Level.info, help: "Least severe level logged.")
-        logFormat = try reader.choice(
+        logLevel = reader.choice("LOG_LEVEL", default: Logger.Level.info, help: "Least severe level logged.")
+        logFormat = reader.choice(
             "LOG_FORMAT", default: LogFormat.auto, help: "json, text, or auto: text on a terminal, else json.")
-        maxRequestsInFlight = try reader.integer(
+        maxRequestsInFlight = reader.integer(
             "MAX_REQUESTS_IN_FLIGHT", default: 2_000, in: 1...100_000,
             help: "In-flight requests; above it 503 overloaded.")
-        let perSecond: UInt64 = try reader.integer(
+        let perSecond: UInt64 = reader.integer(
             "MAX_REQUESTS_PER_SEC", default: 0, in: 0...10_000_000,
             help: "Reads and changes per second; above it 429 rate_limited. 0 for no limit.")
         maxRequestsPerS = perSecond == 0 ? nil : perSecond
-        stopGraceMs = try reader.integer(
+        stopGraceMs = reader.integer(
             "STOP_GRACE_MS", default: 5_000, in: 0...600_000,
             help: "How long a stop waits for in-flight requests, in milliseconds.")
-        redis = try Self.redisSettings(from: &reader, requestTimeoutMs: requestTimeoutMs)
+        redis = Self.redisSettings(from: &reader, requestTimeoutMs: requestTimeoutMs)
         redis.nearReplicas = nearReplicas
     }
 
     private static func redisSettings(
         from reader: inout SettingsReader, requestTimeoutMs: UInt64
-    ) throws(SettingError) -> RedisGroupSettings {
+    ) -> RedisGroupSettings {
         var settings = RedisGroupSettings()
-        settings.callTimeoutMs = try reader.integer(
+        settings.callTimeoutMs = reader.integer(
             "REPLICA_TIMEOUT_MS", default: max(10, requestTimeoutMs / 4), in: 1...60_000,
             help: "A slower answer of a replica counts as a failure, in milliseconds; default: a quarter of "
                 + "NETWORK_TIMEOUT_SEC.")
@@ -128,21 +131,23 @@ public struct ServiceSettings: Sendable {
         // are answered before their deadline.
         settings.stallTimeoutMs = settings.callTimeoutMs * 2
         settings.connectTimeoutMs = settings.callTimeoutMs * 2
-        settings.maxInFlight = try reader.integer(
+        settings.maxInFlight = reader.integer(
             "MAX_IN_FLIGHT_PER_REPLICA", default: settings.maxInFlight, in: 1...100_000,
             help: "Unanswered commands per connection; above it 503 overloaded.")
-        settings.breaker.failureThreshold = try reader.integer(
+        settings.breaker.failureThreshold = reader.integer(
             "BREAKER_FAILURES", default: settings.breaker.failureThreshold, in: 1...1_000,
             help: "Failures in a row that open a replica's breaker.")
-        settings.breaker.openForMs = try reader.integer(
+        settings.breaker.openForMs = reader.integer(
             "BREAKER_OPEN_MS", default: settings.breaker.openForMs, in: 10...60_000,
             help: "First pause before an open breaker retries its replica, in milliseconds; doubles up to "
                 + "BREAKER_MAX_OPEN_MS.")
-        settings.breaker.maxOpenForMs = try reader.integer(
+        settings.breaker.maxOpenForMs = reader.integer(
             "BREAKER_MAX_OPEN_MS", default: settings.breaker.maxOpenForMs, in: 10...600_000,
             help: "Longest such pause, in milliseconds: the delay until a healed replica is used again.")
-        if settings.breaker.maxOpenForMs < settings.breaker.openForMs {
-            throw SettingError("BREAKER_MAX_OPEN_MS must not be below BREAKER_OPEN_MS")
+        if settings.breaker.maxOpenForMs < settings.breaker.openForMs, reader.isValid("BREAKER_OPEN_MS"),
+            reader.isValid("BREAKER_MAX_OPEN_MS")
+        {
+            reader.reject("BREAKER_MAX_OPEN_MS", "must not be below BREAKER_OPEN_MS")
         }
         return settings
     }
@@ -180,7 +185,9 @@ public struct ServiceSettings: Sendable {
         guard Set(addresses).count == replicas.count else {
             throw SettingError("names one server twice: each replica needs its own server")
         }
-        guard (1...7).contains(replicas.count) else { throw SettingError("must list 1 to 7 replicas") }
+        guard (1...maxReplicas).contains(replicas.count) else {
+            throw SettingError("must list 1 to \(maxReplicas) replicas")
+        }
         return replicas
     }
 }

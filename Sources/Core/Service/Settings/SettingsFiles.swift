@@ -1,19 +1,16 @@
 import FoundationEssentials
 
-/// Checks the syntax of a `.env` file. The library that reads it ignores invalid lines, so a setting would silently not
-/// apply.
+/// Checks a `.env` file. The library that reads it ignores invalid lines and unknown names, so a setting would silently
+/// not apply.
 enum EnvFile {
-    /// - Throws: ``SettingError`` for the first line that is not `NAME=value`, empty, or a comment. The reader reports
-    ///   an unreadable file.
-    static func check(_ path: String) throws(SettingError) {
-        guard let bytes = SecretFile.read(path, maxSize: 1 << 20) else { return }
-        for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-            guard let problem = problem(of: line) else { continue }
-            throw SettingError("\(path): line \(index + 1) \(problem)")
-        }
+    /// One line per invalid line or unknown name. An unreadable file has none: the reader reports it.
+    static func problems(of path: String, _ names: SettingNames) -> [String] {
+        guard let bytes = SecretFile.read(path, maxSize: 1 << 20) else { return [] }
+        return bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+            .compactMap { index, line in problem(of: line, names).map { "\(path): line \(index + 1) \($0)" } }
     }
 
-    static func problem(of line: ArraySlice<UInt8>) -> String? {
+    static func problem(of line: ArraySlice<UInt8>, _ names: SettingNames) -> String? {
         var text = line.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         if text.last == UInt8(ascii: "\r") { text.removeLast() }
         guard let first = text.first, first != UInt8(ascii: "#") else { return nil }
@@ -23,7 +20,7 @@ enum EnvFile {
         let name = String(decoding: text[..<equals], as: UTF8.self)
         let isName = name.allSatisfy { $0 == "_" || ($0.isASCII && ($0.isLetter || $0.isNumber)) }
         guard isName, !name.isEmpty else { return "is not NAME=value" }
-        return nil
+        return names.problem(inFile: name)
     }
 }
 

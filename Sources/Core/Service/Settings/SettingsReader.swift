@@ -3,7 +3,8 @@ import Configuration
 /// Reads settings from the environment and a `.env` file, and records the value and source of each.
 ///
 /// The environment overrides the file, the file overrides the default. Every setting is read here, so that
-/// `--check-config` and the test of `.env.example` know all of them.
+/// `--check-config` and the test of `.env.example` know all of them. An invalid setting is recorded in ``problems`` and
+/// has its default from then on, so that one start reports all of them.
 public struct SettingsReader {
     /// Where a value came from.
     public enum Source: String, Sendable {
@@ -24,6 +25,9 @@ public struct SettingsReader {
     }
 
     public private(set) var entries: [Entry] = []
+    /// What prevents the start: one line each, in the order in which they were found.
+    public private(set) var problems: [String] = []
+    private var rejected: Set<String> = []
     private let lookUp: (String) -> (text: String, source: Source)?
     private let readFile: (String) -> [UInt8]?
 
@@ -39,10 +43,9 @@ public struct SettingsReader {
     }
 
     /// The environment and, if it exists, the file at `envFilePath`.
-    /// - Throws: ``SettingError`` if the file is unreadable or invalid.
+    /// - Throws: ``SettingError`` if the file is unreadable.
     public static func standard(envFilePath: String, isFileRequired: Bool) async throws(SettingError) -> SettingsReader
     {
-        try EnvFile.check(envFilePath)
         let environment = ConfigReader(provider: EnvironmentVariablesProvider())
         let file: ConfigReader
         do {
@@ -61,62 +64,84 @@ public struct SettingsReader {
         }
     }
 
+    // MARK: Problems
+
+    /// Records that a setting is invalid.
+    /// - Parameter problem: the end of a sentence that begins with the name.
+    public mutating func reject(_ name: String, _ problem: String) {
+        rejected.insert(name)
+        problems.append("\(name) \(problem)")
+    }
+
+    /// Records the names in the environment and in the file that no service reads, and the file's invalid lines. To be
+    /// called after all settings were read.
+    mutating func checkNames(envFilePath: String, environment: some Collection<String>) {
+        let names = SettingNames(read: entries.map(\.name))
+        problems += environment.sorted().compactMap(names.problem(inEnvironment:))
+        problems += EnvFile.problems(of: envFilePath, names)
+    }
+
+    /// False if the setting was rejected. A check that compares settings is skipped then: it would blame the other one.
+    public func isValid(_ name: String) -> Bool { !rejected.contains(name) }
+
     // MARK: Kinds of settings
 
     /// A setting of any type.
     /// - Parameter parse: throws the problem as the end of a sentence that begins with the name.
+    /// - Precondition: `parse` accepts the default.
     public mutating func value<Value>(
         _ name: String, default standard: String, help: String, parse: (String) throws(SettingError) -> Value
-    ) throws(SettingError) -> Value {
-        try accept(name, lookUp(name), default: standard, isSecret: false, help: help, parse: parse)
+    ) -> Value {
+        let text = record(name, lookUp(name), default: standard, isSecret: false, help: help)
+        do throws(SettingError) { return try parse(text) } catch { reject(name, error.description) }
+        do throws(SettingError) { return try parse(standard) } catch {
+            preconditionFailure("the default of \(name) is invalid: \(error)")
+        }
     }
 
     /// A text that reports mask, from `NAME` or from the file that `NAME_FILE` names. Both at once are rejected: one of
     /// them would be silently ignored.
     public mutating func secret(
         _ name: String, default standard: String, help: String, check: (String) throws(SettingError) -> Void = { _ in }
-    ) throws(SettingError) -> String {
-        let path = try string("\(name)_FILE", default: "", help: "A file that holds \(name), instead of it.")
+    ) -> String {
+        let fileName = "\(name)_FILE"
+        let path = string(fileName, default: "", help: "A file that holds \(name), instead of it.")
         var found = lookUp(name)
         if !path.isEmpty {
             if let found, !found.text.isEmpty {
-                throw SettingError("\(name)_FILE must not be set together with \(name)")
+                reject(fileName, "must not be set together with \(name)")
+            } else if let bytes = readFile(path) {
+                found = SecretFile.text(of: bytes).map { ($0, .secretFile) }
+                if found == nil { reject(fileName, "must hold one line of text: '\(path)'") }
+            } else {
+                reject(fileName, "cannot be read: '\(path)'")
             }
-            guard let bytes = readFile(path) else { throw SettingError("\(name)_FILE cannot be read: '\(path)'") }
-            guard let text = SecretFile.text(of: bytes) else {
-                throw SettingError("\(name)_FILE must hold one line of text: '\(path)'")
-            }
-            found = (text, .secretFile)
         }
-        return try accept(name, found, default: standard, isSecret: true, help: help) { text throws(SettingError) in
-            try check(text)
-            return text
-        }
+        let text = record(name, found, default: standard, isSecret: true, help: help)
+        guard isValid(fileName) else { return text }
+        do throws(SettingError) { try check(text) } catch { reject(name, error.description) }
+        return text
     }
 
-    private mutating func accept<Value>(
-        _ name: String, _ found: (text: String, source: Source)?, default standard: String, isSecret: Bool,
-        help: String, parse: (String) throws(SettingError) -> Value
-    ) throws(SettingError) -> Value {
+    private mutating func record(
+        _ name: String, _ found: (text: String, source: Source)?, default standard: String, isSecret: Bool, help: String
+    ) -> String {
         let text = found?.text ?? standard
-        do throws(SettingError) {
-            let value = try parse(text)
-            entries.append(
-                Entry(name: name, value: text, source: found?.source ?? .standard, isSecret: isSecret, help: help))
-            return value
-        } catch { throw SettingError("\(name) \(error)") }
+        entries.append(
+            Entry(name: name, value: text, source: found?.source ?? .standard, isSecret: isSecret, help: help))
+        return text
     }
 
     public mutating func string(
         _ name: String, default standard: String, help: String
-    ) throws(SettingError) -> String {
-        try value(name, default: standard, help: help) { $0 }
+    ) -> String {
+        value(name, default: standard, help: help) { $0 }
     }
 
     public mutating func integer<Number: FixedWidthInteger>(
         _ name: String, default standard: Number, in range: ClosedRange<Number>, help: String
-    ) throws(SettingError) -> Number {
-        try value(name, default: String(standard), help: help) { text throws(SettingError) in
+    ) -> Number {
+        value(name, default: String(standard), help: help) { text throws(SettingError) in
             guard let number = Number(text), range.contains(number) else {
                 throw SettingError(
                     "must be a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text)'")
@@ -128,8 +153,8 @@ public struct SettingsReader {
     /// A number of seconds, with optional decimals; returned in milliseconds.
     public mutating func seconds(
         _ name: String, default standard: Double, in range: ClosedRange<Double>, help: String
-    ) throws(SettingError) -> UInt64 {
-        try value(name, default: String(standard), help: help) { text throws(SettingError) in
+    ) -> UInt64 {
+        value(name, default: String(standard), help: help) { text throws(SettingError) in
             guard let number = Double(text), range.contains(number) else {
                 throw SettingError(
                     "must be a number of seconds from \(range.lowerBound) to \(range.upperBound), not '\(text)'")
@@ -140,8 +165,8 @@ public struct SettingsReader {
 
     public mutating func choice<Choice: RawRepresentable & CaseIterable>(
         _ name: String, default standard: Choice, help: String
-    ) throws(SettingError) -> Choice where Choice.RawValue == String {
-        try value(name, default: standard.rawValue, help: help) { text throws(SettingError) in
+    ) -> Choice where Choice.RawValue == String {
+        value(name, default: standard.rawValue, help: help) { text throws(SettingError) in
             if let choice = Choice(rawValue: text) { return choice }
             let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
             throw SettingError("must be one of \(names), not '\(text)'")
@@ -149,7 +174,7 @@ public struct SettingsReader {
     }
 }
 
-/// A setting that prevents the start, in one line that names it.
+/// Why a setting, or the file of settings, prevents the start.
 public struct SettingError: Error, CustomStringConvertible, Equatable {
     public let description: String
     public init(_ description: String) { self.description = description }

@@ -1,0 +1,78 @@
+/// Finds names that nobody reads: a misspelt setting would silently not apply.
+struct SettingNames {
+    /// The settings of either service.
+    private let ofServices: Set<String>
+
+    /// The settings that only one service reads; both read the same files.
+    static let ofOneService: Set<String> = [
+        "CP_MAX_PENDING", "CP_MAX_BATCH", "CP_READ_HEDGE_MS", "AP_WRITE_ACKS", "AP_MAX_SIBLINGS",
+        "AP_MAX_SIBLING_BYTES", "AP_MAX_HINTS", "AP_PROBE_INTERVAL_MS", "AP_ANTI_ENTROPY_INTERVAL_SEC",
+        "AP_TOMBSTONE_GRACE_SEC",
+    ]
+
+    /// What Docker Compose alone reads in `.env`, beside its own `COMPOSE_*` and `DOCKER_*`.
+    static let ofCompose: Set<String> = [
+        "REDIS_OPERATOR_PASSWORD", "GRAFANA_PASSWORD", "RUNBOOKS_URL", "PORT_PREFIX", "VERSION", "SECRETS_DIR",
+    ]
+
+    /// Names of other programs that resemble a setting.
+    private static let ofOthers: Set<String> = ["HTTPS_PORT"]
+
+    /// - Parameter read: the settings that this service reads.
+    init(read: [String]) { ofServices = Self.ofOneService.union(read) }
+
+    /// Why a name in a `.env` file is an error; nil if it is known. Such a file has no other purpose.
+    func problem(inFile name: String) -> String? {
+        guard !ofServices.contains(name), !Self.ofCompose.contains(name) else { return nil }
+        guard !name.hasPrefix("COMPOSE_"), !name.hasPrefix("DOCKER_") else { return nil }
+        return "sets '\(name)', which is not a setting" + (similar(to: name).map { "; did you mean \($0)?" } ?? "")
+    }
+
+    /// Why a name in the environment is an error; nil if it is none. The environment also has names of other programs,
+    /// so only those that resemble a setting are errors.
+    func problem(inEnvironment name: String) -> String? {
+        guard !ofServices.contains(name), !Self.ofCompose.contains(name), !Self.ofOthers.contains(name) else {
+            return nil
+        }
+        return similar(to: name).map { "\(name) is not a setting; did you mean \($0)?" }
+    }
+
+    /// The setting that `name` resembles: another case, separator or unit, or one wrong letter (two in settings of 12
+    /// characters or more). Settings below 8 characters have too many innocent neighbours, such as `NODE_IP`.
+    private func similar(to name: String) -> String? {
+        guard (6...40).contains(name.utf8.count) else { return nil }
+        let stem = Self.stem(of: name)
+        let near = ofServices.filter { $0.utf8.count >= 8 }.map { setting in
+            (setting: setting, distance: Self.stem(of: setting) == stem ? 0 : Self.editDistance(name, setting))
+        }
+        guard let nearest = near.min(by: { ($0.distance, $0.setting) < ($1.distance, $1.setting) }) else { return nil }
+        return nearest.distance <= (nearest.setting.utf8.count >= 12 ? 2 : 1) ? nearest.setting : nil
+    }
+
+    private static func stem(of name: String) -> String {
+        var words = name.uppercased().split(separator: "_")
+        if let last = words.last, words.count > 1, ["MS", "S", "SEC", "SECONDS", "BYTES"].contains(last) {
+            words.removeLast()
+        }
+        return words.joined()
+    }
+
+    /// Insertions, deletions, substitutions, and swaps of neighbours (optimal string alignment).
+    private static func editDistance(_ first: String, _ second: String) -> Int {
+        let first = Array(first.utf8)
+        let second = Array(second.utf8)
+        var rows = [Array(0...second.count)]
+        for row in 1...first.count {
+            var next = [row]
+            for column in 1...second.count {
+                let substituted = rows[row - 1][column - 1] + (first[row - 1] == second[column - 1] ? 0 : 1)
+                next.append(min(rows[row - 1][column] + 1, next[column - 1] + 1, substituted))
+                if row > 1, column > 1, first[row - 1] == second[column - 2], first[row - 2] == second[column - 1] {
+                    next[column] = min(next[column], rows[row - 2][column - 2] + 1)
+                }
+            }
+            rows.append(next)
+        }
+        return rows[first.count][second.count]
+    }
+}
