@@ -26,6 +26,20 @@ import Testing
         #expect(try await left(traces) == [])
     }
 
+    /// nohup(1), and a shell that starts `caplab up` in the background.
+    @Test func signalsThatWereInheritedAsIgnoredDoNotStopALab() async throws {
+        let lab = try LabProcess(ignoredSignals: ["HUP", "INT", "CHLD"])
+        let traces = try lab.traces()
+        for number in [SIGHUP, SIGINT] { kill(lab.process.processIdentifier, number) }
+        // The signals were pending before this command is answered.
+        #expect(try lab.status().nodes.allSatisfy { $0.state == "running" })
+        #expect(!lab.page.contains("stopping"))
+        #expect(lab.stop(SIGTERM) == 0)
+        #expect(lab.prints("stopping (SIGTERM)"))
+        #expect(!lab.page.contains("SIGHUP") && !lab.page.contains("SIGINT"))
+        #expect(try await left(traces) == [])
+    }
+
     @Test func aKilledLabLeavesNothingBehind() async throws {
         let lab = try LabProcess(nil, ["--free-ports", "--service-env", "IGNORES_TERM=1"])
         try lab.caplab("pause", "cp_db_g1")

@@ -26,14 +26,18 @@ final class LabProcess {
     static var program: String { Executables.runningDirectory + "/caplab" }
 
     /// Starts it. Returns when it reports that everything runs, or throws its output.
-    init(_ directory: ScratchDirectory? = nil, _ arguments: [String] = ["--free-ports"]) throws {
+    /// - Parameter ignoredSignals: what it inherits as ignored, such as `HUP`; everything else has its default.
+    init(
+        _ directory: ScratchDirectory? = nil, _ arguments: [String] = ["--free-ports"], ignoredSignals: [String] = []
+    ) throws {
         self.directory = try directory ?? ScratchDirectory()
         try StandIn.install(in: self.directory.path)
         // The shell leaks a descriptor, as build tools do.
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments =
-            ["-c", "exec \"$0\" \"$@\" 9</dev/zero", Self.program, "up", "--bin-dir", self.directory.path]
-            + ["--run-dir", runDirectory] + arguments
+            ["--default-signal"] + ignoredSignals.map { "--ignore-signal=\($0)" }
+            + ["/bin/sh", "-c", "exec \"$0\" \"$@\" 9</dev/zero", Self.program, "up"]
+            + ["--bin-dir", self.directory.path, "--run-dir", runDirectory] + arguments
         process.standardOutput = output
         process.standardError = output
         try process.run()

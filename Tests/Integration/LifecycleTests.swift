@@ -88,6 +88,21 @@ import TestSupport
         #expect(log.split(separator: "\n").allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
     }
 
+    /// nohup(1), and a shell that starts the service in the background.
+    @Test(arguments: ["cp", "ap"])
+    func signalsThatWereInheritedAsIgnoredStayIgnored(mode: String) throws {
+        let service = try ServiceProcess(
+            "app-\(mode)", environment: ["REPLICAS": "g1=redis://127.0.0.1:1"], ignoredSignals: ["HUP", "INT"])
+        for number in [SIGHUP, SIGINT] { service.signal(number) }
+        #expect(try service.http("GET", "/health/live").status == 200)
+        service.signal(SIGTERM)
+        let (code, log) = service.waitForExit()
+        #expect(code == 0)
+        let stops = log.split(separator: "\n").filter { $0.contains("\"msg\":\"stopping\"") }
+        #expect(stops.count == 1)
+        #expect(stops.first?.uppercased().contains("SIGTERM") == true)
+    }
+
     /// A request is waiting for its replicas; the gauge is set between requests, so a scrape does not count itself.
     private func isUnderWay(_ app: ServiceOnReplicas) throws -> Bool {
         try eventually { try app.service.http("GET", "/metrics").text.contains("app_requests_in_flight 1\n") }

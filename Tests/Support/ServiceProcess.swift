@@ -9,10 +9,13 @@ public final class ServiceProcess: Sendable {
     /// - Parameters:
     ///   - name: `app-cp` or `app-ap`.
     ///   - environment: settings beside `HTTP_PORT`, `LOG_FORMAT` and `SECRET_KEY`.
-    public init(_ name: String, environment: [String: String]) throws {
+    ///   - ignoredSignals: what it inherits as ignored, such as `HUP`; everything else has its default, even if the
+    ///     tests run in the background.
+    public init(_ name: String, environment: [String: String], ignoredSignals: [String] = []) throws {
         port = try freePort()
         process = try ChildProcess(
-            try Self.executable(name),
+            "/usr/bin/env",
+            ["--default-signal"] + ignoredSignals.map { "--ignore-signal=\($0)" } + [try Self.executable(name)],
             environment: [
                 "HTTP_PORT": "\(port)", "LOG_FORMAT": "json", "SECRET_KEY": "a-secret-of-the-tests",
                 "PATH": "/usr/bin:/bin",

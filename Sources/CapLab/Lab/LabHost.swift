@@ -13,14 +13,19 @@ final class LabHost: @unchecked Sendable {
 
     /// Starts a lab, runs `body` with it, and always stops it.
     ///
-    /// SIGINT, SIGTERM and SIGHUP stop it; a second one kills its processes. Call it on the main thread before any other exists:
-    /// it blocks the signals and waits for them.
+    /// SIGINT, SIGTERM and SIGHUP stop it; a second one kills its processes. SIGINT and SIGHUP have no effect if they
+    /// were inherited as ignored. Call it on the main thread before any other exists: it blocks the signals and waits
+    /// for them.
     /// - Returns: the result of `body`, or the exit code of an error.
     static func run(_ settings: LabSettings, body: @escaping @Sendable (Lab) async -> Int32) -> Int32 {
         var signals = sigset_t()
         sigemptyset(&signals)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1] { sigaddset(&signals, number) }
+        // A blocked signal is delivered to sigwait even if its disposition is to ignore it.
+        let interactive = [SIGINT, SIGHUP].filter { !isInheritedAsIgnored($0) }
+        for number in interactive + [SIGTERM, SIGCHLD, SIGUSR1] { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
+        // If ignored, the kernel would discard how a child ended.
+        signal(SIGCHLD, SIG_DFL)
         signal(SIGPIPE, SIG_IGN)
         guard let reactor = try? Reactor(name: "lab") else {
             complain("caplab: no file descriptor is left")

@@ -29,11 +29,14 @@ public struct ServiceRunner: Sendable {
     }
 
     /// Serves until SIGTERM, SIGINT or SIGHUP, and then until in-flight requests are done. A second signal exits at
-    /// once. If the service cannot start, prints one line and exits with code 1.
+    /// once. SIGINT and SIGHUP have no effect if the process inherited them as ignored; SIGTERM always stops it. If the
+    /// service cannot start, prints one line and exits with code 1.
     /// - Parameter scripts: every script that the engine's commands use.
     public func run(scripts: [Script], makeEngine: @escaping EngineMaker) async {
         signal(SIGPIPE, SIG_IGN)  // hiredis writes with write(2)
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        let interactive: [(UnixSignal, Int32)] = [(.sigint, SIGINT), (.sighup, SIGHUP)]
+        let signals = await UnixSignalsSequence(
+            trapping: [.sigterm] + interactive.filter { !isInheritedAsIgnored($0.1) }.map(\.0))
         let reactor: Reactor
         let instance: ServiceInstance
         do {
