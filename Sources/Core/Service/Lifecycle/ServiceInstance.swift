@@ -29,7 +29,8 @@ final class ServiceInstance: @unchecked Sendable {
             reactor: reactor, replicas: settings.replicas, scripts: scripts, settings: settings.redis)
         engine = makeEngine(group, reactor, metrics, logger)
         monitor = GroupMonitor(
-            group: group, metrics: metrics, logger: logger, reportsPartitions: !engine.reportsPartitions)
+            group: group, reactor: reactor, metrics: metrics, logger: logger,
+            reportsPartitions: !engine.reportsPartitions)
         operations = OperationsEndpoints(
             settings: settings, reactor: reactor, group: group, engine: engine, metrics: metrics)
         self.metrics = metrics
@@ -71,6 +72,7 @@ final class ServiceInstance: @unchecked Sendable {
         reactor.spawn { [weak self] in
             while let self, isRunning {
                 monitor.updateGauges()
+                monitor.logSummaries()
                 metrics.requestsInFlight.set(Double(server.requestsInFlight))
                 await reactor.sleep(forNs: 250 * nsPerMs)
             }

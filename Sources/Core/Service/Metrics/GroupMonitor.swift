@@ -4,7 +4,7 @@ import Redis
 import Resilience
 import Telemetry
 
-/// Logs and counts the connection events of a group.
+/// Logs and counts the connection events of a group. ``ConnectionLog`` decides which of them are logged.
 ///
 /// A partition is suspected when a replica's breaker opens, and healed when it closes again.
 final class GroupMonitor: RedisGroupObserver {
@@ -12,16 +12,22 @@ final class GroupMonitor: RedisGroupObserver {
     private let metrics: ServiceMetrics
     private let logger: Logger
     private unowned let group: RedisReplicaGroup
+    private let reactor: Reactor
+    private var logs: [ConnectionLog]
     private var isSuspected: [Bool]
     /// False if the engine reports partitions itself.
     private let reportsPartitions: Bool
 
-    init(group: RedisReplicaGroup, metrics: ServiceMetrics, logger: Logger, reportsPartitions: Bool) {
+    init(
+        group: RedisReplicaGroup, reactor: Reactor, metrics: ServiceMetrics, logger: Logger, reportsPartitions: Bool
+    ) {
         self.group = group
+        self.reactor = reactor
         self.metrics = metrics
         self.logger = logger
         self.reportsPartitions = reportsPartitions
         names = group.replicaNames
+        logs = names.map { _ in ConnectionLog(nowNs: reactor.nowNs) }
         isSuspected = names.map { _ in false }
         for name in names {
             // Series that exist from the start show a rate from the first failure.
@@ -32,6 +38,7 @@ final class GroupMonitor: RedisGroupObserver {
 
     func connectionFailed(replica: Int, reason: String) {
         metrics.connectionFailures.with(names[replica]).increment()
+        guard logs[replica].failed(reason: reason) else { return }
         logger.event(
             .dbConnectFailure, .warning, "a connection failed or was lost",
             ["node": .string(names[replica]), "reason": .string(reason)])
@@ -39,12 +46,14 @@ final class GroupMonitor: RedisGroupObserver {
 
     func connected(replica: Int) {
         metrics.connections.with(names[replica]).increment()
+        guard logs[replica].connected() else { return }
         logger.event(.replicaUp, .info, "connected", ["node": .string(names[replica])])
     }
 
     func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition) {
         let name = names[replica]
         metrics.breakerChanges.with(name, transition.to.name).increment()
+        guard logs[replica].breakerChanged(from: transition.from, to: transition.to) else { return }
         logger.event(
             .circuitBreakerStateChange, transition.to == .open ? .warning : .info, "breaker changed",
             [
@@ -63,6 +72,22 @@ final class GroupMonitor: RedisGroupObserver {
             isSuspected[replica] = false
             logger.event(.partitionHealed, .notice, "the replica answers again", ["node": .string(name)])
         default: break
+        }
+    }
+
+    /// Logs what was not worth a line of its own, once per minute.
+    func logSummaries() {
+        for (replica, status) in group.status().enumerated() {
+            guard let summary = logs[replica].takeSummary(nowNs: reactor.nowNs) else { continue }
+            let name: LogEventName = summary.failures > 0 ? .dbConnectFailure : .circuitBreakerStateChange
+            var fields: Logger.Metadata = [
+                "node": .string(status.name), "failures": .stringConvertible(summary.failures),
+                "connections": .stringConvertible(summary.connections),
+                "breaker_changes": .stringConvertible(summary.breakerChanges),
+                "breaker": .string(status.breaker.state.name), "connected": .stringConvertible(status.isConnected),
+            ]
+            if let reason = summary.reason { fields["reason"] = .string(reason) }
+            logger.event(name, .warning, "summary of the last minute", fields)
         }
     }
 
