@@ -117,7 +117,7 @@ compose-heal: ## Heals every cut in Docker Compose (ARGS=cp_db_g2 for one)
 test-compose: ## Starts the compose project from a clean clone, cuts it, heals it, and removes everything
 	@Tests/Compose/run.sh
 
-prometheus: ## Runs Prometheus beside 'make run', at port 9090 (ARGS='--speed 10' divides all times by ten)
+prometheus: ## Runs Prometheus (port 9090) and Alertmanager (9093) beside 'make run' (ARGS='--speed 10': ten times faster)
 	@scripts/setup.sh prometheus
 	@exec prometheus/lab.py --caplab $(RELEASE)/caplab $(ARGS)
 

@@ -73,11 +73,11 @@ reaches app_cp cp_db_g1.east
 for name in cp_db_g1 cp_db_g2 ap_db_g1 ap_db_g2; do cannot_reach app_cp_west "$(address_of "$name" wan)"; done
 for name in cp_db_g3 ap_db_g3; do cannot_reach app_cp "$(address_of "$name" west)"; done
 
-step "Prometheus fires the alert of the only instance without a majority"
+step "Prometheus fires the alert of the only site without a majority"
 firing='9090/api/v1/query?query=ALERTS%7Balertname%3D%22CPWithoutMajority%22%2Calertstate%3D%22firing%22%7D'
 # It fires after 30 s.
-within_s=120 eventually 200 GET "$firing" '"instance":"app_cp_west'
-refuse "$answer" '"instance":"app_cp:'
+within_s=120 eventually 200 GET "$firing" '"site":"west"'
+refuse "$answer" '"site":"east"'
 
 step "after the heal, CP west has the missed write and AP has both values at both sites"
 timed "heal" make compose-heal

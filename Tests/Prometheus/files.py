@@ -41,9 +41,16 @@ class Alerts(unittest.TestCase):
     def test_every_alert_links_to_an_existing_runbook(self):
         for name, block in alerts().items():
             with self.subTest(name):
-                page = re.search(r"runbook_url: (\S+)", block)[1]
-                self.assertRegex(page, r"^runbooks/[a-z-]+\.md$")
-                self.assertTrue((support.ROOT / page).is_file(), f"{page} does not exist")
+                url = re.search(r"runbook_url: (.+)", block)[1]
+                self.assertRegex(url, r'^"{{ \$externalLabels.runbook_base_url }}/[a-z-]+\.md"$')
+                page = support.ROOT / "runbooks" / url.rstrip('"').split("/")[-1]
+                self.assertTrue(page.is_file(), f"{page} does not exist")
+
+    def test_no_alert_is_per_instance(self):
+        for name, block in alerts().items():
+            with self.subTest(name):
+                expression = block.split("for:")[0]
+                self.assertRegex(expression, r"(by \((job|job, site|job, node)\)|site:db_replica_up:ratio) ")
 
     def test_every_alert_is_tested_firing_and_not_firing(self):
         tests = "".join(path.read_text() for path in sorted((RULES / "tests").glob("*.yml")))

@@ -3,7 +3,7 @@
 
 Starts a lab, clients, Prometheus and Alertmanager on free loopback ports and injects faults: a partition, slow disks, a
 killed instance, a replica with foreign data. Asserts through the API of Prometheus that the expected alerts fire and no
-others. All durations of prometheus/rules are divided by ten (prometheus/lab.py). After a failure the test runs again,
+others, and that Alertmanager sends at most three notifications about the partition. All durations of prometheus/rules are divided by ten (prometheus/lab.py). After a failure the test runs again,
 slower: on a machine that cannot answer a scrape within 400 ms, instances appear down. Exit code 1 if it fails again.
 """
 
@@ -27,10 +27,8 @@ LIMIT_S = 900
 SETTINGS = {"MAX_STALENESS_MS": "2000", "NETWORK_TIMEOUT_SEC": "3", "BREAKER_MAX_OPEN_MS": "500"}
 STALL_S, STALL_EVERY_S = 0.6, 4
 
-EAST_WEST = {
-    "app_cp": ["g3"], "app_cp_west": ["g1", "g2"], "app_ap": ["g3"], "app_ap_west": ["g1", "g2"],
-}
-CONFLICTS = {("ConflictsUnresolved", i, n) for i in ("app_ap", "app_ap_west") for n in ("g1", "g2", "g3")}
+BOTH_SITES = [("app-cp", "east"), ("app-cp", "west"), ("app-ap", "east"), ("app-ap", "west")]
+CONFLICTS = {("ConflictsUnresolved", "app-ap", None)}
 
 
 class Failure(Exception):
@@ -106,22 +104,19 @@ def west_is_cut(pair, prometheus, alertmanager):
     for service in ("app_ap", "app_ap_west"):
         if pair.ask(service, "POST", f"/write/both/{service}")[0] != 200:
             raise Failure(f"{service} rejected a write during the partition")
-    across = [(instance, node) for instance, nodes in EAST_WEST.items() for node in nodes]
-    scenario.fires(
-        {("CircuitBreakerOpen", *link) for link in across}
-        | {("ConnectionFailures", *link) for link in across}
-        | {("HighStaleness", i, n) for i in ("app_ap", "app_ap_west") for n in ("g1", "g2", "g3")}
-        | {("HintsGrowing", i, None) for i in ("app_ap", "app_ap_west")}
-        | {("CPWithoutMajority", "app_cp_west", None), ("HighErrorRate", "app_cp_west", None)}
+    effects = (
+        {("CircuitBreakerOpen", *where) for where in BOTH_SITES}
+        | {("ConnectionFailures", *where) for where in BOTH_SITES}
+        | {("HighStaleness", "app-ap", site) for site in ("east", "west")}
+        | {("HintsGrowing", "app-ap", site) for site in ("east", "west")}
+        | {("CPWithoutMajority", "app-cp", "west"), ("HighErrorRate", "app-cp", "west")}
     )
-    expected = {
-        ("CPWithoutMajority", "app_cp_west"): "active", ("CircuitBreakerOpen", "app_cp_west"): "suppressed",
-        ("HighErrorRate", "app_cp_west"): "suppressed", ("CircuitBreakerOpen", "app_cp"): "active",
-        ("HighStaleness", "app_ap_west"): "active",
-    }
+    cause = {("SiteIsolated", "app-cp", "west"), ("SiteIsolated", "app-ap", "west")}
+    scenario.fires(effects | cause)
+    expected = dict.fromkeys(effects, "suppressed") | dict.fromkeys(cause, "active")
     if not support.until(lambda: expected.items() <= alertmanager.alerts().items(), scenario.limit_s):
         raise Failure(f"Alertmanager must have {expected}, but has {alertmanager.alerts()}")
-    print("   Alertmanager notifies about the lost majority and suppresses the alerts that follow from it", flush=True)
+    print(f"   Alertmanager suppresses {len(effects)} alerts that follow from the cut", flush=True)
     empty = dashboard.queries_without_result(prometheus)
     if empty:
         raise Failure("queries of the dashboard without a result: " + "; ".join(empty))
@@ -129,6 +124,25 @@ def west_is_cut(pair, prometheus, alertmanager):
     pair.run("heal")
     scenario.tolerated = CONFLICTS
     scenario.ends()
+    one_page_for_the_cut(prometheus, alertmanager)
+
+
+def one_page_for_the_cut(prometheus, alertmanager):
+    """The cut caused one notification with the cause at both services, and one or two about its end there."""
+    sent = alertmanager.notifications
+    # group_interval is one minute.
+    support.until(lambda: any(each["status"] == "resolved" for each in sent), 180 / prometheus.speed)
+    ours = [each for each in sent if each["groupLabels"]["alertname"] != "ConflictsUnresolved"]
+    summary = [(each["status"], each["groupLabels"]["alertname"], len(each["alerts"])) for each in ours]
+    about = {name for _, name, _ in summary}
+    if about != {"SiteIsolated"} or len(ours) > 3 or summary[0][2] != 2 or summary[-1][0] != "resolved":
+        raise Failure(f"the cut must cause one notification and at most two about its end, but there were {summary}")
+    links = {alert["annotations"]["runbook_url"] for each in ours for alert in each["alerts"]}
+    if links != {"https://runbooks.example/site-isolated.md"}:
+        raise Failure(f"the notifications link to {links}")
+    if labels := {"runbook_base_url"} & set(ours[0]["commonLabels"]):
+        raise Failure(f"the notifications have the labels {labels}")
+    print(f"   Alertmanager sent {len(ours)} notifications, all about the cut", flush=True)
 
 
 def three_faults_at_once(pair, prometheus):
@@ -139,9 +153,8 @@ def three_faults_at_once(pair, prometheus):
     pair.run("redis", "cp_db_g3", "EVAL", "redis.call('FLUSHALL') redis.call('SET', 'foreign', '1')", "0")
     with support.Stalls(pair, ["cp_db_g1", "cp_db_g2"], STALL_S, STALL_EVERY_S):
         scenario.fires(
-            {("InstanceDown", "app_ap_west", None)}
-            | {("HighLatency", instance, None) for instance in ("app_cp", "app_cp_west")}
-            | {("ReplicaRebuilding", instance, "g3") for instance in ("app_cp", "app_cp_west")}
+            {("InstanceDown", "app-ap", "west"), ("ReplicaRebuilding", "app-cp", "g3")}
+            | {("HighLatency", "app-cp", site) for site in ("east", "west")}
         )
     pair.run("redis", "cp_db_g3", "DEL", "foreign")
     pair.run("start", "app_ap_west")
@@ -167,7 +180,9 @@ def run(binaries, speed):
         running.append(pair)
         running.append(support.Clients(pair))
         alertmanager = support.Alertmanager(directory)
-        support.lab.write_configuration(directory, pair.services | {"alertmanager": alertmanager.address}, speed)
+        addresses = pair.services | {"alertmanager": alertmanager.address}
+        links = "https://runbooks.example"
+        support.lab.write_configuration(directory, addresses, speed, links, alertmanager.receiver.url)
         alertmanager.start()
         running.append(alertmanager)
         prometheus = support.Prometheus(directory, speed)

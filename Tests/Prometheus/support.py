@@ -3,7 +3,6 @@
 import http.client
 import itertools
 import json
-import os
 import pathlib
 import socket
 import subprocess
@@ -111,30 +110,29 @@ class Stalls:
 
 
 class Alertmanager(Program):
+    """A real Alertmanager whose notifications are kept."""
+
     def __init__(self, directory):
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.directory = directory
-        # The program has another name in Debian's package.
-        names = [f"{place}/{name}" for place in os.environ["PATH"].split(":")
-                 for name in ("prometheus-alertmanager", "alertmanager")]
-        self.program = next(name for name in names if os.access(name, os.X_OK))
+        self.notifications = []
+        self.receiver = lab.Receiver(self.notifications.append)
 
     def start(self):
-        arguments = [
-            self.program, f"--config.file={self.directory}/alertmanager.yml",
-            f"--storage.path={self.directory}/alertmanager", f"--web.listen-address={self.address}",
-            "--cluster.listen-address=", "--log.level=warn",
-        ]
-        super().__init__("alertmanager", arguments, self.directory)
+        super().__init__("alertmanager", lab.alertmanager_command_line(self.directory, self.port), self.directory)
+
+    def stop(self):
+        super().stop()
+        self.receiver.stop()
 
     def alerts(self):
-        """State (active, suppressed) by alert and instance."""
+        """State (active, suppressed) of every alert."""
         try:
             alerts = get_json(f"http://{self.address}/api/v2/alerts")
         except OSError:
             return {}
-        return {(a["labels"]["alertname"], a["labels"].get("instance")): a["status"]["state"] for a in alerts}
+        return {alert_key(a["labels"]): a["status"]["state"] for a in alerts}
 
 
 class Prometheus(Program):
@@ -173,6 +171,5 @@ class Prometheus(Program):
 
 
 def alert_key(labels):
-    """Alert, instance, replica. Without replica for HintsGrowing: which one stores the hints is random."""
-    replica = labels.get("node") if labels["alertname"] != "HintsGrowing" else None
-    return (labels["alertname"], labels.get("instance"), replica)
+    """Alert, service, site or replica."""
+    return (labels["alertname"], labels.get("job"), labels.get("site") or labels.get("node"))
