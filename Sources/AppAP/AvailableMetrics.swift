@@ -19,6 +19,8 @@ final class AvailableMetrics: AvailableEvents {
     private let overwrittenUnseen: CounterSeries
     private let collectedTombstones: CounterSeries
 
+    private static let antiEntropyResults = ["complete", "failed"]
+
     /// - Parameter names: of the replicas, in the group's order.
     init(_ metrics: ServiceMetrics, names: [String], logger: Logger) {
         self.names = names
@@ -49,6 +51,11 @@ final class AvailableMetrics: AvailableEvents {
         collectedTombstones = registry.counter(
             "ap_tombstones_collected_total", help: "Tombstones and expired values collected on all replicas."
         ).with()
+        // Series that exist from the start show a rate from the first event.
+        for name in names {
+            for result in Self.antiEntropyResults { _ = antiEntropyRuns.with(name, result) }
+            for peer in names where peer != name { _ = handoffKeys.with(name, peer) }
+        }
     }
 
     func replicasProbed(_ replicas: [AvailableReplicaStatus]) {
@@ -111,7 +118,7 @@ final class AvailableMetrics: AvailableEvents {
     func tombstonesCollected(_ count: Int) { collectedTombstones.increment(by: count) }
 
     func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?) {
-        antiEntropyRuns.with(names[replica], failure == nil ? "complete" : "failed").increment()
+        antiEntropyRuns.with(names[replica], Self.antiEntropyResults[failure == nil ? 0 : 1]).increment()
         logger.log(
             level: failure == nil ? .info : .notice, "compared all records of a replica",
             metadata: [

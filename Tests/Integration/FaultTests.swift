@@ -46,6 +46,54 @@ import TestSupport
         #expect(try eventually { try isWhole(app) })
     }
 
+    private func metrics(_ app: ServiceOnReplicas) throws -> [String: Double] {
+        let lines = try app.service.http("GET", "/metrics").text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        let samples = lines.compactMap { line in
+            line.lastIndex(of: " ").map { (String(line[..<$0]), Double(line[line.index(after: $0)...]) ?? .nan) }
+        }
+        return Dictionary(uniqueKeysWithValues: samples)
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func aReplicaThatIsDownHasOneLinePerChangeInTheLog(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode, settings: ["BREAKER_MAX_OPEN_MS": "250"])
+        app.servers[0].kill()
+        let failures = #"db_connection_failures_total{node="g1"}"#
+        #expect(try eventually { try metrics(app)[failures] ?? 0 >= 12 })
+        try app.servers[0].start()
+        #expect(try eventually { try isWhole(app) })
+        app.service.signal(SIGTERM)
+        let log = app.service.waitForExit().log.split(separator: "\n").filter { $0.contains("\"node\":\"g1\"") }
+        func count(_ event: String) -> Int { log.filter { $0.contains("\"event\":\"\(event)\"") }.count }
+        // One line per reason; at a start, Redis first refuses connections and then loads.
+        #expect((1...4).contains(count("DB_CONNECT_FAILURE")), "\(log)")
+        // It opens and closes. It may close for a moment between.
+        #expect((2...4).contains(count("CIRCUIT_BREAKER_STATE_CHANGE")), "\(log)")
+        #expect((2...3).contains(count("REPLICA_UP")), "\(log)")
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func theStateOfTheServersIsInTheMetricsAndFailuresStartAtZero(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        let start = try metrics(app)
+        for code in ["no_quorum", "no_replica", "overloaded", "timeout", "bad_reply", "replica_full"] {
+            #expect(start["app_refusals_total{mode=\"\(mode)\",code=\"\(code)\"}"] == 0)
+        }
+        #expect(start[#"circuit_breaker_changes_total{node="g1",to="OPEN"}"#] == 0)
+        if mode == "ap" {
+            #expect(start[#"ap_anti_entropy_runs_total{node="g1",result="failed"}"#] == 0)
+            #expect(start[#"ap_handoff_keys_total{node="g1",peer="g2"}"#] != nil)
+        }
+        #expect(try eventually { try metrics(app)[#"redis_aof_ok{node="g1"}"#] == 1 })
+        let known = try metrics(app)
+        #expect(known[#"redis_memory_used_bytes{node="g1"}"#] ?? 0 > 100_000)
+        #expect(known[#"redis_memory_max_bytes{node="g1"}"#] == .infinity)
+        #expect(known[#"redis_last_dump_timestamp_seconds{node="g1"}"#] ?? 0 > 1.7e9)
+        let client = try HTTPClient(port: app.service.port)
+        _ = try client.request("GET", "/health/live", headers: [:], body: [])
+        #expect(try eventually { try metrics(app)[#"app_connections{state="idle"}"#] ?? 0 >= 1 })
+    }
+
     @Test func cpWithoutAMajorityRejectsRequests() throws {
         let app = try ServiceOnReplicas.cp()
         _ = try app.write("k", "a")

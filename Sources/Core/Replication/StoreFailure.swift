@@ -10,7 +10,7 @@ public enum Outcome: String, Sendable {
 
 /// Why an engine rejected a request, with the stable code that clients match on.
 public struct StoreFailure: Error, Sendable, Equatable {
-    public enum Code: String, Sendable {
+    public enum Code: String, Sendable, CaseIterable {
         case noQuorum = "no_quorum"
         case noReplica = "no_replica"
         case replicasBlank = "replicas_blank"

@@ -10,6 +10,7 @@ final class ServiceInstance: @unchecked Sendable {
     // Safe because everything is used on the reactor's thread only, which `checkIsolated` guards.
     private let reactor: Reactor
     private let stopGraceNs: UInt64
+    private let infoTimeoutNs: UInt64
     private let group: RedisReplicaGroup
     private let engine: any ServiceEngine
     private let monitor: GroupMonitor
@@ -25,6 +26,7 @@ final class ServiceInstance: @unchecked Sendable {
         reactor.checkIsolated()
         self.reactor = reactor
         stopGraceNs = settings.stopGraceMs * nsPerMs
+        infoTimeoutNs = settings.redis.callTimeoutMs * nsPerMs
         group = RedisReplicaGroup(
             reactor: reactor, replicas: settings.replicas, scripts: scripts, settings: settings.redis)
         engine = makeEngine(group, reactor, metrics, logger)
@@ -73,8 +75,17 @@ final class ServiceInstance: @unchecked Sendable {
             while let self, isRunning {
                 monitor.updateGauges()
                 monitor.logSummaries()
-                metrics.requestsInFlight.set(Double(server.requestsInFlight))
+                let busy = server.requestsInFlight
+                metrics.requestsInFlight.set(Double(busy))
+                metrics.busyConnections.set(Double(busy))
+                metrics.idleConnections.set(Double(max(0, server.connectionCount - busy)))
                 await reactor.sleep(forNs: 250 * nsPerMs)
+            }
+        }
+        reactor.spawn { [weak self] in
+            while let self, isRunning {
+                await metrics.redisServers.update(group, reactor, timeoutNs: infoTimeoutNs)
+                await reactor.sleep(forNs: RedisServerMetrics.intervalNs)
             }
         }
     }

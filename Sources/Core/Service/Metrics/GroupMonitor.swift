@@ -33,6 +33,8 @@ final class GroupMonitor: RedisGroupObserver {
             // Series that exist from the start show a rate from the first failure.
             _ = metrics.connectionFailures.with(name)
             _ = metrics.connections.with(name)
+            for state in CircuitBreaker.State.allCases { _ = metrics.breakerChanges.with(name, state.name) }
+            metrics.redisServers.show(nil, of: name)
         }
     }
 

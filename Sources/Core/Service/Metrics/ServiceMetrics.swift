@@ -17,6 +17,9 @@ public final class ServiceMetrics: Sendable {
     let replicaUp: GaugeFamily
     let replicaInFlight: GaugeFamily
     let requestsInFlight: GaugeSeries
+    let busyConnections: GaugeSeries
+    let idleConnections: GaugeSeries
+    let redisServers: RedisServerMetrics
     public let staleness: GaugeFamily
 
     public init(_ settings: ServiceSettings) {
@@ -48,6 +51,11 @@ public final class ServiceMetrics: Sendable {
         replicaInFlight = registry.gauge(
             "db_commands_in_flight", help: "Unanswered commands sent to a replica.", labels: ["node"])
         requestsInFlight = registry.gauge("app_requests_in_flight", help: "In-flight requests.").with()
+        let connectionsByState = registry.gauge(
+            "app_connections", help: "Connections of clients: busy with a request, or idle.", labels: ["state"])
+        busyConnections = connectionsByState.with("busy")
+        idleConnections = connectionsByState.with("idle")
+        redisServers = RedisServerMetrics(in: registry)
         staleness = registry.gauge(
             "data_staleness_ms",
             help: "Upper bound of the age of an answer from a replica, in milliseconds; +Inf if unknown.",
@@ -62,6 +70,7 @@ public final class ServiceMetrics: Sendable {
             _ = latencySeries(operation: operation)
             for status in [200, 500, 503, 504] { _ = requestSeries(operation: operation, status: status) }
         }
+        for code in StoreFailure.Code.allCases { _ = refusals(code) }
     }
 
     func requestSeries(operation: String, status: Int) -> CounterSeries {

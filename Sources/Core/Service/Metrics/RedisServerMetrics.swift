@@ -1,0 +1,64 @@
+import EventLoop
+import Redis
+import Replication
+import Telemetry
+
+/// The state of the Redis servers themselves, from their `INFO`: memory, append-only file, last dump.
+struct RedisServerMetrics: Sendable {
+    private let usedBytes: GaugeFamily
+    private let maxBytes: GaugeFamily
+    private let aofOK: GaugeFamily
+    private let aofBytes: GaugeFamily
+    private let lastDump: GaugeFamily
+
+    static let intervalNs = 5_000 * nsPerMs
+
+    init(in registry: PrometheusRegistry) {
+        usedBytes = registry.gauge(
+            "redis_memory_used_bytes", help: "Memory that a replica's Redis uses, in bytes.", labels: ["node"])
+        maxBytes = registry.gauge(
+            "redis_memory_max_bytes", help: "Limit of a replica's memory, in bytes; +Inf for no limit.",
+            labels: ["node"])
+        aofOK = registry.gauge(
+            "redis_aof_ok",
+            help: "1 if the append-only file of a replica is on and its last write and rewrite succeeded, else 0.",
+            labels: ["node"])
+        aofBytes = registry.gauge(
+            "redis_aof_size_bytes", help: "Size of a replica's append-only file, in bytes.", labels: ["node"])
+        lastDump = registry.gauge(
+            "redis_last_dump_timestamp_seconds",
+            help: "Time of a replica's last dump, or of its start if there was none, in seconds since 1970 (UTC).",
+            labels: ["node"])
+    }
+
+    /// Asks every replica of `group`. A replica that does not answer has no values (NaN): the last ones may be wrong.
+    @Sendable func update(_ group: RedisReplicaGroup, _ reactor: Reactor, timeoutNs: UInt64) async {
+        let client = ReplicaClient(group: group, scheduler: reactor, timeoutNs: timeoutNs)
+        let replies = await client.ask(.plain("INFO"), of: group.available)
+        for (replica, name) in group.replicaNames.enumerated() { show(replies[replica]?.text, of: name) }
+    }
+
+    func show(_ info: String?, of node: String) {
+        let facts = Self.facts(of: info ?? "")
+        func number(_ name: String) -> Double { facts[name].flatMap { Double($0) } ?? .nan }
+        usedBytes.with(node).set(number("used_memory"))
+        let limit = number("maxmemory")
+        maxBytes.with(node).set(limit == 0 ? .infinity : limit)
+        let isOK =
+            facts["aof_enabled"] == "1" && facts["aof_last_write_status"] == "ok"
+            && facts["aof_last_bgrewrite_status"] == "ok"
+        aofOK.with(node).set(facts["aof_enabled"] == nil ? .nan : isOK ? 1 : 0)
+        aofBytes.with(node).set(number("aof_current_size"))
+        lastDump.with(node).set(number("rdb_last_save_time"))
+    }
+
+    /// The lines of an `INFO` reply.
+    private static func facts(of info: String) -> [String: String] {
+        var facts: [String: String] = [:]
+        for line in info.split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            if parts.count == 2 { facts[String(parts[0])] = String(parts[1]) }
+        }
+        return facts
+    }
+}
