@@ -128,15 +128,15 @@ def west_is_cut(pair, prometheus, alertmanager):
 
 
 def one_page_for_the_cut(prometheus, alertmanager):
-    """The cut caused one notification with the cause at both services, and one or two about its end there."""
+    """The cut caused at most three notifications, all with its cause: a service may notice or end it later."""
     sent = alertmanager.notifications
     # group_interval is one minute.
     support.until(lambda: any(each["status"] == "resolved" for each in sent), 180 / prometheus.speed)
     ours = [each for each in sent if each["groupLabels"]["alertname"] != "ConflictsUnresolved"]
     summary = [(each["status"], each["groupLabels"]["alertname"], len(each["alerts"])) for each in ours]
     about = {name for _, name, _ in summary}
-    if about != {"SiteIsolated"} or len(ours) > 3 or summary[0][2] != 2 or summary[-1][0] != "resolved":
-        raise Failure(f"the cut must cause one notification and at most two about its end, but there were {summary}")
+    if about != {"SiteIsolated"} or len(ours) > 3 or summary[-1][0] != "resolved":
+        raise Failure(f"the cut must cause at most three notifications about its cause, but there were {summary}")
     links = {alert["annotations"]["runbook_url"] for each in ours for alert in each["alerts"]}
     if links != {"https://runbooks.example/site-isolated.md"}:
         raise Failure(f"the notifications link to {links}")
