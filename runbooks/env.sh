@@ -33,6 +33,9 @@ show() { curl -sS --max-time 5 "$1" | sed 's/{"node"/\n&/g'; }
 
 case $target in
 lab)
+    # Without it, every command would fail with a message that does not name the cause.
+    command -v caplab >/dev/null || { echo "env.sh: caplab is not built; run 'make build'" >&2; return 1; }
+    caplab status >/dev/null 2>&1 || { echo "env.sh: no lab is running; start one with 'make run'" >&2; return 1; }
     # A node's line in 'caplab status' ends with its pid and port.
     port_of() { caplab status | awk -v node="$1" '$1 == node { print $NF; exit }'; }
     pid_of() { caplab status | awk -v node="$1" '$1 == node { print $(NF - 1); exit }'; }
@@ -121,6 +124,8 @@ lab)
     }
     ;;
 compose)
+    docker compose version >/dev/null 2>&1 || { echo "env.sh: Docker Compose is not installed" >&2; return 1; }
+    docker version >/dev/null 2>&1 || { echo "env.sh: the Docker daemon does not answer" >&2; return 1; }
     # Use the compose files that the containers were created from. With other files, such as without compose.prod.yml,
     # 'up' would recreate them with the passwords of docker-compose.yml. COMPOSE_FILE in the environment or in .env
     # wins.
@@ -182,4 +187,11 @@ else
     CP_EAST=$(url_of app_cp 5001) CP_WEST=$(url_of app_cp_west 5011)
     AP_EAST=$(url_of app_ap 5002) AP_WEST=$(url_of app_ap_west 5012)
 fi
+case $CP_EAST$CP_WEST$AP_EAST$AP_WEST in
+*:[0-9]*) ;;
+*)
+    echo "env.sh: no service exists in $target; README.md says how to start them" >&2
+    return 1
+    ;;
+esac
 export CP_EAST CP_WEST AP_EAST AP_WEST

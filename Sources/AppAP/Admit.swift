@@ -11,7 +11,7 @@ extension AppAP {
             discussion: """
                 A replica that was unreachable for more than half of AP_TOMBSTONE_GRACE_SEC, or holds a dump that old, may \
                 bring back values that were deleted since, and is rejected. If the other replicas were in use meanwhile, \
-                empty it instead (FLUSHALL): the others fill it again. Admit a replica only if nothing was deleted \
+                stop it, delete its data and start it instead: the others fill it again. Admit a replica only if nothing was deleted \
                 meanwhile: the whole group was off, or a clock was wrong. A replica in use is not changed.
                 """)
 

@@ -1,5 +1,6 @@
 """Runs the scripts of the backup jobs of deploy/kubernetes on three small Redis servers."""
 
+import os
 import re
 import shutil
 import socket
@@ -35,6 +36,10 @@ class BackupJobs(unittest.TestCase):
         self.backups = self.folder / "backups"
         self.backups.mkdir()
         (self.folder / "redis-operator-password").write_text(PASSWORD)
+        # It stands for the program, which needs a group that is initialised.
+        program = self.folder / "app-cp"
+        program.write_text('#!/bin/sh\necho "$1" >>"$0.calls"; [ "$1" != members ] || echo "$VOTERS of 3 replicas vote"\n')
+        program.chmod(0o755)
         self.ports = [free_port() for _ in range(3)]
         self.servers = [self._start(port) for port in self.ports]
 
@@ -59,7 +64,7 @@ class BackupJobs(unittest.TestCase):
         command = ["redis-cli", "--no-auth-warning", "--user", "operator", "--pass", PASSWORD, "-p", str(port)]
         return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=10)
 
-    def _run(self, group: str, keep: int = 360) -> int:
+    def _run(self, group: str, keep: int = 360, voters: int = 3) -> int:
         """The exit code of the job, which stops at the first failing script."""
         for script in scripts(group):
             here = script.replace("/backups", str(self.backups)).replace("/run/secrets/cap", str(self.folder))
@@ -70,7 +75,8 @@ class BackupJobs(unittest.TestCase):
             # A pod name does not resolve here, so the name carries the port.
             here = here.replace(f'-h "$name.{group}-db"', '-h 127.0.0.1 -p "${name#*@}"')
             here = here.replace("$name.rdb", "${name%@*}.rdb")
-            done = subprocess.run(["/bin/sh", "-euc", here], capture_output=True, check=False, timeout=60)
+            done = subprocess.run(["/bin/sh", "-euc", here], capture_output=True, check=False, timeout=60,
+                                  env=os.environ | {"PATH": f"{self.folder}:{os.environ['PATH']}", "VOTERS": str(voters)})
             if done.returncode != 0:
                 return done.returncode
         return 0
@@ -98,11 +104,41 @@ class BackupJobs(unittest.TestCase):
         self.assertEqual(len(self._sets("cp")), 2)
         self.assertFalse((self.backups / "cp-20260101T000000Z").exists())
 
-    def test_with_one_replica_down_the_job_fails_and_leaves_no_set(self):
-        self.servers[1].kill()
-        self.servers[1].wait()
-        self.assertNotEqual(self._run("ap"), 0)
-        self.assertEqual(self._sets("ap"), [])
+    def _stop(self, number: int):
+        self.servers[number].kill()
+        self.servers[number].wait()
+
+    def _calls(self) -> list[str]:
+        path = self.folder / "app-cp.calls"
+        return path.read_text().split() if path.exists() else []
+
+    def test_the_counters_are_raised_after_three_dumps_of_cp(self):
+        self.assertEqual(self._run("cp"), 0)
+        self.assertEqual(self._calls(), ["backup"])
+
+    def test_with_one_replica_down_the_set_has_the_other_two(self):
+        self._stop(1)
+        for group in ("cp", "ap"):
+            with self.subTest(group):
+                self.assertEqual(self._run(group, voters=2), 0)
+                [made] = self._sets(group)
+                self.assertEqual({path.name for path in made.iterdir()},
+                                 {"SHA256SUMS", f"{group}-db-0.rdb", f"{group}-db-2.rdb"})
+        # 'app-cp backup' would refuse.
+        self.assertEqual(self._calls(), ["members"])
+
+    def test_two_dumps_of_cp_are_no_set_if_one_of_the_replicas_does_not_vote(self):
+        self._stop(1)
+        self.assertNotEqual(self._run("cp", voters=1), 0)
+        self.assertEqual(self._sets("cp"), [])
+
+    def test_with_two_replicas_down_the_job_fails_and_leaves_no_set(self):
+        self._stop(1)
+        self._stop(2)
+        for group in ("cp", "ap"):
+            with self.subTest(group):
+                self.assertNotEqual(self._run(group, voters=1), 0)
+                self.assertEqual(self._sets(group), [])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy"
-MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("**/*.yaml"))
 
 
 def program(name: str) -> str:
@@ -73,6 +73,26 @@ class Kubernetes(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         for kind in ("StatefulSet", "Deployment", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "CronJob"):
             self.assertIn(f"kind: {kind}\n", done.stdout)
+
+    def test_every_instance_is_in_the_zone_of_the_replica_that_it_asks_first(self):
+        done = run(program("kubectl"), "kustomize", DEPLOY / "kubernetes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        made = [part for part in done.stdout.split("\n---\n") if "\nkind: Deployment\n" in part]
+        found = set()
+        for part in made:
+            # The settings are the labels of the pod.
+            for name, label in (("SITE", "site"), ("NEAR_REPLICAS", "near")):
+                self.assertRegex(part, rf"name: {name}\n +valueFrom:\n +fieldRef:\n +fieldPath: metadata.labels\['{label}'\]")
+            labels = dict(re.findall(r"(?m)^        (app|near|site): (\S+)$", part))
+            self.assertEqual(labels["site"], "zone-" + labels["near"])
+            near = re.search(r"key: statefulset.kubernetes.io/pod-name\n +operator: In\n +values:\n +- (\S+)", part)[1]
+            found.add((labels["app"], labels["near"], near))
+            # Each Deployment has pods of its own.
+            self.assertIn(f"  selector:\n    matchLabels:\n      app: {labels['app']}\n      near: {labels['near']}\n", part)
+        self.assertEqual(found, {(f"app-{group}", f"g{n + 1}", f"{group}-db-{n}") for group in ("cp", "ap") for n in range(3)})
+        self.assertEqual(len(made), 6)
+        # The rules compare sites, so the scrape adds the label.
+        self.assertIn("- __meta_kubernetes_pod_label_site\n      targetLabel: site", done.stdout)
 
     def test_yaml_passes_yamllint(self):
         done = run(program("yamllint"), "--strict", "-c", REPOSITORY / ".yamllint", DEPLOY)

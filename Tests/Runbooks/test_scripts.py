@@ -105,6 +105,38 @@ class Backups(Scripts):
         self.assertEqual(list((self.folder / "sets").glob("cp-*")), [])
 
 
+class Environment(Scripts):
+    def source(self, place, **environment):
+        command = ["/bin/bash", "-c", f". runbooks/env.sh {place}; echo code $?"]
+        done = subprocess.run(command, cwd=self.project, capture_output=True, text=True, check=False, timeout=60,
+                              env=self.environment | environment)
+        return done.stdout.strip(), done.stderr.strip()
+
+    def tools(self, programs):
+        """A PATH with the basic tools and these programs only."""
+        folder = self.folder / "only"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for name in ("dirname", "grep", "sed", "awk"):
+            (folder / name).symlink_to(shutil.which(name))
+        for name, text in programs.items():
+            (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+            (folder / name).chmod(0o755)
+        return str(folder)
+
+    def test_one_line_names_what_is_missing(self):
+        for place, programs, message in (
+            ("compose", {}, "env.sh: Docker Compose is not installed"),
+            ("lab", {}, "env.sh: caplab is not built; run 'make build'"),
+            ("compose", {"docker": '[ "$1" = compose ]'}, "env.sh: the Docker daemon does not answer"),
+            ("compose", {"docker": '[ "$1" != inspect ]'},
+             "env.sh: no service exists in compose; README.md says how to start them"),
+            ("lab", {"caplab": "exit 1"}, "env.sh: no lab is running; start one with 'make run'"),
+        ):
+            with self.subTest(message):
+                self.assertEqual(self.source(place, PATH=self.tools(programs)), ("code 1", message))
+
+
 class Restores(Scripts):
     def test_only_one_replica_of_the_group_can_be_named(self):
         path = self.backup_set()
