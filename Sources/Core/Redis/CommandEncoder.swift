@@ -22,12 +22,22 @@ struct CommandEncoder {
 
     mutating func truncate(to count: Int) { encoded.removeLast(encoded.count - count) }
 
-    mutating func begin(argumentCount: Int) { header("*", argumentCount) }
+    mutating func begin(argumentCount: Int) {
+        encoded.append(addingCapacity: Self.maxHeaderBytes) { Self.header("*", argumentCount, to: &$0) }
+    }
 
     mutating func append(_ argument: Bytes) {
-        header("$", argument.count)
+        let isShort = argument.count <= Self.shortByteCount
+        // In one step: each growth of the array costs more than the bytes of a short argument.
+        encoded.append(addingCapacity: Self.maxHeaderBytes + Self.shortByteCount + 2) { output in
+            Self.header("$", argument.count, to: &output)
+            guard isShort else { return }
+            for byte in argument { output.append(byte) }
+            Self.lineEnd(to: &output)
+        }
+        guard !isShort else { return }
         encoded += argument
-        lineEnd()
+        encoded += Self.lineEnd
     }
 
     mutating func append(_ arguments: [Bytes]) {
@@ -48,14 +58,24 @@ struct CommandEncoder {
 
     private static let evalsha = Bytes("EVALSHA".utf8)
 
-    private mutating func header(_ kind: Unicode.Scalar, _ value: Int) {
-        encoded.append(UInt8(ascii: kind))
-        encoded.append(decimal: UInt64(value))
-        lineEnd()
+    private static let lineEnd = Bytes("\r\n".utf8)
+    private static let shortByteCount = 128
+    /// The kind, 19 digits and the line end.
+    private static let maxHeaderBytes = 22
+
+    private static func header(_ kind: Unicode.Scalar, _ value: Int, to output: inout OutputSpan<UInt8>) {
+        output.append(UInt8(ascii: kind))
+        var divisor = 1
+        while value / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            output.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
+            divisor /= 10
+        }
+        lineEnd(to: &output)
     }
 
-    private mutating func lineEnd() {
-        encoded.append(UInt8(ascii: "\r"))
-        encoded.append(UInt8(ascii: "\n"))
+    private static func lineEnd(to output: inout OutputSpan<UInt8>) {
+        output.append(UInt8(ascii: "\r"))
+        output.append(UInt8(ascii: "\n"))
     }
 }
