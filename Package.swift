@@ -57,7 +57,7 @@ let package = Package(
         // Core: shared by both services. Each module depends only on modules above it.
         core("ByteCoding", []),
         core("EventLoop", ["CLinux"] + collections),
-        core("Resilience", []),
+        core("Resilience", collections),
         core("JSON", ["ByteCoding"]),
         core("Telemetry", ["JSON", logging]),
         core("Replication", ["ByteCoding", "EventLoop"] + collections),
@@ -123,7 +123,8 @@ let package = Package(
         tests("ReplicationTests", ["Replication", "EventLoop", "TestSupport"]),
         tests("RedisTests", ["Redis", "CHiredis", "Replication", "EventLoop", "Resilience", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "JSON", "EventLoop"]),
-        tests("ServiceTests", ["Service", "AppCP", "AppAP", "Available", "Consistent"] + wiring),
+        tests(
+            "ServiceTests", ["Service", "AppCP", "AppAP", "Available", "Consistent", "TestSupport"] + wiring),
         tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("CapLabTests", ["CapLab", "EventLoop", "Linearizability", "TestSupport"]),

@@ -213,4 +213,24 @@ private final class Fixture {
             #expect(closed.allSatisfy { $0.refused.isEmpty })
         }
     }
+
+    @Test(arguments: ["$536870912\r\n", "*1000000000\r\n$5\r\n", "*2\r\n$-1\r\n$536870912\r\n"])
+    func aReplyLongerThanAnyAnswerClosesTheConnection(answer: String) async throws {
+        let server = try HostileServer(answer: answer)
+        defer { server.stop() }
+        try await runner.run { [reactor = runner.reactor] in
+            let replica = RedisReplica(name: "g1", endpoint: RedisEndpoint(host: "127.0.0.1", port: server.port))
+            let group = RedisReplicaGroup(
+                reactor: reactor, replicas: [replica], scripts: [], settings: RedisGroupSettings())
+            group.start()
+            #expect(await reactor.eventually { group.available == [0] })
+            let call = QuorumCall(group: group, scheduler: reactor, deadlineNs: reactor.nowNs + 30_000 * nsPerMs)
+            call.send(.plain("GET", "a"), to: [0])
+            await call.waitForAll()
+            #expect(call.lost.contains(0))
+            #expect(group.status()[0].lastFailure != nil)
+            group.close()
+        }
+        #expect(server.sentBytes < 64 << 20, "the reply may have 32 MiB, and the socket buffers hold a few more")
+    }
 }

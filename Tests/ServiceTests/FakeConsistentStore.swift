@@ -12,6 +12,7 @@ final class FakeConsistentStore: FakeStore, ConsistentStore {
     var onChange: (ChangeRequest) throws(StoreFailure) -> ChangeResult = { _ in
         .applied(version: 8, replicasAcked: 2)
     }
+    var beforeChange: (() async -> Void)?
     private(set) var reads: [ReadRequest] = []
     private(set) var changes: [ChangeRequest] = []
 
@@ -26,6 +27,7 @@ final class FakeConsistentStore: FakeStore, ConsistentStore {
 
     func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
         changes.append(request)
+        await beforeChange?()
         return try onChange(request)
     }
 }

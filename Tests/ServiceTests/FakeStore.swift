@@ -5,6 +5,7 @@ import Logging
 import Replication
 import Synchronization
 import Testing
+import TestSupport
 
 @testable import Service
 @testable import Telemetry
@@ -26,6 +27,7 @@ let maxValueBytes = 1_000
 /// The key-value endpoints of one service in front of a ``FakeStore``, without sockets.
 final class Endpoints<Store: FakeStore> {
     let store = Store()
+    let scheduler = VirtualScheduler()
     private let router = Router()
     private let metrics: ServiceMetrics
     private let log = Log()
@@ -35,12 +37,15 @@ final class Endpoints<Store: FakeStore> {
         let settings = try serviceSettings(Store.mode, common.merging(further) { $1 })
         metrics = ServiceMetrics(settings)
         let logger = Logger(label: "test") { [log] _ in Log.Handler(log: log) }
-        KeyValueEndpoints(settings: settings, handler: store.handler, metrics: metrics, logger: logger)
-            .addRoutes(to: router)
+        KeyValueEndpoints(
+            settings: settings, scheduler: scheduler, handler: store.handler, metrics: metrics, logger: logger
+        ).addRoutes(to: router)
     }
 
     /// The metadata of each line of the log.
     var notes: [Logger.Metadata] { log.lines.withLock { $0 } }
+
+    func shedRequests(_ operation: String) -> Double { metrics.shedRequests(operation).value }
 
     func refusals(_ code: StoreFailure.Code) -> Double { metrics.refusals(code).value }
 

@@ -69,6 +69,8 @@ final class HiredisSocket: DescriptorHandler {
         isFlushing = true
         redisAsyncHandleWrite(context)
         isFlushing = false
+        // It closes the context where the write fails.
+        if let context = self.context { connection?.didWrite(unsent: sdslen(context.pointee.c.obuf)) }
     }
 
     // MARK: DescriptorHandler
@@ -85,6 +87,9 @@ final class HiredisSocket: DescriptorHandler {
         while let context, calls == 0 || (calls < Self.maxReads && Self.isInReply(context.pointee.c.reader)) {
             redisAsyncHandleRead(context)
             calls += 1
+            guard let reader = self.context?.pointee.c.reader else { continue }
+            let byteCount = builder.byteCount + reader.pointee.len - reader.pointee.pos
+            if byteCount > 0 { connection?.didReceivePart(byteCount: byteCount) }
         }
     }
 

@@ -4,14 +4,13 @@ import Replication
 /// One connection to one replica: commands out, replies in, in order.
 ///
 /// It lives from one connect to one close; ``ReplicaLink`` reconnects and has the circuit breaker. hiredis 0.14 has no
-/// timeouts, so the connection records when each command was sent, and the link checks the oldest.
+/// timeouts, so the connection records what the replica does for the oldest command, and the link checks it.
 final class RedisConnection {
     typealias Recipient = UnansweredCommands.Recipient
 
     private let reactor: Reactor
     private let replica: Int
-    private let maxInFlight: Int
-    private let maxInFlightBytes: Int
+    private let settings: RedisGroupSettings
     private let budget: ReplyBudget
     private let socket: HiredisSocket
     // Strong: the cycle ends when the connection closes.
@@ -26,15 +25,15 @@ final class RedisConnection {
     init(reactor: Reactor, replica: Int, settings: RedisGroupSettings) {
         self.reactor = reactor
         self.replica = replica
-        maxInFlight = settings.maxInFlight
-        maxInFlightBytes = settings.maxInFlightBytes
+        self.settings = settings
         budget = ReplyBudget(maxByteCount: settings.maxHeldReplyBytes)
         socket = HiredisSocket(reactor: reactor)
     }
 
     /// Unanswered commands; each step of a batch counts.
     var inFlight: Int { unanswered.count + unanswered.stepCount + (batch?.sinks.count ?? 0) }
-    var oldestSentNs: UInt64? { unanswered.oldestSentNs }
+    /// When the replica last did something for the oldest unanswered command; nil without one.
+    var progressNs: UInt64? { unanswered.count == 0 ? nil : unanswered.progressNs }
 
     /// Begins to connect to a literal address.
     ///
@@ -48,15 +47,17 @@ final class RedisConnection {
     /// Closes the connection; all unanswered commands lose their reply. No effect when it is closed already.
     func close(reason: String) { socket.close(reason: reason) }
 
-    func countSent(afterNs: UInt64, upToNs: UInt64) -> Int {
-        unanswered.countSent(afterNs: afterNs, upToNs: upToNs)
-    }
-
     // MARK: Sending
 
-    var acceptsCommands: Bool {
-        socket.isOpen && inFlight < maxInFlight && unanswered.byteCount < maxInFlightBytes
+    /// False if a command of `byteCount` bytes would wait behind too many others. A small one is never refused because of
+    /// large ones.
+    func accepts(byteCount: Int) -> Bool {
+        guard socket.isOpen, inFlight < settings.maxInFlight else { return false }
+        return byteCount <= Self.smallByteCount
+            || unanswered.byteCount + (batch?.byteCount ?? 0) < settings.maxInFlightBytes
     }
+
+    private static let smallByteCount = 16 << 10
 
     /// Adds a step to this turn's batch of its script. The batch is sent at the end of the turn, or when it is full.
     func add(_ step: StepBatch.Step, under header: StepBatch.Header, to sink: any ReplySink) {
@@ -111,9 +112,23 @@ final class RedisConnection {
 
     func didOpen() { link?.connectionDidOpen(self) }
 
+    /// The kernel has accepted all but the last `unsent` bytes of all commands.
+    func didWrite(unsent: Int) {
+        // The turn may have lasted long before its end, when it writes.
+        unanswered.didWrite(unsent: unsent, atNs: monotonicNs())
+    }
+
+    /// About so many bytes of the reply to the oldest command are here, which is incomplete. Closes the connection if
+    /// the reply is longer than any answer to that command.
+    func didReceivePart(byteCount: Int) {
+        unanswered.didReceive(replyBytes: byteCount, atNs: reactor.nowNs)
+        let limit = unanswered.oldest?.maxReplyBytes(maxValueBytes: settings.maxValueBytes)
+        if byteCount > limit ?? Recipient.maxShortReplyBytes { close(reason: "a reply longer than what was asked for") }
+    }
+
     /// The oldest unanswered command has its reply of about `byteCount` bytes of memory, or lost it with the connection.
     func didReceive(_ reply: Reply?, byteCount: Int) {
-        guard let command = unanswered.popFirst() else { return }
+        guard let command = unanswered.popFirst(atNs: reply == nil ? 0 : reactor.nowNs) else { return }
         if let reply {
             link?.connection(self, didReceive: reply, sentNs: command.sentNs)
             switch budget.reserve(byteCount: byteCount, isRequired: !command.recipient.isRead) {

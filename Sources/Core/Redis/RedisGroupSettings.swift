@@ -5,9 +5,10 @@ import Resilience
 public struct RedisGroupSettings: Sendable {
     /// Names of the replicas to prefer: those of this instance's site. Empty: only the latency decides.
     public var nearReplicas: Set<String> = []
-    /// A command without a reply after this time is a failure to the circuit breaker.
+    /// A replica that does nothing for its oldest command for this time has failed once, to the circuit breaker. The time
+    /// in our own queue does not count.
     public var callTimeoutMs: UInt64 = 250
-    /// A connection without any reply for this time is closed: hiredis would keep it forever.
+    /// After this time without progress the connection is closed: hiredis would keep it forever.
     public var stallTimeoutMs: UInt64 = 500
     /// From connect to admission.
     public var connectTimeoutMs: UInt64 = 1_000
@@ -15,10 +16,13 @@ public struct RedisGroupSettings: Sendable {
     public var pingIntervalMs: UInt64 = 1_000
     /// Unanswered commands per replica.
     public var maxInFlight: Int = 1_024
-    /// Bytes of unanswered commands per replica.
-    public var maxInFlightBytes: Int = 64 << 20
+    /// Bytes of unanswered commands per replica, above which it accepts no large command: a small one waits behind those
+    /// before it.
+    public var maxInFlightBytes: Int = 2 << 20
     /// Bytes of long replies that requests hold, per replica; replies beyond that are dropped (``ReplyBudget``).
     public var maxHeldReplyBytes: Int = 64 << 20
+    /// The longest value that a client may store; bounds the length of a reply.
+    public var maxValueBytes: Int = 1 << 20
     /// First pause before a reconnect; grows with jitter up to ``maxReconnectMs``.
     public var minReconnectMs: UInt64 = 50
     public var maxReconnectMs: UInt64 = 1_000

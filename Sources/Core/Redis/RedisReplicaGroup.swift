@@ -85,7 +85,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
             guard link.isAvailable || (duringAdmission && link.isAdmitting), let connection = link.connection else {
                 continue
             }
-            guard connection.acceptsCommands else {
+            guard connection.accepts(byteCount: encoder.encoded.count) else {
                 result.overloaded.insert(replica)
                 continue
             }

@@ -161,12 +161,12 @@ final class ReplicaLink: Expirable {
     }
 
     private func check(_ connection: RedisConnection, _ nowNs: UInt64) {
-        if let oldestNs = connection.oldestSentNs {
-            guard !health.isStalled(oldestNs: oldestNs, nowNs: nowNs) else {
-                connection.close(reason: "no reply for \(settings.stallTimeoutMs) ms")
-                return
-            }
-            for _ in 0..<health.countLate(on: connection, nowNs: nowNs) { countFailure() }
+        switch connection.progressNs.map({ health.judge(progressNs: $0, nowNs: nowNs) }) {
+        case .stalled?:
+            connection.close(reason: "no reply for \(settings.stallTimeoutMs) ms")
+            return
+        case .late?: countFailure()
+        case .some(.none), nil: break
         }
         report(health.breaker.advance(nowNs: nowNs))
         let isTrialDue = health.breaker.state == .halfOpen && health.breaker.allows(nowNs: nowNs)
@@ -178,13 +178,12 @@ final class ReplicaLink: Expirable {
     private func ping(_ connection: RedisConnection, isTrial: Bool) {
         guard isTrial || !isPinging else { return }
         isPinging = true
-        let sentNs = reactor.nowNs
         let generation = health.breaker.generation
         connection.ask([Bytes("PING".utf8)]) { [self] reply in
             isPinging = false
             // Without a reply the connection is lost, which is counted when it closes.
             guard isTrial, reply != nil else { return }
-            if reply == .status("PONG"), health.isInTime(sentNs: sentNs, nowNs: reactor.nowNs) {
+            if reply == .status("PONG"), !health.wasLastReplyLate {
                 report(health.breaker.recordSuccess(nowNs: reactor.nowNs, generation: generation))
             } else {
                 countFailure()

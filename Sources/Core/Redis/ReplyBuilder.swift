@@ -14,7 +14,8 @@ final class ReplyBuilder {
 
     private var open: [OpenArray] = []
     private var complete: Reply?
-    private var byteCount = 0
+    /// About how many bytes of memory the parts of the incomplete reply need.
+    private(set) var byteCount = 0
     private let object: UnsafeMutablePointer<redisReply>
     private let text: UnsafeMutablePointer<CChar>
 

@@ -26,7 +26,7 @@ struct StepBatch {
     private var keys: [Bytes] = []
     private var encodedArguments: Bytes = []
     private var argumentCount = 0
-    private var byteCount = 0
+    private(set) var byteCount = 0
 
     init(header: Header) { self.header = header }
 

@@ -1,3 +1,4 @@
+import EventLoop
 import HTTP
 import Logging
 import Replication
@@ -12,18 +13,23 @@ final class KeyValueEndpoints {
     private var limiter: RateLimiter?
     private let metrics: ServiceMetrics
     private let logger: Logger
+    private let largeRequests: LargeRequests
 
     static let maxKeyBytes = 512
     /// Ten years: a longer time to live is a mistake.
     static let maxTTLMs: Int64 = 315_360_000_000
 
-    init(settings: ServiceSettings, handler: any KeyValueHandler, metrics: ServiceMetrics, logger: Logger) {
+    init(
+        settings: ServiceSettings, scheduler: any Scheduler, handler: any KeyValueHandler, metrics: ServiceMetrics,
+        logger: Logger
+    ) {
         self.handler = handler
         requestTimeoutNs = settings.requestTimeoutNs
         maxValueBytes = settings.maxValueBytes
         limiter = settings.maxRequestsPerS.map { RateLimiter(ratePerS: $0) }
         self.metrics = metrics
         self.logger = logger
+        largeRequests = LargeRequests(scheduler: scheduler)
     }
 
     /// The same on both services: asking app-cp for less than it always guarantees is no error.
@@ -57,7 +63,10 @@ final class KeyValueEndpoints {
             try await read($0)
         }
         router.add(.delete, "/delete/{key}", operation: "delete", parameters: Parameters.delete) { [self] in
-            try await change("delete", $0, handler.delete)
+            try await change("delete", $0) { [self] request in
+                let byteCount = largeRequests.expectedByteCount(of: request.key)
+                return try await whenAdmitted("delete", byteCount) { try await handler.delete(request) }
+            }
         }
     }
 
@@ -68,8 +77,25 @@ final class KeyValueEndpoints {
             let value = try value()
             guard value.count <= maxValueBytes else { throw Problem.valueTooLarge(maxBytes: maxValueBytes) }
             let ttlMs = try milliseconds("ttl_ms", of: request, in: 1...Self.maxTTLMs)
-            return try await handler.write(value, key, ttlMs: ttlMs)
+            return try await whenAdmitted("write", value.count) {
+                let response = try await handler.write(value, key, ttlMs: ttlMs)
+                largeRequests.note(key.key, byteCount: value.count)
+                return response
+            }
         }
+    }
+
+    /// Runs a request that moves about `byteCount` bytes when it is its turn.
+    /// - Throws: 503 `overloaded` if it has waited too long.
+    private func whenAdmitted(
+        _ operation: String, _ byteCount: Int, _ run: () async throws -> Response
+    ) async throws -> Response {
+        guard await largeRequests.enter(byteCount: byteCount) else {
+            metrics.shedRequests(operation).increment()
+            throw Problem.unavailable("overloaded", "too many requests with large values are waiting")
+        }
+        defer { largeRequests.leave(byteCount: byteCount) }
+        return try await run()
     }
 
     private func change(
@@ -95,7 +121,11 @@ final class KeyValueEndpoints {
         let key = try keyRequest(request)
         let maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
         do {
-            return try await handler.read(key, maxStalenessMs: maxStalenessMs)
+            return try await whenAdmitted("read", largeRequests.expectedByteCount(of: key.key)) {
+                let response = try await handler.read(key, maxStalenessMs: maxStalenessMs)
+                largeRequests.note(key.key, byteCount: response.body.count)
+                return response
+            }
         } catch let refusal as EngineRefusal {
             throw counted(refusal)
         }

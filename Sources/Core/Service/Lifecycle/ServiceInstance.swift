@@ -37,8 +37,9 @@ final class ServiceInstance: @unchecked Sendable {
             settings: settings, reactor: reactor, group: group, engine: engine, metrics: metrics)
         self.metrics = metrics
         let router = Self.router(metrics: metrics, logger: logger)
-        KeyValueEndpoints(settings: settings, handler: engine.keyValue, metrics: metrics, logger: logger)
-            .addRoutes(to: router)
+        KeyValueEndpoints(
+            settings: settings, scheduler: reactor, handler: engine.keyValue, metrics: metrics, logger: logger
+        ).addRoutes(to: router)
         operations.addRoutes(to: router)
         engine.addRoutes(to: router)
         var http = HTTPServerSettings(host: settings.httpHost, port: settings.httpPort)

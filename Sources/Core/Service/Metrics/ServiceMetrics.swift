@@ -10,6 +10,7 @@ public final class ServiceMetrics: Sendable {
     private let requests: CounterFamily
     private let latency: HistogramFamily
     private let refusals: CounterFamily
+    private let shed: CounterFamily
     let connectionFailures: CounterFamily
     let connections: CounterFamily
     let breakerState: GaugeFamily
@@ -34,6 +35,10 @@ public final class ServiceMetrics: Sendable {
         refusals = registry.counter(
             "app_refusals_total", help: "Requests that the engine rejected, by problem code.",
             labels: ["mode", "code"])
+        shed = registry.counter(
+            "app_requests_shed_total",
+            help: "Requests with large values that had waited too long, answered 503 overloaded.",
+            labels: ["mode", "operation"])
         connectionFailures = registry.counter(
             "db_connection_failures_total", help: "Connections to a replica that failed or were lost.", labels: ["node"]
         )
@@ -68,6 +73,7 @@ public final class ServiceMetrics: Sendable {
         // Series that exist from the start show a rate from the first failure.
         for operation in ["read", "write", "delete"] {
             _ = latencySeries(operation: operation)
+            _ = shedRequests(operation)
             for status in [200, 500, 503, 504] { _ = requestSeries(operation: operation, status: status) }
         }
         for code in StoreFailure.Code.allCases { _ = refusals(code) }
@@ -77,6 +83,7 @@ public final class ServiceMetrics: Sendable {
         requests.with(mode, operation, String(status))
     }
 
+    func shedRequests(_ operation: String) -> CounterSeries { shed.with(mode, operation) }
     func latencySeries(operation: String) -> HistogramSeries { latency.with(mode, operation) }
     func refusals(_ code: StoreFailure.Code) -> CounterSeries { refusals.with(mode, code.rawValue) }
 

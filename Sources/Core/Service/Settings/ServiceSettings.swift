@@ -117,6 +117,7 @@ public struct ServiceSettings: Sendable {
             help: "How long a stop waits for in-flight requests, in milliseconds.")
         redis = Self.redisSettings(from: &reader, requestTimeoutMs: requestTimeoutMs)
         redis.nearReplicas = nearReplicas
+        redis.maxValueBytes = maxValueBytes
     }
 
     private static func redisSettings(
@@ -125,8 +126,8 @@ public struct ServiceSettings: Sendable {
         var settings = RedisGroupSettings()
         settings.callTimeoutMs = reader.integer(
             "REPLICA_TIMEOUT_MS", default: max(10, requestTimeoutMs / 4), in: 1...60_000,
-            help: "A slower answer of a replica counts as a failure, in milliseconds; default: a quarter of "
-                + "NETWORK_TIMEOUT_SEC.")
+            help: "A replica that does nothing for a command for this long has failed once, in milliseconds; default: "
+                + "a quarter of NETWORK_TIMEOUT_SEC.")
         // Long enough to distinguish a stopped replica from a slow one, and short enough that requests in flight to it
         // are answered before their deadline.
         settings.stallTimeoutMs = settings.callTimeoutMs * 2
