@@ -29,6 +29,9 @@ public struct RedisGroupSettings: Sendable {
     /// A healed replica is detected within `maxOpenForMs`.
     public var breaker = CircuitBreaker.Settings()
 
+    /// Finds the addresses of a replica's host name.
+    public var lookUp: HostLookup = Resolver.system
+
     public init() {}
 }
 

@@ -22,9 +22,22 @@ final class ReplicaLink: Expirable {
     private struct Attempts {
         /// Tells callbacks of an earlier attempt from those of this one.
         var number: UInt64 = 0
+        /// When this attempt, or its connection to the present address, began.
         var startNs: UInt64 = 0
         var nextNs: UInt64 = 0
         var backoff: Backoff
+        /// Of the host, not yet tried by this attempt.
+        var addresses: ArraySlice<String> = []
+        /// The present address has a server that replies: what it says is the reason of a failure.
+        var hasReply = false
+        /// The one tried last, as long as it works: then it is tried first next time.
+        var goodAddress: String?
+    }
+
+    /// Commands of the link itself.
+    private struct OwnCommands {
+        var isReloadingScripts = false
+        var isPinging = false
     }
 
     /// For operators.
@@ -35,6 +48,7 @@ final class ReplicaLink: Expirable {
 
     let index: Int
     private let endpoint: RedisEndpoint
+    private let resolver: Resolver
     private let reactor: Reactor
     private let scripts: ScriptTable
     private let settings: RedisGroupSettings
@@ -47,8 +61,7 @@ final class ReplicaLink: Expirable {
     private var attempts: Attempts
     private(set) var health: LinkHealth
     private(set) var history = History()
-    private var isReloadingScripts = false
-    private var isPinging = false
+    private var ownCommands = OwnCommands()
     /// When the link checks next; the late check of an idle link gives way to an early one as soon as a command is sent.
     private var checkDueNs: UInt64 = .max
 
@@ -61,6 +74,7 @@ final class ReplicaLink: Expirable {
     ) {
         self.index = index
         self.endpoint = endpoint
+        resolver = Resolver(host: endpoint.host, reactor: reactor, lookUp: settings.lookUp)
         self.reactor = reactor
         self.scripts = scripts
         self.settings = settings
@@ -78,6 +92,7 @@ final class ReplicaLink: Expirable {
     func shutDown() {
         phase = .shutDown
         attempts.number &+= 1
+        resolver.cancel()
         connection?.close(reason: "shutting down")
         connection = nil
     }
@@ -89,18 +104,36 @@ final class ReplicaLink: Expirable {
         attempts.startNs = reactor.nowNs
         scheduleCheck(inNs: Self.checkIntervalNs)
         phase = .connecting
-        let number = attempts.number
-        reactor.spawn { [self] in
-            let address = await Resolver.address(of: endpoint.host)
-            guard attempts.number == number else { return }
-            if let address { open(address: address) } else { attemptFailed("cannot resolve \(endpoint.host)") }
+        resolver.resolve { [self] addresses in
+            attempts.addresses = addresses[...]
+            if let good = attempts.goodAddress, let place = addresses.firstIndex(of: good) {
+                attempts.addresses.remove(at: place)
+                attempts.addresses.insert(good, at: 0)
+            }
+            if !openNextAddress() { attemptFailed("cannot resolve \(endpoint.host)") }
         }
     }
 
-    private func open(address: String) {
+    /// Connects to the next address of the host; false where none is left. Each has the whole time to connect: a name is
+    /// unreachable only if all of its addresses are (RFC 8305, one connection at a time).
+    private func openNextAddress() -> Bool {
+        guard let address = attempts.addresses.popFirst() else { return false }
+        attempts.number &+= 1
+        attempts.startNs = reactor.nowNs
+        phase = .connecting
+        attempts.goodAddress = address
+        attempts.hasReply = false
         let connection = RedisConnection(reactor: reactor, replica: index, settings: settings)
         self.connection = connection
-        if let failure = connection.open(address: address, port: endpoint.port, link: self) { attemptFailed(failure) }
+        if let failure = connection.open(address: address, port: endpoint.port, link: self) { addressFailed(failure) }
+        return true
+    }
+
+    /// The connection could not be made or was lost before it was up.
+    private func addressFailed(_ reason: String) {
+        connection = nil
+        ownCommands.isReloadingScripts = false
+        if !openNextAddress() { attemptFailed(reason) }
     }
 
     func connectionDidOpen(_ connection: RedisConnection) {
@@ -136,6 +169,7 @@ final class ReplicaLink: Expirable {
 
     func connection(_ connection: RedisConnection, didReceive reply: Reply, sentNs: UInt64) {
         let nowNs = reactor.nowNs
+        attempts.hasReply = true
         health.didReceiveReply(atNs: nowNs)
         if case .error(let text) = reply {
             if text.hasPrefix("NOSCRIPT"), phase == .up {
@@ -149,9 +183,9 @@ final class ReplicaLink: Expirable {
     }
 
     private func reloadScripts(_ connection: RedisConnection) {
-        guard !isReloadingScripts else { return }
-        isReloadingScripts = true
-        connection.load(scripts) { [self] _ in isReloadingScripts = false }
+        guard !ownCommands.isReloadingScripts else { return }
+        ownCommands.isReloadingScripts = true
+        connection.load(scripts) { [self] _ in ownCommands.isReloadingScripts = false }
         didSend()
     }
 
@@ -176,11 +210,11 @@ final class ReplicaLink: Expirable {
     }
 
     private func ping(_ connection: RedisConnection, isTrial: Bool) {
-        guard isTrial || !isPinging else { return }
-        isPinging = true
+        guard isTrial || !ownCommands.isPinging else { return }
+        ownCommands.isPinging = true
         let generation = health.breaker.generation
         connection.ask([Bytes("PING".utf8)]) { [self] reply in
-            isPinging = false
+            ownCommands.isPinging = false
             // Without a reply the connection is lost, which is counted when it closes.
             guard isTrial, reply != nil else { return }
             if reply == .status("PONG"), !health.wasLastReplyLate {
@@ -236,21 +270,28 @@ final class ReplicaLink: Expirable {
     // MARK: Failing
 
     private func giveUp(_ reason: String) {
-        if let connection { connection.close(reason: reason) } else { attemptFailed(reason) }
+        if let connection {
+            connection.close(reason: reason)
+        } else {
+            attemptFailed("no answer to the lookup of \(endpoint.host)")
+        }
     }
 
     func connectionDidClose(_ connection: RedisConnection, reason: String) {
         guard connection === self.connection, phase != .shutDown else { return }
-        attemptFailed(reason)
+        if attempts.hasReply { attemptFailed(reason) } else { addressFailed(reason) }
     }
 
     private func attemptFailed(_ reason: String) {
         let wasUp = phase == .up
         phase = .idle
         attempts.number &+= 1
+        attempts.addresses = []
+        if !wasUp { attempts.goodAddress = nil }
+        resolver.cancel()
         connection = nil
-        isReloadingScripts = false
-        isPinging = false
+        ownCommands.isReloadingScripts = false
+        ownCommands.isPinging = false
         health.didLoseConnection()
         history.reconnects += 1
         history.lastFailure = reason

@@ -1,26 +1,112 @@
-import Dispatch
+import EventLoop
 import Glibc
 
-/// Resolves a host name without blocking the loop: `getaddrinfo` has no asynchronous form, so each lookup has its own
-/// thread. A link resolves one name at a time, which bounds the number of threads.
-enum Resolver {
-    /// The first literal address of `host`; nil where it cannot be resolved.
-    static func address(of host: String) async -> String? {
-        await withUnsafeContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: firstAddress(of: host)) }
+/// Finds the addresses of a host name; blocks. Empty where it has none.
+public typealias HostLookup = @Sendable (_ host: String) -> [String]
+
+/// Resolves the name of one replica without blocking the loop: `getaddrinfo` has no asynchronous form, so each lookup
+/// has a thread. There is at most one at a time, however long a name server stays silent: who asks meanwhile waits for its
+/// answer, and an answer that comes when nobody waits is kept for the next one.
+final class Resolver {
+    private let host: String
+    private let reactor: Reactor
+    private let lookUp: HostLookup
+    private var isLookingUp = false
+    private var lateAnswer: [String]?
+    private var waiting: (([String]) -> Void)?
+
+    init(host: String, reactor: Reactor, lookUp: @escaping HostLookup) {
+        self.host = host
+        self.reactor = reactor
+        self.lookUp = lookUp
+    }
+
+    /// Calls `body` with the literal addresses of the host, in the order in which to try them; not after ``cancel()`` or
+    /// the next call.
+    func resolve(then body: @escaping ([String]) -> Void) {
+        if Self.isLiteral(host) { return body([host]) }
+        if let answer = lateAnswer.take() { return body(answer) }
+        waiting = body
+        guard !isLookingUp else { return }
+        isLookingUp = true
+        reactor.spawn { [self] in
+            let addresses = Self.interleaved(await answer())
+            isLookingUp = false
+            if let waiting = waiting.take() { waiting(addresses) } else { lateAnswer = addresses }
         }
     }
 
-    private static func firstAddress(of host: String) -> String? {
+    func cancel() { waiting = nil }
+
+    /// A thread of its own: a pool of threads may have none left when descriptors or memory are short.
+    private func answer() async -> [String] {
+        await withUnsafeContinuation { continuation in
+            let lookup = Lookup(host: host, lookUp: lookUp, continuation: continuation)
+            var thread = pthread_t()
+            let context = Unmanaged.passRetained(lookup)
+            let status = pthread_create(
+                &thread, nil,
+                { pointer in
+                    Unmanaged<Lookup>.fromOpaque(pointer!).takeRetainedValue().run()
+                    return nil
+                }, context.toOpaque())
+            if status == 0 {
+                pthread_detach(thread)
+            } else {
+                context.release()
+                continuation.resume(returning: [])
+            }
+        }
+    }
+
+    private final class Lookup: Sendable {
+        let host: String
+        let lookUp: HostLookup
+        let continuation: UnsafeContinuation<[String], Never>
+
+        init(host: String, lookUp: @escaping HostLookup, continuation: UnsafeContinuation<[String], Never>) {
+            self.host = host
+            self.lookUp = lookUp
+            self.continuation = continuation
+        }
+
+        func run() { continuation.resume(returning: lookUp(host)) }
+    }
+
+    private static func isLiteral(_ host: String) -> Bool {
+        var address = in6_addr()
+        return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1
+    }
+
+    /// Alternates between the two families, beginning with the one that the system prefers, so that a broken one costs a
+    /// single attempt (RFC 8305, section 4).
+    static func interleaved(_ addresses: [String]) -> [String] {
+        let isV6 = addresses.first?.contains(":") ?? false
+        let preferred = addresses.filter { $0.contains(":") == isV6 }
+        let others = addresses.filter { $0.contains(":") != isV6 }
+        return (0..<max(preferred.count, others.count)).flatMap { index in
+            preferred.dropFirst(index).prefix(1) + others.dropFirst(index).prefix(1)
+        }
+    }
+
+    /// `getaddrinfo`: all addresses in the order of RFC 6724, each once.
+    static let system: HostLookup = { host in
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, nil, &hints, &list) == 0, let first = list else { return nil }
+        guard getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
         defer { freeaddrinfo(list) }
-        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        let status = getnameinfo(
-            first.pointee.ai_addr, first.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
-        guard status == 0 else { return nil }
-        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        var addresses: [String] = []
+        var next = list
+        while let entry = next {
+            next = entry.pointee.ai_next
+            var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+            let status = getnameinfo(
+                entry.pointee.ai_addr, entry.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+            guard status == 0 else { continue }
+            let address = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            if !addresses.contains(address) { addresses.append(address) }
+        }
+        return addresses
     }
 }
