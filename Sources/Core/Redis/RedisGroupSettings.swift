@@ -52,6 +52,10 @@ public protocol RedisGroupObserver: AnyObject {
     func connectionFailed(replica: Int, reason: String)
     /// A new connection was admitted.
     func connected(replica: Int)
+    /// A command was answered, so long after it was queued.
+    func replied(replica: Int, tookNs: UInt64)
+    /// The clock of `replica` was read; every few seconds.
+    func clockRead(replica: Int, _ reading: ClockReading)
     /// The circuit breaker of `replica` changed its state.
     func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition)
 }

@@ -38,6 +38,7 @@ final class ReplicaLink: Expirable {
     private struct OwnCommands {
         var isReloadingScripts = false
         var isPinging = false
+        var nextClockReadNs: UInt64 = 0
     }
 
     /// For operators.
@@ -65,6 +66,8 @@ final class ReplicaLink: Expirable {
     /// When the link checks next; the late check of an idle link gives way to an early one as soon as a command is sent.
     private var checkDueNs: UInt64 = .max
 
+    /// How often the replica's clock is read.
+    private static let clockIntervalNs = 5_000 * nsPerMs
     /// How often a busy or unhealthy link checks its oldest command.
     private static let checkIntervalNs = 10 * nsPerMs
 
@@ -180,6 +183,7 @@ final class ReplicaLink: Expirable {
             }
         }
         health.measure(sentNs: sentNs, nowNs: nowNs, isUp: phase == .up)
+        group.observer?.replied(replica: index, tookNs: nowNs &- sentNs)
     }
 
     private func reloadScripts(_ connection: RedisConnection) {
@@ -207,6 +211,21 @@ final class ReplicaLink: Expirable {
         let isIdle =
             connection.inFlight == 0 && health.isIdle(forNs: settings.pingIntervalMs * nsPerMs, nowNs: nowNs)
         if isTrialDue || (isIdle && health.breaker.state == .closed) { ping(connection, isTrial: isTrialDue) }
+        if nowNs >= ownCommands.nextClockReadNs { readClock(connection, nowNs) }
+    }
+
+    private func readClock(_ connection: RedisConnection, _ nowNs: UInt64) {
+        ownCommands.nextClockReadNs = nowNs + Self.clockIntervalNs
+        let sentNs = reactor.nowNs
+        let sentMs = reactor.wallClockMs
+        connection.ask([Bytes("TIME".utf8)]) { [self] reply in
+            guard
+                let reading = ClockReading(
+                    reply, sentMs: sentMs, receivedMs: reactor.wallClockMs, roundTripNs: reactor.nowNs &- sentNs)
+            else { return }
+            group.observer?.clockRead(replica: index, reading)
+        }
+        didSend()
     }
 
     private func ping(_ connection: RedisConnection, isTrial: Bool) {

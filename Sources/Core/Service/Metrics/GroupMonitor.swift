@@ -15,6 +15,8 @@ final class GroupMonitor: RedisGroupObserver {
     private let reactor: Reactor
     private var logs: [ConnectionLog]
     private var isSuspected: [Bool]
+    private var isClockOff: [Bool]
+    private let latencies: [HistogramSeries]
     /// False if the engine reports partitions itself.
     private let reportsPartitions: Bool
 
@@ -29,6 +31,8 @@ final class GroupMonitor: RedisGroupObserver {
         names = group.replicaNames
         logs = names.map { _ in ConnectionLog(nowNs: reactor.nowNs) }
         isSuspected = names.map { _ in false }
+        isClockOff = isSuspected
+        latencies = names.map { metrics.commandLatency.with($0) }
         for name in names {
             // Series that exist from the start show a rate from the first failure.
             _ = metrics.connectionFailures.with(name)
@@ -50,6 +54,24 @@ final class GroupMonitor: RedisGroupObserver {
         metrics.connections.with(names[replica]).increment()
         guard logs[replica].connected() else { return }
         logger.event(.replicaUp, .info, "connected", ["node": .string(names[replica])])
+    }
+
+    func replied(replica: Int, tookNs: UInt64) { latencies[replica].observe(ns: tookNs) }
+
+    /// The alert `ClockOffset` has the same limit. Half of it ends the state, so that an offset near the limit is not
+    /// logged every few seconds.
+    private static let maxClockOffsetMs: UInt64 = 1_000
+
+    func clockRead(replica: Int, _ reading: ClockReading) {
+        metrics.clockOffset.with(names[replica]).set(Double(reading.offsetMs) / 1_000)
+        let limitMs = isClockOff[replica] ? Self.maxClockOffsetMs / 2 : Self.maxClockOffsetMs
+        let isOff = reading.offsetMs.magnitude > limitMs
+        guard isOff != isClockOff[replica] else { return }
+        isClockOff[replica] = isOff
+        logger.event(
+            .clockOffset, isOff ? .warning : .notice,
+            isOff ? "the clocks of the replica and this machine differ" : "the clocks agree again",
+            ["node": .string(names[replica]), "offset_ms": .stringConvertible(reading.offsetMs)])
     }
 
     func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition) {

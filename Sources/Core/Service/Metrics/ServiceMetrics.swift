@@ -17,6 +17,8 @@ public final class ServiceMetrics: Sendable {
     let breakerChanges: CounterFamily
     let replicaUp: GaugeFamily
     let replicaInFlight: GaugeFamily
+    let commandLatency: HistogramFamily
+    let clockOffset: GaugeFamily
     let requestsInFlight: GaugeSeries
     let busyConnections: GaugeSeries
     let idleConnections: GaugeSeries
@@ -55,6 +57,13 @@ public final class ServiceMetrics: Sendable {
             labels: ["node"])
         replicaInFlight = registry.gauge(
             "db_commands_in_flight", help: "Unanswered commands sent to a replica.", labels: ["node"])
+        commandLatency = registry.histogram(
+            "db_command_latency_seconds", help: "Time from queueing a command to a replica's reply, in seconds.",
+            labels: ["node"])
+        clockOffset = registry.gauge(
+            "clock_offset_seconds",
+            help: "By how much a replica's clock is ahead of this instance's, in seconds, to half a round trip.",
+            labels: ["node"])
         requestsInFlight = registry.gauge("app_requests_in_flight", help: "In-flight requests.").with()
         let connectionsByState = registry.gauge(
             "app_connections", help: "Connections of clients: busy with a request, or idle.", labels: ["state"])

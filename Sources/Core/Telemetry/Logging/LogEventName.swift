@@ -18,6 +18,8 @@ public enum LogEventName: String, Sendable {
     case partitionSuspected = "PARTITION_SUSPECTED"
     /// It answers again.
     case partitionHealed = "PARTITION_HEALED"
+    /// A replica's clock and this machine's differ by more than a second, or agree again.
+    case clockOffset = "CLOCK_OFFSET"
     /// A change was applied or rejected, or its outcome is unknown.
     case write = "WRITE"
     /// Lines were dropped; written by the log itself.

@@ -1,0 +1,29 @@
+import EventLoop
+import Replication
+
+/// By how much a replica's clock is ahead of this machine's: the time of the reply to `TIME`, less the middle between
+/// sending and receiving (RFC 5905, section 8). The error is at most half of the round trip.
+public struct ClockReading: Sendable, Equatable {
+    /// Negative if the replica's clock is behind, in milliseconds.
+    public let offsetMs: Int64
+
+    /// A reading with a longer round trip is too inexact.
+    private static let maxRoundTripNs = 250 * nsPerMs
+
+    public init(offsetMs: Int64) { self.offsetMs = offsetMs }
+
+    /// - Parameters:
+    ///   - reply: to `TIME`: seconds and microseconds since 1970.
+    ///   - sentMs: this machine's clock when the command was sent, in milliseconds since 1970.
+    ///   - receivedMs: the same when the reply arrived.
+    /// - Returns: nil for another reply, or one that took too long. Where this machine's clock was set meanwhile, the
+    ///   round trip by its monotonic clock differs, and there is no reading either.
+    init?(_ reply: Reply?, sentMs: Int64, receivedMs: Int64, roundTripNs: UInt64) {
+        guard let seconds = reply?[0]?.int64, let microseconds = reply?[1]?.int64, roundTripNs <= Self.maxRoundTripNs,
+            abs(receivedMs - sentMs - Int64(roundTripNs / nsPerMs)) <= Int64(Self.maxRoundTripNs / nsPerMs)
+        else { return nil }
+        let (serverMs, isOverflow) = seconds.multipliedReportingOverflow(by: 1_000)
+        guard !isOverflow, serverMs.magnitude < 1 << 52, (0..<1_000_000).contains(microseconds) else { return nil }
+        offsetMs = serverMs + microseconds / 1_000 - (sentMs + receivedMs) / 2
+    }
+}
