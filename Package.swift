@@ -45,7 +45,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         // System libraries: module maps and shims, nothing else.
@@ -68,7 +67,6 @@ let package = Package(
             [
                 "EventLoop", "HTTP", "JSON", "Redis", "Replication", "Resilience", "Telemetry", logging,
                 .product(name: "Configuration", package: "swift-configuration"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 arguments,
             ]
         ),

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <microhttpd.h>
@@ -15,6 +17,18 @@ static inline int cmhd_epoll_fd(struct MHD_Daemon *daemon) {
 static inline int cmhd_connection_fd(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info ? info->connect_fd : -1;
+}
+
+static inline const struct sockaddr *cmhd_client_address(struct MHD_Connection *connection) {
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+}
+
+// How many bytes the client has acknowledged since the connection was opened; 0 if the kernel does not tell.
+static inline uint64_t cmhd_acknowledged_bytes(int descriptor) {
+    // The beginning of Linux' struct tcp_info, whose member tcpi_bytes_acked glibc does not declare.
+    uint64_t info[16] = {0};
+    socklen_t size = sizeof info;
+    return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, info, &size) == 0 && size == sizeof info ? info[15] : 0;
 }
 
 // What the connection's own notification left in its slot.
@@ -88,7 +102,6 @@ static inline size_t cmhd_keep_escapes(void *context, struct MHD_Connection *con
 }
 
 struct cmhd_start_options {
-    int listen_fd;
     unsigned connection_limit;
     unsigned idle_timeout_s;
     size_t connection_memory_bytes;
@@ -104,12 +117,11 @@ struct cmhd_start_options {
 // Suspend and resume without MHD_USE_ITC (which MHD_ALLOW_SUSPEND_RESUME would add): the wake-up descriptor is for resuming
 // from another thread; here the same thread runs the daemon right after, so an eventfd write a request is saved.
 static inline struct MHD_Daemon *cmhd_start(const struct cmhd_start_options *options) {
-    unsigned flags = MHD_USE_EPOLL | (MHD_ALLOW_SUSPEND_RESUME & ~MHD_USE_ITC);
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | (MHD_ALLOW_SUSPEND_RESUME & ~MHD_USE_ITC);
     if (options->is_logging) flags |= MHD_USE_ERROR_LOG;
     return MHD_start_daemon(
         flags, 0, NULL, NULL, options->access, options->context,
         MHD_OPTION_EXTERNAL_LOGGER, options->log, options->context, // first, so that it hears of the others
-        MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, options->connection_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_memory_bytes,

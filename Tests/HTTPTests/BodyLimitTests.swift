@@ -39,7 +39,7 @@ private func expectTooLarge(_ answer: TestClient.Answer) {
         #expect(try client.request("POST", "/store", body: bytes(size)).text == "\(size) true")
         client.send(chunked(size == 0 ? [] : [size]))
         #expect(try client.readAnswer().text == "\(size) true")
-        #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
+        #expect(server.withServer { $0.load.bodies.used } == 0)
     }
 
     @Test func aBodyInManyPartsIsAssembled() throws {
@@ -72,7 +72,7 @@ private func expectTooLarge(_ answer: TestClient.Answer) {
         client.send(chunked([size]))
         expectTooLarge(try client.readAnswer())
         #expect(try client.request("GET", "/hello").text == "hello")
-        #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
+        #expect(server.withServer { $0.load.bodies.used } == 0)
     }
 
     @Test func aMuchTooLongBodyIsRejectedEarlyAndTheConnectionClosedCleanly() throws {
@@ -96,7 +96,7 @@ private func expectTooLarge(_ answer: TestClient.Answer) {
         expectTooLarge(answer)
         #expect(answer["Connection"] == "close")
         #expect(client.isClosedByServer())
-        #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
+        #expect(server.withServer { $0.load.bodies.used } == 0)
         #expect(server.withServer { $0.requestsInFlight } == 0)
     }
 
@@ -114,13 +114,13 @@ private func expectTooLarge(_ answer: TestClient.Answer) {
     }
 
     @Test func bufferedBodiesOfAllConnectionsAreLimited() throws {
-        let server = try TestServer({ $0.maxBufferedBodyBytes = 1_500 }, routes: addStore)
+        let server = try TestServer({ $0.maxBufferedBodyBytes = 2_500 }, routes: addStore)
         defer { server.stop() }
         let first = try server.connect()
         let second = try server.connect()
         let request = TestClient.text("POST", "/store", body: bytes(limit))
         first.send(String(request.dropLast()))
-        #expect(server.waits { $0.load.bufferedBodyBytes >= limit - 1 })
+        #expect(server.waits { $0.load.bodies.used >= limit - 1 })
         second.send(request)
         let refused = try second.readAnswer()
         #expect(refused.status == 503)

@@ -47,16 +47,4 @@ private func makeServer(_ adjust: @escaping @Sendable (inout HTTPServerSettings)
             #expect(error.description.hasPrefix("cannot resolve no such host: "))
         }
     }
-
-    @Test func connectionsAboveTheLimitWait() throws {
-        let server = try makeServer { $0.connectionLimit = 4 }
-        defer { server.stop() }
-        let clients = try (0..<4).map { _ in try server.connect() }
-        for client in clients { #expect(try client.request("GET", "/hello").status == 200) }
-        let late = try server.connect()
-        late.send(TestClient.text("GET", "/hello"))
-        #expect(server.withServer { $0.connectionCount } == 4)
-        clients[0].close()
-        #expect(try late.readAnswer().text == "hello")
-    }
 }

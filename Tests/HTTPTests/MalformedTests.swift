@@ -152,7 +152,7 @@ private func expectAlive(_ server: TestServer) throws {
         #expect(halfHeader.isClosedByServer())
         #expect(halfBody.isClosedByServer())
         #expect(server.withServer { $0.requestsInFlight } == 0)
-        #expect(server.withServer { $0.load.bufferedBodyBytes } == 0)
+        #expect(server.withServer { $0.load.bodies.used } == 0)
     }
 
     @Test func messagesOfTheLibraryReachTheCallback() throws {

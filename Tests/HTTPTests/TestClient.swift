@@ -23,12 +23,21 @@ final class TestClient {
     private var buffer: [UInt8] = []
     private var isClosed = false
 
-    init(port: UInt16) throws {
+    /// - Parameters:
+    ///   - number: the client's own address is 127.0.0.`number`.
+    ///   - receiveBytes: size of the socket's receive buffer; nil for the kernel's choice.
+    init(port: UInt16, from number: UInt32 = 1, receiveBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        if var receiveBytes {
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBytes, socklen_t(MemoryLayout<Int32>.size))
+        }
+        var own = Self.address(number, port: 0)
+        _ = withUnsafePointer(to: &own) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        var address = Self.address(1, port: port)
         // A bound for a test that would otherwise hang; no test waits for it.
         var limit = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
@@ -39,6 +48,14 @@ final class TestClient {
             }
         }
         guard status == 0 else { throw Failure.cannotConnect }
+    }
+
+    private static func address(_ number: UInt32, port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = (0x7F00_0000 + number).bigEndian
+        return address
     }
 
     deinit { close() }
@@ -88,7 +105,8 @@ final class TestClient {
         return text + "\r\n" + (body ?? "")
     }
 
-    func readAnswer(hasBody: Bool = true) throws -> Answer {
+    /// - Parameter pause: runs before each part of the body is read.
+    func readAnswer(hasBody: Bool = true, pause: () -> Void = {}) throws -> Answer {
         var answer = Answer()
         let head = try readLine()
         answer.status = Int(head.split(separator: " ").dropFirst().first ?? "") ?? 0
@@ -100,7 +118,10 @@ final class TestClient {
         if hasBody, answer.status != 204, answer.status >= 200,
             let length = answer["Content-Length"].flatMap({ Int($0) })
         {
-            while buffer.count < length { try fill() }
+            while buffer.count < length {
+                pause()
+                try fill(65_536 / 8)
+            }
             answer.body = Array(buffer.prefix(length))
             buffer.removeFirst(length)
         }
@@ -118,8 +139,8 @@ final class TestClient {
         }
     }
 
-    private func fill() throws {
-        var chunk = [UInt8](repeating: 0, count: 65_536)
+    private func fill(_ most: Int = 65_536) throws {
+        var chunk = [UInt8](repeating: 0, count: most)
         let count = recv(descriptor, &chunk, chunk.count, 0)
         guard count > 0 else { throw Failure.connectionEnded(after: String(decoding: buffer, as: UTF8.self)) }
         buffer.append(contentsOf: chunk[..<count])

@@ -76,7 +76,8 @@ final class TestServer: @unchecked Sendable {
         return done
     }
 
-    func connect() throws -> TestClient { try TestClient(port: port) }
+    /// - Parameter number: the client's own address is 127.0.0.`number`.
+    func connect(from number: UInt32 = 1) throws -> TestClient { try TestClient(port: port, from: number) }
 
     func stop() {
         onReactor { [self] in server?.stop() }

@@ -1,22 +1,30 @@
+import CMicroHTTPD
 import EventLoop
 import Glibc
 
 /// A client's connection and its progress, which decides when it is closed as idle.
 final class HTTPConnection {
     let descriptor: Int32
+    let address: ClientAddress
     /// When it was opened, or last completed a request or a response; on the reactor's clock.
     fileprivate(set) var progressNs: UInt64
     /// The request that waits for its handler: the server is slow, not the client.
     var waiting: Exchange?
+    /// A response is being sent.
+    var isResponding = false
     /// A request was answered before the client had sent everything.
     var wasAnsweredEarly = false
+    /// It was closed as idle.
+    fileprivate var isShutDown = false
     private var bodyBytes = 0
+    private var acknowledgedBytes: UInt64 = 0
 
-    /// Every 64 KiB of a body count as progress, so that a long value may arrive at about 1 KiB/s.
+    /// Every 64 KiB of a body count as progress, so that a long value may be sent or read at about 1 KiB/s.
     private static let bodyStepBytes = 65_536
 
-    init(descriptor: Int32, nowNs: UInt64) {
+    init(descriptor: Int32, address: ClientAddress, nowNs: UInt64) {
         self.descriptor = descriptor
+        self.address = address
         progressNs = nowNs
     }
 
@@ -30,8 +38,16 @@ final class HTTPConnection {
         if bodyBytes >= Self.bodyStepBytes { progressed(atNs: nowNs) }
     }
 
+    /// A client that reads a long response slowly makes progress, which the kernel knows.
+    fileprivate func countAcknowledged(atNs nowNs: UInt64) {
+        let total = cmhd_acknowledged_bytes(descriptor)
+        guard total >= acknowledgedBytes + UInt64(Self.bodyStepBytes) else { return }
+        acknowledgedBytes = total
+        progressed(atNs: nowNs)
+    }
+
     /// There is, or may come, input that nobody has read; see ``LingeringClose``.
-    var mustLinger: Bool { wasAnsweredEarly || peek() > 0 }
+    var mustLinger: Bool { !isShutDown && (wasAnsweredEarly || peek() > 0) }
 
     fileprivate var isClosedByClient: Bool { peek() == 0 }
 
@@ -45,14 +61,15 @@ final class HTTPConnection {
 /// All connections. Closes those that make no progress.
 ///
 /// libmicrohttpd's own timeout restarts with each byte, so a few thousand clients that send one byte per second could
-/// use up all connections (the "slowloris" attack). Here only complete requests and responses count. If few connections
-/// are free, idle ones are closed sooner.
+/// use up all connections (the "slowloris" attack). Here only complete requests and responses, and long parts of them,
+/// count. If few connections are free, idle ones are closed sooner; if none is free, the longest idle ones are closed.
 final class ConnectionTable: Expirable {
     private let reactor: Reactor
     private let idleNs: UInt64
     private let crowdedIdleNs: UInt64
-    private let crowdedCount: Int
+    private let leastIdleNs: UInt64
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+    private var share: FairShare
     private(set) var isSettled = true
     /// Called after connections were shut down: libmicrohttpd must run to release them.
     var onShutDown: () -> Void = {}
@@ -61,37 +78,68 @@ final class ConnectionTable: Expirable {
         self.reactor = reactor
         idleNs = UInt64(max(0, settings.idleTimeoutS)) * 1_000 * nsPerMs
         crowdedIdleNs = min(idleNs, settings.crowdedIdleTimeoutMs * nsPerMs)
-        crowdedCount = settings.connectionLimit - settings.connectionLimit / 4
+        leastIdleNs = min(crowdedIdleNs, settings.leastIdleMs * nsPerMs)
+        share = FairShare(total: settings.connectionLimit)
     }
 
     var count: Int { connections.count }
+    var hasRoom: Bool { share.used < share.total }
+    func hasRoom(for client: ClientAddress) -> Bool { share.fits(1, for: client) }
     var waitingExchanges: [Exchange] { connections.values.compactMap(\.waiting) }
 
     func add(_ connection: HTTPConnection) {
         connections[ObjectIdentifier(connection)] = connection
+        share.take(1, for: connection.address)
         guard isSettled else { return }
         isSettled = false
         scheduleLook()
     }
 
-    func remove(_ connection: HTTPConnection) { connections[ObjectIdentifier(connection)] = nil }
+    func remove(_ connection: HTTPConnection) {
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        share.release(1, for: connection.address)
+    }
 
     private func scheduleLook() {
         reactor.schedule(self, atNs: reactor.nowNs + max(crowdedIdleNs / 4, nsPerMs))
     }
 
-    /// Shuts down instead of closing: libmicrohttpd owns the descriptor, detects the end and releases the connection.
     func expire() {
-        let limitNs = connections.count >= crowdedCount ? crowdedIdleNs : idleNs
+        let isCrowded = share.used >= share.total - share.total / 4
+        let limitNs = isCrowded ? crowdedIdleNs : idleNs
         let nowNs = reactor.nowNs
         var isAnyShutDown = false
         for connection in connections.values where connection.waiting == nil {
-            // epoll does not report an end of stream that arrived together with the request.
-            guard nowNs &- connection.progressNs >= limitNs || connection.isClosedByClient else { continue }
-            shutdown(connection.descriptor, Int32(SHUT_RDWR))
+            if connection.isResponding { connection.countAcknowledged(atNs: nowNs) }
+            // epoll does not report an end of stream that arrived together with the request. A client that is half
+            // closed still reads its response.
+            let isOver = !connection.isResponding && connection.isClosedByClient
+            guard nowNs &- connection.progressNs >= limitNs || isOver else { continue }
+            shutDown(connection)
             isAnyShutDown = true
         }
         if isAnyShutDown { onShutDown() }
         if connections.isEmpty { isSettled = true } else { scheduleLook() }
+    }
+
+    /// Closes the longest idle connections, of `client` or of all: a sixteenth of those that are idle, so that a search
+    /// serves several newcomers. The caller runs libmicrohttpd, which releases them.
+    /// - Returns: how many.
+    func closeLongestIdle(of client: ClientAddress?) -> Int {
+        let nowNs = reactor.nowNs
+        var idle = connections.values.filter {
+            !$0.isShutDown && $0.waiting == nil && (client == nil || $0.address == client)
+                && nowNs &- $0.progressNs >= leastIdleNs
+        }
+        idle.sort { $0.progressNs < $1.progressNs }
+        let victims = idle.prefix((idle.count + 15) / 16)
+        for connection in victims { shutDown(connection) }
+        return victims.count
+    }
+
+    /// Shuts down instead of closing: libmicrohttpd owns the descriptor, detects the end and releases the connection.
+    private func shutDown(_ connection: HTTPConnection) {
+        connection.isShutDown = true
+        shutdown(connection.descriptor, Int32(SHUT_RDWR))
     }
 }

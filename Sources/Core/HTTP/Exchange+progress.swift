@@ -56,9 +56,9 @@ extension Exchange {
         // The client waits for 100 Continue, or the body is too long to be read and dropped: respond now and close.
         let excess = length - UInt64(received.maxBytes)
         if headers.expectsContinue || excess > UInt64(server.settings.maxDiscardedBytes) {
-            return refuseAtOnce(.valueTooLarge(maxBytes: received.maxBytes), isBodyComing: true)
+            return refuseAtOnce(bodyProblem, isBodyComing: true)
         }
-        refuse(.valueTooLarge(maxBytes: received.maxBytes))
+        refuse(bodyProblem)
         return .YES
     }
 
@@ -75,26 +75,30 @@ extension Exchange {
         let response = problem.unhandled(request.method).response
         refusal = response
         request.body = []
-        server.load.bufferedBodyBytes -= received.bufferedBytes
-        received.bufferedBytes = 0
+        releaseBody()
         request.receivedNs = server.reactor.nowNs
         server.router.refused(request, with: response)
     }
 
     // MARK: Body
 
+    /// The answer to a too long body. A path or method that is wrong anyway comes first.
+    private var bodyProblem: Problem {
+        server.router.problem(of: request) ?? .valueTooLarge(maxBytes: received.maxBytes)
+    }
+
     private func take(_ piece: UnsafeRawBufferPointer) -> MHD_Result {
         server.runState.didMakeProgress = true
         client.received(bodyBytes: piece.count, atNs: server.reactor.nowNs)
         if refusal == nil, piece.count > received.maxBytes - received.bufferedBytes {
-            refuse(.valueTooLarge(maxBytes: received.maxBytes))
-        } else if refusal == nil, piece.count > server.settings.maxBufferedBodyBytes - server.load.bufferedBodyBytes {
+            refuse(bodyProblem)
+        } else if refusal == nil, !server.load.bodies.fits(piece.count, for: client.address) {
             refuse(.overloaded("too many buffered request bodies"))
         }
         guard refusal != nil else {
             request.body.append(contentsOf: piece)
             received.bufferedBytes += piece.count
-            server.load.bufferedBodyBytes += piece.count
+            server.load.bodies.take(piece.count, for: client.address)
             return .YES
         }
         received.discardedBytes += piece.count
@@ -152,6 +156,7 @@ extension Exchange {
             let prepared = response.prepared(isStorable: request.method.isSafe, isLast: server.phase.isDraining)
         else { return .NO }
         stage = .answered
+        client.isResponding = true
         server.runState.didMakeProgress = true
         let result = MHD_queue_response(connection, UInt32(clamping: response.status), prepared)
         MHD_destroy_response(prepared)
@@ -162,11 +167,11 @@ extension Exchange {
     private func affordable(_ response: Response) -> Response {
         let count = response.body.count
         guard count > HTTPServer.longResponseBytes, request.method.isSafe else { return response }
-        guard server.load.bufferedResponseBytes + count <= server.settings.maxBufferedResponseBytes else {
+        guard server.load.responses.fits(count, for: client.address) else {
             return Problem.overloaded("too many long responses are being sent").response
         }
         responseBytes = count
-        server.load.bufferedResponseBytes += count
+        server.load.responses.take(count, for: client.address)
         return response
     }
 
@@ -200,7 +205,8 @@ extension Exchange {
     func connectionIsDone() {
         stopWaiting()
         detach()
-        server.load.bufferedResponseBytes -= responseBytes
+        server.load.responses.release(responseBytes, for: client.address)
+        client.isResponding = false
         client.progressed(atNs: server.reactor.nowNs)
         server.runState.didMakeProgress = true
         if !isTaskRunning { leaveFlight() }
@@ -210,7 +216,12 @@ extension Exchange {
     private func leaveFlight() {
         guard isCounted else { return }
         isCounted = false
-        server.load.bufferedBodyBytes -= received.bufferedBytes
+        releaseBody()
         server.load.requestsInFlight -= 1
+    }
+
+    private func releaseBody() {
+        server.load.bodies.release(received.bufferedBytes, for: client.address)
+        received.bufferedBytes = 0
     }
 }

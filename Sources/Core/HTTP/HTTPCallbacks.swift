@@ -10,10 +10,9 @@ import Glibc
 /// | a connection | ``HTTPConnection`` | while the connection is open, which includes its last request |
 enum HTTPCallbacks {
     static func startDaemon(
-        context: UnsafeMutableRawPointer, settings: HTTPServerSettings, listenDescriptor: Int32, isLogging: Bool
+        context: UnsafeMutableRawPointer, settings: HTTPServerSettings, isLogging: Bool
     ) -> OpaquePointer? {
         var options = cmhd_start_options()
-        options.listen_fd = listenDescriptor
         options.connection_limit = UInt32(clamping: settings.connectionLimit)
         options.idle_timeout_s = UInt32(clamping: settings.idleTimeoutS)
         options.connection_memory_bytes = settings.connectionMemoryBytes
@@ -83,7 +82,8 @@ enum HTTPCallbacks {
     private static let connectionChanged: MHD_NotifyConnectionCallback = { context, connection, slot, change in
         guard let connection, let slot else { return }
         if change == .CONNECTION_NOTIFY_STARTED {
-            let opened = server(context).connectionOpens(descriptor: cmhd_connection_fd(connection))
+            let opened = server(context).connectionOpens(
+                descriptor: cmhd_connection_fd(connection), address: ClientAddress(cmhd_client_address(connection)))
             slot.pointee = Unmanaged.passRetained(opened).toOpaque()
         } else if let pointer = slot.pointee {
             slot.pointee = nil

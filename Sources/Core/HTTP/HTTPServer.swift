@@ -27,26 +27,31 @@ public final class HTTPServer {
     /// Receives the messages of libmicrohttpd, for example about malformed requests, one line per call. Set it before
     /// the start.
     public var onLibraryMessage: ((String) -> Void)?
+    /// Called when connections were closed or refused because of a limit.
+    public var onConnectionLimit: ((_ limit: ConnectionLimit, _ count: Int) -> Void)?
 
     let reactor: Reactor
     let router: Router
 
-    private var daemon: OpaquePointer?
+    private(set) var daemon: OpaquePointer?
+    private var acceptor: Acceptor?
     var phase = Phase()
-    var load = Load()
+    var load: Load
     var runState = RunState()
     let connections: ConnectionTable
     private var lingeringCount = 0
 
     /// Only longer responses count as buffered; the kernel buffers shorter ones at once.
     static let longResponseBytes = 65_536
-    private static let maxLingering = 64
+    /// Connections that were answered early and whose input is still read; each has a descriptor.
+    public static let maxLingering = 32
     private static let drainCheckNs = 5 * nsPerMs
 
     public init(reactor: Reactor, settings: HTTPServerSettings, router: Router) {
         self.reactor = reactor
         self.settings = settings
         self.router = router
+        load = Load(settings)
         connections = ConnectionTable(reactor: reactor, settings: settings)
     }
 
@@ -59,14 +64,15 @@ public final class HTTPServer {
         let socket = try ListenSocket.open(host: settings.host, port: settings.port)
         // Unretained is safe: the reactor retains the server as a participant, and `stop` ends all callbacks.
         daemon = HTTPCallbacks.startDaemon(
-            context: Unmanaged.passUnretained(self).toOpaque(), settings: settings, listenDescriptor: socket.descriptor,
-            isLogging: onLibraryMessage != nil)
+            context: Unmanaged.passUnretained(self).toOpaque(), settings: settings, isLogging: onLibraryMessage != nil)
         guard let daemon else {
             close(socket.descriptor)
             throw .cannotStart
         }
         boundPort = socket.port
-        phase.isAccepting = true
+        let acceptor = Acceptor(descriptor: socket.descriptor, server: self)
+        self.acceptor = acceptor
+        acceptor.start()
         reactor.watch(cmhd_epoll_fd(daemon), events: EPOLLIN.rawValue, handler: self)
         reactor.add(self)
         connections.onShutDown = { [unowned self] in run() }
@@ -75,12 +81,8 @@ public final class HTTPServer {
     /// Closes the listening socket. Existing connections continue.
     public func stopAccepting() {
         reactor.checkIsolated()
-        guard phase.isAccepting, let daemon else { return }
-        // Accepts the connections in the kernel's queue: closing the socket would reset them.
-        if !runState.isRunning { run() }
-        phase.isAccepting = false
-        let socket = MHD_quiesce_daemon(daemon)
-        if socket >= 0 { close(socket) }
+        acceptor?.close()
+        acceptor = nil
     }
 
     /// Waits until no request is in flight, the deadline (on the reactor's clock) has passed, or ``stop()`` is called.
@@ -136,8 +138,8 @@ public final class HTTPServer {
 
     // MARK: Connections
 
-    func connectionOpens(descriptor: Int32) -> HTTPConnection {
-        let connection = HTTPConnection(descriptor: descriptor, nowNs: reactor.nowNs)
+    func connectionOpens(descriptor: Int32, address: ClientAddress) -> HTTPConnection {
+        let connection = HTTPConnection(descriptor: descriptor, address: address, nowNs: reactor.nowNs)
         connections.add(connection)
         return connection
     }
@@ -145,8 +147,6 @@ public final class HTTPServer {
     /// libmicrohttpd closes the descriptor right after this.
     func connectionCloses(_ connection: HTTPConnection) {
         connections.remove(connection)
-        // At its connection limit libmicrohttpd removes the listening socket from its epoll until it runs again.
-        runState.isNeeded = true
         guard daemon != nil, lingeringCount < Self.maxLingering, connection.mustLinger else { return }
         let isLingering = LingeringClose.begin(connection.descriptor, on: reactor) { [weak self] in
             self?.lingeringCount -= 1
@@ -165,7 +165,7 @@ public final class HTTPServer {
         if runState.didQueueWaitingResponse { run() }
     }
 
-    private func run() {
+    func run() {
         guard let daemon else { return }
         runState = RunState(nextNs: runState.nextNs, isRunning: true)
         MHD_run(daemon)
@@ -205,7 +205,6 @@ extension HTTPServer: DescriptorHandler, TurnParticipant {
 extension HTTPServer {
     /// How far the server has been stopped.
     struct Phase {
-        var isAccepting = false
         /// Each response closes its connection.
         var isDraining = false
         /// Requests no longer reach the handler.
@@ -214,11 +213,17 @@ extension HTTPServer {
 
     struct Load {
         var requestsInFlight = 0
-        var bufferedBodyBytes = 0
+        /// Bytes of request bodies.
+        var bodies: FairShare
         /// Bytes of long responses that clients have not received yet.
-        var bufferedResponseBytes = 0
+        var responses: FairShare
         /// Requests that wait for their handler and stay in libmicrohttpd's list of ready connections.
         var unsuspendedCount = 0
+
+        init(_ settings: HTTPServerSettings) {
+            bodies = FairShare(total: settings.maxBufferedBodyBytes)
+            responses = FairShare(total: settings.maxBufferedResponseBytes)
+        }
     }
 
     /// When libmicrohttpd must run next, and what the current run did.

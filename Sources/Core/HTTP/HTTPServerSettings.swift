@@ -5,13 +5,16 @@ public struct HTTPServerSettings: Sendable {
     /// 0 for any free port; see ``HTTPServer/boundPort``.
     public var port: UInt16
 
-    /// Simultaneous connections; further ones wait in the kernel's backlog.
+    /// Simultaneous connections. One client address gets a half of them if it is alone; see ``FairShare``. Above either
+    /// limit, the longest idle ones are closed for new ones.
     public var connectionLimit = 4_096
     /// Seconds without a complete request or response after which a connection is closed. Single bytes are no progress;
     /// time in a handler does not count.
     public var idleTimeoutS = 60
     /// The same in milliseconds while at least three quarters of ``connectionLimit`` are in use.
     public var crowdedIdleTimeoutMs: UInt64 = 5_000
+    /// A connection that made progress within this time, in milliseconds, is not closed for another one.
+    public var leastIdleMs: UInt64 = 500
     /// Memory of one connection, in bytes. Minus `responseHeaderBytes` and 64 per field it limits the header block: a
     /// longer one gets 431, a longer target 414. libmicrohttpd clears this memory for each request, so more of it costs
     /// time.
@@ -21,10 +24,11 @@ public struct HTTPServerSettings: Sendable {
 
     /// In-flight requests; above it 503 `overloaded`.
     public var maxRequestsInFlight = 10_000
-    /// Bytes of buffered request bodies; above it 503 `overloaded`.
+    /// Bytes of buffered request bodies; above it, or above the fair share of a client address, 503 `overloaded`.
     public var maxBufferedBodyBytes = 64 << 20
-    /// Bytes of long responses (see ``HTTPServer/longResponseBytes``) that clients have not received; above it a read
-    /// gets 503 `overloaded`. Otherwise clients that do not read could use up all memory.
+    /// Bytes of long responses (see ``HTTPServer/longResponseBytes``) that clients have not received; above it, or above
+    /// the fair share of a client address, a read gets 503 `overloaded`. Otherwise clients that do not read could use up
+    /// all memory.
     public var maxBufferedResponseBytes = 128 << 20
     /// Bytes of a too long body that are read and dropped, so that the client receives its 413 and can reuse the
     /// connection. A still longer body closes the connection.

@@ -72,15 +72,12 @@ public final class Router {
         case .route(let route):
             operation = route.operation
             response = await respond(to: request, by: route)
-        case .methodNotAllowed(let allow):
-            operation = Self.unknownOperation
-            response = Problem.methodNotAllowed(allow: allow).unhandled(request.method).response
         case .options(let allow):
             operation = Self.optionsOperation
             response = Response(status: 204, headers: [Header("Allow", allow)])
-        case .notFound:
+        case .methodNotAllowed, .notFound:
             operation = Self.unknownOperation
-            response = Problem.notFound(isBelowRoute: tree.goesOnBelowRoute(request)).unhandled(request.method).response
+            response = (problem(of: request) ?? .internalError).unhandled(request.method).response
         }
         onResponse?(request, operation, response)
         return response
@@ -99,6 +96,15 @@ public final class Router {
         } catch {
             onUnexpectedError?(request, error)
             return Problem.internalError.response
+        }
+    }
+
+    /// The answer to a request that reaches no route because of its path or method; nil for any other.
+    func problem(of request: Request) -> Problem? {
+        switch match(request) {
+        case .route, .options: nil
+        case .methodNotAllowed(let allow): .methodNotAllowed(allow: allow)
+        case .notFound: .notFound(isBelowRoute: tree.goesOnBelowRoute(request))
         }
     }
 

@@ -44,9 +44,16 @@ final class ServiceInstance: @unchecked Sendable {
         engine.addRoutes(to: router)
         var http = HTTPServerSettings(host: settings.httpHost, port: settings.httpPort)
         http.maxRequestsInFlight = settings.maxRequestsInFlight
-        http.maxBufferedBodyBytes = max(http.maxBufferedBodyBytes, settings.maxValueBytes)
+        http.connectionLimit = DescriptorLimit.connections(atMost: http.connectionLimit)
+        // One address may hold half of it, which is then a value of any length.
+        http.maxBufferedBodyBytes = max(http.maxBufferedBodyBytes, 2 * settings.maxValueBytes)
         server = HTTPServer(reactor: reactor, settings: http, router: router)
         server.onLibraryMessage = { logger.debug("libmicrohttpd: \($0)") }
+        var limitLog = ConnectionLimitLog(connectionLimit: http.connectionLimit, logger: logger)
+        server.onConnectionLimit = { limit, count in
+            metrics.connectionLimits.with(limit.rawValue).increment(by: count)
+            limitLog.add(limit, count, atNs: reactor.nowNs)
+        }
         group.observer = monitor
     }
 

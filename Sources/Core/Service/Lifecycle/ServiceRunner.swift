@@ -4,7 +4,6 @@ import Logging
 import Redis
 import Replication
 import Telemetry
-import UnixSignals
 
 /// Starts a service on a reactor, waits for a signal, and stops it.
 public struct ServiceRunner: Sendable {
@@ -37,6 +36,11 @@ public struct ServiceRunner: Sendable {
         let interactive: [(UnixSignal, Int32)] = [(.sigint, SIGINT), (.sighup, SIGHUP)]
         let signals = await UnixSignalsSequence(
             trapping: [.sigterm] + interactive.filter { !isInheritedAsIgnored($0.1) }.map(\.0))
+        guard DescriptorLimit.raise() >= DescriptorLimit.least else {
+            fail(
+                "app-\(settings.mode.rawValue): the limit of open files is below \(DescriptorLimit.least) (ulimit -Hn)",
+                exitCode: 1)
+        }
         let reactor: Reactor
         let instance: ServiceInstance
         do {
@@ -59,27 +63,21 @@ public struct ServiceRunner: Sendable {
                 "address": .string("\(settings.httpHost):\(settings.httpPort)"),
                 "version": .string(ServiceVersion.current),
             ])
-        let flusher = Task {
-            while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(1))
-                output.flush()
+        let isWaiting = StopSignals.wait(everySecond: { [output] in output.flush() }) { [logger, output] received in
+            logger.event(.serviceStop, .notice, "stopping", ["signal": .string(received)])
+            reactor.submit {
+                reactor.spawn {
+                    let isClean = await instance.stop()
+                    logger.event(.serviceStop, .notice, "stopped", ["cut_off": .stringConvertible(!isClean)])
+                    output.flush(all: true)
+                    exit(0)
+                }
             }
         }
-        defer { flusher.cancel() }
-        var isStopping = false
-        for await received in signals {
-            guard !isStopping else { _exit(130) }
-            isStopping = true
-            logger.event(.serviceStop, .notice, "stopping", ["signal": .string("\(received)")])
-            Task {
-                let isClean = await reactor.perform { await instance.stop() }
-                reactor.stop()
-                reactor.join()
-                logger.event(.serviceStop, .notice, "stopped", ["cut_off": .stringConvertible(!isClean)])
-                output.flush(all: true)
-                exit(0)
-            }
-        }
+        guard isWaiting else { fail("app-\(settings.mode.rawValue): cannot wait for signals", exitCode: 1) }
+        // Until `exit`. The thread of the caller belongs to libdispatch, whose pool aborts the process when it finds no
+        // descriptor for /proc; waiting here lets that thread end.
+        await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
     }
 }
 

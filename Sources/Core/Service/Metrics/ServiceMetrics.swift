@@ -23,6 +23,7 @@ public final class ServiceMetrics: Sendable {
     let busyConnections: GaugeSeries
     let idleConnections: GaugeSeries
     let redisServers: RedisServerMetrics
+    let connectionLimits: CounterFamily
     public let staleness: GaugeFamily
 
     public init(_ settings: ServiceSettings) {
@@ -70,6 +71,10 @@ public final class ServiceMetrics: Sendable {
         busyConnections = connectionsByState.with("busy")
         idleConnections = connectionsByState.with("idle")
         redisServers = RedisServerMetrics(in: registry)
+        connectionLimits = registry.counter(
+            "app_connection_limits_total",
+            help: "Connections of clients that were closed or refused for others, by the limit that was reached.",
+            labels: ["limit"])
         staleness = registry.gauge(
             "data_staleness_ms",
             help: "Upper bound of the age of an answer from a replica, in milliseconds; +Inf if unknown.",
@@ -80,6 +85,7 @@ public final class ServiceMetrics: Sendable {
         ).with().set(Double(settings.maxStalenessMs))
         registry.registerBuildInfo(version: ServiceVersion.current, mode: mode)
         // Series that exist from the start show a rate from the first failure.
+        for limit in ConnectionLimit.allCases { _ = connectionLimits.with(limit.rawValue) }
         for operation in ["read", "write", "delete"] {
             _ = latencySeries(operation: operation)
             _ = shedRequests(operation)

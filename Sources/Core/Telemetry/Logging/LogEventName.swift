@@ -22,6 +22,8 @@ public enum LogEventName: String, Sendable {
     case clockOffset = "CLOCK_OFFSET"
     /// A change was applied or rejected, or its outcome is unknown.
     case write = "WRITE"
+    /// Connections were closed or refused for others, because a limit was reached.
+    case connectionLimit = "CONNECTION_LIMIT"
     /// Lines were dropped; written by the log itself.
     case logSuppressed = "LOG_SUPPRESSED"
 }

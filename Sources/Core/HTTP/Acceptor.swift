@@ -1,0 +1,113 @@
+import CMicroHTTPD
+import EventLoop
+import Glibc
+
+/// Why the server closed or refused a connection whose client did nothing wrong.
+public enum ConnectionLimit: String, CaseIterable, Sendable {
+    /// All connections are in use: the longest idle ones were closed.
+    case total
+    /// A client address holds its share: the longest idle ones of this address were closed.
+    case address
+    /// A client address holds its share, and all of its connections are busy: a new one got 503 `overloaded`.
+    case refused
+    /// The process has no descriptor left: the longest idle ones were closed.
+    case descriptors
+}
+
+/// Accepts connections within ``HTTPServerSettings/connectionLimit`` and each client address's share of it.
+///
+/// libmicrohttpd would stop to accept at its limit, for as long as the clients that hold all connections like.
+final class Acceptor: DescriptorHandler, Expirable {
+    private static let maxAcceptsATurn = 64
+    private static let pauseNs = 20 * nsPerMs
+
+    private let descriptor: Int32
+    private unowned let server: HTTPServer
+    private var isPaused = false
+    private var isClosed = false
+
+    init(descriptor: Int32, server: HTTPServer) {
+        self.descriptor = descriptor
+        self.server = server
+    }
+
+    private func watch() { server.reactor.watch(descriptor, events: EPOLLIN.rawValue, handler: self) }
+
+    func start() { watch() }
+
+    /// Accepts what is in the kernel's queue, because closing the socket would reset it, and closes the socket.
+    func close() {
+        guard !isClosed else { return }
+        if !server.runState.isRunning { accept() }
+        isClosed = true
+        server.reactor.unwatch(descriptor)
+        Glibc.close(descriptor)
+    }
+
+    func ready(events: UInt32) { accept() }
+
+    private func accept() {
+        for _ in 0..<Self.maxAcceptsATurn {
+            guard server.connections.hasRoom || server.makeRoom(because: .total) else { return pause() }
+            var storage = sockaddr_storage()
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            let accepted = withUnsafeMutablePointer(to: &storage) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                    let accepted = Glibc.accept(descriptor, address, &length)
+                    if accepted >= 0 { server.take(accepted, from: address, length) }
+                    return accepted
+                }
+            }
+            guard accepted < 0 else { continue }
+            switch errno {
+            case EAGAIN: return
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                _ = server.makeRoom(because: .descriptors)
+                return pause()
+            default: continue  // The client has gone (accept(2)).
+            }
+        }
+    }
+
+    // MARK: A pause, in which new connections wait in the kernel's queue
+
+    var isSettled: Bool { !isPaused || isClosed }
+
+    private func pause() {
+        guard !isPaused, !isClosed else { return }
+        isPaused = true
+        server.reactor.unwatch(descriptor)
+        server.reactor.schedule(self, atNs: server.reactor.nowNs + Self.pauseNs)
+    }
+
+    func expire() {
+        isPaused = false
+        watch()
+    }
+}
+
+extension HTTPServer {
+    /// Closes the longest idle connections, of `client` or of all.
+    /// - Returns: false where none is idle.
+    func makeRoom(because limit: ConnectionLimit, for client: ClientAddress? = nil) -> Bool {
+        let count = connections.closeLongestIdle(of: client)
+        if count > 0 {
+            onConnectionLimit?(limit, count)
+            run()
+        }
+        return count > 0
+    }
+
+    /// Passes an accepted connection to libmicrohttpd, or refuses it.
+    fileprivate func take(_ descriptor: Int32, from address: UnsafeMutablePointer<sockaddr>, _ length: socklen_t) {
+        let client = ClientAddress(address)
+        guard connections.hasRoom(for: client) || makeRoom(because: .address, for: client) else {
+            onConnectionLimit?(.refused, 1)
+            Problem.overloaded("too many connections from one address").response.send(to: descriptor)
+            close(descriptor)
+            return
+        }
+        guard let daemon, MHD_add_connection(daemon, descriptor, address, length) == .YES else { return }
+        runState.isNeeded = true
+    }
+}

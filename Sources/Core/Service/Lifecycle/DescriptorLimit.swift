@@ -1,0 +1,58 @@
+import Glibc
+import HTTP
+import EventLoop
+import Logging
+import Telemetry
+
+/// The process' limit of open files. It is raised to the hard limit, because the usual soft limit of 1,024 is for
+/// programs that use select(2).
+enum DescriptorLimit {
+    /// Without it a service could not answer while it connects to all replicas.
+    static let least = 128
+    /// For replicas, the log, `/proc`, what the libraries open, and connections that are closing.
+    private static let reserved = 64 + HTTPServer.maxLingering
+
+    /// - Returns: the limit from now on.
+    static func raise() -> Int {
+        var limit = current
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return Int(clamping: current.rlim_cur)
+    }
+
+    /// How many connections of clients leave the reserve.
+    static func connections(atMost most: Int) -> Int {
+        max(1, min(most, Int(clamping: current.rlim_cur) - reserved))
+    }
+
+    private static var current: rlimit {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return limit
+    }
+}
+
+/// Logs that connections were closed or refused: at once, and then a summary per minute.
+struct ConnectionLimitLog {
+    private static let periodNs = 60_000 * nsPerMs
+    let connectionLimit: Int
+    let logger: Logger
+    private var counts: [ConnectionLimit: Int] = [:]
+    private var nextNs: UInt64 = 0
+
+    init(connectionLimit: Int, logger: Logger) {
+        self.connectionLimit = connectionLimit
+        self.logger = logger
+    }
+
+    mutating func add(_ limit: ConnectionLimit, _ count: Int, atNs nowNs: UInt64) {
+        counts[limit, default: 0] += count
+        guard nowNs >= nextNs else { return }
+        var metadata: Logger.Metadata = ["connection_limit": .stringConvertible(connectionLimit)]
+        for (limit, count) in counts { metadata[limit.rawValue] = .stringConvertible(count) }
+        logger.event(
+            .connectionLimit, .warning, "connections of clients were closed or refused for others", metadata)
+        counts = [:]
+        nextNs = nowNs + Self.periodNs
+    }
+}

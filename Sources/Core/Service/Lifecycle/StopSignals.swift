@@ -1,0 +1,76 @@
+import Glibc
+
+/// The signals that stop a service: SIGTERM, SIGINT and SIGHUP, each unless the parent ignores it (`nohup`).
+enum StopSignals {
+    private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT", SIGHUP: "SIGHUP"]
+
+    /// Calls `received` with the name of the first signal, and `everySecond`, on a thread of its own. A second signal
+    /// ends the process at once.
+    /// - Returns: false if the kernel gives no descriptor or no thread.
+    static func wait(
+        everySecond: @escaping @Sendable () -> Void, received: @escaping @Sendable (_ name: String) -> Void
+    ) -> Bool {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return false }
+        signalPipe = ends[1]
+        for number in names.keys { trap(number) }
+        let context = Unmanaged.passRetained(
+            Loop(descriptor: ends[0], everySecond: everySecond, received: received)
+        ).toOpaque()
+        var thread = pthread_t()
+        return pthread_create(
+            &thread, nil,
+            { context in
+                Unmanaged<Loop>.fromOpaque(context!).takeRetainedValue().run()
+                return nil
+            }, context) == 0
+    }
+
+    private static func trap(_ number: Int32) {
+        var action = sigaction()
+        sigaction(number, nil, &action)
+        let isIgnored = action.__sigaction_handler.sa_handler.map { unsafeBitCast($0, to: Int.self) } == 1
+        guard !isIgnored else { return }
+        action = sigaction()
+        action.__sigaction_handler.sa_handler = { number in
+            let before = errno
+            var byte = UInt8(truncatingIfNeeded: number)
+            _ = write(signalPipe, &byte, 1)
+            errno = before
+        }
+        action.sa_flags = SA_RESTART
+        sigaction(number, &action, nil)
+    }
+
+    private final class Loop: Sendable {
+        private let descriptor: Int32
+        private let everySecond: @Sendable () -> Void
+        private let received: @Sendable (String) -> Void
+
+        init(
+            descriptor: Int32, everySecond: @escaping @Sendable () -> Void,
+            received: @escaping @Sendable (String) -> Void
+        ) {
+            self.descriptor = descriptor
+            self.everySecond = everySecond
+            self.received = received
+        }
+
+        func run() {
+            var isStopping = false
+            while true {
+                var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                var byte: UInt8 = 0
+                if poll(&watched, 1, 1_000) > 0, read(descriptor, &byte, 1) == 1, let name = names[Int32(byte)] {
+                    if isStopping { _exit(130) }
+                    isStopping = true
+                    received(name)
+                }
+                everySecond()
+            }
+        }
+    }
+}
+
+/// Where the signal handler writes; set before the handlers are installed.
+private nonisolated(unsafe) var signalPipe: Int32 = -1

@@ -1,0 +1,69 @@
+import Testing
+
+@testable import HTTP
+
+private func makeServer(limit: Int, _ adjust: @escaping @Sendable (inout HTTPServerSettings) -> Void = { _ in }) throws
+    -> TestServer
+{
+    try TestServer({
+        $0.connectionLimit = limit
+        $0.leastIdleMs = 20
+        adjust(&$0)
+    }) { router in router.add(.get, "/hello", operation: "hello") { _ in .text("hello") } }
+}
+
+@Suite(.timeLimit(.minutes(20))) struct ConnectionLimitTests {
+    @Test func aClientWithManyIdleConnectionsKeepsNoOtherOut() throws {
+        let seen = Box<Set<ConnectionLimit>>([])
+        let server = try makeServer(limit: 32)
+        defer { server.stop() }
+        server.withServer { $0.onConnectionLimit = { limit, _ in seen.value.insert(limit) } }
+        let patient = try server.connect()
+        var idle: [TestClient] = []
+        for _ in 0..<20 {
+            for _ in 0..<10 { idle.append(try server.connect(from: 2)) }
+            // Accepted or refused, and not kept waiting by the idle ones.
+            #expect(try server.connect().request("GET", "/hello").text == "hello")
+            #expect(try patient.request("GET", "/hello").text == "hello")
+        }
+        #expect(server.withServer { $0.connectionCount } <= 32)
+        #expect(server.onReactor { seen.value }.isSubset(of: [.address, .refused]))
+        #expect(server.onReactor { !seen.value.isEmpty })
+    }
+
+    @Test func theLongestIdleConnectionIsClosedForANewOne() throws {
+        let server = try makeServer(limit: 4)
+        defer { server.stop() }
+        // Four addresses use up all connections.
+        let clients = try (1...4).map { try server.connect(from: $0) }
+        for client in clients.dropFirst() + clients.prefix(1) {
+            #expect(try client.request("GET", "/hello").status == 200)
+            server.run { await $0.reactor.sleep(forNs: 2_000_000) }
+        }
+        #expect(try server.connect(from: 5).request("GET", "/hello").text == "hello")
+        #expect(clients[1].isClosedByServer())
+        #expect(try clients[0].request("GET", "/hello").text == "hello")
+    }
+
+    @Test func aBusyConnectionIsNotClosedForANewOne() throws {
+        let gate = Gate()
+        let server = try TestServer({
+            $0.connectionLimit = 4
+            $0.leastIdleMs = 0
+        }) { router in
+            router.add(.get, "/wait", operation: "wait") { _ in
+                await gate.pass()
+                return .text("waited")
+            }
+        }
+        defer { server.stop() }
+        let busy = try (0..<2).map { _ in try server.connect() }
+        for client in busy { client.send(TestClient.text("GET", "/wait")) }
+        gate.waitForArrivals(2)
+        let refused = try server.connect()
+        #expect(try refused.readAnswer().text.contains("\"code\":\"overloaded\""))
+        server.onReactor { gate.open() }
+        for client in busy { #expect(try client.readAnswer().text == "waited") }
+        #expect(try server.connect(from: 2).request("GET", "/wait").text == "waited")
+    }
+}
