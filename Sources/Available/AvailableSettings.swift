@@ -24,7 +24,8 @@ public struct AvailableSettings: Sendable {
     /// been compared.
     public var maxHints = 1_000_000
 
-    /// Time between two staleness probes. Staleness in health is one to two of these.
+    /// Time between two staleness probes. Staleness in health is one to two of these. For two seconds after a replica has
+    /// connected, probes are four times as frequent, so that its staleness is known soon.
     public var probeIntervalMs: UInt64 = 250
     /// Deadline of one background command.
     public var callTimeoutMs: UInt64 = 250
@@ -37,7 +38,9 @@ public struct AvailableSettings: Sendable {
     /// coordinator. The first one no longer runs it (rule A5).
     public var minFenceMs: UInt64 = 20
     public var maxFenceMs: UInt64 = 100
-    /// A record is not merged at another replica later than this after it was read.
+    /// A record is not merged at another replica later than this after it was read: the first while the target was admitted a
+    /// moment ago, the second once it has been known for that long.
+    public var minMergeFenceMs: UInt64 = 200
     public var mergeFenceMs: UInt64 = 1_000
 
     /// Younger hints are left to the writes that stored them.

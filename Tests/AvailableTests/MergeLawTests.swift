@@ -65,6 +65,7 @@ extension Record {
             // The laws are tested, not the speed of this machine.
             $0.callTimeoutMs = 10_000
             $0.mergeFenceMs = 10_000
+            $0.minMergeFenceMs = 10_000
         } _: { instance, _ in
             var maker = RecordMaker(seed: 7)
             instance.engine.stop()
@@ -118,7 +119,7 @@ extension Record {
         for record in records { record.append(to: &arguments) }
         return MergeCommand.make(
             keys: records.map(\.key), arguments: arguments, clocks: instance.engine.replicas.clocks,
-            startNs: instance.reactor.nowNs, budgetMs: instance.settings.mergeFenceMs)
+            startNs: instance.reactor.nowNs, settings: instance.settings)
     }
 
     private func expectConflictIsListed(_ instance: APInstance, _ key: String, _ record: Record) async throws {
@@ -131,6 +132,7 @@ extension Record {
         // What is merged matters here, not when.
         try await withInstance {
             $0.mergeFenceMs = 30_000
+            $0.minMergeFenceMs = 30_000
             $0.callTimeoutMs = 30_000
         } _: { instance, _ in
             var maker = RecordMaker(seed: 11)

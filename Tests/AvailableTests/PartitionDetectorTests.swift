@@ -12,19 +12,19 @@ import Testing
 
     @Test func silenceIsReportedOnce() {
         var detector = healthy()
-        #expect(detector.silent() == .suspected)
-        #expect(detector.silent() == nil)
+        #expect(detector.silent(isStarting: false) == .suspected)
+        #expect(detector.silent(isStarting: false) == nil)
     }
 
     @Test func aReplicaThatIsStillConnectingIsNotSuspectedAtOnce() {
         var detector = PartitionDetector()
-        for _ in 1..<PartitionDetector.startProbes { #expect(detector.silent() == nil) }
-        #expect(detector.silent() == .suspected)
+        #expect(detector.silent(isStarting: true) == nil)
+        #expect(detector.silent(isStarting: false) == .suspected)
     }
 
     @Test func healedMeansThatTheHintsFromTheTimeApartAreDelivered() {
         var detector = healthy()
-        _ = detector.silent()
+        _ = detector.silent(isStarting: false)
         let old = PartitionDetector.Hints(owner: 0, lowestHlc: 50)
         #expect(detector.probed(hlcs: [100, 90], hints: [old], isKnown: true) == nil)
         #expect(detector.probed(hlcs: [200, 95], hints: [old], isKnown: true) == nil)
@@ -37,8 +37,8 @@ import Testing
 
     @Test func aSecondLossWhileCatchingUpIsReportedAgain() {
         var detector = healthy()
-        _ = detector.silent()
+        _ = detector.silent(isStarting: false)
         _ = detector.probed(hlcs: [100], hints: [.init(owner: 0, lowestHlc: 50)], isKnown: true)
-        #expect(detector.silent() == .suspected)
+        #expect(detector.silent(isStarting: false) == .suspected)
     }
 }

@@ -34,7 +34,8 @@ struct ClockTable {
         if isNewEpoch, Int64(decimal: epoch[...]) ?? 0 < Int64(decimal: known.epoch[...]) ?? 0 { return false }
         guard isNewEpoch || known.isWorthReplacing(timeUs: timeUs, receivedNs: receivedNs) else { return true }
         clocks[replica] = ReplicaClock(
-            incarnation: known.incarnation, epoch: epoch, timeUs: timeUs, receivedNs: receivedNs)
+            incarnation: known.incarnation, epoch: epoch, timeUs: timeUs, receivedNs: receivedNs,
+            knownSinceNs: isNewEpoch ? nil : known.knownSinceNs)
         if isNewEpoch { generation &+= 1 }
         return true
     }

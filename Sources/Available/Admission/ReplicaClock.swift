@@ -10,17 +10,21 @@ struct ReplicaClock: Equatable {
     let epoch: Bytes
     private let timeUs: Int64
     private let receivedNs: UInt64
+    /// When this instance first knew this incarnation with this clock epoch.
+    let knownSinceNs: UInt64
 
     /// After this time any new reading replaces the known one, even a lower one, because clocks drift.
     private static let maxAgeNs = 5_000 * nsPerMs
     /// A younger one is replaced only by one that is better by more than this.
     private static let minImprovementUs: Int64 = 500
 
-    init(incarnation: Bytes, epoch: Bytes, timeUs: Int64, receivedNs: UInt64) {
+    /// - Parameter knownSinceNs: nil if this is the first reading of its incarnation and clock epoch.
+    init(incarnation: Bytes, epoch: Bytes, timeUs: Int64, receivedNs: UInt64, knownSinceNs: UInt64? = nil) {
         self.incarnation = incarnation
         self.epoch = epoch
         self.timeUs = timeUs
         self.receivedNs = receivedNs
+        self.knownSinceNs = knownSinceNs ?? receivedNs
     }
 
     /// A lower bound of the replica's clock, in microseconds, at `nowNs` of this instance's: the reading was taken before it
@@ -51,14 +55,31 @@ extension ClockTable {
     func fence(of replica: Int, startNs: UInt64, budgetMs: UInt64) -> [Bytes] {
         self[replica]?.fence(startNs: startNs, budgetMs: budgetMs) ?? [Arguments.zero, Arguments.zero, Arguments.empty]
     }
+
+    /// The fence of a merge at `replica` of records that were read or written after `startNs`.
+    func mergeFence(of replica: Int, startNs: UInt64, settings: AvailableSettings) -> [Bytes] {
+        let knownSinceNs = self[replica]?.knownSinceNs ?? startNs
+        let knownForMs = (startNs - min(startNs, knownSinceNs)) / nsPerMs
+        return fence(
+            of: replica, startNs: startNs, budgetMs: Fence.mergeMs(knownForMs: knownForMs, settings: settings))
+    }
 }
 
-/// How long a write is tried at one coordinator (rule A5). A second coordinator, or a failure, must wait for it, so it is
-/// short; but it must exceed the network latency, or a distant replica would refuse everything.
+/// How long calls are tried (rule A5).
 enum Fence {
     /// Covers the resolution of this instance's clock, which is one turn of its event loop.
     static let marginMs: UInt64 = 5
 
+    /// How long a record may be merged after it was read: no longer than the time for which the target's incarnation was
+    /// known by then, within the bounds of the settings. A group whose replicas were all adopted a moment ago therefore has
+    /// no old record in transit, and can compare its records at once (rule A11).
+    static func mergeMs(knownForMs: UInt64, settings: AvailableSettings) -> UInt64 {
+        min(max(knownForMs, settings.minMergeFenceMs), settings.mergeFenceMs)
+    }
+
+    /// How long a write is tried at one coordinator. A second coordinator, or a failure, must wait for it, so it is short; but
+    /// it must exceed the network latency, or a distant replica would refuse everything.
+    ///
     /// - Parameter latencyNs: usual latency of the coordinator; `UInt64.max` if unknown.
     static func budgetMs(latencyNs: UInt64, settings: AvailableSettings) -> UInt64 {
         guard latencyNs != .max else { return settings.maxFenceMs }

@@ -54,6 +54,8 @@ final class AntiEntropy: BackgroundTask {
         environment.scheduler.spawn { [self] in
             await run(replica)
             isRunning = false
+            // The next replica need not wait for the next probe.
+            if control.isRunning { startIfDue() }
         }
     }
 
@@ -67,12 +69,18 @@ final class AntiEntropy: BackgroundTask {
         }
         var count = RecordComparison.Count()
         var failure: String?
-        var pauseNs: UInt64 = 0
+        // Until the next probe it is not known what the comparison has changed.
+        var pauseNs = environment.settings.probeIntervalMs * nsPerMs
         do {
-            switch try await comparison.run(replica, lease, &count) {
+            var end = try await comparison.run(replica, lease, &count)
+            if case .tooEarly(let waitMs) = end {
+                await environment.scheduler.sleep(forNs: (waitMs + 2 * Fence.marginMs) * nsPerMs)
+                end = try await comparison.run(replica, lease, &count)
+            }
+            switch end {
             case .complete: break
-            case .tooEarly:
-                schedules[replica].notBeforeNs = environment.nowNs + environment.settings.mergeFenceMs * nsPerMs
+            case .tooEarly(let waitMs):
+                schedules[replica].notBeforeNs = environment.nowNs + waitMs * nsPerMs
                 await lease.end()
                 return
             case .incomplete:
@@ -87,7 +95,7 @@ final class AntiEntropy: BackgroundTask {
             pauseNs = retryNs
             failure = error.reason
         }
-        if failure != nil { schedules[replica].notBeforeNs = environment.nowNs + pauseNs }
+        schedules[replica].notBeforeNs = environment.nowNs + pauseNs
         environment.events?.antiEntropyEnded(
             replica: replica, compared: count.compared, repaired: count.repaired, failure: failure)
         await lease.end()

@@ -30,8 +30,9 @@ struct RecordComparison {
 
     enum End {
         case complete
-        /// A replica lost its memory a moment ago: records read before that may still be on their way.
-        case tooEarly
+        /// A replica lost its memory a moment ago: records read before that may still be on their way, for so many
+        /// milliseconds.
+        case tooEarly(waitMs: UInt64)
         /// Some records did not arrive: the staleness stays unknown.
         case incomplete
         /// Compared with all peers but this one, at least: the staleness stays unknown.
@@ -44,26 +45,24 @@ struct RecordComparison {
         let nowUs: Int64
         let epoch: Bytes
         let hlc: UInt64
-        let adoptedAgoUs: Int64
+        /// How long before the comparison began the replica was adopted, or its clock set back; microseconds.
+        let adoptedAgoUs: ClosedRange<Int64>
     }
 
     func run(_ replica: Int, _ lease: Lease, _ count: inout Count) async throws(Failure) -> End {
         let askedNs = environment.nowNs
-        let own = try await start(of: replica)
+        let own = try await start(of: replica, askedNs: askedNs)
         var peers: [(index: Int, start: Start)] = []
         var missing: Int?
         for peer in replicas.peers(of: replica) {
             if replicas.usable.contains(peer) {
-                peers.append((peer, try await start(of: peer)))
+                peers.append((peer, try await start(of: peer, askedNs: askedNs)))
             } else {
                 missing = peer
             }
         }
-        // A record that was read before a loss would bring back what no hint knows of.
-        let inFlightUs = Int64(environment.settings.mergeFenceMs + 10 * Fence.marginMs) * 1_000
-        guard own.adoptedAgoUs > inFlightUs, peers.allSatisfy({ $0.start.adoptedAgoUs > inFlightUs }) else {
-            return .tooEarly
-        }
+        let waitMs = inFlightMs(adoptedAgoUs: [own.adoptedAgoUs] + peers.map(\.start.adoptedAgoUs))
+        guard waitMs == 0 else { return .tooEarly(waitMs: waitMs) }
         for (peer, start) in peers {
             let route = RecordTransfer.Route(source: peer, target: replica, incarnation: start.incarnation)
             try await compare(route, start, own.incarnation, lease, &count)
@@ -83,14 +82,32 @@ struct RecordComparison {
         return .complete
     }
 
-    private func start(of replica: Int) async throws(Failure) -> Start {
+    /// How long a record that a replica lost may still be on its way to another one, where it would bring back what no hint
+    /// knows of. Whoever read it knew the target's present incarnation by then, at most since that was adopted, and gave it no
+    /// longer fence than that (``Fence/mergeMs(knownForMs:settings:)``).
+    private func inFlightMs(adoptedAgoUs: [ClosedRange<Int64>]) -> UInt64 {
+        let settings = environment.settings
+        let agoMs = adoptedAgoUs.map { (least: max(0, $0.lowerBound) / 1_000, most: max(0, $0.upperBound) / 1_000 + 1) }
+        let oldestMs = agoMs.map(\.most).max() ?? 0
+        return agoMs.map { ago in
+            let knownForMs = UInt64(oldestMs - ago.least)
+            let fenceMs = Fence.mergeMs(knownForMs: knownForMs, settings: settings) + 10 * Fence.marginMs
+            return fenceMs - min(fenceMs, UInt64(ago.least))
+        }.max() ?? 0
+    }
+
+    private func start(of replica: Int, askedNs: UInt64) async throws(Failure) -> Start {
+        let sentNs = environment.nowNs
         guard let incarnation = replicas[replica].incarnation, replicas.clocks[replica] != nil,
             let elements = await scripts.run(
                 AvailableScripts.unfenced(AvailableScripts.readClock, incarnation: incarnation), at: replica),
             elements.count >= 5, let nowUs = elements[1].number, let epoch = elements[2].bytes,
             let hlc = elements[3].count, let adoptedAgoUs = elements[4].number
         else { throw Failure(reason: "\(replicas.names[replica]) does not answer") }
-        return Start(incarnation: incarnation, nowUs: nowUs, epoch: epoch, hlc: hlc, adoptedAgoUs: adoptedAgoUs)
+        let leastUs = adoptedAgoUs - Int64(environment.nowNs - askedNs) / 1_000
+        let mostUs = adoptedAgoUs - Int64(sentNs - askedNs) / 1_000
+        return Start(
+            incarnation: incarnation, nowUs: nowUs, epoch: epoch, hlc: hlc, adoptedAgoUs: leastUs...mostUs)
     }
 
     /// The peer's writes that found no room for a hint have been copied, up to the hlc at the start.

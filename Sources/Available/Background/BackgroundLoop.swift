@@ -9,6 +9,11 @@ final class BackgroundLoop {
     private let transfer: RecordTransfer
     private let tasks: [any BackgroundTask]
     private let control: BackgroundControl
+    /// Until then probes are frequent: the staleness of a replica that has just connected is not known yet.
+    private var frequentUntilNs: UInt64 = 0
+
+    private static let frequentForNs = 2_000 * nsPerMs
+    private static let minFrequentIntervalNs = 50 * nsPerMs
 
     init(_ environment: Environment, scripts: ScriptClient) {
         self.environment = environment
@@ -28,19 +33,22 @@ final class BackgroundLoop {
     func start() {
         guard !control.isRunning else { return }
         control.isRunning = true
+        frequentUntilNs = environment.nowNs + Self.frequentForNs
         environment.scheduler.spawn { [self] in await runUntilStopped() }
     }
 
     func stop() { control.isRunning = false }
 
     private func runUntilStopped() async {
-        let intervalNs = environment.settings.probeIntervalMs * nsPerMs
         while control.isRunning {
             admission.readmitForgotten()
             await staleness.probe()
             environment.events?.replicasProbed(status())
             guard control.isRunning else { return }
             for task in tasks { task.startIfDue() }
+            let usualNs = environment.settings.probeIntervalMs * nsPerMs
+            let frequentNs = max(usualNs / 4, min(usualNs, Self.minFrequentIntervalNs))
+            let intervalNs = environment.nowNs < frequentUntilNs ? frequentNs : usualNs
             // Instances that were started together should not stay in step.
             let jitter = intervalNs / 10
             await environment.scheduler.sleep(
@@ -59,7 +67,10 @@ final class BackgroundLoop {
 
     // MARK: Connections
 
-    func didConnect(_ replica: Int) { transfer.didConnect(replica) }
+    func didConnect(_ replica: Int) {
+        frequentUntilNs = environment.nowNs + Self.frequentForNs
+        transfer.didConnect(replica)
+    }
 
     func didDisconnect(_ replica: Int) {
         guard control.isRunning else { return }

@@ -63,8 +63,7 @@ final class DeliveryBatch: ReplySink, Expirable {
         }
         if !targets.isEmpty {
             let command = MergeCommand.make(
-                keys: keys, arguments: arguments, clocks: clocks, startNs: startNs,
-                budgetMs: environment.settings.mergeFenceMs)
+                keys: keys, arguments: arguments, clocks: clocks, startNs: startNs, settings: environment.settings)
             outstanding = environment.group.send(command, to: targets, sink: self).sent
         }
         arguments = []

@@ -160,8 +160,7 @@ final class RecordTransfer {
         var arguments: [Bytes] = []
         for record in records { record.append(to: &arguments) }
         let command = MergeCommand.make(
-            keys: keys, arguments: arguments, clocks: clocks, startNs: startNs,
-            budgetMs: environment.settings.mergeFenceMs)
+            keys: keys, arguments: arguments, clocks: clocks, startNs: startNs, settings: environment.settings)
         let reply = await environment.client.ask(command, of: replica)
         return scripts.mergeResult(reply, from: replica, keys: keys)
     }
@@ -173,10 +172,10 @@ enum MergeCommand {
     ///   - arguments: of all records; see ``CarriedRecord/append(to:)``.
     ///   - clocks: as known before the first of the records was read or written, at `startNs`.
     static func make(
-        keys: [Bytes], arguments: [Bytes], clocks: ClockTable, startNs: UInt64, budgetMs: UInt64
+        keys: [Bytes], arguments: [Bytes], clocks: ClockTable, startNs: UInt64, settings: AvailableSettings
     ) -> Command {
         Command(
             .script(AvailableScripts.merge, keys: keys), arguments: arguments, tailCount: 3,
-            tail: { clocks.fence(of: $0, startNs: startNs, budgetMs: budgetMs) })
+            tail: { clocks.mergeFence(of: $0, startNs: startNs, settings: settings) })
     }
 }

@@ -2,8 +2,8 @@
 /// hints that existed when it came back have been delivered, in both directions.
 struct PartitionDetector: Equatable {
     enum State: Equatable {
-        /// Not reached since the start, in so many probes.
-        case starting(probes: Int)
+        /// Not reached since the start.
+        case starting
         case healthy
         case suspected
         /// It is back. `hlcs`: each replica's clock value when it was first seen again, nil for those not seen yet; hints up
@@ -23,20 +23,17 @@ struct PartitionDetector: Equatable {
         let lowestHlc: UInt64?
     }
 
-    private(set) var state = State.starting(probes: 0)
-
-    /// A replica that was never reached is suspected after this many probes: connecting takes a moment.
-    static let startProbes = 8
+    private(set) var state = State.starting
 
     var isSuspected: Bool { state == .suspected }
 
     /// The replica does not answer, or its connection is lost.
-    mutating func silent() -> Event? {
+    ///
+    /// - Parameter isStarting: this instance has started a moment ago: connecting takes a moment.
+    mutating func silent(isStarting: Bool) -> Event? {
         switch state {
         case .suspected: return nil
-        case .starting(let probes) where probes + 1 < Self.startProbes:
-            state = .starting(probes: probes + 1)
-            return nil
+        case .starting where isStarting: return nil
         case .starting, .healthy, .catchingUp:
             state = .suspected
             return .suspected

@@ -10,11 +10,15 @@ final class StalenessTracker {
     private let environment: Environment
     private let scripts: ScriptClient
     private var detectors: [PartitionDetector]
+    private let startNs: UInt64
+
+    private static let startForNs = 2_000 * nsPerMs
 
     init(_ environment: Environment, scripts: ScriptClient) {
         self.environment = environment
         self.scripts = scripts
         detectors = environment.replicas.names.map { _ in PartitionDetector() }
+        startNs = environment.nowNs
     }
 
     private var replicas: ReplicaTable { environment.replicas }
@@ -22,7 +26,7 @@ final class StalenessTracker {
     func isSuspected(_ replica: Int) -> Bool { detectors[replica].isSuspected }
 
     /// The connection to `replica` is lost.
-    func didDisconnect(_ replica: Int) { report(detectors[replica].silent(), replica) }
+    func didDisconnect(_ replica: Int) { silent(replica) }
 
     func probe() async {
         let askedNs = environment.nowNs
@@ -174,7 +178,7 @@ final class StalenessTracker {
                 // A replica that is refused or being readmitted does reply, although it is not probed.
                 let isAsked = replicas.usable.contains(replica) || !environment.group.available.contains(replica)
                 let isSilent = !answered.contains(replica) && isAsked && replicas[replica].refusal == nil
-                if isSilent { report(detectors[replica].silent(), replica) }
+                if isSilent { silent(replica) }
                 continue
             }
             var hints: [PartitionDetector.Hints] = []
@@ -186,6 +190,11 @@ final class StalenessTracker {
             let isKnown = replicas.stalenessMs(of: replica) != nil
             report(detectors[replica].probed(hlcs: hlcs, hints: hints, isKnown: isKnown), replica)
         }
+    }
+
+    private func silent(_ replica: Int) {
+        let isStarting = environment.nowNs < startNs + Self.startForNs
+        report(detectors[replica].silent(isStarting: isStarting), replica)
     }
 
     private func report(_ event: PartitionDetector.Event?, _ replica: Int) {

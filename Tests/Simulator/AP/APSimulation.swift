@@ -21,6 +21,8 @@ public final class APSimulation {
     /// After the heal: a comparison without one peer is repeated after half a minute.
     private static let quietLimitMs: UInt64 = 180_000
     private static let limitMs: UInt64 = 900_000
+    /// Half a second, and the time to connect over the slowest link.
+    private static let startLimitMs: UInt64 = 550
 
     public init(seed: UInt64, options: Options = APProfile.mixed.options) {
         self.options = options
@@ -71,6 +73,7 @@ public final class APSimulation {
             }
         }
         watchForOldReplicas()
+        judgeStart()
         world.after((warmUpMs + 100) * nsPerMs) { [self] in planner.start(meanGapMs: options.faults.meanGapMs) }
         let end = workload.run(until: Self.limitMs, planner) { await self.serveEveryKeyAndConverge() }
         if let hung = end.hung { report.violations.append(hung) }
@@ -92,6 +95,15 @@ public final class APSimulation {
                 replica.wipe()
             }
             if !workload.isOver { watchForOldReplicas() }
+        }
+    }
+
+    /// Blank replicas were connected a moment after the start: soon after that, every instance knows how stale they are.
+    private func judgeStart() {
+        guard warmUpMs > Self.startLimitMs else { return }
+        world.after(Self.startLimitMs * nsPerMs) { [self] in
+            guard let unknownStaleness else { return }
+            judge.fail("\(Self.startLimitMs) ms after the start staleness is unknown: \(unknownStaleness)")
         }
     }
 
