@@ -26,10 +26,12 @@ TRIPLES ?= 100000
 ENGINES ?= cp ap
 SECONDS ?= 60
 ARGS ?=
+SERVER ?= redis-6.2
+SUITES ?= ConsistentTests AvailableTests RedisTests FaultTests
 ON ?= lab
 PAGES ?=
 
-.PHONY: help setup build run demo test lint simulate laws mutants check partition heal status \
+.PHONY: help setup build run demo test test-server lint simulate laws mutants check partition heal status \
     compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus bench-quick docs clean
 
 help: ## Lists these commands
@@ -60,6 +62,11 @@ test: setup ## Runs every check: format, shell scripts, all tests (ARGS='--filte
 	@$(MAKE) lint
 	@$(SWIFT_BUILD) --build-tests
 	@swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(ARGS)
+
+test-server: setup ## Runs the tests of both engines on another server (SERVER=redis-6.2, redis-8, valkey-8)
+	@$(SWIFT_BUILD) --build-tests
+	@server=$$(scripts/redis-server.sh $(SERVER) $(SCRATCH)/servers) && export TEST_REDIS_SERVER="$$server" && \
+	$$server --version && swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(SUITES:%=--filter %)
 
 lint: ## Checks format, shell scripts and configuration files; skips tools that are not installed
 	@swift format lint --strict --parallel --recursive Sources Tests Package.swift

@@ -44,7 +44,7 @@ import Testing
             return
         }
         #expect(failure.code == .noQuorum)
-        #expect(failure.detail.contains("g1 answers 'LOADING the data set'"))
+        #expect(failure.detail.contains("g1 rejects commands: it is loading or busy"))
     }
 
     @Test func blankMeansFiveNulls() throws {

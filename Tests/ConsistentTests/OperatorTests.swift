@@ -94,7 +94,10 @@ import TestSupport
         }
         // No service ran: only the backup has raised a counter.
         servers[0].kill()
-        try FileManager.default.removeItem(atPath: servers[0].directory + "/appendonlydir")
+        // A directory since Redis 7.
+        for log in ["appendonlydir", "appendonly.aof"] {
+            try? FileManager.default.removeItem(atPath: servers[0].directory + "/" + log)
+        }
         let restored = try RedisServer([], port: servers[0].port)
         restored.kill()
         try FileManager.default.removeItem(atPath: restored.directory)

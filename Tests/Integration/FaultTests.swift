@@ -16,6 +16,12 @@ import TestSupport
         try app.service.http("GET", "/health").string("status") == "ok"
     }
 
+    /// Without the capital and the full stop of `app-ap`.
+    private func detail(of answer: HTTPAnswer) throws -> String {
+        let detail = try #require(answer.string("detail")).lowercased()
+        return detail.hasSuffix(".") ? String(detail.dropLast()) : detail
+    }
+
     @Test(arguments: ["cp", "ap"])
     func aKilledReplicaFailsNoRequestAndRejoins(mode: String) throws {
         let app = try ServiceOnReplicas.make(mode)
@@ -148,8 +154,22 @@ import TestSupport
         #expect(refused.status == 503)
         #expect(refused.string("code") == "bad_reply")
         #expect(refused.string("outcome") == "not_applied")
+        #expect(try detail(of: refused) == "a replica rejected the command: the key holds something else")
         #expect(try app.read("k").status == 503)
         #expect(try app.write("other", "a").status == 200)
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func fullReplicasAreReportedWithoutTheServersWords(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        for server in app.servers { try server.cli("CONFIG", "SET", "maxmemory", "1000") }
+        let refused = try app.write("k", "a")
+        #expect(refused.status == 503)
+        #expect(refused.string("code") == "replica_full")
+        #expect(refused.string("outcome") == "not_applied")
+        #expect(try detail(of: refused) == "a replica rejected the command: its memory or disk is full")
+        for server in app.servers { try server.cli("CONFIG", "SET", "maxmemory", "0") }
+        #expect(try eventually { try app.write("k", "b").status == 200 })
     }
 
     @Test(arguments: ["cp", "ap"])

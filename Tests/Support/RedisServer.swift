@@ -2,13 +2,16 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A real `redis-server` on a free loopback port, with its own data directory.
+/// A real `redis-server` on a free loopback port, with its own data directory. The variable `TEST_REDIS_SERVER` names
+/// another program: that of another version, or of Valkey.
 public final class RedisServer: @unchecked Sendable {
     // Safe because a test drives one server from one task at a time; no method is called concurrently.
     public let port: UInt16
     public let directory: String
     private let arguments: [String]
     private var process: ChildProcess?
+
+    private static let program = ProcessInfo.processInfo.environment["TEST_REDIS_SERVER"] ?? "/usr/bin/redis-server"
 
     /// Starts a server and waits until it replies. The AOF is on, so that a restart keeps the data.
     public init(_ arguments: [String] = ["--appendonly", "yes", "--appendfsync", "always"], port: UInt16? = nil) throws
@@ -31,7 +34,7 @@ public final class RedisServer: @unchecked Sendable {
     public func start() throws {
         precondition(process == nil, "already running")
         let process = try ChildProcess(
-            "/usr/bin/redis-server",
+            Self.program,
             ["--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--dir", directory, "--loglevel", "warning"]
                 + arguments)
         self.process = process
@@ -61,7 +64,10 @@ public final class RedisServer: @unchecked Sendable {
 
     /// Runs a command with `redis-cli` and returns its output without the final newline.
     @discardableResult
-    public func cli(_ arguments: String...) throws -> String {
+    public func cli(_ arguments: String...) throws -> String { try cli(arguments) }
+
+    @discardableResult
+    public func cli(_ arguments: [String]) throws -> String {
         let cli = try ChildProcess("/usr/bin/redis-cli", ["-p", "\(port)"] + arguments)
         _ = cli.wait()
         let text = cli.outputText

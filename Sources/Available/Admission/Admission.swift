@@ -78,7 +78,7 @@ final class Admission {
     }
 
     private static func refusal(_ reply: Reply) -> String {
-        if case .error(let text) = reply { return text }
+        if let error = reply.error { return error.text }
         switch reply[0]?.text {
         case "FOREIGN": return "belongs to group '\(reply[1]?.text ?? "")' as '\(reply[2]?.text ?? "")'"
         case "OLD":

@@ -25,7 +25,7 @@ final class Lease {
         renewedNs = environment.nowNs
         let reply = await ask("SET", holder, Bytes("NX".utf8), Bytes("PX".utf8), Bytes(decimal: durationMs))
         if reply == .null { await shorten() }
-        if !isRequired, case .error(let text)? = reply, text.hasPrefix("OOM") { return true }
+        if !isRequired, reply?.error?.kind == .full { return true }
         return reply == .status("OK")
     }
 

@@ -63,8 +63,8 @@ struct ChangeAttempts {
             fail(.noReplica, "The replica has been replaced.")
             isTransient = true
             exclude(coordinator)
-        case .error(let text):
-            fail(StoreFailure.Code(ofServerError: text), "A replica answered with an error: \(text)")
+        case .error(let error):
+            fail(StoreFailure.Code(error), "A replica rejected the command: \(error.summary).")
             if refusal.isNoScript { isTransient = true }
             exclude(coordinator)
         case .answer:

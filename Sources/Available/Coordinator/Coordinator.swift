@@ -137,7 +137,7 @@ final class Coordinator {
                 outcome: attempts.isUnanswered ? .unknown : .notApplied)
         case .refused(let refusal):
             admission.learn(from: refusal, of: coordinator)
-            if case .error(let text) = refusal, text.hasPrefix("WRONGTYPE") {
+            if case .error(let error) = refusal, error.kind == .wrongType {
                 environment.events?.invalidRecordFound(replica: coordinator, redisKey: change.recordKey)
             }
             attempts.refused(refusal, coordinator)

@@ -29,8 +29,8 @@ struct ConflictList {
     }
 
     private static func page(of reply: Reply, limit: Int) -> Result<ConflictPage, AttemptFailure> {
-        if case .error(let text) = reply { return .failure(.badReply(text)) }
-        guard let names = reply.array else { return .failure(.badReply("not a list of keys")) }
+        if let error = reply.error { return .failure(.badReply(error)) }
+        guard let names = reply.array else { return .failure(.badReply(.malformed("not a list of keys"))) }
         let keys = names.compactMap { $0.bytes.flatMap(RedisKeys.key(ofRecord:)) }
         return .success(ConflictPage(keys: keys, next: names.count == limit ? keys.last : nil))
     }

@@ -20,7 +20,7 @@ struct RecordReplies {
         guard let clock = replicas.clocks[replica], case .array(let pair)? = reply, pair.count == 2,
             case .bulk(let incarnation) = pair[1], incarnation == clock.incarnation
         else {
-            if case .error(let text)? = reply { return .failure(.badReply(text)) }
+            if let error = reply?.error { return .failure(.badReply(error)) }
             // Wiped or replaced while the connection stayed: its reply is not trusted.
             admission.readmit(replica)
             return .failure(.noReplica("The replica has been replaced.", isTransient: true))
@@ -38,13 +38,13 @@ struct RecordReplies {
         case .success(let content): (stored, clock) = content
         case .failure(let failure): return .failure(failure)
         }
-        if case .error(let text) = stored {
-            if text.hasPrefix("WRONGTYPE") { reportInvalidRecord(at: replica, request) }
-            return .failure(.badReply(text))
+        if let error = stored.error {
+            if error.kind == .wrongType { reportInvalidRecord(at: replica, request) }
+            return .failure(.badReply(error))
         }
         guard let record = StoredRecord(stored, nowMs: clock.earliestUs(atNs: environment.nowNs) / 1_000) else {
             reportInvalidRecord(at: replica, request)
-            return .failure(.badReply("not a record"))
+            return .failure(.badReply(.malformed("not a record")))
         }
         let stalenessMs = replicas.stalenessMs(of: replica)
         if let limitMs = request.maxStalenessMs, stalenessMs.map({ $0 > limitMs }) ?? true {
@@ -80,8 +80,8 @@ struct RecordReplies {
 }
 
 extension AttemptFailure {
-    static func badReply(_ text: String) -> AttemptFailure {
-        AttemptFailure(failure: AvailableFailure(.badReply, "A replica answered with an error: \(text)"))
+    static func badReply(_ error: ServerError) -> AttemptFailure {
+        AttemptFailure(failure: AvailableFailure(.badReply, "A replica rejected the command: \(error.summary)."))
     }
 
     static func noReplica(_ detail: String, isTransient: Bool) -> AttemptFailure {

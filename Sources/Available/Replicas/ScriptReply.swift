@@ -9,28 +9,28 @@ enum ScriptReply {
     /// The replica has another incarnation, or none.
     case notMember
     /// An error of Redis, e.g. `WRONGTYPE` or `NOSCRIPT`. The scripts check before they write.
-    case error(String)
+    case error(ServerError)
 
     init(_ reply: Reply) {
         switch reply {
-        case .error(let text): self = .error(Reply.summary(ofError: text))
+        case .error(let text): self = .error(ServerError(text))
         case .array(let elements):
             guard case .bulk(let status)? = elements.first else {
-                self = .error("ERR unexpected reply")
+                self = .error(.malformed("unexpected kind of reply"))
                 return
             }
             if status.elementsEqual("NOTMEMBER".utf8) {
                 self = .notMember
             } else if status.elementsEqual("LATE".utf8) {
                 guard let epoch = reply[1]?.bytes, let nowUs = reply[2]?.number else {
-                    self = .error("ERR unexpected reply")
+                    self = .error(.malformed("unexpected kind of reply"))
                     return
                 }
                 self = .late(epoch: epoch, nowUs: nowUs)
             } else {
                 self = .answer(status: status, elements: elements)
             }
-        default: self = .error("ERR unexpected reply")
+        default: self = .error(.malformed("unexpected kind of reply"))
         }
     }
 
@@ -40,7 +40,7 @@ enum ScriptReply {
     }
 
     var isNoScript: Bool {
-        if case .error(let text) = self { text.hasPrefix("NOSCRIPT") } else { false }
+        if case .error(let error) = self { error.kind == .noScript } else { false }
     }
 }
 

@@ -13,8 +13,8 @@ enum AcceptorReply: Equatable {
     case notMember
     /// It did not know the script, and ran nothing.
     case noScript
-    /// Anything else, with its text: a server error, or a record that another program wrote.
-    case failed(String)
+    /// Anything else: a server error, or a record that another program wrote.
+    case failed(ServerError)
 
     init(prepare reply: Reply) {
         guard case .array(let fields) = reply, fields.count >= 7 else {
@@ -22,7 +22,7 @@ enum AcceptorReply: Equatable {
             return
         }
         guard let state = RegisterState(fields: fields[1...]) else {
-            self = .failed("the record is not of the form that this program writes")
+            self = .failed(.malformed("the record is not of the form that this program writes"))
             return
         }
         if fields[0].isNull {
@@ -30,7 +30,7 @@ enum AcceptorReply: Equatable {
         } else if let text = fields[0].bytes, let ballot = Ballot(text: text) {
             self = .promised(ballot, state)
         } else {
-            self = .failed("the record's ballot is malformed")
+            self = .failed(.malformed("the record's ballot is malformed"))
         }
     }
 
@@ -39,17 +39,16 @@ enum AcceptorReply: Equatable {
     }
 
     private init(common reply: Reply) {
-        switch reply {
-        case .error(let text) where text.hasPrefix("NOSCRIPT"): self = .noScript
-        case .error(let text): self = .failed(Reply.summary(ofError: text))
-        default:
-            switch reply[0]?.text {
-            case "REJECTED":
-                self = reply[1]?.bytes.flatMap(Ballot.init(text:)).map(Self.rejected) ?? .failed("bad ballot")
-            case "STALE": self = .stale
-            case "NOTMEMBER": self = .notMember
-            default: self = .failed("unexpected kind of reply")
-            }
+        if let error = reply.error {
+            self = error.kind == .noScript ? .noScript : .failed(error)
+            return
+        }
+        switch reply[0]?.text {
+        case "REJECTED":
+            self = reply[1]?.bytes.flatMap(Ballot.init(text:)).map(Self.rejected) ?? .failed(.malformed("bad ballot"))
+        case "STALE": self = .stale
+        case "NOTMEMBER": self = .notMember
+        default: self = .failed(.malformed("unexpected kind of reply"))
         }
     }
 

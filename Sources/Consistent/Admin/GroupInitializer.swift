@@ -37,7 +37,7 @@ public struct GroupInitializer {
         for (observation, name) in zip(observations, group.replicaNames) {
             guard let observation else { return .refused("\(name) did not answer") }
             switch observation.reported {
-            case .unclear(let text): return .refused("\(name) answered '\(text)'")
+            case .unclear(let error): return .refused("\(name) answered '\(error.text)'")
             case .foreign(let what): return .refused("\(name) \(what)")
             case .blank where observation.keyCount > 0:
                 return .refused("\(name) holds \(observation.keyCount) keys that are not of this program")

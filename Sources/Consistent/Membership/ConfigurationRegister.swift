@@ -131,7 +131,7 @@ final class ConfigurationRegister {
 
     private func reported(_ reply: Reply?, by replica: Int) -> ReportedIdentity {
         // A failed command comes back without the identity check.
-        if case .error(let text)? = reply { return .unclear(text) }
+        if let error = reply?.error { return .unclear(error) }
         return acceptors.reported(reply?[1], by: replica)
     }
 

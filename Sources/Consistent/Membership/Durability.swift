@@ -31,8 +31,8 @@ struct Durability: Equatable, Sendable {
         let major = facts["redis_version"].flatMap { $0.split(separator: ".").first }.flatMap { Int($0) } ?? 0
         if major < 6 { faults.append("Redis \(facts["redis_version"] ?? "of an unknown version") is older than 6") }
 
-        if case .error(let text) = configuration {
-            faults.append("appendfsync cannot be verified: \(text)")
+        if let error = configuration.error {
+            faults.append("appendfsync cannot be verified: \(error.text)")
             return
         }
         let settings = Self.settings(of: configuration)

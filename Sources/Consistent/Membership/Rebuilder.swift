@@ -216,7 +216,7 @@ extension Aborted {
         case .preempted, .noScript, .overloaded: reason = "other instances kept changing one key"
         case .otherConfiguration: reason = "the configuration changed meanwhile"
         case .noMajority: reason = "waits: the other replicas do not all answer"
-        case .failed(let text): reason = "a replica answered '\(text)'"
+        case .failed(let error): reason = "a replica answered '\(error.text)'"
         }
     }
 }

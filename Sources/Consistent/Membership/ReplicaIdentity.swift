@@ -39,12 +39,12 @@ enum ReportedIdentity: Equatable {
     /// The identity has another group or name; which, as a phrase.
     case foreign(String)
     /// The reply does not tell: loading, busy, out of memory, or a record that another program wrote.
-    case unclear(String)
+    case unclear(ServerError)
 
     /// From the fields of `cap:identity`, at least those of ``ReplicaIdentity/fieldNames``.
     init(fields reply: Reply?, group: Bytes, name: String) {
         guard case .array(let fields)? = reply, fields.count >= ReplicaIdentity.fieldNames.count else {
-            if case .error(let text)? = reply { self = .unclear(text) } else { self = .unclear("no such reply") }
+            self = .unclear(reply?.error ?? .malformed("unexpected kind of reply"))
             return
         }
         if fields.allSatisfy(\.isNull) {
@@ -59,7 +59,7 @@ enum ReportedIdentity: Equatable {
                 self = .own(identity)
             }
         } else {
-            self = .unclear("its identity is not of the form that this program writes")
+            self = .unclear(.malformed("its identity is not of the form that this program writes"))
         }
     }
 

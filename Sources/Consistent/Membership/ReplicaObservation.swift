@@ -14,7 +14,7 @@ struct ReplicaObservation: Equatable {
     init?(_ reply: Reply?, group: Bytes, name: String) {
         guard let reply else { return nil }
         guard case .array(let parts) = reply, parts.count >= 5 else {
-            if case .error(let text) = reply { reported = .unclear(text) } else { reported = .unclear("no such reply") }
+            reported = .unclear(reply.error ?? .malformed("unexpected kind of reply"))
             return
         }
         let identityFields = parts[0]

@@ -37,8 +37,10 @@ public struct ReplicaView: Sendable, Equatable {
     public internal(set) var refusal: String?
     /// Its rebuild by this instance, running, waiting or done.
     public internal(set) var rebuild: RebuildProgress?
-    /// What an unclear or foreign replica reports.
+    /// What a foreign replica reports.
     private var report = ""
+    /// What an unclear replica reports.
+    private var error: ServerError?
 
     init(name: String) { self.name = name }
 
@@ -53,7 +55,7 @@ public struct ReplicaView: Sendable, Equatable {
         switch reported {
         case .blank: standing = keyCount ?? 0 > 0 ? .occupied : .blank
         case .foreign(let what): (standing, report) = (.foreign, what)
-        case .unclear(let text): (standing, report) = (.unclear, text)
+        case .unclear(let error): (standing, self.error) = (.unclear, error)
         case .own(let identity):
             incarnation = String(decoding: identity.incarnation, as: UTF8.self)
             epoch = identity.epoch
@@ -65,12 +67,17 @@ public struct ReplicaView: Sendable, Equatable {
     /// One word for `/replicas`.
     public var role: String { standing.rawValue }
 
-    /// Why it does not vote; nil if it does.
-    public var problem: String? {
+    /// Why it does not vote; nil if it does. For operators.
+    public var problem: String? { problem(withError: error?.text) }
+
+    /// The same for clients, without the words of the server.
+    var summary: String? { problem(withError: error?.summary) }
+
+    private func problem(withError error: String?) -> String? {
         switch standing {
         case .member: nil
         case .unreachable: "\(name) does not answer"
-        case .unclear: "\(name) answers '\(report)'"
+        case .unclear: "\(name) rejects commands: \(error ?? "")"
         case .blank: "\(name) is blank"
         case .occupied: "\(name) holds keys that are not of this program"
         case .foreign: "\(name) \(report)"
@@ -87,7 +94,7 @@ extension StoreFailure {
         let blankCount = views.count { $0.standing == .blank }
         let isRebuilding = views.contains { $0.standing == .blank || $0.standing == .rebuilding }
         let code: Code = blankCount >= majority ? .replicasBlank : isRebuilding ? .rebuilding : .noQuorum
-        let problems = views.compactMap(\.problem).joined(separator: ", ")
+        let problems = views.compactMap(\.summary).joined(separator: ", ")
         self.init(code, "too few replicas can vote: \(problems)")
     }
 }

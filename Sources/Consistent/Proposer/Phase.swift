@@ -33,7 +33,7 @@ struct Phase {
     /// Why there was no quorum; the most informative reason wins.
     private var failure: RoundFailure {
         var highest: Ballot?
-        var error: String?
+        var error: ServerError?
         var isContradicted = false
         var isScriptMissing = false
         for reply in replies {
@@ -41,7 +41,7 @@ struct Phase {
             case .stale, .notMember: isContradicted = true
             case .rejected(let ballot): highest = max(highest ?? .zero, ballot)
             case .noScript: isScriptMissing = true
-            case .failed(let text): error = error ?? text
+            case .failed(let found): error = error ?? found
             case .promised, .accepted: break
             }
         }

@@ -149,8 +149,9 @@ final class Proposer {
             batch.failUnapplied(StoreFailure(.overloaded, "the replicas have too many unanswered commands"))
         case .noScript:
             batch.lastFailure = StoreFailure(.noQuorum, "the replicas are loading their scripts")
-        case .failed(let text):
-            batch.failUnapplied(StoreFailure(StoreFailure.Code(ofServerError: text), "a replica answered: \(text)"))
+        case .failed(let error):
+            let detail = "a replica rejected the command: \(error.summary)"
+            batch.failUnapplied(StoreFailure(StoreFailure.Code(error), detail))
         }
         return .failed
     }

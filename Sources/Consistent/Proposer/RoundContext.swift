@@ -67,5 +67,5 @@ enum RoundFailure: Error, Equatable {
     /// Too few connections had room for one more command.
     case overloaded
     /// A replica answered with an error of its own.
-    case failed(String)
+    case failed(ServerError)
 }

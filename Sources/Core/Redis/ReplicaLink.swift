@@ -174,10 +174,10 @@ final class ReplicaLink: Expirable {
         let nowNs = reactor.nowNs
         attempts.hasReply = true
         health.didReceiveReply(atNs: nowNs)
-        if case .error(let text) = reply {
-            if text.hasPrefix("NOSCRIPT"), phase == .up {
+        if let error = reply.error {
+            if error.kind == .noScript, phase == .up {
                 reloadScripts(connection)
-            } else if Self.isOutOfService(text) {
+            } else if error.isOutOfService {
                 countFailure()
                 return
             }
@@ -191,11 +191,6 @@ final class ReplicaLink: Expirable {
         ownCommands.isReloadingScripts = true
         connection.load(scripts) { [self] _ in ownCommands.isReloadingScripts = false }
         didSend()
-    }
-
-    /// Errors of a server that cannot serve any command now.
-    private static func isOutOfService(_ text: String) -> Bool {
-        ["LOADING", "BUSY ", "MASTERDOWN", "CLUSTERDOWN", "READONLY"].contains { text.hasPrefix($0) }
     }
 
     private func check(_ connection: RedisConnection, _ nowNs: UInt64) {

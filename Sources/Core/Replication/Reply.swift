@@ -19,10 +19,9 @@ public enum Reply: Sendable, Equatable {
         }
     }
 
-    /// A server's error without the reference to the script: its hash and line.
-    public static func summary(ofError text: String) -> String {
-        guard let mark = text.firstRange(of: " script: ") else { return text }
-        return String(text[..<mark.lowerBound])
+    /// The error of an error reply, else nil.
+    public var error: ServerError? {
+        if case .error(let text) = self { ServerError(text) } else { nil }
     }
 
     /// The text of a bulk or status reply, decoded as UTF-8, else nil.

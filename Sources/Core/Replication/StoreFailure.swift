@@ -27,11 +27,8 @@ public struct StoreFailure: Error, Sendable, Equatable {
         case badReply = "bad_reply"
         case replicaFull = "replica_full"
 
-        /// The code for an error reply of Redis. Full memory or a full disk has a code of its own: its operator must act.
-        public init(ofServerError text: String) {
-            let isFull = text.hasPrefix("OOM ") || text.contains("No space left on device")
-            self = isFull ? .replicaFull : .badReply
-        }
+        /// The code for an error reply. Full memory or a full disk has a code of its own: its operator must act.
+        public init(_ error: ServerError) { self = error.kind == .full ? .replicaFull : .badReply }
     }
 
     public let code: Code

@@ -1,0 +1,91 @@
+/// An error reply of a replica: what it means, and its text. The one place that knows how servers word their errors.
+public struct ServerError: Sendable, Equatable {
+    public enum Kind: Sendable {
+        /// The script is not loaded: nothing ran.
+        case noScript
+        /// The key holds another Redis type.
+        case wrongType
+        /// The memory (`maxmemory`) or the disk is full.
+        case full
+        /// The server is a replica of another server.
+        case readOnly
+        /// Fewer replicas of its own than `min-replicas-to-write`.
+        case tooFewReplicas
+        /// The last save failed, and the server stops writes until one succeeds.
+        case notPersisting
+        /// The password is wrong, or its user lacks a permission.
+        case noPermission
+        /// The server serves no command now: it loads its data, or a script blocks it.
+        case unavailable
+        /// The reply or the record is not of the form that this program expects.
+        case malformed
+        case other
+    }
+
+    public let kind: Kind
+    /// For operators: the server's words without the reference to the script, its hash and line.
+    public let text: String
+
+    private init(_ kind: Kind, _ text: String) {
+        self.kind = kind
+        self.text = text
+    }
+
+    /// From the text of an error reply. Redis 7 and newer, and Valkey, append the script to the error of a command in it:
+    /// `OOM command not allowed … script: 3f20…, on @user_script:7.` Redis 6 puts it in front, up to twice:
+    /// `ERR Error running script (call to f_3f20…): @user_script:7: @user_script: 7: -OOM command not allowed …`
+    public init(_ reply: String) {
+        var words = reply[...]
+        if words.contains(", on @user_script:"), let suffix = words.ranges(of: " script: ").last {
+            words = words[..<suffix.lowerBound]
+        }
+        for source in ["user_script:", "[C]:"] {
+            while let reference = words.firstRange(of: source) {
+                words = words[reference.upperBound...].drop { " :-".contains($0) || $0.isNumber }
+            }
+        }
+        self.init(Self.kind(of: words), String(words))
+    }
+
+    /// A reply or a record that is not of the form that this program expects.
+    public static func malformed(_ text: String) -> ServerError { ServerError(.malformed, text) }
+
+    private static func kind(of words: Substring) -> Kind {
+        for (phrase, kind) in phrases where words.contains(phrase) { return kind }
+        return codes[words.prefix { $0 != " " }] ?? .other
+    }
+
+    private static let codes: [Substring: Kind] = [
+        "NOSCRIPT": .noScript, "WRONGTYPE": .wrongType, "OOM": .full, "READONLY": .readOnly,
+        "NOREPLICAS": .tooFewReplicas, "MISCONF": .notPersisting, "NOPERM": .noPermission, "NOAUTH": .noPermission,
+        "WRONGPASS": .noPermission, "LOADING": .unavailable, "BUSY": .unavailable, "MASTERDOWN": .unavailable,
+        "CLUSTERDOWN": .unavailable,
+    ]
+
+    /// Errors whose code is `ERR`, or that matter more than their code. A script that runs a command without permission
+    /// gets the second one from Redis 6 and 7, and the third one from Redis 8 and Valkey.
+    private static let phrases: [(String, Kind)] = [
+        ("No space left on device", .full),
+        ("The user executing the script can't run this command", .noPermission),
+        ("ACL failure in script", .noPermission),
+    ]
+
+    /// For clients, who see nothing of the server's words: they name users, commands and scripts.
+    public var summary: String {
+        switch kind {
+        case .noScript: "it is loading its scripts"
+        case .wrongType: "the key holds something else"
+        case .full: "its memory or disk is full"
+        case .readOnly: "it is read-only"
+        case .tooFewReplicas: "it has too few replicas of its own"
+        case .notPersisting: "it cannot save its data"
+        case .noPermission: "the service lacks a permission"
+        case .unavailable: "it is loading or busy"
+        case .malformed: text
+        case .other: "it reports an error"
+        }
+    }
+
+    /// The server cannot serve this service, whatever the command.
+    public var isOutOfService: Bool { kind == .unavailable || kind == .readOnly }
+}
