@@ -24,8 +24,8 @@ extension AppCP {
         func run() async throws {
             let settings = await options.loadSettings(CPSettings.init)
             await ServiceRunner(settings: settings.service).run(scripts: ConsistentScripts.all) {
-                group, reactor, metrics, _ in
-                let events = ConsistentMetrics(metrics)
+                group, reactor, metrics, logger in
+                let events = ConsistentMetrics(metrics, names: group.replicaNames, logger: logger)
                 let engine = ConsistentEngine(
                     group: group, scheduler: reactor, settings: settings.engine, events: events)
                 return ConsistentService(engine: engine)

@@ -1,8 +1,10 @@
 import Consistent
+import Logging
+import Replication
 import Service
 import Telemetry
 
-/// The metrics that only `app-cp` has, fed by the events of its engine.
+/// The metrics and log events that only `app-cp` has, fed by the events of its engine.
 final class ConsistentMetrics: ConsistentEvents, Sendable {
     private let staleness: GaugeFamily
     private let prepares: CounterSeries
@@ -16,10 +18,15 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
     private let rolledBackReplicas: CounterSeries
     private let rebuiltReplicas: CounterSeries
     private let isVoter: GaugeFamily
+    private let isWritable: GaugeFamily
     private let isDurable: GaugeFamily
     private let rebuildKeys: GaugeFamily
+    private let names: [String]
+    private let logger: Logger
 
-    init(_ metrics: ServiceMetrics) {
+    init(_ metrics: ServiceMetrics, names: [String], logger: Logger) {
+        self.names = names
+        self.logger = logger
         staleness = metrics.staleness
         let registry = metrics.registry
         let rounds = registry.counter(
@@ -50,6 +57,9 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
         ).with()
         isVoter = registry.gauge(
             "cp_replica_voter", help: "1 if a replica reports to be a member of this group, else 0.", labels: ["node"])
+        isWritable = registry.gauge(
+            "cp_replica_writable", help: "1 if a replica applied this instance's last write probe, else 0.",
+            labels: ["node"])
         isDurable = registry.gauge(
             "cp_replica_durable", help: "1 if a replica's settings keep every acknowledged change, else 0.",
             labels: ["node"])
@@ -73,11 +83,29 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
     func replicaRolledBack(_ replica: Int) { rolledBackReplicas.increment() }
     func replicaRebuilt(_ replica: Int) { rebuiltReplicas.increment() }
 
+    func writesRejected(by replica: Int, reason: String?) {
+        let node = Logger.MetadataValue.string(names[replica])
+        if let reason {
+            logger.event(
+                .replicaNotWritable, .warning, "a replica rejects writes", ["node": node, "reason": .string(reason)])
+        } else {
+            logger.event(.replicaWritable, .notice, "the replica accepts writes again", ["node": node])
+        }
+    }
+
+    func readinessChanged(_ failure: StoreFailure?) {
+        guard let failure else { return logger.event(.serviceReady, .notice, "requests are served") }
+        logger.event(
+            .serviceNotReady, .error, "requests are refused",
+            ["code": .string(failure.code.rawValue), "detail": .string(failure.detail)])
+    }
+
     func replicasProbed(_ views: [ReplicaView]) {
         for view in views {
             // A linearizable answer is never stale. The gauge exists, so that both services have it.
             staleness.with(view.name).set(0)
             isVoter.with(view.name).set(view.standing == .member ? 1 : 0)
+            isWritable.with(view.name).set(view.isWritable ? 1 : 0)
             isDurable.with(view.name).set(view.durabilityFaults?.isEmpty == true ? 1 : 0)
             rebuildKeys.with(view.name).set(Double(view.rebuild?.keysCompared ?? 0))
         }

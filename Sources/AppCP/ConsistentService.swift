@@ -24,7 +24,7 @@ final class ConsistentService: ServiceEngine {
     func replicaProblems() -> [String?] {
         engine.views.map { view in
             if let problem = view.problem { return problem }
-            if let refusal = view.refusal { return "\(view.name) rejects changes: \(refusal)" }
+            if let refusal = view.refusal { return "\(view.name) rejects writes: \(refusal.text)" }
             guard let faults = view.durabilityFaults, !faults.isEmpty else { return nil }
             return "\(view.name) may lose acknowledged changes: \(faults.joined(separator: "; "))"
         }
@@ -44,7 +44,8 @@ extension JSONWriter {
         member("epoch", view.epoch)
         member("rollback_counter", view.rollbackCounter)
         member("keys", view.keyCount)
-        if let problem = view.problem ?? view.refusal { member("problem", problem) }
+        member("writable", view.isWritable)
+        if let problem = view.problem ?? view.refusal?.text { member("problem", problem) }
         member("durable", view.durabilityFaults?.isEmpty)
         if let faults = view.durabilityFaults, !faults.isEmpty {
             member("durability", faults.joined(separator: "; "))

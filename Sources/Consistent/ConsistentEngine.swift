@@ -85,7 +85,7 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
 
     // MARK: Readiness
 
-    /// Why the engine cannot serve now; nil if a majority of the replicas reports to vote.
+    /// Why the engine cannot serve now; nil if a majority of the replicas reports to vote and accepts writes.
     public func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
         await membership.checkReadiness(deadlineNs: deadlineNs)
     }

@@ -1,3 +1,5 @@
+import Replication
+
 /// Receives the events of an engine, for metrics and tests; never needed for the protocol. Replicas are indexes in the
 /// group's order. Called on the engine's thread, and must return at once. The engine holds it strongly.
 public protocol ConsistentEvents: AnyObject {
@@ -17,6 +19,10 @@ public protocol ConsistentEvents: AnyObject {
     func replicaRolledBack(_ replica: Int)
     /// This instance made a blank replica a member.
     func replicaRebuilt(_ replica: Int)
+    /// A replica rejects the write probes from now on, for this reason in the server's words; nil: it accepts them again.
+    func writesRejected(by replica: Int, reason: String?)
+    /// The engine cannot serve, for this reason; nil: it can again.
+    func readinessChanged(_ failure: StoreFailure?)
     /// All replicas were probed: once a second.
     func replicasProbed(_ views: [ReplicaView])
 }

@@ -1,3 +1,5 @@
+import Replication
+
 @testable import Consistent
 
 /// Counts what an engine reports.
@@ -9,6 +11,8 @@ final class EventCounts: ConsistentEvents {
     private(set) var collectedTombstones = 0
     private(set) var rolledBackReplicas = 0
     private(set) var rebuiltReplicas = 0
+    private(set) var failures: [StoreFailure?] = []
+    private(set) var rejections: [(replica: Int, reason: String?)] = []
 
     func readStarted(inOneRoundTrip: Bool) { fastReads += inOneRoundTrip ? 1 : 0 }
 
@@ -22,6 +26,8 @@ final class EventCounts: ConsistentEvents {
     func roundPreempted() {}
     func quorumUnavailable() {}
     func replicasProbed(_ views: [ReplicaView]) {}
+    func writesRejected(by replica: Int, reason: String?) { rejections.append((replica, reason)) }
+    func readinessChanged(_ failure: StoreFailure?) { failures.append(failure) }
     func keyRepaired() { repairedKeys += 1 }
     func tombstoneCollected() { collectedTombstones += 1 }
     func replicaRolledBack(_ replica: Int) { rolledBackReplicas += 1 }

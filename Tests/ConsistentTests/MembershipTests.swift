@@ -90,6 +90,54 @@ import TestSupport
         }
     }
 
+    @Test func aReplicaThatIsAloneAtAStartIsShownAsNotAdmitted() async throws {
+        try await run { cp in
+            for replica in 1..<3 { servers[replica].kill() }
+            let late = CPInstance(cp.reactor, servers)
+            defer { late.close() }
+            #expect(
+                await cp.reactor.eventually { await late.roles() == ["not_admitted", "unreachable", "unreachable"] })
+            #expect(
+                late.engine.views[0].problem
+                    == "g1 is not admitted: no other member answers to compare its rollback counter with")
+        }
+    }
+
+    @Test func aReplicaOfAppAPIsNamedAsSuch() async throws {
+        try await run { cp in
+            try servers[0].cli("FLUSHALL")
+            try servers[0].cli(
+                "HSET", "cap:identity", "group", "ap", "replica", "g1", "incarnation", "7f", "run_id", "0", "adopted",
+                "1")
+            let late = CPInstance(cp.reactor, servers)
+            defer { late.close() }
+            #expect(await cp.reactor.eventually { await late.roles() == ["foreign", "acceptor", "acceptor"] })
+            #expect(late.engine.views[0].problem == "g1 belongs to the group 'ap' of app-ap")
+        }
+    }
+
+    @Test func replicasWithoutAMemberAreNamed() async throws {
+        try await run { cp in
+            let partial = CPInstance(cp.reactor, CPServers([servers[0], servers[1]]))
+            defer { partial.close() }
+            #expect(await partial.waitForAll())
+            #expect(
+                await partial.readiness()?.detail
+                    == "REPLICAS names g1, g2, but the group consists of g1, g2, g3")
+        }
+    }
+
+    @Test func aGroupThatWasNotInitialisedIsReportedOnce() async throws {
+        try await runner.run { [reactor = runner.reactor, servers] in
+            let instance = CPInstance(reactor, servers, backgroundMs: 20)
+            defer { instance.close() }
+            #expect(await reactor.eventually { instance.counts.failures.last??.code == .replicasBlank })
+            #expect(instance.counts.failures.last??.detail.contains("run 'app-cp init' once") == true)
+            #expect(await CPInstance.initialize(reactor, servers) == .initialized)
+            #expect(await reactor.eventually { instance.counts.failures.last == .some(nil) })
+        }
+    }
+
     @Test func settingsThatMayLoseAcknowledgedChangesAreReported() async throws {
         try await run { cp in
             #expect(await cp.faults(of: 0) == [])
@@ -105,16 +153,29 @@ import TestSupport
         }
     }
 
-    @Test func aReplicaWithFullMemoryIsReported() async throws {
-        try await run { cp in
-            try servers[0].cli("CONFIG", "SET", "maxmemory", "1000")
-            #expect(
-                await cp.reactor.eventually {
-                    _ = await cp.roles()
-                    return cp.engine.views[0].refusal?.hasPrefix("its memory is full") == true
-                })
-            #expect(cp.engine.views[1].refusal == nil)
+    /// `INFO` shows nothing of the second one, and Redis 6 lets scripts ignore `min-replicas-to-write`.
+    @Test(arguments: [
+        (refuse: ["CONFIG", "SET", "maxmemory", "1000"], accept: ["CONFIG", "SET", "maxmemory", "0"]),
+        (refuse: ["ACL", "SETUSER", "default", "-hincrby"], accept: ["ACL", "SETUSER", "default", "+hincrby"]),
+    ])
+    func replicasThatRejectWritesAreReported(refuse: [String], accept: [String]) async throws {
+        try await run(backgroundMs: 20) { cp in
+            #expect(await cp.reactor.eventually { cp.engine.views.allSatisfy(\.isWritable) })
+            try servers[0].cli(refuse)
+            #expect(await cp.reactor.eventually { cp.engine.views[0].refusal != nil })
+            #expect(cp.engine.views.map(\.isWritable) == [false, true, true])
+            #expect(cp.counts.rejections.map(\.replica) == [0])
+            #expect(await cp.readiness() == nil)
             try await cp.write("k", "by the others")
+
+            try servers[1].cli(refuse)
+            #expect(await cp.reactor.eventually { await cp.readiness() != nil })
+            #expect(await cp.readiness()?.detail.hasPrefix("too few replicas accept writes: g1: ") == true)
+
+            for replica in 0..<2 { try servers[replica].cli(accept) }
+            #expect(await cp.reactor.eventually { cp.engine.views.allSatisfy(\.isWritable) })
+            #expect(await cp.readiness() == nil)
+            #expect(cp.counts.rejections.last?.reason == nil)
         }
     }
 }

@@ -157,6 +157,24 @@ import Testing
         #expect(faults(appendfsync: "everysec") == ["appendfsync is everysec, not always"])
     }
 
+    /// "Reads ask it last, because it misses every change."
+    @Test func c9AReplicaThatRejectsWritesIsReadLast() throws {
+        let configuration = try #require(try submitAndFindConfiguration())
+        let acceptors = AcceptorGroup(group, scheduler: scheduler, name: "cp")
+        let fastRead = FastRead(acceptors, under: configuration, hedgeMs: 5)
+        let deadlineNs = scheduler.nowNs + 100 * nsPerMs
+        func asked() throws -> [String] {
+            let before = group.log.count
+            _ = try scheduler.run { [register] in try await fastRead.run(register, deadlineNs: deadlineNs) }
+            return Array(group.log[before...])
+        }
+        #expect(try asked() == ["hmget@g1", "hmget@g2"])
+        acceptors.writes.note(.error("NOREPLICAS Not enough good replicas to write."), of: 0)
+        #expect(try asked() == ["hmget@g2", "hmget@g3"])
+        acceptors.writes.note(.integer(1), of: 0)
+        #expect(try asked() == ["hmget@g1", "hmget@g2"])
+    }
+
     /// "Without `cap:gc_version`, the versions of the key begin again. […] A prepare uses the higher watermark of the
     /// majority." "An expiry is a change: its tombstone is committed before anything is answered from it."
     @Test func c10DeleteExpiryAndTombstoneGC() throws {

@@ -172,6 +172,23 @@ import TestSupport
         #expect(try eventually { try app.write("k", "b").status == 200 })
     }
 
+    @Test func cpIsNotReadyWhileTwoReplicasRejectWrites() throws {
+        let app = try ServiceOnReplicas.cp()
+        for server in app.servers.prefix(2) { try server.cli("ACL", "SETUSER", "default", "-hincrby", "-hset") }
+        #expect(try eventually { try app.service.http("GET", "/health/ready").status == 503 })
+        let ready = try app.service.http("GET", "/health/ready")
+        #expect(ready.string("code") == "bad_reply")
+        #expect(ready.string("detail")?.contains("g1: the service lacks a permission") == true)
+        #expect(try app.service.http("GET", "/health").string("status") == "unavailable")
+        #expect(try app.service.http("GET", "/health/live").status == 200)
+        let replicas = try app.service.http("GET", "/replicas").objects("replicas")
+        #expect(replicas.map { $0["writable"] as? Bool } == [false, false, true])
+        #expect(try app.write("k", "a").status == 503)
+        for server in app.servers.prefix(2) { try server.cli("ACL", "SETUSER", "default", "+@all") }
+        #expect(try eventually { try app.service.http("GET", "/health/ready").status == 200 })
+        #expect(try app.write("k", "b").status == 200)
+    }
+
     @Test(arguments: ["cp", "ap"])
     func halfOpenConnectionsAndSlowReplicasDelayNoRequest(mode: String) async throws {
         let servers = try (0..<3).map { _ in try RedisServer() }

@@ -2,9 +2,10 @@
 """Tests every alert with real services and a real Prometheus: `make test-prometheus`.
 
 Starts a lab, clients, Prometheus and Alertmanager on free loopback ports and injects faults: a partition, slow disks, a
-killed instance, a replica with foreign data. Asserts through the API of Prometheus that the expected alerts fire and no
-others, and that Alertmanager sends at most three notifications about the partition. All durations of prometheus/rules are divided by ten (prometheus/lab.py). After a failure the test runs again,
-slower: on a machine that cannot answer a scrape within 400 ms, instances appear down. Exit code 1 if it fails again.
+killed instance, a replica with foreign data, one that rejects writes. Asserts through the API of Prometheus that the
+expected alerts fire and no others, and that Alertmanager sends at most three notifications about the partition. All
+durations of prometheus/rules are divided by ten (prometheus/lab.py). After a failure the test runs again, slower: on a
+machine that cannot answer a scrape within 400 ms, instances appear down. Exit code 1 if it fails again.
 """
 
 import argparse
@@ -161,6 +162,14 @@ def three_faults_at_once(pair, prometheus):
     scenario.ends()
 
 
+def a_replica_rejects_writes(pair, prometheus):
+    scenario = Scenario("a replica that answers and rejects writes fires an alert at both sites", prometheus, CONFLICTS)
+    pair.run("redis", "cp_db_g1", "CONFIG", "SET", "min-replicas-to-write", "1")
+    scenario.fires({("ReplicaNotWritable", instance, "g1") for instance in ("app_cp", "app_cp_west")})
+    pair.run("redis", "cp_db_g1", "CONFIG", "SET", "min-replicas-to-write", "0")
+    scenario.ends()
+
+
 def conflicts_are_resolved(pair, prometheus):
     scenario = Scenario("the key that both sites wrote fires an alert until it is resolved", prometheus)
     scenario.fires(CONFLICTS)
@@ -190,6 +199,7 @@ def run(binaries, speed):
         no_alert_without_faults(pair, prometheus)
         west_is_cut(pair, prometheus, alertmanager)
         three_faults_at_once(pair, prometheus)
+        a_replica_rejects_writes(pair, prometheus)
         conflicts_are_resolved(pair, prometheus)
     finally:
         for program in reversed(running):

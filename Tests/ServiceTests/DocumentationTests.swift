@@ -28,7 +28,7 @@ import Testing
     /// The registries of both services.
     private static func registries() throws -> [PrometheusRegistry] {
         let ofCP = ServiceMetrics(try serviceSettings(.cp))
-        _ = ConsistentMetrics(ofCP)
+        _ = ConsistentMetrics(ofCP, names: [], logger: Logger(label: "test"))
         let ofAP = ServiceMetrics(try serviceSettings(.ap))
         _ = AvailableMetrics(ofAP, names: [], logger: Logger(label: "test"))
         return [ofCP.registry, ofAP.registry]

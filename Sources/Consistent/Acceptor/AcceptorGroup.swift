@@ -8,6 +8,7 @@ struct AcceptorGroup {
     /// Carried by every command: a replica of another group rejects it.
     let name: Bytes
     let events: (any ConsistentEvents)?
+    let writes: WriteProbes
 
     init(
         _ replicas: any ReplicaGroup, scheduler: any Scheduler, name: String, events: (any ConsistentEvents)? = nil
@@ -16,6 +17,7 @@ struct AcceptorGroup {
         self.scheduler = scheduler
         self.name = Bytes(name.utf8)
         self.events = events
+        writes = WriteProbes(replicaCount: replicas.replicaCount, events: events)
         replicas.identityCheck = MembershipCommands.identityCheck
     }
 

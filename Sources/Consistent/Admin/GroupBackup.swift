@@ -83,7 +83,8 @@ public final class GroupBackup {
     /// The new counter; nil unless every other replica has recorded it.
     private func raiseCounter(of replica: Int, _ incarnations: [Bytes]) async -> UInt64? {
         let client = acceptors.client()
-        let raise = MembershipCommands.raiseRollbackCounter(group: acceptors.name, incarnations: incarnations)
+        let raise = MembershipCommands.raiseRollbackCounter(
+            group: acceptors.name, incarnations: incarnations, of: [replica])
         guard let raised = await client.ask(raise, of: replica)?.int64, raised > 0 else { return nil }
         let counter = UInt64(raised)
         for other in acceptors.replicas.everyReplica where other != replica {

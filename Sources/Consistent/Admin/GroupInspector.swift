@@ -42,10 +42,3 @@ public final class GroupInspector {
             majority: acceptors.majority)
     }
 }
-
-extension [ReplicaView] {
-    /// How many of `voters` report to be members.
-    func votingCount(among voters: ReplicaSet) -> Int {
-        voters.count { self[$0].standing == .member }
-    }
-}

@@ -101,7 +101,8 @@ final class ConfigurationRegister {
             adopt(chosen)
             return
         }
-        lastFailure = StoreFailure(.noQuorum, "the group's configuration is being agreed on")
+        lastFailure =
+            otherGroup(evidence, call) ?? StoreFailure(.noQuorum, "the group's configuration is being agreed on")
         if completing { await complete(evidence, deadlineNs: deadlineNs) }
     }
 
@@ -141,6 +142,20 @@ final class ConfigurationRegister {
             let configuration = GroupConfiguration(text: state.value, names: names)
         else { return nil }
         return .init(configuration: configuration, ballot: ballot)
+    }
+
+    /// The members hold a configuration of other replicas than `REPLICAS` names.
+    private func otherGroup(_ evidence: ConfigurationEvidence, _ call: QuorumCall) -> StoreFailure? {
+        for member in evidence.members {
+            guard let text = call.reply(from: member.replica)?[0]?[2]?.bytes else { continue }
+            let members = GroupConfiguration.names(in: text)
+            guard Set(members) != Set(names) else { continue }
+            return StoreFailure(
+                .noQuorum,
+                "REPLICAS names \(names.joined(separator: ", ")), but the group consists of "
+                    + members.joined(separator: ", "))
+        }
+        return nil
     }
 
     /// Why fewer members than a majority answered.

@@ -6,8 +6,6 @@ import Replication
 struct Durability: Equatable, Sendable {
     /// One phrase for each setting or state that may lose acknowledged changes.
     var faults: [String] = []
-    /// Why it rejects changes, although it loses none; nil if it does not.
-    var refusal: String?
     /// Names the server process: it changes when the server restarts.
     var runID: Bytes = []
 
@@ -22,12 +20,6 @@ struct Durability: Equatable, Sendable {
         expect(facts["aof_enabled"], "1", "the append-only file is off: 'CONFIG SET appendonly yes'")
         expect(facts["aof_last_write_status"], "ok", "its last write of the append-only file failed")
         expect(facts["maxmemory_policy"], "noeviction", "maxmemory-policy is %: it may drop keys")
-        if let used = facts["used_memory"].flatMap({ Int64($0) }),
-            let limit = facts["maxmemory"].flatMap({ Int64($0) }),
-            limit > 0, used >= limit
-        {
-            refusal = "its memory is full (\(used) of maxmemory \(limit) bytes): it rejects writes"
-        }
         let major = facts["redis_version"].flatMap { $0.split(separator: ".").first }.flatMap { Int($0) } ?? 0
         if major < 6 { faults.append("Redis \(facts["redis_version"] ?? "of an unknown version") is older than 6") }
 

@@ -40,6 +40,11 @@ struct GroupConfiguration: Equatable, Sendable {
         return Bytes((["epoch=\(epoch)"] + entries).joined(separator: " ").utf8)
     }
 
+    /// The names of the members in a ``text``.
+    static func names(in text: Bytes) -> [String] {
+        String(decoding: text, as: UTF8.self).split(separator: " ").dropFirst().map { String($0.prefix { $0 != "=" }) }
+    }
+
     /// Parses a ``text`` and puts its members in the order of `names`. Nil if it is malformed, or not of exactly these
     /// replicas.
     init?(text: Bytes, names: [String]) {

@@ -45,9 +45,13 @@ enum MembershipCommands {
         }
     }
 
-    /// - Parameter incarnations: those expected, by replica.
-    static func raiseRollbackCounter(group: Bytes, incarnations: [Bytes]) -> Command {
-        command(ConsistentScripts.raiseRollbackCounter, [group], tailCount: 1) { [incarnations[$0]] }
+    /// - Parameters:
+    ///   - incarnations: those expected, by replica.
+    ///   - replicas: whose counters rise; others get the same write with their present counter.
+    static func raiseRollbackCounter(group: Bytes, incarnations: [Bytes], of replicas: ReplicaSet) -> Command {
+        command(ConsistentScripts.raiseRollbackCounter, [group], tailCount: 2) {
+            [incarnations[$0], Bytes(decimal: replicas.contains($0) ? 1 : 0)]
+        }
     }
 
     /// - Parameter incarnation: the one expected of the witness.

@@ -75,7 +75,8 @@ final class MembershipMonitor {
                 expectedIncarnation: configuration?.members[replica].incarnation)
             if observation.identity != nil { view.rollbackCounter = observation.rollbackCounter }
             view.durabilityFaults = durability[replica]?.faults
-            view.refusal = durability[replica]?.refusal
+            view.isWritable = observation.member != nil && acceptors.writes.accepting.contains(replica)
+            view.refusal = acceptors.writes.refusals[replica]
             return view
         }
     }

@@ -10,7 +10,10 @@ final class MembershipService {
     private let counters: RollbackCounters
     private let rebuilder: Rebuilder
     private let backlog: RepairBacklog
+    private let rollback: RollbackDetector
     private let settings: ConsistentSettings
+    /// At the last probe, and as reported last.
+    private var failure: (last: StoreFailure?, reported: StoreFailure?)
 
     init(
         _ acceptors: AcceptorGroup, configurations: ConfigurationRegister, ballots: BallotGenerator,
@@ -19,6 +22,7 @@ final class MembershipService {
         self.acceptors = acceptors
         self.configurations = configurations
         self.backlog = backlog
+        self.rollback = rollback
         self.settings = settings
         monitor = MembershipMonitor(acceptors, probeTimeoutMs: settings.probeTimeoutMs)
         counters = RollbackCounters(
@@ -32,7 +36,12 @@ final class MembershipService {
     /// The reports of all replicas to the last probe.
     var views: [ReplicaView] {
         var views = monitor.views(under: configurations.current)
-        for replica in views.indices { views[replica].rebuild = rebuilder.progress[replica] }
+        for replica in views.indices {
+            views[replica].rebuild = rebuilder.progress[replica]
+            if views[replica].standing == .unreachable, let reason = rollback.refusal(of: replica) {
+                views[replica].refuse(reason)
+            }
+        }
         return views
     }
 
@@ -45,6 +54,7 @@ final class MembershipService {
         await monitor.refresh(maxAgeNs: 0, deadlineNs: scheduler.nowNs + intervalNs)
         await counters.step()
         acceptors.events?.replicasProbed(views)
+        await reportReadiness()
         guard let current = configurations.current else { return }
         if monitor.isDefunct(current) { configurations.invalidate(current) }
         if monitor.highestEpoch > current.epoch || current.voters != acceptors.replicas.everyReplica {
@@ -69,11 +79,27 @@ final class MembershipService {
         return views
     }
 
-    /// Why the engine cannot serve now; nil if a majority of the replicas reports to vote.
+    /// Why the engine cannot serve now; nil if a majority of the replicas reports to vote and accepts writes.
     func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
-        let views = await refresh(deadlineNs: deadlineNs)
+        await readinessFailure(await refresh(deadlineNs: deadlineNs), deadlineNs: deadlineNs)
+    }
+
+    /// Reports a change that two probes in a row show: at a start, connections take a moment.
+    private func reportReadiness() async {
+        let found = await readinessFailure(views, deadlineNs: acceptors.scheduler.nowNs + intervalNs)
+        if found == failure.last, found != failure.reported {
+            failure.reported = found
+            acceptors.events?.readinessChanged(found)
+        }
+        failure.last = found
+    }
+
+    private func readinessFailure(_ views: [ReplicaView], deadlineNs: UInt64) async -> StoreFailure? {
         guard acceptors.hasMajority else { return .noMajority }
-        if views.votingCount(among: configurations.current?.voters ?? []) >= acceptors.majority { return nil }
+        let voters = configurations.current?.voters ?? []
+        if views.votingCount(among: voters) >= acceptors.majority {
+            return views.writeFailure(among: voters, majority: acceptors.majority)
+        }
         if configurations.current == nil {
             // Asked again for the reason. It may also be found by now.
             do { _ = try await configurations.configuration(deadlineNs: deadlineNs) } catch { return error }

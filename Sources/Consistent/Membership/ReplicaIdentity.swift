@@ -58,6 +58,9 @@ enum ReportedIdentity: Equatable {
             } else {
                 self = .own(identity)
             }
+        } else if let other = fields[0].text, fields[3].isNull, fields[4].isNull {
+            // Only replicas of the CP engine have a state and an epoch.
+            self = .foreign("belongs to the group '\(other)' of app-ap")
         } else {
             self = .unclear(.malformed("its identity is not of the form that this program writes"))
         }

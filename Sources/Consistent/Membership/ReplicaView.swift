@@ -4,8 +4,10 @@ import Replication
 public struct ReplicaView: Sendable, Equatable {
     /// The raw value is the word for `/replicas`.
     public enum Standing: String, Sendable {
-        /// Not connected, not admitted, or silent at the last probe.
+        /// Not connected, or silent at the last probe.
         case unreachable
+        /// It answers, but may not be used yet.
+        case notAdmitted = "not_admitted"
         /// Its reply does not tell.
         case unclear
         /// A database without keys: a new server, or one that was wiped.
@@ -33,11 +35,13 @@ public struct ReplicaView: Sendable, Equatable {
     public internal(set) var keyCount: Int64?
     /// Settings and states that may lose acknowledged changes (rule C9); nil while unknown.
     public internal(set) var durabilityFaults: [String]?
-    /// Why it rejects changes although it votes; nil if it does not.
-    public internal(set) var refusal: String?
+    /// The last write probe was applied; one per second.
+    public internal(set) var isWritable = false
+    /// Why the last write probe was rejected; nil if it was applied, or before the first.
+    public internal(set) var refusal: ServerError?
     /// Its rebuild by this instance, running, waiting or done.
     public internal(set) var rebuild: RebuildProgress?
-    /// What a foreign replica reports.
+    /// What a foreign replica reports, or why a replica is not admitted.
     private var report = ""
     /// What an unclear replica reports.
     private var error: ServerError?
@@ -64,6 +68,9 @@ public struct ReplicaView: Sendable, Equatable {
         }
     }
 
+    /// Records why a replica that answers is not connected.
+    mutating func refuse(_ reason: String) { (standing, report) = (.notAdmitted, reason) }
+
     /// One word for `/replicas`.
     public var role: String { standing.rawValue }
 
@@ -71,12 +78,15 @@ public struct ReplicaView: Sendable, Equatable {
     public var problem: String? { problem(withError: error?.text) }
 
     /// The same for clients, without the words of the server.
-    var summary: String? { problem(withError: error?.summary) }
+    var summary: String? {
+        standing == .notAdmitted ? "\(name) is not admitted" : problem(withError: error?.summary)
+    }
 
     private func problem(withError error: String?) -> String? {
         switch standing {
         case .member: nil
         case .unreachable: "\(name) does not answer"
+        case .notAdmitted: "\(name) is not admitted: \(report)"
         case .unclear: "\(name) rejects commands: \(error ?? "")"
         case .blank: "\(name) is blank"
         case .occupied: "\(name) holds keys that are not of this program"
@@ -96,6 +106,23 @@ extension StoreFailure {
         let code: Code = blankCount >= majority ? .replicasBlank : isRebuilding ? .rebuilding : .noQuorum
         let problems = views.compactMap(\.summary).joined(separator: ", ")
         self.init(code, "too few replicas can vote: \(problems)")
+    }
+}
+
+extension [ReplicaView] {
+    /// How many of `voters` report to be members.
+    func votingCount(among voters: ReplicaSet) -> Int {
+        voters.count { self[$0].standing == .member }
+    }
+
+    /// Why a change cannot succeed although a majority votes: too few of `voters` accept writes. Nil if enough do, or if
+    /// that is not known yet.
+    func writeFailure(among voters: ReplicaSet, majority: Int) -> StoreFailure? {
+        let voting = voters.map { self[$0] }.filter { $0.standing == .member }
+        let refusals = voting.compactMap { view in view.refusal.map { (view.name, $0) } }
+        guard voting.count - refusals.count < majority, let (_, error) = refusals.first else { return nil }
+        let reasons = refusals.map { "\($0): \($1.summary)" }.joined(separator: ", ")
+        return StoreFailure(StoreFailure.Code(error), "too few replicas accept writes: \(reasons)")
     }
 }
 

@@ -1,7 +1,8 @@
 import EventLoop
 import Replication
 
-/// Erases rolled-back members, raises the rollback counters of the others and copies them to the witnesses (rule C8).
+/// Erases rolled-back members, raises the rollback counters of the others and copies them to the witnesses (rule C8). The
+/// raise is also the write that shows whether a replica accepts writes (rule C9).
 final class RollbackCounters {
     private let acceptors: AcceptorGroup
     private let monitor: MembershipMonitor
@@ -27,8 +28,9 @@ final class RollbackCounters {
         var counter: UInt64
     }
 
-    /// Raises the counters of members that no other instance raised since the last step. Copies to each member what it
-    /// has not witnessed yet: only values from a reply, which Redis sends after the fsync.
+    /// Raises the counters of members that no other instance raised since the last step; the others get the same write
+    /// without a raise. Copies to each member what it has not witnessed yet: only values from a reply, which Redis sends
+    /// after the fsync.
     ///
     /// A rolled-back member that must not be erased now keeps its counter: raised, it would pass that of its witnesses.
     func step() async {
@@ -50,10 +52,11 @@ final class RollbackCounters {
         }
         guard !members.isEmpty else { return }
         let raise = MembershipCommands.raiseRollbackCounter(
-            group: acceptors.name, incarnations: observations.map { $0?.identity?.incarnation ?? [] })
-        let replies = await acceptors.client(timeoutMs: timeoutMs).ask(raise, of: unraised)
+            group: acceptors.name, incarnations: observations.map { $0?.identity?.incarnation ?? [] }, of: unraised)
+        let replies = await acceptors.client(timeoutMs: timeoutMs).ask(raise, of: ReplicaSet(members.map(\.replica)))
         for place in members.indices {
             let replica = members[place].replica
+            acceptors.writes.note(replies[replica], of: replica)
             if let counter = replies[replica]?.int64, counter > 0 { members[place].counter = UInt64(counter) }
             lastCounters[replica] = members[place].counter
         }

@@ -11,6 +11,11 @@ final class RollbackDetector {
     private let probeTimeoutMs: UInt64
     /// By replica: the run ID of the server process that was compared with the witnesses.
     private var comparedRuns: [Bytes?]
+    /// By replica: why its last connection was not admitted, and when; nil after an admission.
+    private var refusals: [(reason: String, atNs: UInt64)?]
+
+    /// Above the time between two attempts to connect.
+    private static let refusalAgeNs = 5_000 * nsPerMs
 
     /// The longest that an admission waits for witnesses.
     private var maxAdmissionMs: UInt64 { probeTimeoutMs * 2 + 100 }
@@ -20,6 +25,12 @@ final class RollbackDetector {
         self.acceptors = acceptors
         self.probeTimeoutMs = probeTimeoutMs
         comparedRuns = Array(repeating: nil, count: acceptors.replicas.replicaCount)
+        refusals = Array(repeating: nil, count: acceptors.replicas.replicaCount)
+    }
+
+    /// Why a replica that answers is not admitted; nil if it is, or no longer answers.
+    func refusal(of replica: Int) -> String? {
+        refusals[replica].flatMap { acceptors.scheduler.nowNs - $0.atNs < Self.refusalAgeNs ? $0.reason : nil }
     }
 
     /// The server process with this run ID was compared with the witnesses.
@@ -41,17 +52,27 @@ final class RollbackDetector {
         while scheduler.nowNs < startNs + maxAdmissionMs * nsPerMs {
             let acceptsOneWitness = scheduler.nowNs - startNs >= probeTimeoutMs * nsPerMs
             switch await compare(replica, acceptsOneWitness: acceptsOneWitness) {
-            case .admitted: return true
-            case .rejected: return false
+            case .admitted:
+                refusals[replica] = nil
+                return true
+            case .silent: return false
+            case .rejected(let reason): return refuse(replica, reason)
             case .noWitness: await scheduler.sleep(forNs: 20 * nsPerMs)
             }
         }
+        return refuse(replica, "no other member answers to compare its rollback counter with")
+    }
+
+    private func refuse(_ replica: Int, _ reason: String) -> Bool {
+        refusals[replica] = (reason, acceptors.scheduler.nowNs)
         return false
     }
 
     private enum Comparison {
         case admitted
-        case rejected
+        /// The replica did not answer.
+        case silent
+        case rejected(String)
         /// Too few witnesses answered.
         case noWitness
     }
@@ -65,10 +86,10 @@ final class RollbackDetector {
         // For all that were asked: the slowest may know most. The deadline bounds what a silent one costs.
         await probes.waitForAll()
         let observations = acceptors.observations { probes.reply(from: $0) }
-        guard let runID = Durability.runID(of: process.reply(from: replica)), let own = observations[replica] else {
-            return .rejected
-        }
-        if case .unclear = own.reported { return .rejected }
+        guard let info = process.reply(from: replica), let own = observations[replica] else { return .silent }
+        if let error = info.error { return .rejected("it answers '\(error.text)'") }
+        if case .unclear(let error) = own.reported { return .rejected("it answers '\(error.text)'") }
+        guard let runID = Durability.runID(of: info) else { return .rejected("it reports no run_id") }
         // A blank or foreign replica does not vote, so nothing speaks against it.
         guard let identity = own.identity else {
             comparedRuns[replica] = runID
@@ -83,7 +104,7 @@ final class RollbackDetector {
         if own.rollbackCounter < witnessed {
             // Until it is admitted it does not vote: there is time to hear from a silent replica, which may be blank.
             guard await erase(replica, identity.incarnation, own.rollbackCounter, observations, countsSilent: false)
-            else { return .rejected }
+            else { return .rejected("it was set back to an old state, and too few other replicas would be left") }
         } else if !isKnown, !acceptsOneWitness, observations.contains(where: { $0 == nil }) {
             return .noWitness
         }
@@ -99,16 +120,21 @@ final class RollbackDetector {
         // Those judged so far, erased or not: they no longer vote, and are no witnesses.
         var rest = observations
         for (replica, observation) in observations.enumerated() {
-            guard let observation, let identity = observation.member,
-                let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: rest),
-                observation.rollbackCounter < witnessed
-            else { continue }
+            guard let observation, let identity = observation.member, isBehind(replica, rest) else { continue }
             // It may have been probed just before another instance raised its counter. Then it is no longer at this
             // counter, and nothing is erased.
             _ = await erase(replica, identity.incarnation, observation.rollbackCounter, rest, countsSilent: true)
             rest[replica]?.reported = .blank
         }
         return rest
+    }
+
+    /// A member below the counter that others witnessed.
+    private func isBehind(_ replica: Int, _ observations: [ReplicaObservation?]) -> Bool {
+        guard let observation = observations[replica], let identity = observation.member,
+            let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: observations)
+        else { return false }
+        return observation.rollbackCounter < witnessed
     }
 
     /// The highest counter of `incarnation` that other members witnessed; nil if no member answered.

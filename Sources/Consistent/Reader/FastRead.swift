@@ -30,10 +30,7 @@ final class FastRead {
     func run(_ register: Register, deadlineNs: UInt64) async throws(StoreFailure) -> RegisterState? {
         let group = acceptors.replicas
         let usable = group.available.intersection(quorum.voters)
-        var nearest: ReplicaSet = []
-        for replica in group.nearestFirst where usable.contains(replica) && nearest.count < quorum.size {
-            nearest.insert(replica)
-        }
+        let nearest = nearestQuorum(of: usable)
         let hedged = HedgedCall(
             AcceptorCommands.read(register), group: group, scheduler: acceptors.scheduler, deadlineNs: deadlineNs,
             minReplies: quorum.size)
@@ -52,6 +49,21 @@ final class FastRead {
         if case .answer(let agreed) = outcome { return agreed.state }
         guard call.refused.isEmpty else { throw StoreFailure(.overloaded, "too many long values are being read") }
         return nil
+    }
+
+    /// Replicas that reject writes come last: they miss every change, so their replies differ from those of the others.
+    private func nearestQuorum(of usable: ReplicaSet) -> ReplicaSet {
+        var nearest: ReplicaSet = []
+        add(usable.subtracting(acceptors.writes.refusing), to: &nearest)
+        add(usable, to: &nearest)
+        return nearest
+    }
+
+    private func add(_ candidates: ReplicaSet, to nearest: inout ReplicaSet) {
+        for replica in acceptors.replicas.nearestFirst
+        where candidates.contains(replica) && nearest.count < quorum.size {
+            nearest.insert(replica)
+        }
     }
 
     private func delayNs(for replicas: ReplicaSet) -> UInt64 {

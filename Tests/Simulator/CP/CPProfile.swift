@@ -26,6 +26,8 @@ public enum CPProfile: String, CaseIterable, Sendable {
     case storm
     /// Replicas that are wiped or restored from old dumps repeatedly, and rebuilt.
     case members
+    /// Replicas that answer, but reject writes.
+    case refusals
 
     /// How the profile differs from the mix of everything.
     public var options: CPSimulation.Options {
@@ -40,6 +42,10 @@ public enum CPProfile: String, CaseIterable, Sendable {
                 instances: 4, clients: 12, keys: 1, faults: [.cutBack, .cutThere, .reset, .slowLink, .slowDisk],
                 meanFaultGapMs: 30)
         case .storm: CPSimulation.Options(instances: 4, clients: 12, keys: 1, faults: [], meanThinkUs: 1)
+        case .refusals:
+            CPSimulation.Options(
+                faults: [.writeRefusal, .writeRefusal, .cut, .cutBack, .reset, .pause, .instanceCrash],
+                meanFaultGapMs: 150, meanThinkUs: 10_000)
         case .members:
             CPSimulation.Options(
                 keys: 4,

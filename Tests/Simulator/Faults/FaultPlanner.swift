@@ -20,6 +20,8 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case reset
     case slowLink = "slow link"
     case slowDisk = "slow disk"
+    /// A replica answers, and rejects writes.
+    case writeRefusal = "write refusal"
     /// `SIGSTOP` to a replica, and later `SIGCONT`.
     case pause
     /// `kill -9` of a replica, and later a start.
@@ -158,6 +160,10 @@ final class FaultPlanner {
             let replica = anyReplica()
             replica.fsyncMeanUs = 1_000 + world.random.below(60_000)
             forAWhile(kind) { replica.fsyncMeanUs = SimulatedReplica.usualFsyncMeanUs }
+        case .writeRefusal:
+            let replica = anyReplica()
+            replica.redis.rejectsWrites = true
+            forAWhile(kind, maxMs: 3_000) { replica.redis.rejectsWrites = false }
         case .pause:
             let replica = anyReplica()
             replica.pause()

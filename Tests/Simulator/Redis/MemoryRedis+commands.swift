@@ -6,6 +6,7 @@ extension MemoryRedis {
         guard let first = command.first else { return .error("ERR empty command") }
         let name = first.text.uppercased()
         let arguments = Array(command.dropFirst())
+        if rejectsWrites, Self.writes.contains(name) { return .error("NOREPLICAS Not enough good replicas to write.") }
         do throws(CommandError) {
             if let reply = try runOnStrings(name, arguments) { return reply }
             if let reply = try runOnHashes(name, arguments) { return reply }
@@ -20,6 +21,11 @@ extension MemoryRedis {
             }
         }
     }
+
+    private static let writes: Set<String> = [
+        "DEL", "UNLINK", "PEXPIRE", "SET", "MSET", "INCR", "INCRBY", "HSET", "HSETNX", "HINCRBY", "HDEL", "ZADD",
+        "ZREM",
+    ]
 
     enum CommandError: Error {
         case wrongType

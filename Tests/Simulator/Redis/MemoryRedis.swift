@@ -15,6 +15,8 @@ final class MemoryRedis {
     private var unsynced: [Bytes: Entry?] = [:]
     /// Identifies the run of the server.
     var runId: Bytes
+    /// As with too few replicas of its own (`min-replicas-to-write`): `INFO` does not show it.
+    var rejectsWrites = false
     /// The server's own clock, in microseconds since 1970.
     var nowUs: () -> Int64 = { 0 }
 

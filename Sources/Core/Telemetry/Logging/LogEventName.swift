@@ -6,12 +6,20 @@ public enum LogEventName: String, Sendable {
     case serviceStart = "SERVICE_START"
     /// The process stops, with the reason.
     case serviceStop = "SERVICE_STOP"
+    /// The process runs, but cannot serve; with the reason.
+    case serviceNotReady = "SERVICE_NOT_READY"
+    /// It can serve again.
+    case serviceReady = "SERVICE_READY"
     /// A connection to a replica failed or was lost.
     case dbConnectFailure = "DB_CONNECT_FAILURE"
     /// A replica answers, possibly again.
     case replicaUp = "REPLICA_UP"
     /// A replica answers but must not be used: foreign, too old, or not durable.
     case replicaRefused = "REPLICA_REFUSED"
+    /// A replica answers but rejects this instance's write probes.
+    case replicaNotWritable = "REPLICA_NOT_WRITABLE"
+    /// It accepts them again.
+    case replicaWritable = "REPLICA_WRITABLE"
     /// A circuit breaker changed its state.
     case circuitBreakerStateChange = "CIRCUIT_BREAKER_STATE_CHANGE"
     /// A replica stopped answering while others answer.

@@ -27,6 +27,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case distantRivals = "distant-rivals"
     case newGroup = "new-group"
     case earlierGroup = "earlier-group"
+    case writeRefusals = "write-refusals"
 
     func play(in run: CPScenarioRun) async throws(CPScenarioRun.NotReached) {
         switch self {
@@ -56,6 +57,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .distantRivals: try await run.distantRivals()
         case .newGroup: try await run.newGroup()
         case .earlierGroup: try await run.earlierGroup()
+        case .writeRefusals: try await run.writeRefusals()
         }
     }
 }

@@ -1,4 +1,8 @@
-// Groups that are initialised again (rule C8).
+import Consistent
+import EventLoop
+import Replication
+
+// Groups that are initialised again (rule C8), and that cannot be written to (rule C9).
 extension CPScenarioRun {
     /// Two of three replicas are wiped, so the group is lost. `app-cp init` must not make a new group over the rest of
     /// it: all acknowledged data would disappear without an error (rule C8).
@@ -63,5 +67,34 @@ extension CPScenarioRun {
             if case .applied = result { continue }
             reportViolation("two of three replicas did not serve: \(result)")
         }
+    }
+
+    /// `a` rejects writes, which `INFO` does not show. The instance must notice it by its own write, and must not be ready
+    /// once `b` rejects writes too (rule C9).
+    func writeRefusals() async throws(NotReached) {
+        let instance = try await instance(background: .frequent)
+        await ask(.write("first"), at: instance)
+        try await until("all accept writes") { instance.engine.views.allSatisfy(\.isWritable) }
+        replica(a).redis.rejectsWrites = true
+        await pass(ms: 500)
+        if instance.engine.views[a].refusal == nil { reportViolation("a replica rejects writes and looks healthy") }
+        if await notReady(instance) != nil { reportViolation("not ready although two replicas accept writes") }
+        await ask(.write("second"), at: instance)
+
+        replica(b).redis.rejectsWrites = true
+        await pass(ms: 500)
+        if await notReady(instance) == nil { reportViolation("ready although no write can succeed") }
+        await ask(.write("third"), at: instance, withinMs: 500)
+
+        for replica in [a, b] { self.replica(replica).redis.rejectsWrites = false }
+        await pass(ms: 500)
+        if let failure = await notReady(instance) { reportViolation("not ready: \(failure.detail)") }
+        await ask(.write("fourth"), at: instance)
+        await ask(.read, at: instance)
+    }
+
+    private func notReady(_ instance: CPInstance) async -> StoreFailure? {
+        let deadlineNs = world.nowNs + 500 * nsPerMs
+        return await instance.run { await $0.checkReadiness(deadlineNs: deadlineNs) } ?? nil
     }
 }
