@@ -101,12 +101,14 @@ final class RollbackDetector {
         guard let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: observations) else {
             return isKnown ? .admitted : .noWitness
         }
-        if own.rollbackCounter < witnessed {
-            // Until it is admitted it does not vote: there is time to hear from a silent replica, which may be blank.
+        let isRolledBack = own.rollbackCounter < witnessed
+        // Those that connect later may know more, or be rolled back as well.
+        let mustWait = (isRolledBack || !isKnown) && !acceptsOneWitness
+        if mustWait, observations.contains(where: { $0 == nil }) { return .noWitness }
+        if isRolledBack {
+            // Until it is admitted it does not vote: a silent replica, which may be blank, can be waited for.
             guard await erase(replica, identity.incarnation, own.rollbackCounter, observations, countsSilent: false)
             else { return .rejected("it was set back to an old state, and too few other replicas would be left") }
-        } else if !isKnown, !acceptsOneWitness, observations.contains(where: { $0 == nil }) {
-            return .noWitness
         }
         comparedRuns[replica] = runID
         return .admitted
@@ -151,7 +153,8 @@ final class RollbackDetector {
     }
 
     /// Only while a majority is left that may vote. If two replicas are behind, the others' counters may be the wrong
-    /// ones, as after a restore from dumps of different times: erasing both would lose the group.
+    /// ones, as after a restore from dumps of different times: erasing both would lose the group. So each instance, and
+    /// each of the admissions that run at one time, chooses the same one.
     ///
     /// - Parameter countsSilent: replicas that did not answer count as left.
     private func erase(
@@ -166,6 +169,9 @@ final class RollbackDetector {
             }
         }
         guard left.count >= acceptors.majority else { return false }
+        let names = acceptors.replicas.replicaNames
+        let isFirst = observations.indices.allSatisfy { names[$0] >= names[replica] || !isBehind($0, observations) }
+        guard isFirst else { return false }
         let command = MembershipCommands.erase(incarnation, rollbackCounter: rollbackCounter)
         let reply = await acceptors.client(timeoutMs: maxAdmissionMs).ask(command, of: replica, duringAdmission: true)
         // -1: it is no longer the replica that was judged.

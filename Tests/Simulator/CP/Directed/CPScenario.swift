@@ -23,6 +23,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case oldDumpBesideANewMember = "old-dump-beside-a-new-member"
     case oldDumpAtAStart = "old-dump-at-a-start"
     case rolledBackInPlace = "rolled-back-in-place"
+    case twoOldDumps = "two-old-dumps"
     case distantWitnesses = "distant-witnesses"
     case distantRivals = "distant-rivals"
     case newGroup = "new-group"
@@ -53,6 +54,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .oldDumpBesideANewMember: try await run.oldDumpBesideANewMember()
         case .oldDumpAtAStart: try await run.oldDumpAtAStart()
         case .rolledBackInPlace: try await run.rolledBackInPlace()
+        case .twoOldDumps: try await run.twoOldDumps()
         case .distantWitnesses: try await run.distantWitnesses()
         case .distantRivals: try await run.distantRivals()
         case .newGroup: try await run.newGroup()

@@ -125,4 +125,28 @@ extension CPScenarioRun {
         if case .applied = result { return }
         reportViolation("two of three replicas did not serve: \(result)")
     }
+
+    /// `a` and `b` are restored from dumps of different times while no instance runs, and two instances start. `c` shows
+    /// that both are behind. Erasing both would lose the group: `c` alone is no majority (rule C8).
+    func twoOldDumps() async throws(NotReached) {
+        let instances = [try await instance(background: .frequent), try await instance(background: .frequent)]
+        try await writeEverywhere("old", at: instances[0])
+        let dumpOfA = replica(a).dump
+        await pass(ms: 300)
+        let dumpOfB = replica(b).dump
+        await pass(ms: 1_000)
+        for instance in instances { instance.crash() }
+        replica(a).restore(dumpOfA)
+        replica(b).restore(dumpOfB)
+        for instance in instances {
+            instance.restart()
+            await randomDelay(maxUs: 5_000)
+        }
+        for _ in 0..<3_000 {
+            await pass(ms: 1)
+            guard identity("state", at: a) == nil, identity("state", at: b) == nil else { continue }
+            reportViolation("both rolled-back replicas were erased")
+            return
+        }
+    }
 }
