@@ -1,5 +1,5 @@
--- Second part of `merge`: joins of records that differ by more than one write. Most calls have none, so its functions are
--- created for the first one.
+-- Second part of `merge`: joins of records that differ by more than one write. Most calls have none, so its functions
+-- are created for the first one.
 local fieldsWithOneSibling = 3 -- vv, at, and the sibling
 
 -- True where the text `left` covers everything that the text `right` does.
