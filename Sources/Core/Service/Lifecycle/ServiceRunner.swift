@@ -33,9 +33,6 @@ public struct ServiceRunner: Sendable {
     /// - Parameter scripts: every script that the engine's commands use.
     public func run(scripts: [Script], makeEngine: @escaping EngineMaker) async {
         signal(SIGPIPE, SIG_IGN)  // hiredis writes with write(2)
-        let interactive: [(UnixSignal, Int32)] = [(.sigint, SIGINT), (.sighup, SIGHUP)]
-        let signals = await UnixSignalsSequence(
-            trapping: [.sigterm] + interactive.filter { !isInheritedAsIgnored($0.1) }.map(\.0))
         guard DescriptorLimit.raise() >= DescriptorLimit.least else {
             fail(
                 "app-\(settings.mode.rawValue): the limit of open files is below \(DescriptorLimit.least) (ulimit -Hn)",

@@ -1,6 +1,7 @@
+import EventLoop
 import Glibc
 
-/// The signals that stop a service: SIGTERM, SIGINT and SIGHUP, each unless the parent ignores it (`nohup`).
+/// The signals that stop a service: SIGTERM, and SIGINT and SIGHUP unless it inherited them as ignored (`nohup`).
 enum StopSignals {
     private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT", SIGHUP: "SIGHUP"]
 
@@ -13,7 +14,7 @@ enum StopSignals {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return false }
         signalPipe = ends[1]
-        for number in names.keys { trap(number) }
+        for number in names.keys where number == SIGTERM || !isInheritedAsIgnored(number) { trap(number) }
         let context = Unmanaged.passRetained(
             Loop(descriptor: ends[0], everySecond: everySecond, received: received)
         ).toOpaque()
@@ -28,10 +29,6 @@ enum StopSignals {
 
     private static func trap(_ number: Int32) {
         var action = sigaction()
-        sigaction(number, nil, &action)
-        let isIgnored = action.__sigaction_handler.sa_handler.map { unsafeBitCast($0, to: Int.self) } == 1
-        guard !isIgnored else { return }
-        action = sigaction()
         action.__sigaction_handler.sa_handler = { number in
             let before = errno
             var byte = UInt8(truncatingIfNeeded: number)
