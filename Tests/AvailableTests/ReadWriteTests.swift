@@ -184,19 +184,6 @@ import Testing
         }
     }
 
-    @Test func anExpiredValueIsNotReportedAsOverwritten() async throws {
-        try await withInstance { instance, _ in
-            let seen = try await instance.read("k")
-            try await instance.write("k", "brief", context: seen.version, ttlMs: 50)
-            try await instance.write("k", "kept", context: seen.version)
-            #expect(
-                await instance.reactor.eventually {
-                    (try? await instance.read("k").conflicts) == [Bytes("kept".utf8), nil]
-                })
-            #expect(try await instance.write("k", "last").overwritten == [nil])
-        }
-    }
-
     @Test func anOldContextThatWouldKeepTooManyBytesIsRejected() async throws {
         try await withInstance {
             $0.maxSiblingBytes = 2_000

@@ -75,7 +75,7 @@ import Testing
             record.append(to: &arguments)
             let command = MergeCommand.make(
                 keys: [record.key], arguments: arguments, clocks: clocks, startNs: instance.reactor.nowNs,
-                budgetMs: 1_000)
+                settings: instance.settings)
             #expect(await instance.raw(0, command)?[0]?.text == "LATE")
             #expect(await instance.raw(0, "EXISTS", "ap:k") == .integer(0))
         }

@@ -76,7 +76,7 @@ final class CPInstance {
     /// - Parameter backgroundMs: how often background work takes a step; nil for no background work.
     init(
         _ reactor: Reactor, _ servers: CPServers, settings: RedisGroupSettings = RedisGroupSettings(),
-        backgroundMs: UInt64? = nil, scanMs: UInt64 = 600_000
+        backgroundMs: UInt64? = nil, scanMs: UInt64 = 600_000, probeTimeoutMs: UInt64 = 300
     ) {
         self.reactor = reactor
         group = RedisReplicaGroup(
@@ -84,6 +84,7 @@ final class CPInstance {
         var engineSettings = ConsistentSettings()
         engineSettings.backgroundIntervalMs = backgroundMs ?? 1_000
         engineSettings.scanIntervalMs = scanMs
+        engineSettings.probeTimeoutMs = probeTimeoutMs
         engine = ConsistentEngine(group: group, scheduler: reactor, settings: engineSettings, events: counts)
         group.start()
         if backgroundMs != nil { engine.start() }

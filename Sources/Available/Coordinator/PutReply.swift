@@ -86,7 +86,7 @@ enum PutReply {
             guard isNew else { return applied }
             guard let overwritten = elements.dropFirst(2).first.flatMap(byteStrings) else { return nil }
             applied.overwritten = overwritten.map { packed in
-                Sibling(packed: packed).flatMap { $0.isAbsent(atMs: nowUs / 1_000) ? nil : $0.value }
+                Sibling(packed: packed).flatMap { $0.isTombstone ? nil : $0.value }
             }
             return applied
         }

@@ -106,9 +106,9 @@ final class RollbackDetector {
         let mustWait = (isRolledBack || !isKnown) && !acceptsOneWitness
         if mustWait, observations.contains(where: { $0 == nil }) { return .noWitness }
         if isRolledBack {
-            // Until it is admitted it does not vote: a silent replica, which may be blank, can be waited for.
-            guard await erase(replica, identity.incarnation, own.rollbackCounter, observations, countsSilent: false)
-            else { return .rejected("it was set back to an old state, and too few other replicas would be left") }
+            guard await erase(replica, identity.incarnation, own.rollbackCounter, observations) else {
+                return .rejected("it was set back to an old state, and too few other replicas would be left")
+            }
         }
         comparedRuns[replica] = runID
         return .admitted
@@ -125,7 +125,7 @@ final class RollbackDetector {
             guard let observation, let identity = observation.member, isBehind(replica, rest) else { continue }
             // It may have been probed just before another instance raised its counter. Then it is no longer at this
             // counter, and nothing is erased.
-            _ = await erase(replica, identity.incarnation, observation.rollbackCounter, rest, countsSilent: true)
+            _ = await erase(replica, identity.incarnation, observation.rollbackCounter, rest)
             rest[replica]?.reported = .blank
         }
         return rest
@@ -155,17 +155,14 @@ final class RollbackDetector {
     /// Only while a majority is left that may vote. If two replicas are behind, the others' counters may be the wrong
     /// ones, as after a restore from dumps of different times: erasing both would lose the group. So each instance, and
     /// each of the admissions that run at one time, chooses the same one.
-    ///
-    /// - Parameter countsSilent: replicas that did not answer count as left.
     private func erase(
-        _ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64, _ observations: [ReplicaObservation?],
-        countsSilent: Bool
+        _ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64, _ observations: [ReplicaObservation?]
     ) async -> Bool {
         let left = observations.indices.filter { other in
             switch observations[other]?.reported {
             case .own(let identity): other != replica && identity.state == .member
             case .blank, .foreign: false
-            case .unclear, nil: countsSilent && other != replica
+            case .unclear, nil: other != replica
             }
         }
         guard left.count >= acceptors.majority else { return false }
