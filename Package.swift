@@ -53,6 +53,9 @@ let package = Package(
         .systemLibrary(name: "CLua", path: "Sources/CLua", providers: [.apt(["liblua5.1-0-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", path: "Sources/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
 
+        // What libmicrohttpd reads passes through the HTTP module first.
+        .target(name: "CReceive", path: "Sources/CReceive"),
+
         // Core: shared by both services. Each module depends only on modules above it.
         core("ByteCoding", []),
         core("EventLoop", ["CLinux"] + collections),
@@ -61,7 +64,7 @@ let package = Package(
         core("Telemetry", ["JSON", logging]),
         core("Replication", ["ByteCoding", "EventLoop"] + collections),
         core("Redis", ["EventLoop", "Replication", "Resilience", "CHiredis", logging] + collections),
-        core("HTTP", ["ByteCoding", "EventLoop", "JSON", "CMicroHTTPD"]),
+        core("HTTP", ["ByteCoding", "EventLoop", "JSON", "CMicroHTTPD", "CReceive"]),
         core(
             "Service",
             [

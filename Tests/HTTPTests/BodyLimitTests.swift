@@ -87,6 +87,15 @@ private func expectTooLarge(_ answer: TestClient.Answer) {
         #expect(client.isClosedByServer())
     }
 
+    @Test(arguments: [10, 100_000, 2_000_000])
+    func aWrongMethodComesBeforeATooLongBody(size: Int) throws {
+        let server = try makeServer()
+        defer { server.stop() }
+        let client = try server.connect()
+        #expect(try client.request("PUT", "/store", body: bytes(size)).status == 405)
+        #expect(try server.connect().request("POST", "/nothing", body: bytes(size)).status == 404)
+    }
+
     @Test func anEndlessChunkedBodyIsCutOff() throws {
         let server = try makeServer()
         defer { server.stop() }

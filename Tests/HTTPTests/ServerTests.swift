@@ -93,6 +93,19 @@ private func addEcho(_ router: Router) {
         #expect(try client.request("GET", "/hello").text == "hello")
     }
 
+    @Test func a304HasTheLengthOfThe200AndNoBody() throws {
+        let server = try TestServer { router in
+            router.add(.get, "/same", operation: "same") { _ in .text("same", status: 304) }
+        }
+        defer { server.stop() }
+        let client = try server.connect()
+        for _ in 0..<2 {
+            let answer = try client.request("GET", "/same")
+            #expect(answer.status == 304)
+            #expect(answer["Content-Length"] == "4")
+        }
+    }
+
     @Test func optionsAnd405NameTheMethods() throws {
         let server = try TestServer(routes: addEcho)
         defer { server.stop() }

@@ -115,7 +115,7 @@ final class TestClient {
             let value = line[colon...].dropFirst().drop { $0 == " " }
             answer.headers.append((String(line[..<colon]), String(value)))
         }
-        if hasBody, answer.status != 204, answer.status >= 200,
+        if hasBody, answer.status != 204, answer.status != 304, answer.status >= 200,
             let length = answer["Content-Length"].flatMap({ Int($0) })
         {
             while buffer.count < length {
@@ -144,6 +144,13 @@ final class TestClient {
         let count = recv(descriptor, &chunk, chunk.count, 0)
         guard count > 0 else { throw Failure.connectionEnded(after: String(decoding: buffer, as: UTF8.self)) }
         buffer.append(contentsOf: chunk[..<count])
+    }
+
+    /// What the server still sends until it closes the connection.
+    func readToEnd() -> String {
+        while (try? fill()) != nil {}
+        defer { buffer = [] }
+        return String(decoding: buffer, as: UTF8.self)
     }
 
     /// True once the server has closed the connection (a reset counts too); what it sent before is dropped.

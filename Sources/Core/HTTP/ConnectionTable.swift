@@ -1,4 +1,5 @@
 import CMicroHTTPD
+import CReceive
 import EventLoop
 import Glibc
 
@@ -16,15 +17,18 @@ final class HTTPConnection {
     var wasAnsweredEarly = false
     /// It was closed as idle.
     fileprivate var isShutDown = false
+    /// What the client sends, on its way to libmicrohttpd.
+    var input: RequestStream
     private var bodyBytes = 0
     private var acknowledgedBytes: UInt64 = 0
 
     /// Every 64 KiB of a body count as progress, so that a long value may be sent or read at about 1 KiB/s.
     private static let bodyStepBytes = 65_536
 
-    init(descriptor: Int32, address: ClientAddress, nowNs: UInt64) {
+    init(descriptor: Int32, address: ClientAddress, maxHeadBytes: Int, nowNs: UInt64) {
         self.descriptor = descriptor
         self.address = address
+        input = RequestStream(maxHeadBytes: maxHeadBytes)
         progressNs = nowNs
     }
 
@@ -51,10 +55,31 @@ final class HTTPConnection {
 
     fileprivate var isClosedByClient: Bool { peek() == 0 }
 
+    /// Reads for libmicrohttpd what ``input`` passes on.
+    /// - Returns: as recv(2).
+    func receive(into buffer: UnsafeMutableRawBufferPointer, by scratch: UnsafeMutableRawBufferPointer) -> Int {
+        var filled = 0
+        while true {
+            filled += input.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+            guard filled < buffer.count, !input.hasFailed else { break }
+            // Not more than there is room for: what is left in the kernel is the client's, and not this server's memory.
+            let wanted = min(buffer.count - filled, scratch.count)
+            let count = creceive(descriptor, scratch.baseAddress, wanted, 0)
+            guard count > 0 else { return filled > 0 ? filled : count }
+            input.append(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+            // libmicrohttpd takes a short read for the end of what there is, so the kernel's must be empty too.
+            guard count < wanted else { continue }
+            filled += input.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+            break
+        }
+        if filled == 0 { errno = EAGAIN }
+        return filled > 0 ? filled : -1
+    }
+
     /// The number of bytes to read, at most 1; 0 at the end of the stream, -1 where nothing has arrived.
     private func peek() -> Int {
         var byte: UInt8 = 0
-        return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        return creceive(descriptor, &byte, 1, Int32(MSG_PEEK))
     }
 }
 
@@ -68,7 +93,7 @@ final class ConnectionTable: Expirable {
     private let idleNs: UInt64
     private let crowdedIdleNs: UInt64
     private let leastIdleNs: UInt64
-    private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+    private var connections: [Int32: HTTPConnection] = [:]
     private var share: FairShare
     private(set) var isSettled = true
     /// Called after connections were shut down: libmicrohttpd must run to release them.
@@ -82,13 +107,14 @@ final class ConnectionTable: Expirable {
         share = FairShare(total: settings.connectionLimit)
     }
 
+    subscript(descriptor: Int32) -> HTTPConnection? { connections[descriptor] }
     var count: Int { connections.count }
     var hasRoom: Bool { share.used < share.total }
     func hasRoom(for client: ClientAddress) -> Bool { share.fits(1, for: client) }
     var waitingExchanges: [Exchange] { connections.values.compactMap(\.waiting) }
 
     func add(_ connection: HTTPConnection) {
-        connections[ObjectIdentifier(connection)] = connection
+        connections[connection.descriptor] = connection
         share.take(1, for: connection.address)
         guard isSettled else { return }
         isSettled = false
@@ -96,7 +122,7 @@ final class ConnectionTable: Expirable {
     }
 
     func remove(_ connection: HTTPConnection) {
-        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        guard connections.removeValue(forKey: connection.descriptor) != nil else { return }
         share.release(1, for: connection.address)
     }
 

@@ -4,12 +4,10 @@ import EventLoop
 extension Exchange {
     /// libmicrohttpd calls this for complete headers, for each part of the body, for the complete body, and at each run
     /// while the response is outstanding.
-    func proceed(
-        method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?, body: UnsafeRawBufferPointer, taken: () -> Void
-    ) -> MHD_Result {
+    func proceed(body: UnsafeRawBufferPointer, taken: () -> Void) -> MHD_Result {
         switch stage {
         case .headers:
-            return headersAreComplete(method: method, version: version)
+            return headersAreComplete()
         case .body where !body.isEmpty:
             taken()
             return take(body)
@@ -25,37 +23,22 @@ extension Exchange {
 
     // MARK: Headers
 
-    private func headersAreComplete(method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) -> MHD_Result {
-        guard let connection, let method, let version else { return .NO }
+    private func headersAreComplete() -> MHD_Result {
         stage = .body
         isCounted = true
         server.load.requestsInFlight += 1
         server.runState.didMakeProgress = true
-        request.method = Method(String(cString: method))
-        let headers = HeaderBlock(of: connection)
-        if let targetStart, cmhd_hides_something(connection, method, targetStart, request.target.count, version) != 0 {
-            let problem = Problem.badRequest("bad_request", "the request line or a header field is malformed")
-            return refuseAtOnce(problem, isBodyComing: true)
-        }
-        if let problem = headers.problem(target: request.target, version: version) {
-            return refuseAtOnce(problem, isBodyComing: headers.hasBody)
-        }
-        // libmicrohttpd builds the response header in the rest of the connection's memory. If that is too small it
-        // closes the connection without a response.
-        guard headers.memoryBytes + server.settings.responseHeaderBytes <= server.settings.connectionMemoryBytes else {
-            refuse(Problem(status: 431, code: "headers_too_large", detail: "the header block is too long"))
-            return answerPastLibrary()
-        }
+        if let problem = head.problem { return refuseAtOnce(problem, isBodyComing: true) }
         guard server.requestsInFlight <= server.settings.maxRequestsInFlight else {
             refuse(.overloaded("too many requests in flight"))
             return .YES
         }
-        guard headers.hasBody else { return .YES }
+        guard head.hasBody else { return .YES }
         received.maxBytes = max(0, server.router.maxBodyBytes(for: request))
-        guard let length = headers.contentLength, length > UInt64(received.maxBytes) else { return .YES }
+        guard let length = head.contentLength, length > UInt64(received.maxBytes) else { return .YES }
         // The client waits for 100 Continue, or the body is too long to be read and dropped: respond now and close.
         let excess = length - UInt64(received.maxBytes)
-        if headers.expectsContinue || excess > UInt64(server.settings.maxDiscardedBytes) {
+        if head.expectsContinue || excess > UInt64(server.settings.maxDiscardedBytes) {
             return refuseAtOnce(bodyProblem, isBodyComing: true)
         }
         refuse(bodyProblem)
@@ -115,6 +98,9 @@ extension Exchange {
     }
 
     private func bodyIsComplete() -> MHD_Result {
+        if let broken = client.input.brokenBody, broken.number == head.number {
+            return refuseAtOnce(broken.problem, isBodyComing: true)
+        }
         if server.phase.isStopping { refuse(HTTPServer.stoppingProblem(for: request, outcome: "not_applied")) }
         if let refusal { return queue(refusal) }
         stage = .working
@@ -153,7 +139,8 @@ extension Exchange {
 
     private func queue(_ response: Response) -> MHD_Result {
         guard let connection,
-            let prepared = response.prepared(isStorable: request.method.isSafe, isLast: server.phase.isDraining)
+            let prepared = response.prepared(
+                isStorable: request.method.isSafe, isLast: server.phase.isDraining || client.wasAnsweredEarly)
         else { return .NO }
         stage = .answered
         client.isResponding = true

@@ -31,8 +31,7 @@ final class Exchange {
     let server: HTTPServer
     let request: Request
     let client: HTTPConnection
-    /// The target in the connection's buffer; valid until the headers are complete.
-    let targetStart: UnsafePointer<CChar>?
+    let head: RequestHead
     /// Nil once the connection is done with this request.
     var connection: OpaquePointer?
     var stage = Stage.headers
@@ -48,22 +47,16 @@ final class Exchange {
     /// Size of its response if that is a long one, otherwise 0.
     var responseBytes = 0
 
-    init(
-        server: HTTPServer, connection: OpaquePointer, client: HTTPConnection, target: [UInt8],
-        targetStart: UnsafePointer<CChar>?
-    ) {
-        self.targetStart = targetStart
+    init(server: HTTPServer, connection: OpaquePointer, client: HTTPConnection, head: RequestHead) {
         self.server = server
         self.connection = connection
         self.client = client
-        request = Request(method: .get, target: target, fields: .connection(connection))
+        self.head = head
+        request = Request(method: head.method, target: head.target, fields: head.fields)
     }
 
-    /// The connection is done with the request: the response was sent, or the connection was lost. If the handler is
-    /// still running, the header fields are saved, because they are freed with the connection.
+    /// The connection is done with the request: the response was sent, or the connection was lost.
     func detach() {
-        if let connection, isTaskRunning { request.fields = .copied(from: connection) }
-        if !isTaskRunning { request.fields = .saved([]) }
         connection = nil
         stage = .ended
     }

@@ -1,4 +1,5 @@
 import CMicroHTTPD
+import CReceive
 import Glibc
 
 /// The C callbacks of ``HTTPServer``: each finds its server and exchange and calls them.
@@ -6,7 +7,7 @@ import Glibc
 /// | context of | object | retained |
 /// |---|---|---|
 /// | the daemon | ``HTTPServer`` | no: see ``HTTPServer/start()`` |
-/// | a request | ``Exchange`` | from `requestLine` to `completed`, which libmicrohttpd calls exactly once per request |
+/// | a request | ``Exchange`` | from `requestBegins` to `completed`, which libmicrohttpd calls exactly once per request |
 /// | a connection | ``HTTPConnection`` | while the connection is open, which includes its last request |
 enum HTTPCallbacks {
     static func startDaemon(
@@ -19,7 +20,7 @@ enum HTTPCallbacks {
         options.is_logging = isLogging ? 1 : 0
         options.context = context
         options.log = log
-        options.request_line = requestLine
+        options.request_begins = requestBegins
         options.access = access
         options.completed = completed
         options.connection_changed = connectionChanged
@@ -39,37 +40,35 @@ enum HTTPCallbacks {
         server(context).onLibraryMessage?(line)
     }
 
-    private static let requestLine:
+    private static let requestBegins:
         @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) -> UnsafeMutableRawPointer? = {
-            context, target, connection in
+            context, _, connection in
             guard let connection, let own = cmhd_connection_context(connection) else { return nil }
-            var bytes: [UInt8] = []
-            if let target {
-                bytes = Array(UnsafeRawBufferPointer(start: target, count: strlen(target)))
-                hideQuery(target)
+            let client = Unmanaged<HTTPConnection>.fromOpaque(own).takeUnretainedValue()
+            guard let head = client.input.nextHead() else {
+                preconditionFailure("libmicrohttpd must read what RequestStream passes on, and nothing else")
             }
-            let exchange = Exchange(
-                server: server(context), connection: connection,
-                client: Unmanaged<HTTPConnection>.fromOpaque(own).takeUnretainedValue(), target: bytes,
-                targetStart: target)
+            let exchange = Exchange(server: server(context), connection: connection, client: client, head: head)
             return Unmanaged.passRetained(exchange).toOpaque()
         }
 
-    /// Cuts off the query in libmicrohttpd's buffer. The server has its own copy, and libmicrohttpd 0.9.75 never
-    /// responds to a query with more items than the connection memory can hold.
-    ///
-    /// Safe because the buffer is writable, and libmicrohttpd is about to write terminators into this text itself.
-    private static func hideQuery(_ target: UnsafePointer<CChar>) {
-        guard let mark = strchr(target, Int32(UInt8(ascii: "?"))), mark[1] != 0 else { return }
-        mark[1] = 0
+    /// Runs `body`, which calls libmicrohttpd, so that libmicrohttpd reads through ``RequestStream``.
+    static func filteringInput<Result>(of context: UnsafeMutableRawPointer, _ body: () -> Result) -> Result {
+        creceive_replace(
+            { context, descriptor, buffer, size in
+                let server = Unmanaged<HTTPServer>.fromOpaque(context!).takeUnretainedValue()
+                return server.receive(
+                    from: descriptor, into: UnsafeMutableRawBufferPointer(start: buffer, count: size))
+            }, context)
+        defer { creceive_replace(nil, nil) }
+        return body()
     }
 
-    private static let access: MHD_AccessHandlerCallback = { _, _, _, method, version, data, count, slot in
+    private static let access: MHD_AccessHandlerCallback = { _, _, _, _, _, data, count, slot in
         guard let slot, let pointer = slot.pointee, let count else { return .NO }
         return Unmanaged<Exchange>.fromOpaque(pointer)._withUnsafeGuaranteedRef { exchange in
             exchange.proceed(
-                method: method, version: version, body: UnsafeRawBufferPointer(start: data, count: count.pointee),
-                taken: { count.pointee = 0 })
+                body: UnsafeRawBufferPointer(start: data, count: count.pointee), taken: { count.pointee = 0 })
         }
     }
 

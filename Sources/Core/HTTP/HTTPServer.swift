@@ -40,6 +40,8 @@ public final class HTTPServer {
     var runState = RunState()
     let connections: ConnectionTable
     private var lingeringCount = 0
+    /// For input on its way to libmicrohttpd.
+    private var scratch: [UInt8]
 
     /// Only longer responses count as buffered; the kernel buffers shorter ones at once.
     static let longResponseBytes = 65_536
@@ -52,6 +54,7 @@ public final class HTTPServer {
         self.settings = settings
         self.router = router
         load = Load(settings)
+        scratch = [UInt8](repeating: 0, count: settings.connectionMemoryBytes)
         connections = ConnectionTable(reactor: reactor, settings: settings)
     }
 
@@ -139,9 +142,16 @@ public final class HTTPServer {
     // MARK: Connections
 
     func connectionOpens(descriptor: Int32, address: ClientAddress) -> HTTPConnection {
-        let connection = HTTPConnection(descriptor: descriptor, address: address, nowNs: reactor.nowNs)
+        let connection = HTTPConnection(
+            descriptor: descriptor, address: address, maxHeadBytes: settings.maxHeadBytes, nowNs: reactor.nowNs)
         connections.add(connection)
         return connection
+    }
+
+    /// - Returns: as recv(2).
+    func receive(from descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        errno = EBADF
+        return scratch.withUnsafeMutableBytes { connections[descriptor]?.receive(into: buffer, by: $0) ?? -1 }
     }
 
     /// libmicrohttpd closes the descriptor right after this.
@@ -168,7 +178,7 @@ public final class HTTPServer {
     func run() {
         guard let daemon else { return }
         runState = RunState(nextNs: runState.nextNs, isRunning: true)
-        MHD_run(daemon)
+        HTTPCallbacks.filteringInput(of: Unmanaged.passUnretained(self).toOpaque()) { _ = MHD_run(daemon) }
         runState.isRunning = false
     }
 }

@@ -15,12 +15,11 @@ public struct HTTPServerSettings: Sendable {
     public var crowdedIdleTimeoutMs: UInt64 = 5_000
     /// A connection that made progress within this time, in milliseconds, is not closed for another one.
     public var leastIdleMs: UInt64 = 500
-    /// Memory of one connection, in bytes. Minus `responseHeaderBytes` and 64 per field it limits the header block: a
-    /// longer one gets 431, a longer target 414. libmicrohttpd clears this memory for each request, so more of it costs
-    /// time.
+    /// The longest request line with header fields, in bytes; a longer one gets 431, or 414 within the request line.
+    public var maxHeadBytes = 8_192
+    /// libmicrohttpd's memory of one connection, in bytes: it reads a body in parts of half of it, and a response header
+    /// must fit. libmicrohttpd clears it for each request, so more of it costs time.
     public var connectionMemoryBytes = 8_192
-    /// Part of the connection's memory that is reserved for the response header, in bytes.
-    public var responseHeaderBytes = 2_048
 
     /// In-flight requests; above it 503 `overloaded`.
     public var maxRequestsInFlight = 10_000

@@ -2,7 +2,7 @@ import ByteCoding
 
 /// One request with its body. It stays valid after the client disconnects; use it on the reactor's thread only.
 public final class Request {
-    public internal(set) var method: Method
+    public let method: Method
     /// The request target as sent: `%2F`, empty segments and a trailing slash are kept.
     public let target: [UInt8]
     /// The body; empty if there is none.
@@ -10,7 +10,7 @@ public final class Request {
     /// When the request was complete, in nanoseconds on the reactor's clock.
     public internal(set) var receivedNs: UInt64
 
-    var fields: HeaderFields
+    private let fields: HeaderFields
     /// The path within `target`; empty for the absolute form without a path (`http://host`), which means `/`.
     let pathRange: Range<Int>
     /// The query within `target`, without its question mark.
@@ -20,7 +20,7 @@ public final class Request {
     public convenience init(
         method: Method, target: String, headers: [Header] = [], body: [UInt8] = [], receivedNs: UInt64 = 0
     ) {
-        self.init(method: method, target: Array(target.utf8), fields: .saved(headers))
+        self.init(method: method, target: Array(target.utf8), fields: HeaderFields(headers))
         self.body = body
         self.receivedNs = receivedNs
     }

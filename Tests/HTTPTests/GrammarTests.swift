@@ -1,0 +1,108 @@
+import Glibc
+import Testing
+
+@testable import HTTP
+
+/// Mutated requests against ``ReferenceParser``: the server must read each input as the reference does, and in no other
+/// way. `HTTP_MUTATIONS=5000000` for more of them.
+@Suite(.timeLimit(.minutes(60))) struct GrammarTests {
+    private static let mutations = getenv("HTTP_MUTATIONS").flatMap { Int(String(cString: $0)) } ?? 100_000
+
+    private static func text(_ input: [UInt8]) -> String {
+        String(decoding: input, as: UTF8.self).debugDescription
+    }
+
+    @Test func mutatedRequestsAreReadAsByTheReference() throws {
+        var count = 0
+        var refused = 0
+        var seed: UInt64 = 0
+        while count < Self.mutations {
+            seed += 1
+            var mutator = RequestMutator(seed: seed)
+            let (input, requests) = mutator.pipeline()
+            count += requests
+            var stream = RequestStream(maxHeadBytes: 8_192)
+            for part in mutator.parts(of: input) { part.withUnsafeBytes { stream.append($0) } }
+            let expected = ReferenceParser.outcomes(of: input)
+            refused += expected.last == .refused ? 1 : 0
+            let outcomes = Self.outcomes(of: &stream)
+            guard outcomes != expected else { continue }
+            Issue.record("seed \(seed): \(Self.text(input)) is \(outcomes), not \(expected)")
+            return
+        }
+        #expect(refused > count / 10, "the inputs are neither all valid nor all invalid")
+        #expect(refused < count / 2)
+    }
+
+    /// What libmicrohttpd gets: the canonical messages, which the reference reads too.
+    private static func outcomes(of stream: inout RequestStream) -> [ReferenceParser.Outcome] {
+        var output = [UInt8](repeating: 0, count: stream.output.count)
+        _ = output.withUnsafeMutableBytes { stream.takeOutput(into: $0) }
+        var canonical = ReferenceParser.outcomes(of: output, needsHost: false)
+        var outcomes: [ReferenceParser.Outcome] = []
+        while !canonical.isEmpty, let head = stream.nextHead() {
+            guard case .request(_, _, let body, let isLast) = canonical.removeFirst() else { return [] }
+            let isBroken = stream.brokenBody?.number == head.number
+            outcomes.append(
+                head.problem != nil || isBroken
+                    ? .refused
+                    : .request(method: head.method.name, target: head.target, body: body, isLast: isLast))
+        }
+        return canonical.isEmpty ? outcomes : []
+    }
+
+    /// Over sockets and through libmicrohttpd: one answer per request, in order, and no handler for any other request.
+    @Test func everyRequestGetsOneAnswerAndNoneIsSmuggled() throws {
+        let seen = Box<[String]>([])
+        let server = try TestServer({ $0.crowdedIdleTimeoutMs = 100 }) { router in
+            router.add(.get, "/e", operation: "e", parameters: nil) { _ in .text("read") }
+            router.add(.post, "/e", operation: "e", parameters: nil, maxBodyBytes: 1_000) { _ in .text("written") }
+            router.onResponse = { request, _, response in
+                let name = "\(request.method.name) \(String(decoding: request.target, as: UTF8.self))"
+                seen.value.append([400, 501, 505].contains(response.status) ? "refused" : name)
+            }
+        }
+        defer { server.stop() }
+        var count = 0
+        var seed: UInt64 = 1 << 32
+        while count < Self.mutations / 10 {
+            // One connection at a time, so that what the server has seen is known to be this one's.
+            seed += 1
+            var mutator = RequestMutator(seed: seed)
+            let (input, requests) = mutator.pipeline()
+            count += requests
+            let outcomes = ReferenceParser.outcomes(of: input)
+            let last = outcomes.firstIndex(where: \.isLast).map { $0 + 1 } ?? outcomes.count
+            let expected = outcomes.prefix(last)
+            let client = try server.connect()
+            for part in mutator.parts(of: input) { client.send(Array(part)) }
+            for case .request(let method, _, _, _) in expected { _ = try client.readAnswer(hasBody: method != "HEAD") }
+            client.finishSending()
+            let rest = client.readToEnd()
+            let answers = rest.split(separator: "HTTP/1.1 ", omittingEmptySubsequences: false).dropFirst()
+            let names = expected.map(\.name)
+            let handled = server.onReactor {
+                defer { seen.value = [] }
+                return seen.value
+            }
+            let isRefused = expected.last == .refused
+            guard handled != names || answers.count != (isRefused ? 1 : 0) || rest.isEmpty == isRefused else {
+                continue
+            }
+            Issue.record("seed \(seed): \(Self.text(input)): handled \(handled), not \(names); then \(rest)")
+            return
+        }
+    }
+}
+
+extension ReferenceParser.Outcome {
+    fileprivate var isLast: Bool {
+        guard case .request(_, _, _, let isLast) = self else { return true }
+        return isLast
+    }
+
+    fileprivate var name: String {
+        guard case .request(let method, let target, _, _) = self else { return "refused" }
+        return "\(method) \(String(decoding: target, as: UTF8.self))"
+    }
+}
