@@ -18,7 +18,7 @@ final class ConsistentKeyValue: KeyValueHandler {
     init(store: any ConsistentStore) { self.store = store }
 
     func read(_ request: KeyRequest, maxStalenessMs: Int64?) async throws -> Response {
-        let precondition = try precondition(of: request)
+        let precondition = try precondition(of: request, isRead: true)
         let result: ReadResult
         do throws(StoreFailure) {
             result = try await store.read(ReadRequest(key: request.key, deadlineNs: request.deadlineNs))
@@ -26,7 +26,11 @@ final class ConsistentKeyValue: KeyValueHandler {
         guard let value = result.value else { return ConsistentAnswers.noSuchKey(version: result.version).response }
         switch Preconditions.verdict(precondition, onRead: result.version) {
         case .answer: return ConsistentAnswers.found(value, result, request)
-        case .notModified: return Response(status: 304, headers: ConsistentAnswers.etag(result.version))
+        case .notModified:
+            // The server omits the body: a 304 has the header fields of the 200 (RFC 9110, sections 8.6 and 15.4.5).
+            var response = ConsistentAnswers.found(value, result, request)
+            response.status = 304
+            return response
         case .failed:
             return ConsistentAnswers.preconditionFailed(
                 "the current version is another one", version: result.version
@@ -66,12 +70,13 @@ final class ConsistentKeyValue: KeyValueHandler {
         }
     }
 
-    private func precondition(of request: KeyRequest) throws(Problem) -> Precondition? {
+    private func precondition(of request: KeyRequest, isRead: Bool = false) throws(Problem) -> Precondition? {
         guard request.header("X-Context") == nil else {
             throw .notSupported("X-Context belongs to app-ap; here use If-Match with the ETag")
         }
         return try Preconditions.parse(
-            ifMatch: request.header("If-Match"), ifNoneMatch: request.header("If-None-Match"))
+            ifMatch: request.header("If-Match"), ifNoneMatch: request.header("If-None-Match"),
+            representation: !isRead ? nil : request.prefersBytes ? .bytes : .json)
     }
 }
 
@@ -89,7 +94,8 @@ enum ConsistentAnswers {
     static func found(_ value: Bytes, _ result: ReadResult, _ request: KeyRequest) -> Response {
         guard !request.prefersBytes else {
             let headers = [Header("X-Staleness-Ms", "0"), Header("X-Stale", "false"), Header("X-Conflicts", "0")]
-            return Response(contentType: ContentType.octets, headers: etag(result.version) + headers, body: value)
+            let etag = Preconditions.etag(result.version, .bytes)
+            return Response(contentType: ContentType.octets, headers: [etag] + headers, body: value)
         }
         return .object(headers: etag(result.version), capacity: 256 + request.key.count + value.count) { json in
             json.mode(.cp, key: request.key)
@@ -115,7 +121,7 @@ enum ConsistentAnswers {
             .with(etag(version))
     }
 
-    static func etag(_ version: UInt64) -> [Header] { [Header("ETag", "\"\(version)\"")] }
+    static func etag(_ version: UInt64) -> [Header] { [Preconditions.etag(version, .json)] }
 
     private static func member(_ version: UInt64) -> Problem.Member { .integer(Int64(clamping: version)) }
 }

@@ -1,15 +1,29 @@
 import Consistent
 import HTTP
 
-/// `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2). An ETag is the quoted version.
+/// `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2). An ETag is the quoted version, with a suffix
+/// for the bare value: a strong tag names one representation (section 8.8.3.3).
 enum Preconditions {
+    enum Representation: String {
+        case json = ""
+        case bytes = "-bytes"
+    }
+
+    static func etag(_ version: UInt64, _ representation: Representation) -> Header {
+        Header("ETag", "\"\(version)\(representation.rawValue)\"")
+    }
+
+    /// - Parameter representation: the only one whose tags match in `If-None-Match`; nil for all.
     /// - Throws: 400 `bad_precondition` for a field that is neither `*` nor a list of quoted tags, and for both fields
     ///   at once.
-    static func parse(ifMatch: String?, ifNoneMatch: String?) throws(Problem) -> Precondition? {
+    static func parse(
+        ifMatch: String?, ifNoneMatch: String?, representation: Representation? = nil
+    ) throws(Problem) -> Precondition? {
         switch (ifMatch, ifNoneMatch) {
         case (nil, nil): return nil
         case (let field?, nil): return try tags(field, "If-Match").map(Precondition.versionIs) ?? .exists
-        case (nil, let field?): return try tags(field, "If-None-Match").map(Precondition.versionIsNot) ?? .absent
+        case (nil, let field?):
+            return try tags(field, "If-None-Match", representation).map(Precondition.versionIsNot) ?? .absent
         case (_?, _?): throw .badRequest("bad_precondition", "give If-Match or If-None-Match, not both")
         }
     }
@@ -46,7 +60,9 @@ enum Preconditions {
 
     /// The versions in a list of tags; nil for `*`. Tags that are not a version, and weak tags in `If-Match`, never
     /// match and are left out.
-    private static func tags(_ field: String, _ name: String) throws(Problem) -> Set<UInt64>? {
+    private static func tags(
+        _ field: String, _ name: String, _ only: Representation? = nil
+    ) throws(Problem) -> Set<UInt64>? {
         let trimmed = trim(field[...])
         if trimmed == "*" { return nil }
         var versions: Set<UInt64> = []
@@ -62,8 +78,9 @@ enum Preconditions {
             guard rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") else {
                 throw .badRequest("bad_precondition", accepted(name))
             }
-            let tag = rest[rest.index(after: rest.startIndex)..<end]
-            if let version = UInt64(tag), String(version) == tag, !isWeak || name == "If-None-Match" {
+            if !isWeak || name == "If-None-Match",
+                let version = version(rest[rest.index(after: rest.startIndex)..<end], only)
+            {
                 versions.insert(version)
             }
             rest = trim(rest[rest.index(after: end)...])
@@ -71,6 +88,15 @@ enum Preconditions {
                 throw .badRequest("bad_precondition", accepted(name))
             }
         }
+    }
+
+    private static func version(_ tag: Substring, _ only: Representation?) -> UInt64? {
+        let representation: Representation = tag.hasSuffix(Representation.bytes.rawValue) ? .bytes : .json
+        let digits = tag.dropLast(representation.rawValue.count)
+        guard only == nil || only == representation, let version = UInt64(digits), String(version) == digits else {
+            return nil
+        }
+        return version
     }
 
     private static func trim(_ text: Substring) -> Substring {

@@ -8,6 +8,7 @@ import Telemetry
 /// `/write`, `/read` and `/delete`: the checks, metrics and log events that both services share.
 final class KeyValueEndpoints {
     private let handler: any KeyValueHandler
+    private let mode: ServiceMode
     private let requestTimeoutNs: UInt64
     private let maxValueBytes: Int
     private var limiter: RateLimiter?
@@ -24,6 +25,7 @@ final class KeyValueEndpoints {
         logger: Logger
     ) {
         self.handler = handler
+        mode = settings.mode
         requestTimeoutNs = settings.requestTimeoutNs
         maxValueBytes = settings.maxValueBytes
         limiter = settings.maxRequestsPerS.map { RateLimiter(ratePerS: $0) }
@@ -32,37 +34,38 @@ final class KeyValueEndpoints {
         largeRequests = LargeRequests(scheduler: scheduler)
     }
 
-    /// The same on both services: asking app-cp for less than it always guarantees is no error.
-    private enum Parameters {
-        static let write = ["ttl_ms", "require_session"]
-        static let read = ["max_staleness_ms", "require_session"]
-        static let delete = ["require_session"]
-    }
-
     func addRoutes(to router: Router) {
+        // app-cp has neither staleness nor sessions, and refuses what it would ignore.
+        let session = mode == .ap ? ["require_session"] : []
+        let staleness = mode == .ap ? ["max_staleness_ms"] : []
         router.add(
-            .post, "/write/{key}", operation: "write", parameters: Parameters.write, maxBodyBytes: maxValueBytes
+            .post, "/write/{key}", operation: "write", parameters: ["ttl_ms"] + session, maxBodyBytes: maxValueBytes
         ) { [self] request in
             try await write(request) { () throws(Problem) in request.body }
         }
         router.add(
-            .post, "/write/{key}/{value}", operation: "write", parameters: Parameters.write,
+            .post, "/write/{key}/{value}", operation: "write", parameters: ["ttl_ms"] + session,
             maxBodyBytes: maxValueBytes
         ) { [self] request in
             try await write(request) { () throws(Problem) in
                 let value = try request.segment(2)
-                guard value.isEmpty || request.body.isEmpty else {
+                guard !value.isEmpty else {
+                    throw Problem.badRequest(
+                        "ambiguous_value",
+                        "the path ends in /: omit it to send the value in the body; a / in a key is sent as %2F")
+                }
+                guard request.body.isEmpty else {
                     throw Problem.badRequest(
                         "ambiguous_value",
                         "give the value in the path or in the body, not in both; a / in a key is sent as %2F")
                 }
-                return value.isEmpty ? request.body : value
+                return value
             }
         }
-        router.add(.get, "/read/{key}", operation: "read", parameters: Parameters.read) { [self] in
+        router.add(.get, "/read/{key}", operation: "read", parameters: staleness + session) { [self] in
             try await read($0)
         }
-        router.add(.delete, "/delete/{key}", operation: "delete", parameters: Parameters.delete) { [self] in
+        router.add(.delete, "/delete/{key}", operation: "delete", parameters: session) { [self] in
             try await change("delete", $0) { [self] request in
                 let byteCount = largeRequests.expectedByteCount(of: request.key)
                 return try await whenAdmitted("delete", byteCount) { try await handler.delete(request) }
@@ -74,6 +77,7 @@ final class KeyValueEndpoints {
 
     private func write(_ request: Request, value: () throws(Problem) -> Bytes) async throws -> Response {
         try await change("write", request) { key in
+            try checkContent(request)
             let value = try value()
             guard value.count <= maxValueBytes else { throw Problem.valueTooLarge(maxBytes: maxValueBytes) }
             let ttlMs = try milliseconds("ttl_ms", of: request, in: 1...Self.maxTTLMs)
@@ -122,8 +126,10 @@ final class KeyValueEndpoints {
         let maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
         do {
             return try await whenAdmitted("read", largeRequests.expectedByteCount(of: key.key)) {
-                let response = try await handler.read(key, maxStalenessMs: maxStalenessMs)
+                var response = try await handler.read(key, maxStalenessMs: maxStalenessMs)
                 largeRequests.note(key.key, byteCount: response.body.count)
+                // The value comes as JSON or bare (RFC 9110, section 12.5.5).
+                response.headers.append(Header("Vary", "Accept"))
                 return response
             }
         } catch let refusal as EngineRefusal {
@@ -133,6 +139,9 @@ final class KeyValueEndpoints {
 
     private func counted(_ refusal: EngineRefusal) -> Problem {
         metrics.refusals(refusal.failure.code).increment()
+        if refusal.failure.code == .badReply {
+            logger.warning("a replica answered with an error", metadata: ["detail": .string(refusal.failure.detail)])
+        }
         return refusal.problem
     }
 
@@ -152,6 +161,20 @@ final class KeyValueEndpoints {
     }
 
     // MARK: Parts of a request
+
+    /// A value is stored as it is sent: a content coding would be lost, and a part would replace the whole
+    /// (RFC 9110, sections 8.4 and 14.4).
+    private func checkContent(_ request: Request) throws(Problem) {
+        guard request.header("Content-Range") == nil else {
+            throw .notSupported("a value is sent as a whole, without Content-Range")
+        }
+        guard ["", "identity"].contains(request.header("Content-Encoding")?.lowercased() ?? "") else {
+            throw Problem(
+                status: 415, code: "unsupported_encoding",
+                detail: "a value is stored as it is sent, so it must not have a Content-Encoding"
+            ).with([Header("Accept-Encoding", "identity")])
+        }
+    }
 
     private func keyRequest(_ request: Request) throws(Problem) -> KeyRequest {
         guard limiter?.take(atNs: request.receivedNs) ?? true else { throw Problem.rateLimited }
