@@ -1,5 +1,5 @@
 extension Tour {
-    /// With open circuit breakers a rejection takes no round trip.
+    /// Without connections to a majority a rejection takes no round trip.
     private static let fastRejectionMs = 50.0
 
     func play() async throws(LabError) {
@@ -65,7 +65,7 @@ extension Tour {
 
         try await begin(
             "Consistent, west: one of three replicas is no majority, so it refuses rather than return an old value. Its "
-                + "circuit breakers are open now, so it refuses without waiting for the network.")
+                + "connections to the others are given up now, so it refuses without waiting for the network.")
         let fast = try await ask("app_cp_west", "/read/color", withinMs: patienceMs) {
             $0.status == 503 && $0.tookMs < Self.fastRejectionMs
         }
