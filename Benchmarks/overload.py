@@ -156,6 +156,8 @@ def resident_mb(page):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
+    parser.add_argument(
+        "--prepare-url", help="instance that stores the values, so that the loaded one does not know them")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--writers", type=int, default=200)
     parser.add_argument("--readers", type=int, default=200)
@@ -170,7 +172,8 @@ def main():
     before = metrics(base)
     sizes = {f"small{number}": 1 for number in range(50)} | {f"large{number}": VALUE for number in range(32)}
     for name, size in sizes.items():
-        urllib.request.urlopen(urllib.request.Request(f"{base}/write/{name}", b"x" * size, method="POST"), timeout=10)
+        url = f"{options.prepare_url or base}/write/{name}"
+        urllib.request.urlopen(urllib.request.Request(url, b"x" * size, method="POST"), timeout=10)
     until = time.monotonic() + options.seconds
     results = multiprocessing.Queue()
     load = multiprocessing.Process(

@@ -43,7 +43,7 @@ public struct ControlledDelayQueue<Element> {
         let sinceNs: UInt64
     }
 
-    private let settings: Settings
+    public var settings: Settings
     private var waiting = Deque<Entry>()
     private var runningCost = 0
     private var lastEmptyNs: UInt64 = 0

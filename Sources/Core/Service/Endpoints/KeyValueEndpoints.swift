@@ -67,8 +67,10 @@ final class KeyValueEndpoints {
         }
         router.add(.delete, "/delete/{key}", operation: "delete", parameters: session) { [self] in
             try await change("delete", $0) { [self] request in
-                let byteCount = largeRequests.expectedByteCount(of: request.key)
-                return try await whenAdmitted("delete", byteCount) { try await handler.delete(request) }
+                let place = await largeRequests.enter(key: request.key)
+                return try await run("delete", request.key, at: place, byteCount: { _ in 0 }) {
+                    try await handler.delete(request)
+                }
             }
         }
     }
@@ -81,25 +83,31 @@ final class KeyValueEndpoints {
             let value = try value()
             guard value.count <= maxValueBytes else { throw Problem.valueTooLarge(maxBytes: maxValueBytes) }
             let ttlMs = try milliseconds("ttl_ms", of: request, in: 1...Self.maxTTLMs)
-            return try await whenAdmitted("write", value.count) {
-                let response = try await handler.write(value, key, ttlMs: ttlMs)
-                largeRequests.note(key.key, byteCount: value.count)
-                return response
+            let place = await largeRequests.enter(byteCount: value.count)
+            return try await run("write", key.key, at: place, byteCount: { _ in value.count }) {
+                try await handler.write(value, key, ttlMs: ttlMs)
             }
         }
     }
 
-    /// Runs a request that moves about `byteCount` bytes when it is its turn.
-    /// - Throws: 503 `overloaded` if it has waited too long.
-    private func whenAdmitted(
-        _ operation: String, _ byteCount: Int, _ run: () async throws -> Response
+    /// Runs a request that has its place at the entrance, and notes how many bytes its key has afterwards.
+    /// - Throws: 503 `overloaded` if it has no place: it has waited too long.
+    private func run(
+        _ operation: String, _ key: Bytes, at place: LargeRequests.Place?, byteCount: (Response) -> Int,
+        _ body: () async throws -> Response
     ) async throws -> Response {
-        guard await largeRequests.enter(byteCount: byteCount) else {
+        guard let place else {
             metrics.shedRequests(operation).increment()
             throw Problem.unavailable("overloaded", "too many requests with large values are waiting")
         }
-        defer { largeRequests.leave(byteCount: byteCount) }
-        return try await run()
+        var moved: Int?
+        defer {
+            largeRequests.note(key, byteCount: moved, from: place)
+            largeRequests.leave(place)
+        }
+        let response = try await body()
+        moved = byteCount(response)
+        return response
     }
 
     private func change(
@@ -125,9 +133,9 @@ final class KeyValueEndpoints {
         let key = try keyRequest(request)
         let maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
         do {
-            return try await whenAdmitted("read", largeRequests.expectedByteCount(of: key.key)) {
+            let place = await largeRequests.enter(key: key.key)
+            return try await run("read", key.key, at: place, byteCount: \.body.count) {
                 var response = try await handler.read(key, maxStalenessMs: maxStalenessMs)
-                largeRequests.note(key.key, byteCount: response.body.count)
                 // The value comes as JSON or bare (RFC 9110, section 12.5.5).
                 response.headers.append(Header("Vary", "Accept"))
                 return response
