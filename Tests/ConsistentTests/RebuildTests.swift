@@ -1,5 +1,6 @@
 import EventLoop
 import Foundation
+import Redis
 import Replication
 import Testing
 import TestSupport
