@@ -17,7 +17,7 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
     public let name: String
     /// It accepts commands now.
     public let isReachable: Bool
-    /// The error that it answers scripts with, e.g. that its memory is full; nil if scripts run.
+    /// The error that it answers probes or changes with, e.g. that its memory is full; nil if it accepts writes.
     public let error: String?
     /// Age of what follows, in milliseconds; nil if the replica was never asked.
     public let asOfMsAgo: Int64?
@@ -44,7 +44,7 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
         let peers = replicas.peers(of: replica)
         name = replicas.names[replica]
         isReachable = replicas.usable.contains(replica)
-        error = state.error
+        error = replicas.writeProblem(of: replica)
         asOfMsAgo = countedNs == 0 ? nil : Int64((nowNs - min(nowNs, countedNs)) / nsPerMs)
         incarnation = state.incarnation.map { String(decoding: $0, as: UTF8.self) }
         stalenessMs = state.staleness.ms(atNs: nowNs)

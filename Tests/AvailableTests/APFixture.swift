@@ -24,6 +24,8 @@ final class CutGroup: ReplicaGroup {
     var thin: (replica: Int, maxBytes: Int)?
     /// The replies to changes state success and say no more.
     var garblesChanges = false
+    /// By replica: how many changes it was sent as their coordinator.
+    private(set) var changes: [Int: Int] = [:]
     /// In place of what was measured.
     var latencyMs: [Int: UInt64] = [:]
 
@@ -53,6 +55,9 @@ final class CutGroup: ReplicaGroup {
         var sink = sink
         if garblesChanges, case .step = command.verb { sink = GarblingSink(sink: sink) }
         var result = inner.send(command, to: reached, duringAdmission: duringAdmission, sink: sink)
+        if case .step = command.verb {
+            for replica in result.sent { changes[replica, default: 0] += 1 }
+        }
         result.sent.formUnion(lost)
         return result
     }

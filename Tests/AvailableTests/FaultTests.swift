@@ -87,6 +87,39 @@ import Testing
         }
     }
 
+    @Test func aReplicaThatRejectsWritesIsNotAskedFirst() async throws {
+        try await withInstance { instance, _ in
+            _ = await instance.raw(0, "CONFIG", "SET", "min-replicas-to-write", "1")
+            #expect(await instance.reactor.eventually { instance.engine.status()[0].error != nil })
+            let before = instance.group.changes[0, default: 0]
+            for index in 0..<50 {
+                try await instance.write("k", "v\(index)")
+                #expect(try await instance.read("k").replica != "g1")
+            }
+            #expect(instance.group.changes[0, default: 0] == before)
+            _ = await instance.raw(0, "CONFIG", "SET", "min-replicas-to-write", "0")
+            #expect(await instance.reactor.eventually { (try? await instance.read("k").replica) == "g1" })
+        }
+    }
+
+    @Test func aCoordinatorThatRejectsChangesAlthoughItsProbesSucceedIsAskedFirstSeldom() async throws {
+        try await withInstance { instance, _ in
+            _ = await instance.raw(0, "ACL", "SETUSER", "default", "-zadd")
+            for index in 0..<200 {
+                let written = try await instance.write("k\(index)", "v")
+                #expect(written.replica != "g1")
+            }
+            // The pause between two attempts doubles.
+            #expect(instance.group.changes[0, default: 0] < 20)
+            #expect(instance.engine.status()[0].error != nil)
+            _ = await instance.raw(0, "ACL", "SETUSER", "default", "+zadd")
+            let isUsed = await instance.reactor.eventually(withinMs: 30_000) {
+                (try? await instance.write("k", "v").replica) == "g1"
+            }
+            #expect(isUsed)
+        }
+    }
+
     @Test func aRequestSurvivesAShortInterruptionOfAllConnections() async throws {
         try await withInstance { instance, _ in
             try await instance.write("k", "v")

@@ -41,6 +41,31 @@ import Testing
         #expect(order.order == [1, 2, 0])
     }
 
+    @Test func aClearlyStalerReplicaAndOneThatRejectsWritesAreNotAskedFirst() {
+        var order = ReplicaOrder(count: 3)
+        var own = candidate(100, preferred: true)
+        own.isFresh = false
+        order.update([own, candidate(900), candidate(50_000)], nowNs: 0)
+        #expect(order.order == [1, 2, 0])
+        own.isFresh = true
+        own.acceptsWrites = false
+        order.update([candidate(900), own, candidate(50_000)], nowNs: 0)
+        #expect(order.order == [0, 2, 1])
+    }
+
+    @Test func aReplicaThatRejectsChangesPausesLongerEachTime() {
+        var rejections = WriteRejections()
+        rejections.rejected("NOPERM", atNs: 0)
+        // Of the same batch.
+        rejections.rejected("NOPERM", atNs: 0)
+        #expect(rejections.reason(atNs: WriteRejections.minPauseNs - 1) == "NOPERM")
+        #expect(rejections.reason(atNs: WriteRejections.minPauseNs) == nil)
+        rejections.rejected("NOPERM", atNs: WriteRejections.minPauseNs)
+        #expect(rejections.reason(atNs: 3 * WriteRejections.minPauseNs - 1) != nil)
+        rejections.accepted()
+        #expect(rejections == WriteRejections())
+    }
+
     @Test func theSitesOwnReplicaComesFirst() {
         var order = ReplicaOrder(count: 3)
         order.update([candidate(100), candidate(100), candidate(900, preferred: true)], nowNs: 0)

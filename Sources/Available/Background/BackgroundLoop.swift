@@ -42,7 +42,11 @@ final class BackgroundLoop {
     private func runUntilStopped() async {
         while control.isRunning {
             admission.readmitForgotten()
+            let rejecting = environment.replicas.rejectingWrites
             await staleness.probe()
+            for replica in rejecting.subtracting(environment.replicas.rejectingWrites) {
+                transfer.mayArriveAgain(at: replica)
+            }
             environment.events?.replicasProbed(status())
             guard control.isRunning else { return }
             for task in tasks { task.startIfDue() }
@@ -69,7 +73,7 @@ final class BackgroundLoop {
 
     func didConnect(_ replica: Int) {
         frequentUntilNs = environment.nowNs + Self.frequentForNs
-        transfer.didConnect(replica)
+        transfer.mayArriveAgain(at: replica)
     }
 
     func didDisconnect(_ replica: Int) {

@@ -35,12 +35,12 @@ final class Coordinator {
             request, context: try context(of: request), randomBits: environment.scheduler.randomBits())
         var attempts = ChangeAttempts(seen: seen)
         while true {
-            guard let coordinator = selector.nearest(excluding: attempts.excluded) else {
+            guard let coordinator = selector.nearestCoordinator(excluding: attempts.excluded) else {
                 if let vector = attempts.absentEverywhere { return result(change, vector, existed: false) }
                 guard await mayTryAgain(&attempts, request) else { throw attempts.failure }
                 continue
             }
-            guard let budgetMs = budgetMs(at: coordinator, request), attempts.mayAttempt else {
+            guard let budgetMs = budgetMs(at: coordinator, request, attempts.excluded), attempts.mayAttempt else {
                 throw attempts.failure
             }
             attempts.begin()
@@ -60,13 +60,18 @@ final class Coordinator {
     }
 
     /// How long the change is tried at `coordinator`; nil if too little time is left.
-    private func budgetMs(at coordinator: Int, _ request: ChangeRequest) -> UInt64? {
+    ///
+    /// While other coordinators are left, no more than its share of the time: an estimate of the latency that is too high must
+    /// not cost their turn. The share is never less than the timeout of a call, which a usable replica stays within.
+    private func budgetMs(at coordinator: Int, _ request: ChangeRequest, _ excluded: ReplicaSet) -> UInt64? {
         let nowNs = environment.nowNs
         let leftMs = request.deadlineNs > nowNs ? (request.deadlineNs - nowNs) / nsPerMs : 0
         guard leftMs > 2 * Fence.marginMs else { return nil }
         let usualMs = Fence.budgetMs(
             latencyNs: environment.group.latencyNs(coordinator), settings: environment.settings)
-        return min(usualMs, leftMs - Fence.marginMs)
+        let others = replicas.everyReplica.subtracting(excluded).subtracting([coordinator]).count
+        let shareMs = max(leftMs / UInt64(others + 1), environment.settings.callTimeoutMs)
+        return min(usualMs, min(shareMs, leftMs) - Fence.marginMs)
     }
 
     /// Every reachable replica was tried: another round if the reasons may pass.
@@ -115,6 +120,7 @@ final class Coordinator {
         switch PutReply(reply, packed: change.packed, actor: arguments.actor) {
         case .applied(let applied):
             replicas.readClock(of: coordinator, epoch: clock.epoch, timeUs: applied.nowUs)
+            replicas.noteChange(rejectedWith: nil, by: coordinator)
             // A delete with a context is applied even if this replica holds nothing: elsewhere it removes what its client saw.
             // So is one that another replica may have applied too.
             let existed = applied.existed || change.context != nil || attempts.isUnanswered
@@ -137,6 +143,7 @@ final class Coordinator {
                 outcome: attempts.isUnanswered ? .unknown : .notApplied)
         case .refused(let refusal):
             admission.learn(from: refusal, of: coordinator)
+            if let error = refusal.errorOfReplica { replicas.noteChange(rejectedWith: error, by: coordinator) }
             if case .error(let error) = refusal, error.kind == .wrongType {
                 environment.events?.invalidRecordFound(replica: coordinator, redisKey: change.recordKey)
             }

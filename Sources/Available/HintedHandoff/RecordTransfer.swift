@@ -67,8 +67,8 @@ final class RecordTransfer {
         backoff.isForeign(key, to: target, atNs: environment.nowNs)
     }
 
-    /// The connection to `replica` is a new one.
-    func didConnect(_ replica: Int) {
+    /// The connection to `replica` is a new one, or it accepts writes again.
+    func mayArriveAgain(at replica: Int) {
         backoff.restart(replica)
         for other in sizes.indices {
             sizes[replica][other].restart()

@@ -1,7 +1,8 @@
 import EventLoop
 import Replication
 
-/// The order in which replicas are asked: complete before incomplete, then those of this site, then the nearest.
+/// The order in which replicas are asked: complete before incomplete, fresh before clearly staler, those that accept writes
+/// before those that do not, then those of this site, then the nearest.
 ///
 /// The first one changes slowly: instances that coordinate a key at the same replica create no needless siblings. Another
 /// replica must be clearly nearer for a while to become the first.
@@ -27,6 +28,9 @@ struct ReplicaOrder {
     struct Candidate {
         var isUsable: Bool
         var isComplete: Bool
+        /// Not clearly staler than another one.
+        var isFresh = true
+        var acceptsWrites = true
         var isPreferred: Bool
         var latencyNs: UInt64
     }
@@ -37,7 +41,11 @@ struct ReplicaOrder {
         validUntilNs = nowNs + Self.validForNs
         func rank(_ replica: Int) -> Int {
             let candidate = candidates[replica]
-            return (candidate.isUsable ? 0 : 4) + (candidate.isComplete ? 0 : 2) + (candidate.isPreferred ? 0 : 1)
+            let merits = [
+                candidate.isUsable, candidate.isComplete, candidate.isFresh, candidate.acceptsWrites,
+                candidate.isPreferred,
+            ]
+            return merits.reduce(0) { $0 * 2 + ($1 ? 0 : 1) }
         }
         func isClearlyNearer(_ left: Int, _ right: Int) -> Bool {
             let near = candidates[left].latencyNs

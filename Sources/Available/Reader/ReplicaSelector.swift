@@ -12,6 +12,8 @@ final class ReplicaSelector {
 
     /// Longer than the longest pause of a circuit breaker before it tries again.
     private static let maxInterruptionNs = 2_000 * nsPerMs
+    /// A replica is clearly staler than another by more than this, or by four probes: in health it is by one at most.
+    private static let clearlyStalerMs: Int64 = 1_000
 
     init(_ environment: Environment) {
         self.environment = environment
@@ -22,6 +24,11 @@ final class ReplicaSelector {
 
     /// Recomputes the order before the next choice.
     func invalidate() { order.invalidate() }
+
+    /// The best replica to coordinate a change: one that rejected the last changes only if there is no other.
+    func nearestCoordinator(excluding excluded: ReplicaSet) -> Int? {
+        nearest(excluding: excluded.union(replicas.rejectingWrites)) ?? nearest(excluding: excluded)
+    }
 
     /// The best replica that can be asked; nil if there is none.
     func nearest(excluding excluded: ReplicaSet = []) -> Int? {
@@ -47,11 +54,16 @@ final class ReplicaSelector {
 
     private func update() {
         let usable = replicas.usable
+        let rejecting = replicas.rejectingWrites
         let preferred = environment.settings.preferredReplicas
+        let marginMs = max(Self.clearlyStalerMs, 4 * Int64(environment.settings.probeIntervalMs))
+        let freshestMs = usable.compactMap { replicas.stalenessMs(of: $0) }.min() ?? 0
         let candidates = replicas.names.indices.map { replica in
-            ReplicaOrder.Candidate(
-                isUsable: usable.contains(replica), isComplete: replicas.stalenessMs(of: replica) != nil,
-                isPreferred: preferred.contains(replicas.names[replica]),
+            let stalenessMs = replicas.stalenessMs(of: replica)
+            return ReplicaOrder.Candidate(
+                isUsable: usable.contains(replica), isComplete: stalenessMs != nil,
+                isFresh: stalenessMs.map { $0 <= freshestMs + marginMs } ?? false,
+                acceptsWrites: !rejecting.contains(replica), isPreferred: preferred.contains(replicas.names[replica]),
                 latencyNs: environment.group.latencyNs(replica))
         }
         order.update(candidates, nowNs: environment.nowNs)

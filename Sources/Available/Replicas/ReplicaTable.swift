@@ -80,7 +80,31 @@ final class ReplicaTable {
     // MARK: Measurements
 
     /// - Parameter error: what the replica answered a script with; nil once one ran again.
-    func noteError(_ error: String?, of replica: Int) { states[replica].error = error }
+    func noteError(_ error: String?, of replica: Int) {
+        if (states[replica].error == nil) != (error == nil) { measurements &+= 1 }
+        states[replica].error = error
+    }
+
+    /// - Parameter error: why `replica` rejected a change, whatever its key; nil if it applied one.
+    func noteChange(rejectedWith error: String?, by replica: Int) {
+        guard let error else {
+            states[replica].rejections.accepted()
+            return
+        }
+        states[replica].rejections.rejected(error, atNs: scheduler.nowNs)
+        measurements &+= 1
+    }
+
+    /// Why `replica` does not accept writes; nil if it does.
+    func writeProblem(of replica: Int) -> String? {
+        states[replica].error ?? states[replica].rejections.reason(atNs: scheduler.nowNs)
+    }
+
+    var rejectingWrites: ReplicaSet {
+        var rejecting: ReplicaSet = []
+        for replica in everyReplica where writeProblem(of: replica) != nil { rejecting.insert(replica) }
+        return rejecting
+    }
 
     /// - Parameter agoUs: microseconds since all records of the replica were compared; nil for never.
     func noteAntiEntropy(of replica: Int, agoUs: Int64?) { states[replica].comparedAgoUs = agoUs }

@@ -44,7 +44,7 @@ struct ScriptClient {
         guard let reply else { return nil }
         let script = ScriptReply(reply)
         if let elements = script.ok { return elements }
-        if case .error(let error) = script { replicas.noteError(error.text, of: replica) }
+        if case .error(let error) = script, !script.isNoScript { replicas.noteError(error.text, of: replica) }
         admission.learn(from: script, of: replica)
         return nil
     }

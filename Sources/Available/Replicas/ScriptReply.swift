@@ -39,6 +39,12 @@ enum ScriptReply {
         if case .answer(let status, let elements) = self, status.elementsEqual("OK".utf8) { elements } else { nil }
     }
 
+    /// An error that concerns the replica and not the key: it would reject any change.
+    var errorOfReplica: String? {
+        guard case .error(let text) = self else { return nil }
+        return ["NOSCRIPT", "WRONGTYPE", "CLOCK"].contains { text.hasPrefix($0) } ? nil : text
+    }
+
     var isNoScript: Bool {
         if case .error(let error) = self { error.kind == .noScript } else { false }
     }
