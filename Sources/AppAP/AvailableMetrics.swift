@@ -90,6 +90,17 @@ final class AvailableMetrics: AvailableEvents {
             metadata: ["node": .string(names[replica]), "incarnation": .string(incarnation)])
     }
 
+    func replicaDown(_ replica: Int) {
+        logger.event(
+            .replicaDown, .warning, "nothing listens at a replica's address",
+            ["node": .string(names[replica])])
+    }
+
+    func replicaRecovered(_ replica: Int) {
+        logger.notice(
+            "the replica answers again and all hints are delivered", metadata: ["node": .string(names[replica])])
+    }
+
     func partitionSuspected(replica: Int) {
         logger.event(.partitionSuspected, .warning, "a replica does not answer", ["node": .string(names[replica])])
     }

@@ -118,6 +118,5 @@ public final class AvailableEngine: ReplicaGroupDelegate {
     public func replicaDidDisconnect(_ replica: Int) {
         replicas.forgetClock(of: replica)
         selector.invalidate()
-        background.didDisconnect(replica)
     }
 }

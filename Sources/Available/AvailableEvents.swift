@@ -9,7 +9,11 @@ public protocol AvailableEvents: AnyObject {
     func conflictRead(values: Int)
     /// A write without a context overwrote `count` values that its client cannot have seen.
     func valuesOverwritten(_ count: Int)
-    /// `replica` stopped answering.
+    /// `replica` stopped answering, and nothing listens at its address: its process is down.
+    func replicaDown(_ replica: Int)
+    /// A replica that was down answers again, and all hints from that time have been delivered.
+    func replicaRecovered(_ replica: Int)
+    /// `replica` stopped answering for another reason.
     func partitionSuspected(replica: Int)
     /// `replica` answers again, and all hints from the time apart have been delivered.
     func partitionHealed(replica: Int)
@@ -32,6 +36,8 @@ extension AvailableEvents {
     public func replicasProbed(_ replicas: [AvailableReplicaStatus]) {}
     public func conflictRead(values: Int) {}
     public func valuesOverwritten(_ count: Int) {}
+    public func replicaDown(_ replica: Int) {}
+    public func replicaRecovered(_ replica: Int) {}
     public func partitionSuspected(replica: Int) {}
     public func partitionHealed(replica: Int) {}
     public func hintsDelivered(owner: Int, peer: Int, count: Int) {}

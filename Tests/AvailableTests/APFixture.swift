@@ -43,6 +43,7 @@ final class CutGroup: ReplicaGroup {
     var available: ReplicaSet { inner.available.subtracting(cut) }
     var nearestFirst: [Int] { inner.nearestFirst.filter { !cut.contains($0) } }
     func latencyNs(_ replica: Int) -> UInt64 { latencyMs[replica].map { $0 * nsPerMs } ?? inner.latencyNs(replica) }
+    func refusesConnections(_ replica: Int) -> Bool { inner.refusesConnections(replica) }
     func send(
         _ command: Command, to targets: ReplicaSet, duringAdmission: Bool, sink: any ReplySink
     ) -> SendResult {
@@ -75,6 +76,8 @@ private final class GarblingSink: ReplySink {
 final class APEvents: AvailableEvents {
     var suspected: [Int] = []
     var healed: [Int] = []
+    var down: [Int] = []
+    var recovered: [Int] = []
     var adopted: [String] = []
     var refused: [String] = []
     var invalid: [Bytes] = []
@@ -88,6 +91,8 @@ final class APEvents: AvailableEvents {
     func replicasProbed(_ replicas: [AvailableReplicaStatus]) { probes += 1 }
     func partitionSuspected(replica: Int) { suspected.append(replica) }
     func partitionHealed(replica: Int) { healed.append(replica) }
+    func replicaDown(_ replica: Int) { down.append(replica) }
+    func replicaRecovered(_ replica: Int) { recovered.append(replica) }
     func replicaAdopted(_ replica: Int, incarnation: String) { adopted.append(incarnation) }
     func replicaRefused(_ replica: Int, reason: String) { refused.append(reason) }
     func invalidRecordFound(replica: Int, redisKey: Bytes) { invalid.append(redisKey) }

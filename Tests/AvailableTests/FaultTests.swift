@@ -87,6 +87,18 @@ import Testing
         }
     }
 
+    @Test func aReplicaWhoseProcessIsDownIsNoPartition() async throws {
+        try await withInstance { instance, servers in
+            #expect(await instance.waitForKnown())
+            servers[2].kill()
+            #expect(await instance.reactor.eventually { instance.events.down == [2] })
+            try servers[2].start()
+            #expect(await instance.reactor.eventually(withinMs: 20_000) { instance.events.recovered == [2] })
+            #expect(instance.events.suspected.isEmpty)
+            #expect(instance.events.healed.isEmpty)
+        }
+    }
+
     @Test func aReplicaThatRejectsWritesIsNotAskedFirst() async throws {
         try await withInstance { instance, _ in
             _ = await instance.raw(0, "CONFIG", "SET", "min-replicas-to-write", "1")

@@ -10,21 +10,34 @@ import Testing
         return detector
     }
 
+    private func suspect(_ detector: inout PartitionDetector) {
+        for nowNs in [0, PartitionDetector.confirmNs] { _ = detector.silent(atNs: nowNs, isStarting: false) }
+    }
+
     @Test func silenceIsReportedOnce() {
         var detector = healthy()
-        #expect(detector.silent(isStarting: false) == .suspected)
-        #expect(detector.silent(isStarting: false) == nil)
+        #expect(detector.silent(atNs: 0, isStarting: false) == nil)
+        #expect(detector.silent(atNs: PartitionDetector.confirmNs - 1, isStarting: false) == nil)
+        #expect(detector.silent(atNs: PartitionDetector.confirmNs, isStarting: false) == .suspected)
+        #expect(detector.silent(atNs: PartitionDetector.confirmNs, isStarting: false) == nil)
+    }
+
+    @Test func aMissedProbeIsNotReported() {
+        var detector = healthy()
+        _ = detector.silent(atNs: 0, isStarting: false)
+        #expect(detector.probed(hlcs: [1, 1], hints: [], isKnown: true) == nil)
+        #expect(detector.silent(atNs: PartitionDetector.confirmNs, isStarting: false) == nil)
     }
 
     @Test func aReplicaThatIsStillConnectingIsNotSuspectedAtOnce() {
         var detector = PartitionDetector()
-        #expect(detector.silent(isStarting: true) == nil)
-        #expect(detector.silent(isStarting: false) == .suspected)
+        #expect(detector.silent(atNs: 0, isStarting: true) == nil)
+        #expect(detector.silent(atNs: 0, isStarting: false) == .suspected)
     }
 
     @Test func healedMeansThatTheHintsFromTheTimeApartAreDelivered() {
         var detector = healthy()
-        _ = detector.silent(isStarting: false)
+        suspect(&detector)
         let old = PartitionDetector.Hints(owner: 0, lowestHlc: 50)
         #expect(detector.probed(hlcs: [100, 90], hints: [old], isKnown: true) == nil)
         #expect(detector.probed(hlcs: [200, 95], hints: [old], isKnown: true) == nil)
@@ -37,8 +50,8 @@ import Testing
 
     @Test func aSecondLossWhileCatchingUpIsReportedAgain() {
         var detector = healthy()
-        _ = detector.silent(isStarting: false)
+        suspect(&detector)
         _ = detector.probed(hlcs: [100], hints: [.init(owner: 0, lowestHlc: 50)], isKnown: true)
-        #expect(detector.silent(isStarting: false) == .suspected)
+        #expect(detector.silent(atNs: 0, isStarting: false) == .suspected)
     }
 }

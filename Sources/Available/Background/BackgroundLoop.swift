@@ -75,11 +75,6 @@ final class BackgroundLoop {
         frequentUntilNs = environment.nowNs + Self.frequentForNs
         transfer.mayArriveAgain(at: replica)
     }
-
-    func didDisconnect(_ replica: Int) {
-        guard control.isRunning else { return }
-        staleness.didDisconnect(replica)
-    }
 }
 
 /// Work that a probe may show to be due.

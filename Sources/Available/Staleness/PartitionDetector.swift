@@ -1,3 +1,5 @@
+import EventLoop
+
 /// Whether one replica is cut off, as people see it: suspected when it stops answering; healed when it answers again and all
 /// hints that existed when it came back have been delivered, in both directions.
 struct PartitionDetector: Equatable {
@@ -5,6 +7,8 @@ struct PartitionDetector: Equatable {
         /// Not reached since the start.
         case starting
         case healthy
+        /// It has just stopped answering: soon it is known whether it refuses connections.
+        case silent(sinceNs: UInt64)
         case suspected
         /// It is back. `hlcs`: each replica's clock value when it was first seen again, nil for those not seen yet; hints up
         /// to there are from the time apart.
@@ -25,16 +29,23 @@ struct PartitionDetector: Equatable {
 
     private(set) var state = State.starting
 
+    /// Longer than until the first attempt to connect again.
+    static let confirmNs = 400 * nsPerMs
+
     var isSuspected: Bool { state == .suspected }
 
-    /// The replica does not answer, or its connection is lost.
+    /// The replica does not answer a probe.
     ///
     /// - Parameter isStarting: this instance has started a moment ago: connecting takes a moment.
-    mutating func silent(isStarting: Bool) -> Event? {
+    mutating func silent(atNs nowNs: UInt64, isStarting: Bool) -> Event? {
         switch state {
         case .suspected: return nil
         case .starting where isStarting: return nil
-        case .starting, .healthy, .catchingUp:
+        case .healthy:
+            state = .silent(sinceNs: nowNs)
+            return nil
+        case .silent(let sinceNs) where nowNs < sinceNs + Self.confirmNs: return nil
+        case .starting, .silent, .catchingUp:
             state = .suspected
             return .suspected
         }
@@ -48,7 +59,7 @@ struct PartitionDetector: Equatable {
     ///   - isKnown: its staleness is known: none of its data is missing.
     mutating func probed(hlcs: [UInt64?], hints: [Hints], isKnown: Bool) -> Event? {
         switch state {
-        case .starting, .healthy:
+        case .starting, .healthy, .silent:
             state = .healthy
             return nil
         case .suspected:

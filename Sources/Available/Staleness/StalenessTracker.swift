@@ -10,6 +10,8 @@ final class StalenessTracker {
     private let environment: Environment
     private let scripts: ScriptClient
     private var detectors: [PartitionDetector]
+    /// Suspected, but only because their processes are down.
+    private var down: ReplicaSet = []
     private let startNs: UInt64
 
     private static let startForNs = 2_000 * nsPerMs
@@ -24,9 +26,6 @@ final class StalenessTracker {
     private var replicas: ReplicaTable { environment.replicas }
 
     func isSuspected(_ replica: Int) -> Bool { detectors[replica].isSuspected }
-
-    /// The connection to `replica` is lost.
-    func didDisconnect(_ replica: Int) { silent(replica) }
 
     func probe() async {
         let askedNs = environment.nowNs
@@ -178,7 +177,9 @@ final class StalenessTracker {
                 // A replica that is refused or being readmitted does reply, although it is not probed.
                 let isAsked = replicas.usable.contains(replica) || !environment.group.available.contains(replica)
                 let isSilent = !answered.contains(replica) && isAsked && replicas[replica].refusal == nil
-                if isSilent { silent(replica) }
+                guard isSilent else { continue }
+                let isStarting = environment.nowNs < startNs + Self.startForNs
+                report(detectors[replica].silent(atNs: environment.nowNs, isStarting: isStarting), replica)
                 continue
             }
             var hints: [PartitionDetector.Hints] = []
@@ -192,14 +193,15 @@ final class StalenessTracker {
         }
     }
 
-    private func silent(_ replica: Int) {
-        let isStarting = environment.nowNs < startNs + Self.startForNs
-        report(detectors[replica].silent(isStarting: isStarting), replica)
-    }
-
     private func report(_ event: PartitionDetector.Event?, _ replica: Int) {
         switch event {
-        case .suspected: environment.events?.partitionSuspected(replica: replica)
+        case .suspected where environment.group.refusesConnections(replica):
+            down.insert(replica)
+            environment.events?.replicaDown(replica)
+        case .suspected:
+            down.remove(replica)
+            environment.events?.partitionSuspected(replica: replica)
+        case .healed where down.contains(replica): environment.events?.replicaRecovered(replica)
         case .healed: environment.events?.partitionHealed(replica: replica)
         case nil: break
         }

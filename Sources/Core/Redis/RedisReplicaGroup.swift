@@ -63,6 +63,10 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
 
     public func latencyNs(_ replica: Int) -> UInt64 { links[replica].health.latencyNs }
 
+    public func refusesConnections(_ replica: Int) -> Bool {
+        !links[replica].isUp && links[replica].history.lastFailure == "Connection refused"
+    }
+
     /// Latencies change slowly: how often the order is computed.
     private static let sortIntervalNs = 200 * nsPerMs
 

@@ -22,6 +22,9 @@ public protocol ReplicaGroup: AnyObject {
     /// A running estimate of a replica's latency in nanoseconds; `UInt64.max` before the first reply.
     func latencyNs(_ replica: Int) -> UInt64
 
+    /// True if nothing listens at the replica's address: its process is down, which is no partition.
+    func refusesConnections(_ replica: Int) -> Bool
+
     /// Sends `command` to each of `targets` that accepts it. Every replica in ``SendResult/sent`` later calls `sink` exactly
     /// once, with its reply or with nil when the connection was lost; never before this function has returned.
     ///
@@ -33,6 +36,8 @@ public protocol ReplicaGroup: AnyObject {
 }
 
 extension ReplicaGroup {
+    public func refusesConnections(_ replica: Int) -> Bool { false }
+
     public var replicaCount: Int { replicaNames.count }
     public var everyReplica: ReplicaSet { .all(replicaCount) }
 

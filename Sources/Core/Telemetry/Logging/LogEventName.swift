@@ -22,6 +22,8 @@ public enum LogEventName: String, Sendable {
     case replicaWritable = "REPLICA_WRITABLE"
     /// A circuit breaker changed its state.
     case circuitBreakerStateChange = "CIRCUIT_BREAKER_STATE_CHANGE"
+    /// Nothing listens at a replica's address: its process is down.
+    case replicaDown = "REPLICA_DOWN"
     /// A replica stopped answering while others answer.
     case partitionSuspected = "PARTITION_SUSPECTED"
     /// It answers again.
