@@ -6,14 +6,9 @@ import Replication
 /// every script with the `fence` prelude its deadline fence. `put` checks the fence of each record by itself.
 public enum AvailableScripts {
     // Writes and their replication.
-    public static let put = Script(
-        name: "put",
-        source: joined(
-            PackageResources.prelude_batch_lua, member, clock, PackageResources.put_arguments_lua,
-            PackageResources.put_replace_lua,
-            deferred("loadChanges", vector, record, expiry, lists, PackageResources.put_change_lua),
-            PackageResources.put_lua),
-        isBatchable: true)
+    public static let put = Script(name: "put", source: changes, isBatchable: true)
+    /// In batches of its own: a delete may run although the memory is full, a write may not.
+    public static let delete = Script(name: "delete", source: changes, isBatchable: true)
     public static let merge = Script(
         name: "merge",
         source: joined(
@@ -51,14 +46,20 @@ public enum AvailableScripts {
         source: joined(single, member, clock, fence, vector, record, expiry, tombstone, PackageResources.collect_lua))
 
     public static let all: [Script] = [
-        put, merge, acknowledgeHints, adopt, readClock, countHints, recordReplication, readRecords, listRecords,
-        compareVectors, clearHintOverflow, listCollectable, collect,
+        put, delete, merge, acknowledgeHints, adopt, readClock, countHints, recordReplication, readRecords,
+        listRecords, compareVectors, clearHintOverflow, listCollectable, collect,
     ]
 
     /// A call of a script that uses the time, without a deadline fence.
     static func unfenced(_ script: Script, _ arguments: [Bytes] = [], incarnation: Bytes) -> Command {
         Command(.script(script, keys: []), arguments: arguments + [Arguments.empty, Arguments.empty, incarnation])
     }
+
+    private static let changes = joined(
+        PackageResources.prelude_batch_lua, member, clock, PackageResources.put_arguments_lua,
+        PackageResources.put_replace_lua,
+        deferred("loadChanges", vector, record, expiry, lists, PackageResources.put_change_lua),
+        PackageResources.put_lua)
 
     private static let single = PackageResources.prelude_single_lua
     private static let member = PackageResources.prelude_member_lua

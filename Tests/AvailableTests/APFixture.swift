@@ -24,6 +24,8 @@ final class CutGroup: ReplicaGroup {
     var thin: (replica: Int, maxBytes: Int)?
     /// The replies to changes state success and say no more.
     var garblesChanges = false
+    /// The replies to changes of these do not arrive.
+    var deaf: ReplicaSet = []
     /// By replica: how many changes it was sent as their coordinator.
     private(set) var changes: [Int: Int] = [:]
     /// In place of what was measured.
@@ -55,13 +57,22 @@ final class CutGroup: ReplicaGroup {
         }
         var sink = sink
         if garblesChanges, case .step = command.verb { sink = GarblingSink(sink: sink) }
-        var result = inner.send(command, to: reached, duringAdmission: duringAdmission, sink: sink)
+        var unheard: ReplicaSet = []
+        if case .step = command.verb { unheard = reached.intersection(deaf) }
+        var result = inner.send(
+            command, to: reached.subtracting(unheard), duringAdmission: duringAdmission, sink: sink)
+        result.sent.formUnion(
+            inner.send(command, to: unheard, duringAdmission: duringAdmission, sink: DroppingSink()).sent)
         if case .step = command.verb {
             for replica in result.sent { changes[replica, default: 0] += 1 }
         }
         result.sent.formUnion(lost)
         return result
     }
+}
+
+private final class DroppingSink: ReplySink {
+    func receive(_ reply: Reply?, from replica: Int) {}
 }
 
 private final class GarblingSink: ReplySink {

@@ -180,6 +180,34 @@ import TestSupport
         }
     }
 
+    @Test func deletesAndTombstoneGCWorkWhileMemoryIsFull() async throws {
+        try await run { cp in
+            for key in 0..<5 { try await cp.write("k\(key)", "a") }
+            for replica in 0..<3 { _ = await cp.ask(replica, "CONFIG", "SET", "maxmemory", "1000") }
+            // An instance without cached promises, so that the deletes need both phases.
+            let other = CPInstance(cp.reactor, servers)
+            defer { other.close() }
+            #expect(await other.waitForAll())
+            do throws(StoreFailure) {
+                try await other.write("k0", "b")
+                Issue.record("expected a refusal")
+            } catch {
+                #expect(error.code == .replicaFull)
+                #expect(error.outcome == .notApplied)
+            }
+            #expect(try await cp.delete("k0").version == 2)
+            for key in 1..<5 { #expect(try await other.delete("k\(key)").version == 2) }
+            #expect(try await other.read("k1").value == nil)
+            #expect(
+                await cp.reactor.eventually {
+                    await cp.engine.repair.step()
+                    await other.engine.repair.step()
+                    for key in 0..<5 where await cp.holders(of: "k\(key)") != 0 { return false }
+                    return true
+                })
+        }
+    }
+
     @Test func aWipedReplicaDoesNotVote() async throws {
         try await run { cp in
             try await cp.write("k", "a")

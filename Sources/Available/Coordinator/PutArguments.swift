@@ -34,7 +34,9 @@ struct PutArguments {
     ///   - notAfter: by the coordinator's clock.
     func command(_ change: ClientChange, isLaterAttempt: Bool, notAfter: Bytes) -> Command {
         Command(
-            .step(AvailableScripts.put, key: change.recordKey, shared: shared),
+            .step(
+                change.request.kind == .delete ? AvailableScripts.delete : AvailableScripts.put, key: change.recordKey,
+                shared: shared),
             arguments: [
                 change.packed, change.ttl, change.context ?? Arguments.noContext,
                 isLaterAttempt ? Arguments.laterAttempt : Arguments.firstAttempt, notAfter,

@@ -41,8 +41,10 @@ enum ScriptReply {
 
     /// An error that concerns the replica and not the key: it would reject any change.
     var errorOfReplica: String? {
-        guard case .error(let text) = self else { return nil }
-        return ["NOSCRIPT", "WRONGTYPE", "CLOCK"].contains { text.hasPrefix($0) } ? nil : text
+        guard case .error(let error) = self, ![.noScript, .wrongType].contains(error.kind),
+            !error.text.hasPrefix("CLOCK")
+        else { return nil }
+        return error.text
     }
 
     var isNoScript: Bool {

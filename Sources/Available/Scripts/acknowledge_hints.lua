@@ -23,13 +23,13 @@ end
 
 -- `unpack` has a limit of a few thousand arguments.
 local maxKeysPerCommand = 1000
--- Removals come first: they free memory, so that a full replica can run the rest.
 for index = firstPeer, firstRecord - 1 do
     local hints = 'cap:hints:' .. ARGV[index]
     for from = 1, #same, maxKeysPerCommand do
         call('ZREM', hints, unpack(same, from, math.min(from + maxKeysPerCommand - 1, #same)))
     end
 end
+allowFullMemory()
 for _, record in ipairs(moved) do
     for index = firstPeer, firstRecord - 1 do
         local hints = 'cap:hints:' .. ARGV[index]

@@ -22,6 +22,9 @@ if knownGroup and (knownGroup ~= group or knownReplica ~= replica) then
     return { 'FOREIGN', knownGroup, knownReplica or '' }
 end
 
+-- Works although the memory is full: a full replica still serves reads and deletes. See `allowFullMemory`.
+call('DEL', 'cap:none')
+
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = string.format('%.0f', now)
@@ -29,10 +32,9 @@ local stored = call('MGET', 'cap:clock', 'cap:clock_epoch', 'cap:hlc')
 local lastClock, clockEpoch, hlc = (stored[1] or 0) + 0, stored[2] or '0', stored[3] or '0'
 if incarnation and knownRunId == runId then
     -- Fences are derived from this reading, so a clock that is set back below it must be noticed later. A clock that
-    -- is below the last one now is left to the next script. A full replica cannot store it, and runs nothing that has
-    -- a fence.
+    -- is below the last one now is left to the next script.
     if now > lastClock then
-        redis.pcall('SET', 'cap:clock', nowText)
+        call('SET', 'cap:clock', nowText)
     end
     return { 'OK', incarnation, clockEpoch, now, 0 }
 end

@@ -39,5 +39,5 @@ for place, key in ipairs(KEYS) do
         end
     end
 end
-call('MSET', 'cap:clock', nowText, 'cap:hlc', string.format('%.0f', highest))
+storeClock('cap:hlc', string.format('%.0f', highest))
 return reply

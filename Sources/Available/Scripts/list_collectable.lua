@@ -11,11 +11,12 @@ for _, key in ipairs(keys) do
     if not since then
         call('ZREM', 'cap:tombstones', key)
     elseif since > limit then
+        allowFullMemory()
         call('ZADD', 'cap:tombstones', string.format('%.0f', since), key)
     else
         reply[#reply + 1] = key
         reply[#reply + 1] = vector
     end
 end
-call('SET', 'cap:clock', nowText)
+storeClock()
 return reply

@@ -7,6 +7,9 @@
 -- Reply  { OK, changed, refused .. } where `refused` are the places in KEYS that hold something other than a record
 local join
 local argument, changed, refused = 1, 0, {}
+-- Where the memory is full, only tombstones of records that are stored here are merged: they free memory, or need no more.
+-- The call fails if it has left out anything.
+local failure, isLeftOut = storeClock(), false
 for place, key in ipairs(KEYS) do
     local theirs, replaced, number = ARGV[argument], ARGV[argument + 1], ARGV[argument + 2] + 0
     local first = argument + 3
@@ -14,6 +17,8 @@ for place, key in ipairs(KEYS) do
     local mine = redis.pcall('HGET', key, 'vv')
     if type(mine) == 'table' or (not mine and call('EXISTS', key) == 1) then
         refused[#refused + 1] = place
+    elseif failure and not (mine and number == 1 and string.sub(ARGV[first + 1], 1, 1) == 'T') then
+        isLeftOut = true
     elseif number == 1 and (not mine or mine == replaced) then
         -- Almost always: this replica holds what the coordinator replaced as a whole. Equal vectors are equal records.
         replaceRecord(key, theirs, ARGV[first], ARGV[first + 1], mine)
@@ -28,5 +33,4 @@ for place, key in ipairs(KEYS) do
         end
     end
 end
-call('SET', 'cap:clock', nowText)
-return { 'OK', changed, unpack(refused) }
+return isLeftOut and { err = failure } or { 'OK', changed, unpack(refused) }

@@ -16,6 +16,20 @@ if now < (stored[1] or 0) + 0 then
         end
     end
     clockEpoch = string.format('%.0f', clockEpoch + 1)
+    allowFullMemory()
     call('HSET', 'cap:identity', 'adopted', nowText)
     call('SET', 'cap:clock_epoch', clockEpoch)
+end
+
+-- Stores the time, and further keys and values that exist already: needs no more memory. Otherwise a clock that is set back
+-- while the memory is full would not be noticed.
+--
+-- Returns the error where the memory is full.
+local function storeClock(...)
+    local failure = redis.pcall('MSET', 'cap:clock', nowText, ...).err
+    if failure then
+        allowFullMemory()
+        call('MSET', 'cap:clock', nowText, ...)
+    end
+    return failure
 end

@@ -6,6 +6,6 @@
 -- Reply otherwise: { LATE, clock epoch, now }
 local notAfter, expectedEpoch = ARGV[#ARGV - 2], ARGV[#ARGV - 1]
 if (expectedEpoch ~= '' and expectedEpoch ~= clockEpoch) or (notAfter ~= '' and now > notAfter + 0) then
-    call('SET', 'cap:clock', nowText)
+    storeClock()
     return refuse({ 'LATE', clockEpoch, now })
 end

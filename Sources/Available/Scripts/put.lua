@@ -1,4 +1,5 @@
--- Changes, at their coordinator (rule A3). Each is one atomic step of its own; together they share the clock.
+-- Changes, at their coordinator (rule A3). Each is one atomic step of its own; together they share the clock. The script
+-- `delete` is the same: deletes are not batched with writes, because they may run although the memory is full.
 -- `put_arguments.lua` and `put_replace.lua` come before this file, and `loadChanges` runs `put_change.lua`.
 local replaceAny, change
 
@@ -37,5 +38,5 @@ for place, key in ipairs(KEYS) do
     end
     replies[place] = reply
 end
-call('MSET', 'cap:clock', nowText, 'cap:hlc', hlcText)
+storeClock('cap:hlc', hlcText)
 return replies

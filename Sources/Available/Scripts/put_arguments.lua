@@ -1,4 +1,4 @@
--- First part of `put`: its arguments, and what all changes need.
+-- First part of `put` and `delete`: their arguments, and what all changes need.
 --
 -- KEYS   records `ap:<key>`
 -- ARGV   1: incarnation; 2: clock epoch; 3: actor, `<replica>.<incarnation>`;
@@ -23,7 +23,7 @@ local noContext = '-'
 local fieldsWithOneSibling = 3 -- vv, at, and the sibling
 
 if ARGV[2] ~= clockEpoch then
-    call('SET', 'cap:clock', nowText)
+    storeClock()
     return refuse({ 'LATE', clockEpoch, now })
 end
 

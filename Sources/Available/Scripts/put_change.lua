@@ -119,6 +119,10 @@ local function change(key, vector, sibling, ttl, context, isFirstAttempt)
         highest = math.max(highest, highestEntry(context))
     end
 
+    -- A tombstone in place of a record needs about as much memory as the record, and is collected later.
+    if not isValue and count > 0 then
+        allowFullMemory()
+    end
     local entry = nextHlc(highest)
     local expiry = '0'
     joined = withEntry(joined, entry)

@@ -2,8 +2,9 @@
 --
 -- ARGV   notAfter, clock epoch (both empty), incarnation
 -- Reply  { OK, now, clock epoch, hlc, microseconds since this incarnation was adopted or the clock was set back,
---        microseconds since the last complete anti-entropy run (-1: never) }
+--        microseconds since the last complete anti-entropy run (-1: never), the error of a write where the memory is
+--        full (else empty) }
 local adopted = call('HGET', 'cap:identity', 'adopted')
 local compared = call('GET', 'cap:last_anti_entropy')
-call('SET', 'cap:clock', nowText)
-return { 'OK', now, clockEpoch, hlc, now - (adopted or now), compared and now - compared or -1 }
+local failure = storeClock()
+return { 'OK', now, clockEpoch, hlc, now - (adopted or now), compared and now - compared or -1, failure or '' }

@@ -9,6 +9,8 @@
 local readAt, isFull = ARGV[1] + 0, ARGV[2] == 'full'
 local firstPeer, argumentsPerPeer, fenceArguments = 3, 4, 3
 
+-- A few fields per peer.
+allowFullMemory()
 local reply = { 'OK', now }
 for first = firstPeer, #ARGV - fenceArguments, argumentsPerPeer do
     local peer, peerIncarnation = ARGV[first], ARGV[first + 1]
@@ -57,5 +59,5 @@ end
 if isFull then
     call('SET', 'cap:last_anti_entropy', nowText)
 end
-call('SET', 'cap:clock', nowText)
+storeClock()
 return reply

@@ -60,12 +60,13 @@ final class StalenessTracker {
             tailCount: 1, tail: { [incarnations[$0]] })
         let (replies, answered) = await scripts.run(command, at: replicas.usable)
         let readings = replies.enumerated().map { replica, elements -> ClockReading? in
-            guard replicas[replica].incarnation == incarnations[replica], let elements, elements.count >= 6,
+            guard replicas[replica].incarnation == incarnations[replica], let elements, elements.count >= 7,
                 let nowUs = elements[1].number, let epoch = elements[2].bytes
             else { return nil }
             replicas.readClock(of: replica, epoch: epoch, timeUs: nowUs)
             // The script wrote: one that only reads would succeed on a full or read-only replica as well.
-            replicas.noteError(nil, of: replica)
+            let failure = elements[6].text ?? ""
+            replicas.noteError(failure.isEmpty ? nil : Reply.summary(ofError: failure), of: replica)
             replicas.noteAntiEntropy(of: replica, agoUs: elements[5].number)
             return ClockReading(nowUs: nowUs, epoch: epoch)
         }

@@ -43,7 +43,8 @@ final class TombstoneGC: BackgroundTask {
 
     private func run() async {
         let lease = control.lease(RedisKeys.tombstoneGCLease, at: Self.leaseReplica, durationMs: Self.leaseMs)
-        guard await lease.take() else { return }
+        // A full replica must get rid of its tombstones too, and has more memory afterwards.
+        guard await lease.take(isRequired: false) else { return }
         // If one replica collected a record and another did not, only the other still lists it. So each run lists at the
         // next replica.
         let source = nextSource % replicas.names.count

@@ -15,14 +15,15 @@ struct AcceptorCommands {
         shared = [group, decimal(configuration.epoch)]
     }
 
-    func prepare(_ register: Register, _ ballot: Ballot) -> Command {
-        command(ConsistentScripts.prepare, register, [ballot.text])
+    /// - Parameter isDelete: for deletes only, so that the promise may be stored although the memory is full.
+    func prepare(_ register: Register, _ ballot: Ballot, isDelete: Bool) -> Command {
+        command(isDelete ? ConsistentScripts.prepareDelete : ConsistentScripts.prepare, register, [ballot.text])
     }
 
     /// Also promises the next ballot of the same proposer (rule C2).
     func accept(_ register: Register, _ ballot: Ballot, _ state: RegisterState) -> Command {
         command(
-            ConsistentScripts.accept, register,
+            state.isDeleted ? ConsistentScripts.acceptTombstone : ConsistentScripts.accept, register,
             [
                 ballot.text, ballot.next.text, decimal(state.version), state.value,
                 state.isDeleted ? Self.one : Self.zero, state.expiresMs.map { Bytes(String($0).utf8) } ?? [],

@@ -3,13 +3,18 @@ import Replication
 /// The Lua scripts that an acceptor runs. The group's wiring loads them into every replica.
 public enum ConsistentScripts {
     public static let all = [
-        prepare, accept, inspect, collect, probe, adopt, promote, raiseRollbackCounter, recordWitnessedCounters,
-        raiseEpoch, erase,
+        prepare, prepareDelete, accept, acceptTombstone, inspect, collect, probe, adopt, promote, raiseRollbackCounter,
+        recordWitnessedCounters, raiseEpoch, erase,
     ]
 
     // For any number of registers in one call.
-    static let prepare = onRegisters("prepare", PackageResources.prepare_lua)
+    static let prepare = onRegisters("prepare", Bytes("local isDelete = false\n".utf8) + PackageResources.prepare_lua)
+    /// For deletes, which may run although the memory is full: in batches of their own.
+    static let prepareDelete = onRegisters(
+        "prepare_delete", Bytes("local isDelete = true\n".utf8) + PackageResources.prepare_lua)
     static let accept = onRegisters("accept", PackageResources.accept_lua)
+    /// The same for tombstones.
+    static let acceptTombstone = onRegisters("accept_tombstone", PackageResources.accept_lua)
     static let inspect = onRegisters("inspect", PackageResources.inspect_lua)
     static let collect = onRegisters("collect", PackageResources.collect_lua)
 

@@ -39,6 +39,10 @@ final class Batch {
         return last
     }
 
+    var onlyDeletes: Bool {
+        operations.allSatisfy { if case .delete = $0.operation { true } else { false } }
+    }
+
     var wasSent: Bool { !sentPhases.isEmpty }
 
     /// A state to get accepted, and what to answer once it is chosen.

@@ -56,12 +56,13 @@ struct Phase {
     // MARK: The two phases
 
     /// Phase 1: asks the voters to promise `ballot`.
+    /// - Parameter isDelete: the change is a delete, which needs no free memory.
     /// - Returns: the state with the highest ballot that a quorum of them had accepted, to go on from.
     static func prepare(
-        _ register: Register, _ ballot: Ballot, in context: RoundContext, deadlineNs: UInt64
+        _ register: Register, _ ballot: Ballot, isDelete: Bool = false, in context: RoundContext, deadlineNs: UInt64
     ) async -> Result<(ballot: Ballot, state: RegisterState), RoundFailure> {
         let phase = Phase(
-            context.commands.prepare(register, ballot), in: context, deadlineNs: deadlineNs,
+            context.commands.prepare(register, ballot, isDelete: isDelete), in: context, deadlineNs: deadlineNs,
             parse: AcceptorReply.init(prepare:))
         defer { phase.call.close() }
         await phase.wait { if case .promised = $0 { true } else { false } }

@@ -81,7 +81,9 @@ final class Proposer {
         } else {
             let ballot = ballots.next()
             acceptors.events?.phaseStarted(.prepare)
-            switch await Phase.prepare(register, ballot, in: context, deadlineNs: deadlineNs) {
+            let phase = await Phase.prepare(
+                register, ballot, isDelete: batch.onlyDeletes, in: context, deadlineNs: deadlineNs)
+            switch phase {
             case .success(let found):
                 promised = (ballot, found.state)
                 backoff.didPrepare(register, isOvertaking: found.ballot.proposer == ballots.proposer)

@@ -9,6 +9,8 @@ return forEachRegister(8, function(key, ballot, nextBallot, version, value, dele
     local promise, accepted, oldDeleted, oldExpiresMs, oldEvictedAt =
         unpack(redis.call('HMGET', key, 'promise', 'ballot', 'deleted', 'expires_ms', 'evicted_at'))
     promise = promise or redis.call('GET', 'cap:gc_ballot')
+    -- A tombstone in place of a value frees memory.
+    if deleted == '1' and accepted then allowFullMemory() end
     if accepted == ballot then
         raiseEpoch()
         -- A repeated accept. The promise is raised nevertheless: the proposer will rely on it.

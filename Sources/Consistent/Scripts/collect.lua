@@ -10,6 +10,7 @@ return forEachRegister(1, function(key, ballot)
     if accepted ~= ballot or deleted ~= '1' then return 0 end
     local raisesBallot = not gcBallot or isBelow(gcBallot, promise)
     local raisesVersion = tonumber(version) > tonumber(gcVersion or '0')
+    allowFullMemory()
     raiseEpoch()
     if raisesBallot then redis.call('SET', 'cap:gc_ballot', promise) end
     if raisesVersion then redis.call('SET', 'cap:gc_version', version) end

@@ -35,6 +35,10 @@ local function raiseEpoch()
     end
 end
 
+-- From here on the script may write although the memory is full (`maxmemory`): Redis stops a script only at its first
+-- write, and only if that may need memory. Redis 7 has the flag `allow-oom` for the same purpose; this works since 6.2.
+local function allowFullMemory() redis.call('DEL', 'cap:none') end
+
 -- Calls step(register, its arguments). An error in one register, for example a key of another type, is the reply for
 -- that register alone: the others must not look rejected.
 local function forEachRegister(argumentCount, step)

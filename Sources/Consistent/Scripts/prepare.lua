@@ -1,6 +1,6 @@
 -- Phase 1 of CASPaxos (Rystsov, arXiv 1802.07000, section 2.2): promise the ballot and report the accepted state.
 --
---   KEYS, ARGV  see prelude_registers.lua; per register: ballot
+--   KEYS, ARGV  see prelude_registers.lua; per register: ballot. A line before this file sets `isDelete`
 --   reply       per register {ballot, version, value, deleted, expires_ms, writers, evicted_at}, or
 --               {'REJECTED', highest ballot seen}
 --
@@ -13,6 +13,8 @@ return forEachRegister(1, function(key, ballot)
     local gcVersion = not accepted and redis.call('GET', 'cap:gc_version') or '0'
     if promise and not isBelow(promise, ballot) then return {'REJECTED', promise} end
     if accepted and not isBelow(accepted, ballot) then return {'REJECTED', accepted} end
+    -- A write must fail here where the memory is full: once its accept was sent, its outcome would be unknown (rule C7).
+    if isDelete and accepted then allowFullMemory() end
     raiseEpoch()
     redis.call('HSET', key, 'promise', ballot)
     if not accepted then return {false, gcVersion, '', '1', '', '', gcVersion} end

@@ -45,8 +45,8 @@ final class ScriptedAcceptor {
             guard asked >= epoch else { return .array([.bulk(Bytes("STALE".utf8))]) }
             epoch = asked
             switch script.name {
-            case "prepare": return prepare(key, Ballot(text: command.arguments[0])!)
-            case "accept": return accept(key, command.arguments)
+            case "prepare", "prepare_delete": return prepare(key, Ballot(text: command.arguments[0])!)
+            case "accept", "accept_tombstone": return accept(key, command.arguments)
             default: return .error("ERR no such script in this test")
             }
         case .plain(let arguments):

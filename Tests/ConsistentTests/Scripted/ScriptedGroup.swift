@@ -110,7 +110,8 @@ final class ScriptedGroup: ReplicaGroup {
 
     private static func name(of command: Command) -> String {
         switch command.verb {
-        case .step(let script, _, _), .script(let script, _): script.name
+        case .step(let script, _, _), .script(let script, _):
+            ["accept_tombstone": "accept", "prepare_delete": "prepare"][script.name] ?? script.name
         case .plain(let arguments):
             arguments.count > 1 && arguments[1] == Register.configuration.redisKey
                 ? "configuration" : String(decoding: arguments[0], as: UTF8.self).lowercased()

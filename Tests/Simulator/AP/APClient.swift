@@ -117,6 +117,10 @@ final class APClient {
             operation.replica = result.replica
             operation.stalenessMs = result.stalenessMs
             judge.didRead(result, request.key, maxStalenessMs: request.maxStalenessMs)
+            let ageMs = result.stalenessMs ?? .max
+            if let maxMs = requests.maxStalenessMs, ageMs > maxMs {
+                judge.fail("\(request.key.text) was read at \(result.replica ?? "several"), which is left behind")
+            }
             session.didRead(result, request.key, isRequired: request.session.isRequired)
         case .failure(let failure)?:
             if failure.code == .sessionUnmet || failure.code == .tooStale { operation.result = .unmet }
@@ -158,6 +162,12 @@ final class APClient {
             operation.conflicts = result.conflicts.map { $0?.text }
         case .failure(let failure)?:
             session.didFail(failure, request.key)
+            if isDelete, context == nil, failure.code == .replicaFull {
+                judge.fail("a delete of \(request.key.text) was rejected because memory is full")
+            }
+            if requests.mustChange, failure.code != .sessionUnmet {
+                judge.fail("a change of \(request.key.text) failed although one replica answers: \(failure)")
+            }
             if failure.outcome == .applied { operation.result = .applied }
             if failure.outcome == .notApplied { operation.result = .notApplied }
         case nil: break

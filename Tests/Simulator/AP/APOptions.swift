@@ -66,6 +66,10 @@ extension APSimulation {
         var requiredSessions: UInt64 = 10
         /// Percentage of reads with a staleness limit.
         var freshReads: UInt64 = 10
+        /// The faults leave one replica that answers every instance: each change must be applied.
+        var mustChange = false
+        /// The faults leave one replica that is this fresh: no plain answer may be staler. Nil for no limit.
+        var maxStalenessMs: Int64?
     }
 
     public struct Engine: Sendable {

@@ -28,6 +28,12 @@ public enum APProfile: String, CaseIterable, Sendable {
     case sessions
     /// Links of low bandwidth, and more hints than fit into one batch.
     case narrow
+    /// Answers of two of three replicas do not arrive: the third one has time to answer every change.
+    case deaf
+    /// A replica with full memory: reads are answered by others, which are not left behind.
+    case full
+    /// Full memory everywhere: deletes still work.
+    case allFull = "all-full"
     /// Clocks that are far ahead for a moment, while instances that use them crash.
     case farClocks = "far-clocks"
 
@@ -114,6 +120,20 @@ public enum APProfile: String, CaseIterable, Sendable {
                 faults: .init(kinds: [.away, .away, .down, .wipe], meanGapMs: 400, warmUpMs: 3_000, forgetting: 100),
                 requests: .init(meanPauseUs: 60_000, valueBytes: 4_000, reads: 1, deletes: 0),
                 engine: .init(fewHints: 0, writeAcks: 1), links: .init(bytesPerMs: 300))
+        case .deaf:
+            APSimulation.Options(
+                instances: 3, keys: 12, faults: .init(kinds: [.deaf], meanGapMs: 10, warmUpMs: 3_000),
+                requests: .init(meanPauseUs: 3_000, reads: 3, mustChange: true),
+                engine: .init(fewHints: 0, isComparingOften: false, writeAcks: 1, fewSiblings: 0))
+        case .full:
+            APSimulation.Options(
+                keys: 12, faults: .init(kinds: [.full], meanGapMs: 2_000, warmUpMs: 3_000),
+                requests: .init(meanPauseUs: 200_000, reads: 4, deletes: 2, maxStalenessMs: 3_000),
+                engine: .init(fewHints: 0, isComparingOften: false, writeAcks: 1))
+        case .allFull:
+            APSimulation.Options(
+                keys: 12, faults: .init(kinds: [.allFull, .allFull, .cut, .reset, .pause], meanGapMs: 500),
+                requests: .init(meanPauseUs: 50_000, reads: 2, deletes: 4), engine: .init(fewHints: 0))
         case .farClocks:
             APSimulation.Options(
                 keys: 40,

@@ -125,7 +125,7 @@ final class WriteLedger: ScriptWatcher {
     // MARK: ScriptWatcher
 
     func willRun(_ script: Script, keys: [Bytes], on replica: SimulatedReplica) {
-        guard script.name == "put" || script.name == "collect" else { return }
+        guard ["put", "delete", "collect"].contains(script.name) else { return }
         before = keys.map { RecordSnapshot(replica.redis.value($0)) }
     }
 
@@ -133,7 +133,7 @@ final class WriteLedger: ScriptWatcher {
         switch script.name {
         case "collect": noteCollected(keys, on: replica)
         case "merge": note(keys, sent: [], on: replica)
-        case "put":
+        case "put", "delete":
             let packed = arguments.filter(RecordSnapshot.isPacked)
             note(keys, sent: packed.map(RecordSnapshot.writeId), on: replica)
             guard packed.count == keys.count else {

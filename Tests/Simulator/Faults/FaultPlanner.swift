@@ -16,6 +16,12 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case away
     /// A replica is down for a long time.
     case down
+    /// The answers of two replicas, always the same ones, do not arrive at an instance; those of the third do.
+    case deaf
+    /// The memory of a replica is full.
+    case full
+    /// The memory of every replica is full.
+    case allFull = "all full"
     /// A connection breaks; its unanswered commands may have been run or not.
     case reset
     case slowLink = "slow link"
@@ -53,6 +59,8 @@ final class FaultPlanner {
     private var nextUndo: UInt64 = 0
     private var dumps: [Int: [MemoryRedis]] = [:]
     private var isAhead = false
+    /// Instances without the answers of two replicas.
+    private var deaf: Set<Int> = []
     private(set) var counts: [FaultKind: Int] = [:]
 
     /// The limits of the faults of a world.
@@ -134,6 +142,20 @@ final class FaultPlanner {
             let path = anyPath()
             path.cut([.back])
             forAWhile(kind) { path.heal([.back]) }
+        case .deaf:
+            let number = world.random.index(instances.count)
+            guard deaf.insert(number).inserted else { return }
+            let paths = instances[number].paths
+            let answering = number % paths.count
+            let silent = paths.indices.filter { $0 != answering }.map { paths[$0] }
+            for path in silent { path.cut([.back]) }
+            // Shorter than until the connections are closed: late answers then raise the latencies.
+            forAWhile(kind, maxMs: 450) { [self] in
+                for path in silent { path.heal([.back]) }
+                deaf.remove(number)
+            }
+        case .full: fill([anyReplica()], kind)
+        case .allFull: fill(replicas, kind)
         case .flapping: flap(anyPath(), times: 2 + world.random.index(6))
         case .isolated:
             var paths = anyInstance().paths
@@ -199,6 +221,14 @@ final class FaultPlanner {
         for path in paths { path.cut() }
         forAWhile(kind, maxMs: maxMs) {
             for path in paths { path.heal() }
+        }
+    }
+
+    private func fill(_ filled: [SimulatedReplica], _ kind: FaultKind) {
+        guard replicas.allSatisfy({ !$0.redis.isFull }) else { return }
+        for replica in filled { replica.redis.isFull = true }
+        forAWhile(kind, maxMs: 8_000) {
+            for replica in filled { replica.redis.isFull = false }
         }
     }
 

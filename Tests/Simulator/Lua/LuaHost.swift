@@ -11,6 +11,8 @@ final class LuaHost {
     /// Registry references of compiled scripts.
     private var compiled: [Bytes: Int32] = [:]
     private var commands: MemoryRedis?
+    /// The script has run a write.
+    private var isDirty = false
     private let mutations: [ScriptMutation]
 
     /// - Parameter mutations: deliberate bugs, applied to every script that contains their text.
@@ -51,6 +53,7 @@ final class LuaHost {
         setGlobal("KEYS", keys)
         setGlobal("ARGV", arguments)
         commands = redis
+        isDirty = false
         defer { commands = nil }
         let status = lua_pcall(state, 0, 1, 0)
         defer { clua_pop(state, 1) }
@@ -105,10 +108,19 @@ final class LuaHost {
             values.append(value)
         }
         guard let commands else { return 0 }
-        let reply = commands.run(values)
+        let reply = run(values, on: commands)
         push(reply)
         if case .error = reply { return isProtected ? 1 : -1 }
         return 1
+    }
+
+    /// Where the memory is full, only the first write of a script may fail: Redis does not stop it halfway.
+    private func run(_ command: [Bytes], on redis: MemoryRedis) -> Reply {
+        let name = command.first?.text.uppercased() ?? ""
+        let needsMemory = MemoryRedis.needingMemory.contains(name)
+        if redis.isFull, needsMemory, !isDirty { return MemoryRedis.outOfMemory }
+        isDirty = isDirty || needsMemory || MemoryRedis.writing.contains(name)
+        return redis.run(command)
     }
 
     private func argument(at index: Int32) -> Bytes? {

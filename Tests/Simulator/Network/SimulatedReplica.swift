@@ -114,7 +114,9 @@ final class SimulatedReplica {
 
     private func answer(_ command: WireCommand) -> Reply {
         switch command {
-        case .plain(let arguments): return redis.run(arguments)
+        case .plain(let arguments):
+            let needsMemory = MemoryRedis.needingMemory.contains(arguments.first?.text.uppercased() ?? "")
+            return redis.isFull && needsMemory ? MemoryRedis.outOfMemory : redis.run(arguments)
         case .load(let script):
             process.loaded.insert(script.name)
             return .status("OK")

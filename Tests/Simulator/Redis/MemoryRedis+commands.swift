@@ -6,7 +6,9 @@ extension MemoryRedis {
         guard let first = command.first else { return .error("ERR empty command") }
         let name = first.text.uppercased()
         let arguments = Array(command.dropFirst())
-        if rejectsWrites, Self.writes.contains(name) { return .error("NOREPLICAS Not enough good replicas to write.") }
+        if rejectsWrites, Self.needingMemory.contains(name) || Self.writing.contains(name) {
+            return .error("NOREPLICAS Not enough good replicas to write.")
+        }
         do throws(CommandError) {
             if let reply = try runOnStrings(name, arguments) { return reply }
             if let reply = try runOnHashes(name, arguments) { return reply }
@@ -22,10 +24,13 @@ extension MemoryRedis {
         }
     }
 
-    private static let writes: Set<String> = [
-        "DEL", "UNLINK", "PEXPIRE", "SET", "MSET", "INCR", "INCRBY", "HSET", "HSETNX", "HINCRBY", "HDEL", "ZADD",
-        "ZREM",
+    /// Commands with the flag `denyoom`.
+    static let needingMemory: Set = [
+        "SET", "MSET", "INCR", "INCRBY", "HSET", "HSETNX", "HINCRBY", "ZADD",
     ]
+    /// The other commands with the flag `write`.
+    static let writing: Set = ["DEL", "UNLINK", "PEXPIRE", "HDEL", "ZREM"]
+    static let outOfMemory = Reply.error("OOM command not allowed when used memory > 'maxmemory'.")
 
     enum CommandError: Error {
         case wrongType

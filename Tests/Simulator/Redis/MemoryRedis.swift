@@ -13,6 +13,8 @@ final class MemoryRedis {
     private var entries: [Bytes: Entry] = [:]
     /// The values of keys before their first write after the last `fsync`; nil where they did not exist.
     private var unsynced: [Bytes: Entry?] = [:]
+    /// The memory limit is reached: commands that may need memory fail.
+    var isFull = false
     /// Identifies the run of the server.
     var runId: Bytes
     /// As with too few replicas of its own (`min-replicas-to-write`): `INFO` does not show it.
