@@ -66,7 +66,7 @@ final class StalenessTracker {
             replicas.readClock(of: replica, epoch: epoch, timeUs: nowUs)
             // The script wrote: one that only reads would succeed on a full or read-only replica as well.
             let failure = elements[6].text ?? ""
-            replicas.noteError(failure.isEmpty ? nil : Reply.summary(ofError: failure), of: replica)
+            replicas.noteError(failure.isEmpty ? nil : ServerError(failure).text, of: replica)
             replicas.noteAntiEntropy(of: replica, agoUs: elements[5].number)
             return ClockReading(nowUs: nowUs, epoch: epoch)
         }
