@@ -52,15 +52,6 @@ import Testing
         #expect(await endpoints.ask(.post, target, headers: ["Content-Encoding": "Identity"]).status == 200)
     }
 
-    @Test func theTextOfAnErrorOfRedisDoesNotReachTheClient() async throws {
-        let endpoints = try CPEndpoints()
-        let detail = "ERR user_script:7: Script attempted to access a nonexistent field"
-        endpoints.store.onRead = { _ throws(StoreFailure) in throw StoreFailure(.badReply, detail) }
-        let response = await endpoints.ask(.get, "/read/k")
-        try expect(response, 503, "bad_reply")
-        #expect(!String(decoding: response.body, as: UTF8.self).contains("user_script"))
-    }
-
     @Test func aValueInPathAndBodyIsRejected() async throws {
         let endpoints = try CPEndpoints()
         try expect(await endpoints.ask(.post, "/write/k/v", body: [1]), 400, "ambiguous_value")

@@ -4,14 +4,11 @@ import Replication
 
 extension Problem {
     /// An engine's failure as the client sees it. A 503 or 504 may pass, so it has `Retry-After`.
-    ///
-    /// The text of Redis' errors is not for clients: it names scripts and users.
     public init(_ failure: StoreFailure) {
         let status = failure.code.httpStatus
-        let isInternal = failure.code == .badReply
         self.init(
             status: status, code: failure.code.rawValue,
-            detail: isInternal ? "a replica answered with an error, which is in the log" : failure.detail,
+            detail: failure.detail,
             retryAfterS: status == 503 || status == 504 ? 1 : nil)
         if let outcome = failure.outcome { self = with(outcome) }
     }

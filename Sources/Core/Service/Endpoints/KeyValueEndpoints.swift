@@ -147,9 +147,6 @@ final class KeyValueEndpoints {
 
     private func counted(_ refusal: EngineRefusal) -> Problem {
         metrics.refusals(refusal.failure.code).increment()
-        if refusal.failure.code == .badReply {
-            logger.warning("a replica answered with an error", metadata: ["detail": .string(refusal.failure.detail)])
-        }
         return refusal.problem
     }
 
