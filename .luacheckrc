@@ -1,9 +1,10 @@
 -- luacheck of the scripts that run inside Redis. A script is a concatenation of parts, so a file uses the top-level
 -- locals of other files. Parts are the preludes (prelude_*.lua) and the parts of put.lua and merge.lua (put_*.lua,
--- merge_*.lua). `AvailableScripts` defines functions whose body is a part.
+-- merge_*.lua). `AvailableScripts` defines functions whose body is a part, and
+-- `ConsistentScripts` defines `isDelete`.
 std = "lua51"
 not_globals = { "io", "os", "require", "print", "loadfile", "dofile" }
-read_globals = { "redis", "KEYS", "ARGV", "loadChanges", "loadJoin" }
+read_globals = { "redis", "KEYS", "ARGV", "loadChanges", "loadJoin", "isDelete" }
 max_line_length = 120
 
 for _, folder in ipairs({ "Sources/Available/Scripts", "Sources/Consistent/Scripts" }) do

@@ -7,8 +7,8 @@
 -- Reply  { OK, changed, refused .. } where `refused` are the places in KEYS that hold something other than a record
 local join
 local argument, changed, refused = 1, 0, {}
--- Where the memory is full, only tombstones of records that are stored here are merged: they free memory, or need no more.
--- The call fails if it has left out anything.
+-- Where the memory is full, only tombstones of records that are stored here are merged: they free memory, or need no
+-- more. The call fails if it has left out anything.
 local failure, isLeftOut = storeClock(), false
 for place, key in ipairs(KEYS) do
     local theirs, replaced, number = ARGV[argument], ARGV[argument + 1], ARGV[argument + 2] + 0

@@ -21,8 +21,8 @@ if now < (stored[1] or 0) + 0 then
     call('SET', 'cap:clock_epoch', clockEpoch)
 end
 
--- Stores the time, and further keys and values that exist already: needs no more memory. Otherwise a clock that is set back
--- while the memory is full would not be noticed.
+-- Stores the time, and further keys and values that exist already: needs no more memory. Otherwise a clock that is set
+-- back while the memory is full would not be noticed.
 --
 -- Returns the error where the memory is full.
 local function storeClock(...)

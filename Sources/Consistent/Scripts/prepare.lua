@@ -13,7 +13,7 @@ return forEachRegister(1, function(key, ballot)
     local gcVersion = not accepted and redis.call('GET', 'cap:gc_version') or '0'
     if promise and not isBelow(promise, ballot) then return {'REJECTED', promise} end
     if accepted and not isBelow(accepted, ballot) then return {'REJECTED', accepted} end
-    -- A write must fail here where the memory is full: once its accept was sent, its outcome would be unknown (rule C7).
+    -- Where the memory is full, a write must fail here: once its accept was sent, its outcome would be unknown (C7).
     if isDelete and accepted then allowFullMemory() end
     raiseEpoch()
     redis.call('HSET', key, 'promise', ballot)
