@@ -51,10 +51,10 @@ final class ReplicaTable {
 
     // MARK: Identities and clocks
 
-    /// The connection is gone, or a new one is being admitted.
+    /// Makes the replica unusable until it is admitted again: its connection has closed, or a new one is being admitted.
     func forgetClock(of replica: Int) { clocks.forget(replica) }
 
-    /// The replica is not the incarnation that it was taken for: nothing of it is trusted until it has been asked again.
+    /// The replica is not the incarnation that it was taken for: nothing that it reported is trusted until it has been asked again.
     func distrust(_ replica: Int) {
         clocks.forget(replica)
         states[replica].staleness.forget()

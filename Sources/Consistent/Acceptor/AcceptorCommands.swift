@@ -1,7 +1,7 @@
 import Replication
 
-/// The commands that touch registers. Each carries group, epoch and, for each replica, the incarnation that the
-/// configuration names there (rule C8).
+/// The commands that touch registers. Scripts carry group, epoch and, for each replica, the incarnation that the
+/// configuration names for it (rule C8); plain reads do not.
 struct AcceptorCommands {
     let configuration: GroupConfiguration
     /// Group and epoch.

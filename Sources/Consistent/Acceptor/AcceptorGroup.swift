@@ -21,7 +21,7 @@ struct AcceptorGroup {
         replicas.identityCheck = MembershipCommands.identityCheck
     }
 
-    /// The number of replicas in a majority of all, voters or not.
+    /// The size of a majority of the whole group; only voters are counted towards it.
     var majority: Int { Quorum.majority(of: replicas.replicaCount) }
 
     /// A majority of all replicas that consists of voters.

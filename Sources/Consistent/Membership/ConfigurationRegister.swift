@@ -81,7 +81,7 @@ final class ConfigurationRegister {
         return found == new
     }
 
-    // MARK: Finding it
+    // MARK: Finding the chosen configuration
 
     private func fetch(completing: Bool, deadlineNs: UInt64) async {
         let call = QuorumCall(group: acceptors.replicas, scheduler: scheduler, deadlineNs: deadlineNs)

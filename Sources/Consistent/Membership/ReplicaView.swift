@@ -8,7 +8,7 @@ public struct ReplicaView: Sendable, Equatable {
         case unreachable
         /// It answers, but may not be used yet.
         case notAdmitted = "not_admitted"
-        /// Its reply does not tell.
+        /// It replied, but with an error or something unreadable: its role is unknown.
         case unclear
         /// A database without keys: a new server, or one that was wiped.
         case blank

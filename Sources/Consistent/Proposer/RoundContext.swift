@@ -8,7 +8,7 @@ struct RoundContext {
     let commands: AcceptorCommands
     let quorum: Quorum
 
-    /// - Parameter size: how many voters must agree; nil for a majority of all replicas, voters or not.
+    /// - Parameter size: how many voters must agree; nil for as many as a majority of all replicas.
     init(_ acceptors: AcceptorGroup, under configuration: GroupConfiguration, quorumSize size: Int? = nil) {
         group = acceptors.replicas
         scheduler = acceptors.scheduler

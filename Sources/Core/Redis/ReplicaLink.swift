@@ -229,7 +229,7 @@ final class ReplicaLink: Expirable {
         let generation = health.breaker.generation
         connection.ask([Bytes("PING".utf8)]) { [self] reply in
             ownCommands.isPinging = false
-            // Without a reply the connection is lost, which is counted when it closes.
+            // A nil reply means that the connection was lost. That failure is counted when the connection closes.
             guard isTrial, reply != nil else { return }
             if reply == .status("PONG"), !health.wasLastReplyLate {
                 report(health.breaker.recordSuccess(nowNs: reactor.nowNs, generation: generation))
