@@ -53,7 +53,7 @@ let package = Package(
         .systemLibrary(name: "CLua", path: "Sources/CLua", providers: [.apt(["liblua5.1-0-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", path: "Sources/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
 
-        // What libmicrohttpd reads passes through the HTTP module first.
+        // Lets the HTTP module check all input before libmicrohttpd parses it.
         .target(name: "CReceive", path: "Sources/CReceive"),
 
         // Core: shared by both services. Each module depends only on modules above it.

@@ -43,6 +43,11 @@ extension CPSuite {
     var runner: ReactorRunner { testbed.runner }
     var servers: CPServers { testbed.servers }
 
+    /// The ballots at which the replicas have accepted the register.
+    func ballots(of key: String) throws -> Set<String> {
+        Set(try servers.servers.map { try $0.cli("HGET", "cp:\(key)", "ballot") })
+    }
+
     /// Runs `body` on the reactor, with a new group.
     func runOnGroup(_ body: @escaping @Sendable (Reactor) async throws -> Void) async throws {
         try await runner.run { [reactor = runner.reactor, servers] in

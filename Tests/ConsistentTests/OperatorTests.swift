@@ -126,6 +126,18 @@ import TestSupport
         #expect(reason.hasPrefix("cannot reach g3"))
     }
 
+    /// A backup that raised the counter of a rolled-back replica would hide that from the services.
+    @Test func aBackupIsRefusedIfAReplicaIsBehindItsWitnesses() async throws {
+        try await initialize()
+        let incarnation = try servers[1].cli("HGET", "cap:identity", "incarnation")
+        let counter = try servers[1].cli("HGET", "cap:identity", "rollback_counter")
+        try servers[2].cli("HSET", "cap:rollback_counters", incarnation, "9")
+        #expect(
+            try await backup()
+                == .refused("g2 was set back to an old state; start app-cp, which rebuilds it"))
+        #expect(try servers[1].cli("HGET", "cap:identity", "rollback_counter") == counter)
+    }
+
     @Test func initDistinguishesTwoGroupsOfOneName() async throws {
         let others = try CPServers()
         try await runner.run { [reactor = runner.reactor, servers] in

@@ -82,9 +82,9 @@ struct RecordComparison {
         return .complete
     }
 
-    /// How long a record that a replica lost may still be on its way to another one, where it would bring back what no hint
-    /// knows of. Whoever read it knew the target's present incarnation by then, at most since that was adopted, and gave it no
-    /// longer fence than that (``Fence/mergeMs(knownForMs:settings:)``).
+    /// How long a record that a replica lost may still be on its way to another one, where it would reappear without a
+    /// hint. The fence of a merge is at most as long as its sender had known the target's incarnation, so at most the
+    /// time since that was adopted (``Fence/mergeMs(knownForMs:settings:)``).
     private func inFlightMs(adoptedAgoUs: [ClosedRange<Int64>]) -> UInt64 {
         let settings = environment.settings
         let agoMs = adoptedAgoUs.map { (least: max(0, $0.lowerBound) / 1_000, most: max(0, $0.upperBound) / 1_000 + 1) }

@@ -83,7 +83,7 @@ protocol BackgroundTask: AnyObject {
     func startIfDue()
 }
 
-/// What all background tasks share: whether to go on, the pause between two batches, and the name in their leases.
+/// State shared by all background tasks: whether to continue, the pause between batches, and the name in their leases.
 final class BackgroundControl {
     var isRunning = false
     private let environment: Environment

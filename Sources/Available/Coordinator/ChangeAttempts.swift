@@ -9,9 +9,9 @@ struct ChangeAttempts {
     /// Some replica may have applied the change without having answered.
     private(set) var isUnanswered = false
     private(set) var isTransient = false
-    /// What the client has seen of the key.
+    /// The version of the key that the client has seen.
     private let seen: VersionVector
-    /// What the replicas cover together that have nothing to delete.
+    /// The join of the vectors of all replicas that had nothing to delete.
     private var absent: VersionVector?
     private var reason = AvailableFailure(.noReplica, "No replica can be reached.", outcome: .notApplied)
 

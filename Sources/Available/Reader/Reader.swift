@@ -12,7 +12,7 @@ struct Reader {
 
     private var replicas: ReplicaTable { environment.replicas }
 
-    /// What a search asks for, and whom.
+    /// The command to send, and the replicas that may answer it.
     struct Query {
         let command: Command
         let deadlineNs: UInt64
@@ -25,7 +25,7 @@ struct Reader {
         var isRequired = false
     }
 
-    /// What the reply of one replica is worth.
+    /// Whether the reply of one replica suffices.
     enum Judgement<Answer> {
         case sufficient(Answer)
         /// Used if no sufficient one arrives soon.

@@ -1,10 +1,10 @@
 import EventLoop
 import Replication
 
-/// What this instance knows of the replicas: identities and clocks from admission and from replies, measurements from the
+/// This instance's view of the replicas: identities and clocks from admission and from replies, measurements from the
 /// staleness probe.
 ///
-/// All that is known of a replica belongs to one incarnation, and goes with it.
+/// An entry belongs to one incarnation of its replica, and is dropped with it.
 final class ReplicaTable {
     let names: [String]
     /// The same as bytes, as arguments of scripts.
@@ -51,7 +51,8 @@ final class ReplicaTable {
 
     // MARK: Identities and clocks
 
-    /// Makes the replica unusable until it is admitted again: its connection has closed, or a new one is being admitted.
+    /// Makes the replica unusable until it is admitted again. Called when its connection closes and when a new one is
+    /// being admitted.
     func forgetClock(of replica: Int) { clocks.forget(replica) }
 
     /// The replica is not the incarnation that it was taken for: nothing that it reported is trusted until it has been asked again.

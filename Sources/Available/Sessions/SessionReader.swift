@@ -29,7 +29,7 @@ struct SessionReader {
         return result
     }
 
-    /// What one replica answered, and when: while others are awaited, it becomes staler.
+    /// The answer of one replica and its time: it becomes staler while the others are awaited.
     private struct Part {
         let result: ReadResult
         /// Nil if the reply cannot be joined.

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// What a client knows after a request to a service. Members of the JSON body are members of the answer: `answer.outcome`.
+/// The outcome of a request to a service. Members of the JSON body are members of the answer: `answer.outcome`.
 @dynamicMemberLookup
 struct Answer: Sendable {
     /// The HTTP status; 0 if no complete answer came.

@@ -38,10 +38,16 @@ public final class GroupBackup {
         }
         var incarnations: [Bytes] = []
         let replies = await acceptors.client().ask(MembershipCommands.probe(), of: group.everyReplica)
-        for (replica, observation) in acceptors.observations({ replies[$0] }).enumerated() {
+        let observations = acceptors.observations { replies[$0] }
+        for (replica, observation) in observations.enumerated() {
             guard let identity = observation?.member else {
                 let name = String(decoding: acceptors.name, as: UTF8.self)
                 return .refused("\(group.replicaNames[replica]) is no member of the group '\(name)' now")
+            }
+            // Its counter must not be raised past what its witnesses know.
+            guard !RollbackDetector.isBehind(replica, observations) else {
+                let name = group.replicaNames[replica]
+                return .refused("\(name) was set back to an old state; start app-cp, which rebuilds it")
             }
             incarnations.append(identity.incarnation)
         }

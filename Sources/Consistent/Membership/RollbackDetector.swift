@@ -122,7 +122,7 @@ final class RollbackDetector {
         // Those judged so far, erased or not: they no longer vote, and are no witnesses.
         var rest = observations
         for (replica, observation) in observations.enumerated() {
-            guard let observation, let identity = observation.member, isBehind(replica, rest) else { continue }
+            guard let observation, let identity = observation.member, Self.isBehind(replica, rest) else { continue }
             // It may have been probed just before another instance raised its counter. Then it is no longer at this
             // counter, and nothing is erased.
             _ = await erase(replica, identity.incarnation, observation.rollbackCounter, rest)
@@ -132,9 +132,9 @@ final class RollbackDetector {
     }
 
     /// A member below the counter that others witnessed.
-    private func isBehind(_ replica: Int, _ observations: [ReplicaObservation?]) -> Bool {
+    static func isBehind(_ replica: Int, _ observations: [ReplicaObservation?]) -> Bool {
         guard let observation = observations[replica], let identity = observation.member,
-            let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: observations)
+            let witnessed = witnessedCounter(of: identity.incarnation, at: replica, in: observations)
         else { return false }
         return observation.rollbackCounter < witnessed
     }
@@ -167,7 +167,9 @@ final class RollbackDetector {
         }
         guard left.count >= acceptors.majority else { return false }
         let names = acceptors.replicas.replicaNames
-        let isFirst = observations.indices.allSatisfy { names[$0] >= names[replica] || !isBehind($0, observations) }
+        let isFirst = observations.indices.allSatisfy { other in
+            names[other] >= names[replica] || !Self.isBehind(other, observations)
+        }
         guard isFirst else { return false }
         let command = MembershipCommands.erase(incarnation, rollbackCounter: rollbackCounter)
         let reply = await acceptors.client(timeoutMs: maxAdmissionMs).ask(command, of: replica, duringAdmission: true)

@@ -7,8 +7,7 @@ extension Problem {
     public init(_ failure: StoreFailure) {
         let status = failure.code.httpStatus
         self.init(
-            status: status, code: failure.code.rawValue,
-            detail: failure.detail,
+            status: status, code: failure.code.rawValue, detail: failure.detail,
             retryAfterS: status == 503 || status == 504 ? 1 : nil)
         if let outcome = failure.outcome { self = with(outcome) }
     }

@@ -1,0 +1,129 @@
+import EventLoop
+import Redis
+import Replication
+import TestSupport
+import Testing
+
+@testable import Available
+
+/// Replicas that answer, and reject writes: their memory is full, or a right is missing.
+@Suite(.serialized, .timeLimit(.minutes(20))) struct RejectedWriteTests {
+    @Test func aReplicaWithFullMemoryIsReportedUntilItAcceptsWrites() async throws {
+        try await withInstance { instance, _ in
+            _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "1000")
+            #expect(
+                await instance.reactor.eventually {
+                    instance.engine.status()[0].error?.hasPrefix("OOM command not allowed") == true
+                })
+            #expect(instance.engine.status()[0].error?.contains("script:") == false)
+            try await instance.write("k", "elsewhere")
+            // If all are full, the client gets the reason.
+            for replica in 1..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "1000") }
+            await #expect { try await instance.write("k", "nowhere") } throws: { error in
+                (error as? AvailableFailure)?.code == .replicaFull
+                    && (error as? AvailableFailure)?.outcome == .notApplied
+            }
+            for replica in 1..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "0") }
+            _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "0")
+            #expect(await instance.reactor.eventually { instance.engine.status()[0].error == nil })
+            // It answers: that is no partition.
+            #expect(instance.events.suspected.isEmpty)
+        }
+    }
+
+    @Test func aReplicaThatRestartsWithFullMemoryStillServesReadsAndDeletes() async throws {
+        try await withInstance { instance, _ in
+            try await instance.write("k", "v")
+            #expect(await instance.converged("k"))
+            let before = instance.engine.replicas[0].incarnation
+            // As if another process had stored it.
+            _ = await instance.raw(0, "HSET", "cap:identity", "run_id", "other")
+            _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "1000")
+            #expect(await instance.engine.admit(replica: 0))
+            #expect(instance.engine.replicas[0].incarnation != before)
+            instance.group.cut = [1, 2]
+            #expect(try await instance.read("k").text == "v")
+            #expect(try await instance.delete("k").existed)
+            #expect(instance.events.refused.isEmpty)
+        }
+    }
+
+    @Test func aReplicaThatRejectsWritesIsNotAskedFirst() async throws {
+        try await withInstance { instance, _ in
+            // Every script that writes needs it. (Redis 6.2 runs scripts in spite of `min-replicas-to-write`.)
+            _ = await instance.raw(0, "ACL", "SETUSER", "default", "-mset")
+            #expect(await instance.reactor.eventually { instance.engine.status()[0].error != nil })
+            let before = instance.group.changes[0, default: 0]
+            for index in 0..<50 {
+                try await instance.write("k", "v\(index)")
+                #expect(try await instance.read("k").replica != "g1")
+            }
+            #expect(instance.group.changes[0, default: 0] == before)
+            _ = await instance.raw(0, "ACL", "SETUSER", "default", "+mset")
+            #expect(await instance.reactor.eventually { (try? await instance.read("k").replica) == "g1" })
+        }
+    }
+
+    @Test func aCoordinatorThatRejectsChangesAlthoughItsProbesSucceedIsAskedFirstSeldom() async throws {
+        try await withInstance { instance, _ in
+            _ = await instance.raw(0, "ACL", "SETUSER", "default", "-zadd")
+            for index in 0..<200 {
+                let written = try await instance.write("k\(index)", "v")
+                #expect(written.replica != "g1")
+            }
+            // The pause between two attempts doubles.
+            #expect(instance.group.changes[0, default: 0] < 20)
+            #expect(instance.engine.status()[0].error != nil)
+            _ = await instance.raw(0, "ACL", "SETUSER", "default", "+zadd")
+            let isUsed = await instance.reactor.eventually(withinMs: 30_000) {
+                (try? await instance.write("k", "v").replica) == "g1"
+            }
+            #expect(isUsed)
+        }
+    }
+
+    @Test func deletesAndTombstoneGCWorkWhileMemoryIsFull() async throws {
+        try await withInstance {
+            $0.tombstoneGraceMs = 500
+            $0.tombstoneGCIntervalMs = 200
+        } _: { instance, _ in
+            for index in 0..<10 { try await instance.write("k\(index)", "v") }
+            for index in 0..<10 { #expect(await instance.converged("k\(index)")) }
+            #expect(await instance.waitForKnown())
+            for replica in 0..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "1000") }
+            for index in 0..<10 {
+                // A write in the same turn is not let through by the delete.
+                instance.reactor.spawn {
+                    let result = try? await instance.write("new\(index)", "v")
+                    #expect(result == nil)
+                }
+                #expect(try await instance.delete("k\(index)").existed)
+            }
+            #expect(try await !instance.delete("absent").existed)
+            await #expect { try await instance.write("k", "v") } throws: { error in
+                (error as? AvailableFailure)?.code == .replicaFull
+            }
+            #expect(instance.engine.stalenessMs(replica: 0) ?? .max < 10_000)
+            #expect(await instance.reactor.eventually(withinMs: 20_000) { instance.events.collected >= 10 })
+            for replica in 0..<3 { #expect(await instance.raw(replica, "EXISTS", "ap:k0") == .integer(0)) }
+            #expect(instance.events.suspected.isEmpty)
+        }
+    }
+
+    @Test func tombstonesReachAFullReplicaAndValuesDoNot() async throws {
+        try await withInstance { instance, _ in
+            try await instance.write("deleted", "v")
+            try await instance.write("changed", "v")
+            #expect(await instance.converged("deleted"))
+            #expect(await instance.converged("changed"))
+            let before = await instance.record("changed", 2)
+            _ = await instance.raw(2, "CONFIG", "SET", "maxmemory", "1000")
+            try await instance.write("changed", "w")
+            try await instance.delete("deleted")
+            #expect(await instance.converged("deleted"))
+            #expect(await instance.record("changed", 2) == before)
+            _ = await instance.raw(2, "CONFIG", "SET", "maxmemory", "0")
+            #expect(await instance.converged("changed"))
+        }
+    }
+}
