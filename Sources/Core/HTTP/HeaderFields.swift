@@ -1,5 +1,3 @@
-import Glibc
-
 /// One header field.
 public struct Header: Sendable, Equatable {
     public var name: String
@@ -16,6 +14,9 @@ struct HeaderFields {
     /// Lines of `name:value`.
     private var lines: [UInt8] = []
 
+    /// Room for the fields of usual requests.
+    private static let usualBytes = 256
+
     init() {}
 
     init(_ headers: [Header]) {
@@ -23,6 +24,7 @@ struct HeaderFields {
     }
 
     mutating func append(_ name: some Sequence<UInt8>, _ value: some Sequence<UInt8>) {
+        if lines.isEmpty { lines.reserveCapacity(Self.usualBytes) }
         lines.append(contentsOf: name)
         lines.append(UInt8(ascii: ":"))
         lines.append(contentsOf: value)
@@ -30,21 +32,25 @@ struct HeaderFields {
     }
 
     /// All fields called `name`, joined by ", ".
-    func value(_ name: String) -> String? {
-        var joined: String?
-        let nameCount = name.utf8.count
+    func value(_ name: StaticString) -> String? {
         lines.withUnsafeBytes { bytes in
-            var rest = bytes[...]
-            while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-                let line = UnsafeRawBufferPointer(rebasing: rest[..<end])
-                rest = rest[(end + 1)...]
-                guard line.count > nameCount, line[nameCount] == UInt8(ascii: ":"),
-                    strncasecmp(line.baseAddress!.assumingMemoryBound(to: CChar.self), name, nameCount) == 0
-                else { continue }
-                let value = String(decoding: line[(nameCount + 1)...], as: UTF8.self)
-                joined = joined.map { "\($0), \(value)" } ?? value
+            var joined: String?
+            var rest = bytes
+            while let end = rest.firstOffset(of: UInt8(ascii: "\n")) {
+                if let value = Self.value(of: rest.part(..<end), if: name) {
+                    joined = joined.map { "\($0), \(value)" } ?? value
+                }
+                rest = rest.part((end + 1)...)
             }
+            return joined
         }
-        return joined
+    }
+
+    private static func value(of line: UnsafeRawBufferPointer, if name: StaticString) -> String? {
+        let count = name.utf8CodeUnitCount
+        guard line.count > count, line[count] == UInt8(ascii: ":"), line.part(..<count).equalsIgnoringCase(name) else {
+            return nil
+        }
+        return String(decoding: line.part((count + 1)...), as: UTF8.self)
     }
 }

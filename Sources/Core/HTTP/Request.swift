@@ -111,7 +111,7 @@ public final class Request {
 
     /// The value of the header field `name` in any case, or nil. Several fields with one name are joined by ", " in the
     /// order they were sent (RFC 9110, section 5.3).
-    public func header(_ name: String) -> String? {
+    public func header(_ name: StaticString) -> String? {
         fields.value(name)
     }
 }

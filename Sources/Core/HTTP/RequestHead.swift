@@ -15,7 +15,8 @@ struct RequestHead {
     private var isHTTP10 = false
     private var hostLines = 0
     private var transferEncodingLines = 0
-    private var connection: String?
+    /// What the Connection fields list, in lower case.
+    private var connectionOptions: [Substring] = []
 
     /// The longest method.
     private static let maxMethodBytes = 32
@@ -24,63 +25,70 @@ struct RequestHead {
 
     // MARK: Lines, without their CRLF and without control characters
 
-    mutating func takeRequestLine(_ line: ArraySlice<UInt8>) throws(Problem) {
-        let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard parts.count == 3, Self.isToken(parts[0]), parts[0].count <= Self.maxMethodBytes, !parts[1].isEmpty,
-            !parts[1].contains(UInt8(ascii: "\t")), let version = Self.version(parts[2])
-        else { throw .malformed("the request line is malformed") }
-        method = Method(String(decoding: parts[0], as: UTF8.self))
+    mutating func takeRequestLine(_ line: UnsafeRawBufferPointer) throws(Problem) {
+        let space = UInt8(ascii: " ")
+        guard let methodEnd = line.firstOffset(of: space) else { throw .malformedRequestLine }
+        let rest = line.part((methodEnd + 1)...)
+        guard let targetEnd = rest.firstOffset(of: space) else { throw .malformedRequestLine }
+        let name = line.part(..<methodEnd)
+        let text = rest.part(..<targetEnd)
+        guard Self.isToken(name), name.count <= Self.maxMethodBytes, !text.isEmpty, !text.contains(UInt8(ascii: "\t")),
+            let version = Self.version(rest.part((targetEnd + 1)...))
+        else { throw .malformedRequestLine }
+        method = Method(String(decoding: name, as: UTF8.self))
         guard version.major == 1 else {
             throw Problem(
                 status: 505, code: "version_not_supported", detail: "the version must be 1.1 or 1.0")
         }
         isHTTP10 = version.minor == 0
-        target = Array(parts[1])
+        target = Array(text)
     }
 
-    private static func version(_ text: ArraySlice<UInt8>) -> (major: UInt8, minor: UInt8)? {
-        let digits = text.dropFirst(5)
-        guard text.starts(with: "HTTP/".utf8), digits.count == 3, let major = digits.first, let minor = digits.last,
-            isDigit(major), isDigit(minor), digits.dropFirst().first == UInt8(ascii: ".")
+    private static func version(_ text: UnsafeRawBufferPointer) -> (major: UInt8, minor: UInt8)? {
+        guard text.count == 8, text.part(..<5).equals("HTTP/"), isDigit(text[5]), text[6] == UInt8(ascii: "."),
+            isDigit(text[7])
         else { return nil }
-        return (major - UInt8(ascii: "0"), minor - UInt8(ascii: "0"))
+        return (text[5] - UInt8(ascii: "0"), text[7] - UInt8(ascii: "0"))
     }
 
-    mutating func takeField(_ line: ArraySlice<UInt8>) throws(Problem) {
+    mutating func takeField(_ line: UnsafeRawBufferPointer) throws(Problem) {
         let (name, value) = try Self.field(line)
         fields.append(name, value)
         // By length first: most fields are irrelevant.
         switch name.count {
-        case 4 where Self.equals(name, "host"):
+        case 4 where name.equalsIgnoringCase("host"):
             hostLines += 1
             guard Self.isHost(value) else { throw .malformed("the Host field is malformed") }
-        case 6 where Self.equals(name, "expect"):
-            expectsContinue = Self.equals(value, "100-continue")
-        case 10 where Self.equals(name, "connection"):
-            connection = (connection.map { $0 + "," } ?? "") + String(decoding: value, as: UTF8.self).lowercased()
-        case 14 where Self.equals(name, "content-length"):
+        case 6 where name.equalsIgnoringCase("expect"):
+            expectsContinue = value.equalsIgnoringCase("100-continue")
+        case 10 where name.equalsIgnoringCase("connection"):
+            connectionOptions += String(decoding: value, as: UTF8.self).lowercased()
+                .split { $0 == "," || $0 == " " || $0 == "\t" }
+        case 14 where name.equalsIgnoringCase("content-length"):
             guard contentLength == nil, !value.isEmpty, value.allSatisfy(Self.isDigit) else {
                 throw .malformed("the length of the body is malformed or ambiguous")
             }
             // A number that is too long is a body that is too long.
             contentLength = UInt64(String(decoding: value, as: UTF8.self)) ?? .max
-        case 17 where Self.equals(name, "transfer-encoding"):
+        case 17 where name.equalsIgnoringCase("transfer-encoding"):
             transferEncodingLines += 1
-            isChunked = Self.equals(value, "chunked")
+            isChunked = value.equalsIgnoringCase("chunked")
         default: break
         }
     }
 
     /// Splits a field line (section 5). A line that continues the one before has no name, and is malformed.
-    static func field(_ line: ArraySlice<UInt8>) throws(Problem) -> (name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)
-    {
-        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), isToken(line[..<colon]) else {
+    static func field(
+        _ line: UnsafeRawBufferPointer
+    ) throws(Problem) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        guard let colon = line.firstOffset(of: UInt8(ascii: ":")), isToken(line.part(..<colon)) else {
             throw .malformed("a header field is malformed")
         }
-        var value = line[(colon + 1)...]
-        while let first = value.first, isBlank(first) { value.removeFirst() }
-        while let last = value.last, isBlank(last) { value.removeLast() }
-        return (line[..<colon], value)
+        var start = colon + 1
+        var end = line.count
+        while start < end, isBlank(line[start]) { start += 1 }
+        while start < end, isBlank(line[end - 1]) { end -= 1 }
+        return (line.part(..<colon), line.part(start..<end))
     }
 
     /// What others could read as another message (sections 3.2, 6.1 and 6.3).
@@ -95,58 +103,76 @@ struct RequestHead {
 
     // MARK: For libmicrohttpd
 
-    /// A request line and the fields that delimit the message, for libmicrohttpd, which never sees the client's text.
-    var canonical: String {
-        var text = "\(method.name) / HTTP/1.\(isHTTP10 ? 0 : 1)\r\n"
-        let options = (connection ?? "").split { $0 == "," || $0 == " " || $0 == "\t" }
-        if problem != nil || options.contains("close") {
-            text += "Connection: close\r\n"
-        } else if options.contains("keep-alive") {
-            text += "Connection: keep-alive\r\n"
+    /// Writes a request line and the fields that delimit the message, for libmicrohttpd, which never sees the client's
+    /// text.
+    func appendCanonical(to output: inout [UInt8]) {
+        output.append(contentsOf: method.name.utf8)
+        output.append(text: isHTTP10 ? " / HTTP/1.0\r\n" : " / HTTP/1.1\r\n")
+        if problem != nil || connectionOptions.contains("close") {
+            output.append(text: "Connection: close\r\n")
+        } else if connectionOptions.contains("keep-alive") {
+            output.append(text: "Connection: keep-alive\r\n")
         }
-        guard problem == nil else { return text + "\r\n" }
-        if let contentLength { text += "Content-Length: \(min(contentLength, UInt64(Int64.max)))\r\n" }
-        if isChunked { text += "Transfer-Encoding: chunked\r\n" }
-        if expectsContinue, !isHTTP10 { text += "Expect: 100-continue\r\n" }
-        return text + "\r\n"
+        if problem == nil {
+            if let contentLength {
+                output.append(contentsOf: "Content-Length: \(min(contentLength, UInt64(Int64.max)))\r\n".utf8)
+            }
+            if isChunked { output.append(text: "Transfer-Encoding: chunked\r\n") }
+            if expectsContinue, !isHTTP10 { output.append(text: "Expect: 100-continue\r\n") }
+        }
+        output.append(text: "\r\n")
     }
 
     // MARK: Grammar
 
-    private static func equals(_ text: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
-        word.withUTF8Buffer { word in
-            text.count == word.count && zip(text, word).allSatisfy { $0 | (isLetter($0) ? 0x20 : 0) == $1 }
-        }
+    /// RFC 9110, section 5.6.2.
+    private static func isToken(_ text: UnsafeRawBufferPointer) -> Bool {
+        !text.isEmpty && text.allSatisfy(isTokenCharacter)
     }
 
-    /// RFC 9110, section 5.6.2.
-    private static func isToken(_ text: ArraySlice<UInt8>) -> Bool {
-        !text.isEmpty
-            && text.allSatisfy { isLetter($0) || isDigit($0) || "!#$%&'*+-.^_`|~".utf8.contains($0) }
+    private static func isTokenCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "!"), UInt8(ascii: "#")...UInt8(ascii: "'"),
+            UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "^")...UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
+            true
+        default: false
+        }
     }
 
     /// A host and an optional port (RFC 3986, sections 3.2.2 and 3.2.3), which may both be empty.
-    static func isHost(_ value: ArraySlice<UInt8>) -> Bool {
-        var rest = value
-        if rest.first == UInt8(ascii: "[") {
-            guard let end = rest.firstIndex(of: UInt8(ascii: "]")), end > rest.startIndex + 1,
-                rest[(rest.startIndex + 1)..<end].allSatisfy({
-                    isHex($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".")
-                })
+    private static func isHost(_ value: UnsafeRawBufferPointer) -> Bool {
+        var end = 0
+        if value.first == UInt8(ascii: "[") {
+            guard let bracket = value.firstOffset(of: UInt8(ascii: "]")), bracket > 1,
+                value[1..<bracket].allSatisfy({ isHex($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") })
             else { return false }
-            rest = rest[(end + 1)...]
+            end = bracket + 1
         } else {
-            while let byte = rest.first, byte != UInt8(ascii: ":") {
-                if byte == UInt8(ascii: "%") {
-                    guard rest.count >= 3, rest.dropFirst().prefix(2).allSatisfy(isHex) else { return false }
-                    rest = rest.dropFirst(3)
+            while end < value.count, value[end] != UInt8(ascii: ":") {
+                if value[end] == UInt8(ascii: "%") {
+                    guard value.count - end >= 3, isHex(value[end + 1]), isHex(value[end + 2]) else { return false }
+                    end += 3
                 } else {
-                    guard isLetter(byte) || isDigit(byte) || "-._~!$&'()*+,;=".utf8.contains(byte) else { return false }
-                    rest.removeFirst()
+                    guard isHostCharacter(value[end]) else { return false }
+                    end += 1
                 }
             }
         }
-        return rest.isEmpty || (rest.first == UInt8(ascii: ":") && rest.dropFirst().allSatisfy(isDigit))
+        return end == value.count || (value[end] == UInt8(ascii: ":") && value[(end + 1)...].allSatisfy(isDigit))
+    }
+
+    /// A character of a host that is not percent-encoded.
+    private static func isHostCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "~"), UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: ","),
+            UInt8(ascii: ";"), UInt8(ascii: "="):
+            true
+        default: false
+        }
     }
 
     static func isHex(_ byte: UInt8) -> Bool {
@@ -156,12 +182,10 @@ struct RequestHead {
     static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-
-    private static func isLetter(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-    }
 }
 
 extension Problem {
+    fileprivate static var malformedRequestLine: Problem { malformed("the request line is malformed") }
+
     static func malformed(_ detail: String) -> Problem { badRequest("bad_request", detail) }
 }

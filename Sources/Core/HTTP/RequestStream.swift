@@ -22,9 +22,9 @@ struct RequestStream {
 
     private let maxHeadBytes: Int
     private var state = State.head
-    /// The incomplete line.
+    /// The beginning of a line whose end has not arrived. Lines that arrive whole are read where they are.
     private var line: [UInt8] = []
-    /// Bytes of the head, the line of a chunk, or the trailers so far.
+    /// Bytes of the head, the line of a chunk, or the trailers so far, without line feeds.
     private var lengthBytes = 0
     private var head = RequestHead()
     private var isRequestLineComplete = false
@@ -58,7 +58,7 @@ struct RequestStream {
     }
 
     mutating func append(_ input: UnsafeRawBufferPointer) {
-        var rest = input[...]
+        var rest = input
         while !rest.isEmpty {
             switch state {
             case .failed: return
@@ -69,39 +69,54 @@ struct RequestStream {
                 let taken = pass(&rest, atMost: left)
                 state = left > taken ? .chunk(left: left - taken) : .chunkEnd
             case .head, .chunkSize, .chunkEnd, .trailers:
-                take(rest.removeFirst())
+                do throws(Problem) {
+                    try takeLine(from: &rest)
+                } catch { fail(error) }
             }
         }
     }
 
-    private mutating func pass(_ rest: inout Slice<UnsafeRawBufferPointer>, atMost most: UInt64) -> UInt64 {
+    private mutating func pass(_ rest: inout UnsafeRawBufferPointer, atMost most: UInt64) -> UInt64 {
         let count = Int(min(UInt64(rest.count), most))
-        output.append(contentsOf: UnsafeRawBufferPointer(rebasing: rest.prefix(count)))
-        rest = rest.dropFirst(count)
+        output.append(contentsOf: rest.part(..<count))
+        rest = rest.part(count...)
         return UInt64(count)
     }
 
     // MARK: Lines
 
-    private mutating func take(_ byte: UInt8) {
-        do throws(Problem) {
-            if byte == UInt8(ascii: "\n") {
-                guard line.last == UInt8(ascii: "\r") else { throw .malformed("a line ends without a carriage return") }
-                line.removeLast()
-                try takeLine()
-                line.removeAll(keepingCapacity: line.capacity <= Self.keptBytes)
-                return
-            }
-            guard line.last != UInt8(ascii: "\r"), byte >= 0x20 || byte == 0x0D || byte == 0x09, byte != 0x7F else {
-                throw .malformed("a line contains a control character")
-            }
-            if case .chunkEnd = state, byte != UInt8(ascii: "\r") {
-                throw .malformed("a chunk is longer than its size")
-            }
-            lengthBytes += 1
-            guard lengthBytes <= maxHeadBytes else { throw tooLong }
-            line.append(byte)
-        } catch { fail(error) }
+    /// Reads to the end of the line, or to the end of the input.
+    private mutating func takeLine(from rest: inout UnsafeRawBufferPointer) throws(Problem) {
+        guard let end = rest.firstOffset(of: UInt8(ascii: "\n")) else {
+            try check(rest)
+            line.append(contentsOf: rest)
+            rest = rest.part(rest.count...)
+            return
+        }
+        let piece = rest.part(..<end)
+        rest = rest.part((end + 1)...)
+        try check(piece)
+        guard !line.isEmpty else { return try takeLine(piece) }
+        line.append(contentsOf: piece)
+        var whole: [UInt8] = []
+        swap(&whole, &line)
+        try whole.withUnsafeBufferPointer { (bytes) throws(Problem) in
+            try takeLine(UnsafeRawBufferPointer(bytes))
+        }
+        whole.removeAll(keepingCapacity: whole.capacity <= Self.keptBytes)
+        swap(&whole, &line)
+    }
+
+    /// Checks the next bytes of a line, and counts them. A carriage return is allowed only at the end.
+    private mutating func check(_ piece: UnsafeRawBufferPointer) throws(Problem) {
+        let allowed = piece.part(..<min(piece.count, maxHeadBytes - lengthBytes))
+        let text = allowed.last == UInt8(ascii: "\r") ? allowed.part(..<(allowed.count - 1)) : allowed
+        guard !text.hasControlCharacter, line.last != UInt8(ascii: "\r") || piece.isEmpty else {
+            throw .malformed("a line contains a control character")
+        }
+        if case .chunkEnd = state, !text.isEmpty { throw .malformed("a chunk is longer than its size") }
+        lengthBytes += piece.count
+        guard lengthBytes <= maxHeadBytes else { throw tooLong }
     }
 
     private var tooLong: Problem {
@@ -112,19 +127,22 @@ struct RequestStream {
         return Problem(status: 431, code: "headers_too_large", detail: "the header block is too long")
     }
 
-    private mutating func takeLine() throws(Problem) {
+    /// - Parameter text: the line without its line feed.
+    private mutating func takeLine(_ text: UnsafeRawBufferPointer) throws(Problem) {
+        guard text.last == UInt8(ascii: "\r") else { throw .malformed("a line ends without a carriage return") }
+        let line = text.part(..<(text.count - 1))
         switch state {
         case .head where !isRequestLineComplete:
             // Empty lines before a request are ignored (section 2.2).
             guard !line.isEmpty else { return }
-            try head.takeRequestLine(line[...])
+            try head.takeRequestLine(line)
             isRequestLineComplete = true
         case .head:
-            guard line.isEmpty else { return try head.takeField(line[...]) }
+            guard line.isEmpty else { return try head.takeField(line) }
             try head.check()
             finishHead()
         case .chunkSize:
-            let size = try chunkSize()
+            let size = try Self.chunkSize(line)
             lengthBytes = 0
             guard size > 0 else {
                 state = .trailers
@@ -134,25 +152,25 @@ struct RequestStream {
             state = .chunk(left: size)
         case .chunkEnd:
             guard line.isEmpty else { throw .malformed("a chunk is longer than its size") }
-            output.append(contentsOf: "\r\n".utf8)
+            output.append(text: "\r\n")
             lengthBytes = 0
             state = .chunkSize
         case .trailers:
             // Nobody reads them.
             guard line.isEmpty else {
-                _ = try RequestHead.field(line[...])
+                _ = try RequestHead.field(line)
                 return
             }
-            output.append(contentsOf: "0\r\n\r\n".utf8)
+            output.append(text: "0\r\n\r\n")
             beginHead()
         case .body, .chunk, .failed: break
         }
     }
 
     /// Section 7.1. Extensions are ignored.
-    private func chunkSize() throws(Problem) -> UInt64 {
+    private static func chunkSize(_ line: UnsafeRawBufferPointer) throws(Problem) -> UInt64 {
         let digits = line.prefix(while: RequestHead.isHex)
-        let rest = line[digits.count...].drop(while: RequestHead.isBlank)
+        let rest = line[digits.endIndex...].drop(while: RequestHead.isBlank)
         guard let size = UInt64(String(decoding: digits, as: UTF8.self), radix: 16), size <= UInt64(Int64.max),
             rest.isEmpty || rest.first == UInt8(ascii: ";")
         else { throw .malformed("the size of a chunk is malformed") }
@@ -169,32 +187,29 @@ struct RequestStream {
     }
 
     private mutating func finishHead() {
-        let complete = head
-        pass(complete)
+        let next: State =
+            if head.isChunked { .chunkSize } else if head.hasBody { .body(left: head.contentLength ?? 0) } else { .head }
+        pass()
         beginHead()
-        if complete.isChunked {
-            state = .chunkSize
-        } else if let length = complete.contentLength, length > 0 {
-            state = .body(left: length)
-        }
+        state = next
     }
 
-    private mutating func pass(_ head: RequestHead) {
+    private mutating func pass() {
         count += 1
+        head.number = count
+        head.appendCanonical(to: &output)
         heads.append(head)
-        heads[heads.count - 1].number = count
-        output.append(contentsOf: head.canonical.utf8)
     }
 
     private mutating func fail(_ problem: Problem) {
         switch state {
         case .head:
             head.problem = problem
-            pass(head)
+            pass()
         case .chunkSize, .chunkEnd, .trailers:
             // libmicrohttpd accepts no answer in the middle of a body, so it gets the end of one.
-            if case .chunkEnd = state { output.append(contentsOf: "\r\n".utf8) }
-            output.append(contentsOf: "0\r\n\r\n".utf8)
+            if case .chunkEnd = state { output.append(text: "\r\n") }
+            output.append(text: "0\r\n\r\n")
             brokenBody = (count, problem)
         case .body, .chunk, .failed: break
         }

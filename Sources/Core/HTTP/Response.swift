@@ -75,10 +75,14 @@ extension Response {
                 bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
         }
         guard let response else { return nil }
-        if let contentType { MHD_add_response_header(response, "Content-Type", contentType) }
-        for header in headers { MHD_add_response_header(response, header.name, header.value) }
-        if isStorable { MHD_add_response_header(response, "Cache-Control", "no-store") }
-        if isLast { MHD_add_response_header(response, "Connection", "close") }
+        func add(_ name: String, _ value: String) {
+            // Without the copies that an implicit conversion makes.
+            name.withCString { name in value.withCString { _ = MHD_add_response_header(response, name, $0) } }
+        }
+        if let contentType { add("Content-Type", contentType) }
+        for header in headers { add(header.name, header.value) }
+        if isStorable { add("Cache-Control", "no-store") }
+        if isLast { add("Connection", "close") }
         return response
     }
 

@@ -134,7 +134,7 @@ final class KeyValueEndpoints {
         let maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
         do {
             let place = await largeRequests.enter(key: key.key)
-            return try await run("read", key.key, at: place, byteCount: \.body.count) {
+            return try await run("read", key.key, at: place, byteCount: { $0.body.count }) {
                 var response = try await handler.read(key, maxStalenessMs: maxStalenessMs)
                 // The value comes as JSON or bare (RFC 9110, section 12.5.5).
                 response.headers.append(Header("Vary", "Accept"))

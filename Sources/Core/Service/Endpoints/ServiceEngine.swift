@@ -54,7 +54,7 @@ public struct KeyRequest {
     public let isSessionRequired: Bool
     let request: Request
 
-    public func header(_ name: String) -> String? { request.header(name) }
+    public func header(_ name: StaticString) -> String? { request.header(name) }
 
     /// True if the client prefers the bare value to JSON; `*/*` and browsers get JSON.
     public var prefersBytes: Bool {
