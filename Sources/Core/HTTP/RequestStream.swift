@@ -188,7 +188,9 @@ struct RequestStream {
 
     private mutating func finishHead() {
         let next: State =
-            if head.isChunked { .chunkSize } else if head.hasBody { .body(left: head.contentLength ?? 0) } else { .head }
+            if head.isChunked { .chunkSize } else if head.hasBody { .body(left: head.contentLength ?? 0) } else {
+                .head
+            }
         pass()
         beginHead()
         state = next
