@@ -1,3 +1,4 @@
+import Replication
 import Telemetry
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
     /// The samples after this `INFO`, by name.
     private func samples(_ info: [String?]) -> [String: String] {
         let metrics = RedisServerMetrics(in: registry)
-        for text in info { metrics.show(text, of: "g1") }
+        for text in info { metrics.show(text.map { ServerInfo(Bytes($0.utf8)) }, of: "g1") }
         let page = String(decoding: registry.page(.text), as: UTF8.self)
         let found = page.matches(of: /(?m)^([a-z_]+)\{node="g1"\} (.*)$/).map { (String($0.1), String($0.2)) }
         return Dictionary(uniqueKeysWithValues: found)

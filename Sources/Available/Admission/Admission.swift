@@ -24,14 +24,15 @@ final class Admission {
     /// Learns the replica's incarnation, or starts a new one if its `run_id` is not the one that it was adopted under.
     private func adopt(_ replica: Int) async -> Bool {
         let deadlineNs = environment.nowNs + environment.settings.callTimeoutMs * nsPerMs
-        guard let reply = await ask(.plain("INFO"), replica, deadlineNs)?.bytes else { return false }
-        let info = ServerInfo(reply)
-        guard let runId = info["run_id"] else { return false }
+        let reply = await ask(.plain("INFO"), replica, deadlineNs)
+        guard let info = ServerInfo(reply), let runID = info["run_id"] else { return false }
         if let reason = info.evictionProblem {
             refuse(replica, reason)
             return false
         }
-        guard let reply = await ask(adoptCommand(replica, runId: runId), replica, deadlineNs) else { return false }
+        guard let reply = await ask(adoptCommand(replica, runID: Bytes(runID.utf8)), replica, deadlineNs) else {
+            return false
+        }
         guard let elements = ScriptReply(reply).ok, elements.count >= 5, let incarnation = elements[1].bytes,
             let epoch = elements[2].bytes, let nowUs = elements[3].number
         else {
@@ -52,14 +53,14 @@ final class Admission {
         await environment.client.ask(command, of: replica, deadlineNs: deadlineNs, duringAdmission: true)
     }
 
-    private func adoptCommand(_ replica: Int, runId: Bytes) -> Command {
+    private func adoptCommand(_ replica: Int, runID: Bytes) -> Command {
         let settings = environment.settings
         let maxBehindUs = UInt64(max(0, settings.tombstoneGraceMs)) * 1_000 / 2
         let isAdmitted = settings.admittedReplicas.contains(replicas.names[replica])
         return Command(
             .script(AvailableScripts.adopt, keys: []),
             arguments: [
-                Bytes(settings.groupName.utf8), replicas.nameBytes[replica], runId,
+                Bytes(settings.groupName.utf8), replicas.nameBytes[replica], runID,
                 Bytes(hexadecimal: environment.scheduler.randomBits()), Bytes(decimal: latestClockUs(besides: replica)),
                 Bytes(decimal: maxBehindUs), isAdmitted ? Arguments.one : Arguments.zero,
             ])

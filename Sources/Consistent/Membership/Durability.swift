@@ -11,17 +11,16 @@ struct Durability: Equatable, Sendable {
 
     /// Nil unless the replica answered both.
     init?(info: Reply?, configuration: Reply?) {
-        guard let text = info?.text, let configuration else { return nil }
-        let facts = Self.facts(of: text)
-        runID = Self.runID(of: info) ?? []
+        guard let info = ServerInfo(info), let configuration else { return nil }
+        runID = info["run_id"].map { Bytes($0.utf8) } ?? []
 
-        expect(facts["role"], "master", "it is a %: the service needs a server that accepts writes")
-        expect(facts["loading"], "0", "it is loading its data")
-        expect(facts["aof_enabled"], "1", "the append-only file is off: 'CONFIG SET appendonly yes'")
-        expect(facts["aof_last_write_status"], "ok", "its last write of the append-only file failed")
-        expect(facts["maxmemory_policy"], "noeviction", "maxmemory-policy is %: it may drop keys")
-        let major = facts["redis_version"].flatMap { $0.split(separator: ".").first }.flatMap { Int($0) } ?? 0
-        if major < 6 { faults.append("Redis \(facts["redis_version"] ?? "of an unknown version") is older than 6") }
+        expect(info["role"], "master", "it is a %: the service needs a server that accepts writes")
+        expect(info["loading"], "0", "it is loading its data")
+        expect(info["aof_enabled"], "1", "the append-only file is off: 'CONFIG SET appendonly yes'")
+        expect(info["aof_last_write_status"], "ok", "its last write of the append-only file failed")
+        expect(info["maxmemory_policy"], "noeviction", "maxmemory-policy is %: it may drop keys")
+        let major = info["redis_version"].flatMap { $0.split(separator: ".").first }.flatMap { Int($0) } ?? 0
+        if major < 6 { faults.append("Redis \(info["redis_version"] ?? "of an unknown version") is older than 6") }
 
         if let error = configuration.error {
             faults.append("appendfsync cannot be verified: \(error.text)")
@@ -40,16 +39,7 @@ struct Durability: Equatable, Sendable {
 
     /// The `run_id` line of an `INFO` reply.
     static func runID(of info: Reply?) -> Bytes? {
-        info?.text.flatMap { facts(of: $0)["run_id"] }.map { Bytes($0.utf8) }
-    }
-
-    private static func facts(of text: String) -> [String: String] {
-        var facts: [String: String] = [:]
-        for line in text.split(whereSeparator: \.isNewline) {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            facts[String(line[..<colon])] = String(line[line.index(after: colon)...])
-        }
-        return facts
+        ServerInfo(info)?["run_id"].map { Bytes($0.utf8) }
     }
 
     private static func settings(of reply: Reply) -> [String: String] {

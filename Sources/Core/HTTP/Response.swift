@@ -17,6 +17,8 @@ public struct Response: Sendable {
     public var contentType: String?
     /// Additional fields. A field whose name or value contains a line break is omitted.
     public var headers: [Header]
+    /// The client's `Accept` field chose the representation (RFC 9110, section 12.5.5): adds `Vary: Accept`.
+    public var isNegotiated = false
     public var body: [UInt8]
 
     public init(status: Int = 200, contentType: String? = nil, headers: [Header] = [], body: [UInt8] = []) {
@@ -81,6 +83,7 @@ extension Response {
         }
         if let contentType { add("Content-Type", contentType) }
         for header in headers { add(header.name, header.value) }
+        if isNegotiated { add("Vary", "Accept") }
         if isStorable { add("Cache-Control", "no-store") }
         if isLast { add("Connection", "close") }
         return response

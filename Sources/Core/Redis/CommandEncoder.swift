@@ -65,13 +65,22 @@ struct CommandEncoder {
 
     private static func header(_ kind: Unicode.Scalar, _ value: Int, to output: inout OutputSpan<UInt8>) {
         output.append(UInt8(ascii: kind))
-        var divisor = 1
-        while value / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            output.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
-            divisor /= 10
+        // Most are short: without divisions by a variable.
+        if value >= 100 {
+            var divisor = 100
+            while value / divisor >= 10 { divisor *= 10 }
+            while divisor > 10 {
+                digit(value / divisor % 10, to: &output)
+                divisor /= 10
+            }
         }
+        if value >= 10 { digit(value / 10 % 10, to: &output) }
+        digit(value % 10, to: &output)
         lineEnd(to: &output)
+    }
+
+    private static func digit(_ value: Int, to output: inout OutputSpan<UInt8>) {
+        output.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value))
     }
 
     private static func lineEnd(to output: inout OutputSpan<UInt8>) {

@@ -136,8 +136,8 @@ final class KeyValueEndpoints {
             let place = await largeRequests.enter(key: key.key)
             return try await run("read", key.key, at: place, byteCount: { $0.body.count }) {
                 var response = try await handler.read(key, maxStalenessMs: maxStalenessMs)
-                // The value comes as JSON or bare (RFC 9110, section 12.5.5).
-                response.headers.append(Header("Vary", "Accept"))
+                // The value comes as JSON or bare.
+                response.isNegotiated = true
                 return response
             }
         } catch let refusal as EngineRefusal {

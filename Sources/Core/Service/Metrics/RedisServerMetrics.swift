@@ -35,30 +35,19 @@ struct RedisServerMetrics: Sendable {
     @Sendable func update(_ group: RedisReplicaGroup, _ reactor: Reactor, timeoutNs: UInt64) async {
         let client = ReplicaClient(group: group, scheduler: reactor, timeoutNs: timeoutNs)
         let replies = await client.ask(.plain("INFO"), of: group.available)
-        for (replica, name) in group.replicaNames.enumerated() { show(replies[replica]?.text, of: name) }
+        for (replica, name) in group.replicaNames.enumerated() { show(ServerInfo(replies[replica]), of: name) }
     }
 
-    func show(_ info: String?, of node: String) {
-        let facts = Self.facts(of: info ?? "")
-        func number(_ name: String) -> Double { facts[name].flatMap { Double($0) } ?? .nan }
+    func show(_ info: ServerInfo?, of node: String) {
+        func number(_ name: StaticString) -> Double { info?[name].flatMap { Double($0) } ?? .nan }
         usedBytes.with(node).set(number("used_memory"))
         let limit = number("maxmemory")
         maxBytes.with(node).set(limit == 0 ? .infinity : limit)
         let isOK =
-            facts["aof_enabled"] == "1" && facts["aof_last_write_status"] == "ok"
-            && facts["aof_last_bgrewrite_status"] == "ok"
-        aofOK.with(node).set(facts["aof_enabled"] == nil ? .nan : isOK ? 1 : 0)
+            info?["aof_enabled"] == "1" && info?["aof_last_write_status"] == "ok"
+            && info?["aof_last_bgrewrite_status"] == "ok"
+        aofOK.with(node).set(info?["aof_enabled"] == nil ? .nan : isOK ? 1 : 0)
         aofBytes.with(node).set(number("aof_current_size"))
         lastDump.with(node).set(number("rdb_last_save_time"))
-    }
-
-    /// The lines of an `INFO` reply.
-    private static func facts(of info: String) -> [String: String] {
-        var facts: [String: String] = [:]
-        for line in info.split(whereSeparator: \.isNewline) {
-            let parts = line.split(separator: ":", maxSplits: 1)
-            if parts.count == 2 { facts[String(parts[0])] = String(parts[1]) }
-        }
-        return facts
     }
 }
