@@ -107,7 +107,7 @@ final class RollbackDetector {
         if mustWait, observations.contains(where: { $0 == nil }) { return .noWitness }
         if isRolledBack {
             guard await erase(replica, identity.incarnation, own.rollbackCounter, observations) else {
-                return .rejected("it was set back to an old state, and too few other replicas would be left")
+                return .rejected("it was rolled back, and too few other replicas would be left")
             }
         }
         comparedRuns[replica] = runID
@@ -119,10 +119,14 @@ final class RollbackDetector {
     /// Erases the members that are below the counters that others witnessed, whatever their process and connection.
     /// - Returns: the observations of the other replicas.
     func eraseRolledBack(_ observations: [ReplicaObservation?]) async -> [ReplicaObservation?] {
-        // Those judged so far, erased or not: they no longer vote, and are no witnesses.
+        let names = acceptors.replicas.replicaNames
+        // Members judged so far. Neither witnesses nor counted as left, even if not erased.
         var rest = observations
-        for (replica, observation) in observations.enumerated() {
-            guard let observation, let identity = observation.member, Self.isBehind(replica, rest) else { continue }
+        // In the order in which `erase` chooses among several.
+        for replica in observations.indices.sorted(by: { names[$0] < names[$1] }) {
+            guard let observation = observations[replica], let identity = observation.member,
+                Self.isBehind(replica, rest)
+            else { continue }
             // It may have been probed just before another instance raised its counter. Then it is no longer at this
             // counter, and nothing is erased.
             _ = await erase(replica, identity.incarnation, observation.rollbackCounter, rest)
@@ -152,9 +156,8 @@ final class RollbackDetector {
         return counters.max()
     }
 
-    /// Only while a majority is left that may vote. If two replicas are behind, the others' counters may be the wrong
-    /// ones, as after a restore from dumps of different times: erasing both would lose the group. So each instance, and
-    /// each of the admissions that run at one time, chooses the same one.
+    /// Erases only while a majority may still vote. After a restore from dumps of different times several are behind, and
+    /// erasing all would lose the group. Every instance therefore erases the first by name.
     private func erase(
         _ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64, _ observations: [ReplicaObservation?]
     ) async -> Bool {

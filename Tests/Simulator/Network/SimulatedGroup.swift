@@ -21,7 +21,7 @@ final class SimulatedGroup: ReplicaGroup {
         self.process = process
         self.scripts = scripts
         self.near = near
-        replicaNames = replicas.map { "g\($0.index + 1)" }
+        replicaNames = replicas.map(\.name)
         links = zip(replicas, paths).map { SimulatedLink(group: self, replica: $0, path: $1) }
     }
 

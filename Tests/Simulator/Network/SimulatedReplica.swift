@@ -6,6 +6,7 @@ import Replication
 /// As Redis does, it processes all commands that have arrived as one batch: run, `fsync`, then reply.
 final class SimulatedReplica {
     let index: Int
+    let name: String
     let world: World
     let redis = MemoryRedis(runId: [])
     let clock: SimulatedClock
@@ -45,8 +46,9 @@ final class SimulatedReplica {
         weak var link: SimulatedLink?
     }
 
-    init(index: Int, world: World, lua: LuaHost, isSyncAlways: Bool) {
+    init(index: Int, name: String, world: World, lua: LuaHost, isSyncAlways: Bool) {
         self.index = index
+        self.name = name
         self.world = world
         self.lua = lua
         self.isSyncAlways = isSyncAlways
@@ -56,10 +58,14 @@ final class SimulatedReplica {
         syncEachSecond()
     }
 
-    /// The three replicas of a group.
-    static func group(in world: World, isSyncAlways: Bool = true) -> [SimulatedReplica] {
+    /// The replicas of a group, in the order of `REPLICAS`.
+    static func group(
+        _ names: [String] = ["g1", "g2", "g3"], in world: World, isSyncAlways: Bool = true
+    ) -> [SimulatedReplica] {
         let lua = LuaHost()
-        return (0..<3).map { SimulatedReplica(index: $0, world: world, lua: lua, isSyncAlways: isSyncAlways) }
+        return names.enumerated().map {
+            SimulatedReplica(index: $0, name: $1, world: world, lua: lua, isSyncAlways: isSyncAlways)
+        }
     }
 
     /// Rises with each start: a connection belongs to one run of the server.
@@ -133,7 +139,7 @@ final class SimulatedReplica {
 
     /// For reports.
     var summary: String {
-        "g\(index + 1)\(isRunning ? "" : " stopped")\(isPaused ? " paused" : "")\(process.isBusy ? " busy" : "")"
+        "\(name)\(isRunning ? "" : " stopped")\(isPaused ? " paused" : "")\(process.isBusy ? " busy" : "")"
             + " inbox \(process.inbox.count)"
     }
 

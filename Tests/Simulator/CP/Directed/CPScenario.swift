@@ -24,6 +24,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case oldDumpAtAStart = "old-dump-at-a-start"
     case rolledBackInPlace = "rolled-back-in-place"
     case twoOldDumps = "two-old-dumps"
+    case twoRolledBackInPlace = "two-rolled-back-in-place"
     case distantWitnesses = "distant-witnesses"
     case distantRivals = "distant-rivals"
     case newGroup = "new-group"
@@ -55,6 +56,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .oldDumpAtAStart: try await run.oldDumpAtAStart()
         case .rolledBackInPlace: try await run.rolledBackInPlace()
         case .twoOldDumps: try await run.twoOldDumps()
+        case .twoRolledBackInPlace: try await run.twoRolledBackInPlace()
         case .distantWitnesses: try await run.distantWitnesses()
         case .distantRivals: try await run.distantRivals()
         case .newGroup: try await run.newGroup()

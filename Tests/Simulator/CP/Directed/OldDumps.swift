@@ -149,4 +149,33 @@ extension CPScenarioRun {
             return
         }
     }
+
+    /// The memories of `a` and `b` are set back to different times while they run, and instances are connected. `c`
+    /// shows that both are behind. The periodic comparison must erase one after the other, as every instance chooses
+    /// them by name: never both, and not none (rule C8).
+    func twoRolledBackInPlace() async throws(NotReached) {
+        let instance = try await instance(background: .frequent)
+        try await writeEverywhere("old", at: instance)
+        try await until("the counters are raised") { Int(identity("rollback_counter", at: a) ?? "") ?? 0 > 3 }
+        if coinFlip() { _ = try await self.instance(background: .frequent) }
+        let before = [a, b].map { identity("incarnation", at: $0) }
+        let dumpOfA = replica(a).dump
+        await pass(ms: 300)
+        let dumpOfB = replica(b).dump
+        await pass(ms: 1_000)
+        replica(a).setBack(to: dumpOfA)
+        replica(b).setBack(to: dumpOfB)
+        for _ in 0..<5_000 {
+            await pass(ms: 1)
+            if identity("state", at: a) == nil, identity("state", at: b) == nil {
+                reportViolation("both rolled-back replicas were erased")
+                return
+            }
+            let isRebuilt = zip([a, b], before).allSatisfy {
+                identity("state", at: $0) == "member" && identity("incarnation", at: $0) != $1
+            }
+            if isRebuilt { return }
+        }
+        reportViolation("the rolled-back replicas were not both erased and rebuilt")
+    }
 }
