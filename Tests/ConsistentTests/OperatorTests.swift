@@ -134,7 +134,7 @@ import TestSupport
         try servers[2].cli("HSET", "cap:rollback_counters", incarnation, "9")
         #expect(
             try await backup()
-                == .refused("g2 was set back to an old state; start app-cp, which rebuilds it"))
+                == .refused("g2 was rolled back; start app-cp, which rebuilds it"))
         #expect(try servers[1].cli("HGET", "cap:identity", "rollback_counter") == counter)
     }
 

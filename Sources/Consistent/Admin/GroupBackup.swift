@@ -2,8 +2,7 @@ import EventLoop
 import Replication
 
 /// `app-cp backup`: has replicas write a dump, then raises their rollback counters and copies them to the witnesses. A
-/// replica that is later given that dump alone is found out and rebuilt, instead of voting with what it forgot (rule
-/// C8).
+/// replica that is later given that dump alone is detected and rebuilt, instead of voting with what it forgot (rule C8).
 public final class GroupBackup {
     public struct Dump: Sendable, Equatable {
         public let replica: String
@@ -36,20 +35,10 @@ public final class GroupBackup {
         if let missing = await acceptors.waitForAll(deadlineNs: deadlineNs) {
             return .refused("cannot reach \(missing): all replicas must record the rollback counters of the others")
         }
-        var incarnations: [Bytes] = []
-        let replies = await acceptors.client().ask(MembershipCommands.probe(), of: group.everyReplica)
-        let observations = acceptors.observations { replies[$0] }
-        for (replica, observation) in observations.enumerated() {
-            guard let identity = observation?.member else {
-                let name = String(decoding: acceptors.name, as: UTF8.self)
-                return .refused("\(group.replicaNames[replica]) is no member of the group '\(name)' now")
-            }
-            // Its counter must not be raised past what its witnesses know.
-            guard !RollbackDetector.isBehind(replica, observations) else {
-                let name = group.replicaNames[replica]
-                return .refused("\(name) was set back to an old state; start app-cp, which rebuilds it")
-            }
-            incarnations.append(identity.incarnation)
+        let incarnations: [Bytes]
+        switch await members() {
+        case .success(let found): incarnations = found
+        case .failure(let refusal): return .refused(refusal.reason)
         }
         var dumps: [Dump] = []
         for (replica, name) in group.replicaNames.enumerated() where only == nil || only == name {
@@ -61,6 +50,45 @@ public final class GroupBackup {
             dumps.append(Dump(replica: name, path: await path(replica), rollbackCounter: counter))
         }
         return .written(dumps)
+    }
+
+    private struct Refusal: Error {
+        let reason: String
+    }
+
+    /// The incarnations of all replicas, if each is a member and none was rolled back.
+    private func members() async -> Swift.Result<[Bytes], Refusal> {
+        let first = await probe()
+        let behind = first.indices.filter { RollbackDetector.isBehind($0, first) }
+        guard !behind.isEmpty else { return incarnations(in: first) }
+        // Probes of several replicas are not simultaneous: a counter that is raised and copied between them looks behind.
+        let second = await probe()
+        for replica in behind
+        where RollbackDetector.isBehind(replica, second)
+            && second[replica]?.rollbackCounter == first[replica]?.rollbackCounter
+        {
+            // Raising its counter could hide the rollback from its witnesses.
+            let name = acceptors.replicas.replicaNames[replica]
+            return .failure(Refusal(reason: "\(name) was rolled back; start app-cp, which rebuilds it"))
+        }
+        return incarnations(in: second)
+    }
+
+    private func probe() async -> [ReplicaObservation?] {
+        let replies = await acceptors.client().ask(MembershipCommands.probe(), of: acceptors.replicas.everyReplica)
+        return acceptors.observations { replies[$0] }
+    }
+
+    private func incarnations(in observations: [ReplicaObservation?]) -> Swift.Result<[Bytes], Refusal> {
+        var incarnations: [Bytes] = []
+        for (observation, replica) in zip(observations, acceptors.replicas.replicaNames) {
+            guard let identity = observation?.member else {
+                let group = String(decoding: acceptors.name, as: UTF8.self)
+                return .failure(Refusal(reason: "\(replica) is no member of the group '\(group)' now"))
+            }
+            incarnations.append(identity.incarnation)
+        }
+        return .success(incarnations)
     }
 
     /// Nil if the dump is complete, else why not.
