@@ -175,6 +175,17 @@ import Testing
         #expect(try asked() == ["hmget@g1", "hmget@g2"])
     }
 
+    /// "The write that each member gets every second decides." The null of a replica that is no member is no such write.
+    @Test func c9AReplyOfANonMemberDoesNotShowThatWritesAreAccepted() {
+        let writes = AcceptorGroup(group, scheduler: scheduler, name: "cp").writes
+        writes.note(.null, of: 0)
+        #expect(writes.accepting.isEmpty)
+        writes.note(.error("NOREPLICAS Not enough good replicas to write."), of: 0)
+        writes.note(.null, of: 0)
+        #expect(writes.refusing == [0])
+        #expect(writes.refusals[0] != nil)
+    }
+
     /// "Without `cap:gc_version`, the versions of the key begin again. […] A prepare uses the higher watermark of the
     /// majority." "An expiry is a change: its tombstone is committed before anything is answered from it."
     @Test func c10DeleteExpiryAndTombstoneGC() throws {

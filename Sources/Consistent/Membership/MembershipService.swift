@@ -12,6 +12,8 @@ final class MembershipService {
     private let backlog: RepairBacklog
     private let rollback: RollbackDetector
     private let settings: ConsistentSettings
+    /// By replica: the incarnation in which it was seen as a member.
+    private var knownMembers: [Bytes?]
     /// At the last probe, and as reported last.
     private var failure: (last: StoreFailure?, reported: StoreFailure?)
 
@@ -24,6 +26,7 @@ final class MembershipService {
         self.backlog = backlog
         self.rollback = rollback
         self.settings = settings
+        knownMembers = Array(repeating: nil, count: acceptors.replicas.replicaCount)
         monitor = MembershipMonitor(acceptors, probeTimeoutMs: settings.probeTimeoutMs)
         counters = RollbackCounters(
             acceptors, monitor: monitor, rollback: rollback, timeoutMs: settings.probeTimeoutMs)
@@ -52,7 +55,9 @@ final class MembershipService {
     func probeStep() async {
         let scheduler = acceptors.scheduler
         await monitor.refresh(maxAgeNs: 0, deadlineNs: scheduler.nowNs + intervalNs)
-        await counters.step()
+        // It may have answered accepts with an error: which ones is not known (rule C11).
+        if await counters.step() { backlog.requestFullScan() }
+        scanForNewMembers()
         acceptors.events?.replicasProbed(views)
         await reportReadiness()
         guard let current = configurations.current else { return }
@@ -67,8 +72,19 @@ final class MembershipService {
     func rebuildStep() async {
         guard acceptors.hasMajority else { return }
         _ = try? await configurations.configuration(deadlineNs: acceptors.scheduler.nowNs + 1_000 * nsPerMs)
-        // The new member's data is filled by catch-up.
-        if await rebuilder.run(views) { backlog.requestFullScan() }
+        await rebuilder.run(views)
+    }
+
+    /// Catch-up fills the data of a new member (rule C11). Every instance requests it, because the one that promoted the
+    /// replica may have crashed, or have missed the reply.
+    private func scanForNewMembers() {
+        for (replica, observation) in monitor.observations.enumerated() {
+            guard let incarnation = observation?.member?.incarnation, incarnation != knownMembers[replica] else {
+                continue
+            }
+            knownMembers[replica] = incarnation
+            backlog.requestFullScan()
+        }
     }
 
     // MARK: Readiness

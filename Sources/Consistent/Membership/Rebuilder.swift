@@ -32,8 +32,8 @@ final class Rebuilder {
         progress = Array(repeating: nil, count: acceptors.replicas.replicaCount)
     }
 
-    /// Rebuilds the first replica that needs it and can be rebuilt; true if one became a member.
-    func run(_ views: [ReplicaView]) async -> Bool {
+    /// Rebuilds the first replica that needs it and can be rebuilt.
+    func run(_ views: [ReplicaView]) async {
         for (replica, view) in views.enumerated() {
             guard view.standing == .blank || view.standing == .rebuilding else {
                 if progress[replica]?.phase != .done { progress[replica] = nil }
@@ -49,12 +49,11 @@ final class Rebuilder {
                 progress[replica]?.phase = .done
                 progress[replica]?.note = nil
                 acceptors.events?.replicaRebuilt(replica)
-                return true
+                return
             } catch {
                 progress[replica]?.note = error.reason
             }
         }
-        return false
     }
 
     /// False if another instance made it a member since it was probed.

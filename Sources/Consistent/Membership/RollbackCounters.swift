@@ -33,7 +33,8 @@ final class RollbackCounters {
     /// after the fsync.
     ///
     /// A rolled-back member that must not be erased now keeps its counter: raised, it would pass that of its witnesses.
-    func step() async {
+    /// - Returns: true if a replica accepts writes again after an error.
+    func step() async -> Bool {
         let observations = await rollback.eraseRolledBack(monitor.observations)
         var unraised: ReplicaSet = []
         var members: [Member] = []
@@ -50,17 +51,19 @@ final class RollbackCounters {
                     replica: replica, incarnation: identity.incarnation, witnessed: observation.witnessed,
                     counter: observation.rollbackCounter))
         }
-        guard !members.isEmpty else { return }
+        guard !members.isEmpty else { return false }
         let raise = MembershipCommands.raiseRollbackCounter(
             group: acceptors.name, incarnations: observations.map { $0?.identity?.incarnation ?? [] }, of: unraised)
         let replies = await acceptors.client(timeoutMs: timeoutMs).ask(raise, of: ReplicaSet(members.map(\.replica)))
+        var isWritableAgain = false
         for place in members.indices {
             let replica = members[place].replica
-            acceptors.writes.note(replies[replica], of: replica)
+            if acceptors.writes.note(replies[replica], of: replica) { isWritableAgain = true }
             if let counter = replies[replica]?.int64, counter > 0 { members[place].counter = UInt64(counter) }
             lastCounters[replica] = members[place].counter
         }
         await copy(members)
+        return isWritableAgain
     }
 
     private func copy(_ members: [Member]) async {

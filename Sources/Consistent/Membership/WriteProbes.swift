@@ -16,13 +16,16 @@ final class WriteProbes {
         refusals = Array(repeating: nil, count: replicaCount)
     }
 
-    /// A write without a reply changes nothing, because the connection judges silence. Nor does one whose script was not
-    /// loaded: the connection loads it again.
-    func note(_ reply: Reply?, of replica: Int) {
-        guard let reply else { return }
+    /// Ignores replies that tell nothing about writes. None came: the circuit breaker handles silent replicas. Null: the
+    /// replica is no member, and nothing was written. The script was not loaded: the connection reloads it.
+    /// - Returns: true if the replica accepts writes again after an error.
+    @discardableResult
+    func note(_ reply: Reply?, of replica: Int) -> Bool {
+        guard let reply, !reply.isNull else { return false }
         let error = reply.error
-        guard error?.kind != .noScript else { return }
-        if error != refusals[replica] { events?.writesRejected(by: replica, reason: error?.text) }
+        guard error?.kind != .noScript else { return false }
+        let before = refusals[replica]
+        if error != before { events?.writesRejected(by: replica, reason: error?.text) }
         refusals[replica] = error
         if error == nil {
             refusing.remove(replica)
@@ -31,5 +34,6 @@ final class WriteProbes {
             refusing.insert(replica)
             accepting.remove(replica)
         }
+        return error == nil && before != nil
     }
 }

@@ -29,6 +29,8 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case distantRivals = "distant-rivals"
     case newGroup = "new-group"
     case earlierGroup = "earlier-group"
+    case catchUpAfterRejectedWrites = "catch-up-after-rejected-writes"
+    case catchUpOfANewMember = "catch-up-of-a-new-member"
     case writeRefusals = "write-refusals"
 
     func play(in run: CPScenarioRun) async throws(CPScenarioRun.NotReached) {
@@ -61,6 +63,8 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .distantRivals: try await run.distantRivals()
         case .newGroup: try await run.newGroup()
         case .earlierGroup: try await run.earlierGroup()
+        case .catchUpAfterRejectedWrites: try await run.catchUpAfterRejectedWrites()
+        case .catchUpOfANewMember: try await run.catchUpOfANewMember()
         case .writeRefusals: try await run.writeRefusals()
         }
     }

@@ -1,0 +1,35 @@
+// Replicas that missed accepts (rule C11). The next periodic scan is ten minutes away in these runs.
+extension CPScenarioRun {
+    /// `a` rejects writes for some seconds and misses a change: it answers the accept with an error, on a connection that
+    /// stays. The instance must compare all keys once `a` accepts writes again.
+    func catchUpAfterRejectedWrites() async throws(NotReached) {
+        let instance = try await instance(background: .usual)
+        try await writeEverywhere("first", at: instance)
+        // The scan of the start is over.
+        await pass(ms: 3_000)
+        replica(a).redis.rejectsWrites = true
+        try await until("the rejection is noticed") { !instance.engine.views[a].isWritable }
+        await ask(.write("second"), at: instance)
+        await randomDelay(maxUs: 2_000_000)
+        replica(a).redis.rejectsWrites = false
+        await expectCatchUp(of: a, to: "second")
+    }
+
+    /// `c` is wiped. The instance that rebuilds it crashes before it has the reply to the promotion. Another one, which
+    /// was connected all the time, must compare all keys.
+    func catchUpOfANewMember() async throws(NotReached) {
+        let observer = try await instance(background: .usual)
+        let repairer = try await instance(background: .frequent)
+        try await writeEverywhere("first", at: observer)
+        await pass(ms: 3_000)
+        replica(c).wipe()
+        try await until("c is promoted") { runs(of: "promote", at: c) > 0 }
+        repairer.crash()
+        await expectCatchUp(of: c, to: "first")
+    }
+
+    private func expectCatchUp(of replica: Int, to value: String) async {
+        for _ in 0..<12_000 where field("value", at: replica) != value { await pass(ms: 1) }
+        if field("value", at: replica) != value { reportViolation("a replica is still behind after 12 seconds") }
+    }
+}
