@@ -47,7 +47,7 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
             "cp_repaired_keys_total", help: "Keys of which all replicas that had missed the last accept have it now."
         ).with()
         collectedTombstones = registry.counter(
-            "cp_tombstones_collected_total", help: "Tombstones that all voters were told to remove."
+            "cp_tombstones_collected_total", help: "Tombstones that every voter removed."
         ).with()
         rolledBackReplicas = registry.counter(
             "cp_rolled_back_replicas_total", help: "Replicas found behind their rollback counter and made blank."

@@ -44,10 +44,12 @@ extension AppCP {
                 Each replica in turn writes its RDB file (BGSAVE). Then its rollback counter is raised, and all other \
                 replicas record it. Requires that every replica is a member and answers.
 
-                Never restore the dump of one replica while the group is in use: the dump lacks promises made since. The \
-                services would detect the rollback, erase the replica and rebuild it; wiping it has the same effect and is \
-                quicker. To restore a group that is lost as a whole: stop the services, restore the dumps of one backup on \
-                all replicas, delete 'cap:rollback_counters' on each of them, and then start the services.
+                Never restore the dump of one replica while the group is in use: the dump lacks promises made since. \
+                The services would detect the rollback, erase the replica and rebuild it. Wiping it has the same \
+                effect and is quicker.
+
+                To restore a group that is lost as a whole: stop the services, restore the dumps of one backup on all \
+                replicas, delete 'cap:rollback_counters' on each of them, and then start the services.
                 """)
 
         @OptionGroup var options: OperatorOptions

@@ -13,13 +13,13 @@ public protocol ConsistentEvents: AnyObject {
     func quorumUnavailable()
     /// Every replica that had missed the last accept of a key has it now.
     func keyRepaired()
-    /// All voters were told to remove a tombstone.
+    /// Every voter removed the tombstone, or no longer holds it.
     func tombstoneCollected()
     /// A replica was found rolled back, and made blank.
     func replicaRolledBack(_ replica: Int)
     /// This instance made a blank replica a member.
     func replicaRebuilt(_ replica: Int)
-    /// A replica rejects the write probes from now on, for this reason in the server's words; nil: it accepts them again.
+    /// A replica rejects the write probes from now on. The reason is in the server's words; nil: it accepts them again.
     func writesRejected(by replica: Int, reason: String?)
     /// The engine cannot serve, for this reason; nil: it can again.
     func readinessChanged(_ failure: StoreFailure?)

@@ -7,7 +7,7 @@ import TestSupport
 
 @testable import Consistent
 
-/// Rule C8 on real servers: replicas that were set back to an old state are detected.
+/// Rule C8 on real servers: replicas that were rolled back are detected.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct RollbackTests: CPSuite {
     let testbed: CPTestbed
 

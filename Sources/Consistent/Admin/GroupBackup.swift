@@ -2,7 +2,8 @@ import EventLoop
 import Replication
 
 /// `app-cp backup`: has replicas write a dump, then raises their rollback counters and copies them to the witnesses. A
-/// replica that is later given that dump alone is detected and rebuilt, instead of voting with what it forgot (rule C8).
+/// replica that is later given that dump alone is detected and rebuilt, instead of voting without the promises that it
+/// has forgotten (rule C8).
 public final class GroupBackup {
     public struct Dump: Sendable, Equatable {
         public let replica: String
@@ -61,7 +62,8 @@ public final class GroupBackup {
         let first = await probe()
         let behind = first.indices.filter { RollbackDetector.isBehind($0, first) }
         guard !behind.isEmpty else { return incarnations(in: first) }
-        // Probes of several replicas are not simultaneous: a counter that is raised and copied between them looks behind.
+        // Probes of several replicas are not simultaneous: a counter that was raised and copied between them looks
+        // behind.
         let second = await probe()
         for replica in behind
         where RollbackDetector.isBehind(replica, second)

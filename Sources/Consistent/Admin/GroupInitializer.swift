@@ -81,8 +81,8 @@ public struct GroupInitializer {
         guard unnamed.isEmpty else {
             let named = group.everyReplica.filter { !unnamed.contains($0) }
             return .refused(
-                "\(acceptors.names(unnamed)) and \(acceptors.names(named)) are of different groups, which are both called "
-                    + "'\(String(decoding: acceptors.name, as: UTF8.self))': check REPLICAS")
+                "\(acceptors.names(unnamed)) and \(acceptors.names(named)) are of different groups, which are both "
+                    + "called '\(String(decoding: acceptors.name, as: UTF8.self))': check REPLICAS")
         }
         return .alreadyInitialized(epoch: identities.map(\.epoch).max() ?? 1)
     }

@@ -24,8 +24,8 @@ struct ConfigurationEvidence {
     /// The size of a majority of all replicas.
     let majority: Int
 
-    /// The configuration that is known to be chosen: a quorum of its voters, each in the incarnation that the configuration
-    /// names, reports it at the same ballot.
+    /// The configuration that is known to be chosen: a quorum of its voters, in the incarnations that it names, reports
+    /// it at one ballot.
     ///
     /// No later configuration is chosen: a quorum of these voters would then report that one instead.
     var chosen: GroupConfiguration? {
@@ -43,8 +43,8 @@ struct ConfigurationEvidence {
     /// The configuration of the epoch that the replicas report, under which to complete a half-done change; nil if that
     /// cannot be determined.
     ///
-    /// Ignores a configuration that does not name a majority of the members in their present incarnations: it is from
-    /// an earlier incarnation of the group, or one under which nothing can be agreed on now.
+    /// Ignores a configuration that does not name a majority of the members in their present incarnations. It is from
+    /// an earlier incarnation of the group, or nothing can be agreed on under it now.
     var inForce: GroupConfiguration? {
         let own = latestFirst.map(\.configuration).filter { configuration in
             let named = replicas { $0.isNamed(by: configuration) }
@@ -55,11 +55,10 @@ struct ConfigurationEvidence {
         return own.first { $0.epoch == epoch } ?? own.first { $0.epoch == epoch + 1 }.map(predecessor)
     }
 
-    /// Rebuilds the previous configuration, exact only in who votes. Needed if every replica already holds `next`, but at
-    /// different ballots, and none holds the predecessor.
+    /// Derives the configuration before `next`, without the vote of the replica in which they differ: its earlier
+    /// incarnation is lost, or it was a learner. The majority is still counted over all replicas.
     ///
-    /// Two configurations in a row differ in one replica, and that one is no member yet or no longer. So the replicas
-    /// that report to be members, in the incarnations that `next` names, were voters before as well.
+    /// Needed if every replica already holds `next`, but at different ballots, and none holds its predecessor.
     private func predecessor(of next: GroupConfiguration) -> GroupConfiguration {
         let entries = next.members.enumerated().map { replica, entry in
             let isMember = members.contains { $0.replica == replica && $0.isNamed(by: next) }

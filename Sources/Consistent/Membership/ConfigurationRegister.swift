@@ -44,6 +44,7 @@ final class ConfigurationRegister {
                 await refresh(completing: true, deadlineNs: scheduler.nowNs + Self.maxFetchNs)
             }
         }
+        // `spawn` runs up to the first suspension: the fetch may have ended already.
         if isFetching, scheduler.nowNs < deadlineNs {
             let waiter = Waiter()
             waiters.append(waiter)
@@ -86,8 +87,8 @@ final class ConfigurationRegister {
     private func fetch(completing: Bool, deadlineNs: UInt64) async {
         let call = QuorumCall(group: acceptors.replicas, scheduler: scheduler, deadlineNs: deadlineNs)
         call.send(AcceptorCommands.read(.configuration), to: acceptors.replicas.available)
-        // The first two replies may be from a blank replica and a learner, or from an earlier incarnation of the group. A
-        // third one may show what is chosen if they differ, but a change can be completed without it.
+        // The first two replies may be from a blank replica and a learner, or from an earlier incarnation of the group.
+        // A third one may show what is chosen if they differ, but a change can be completed without it.
         await call.wait { [self] in
             let evidence = self.evidence(from: $0)
             return evidence.chosen != nil || (completing && evidence.inForce != nil)

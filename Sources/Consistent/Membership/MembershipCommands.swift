@@ -1,6 +1,6 @@
 import Replication
 
-/// The commands that keep up the membership of a group; they need no configuration.
+/// The commands that maintain the membership of a group; they need no configuration.
 enum MembershipCommands {
     /// A replica's rollback counter, by its incarnation.
     typealias WitnessedCounter = (incarnation: Bytes, counter: UInt64)
@@ -13,7 +13,7 @@ enum MembershipCommands {
         Command(.script(script, keys: keys), arguments: arguments, tailCount: tailCount, tail: tail)
     }
 
-    /// The identity check that follows every guarded read: was the replica the expected one? (rule C8)
+    /// The identity check that follows every plain read: was the replica the expected one? (rule C8)
     static var identityCheck: Command {
         Command(.plain((["HMGET", "cap:identity"] + ReplicaIdentity.fieldNames).map { Bytes($0.utf8) }))
     }

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Keeps up the membership of the group: probes the replicas, raises rollback counters, follows the configuration,
-/// rebuilds blank replicas, and tells whether the group can serve.
+/// Maintains the membership of the group: probes the replicas, raises rollback counters, follows the configuration and
+/// rebuilds blank replicas. Tells whether the group can serve.
 final class MembershipService {
     private let acceptors: AcceptorGroup
     private let configurations: ConfigurationRegister
@@ -75,8 +75,8 @@ final class MembershipService {
         await rebuilder.run(views)
     }
 
-    /// Catch-up fills the data of a new member (rule C11). Every instance requests it, because the one that promoted the
-    /// replica may have crashed, or have missed the reply.
+    /// Catch-up copies the data to a new member (rule C11). Every instance requests it, because the one that promoted
+    /// the replica may have crashed or missed the reply.
     private func scanForNewMembers() {
         for (replica, observation) in monitor.observations.enumerated() {
             guard let incarnation = observation?.member?.incarnation, incarnation != knownMembers[replica] else {

@@ -3,8 +3,8 @@ import Replication
 
 /// Makes a blank replica a member while traffic goes on (rule C8).
 ///
-/// It copies no data to that replica: it makes the others agree on every key, so that any quorum with the new voter knows
-/// every chosen state. ``Repair`` fills the new voter afterwards.
+/// It copies no data to that replica. It makes the others agree on every key, so that any quorum with the new voter
+/// knows every chosen state. ``CatchUp`` copies the data afterwards.
 ///
 /// Any instance may do it, and two at once do no harm. Resumable by any instance: all progress is stored on the
 /// replicas.
@@ -136,8 +136,8 @@ final class Rebuilder {
         return highest
     }
 
-    /// Makes the other replicas witnesses of the counter that the new member starts with: an older dump of it is found
-    /// out.
+    /// Makes the other replicas witnesses of the counter that the new member starts with: an older dump of it is
+    /// detected.
     private func announceCounter(
         of incarnation: Bytes, to others: ReplicaSet, _ configuration: GroupConfiguration
     ) async throws(Aborted) {

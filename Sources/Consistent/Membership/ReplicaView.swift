@@ -115,8 +115,8 @@ extension [ReplicaView] {
         voters.count { self[$0].standing == .member }
     }
 
-    /// Why a change cannot succeed although a majority votes: too few of `voters` accept writes. Nil if enough do, or if
-    /// that is not known yet.
+    /// Why a change cannot succeed although a majority votes: too few of `voters` accept writes. Nil if enough do, or
+    /// if that is not known yet.
     func writeFailure(among voters: ReplicaSet, majority: Int) -> StoreFailure? {
         let voting = voters.map { self[$0] }.filter { $0.standing == .member }
         let refusals = voting.compactMap { view in view.refusal.map { (view.name, $0) } }

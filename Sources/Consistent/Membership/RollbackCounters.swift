@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Erases rolled-back members, raises the rollback counters of the others and copies them to the witnesses (rule C8). The
-/// raise is also the write that shows whether a replica accepts writes (rule C9).
+/// Erases rolled-back members, raises the rollback counters of the others and copies them to the witnesses (rule C8).
+/// The raise is also the write that shows whether a replica accepts writes (rule C9).
 final class RollbackCounters {
     private let acceptors: AcceptorGroup
     private let monitor: MembershipMonitor
@@ -29,8 +29,8 @@ final class RollbackCounters {
     }
 
     /// Raises the counters of members that no other instance raised since the last step; the others get the same write
-    /// without a raise. Copies to each member what it has not witnessed yet: only values from a reply, which Redis sends
-    /// after the fsync.
+    /// without a raise. Copies to each member the counters that it has not witnessed yet: only values from a reply,
+    /// which Redis sends after the fsync.
     ///
     /// A rolled-back member that must not be erased now keeps its counter: raised, it would pass that of its witnesses.
     /// - Returns: true if a replica accepts writes again after an error.

@@ -4,8 +4,8 @@ import Replication
 /// Finds replicas that were rolled back, and erases them (rule C8).
 ///
 /// Every second a member's rollback counter is raised and copied to the other members, its witnesses. A counter never
-/// falls. A member below the counter that a witness knows was given an old dump, or its memory was set back: it has
-/// forgotten what it promised.
+/// falls. A member below the counter that a witness knows was given an old dump, or its memory was rolled back. It has
+/// forgotten promises.
 final class RollbackDetector {
     private let acceptors: AcceptorGroup
     private let probeTimeoutMs: UInt64
@@ -41,8 +41,7 @@ final class RollbackDetector {
     // MARK: Admission
 
     /// Admits a new connection once the replica's counter was compared with its witnesses, unless this process of the
-    /// server was compared before. With no witness reachable it waits, which costs
-    /// nothing: it would be the only member.
+    /// server was compared before. Waits for a witness: without one, no majority is available anyway.
     ///
     /// A witness that was down itself holds outdated counters. So all are given the time to connect, as they do when an
     /// instance starts, before fewer of them are enough.
@@ -101,6 +100,8 @@ final class RollbackDetector {
         guard let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: observations) else {
             return isKnown ? .admitted : .noWitness
         }
+        // A rebuilding replica whose first counter is already witnessed counts as rolled back: an old dump of that
+        // moment looks the same (C8).
         let isRolledBack = own.rollbackCounter < witnessed
         // Those that connect later may know more, or be rolled back as well.
         let mustWait = (isRolledBack || !isKnown) && !acceptsOneWitness
@@ -156,8 +157,8 @@ final class RollbackDetector {
         return counters.max()
     }
 
-    /// Erases only while a majority may still vote. After a restore from dumps of different times several are behind, and
-    /// erasing all would lose the group. Every instance therefore erases the first by name.
+    /// Erases only while a majority may still vote. After a restore from dumps of different times several are behind,
+    /// and erasing all would lose the group. Every instance therefore erases the first by name.
     private func erase(
         _ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64, _ observations: [ReplicaObservation?]
     ) async -> Bool {

@@ -16,8 +16,11 @@ final class WriteProbes {
         refusals = Array(repeating: nil, count: replicaCount)
     }
 
-    /// Ignores replies that tell nothing about writes. None came: the circuit breaker handles silent replicas. Null: the
-    /// replica is no member, and nothing was written. The script was not loaded: the connection reloads it.
+    /// Ignores replies that tell nothing about writes:
+    ///
+    /// - none: the circuit breaker handles silent replicas;
+    /// - null: the replica is no member, and nothing was written;
+    /// - a script that was not loaded: the connection reloads it.
     /// - Returns: true if the replica accepts writes again after an error.
     @discardableResult
     func note(_ reply: Reply?, of replica: Int) -> Bool {

@@ -2,17 +2,17 @@ import Replication
 
 /// A ballot number: totally ordered, and never used for two states (rule C1).
 ///
-/// The counter is compared first, so that a proposer passes any other by raising its counter. The proposer is 64 random
-/// bits, drawn at each start: it tells apart equal counters of two proposers, and of one proposer before and after a
-/// restart.
+/// The counter is compared first, so that a proposer exceeds any other by raising its counter. The proposer is 64
+/// random bits, drawn at each start. It distinguishes equal counters of two proposers, and of one proposer before and
+/// after a restart.
 struct Ballot: Hashable, Comparable, Sendable {
     let counter: UInt64
     let proposer: UInt64
 
     /// Lua's numbers hold all integers below it exactly.
     private static let counterLimit: UInt64 = 1 << 53
-    /// A replica that reports a counter from here on is corrupt. The distance to ``counterLimit`` is more than proposers
-    /// can use up, so that a ballot above a reported one always exists.
+    /// A replica that reports a counter from here on is corrupt. The distance to ``counterLimit`` is more than
+    /// proposers can use, so that a ballot above a reported one always exists.
     private static let reportedCounterLimit = counterLimit / 2
 
     /// Below every ballot that a proposer uses.

@@ -12,10 +12,10 @@ final class Batch {
     private var results: [UInt64: Results] = [:]
     /// Accepts that carried a changed state.
     private var sentPhases: [Phase] = []
-    private(set) var lastAttempt: UInt64 = 0
-    /// The lowest version that a sent attempt started from. Not that of the first attempt: it may be built on a state that
-    /// was never chosen, and the chosen history may have lower versions.
-    private(set) var baseVersion: UInt64?
+    private var lastAttempt: UInt64 = 0
+    /// The lowest version that a sent attempt started from. Not that of the first attempt: it may be built on a state
+    /// that was never chosen, and the chosen history may have lower versions.
+    private var baseVersion: UInt64?
     /// The version on which the last attempt that changed the state was built, sent or not.
     private var attemptBaseVersion: UInt64 = 0
     /// Why the last attempt failed.
@@ -55,8 +55,8 @@ final class Batch {
 
     /// The state to propose on top of one that a quorum reported (rule C6).
     ///
-    /// If an earlier attempt is in that chain of states, proposes that very state, with what that attempt computed.
-    /// - Returns: nil if it cannot be determined whether an earlier attempt is in the chain.
+    /// If an earlier attempt is in that state's history, proposes that very state, with what that attempt computed.
+    /// - Returns: nil if it cannot be determined whether an earlier attempt is in the history.
     func proposal(on state: RegisterState, proposer: UInt64, nowMs: Int64) -> Proposal? {
         startOverIfRejectedByAll()
         if wasSent, let entry = state.entry(of: proposer, number: number) {
@@ -79,8 +79,8 @@ final class Batch {
         return Proposal(state: outcome.state, results: paired, isChanged: outcome.isChanged)
     }
 
-    /// If every accept so far was rejected by all, no attempt is in any chain nor ever will be (rule C7): the next
-    /// attempt is a first one.
+    /// If every accept so far was rejected by all, no attempt is in any history, nor ever will be (rule C7). The next
+    /// attempt is then a first one.
     private func startOverIfRejectedByAll() {
         guard wasSent, sentPhases.allSatisfy(\.isRejectedByAll) else { return }
         sentPhases.removeAll()

@@ -43,8 +43,8 @@ final class BatchQueue {
         return answer
     }
 
-    /// If no batch of the register runs and the configuration need not be asked for, the caller's own task runs the operation, without
-    /// starting another. If others were queued meanwhile, a new task runs them.
+    /// Runs the operation in the caller's task if the register is idle and the configuration is known; otherwise queues
+    /// it. A new task runs what was queued meanwhile.
     private func run(_ pending: PendingOperation, on register: Register) async -> PendingOperation.Answer {
         let scheduler = acceptors.scheduler
         guard queues[register] == nil else {

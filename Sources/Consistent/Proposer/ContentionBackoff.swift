@@ -1,12 +1,12 @@
 import EventLoop
 import Replication
 
-/// How long to stay away from a register after being preempted: for each register a window, from which pauses are drawn
-/// at random so that rivals part ways.
+/// How long to pause before another round of a register after being preempted. Each register has a window, from which
+/// pauses are drawn at random, so that rivals do not collide again.
 ///
 /// A proposer with a cached promise needs one round trip and its rivals need two, so it could preempt them for ever. A
 /// proposer that finds its own state still in place has overtaken a rival: it doubles its window until the rivals have
-/// had their turns. Windows outlive a batch (as in Bharghavan et al., *MACAW*, SIGCOMM 1994).
+/// finished. Windows outlive a batch (as in Bharghavan et al., *MACAW*, SIGCOMM 1994).
 final class ContentionBackoff {
     private struct Window {
         var lengthNs: UInt64
@@ -22,8 +22,8 @@ final class ContentionBackoff {
     private static let maxRegisters = 1_000
     /// How long a rival is remembered.
     private static let memoryNs = 1_000 * nsPerMs
-    /// The window of a proposer that loses grows to this many shortest windows, that of one that wins to the maximum. So
-    /// losers retry sooner.
+    /// The window of a proposer that loses grows to this many shortest windows, that of one that wins to the maximum.
+    /// So losers retry sooner.
     private static let maxLosses: UInt64 = 8
     private static let maxRoundTripNs = 100 * nsPerMs
 

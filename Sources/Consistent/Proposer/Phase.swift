@@ -34,20 +34,20 @@ struct Phase {
     private var failure: RoundFailure {
         var highest: Ballot?
         var error: ServerError?
-        var isContradicted = false
+        var isOtherConfiguration = false
         var isScriptMissing = false
         for reply in replies {
             switch reply {
-            case .stale, .notMember: isContradicted = true
+            case .stale, .notMember: isOtherConfiguration = true
             case .rejected(let ballot): highest = max(highest ?? .zero, ballot)
             case .noScript: isScriptMissing = true
             case .failed(let found): error = error ?? found
             case .promised, .accepted: break
             }
         }
-        // Preemption comes first: the NOTMEMBER of a blank replica would hide the ballot that the proposer has to exceed.
+        // Preemption comes first: the NOTMEMBER of a blank replica would hide the ballot that the proposer must exceed.
         if let highest { return .preempted(highest) }
-        if isContradicted { return .otherConfiguration }
+        if isOtherConfiguration { return .otherConfiguration }
         if let error { return .failed(error) }
         if isScriptMissing { return .noScript }
         return call.overloaded.isEmpty ? .noMajority : .overloaded
@@ -101,7 +101,8 @@ struct Phase {
         return quorum.isReached(by: accepted) ? .success(accepted.count) : .failure(failure)
     }
 
-    /// Some voter among `replicas` did not get this command, or may not have run it.
+    /// Some voter among `replicas` did not get this command, or may not have run it. One that answered with an error
+    /// does not count: all keys are compared once it accepts writes again (rule C11).
     func isMissed(by replicas: ReplicaSet) -> Bool {
         !quorum.voters.intersection(replicas).subtracting(call.sent.subtracting(call.lost)).isEmpty
     }

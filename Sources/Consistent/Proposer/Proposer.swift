@@ -119,9 +119,9 @@ final class Proposer {
         case .success(let acks):
             precondition(acks >= context.quorum.size, "an answer is given only from a chosen state")
             progress.roundEnded()
-            // Not cached if the configuration changed: its promises are void. Nor a tombstone: collecting it replaces the
-            // promise of each replica by its own GC watermark. The cached ballot might pass one watermark and fail at the
-            // others, and the change would end as `unknown`.
+            // Not cached if the configuration changed: its promises are void. Nor a tombstone: collecting it replaces
+            // the promise of each replica by its own GC watermark. The cached ballot might pass one watermark and fail
+            // at the others, and the change would end as `unknown`.
             if self.context?.configuration == context.configuration, !proposal.state.isDeleted {
                 cache.put(StateCache.Entry(ballot: ballot.next, state: proposal.state), for: register)
             }

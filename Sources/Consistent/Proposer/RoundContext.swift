@@ -19,8 +19,8 @@ struct RoundContext {
 
     var configuration: GroupConfiguration { commands.configuration }
 
-    /// Gets a change of `register` chosen that no client asked for: of the configuration, or none at all (CASPaxos, section
-    /// 2.3: the identity change function). Such a round is rare, so it caches nothing.
+    /// Runs rounds until a change of `register` is chosen. Used for the configuration and for identity rounds
+    /// (CASPaxos, section 2.3), where `change` returns its argument. They are rare, so nothing is cached.
     ///
     /// - Parameters:
     ///   - maxRounds: a round is repeated if it was preempted, or if a replica could not run its command yet.
@@ -60,7 +60,7 @@ enum RoundFailure: Error, Equatable {
     case preempted(Ballot)
     /// A replica knows a higher epoch or is not the one that the configuration names.
     case otherConfiguration
-    /// A replica did not know the script yet; its connection loads it again.
+    /// A replica had not loaded the script; its connection reloads it.
     case noScript
     /// Too few replicas were reachable or answered in time.
     case noMajority

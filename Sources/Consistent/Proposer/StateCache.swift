@@ -1,5 +1,5 @@
-/// The states that this proposer got chosen last, each with the ballot that a quorum has promised it for its next
-/// change of the register (rule C2).
+/// The states that this proposer got chosen last. Each has the ballot that a quorum has promised for the proposer's
+/// next change of the register (rule C2).
 ///
 /// An entry serves one change: ``take(_:)`` removes it (rule C5). All entries belong to one configuration of the group;
 /// the proposer empties the cache when that changes (rule C8).

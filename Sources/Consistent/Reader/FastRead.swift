@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// The one-round-trip read (rule C3): if a quorum of voters reports one and the same accepted ballot, or none at all,
+/// The one-round-trip read (rule C3). If a quorum of voters reports one and the same accepted ballot, or no record,
 /// that state is chosen, and nothing needs to be written.
 final class FastRead {
     let configuration: GroupConfiguration
@@ -38,7 +38,8 @@ final class FastRead {
         defer { call.close() }
         let outcome: HedgedCall.Outcome<Agreed> = await hedged.run { asked in
             if asked.isEmpty, !nearest.isEmpty { return .ask(nearest, delayNs: delayNs(for: nearest)) }
-            // As long again at most: if the replies disagree, a full round settles it without the slow replica.
+            // Wait for the rest at most one more delay. If no quorum agrees then, a full round decides without the slow
+            // replica.
             let rest = usable.subtracting(asked)
             return rest.isEmpty ? .giveUp : .ask(rest, delayNs: delayNs(for: usable))
         } judge: { _ in
@@ -100,7 +101,7 @@ final class FastRead {
         guard case .array(let parts)? = call.reply(from: replica), parts.count == 2,
             parts[1] == expectedIdentities[replica]
         else { return nil }
-        // All reads of a turn share one identity check. Keep its array, so that the next comparison is one of addresses.
+        // All reads of a turn share one identity check. Keep its array: the next comparison is one of addresses.
         expectedIdentities[replica] = parts[1]
         guard case .array(let fields) = parts[0], !fields.isEmpty else { return nil }
         return fields

@@ -32,7 +32,7 @@ struct RegisterState: Equatable, Sendable {
             value: [], version: gcVersion, isDeleted: true, expiresMs: nil, writers: [], evictedAt: gcVersion)
     }
 
-    /// The entry of a proposer's batch, whichever of its attempts is in this chain of states.
+    /// The entry of a proposer's batch, whichever of its attempts is in this state's history.
     func entry(of proposer: UInt64, number: UInt64) -> Writer? {
         writers.first { $0.proposer == proposer && $0.number == number }
     }

@@ -24,7 +24,7 @@ struct RegisterScan {
     private func name(_ replica: Int) -> String { acceptors.replicas.replicaNames[replica] }
 
     /// Calls `body` with every page of the registers of `replica`. A register that the replica holds all the while is
-    /// in some page (the guarantee of `SCAN`); others may be, and a register may come twice.
+    /// in some page (the guarantee of `SCAN`). Others may be, and a register may come twice.
     ///
     /// The guarantee ends with the server process: each draws its own hash seed, so a cursor means other places to the
     /// next one. A scan counts only if one process answered from beginning to end.

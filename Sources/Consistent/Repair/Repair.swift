@@ -132,8 +132,8 @@ final class Repair {
             return !state.isDeleted
         }
         let isRejected = verdicts.contains { if case .rejected? = $0 { true } else { false } }
-        // A promise outlived its round, or the GC watermark is above the ballot of a record that the replica lacks: the
-        // same state needs a higher ballot.
+        // A promise outlived its round, or the GC watermark is above the ballot of a record that the replica lacks. The
+        // same state then needs a higher ballot.
         if isRejected { await runIdentityRound(on: register) }
         return false
     }

@@ -35,7 +35,7 @@ local function raiseEpoch()
     end
 end
 
--- From here on the script may write although the memory is full (`maxmemory`): Redis stops a script only at its first
+-- From here on the script may write although the memory is full (`maxmemory`). Redis stops a script only at its first
 -- write, and only if that may need memory. Redis 7 has the flag `allow-oom` for the same purpose; this works since 6.2.
 local function allowFullMemory() redis.call('DEL', 'cap:none') end
 

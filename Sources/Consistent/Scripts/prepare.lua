@@ -4,7 +4,7 @@
 --   reply       per register {ballot, version, value, deleted, expires_ms, writers, evicted_at}, or
 --               {'REJECTED', highest ballot seen}
 --
--- Where nothing was accepted, the ballot is null, and version and evicted_at are the GC watermark: the key may have had
+-- Where nothing was accepted, the ballot is null, and version and evicted_at are the GC watermark. The key may have had
 -- versions up to it before its tombstone was collected (rule C10).
 return forEachRegister(1, function(key, ballot)
     local promise, accepted, version, value, deleted, expiresMs, writers, evictedAt = unpack(redis.call('HMGET', key,

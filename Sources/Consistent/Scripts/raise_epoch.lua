@@ -1,4 +1,4 @@
--- Makes a member take over an epoch before a rebuild compares its keys (rule C8): from then on it rejects every
+-- Makes a member take over an epoch before a rebuild compares its keys (rule C8). From then on it rejects every
 -- proposer of an earlier epoch.
 --
 --   KEYS   cap:identity

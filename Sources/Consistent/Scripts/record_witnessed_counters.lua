@@ -1,5 +1,5 @@
--- Makes a member a witness of how far the rollback counters of others have come (rule C8): after a restart they must
--- show at least that.
+-- Makes a member a witness of the rollback counters of other members (rule C8). After a restart they must show at
+-- least these values.
 --
 --   KEYS   cap:identity
 --   ARGV   group, incarnation expected here; then for each witnessed member its incarnation and its counter

@@ -199,8 +199,8 @@ final class SimulatedReplica {
 
     var dump: MemoryRedis { redis.dump }
 
-    /// Sets it back to an old dump while it runs: a machine that returns to a snapshot of its memory.
-    func setBack(to dump: MemoryRedis) {
+    /// Rolls it back to an old dump while it runs: a machine that returns to a snapshot of its memory.
+    func rollBack(to dump: MemoryRedis) {
         noteDiskLoss()
         redis.restore(dump)
     }

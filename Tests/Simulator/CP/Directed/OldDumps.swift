@@ -81,9 +81,9 @@ extension CPScenarioRun {
         await ask(.read, at: reader, withinMs: 2_000)
     }
 
-    /// The memory of `a` is set back by a second while it runs, to before a write that it acknowledged: same process,
-    /// and perhaps the same connections. The counters that the witnesses hold must reveal that within two probes (rule
-    /// C8).
+    /// The memory of `a` is rolled back by a second while it runs, to before a write that it acknowledged. The process
+    /// is the same, and perhaps the connections are. The counters that the witnesses hold must reveal that within two
+    /// probes (rule C8).
     func rolledBackInPlace() async throws(NotReached) {
         let writer = try await instance()
         let repairer = try await instance(background: .frequent)
@@ -97,11 +97,11 @@ extension CPScenarioRun {
         await ask(.write("new"), at: writer)
         writer.crash()
         if coinFlip() { repairer.crash() }
-        replica(a).setBack(to: dump)
+        replica(a).rollBack(to: dump)
         if repairer.isRunning {
             await pass(ms: 1_000)
         } else {
-            // No instance probes any more, but the connection was lost with the old state.
+            // No instance probes any more: the reader must notice it when it reconnects.
             reader.group.links[a].reset()
             try await connectionsAreBack(reader, to: a)
         }
@@ -150,7 +150,7 @@ extension CPScenarioRun {
         }
     }
 
-    /// The memories of `a` and `b` are set back to different times while they run, and instances are connected. `c`
+    /// The memories of `a` and `b` are rolled back to different times while they run, and instances are connected. `c`
     /// shows that both are behind. The periodic comparison must erase one after the other, as every instance chooses
     /// them by name: never both, and not none (rule C8).
     func twoRolledBackInPlace() async throws(NotReached) {
@@ -163,8 +163,8 @@ extension CPScenarioRun {
         await pass(ms: 300)
         let dumpOfB = replica(b).dump
         await pass(ms: 1_000)
-        replica(a).setBack(to: dumpOfA)
-        replica(b).setBack(to: dumpOfB)
+        replica(a).rollBack(to: dumpOfA)
+        replica(b).rollBack(to: dumpOfB)
         for _ in 0..<5_000 {
             await pass(ms: 1)
             if identity("state", at: a) == nil, identity("state", at: b) == nil {

@@ -43,8 +43,8 @@ extension CPScenarioRun {
 
     /// A write whose first accept is lost with a replica while its second one is still on its way (rule C8).
     ///
-    /// `a` accepts and is wiped. The accept reaches `c` before the wipe, or while `a` is rebuilt: then in an epoch that
-    /// `c` has left. Once `a` votes again, a reader that reaches `a` and `b` must see every acknowledged write: the
+    /// `a` accepts and is wiped. `c` gets the accept before the wipe, or during the rebuild, when it must reject the
+    /// old epoch. Once `a` votes again, a reader that reaches `a` and `b` must see every acknowledged write: the
     /// rebuild makes `b` and `c` agree after both have left the old epoch.
     func writeAcrossAWipe() async throws(NotReached) {
         let writer = try await instance()
