@@ -104,7 +104,7 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
         for view in views {
             // A linearizable answer is never stale. The gauge exists, so that both services have it.
             staleness.with(view.name).set(0)
-            isVoter.with(view.name).set(view.standing == .member ? 1 : 0)
+            isVoter.with(view.name).set(view.role == .member ? 1 : 0)
             isWritable.with(view.name).set(view.isWritable ? 1 : 0)
             isDurable.with(view.name).set(view.durabilityFaults?.isEmpty == true ? 1 : 0)
             rebuildKeys.with(view.name).set(Double(view.rebuild?.keysCompared ?? 0))

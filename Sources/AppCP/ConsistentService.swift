@@ -24,7 +24,7 @@ final class ConsistentService: ServiceEngine {
     func replicaProblems() -> [String?] {
         engine.views.map { view in
             if let problem = view.problem { return problem }
-            if let refusal = view.refusal { return "\(view.name) rejects writes: \(refusal.text)" }
+            if let error = view.writeError { return "\(view.name) rejects writes: \(error.text)" }
             guard let faults = view.durabilityFaults, !faults.isEmpty else { return nil }
             return "\(view.name) may lose acknowledged changes: \(faults.joined(separator: "; "))"
         }
@@ -39,13 +39,13 @@ final class ConsistentService: ServiceEngine {
 
 extension JSONWriter {
     fileprivate mutating func members(of view: ReplicaView) {
-        member("role", view.role)
+        member("role", view.role.name)
         member("incarnation", view.incarnation)
         member("epoch", view.epoch)
         member("rollback_counter", view.rollbackCounter)
         member("keys", view.keyCount)
         member("writable", view.isWritable)
-        if let problem = view.problem ?? view.refusal?.text { member("problem", problem) }
+        if let problem = view.problem ?? view.writeError?.text { member("problem", problem) }
         member("durable", view.durabilityFaults?.isEmpty)
         if let faults = view.durabilityFaults, !faults.isEmpty {
             member("durability", faults.joined(separator: "; "))

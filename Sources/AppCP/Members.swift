@@ -35,7 +35,7 @@ enum MembersText {
             [["node", "role", "voter", "incarnation", "epoch", "rollback_counter", "keys"]]
             + zip(overview.replicas, overview.isVoter).map { view, isVoter in
                 [
-                    view.name, view.role, isVoter ? "yes" : "no", view.incarnation ?? "-",
+                    view.name, view.role.name, isVoter ? "yes" : "no", view.incarnation ?? "-",
                     view.epoch.map(String.init) ?? "-", view.rollbackCounter.map(String.init) ?? "-",
                     view.keyCount.map(String.init) ?? "-",
                 ]
@@ -53,8 +53,8 @@ enum MembersText {
     }
 
     private static func advice(for view: ReplicaView, _ overview: GroupInspector.Overview) -> String {
-        switch view.standing {
-        case .blank where overview.replicas.allSatisfy { $0.standing == .blank }: ": run 'app-cp init' for a new group"
+        switch view.role {
+        case .blank where overview.replicas.allSatisfy { $0.role == .blank }: ": run 'app-cp init' for a new group"
         case .blank, .rebuilding: ": the services rebuild it once all other replicas are available"
         default: ""
         }

@@ -31,7 +31,7 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
             repairs: backlog)
         let queue = BatchQueue(
             acceptors, proposer: proposer, maxPending: settings.maxPending, maxBatch: settings.maxBatch)
-        let rollback = RollbackDetector(acceptors, probeTimeoutMs: settings.probeTimeoutMs)
+        let rollback = RollbackDetector(acceptors, probeTimeoutMs: settings.probes.timeoutMs)
 
         self.configurations = configurations
         self.backlog = backlog
@@ -43,7 +43,7 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
         membership = MembershipService(
             acceptors, configurations: configurations, ballots: ballots, rollback: rollback, backlog: backlog,
             settings: settings)
-        background = BackgroundWork(scheduler: scheduler, intervalMs: settings.backgroundIntervalMs)
+        background = BackgroundWork(scheduler: scheduler, intervalMs: settings.background.intervalMs)
         group.delegate = self
     }
 
@@ -90,7 +90,7 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
         await membership.checkReadiness(deadlineNs: deadlineNs)
     }
 
-    /// The reports of all replicas, probed at most ``ConsistentSettings/maxProbeAgeMs`` ago.
+    /// The reports of all replicas, probed at most ``ConsistentSettings/Probes/maxAgeMs`` ago.
     public func replicas(deadlineNs: UInt64) async -> [ReplicaView] { await membership.refresh(deadlineNs: deadlineNs) }
 
     /// The reports of all replicas to the last probe.

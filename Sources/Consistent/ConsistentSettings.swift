@@ -11,16 +11,26 @@ public struct ConsistentSettings: Sendable {
     /// A one-round-trip read asks the nearest majority first, and the other replicas after at least this many
     /// milliseconds.
     public var readHedgeMs: UInt64 = 5
-    /// How often background work takes a step and the replicas are probed, in milliseconds.
-    public var backgroundIntervalMs: UInt64 = 1_000
-    /// How long a probe waits for a silent replica, in milliseconds: longer than a round trip.
-    public var probeTimeoutMs: UInt64 = 300
-    /// Registers per page of background work.
-    public var pageSize = 64
-    /// How often all registers are scanned for missed accepts and tombstones, in milliseconds.
-    public var scanIntervalMs: UInt64 = 600_000
-    /// `/health` and `/replicas` probe again if the last probe is older than this many milliseconds.
-    public var maxProbeAgeMs: UInt64 = 100
+    public var background = Background()
+    public var probes = Probes()
 
     public init() {}
+
+    /// Probes, rebuild and repair.
+    public struct Background: Sendable {
+        /// How often it takes a step and the replicas are probed, in milliseconds.
+        public var intervalMs: UInt64 = 1_000
+        /// Registers per page.
+        public var pageSize = 64
+        /// How often all registers are scanned for missed accepts and tombstones, in milliseconds.
+        public var scanIntervalMs: UInt64 = 600_000
+    }
+
+    /// The probes of the replicas.
+    public struct Probes: Sendable {
+        /// How long a probe waits for a silent replica, in milliseconds: longer than a round trip.
+        public var timeoutMs: UInt64 = 300
+        /// `/health` and `/replicas` probe again if the last probe is older than this many milliseconds.
+        public var maxAgeMs: UInt64 = 100
+    }
 }

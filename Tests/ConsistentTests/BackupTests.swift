@@ -20,7 +20,7 @@ import Testing
             [.bulk(group.acceptors[other].incarnation), .bulk(Bytes("\(counter)".utf8))]
         }
         return .array([
-            .array(identity + [.bulk(Bytes("\(counter)".utf8))]), .integer(1), .null, .null, .array(counters),
+            .array(identity + [.bulk(Bytes("\(counter)".utf8))]), .integer(1), .array(counters),
         ])
     }
 

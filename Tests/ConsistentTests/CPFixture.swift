@@ -87,9 +87,9 @@ final class CPInstance {
         group = RedisReplicaGroup(
             reactor: reactor, replicas: Self.replicas(servers), scripts: ConsistentScripts.all, settings: settings)
         var engineSettings = ConsistentSettings()
-        engineSettings.backgroundIntervalMs = backgroundMs ?? 1_000
-        engineSettings.scanIntervalMs = scanMs
-        engineSettings.probeTimeoutMs = probeTimeoutMs
+        engineSettings.background.intervalMs = backgroundMs ?? 1_000
+        engineSettings.background.scanIntervalMs = scanMs
+        engineSettings.probes.timeoutMs = probeTimeoutMs
         engine = ConsistentEngine(group: group, scheduler: reactor, settings: engineSettings, events: counts)
         group.start()
         if backgroundMs != nil { engine.start() }

@@ -30,7 +30,7 @@ import Testing
     private func configuration(epoch: UInt64, voters: Set<Int> = [0, 1, 2]) -> GroupConfiguration {
         GroupConfiguration(
             epoch: epoch,
-            members: (0..<3).map {
+            entries: (0..<3).map {
                 .init(
                     name: "g\($0 + 1)", incarnation: Bytes("incarnation-\($0 + 1)".utf8),
                     isVoter: voters.contains($0))
@@ -77,7 +77,7 @@ import Testing
         // It has the same names, as before the group was initialised again, and a higher epoch.
         let earlier = GroupConfiguration(
             epoch: 9,
-            members: (1...3).map { .init(name: "g\($0)", incarnation: Bytes("earlier-\($0)".utf8), isVoter: true) })
+            entries: (1...3).map { .init(name: "g\($0)", incarnation: Bytes("earlier-\($0)".utf8), isVoter: true) })
         group.acceptors[0].incarnation = Bytes("earlier-1".utf8)
         group.acceptors[0].epoch = 9
         group.install(earlier, on: [0], Ballot(counter: 7, proposer: 9))

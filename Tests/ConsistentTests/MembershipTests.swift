@@ -162,7 +162,7 @@ import TestSupport
         try await run(backgroundMs: 20) { cp in
             #expect(await cp.reactor.eventually { cp.engine.views.allSatisfy(\.isWritable) })
             try servers[0].cli(refuse)
-            #expect(await cp.reactor.eventually { cp.engine.views[0].refusal != nil })
+            #expect(await cp.reactor.eventually { cp.engine.views[0].writeError != nil })
             #expect(cp.engine.views.map(\.isWritable) == [false, true, true])
             #expect(cp.counts.rejections.map(\.replica) == [0])
             #expect(await cp.readiness() == nil)
@@ -183,7 +183,7 @@ import TestSupport
 extension CPInstance {
     private var soonNs: UInt64 { reactor.nowNs + 1_000 * nsPerMs }
 
-    func roles() async -> [String] { await engine.replicas(deadlineNs: soonNs).map(\.role) }
+    func roles() async -> [String] { await engine.replicas(deadlineNs: soonNs).map(\.role.name) }
     func readiness() async -> StoreFailure? { await engine.checkReadiness(deadlineNs: soonNs) }
     func faults(of replica: Int) async -> [String]? {
         await engine.replicas(deadlineNs: soonNs)[replica].durabilityFaults

@@ -56,7 +56,7 @@ import TestSupport
         servers[2].kill()
         let before = try servers[0].cli("HGETALL", "cap:identity")
         let wounded = try await overview(withinMs: 500)
-        #expect(wounded.replicas.map(\.role) == ["acceptor", "blank", "unreachable"])
+        #expect(wounded.replicas.map(\.role.name) == ["acceptor", "blank", "unreachable"])
         #expect(wounded.configuration == nil)
         #expect(try servers[0].cli("HGETALL", "cap:identity") == before)
         #expect(try servers[1].cli("DBSIZE") == "0")

@@ -277,11 +277,11 @@ import Testing
     // MARK: Deadlines
 
     @Test func aVoterAndALearnerAreNoQuorumAndAChangeFailsAtOnce() throws {
-        let members = group.acceptors.enumerated().map {
-            GroupConfiguration.Member(
+        let entries = group.acceptors.enumerated().map {
+            GroupConfiguration.Entry(
                 name: "g\($0 + 1)", incarnation: $1.incarnation, isVoter: $0 < 2)
         }
-        group.install(GroupConfiguration(epoch: 2, members: members), on: [0, 1], Ballot(counter: 7, proposer: 9))
+        group.install(GroupConfiguration(epoch: 2, entries: entries), on: [0, 1], Ballot(counter: 7, proposer: 9))
         group.acceptors[2].state = "rebuilding"
         #expect(outcome(try write("a")) == .applied)
         group.available = [1, 2]

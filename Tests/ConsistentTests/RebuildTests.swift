@@ -65,7 +65,7 @@ import TestSupport
             #expect(try await idle.read("k").text == "v")
             try servers[0].cli("FLUSHALL")
             #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 1 })
-            #expect(await cp.reactor.eventually { idle.engine.views.allSatisfy { $0.standing == .member } })
+            #expect(await cp.reactor.eventually { idle.engine.views.allSatisfy { $0.role == .member } })
             #expect(
                 await cp.reactor.eventually {
                     idle.engine.configurations.current?.voters == idle.group.everyReplica
@@ -184,7 +184,7 @@ import TestSupport
             let ballot = try #require(fields[0].bytes.flatMap(Ballot.init(text:)))
             let state = try #require(RegisterState(fields: fields[1...]))
             let next = AcceptorCommands(
-                group: Bytes("cp".utf8), configuration: GroupConfiguration(epoch: old.epoch + 1, members: old.members))
+                group: Bytes("cp".utf8), configuration: GroupConfiguration(epoch: old.epoch + 1, entries: old.entries))
             let call = QuorumCall(group: cp.group, scheduler: cp.reactor, deadlineNs: deadlineNs)
             call.send(next.accept(register, ballot, state), to: [0])
             await call.waitForAll()

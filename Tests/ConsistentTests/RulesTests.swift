@@ -182,8 +182,8 @@ import Testing
         #expect(writes.accepting.isEmpty)
         writes.note(.error("NOREPLICAS Not enough good replicas to write."), of: 0)
         writes.note(.null, of: 0)
-        #expect(writes.refusing == [0])
-        #expect(writes.refusals[0] != nil)
+        #expect(writes.rejecting == [0])
+        #expect(writes.errors[0] != nil)
     }
 
     /// "Without `cap:gc_version`, the versions of the key begin again. […] A prepare uses the higher watermark of the

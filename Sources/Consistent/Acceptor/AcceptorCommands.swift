@@ -11,7 +11,7 @@ struct AcceptorCommands {
 
     init(group: Bytes, configuration: GroupConfiguration) {
         self.configuration = configuration
-        tails = configuration.members.map { [$0.incarnation] }
+        tails = configuration.entries.map { [$0.incarnation] }
         shared = [group, decimal(configuration.epoch)]
     }
 

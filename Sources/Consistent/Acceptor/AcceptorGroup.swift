@@ -32,9 +32,15 @@ struct AcceptorGroup {
     /// A majority of all replicas can be asked now.
     var hasMajority: Bool { replicas.available.count >= majority }
 
+    /// How long background work and the operator's commands wait for a reply, unless they say otherwise.
+    static let timeoutMs: UInt64 = 1_000
+
+    /// The end of a background step that starts now.
+    var deadlineNs: UInt64 { scheduler.nowNs + Self.timeoutMs * nsPerMs }
+
     /// Asks replicas what does not decide by a quorum.
     /// - Parameter timeoutMs: for each call, in milliseconds.
-    func client(timeoutMs: UInt64 = 1_000) -> ReplicaClient {
+    func client(timeoutMs: UInt64 = AcceptorGroup.timeoutMs) -> ReplicaClient {
         ReplicaClient(group: replicas, scheduler: scheduler, timeoutNs: timeoutMs * nsPerMs)
     }
 

@@ -118,17 +118,13 @@ public final class GroupBackup {
 
     /// The new counter; nil unless every other replica has recorded it.
     private func raiseCounter(of replica: Int, _ incarnations: [Bytes]) async -> UInt64? {
-        let client = acceptors.client()
         let raise = MembershipCommands.raiseRollbackCounter(
             group: acceptors.name, incarnations: incarnations, of: [replica])
-        guard let raised = await client.ask(raise, of: replica)?.int64, raised > 0 else { return nil }
+        guard let raised = await acceptors.client().ask(raise, of: replica)?.int64, raised > 0 else { return nil }
         let counter = UInt64(raised)
-        for other in acceptors.replicas.everyReplica where other != replica {
-            let command = MembershipCommands.recordWitnessed(
-                [(incarnations[replica], counter)], group: acceptors.name, incarnation: incarnations[other])
-            guard await client.ask(command, of: other) == .integer(1) else { return nil }
-        }
-        return counter
+        let others = acceptors.replicas.everyReplica.subtracting([replica])
+        let missing = await acceptors.record(counter: counter, of: incarnations[replica], at: others, incarnations)
+        return missing == nil ? counter : nil
     }
 
     private func path(_ replica: Int) async -> String? {

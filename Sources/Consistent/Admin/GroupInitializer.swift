@@ -77,7 +77,7 @@ public struct GroupInitializer {
             if found.epoch > latest?.epoch ?? 0 { latest = found }
         }
         guard let latest else { return .refused("the replicas are members, but none holds the group's configuration") }
-        let unnamed = group.everyReplica.filter { latest.members[$0].incarnation != identities[$0].incarnation }
+        let unnamed = group.everyReplica.filter { latest.entries[$0].incarnation != identities[$0].incarnation }
         guard unnamed.isEmpty else {
             let named = group.everyReplica.filter { !unnamed.contains($0) }
             return .refused(
@@ -103,10 +103,10 @@ public struct GroupInitializer {
     }
 
     private func agree(on identities: [ReplicaIdentity], deadlineNs: UInt64) async -> Result {
-        let members = zip(group.replicaNames, identities).map {
-            GroupConfiguration.Member(name: $0, incarnation: $1.incarnation, isVoter: true)
+        let entries = zip(group.replicaNames, identities).map {
+            GroupConfiguration.Entry(name: $0, incarnation: $1.incarnation, isVoter: true)
         }
-        let first = GroupConfiguration(epoch: 1, members: members)
+        let first = GroupConfiguration(epoch: 1, entries: entries)
         if identities.allSatisfy({ $0.state == .rebuilding }) {
             if let reason = await accept(first, deadlineNs: deadlineNs) { return .refused(reason) }
         } else {
@@ -127,7 +127,7 @@ public struct GroupInitializer {
 
     /// Gets the configuration accepted by all replicas in epoch 0. Nil if that succeeded, else why not.
     private func accept(_ configuration: GroupConfiguration, deadlineNs: UInt64) async -> String? {
-        let epoch0 = GroupConfiguration(epoch: 0, members: configuration.members)
+        let epoch0 = GroupConfiguration(epoch: 0, entries: configuration.entries)
         let context = RoundContext(acceptors, under: epoch0, quorumSize: group.replicaCount)
         let ballots = BallotGenerator(scheduler: acceptors.scheduler)
         let chosen = await context.choose(

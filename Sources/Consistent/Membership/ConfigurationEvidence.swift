@@ -16,7 +16,7 @@ struct ConfigurationEvidence {
         let candidate: Candidate?
 
         func isNamed(by configuration: GroupConfiguration) -> Bool {
-            configuration.members[replica].incarnation == identity.incarnation
+            configuration.entries[replica].incarnation == identity.incarnation
         }
     }
 
@@ -48,7 +48,7 @@ struct ConfigurationEvidence {
     var inForce: GroupConfiguration? {
         let own = latestFirst.map(\.configuration).filter { configuration in
             let named = replicas { $0.isNamed(by: configuration) }
-            return Quorum(voters: .all(configuration.members.count), size: majority).isReached(by: named)
+            return Quorum(voters: .all(configuration.entries.count), size: majority).isReached(by: named)
         }
         let epoch =
             members.filter { member in own.contains { member.isNamed(by: $0) } }.map(\.identity.epoch).max() ?? 0
@@ -60,12 +60,12 @@ struct ConfigurationEvidence {
     ///
     /// Needed if every replica already holds `next`, but at different ballots, and none holds its predecessor.
     private func predecessor(of next: GroupConfiguration) -> GroupConfiguration {
-        let entries = next.members.enumerated().map { replica, entry in
+        let entries = next.entries.enumerated().map { replica, entry in
             let isMember = members.contains { $0.replica == replica && $0.isNamed(by: next) }
-            return GroupConfiguration.Member(
+            return GroupConfiguration.Entry(
                 name: entry.name, incarnation: entry.incarnation, isVoter: entry.isVoter && isMember)
         }
-        return GroupConfiguration(epoch: next.epoch - 1, members: entries)
+        return GroupConfiguration(epoch: next.epoch - 1, entries: entries)
     }
 
     private var latestFirst: [Candidate] {

@@ -39,7 +39,7 @@ enum MembershipCommands {
         let counters = arguments(of: witnessed)
         return command(ConsistentScripts.promote, tailCount: 4 + counters.count) { replica in
             [
-                configuration.members[replica].incarnation, Bytes(decimal: configuration.epoch),
+                configuration.entries[replica].incarnation, Bytes(decimal: configuration.epoch),
                 watermark.ballot?.text ?? [], Bytes(decimal: watermark.version),
             ] + counters
         }
@@ -61,7 +61,7 @@ enum MembershipCommands {
 
     static func raiseEpoch(group: Bytes, to configuration: GroupConfiguration) -> Command {
         command(ConsistentScripts.raiseEpoch, [group], tailCount: 2) { replica in
-            [configuration.members[replica].incarnation, Bytes(decimal: configuration.epoch)]
+            [configuration.entries[replica].incarnation, Bytes(decimal: configuration.epoch)]
         }
     }
 

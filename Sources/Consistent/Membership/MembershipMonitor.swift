@@ -56,7 +56,7 @@ final class MembershipMonitor {
     func isDefunct(_ configuration: GroupConfiguration) -> Bool {
         let left = configuration.voters.filter { replica in
             switch observations[replica]?.reported {
-            case .own(let identity): identity.incarnation == configuration.members[replica].incarnation
+            case .own(let identity): identity.incarnation == configuration.entries[replica].incarnation
             case .blank, .foreign: false
             case .unclear, nil: true
             }
@@ -72,11 +72,14 @@ final class MembershipMonitor {
             }
             var view = ReplicaView(
                 name: name, observation.reported, keyCount: observation.keyCount,
-                expectedIncarnation: configuration?.members[replica].incarnation)
+                expectedIncarnation: configuration?.entries[replica].incarnation)
             if observation.identity != nil { view.rollbackCounter = observation.rollbackCounter }
             view.durabilityFaults = durability[replica]?.faults
-            view.isWritable = observation.member != nil && acceptors.writes.accepting.contains(replica)
-            view.refusal = acceptors.writes.refusals[replica]
+            if let error = acceptors.writes.errors[replica] {
+                view.lastWrite = .rejected(error)
+            } else if observation.member != nil, acceptors.writes.accepting.contains(replica) {
+                view.lastWrite = .applied
+            }
             return view
         }
     }

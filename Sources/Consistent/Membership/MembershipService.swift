@@ -27,22 +27,22 @@ final class MembershipService {
         self.rollback = rollback
         self.settings = settings
         knownMembers = Array(repeating: nil, count: acceptors.replicas.replicaCount)
-        monitor = MembershipMonitor(acceptors, probeTimeoutMs: settings.probeTimeoutMs)
+        monitor = MembershipMonitor(acceptors, probeTimeoutMs: settings.probes.timeoutMs)
         counters = RollbackCounters(
-            acceptors, monitor: monitor, rollback: rollback, timeoutMs: settings.probeTimeoutMs)
+            acceptors, monitor: monitor, rollback: rollback, timeoutMs: settings.probes.timeoutMs)
         rebuilder = Rebuilder(
-            acceptors, configurations: configurations, ballots: ballots, pageSize: settings.pageSize)
+            acceptors, configurations: configurations, ballots: ballots, pageSize: settings.background.pageSize)
     }
 
-    private var intervalNs: UInt64 { settings.backgroundIntervalMs * nsPerMs }
+    private var intervalNs: UInt64 { settings.background.intervalMs * nsPerMs }
 
     /// The reports of all replicas to the last probe.
     var views: [ReplicaView] {
         var views = monitor.views(under: configurations.current)
         for replica in views.indices {
             views[replica].rebuild = rebuilder.progress[replica]
-            if views[replica].standing == .unreachable, let reason = rollback.refusal(of: replica) {
-                views[replica].refuse(reason)
+            if views[replica].role == .unreachable, let reason = rollback.admissionFailure(of: replica) {
+                views[replica].role = .notAdmitted(reason: reason)
             }
         }
         return views
@@ -90,7 +90,7 @@ final class MembershipService {
     // MARK: Readiness
 
     func refresh(deadlineNs: UInt64) async -> [ReplicaView] {
-        await monitor.refresh(maxAgeNs: settings.maxProbeAgeMs * nsPerMs, deadlineNs: deadlineNs)
+        await monitor.refresh(maxAgeNs: settings.probes.maxAgeMs * nsPerMs, deadlineNs: deadlineNs)
         _ = try? await configurations.configuration(deadlineNs: deadlineNs)
         return views
     }

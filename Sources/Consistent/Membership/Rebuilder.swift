@@ -16,7 +16,6 @@ final class Rebuilder {
     /// By replica: the progress of its rebuild by this instance.
     private(set) var progress: [RebuildProgress?]
 
-    private static let timeoutMs: UInt64 = 1_000
     private static let maxConcurrentKeys = 16
     /// Attempts to make the other replicas agree on one key, and the longest time for them.
     private static let maxRounds = 16
@@ -35,7 +34,7 @@ final class Rebuilder {
     /// Rebuilds the first replica that needs it and can be rebuilt.
     func run(_ views: [ReplicaView]) async {
         for (replica, view) in views.enumerated() {
-            guard view.standing == .blank || view.standing == .rebuilding else {
+            guard view.role == .blank || view.role == .rebuilding else {
                 if progress[replica]?.phase != .done { progress[replica] = nil }
                 continue
             }
@@ -69,13 +68,13 @@ final class Rebuilder {
             throw Aborted("waits: \(views[other].name) is not a voter yet")
         }
         guard let incarnation = try await adopt(replica) else { return false }
-        if configuration.members[replica].incarnation != incarnation {
+        if configuration.entries[replica].incarnation != incarnation {
             enter(.announcing, replica)
             configuration = try await change(configuration, replica, to: incarnation, isVoter: false)
         }
         // From here on the other replicas reject every proposer that does not know that it is a learner.
         var watermark = try await raiseEpoch(configuration, on: others)
-        if !configuration.members[replica].isVoter {
+        if !configuration.entries[replica].isVoter {
             enter(.comparing, replica)
             try await compare(replica, with: others, under: configuration)
             enter(.admitting, replica)
@@ -93,8 +92,7 @@ final class Rebuilder {
 
     // MARK: Steps
 
-    private var client: ReplicaClient { acceptors.client(timeoutMs: Self.timeoutMs) }
-    private var deadlineNs: UInt64 { acceptors.scheduler.nowNs + Self.timeoutMs * nsPerMs }
+    private var client: ReplicaClient { acceptors.client() }
     private func name(_ replica: Int) -> String { acceptors.replicas.replicaNames[replica] }
 
     /// The incarnation of the replica; nil if it is a member already.
@@ -114,7 +112,7 @@ final class Rebuilder {
         _ old: GroupConfiguration, _ replica: Int, to incarnation: Bytes, isVoter: Bool
     ) async throws(Aborted) -> GroupConfiguration {
         let new = old.replacing(replica, with: incarnation, isVoter: isVoter)
-        guard await configurations.change(from: old, to: new, deadlineNs: deadlineNs) else {
+        guard await configurations.change(from: old, to: new, deadlineNs: acceptors.deadlineNs) else {
             throw Aborted("the configuration changed meanwhile")
         }
         return new
@@ -141,12 +139,9 @@ final class Rebuilder {
     private func announceCounter(
         of incarnation: Bytes, to others: ReplicaSet, _ configuration: GroupConfiguration
     ) async throws(Aborted) {
-        for other in others {
-            let command = MembershipCommands.recordWitnessed(
-                [(incarnation, 1)], group: acceptors.name, incarnation: configuration.members[other].incarnation)
-            guard await client.ask(command, of: other) == .integer(1) else {
-                throw Aborted("waits: \(name(other)) did not record the rollback counter")
-            }
+        let incarnations = configuration.entries.map(\.incarnation)
+        if let other = await acceptors.record(counter: 1, of: incarnation, at: others, incarnations) {
+            throw Aborted("waits: \(name(other)) did not record the rollback counter")
         }
     }
 
@@ -158,7 +153,7 @@ final class Rebuilder {
         let observations = acceptors.observations { replies[$0] }
         var counters: [MembershipCommands.WitnessedCounter] = []
         for other in others {
-            let incarnation = configuration.members[other].incarnation
+            let incarnation = configuration.entries[other].incarnation
             guard let observation = observations[other], observation.identity?.incarnation == incarnation else {
                 throw Aborted("waits: \(name(other)) did not report its rollback counter")
             }

@@ -17,6 +17,22 @@ struct ReplicaIdentity: Equatable, Sendable {
     /// The fields of `cap:identity` that ``init(fields:)`` takes, in order.
     static let fieldNames = ["group", "replica", "incarnation", "state", "epoch"]
 
+    init(group: Bytes, replica: Bytes, incarnation: Bytes, state: State, epoch: UInt64) {
+        self.group = group
+        self.replica = replica
+        self.incarnation = incarnation
+        self.state = state
+        self.epoch = epoch
+    }
+
+    /// The reply that reports it.
+    var fields: Reply {
+        .array([
+            .bulk(group), .bulk(replica), .bulk(incarnation), .bulk(Bytes(state.rawValue.utf8)),
+            .bulk(Bytes(decimal: epoch)),
+        ])
+    }
+
     /// Nil for a blank replica (all fields null) and for one that another program wrote to.
     init?(fields: Reply?) {
         guard let group = fields?[0]?.bytes, let replica = fields?[1]?.bytes, let incarnation = fields?[2]?.bytes,

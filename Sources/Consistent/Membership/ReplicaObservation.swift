@@ -13,7 +13,7 @@ struct ReplicaObservation: Equatable {
     /// Nil if there was no reply.
     init?(_ reply: Reply?, group: Bytes, name: String) {
         guard let reply else { return nil }
-        guard case .array(let parts) = reply, parts.count >= 5 else {
+        guard case .array(let parts) = reply, parts.count >= 3 else {
             reported = .unclear(reply.error ?? .malformed("unexpected kind of reply"))
             return
         }
@@ -21,7 +21,7 @@ struct ReplicaObservation: Equatable {
         reported = ReportedIdentity(fields: identityFields, group: group, name: name)
         rollbackCounter = UInt64(max(identityFields[5]?.int64 ?? 0, 0))
         keyCount = parts[1].int64 ?? 0
-        let pairs = parts[4].array ?? []
+        let pairs = parts[2].array ?? []
         for place in stride(from: 0, to: pairs.count - 1, by: 2) {
             if let incarnation = pairs[place].bytes, let counter = pairs[place + 1].int64 {
                 witnessed[incarnation] = UInt64(max(counter, 0))

@@ -81,3 +81,21 @@ final class RollbackCounters {
         for call in calls { await call.waitForAll() }
     }
 }
+
+extension AcceptorGroup {
+    /// Makes members witnesses of one rollback counter.
+    /// - Parameters:
+    ///   - incarnation: whose counter it is.
+    ///   - incarnations: those expected of the witnesses, by replica.
+    /// - Returns: a replica that did not record it; nil if all did.
+    func record(
+        counter: UInt64, of incarnation: Bytes, at witnesses: ReplicaSet, _ incarnations: [Bytes]
+    ) async -> Int? {
+        for witness in witnesses {
+            let command = MembershipCommands.recordWitnessed(
+                [(incarnation, counter)], group: name, incarnation: incarnations[witness])
+            guard await client().ask(command, of: witness) == .integer(1) else { return witness }
+        }
+        return nil
+    }
+}

@@ -12,10 +12,10 @@ final class RollbackDetector {
     /// By replica: the run ID of the server process that was compared with the witnesses.
     private var comparedRuns: [Bytes?]
     /// By replica: why its last connection was not admitted, and when; nil after an admission.
-    private var refusals: [(reason: String, atNs: UInt64)?]
+    private var admissionFailures: [(reason: String, atNs: UInt64)?]
 
     /// Above the time between two attempts to connect.
-    private static let refusalAgeNs = 5_000 * nsPerMs
+    private static let maxFailureAgeNs = 5_000 * nsPerMs
 
     /// The longest that an admission waits for witnesses.
     private var maxAdmissionMs: UInt64 { probeTimeoutMs * 2 + 100 }
@@ -25,12 +25,13 @@ final class RollbackDetector {
         self.acceptors = acceptors
         self.probeTimeoutMs = probeTimeoutMs
         comparedRuns = Array(repeating: nil, count: acceptors.replicas.replicaCount)
-        refusals = Array(repeating: nil, count: acceptors.replicas.replicaCount)
+        admissionFailures = Array(repeating: nil, count: acceptors.replicas.replicaCount)
     }
 
     /// Why a replica that answers is not admitted; nil if it is, or no longer answers.
-    func refusal(of replica: Int) -> String? {
-        refusals[replica].flatMap { acceptors.scheduler.nowNs - $0.atNs < Self.refusalAgeNs ? $0.reason : nil }
+    func admissionFailure(of replica: Int) -> String? {
+        guard let failure = admissionFailures[replica] else { return nil }
+        return acceptors.scheduler.nowNs - failure.atNs < Self.maxFailureAgeNs ? failure.reason : nil
     }
 
     /// The server process with this run ID was compared with the witnesses.
@@ -52,18 +53,18 @@ final class RollbackDetector {
             let acceptsOneWitness = scheduler.nowNs - startNs >= probeTimeoutMs * nsPerMs
             switch await compare(replica, acceptsOneWitness: acceptsOneWitness) {
             case .admitted:
-                refusals[replica] = nil
+                admissionFailures[replica] = nil
                 return true
             case .silent: return false
-            case .rejected(let reason): return refuse(replica, reason)
+            case .rejected(let reason): return fail(replica, reason)
             case .noWitness: await scheduler.sleep(forNs: 20 * nsPerMs)
             }
         }
-        return refuse(replica, "no other member answers to compare its rollback counter with")
+        return fail(replica, "no other member answers to compare its rollback counter with")
     }
 
-    private func refuse(_ replica: Int, _ reason: String) -> Bool {
-        refusals[replica] = (reason, acceptors.scheduler.nowNs)
+    private func fail(_ replica: Int, _ reason: String) -> Bool {
+        admissionFailures[replica] = (reason, acceptors.scheduler.nowNs)
         return false
     }
 

@@ -7,13 +7,13 @@ import Replication
 final class WriteProbes {
     private let events: (any ConsistentEvents)?
     /// By replica: the error of the last write; nil if it was applied, or before the first.
-    private(set) var refusals: [ServerError?]
-    private(set) var refusing: ReplicaSet = []
+    private(set) var errors: [ServerError?]
+    private(set) var rejecting: ReplicaSet = []
     private(set) var accepting: ReplicaSet = []
 
     init(replicaCount: Int, events: (any ConsistentEvents)?) {
         self.events = events
-        refusals = Array(repeating: nil, count: replicaCount)
+        errors = Array(repeating: nil, count: replicaCount)
     }
 
     /// Ignores replies that tell nothing about writes:
@@ -27,14 +27,14 @@ final class WriteProbes {
         guard let reply, !reply.isNull else { return false }
         let error = reply.error
         guard error?.kind != .noScript else { return false }
-        let before = refusals[replica]
+        let before = errors[replica]
         if error != before { events?.writesRejected(by: replica, reason: error?.text) }
-        refusals[replica] = error
+        errors[replica] = error
         if error == nil {
-            refusing.remove(replica)
+            rejecting.remove(replica)
             accepting.insert(replica)
         } else {
-            refusing.insert(replica)
+            rejecting.insert(replica)
             accepting.remove(replica)
         }
         return error == nil && before != nil

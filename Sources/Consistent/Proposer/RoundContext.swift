@@ -14,7 +14,7 @@ struct RoundContext {
         scheduler = acceptors.scheduler
         commands = AcceptorCommands(group: acceptors.name, configuration: configuration)
         quorum = size.map { Quorum(voters: configuration.voters, size: $0) } ?? acceptors.quorum(of: configuration)
-        precondition(2 * quorum.size > configuration.members.count, "any two quorums must share a replica")
+        precondition(2 * quorum.size > configuration.entries.count, "any two quorums must share a replica")
     }
 
     var configuration: GroupConfiguration { commands.configuration }

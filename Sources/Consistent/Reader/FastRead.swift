@@ -17,11 +17,8 @@ final class FastRead {
         self.configuration = configuration
         delay = HedgeDelay(minNs: hedgeMs * nsPerMs, maxNs: 100 * nsPerMs)
         quorum = acceptors.quorum(of: configuration)
-        expectedIdentities = configuration.members.map { member in
-            .array([
-                .bulk(acceptors.name), .bulk(Bytes(member.name.utf8)), .bulk(member.incarnation),
-                .bulk(Bytes(ReplicaIdentity.State.member.rawValue.utf8)), .bulk(Bytes(decimal: configuration.epoch)),
-            ])
+        expectedIdentities = configuration.entries.indices.map {
+            configuration.expectedIdentity(of: $0, group: acceptors.name).fields
         }
     }
 
@@ -55,7 +52,7 @@ final class FastRead {
     /// Replicas that reject writes come last: they miss every change, so their replies differ from those of the others.
     private func nearestQuorum(of usable: ReplicaSet) -> ReplicaSet {
         var nearest: ReplicaSet = []
-        add(usable.subtracting(acceptors.writes.refusing), to: &nearest)
+        add(usable.subtracting(acceptors.writes.rejecting), to: &nearest)
         add(usable, to: &nearest)
         return nearest
     }

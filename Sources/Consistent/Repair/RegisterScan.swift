@@ -67,9 +67,8 @@ struct RegisterScan {
 
     /// The identity check of a reply shows the member that the configuration names, in its epoch.
     func isMember(_ replica: Int, by identityFields: Reply?) -> Bool {
-        guard let identity = acceptors.reported(identityFields, by: replica).own else { return false }
-        return identity.state == .member && identity.epoch == configuration.epoch
-            && identity.incarnation == configuration.members[replica].incarnation
+        let expected = configuration.expectedIdentity(of: replica, group: acceptors.name)
+        return acceptors.reported(identityFields, by: replica).own == expected
     }
 
     /// The records of a page without their values, by register and replica; one command per replica.

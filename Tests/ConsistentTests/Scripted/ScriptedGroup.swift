@@ -40,11 +40,11 @@ final class ScriptedGroup: ReplicaGroup {
 
     init(_ scheduler: VirtualScheduler) {
         self.scheduler = scheduler
-        let members = (1...3).map {
-            GroupConfiguration.Member(
+        let entries = (1...3).map {
+            GroupConfiguration.Entry(
                 name: "g\($0)", incarnation: Bytes("incarnation-\($0)".utf8), isVoter: true)
         }
-        install(GroupConfiguration(epoch: 1, members: members), on: [0, 1, 2], Ballot(counter: 1, proposer: 1))
+        install(GroupConfiguration(epoch: 1, entries: entries), on: [0, 1, 2], Ballot(counter: 1, proposer: 1))
     }
 
     func install(_ configuration: GroupConfiguration, on replicas: ReplicaSet, _ ballot: Ballot) {

@@ -31,7 +31,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
     case earlierGroup = "earlier-group"
     case catchUpAfterRejectedWrites = "catch-up-after-rejected-writes"
     case catchUpOfANewMember = "catch-up-of-a-new-member"
-    case writeRefusals = "write-refusals"
+    case rejectedWrites = "rejected-writes"
 
     func play(in run: CPScenarioRun) async throws(CPScenarioRun.NotReached) {
         switch self {
@@ -65,7 +65,7 @@ public enum CPScenario: String, CaseIterable, Sendable {
         case .earlierGroup: try await run.earlierGroup()
         case .catchUpAfterRejectedWrites: try await run.catchUpAfterRejectedWrites()
         case .catchUpOfANewMember: try await run.catchUpOfANewMember()
-        case .writeRefusals: try await run.writeRefusals()
+        case .rejectedWrites: try await run.rejectedWrites()
         }
     }
 }

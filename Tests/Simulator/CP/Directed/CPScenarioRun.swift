@@ -44,8 +44,8 @@ public final class CPScenarioRun {
         var settings: ConsistentSettings {
             var settings = ConsistentSettings()
             if self == .usual { return settings }
-            settings.backgroundIntervalMs = self == .none ? 3_600_000 : 10
-            settings.scanIntervalMs = self == .none ? 3_600_000 : 10
+            settings.background.intervalMs = self == .none ? 3_600_000 : 10
+            settings.background.scanIntervalMs = self == .none ? 3_600_000 : 10
             return settings
         }
     }
@@ -93,7 +93,7 @@ public final class CPScenarioRun {
         busyWith count: Int = 0, background: Background = .none, pageSize: Int? = nil
     ) async throws(NotReached) -> CPInstance {
         var settings = background.settings
-        settings.pageSize = pageSize ?? settings.pageSize
+        settings.background.pageSize = pageSize ?? settings.background.pageSize
         let instance = CPInstance(
             index: instances.count, world: world, replicas: replicas, near: [], settings: settings)
         instances.append(instance)

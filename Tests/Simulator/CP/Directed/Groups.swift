@@ -71,13 +71,13 @@ extension CPScenarioRun {
 
     /// `a` rejects writes, which `INFO` does not show. The instance must notice it by its own write, and must not be ready
     /// once `b` rejects writes too (rule C9).
-    func writeRefusals() async throws(NotReached) {
+    func rejectedWrites() async throws(NotReached) {
         let instance = try await instance(background: .frequent)
         await ask(.write("first"), at: instance)
         try await until("all accept writes") { instance.engine.views.allSatisfy(\.isWritable) }
         replica(a).redis.rejectsWrites = true
         await pass(ms: 500)
-        if instance.engine.views[a].refusal == nil { reportViolation("a replica rejects writes and looks healthy") }
+        if instance.engine.views[a].writeError == nil { reportViolation("a replica rejects writes and looks healthy") }
         if await notReady(instance) != nil { reportViolation("not ready although two replicas accept writes") }
         await ask(.write("second"), at: instance)
 
