@@ -110,6 +110,67 @@ import Testing
         }
     }
 
+    /// Rules A4 and A6: a write and a delete of one turn travel in one merge.
+    @Test func aFullReplicaAcknowledgesTheDeletesOfADelivery() async throws {
+        try await withInstance(isRunning: false) { instance, _ in
+            try await instance.write("deleted", "v")
+            #expect(await instance.converged("deleted"))
+            _ = await instance.raw(2, "CONFIG", "SET", "maxmemory", "1000")
+            instance.group.cut = [2]
+            let written = try await instance.write("new", "v")
+            let deleted = try await instance.delete("deleted")
+            #expect(written.replica == "g1" && deleted.replica == "g1")
+            instance.group.cut = []
+
+            let environment = Environment(
+                group: instance.group, scheduler: instance.reactor, settings: instance.settings, events: nil)
+            let batch = DeliveryBatch(
+                environment,
+                scripts: ScriptClient(environment: environment, admission: instance.engine.admission),
+                acknowledgements: HintAcknowledgements(environment), coordinator: 0,
+                clocks: instance.engine.replicas.clocks, startNs: instance.reactor.nowNs)
+            var waits: [AcknowledgementWait] = []
+            for key in ["new", "deleted"] {
+                let record = try #require(await instance.record(key, 0))
+                let wait = AcknowledgementWait(coordinator: 0, needed: 3)
+                let siblings = record.siblings.flatMap { [$0.key.text, $0.value.packed] }
+                batch.add(
+                    CarriedRecord(
+                        key: RedisKeys.record(Bytes(key.utf8)), vector: record.vector.text, siblings: siblings),
+                    hlc: record.vector.entries.values.max() ?? 0, wait: wait)
+                waits.append(wait)
+            }
+            batch.send()
+            for wait in waits {
+                await wait.wait(instance.reactor, untilNs: instance.reactor.nowNs + 5_000 * nsPerMs)
+            }
+            #expect(waits.map(\.replicas) == [[0, 1], [0, 1, 2]])
+            #expect(await instance.record("new", 2) == Record())
+            #expect(await instance.converged("deleted"))
+            // Only the hint of the record that was left out stays.
+            #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 1 })
+            #expect(await instance.raw(0, "ZSCORE", "cap:hints:g3", "ap:new") != .null)
+        }
+    }
+
+    @Test func deletesBehindABacklogOfValuesReachAFullReplica() async throws {
+        try await withInstance({ $0.batchRecords = 4 }) { instance, _ in
+            for index in 0..<3 { try await instance.write("deleted\(index)", "v") }
+            for index in 0..<3 { #expect(await instance.converged("deleted\(index)")) }
+            instance.group.cut = [2]
+            for index in 0..<40 { try await instance.write("k\(index)", "v") }
+            for index in 0..<3 { try await instance.delete("deleted\(index)") }
+            _ = await instance.raw(2, "CONFIG", "SET", "maxmemory", "1000")
+            instance.group.cut = []
+            for index in 0..<3 { #expect(await instance.converged("deleted\(index)")) }
+            #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 40 })
+            #expect(await instance.record("k0", 2) == Record())
+            _ = await instance.raw(2, "CONFIG", "SET", "maxmemory", "0")
+            for index in 0..<40 { #expect(await instance.converged("k\(index)")) }
+            #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 0 })
+        }
+    }
+
     @Test func tombstonesReachAFullReplicaAndValuesDoNot() async throws {
         try await withInstance { instance, _ in
             try await instance.write("deleted", "v")

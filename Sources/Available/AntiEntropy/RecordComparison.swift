@@ -182,11 +182,13 @@ struct RecordComparison {
             let clocks = replicas.clocks
             let tried = Array(rest.prefix(transfer.maxRecords(route.source, route.target)))
             guard clocks[route.target]?.incarnation == incarnation else { throw stopped(route, atSource: false) }
+            var isFull = false
             do {
                 let batch = try await transfer.copy(tried, route, clocks: clocks, startNs: startNs)
                 rest = rest.dropFirst(batch.examined)
                 count.repaired += batch.delivered.count
                 foreign += batch.foreign
+                isFull = !batch.leftOut.isEmpty
             } catch {
                 failures += 1
                 guard error == .target, failures < Self.maxFailures else {
@@ -194,6 +196,8 @@ struct RecordComparison {
                         reason: "\(replicas.names[error == .source ? route.source : route.target]) stopped answering")
                 }
             }
+            // All others would be sent in vain.
+            guard !isFull else { throw Failure(reason: "the memory of \(replicas.names[route.target]) is full") }
             if !rest.isEmpty { await control.rest(sinceNs: startNs) }
         }
         if await !storeHints(foreign, route, start) { count.uncopied += foreign.count }

@@ -81,11 +81,12 @@ final class DeliveryBatch: ReplySink, Expirable {
         case .merged:
             for entry in entries { entry.wait?.stored(at: replica) }
             delivered.insert(replica)
-        case .mergedExcept(let refused):
-            for (position, entry) in entries.enumerated() where !refused.contains(position) {
+        case .mergedExcept(let foreign, let leftOut):
+            let missing = foreign.union(leftOut)
+            for (position, entry) in entries.enumerated() where !missing.contains(position) {
                 entry.wait?.stored(at: replica)
             }
-            acknowledge([replica], except: refused)
+            acknowledge([replica], except: missing)
         case .failed: break
         }
         if outstanding.isEmpty { endWaits() }
@@ -108,9 +109,9 @@ final class DeliveryBatch: ReplySink, Expirable {
         delivered = []
     }
 
-    private func acknowledge(_ peers: ReplicaSet, except refused: Set<Int>) {
+    private func acknowledge(_ peers: ReplicaSet, except missing: Set<Int>) {
         guard let incarnation = clocks[coordinator]?.incarnation else { return }
-        for (position, entry) in entries.enumerated() where !refused.contains(position) {
+        for (position, entry) in entries.enumerated() where !missing.contains(position) {
             acknowledgements.add(
                 owner: coordinator, incarnation: incarnation, peers: peers, key: entry.key,
                 vector: entry.vector, hlc: entry.hlc)

@@ -39,6 +39,7 @@ final class HintedHandoff: BackgroundTask {
             let hints = replicas[owner].hints
             guard owner != peer, usable.contains(owner), usable.contains(peer), hints.counts[peer].count > 0,
                 let lowest = hints.counts[peer].lowestHlc, let upTo = hints.handoffUpTo, lowest <= upTo,
+                !transfer.isFull(owner, peer),
                 let incarnation = replicas[owner].incarnation, running.insert([owner, peer]).inserted
             else { continue }
             let route = RecordTransfer.Route(source: owner, target: peer, incarnation: incarnation)
@@ -56,6 +57,8 @@ final class HintedHandoff: BackgroundTask {
         // A full replica must get rid of its hints too, and has more memory afterwards.
         guard await lease.take(isRequired: false) else { return }
         var skipped = 0
+        var isFull = false
+        let runStartNs = environment.nowNs
         var raised: Set<Bytes> = []
         for _ in 1...Self.maxBatches {
             let startNs = environment.nowNs
@@ -63,6 +66,7 @@ final class HintedHandoff: BackgroundTask {
                 !outcome.isDone
             else { break }
             skipped += outcome.kept
+            isFull = isFull || outcome.isFull
             if outcome.delivered > 0 {
                 environment.events?.hintsDelivered(
                     owner: route.source, peer: route.target, count: outcome.delivered)
@@ -70,6 +74,7 @@ final class HintedHandoff: BackgroundTask {
             await lease.renewIfDue()
             await control.rest(sinceNs: startNs)
         }
+        if isFull { transfer.wasFull(route, sinceNs: runStartNs) }
         await lease.end()
     }
 
@@ -77,6 +82,8 @@ final class HintedHandoff: BackgroundTask {
         var delivered = 0
         /// Hints that stay as they are, because their records do not arrive.
         var kept = 0
+        /// The target had no memory for some of them.
+        var isFull = false
         var isDone = false
     }
 
@@ -103,11 +110,13 @@ final class HintedHandoff: BackgroundTask {
         let foreign = Set(batch.foreign + keys[...last].filter { transfer.isForeign($0, to: route.target) })
         guard await acknowledge(batch, raising: foreign, to: upTo, route) else { return nil }
         // A hint that was raised now is found again at the end of the run.
+        let leftOut = Set(batch.leftOut)
         let kept = keys[...last].filter {
-            foreign.contains($0) ? raised.contains($0) : transfer.isPausing($0, to: route.target)
+            foreign.contains($0)
+                ? raised.contains($0) : leftOut.contains($0) || transfer.isPausing($0, to: route.target)
         }
         raised.formUnion(foreign)
-        return BatchOutcome(delivered: batch.delivered.count, kept: kept.count)
+        return BatchOutcome(delivered: batch.delivered.count, kept: kept.count, isFull: !leftOut.isEmpty)
     }
 
     private func hintedKeys(_ route: RecordTransfer.Route, upTo: UInt64, skipped: Int) async -> [Bytes]? {

@@ -9,6 +9,10 @@ final class RecordTransfer {
     /// By source and target.
     private var sizes: [[BatchSize]]
     private var backoff: DeliveryBackoff
+    /// By source and target: until then hinted handoff pauses, because the target had no memory for some records.
+    private var fullUntilNs: [[UInt64]]
+
+    private static let minFullPauseNs = 1_000 * nsPerMs
 
     init(_ environment: Environment, scripts: ScriptClient) {
         self.environment = environment
@@ -18,6 +22,7 @@ final class RecordTransfer {
             maxBytes: environment.settings.batchBytes, callTimeoutMs: environment.settings.callTimeoutMs)
         sizes = Array(repeating: Array(repeating: size, count: count), count: count)
         backoff = DeliveryBackoff(count: count)
+        fullUntilNs = Array(repeating: Array(repeating: 0, count: count), count: count)
     }
 
     /// A route between two replicas, and the incarnation of the source.
@@ -42,6 +47,8 @@ final class RecordTransfer {
         var delivered: [CarriedRecord] = []
         /// Keys under which the source or the target stores something other than a record.
         var foreign: [Bytes] = []
+        /// Records that the target has no memory for.
+        var leftOut: [Bytes] = []
         /// Keys without a record at the source.
         var absent: [Bytes] = []
         /// `cap:hlc` of the step that read the records.
@@ -73,7 +80,18 @@ final class RecordTransfer {
         for other in sizes.indices {
             sizes[replica][other].restart()
             sizes[other][replica].restart()
+            fullUntilNs[other][replica] = 0
         }
+    }
+
+    /// True if the target had no memory for records of the source a moment ago.
+    func isFull(_ source: Int, _ target: Int) -> Bool { environment.nowNs < fullUntilNs[source][target] }
+
+    /// In a run since `startNs` the target had no memory for some records. Each run sends all values in vain, for the deletes
+    /// among them: the next one begins no sooner than after as long again.
+    func wasFull(_ route: Route, sinceNs startNs: UInt64) {
+        let pauseNs = max(Self.minFullPauseNs, environment.nowNs - startNs)
+        fullUntilNs[route.source][route.target] = environment.nowNs + pauseNs
     }
 
     /// Copies the records of `keys`, as many as fit into one batch.
@@ -95,9 +113,11 @@ final class RecordTransfer {
         switch await merge(read.records, at: route.target, clocks: clocks, startNs: startNs) {
         case .merged:
             break
-        case .mergedExcept(let refused):
-            batch.delivered = read.records.enumerated().filter { !refused.contains($0.offset) }.map(\.element)
-            batch.foreign += refused.filter(names.indices.contains).map { names[$0] }
+        case .mergedExcept(let foreign, let leftOut):
+            let missing = foreign.union(leftOut)
+            batch.delivered = read.records.enumerated().filter { !missing.contains($0.offset) }.map(\.element)
+            batch.foreign += foreign.filter(names.indices.contains).map { names[$0] }
+            batch.leftOut = leftOut.filter(names.indices.contains).map { names[$0] }
         case .failed:
             didFail(names, route)
             throw .target

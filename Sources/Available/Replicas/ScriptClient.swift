@@ -52,10 +52,13 @@ struct ScriptClient {
     // MARK: Merges
 
     /// The outcome of one `merge`.
-    enum MergeResult {
+    enum MergeResult: Equatable {
         case merged
-        /// All but the records at these positions, under whose keys the replica stores something else.
-        case mergedExcept(Set<Int>)
+        /// All but the records at these positions.
+        ///
+        /// - foreign: the replica stores something else under their keys.
+        /// - leftOut: its memory is too full for them.
+        case mergedExcept(foreign: Set<Int>, leftOut: Set<Int>)
         case failed
     }
 
@@ -63,16 +66,32 @@ struct ScriptClient {
     func mergeResult(_ reply: Reply?, from replica: Int, keys: @autoclosure () -> [Bytes]) -> MergeResult {
         guard let reply else { return .failed }
         let script = ScriptReply(reply)
-        guard let elements = script.ok else {
+        let foreign: Set<Int>
+        var leftOut: Set<Int> = []
+        switch script {
+        case .answer(let status, let elements) where status.elementsEqual("OK".utf8):
+            guard elements.count > 2 else { return .merged }
+            foreign = Self.positions(elements[2...])
+        case .answer(let status, let elements) where status.elementsEqual("FULL".utf8):
+            // Without its positions, nothing is known to be stored.
+            guard elements.count > 3, let full = elements[2].array, let others = elements[3].array else {
+                return .failed
+            }
+            leftOut = Self.positions(full[...])
+            foreign = Self.positions(others[...])
+        default:
             admission.learn(from: script, of: replica)
             return .failed
         }
-        guard elements.count > 2 else { return .merged }
-        let refused = Set(elements[2...].compactMap { $0.count.map { Int($0) - 1 } })
         let keys = keys()
-        for position in refused where keys.indices.contains(position) {
+        for position in foreign where keys.indices.contains(position) {
             environment.events?.invalidRecordFound(replica: replica, redisKey: keys[position])
         }
-        return .mergedExcept(refused)
+        return .mergedExcept(foreign: foreign, leftOut: leftOut)
+    }
+
+    /// Positions as Lua counts them, from 1.
+    private static func positions(_ elements: ArraySlice<Reply>) -> Set<Int> {
+        Set(elements.compactMap { $0.count.map { Int($0) - 1 } })
     }
 }

@@ -4,21 +4,23 @@
 -- KEYS   records `ap:<key>`
 -- ARGV   per record its vector, the vector of the record that it replaced as a whole (or `-`), the number of its
 --        siblings, and dot and sibling of each; then notAfter, clock epoch, incarnation
--- Reply  { OK, changed, refused .. } where `refused` are the places in KEYS that hold something other than a record
+-- Reply  { OK, changed, positions in KEYS of foreign keys .. };
+--        { FULL, error, { positions that were left out }, { positions of foreign keys } } where the memory is full and
+--        not all records were merged
 local join
-local argument, changed, refused = 1, 0, {}
+local argument, changed, foreign, leftOut = 1, 0, {}, {}
 -- Where the memory is full, only tombstones of records that are stored here are merged: they free memory, or need no
--- more. The call fails if it has left out anything.
-local failure, isLeftOut = storeClock(), false
-for place, key in ipairs(KEYS) do
+-- more.
+local failure = storeClock()
+for position, key in ipairs(KEYS) do
     local theirs, replaced, number = ARGV[argument], ARGV[argument + 1], ARGV[argument + 2] + 0
     local first = argument + 3
     argument = first + 2 * number
     local mine = redis.pcall('HGET', key, 'vv')
     if type(mine) == 'table' or (not mine and call('EXISTS', key) == 1) then
-        refused[#refused + 1] = place
+        foreign[#foreign + 1] = position
     elseif failure and not (mine and number == 1 and string.sub(ARGV[first + 1], 1, 1) == 'T') then
-        isLeftOut = true
+        leftOut[#leftOut + 1] = position
     elseif number == 1 and (not mine or mine == replaced) then
         -- Almost always: this replica holds what the coordinator replaced as a whole. Equal vectors are equal records.
         replaceRecord(key, theirs, ARGV[first], ARGV[first + 1], mine)
@@ -27,10 +29,13 @@ for place, key in ipairs(KEYS) do
         join = join or loadJoin()
         local isChanged = join(key, mine, theirs, first, number)
         if isChanged == nil then
-            refused[#refused + 1] = place
+            foreign[#foreign + 1] = position
         elseif isChanged then
             changed = changed + 1
         end
     end
 end
-return isLeftOut and { err = failure } or { 'OK', changed, unpack(refused) }
+if #leftOut > 0 then
+    return { 'FULL', failure, leftOut, foreign }
+end
+return { 'OK', changed, unpack(foreign) }
