@@ -19,7 +19,7 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
     public let isReachable: Bool
     /// The error that it answers probes or changes with, e.g. that its memory is full; nil if it accepts writes.
     public let error: String?
-    /// Age of what follows, in milliseconds; nil if the replica was never asked.
+    /// Age of what follows, in milliseconds; nil if this incarnation of the replica was never asked.
     public let asOfMsAgo: Int64?
     /// Nil before it was first reached.
     public let incarnation: String?
@@ -40,28 +40,29 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
 
     init(_ replica: Int, _ replicas: ReplicaTable, isSuspected: Bool, nowNs: UInt64) {
         let state = replicas[replica]
-        let countedNs = state.hints.countedNs
+        let probe = state.probe
+        let countedNs = probe.hints.countedNs
         let peers = replicas.peers(of: replica)
         name = replicas.names[replica]
         isReachable = replicas.usable.contains(replica)
         error = replicas.writeProblem(of: replica)
         asOfMsAgo = countedNs == 0 ? nil : Int64((nowNs - min(nowNs, countedNs)) / nsPerMs)
         incarnation = state.incarnation.map { String(decoding: $0, as: UTF8.self) }
-        stalenessMs = state.staleness.ms(atNs: nowNs)
+        stalenessMs = probe.staleness.ms(atNs: nowNs)
         replicatedMsAgo = Dictionary(
             uniqueKeysWithValues: peers.map { peer in
-                (replicas.names[peer], state.replication.upToUs[peer].map { (state.replication.probedUs - $0) / 1_000 })
+                (replicas.names[peer], probe.replication.upToUs[peer].map { (probe.replication.probedUs - $0) / 1_000 })
             })
         hints = peers.map { peer in
-            let hints = state.hints.counts[peer]
+            let hints = probe.hints.counts[peer]
             return Hints(
                 peer: replicas.names[peer], count: hints.count, overflowed: hints.overflowed,
-                oldestMs: hints.lowestHlc.map { max(0, state.replication.probedUs - Int64($0)) / 1_000 })
+                oldestMs: hints.lowestHlc.map { max(0, probe.replication.probedUs - Int64($0)) / 1_000 })
         }
-        conflictKeys = state.conflictKeys
+        conflictKeys = probe.conflictKeys
         self.isSuspected = isSuspected
         refusal = state.refusal
         needsAntiEntropy = replicas.needsAntiEntropy(replica)
-        antiEntropyMsAgo = state.comparedAgoUs.map { $0 / 1_000 }
+        antiEntropyMsAgo = probe.comparedAgoUs.map { $0 / 1_000 }
     }
 }

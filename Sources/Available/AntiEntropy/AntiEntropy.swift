@@ -45,11 +45,10 @@ final class AntiEntropy: BackgroundTask {
         // Without all peers, only replicas that lost records are compared. Another instance may have compared them already.
         let intervalUs = Int64(environment.settings.antiEntropyIntervalMs) * 1_000
         let isDue = { [replicas] (replica: Int) in
-            usable == replicas.everyReplica && replicas[replica].comparedAgoUs.map { $0 >= intervalUs } ?? true
+            usable == replicas.everyReplica && replicas[replica].probe.comparedAgoUs.map { $0 >= intervalUs } ?? true
         }
-        guard let replica = ready.first(where: { replicas.needsAntiEntropy($0) }) ?? ready.first(where: isDue) else {
-            return
-        }
+        let needy = ready.first { replicas.needsAntiEntropy($0, of: usable) }
+        guard let replica = needy ?? ready.first(where: isDue) else { return }
         isRunning = true
         environment.scheduler.spawn { [self] in
             await run(replica)

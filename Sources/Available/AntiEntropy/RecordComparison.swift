@@ -112,7 +112,7 @@ struct RecordComparison {
 
     /// The peer's writes that found no room for a hint have been copied, up to the hlc at the start.
     private func clearOverflow(_ route: RecordTransfer.Route, _ start: Start) async {
-        guard replicas[route.source].hints.counts[route.target].overflowed > 0 else { return }
+        guard replicas[route.source].probe.hints.counts[route.target].overflowed > 0 else { return }
         _ = await scripts.run(
             AvailableScripts.clearHintOverflow, [replicas.nameBytes[route.target], Bytes(decimal: start.hlc)],
             at: route.source, incarnation: start.incarnation)

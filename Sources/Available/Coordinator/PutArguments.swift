@@ -74,7 +74,7 @@ struct PutArgumentCache {
     /// Counting hints costs a tenth of a write. It is left out while the last probe found less than half of the limit: hints
     /// cannot reach it between two probes.
     private func hintLimit(_ coordinator: Int) -> Bytes {
-        let hints = environment.replicas[coordinator].hints
+        let hints = environment.replicas[coordinator].probe.hints
         let maxAgeNs = 2 * environment.settings.probeIntervalMs * nsPerMs
         guard environment.settings.maxHints >= 500_000, environment.nowNs < hints.countedNs + maxAgeNs,
             hints.counts.allSatisfy({ $0.count < environment.settings.maxHints / 2 })

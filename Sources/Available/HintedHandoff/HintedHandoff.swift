@@ -36,7 +36,7 @@ final class HintedHandoff: BackgroundTask {
         for position in 0..<count * count where running.count < Self.maxRuns {
             let pair = (position + turn) % (count * count)
             let (owner, peer) = (pair / count, pair % count)
-            let hints = replicas[owner].hints
+            let hints = replicas[owner].probe.hints
             guard owner != peer, usable.contains(owner), usable.contains(peer), hints.counts[peer].count > 0,
                 let lowest = hints.counts[peer].lowestHlc, let upTo = hints.handoffUpTo, lowest <= upTo,
                 !transfer.isFull(owner, peer),

@@ -4,7 +4,7 @@ import Replication
 /// This instance's view of the replicas: identities and clocks from admission and from replies, measurements from the
 /// staleness probe.
 ///
-/// An entry belongs to one incarnation of its replica, and is dropped with it.
+/// Clocks and measurements belong to one incarnation of their replica, and are dropped with it.
 final class ReplicaTable {
     let names: [String]
     /// The same as bytes, as arguments of scripts.
@@ -39,15 +39,20 @@ final class ReplicaTable {
     func peers(of replica: Int) -> [Int] { names.indices.filter { $0 != replica } }
 
     /// True if `replica` may lack records for which no replica has a hint.
-    func needsAntiEntropy(_ replica: Int) -> Bool {
-        states[replica].needsAntiEntropy || states.contains { $0.hints.counts[replica].overflowed > 0 }
+    func needsAntiEntropy(_ replica: Int) -> Bool { needsAntiEntropy(replica, of: everyReplica) }
+
+    /// True if a comparison with the replicas `peers` may copy records to `replica` for which no replica has a hint. The
+    /// overflow of an unreachable peer cannot be cleared.
+    func needsAntiEntropy(_ replica: Int, of peers: ReplicaSet) -> Bool {
+        states[replica].probe.needsAntiEntropy
+            || peers.contains { states[$0].probe.hints.counts[replica].overflowed > 0 }
     }
 
     /// Changes whenever something changes that the order of the replicas depends on.
     var generation: UInt64 { clocks.generation &+ measurements }
 
     /// Upper bound of the age of an answer of `replica` now, in milliseconds; nil if unknown.
-    func stalenessMs(of replica: Int) -> Int64? { states[replica].staleness.ms(atNs: scheduler.nowNs) }
+    func stalenessMs(of replica: Int) -> Int64? { states[replica].probe.staleness.ms(atNs: scheduler.nowNs) }
 
     // MARK: Identities and clocks
 
@@ -58,13 +63,13 @@ final class ReplicaTable {
     /// The replica is not the incarnation that it was taken for: nothing that it reported is trusted until it has been asked again.
     func distrust(_ replica: Int) {
         clocks.forget(replica)
-        states[replica].staleness.forget()
+        states[replica].probe.staleness.forget()
     }
 
     /// The replica was asked who it is.
     func admit(_ replica: Int, _ clock: ReplicaClock) {
         if states[replica].incarnation != clock.incarnation {
-            states[replica].begin(incarnation: clock.incarnation)
+            states[replica].begin(incarnation: clock.incarnation, replicaCount: names.count)
         }
         clocks.adopt(replica, clock)
     }
@@ -108,15 +113,15 @@ final class ReplicaTable {
     }
 
     /// - Parameter agoUs: microseconds since all records of the replica were compared; nil for never.
-    func noteAntiEntropy(of replica: Int, agoUs: Int64?) { states[replica].comparedAgoUs = agoUs }
+    func noteAntiEntropy(of replica: Int, agoUs: Int64?) { states[replica].probe.comparedAgoUs = agoUs }
 
     /// - Parameters:
     ///   - counts: by peer; none for the replica itself.
     ///   - hlc: the replica's `cap:hlc` in the step that counted.
     func noteHints(of owner: Int, _ counts: [HintCount], hlc: UInt64, conflictKeys: Int, handoffDelayNs: UInt64) {
         precondition(counts[owner] == HintCount(), "a replica has no hints for itself")
-        states[owner].hints.note(counts, hlc: hlc, atNs: scheduler.nowNs, handoffDelayNs: handoffDelayNs)
-        states[owner].conflictKeys = conflictKeys
+        states[owner].probe.hints.note(counts, hlc: hlc, atNs: scheduler.nowNs, handoffDelayNs: handoffDelayNs)
+        states[owner].probe.conflictKeys = conflictKeys
     }
 
     /// - Parameters:
@@ -128,9 +133,9 @@ final class ReplicaTable {
         of replica: Int, nowUs: Int64, upToUs: [Int64?], needsAntiEntropy: Bool, askedNs: UInt64
     ) {
         measurements &+= 1
-        states[replica].replication = ReplicationMoments(upToUs: upToUs, probedUs: nowUs)
-        states[replica].needsAntiEntropy = needsAntiEntropy
+        states[replica].probe.replication = ReplicationMoments(upToUs: upToUs, probedUs: nowUs)
+        states[replica].probe.needsAntiEntropy = needsAntiEntropy
         let peerMoments = upToUs.indices.filter { $0 != replica }.map { upToUs[$0] }
-        states[replica].staleness.measured(nowUs: nowUs, upToUs: peerMoments, askedNs: askedNs)
+        states[replica].probe.staleness.measured(nowUs: nowUs, upToUs: peerMoments, askedNs: askedNs)
     }
 }
