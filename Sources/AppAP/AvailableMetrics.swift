@@ -118,7 +118,7 @@ final class AvailableMetrics: AvailableEvents {
             ["node": .string(names[replica]), "reason": .string(reason)])
     }
 
-    func invalidRecordFound(replica: Int, redisKey: Bytes) {
+    func foreignKeyFound(replica: Int, redisKey: Bytes) {
         logger.error(
             "a Redis key with the prefix of records holds something else",
             metadata: [

@@ -12,7 +12,7 @@ import Replication
 /// This class only wires the components, one per folder. It lives on one reactor's thread and knows no socket and no HTTP.
 public final class AvailableEngine: ReplicaGroupDelegate {
     private let environment: Environment
-    let admission: Admission
+    let admission: ReplicaAdmission
     private let selector: ReplicaSelector
     let coordinator: Coordinator
     private let reader: Reader
@@ -33,7 +33,7 @@ public final class AvailableEngine: ReplicaGroupDelegate {
         precondition((1...group.replicaCount).contains(settings.writeAcks), "more acknowledgements than replicas")
         let environment = Environment(group: group, scheduler: scheduler, settings: settings, events: events)
         self.environment = environment
-        admission = Admission(environment)
+        admission = ReplicaAdmission(environment)
         selector = ReplicaSelector(environment)
         let scripts = ScriptClient(environment: environment, admission: admission)
         let retry = RetryPolicy(environment: environment, selector: selector)

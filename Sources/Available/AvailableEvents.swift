@@ -24,7 +24,7 @@ public protocol AvailableEvents: AnyObject {
     /// `replica` must not be used, e.g. because it belongs to another group.
     func replicaRefused(_ replica: Int, reason: String)
     /// `replica` stores something other than a record under this Redis key, so that nothing can be merged there.
-    func invalidRecordFound(replica: Int, redisKey: Bytes)
+    func foreignKeyFound(replica: Int, redisKey: Bytes)
     /// `count` tombstones and expired values were collected on all replicas.
     func tombstonesCollected(_ count: Int)
     /// A comparison of all records of `replica` with those of every other replica ended, after `compared` records, of which
@@ -43,7 +43,7 @@ extension AvailableEvents {
     public func hintsDelivered(owner: Int, peer: Int, count: Int) {}
     public func replicaAdopted(_ replica: Int, incarnation: String) {}
     public func replicaRefused(_ replica: Int, reason: String) {}
-    public func invalidRecordFound(replica: Int, redisKey: Bytes) {}
+    public func foreignKeyFound(replica: Int, redisKey: Bytes) {}
     public func tombstonesCollected(_ count: Int) {}
     public func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?) {}
 }

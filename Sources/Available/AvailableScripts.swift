@@ -12,12 +12,12 @@ public enum AvailableScripts {
     public static let merge = Script(
         name: "merge",
         source: joined(
-            single, member, clock, fence, record, lists, PackageResources.merge_replace_lua,
+            single, member, clock, fence, fields, record, lists, PackageResources.merge_replace_lua,
             deferred("loadJoin", vector, PackageResources.merge_join_lua), PackageResources.merge_lua))
     public static let acknowledgeHints = Script(
         name: "acknowledge_hints", source: joined(single, member, PackageResources.acknowledge_hints_lua))
 
-    // Admission and staleness.
+    // ReplicaAdmission and staleness.
     public static let adopt = Script(name: "adopt", source: PackageResources.adopt_lua)
     public static let readClock = Script(
         name: "read_clock", source: joined(single, member, clock, fence, PackageResources.read_clock_lua))
@@ -56,8 +56,8 @@ public enum AvailableScripts {
     }
 
     private static let changes = joined(
-        PackageResources.prelude_batch_lua, member, clock, PackageResources.put_arguments_lua,
-        PackageResources.put_replace_lua,
+        PackageResources.prelude_batch_lua, member, clock, fields, PackageResources.put_common_lua,
+        PackageResources.put_hints_lua, PackageResources.put_replace_lua,
         deferred("loadChanges", vector, record, expiry, lists, PackageResources.put_change_lua),
         PackageResources.put_lua)
 
@@ -66,6 +66,7 @@ public enum AvailableScripts {
     private static let clock = PackageResources.prelude_clock_lua
     private static let fence = PackageResources.prelude_fence_lua
     private static let vector = PackageResources.prelude_vector_lua
+    private static let fields = PackageResources.prelude_fields_lua
     private static let record = PackageResources.prelude_record_lua
     private static let expiry = PackageResources.prelude_expiry_lua
     private static let lists = PackageResources.prelude_lists_lua

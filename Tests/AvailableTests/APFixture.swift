@@ -91,7 +91,7 @@ final class APEvents: AvailableEvents {
     var recovered: [Int] = []
     var adopted: [String] = []
     var refused: [String] = []
-    var invalid: [Bytes] = []
+    var foreign: [Bytes] = []
     var delivered = 0
     var overwritten = 0
     var conflicts = 0
@@ -106,7 +106,7 @@ final class APEvents: AvailableEvents {
     func replicaRecovered(_ replica: Int) { recovered.append(replica) }
     func replicaAdopted(_ replica: Int, incarnation: String) { adopted.append(incarnation) }
     func replicaRefused(_ replica: Int, reason: String) { refused.append(reason) }
-    func invalidRecordFound(replica: Int, redisKey: Bytes) { invalid.append(redisKey) }
+    func foreignKeyFound(replica: Int, redisKey: Bytes) { foreign.append(redisKey) }
     func hintsDelivered(owner: Int, peer: Int, count: Int) { delivered += count }
     func valuesOverwritten(_ count: Int) { overwritten += count }
     func conflictRead(values: Int) { conflicts += 1 }
@@ -286,7 +286,7 @@ final class APInstance {
 }
 
 extension Reply {
-    /// The fields of a reply of `put`: `OK` or `SAME`, hlc, before, expires_ms, now, and the vector.
+    /// The fields of a reply of `put`: `OK` or `SAME`, hlc, replaced, expires_ms, now, and the vector.
     var putFields: [String] {
         let line = text ?? self[0]?.text ?? ""
         return line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: false).map { String($0) }

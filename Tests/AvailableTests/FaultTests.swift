@@ -164,7 +164,7 @@ import Testing
             await #expect { try await instance.read("k") } throws: { error in
                 (error as? AvailableFailure)?.code == .badReply
             }
-            #expect(!instance.events.invalid.isEmpty)
+            #expect(!instance.events.foreign.isEmpty)
             try await instance.write("other", "v")
             #expect(await instance.converged("other"))
         }
@@ -177,7 +177,7 @@ import Testing
             try await instance.write("good", "v")
             #expect(try await instance.read("bad").text == "v")
             #expect(await instance.converged("good"))
-            #expect(await instance.reactor.eventually { instance.events.invalid.contains(Bytes("ap:bad".utf8)) })
+            #expect(await instance.reactor.eventually { instance.events.foreign.contains(Bytes("ap:bad".utf8)) })
             // Once it is gone, the hint is delivered.
             _ = await instance.raw(1, "DEL", "ap:bad")
             #expect(await instance.converged("bad"))

@@ -80,7 +80,7 @@ import Testing
             // Their keys are reported. It answers reads of them with an error, so that its staleness is known nevertheless.
             #expect(await instance.waitForKnown())
             #expect(await instance.hints(0, 2) ?? 0 > 0)
-            #expect(Set(instance.events.invalid).contains(Bytes("ap:k10".utf8)))
+            #expect(Set(instance.events.foreign).contains(Bytes("ap:k10".utf8)))
             for index in stride(from: 0, to: 60, by: 10) { _ = await instance.raw(2, "DEL", "ap:k\(index)") }
             #expect(await instance.converged("k10", withinMs: 30_000))
         }
@@ -101,7 +101,7 @@ import Testing
             instance.group.cut = []
             #expect(await instance.converged("k"))
             #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 3 })
-            let bad = Set(instance.events.invalid.map { String(decoding: $0, as: UTF8.self) })
+            let bad = Set(instance.events.foreign.map { String(decoding: $0, as: UTF8.self) })
             #expect(bad.isSuperset(of: ["ap:of both", "ap:no record", "ap:of the owner"]))
             // Once they are records again, they are delivered.
             _ = await instance.raw(0, "HDEL", "ap:of the owner", "color")
@@ -117,11 +117,11 @@ import Testing
             #expect(await instance.waitForKnown())
             _ = await instance.raw(2, "SET", "ap:k", "foreign")
             try await instance.write("k", "v")
-            #expect(await instance.reactor.eventually { !instance.events.invalid.isEmpty })
-            instance.events.invalid = []
+            #expect(await instance.reactor.eventually { !instance.events.foreign.isEmpty })
+            instance.events.foreign = []
             let startNs = instance.reactor.nowNs
             #expect(await instance.waitForProbes(80))
-            let attempts = instance.events.invalid.count
+            let attempts = instance.events.foreign.count
             let seconds = Int((instance.reactor.nowNs - startNs) / (1_000 * nsPerMs))
             #expect(attempts <= 3 + seconds / 2)
             #expect(instance.engine.stalenessMs(replica: 2) ?? .max < 2_000)
@@ -137,7 +137,7 @@ import Testing
                 group: instance.group, scheduler: instance.reactor, settings: instance.settings, events: nil)
             let lease = Lease(
                 environment, Bytes("cap:lease:test".utf8), at: 0, holder: Bytes("n1".utf8), durationMs: 4_000)
-            #expect(await lease.take())
+            #expect(await lease.acquire())
             await lease.renewIfDue()
             await instance.reactor.sleep(forNs: 1_100 * nsPerMs)
             #expect(await instance.raw(0, "PTTL", "cap:lease:test")?.int64 ?? .max < 3_000)

@@ -162,7 +162,7 @@ import Testing
     }
 
     /// Rule A8 step by step, while the peer has hints all the time.
-    @Test func theReplicationMomentRisesByItsMarkWhileHintsMove() async throws {
+    @Test func theReplicationMomentRisesByItsMarkWhileHintsAreRaised() async throws {
         try await withInstance(isRunning: false) { instance, _ in
             let incarnation = try instance.incarnation(0)
             let base = instance.reactor.wallClockMs * 1_000 + 60_000_000

@@ -47,9 +47,9 @@ import Testing
         var table = ClockTable(count: 2)
         table.adopt(0, ReplicaClock(incarnation: [1], epoch: [48], timeUs: 0, receivedNs: 0))
         let begun = table
-        table.read(0, epoch: [48], timeUs: 5_000, receivedNs: 0)
+        _ = table.read(0, epoch: [48], timeUs: 5_000, receivedNs: 0)
         #expect(table.generation == begun.generation)
-        table.read(0, epoch: [49], timeUs: 0, receivedNs: 0)
+        _ = table.read(0, epoch: [49], timeUs: 0, receivedNs: 0)
         #expect(table.generation != begun.generation)
         #expect(begun[0]?.epoch == [48])
         // A reading of the epoch before, interpreted late.

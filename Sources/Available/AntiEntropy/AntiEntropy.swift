@@ -62,7 +62,7 @@ final class AntiEntropy: BackgroundTask {
         let retryNs = environment.scheduler.random(in: Self.retryNs / 2...Self.retryNs * 2)
         schedules[replica].missingPeer = nil
         let lease = control.lease(RedisKeys.antiEntropyLease, at: replica, durationMs: Self.leaseMs)
-        guard await lease.take() else {
+        guard await lease.acquire() else {
             schedules[replica].notBeforeNs = environment.nowNs + retryNs
             return
         }
@@ -80,7 +80,7 @@ final class AntiEntropy: BackgroundTask {
             case .complete: break
             case .tooEarly(let waitMs):
                 schedules[replica].notBeforeNs = environment.nowNs + waitMs * nsPerMs
-                await lease.end()
+                await lease.release()
                 return
             case .incomplete:
                 pauseNs = Self.incompleteRetryNs
@@ -97,6 +97,6 @@ final class AntiEntropy: BackgroundTask {
         schedules[replica].notBeforeNs = environment.nowNs + pauseNs
         environment.events?.antiEntropyEnded(
             replica: replica, compared: count.compared, repaired: count.repaired, failure: failure)
-        await lease.end()
+        await lease.release()
     }
 }

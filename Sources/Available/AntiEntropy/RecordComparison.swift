@@ -74,7 +74,7 @@ struct RecordComparison {
             readAtUs: own.nowUs, epoch: own.epoch, isFull: true,
             peers: peers.map { peer, start in
                 ReplicationRecord.Peer(
-                    name: replicas.nameBytes[peer], incarnation: start.incarnation, hlc: start.hlc, lowestHint: 0)
+                    name: replicas.nameBytes[peer], incarnation: start.incarnation, hlc: start.hlc, lowestHint: nil)
             })
         guard
             await staleness.recordComparison(record, of: replica, incarnation: own.incarnation, askedNs: askedNs)

@@ -4,7 +4,7 @@ import Replication
 /// Drives the background work: a staleness probe, then whatever the probe shows to be due.
 final class BackgroundLoop {
     private let environment: Environment
-    private let admission: Admission
+    private let admission: ReplicaAdmission
     private let staleness: StalenessTracker
     private let transfer: RecordTransfer
     private let tasks: [any BackgroundTask]

@@ -21,7 +21,7 @@ final class Lease {
 
     /// - Parameter isRequired: false for work that must also be done if the replica's memory is too full to store the lease.
     /// - Returns: false if another instance holds it, or the replica does not answer.
-    func take(isRequired: Bool = true) async -> Bool {
+    func acquire(isRequired: Bool = true) async -> Bool {
         renewedNs = environment.nowNs
         let reply = await ask("SET", holder, Bytes("NX".utf8), Bytes("PX".utf8), Bytes(decimal: durationMs))
         if reply == .null { await shorten() }
@@ -47,7 +47,7 @@ final class Lease {
         if environment.nowNs - renewedNs >= durationMs * nsPerMs / 4 { await renew() }
     }
 
-    func end() async { _ = await ask("DEL") }
+    func release() async { _ = await ask("DEL") }
 
     private func ask(_ verb: String, _ arguments: Bytes...) async -> Reply? {
         await environment.client.ask(Command(.plain([Bytes(verb.utf8), key] + arguments)), of: replica)

@@ -4,7 +4,7 @@ import Replication
 /// Writes and deletes: one replica coordinates the change, the others receive it afterwards (rules A3 to A6).
 final class Coordinator {
     private let environment: Environment
-    private let admission: Admission
+    private let admission: ReplicaAdmission
     private let selector: ReplicaSelector
     private let retry: RetryPolicy
     private let contexts: ContextCache
@@ -12,7 +12,7 @@ final class Coordinator {
     private var putArguments: PutArgumentCache
 
     init(
-        _ environment: Environment, admission: Admission, selector: ReplicaSelector, retry: RetryPolicy,
+        _ environment: Environment, admission: ReplicaAdmission, selector: ReplicaSelector, retry: RetryPolicy,
         contexts: ContextCache, delivery: Delivery
     ) {
         self.environment = environment
@@ -145,7 +145,7 @@ final class Coordinator {
             admission.learn(from: refusal, of: coordinator)
             if let error = refusal.errorOfReplica { replicas.noteChange(rejectedWith: error, by: coordinator) }
             if case .error(let error) = refusal, error.kind == .wrongType {
-                environment.events?.invalidRecordFound(replica: coordinator, redisKey: change.recordKey)
+                environment.events?.foreignKeyFound(replica: coordinator, redisKey: change.recordKey)
             }
             attempts.refused(refusal, coordinator)
             return nil
@@ -173,7 +173,7 @@ final class Coordinator {
         let wait = needed > 1 ? AcknowledgementWait(coordinator: coordinator, needed: needed) : nil
         delivery.deliver(
             CarriedRecord(
-                key: change.recordKey, vector: applied.vector, before: applied.before, siblings: applied.siblings),
+                key: change.recordKey, vector: applied.vector, replaced: applied.replaced, siblings: applied.siblings),
             hlc: applied.hlc, from: coordinator, clocks: clocks, startNs: startNs, wait: wait)
         guard let wait else { return stored }
         // After its fence no replica accepts the record any more.

@@ -17,7 +17,7 @@ enum PutReply {
         var hlc: UInt64
         var vector: Bytes
         /// The vector of the record that it replaced as a whole; nil if it did not, or that is unknown.
-        var before: Bytes?
+        var replaced: Bytes?
         var existed: Bool
         var nowUs: Int64
         /// The record's siblings: dot and packed sibling, alternating.
@@ -47,12 +47,12 @@ enum PutReply {
         }
     }
 
-    /// `OK <hlc> <before> <expires_ms> <now> <vector>`, or with `SAME`.
+    /// `OK <hlc> <replaced> <expires_ms> <now> <vector>`, or with `SAME`.
     private struct Head {
         let isNew: Bool
         let hlc: UInt64
         /// 0 for nothing; the hlc of the one sibling that it replaced, if that was this actor's alone; else 1.
-        let before: ArraySlice<UInt8>
+        let replaced: ArraySlice<UInt8>
         let expiresMs: Int64
         let nowUs: Int64
         let vector: Bytes
@@ -65,7 +65,7 @@ enum PutReply {
             isNew = fields[0].elementsEqual("OK".utf8)
             guard isNew || fields[0].elementsEqual("SAME".utf8), !fields[2].isEmpty else { return nil }
             self.hlc = UInt64(hlc)
-            before = fields[2]
+            replaced = fields[2]
             self.expiresMs = expiresMs
             self.nowUs = nowUs
             vector = Bytes(fields[5])
@@ -80,7 +80,7 @@ enum PutReply {
             }
             var applied = alone
             applied.siblings = isNew ? others + alone.siblings : others
-            applied.before = nil
+            applied.replaced = nil
             guard let conflicts = conflicts(applied.siblings, nowMs: nowUs / 1_000) else { return nil }
             applied.conflicts = conflicts
             guard isNew else { return applied }
@@ -94,8 +94,8 @@ enum PutReply {
         /// The record if the new sibling is the only one.
         private func lone(packed: Bytes, actor: Bytes) -> Applied {
             Applied(
-                hlc: hlc, vector: vector, before: before.count > 1 ? actor + [UInt8(ascii: "=")] + before : nil,
-                existed: before.first != UInt8(ascii: "0"), nowUs: nowUs,
+                hlc: hlc, vector: vector, replaced: replaced.count > 1 ? actor + [UInt8(ascii: "=")] + replaced : nil,
+                existed: replaced.first != UInt8(ascii: "0"), nowUs: nowUs,
                 siblings: [Dot(actor: actor, hlc: hlc).text, dated(packed)])
         }
 

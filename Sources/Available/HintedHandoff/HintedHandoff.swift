@@ -55,7 +55,7 @@ final class HintedHandoff: BackgroundTask {
         let lease = control.lease(
             RedisKeys.handoffLease(for: replicas.nameBytes[route.target]), at: route.source, durationMs: Self.leaseMs)
         // A full replica must get rid of its hints too, and has more memory afterwards.
-        guard await lease.take(isRequired: false) else { return }
+        guard await lease.acquire(isRequired: false) else { return }
         var skipped = 0
         var isFull = false
         let runStartNs = environment.nowNs
@@ -75,7 +75,7 @@ final class HintedHandoff: BackgroundTask {
             await control.rest(sinceNs: startNs)
         }
         if isFull { transfer.wasFull(route, sinceNs: runStartNs) }
-        await lease.end()
+        await lease.release()
     }
 
     private struct BatchOutcome {

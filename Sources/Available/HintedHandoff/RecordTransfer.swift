@@ -109,7 +109,7 @@ final class RecordTransfer {
         }
         let names = read.records.map(\.key)
         var batch = Batch(
-            examined: read.count, delivered: read.records, foreign: read.invalid, absent: read.absent, hlc: read.hlc)
+            examined: read.count, delivered: read.records, foreign: read.foreign, absent: read.absent, hlc: read.hlc)
         switch await merge(read.records, at: route.target, clocks: clocks, startNs: startNs) {
         case .merged:
             break
@@ -140,7 +140,7 @@ final class RecordTransfer {
         var hlc: UInt64
         var records: [CarriedRecord] = []
         /// Keys that store something other than a record.
-        var invalid: [Bytes] = []
+        var foreign: [Bytes] = []
         /// Keys without a record.
         var absent: [Bytes] = []
         /// How many of the keys were examined.
@@ -161,13 +161,13 @@ final class RecordTransfer {
             if vector.isEmpty {
                 read.absent.append(key)
             } else if vector == [UInt8(ascii: "!")] {
-                read.invalid.append(key)
+                read.foreign.append(key)
             } else {
                 read.records.append(CarriedRecord(key: key, vector: vector, siblings: siblings.compactMap(\.bytes)))
             }
         }
-        for key in read.invalid {
-            environment.events?.invalidRecordFound(replica: route.source, redisKey: key)
+        for key in read.foreign {
+            environment.events?.foreignKeyFound(replica: route.source, redisKey: key)
         }
         return read
     }

@@ -6,7 +6,7 @@ import Replication
 struct Reader {
     let environment: Environment
     let selector: ReplicaSelector
-    let admission: Admission
+    let admission: ReplicaAdmission
     let retry: RetryPolicy
     let replies: RecordReplies
 

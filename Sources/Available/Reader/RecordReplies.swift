@@ -4,7 +4,7 @@ import Replication
 /// Interprets the reply of one replica to a read of one record.
 struct RecordReplies {
     let environment: Environment
-    let admission: Admission
+    let admission: ReplicaAdmission
     let contexts: ContextCache
 
     private var replicas: ReplicaTable { environment.replicas }
@@ -17,15 +17,15 @@ struct RecordReplies {
     func content(
         of reply: Reply?, from replica: Int
     ) -> Result<(reply: Reply, clock: ReplicaClock), AttemptFailure> {
-        guard let clock = replicas.clocks[replica], case .array(let pair)? = reply, pair.count == 2,
-            case .bulk(let incarnation) = pair[1], incarnation == clock.incarnation
-        else {
-            if let error = reply?.error { return .failure(.badReply(error)) }
+        let clock = replicas.clocks[replica]
+        switch (IdentifiedReply(reply, from: clock?.incarnation), clock) {
+        case (.expected(let content), let clock?): return .success((content, clock))
+        case (.error(let error), _): return .failure(.badReply(error))
+        default:
             // Wiped or replaced while the connection stayed: its reply is not trusted.
             admission.readmit(replica)
             return .failure(.noReplica("The replica has been replaced.", isTransient: true))
         }
-        return .success((pair[0], clock))
     }
 
     /// What `replica` stores for the key of `request`.
@@ -39,11 +39,11 @@ struct RecordReplies {
         case .failure(let failure): return .failure(failure)
         }
         if let error = stored.error {
-            if error.kind == .wrongType { reportInvalidRecord(at: replica, request) }
+            if error.kind == .wrongType { reportForeignKey(at: replica, request) }
             return .failure(.badReply(error))
         }
         guard let record = StoredRecord(stored, nowMs: clock.earliestUs(atNs: environment.nowNs) / 1_000) else {
-            reportInvalidRecord(at: replica, request)
+            reportForeignKey(at: replica, request)
             return .failure(.badReply(.malformed("not a record")))
         }
         let stalenessMs = replicas.stalenessMs(of: replica)
@@ -54,8 +54,8 @@ struct RecordReplies {
             result(record.view, record.vector, request, stalenessMs: stalenessMs, replica: replicas.names[replica]))
     }
 
-    private func reportInvalidRecord(at replica: Int, _ request: ReadRequest) {
-        environment.events?.invalidRecordFound(replica: replica, redisKey: RedisKeys.record(request.key))
+    private func reportForeignKey(at replica: Int, _ request: ReadRequest) {
+        environment.events?.foreignKeyFound(replica: replica, redisKey: RedisKeys.record(request.key))
     }
 
     /// - Parameters:

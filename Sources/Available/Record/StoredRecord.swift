@@ -65,8 +65,8 @@ extension Record {
         guard case .array(let fields) = reply, fields.count.isMultiple(of: 2),
             let siblings = StoredRecord.siblings(fields)
         else { return nil }
-        let place = stride(from: 0, to: fields.count, by: 2).first { fields[$0].bytes == Bytes("vv".utf8) }
-        guard let vector = VersionVector(text: place.flatMap { fields[$0 + 1].bytes } ?? []) else { return nil }
+        let position = stride(from: 0, to: fields.count, by: 2).first { fields[$0].bytes == Bytes("vv".utf8) }
+        guard let vector = VersionVector(text: position.flatMap { fields[$0 + 1].bytes } ?? []) else { return nil }
         self.init(vector: vector, siblings: Dictionary(siblings.map { ($0.dot, $0.sibling) }) { first, _ in first })
     }
 }
@@ -77,14 +77,14 @@ struct CarriedRecord {
     let vector: Bytes
     /// The vector of the record that it replaced as a whole; nil if it did not, or if that is unknown. A replica that holds
     /// exactly that need not compare any further.
-    var before: Bytes?
+    var replaced: Bytes?
     /// Dot and packed sibling, alternating.
     let siblings: [Bytes]
 
     /// Appends its arguments of `merge`.
     func append(to arguments: inout [Bytes]) {
         arguments.append(vector)
-        arguments.append(before ?? Arguments.noVector)
+        arguments.append(replaced ?? Arguments.noVector)
         arguments.append(Bytes(decimal: UInt64(siblings.count / 2)))
         arguments += siblings
     }

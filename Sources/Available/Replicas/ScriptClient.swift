@@ -4,7 +4,7 @@ import Replication
 /// Runs scripts and reads on one incarnation of a replica, each with a deadline, and learns from refusals.
 struct ScriptClient {
     let environment: Environment
-    let admission: Admission
+    let admission: ReplicaAdmission
 
     private var replicas: ReplicaTable { environment.replicas }
 
@@ -30,13 +30,14 @@ struct ScriptClient {
     /// - Returns: the reply to a plain read; nil if it failed or another incarnation answered.
     func read(_ arguments: [Bytes], at replica: Int, incarnation: Bytes) async -> Reply? {
         let command = Command(.plain(arguments), checksIdentity: true)
-        guard let pair = await environment.client.ask(command, of: replica) else { return nil }
-        guard pair[1]?.bytes == incarnation else {
-            if pair.array != nil { admission.readmit(replica) }
+        guard let reply = await environment.client.ask(command, of: replica) else { return nil }
+        switch IdentifiedReply(reply, from: incarnation) {
+        case .expected(let content): return content.error == nil ? content : nil
+        case .error: return nil
+        case .other:
+            admission.readmit(replica)
             return nil
         }
-        if case .error? = pair[0] { return nil }
-        return pair[0]
     }
 
     /// The elements of an `OK`; learns from a refusal.
@@ -85,7 +86,7 @@ struct ScriptClient {
         }
         let keys = keys()
         for position in foreign where keys.indices.contains(position) {
-            environment.events?.invalidRecordFound(replica: replica, redisKey: keys[position])
+            environment.events?.foreignKeyFound(replica: replica, redisKey: keys[position])
         }
         return .mergedExcept(foreign: foreign, leftOut: leftOut)
     }

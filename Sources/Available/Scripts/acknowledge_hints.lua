@@ -4,20 +4,20 @@
 -- KEYS   records
 -- ARGV   1: number of peers that have the records; then their names; then per record the delivered vector, and
 --        `cap:hlc` of the step that read it; then incarnation
--- Reply  { OK, removed, moved }
+-- Reply  { OK, removed, raised }
 local peerCount = ARGV[1] + 0
 local firstPeer = 2
 local firstRecord = firstPeer + peerCount
 local argumentsPerRecord = 2
 
-local same, moved = {}, {}
-for place, key in ipairs(KEYS) do
-    local first = firstRecord + (place - 1) * argumentsPerRecord
+local same, raised = {}, {}
+for position, key in ipairs(KEYS) do
+    local first = firstRecord + (position - 1) * argumentsPerRecord
     local vector = redis.pcall('HGET', key, 'vv') or ''
     if vector == ARGV[first] then
         same[#same + 1] = key
     else
-        moved[#moved + 1] = { key = key, hlc = ARGV[first + 1] }
+        raised[#raised + 1] = { key = key, hlc = ARGV[first + 1] }
     end
 end
 
@@ -30,7 +30,7 @@ for index = firstPeer, firstRecord - 1 do
     end
 end
 allowFullMemory()
-for _, record in ipairs(moved) do
+for _, record in ipairs(raised) do
     for index = firstPeer, firstRecord - 1 do
         local hints = 'cap:hints:' .. ARGV[index]
         local score = call('ZSCORE', hints, record.key)
@@ -39,4 +39,4 @@ for _, record in ipairs(moved) do
         end
     end
 end
-return { 'OK', #same, #moved }
+return { 'OK', #same, #raised }

@@ -10,7 +10,7 @@
 --        5: the latest clock known elsewhere, and 6: how far behind it this one may be, both in microseconds;
 --        7: 1 where the operator admits the replica nevertheless
 -- Reply  { OK, incarnation, clock epoch, now, adopted (0 or 1) };
---        { FOREIGN, group, replica } for a replica of another group; { OLD, microseconds behind }
+--        { OTHERGROUP, group, replica } for a replica of another group; { OLD, microseconds behind }
 local call = redis.call
 local group, replica, runId, newIncarnation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local latestElsewhere, maxBehind, isAdmitted = ARGV[5] + 0, ARGV[6] + 0, ARGV[7] == '1'
@@ -19,7 +19,7 @@ local identity = call('HMGET', 'cap:identity', 'group', 'replica', 'incarnation'
 local knownGroup, knownReplica, incarnation = identity[1], identity[2], identity[3]
 local knownRunId, isTooOld = identity[4], identity[5]
 if knownGroup and (knownGroup ~= group or knownReplica ~= replica) then
-    return { 'FOREIGN', knownGroup, knownReplica or '' }
+    return { 'OTHERGROUP', knownGroup, knownReplica or '' }
 end
 
 -- Works although the memory is full: a full replica still serves reads and deletes. See `allowFullMemory`.

@@ -7,7 +7,7 @@
 -- KEYS   records
 -- ARGV   1: `check` or `collect`; 2: grace period in microseconds; 3: number of peers; then their names; then per
 --        record the vector that every replica must hold; then notAfter, clock epoch, incarnation
--- Reply  { OK, now, places in KEYS .. }
+-- Reply  { OK, now, positions in KEYS .. }
 local isCollecting, limit, peerCount = ARGV[1] == 'collect', now - ARGV[2], ARGV[3] + 0
 local firstPeer = 4
 local firstVector = firstPeer + peerCount
@@ -22,13 +22,13 @@ local function hasHint(key)
 end
 
 local reply, highest = { 'OK', now }, hlc
-for place, key in ipairs(KEYS) do
+for position, key in ipairs(KEYS) do
     if call('EXISTS', key) == 0 then
-        reply[#reply + 1] = place
+        reply[#reply + 1] = position
     else
-        local vector, since = deadSince(key)
-        if since and since <= limit and vector == ARGV[firstVector + place - 1] and not hasHint(key) then
-            reply[#reply + 1] = place
+        local vector, since = collectableSince(key)
+        if since and since <= limit and vector == ARGV[firstVector + position - 1] and not hasHint(key) then
+            reply[#reply + 1] = position
             if isCollecting then
                 -- A later write here must get a later dot than all that is forgotten now.
                 highest = math.max(highest, highestEntry(vector))

@@ -2,11 +2,11 @@
 --
 -- KEYS   records
 -- ARGV   their vectors at another replica; then incarnation
--- Reply  { OK, places in KEYS .. }
+-- Reply  { OK, positions in KEYS .. }
 local reply = { 'OK' }
-for place, key in ipairs(KEYS) do
-    if redis.pcall('HGET', key, 'vv') ~= ARGV[place] then
-        reply[#reply + 1] = place
+for position, key in ipairs(KEYS) do
+    if redis.pcall('HGET', key, 'vv') ~= ARGV[position] then
+        reply[#reply + 1] = position
     end
 end
 return reply

@@ -7,7 +7,7 @@ local limit = now - ARGV[1]
 local keys = call('ZRANGEBYSCORE', 'cap:tombstones', '-inf', string.format('%.0f', limit), 'LIMIT', ARGV[2], ARGV[3])
 local reply = { 'OK', #keys }
 for _, key in ipairs(keys) do
-    local vector, since = deadSince(key)
+    local vector, since = collectableSince(key)
     if not since then
         call('ZREM', 'cap:tombstones', key)
     elseif since > limit then

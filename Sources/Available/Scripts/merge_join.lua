@@ -1,6 +1,5 @@
 -- Second part of `merge`: joins of records that differ by more than one write. Most calls have none, so its functions
 -- are created for the first one.
-local fieldsWithOneSibling = 3 -- vv, at, and the sibling
 
 -- True where the text `left` covers everything that the text `right` does.
 local function dominates(left, right)
@@ -17,7 +16,7 @@ local function join(key, mine, theirs, first, number)
     if number == 1 and mine and dominates(theirs, mine) and not covers(parseVector(mine), ARGV[first]) then
         -- One new sibling whose writer has seen everything here: it replaces the record.
         if call('HLEN', key) > fieldsWithOneSibling then
-            updateConflicts(key, {})
+            call('ZREM', 'cap:conflicts', key)
         end
         replaceRecord(key, theirs, ARGV[first], ARGV[first + 1], mine)
         return true
@@ -62,7 +61,7 @@ local function join(key, mine, theirs, first, number)
     end
     call('HSET', key, 'vv', vector, 'at', nowText)
     for _, sibling in pairs(joined) do
-        listIfMortal(key, sibling)
+        listIfCollectable(key, sibling)
     end
     return true
 end

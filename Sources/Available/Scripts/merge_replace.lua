@@ -4,5 +4,5 @@ local function replaceRecord(key, vector, dot, sibling, isThere)
         call('DEL', key)
     end
     call('HSET', key, 'vv', vector, 'at', nowText, dot, sibling)
-    listIfMortal(key, sibling)
+    listIfCollectable(key, sibling)
 end

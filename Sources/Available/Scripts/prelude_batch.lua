@@ -4,8 +4,8 @@ local expectedIncarnation = ARGV[1]
 
 local function refuse(reply)
     local replies = {}
-    for place = 1, #KEYS do
-        replies[place] = reply
+    for position = 1, #KEYS do
+        replies[position] = reply
     end
     return replies
 end

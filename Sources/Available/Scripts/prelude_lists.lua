@@ -19,7 +19,7 @@ end
 
 -- `cap:tombstones` has a member per record with a tombstone or a value that expires. Its score is a lower bound of
 -- when the record may be collected (rule A10); `list_collectable` computes the exact time.
-local function listIfMortal(key, sibling)
+local function listIfCollectable(key, sibling)
     if string.sub(sibling, 1, 1) == 'T' or string.sub(sibling, expiryFirst, expiryFirst) ~= ':' then
         call('ZADD', 'cap:tombstones', nowText, key)
     end

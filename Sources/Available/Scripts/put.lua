@@ -1,10 +1,10 @@
 -- Changes, at their coordinator (rule A3). Each is one atomic step of its own; together they share the clock. The
 -- script `delete` is the same: deletes are not batched with writes, because they may run although the memory is full.
--- `put_arguments.lua` and `put_replace.lua` come before this file, and `loadChanges` runs `put_change.lua`.
-local replaceAny, change
+-- `put_common.lua`, `put_hints.lua` and `put_replace.lua` come before this file, and `loadChanges` runs `put_change.lua`.
+local overwriteRecord, change
 
-local function put(key, place)
-    local first = firstChange + (place - 1) * argumentsPerChange
+local function put(key, position)
+    local first = firstChange + (position - 1) * argumentsPerChange
     local sibling, ttl, context = ARGV[first], ARGV[first + 1], ARGV[first + 2]
     local isFirstAttempt, lastMoment = ARGV[first + 3] == 'first', ARGV[first + 4]
     if now > lastMoment + 0 then
@@ -14,29 +14,29 @@ local function put(key, place)
     if context == noContext and isFirstAttempt and string.sub(sibling, 1, 1) == 'V' then
         local fieldCount = call('HLEN', key)
         replacesRecord = fieldCount == 0 or (fieldCount == fieldsWithOneSibling and vector ~= '')
-        local before = replacesRecord and ttl == '0' and soleEntry(vector)
-        if before then
-            local entry = nextHlc(before + 0)
-            return replaceRecord(key, before, entry, entryName .. entry, sibling, '0')
+        local replaced = replacesRecord and ttl == '0' and soleEntry(vector)
+        if replaced then
+            local entry = nextHlc(replaced + 0)
+            return replaceAndHint(key, replaced, entry, entryName .. entry, sibling, '0')
         end
     end
     if not change then
-        replaceAny, change = loadChanges()
+        overwriteRecord, change = loadChanges()
     end
     if replacesRecord then
-        return replaceAny(key, vector, sibling, ttl)
+        return overwriteRecord(key, vector, sibling, ttl)
     end
     return change(key, vector, sibling, ttl, context, isFirstAttempt)
 end
 
 -- An error in one record (a key of another type) is the reply for that record alone.
 local replies = {}
-for place, key in ipairs(KEYS) do
-    local succeeded, reply = pcall(put, key, place)
+for position, key in ipairs(KEYS) do
+    local succeeded, reply = pcall(put, key, position)
     if not succeeded and type(reply) ~= 'table' then
         reply = { err = tostring(reply) }
     end
-    replies[place] = reply
+    replies[position] = reply
 end
 storeClock('cap:hlc', hlcText)
 return replies

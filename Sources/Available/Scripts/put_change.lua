@@ -1,4 +1,4 @@
--- Third part of `put`: every other change. Most calls have none, so its functions are created for the first one: that
+-- Fourth part of `put`: every other change. Most calls have none, so its functions are created for the first one: that
 -- takes a tenth of a call.
 
 -- The text `vector` with the entry of this actor set to the text `entry`.
@@ -23,16 +23,16 @@ local function withExpiry(sibling, ttl)
 end
 
 -- A first attempt to write a value without a context, where the record has at most one sibling.
-local function replaceAny(key, vector, sibling, ttl)
-    local before = soleEntry(vector)
-    -- Without `before`, other actors have written this record too.
-    local entry = nextHlc(before and before + 0 or highestEntry(vector))
+local function overwriteRecord(key, vector, sibling, ttl)
+    local replaced = soleEntry(vector)
+    -- Without `replaced`, other actors have written this record too.
+    local entry = nextHlc(replaced and replaced + 0 or highestEntry(vector))
     local expiry = '0'
     if ttl ~= '0' then
         sibling, expiry = withExpiry(sibling, ttl)
-        listIfMortal(key, sibling)
+        listIfCollectable(key, sibling)
     end
-    return replaceRecord(key, before or '1', entry, withEntry(vector, entry), sibling, expiry)
+    return replaceAndHint(key, replaced or '1', entry, withEntry(vector, entry), sibling, expiry)
 end
 
 -- The values that a change drops without having seen them, newest first. One write that two coordinators stored
@@ -119,7 +119,7 @@ local function change(key, vector, sibling, ttl, context, isFirstAttempt)
         highest = math.max(highest, highestEntry(context))
     end
 
-    -- A tombstone in place of a record needs about as much memory as the record, and is collected later.
+    -- A tombstone instead of a record needs about as much memory as the record, and is collected later.
     if not isValue and count > 0 then
         allowFullMemory()
     end
@@ -139,8 +139,8 @@ local function change(key, vector, sibling, ttl, context, isFirstAttempt)
         call('HDEL', key, old)
     end
     call('HSET', key, 'vv', joined, 'at', nowText, dot, sibling)
-    listIfMortal(key, sibling)
+    listIfCollectable(key, sibling)
     return { line('OK', entry, existed and '1' or '0', expiry, joined), others, overwritten }
 end
 
-return replaceAny, change
+return overwriteRecord, change

@@ -1,13 +1,13 @@
--- Second part of `put`: a write that replaces a record as a whole.
+-- Third part of `put`: a write that replaces a record as a whole.
 
--- Stores the record with this one sibling. `before` is part of the reply; see `put_arguments.lua`.
-local function replaceRecord(key, before, entry, vector, sibling, expiry)
+-- Stores the record with this one sibling. `replaced` is part of the reply; see `put_common.lua`.
+local function replaceAndHint(key, replaced, entry, vector, sibling, expiry)
     storeHints(key, entry)
-    if before ~= '0' then
+    if replaced ~= '0' then
         call('DEL', key)
     end
     call('HSET', key, 'vv', vector, 'at', nowText, dotPrefix .. entry, sibling)
-    return line('OK', entry, before, expiry, vector)
+    return line('OK', entry, replaced, expiry, vector)
 end
 
 -- The text of this actor's entry in a vector that has no other entry: 0 in the empty vector, nil in any other vector.

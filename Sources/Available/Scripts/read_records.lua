@@ -2,12 +2,12 @@
 --
 -- KEYS   records
 -- ARGV   1: limit for the bytes of siblings (the first record always fits); 2: incarnation
--- Reply  { OK, hlc, then per record in order: vector (empty: no such record; `!`: not a record), { dot, sibling .. } }
-local notARecord = '!'
+-- Reply  { OK, hlc, then per record in order: vector (empty: no such record; `!`: a foreign key), { dot, sibling .. } }
+local foreign = '!'
 local bytesLeft, reply = ARGV[1] + 0, { 'OK', (call('GET', 'cap:hlc') or 0) + 0 }
-for place, key in ipairs(KEYS) do
+for position, key in ipairs(KEYS) do
     local fields = redis.pcall('HGETALL', key)
-    local vector, alternating = notARecord, {}
+    local vector, alternating = foreign, {}
     if not fields.err then
         local recordVector, siblings, count, _, isRecord = scanRecord(fields)
         if isRecord and (recordVector or count == 0) then
@@ -19,7 +19,7 @@ for place, key in ipairs(KEYS) do
             end
         end
     end
-    if bytesLeft < 0 and place > 1 then
+    if bytesLeft < 0 and position > 1 then
         break
     end
     reply[#reply + 1] = vector

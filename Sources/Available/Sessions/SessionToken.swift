@@ -74,7 +74,7 @@ struct SessionToken: Equatable {
     /// vector was lost; the other vectors.
     var bytes: Bytes {
         var bytes: Bytes = [UInt8(entries.count) | (isFull ? 128 : 0)]
-        for entry in entries { Self.append(entry.hash, to: &bytes) }
+        for entry in entries { bytes.append(bigEndian: entry.hash) }
         for first in stride(from: 0, to: entries.count, by: 8) {
             let marks = entries[first...].prefix(8).enumerated().map { $1.vector == nil ? UInt8(1) << UInt8($0) : 0 }
             bytes.append(marks.reduce(0, |))
@@ -95,15 +95,9 @@ struct SessionToken: Equatable {
         var bytes = Bytes()
         bytes.reserveCapacity(count)
         bytes.append(1)
-        append(key.fnv1a, to: &bytes)
+        bytes.append(bigEndian: key.fnv1a)
         bytes.append(0)
         return bytes + packed
-    }
-
-    private static func append(_ hash: UInt64, to bytes: inout Bytes) {
-        for shift in stride(from: 56, through: 0, by: -8) {
-            bytes.append(UInt8(truncatingIfNeeded: hash >> UInt64(shift)))
-        }
     }
 
     /// Nil if they are not the ``bytes`` of a token.
@@ -118,8 +112,7 @@ struct SessionToken: Equatable {
         guard let vectors = VectorCode.unpack(rest.dropFirst(count * Self.hashCount + marksCount)) else { return nil }
         var next = vectors.makeIterator()
         for index in 0..<count {
-            let hash = rest.prefix(Self.hashCount).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-            rest = rest.dropFirst(Self.hashCount)
+            guard let hash = rest.popBigEndian() else { return nil }
             guard marks[index / 8] & 1 << UInt8(index % 8) == 0 else {
                 entries.append(Entry(hash: hash, vector: nil))
                 continue

@@ -9,8 +9,8 @@ struct ReplicationRecord {
         /// Empty if the peer did not answer.
         let incarnation: Bytes
         let hlc: UInt64
-        /// Lowest hlc of its hints for the replica; 0 for none.
-        let lowestHint: UInt64
+        /// Lowest hlc of its hints for the replica; nil if there is none.
+        let lowestHint: UInt64?
     }
 
     /// The replica's clock, and its epoch, before the peers were asked.
@@ -25,7 +25,7 @@ struct ReplicationRecord {
         var arguments = [Bytes(decimal: UInt64(max(0, readAtUs))), Bytes((isFull ? "full" : "probe").utf8)]
         for peer in peers {
             arguments += [
-                peer.name, peer.incarnation, Bytes(decimal: peer.hlc), Bytes(decimal: peer.lowestHint),
+                peer.name, peer.incarnation, Bytes(decimal: peer.hlc), Bytes(decimal: peer.lowestHint ?? 0),
             ]
         }
         return arguments + [Arguments.empty, epoch, incarnation]

@@ -48,8 +48,8 @@ final class StalenessTracker {
     private struct HintReading {
         let incarnation: Bytes
         let hlc: UInt64
-        /// By peer; 0 for none.
-        let lowest: [UInt64]
+        /// By peer, the lowest hlc of a hint; nil if there is none.
+        let lowest: [UInt64?]
     }
 
     /// - Returns: the readings, and the replicas that replied at all: one that is full, or has just been readmitted, replies
@@ -106,7 +106,7 @@ final class StalenessTracker {
         replicas.noteHints(
             of: owner, counts, hlc: hlc, conflictKeys: Int(conflictKeys),
             handoffDelayNs: environment.settings.handoffDelayMs * nsPerMs)
-        return HintReading(incarnation: incarnation, hlc: hlc, lowest: counts.map { $0.lowestHlc ?? 0 })
+        return HintReading(incarnation: incarnation, hlc: hlc, lowest: counts.map(\.lowestHlc))
     }
 
     private func recordReplication(
@@ -125,7 +125,7 @@ final class StalenessTracker {
                     peers: replicas.peers(of: replica).map { peer in
                         ReplicationRecord.Peer(
                             name: replicas.nameBytes[peer], incarnation: hints[peer]?.incarnation ?? Arguments.empty,
-                            hlc: hints[peer]?.hlc ?? 0, lowestHint: hints[peer]?.lowest[replica] ?? 0)
+                            hlc: hints[peer]?.hlc ?? 0, lowestHint: hints[peer]?.lowest[replica])
                     })
                 return record.arguments(incarnation: incarnations[replica])
             })
@@ -186,8 +186,8 @@ final class StalenessTracker {
             var hints: [PartitionDetector.Hints] = []
             for peer in replicas.peers(of: replica) {
                 guard let theirs = readings[peer] else { continue }
-                hints.append(.init(owner: peer, lowestHlc: theirs.lowest[replica] == 0 ? nil : theirs.lowest[replica]))
-                hints.append(.init(owner: replica, lowestHlc: own.lowest[peer] == 0 ? nil : own.lowest[peer]))
+                hints.append(.init(owner: peer, lowestHlc: theirs.lowest[replica]))
+                hints.append(.init(owner: replica, lowestHlc: own.lowest[peer]))
             }
             let isKnown = replicas.stalenessMs(of: replica) != nil
             report(detectors[replica].probed(hlcs: hlcs, hints: hints, isKnown: isKnown), replica)

@@ -44,7 +44,7 @@ final class TombstoneGC: BackgroundTask {
     private func run() async {
         let lease = control.lease(RedisKeys.tombstoneGCLease, at: Self.leaseReplica, durationMs: Self.leaseMs)
         // A full replica must get rid of its tombstones too, and has more memory afterwards.
-        guard await lease.take(isRequired: false) else { return }
+        guard await lease.acquire(isRequired: false) else { return }
         // If one replica collected a record and another did not, only the other still lists it. So each run lists at the
         // next replica.
         let source = nextSource % replicas.names.count
@@ -60,7 +60,7 @@ final class TombstoneGC: BackgroundTask {
             await lease.renewIfDue()
             await control.rest(sinceNs: startNs)
         }
-        await lease.end()
+        await lease.release()
     }
 
     private struct Outcome {

@@ -3,7 +3,7 @@ import Replication
 
 /// Establishes which incarnation of a replica a connection leads to, before anything else is sent on it and again when it
 /// proves to be another one (rule A2). Refuses a replica that holds an old dump (rule A10).
-final class Admission {
+final class ReplicaAdmission {
     private let environment: Environment
     private var readmitting: ReplicaSet = []
 
@@ -81,7 +81,7 @@ final class Admission {
     private static func refusal(_ reply: Reply) -> String {
         if let error = reply.error { return error.text }
         switch reply[0]?.text {
-        case "FOREIGN": return "belongs to group '\(reply[1]?.text ?? "")' as '\(reply[2]?.text ?? "")'"
+        case "OTHERGROUP": return "belongs to group '\(reply[1]?.text ?? "")' as '\(reply[2]?.text ?? "")'"
         case "OLD":
             return
                 "was away for \((reply[1]?.number ?? 0) / 1_000_000) s or holds an old dump, and might bring back what was "

@@ -17,7 +17,7 @@ enum VectorCode {
                 let position = actors.firstIndex { $0.elementsEqual(actor) } ?? actors.count
                 if position == actors.count { actors.append(Bytes(actor)) }
                 append(UInt64(position), to: &body)
-                append(bigEndian: hlc, to: &body)
+                body.append(bigEndian: hlc)
             }
         }
         var packed = Bytes()
@@ -41,7 +41,7 @@ enum VectorCode {
             guard let entryCount = number(&rest), entryCount <= rest.count else { return nil }
             var text = Bytes()
             for _ in 0..<entryCount {
-                guard let position = number(&rest), position < actors.count, let hlc = bigEndian(&rest) else {
+                guard let position = number(&rest), position < actors.count, let hlc = rest.popBigEndian() else {
                     return nil
                 }
                 if !text.isEmpty { text.append(UInt8(ascii: " ")) }
@@ -68,7 +68,7 @@ enum VectorCode {
         {
             append(UInt64(nameCount), to: &bytes)
             bytes += actor.prefix(nameCount)
-            append(bigEndian: number, to: &bytes)
+            bytes.append(bigEndian: number)
         } else {
             append(UInt64(actor.count) + 128, to: &bytes)
             bytes += actor
@@ -85,7 +85,7 @@ enum VectorCode {
         guard rest.count >= count else { return nil }
         let name = Bytes(rest.prefix(count))
         rest = rest.dropFirst(count)
-        guard let incarnation = bigEndian(&rest) else { return nil }
+        guard let incarnation = rest.popBigEndian() else { return nil }
         return name + [UInt8(ascii: ".")] + Bytes(hexadecimal: incarnation)
     }
 
@@ -109,17 +109,5 @@ enum VectorCode {
             if digit < 128 { return value }
         }
         return nil
-    }
-
-    private static func append(bigEndian number: UInt64, to bytes: inout Bytes) {
-        for shift in stride(from: 56, through: 0, by: -8) {
-            bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(shift)))
-        }
-    }
-
-    private static func bigEndian(_ rest: inout ArraySlice<UInt8>) -> UInt64? {
-        guard rest.count >= 8 else { return nil }
-        defer { rest = rest.dropFirst(8) }
-        return rest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

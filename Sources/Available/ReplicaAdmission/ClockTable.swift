@@ -27,7 +27,6 @@ struct ClockTable {
     ///
     /// - Returns: false if it is of an earlier clock epoch than the known one: a reply that was interpreted late, or the known
     ///   epoch is wrong. It is ignored.
-    @discardableResult
     mutating func read(_ replica: Int, epoch: Bytes, timeUs: Int64, receivedNs: UInt64) -> Bool {
         guard let known = clocks[replica] else { return true }
         let isNewEpoch = known.epoch != epoch

@@ -1,4 +1,4 @@
--- First part of `put` and `delete`: their arguments, and what all changes need.
+-- First part of `put` and `delete`: their arguments, and what all changes need besides hints.
 --
 -- KEYS   records `ap:<key>`
 -- ARGV   1: incarnation; 2: clock epoch; 3: actor, `<replica>.<incarnation>`;
@@ -7,7 +7,7 @@
 --        then per record: sibling as `V<write id>::<value>` or `T<write id>::`; time to live in milliseconds, or 0;
 --        context: a vector, or `-` for none; `first` attempt or `again`; notAfter
 -- Reply  per record one of
---        `OK <hlc> <before> <expires_ms> <now> <vector>`; <before> is 0: there was no record; above 1: the hlc of the
+--        `OK <hlc> <replaced> <expires_ms> <now> <vector>`; <replaced> is 0: there was no record; above 1: the hlc of the
 --        replaced record, written by this actor alone; 1: any other record;
 --        { that line, { dot, sibling .. } that stay beside the new one, { siblings that were overwritten unseen } };
 --        { `SAME <hlc> 1 0 <now> <vector>`, { dot, sibling .. } } where the write id is stored already;
@@ -20,7 +20,6 @@ local firstChange = firstPeer + peerCount
 local argumentsPerChange = 5
 
 local noContext = '-'
-local fieldsWithOneSibling = 3 -- vv, at, and the sibling
 
 if ARGV[2] ~= clockEpoch then
     storeClock()
@@ -29,10 +28,6 @@ end
 
 local hlcText = stored[3] or '0'
 local entryName, dotPrefix = actor .. '=', actor .. '@'
-local hintLists = {}
-for index = 1, peerCount do
-    hintLists[index] = 'cap:hints:' .. ARGV[firstPeer + index - 1]
-end
 
 -- The text of an hlc above the clock and everything known, `known` included.
 local function nextHlc(known)
@@ -48,21 +43,6 @@ local function nextHlc(known)
     return hlcText
 end
 
--- Stores a hint for each peer, in the same step as the write (rule A3). It comes before the write: a wrong type can
--- stop that, and then the hint delivers nothing new.
-local function storeHints(key, entry)
-    for index = 1, peerCount do
-        local hints = hintLists[index]
-        if call('ZADD', hints, 'NX', entry, key) == 1 and maxHints > 0 and call('ZCARD', hints) > maxHints then
-            call('ZREM', hints, key)
-            local overflow = 'cap:hint_overflow:' .. ARGV[firstPeer + index - 1]
-            call('HSETNX', overflow, 'first', entry)
-            call('HSET', overflow, 'last', entry)
-            call('HINCRBY', overflow, 'count', 1)
-        end
-    end
-end
-
-local function line(result, entry, before, expiry, vector)
-    return result .. ' ' .. entry .. ' ' .. before .. ' ' .. expiry .. ' ' .. nowText .. ' ' .. vector
+local function line(result, entry, replaced, expiry, vector)
+    return result .. ' ' .. entry .. ' ' .. replaced .. ' ' .. expiry .. ' ' .. nowText .. ' ' .. vector
 end
