@@ -9,10 +9,11 @@ extension AppAP {
         static let configuration = CommandConfiguration(
             abstract: "Admit a replica that was rejected as too old.",
             discussion: """
-                A replica that was unreachable for more than half of AP_TOMBSTONE_GRACE_SEC, or holds a dump that old, may \
-                bring back values that were deleted since, and is rejected. If the other replicas were in use meanwhile, \
-                stop it, delete its data and start it instead: the others fill it again. Admit a replica only if nothing was deleted \
-                meanwhile: the whole group was off, or a clock was wrong. A replica in use is not changed.
+                A replica that was unreachable for more than half of AP_TOMBSTONE_GRACE_SEC, or holds a dump that \
+                old, may bring back values that were deleted since, and is rejected. If the other replicas were in \
+                use meanwhile, stop it, delete its data and start it instead: the others fill it again. Admit a \
+                replica only if nothing was deleted meanwhile: the whole group was off, or a clock was wrong. A \
+                replica in use is not changed.
                 """)
 
         @Argument(help: "The replica's name in REPLICAS.") var replica: String

@@ -96,8 +96,8 @@ enum AvailableAnswers {
     /// The bare value; the other members are header fields.
     private static func bytes(_ value: Bytes, _ result: ReadResult) -> Response {
         var headers = result.session.headers
-        // No context beside conflicts: it covers values that this answer does not show, so a client that sends it back would
-        // overwrite values that it has never seen.
+        // No context beside conflicts: it covers values that this answer does not show. A client that sends it back
+        // would overwrite values that it has never seen.
         if result.version.utf8.count <= maxHeaderContextBytes, result.conflicts.isEmpty {
             headers.append(Header("X-Context", result.version))
         }

@@ -1,15 +1,16 @@
 import EventLoop
 import Replication
 
-/// The AP engine: a Dynamo-like store over independent replicas, each of which does one atomic step per script (rules A1 to
-/// A11 of `docs/design.md`; DeCandia et al., *Dynamo*, 2007).
+/// The AP engine: a Dynamo-like store over independent replicas (DeCandia et al., *Dynamo*, 2007). Each replica runs
+/// one atomic step per script (rules A1 to A11 of `docs/design.md`).
 ///
-/// Any reachable replica coordinates a write: it stores the value and, in the same step, a hint for each other replica. A
-/// read asks one replica. While a single replica answers, both succeed, and each answer has a bound on its staleness. Once
-/// the replicas can be reached again, all hints are delivered and all replicas hold the same records, with concurrent values
-/// side by side.
+/// Any reachable replica coordinates a write: it stores the value and, in the same step, a hint for each other replica.
+/// A read asks one replica. While a single replica answers, both succeed, and each answer has a bound on its staleness.
+/// Once the replicas can be reached again, all hints are delivered and all replicas hold the same records, with
+/// concurrent values side by side.
 ///
-/// This class only wires the components, one per folder. It lives on one reactor's thread and knows no socket and no HTTP.
+/// This class only wires the components, one per folder. It lives on one reactor's thread and knows no socket and no
+/// HTTP.
 public final class AvailableEngine: ReplicaGroupDelegate {
     private let environment: Environment
     let admission: ReplicaAdmission
@@ -55,8 +56,8 @@ public final class AvailableEngine: ReplicaGroupDelegate {
         group.delegate = self
     }
 
-    /// Starts the background work: staleness probes, hinted handoff, anti-entropy, tombstone GC. Each is bounded in what it
-    /// has in flight, and every command has a deadline.
+    /// Starts the background work: staleness probes, hinted handoff, anti-entropy, tombstone GC. Each is bounded in
+    /// what it has in flight, and every command has a deadline.
     public func start() { background.start() }
 
     /// Ends the background work after what is in flight. Reads and writes continue to work.
@@ -64,8 +65,8 @@ public final class AvailableEngine: ReplicaGroupDelegate {
 
     // MARK: Requests
 
-    /// - Throws: ``AvailableFailure``: `no_replica`, `too_stale`, `timeout`, `overloaded`, `bad_reply`; in a session also
-    ///   `bad_token` and `session_unmet`.
+    /// - Throws: ``AvailableFailure``: `no_replica`, `too_stale`, `timeout`, `overloaded`, `bad_reply`; in a session
+    ///   also `bad_token` and `session_unmet`.
     public func read(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult {
         let isPlain = request.session == SessionRequest()
         let result = try await isPlain ? reader.read(request) : sessionReader.read(request)
@@ -73,17 +74,17 @@ public final class AvailableEngine: ReplicaGroupDelegate {
         return result
     }
 
-    /// - Throws: ``AvailableFailure``, always with an outcome: `bad_context`, `bad_token`, `session_unmet`,
-    ///   `too_many_siblings`, `no_replica`, `overloaded` (not applied); `insufficient_acks` (applied); `timeout`,
-    ///   `replica_full` and `bad_reply` (as far as the outcome is known).
+    /// - Throws: ``AvailableFailure``, always with an outcome. Not applied: `bad_context`, `bad_token`,
+    ///   `session_unmet`, `too_many_siblings`, `no_replica`, `overloaded`. Applied: `insufficient_acks`. As far as the
+    ///   outcome is known: `timeout`, `replica_full` and `bad_reply`.
     public func change(_ request: ChangeRequest) async throws(AvailableFailure) -> ChangeResult {
         guard request.session == SessionRequest() else { return try await sessionWriter.change(request) }
         return try await coordinator.change(request)
     }
 
-    /// Keys with more than one value, as the first replica that answers lists them, in order of their bytes. A page is bound
-    /// to no replica: the next one continues after the same key at any of them. A page costs as much as it lists, however
-    /// many records there are.
+    /// Keys with more than one value, as the first replica that answers lists them, in order of their bytes. A page is
+    /// bound to no replica: the next one continues after the same key at any of them. A page costs as much as it lists,
+    /// however many records there are.
     ///
     /// - Parameters:
     ///   - cursor: ``ConflictPage/next`` of the previous page; nil for the first.

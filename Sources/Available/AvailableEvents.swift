@@ -23,12 +23,13 @@ public protocol AvailableEvents: AnyObject {
     func replicaAdopted(_ replica: Int, incarnation: String)
     /// `replica` must not be used, e.g. because it belongs to another group.
     func replicaRefused(_ replica: Int, reason: String)
-    /// `replica` stores something other than a record under this Redis key, so that nothing can be merged there.
+    /// `replica` stores something other than a record under this Redis key: a foreign key, at which nothing can be
+    /// merged (rule A4).
     func foreignKeyFound(replica: Int, redisKey: Bytes)
     /// `count` tombstones and expired values were collected on all replicas.
     func tombstonesCollected(_ count: Int)
-    /// A comparison of all records of `replica` with those of every other replica ended, after `compared` records, of which
-    /// `repaired` were copied. `failure` says why it did not finish; nil if it did.
+    /// A comparison of all records of `replica` with those of every other replica ended, after `compared` records, of
+    /// which `repaired` were copied. `failure` says why it did not finish; nil if it did.
     func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?)
 }
 

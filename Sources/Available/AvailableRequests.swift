@@ -73,7 +73,8 @@ public struct ChangeResult: Sendable, Equatable {
     public var replicasAcked: Int
     /// False for a delete of a key that did not exist.
     public var existed: Bool
-    /// Values that this change overwrote without having seen them, newest first.
+    /// The values that a write without a context replaced, newest first, without the newest: a plain overwrite means to
+    /// replace that one. Empty if there was one value.
     public var overwritten: [Bytes?] = []
     /// All values that the key has now, the winner first, if it has more than one.
     public var conflicts: [Bytes?] = []
@@ -88,7 +89,8 @@ public struct ChangeResult: Sendable, Equatable {
     }
 }
 
-/// What a request requires of its session: that reads show the session's own writes, and never less than it has read before.
+/// What a request requires of its session: that reads show the session's own writes, and never less than it has read
+/// before.
 public struct SessionRequest: Sendable, Equatable {
     /// The token of the session's last answer; nil if the request belongs to no session.
     public var token: String?

@@ -2,8 +2,9 @@ import Replication
 
 /// The Lua scripts of the AP engine, each one atomic step on one replica. The wiring gives ``all`` to the Redis group.
 ///
-/// A script is its file behind the preludes that it needs. Every script but `adopt` checks the incarnation in a prelude, and
-/// every script with the `fence` prelude its deadline fence. `put` checks the fence of each record by itself.
+/// A script is its file behind the preludes that it needs. Every script but `adopt` checks the incarnation in a
+/// prelude, and every script with the `fence` prelude its deadline fence. `put` checks the fence of each record by
+/// itself.
 public enum AvailableScripts {
     // Writes and their replication.
     public static let put = Script(name: "put", source: changes, isBatchable: true)

@@ -8,8 +8,8 @@ public struct AvailableSettings: Sendable {
     public var secret: GroupSecret
     /// `NODE_ID`: names this instance in leases, for people. Need not be unique.
     public var nodeName: String
-    /// The replicas of this instance's site, preferred over nearer ones for reads and as coordinators. Unknown names are
-    /// ignored.
+    /// The replicas of this instance's site, preferred over nearer ones for reads and as coordinators. Unknown names
+    /// are ignored.
     public var preferredReplicas: Set<String> = []
 
     /// `AP_WRITE_ACKS`: replicas that must store a write before it is acknowledged. 1 to the number of replicas.
@@ -20,26 +20,27 @@ public struct AvailableSettings: Sendable {
     public var maxSiblings = 32
     /// `AP_MAX_SIBLING_BYTES`: the same for the bytes of all concurrent values, because every read returns all of them.
     public var maxSiblingBytes = 4 << 20
-    /// `AP_MAX_HINTS`: hints of one replica for one peer. Beyond that the hints are marked overflowed until all records have
-    /// been compared.
+    /// `AP_MAX_HINTS`: hints of one replica for one peer. Beyond that the hints are marked overflowed until all records
+    /// have been compared.
     public var maxHints = 1_000_000
 
-    /// Time between two staleness probes. Staleness in health is one to two of these. For two seconds after a replica has
-    /// connected, probes are four times as frequent, so that its staleness is known soon.
+    /// Time between two staleness probes. Staleness in health is one to two of these. For two seconds after a replica
+    /// has connected, probes are four times as frequent, so that its staleness is known soon.
     public var probeIntervalMs: UInt64 = 250
-    /// Deadline of one background command.
+    /// `REPLICA_TIMEOUT_MS`: deadline of one background or admission command. Also the least time for which a change is
+    /// tried at a replica while others are left (A5). And the limit of how long a read is held back (A7).
     public var callTimeoutMs: UInt64 = 250
 
     /// A read without an answer after three times the replica's usual latency, within these bounds, is sent to a second
     /// replica too.
     public var minHedgeMs: UInt64 = 5
     public var maxHedgeMs: UInt64 = 50
-    /// A write without an answer after eight times the replica's usual latency, within these bounds, is tried at another
-    /// coordinator. The first one no longer runs it (rule A5).
+    /// A write without an answer after eight times the replica's usual latency, within these bounds, is tried at
+    /// another coordinator. The first one no longer runs it (rule A5).
     public var minFenceMs: UInt64 = 20
     public var maxFenceMs: UInt64 = 100
-    /// A record is not merged at another replica later than this after it was read: the first while the target was admitted a
-    /// moment ago, the second once it has been known for that long.
+    /// The longest time between the read of a record and its merge at another replica. The first applies if the target
+    /// was admitted a moment ago, the second once it has been known for that long.
     public var minMergeFenceMs: UInt64 = 200
     public var mergeFenceMs: UInt64 = 1_000
 
@@ -50,8 +51,8 @@ public struct AvailableSettings: Sendable {
     public var batchBytes = 1 << 20
     /// Time between two comparisons of all records, in addition to those after a loss.
     public var antiEntropyIntervalMs: UInt64 = 600_000
-    /// `AP_TOMBSTONE_GRACE_SEC`: every replica keeps tombstones and expired values for at least this long, and a replica that
-    /// was away for more than half of it is refused. Far above the difference between clocks.
+    /// `AP_TOMBSTONE_GRACE_SEC`: every replica keeps tombstones and expired values for at least this long. A replica
+    /// that was away for more than half of it is refused. Far above the difference between clocks.
     public var tombstoneGraceMs: Int64 = 7 * 86_400_000
     /// Time between two runs of tombstone GC.
     public var tombstoneGCIntervalMs: UInt64 = 60_000

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Dependencies that every component of the engine shares: the replicas and what is known of them, time, the settings, and
-/// the receiver of events.
+/// Dependencies that every component of the engine shares: the replicas and what is known of them, time, the settings,
+/// and the receiver of events.
 final class Environment {
     let group: any ReplicaGroup
     let scheduler: any Scheduler

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Compares all records of one replica with those of every other (rules A8, A11): finds what no hint knows of, and makes the
-/// staleness of a replica known again after it, or a peer, has lost its memory.
+/// Compares a replica's records with those of every peer and copies what it lacks (rules A8, A11). After either has
+/// lost its data, only this makes the replica's staleness known again.
 final class AntiEntropy: BackgroundTask {
     private let environment: Environment
     private let comparison: RecordComparison
@@ -42,7 +42,7 @@ final class AntiEntropy: BackgroundTask {
             environment.nowNs >= schedules[replica].notBeforeNs
                 || schedules[replica].missingPeer.map { usable.contains($0) } ?? false
         }
-        // Without all peers, only replicas that lost records are compared. Another instance may have compared them already.
+        // Periodic runs need all replicas. `comparedAgoUs` is stored on the replica, so runs of other instances count.
         let intervalUs = Int64(environment.settings.antiEntropyIntervalMs) * 1_000
         let isDue = { [replicas] (replica: Int) in
             usable == replicas.everyReplica && replicas[replica].probe.comparedAgoUs.map { $0 >= intervalUs } ?? true

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// One comparison of all records of a replica with those of its peers, by their version vectors. It copies what the replica
-/// lacks, page by page.
+/// One comparison of all records of a replica with those of its peers, by their version vectors. It copies what the
+/// replica lacks, page by page.
 struct RecordComparison {
     let environment: Environment
     let scripts: ScriptClient
@@ -30,12 +30,12 @@ struct RecordComparison {
 
     enum End {
         case complete
-        /// A replica lost its memory a moment ago: records read before that may still be on their way, for so many
-        /// milliseconds.
+        /// A replica was adopted, or its clock set back, a moment ago: records read before may still arrive for
+        /// `waitMs`.
         case tooEarly(waitMs: UInt64)
         /// Some records did not arrive: the staleness stays unknown.
         case incomplete
-        /// Compared with all peers but this one, at least: the staleness stays unknown.
+        /// This peer, and perhaps others, was unreachable: the staleness stays unknown.
         case without(Int)
     }
 
@@ -82,9 +82,9 @@ struct RecordComparison {
         return .complete
     }
 
-    /// How long a record that a replica lost may still be on its way to another one, where it would reappear without a
-    /// hint. The fence of a merge is at most as long as its sender had known the target's incarnation, so at most the
-    /// time since that was adopted (``Fence/mergeMs(knownForMs:settings:)``).
+    /// How long a record that a replica lost may still be in transit to another one, where it would reappear without a
+    /// hint. A merge's fence is no longer than its sender has known the target's incarnation
+    /// (``Fence/mergeMs(knownForMs:settings:)``). So it is no longer than the time since the target was adopted.
     private func inFlightMs(adoptedAgoUs: [ClosedRange<Int64>]) -> UInt64 {
         let settings = environment.settings
         let agoMs = adoptedAgoUs.map { (least: max(0, $0.lowerBound) / 1_000, most: max(0, $0.upperBound) / 1_000 + 1) }

@@ -102,7 +102,8 @@ final class BackgroundControl {
         Lease(environment, key, at: replica, holder: holder, durationMs: durationMs)
     }
 
-    /// Ends a batch: sleeps as long as it took, within bounds, so that background work uses about half of a replica's time.
+    /// Ends a batch: sleeps as long as it took, within bounds, so that background work uses about half of a replica's
+    /// time.
     func rest(sinceNs startNs: UInt64) async {
         await environment.scheduler.sleep(forNs: max(nsPerMs, min(environment.nowNs - startNs, Self.maxRestNs)))
     }

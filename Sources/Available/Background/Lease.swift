@@ -19,7 +19,8 @@ final class Lease {
         self.durationMs = durationMs
     }
 
-    /// - Parameter isRequired: false for work that must also be done if the replica's memory is too full to store the lease.
+    /// - Parameter isRequired: false for work that must also be done if the replica's memory is too full to store the
+    ///   lease.
     /// - Returns: false if another instance holds it, or the replica does not answer.
     func acquire(isRequired: Bool = true) async -> Bool {
         renewedNs = environment.nowNs
@@ -29,8 +30,8 @@ final class Lease {
         return reply == .status("OK")
     }
 
-    /// A lease from before the replica's clock was set back ends that much later. If its holder has died meanwhile, nobody
-    /// would do its work until then.
+    /// A lease from before the replica's clock was set back ends that much later. If its holder has died meanwhile,
+    /// nobody would do its work until then.
     private func shorten() async {
         let leftMs = await ask("PTTL")?.int64
         guard let leftMs, leftMs == -1 || leftMs > Int64(durationMs) else { return }

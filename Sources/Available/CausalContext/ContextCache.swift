@@ -1,7 +1,8 @@
 import Replication
 
-/// The texts that were signed last, by key, so that a read of a hot key signs nothing: its context, and the token of a session that has
-/// seen only this key. Bounded: two generations, of which the older is dropped as a whole when the younger is full.
+/// The texts that were signed last, by key, so that a read of a hot key signs nothing. They are its context, and the
+/// token of a session that has seen only this key. Bounded: two generations, of which the older is dropped as a whole
+/// when the younger is full.
 final class ContextCache {
     struct Entry {
         let vector: Bytes

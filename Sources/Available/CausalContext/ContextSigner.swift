@@ -2,9 +2,9 @@ import Replication
 
 /// Turns a version vector into the `version` that clients carry, and back (rule A7).
 ///
-/// The text is base64url of a format byte, a ``MessageCode`` and the packed vector. The code covers group and key, so that a
-/// context is valid for one key only and cannot be forged: a forged context would overwrite values that its client has not
-/// seen.
+/// The text is base64url of a format byte, a ``MessageCode`` and the packed vector. The code covers group and key, so
+/// that a context is valid for one key only and cannot be forged. A forged context would overwrite values that its
+/// client has not seen.
 struct ContextSigner {
     private let code: MessageCode
 

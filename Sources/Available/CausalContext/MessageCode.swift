@@ -1,8 +1,8 @@
 import Crypto
 import Replication
 
-/// HMAC-SHA256 (RFC 2104, truncated to 16 bytes as its section 5 allows). Each use of the group's secret has a key of its
-/// own, so that a text signed for one use is invalid in another.
+/// HMAC-SHA256 (RFC 2104, truncated to 16 bytes as its section 5 allows). Each use of the group's secret has a key of
+/// its own, so that a text signed for one use is invalid in another.
 struct MessageCode {
     static let count = 16
     /// Keyed, and fed with the common prefix of all messages; copied for each message.

@@ -1,10 +1,10 @@
 import Replication
 
-/// Version vectors in few bytes, for what clients carry: each actor is named once for all vectors, and its incarnation and
-/// clock are binary. About 20 bytes per entry, or 9 if another vector has the same actor; as text 36.
+/// Version vectors in few bytes, for what clients carry: each actor is named once for all vectors, and its incarnation
+/// and clock are binary. About 20 bytes per entry, or 9 if another vector has the same actor; as text 36.
 ///
-/// The format: the number of actors and the actors; then per vector the number of its entries, and per entry the actor's
-/// position and eight bytes of clock. Counts and positions are LEB128.
+/// The format: the number of actors, and the actors. Then per vector the number of its entries, and per entry the
+/// actor's position and eight bytes of clock. Counts and positions are LEB128.
 enum VectorCode {
     /// - Parameter vectors: the texts of vectors. Any other text is packed as a vector that covers nothing.
     static func pack(_ vectors: [Bytes]) -> Bytes {
@@ -58,8 +58,8 @@ enum VectorCode {
 
     private static let digitCount = 16
 
-    /// The length of the replica's name, the name, and the incarnation as a number. An actor of another form is copied, with
-    /// 128 added to its length.
+    /// The length of the replica's name, the name, and the incarnation as a number. An actor of another form is copied,
+    /// with 128 added to its length.
     private static func append(actor: Bytes, to bytes: inout Bytes) {
         let nameCount = actor.count - digitCount - 1
         let incarnation = actor.suffix(digitCount)

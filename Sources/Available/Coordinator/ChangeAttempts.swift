@@ -17,8 +17,8 @@ struct ChangeAttempts {
 
     /// In all rounds together.
     private static let maxCount = 12
-    /// At one replica whose clock is re-read each time.
-    private static let maxLateInARow = 3
+    /// At every third attempt, a late coordinator is excluded for this round.
+    private static let lateExclusionInterval = 3
 
     /// - Parameter seen: what the client has seen of the key.
     init(seen: VersionVector) { self.seen = seen }
@@ -58,7 +58,7 @@ struct ChangeAttempts {
             // Its clock is known again: the same replica may be tried with a new fence.
             fail(.timeout, "The replica was too slow.")
             isTransient = true
-            if count.isMultiple(of: Self.maxLateInARow) { exclude(coordinator) }
+            if count.isMultiple(of: Self.lateExclusionInterval) { exclude(coordinator) }
         case .notMember:
             fail(.noReplica, "The replica has been replaced.")
             isTransient = true
@@ -81,8 +81,9 @@ struct ChangeAttempts {
 
     /// `coordinator` has nothing to delete, and covers `vector`.
     ///
-    /// - Returns: the version to answer with: `vector`, or if the client has seen something, what the replicas cover together.
-    ///   Nil while that lacks some of what the client has seen, or `vector` cannot be read: ask the next replica.
+    /// - Returns: the version to answer with: `vector`, or if the client has seen something, what the replicas cover
+    ///   together. Nil while that lacks some of what the client has seen, or `vector` cannot be read: ask the next
+    ///   replica.
     mutating func absent(_ vector: Bytes, at coordinator: Int) -> Bytes? {
         guard !seen.entries.isEmpty else { return vector }
         if let own = VersionVector(text: vector) {
@@ -95,7 +96,7 @@ struct ChangeAttempts {
         return nil
     }
 
-    /// The version to answer with if no replica is left to ask; nil if none had nothing to delete, or if one that has not
-    /// answered may have applied the delete.
+    /// The version to answer with if no replica is left to ask. Nil if none answered that it has nothing to delete, or
+    /// if one without an answer may have applied the delete.
     var absentEverywhere: Bytes? { isUnanswered ? nil : absent?.text }
 }

@@ -4,8 +4,8 @@ import Replication
 struct ClientChange {
     let request: ChangeRequest
     let recordKey: Bytes
-    /// The sibling to store. Its write id names the change, so that a second attempt at a replica that already stores it
-    /// changes nothing.
+    /// The sibling to store. Its write id names the change, so that a second attempt at a replica that already stores
+    /// it changes nothing.
     let packed: Bytes
     /// Time to live in milliseconds, as the decimal text that the script expects; 0 for no expiry.
     let ttl: Bytes

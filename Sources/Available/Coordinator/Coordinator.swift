@@ -26,8 +26,8 @@ final class Coordinator {
 
     private var replicas: ReplicaTable { environment.replicas }
 
-    /// - Parameter seen: what the client has seen of the key. If a replica has nothing to delete and lacks some of that, the
-    ///   others are asked too; the result's `version` then covers what all of them have.
+    /// - Parameter seen: what the client has seen of the key. If a replica has nothing to delete and lacks some of
+    ///   that, the others are asked too. The result's `version` then covers what all of them have.
     func change(
         _ request: ChangeRequest, seen: VersionVector = VersionVector()
     ) async throws(AvailableFailure) -> ChangeResult {
@@ -61,8 +61,9 @@ final class Coordinator {
 
     /// How long the change is tried at `coordinator`; nil if too little time is left.
     ///
-    /// While other coordinators are left, no more than its share of the time: an estimate of the latency that is too high must
-    /// not cost their turn. The share is never less than the timeout of a call, which a usable replica stays within.
+    /// While other coordinators are left, no more than its share of the time. Otherwise a latency that is estimated too
+    /// high uses up their time. The share is never less than the timeout of a call, within which a usable replica
+    /// answers.
     private func budgetMs(at coordinator: Int, _ request: ChangeRequest, _ excluded: ReplicaSet) -> UInt64? {
         let nowNs = environment.nowNs
         let leftMs = request.deadlineNs > nowNs ? (request.deadlineNs - nowNs) / nsPerMs : 0
@@ -121,13 +122,13 @@ final class Coordinator {
         case .applied(let applied):
             replicas.readClock(of: coordinator, epoch: clock.epoch, timeUs: applied.nowUs)
             replicas.noteChange(rejectedWith: nil, by: coordinator)
-            // A delete with a context is applied even if this replica holds nothing: elsewhere it removes what its client saw.
-            // So is one that another replica may have applied too.
+            // A delete with a context is applied even if this replica holds nothing: elsewhere it removes what its
+            // client saw. So is one that another replica may have applied too.
             let existed = applied.existed || change.context != nil || attempts.isUnanswered
             var result = result(change, applied.vector, existed: existed)
             result.replica = replicas.names[coordinator]
-            // The version covers all that the record holds, so the answer must show all of it: a client that writes with
-            // this version states that it has seen it.
+            // The version covers all that the record holds, so the answer must show all of it. A client that writes
+            // with this version states that it has seen it.
             result.conflicts = applied.conflicts
             if !applied.overwritten.isEmpty {
                 result.overwritten = applied.overwritten
@@ -139,7 +140,8 @@ final class Coordinator {
         case .tooManySiblings(let count):
             throw AvailableFailure(
                 .tooManySiblings,
-                "The context is too old: \(count) values that it does not cover would stay. Read again and resolve them.",
+                "The context is too old: \(count) values that it does not cover would stay. "
+                    + "Read again and resolve them.",
                 outcome: attempts.isUnanswered ? .unknown : .notApplied)
         case .refused(let refusal):
             admission.learn(from: refusal, of: coordinator)

@@ -1,8 +1,9 @@
 import EventLoop
 import Replication
 
-/// Sends changed records from their coordinator to the other replicas, one call per coordinator and turn of the event loop.
-/// The one delivery path for every `AP_WRITE_ACKS`: with 1 no one waits for it, and what does not arrive has a hint.
+/// Sends changed records from their coordinator to the other replicas, one call per coordinator and turn of the event
+/// loop. The one delivery path for every `AP_WRITE_ACKS`: with 1 no client waits for it, and what does not arrive has a
+/// hint.
 final class Delivery {
     private let environment: Environment
     private let scripts: ScriptClient
@@ -24,7 +25,7 @@ final class Delivery {
     ///   - hlc: `cap:hlc` of the step that wrote it.
     ///   - clocks: as known at `startNs`, before the record was written. Newer readings would extend its deadline fence
     ///     (rule A5).
-    ///   - wait: is told which replicas stored it.
+    ///   - wait: notified of each replica that stored it.
     func deliver(
         _ record: CarriedRecord, hlc: UInt64, from coordinator: Int, clocks: ClockTable, startNs: UInt64,
         wait: AcknowledgementWait? = nil

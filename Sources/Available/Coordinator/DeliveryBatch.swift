@@ -90,6 +90,7 @@ final class DeliveryBatch: ReplySink, Expirable {
         case .failed: break
         }
         if outstanding.isEmpty { endWaits() }
+        // The first acknowledgement waits up to 20 ms for the others. Later ones are sent at once.
         if outstanding.isEmpty || isLingering {
             acknowledgeDelivered()
         } else if !delivered.isEmpty {
@@ -103,7 +104,6 @@ final class DeliveryBatch: ReplySink, Expirable {
     }
 
     private func acknowledgeDelivered() {
-        // The first replica to answer alone waits for the others; after that each is acknowledged by itself.
         guard !delivered.isEmpty else { return }
         acknowledge(delivered, except: [])
         delivered = []

@@ -71,8 +71,8 @@ struct PutArgumentCache {
         return arguments
     }
 
-    /// Counting hints costs a tenth of a write. It is left out while the last probe found less than half of the limit: hints
-    /// cannot reach it between two probes.
+    /// Counting hints costs a tenth of a write. It is left out while the last probe found less than half of the limit:
+    /// hints cannot reach it between two probes.
     private func hintLimit(_ coordinator: Int) -> Bytes {
         let hints = environment.replicas[coordinator].probe.hints
         let maxAgeNs = 2 * environment.settings.probeIntervalMs * nsPerMs

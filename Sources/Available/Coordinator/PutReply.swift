@@ -24,7 +24,8 @@ enum PutReply {
         var siblings: [Bytes]
         /// All concurrent values, the winner first, if there is more than one.
         var conflicts: [Bytes?] = []
-        /// Values that the change overwrote without having seen them, newest first; nil for a delete.
+        /// The values that a write without a context replaced, newest first, without the newest: a plain overwrite
+        /// means to replace that one. Empty if there was one value. Nil for a tombstone.
         var overwritten: [Bytes?] = []
     }
 
@@ -51,7 +52,8 @@ enum PutReply {
     private struct Head {
         let isNew: Bool
         let hlc: UInt64
-        /// 0 for nothing; the hlc of the one sibling that it replaced, if that was this actor's alone; else 1.
+        /// 0: no live value was replaced. Above 1: the hlc of the record that was replaced as a whole, written by this
+        /// actor alone. 1: otherwise.
         let replaced: ArraySlice<UInt8>
         let expiresMs: Int64
         let nowUs: Int64

@@ -2,9 +2,9 @@ import EventLoop
 
 /// How much one background batch may carry from one replica to another over this instance's links.
 ///
-/// A batch that a slow link cannot carry in time is refused at its fence and, worse, blocks everything else on that
-/// connection until it is given up: sent again at the same size, it would never arrive. So batches start small, grow while
-/// they arrive quickly, and shrink when one fails.
+/// A batch that a slow link cannot carry in time is refused at its fence. It also blocks everything else on that
+/// connection until then. Sent again at the same size, it would never arrive. So batches start small, grow while they
+/// arrive quickly, and shrink when one fails.
 struct BatchSize: Equatable {
     private(set) var bytes: Int
     private let maxBytes: Int

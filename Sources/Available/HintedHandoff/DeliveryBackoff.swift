@@ -1,11 +1,11 @@
 import EventLoop
 import Replication
 
-/// Backoff for records that cannot be delivered: one that did not arrive although it was sent alone is too large for the link,
-/// as far as can be told; and one of the two replicas may store something other than a record under the key.
+/// Backoff for records that cannot be delivered. A record that was sent alone and did not arrive is probably too large
+/// for the link. A foreign key (rule A4) cannot be merged.
 ///
-/// Sent again at once, such a record would block all hints behind it and everything else on that connection. So each one
-/// waits, twice as long after each failure.
+/// Sent again at once, such a record would block all hints behind it and everything else on that connection. So each
+/// one waits, twice as long after each failure.
 struct DeliveryBackoff {
     private struct Pause {
         var untilNs: UInt64

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Removes delivered hints, many records in one call every few milliseconds: one call per write would cost a third of what the
-/// write costs (rule A4).
+/// Removes delivered hints, many records in one call every few milliseconds (rule A4). One call per write would cost a
+/// third of what the write costs.
 ///
 /// If a call is lost (a full connection, a crash), its hints stay and are delivered again, which changes nothing.
 final class HintAcknowledgements: Expirable {

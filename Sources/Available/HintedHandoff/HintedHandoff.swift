@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Delivers hints that the write itself did not: after a partition, a crash of an instance, or a lost connection (rule A4).
-/// Any instance does it for any replica: hints are stored in the replicas, not in instances.
+/// Delivers hints that the write itself did not: after a partition, a crash of an instance, or a lost connection (rule
+/// A4). Any instance does it for any replica: hints are stored in the replicas, not in instances.
 final class HintedHandoff: BackgroundTask {
     private let environment: Environment
     private let scripts: ScriptClient
@@ -54,7 +54,7 @@ final class HintedHandoff: BackgroundTask {
     private func deliverAll(_ route: RecordTransfer.Route, upTo: UInt64) async {
         let lease = control.lease(
             RedisKeys.handoffLease(for: replicas.nameBytes[route.target]), at: route.source, durationMs: Self.leaseMs)
-        // A full replica must get rid of its hints too, and has more memory afterwards.
+        // If memory is too full to store the lease, deliver without one: that frees memory.
         guard await lease.acquire(isRequired: false) else { return }
         var skipped = 0
         var isFull = false
@@ -129,9 +129,9 @@ final class HintedHandoff: BackgroundTask {
             .compactMap(\.bytes)
     }
 
-    /// Removes the hints of what was delivered, and of records that are gone. The hints of `foreign` keys are raised to `upTo`:
-    /// a replica answers a read of such a key with an error and never with an old value, so that they do not limit its
-    /// staleness (rule A8).
+    /// Removes the hints of what was delivered, and of records that are gone. The hints of `foreign` keys are raised to
+    /// `upTo`, so that they do not limit the target's staleness. If the target stores the foreign value, it answers
+    /// reads of the key with an error (rule A4).
     private func acknowledge(
         _ batch: RecordTransfer.Batch, raising foreign: Set<Bytes>, to upTo: UInt64, _ route: RecordTransfer.Route
     ) async -> Bool {

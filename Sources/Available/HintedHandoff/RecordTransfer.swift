@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Copies records from one replica to another in the background, for hinted handoff and anti-entropy. Adapts the size of
-/// batches to what each link carries, and delays records that do not arrive.
+/// Copies records from one replica to another in the background, for hinted handoff and anti-entropy. Adapts the size
+/// of batches to what each link carries, and delays records that do not arrive.
 final class RecordTransfer {
     private let environment: Environment
     private let scripts: ScriptClient
@@ -32,7 +32,7 @@ final class RecordTransfer {
         let incarnation: Bytes
 
         init(source: Int, target: Int, incarnation: Bytes) {
-            precondition(source != target, "a replica has no hints for itself")
+            precondition(source != target, "a replica is not copied to itself")
             self.source = source
             self.target = target
             self.incarnation = incarnation
@@ -87,8 +87,8 @@ final class RecordTransfer {
     /// True if the target had no memory for records of the source a moment ago.
     func isFull(_ source: Int, _ target: Int) -> Bool { environment.nowNs < fullUntilNs[source][target] }
 
-    /// In a run since `startNs` the target had no memory for some records. Each run sends all values in vain, for the deletes
-    /// among them: the next one begins no sooner than after as long again.
+    /// In a run since `startNs` the target had no memory for some records. Each run sends all values in vain, for the
+    /// deletes among them: the next one begins no sooner than after as long again.
     func wasFull(_ route: Route, sinceNs startNs: UInt64) {
         let pauseNs = max(Self.minFullPauseNs, environment.nowNs - startNs)
         fullUntilNs[route.source][route.target] = environment.nowNs + pauseNs
@@ -97,8 +97,8 @@ final class RecordTransfer {
     /// Copies the records of `keys`, as many as fit into one batch.
     ///
     /// - Parameters:
-    ///   - clocks: as known at `startNs`, before the records were read. Newer readings would extend the deadline fence of a
-    ///     record that was already read (rule A5).
+    ///   - clocks: as known at `startNs`, before the records were read. Newer readings would extend the deadline fence
+    ///     of a record that was already read (rule A5).
     /// - Throws: ``Failure``, when a replica does not answer.
     func copy(
         _ keys: [Bytes], _ route: Route, clocks: ClockTable, startNs: UInt64

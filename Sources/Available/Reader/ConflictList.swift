@@ -7,8 +7,8 @@ public struct ConflictPage: Sendable, Equatable {
     public let next: Bytes?
 }
 
-/// Lists keys with conflicts. The scripts keep the list in the same step as the records, so that a page costs as much as it
-/// lists.
+/// Lists keys with conflicts. The scripts keep the list in the same step as the records, so that a page costs as much
+/// as it lists.
 struct ConflictList {
     let reader: Reader
 

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Reads: the nearest replica, and further ones if it is slow or its answer does not suffice (rules A7 and A9; Dean and
-/// Barroso, *The Tail at Scale*, 2013).
+/// Reads: the nearest replica is asked, and further ones if it is slow or its answer does not suffice (rules A7 and
+/// A9). See Dean and Barroso, *The Tail at Scale*, 2013.
 struct Reader {
     let environment: Environment
     let selector: ReplicaSelector
@@ -18,8 +18,8 @@ struct Reader {
         let deadlineNs: UInt64
         /// Replicas that may be staler are not asked; nil for any.
         var maxStalenessMs: Int64?
-        /// After an answer that does not suffice, all other replicas are asked at once and waited for. Otherwise one is asked
-        /// after the other, and only those are waited for that lack no records.
+        /// True: after the first wave, ask all others at once and wait for all. False: ask one at a time, and wait only
+        /// for replicas of known staleness.
         var asksAll = false
         /// Wait for a sufficient answer until the deadline.
         var isRequired = false
@@ -41,8 +41,8 @@ struct Reader {
         return try await first(query) { replies.result(of: $0, from: $1, request) }
     }
 
-    /// The first good answer of any replica. A replica of unknown staleness may lack records, so its "absent" may be wrong: a
-    /// complete replica gets a moment more.
+    /// The first good answer of any replica. A replica of unknown staleness may lack records, so its "absent" may be
+    /// wrong: a complete replica gets a moment more.
     func first<Answer>(
         _ query: Query, interpret: (_ reply: Reply?, _ replica: Int) -> Result<Answer, AttemptFailure>
     ) async throws(AvailableFailure) -> Answer {

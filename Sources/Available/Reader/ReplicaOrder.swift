@@ -1,11 +1,11 @@
 import EventLoop
 import Replication
 
-/// The order in which replicas are asked: complete before incomplete, fresh before clearly staler, those that accept writes
-/// before those that do not, then those of this site, then the nearest.
+/// The order in which replicas are asked (rule A7). Complete replicas come first: their staleness is known (A8). Then
+/// fresh before clearly staler ones, those that accept writes, those of this site, and the nearest.
 ///
-/// The first one changes slowly: instances that coordinate a key at the same replica create no needless siblings. Another
-/// replica must be clearly nearer for a while to become the first.
+/// The first one changes slowly: instances that coordinate a key at the same replica create no needless siblings.
+/// Another replica must be clearly nearer for a while to become the first.
 struct ReplicaOrder {
     private(set) var order: [Int]
     private var validUntilNs: UInt64 = 0

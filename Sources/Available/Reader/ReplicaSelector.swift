@@ -45,8 +45,8 @@ final class ReplicaSelector {
         return nil
     }
 
-    /// No replica can be asked, but one could be a moment ago: a short interruption, or open circuit breakers. A request waits
-    /// for a replica to come back; if they stay away for longer, it fails at once.
+    /// No replica can be asked, but one could be a moment ago: a short interruption, or open circuit breakers. A
+    /// request waits for a replica to come back; if they stay away for longer, it fails at once.
     var isBetweenConnections: Bool {
         guard environment.group.available.isEmpty, let usableNs else { return false }
         return environment.nowNs - usableNs < Self.maxInterruptionNs

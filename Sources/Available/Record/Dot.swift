@@ -2,8 +2,8 @@ import Replication
 
 /// The name of one write: its coordinator and the time, `<replica>.<incarnation>@<hlc>`.
 ///
-/// A wiped replica gets a new incarnation and is therefore a new actor: under its old name it could reuse a dot, and a new
-/// write would be taken for one already seen (Riak's kv679).
+/// A wiped replica gets a new incarnation and is therefore a new actor. Under its old name it could reuse a dot, and a
+/// new write would be taken for one already seen (Riak's kv679).
 public struct Dot: Sendable, Hashable, Comparable {
     /// `<replica>.<incarnation>`.
     public let actor: Bytes

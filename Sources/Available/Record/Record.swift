@@ -1,7 +1,7 @@
 import Replication
 
-/// The state of one key at one replica: a version vector and the concurrent values that no write has reconciled, each under
-/// its dot. Normally there is one value.
+/// The state of one key at one replica: a version vector and the concurrent values that no write has reconciled, each
+/// under its dot. Normally there is one value.
 public struct Record: Sendable, Hashable {
     public var vector: VersionVector
     public var siblings: [Dot: Sibling]
@@ -11,9 +11,9 @@ public struct Record: Sendable, Hashable {
         self.siblings = siblings
     }
 
-    /// The join of two states, as `merge.lua` computes it: a sibling stays if both have it, or if the one that lacks it has
-    /// not seen it. Commutative, associative and idempotent (Shapiro et al., 2011). Write ids play no part: with them it
-    /// would not be associative.
+    /// The join of two states, as `merge.lua` computes it. A sibling stays if both have it, or if the one that lacks it
+    /// has not seen it. Commutative, associative and idempotent (Shapiro et al., 2011). Write ids play no part: with
+    /// them it would not be associative.
     public func joined(_ other: Record) -> Record {
         var kept = siblings.filter { other.siblings[$0.key] != nil || !other.vector.covers($0.key) }
         for (dot, sibling) in other.siblings where siblings[dot] == nil && !vector.covers(dot) { kept[dot] = sibling }
@@ -25,8 +25,8 @@ public struct Record: Sendable, Hashable {
         /// Of the highest dot; nil if that is a tombstone or expired.
         public var value: Bytes?
         public var expiresMs: Int64?
-        /// All concurrent values, the winner first, if there is more than one and at least one is alive. One write that two
-        /// coordinators stored is shown once.
+        /// All concurrent values, the winner first, if there is more than one and at least one is alive. One write that
+        /// two coordinators stored is shown once.
         public var conflicts: [Bytes?] = []
     }
 

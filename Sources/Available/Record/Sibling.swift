@@ -1,7 +1,7 @@
 import Replication
 
 /// One value of a record, or the tombstone of a delete, as a replica stores it: `V<write id>:<expires_ms>:<value>` or
-/// `T<write id>:<expires_ms>:`, where the write id is 16 hexadecimal digits and an empty expiry means never.
+/// `T<write id>::` (rule A1). The write id is 16 hexadecimal digits. An empty expiry means never.
 public struct Sibling: Sendable, Hashable {
     public let isTombstone: Bool
     /// Names the client's write, whichever coordinators stored it.

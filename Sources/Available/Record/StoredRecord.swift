@@ -1,7 +1,7 @@
 import Replication
 
-/// A record as `HGETALL` returns it, interpreted without building a ``Record``: almost every record has one sibling, and
-/// every read takes this path.
+/// A record as `HGETALL` returns it, interpreted without building a ``Record``: almost every record has one sibling,
+/// and every read takes this path.
 struct StoredRecord {
     /// Text of the vector; empty if there is no record.
     private(set) var vector: Bytes = []
@@ -75,8 +75,8 @@ extension Record {
 struct CarriedRecord {
     let key: Bytes
     let vector: Bytes
-    /// The vector of the record that it replaced as a whole; nil if it did not, or if that is unknown. A replica that holds
-    /// exactly that need not compare any further.
+    /// The vector of the record that this one replaced completely; nil if it did not, or unknown. A replica with
+    /// exactly that vector stores this one without a join.
     var replaced: Bytes?
     /// Dot and packed sibling, alternating.
     let siblings: [Bytes]

@@ -1,7 +1,7 @@
 import Replication
 
-/// The writes that have been seen: for each actor, all up to a clock value (Parker et al., 1983; dotted by Preguiça et al.,
-/// arXiv 1011.5808).
+/// The writes that have been seen: for each actor, all up to a clock value. See Parker et al., 1983, and for dots
+/// Preguiça et al., arXiv 1011.5808.
 ///
 /// Its text is `actor=hlc` joined by one space and sorted by the actor's bytes, so that equal vectors are equal texts.
 public struct VersionVector: Sendable, Hashable {

@@ -25,8 +25,8 @@ struct ClockTable {
 
     /// A reading of the clock of a replica; ignored if the replica is not admitted.
     ///
-    /// - Returns: false if it is of an earlier clock epoch than the known one: a reply that was interpreted late, or the known
-    ///   epoch is wrong. It is ignored.
+    /// - Returns: false if it is of an earlier clock epoch than the known one: a reply that was interpreted late, or
+    ///   the known epoch is wrong. It is ignored.
     mutating func read(_ replica: Int, epoch: Bytes, timeUs: Int64, receivedNs: UInt64) -> Bool {
         guard let known = clocks[replica] else { return true }
         let isNewEpoch = known.epoch != epoch

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Establishes which incarnation of a replica a connection leads to, before anything else is sent on it and again when it
-/// proves to be another one (rule A2). Refuses a replica that holds an old dump (rule A10).
+/// Establishes which incarnation of a replica a connection leads to (rule A2). It does so before anything else is sent
+/// on it, and again when it proves to be another one. Refuses a replica that holds an old dump (rule A10).
 final class ReplicaAdmission {
     private let environment: Environment
     private var readmitting: ReplicaSet = []
@@ -84,8 +84,8 @@ final class ReplicaAdmission {
         case "OTHERGROUP": return "belongs to group '\(reply[1]?.text ?? "")' as '\(reply[2]?.text ?? "")'"
         case "OLD":
             return
-                "was away for \((reply[1]?.number ?? 0) / 1_000_000) s or holds an old dump, and might bring back what was "
-                + "deleted since: empty it (FLUSHALL), or admit it by name if the whole group was off"
+                "was away for \((reply[1]?.number ?? 0) / 1_000_000) s or holds an old dump, and might bring back what "
+                + "was deleted since: empty it (FLUSHALL), or admit it by name if the whole group was off"
         default: return "unexpected reply to adopt"
         }
     }
@@ -103,8 +103,9 @@ final class ReplicaAdmission {
         }
     }
 
-    /// The replica on a live connection has another incarnation (`FLUSHALL`, or another instance adopted it): nothing of it is
-    /// trusted until it has been asked again. One attempt at a time, repeated until one succeeds or the connection is gone.
+    /// The replica on a live connection has another incarnation: `FLUSHALL`, or another instance adopted it. It is not
+    /// trusted until it has been asked again. One attempt at a time is made, until one succeeds or the connection is
+    /// gone.
     func readmit(_ replica: Int) {
         replicas.distrust(replica)
         guard !readmitting.contains(replica) else { return }
@@ -124,8 +125,8 @@ final class ReplicaAdmission {
     /// Some replica is being asked: a little later it can be used.
     var isReadmitting: Bool { !readmitting.isEmpty }
 
-    /// Asks replicas that were forgotten while they could not be asked: between admission and the first command, or while the
-    /// circuit breaker was open. Without this a replica would be connected and never used again.
+    /// Asks replicas that were forgotten while they could not be asked: between admission and the first command, or
+    /// while the circuit breaker was open. Without this a replica would be connected and never used again.
     func readmitForgotten() {
         for replica in environment.group.available where replicas.clocks[replica] == nil { readmit(replica) }
     }

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// What an instance knows of one replica's clock: a reading, and when it arrived. Every deadline fence is computed from it
-/// (rule A5): a moment of the replica's clock after which the replica no longer runs the call.
+/// What an instance knows of one replica's clock: a reading, and when it arrived. Every deadline fence is computed from
+/// it (rule A5): a moment of the replica's clock after which the replica no longer runs the call.
 struct ReplicaClock: Equatable {
     /// The incarnation that the reading belongs to.
     let incarnation: Bytes
@@ -27,8 +27,8 @@ struct ReplicaClock: Equatable {
         self.knownSinceNs = knownSinceNs ?? receivedNs
     }
 
-    /// A lower bound of the replica's clock, in microseconds, at `nowNs` of this instance's: the reading was taken before it
-    /// was received. A fence computed from a lower bound is too early, which is safe.
+    /// A lower bound of the replica's clock, in microseconds, at `nowNs` of this instance's: the reading was taken
+    /// before it was received. A fence computed from a lower bound is too early, which is safe.
     func earliestUs(atNs nowNs: UInt64) -> Int64 {
         timeUs + (Int64(bitPattern: nowNs) - Int64(bitPattern: receivedNs)) / 1_000
     }
@@ -43,8 +43,8 @@ struct ReplicaClock: Equatable {
         [notAfter(startNs: startNs, budgetMs: budgetMs), epoch, incarnation]
     }
 
-    /// The deadline on the replica's clock: what it shows `budgetMs` after this instance's clock showed `startNs`. It may be
-    /// a little early, never late.
+    /// The deadline on the replica's clock: what it shows `budgetMs` after this instance's clock showed `startNs`. It
+    /// may be a little early, never late.
     func notAfter(startNs: UInt64, budgetMs: UInt64) -> Bytes {
         Bytes(decimal: UInt64(max(0, earliestUs(atNs: startNs) + Int64(budgetMs) * 1_000)))
     }
@@ -70,15 +70,15 @@ enum Fence {
     /// Covers the resolution of this instance's clock, which is one turn of its event loop.
     static let marginMs: UInt64 = 5
 
-    /// How long a record may be merged after it was read: no longer than the time for which the target's incarnation was
-    /// known by then, within the bounds of the settings. A group whose replicas were all adopted a moment ago therefore has
-    /// no old record in transit, and can compare its records at once (rule A11).
+    /// How long a record may be merged after it was read. It is the time for which the target's incarnation was known
+    /// by then, within the bounds of the settings. So if all replicas were adopted a moment ago, no old record is in
+    /// transit, and all records can be compared at once (rule A11).
     static func mergeMs(knownForMs: UInt64, settings: AvailableSettings) -> UInt64 {
         min(max(knownForMs, settings.minMergeFenceMs), settings.mergeFenceMs)
     }
 
-    /// How long a write is tried at one coordinator. A second coordinator, or a failure, must wait for it, so it is short; but
-    /// it must exceed the network latency, or a distant replica would refuse everything.
+    /// How long a write is tried at one coordinator. It is short, because a second coordinator, or a failure, must wait
+    /// for it. It exceeds the network latency, or a distant replica would refuse everything.
     ///
     /// - Parameter latencyNs: usual latency of the coordinator; `UInt64.max` if unknown.
     static func budgetMs(latencyNs: UInt64, settings: AvailableSettings) -> UInt64 {

@@ -41,8 +41,8 @@ struct HintStatistics {
     private(set) var counts: [HintCount]
     /// When they were counted; 0 for never.
     private(set) var countedNs: UInt64 = 0
-    /// Hints scored up to here are at least the handoff delay old: the delivery of the write itself had its chance. It is the
-    /// `cap:hlc` of a probe that long ago, plus one, because an updated hint is scored one higher.
+    /// Hints scored up to here are at least the handoff delay old: the delivery of the write itself had its chance. It
+    /// is the `cap:hlc` of a probe that long ago, plus one, because an updated hint is scored one higher.
     private(set) var handoffUpTo: UInt64?
     private var hlcReadings: [(hlc: UInt64, atNs: UInt64)] = []
 
@@ -55,7 +55,7 @@ struct HintStatistics {
         countedNs = nowNs
         hlcReadings.append((hlc, nowNs))
         while let first = hlcReadings.first, nowNs - first.atNs >= handoffDelayNs {
-            // A hint whose record changed during its delivery moves to one after what was delivered.
+            // A hint whose record changed during its delivery is raised to one after what was delivered.
             handoffUpTo = first.hlc + 1
             hlcReadings.removeFirst()
         }

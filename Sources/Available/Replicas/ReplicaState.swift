@@ -25,8 +25,9 @@ struct ReplicaState {
     }
 }
 
-/// Whether a replica rejects changes: full memory, a missing permission, too few replicas of its own. A probe may succeed
-/// nevertheless. A replica that rejected a change is asked last for a while, which doubles with each further rejection.
+/// Whether a replica rejects changes: full memory, a missing permission, too few replicas of its own. A probe may
+/// succeed nevertheless. A replica that rejected a change is asked last for a while, which doubles with each further
+/// rejection.
 struct WriteRejections: Equatable {
     private var error: String?
     private var untilNs: UInt64 = 0

@@ -41,8 +41,8 @@ final class ReplicaTable {
     /// True if `replica` may lack records for which no replica has a hint.
     func needsAntiEntropy(_ replica: Int) -> Bool { needsAntiEntropy(replica, of: everyReplica) }
 
-    /// True if a comparison with the replicas `peers` may copy records to `replica` for which no replica has a hint. The
-    /// overflow of an unreachable peer cannot be cleared.
+    /// True if a comparison with the replicas `peers` may copy records to `replica` for which no replica has a hint.
+    /// The overflow of an unreachable peer cannot be cleared.
     func needsAntiEntropy(_ replica: Int, of peers: ReplicaSet) -> Bool {
         states[replica].probe.needsAntiEntropy
             || peers.contains { states[$0].probe.hints.counts[replica].overflowed > 0 }
@@ -60,7 +60,7 @@ final class ReplicaTable {
     /// being admitted.
     func forgetClock(of replica: Int) { clocks.forget(replica) }
 
-    /// The replica is not the incarnation that it was taken for: nothing that it reported is trusted until it has been asked again.
+    /// The replica is not the incarnation that it was taken for: it is not trusted until it has been asked again.
     func distrust(_ replica: Int) {
         clocks.forget(replica)
         states[replica].probe.staleness.forget()
@@ -126,7 +126,8 @@ final class ReplicaTable {
 
     /// - Parameters:
     ///   - nowUs: the replica's clock when it answered.
-    ///   - upToUs: by peer, the moment of that clock up to which the replica has everything of the peer; nil if unknown.
+    ///   - upToUs: by peer, the moment of that clock up to which the replica has everything of the peer; nil if
+    ///     unknown.
     ///   - needsAntiEntropy: only a comparison of all records can make one of them known.
     ///   - askedNs: this instance's clock before the replica was asked.
     func noteReplication(

@@ -8,7 +8,8 @@ struct AttemptFailure: Error {
     var isTransient = false
 }
 
-/// When a request that no replica could answer is tried again: its client waits anyway, and the reason may pass.
+/// When a request that no replica could answer is tried again: its client waits for the answer, and the reason may
+/// pass.
 struct RetryPolicy {
     let environment: Environment
     let selector: ReplicaSelector
@@ -39,8 +40,8 @@ struct RetryPolicy {
 
     /// Waits a moment; false if another round is useless or too late.
     ///
-    /// - Parameter isTransient: the reason passes within a few rounds. While all connections are interrupted there may be
-    ///   many more.
+    /// - Parameter isTransient: the reason passes within a few rounds. While all connections are interrupted there may
+    ///   be many more.
     func mayRetry(round: Int, isTransient: Bool, _ deadlineNs: UInt64) async -> Bool {
         let isWorthIt = (isTransient && round < Self.maxTransientRounds) || selector.isBetweenConnections
         guard isWorthIt, round < Self.maxRounds, environment.nowNs + Self.pauseNs < deadlineNs else { return false }

@@ -1,6 +1,7 @@
 import Replication
 
-/// The reply of a script: its own answer, or one of the refusals that all scripts share. A refused script changed nothing.
+/// The reply of a script: its own answer, or one of the refusals that all scripts share. A refused script changed no
+/// record.
 enum ScriptReply {
     /// The first word, `OK` or another one, and all elements of the reply.
     case answer(status: Bytes, elements: [Reply])
@@ -8,7 +9,8 @@ enum ScriptReply {
     case late(epoch: Bytes, nowUs: Int64)
     /// The replica has another incarnation, or none.
     case notMember
-    /// An error of Redis, e.g. `WRONGTYPE` or `NOSCRIPT`. The scripts check before they write.
+    /// An error of Redis, e.g. `WRONGTYPE` or `NOSCRIPT`. It comes before the first record is changed: where the memory
+    /// is full, `merge` answers with an `answer` instead (rule A4).
     case error(ServerError)
 
     init(_ reply: Reply) {
@@ -68,8 +70,8 @@ struct RecordPage {
 }
 
 extension Reply {
-    /// A time, an hlc or a count of a script. Nil if it is negative or not exact in a double, so that no stray reply makes
-    /// arithmetic overflow.
+    /// A time, an hlc or a count of a script. Nil if it is negative or not exact in a double, so that no stray reply
+    /// makes arithmetic overflow.
     var number: Int64? {
         guard let value = int64, (0..<1 << 53).contains(value) else { return nil }
         return value

@@ -1,5 +1,8 @@
--- Ends hints that were delivered (rule A4). A hint is removed where the record is still the one that was delivered;
--- otherwise, or where no record is stored, it moves to just after what was delivered.
+-- Acknowledges hints that were delivered (rule A4). A hint is removed if the record is still the one that was
+-- delivered. Otherwise it is raised to just after what was delivered.
+--
+-- An empty delivered vector means that no record was found: the hint is removed if there is still none. `-` matches
+-- nothing: the hint is raised.
 --
 -- KEYS   records
 -- ARGV   1: number of peers that have the records; then their names; then per record the delivered vector, and

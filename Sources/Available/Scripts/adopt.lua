@@ -1,8 +1,7 @@
--- Admission: the first script on every new connection (rule A2). A replica whose `run_id` differs from the one that
--- it was adopted under was restarted, restored or is blank: it gets a new incarnation, exactly once, whichever
--- instance asks.
+-- Admission: the first script on every new connection (rule A2). A replica whose `run_id` differs from the one of its
+-- adoption was restarted, restored or is blank. It gets a new incarnation, exactly once, whichever instance asks.
 --
--- A replica whose clock was last read too long ago was stopped for long or holds an old dump (rule A10): what was
+-- A replica whose clock was last read too long ago was stopped for long or holds an old dump (rule A10). What was
 -- deleted and collected since then may still be alive there. It is marked, and refused until an operator empties or
 -- admits it.
 --

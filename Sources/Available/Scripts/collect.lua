@@ -1,8 +1,8 @@
--- `check` lists the records that are absent here, or dead beyond the grace period and without hints; `collect` lists
--- and deletes them, once every replica has agreed (rule A10).
+-- `check` lists the records that are absent here, or that can be collected. In those nothing is alive, the grace period
+-- has passed, and no hint is left. `collect` lists and deletes them, once every replica has agreed (rule A10).
 --
--- A replica without the record holds nothing that the tombstone must suppress: it is blank, or has collected the record
--- already in a run that did not reach the others.
+-- A replica without the record holds nothing that the tombstone must suppress. It is blank, or has collected the record
+-- in a run that did not reach the others.
 --
 -- KEYS   records
 -- ARGV   1: `check` or `collect`; 2: grace period in microseconds; 3: number of peers; then their names; then per

@@ -1,4 +1,4 @@
--- Joins records of another replica into this one's (rule A4): a sibling stays where both have it, or where the one that
+-- Joins records of another replica into this one's (rule A4). A sibling stays where both have it, or where the one that
 -- lacks it has not seen it. Commutative, associative, idempotent; write ids play no part.
 --
 -- KEYS   records `ap:<key>`

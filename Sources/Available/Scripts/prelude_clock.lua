@@ -1,8 +1,8 @@
 -- Prelude of scripts that use the time: `now` in microseconds, `nowText` the same as text, `clockEpoch`, and the hybrid
 -- logical clock `hlc` (rule A2).
 --
--- A clock below the last one seen was set back: the clock epoch rises, and up to when this replica has everything of
--- its peers is unknown, because those moments are of the old clock.
+-- A clock below the last one stored was set back. The clock epoch rises, and the replicated-up-to times are deleted:
+-- the old clock measured them.
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 -- Microseconds have six digits. Joining them costs a tenth of `string.format`.

@@ -1,4 +1,4 @@
--- The lists that are kept in the same step as the records: which hold a conflict, and which may be collected.
+-- Lists updated in the same step as the records: those with a conflict, and those for tombstone GC to check.
 
 -- `cap:conflicts` has a member per record with values that no write has reconciled. Siblings with one write id are
 -- one write that two coordinators stored; tombstones alone are no conflict.

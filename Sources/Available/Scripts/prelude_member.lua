@@ -8,8 +8,8 @@ if incarnation ~= expectedIncarnation then
     return refuse({ 'NOTMEMBER', incarnation or '' })
 end
 
--- From here on the script may write although the memory is full (`maxmemory`): Redis stops a script only at its first
--- write, and only if that may need memory. Redis 7 has the flag `allow-oom` for the same purpose; this works since 6.2.
+-- Lets the script write although the memory is full (`maxmemory`). Redis stops a script only at its first write, and
+-- only if that may need memory. Redis 7 has the flag `allow-oom` for the same purpose; this works since 6.2.
 local function allowFullMemory()
     call('DEL', 'cap:none')
 end

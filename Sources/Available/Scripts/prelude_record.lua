@@ -1,13 +1,13 @@
 -- Records and siblings (rule A1).
 --
 -- A record is a hash: `vv`, its version vector; `at`, when it last changed here; one field per sibling, named by its
--- dot. A sibling is `V<write id>:<expires_ms>:<value>`, or `T<write id>::` for a tombstone; the write id is 16
--- digits.
+-- dot. A sibling is `V<write id>:<expires_ms>:<value>`, or `T<write id>::` for a tombstone. The write id is 16
+-- hexadecimal digits.
 local writeIdFirst, writeIdLast = 2, 17
 local expiryFirst = writeIdLast + 2
 
--- What the fields of a record (`HGETALL`) say: vector, siblings by dot, number of siblings, `at`, and whether nothing
--- but a record can look like this.
+-- Splits the fields of `HGETALL` into vector, siblings by dot, number of siblings and `at`. The last result is false if
+-- nothing but a foreign key can look like this.
 local function scanRecord(fields)
     local vector, siblings, count, changedAt, isRecord = nil, {}, 0, nil, true
     for index = 1, #fields, 2 do

@@ -1,6 +1,7 @@
 -- Changes, at their coordinator (rule A3). Each is one atomic step of its own; together they share the clock. The
 -- script `delete` is the same: deletes are not batched with writes, because they may run although the memory is full.
--- `put_common.lua`, `put_hints.lua` and `put_replace.lua` come before this file, and `loadChanges` runs `put_change.lua`.
+-- `put_common.lua`, `put_hints.lua` and `put_replace.lua` come before this file, and `loadChanges` runs
+-- `put_change.lua`.
 local overwriteRecord, change
 
 local function put(key, position)

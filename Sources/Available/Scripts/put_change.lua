@@ -35,8 +35,8 @@ local function overwriteRecord(key, vector, sibling, ttl)
     return replaceAndHint(key, replaced or '1', entry, withEntry(vector, entry), sibling, expiry)
 end
 
--- The values that a change drops without having seen them, newest first. One write that two coordinators stored
--- counts once.
+-- The values that a write without a context replaced, newest first, without the newest: a plain overwrite means to
+-- replace that one. Empty if there was one value. One write that two coordinators stored counts once.
 local function overwrittenUnseen(dropped, siblings)
     table.sort(dropped, function(left, right)
         local leftHlc, rightHlc = string.match(left, '@(%d+)$') + 0, string.match(right, '@(%d+)$') + 0

@@ -7,8 +7,8 @@
 --        then per record: sibling as `V<write id>::<value>` or `T<write id>::`; time to live in milliseconds, or 0;
 --        context: a vector, or `-` for none; `first` attempt or `again`; notAfter
 -- Reply  per record one of
---        `OK <hlc> <replaced> <expires_ms> <now> <vector>`; <replaced> is 0: there was no record; above 1: the hlc of the
---        replaced record, written by this actor alone; 1: any other record;
+--        `OK <hlc> <replaced> <expires_ms> <now> <vector>`; <replaced> is 0: no live value was replaced; above 1: the
+--        hlc of the record that was replaced as a whole, written by this actor alone; 1: otherwise;
 --        { that line, { dot, sibling .. } that stay beside the new one, { siblings that were overwritten unseen } };
 --        { `SAME <hlc> 1 0 <now> <vector>`, { dot, sibling .. } } where the write id is stored already;
 --        { ABSENT, vector } for a first attempt to delete what is not there;

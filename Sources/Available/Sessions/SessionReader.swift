@@ -1,7 +1,8 @@
 import EventLoop
 import Replication
 
-/// Reads in a session: the answer shows what the token says that the session has seen, or says that it may not (rule A9).
+/// Reads in a session: the answer shows what the token says that the session has seen, or says that it may not (rule
+/// A9).
 struct SessionReader {
     let environment: Environment
     let reader: Reader
@@ -17,7 +18,7 @@ struct SessionReader {
         case .upTo(let vector):
             (result, isGuaranteed) = try await read(request, covering: vector)
         case .unlisted, .lost:
-            // Perhaps never seen, but the token of an answer that the client lost may have listed it.
+            // An unlisted key may have been seen: the client may have lost the answer whose token listed it.
             guard !request.session.isRequired else {
                 throw SessionTokens.unmet("The session's token does not list this key.")
             }
@@ -42,8 +43,8 @@ struct SessionReader {
         }
     }
 
-    /// The answer of the nearest replica if it covers `vector`; else of any other, or the join of all records found; else the
-    /// first answer, without the guarantee.
+    /// The answer of the nearest replica if it covers `vector`, else of any other that does. Else the join of all
+    /// records found, or if that does not cover it, the first answer without the guarantee.
     private func read(
         _ request: ReadRequest, covering vector: Bytes
     ) async throws(AvailableFailure) -> (ReadResult, Bool) {

@@ -1,10 +1,10 @@
 import Replication
 
-/// The version vectors of the keys that a session saw first (rule A9; Terry et al., *Session Guarantees for Weakly
-/// Consistent Replicated Data*, 1994: read your writes, monotonic reads).
+/// The version vectors of the keys that a session saw first (rule A9). It guarantees read your writes and monotonic
+/// reads: Terry et al., *Session Guarantees for Weakly Consistent Replicated Data*, 1994.
 ///
-/// It is bounded. A key that found no room is never listed later: the session has seen an unrecorded version of it, and a
-/// later entry would claim less than that.
+/// It is bounded. A key that found no room is never listed later: the session has seen a version of it that is not
+/// recorded. A later entry would claim less than that.
 struct SessionToken: Equatable {
     /// The state of one key. Keys with the same hash share an entry, which then demands too much and never too little.
     enum Seen: Equatable {
@@ -70,8 +70,8 @@ struct SessionToken: Equatable {
 
     // MARK: Bytes
 
-    /// A byte with the number of keys, plus 128 if it is full; per key eight bytes of hash; per key a bit that is set if its
-    /// vector was lost; the other vectors.
+    /// A byte with the number of keys, plus 128 if it is full. Per key eight bytes of hash. Per key a bit that is set
+    /// if its vector was lost. Then the other vectors.
     var bytes: Bytes {
         var bytes: Bytes = [UInt8(entries.count) | (isFull ? 128 : 0)]
         for entry in entries { bytes.append(bigEndian: entry.hash) }

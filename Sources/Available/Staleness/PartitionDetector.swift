@@ -1,7 +1,7 @@
 import EventLoop
 
-/// Whether one replica is cut off, as people see it: suspected when it stops answering; healed when it answers again and all
-/// hints that existed when it came back have been delivered, in both directions.
+/// Whether one replica is cut off, as people see it. It is suspected when it stops answering. It is healed when it
+/// answers again, and all hints that existed when it came back have been delivered in both directions.
 struct PartitionDetector: Equatable {
     enum State: Equatable {
         /// Not reached since the start.
@@ -10,8 +10,8 @@ struct PartitionDetector: Equatable {
         /// It has just stopped answering: soon it is known whether it refuses connections.
         case silent(sinceNs: UInt64)
         case suspected
-        /// It is back. `hlcs`: each replica's clock value when it was first seen again, nil for those not seen yet; hints up
-        /// to there are from the time apart.
+        /// It is back. `hlcs`: each replica's clock value when it was first seen again, nil for those not seen yet.
+        /// Hints up to there are from the time apart.
         case catchingUp(hlcs: [UInt64?])
     }
 

@@ -1,7 +1,7 @@
 import Replication
 
-/// The arguments of `record_replication`: what a replica must know of its peers to say up to which moment of its own clock it
-/// has everything of theirs (rule A8).
+/// The arguments of `record_replication` (rule A8): what a replica must know of its peers. From it the replica computes
+/// up to which moment of its own clock it has everything of theirs.
 struct ReplicationRecord {
     /// What a peer reported after the replica's clock was read.
     struct Peer {

@@ -1,14 +1,15 @@
 import EventLoop
 
-/// Upper bound of the age of an answer of one replica (rule A8): what the replica reported at the last probe, plus the time
-/// since then by this instance's own clock. Compares no two clocks and sends no command.
+/// Upper bound of the age of an answer of one replica (rule A8). It is what the replica reported at the last probe,
+/// plus the time since then. That time is by this instance's own clock. Compares no two clocks and sends no command.
 struct StalenessBound: Equatable {
     private var measuredUs: Int64?
     private var askedNs: UInt64 = 0
 
     /// - Parameters:
     ///   - nowUs: the replica's clock when it answered.
-    ///   - upToUs: by peer, the moment of that clock up to which the replica has everything of the peer; nil if unknown.
+    ///   - upToUs: by peer, the moment of that clock up to which the replica has everything of the peer; nil if
+    ///     unknown.
     ///   - askedNs: this instance's clock before the replica was asked.
     mutating func measured(nowUs: Int64, upToUs: [Int64?], askedNs: UInt64) {
         self.askedNs = askedNs

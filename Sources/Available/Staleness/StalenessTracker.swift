@@ -3,9 +3,9 @@ import Replication
 
 /// Measures, in one probe of all replicas, which hints they have and how stale their answers may be (rule A8).
 ///
-/// The order of the three steps matters: (1) read the replica's clock, (2) ask its peers which hints they have for it, (3)
-/// let the replica record the moment of step 1. Only hints that exist *after* the clock was read say that the replica had
-/// everything up to then.
+/// The order of the three steps matters. (1) Read the replica's clock. (2) Ask its peers which hints they have for it.
+/// (3) Let the replica record the moment of step 1. Only hints that exist *after* the clock was read show that the
+/// replica had everything up to then.
 final class StalenessTracker {
     private let environment: Environment
     private let scripts: ScriptClient
@@ -52,8 +52,8 @@ final class StalenessTracker {
         let lowest: [UInt64?]
     }
 
-    /// - Returns: the readings, and the replicas that replied at all: one that is full, or has just been readmitted, replies
-    ///   with an error.
+    /// - Returns: the readings, and the replicas that replied at all: one that is full, or has just been readmitted,
+    ///   replies with an error.
     private func readClocks(_ incarnations: [Bytes]) async -> ([ClockReading?], answered: ReplicaSet) {
         let command = Command(
             .script(AvailableScripts.readClock, keys: []), arguments: [Arguments.empty, Arguments.empty],

@@ -1,8 +1,9 @@
 import EventLoop
 import Replication
 
-/// Collects tombstones and expired values once every replica has stored the same one for so long that nothing older can
-/// return (rule A10): by then no record is on its way any more, and every dump that is still admitted contains it.
+/// Collects tombstones and expired values once every replica has stored the same one for the grace period (rule A10).
+/// Nothing older can return then: no such record is in transit, and every dump that is still admitted contains the
+/// tombstone.
 ///
 /// Nothing is collected while a replica is unreachable: it might store what was deleted. How long tombstones are kept:
 /// ``AvailableSettings/tombstoneGraceMs``.
@@ -43,10 +44,10 @@ final class TombstoneGC: BackgroundTask {
 
     private func run() async {
         let lease = control.lease(RedisKeys.tombstoneGCLease, at: Self.leaseReplica, durationMs: Self.leaseMs)
-        // A full replica must get rid of its tombstones too, and has more memory afterwards.
+        // If memory is too full to store the lease, collect without one: that frees memory.
         guard await lease.acquire(isRequired: false) else { return }
-        // If one replica collected a record and another did not, only the other still lists it. So each run lists at the
-        // next replica.
+        // If one replica collected a record and another did not, only the other still lists it. So each run lists at
+        // the next replica.
         let source = nextSource % replicas.names.count
         nextSource &+= 1
         var kept = 0
@@ -85,7 +86,7 @@ final class TombstoneGC: BackgroundTask {
         guard let agreed = agreed(checked, of: page.keys.count) else { return nil }
         guard !agreed.isEmpty else { return Outcome(kept: page.keys.count) }
         let replies = await run(.collect, page, agreed, clocks: clocks, startNs: startNs)
-        // What stays somewhere is found again, as collectable there and absent elsewhere.
+        // A record that one replica keeps is listed there again, and the others count as agreeing.
         let collected = replies.map { max(0, ($0?.count ?? 2) - 2) }.min() ?? 0
         return Outcome(collected: collected, kept: page.keys.count - agreed.count)
     }
@@ -125,8 +126,8 @@ final class TombstoneGC: BackgroundTask {
 
     private var graceUs: Bytes { Bytes(decimal: UInt64(max(0, environment.settings.tombstoneGraceMs)) * 1_000) }
 
-    /// The positions that every replica names; nil if one did not answer, or the clocks differ by more than a tenth of the
-    /// grace period: then no age can be trusted.
+    /// The positions that every replica names. Nil if one did not answer. Nil also if the clocks differ by more than a
+    /// tenth of the grace period: then no age can be trusted.
     private func agreed(_ replies: [[Reply]?], of count: Int) -> [Int]? {
         var votes = [Int](repeating: 0, count: count)
         var timesUs = [environment.scheduler.wallClockMs * 1_000]
@@ -154,7 +155,7 @@ struct CollectCommand {
     let mode: Mode
     let graceUs: Bytes
     let keys: [Bytes]
-    /// That every replica must hold, by key.
+    /// By key: the vector that every replica must hold.
     let vectors: [Bytes]
 
     /// The same for all replicas.
