@@ -166,7 +166,7 @@ private final class Fixture {
         }
     }
 
-    @Test func aLongReplyBeyondTheBudgetIsRefused() async throws {
+    @Test func aLongReplyBeyondTheBudgetIsDropped() async throws {
         let server = try RedisServer()
         for key in ["a", "b"] { try server.cli("SET", key, String(repeating: "x", count: 60_000)) }
         try server.cli("SET", "short", "x")
@@ -178,9 +178,9 @@ private final class Fixture {
             #expect(await fixture.waitForAll())
             let kept = await fixture.call(.plain("GET", "a", checksIdentity: true))
             #expect(kept.answered.contains(0))
-            let refused = await fixture.call(.plain("GET", "b", checksIdentity: true))
-            #expect(refused.refused.contains(0) && refused.lost.contains(0) && refused.answered.isEmpty)
-            // Short replies are not counted, and the reply to a command that is no read is never refused.
+            let dropped = await fixture.call(.plain("GET", "b", checksIdentity: true))
+            #expect(dropped.overBudget.contains(0) && dropped.lost.contains(0) && dropped.answered.isEmpty)
+            // Short replies are not counted, and the reply to a command that is no read is never dropped.
             #expect(await fixture.call(.plain("GET", "short", checksIdentity: true)).answered.contains(0))
             let needed = await fixture.call(.plain("GET", "b"))
             #expect(needed.answered.contains(0))
@@ -210,7 +210,7 @@ private final class Fixture {
                 #expect(await reactor.eventually { call.answered.contains(0) })
                 closed.append(call)
             }
-            #expect(closed.allSatisfy { $0.refused.isEmpty })
+            #expect(closed.allSatisfy { $0.overBudget.isEmpty })
         }
     }
 

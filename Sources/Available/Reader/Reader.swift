@@ -128,7 +128,7 @@ struct Reader {
         _ call: QuorumCall, _ candidates: FreshReplicas, _ failure: AttemptFailure?
     ) -> AttemptFailure {
         if let failure { return failure }
-        if !call.refused.isEmpty { return .tooManyLongReplies }
+        if !call.overBudget.isEmpty { return .tooManyLongReplies }
         // All that were asked have gone; soon others are nearest, or these are back.
         if !call.sent.isEmpty {
             return .noReplica("The connection was lost before the answer.", isTransient: true)

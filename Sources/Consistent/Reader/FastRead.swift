@@ -45,7 +45,7 @@ final class FastRead {
             return isAllAsked || call.answered.count < quorum.size ? .wait() : .askNext
         }
         if case .answer(let agreed) = outcome { return agreed.state }
-        guard call.refused.isEmpty else { throw StoreFailure(.overloaded, "too many long values are being read") }
+        guard call.overBudget.isEmpty else { throw StoreFailure(.overloaded, "too many long values are being read") }
         return nil
     }
 

@@ -34,7 +34,7 @@ public final class HTTPServer {
     let router: Router
 
     private(set) var daemon: OpaquePointer?
-    private var acceptor: Acceptor?
+    private var acceptor: ConnectionAcceptor?
     var phase = Phase()
     var load: Load
     var runState = RunState()
@@ -73,7 +73,7 @@ public final class HTTPServer {
             throw .cannotStart
         }
         boundPort = socket.port
-        let acceptor = Acceptor(descriptor: socket.descriptor, server: self)
+        let acceptor = ConnectionAcceptor(descriptor: socket.descriptor, server: self)
         self.acceptor = acceptor
         acceptor.start()
         reactor.watch(cmhd_epoll_fd(daemon), events: EPOLLIN.rawValue, handler: self)

@@ -135,7 +135,7 @@ final class RedisConnection {
             case .notCounted: break
             case .reserved(let reservation): command.recipient.hold(reservation)
             case .exceeded:
-                if case .identityCheckedSink(let sink) = command.recipient { sink.refuse(replyOf: replica) }
+                if case .identityCheckedSink(let sink) = command.recipient { sink.receiveOverBudget(from: replica) }
                 return
             }
         }

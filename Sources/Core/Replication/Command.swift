@@ -37,9 +37,9 @@ public struct Command {
     public let tailCount: Int
     /// Arguments for one replica, after ``arguments`` (its expected incarnation, its deadline fence).
     public let tail: (_ replica: Int) -> [Bytes]
-    /// The reply becomes `[reply, guard]`, where `guard` is the reply to the group's guard command (see
-    /// ``ReplicaGroup/identityCheck``) that the same replica ran after this one. One guard serves all guarded commands of a
-    /// loop turn, which makes it nearly free.
+    /// The reply becomes `[reply, identity]`, where `identity` is the reply to ``ReplicaGroup/identityCheck``, which the same
+    /// replica ran after this command. One identity check serves all identity-checked commands of a loop turn, which makes
+    /// it nearly free.
     public let checksIdentity: Bool
 
     public init(

@@ -34,7 +34,7 @@ public final class QuorumCall: ReplySink, Expirable {
         var overloaded: ReplicaSet = []
         var answered: ReplicaSet = []
         var lost: ReplicaSet = []
-        var refused: ReplicaSet = []
+        var overBudget: ReplicaSet = []
     }
 
     private struct PendingWait {
@@ -80,8 +80,8 @@ public final class QuorumCall: ReplySink, Expirable {
     public var answered: ReplicaSet { recipients.answered }
     /// Replicas whose connection was lost before the reply.
     public var lost: ReplicaSet { recipients.lost }
-    /// Those of ``lost`` that did reply, beyond the ``ReplyBudget``.
-    public var refused: ReplicaSet { recipients.refused }
+    /// Those of ``lost`` that did reply: the reply was dropped because it exceeded the ``ReplyBudget``.
+    public var overBudget: ReplicaSet { recipients.overBudget }
     /// Replicas that were sent the command and have neither replied nor been lost.
     public var outstanding: ReplicaSet { sent.subtracting(answered).subtracting(lost) }
 
@@ -183,8 +183,8 @@ public final class QuorumCall: ReplySink, Expirable {
         if isEnough || outstanding.isEmpty { resume() }
     }
 
-    public func refuse(replyOf replica: Int) {
-        recipients.refused.insert(replica)
+    public func receiveOverBudget(from replica: Int) {
+        recipients.overBudget.insert(replica)
         receive(nil, from: replica)
     }
 

@@ -68,14 +68,14 @@ public protocol ReplySink: AnyObject {
 
     /// Called in place of ``receive(_:from:)`` when a long reply to an identity-checked read was dropped because of the
     /// ``ReplyBudget``: to the sink it is as if the connection had been lost.
-    func refuse(replyOf replica: Int)
+    func receiveOverBudget(from replica: Int)
 
     /// Called before ``receive(_:from:)`` with a long reply. Keep the reservation as long as the reply.
     func hold(_ reservation: ReplyReservation)
 }
 
 extension ReplySink {
-    public func refuse(replyOf replica: Int) { receive(nil, from: replica) }
+    public func receiveOverBudget(from replica: Int) { receive(nil, from: replica) }
 
     public func hold(_ reservation: ReplyReservation) {}
 }

@@ -14,7 +14,7 @@ final class KeyValueEndpoints {
     private var limiter: RateLimiter?
     private let metrics: ServiceMetrics
     private let logger: Logger
-    private let largeRequests: LargeRequests
+    private let admission: LargeRequestAdmission
 
     static let maxKeyBytes = 512
     /// Ten years: a longer time to live is a mistake.
@@ -31,7 +31,7 @@ final class KeyValueEndpoints {
         limiter = settings.maxRequestsPerS.map { RateLimiter(ratePerS: $0) }
         self.metrics = metrics
         self.logger = logger
-        largeRequests = LargeRequests(scheduler: scheduler)
+        admission = LargeRequestAdmission(scheduler: scheduler)
     }
 
     func addRoutes(to router: Router) {
@@ -67,7 +67,7 @@ final class KeyValueEndpoints {
         }
         router.add(.delete, "/delete/{key}", operation: "delete", parameters: session) { [self] in
             try await change("delete", $0) { [self] request in
-                let place = await largeRequests.enter(key: request.key)
+                let place = await admission.enter(key: request.key)
                 return try await run("delete", request.key, at: place, byteCount: { _ in 0 }) {
                     try await handler.delete(request)
                 }
@@ -83,17 +83,17 @@ final class KeyValueEndpoints {
             let value = try value()
             guard value.count <= maxValueBytes else { throw Problem.valueTooLarge(maxBytes: maxValueBytes) }
             let ttlMs = try milliseconds("ttl_ms", of: request, in: 1...Self.maxTTLMs)
-            let place = await largeRequests.enter(byteCount: value.count)
+            let place = await admission.enter(byteCount: value.count)
             return try await run("write", key.key, at: place, byteCount: { _ in value.count }) {
                 try await handler.write(value, key, ttlMs: ttlMs)
             }
         }
     }
 
-    /// Runs a request that has its place at the entrance, and notes how many bytes its key has afterwards.
+    /// Runs an admitted request, and notes how many bytes the value of its key has afterwards.
     /// - Throws: 503 `overloaded` if it has no place: it has waited too long.
     private func run(
-        _ operation: String, _ key: Bytes, at place: LargeRequests.Place?, byteCount: (Response) -> Int,
+        _ operation: String, _ key: Bytes, at place: LargeRequestAdmission.Place?, byteCount: (Response) -> Int,
         _ body: () async throws -> Response
     ) async throws -> Response {
         guard let place else {
@@ -102,8 +102,8 @@ final class KeyValueEndpoints {
         }
         var moved: Int?
         defer {
-            largeRequests.note(key, byteCount: moved, from: place)
-            largeRequests.leave(place)
+            admission.note(key, byteCount: moved, from: place)
+            admission.leave(place)
         }
         let response = try await body()
         moved = byteCount(response)
@@ -133,7 +133,7 @@ final class KeyValueEndpoints {
         let key = try keyRequest(request)
         let maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
         do {
-            let place = await largeRequests.enter(key: key.key)
+            let place = await admission.enter(key: key.key)
             return try await run("read", key.key, at: place, byteCount: { $0.body.count }) {
                 var response = try await handler.read(key, maxStalenessMs: maxStalenessMs)
                 // The value comes as JSON or bare.

@@ -7,7 +7,7 @@ import Telemetry
 
 /// The service on its reactor: replica group, engine and HTTP server.
 final class ServiceInstance: @unchecked Sendable {
-    // Safe because everything is used on the reactor's thread only, which `checkIsolated` guards.
+    // Safe because everything is used on the reactor's thread only, which `checkIsolated` enforces.
     private let reactor: Reactor
     private let stopGraceNs: UInt64
     private let infoTimeoutNs: UInt64

@@ -16,8 +16,8 @@ public enum ConnectionLimit: String, CaseIterable, Sendable {
 
 /// Accepts connections within ``HTTPServerSettings/connectionLimit`` and each client address's share of it.
 ///
-/// libmicrohttpd would stop to accept at its limit, for as long as the clients that hold all connections like.
-final class Acceptor: DescriptorHandler, Expirable {
+/// libmicrohttpd would stop accepting at its limit, until a client that holds a connection closes it.
+final class ConnectionAcceptor: DescriptorHandler, Expirable {
     private static let maxAcceptsATurn = 64
     private static let pauseNs = 20 * nsPerMs
 

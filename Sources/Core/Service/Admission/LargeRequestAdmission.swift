@@ -2,13 +2,13 @@ import EventLoop
 import Replication
 import Resilience
 
-/// The entrance of requests with large values. A few of them at a time use the replicas; the others wait here, where they
+/// Admits requests with large values. A few of them at a time use the replicas; the others wait here, where they
 /// delay no small request, and are shed when they have waited too long.
 ///
-/// A read or delete moves what its key has, which is known only after the first answer. Until then the key counts as
-/// unknown. How many requests of unknown keys may run follows their answers, as a TCP window follows acknowledgements (RFC
-/// 5681): one more for each small answer, half as many after a large one or a failure.
-final class LargeRequests: Expirable {
+/// The cost of a read or delete is the size of its key's value, which is known only after the first answer. Until then the
+/// key counts as unknown. The number of concurrent requests of unknown keys follows their answers, as a TCP window follows
+/// acknowledgements (RFC 5681): one more for each small answer, half as many after a large one or a failure.
+final class LargeRequestAdmission: Expirable {
     typealias Queue = ControlledDelayQueue<UnsafeContinuation<Bool, Never>>
 
     /// The place of one request, for ``leave(_:)``.
@@ -49,18 +49,18 @@ final class LargeRequests: Expirable {
         return await wait(in: \.large, cost: byteCount) ? .large(byteCount: byteCount) : nil
     }
 
-    /// The same for a request that moves what `key` has.
+    /// The same for a request whose cost is the size of the value of `key`.
     func enter(key: Bytes) async -> Place? {
         if let byteCount = sizes[key] { return await enter(byteCount: byteCount) }
         guard !unknown.start(cost: 1) else { return .unknown }
         guard await wait(in: \.unknown, cost: 1) else { return nil }
         guard let byteCount = sizes[key] else { return .unknown }
-        // Another request has found out meanwhile.
+        // The answer to another request has meanwhile shown the size.
         leave(.unknown)
         return await enter(byteCount: byteCount)
     }
 
-    private func wait(in queue: ReferenceWritableKeyPath<LargeRequests, Queue>, cost: Int) async -> Bool {
+    private func wait(in queue: ReferenceWritableKeyPath<LargeRequestAdmission, Queue>, cost: Int) async -> Bool {
         await withUnsafeContinuation { continuation in
             guard self[keyPath: queue].wait(continuation, cost: cost, nowNs: scheduler.nowNs) else {
                 continuation.resume(returning: false)
@@ -79,7 +79,7 @@ final class LargeRequests: Expirable {
         advance()
     }
 
-    /// A request of `key` has moved so many bytes; nil if it failed.
+    /// The value of `key` has so many bytes, as a request has found; nil if it failed.
     func note(_ key: Bytes, byteCount: Int?, from place: Place) {
         if let byteCount { sizes[key] = byteCount }
         guard case .unknown = place else { return }
@@ -95,7 +95,7 @@ final class LargeRequests: Expirable {
         advance(\.unknown)
     }
 
-    private func advance(_ queue: ReferenceWritableKeyPath<LargeRequests, Queue>) {
+    private func advance(_ queue: ReferenceWritableKeyPath<LargeRequestAdmission, Queue>) {
         while let decision = self[keyPath: queue].next(nowNs: scheduler.nowNs) {
             switch decision {
             case .start(let continuation): continuation.resume(returning: true)
@@ -119,36 +119,4 @@ final class LargeRequests: Expirable {
         advance()
         setTimer()
     }
-}
-
-/// The sizes of values by key, as this instance last saw them. A table of fixed size without chains: a key may lose its
-/// entry to another one, and is then unknown. A small value does not replace another key's large one.
-struct KnownSizes {
-    private struct Entry {
-        var hash: UInt64 = 0
-        /// Nil for no entry.
-        var byteCount: Int?
-    }
-
-    private var entries: [Entry]
-
-    init(count: Int = 16_384) { entries = Array(repeating: Entry(), count: count) }
-
-    /// Nil if it is unknown.
-    subscript(key: Bytes) -> Int? {
-        get {
-            let hash = key.fnv1a
-            let entry = entries[index(of: hash)]
-            return entry.hash == hash ? entry.byteCount : nil
-        }
-        set {
-            let hash = key.fnv1a
-            let present = entries[index(of: hash)]
-            let isPresentSmall = present.byteCount ?? 0 <= LargeRequests.smallByteCount
-            guard present.hash == hash || isPresentSmall || newValue ?? 0 > LargeRequests.smallByteCount else { return }
-            entries[index(of: hash)] = Entry(hash: hash, byteCount: newValue)
-        }
-    }
-
-    private func index(of hash: UInt64) -> Int { Int(hash % UInt64(entries.count)) }
 }

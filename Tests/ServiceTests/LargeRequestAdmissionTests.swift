@@ -6,14 +6,14 @@ import Testing
 
 @testable import Service
 
-@Suite(.timeLimit(.minutes(20))) struct LargeRequestTests {
+@Suite(.timeLimit(.minutes(20))) struct LargeRequestAdmissionTests {
     private let scheduler = VirtualScheduler()
 
     /// What became of requests of these sizes that enter at once, while none of them ends.
-    private func entered(_ requests: LargeRequests, _ byteCounts: [Int]) async -> [Bool?] {
+    private func entered(_ admission: LargeRequestAdmission, _ byteCounts: [Int]) async -> [Bool?] {
         let outcomes = Outcomes(count: byteCounts.count)
         for (index, byteCount) in byteCounts.enumerated() {
-            scheduler.spawn { outcomes.all[index] = await requests.enter(byteCount: byteCount) != nil }
+            scheduler.spawn { outcomes.all[index] = await admission.enter(byteCount: byteCount) != nil }
         }
         await scheduler.sleep(forNs: 80 * nsPerMs)
         return outcomes.all
@@ -25,45 +25,45 @@ import Testing
     }
 
     @Test func aSmallRequestNeverWaitsForLargeOnes() throws {
-        let requests = LargeRequests(scheduler: scheduler, capacity: 1 << 20)
-        let outcomes = try scheduler.run { await entered(requests, [1 << 20, 1 << 20, 100, 16 << 10]) }
+        let admission = LargeRequestAdmission(scheduler: scheduler, capacity: 1 << 20)
+        let outcomes = try scheduler.run { await entered(admission, [1 << 20, 1 << 20, 100, 16 << 10]) }
         #expect(outcomes == [true, nil, true, true])
     }
 
     @Test func aLargeRequestThatWaitsTooLongIsShed() throws {
-        let requests = LargeRequests(scheduler: scheduler, capacity: 1 << 20)
+        let admission = LargeRequestAdmission(scheduler: scheduler, capacity: 1 << 20)
         let outcomes = try scheduler.run {
-            _ = await entered(requests, [1 << 20])
-            let isShed = await requests.enter(byteCount: 1 << 20) == nil
-            requests.leave(.large(byteCount: 1 << 20))
-            return [isShed, await requests.enter(byteCount: 1 << 20) == nil]
+            _ = await entered(admission, [1 << 20])
+            let isShed = await admission.enter(byteCount: 1 << 20) == nil
+            admission.leave(.large(byteCount: 1 << 20))
+            return [isShed, await admission.enter(byteCount: 1 << 20) == nil]
         }
         #expect(outcomes == [true, false])
     }
 
     @Test func aLargeRequestStartsWhenAnotherOneIsDone() throws {
-        let requests = LargeRequests(scheduler: scheduler, capacity: 1 << 20)
+        let admission = LargeRequestAdmission(scheduler: scheduler, capacity: 1 << 20)
         let outcomes = try scheduler.run {
-            _ = await entered(requests, [1 << 20])
+            _ = await entered(admission, [1 << 20])
             scheduler.spawn {
                 await scheduler.sleep(forNs: 10 * nsPerMs)
-                requests.leave(.large(byteCount: 1 << 20))
+                admission.leave(.large(byteCount: 1 << 20))
             }
-            return await requests.enter(byteCount: 1 << 20) != nil
+            return await admission.enter(byteCount: 1 << 20) != nil
         }
         #expect(outcomes)
     }
 
     @Test func aReadCostsWhatItReturnedLastTime() throws {
-        let requests = LargeRequests(scheduler: scheduler)
+        let admission = LargeRequestAdmission(scheduler: scheduler)
         let key = Bytes("k".utf8)
         let places = try scheduler.run {
-            var places: [LargeRequests.Place?] = []
+            var places: [LargeRequestAdmission.Place?] = []
             for byteCount in [1 << 20, 10, 5] {
-                let place = await requests.enter(key: key)
+                let place = await admission.enter(key: key)
                 places.append(place)
-                requests.note(key, byteCount: byteCount, from: place ?? .small)
-                requests.leave(place ?? .small)
+                admission.note(key, byteCount: byteCount, from: place ?? .small)
+                admission.leave(place ?? .small)
             }
             return places
         }
@@ -71,11 +71,11 @@ import Testing
     }
 
     @Test func aFewReadsOfUnknownKeysRunUntilTheirSizesAreKnown() throws {
-        let requests = LargeRequests(scheduler: scheduler)
+        let admission = LargeRequestAdmission(scheduler: scheduler)
         let outcomes = Outcomes(count: 100)
         try scheduler.run {
             for index in 0..<100 {
-                scheduler.spawn { outcomes.all[index] = await requests.enter(key: Bytes("\(index)".utf8)) != nil }
+                scheduler.spawn { outcomes.all[index] = await admission.enter(key: Bytes("\(index)".utf8)) != nil }
             }
             await scheduler.sleep(forNs: 80 * nsPerMs)
         }
@@ -84,17 +84,17 @@ import Testing
     }
 
     @Test func smallAnswersLetEveryReadRun() throws {
-        let requests = LargeRequests(scheduler: scheduler)
+        let admission = LargeRequestAdmission(scheduler: scheduler)
         let running = Outcomes(count: 0)
         try scheduler.run {
             for index in 0..<2_000 {
                 let key = Bytes("\(index)".utf8)
                 scheduler.spawn {
-                    guard let place = await requests.enter(key: key) else { return }
+                    guard let place = await admission.enter(key: key) else { return }
                     running.all.append(true)
-                    requests.note(key, byteCount: 10, from: place)
+                    admission.note(key, byteCount: 10, from: place)
                     await scheduler.sleep(forNs: nsPerMs)
-                    requests.leave(place)
+                    admission.leave(place)
                 }
             }
             await scheduler.sleep(forNs: 20 * nsPerMs)
