@@ -123,7 +123,7 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", logging]),
         tests("ReplicationTests", ["Replication", "EventLoop", "TestSupport"]),
         tests("RedisTests", ["Redis", "CHiredis", "Replication", "EventLoop", "Resilience", "TestSupport"]),
-        tests("HTTPTests", ["HTTP", "JSON", "EventLoop"]),
+        tests("HTTPTests", ["HTTP", "JSON", "EventLoop", "TestSupport"]),
         tests(
             "ServiceTests", ["Service", "AppCP", "AppAP", "Available", "Consistent", "TestSupport"] + wiring),
         tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),

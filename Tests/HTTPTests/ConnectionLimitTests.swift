@@ -2,20 +2,13 @@ import Testing
 
 @testable import HTTP
 
-private func makeServer(limit: Int, _ adjust: @escaping @Sendable (inout HTTPServerSettings) -> Void = { _ in }) throws
-    -> TestServer
-{
-    try TestServer({
-        $0.connectionLimit = limit
-        $0.leastIdleMs = 20
-        adjust(&$0)
-    }) { router in router.add(.get, "/hello", operation: "hello") { _ in .text("hello") } }
-}
-
 @Suite(.timeLimit(.minutes(20))) struct ConnectionLimitTests {
     @Test func aClientWithManyIdleConnectionsKeepsNoOtherOut() throws {
         let seen = Box<Set<ConnectionLimit>>([])
-        let server = try makeServer(limit: 32)
+        let server = try TestServer.hello {
+            $0.connectionLimit = 32
+            $0.leastIdleMs = 20
+        }
         defer { server.stop() }
         server.withServer { $0.onConnectionLimit = { limit, _ in seen.value.insert(limit) } }
         let patient = try server.connect()
@@ -32,7 +25,10 @@ private func makeServer(limit: Int, _ adjust: @escaping @Sendable (inout HTTPSer
     }
 
     @Test func theLongestIdleConnectionIsClosedForANewOne() throws {
-        let server = try makeServer(limit: 4)
+        let server = try TestServer.hello {
+            $0.connectionLimit = 4
+            $0.leastIdleMs = 20
+        }
         defer { server.stop() }
         // Four addresses use up all connections.
         let clients = try (1...4).map { try server.connect(from: $0) }
@@ -47,14 +43,9 @@ private func makeServer(limit: Int, _ adjust: @escaping @Sendable (inout HTTPSer
 
     @Test func aBusyConnectionIsNotClosedForANewOne() throws {
         let gate = Gate()
-        let server = try TestServer({
+        let server = try TestServer.hello(gate: gate) {
             $0.connectionLimit = 4
             $0.leastIdleMs = 0
-        }) { router in
-            router.add(.get, "/wait", operation: "wait") { _ in
-                await gate.pass()
-                return .text("waited")
-            }
         }
         defer { server.stop() }
         let busy = try (0..<2).map { _ in try server.connect() }

@@ -3,29 +3,25 @@ import Testing
 
 @testable import HTTP
 
-private func makeServer(_ adjust: @escaping @Sendable (inout HTTPServerSettings) -> Void) throws -> TestServer {
-    try TestServer(adjust) { router in router.add(.get, "/hello", operation: "hello") { _ in .text("hello") } }
-}
-
 @Suite(.timeLimit(.minutes(20))) struct ListeningTests {
     @Test func aPortInUseIsNamedInTheError() throws {
-        let first = try makeServer { _ in }
+        let first = try TestServer.hello { _ in }
         defer { first.stop() }
         let port = first.port
         let expected = HTTPServerError.addressInUse(host: "127.0.0.1", port: port)
         #expect(expected.description == "address 127.0.0.1:\(port) is already in use")
-        #expect(throws: expected) { try makeServer { $0.port = port } }
+        #expect(throws: expected) { try TestServer.hello { $0.port = port } }
     }
 
     @Test func hostNamesAndIPv6AreAccepted() throws {
-        let named = try makeServer { $0.host = "localhost" }
+        let named = try TestServer.hello { $0.host = "localhost" }
         named.stop()
         #expect(named.port != 0)
         #expect(
             HTTPServerError.addressInUse(host: "::1", port: 5_001).description == "address [::1]:5001 is already in use"
         )
         do {
-            let both = try makeServer { $0.host = "::" }
+            let both = try TestServer.hello { $0.host = "::" }
             defer { both.stop() }
             #expect(try both.connect().request("GET", "/hello").text == "hello")
         } catch HTTPServerError.cannotListen {
@@ -35,13 +31,13 @@ private func makeServer(_ adjust: @escaping @Sendable (inout HTTPServerSettings)
 
     @Test func anInvalidHostIsNamedInTheError() throws {
         do {
-            _ = try makeServer { $0.host = "192.0.2.1" }
+            _ = try TestServer.hello { $0.host = "192.0.2.1" }
             Issue.record("listens on an address that is not this machine's")
         } catch let error as HTTPServerError {
             #expect(error.description.hasPrefix("cannot listen on 192.0.2.1:0: "))
         }
         do {
-            _ = try makeServer { $0.host = "no such host" }
+            _ = try TestServer.hello { $0.host = "no such host" }
             Issue.record("resolves what is no name")
         } catch let error as HTTPServerError {
             #expect(error.description.hasPrefix("cannot resolve no such host: "))

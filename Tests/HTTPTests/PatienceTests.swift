@@ -4,13 +4,6 @@ import Testing
 
 private let half = "GET /hello HTTP/1.1\r\nHost: t\r\nX-Slow: "
 
-private func makeServer(_ adjust: @escaping @Sendable (inout HTTPServerSettings) -> Void) throws -> TestServer {
-    try TestServer(adjust) { router in
-        router.add(.get, "/hello", operation: "hello") { _ in .text("hello") }
-        router.add(.post, "/hello", operation: "hello", maxBodyBytes: 1 << 20) { .text("\($0.body.count)") }
-    }
-}
-
 /// Sends single bytes until the server closes the connection, up to a limit.
 private func drip(_ client: TestClient, into server: TestServer) -> Bool {
     for _ in 0..<2_000 {
@@ -24,7 +17,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
 @Suite(.timeLimit(.minutes(20))) struct PatienceTests {
     @Test(arguments: [half, "GET /hel", "POST /hello HTTP/1.1\r\nHost: t\r\nContent-Length: 500000\r\n\r\n"])
     func aClientThatSendsSingleBytesIsDisconnected(start: String) throws {
-        let server = try makeServer { $0.idleTimeoutS = 1 }
+        let server = try TestServer.hello { $0.idleTimeoutS = 1 }
         defer { server.stop() }
         let client = try server.connect()
         client.send(start)
@@ -33,7 +26,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
     }
 
     @Test func idleConnectionsAreClosedSoonerWhenConnectionsAreScarce() throws {
-        let server = try makeServer {
+        let server = try TestServer.hello {
             $0.connectionLimit = 16
             $0.crowdedIdleTimeoutMs = 200
         }
@@ -49,29 +42,24 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
 
     @Test func aClientWithASlowHandlerStaysConnected() throws {
         let gate = Gate()
-        let server = try TestServer({
+        let server = try TestServer.hello(gate: gate) {
             $0.connectionLimit = 4
             $0.crowdedIdleTimeoutMs = 50
-        }) { router in
-            router.add(.get, "/slow", operation: "slow") { _ in
-                await gate.pass()
-                return .text("at last")
-            }
         }
         defer { server.stop() }
         let slow = try (1...3).map { try server.connect(from: $0) }
-        for client in slow { client.send(TestClient.text("GET", "/slow")) }
+        for client in slow { client.send(TestClient.text("GET", "/wait")) }
         gate.waitForArrivals(3)
         // The fourth connection shows that the server has closed the idle ones.
         let idle = try server.connect(from: 4)
-        idle.send("GET /slow HTTP/1.1\r\n")
+        idle.send("GET /wait HTTP/1.1\r\n")
         #expect(idle.isClosedByServer())
         server.onReactor { gate.open() }
-        for client in slow { #expect(try client.readAnswer().text == "at last") }
+        for client in slow { #expect(try client.readAnswer().text == "waited") }
     }
 
     @Test func aLongBodyOverASlowLineIsAccepted() throws {
-        let server = try makeServer { $0.idleTimeoutS = 1 }
+        let server = try TestServer.hello { $0.idleTimeoutS = 1 }
         defer { server.stop() }
         let client = try server.connect()
         let pieceBytes = 65_536
@@ -84,7 +72,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
     }
 
     @Test func aConnectionClosedByItsClientIsReleasedBeforeTheIdleTimeout() throws {
-        let server = try makeServer { $0.crowdedIdleTimeoutMs = 100 }
+        let server = try TestServer.hello { $0.crowdedIdleTimeoutMs = 100 }
         defer { server.stop() }
         var clients: [TestClient] = []
         for _ in 0..<50 {

@@ -4,24 +4,10 @@ import Testing
 
 @testable import HTTP
 
-private func makeServer(_ gate: Gate, maxUnsuspended: Int = 128) throws -> TestServer {
-    try TestServer({ $0.maxUnsuspended = maxUnsuspended }) { router in
-        router.add(.get, "/wait", operation: "wait") { _ in
-            await gate.pass()
-            return .text("waited")
-        }
-        router.add(.post, "/wait", operation: "wait") { _ in
-            await gate.pass()
-            return .text("waited")
-        }
-        router.add(.get, "/hello", operation: "hello") { _ in .text("hello") }
-    }
-}
-
 @Suite(.timeLimit(.minutes(20))) struct StoppingTests {
     @Test func drainingFinishesInFlightRequestsAndClosesIdleConnections() throws {
         let gate = Gate()
-        let server = try makeServer(gate)
+        let server = try TestServer.hello(gate: gate)
         defer { server.stop() }
         let idle = try server.connect()
         #expect(try idle.request("GET", "/hello").status == 200)
@@ -50,7 +36,7 @@ private func makeServer(_ gate: Gate, maxUnsuspended: Int = 128) throws -> TestS
     @Test(arguments: [128, 0])
     func requestsInFlightAtTheDeadlineGet503(maxUnsuspended: Int) throws {
         let gate = Gate()
-        let server = try makeServer(gate, maxUnsuspended: maxUnsuspended)
+        let server = try TestServer.hello(gate: gate) { $0.maxUnsuspended = maxUnsuspended }
         defer { server.stop() }
         let reader = try server.connect()
         reader.send(TestClient.text("GET", "/wait"))
@@ -77,7 +63,7 @@ private func makeServer(_ gate: Gate, maxUnsuspended: Int = 128) throws -> TestS
     }
 
     @Test func anIdleServerDrainsAtOnceAndCanStopTwice() throws {
-        let server = try makeServer(Gate())
+        let server = try TestServer.hello(gate: Gate())
         let isDrained = Box(false)
         server.run { isDrained.value = await $0.drain(deadlineNs: $0.reactor.nowNs) }
         #expect(server.onReactor { isDrained.value })
@@ -88,7 +74,7 @@ private func makeServer(_ gate: Gate, maxUnsuspended: Int = 128) throws -> TestS
     @Test(arguments: [128, 0])
     func aRequestThatArrivesDuringTheStopIsNotStarted(maxUnsuspended: Int) throws {
         let gate = Gate()
-        let server = try makeServer(gate, maxUnsuspended: maxUnsuspended)
+        let server = try TestServer.hello(gate: gate) { $0.maxUnsuspended = maxUnsuspended }
         defer { server.stop() }
         let client = try server.connect()
         #expect(try client.request("GET", "/hello").status == 200)
@@ -104,7 +90,7 @@ private func makeServer(_ gate: Gate, maxUnsuspended: Int = 128) throws -> TestS
     }
 
     @Test func anIncompleteRequestDoesNotDelayTheStop() throws {
-        let server = try makeServer(Gate())
+        let server = try TestServer.hello(gate: Gate())
         let client = try server.connect()
         client.send("GET /hello HTT")
         server.withServer { $0.stop() }

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// A client that sends exactly the given bytes.
 final class TestClient {
@@ -31,31 +32,12 @@ final class TestClient {
         if var receiveBytes {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBytes, socklen_t(MemoryLayout<Int32>.size))
         }
-        var own = Self.address(number, port: 0)
-        _ = withUnsafePointer(to: &own) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        var address = Self.address(1, port: port)
+        _ = Loopback.bind(descriptor, port: 0, number: number)
         // A bound for a test that would otherwise hang; no test waits for it.
         var limit = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard status == 0 else { throw Failure.cannotConnect }
-    }
-
-    private static func address(_ number: UInt32, port: UInt16) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = (0x7F00_0000 + number).bigEndian
-        return address
+        guard Loopback.connect(descriptor, port: port) else { throw Failure.cannotConnect }
     }
 
     deinit { close() }

@@ -2,7 +2,8 @@ import Glibc
 import Synchronization
 import TestSupport
 
-/// A server that answers the first commands on a connection as Redis does, and then sends zeros until the client closes.
+/// A server that answers the first commands on a connection as Redis does, and then sends zeros until the client
+/// closes.
 final class HostileServer: Sendable {
     let port: UInt16
     private let listener: Int32
@@ -12,16 +13,9 @@ final class HostileServer: Sendable {
     init(answer: String) throws {
         port = try freePort()
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
+        guard Loopback.bind(listener, port: port), listen(listener, 8) == 0 else {
+            throw TestFailure("cannot listen on port \(port)")
         }
-        guard status == 0, listen(listener, 8) == 0 else { throw TestFailure("cannot listen on port \(port)") }
         let server = Unmanaged.passRetained(Accepting(self, answer))
         var thread = pthread_t()
         pthread_create(

@@ -33,17 +33,8 @@ public final class HTTPClient {
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(descriptor, SOL_SOCKET, option, &timeout, socklen_t(MemoryLayout<timeval>.size))
         }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
         // `deinit` runs although `init` throws: closing here too would close the descriptor of another thread.
-        guard status == 0 else { throw TestFailure("cannot connect to port \(port)") }
+        guard Loopback.connect(descriptor, port: port) else { throw TestFailure("cannot connect to port \(port)") }
     }
 
     deinit { close(descriptor) }

@@ -110,9 +110,9 @@ public struct TestFailure: Error, CustomStringConvertible {
     public init(_ description: String) { self.description = description }
 }
 
-/// A port that is free now, and that no other test of this process gets: a stopped server finds its port free again. Drawn at
-/// random below the range that the kernel uses for outgoing connections, so that neither those nor other processes are likely
-/// to use it first.
+/// A port that is free now, and that no other test of this process gets: a stopped server finds its port free again.
+/// Drawn at random below the range that the kernel uses for outgoing connections, so that neither those nor other
+/// processes are likely to use it first.
 public func freePort() throws -> UInt16 {
     for _ in 0..<100 {
         let port = UInt16.random(in: 10_240..<32_768)
@@ -126,13 +126,5 @@ private let issuedPorts = Mutex<Set<UInt16>>([])
 private func isFree(_ port: UInt16) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    return withUnsafePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-        }
-    }
+    return Loopback.bind(descriptor, port: port)
 }
