@@ -12,13 +12,13 @@ extension Lab {
     func start() async throws(LabError) {
         let executables = try Executables(binDirectory: settings.binDirectory, environment: settings.environment)
         try runDirectory.prepare()
-        lockDescriptor = try runDirectory.lock()
+        resources.lockDescriptor = try runDirectory.lock()
         try choosePorts()
         try chooseDataPath()
-        spawner = try Spawner(
+        resources.spawner = try Spawner(
             runDirectory: runDirectory, paths: settings.dataDirectory == nil ? [dataPath] : [])
         try makeDataDirectories()
-        control = try ControlServer(path: runDirectory.socketPath, on: reactor) { [unowned self] in
+        resources.control = try ControlServer(path: runDirectory.socketPath, on: reactor) { [unowned self] in
             await handle($0)
         }
 
@@ -57,10 +57,10 @@ extension Lab {
 
     private func chooseDataPath() throws(LabError) {
         if let kept = settings.dataDirectory {
-            dataPath = Executables.absolute(kept)
+            resources.dataPath = Executables.absolute(kept)
         } else {
             let base = settings.environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
-            dataPath = "\(base)/caplab-data-\(getpid())-\(Self.randomName(8))"
+            resources.dataPath = "\(base)/caplab-data-\(getpid())-\(Self.randomName(8))"
         }
         guard !dataPath.contains("\n") else {
             throw LabError("the data directory's name must not contain a line break")
@@ -141,7 +141,7 @@ extension Lab {
     // MARK: Starting and waiting
 
     private func start(_ node: Node, plan: LaunchPlan) throws(LabError) {
-        guard let spawner else { return }
+        guard let spawner = resources.spawner else { return }
         let process = NodeProcess(name: node.name, plan: plan, spawner: spawner, on: reactor)
         processes[node.name] = process
         try process.start()
@@ -149,7 +149,9 @@ extension Lab {
 
     /// `app-cp init` creates the CP group. It connects to the replicas directly: no relay exists yet.
     private func initialise(_ executables: Executables) async throws(LabError) {
-        guard let spawner, let node = topology.services.first(where: { $0.group == .cp }) else { return }
+        guard let spawner = resources.spawner, let node = topology.services.first(where: { $0.group == .cp }) else {
+            return
+        }
         let plan = servicePlan(node, executables, arguments: ["init"])
         let process = NodeProcess(name: "app-cp init", plan: plan, spawner: spawner, on: reactor)
         processes[process.name] = process

@@ -40,13 +40,18 @@ final class Lab {
     /// By node; also `app-cp init`, which is not a node.
     var processes: [String: NodeProcess] = [:]
     var relays: [Link: Relay] = [:]
-    var dataPath = ""
-    var spawner: Spawner?
-    var lockDescriptor: Int32?
-    var control: ControlServer?
+    var resources = Resources()
     private(set) var isStopping = false
     /// The name of the signal.
     private(set) var stopReason = ""
+
+    /// What ``stop()`` releases besides processes and relays; nil before ``start()``.
+    struct Resources {
+        var dataPath: String?
+        var spawner: Spawner?
+        var lockDescriptor: Int32?
+        var control: ControlServer?
+    }
 
     init(_ settings: LabSettings, topology: Topology = .pair, on reactor: Reactor) {
         self.settings = settings
@@ -70,6 +75,9 @@ final class Lab {
     func untilStopRequested() async {
         while !isStopping { await reactor.sleep(forNs: 50 * nsPerMs) }
     }
+
+    /// The directory of data and logs; empty before ``start()``.
+    var dataPath: String { resources.dataPath ?? "" }
 
     /// In short steps, so that a stop ends it.
     func pause(_ durationMs: UInt64) async {
@@ -101,18 +109,20 @@ final class Lab {
     /// Stops everything, services first, and removes all files.
     func stop() async {
         isStopping = true
-        control?.close()
+        resources.control?.close()
         for helper in helpers { await helper.stop(graceMs: 1_000) }
         await stopAll(topology.services, graceMs: 6_000)
         for relay in relays.values { relay.close() }
         relays = [:]
         await stopAll(topology.replicas, graceMs: 3_000)
-        if settings.dataDirectory == nil, !dataPath.isEmpty { try? FileManager.default.removeItem(atPath: dataPath) }
-        if let lockDescriptor {
+        if settings.dataDirectory == nil, let path = resources.dataPath {
+            try? FileManager.default.removeItem(atPath: path)
+        }
+        if let lockDescriptor = resources.lockDescriptor {
             runDirectory.remove()
             RunDirectory.unlock(lockDescriptor)
         }
-        spawner?.finish()
+        resources.spawner?.finish()
     }
 
     /// Sends SIGTERM to all before it waits for the first, so that their grace periods overlap.

@@ -16,9 +16,9 @@ public protocol TurnParticipant: AnyObject {
 /// It is the executor of every task started with ``spawn(_:)``: async functions resume on this very thread, and the
 /// objects they share need no synchronisation. Only ``submit(_:)`` and ``stop()`` may be called from other threads.
 public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked Sendable {
-    // Safe because all mutable state below is used by the reactor's own thread only (checked by `preconditionOnThread` at
-    // every entry point), except `inbox` and `stopping`, which are synchronised, and `thread`, which is
-    // written before the loop starts.
+    // Safe because all mutable state below is used by the reactor's own thread only, which `preconditionOnThread`
+    // checks at every entry point. The exceptions are `inbox` and `stopping`, which are synchronised, and `thread`,
+    // which is written before the loop starts.
 
     public let name: String
     public private(set) var nowNs: UInt64 = monotonicNs()
@@ -27,10 +27,18 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     private let stopping = Atomic<Bool>(false)
     private let inbox = Mutex<[UnownedJob]>([])
 
+    /// Steps of tasks. The two arrays change places, so that neither is allocated again.
+    private struct Jobs {
+        var waiting: [UnownedJob] = []
+        var running: [UnownedJob] = []
+
+        /// The waiting ones run now; those that they wake wait for the next round.
+        mutating func begin() { swap(&waiting, &running) }
+    }
+
     /// 0 before the start.
     private var thread: pthread_t = 0
-    private var jobs: [UnownedJob] = []
-    private var runningJobs: [UnownedJob] = []
+    private var jobs = Jobs()
     private var timers = TimerQueue()
     private var turnEnds: [() -> Void] = []
     private var participants: [any TurnParticipant] = []
@@ -84,7 +92,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     public func enqueue(_ job: consuming ExecutorJob) {
         let unowned = UnownedJob(job)
         if isOnThread {
-            jobs.append(unowned)
+            jobs.waiting.append(unowned)
         } else {
             inbox.withLock { $0.append(unowned) }
             epoll.wake()
@@ -151,8 +159,8 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
         while !stopping.load(ordering: .acquiring) {
             pollEvents(waitMs: waitMs())
             if let deadlineNs = timers.nextDeadlineNs(), deadlineNs <= nowNs {
-                // The process may have been suspended for a while. Replies that arrived meanwhile are read before deadlines
-                // pass: otherwise every replica that replied in time would be given up.
+                // The process may have been suspended for a while. Replies that arrived meanwhile are read before
+                // deadlines pass: otherwise every replica that replied in time would be given up.
                 let dueNs = nowNs
                 pollEvents(waitMs: 0)
                 while let timer = timers.popDue(nowNs: dueNs) { timer.expire() }
@@ -175,7 +183,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     }
 
     private func waitMs() -> Int32 {
-        guard jobs.isEmpty, turnEnds.isEmpty else { return 0 }
+        guard jobs.waiting.isEmpty, turnEnds.isEmpty else { return 0 }
         var waitMs = Self.idleWaitMs
         for participant in participants {
             if let limit = participant.waitLimitMs() { waitMs = min(waitMs, limit) }
@@ -189,7 +197,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     }
 
     private func takeInbox() {
-        jobs += inbox.withLock { waiting in
+        jobs.waiting += inbox.withLock { waiting in
             defer { waiting.removeAll(keepingCapacity: true) }
             return waiting
         }
@@ -198,10 +206,10 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     private func runJobs() {
         let executor = asUnownedTaskExecutor()
         var rounds = 0
-        while !jobs.isEmpty, rounds < Self.maxJobRounds {
-            swap(&jobs, &runningJobs)
-            for job in runningJobs { job.runSynchronously(on: executor) }
-            runningJobs.removeAll(keepingCapacity: true)
+        while !jobs.waiting.isEmpty, rounds < Self.maxJobRounds {
+            jobs.begin()
+            for job in jobs.running { job.runSynchronously(on: executor) }
+            jobs.running.removeAll(keepingCapacity: true)
             rounds += 1
         }
     }

@@ -62,7 +62,7 @@ final class HTTPConnection {
         while true {
             filled += input.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
             guard filled < buffer.count, !input.hasFailed else { break }
-            // Not more than there is room for: what is left in the kernel is the client's, and not this server's memory.
+            // Not more than there is room for: the rest stays in the kernel's buffer, outside of this server's memory.
             let wanted = min(buffer.count - filled, scratch.count)
             let count = creceive(descriptor, scratch.baseAddress, wanted, 0)
             guard count > 0 else { return filled > 0 ? filled : count }
@@ -95,6 +95,8 @@ final class ConnectionTable: Expirable {
     private let leastIdleNs: UInt64
     private var connections: [Int32: HTTPConnection] = [:]
     private var share: FairShare
+    /// For input on its way to libmicrohttpd.
+    private var scratch: [UInt8]
     private(set) var isSettled = true
     /// Called after connections were shut down: libmicrohttpd must run to release them.
     var onShutDown: () -> Void = {}
@@ -105,6 +107,7 @@ final class ConnectionTable: Expirable {
         crowdedIdleNs = min(idleNs, settings.crowdedIdleTimeoutMs * nsPerMs)
         leastIdleNs = min(crowdedIdleNs, settings.leastIdleMs * nsPerMs)
         share = FairShare(total: settings.connectionLimit)
+        scratch = [UInt8](repeating: 0, count: settings.connectionMemoryBytes)
     }
 
     subscript(descriptor: Int32) -> HTTPConnection? { connections[descriptor] }
@@ -124,6 +127,12 @@ final class ConnectionTable: Expirable {
     func remove(_ connection: HTTPConnection) {
         guard connections.removeValue(forKey: connection.descriptor) != nil else { return }
         share.release(1, for: connection.address)
+    }
+
+    /// - Returns: as recv(2).
+    func receive(from descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        errno = EBADF
+        return scratch.withUnsafeMutableBytes { connections[descriptor]?.receive(into: buffer, by: $0) ?? -1 }
     }
 
     private func scheduleLook() {

@@ -7,7 +7,7 @@ import Glibc
 /// | context of | object | retained |
 /// |---|---|---|
 /// | the daemon | ``HTTPServer`` | no: see ``HTTPServer/start()`` |
-/// | a request | ``Exchange`` | from `requestBegins` to `completed`, which libmicrohttpd calls exactly once per request |
+/// | a request | ``Exchange`` | from `requestBegins` to `completed`, which is called exactly once per request |
 /// | a connection | ``HTTPConnection`` | while the connection is open, which includes its last request |
 enum HTTPCallbacks {
     static func startDaemon(
@@ -57,7 +57,7 @@ enum HTTPCallbacks {
         creceive_replace(
             { context, descriptor, buffer, size in
                 let server = Unmanaged<HTTPServer>.fromOpaque(context!).takeUnretainedValue()
-                return server.receive(
+                return server.connections.receive(
                     from: descriptor, into: UnsafeMutableRawBufferPointer(start: buffer, count: size))
             }, context)
         defer { creceive_replace(nil, nil) }

@@ -39,9 +39,6 @@ public final class HTTPServer {
     var load: Load
     var runState = RunState()
     let connections: ConnectionTable
-    private var lingeringCount = 0
-    /// For input on its way to libmicrohttpd.
-    private var scratch: [UInt8]
 
     /// Only longer responses count as buffered; the kernel buffers shorter ones at once.
     static let longResponseBytes = 65_536
@@ -54,7 +51,6 @@ public final class HTTPServer {
         self.settings = settings
         self.router = router
         load = Load(settings)
-        scratch = [UInt8](repeating: 0, count: settings.connectionMemoryBytes)
         connections = ConnectionTable(reactor: reactor, settings: settings)
     }
 
@@ -148,20 +144,14 @@ public final class HTTPServer {
         return connection
     }
 
-    /// - Returns: as recv(2).
-    func receive(from descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        errno = EBADF
-        return scratch.withUnsafeMutableBytes { connections[descriptor]?.receive(into: buffer, by: $0) ?? -1 }
-    }
-
     /// libmicrohttpd closes the descriptor right after this.
     func connectionCloses(_ connection: HTTPConnection) {
         connections.remove(connection)
-        guard daemon != nil, lingeringCount < Self.maxLingering, connection.mustLinger else { return }
+        guard daemon != nil, load.lingeringCount < Self.maxLingering, connection.mustLinger else { return }
         let isLingering = LingeringClose.begin(connection.descriptor, on: reactor) { [weak self] in
-            self?.lingeringCount -= 1
+            self?.load.lingeringCount -= 1
         }
-        if isLingering { lingeringCount += 1 }
+        if isLingering { load.lingeringCount += 1 }
     }
 
     // MARK: Running
@@ -229,6 +219,8 @@ extension HTTPServer {
         var responses: FairShare
         /// Requests that wait for their handler and stay in libmicrohttpd's list of ready connections.
         var unsuspendedCount = 0
+        /// Connections that are closed slowly; see ``LingeringClose``.
+        var lingeringCount = 0
 
         init(_ settings: HTTPServerSettings) {
             bodies = FairShare(total: settings.maxBufferedBodyBytes)

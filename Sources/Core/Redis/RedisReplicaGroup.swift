@@ -14,9 +14,16 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     private let scripts: ScriptTable
     private let isNear: [Bool]
     private var links: [ReplicaLink] = []
-    private var encoder = CommandEncoder()
-    private var connectionsWithOutput: [RedisConnection] = []
+    private var output = Output()
     private var isClosed = false
+
+    /// What is sent in this turn.
+    private struct Output {
+        /// Its buffer is used for one command after the other.
+        var encoder = CommandEncoder()
+        /// Those with commands to write at the end of the turn.
+        var connections: [RedisConnection] = []
+    }
 
     /// Makes the links; they begin to connect with ``start()``. Call it on the reactor's thread.
     ///
@@ -89,7 +96,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
             guard link.isAvailable || (duringAdmission && link.isAdmitting), let connection = link.connection else {
                 continue
             }
-            guard connection.accepts(byteCount: encoder.encoded.count) else {
+            guard connection.accepts(byteCount: output.encoder.encoded.count) else {
                 result.overloaded.insert(replica)
                 continue
             }
@@ -97,14 +104,14 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
                 let header = StepBatch.Header(
                     script: script, sha: scripts.sha(of: script), shared: shared, tail: command.tail(replica))
                 let step = StepBatch.Step(
-                    key: key, argumentCount: command.arguments.count, encodedArguments: encoder.encoded)
+                    key: key, argumentCount: command.arguments.count, encodedArguments: output.encoder.encoded)
                 connection.add(step, under: header, to: sink)
             } else {
-                encoder.append(command.tail(replica))
-                defer { encoder.truncate(to: sharedByteCount) }
+                output.encoder.append(command.tail(replica))
+                defer { output.encoder.truncate(to: sharedByteCount) }
                 let recipient: RedisConnection.Recipient =
                     command.checksIdentity ? .identityCheckedSink(sink) : .sink(sink)
-                guard connection.send(encoder.encoded, to: recipient) else { continue }
+                guard connection.send(output.encoder.encoded, to: recipient) else { continue }
             }
             result.sent.insert(replica)
             link.didSend()
@@ -114,18 +121,18 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
 
     /// Encodes what is the same for every replica and returns its length; for a step, its own arguments only.
     private func encodeSharedPart(of command: Command) -> Int {
-        encoder.reset()
+        output.encoder.reset()
         switch command.verb {
         case .plain(let arguments):
-            encoder.begin(argumentCount: arguments.count + command.arguments.count + command.tailCount)
-            encoder.append(arguments)
+            output.encoder.begin(argumentCount: arguments.count + command.arguments.count + command.tailCount)
+            output.encoder.append(arguments)
         case .script(let script, let keys):
-            encoder.begin(
+            output.encoder.begin(
                 sha: scripts.sha(of: script), keys: keys, argumentCount: command.arguments.count + command.tailCount)
         case .step: break
         }
-        encoder.append(command.arguments)
-        return encoder.encoded.count
+        output.encoder.append(command.arguments)
+        return output.encoder.encoded.count
     }
 
     // MARK: Called by the links
@@ -136,20 +143,20 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         sortByDistance()
     }
 
-    func hasOutput(_ connection: RedisConnection) { connectionsWithOutput.append(connection) }
+    func hasOutput(_ connection: RedisConnection) { output.connections.append(connection) }
 
     func admit(replica: Int) async -> Bool { await delegate?.admit(replica: replica) ?? true }
 
     // MARK: TurnParticipant
 
-    public func waitLimitMs() -> Int32? { connectionsWithOutput.isEmpty ? nil : 0 }
+    public func waitLimitMs() -> Int32? { output.connections.isEmpty ? nil : 0 }
 
     public func turn() {}
 
     public func endTurn() {
-        guard !connectionsWithOutput.isEmpty else { return }
-        let connections = connectionsWithOutput
-        connectionsWithOutput.removeAll(keepingCapacity: true)
+        guard !output.connections.isEmpty else { return }
+        let connections = output.connections
+        output.connections.removeAll(keepingCapacity: true)
         for connection in connections { connection.flush(identityCheck: identityCheck) }
     }
 
