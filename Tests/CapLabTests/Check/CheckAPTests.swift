@@ -4,7 +4,8 @@ import Testing
 
 private let second: UInt64 = 1_000_000_000
 
-/// An acknowledged write at a time in seconds. `after`: the values that its context covers; nil for a write without a context.
+/// An acknowledged write at a time in seconds. `after`: the values that its context covers; nil for a write without a
+/// context.
 private func write(
     _ value: String, _ at: UInt64, after shown: [String]?, acks: Int = 1,
     outcome: APOperation.Outcome = .ok
@@ -108,7 +109,7 @@ private func violations(
         one.replica = "g3"
         #expect(violations([one], final: [], kills: [("g1", 2 * second)]).count == 1)
         let verdict = APVerdict([write("a", 1, after: [])], final: ["k": []], kills: [("g1", 2 * second)])
-        #expect(verdict.excusedLosses == 1)
+        #expect(verdict.lossesByKills == 1)
     }
 
     @Test func anAnswerIsConvertedToItsOutcome() {

@@ -13,7 +13,7 @@ final class APCheck {
     private var informedKeys = KeyRing(prefix: "c", lasting: 2, shortLived: 5, usesPerKey: 300)
     private var blindKeys = KeyRing(prefix: "b", lasting: 1, shortLived: 5, usesPerKey: 30)
     private var history: [APOperation] = []
-    private var memory: [[String: Seen]]
+    private var lastSeen: [[String: Seen]]
     private var nextValue = 0
     private var problems: [String] = []
     private var differences: [String] = []
@@ -22,7 +22,7 @@ final class APCheck {
 
     init(_ lab: Lab, _ settings: CheckSettings) {
         session = CheckSession(lab, settings, group: .ap)
-        memory = Array(repeating: [:], count: settings.clients + 1)
+        lastSeen = Array(repeating: [:], count: settings.clients + 1)
     }
 
     private var lab: Lab { session.lab }
@@ -52,8 +52,8 @@ final class APCheck {
             return await perform(.read, key: key, client: client, site: site)
         }
         // The remembered version may be old and from the other site: this is how conflicts arise.
-        if memory[client][key] == nil { _ = await perform(.read, key: key, client: client, site: site) }
-        guard let seen = memory[client][key] else { return false }
+        if lastSeen[client][key] == nil { _ = await perform(.read, key: key, client: client, site: site) }
+        guard let seen = lastSeen[client][key] else { return false }
         return await perform(draw < 90 ? .write : .delete, key: key, client: client, site: site, seen: seen)
     }
 
@@ -110,7 +110,7 @@ final class APCheck {
     private func remember(_ operation: APOperation, _ answer: Answer, _ client: Int) {
         guard operation.outcome == .ok, let version = answer.version?.text else { return }
         let shown = operation.kind == .write ? [operation.value ?? ""] + answer.siblings.sorted() : answer.shown
-        memory[client][operation.key] = Seen(version: version, shown: shown)
+        lastSeen[client][operation.key] = Seen(version: version, shown: shown)
     }
 
     // MARK: Verdict
@@ -146,7 +146,7 @@ final class APCheck {
         lines.append(convergence.text)
         lines.append(
             "checked: \(verdict.acknowledged) acknowledged changes on \(verdict.keys) keys, and the staleness of "
-                + "\(verdict.boundedReads) reads; \(verdict.excusedLosses) writes lost with the replicas that acknowledged them"
+                + "\(verdict.boundedReads) reads; \(verdict.lossesByKills) writes lost with the replicas that acknowledged them"
         )
         return session.conclude(
             outcomes: ["ok", "404", "failed", "unknown"], judged: lines.joined(separator: "\n"),

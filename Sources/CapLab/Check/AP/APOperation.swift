@@ -20,7 +20,8 @@ struct APOperation: Codable, Equatable, Sendable {
     var value: String?
     /// Whether a change had a context. Without one it replaces what its coordinator holds.
     var hasContext = false
-    /// Of a change with a context: the values in the answer that had this context. Of a read: the values that it returned.
+    /// Of a change with a context: the values in the answer that had this context. Of a read: the values that it
+    /// returned.
     var shown: [String] = []
     var outcome = Outcome.unknown
     /// Of an acknowledged change: how many replicas had acknowledged it.

@@ -7,8 +7,9 @@ struct APVerdict {
     private(set) var keys = 0
     private(set) var acknowledged = 0
     private(set) var boundedReads = 0
-    /// Acknowledged writes that are lost although only as many replicas acknowledged them as lost their disk cache.
-    private(set) var excusedLosses = 0
+    /// Acknowledged writes that are lost because every replica that acknowledged them may have been killed before it
+    /// had synced them to disk.
+    private(set) var lossesByKills = 0
 
     /// Redis syncs its log every second, at the latest after two; with a margin.
     static let unsyncedNs: UInt64 = 3_000_000_000
@@ -22,20 +23,20 @@ struct APVerdict {
         for (key, operations) in byKey.sorted(by: { $0.key < $1.key }) {
             acknowledged += operations.count { $0.kind != .read && $0.outcome == .ok }
             boundedReads += operations.count { $0.kind == .read && $0.stalenessMs != nil }
-            let checker = KeyChecker(key, operations) { Self.isExcused($0, kills) }
+            let checker = KeyChecker(key, operations) { Self.mayBeLost($0, byKills: kills) }
             invented += checker.inventedReads
             stale += checker.staleReads
             guard let values = final[key] else { continue }
             invented += checker.invented(values, untilNs: .max, what: "the last read")
             let losses = checker.losses(values)
             lost += losses.lost
-            excusedLosses += losses.excused
+            lossesByKills += losses.byKills
         }
     }
 
-    /// Whether as many replicas were killed before they had to have the change on disk as had acknowledged it, the one that the
-    /// answer named among them.
-    static func isExcused(_ change: APOperation, _ kills: [(replica: String, atNs: UInt64)]) -> Bool {
+    /// Whether every replica that acknowledged the change may have been killed before it had to have the change on
+    /// disk. Answers give the number of these replicas and the name of one of them.
+    static func mayBeLost(_ change: APOperation, byKills kills: [(replica: String, atNs: UInt64)]) -> Bool {
         let killed = Set(
             kills.filter { $0.atNs >= change.callNs && $0.atNs <= change.returnNs &+ unsyncedNs }.map(\.replica))
         guard killed.count >= max(1, change.replicasAcked) else { return false }

@@ -2,8 +2,9 @@ import Linearizability
 
 /// Checks the history of one key of `app-ap` by what its clients observed, without decoding contexts.
 ///
-/// A change with a context replaces the values in the answer that had this context, and what those had replaced, and nothing
-/// else. A write without a context replaces what its coordinator holds: a client only knows that it was not written later.
+/// A change with a context replaces the values in the answer that had this context, and what those had replaced, and
+/// nothing else. A write without a context replaces what its coordinator holds: a client only knows that it was not
+/// written later.
 struct KeyChecker {
     private let key: String
     private let reads: [APOperation]
@@ -14,15 +15,15 @@ struct KeyChecker {
     private var covered: [OperationSet] = []
     /// Some change has no context.
     private let isBlind: Bool
-    /// See ``APVerdict/isExcused(_:_:)``.
-    private let isExcused: (APOperation) -> Bool
+    /// See ``APVerdict/mayBeLost(_:byKills:)``.
+    private let mayBeLostByKills: (APOperation) -> Bool
 
     /// A service reads its clock once per turn of its reactor and reports whole milliseconds.
     static let stalenessToleranceNs: UInt64 = 20_000_000
 
-    init(_ key: String, _ operations: [APOperation], isExcused: @escaping (APOperation) -> Bool) {
+    init(_ key: String, _ operations: [APOperation], mayBeLostByKills: @escaping (APOperation) -> Bool) {
         self.key = key
-        self.isExcused = isExcused
+        self.mayBeLostByKills = mayBeLostByKills
         reads = operations.filter { $0.kind == .read && $0.outcome == .ok }
         changes = operations.filter { $0.kind != .read }.sorted { $0.callNs < $1.callNs }
         isBlind = changes.contains { !$0.hasContext }
@@ -65,8 +66,8 @@ struct KeyChecker {
         let seen = reached(from: read.shown, untilNs: read.returnNs)
         let missing = changes.indices.first { index in
             let change = changes[index]
-            return change.kind == .write && change.outcome == .ok && change.returnNs < boundNs && !isExcused(change)
-                && !isKept(index, seen, values: read.shown)
+            return change.kind == .write && change.outcome == .ok && change.returnNs < boundNs
+                && !mayBeLostByKills(change) && !isKept(index, seen, values: read.shown)
         }
         guard let missing else { return nil }
         let ageMs = (read.callNs - changes[missing].returnNs) / 1_000_000
@@ -77,15 +78,15 @@ struct KeyChecker {
 
     // MARK: The final state
 
-    /// The acknowledged writes that are lost, and how many others are excused.
+    /// The acknowledged writes that are lost although they must not be, and how many others kills may explain.
     /// - Parameter final: the values after heal and convergence.
-    func losses(_ final: [String]) -> (lost: [String], excused: Int) {
+    func losses(_ final: [String]) -> (lost: [String], byKills: Int) {
         let seen = reached(from: final, untilNs: .max)
         let missing = changes.indices.filter { index in
             let change = changes[index]
             return change.kind == .write && change.outcome == .ok && !isKept(index, seen, values: final)
         }.map { changes[$0] }
-        let lost = missing.filter { !isExcused($0) }.map { change in
+        let lost = missing.filter { !mayBeLostByKills($0) }.map { change in
             "\(key): \(change.value ?? "") is lost: acknowledged by \(change.replicasAcked), neither present nor "
                 + "replaced by a client that had read it"
         }
