@@ -68,8 +68,10 @@ test-server: setup ## Runs the tests of both engines on another server (SERVER=r
 	@server=$$(scripts/redis-server.sh $(SERVER) $(SCRATCH)/servers) && export TEST_REDIS_SERVER="$$server" && \
 	$$server --version && swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(SUITES:%=--filter %)
 
-lint: ## Checks format, shell scripts and configuration files; skips tools that are not installed
+lint: ## Checks format, comments, shell scripts and configuration files; skips tools that are not installed
 	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
+	@if command -v python3 >/dev/null 2>&1; then scripts/prose.py; \
+	else echo "lint: python3 is not installed, comments and pages are not checked"; fi
 	@if command -v shellcheck >/dev/null 2>&1; then shellcheck -x $(SHELL_SCRIPTS); \
 	else echo "lint: shellcheck is not installed, shell scripts are not checked"; fi
 	@if command -v luacheck >/dev/null 2>&1; then luacheck --no-color --quiet Sources; \

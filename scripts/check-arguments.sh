@@ -4,7 +4,8 @@
 #   scripts/check-arguments.sh COMMAND [ARGUMENT ...]    COMMAND is up, demo or check
 #   scripts/check-arguments.sh --list COMMAND            prints the options as NAME:KIND
 #
-# ArgumentCheckTests compares this list with the options that caplab declares. Exit code 2 and one line for a wrong argument.
+# ArgumentCheckTests compares this list with the options that caplab declares. Exit code 2 and one line for a wrong
+# argument.
 set -eu
 
 options_of() {

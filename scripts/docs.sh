@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the DocC pages of the library products and type-checks their snippets. Warnings are errors.
 #
-#   scripts/docs.sh [SCRATCH]     SCRATCH is .build by default and has a debug build; the pages go to SCRATCH/docs/MODULE
+#   scripts/docs.sh [SCRATCH]     SCRATCH has a debug build (default: .build); the pages go to SCRATCH/docs/MODULE
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Replaces the data of a group with the dumps of a backup set. Every later write is lost.
 #
-#   restore.sh [--on lab|compose] --yes cp|ap SET                  all replicas of the group; its services stop meanwhile
-#   restore.sh [--on lab|compose] --yes --replica NODE ap SET      one AP replica; the others then send it newer writes
+#   restore.sh [--on lab|compose] --yes cp|ap SET                all replicas of the group; its services stop meanwhile
+#   restore.sh [--on lab|compose] --yes --replica NODE ap SET    one AP replica; the others then send it newer writes
 #
 # SET is a directory made by backup.sh. A single CP replica cannot be restored: an acceptor that forgets its promises
 # breaks Paxos. Wipe it ('node wipe') and the services fill it from the other two. If SET lacks one replica of the

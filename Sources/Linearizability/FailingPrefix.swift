@@ -1,7 +1,7 @@
 /// The shortest prefix of an object's history that is not linearizable.
 public struct FailingPrefix<M: Model>: Sendable {
-    /// The operation whose return the model cannot explain: without it, and with the operations that had not returned yet taken
-    /// as pending, the prefix is linearizable.
+    /// The operation whose return the model cannot explain: without it, and with the operations that had not returned
+    /// yet taken as pending, the prefix is linearizable.
     public let culprit: Operation<M>
     /// The operations called up to that moment, by call.
     public let operations: [Operation<M>]

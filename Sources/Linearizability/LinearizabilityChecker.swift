@@ -1,8 +1,9 @@
-/// Decides whether a history is linearizable: whether its operations can be put in one order that the model allows and in
-/// which no operation comes before one that had returned when it was called (Herlihy and Wing, 1990).
+/// Decides whether a history is linearizable (Herlihy and Wing, 1990): whether its operations can be put in one order
+/// that the model allows. In this order, no operation comes before one that had returned when it was called.
 ///
-/// The search is that of Wing and Gong (1993) with Lowe's cache of visited configurations (*Testing for linearizability*,
-/// 2017), as in Porcupine. A configuration is the set of linearized operations and the state that they led to.
+/// The search is that of Wing and Gong (1993) with Lowe's cache of visited configurations (*Testing for
+/// linearizability*, 2017), as in Porcupine. A configuration is the set of linearized operations and the state that
+/// they led to.
 public struct LinearizabilityChecker: Sendable {
     public enum Verdict<M: Model>: Equatable, Sendable {
         case linearizable
@@ -32,8 +33,8 @@ public struct LinearizabilityChecker: Sendable {
     }
 }
 
-// Overloads that are compiled for the register inside this module. The generic functions, called from another module, would
-// look up every member of the model while they run.
+// Overloads that are compiled for the register inside this module. The generic functions, called from another module,
+// would look up every member of the model while they run.
 extension LinearizabilityChecker {
     public func check(_ history: [RegisterOperation]) -> [(key: String, verdict: Verdict<RegisterModel>)] {
         RegisterModel.partition(history).map { ($0.key, verdict(on: $0.operations, $0.model)) }

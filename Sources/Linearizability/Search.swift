@@ -135,8 +135,8 @@ private struct EventList {
         }
     }
 
-    /// Undoes ``lift(_:)``. Operations are unlifted in the opposite order, because each event is linked again between the
-    /// neighbours that it had.
+    /// Undoes ``lift(_:)``. Operations are unlifted in the opposite order, because each event is linked again between
+    /// the neighbours that it had.
     ///
     /// - Returns: the event after the operation's call.
     mutating func unlift(_ operation: Int) -> Int {

@@ -3,8 +3,8 @@ import Glibc
 
 /// Replaces `app-cp` and `app-ap` in tests of the lab alone.
 ///
-/// Perl, which every Debian has. `GET /ping/<id>` sends PING to that replica through its link and returns 503 without an answer
-/// within a second; any other path returns 200 with the node's name. Some settings make it misbehave.
+/// Perl, which every Debian has. `GET /ping/<id>` sends PING to that replica through its link and returns 503 without
+/// an answer within a second; any other path returns 200 with the node's name. Some settings make it misbehave.
 enum StandIn {
     private static let program = #"""
         #!/usr/bin/perl

@@ -11,7 +11,8 @@ struct BruteForce {
 
     private struct State {
         var registers: [String: Register] = [:]
-        /// By key: the versions of its tombstones. Each may be collected at any time and become the GC watermark of others.
+        /// By key: the versions of its tombstones. Each may be collected at any time and become the GC watermark of
+        /// others.
         var tombstones: [String: Set<UInt64>] = [:]
     }
 

@@ -21,8 +21,8 @@ import Testing
         #expect(counts.bad > 400)
     }
 
-    /// With several keys the checker searches each by itself, so it can accept two keys whose explanations contradict each
-    /// other. It may rarely accept a bad history, but never rejects a good one.
+    /// With several keys the checker searches each by itself, so it can accept two keys whose explanations contradict
+    /// each other. It may rarely accept a bad history, but never rejects a good one.
     @Test func withSeveralKeysNoGoodHistoryIsRejectedAndFewBadOnesAreAccepted() {
         var generator = HistoryGenerator(random: SplitMix64(seed: 10), falsifiedPercent: 5)
         var counts = (good: 0, bad: 0, missed: 0, raised: 0)

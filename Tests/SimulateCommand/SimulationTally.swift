@@ -10,8 +10,8 @@ struct SimulationTally {
     private var results: [String: Int] = [:]
     /// Operations by latency in milliseconds, without those of unknown outcome: shows starvation.
     private var latenciesMs: [Int: Int] = [:]
-    /// A hash of all histories, independent of the order in which they ended. It differs between two runs of the same seeds
-    /// only where something depends on more than the seed.
+    /// A hash of all histories, independent of the order in which they ended. It differs between two runs of the same
+    /// seeds only where something depends on more than the seed.
     private var digest: UInt64 = 0
     private let start = ContinuousClock.now
 

@@ -4,8 +4,9 @@ import Glibc
 
 /// A child process in the directory `/`, whose output goes to files.
 ///
-/// `Foundation.Process` is not safe with several threads: a child inherits the descriptors that another thread opens while it
-/// starts. It then keeps the pipes and sockets of other tests open, and `waitUntilExit` waits for an unrelated process.
+/// `Foundation.Process` is not safe with several threads: a child inherits the descriptors that another thread opens
+/// while it starts. It then keeps the pipes and sockets of other tests open, and `waitUntilExit` waits for an unrelated
+/// process.
 public final class ChildProcess: @unchecked Sendable {
     // Safe because a test drives one process from one task at a time.
     public private(set) var processID: pid_t = 0

@@ -11,7 +11,8 @@ public final class ReactorRunner: Sendable {
 
     deinit { reactor.stop() }
 
-    /// Runs `body` on the reactor's thread and returns its result to the test, under whose name its failures are reported.
+    /// Runs `body` on the reactor's thread and returns its result to the test, under whose name its failures are
+    /// reported.
     public func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
         // A task of the test's own inherits its task-local values, by which the library knows the test.
         try await Task(executorPreference: reactor, operation: body).value

@@ -63,8 +63,8 @@ public final class ServiceProcess: Sendable {
     }
 }
 
-/// A client that sends the session token of each response with its next request, as a client of `app-ap` must to read its
-/// own writes. `app-cp` guarantees that to every client without a token.
+/// A client that sends the session token of each response with its next request, as a client of `app-ap` must to read
+/// its own writes. `app-cp` guarantees that to every client without a token.
 public final class ClientSession: Sendable {
     private let service: ServiceProcess
     private let headers = Mutex<[String: String]>([:])

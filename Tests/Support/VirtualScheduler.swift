@@ -1,6 +1,7 @@
 import EventLoop
 
-/// Time, tasks and randomness of a unit test in virtual time: the clock jumps to the next timer, so nothing really waits.
+/// Time, tasks and randomness of a unit test in virtual time: the clock jumps to the next timer, so nothing really
+/// waits.
 public final class VirtualScheduler: TaskExecutor, Scheduler, @unchecked Sendable {
     // Safe because a test runs it, and everything that it runs, on one thread.
     public private(set) var nowNs: UInt64 = 1_000 * nsPerMs

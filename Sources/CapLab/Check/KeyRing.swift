@@ -1,7 +1,7 @@
 import EventLoop
 
-/// The keys that clients compete for. Each is replaced after a number of operations, so that its history stays short enough
-/// for the checker; a lasting key is replaced later, so that it lives through many faults.
+/// The keys that clients compete for. Each is replaced after a number of operations, so that its history stays short
+/// enough for the checker. A lasting key is replaced later, so that it lives through many faults.
 struct KeyRing {
     private static let lastingFactor = 20
 

@@ -7,7 +7,8 @@ struct Answer: Sendable {
     let status: Int
     let tookMs: Double
     let body: String
-    /// False if no byte of the request was sent: it had no effect. Without an answer, the effect of a sent request is unknown.
+    /// False if no byte of the request was sent: it had no effect. Without an answer, the effect of a sent request is
+    /// unknown.
     let isSent: Bool
     private let json: AnswerBody?
 
@@ -25,8 +26,8 @@ struct Answer: Sendable {
 
     subscript<Member>(dynamicMember member: KeyPath<AnswerBody, Member?>) -> Member? { json?[keyPath: member] }
 
-    /// Of a change that failed: whether it certainly has no effect. An invalid request (4xx) has none; for any other failure only
-    /// `outcome` counts.
+    /// Of a change that failed: whether it certainly has no effect. An invalid request (4xx) has none; for any other
+    /// failure only `outcome` counts.
     var isNotApplied: Bool {
         !isSent || json?.outcome == "not_applied" || (json?.outcome == nil && (400..<500).contains(status))
     }

@@ -2,8 +2,8 @@ import CHiredis
 import EventLoop
 import Glibc
 
-/// A blocking connection to one redis-server, past services and relays. For short commands on loopback only: the reactor's
-/// thread waits for them.
+/// A blocking connection to one redis-server, past services and relays. For short commands on loopback only: the
+/// reactor's thread waits for them.
 final class RedisClient {
     private static let keysPerBatch = 200
 

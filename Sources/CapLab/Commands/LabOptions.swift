@@ -60,7 +60,8 @@ struct RedisOptions: ParsableArguments {
         settings.redisArguments[.ap] = try redisAPArguments.map(Self.directive)
     }
 
-    /// Accepts a setting as on redis-server's command line and as in its configuration file: without the dashes they are equal.
+    /// Accepts a setting as on redis-server's command line and as in its configuration file: without the dashes they
+    /// are equal.
     private static func directive(_ text: String) throws(LabError) -> String {
         let line = text.hasPrefix("--") ? String(text.dropFirst(2)) : text
         guard !line.isEmpty, line.utf8.count <= 1_024, !line.contains(where: \.isNewline) else {

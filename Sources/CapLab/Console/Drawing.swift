@@ -1,7 +1,8 @@
 /// The two sites as text, with the cut between them.
 enum Drawing {
-    /// Two lines per group: the services with their ports, and below them the replicas. Between the sites: `-----` if everything
-    /// passes, `~~~~~` if it passes with a fault, `---->` or `<----` if messages pass in that direction only, `X` if nothing does.
+    /// Two lines per group: the services with their ports, and below them the replicas. Between the sites: `-----` if
+    /// everything passes, `~~~~~` if it passes with a fault, `---->` or `<----` if messages pass in that direction
+    /// only, `X` if nothing does.
     static func sites(
         _ topology: Topology, ports: [String: UInt16], fault: (Link) -> LinkFault
     ) -> [String] {

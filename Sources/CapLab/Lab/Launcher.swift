@@ -3,7 +3,8 @@ import CLinux
 import FoundationEssentials
 import Glibc
 
-/// The first moments of a child: this program again, which prepares the process and then becomes the child's real program.
+/// The first moments of a child: this program again, which prepares the process and then becomes the child's real
+/// program.
 struct LaunchCommand: ParsableCommand {
     static let name = "__launch"
     static let configuration = CommandConfiguration(commandName: name, shouldDisplay: false)
@@ -35,7 +36,8 @@ struct LaunchCommand: ParsableCommand {
         sigprocmask(SIG_SETMASK, &none, nil)
     }
 
-    /// Everything above standard error, also what the lab inherited: a pipe that a child keeps open never ends for its reader.
+    /// Everything above standard error, also what the lab inherited: a pipe that a child keeps open never ends for its
+    /// reader.
     private func closeOnExec() {
         let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
         for descriptor in open.compactMap({ Int32($0) }) where descriptor > 2 {
@@ -55,11 +57,11 @@ func execute(_ program: String, _ arguments: [String]) {
     execv(program, &pointers)
 }
 
-/// Removes the lab's files if the lab is killed (SIGKILL, out of memory). Its processes are killed by the kernel then, see
-/// ``LaunchCommand``.
+/// Removes the lab's files if the lab is killed (SIGKILL, out of memory). Its processes are killed by the kernel then,
+/// see ``LaunchCommand``.
 ///
-/// The lab starts this program again as the sweeper, at the other end of a pipe. A pipe that closes without a byte means that the
-/// lab did not stop in order.
+/// The lab starts this program again as the sweeper, at the other end of a pipe. A pipe that closes without a byte
+/// means that the lab did not stop in order.
 struct SweepCommand: ParsableCommand {
     static let name = "__sweep"
     static let configuration = CommandConfiguration(commandName: name, shouldDisplay: false)

@@ -22,7 +22,8 @@ enum Ports {
         }
     }
 
-    /// Free ports below those of outgoing connections: the kernel could give such a port away while its process is stopped.
+    /// Free ports below those of outgoing connections: the kernel could give such a port away while its process is
+    /// stopped.
     static func free(_ count: Int) throws(LabError) -> [UInt16] {
         let range = (try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)) ?? ""
         let firstEphemeral = range.split(whereSeparator: \.isWhitespace).first.flatMap { UInt16($0) } ?? 32_768
@@ -68,8 +69,8 @@ enum Ports {
         return table
     }
 
-    /// The inodes of sockets that listen on the port, from the text of `/proc/net/tcp`: address:port in hex in the second
-    /// column, state 0A (listen) in the fourth, inode in the tenth.
+    /// The inodes of sockets that listen on the port, from the text of `/proc/net/tcp`. It has address:port in hex in
+    /// the second column, state 0A (listen) in the fourth, inode in the tenth.
     static func listeners(_ table: String, port: UInt16) -> [String] {
         table.split(separator: "\n").dropFirst().compactMap { line in
             let columns = line.split(separator: " ", omittingEmptySubsequences: true)

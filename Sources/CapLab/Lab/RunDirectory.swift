@@ -38,7 +38,8 @@ struct RunDirectory: Sendable {
 
     /// - Returns: the descriptor that keeps the lock until ``unlock(_:)``.
     func lock() throws(LabError) -> Int32 {
-        // A lab that ends removes the file. The locked file must be the one in the directory, or a third lab would lock another.
+        // A lab that ends removes the file. The locked file must be the one in the directory, or a third lab would lock
+        // another.
         for _ in 0..<100 {
             let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw LabError(systemCall: "cannot open \(lockPath)") }

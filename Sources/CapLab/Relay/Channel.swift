@@ -2,9 +2,9 @@ import DequeModule
 
 /// One direction of a relayed connection: the bytes between its two sockets.
 ///
-/// Bytes keep their order, wait for their delay, and stay here while the direction is held. The end of the stream (FIN) and a
-/// reset follow the bytes before them. It never holds more than ``capacityBytes``: the relay stops reading, and TCP's flow
-/// control stops the sender.
+/// Bytes keep their order, wait for their delay, and stay here while the direction is held. The end of the stream (FIN)
+/// and a reset follow the bytes before them. It never holds more than ``capacityBytes``: the relay stops reading, and
+/// TCP's flow control stops the sender.
 struct Channel {
     enum Ending: Equatable {
         case finished, reset

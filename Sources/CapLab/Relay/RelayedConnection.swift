@@ -102,8 +102,8 @@ final class RelayedConnection {
         }
     }
 
-    /// The socket from which bytes in `direction` arrive was reset. The reset is forwarded like bytes; bytes in the other
-    /// direction have no receiver.
+    /// The socket from which bytes in `direction` arrive was reset. The reset is forwarded like bytes; bytes in the
+    /// other direction have no receiver.
     private func lost(_ direction: Directions) {
         let nowNs = reactor.nowNs
         withChannel(direction) { $0.end(.reset, nowNs: nowNs) }
@@ -175,8 +175,8 @@ final class RelayedConnection {
         }
     }
 
-    /// After the service closed its end, requests may remain, or answers without a reader. They live as long as a kernel keeps
-    /// an orphaned connection. Then the replica gets a reset, as soon as the link allows it.
+    /// After the service closed its end, requests may remain, or answers without a reader. They live as long as a
+    /// kernel keeps an orphaned connection. Then the replica gets a reset, as soon as the link allows it.
     private func limitOrphans() {
         guard orphanTimer == nil, toReplica.hasEnded else { return }
         orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ relay.orphanLifeMs * nsPerMs) { [self] in

@@ -13,11 +13,12 @@ struct Directions: OptionSet, Hashable, Sendable {
 ///
 /// A relay sits between two kernels on one machine, so it simulates a network as far as a TCP endpoint can:
 ///
-/// - `drop`: packets vanish. Open connections stay open and nothing comes through. As TCP would retransmit, bytes are held, not
-///   lost, and arrive after the heal on the same connection if it still exists. A connection that one end closed meanwhile
-///   delivers what was sent and then the end; one that was reset delivers only the reset. New connections are accepted,
-///   because a relay cannot drop a SYN, but get no answer, and the replica sees no connection before the heal. A one-way drop
-///   holds one direction of open connections; new ones could not finish their handshake and are held in both.
+/// - `drop`: packets vanish. Open connections stay open and nothing comes through. As TCP would retransmit, bytes are
+///   held, not lost, and arrive after the heal on the same connection if it still exists. A connection that one end
+///   closed meanwhile delivers what was sent and then the end; one that was reset delivers only the reset. New
+///   connections are accepted, because a relay cannot drop a SYN, but get no answer, and the replica sees no connection
+///   before the heal. A one-way drop holds one direction of open connections; new ones could not finish their handshake
+///   and are held in both.
 /// - `stall`: requests arrive and are executed, answers are held, also on new connections. A slow or hung replica.
 /// - `reset`: open and new connections are closed by RST. A crashed host, or a firewall that rejects.
 /// - `delay`: everything takes that much longer in each direction. Bandwidth is at most one relay buffer per delay.

@@ -36,8 +36,8 @@ extension Tour {
         expect(copy.value == "green" && copy.stale == false, "the value green, not stale")
     }
 
-    /// The first two answers after the cut belong to the cut's own step: after a pause for the reader, the first rejection would
-    /// be fast already and the first read stale.
+    /// The first two answers after the cut belong to the cut's own step. After a pause for the reader, the first
+    /// rejection would be fast already and the first read stale.
     /// - Returns: how old the first available answer may have been.
     private func cut() async throws(LabError) -> Double {
         try await begin(

@@ -1,5 +1,5 @@
-/// The project's pseudo-random generator: SplitMix64 (Steele, Lea, Flood, *Fast Splittable Pseudorandom Number Generators*,
-/// OOPSLA 2014). Good for jitter, for simulations and for names that must differ, not for secrets.
+/// The project's pseudo-random generator: SplitMix64 (Steele, Lea, Flood, *Fast Splittable Pseudorandom Number
+/// Generators*, OOPSLA 2014). Good for jitter, for simulations and for names that must differ, not for secrets.
 public struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 

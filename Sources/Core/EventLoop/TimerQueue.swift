@@ -3,9 +3,9 @@ import HeapModule
 
 /// Deadlines of one thread.
 ///
-/// Almost every timer is a request's deadline that settles long before it is due, and timers of one kind are added in the
-/// order of their deadlines. They are kept in a few first-in-first-out lanes, whose settled fronts are dropped in each turn:
-/// a lane stays about as long as the number of requests in flight. A timer that fits no lane goes to a heap.
+/// Almost every timer is a request's deadline that settles long before it is due, and timers of one kind are added in
+/// the order of their deadlines. They are kept in a few first-in-first-out lanes, whose settled fronts are dropped in
+/// each turn: a lane stays about as long as the number of requests in flight. A timer that fits no lane goes to a heap.
 struct TimerQueue {
     private struct Entry: Comparable {
         let deadlineNs: UInt64
@@ -49,8 +49,8 @@ struct TimerQueue {
         }
     }
 
-    /// Drops settled entries behind an unsettled front: otherwise one slow request would keep the entries of all later ones.
-    /// A sweep waits until the lane has doubled, which bounds its cost per entry.
+    /// Drops settled entries behind an unsettled front: otherwise one slow request would keep the entries of all later
+    /// ones. A sweep waits until the lane has doubled, which bounds its cost per entry.
     private mutating func sweep(_ lane: Int) {
         lanes[lane].entries.removeAll { $0.timer.isSettled }
         lanes[lane].sweepAt = max(Self.minSweep, lanes[lane].entries.count * 2)
@@ -59,8 +59,8 @@ struct TimerQueue {
     /// The earliest deadline of an unsettled timer. Drops settled fronts.
     mutating func nextDeadlineNs() -> UInt64? { earliest()?.deadlineNs }
 
-    /// Removes and returns the due timer with the earliest deadline: after a pause of the process many are due, and code that
-    /// set two of them relies on their order.
+    /// Removes and returns the due timer with the earliest deadline: after a pause of the process many are due, and
+    /// code that set two of them relies on their order.
     mutating func popDue(nowNs: UInt64) -> (any Expirable)? {
         guard let (deadlineNs, lane) = earliest(), deadlineNs <= nowNs else { return nil }
         return lane.map { lanes[$0].entries.removeFirst().timer } ?? heap.removeMin().timer

@@ -17,17 +17,17 @@ public struct HTTPServerSettings: Sendable {
     public var leastIdleMs: UInt64 = 500
     /// The longest request line with header fields, in bytes; a longer one gets 431, or 414 within the request line.
     public var maxHeadBytes = 8_192
-    /// libmicrohttpd's memory of one connection, in bytes: it reads a body in parts of half of it, and a response header
-    /// must fit. libmicrohttpd clears it for each request, so more of it costs time.
+    /// libmicrohttpd's buffer of one connection, in bytes. It must hold a response header; a body is read in parts of
+    /// half its size. libmicrohttpd clears it for each request, so a larger one costs time.
     public var connectionMemoryBytes = 8_192
 
     /// In-flight requests; above it 503 `overloaded`.
     public var maxRequestsInFlight = 10_000
     /// Bytes of buffered request bodies; above it, or above the fair share of a client address, 503 `overloaded`.
     public var maxBufferedBodyBytes = 64 << 20
-    /// Bytes of long responses (see ``HTTPServer/longResponseBytes``) that clients have not received; above it, or above
-    /// the fair share of a client address, a read gets 503 `overloaded`. Otherwise clients that do not read could use up
-    /// all memory.
+    /// Bytes of long responses (see ``HTTPServer/longResponseBytes``) that clients have not received; above it, or
+    /// above the fair share of a client address, a read gets 503 `overloaded`. Otherwise clients that do not read could
+    /// use up all memory.
     public var maxBufferedResponseBytes = 128 << 20
     /// Bytes of a too long body that are read and dropped, so that the client receives its 413 and can reuse the
     /// connection. A still longer body closes the connection.

@@ -36,8 +36,8 @@ struct LinkHealth {
     mutating func measure(sentNs: UInt64, nowNs: UInt64, isUp: Bool) {
         let tookNs = nowNs &- sentNs
         latencyNs = latencyNs == .max ? tookNs : latencyNs - latencyNs / 8 + tookNs / 8
-        // A late reply has been counted as a failure, and so have those that waited behind it. A reply to a command that
-        // was sent before the breaker's last transition says nothing about the present.
+        // A late reply has been counted as a failure, and so have those that waited behind it. A reply to a command
+        // that was sent before the breaker's last transition says nothing about the present.
         guard isUp, breaker.state == .closed, !wasLastReplyLate, tookNs <= callTimeoutNs else { return }
         guard sentNs >= breaker.lastTransition?.atNs ?? 0 else { return }
         breaker.recordSuccess(nowNs: nowNs, generation: breaker.generation)

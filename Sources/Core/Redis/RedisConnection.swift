@@ -3,7 +3,7 @@ import Replication
 
 /// One connection to one replica: commands out, replies in, in order.
 ///
-/// It lives from one connect to one close; ``ReplicaLink`` reconnects and has the circuit breaker. hiredis 0.14 has no
+/// It lives from one connect to one close. ``ReplicaLink`` reconnects and has the circuit breaker. hiredis 0.14 has no
 /// timeouts, so the connection records what the replica does for the oldest command, and the link checks it.
 final class RedisConnection {
     typealias Recipient = UnansweredCommands.Recipient
@@ -49,8 +49,8 @@ final class RedisConnection {
 
     // MARK: Sending
 
-    /// False if a command of `byteCount` bytes would wait behind too many others. A small one is never refused because of
-    /// large ones.
+    /// False if a command of `byteCount` bytes would wait behind too many others. A small one is never refused because
+    /// of large ones.
     func accepts(byteCount: Int) -> Bool {
         guard socket.isOpen, inFlight < settings.maxInFlight else { return false }
         return byteCount <= Self.smallByteCount
@@ -126,7 +126,8 @@ final class RedisConnection {
         if byteCount > limit ?? Recipient.maxShortReplyBytes { close(reason: "a reply longer than what was asked for") }
     }
 
-    /// The oldest unanswered command has its reply of about `byteCount` bytes of memory, or lost it with the connection.
+    /// The oldest unanswered command has its reply of about `byteCount` bytes of memory, or lost it with the
+    /// connection.
     func didReceive(_ reply: Reply?, byteCount: Int) {
         guard let command = unanswered.popFirst(atNs: reply == nil ? 0 : reactor.nowNs) else { return }
         if let reply {

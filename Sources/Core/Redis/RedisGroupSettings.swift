@@ -5,8 +5,8 @@ import Resilience
 public struct RedisGroupSettings: Sendable {
     /// Names of the replicas to prefer: those of this instance's site. Empty: only the latency decides.
     public var nearReplicas: Set<String> = []
-    /// A replica that does nothing for its oldest command for this time has failed once, to the circuit breaker. The time
-    /// in our own queue does not count.
+    /// A replica that does nothing for its oldest command for this time has failed once, to the circuit breaker. The
+    /// time in our own queue does not count.
     public var callTimeoutMs: UInt64 = 250
     /// After this time without progress the connection is closed: hiredis would keep it forever.
     public var stallTimeoutMs: UInt64 = 500
@@ -16,8 +16,8 @@ public struct RedisGroupSettings: Sendable {
     public var pingIntervalMs: UInt64 = 1_000
     /// Unanswered commands per replica.
     public var maxInFlight: Int = 1_024
-    /// Bytes of unanswered commands per replica, above which it accepts no large command: a small one waits behind those
-    /// before it.
+    /// Bytes of unanswered commands per replica, above which it accepts no large command: a small one waits behind
+    /// those before it.
     public var maxInFlightBytes: Int = 2 << 20
     /// Bytes of long replies that requests hold, per replica; replies beyond that are dropped (``ReplyBudget``).
     public var maxHeldReplyBytes: Int = 64 << 20

@@ -63,7 +63,8 @@ final class ReplicaLink: Expirable {
     private(set) var health: LinkHealth
     private(set) var history = History()
     private var ownCommands = OwnCommands()
-    /// When the link checks next; the late check of an idle link gives way to an early one as soon as a command is sent.
+    /// When the link checks next; the late check of an idle link gives way to an early one as soon as a command is
+    /// sent.
     private var checkDueNs: UInt64 = .max
 
     /// How often the replica's clock is read.
@@ -117,8 +118,8 @@ final class ReplicaLink: Expirable {
         }
     }
 
-    /// Connects to the next address of the host; false where none is left. Each has the whole time to connect: a name is
-    /// unreachable only if all of its addresses are (RFC 8305, one connection at a time).
+    /// Connects to the next address of the host; false where none is left. Each has the whole time to connect: a name
+    /// is unreachable only if all of its addresses are (RFC 8305, one connection at a time).
     private func openNextAddress() -> Bool {
         guard let address = attempts.addresses.popFirst() else { return false }
         attempts.number &+= 1

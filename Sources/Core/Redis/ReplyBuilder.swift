@@ -3,9 +3,9 @@ import Replication
 
 /// Builds ``Reply`` values while hiredis parses, in place of hiredis' own objects, which would have to be converted.
 ///
-/// One per connection; hiredis calls it through its reader's table of functions. It returns the same object of the kind
-/// "error" to hiredis for every reply. hiredis reads it only when a reply arrives that no command asked for (such as
-/// "max number of clients reached"), and then closes the connection with its text.
+/// One per connection; hiredis calls it through its reader's table of functions. For every reply it returns the same
+/// object of the kind "error". It is read only when a reply arrives that no command asked for, such as "max number of
+/// clients reached". Then hiredis closes the connection with the text of the reply.
 final class ReplyBuilder {
     private struct OpenArray {
         var elements: [Reply]

@@ -5,8 +5,8 @@ import Glibc
 public typealias HostLookup = @Sendable (_ host: String) -> [String]
 
 /// Resolves the name of one replica without blocking the loop: `getaddrinfo` has no asynchronous form, so each lookup
-/// has a thread. There is at most one at a time, however long a name server stays silent: who asks meanwhile waits for its
-/// answer, and an answer that comes when nobody waits is kept for the next one.
+/// has a thread. There is at most one at a time, however long a name server stays silent. A later request waits for the
+/// same answer. An answer that comes when none waits is kept for the next request.
 final class Resolver {
     private let host: String
     private let reactor: Reactor
@@ -21,8 +21,8 @@ final class Resolver {
         self.lookUp = lookUp
     }
 
-    /// Calls `body` with the literal addresses of the host, in the order in which to try them; not after ``cancel()`` or
-    /// the next call.
+    /// Calls `body` with the literal addresses of the host, in the order in which to try them; not after ``cancel()``
+    /// or the next call.
     func resolve(then body: @escaping ([String]) -> Void) {
         if Self.isLiteral(host) { return body([host]) }
         if let answer = lateAnswer.take() { return body(answer) }
@@ -78,8 +78,8 @@ final class Resolver {
         return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1
     }
 
-    /// Alternates between the two families, beginning with the one that the system prefers, so that a broken one costs a
-    /// single attempt (RFC 8305, section 4).
+    /// Alternates between the two families, beginning with the one that the system prefers, so that a broken one costs
+    /// a single attempt (RFC 8305, section 4).
     static func interleaved(_ addresses: [String]) -> [String] {
         let isV6 = addresses.first?.contains(":") ?? false
         let preferred = addresses.filter { $0.contains(":") == isV6 }

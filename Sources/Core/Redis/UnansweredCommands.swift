@@ -1,8 +1,8 @@
 import DequeModule
 import Replication
 
-/// The commands that a connection has sent and that have no reply yet, in the order of sending, which is the order of the
-/// replies.
+/// The commands that a connection has sent and that have no reply yet, in the order of sending, which is the order of
+/// the replies.
 ///
 /// Only the oldest one says something about the replica: the others wait for it, however long our own queue is. It is
 /// judged by ``progressNs``.
@@ -26,8 +26,8 @@ struct UnansweredCommands {
         /// A read, whose reply may be dropped.
         var isRead: Bool { if case .identityCheckedSink = self { true } else { false } }
 
-        /// The longest reply that a replica of this program gives, in bytes. A hostile or confused server could otherwise
-        /// fill the memory.
+        /// The longest reply that a replica of this program gives, in bytes. A hostile or confused server could
+        /// otherwise fill the memory.
         func maxReplyBytes(maxValueBytes: Int) -> Int {
             switch self {
             case .link, .identityCheck: Self.maxShortReplyBytes

@@ -1,7 +1,7 @@
 import EventLoop
 
-/// One command to the best replicas first, and to further ones when those are slow or their replies do not suffice (Dean
-/// and Barroso, *The Tail at Scale*, CACM 2013).
+/// One command to the best replicas first, and to further ones when those are slow or their replies do not suffice
+/// (Dean and Barroso, *The Tail at Scale*, CACM 2013).
 ///
 /// The caller decides in two closures, called in turn:
 /// - `nextWave` names the replicas to ask next and the delay until the wave after them.
@@ -42,7 +42,8 @@ public struct HedgedCall {
     }
 
     public enum Wave {
-        /// Ask these; the next wave is due after `delayNs`. Where none of them can be asked, the next wave is due at once.
+        /// Ask these; the next wave is due after `delayNs`. Where none of them can be asked, the next wave is due at
+        /// once.
         case ask(ReplicaSet, delayNs: UInt64)
         /// No replica is left to ask: wait for the outstanding replies.
         case wait

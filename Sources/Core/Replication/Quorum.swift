@@ -7,8 +7,8 @@ public struct Quorum: Sendable, Hashable {
 
     /// - Parameters:
     ///   - voters: only their votes are counted.
-    ///   - size: more than half of the voters, so that any two quorums share a voter. It may exceed the number of voters:
-    ///     a group of three with a single voter left still needs two.
+    ///   - size: more than half of the voters, so that any two quorums share a voter. It may exceed the number of
+    ///     voters: a group of three with a single voter left still needs two.
     public init(voters: ReplicaSet, size: Int) {
         precondition(size >= 1 && 2 * size > voters.count, "two quorums might have no voter in common")
         self.voters = voters

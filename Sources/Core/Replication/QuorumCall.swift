@@ -4,9 +4,9 @@ import EventLoop
 ///
 /// It collects replies and does not interpret them: a ``Quorum`` decides whether they suffice.
 ///
-/// One object with one continuation for all replicas: a task group would wait for all of its children, so that one stopped
-/// replica would delay every request. Late replies are still stored after ``wait(limitNs:until:)`` has returned, and a
-/// second wait may follow.
+/// One object with one continuation for all replicas: a task group would wait for all of its children, so that one
+/// stopped replica would delay every request. Late replies are still stored after ``wait(limitNs:until:)`` has
+/// returned, and a second wait may follow.
 ///
 /// ```swift
 /// let call = QuorumCall(group: group, scheduler: scheduler, deadlineNs: deadlineNs)
@@ -43,8 +43,8 @@ public final class QuorumCall: ReplySink, Expirable {
         var replyCount = Int.max
         var isDecided: ((QuorumCall) -> Bool)?
         var endNs: UInt64 = 0
-        /// The earliest timer that is set during this wait. One of an earlier wait may have been dropped: between two waits
-        /// the call is settled.
+        /// The earliest timer that is set during this wait. One of an earlier wait may have been dropped: between two
+        /// waits the call is settled.
         var timerNs: UInt64 = .max
     }
 
@@ -107,8 +107,8 @@ public final class QuorumCall: ReplySink, Expirable {
         return matching
     }
 
-    /// Drops the replies, and those still to come. Call it when long replies are no longer needed: the timer of an earlier
-    /// wait would otherwise keep them until the deadline.
+    /// Drops the replies, and those still to come. Call it when long replies are no longer needed: the timer of an
+    /// earlier wait would otherwise keep them until the deadline.
     public func close() {
         isClosed = true
         for replica in answered { received[replica] = nil }
@@ -125,8 +125,8 @@ public final class QuorumCall: ReplySink, Expirable {
         await wait(limitNs: limitNs, replyCount: .max)
     }
 
-    /// Suspends until `count` replicas have replied, nothing is outstanding, or the deadline (or the earlier `limitNs`) has
-    /// passed.
+    /// Suspends until `count` replicas have replied, nothing is outstanding, or the deadline (or the earlier `limitNs`)
+    /// has passed.
     public func wait(limitNs: UInt64 = .max, forReplies count: Int) async {
         if answered.count >= count { return }
         await wait(limitNs: limitNs, replyCount: count)

@@ -1,7 +1,7 @@
 import EventLoop
 
-/// Asks replicas and waits for all replies, up to a timeout. For calls that need no quorum, such as probes and background
-/// work.
+/// Asks replicas and waits for all replies, up to a timeout. For calls that need no quorum, such as probes and
+/// background work.
 public struct ReplicaClient {
     private let group: any ReplicaGroup
     private let scheduler: any Scheduler

@@ -1,4 +1,5 @@
-/// The replicas of one group as an engine sees them: their names, which of them are available, and how to send commands.
+/// The replicas of one group as an engine sees them: their names, which of them are available, and how to send
+/// commands.
 ///
 /// `RedisReplicaGroup` (module Redis) is the production implementation; the simulation has another over an in-memory
 /// Redis. Every method runs, and every reply arrives, on the thread of one ``Scheduler``.
@@ -6,7 +7,8 @@ public protocol ReplicaGroup: AnyObject {
     /// Names of the replicas in the order of `REPLICAS`; a replica's index is its position here.
     var replicaNames: [String] { get }
 
-    /// A plain command that reads a replica's identity; see ``Command/checksIdentity``. Set before the first connection.
+    /// A plain command that reads a replica's identity; see ``Command/checksIdentity``. Set before the first
+    /// connection.
     var identityCheck: Command? { get set }
 
     /// Is informed when replicas connect and disconnect, and admits new connections.
@@ -15,8 +17,8 @@ public protocol ReplicaGroup: AnyObject {
     /// The replicas that accept commands now: connected, admitted, circuit breaker closed.
     var available: ReplicaSet { get }
 
-    /// The available replicas, nearest first. Ordered by classes of latency, so that small differences do not change the
-    /// choice.
+    /// The available replicas, nearest first. Ordered by classes of latency, so that small differences do not change
+    /// the choice.
     var nearestFirst: [Int] { get }
 
     /// A running estimate of a replica's latency in nanoseconds; `UInt64.max` before the first reply.
@@ -25,8 +27,8 @@ public protocol ReplicaGroup: AnyObject {
     /// True if nothing listens at the replica's address: its process is down, which is no partition.
     func refusesConnections(_ replica: Int) -> Bool
 
-    /// Sends `command` to each of `targets` that accepts it. Every replica in ``SendResult/sent`` later calls `sink` exactly
-    /// once, with its reply or with nil when the connection was lost; never before this function has returned.
+    /// Sends `command` to each of `targets` that accepts it. Every replica in ``SendResult/sent`` later calls `sink`
+    /// exactly once, with its reply or with nil when the connection was lost; never before this function has returned.
     ///
     /// A command is sent to a connection at most once: no layer below the engines repeats it.
     ///
@@ -62,12 +64,12 @@ public struct SendResult: Sendable {
 
 /// Receives the replies to one command.
 public protocol ReplySink: AnyObject {
-    /// The reply of `replica`, or nil where its connection was lost before the reply came: the replica may or may not have
-    /// run the command.
+    /// The reply of `replica`, or nil where its connection was lost before the reply came: the replica may or may not
+    /// have run the command.
     func receive(_ reply: Reply?, from replica: Int)
 
     /// Called in place of ``receive(_:from:)`` when a long reply to an identity-checked read was dropped because of the
-    /// ``ReplyBudget``: to the sink it is as if the connection had been lost.
+    /// ``ReplyBudget``. To the sink it is as if the connection had been lost.
     func receiveOverBudget(from replica: Int)
 
     /// Called before ``receive(_:from:)`` with a long reply. Keep the reservation as long as the reply.

@@ -1,5 +1,5 @@
-/// Bounds the memory of the long replies of one replica. Requests hold them while they wait for other replicas, so that a
-/// thousand concurrent reads of 1 MiB would need 1 GiB. The reply to a read that exceeds the budget is dropped.
+/// Bounds the memory of the long replies of one replica. Requests hold them while they wait for other replicas, so that
+/// a thousand concurrent reads of 1 MiB would need 1 GiB. The reply to a read that exceeds the budget is dropped.
 ///
 /// Short replies need no reservation: the limit of unanswered commands bounds them too.
 public final class ReplyBudget {

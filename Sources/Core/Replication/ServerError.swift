@@ -31,9 +31,9 @@ public struct ServerError: Sendable, Equatable {
         self.text = text
     }
 
-    /// From the text of an error reply. Redis 7 and newer, and Valkey, append the script to the error of a command in it:
-    /// `OOM command not allowed … script: 3f20…, on @user_script:7.` Redis 6 puts it in front, up to twice:
-    /// `ERR Error running script (call to f_3f20…): @user_script:7: @user_script: 7: -OOM command not allowed …`
+    /// From the text of an error reply. Redis 7 and newer, and Valkey, append the script to the error of a command in
+    /// it: `OOM command not allowed … script: 3f20…, on @user_script:7.` Redis 6 puts it in front, up to twice: `ERR
+    /// Error running script (call to f_3f20…): @user_script:7: @user_script: 7: -OOM command not allowed …`
     public init(_ reply: String) {
         var words = reply[...]
         if words.contains(", on @user_script:"), let suffix = words.ranges(of: " script: ").last {

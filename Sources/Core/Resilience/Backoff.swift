@@ -1,8 +1,8 @@
 /// The delay before the next attempt: exponential, with jitter, bounded.
 ///
 /// The rule is "decorrelated jitter" (Brooker, *Exponential Backoff And Jitter*, 2015): each delay is drawn evenly
-/// between the base and three times the previous delay. Instances that lost the same replica at the same time spread out
-/// instead of reconnecting together, and no delay is below the base.
+/// between the base and three times the previous delay. Instances that lost the same replica at the same time spread
+/// out instead of reconnecting together, and no delay is below the base.
 ///
 /// ```swift
 /// var backoff = Backoff(baseMs: 50, maxMs: 2_000)

@@ -38,8 +38,8 @@ extension CircuitBreaker {
 
     /// The defaults suit a replica that replies within milliseconds.
     public struct Settings: Sendable, Equatable {
-        /// Consecutive failures that open a closed breaker, 1 to 1,000,000. A success resets the count. Too low: opens on
-        /// a hiccup. Too high: requests wait for timeouts for longer.
+        /// Consecutive failures that open a closed breaker, 1 to 1,000,000. A success resets the count. Too low: opens
+        /// on a hiccup. Too high: requests wait for timeouts for longer.
         public var failureThreshold: Int
         /// The first open period in milliseconds, 1 to a day. No call is made meanwhile. It doubles each time that the
         /// trials fail.
@@ -47,16 +47,16 @@ extension CircuitBreaker {
         /// The longest open period in milliseconds, `openForMs` to a day: the longest time until a healed replica is
         /// detected.
         public var maxOpenForMs: UInt64
-        /// Each period is shortened at random by up to this share, in percent, 0 to 100, so that instances do not all try
-        /// a replica at the same time.
+        /// Each period is shortened at random by up to this share, in percent, 0 to 100, so that instances do not all
+        /// try a replica at the same time.
         public var jitterPercent: UInt64
         /// Concurrent trial calls while half open, 1 to 1,000,000.
         public var halfOpenTrials: Int
         /// Consecutive trials that must succeed before the breaker closes, 1 to 1,000,000.
         public var successThreshold: Int
-        /// Trials without a result after this time, in milliseconds, 1 to a day, are considered lost and others are let
-        /// through: a caller that never reports a result cannot keep the breaker half open forever. Longer than any
-        /// call's deadline.
+        /// After this time, in milliseconds, 1 to a day, trials without a result are considered lost, and others are
+        /// let through. Otherwise a caller that never reports a result would keep the breaker half open forever. Longer
+        /// than any call's deadline.
         public var trialTimeoutMs: UInt64
 
         /// - Precondition: every value is within the bounds of its declaration.

@@ -85,8 +85,8 @@ public struct CircuitBreaker: Sendable {
         return move(to: .closed, nowNs: nowNs)
     }
 
-    /// The call failed because of the replica (refused, reset, timed out; not: a reply that rejects the command). Opens a
-    /// closed breaker after `failureThreshold` consecutive failures, and a half open one at once.
+    /// The call failed because of the replica (refused, reset, timed out; not: a reply that rejects the command). Opens
+    /// a closed breaker after `failureThreshold` consecutive failures, and a half open one at once.
     /// - Parameter randomBits: 64 fresh random bits, the jitter of the open period.
     @discardableResult
     public mutating func recordFailure(nowNs: UInt64, generation: UInt32, randomBits: UInt64) -> Transition? {

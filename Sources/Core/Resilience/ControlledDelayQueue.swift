@@ -2,10 +2,10 @@ import DequeModule
 
 /// Work that waits for capacity, bounded by how long it waits.
 ///
-/// A queue that is empty now and then absorbs a burst: work may wait for ``Settings/intervalNs``. A queue that has not been
-/// empty for that long only adds delay: work may then wait for ``Settings/targetNs``, and what has waited longer is shed.
-/// This is the rule of CoDel (Nichols and Jacobson, *Controlling Queue Delay*, ACM Queue 2012) in the form for requests,
-/// whose senders do not slow down when one is dropped (Maurer, *Fail at Scale*, ACM Queue 2015).
+/// A queue that is empty now and then absorbs a burst: work may wait for ``Settings/intervalNs``. A queue that has not
+/// been empty for that long only adds delay: work may then wait for ``Settings/targetNs``, and what has waited longer
+/// is shed. This is the rule of CoDel (Nichols and Jacobson, *Controlling Queue Delay*, ACM Queue 2012). It has the
+/// form for requests, whose senders do not slow down when one is dropped (Maurer, *Fail at Scale*, ACM Queue 2015).
 ///
 /// A value without a clock: time is passed in as monotonic nanoseconds.
 ///

@@ -3,8 +3,8 @@ public typealias RegisterOperation = Operation<RegisterModel>
 
 /// A register with a value, or none, and a version: one key of `app-cp`.
 ///
-/// Each change raises the version by exactly one. While the key does not exist its version may also rise without a change, to
-/// the version of another key's tombstone that was collected (rule C10, `TombstoneVersions`).
+/// Each change raises the version by exactly one. While the key does not exist its version may also rise without a
+/// change, to the version of another key's tombstone that was collected (rule C10, `TombstoneVersions`).
 public struct RegisterModel: Model {
     public enum Call: Sendable, Codable, Equatable {
         case read
@@ -38,8 +38,8 @@ public struct RegisterModel: Model {
         var value: String?
         /// The version, unless it has risen since it was last observed.
         var version: UInt64
-        /// When the version may have risen: bit n is set if the key did not exist n changes ago and was not observed since. The
-        /// last bit stands for every change before.
+        /// When the version may have risen: bit n is set if the key did not exist n changes ago and was not observed
+        /// since. The last bit stands for every change before.
         var gaps: UInt64
 
         /// The version may be higher than is known.

@@ -1,7 +1,7 @@
 /// The versions at which keys may have had a tombstone, as far as a history shows.
 ///
-/// Tombstone GC removes the record of a deleted key and raises one GC watermark, under which no key begins again (rule C10). So
-/// the version of an absent key rises without a change only to the version of another key's tombstone.
+/// Tombstone GC removes the record of a deleted key and raises one GC watermark, under which no key begins again (rule
+/// C10). So the version of an absent key rises without a change only to the version of another key's tombstone.
 struct TombstoneVersions {
     private var keys: [String: DeletedKey] = [:]
 

@@ -1,5 +1,5 @@
-/// Prunes the search for changes with an unknown result: trying each of them everywhere multiplies the orders, and a few dozen
-/// would make a history undecidable.
+/// Prunes the search for changes with an unknown result: trying each of them everywhere multiplies the orders, and a
+/// few dozen would make a history undecidable.
 ///
 /// Pruning decides no verdict. It only leaves out orders that cannot work, or that are equivalent to another one.
 struct UnknownCalls {

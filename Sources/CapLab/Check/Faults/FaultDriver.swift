@@ -3,8 +3,8 @@ import Glibc
 
 /// Injects random faults into a running lab and heals them.
 ///
-/// Several faults overlap, but never two on one process. With ``needsReachable``, every service keeps a replica that it can
-/// reach: the AP service guarantees answers only then.
+/// Several faults overlap, but never two on one process. With ``needsReachable``, every service keeps a replica that it
+/// can reach: the AP service guarantees answers only then.
 final class FaultDriver {
     private static let maxActive = 3
     private static let meanGapUs: UInt64 = 500_000

@@ -5,9 +5,10 @@ import Resilience
 /// Admits requests with large values. A few of them at a time use the replicas; the others wait here, where they
 /// delay no small request, and are shed when they have waited too long.
 ///
-/// The cost of a read or delete is the size of its key's value, which is known only after the first answer. Until then the
-/// key counts as unknown. The number of concurrent requests of unknown keys follows their answers, as a TCP window follows
-/// acknowledgements (RFC 5681): one more for each small answer, half as many after a large one or a failure.
+/// The cost of a read or delete is the size of its key's value, which is known only after the first answer. Until then
+/// the key counts as unknown. The number of concurrent requests of unknown keys follows their answers, as a TCP window
+/// follows acknowledgements (RFC 5681). It is one more for each small answer, half as many after a large one or a
+/// failure.
 final class LargeRequestAdmission: Expirable {
     typealias Queue = ControlledDelayQueue<UnsafeContinuation<Bool, Never>>
 

@@ -126,7 +126,8 @@ final class OperationsEndpoints {
 }
 
 extension ExpositionFormat {
-    /// OpenMetrics if the `Accept` header lists it, with a weight of at least that of the text format; else the text format.
+    /// OpenMetrics if the `Accept` header lists it, with a weight of at least that of the text format; else the text
+    /// format.
     init(accept field: String?) {
         guard let accepted = field.map(AcceptField.init) else {
             self = .text
