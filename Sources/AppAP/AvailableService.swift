@@ -29,7 +29,8 @@ final class AvailableService: ServiceEngine {
     func replicaProblems() -> [String?] {
         engine.status().map { status in
             if let refusal = status.refusal { return "\(status.name) is not used: \(refusal)" }
-            return status.error.map { "\(status.name) answers '\($0)'" }
+            if let error = status.error { return "\(status.name): \(ServerError(error).summary)" }
+            return status.isReachable ? nil : "\(status.name) does not answer"
         }
     }
 

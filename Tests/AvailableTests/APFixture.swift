@@ -139,8 +139,8 @@ final class APInstance {
         settings.probeIntervalMs = 50
         settings.handoffDelayMs = 100
         settings.mergeFenceMs = 300
-        // On a busy machine a hedge would ask a replica that does not have the test's last write yet. The tests of hedges set
-        // their own delays.
+        // On a busy machine a hedge would ask a replica that does not have the test's last write yet. The tests of
+        // hedges set their own delays.
         settings.minHedgeMs = 1_500
         settings.maxHedgeMs = 1_500
         settings.preferredReplicas = Set(prefers)

@@ -5,7 +5,8 @@ import Testing
 
 @testable import Available
 
-/// The rules A1 to A11 of `docs/design.md` in their order: one sentence of each, and a test that shows it on real servers.
+/// The rules A1 to A11 of `docs/design.md` in their order: one sentence of each, and a test that shows it on real
+/// servers.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct DesignRulesTests {
     /// "Equal vectors mean equal records."
     @Test func a1EqualVectorsMeanEqualRecords() async throws {
@@ -76,7 +77,8 @@ import Testing
         }
     }
 
-    /// "A change is acknowledged when `AP_WRITE_ACKS` replicas have it"; with fewer: `insufficient_acks`, outcome `applied`.
+    /// "A change is acknowledged when `AP_WRITE_ACKS` replicas have it"; with fewer: `insufficient_acks`, outcome
+    /// `applied`.
     @Test func a6TooFewAcknowledgementsAreApplied() async throws {
         try await withInstance({ $0.writeAcks = 3 }) { instance, _ in
             let written = try await instance.write("k", "v")

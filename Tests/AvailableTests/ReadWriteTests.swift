@@ -153,8 +153,8 @@ import Testing
         }
     }
 
-    /// The version of an answer covers the whole record: with it, a client could overwrite a value that the answer did not
-    /// report.
+    /// The version of an answer covers the whole record: with it, a client could overwrite a value that the answer did
+    /// not report.
     @Test func aWriteThatKeepsOtherValuesReportsThemAll() async throws {
         try await withInstance { instance, _ in
             let seen = try await instance.read("k")

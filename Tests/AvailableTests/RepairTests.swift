@@ -77,7 +77,8 @@ import Testing
             }
             #expect(isFilled)
             #expect(instance.engine.replicas[2].incarnation != before)
-            // Their keys are reported. It answers reads of them with an error, so that its staleness is known nevertheless.
+            // Their keys are reported. It answers reads of them with an error, so that its staleness is known
+            // nevertheless.
             #expect(await instance.waitForKnown())
             #expect(await instance.hints(0, 2) ?? 0 > 0)
             #expect(Set(instance.events.foreign).contains(Bytes("ap:k10".utf8)))

@@ -34,8 +34,8 @@ import Testing
     }
 
     @Test func aFenceIsNeverLaterThanTheReplicasClockAllows() {
-        // Read at 1.000 s of the replica's clock and received at 5 ms of the local clock: at 8 ms the replica's clock shows at
-        // least 1.003 s.
+        // Read at 1.000 s of the replica's clock and received at 5 ms of the local clock: at 8 ms the replica's clock
+        // shows at least 1.003 s.
         let clock = ReplicaClock(incarnation: [1], epoch: [48], timeUs: 1_000_000, receivedNs: 5 * nsPerMs)
         #expect(clock.earliestUs(atNs: 8 * nsPerMs) == 1_003_000)
         #expect(clock.fence(startNs: 8 * nsPerMs, budgetMs: 20) == [Bytes("1023000".utf8), [48], [1]])

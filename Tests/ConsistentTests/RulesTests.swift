@@ -175,7 +175,8 @@ import Testing
         #expect(try asked() == ["hmget@g1", "hmget@g2"])
     }
 
-    /// "The write that each member gets every second decides." The null of a replica that is no member is no such write.
+    /// "The write that each member gets every second decides." The null of a replica that is no member is no such
+    /// write.
     @Test func c9AReplyOfANonMemberDoesNotShowThatWritesAreAccepted() {
         let writes = AcceptorGroup(group, scheduler: scheduler, name: "cp").writes
         writes.note(.null, of: 0)

@@ -54,6 +54,7 @@ struct ReferenceParser {
         let parts = first.split(separator: 32, omittingEmptySubsequences: false).map(Array.init)
         try require(parts.count == 3 && !parts[1].isEmpty && !parts[1].contains(9))
         try require((1...32).contains(parts[0].count) && Self.token.isSuperset(of: parts[0]))
+        try require(Self.isTarget(String(parts[1].map { Character(UnicodeScalar($0)) }), method: parts[0]))
         let version = String(decoding: parts[2], as: UTF8.self)
         let minors = (0...9).map { "HTTP/1.\($0)" }
         try require(minors.contains(version))
@@ -88,6 +89,14 @@ struct ReferenceParser {
         let isLast = options.contains("close") || (version == "HTTP/1.0" && !options.contains("keep-alive"))
         return .request(
             method: String(decoding: parts[0], as: UTF8.self), target: parts[1], body: body, isLast: isLast)
+    }
+
+    private static func isTarget(_ target: String, method: [UInt8]) -> Bool {
+        if target.contains("#") { return false }
+        if target == "*" { return method == Array("OPTIONS".utf8) }
+        if method == Array("CONNECT".utf8), !target.hasPrefix("/") { return isHost(Array(target.utf8)) }
+        guard let match = target.prefixMatch(of: /(?i:https?:\/\/)([^\/?]*)/) else { return target.hasPrefix("/") }
+        return match.1.first.map { $0 != ":" } == true && isHost(Array(match.1.utf8))
     }
 
     private func field(_ text: [UInt8]) throws -> (name: String, value: [UInt8]) {

@@ -29,7 +29,10 @@ struct RequestMutator {
 
     private mutating func request() -> [UInt8] {
         let method = pick(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "BREW"])
-        let target = pick(["/e", "/e?a=b", "*", "http://h/e", "/\u{e4}", "/e%00"])
+        let target = pick(
+            below(4) > 0
+                ? ["/e", "/e?a=b", "*", "http://h/e", "/\u{e4}", "/e%00"]
+                : ["http://h:1?q", "http://u@h/e", "http:///e", "/e#f", "e", "HTTPS://[::1]/e", "http://:80/"])
         var text =
             "\(method) \(target) HTTP/1.\(pick([1, 1, 1, 0, 3]))\r\nHost: \(pick(["t", "", "h:80", "a%20b"]))\r\n"
         if below(4) == 0 { text += pick(Self.lines) + "\r\n" }

@@ -160,7 +160,10 @@ import Testing
 }
 
 @Suite(.timeLimit(.minutes(20))) struct EnvFileTests {
-    private let names = SettingNames(read: ["HTTP_PORT", "MAX_VALUE_BYTES", "NETWORK_TIMEOUT_SEC", "NODE_ID", "SITE"])
+    private let names = SettingNames(read: [
+        "HTTP_PORT", "MAX_VALUE_BYTES", "NETWORK_TIMEOUT_SEC", "NODE_ID", "SITE", "MAX_STALENESS_MS",
+        "MAX_REQUESTS_PER_SEC",
+    ])
 
     @Test(arguments: [
         ("HTTP_PORT 5005", "is not NAME=value"), ("export HTTP_PORT=5005", "must not begin with 'export'"),
@@ -168,7 +171,12 @@ import Testing
         ("=5", "is not NAME=value"),
     ])
     func aLineThatWouldBePassedOverIsNamed(line: String, problem: String) {
-        #expect(EnvFile.problem(of: Array(line.utf8)[...], names)?.hasPrefix(problem) == true)
+        #expect(self.problem(of: line)?.hasPrefix(problem) == true)
+    }
+
+    private func problem(of line: String) -> String? {
+        var firstLines: [String: Int] = [:]
+        return EnvFile.problem(of: Array(line.utf8)[...], names, firstLines: &firstLines, number: 1)
     }
 
     @Test(arguments: [
@@ -177,19 +185,20 @@ import Testing
         ("COLOR=blue", "sets 'COLOR', which is not a setting"),
     ])
     func anUnknownNameIsAnError(line: String, problem: String) {
-        #expect(EnvFile.problem(of: Array(line.utf8)[...], names) == problem)
+        #expect(self.problem(of: line) == problem)
     }
 
     @Test(arguments: ["AP_WRITE_ACKS=2", "CP_MAX_BATCH=3", "GRAFANA_PASSWORD=x", "COMPOSE_FILE=a:b"])
     func theFileMayHaveSettingsOfTheOtherServiceAndOfCompose(line: String) {
-        #expect(EnvFile.problem(of: Array(line.utf8)[...], names) == nil)
+        #expect(self.problem(of: line) == nil)
     }
 
     @Test(arguments: [
         ("AP_WRITE_ACK", "AP_WRITE_ACKS"), ("HTTP_PROT", "HTTP_PORT"), ("HTTPPORT", "HTTP_PORT"),
         ("NETWORK_TIMEOUT_MS", "NETWORK_TIMEOUT_SEC"), ("NETWORK_TIMEOUT", "NETWORK_TIMEOUT_SEC"),
         ("MAX_VALUE_BITES", "MAX_VALUE_BYTES"), ("AP_MAX_SIBLNG_BYTE", "AP_MAX_SIBLING_BYTES"),
-        ("CP_MAX_BATCHES", "CP_MAX_BATCH"),
+        ("CP_MAX_BATCHES", "CP_MAX_BATCH"), ("NODEID", "NODE_ID"), ("STALENESS_MAX_MS", "MAX_STALENESS_MS"),
+        ("MAX_REQUESTS_PER_SECOND", "MAX_REQUESTS_PER_SEC"), ("MAX_VALUE_SIZE", "MAX_VALUE_BYTES"),
     ])
     func aNearMissInTheEnvironmentIsAnError(name: String, setting: String) {
         #expect(names.problem(inEnvironment: name) == "\(name) is not a setting; did you mean \(setting)?")
@@ -201,6 +210,13 @@ import Testing
     ])
     func namesOfOtherProgramsInTheEnvironmentAreNoErrors(name: String) {
         #expect(names.problem(inEnvironment: name) == nil)
+    }
+
+    @Test func aNameThatIsSetTwiceIsAnError() throws {
+        let path = NSTemporaryDirectory() + "cap-settings-\(UUID().uuidString).env"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try "SITE=east\n# west?\nSITE=west\n".write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(EnvFile.problems(of: path, names) == ["\(path): line 3 sets 'SITE' again, after line 1"])
     }
 
     @Test(arguments: Program.allCases)
@@ -220,6 +236,6 @@ import Testing
 
     @Test(arguments: ["", "  ", "# HTTP_PORT 5005", "HTTP_PORT=5005", "  SITE=b=c # d", "NODE_ID=", "HTTP_PORT=1\r"])
     func validFilesAreAccepted(line: String) {
-        #expect(EnvFile.problem(of: Array(line.utf8)[...], names) == nil)
+        #expect(self.problem(of: line) == nil)
     }
 }

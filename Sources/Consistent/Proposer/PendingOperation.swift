@@ -62,7 +62,7 @@ final class RoundProgress {
     /// Why an operation ran out of time before any round of its own ended.
     var failureOfWaiting: StoreFailure {
         if let lastEndNs, scheduler.nowNs - lastEndNs < Self.recentNs {
-            return StoreFailure(.timeout, "other changes of this key used up the time")
+            return StoreFailure(.timeout, "other operations of this key used up the time")
         }
         return .noMajority
     }

@@ -41,7 +41,25 @@ struct RequestHead {
                 status: 505, code: "version_not_supported", detail: "the version must be 1.1 or 1.0")
         }
         isHTTP10 = version.minor == 0
+        guard isTarget(text) else { throw .malformed("the request target is malformed") }
         target = Array(text)
+    }
+
+    /// One of the four forms of a target (section 3.2). A fragment is never sent.
+    private func isTarget(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard !text.contains(UInt8(ascii: "#")) else { return false }
+        if text[0] == UInt8(ascii: "/") { return true }
+        if text.equals("*") { return method == .options }
+        if method == Method("CONNECT") { return Self.isHost(text) }
+        for scheme: StaticString in ["http://", "https://"] {
+            let count = scheme.utf8CodeUnitCount
+            guard text.count > count, text.part(..<count).equalsIgnoringCase(scheme) else { continue }
+            let rest = text.part(count...)
+            let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? rest.count
+            // No user information, and not without a host (RFC 9110, sections 4.2.1 and 4.2.4).
+            return end > 0 && rest[0] != UInt8(ascii: ":") && Self.isHost(rest.part(..<end))
+        }
+        return false
     }
 
     private static func version(_ text: UnsafeRawBufferPointer) -> (major: UInt8, minor: UInt8)? {
@@ -118,7 +136,8 @@ struct RequestHead {
                 output.append(contentsOf: "Content-Length: \(min(contentLength, UInt64(Int64.max)))\r\n".utf8)
             }
             if isChunked { output.append(text: "Transfer-Encoding: chunked\r\n") }
-            if expectsContinue, !isHTTP10 { output.append(text: "Expect: 100-continue\r\n") }
+            // Without a body there is nothing to wait for, and libmicrohttpd would drop the requests behind this one.
+            if expectsContinue, hasBody, !isHTTP10 { output.append(text: "Expect: 100-continue\r\n") }
         }
         output.append(text: "\r\n")
     }

@@ -1,9 +1,9 @@
 /// Splits what a client sends into requests, strictly, before libmicrohttpd reads it.
 ///
-/// libmicrohttpd 0.9.75 accepts what a proxy may read as another message, and answers what it rejects in HTML, or twice.
-/// So it gets each request as ``RequestHead/canonical``, with a body whose framing is checked (RFC 9112, section 7.1);
-/// the rest of the head is in ``heads``. A message that is malformed becomes a request that is refused by its own
-/// answer, after all earlier ones, and ends the connection.
+/// libmicrohttpd 0.9.75 accepts what a proxy may read as another message, and answers what it rejects in HTML, or
+/// twice. So it gets each request as ``RequestHead/appendCanonical(to:)`` writes it, with a body whose framing is
+/// checked (RFC 9112, section 7.1); the rest of the head is in ``heads``. A message that is malformed becomes a request
+/// that is refused by its own answer, after all earlier ones, and ends the connection.
 struct RequestStream {
     private enum State {
         case head

@@ -3,14 +3,14 @@ import EventLoop
 import Replication
 
 /// The guarantees of `app-ap`, checked against the events at the replicas:
-/// - An acknowledged write is at the end the value, a sibling, or replaced for a valid reason, unless as many disks were lost
-///   as replicas acknowledged it.
+/// - An acknowledged write is at the end the value, a sibling, or replaced for a valid reason, unless as many disks
+///   were lost as replicas acknowledged it.
 /// - A change reported as `not_applied` never ran, and no change runs after its client was answered (the fence).
 /// - A write that some replica kept ever since it ran is not lost, acknowledged or not, whatever the others lost.
-/// - An answer contains every write that any replica ran longer ago than `staleness_ms`, shows every value that its `version`
-///   covers, and reports all that its write overwrote unseen.
-/// - After the heal, all replicas hold the same records, no hints are left, no replaced value returns, and every conflict and
-///   every record that may be collected later is listed.
+/// - An answer contains every write that any replica ran longer ago than `staleness_ms`, shows every value that its
+///   `version` covers, and reports all that its write overwrote unseen.
+/// - After the heal, all replicas hold the same records, no hints are left, no replaced value returns, and every
+///   conflict and every record that may be collected later is listed.
 final class APJudge {
     /// One change from its call to its answer.
     final class Intent {
@@ -79,8 +79,8 @@ final class APJudge {
         }
     }
 
-    /// By how much a clock may have been set back without detection. A replica cannot detect less than the time since a script
-    /// last read its clock, and bounds and fences are wrong by as much. Half of all seeds set no clock back.
+    /// By how much a clock may have been set back without detection. A replica cannot detect less than the time since a
+    /// script last read its clock, and bounds and fences are wrong by as much. Half of all seeds set no clock back.
     private func setBackNs(_ replica: SimulatedReplica, sinceNs: UInt64) -> UInt64 {
         let lookedAtNs = max(sinceNs, Self.unseenNs) - Self.unseenNs
         return replica.clock.setBacks.reduce(0) { $1.atNs >= lookedAtNs ? $0 + UInt64($1.byUs) * 1_000 : $0 }

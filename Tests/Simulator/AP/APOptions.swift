@@ -7,8 +7,8 @@ extension APSimulation {
         public var operations = 500
         public var instances = 2
         public var clients = 5
-        /// Nil chooses three or forty by the seed. Few keys have more concurrent writes per key; with many keys, more faults
-        /// affect the last write of a key, which no later write covers.
+        /// Nil chooses three or forty by the seed. Few keys have more concurrent writes per key; with many keys, more
+        /// faults affect the last write of a key, which no later write covers.
         public var keys: Int?
         public var faults = Faults()
         public var requests = Requests()
@@ -30,8 +30,8 @@ extension APSimulation {
             .replicaCrash, .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
         ]
         var meanGapMs: UInt64 = 50
-        /// Before the first operation and fault. After a second, blank replicas are compared, which also copies what was lost
-        /// until then; nil chooses by the seed whether that has ended.
+        /// Before the first operation and fault. After a second, blank replicas are compared, which also copies what
+        /// was lost until then; nil chooses by the seed whether that has ended.
         var warmUpMs: UInt64?
         /// Percentage of the chosen data losses that happen. Low, because each costs a comparison of all records.
         var forgetting: UInt64 = 40
@@ -52,7 +52,8 @@ extension APSimulation {
 
     /// What the clients ask for.
     public struct Requests: Sendable {
-        /// Mean pause of a client between two operations: long enough for several probes, handoffs and comparisons per history.
+        /// Mean pause of a client between two operations: long enough for several probes, handoffs and comparisons per
+        /// history.
         var meanPauseUs: UInt64 = 20_000
         /// Approximate size of each value; 0 for a few bytes.
         var valueBytes = 0

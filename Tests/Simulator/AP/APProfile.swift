@@ -2,11 +2,11 @@
 public enum APProfile: String, CaseIterable, Sendable {
     /// All faults.
     case mixed
-    /// Deleted keys, replicas that are unreachable or stopped for longer than the grace period, and old dumps: deleted values
-    /// must not return.
+    /// Deleted keys, replicas that are unreachable or stopped for longer than the grace period, and old dumps: deleted
+    /// values must not return.
     case tombstones
-    /// The clocks of all replicas are ahead for a while by more than the grace period, and old dumps are restored once they are
-    /// right again: a tombstone is not collected too early.
+    /// The clocks of all replicas are ahead for a while by more than the grace period. Once they are right again, old
+    /// dumps are restored: a tombstone must not have been collected too early.
     case ahead
     /// Replicas keep their data and no comparison runs: what is not delivered at once is delivered by a hint, or never.
     case hints

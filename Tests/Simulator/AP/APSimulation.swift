@@ -2,8 +2,9 @@ import Available
 import EventLoop
 import Replication
 
-/// One world with three replicas, some instances of `app-ap`, and clients that read and change a few keys while faults begin
-/// and end. At the end all faults are healed, the system becomes idle, and the history is judged (see ``APJudge``).
+/// One world with three replicas, some instances of `app-ap`, and clients that read and change a few keys while faults
+/// begin and end. At the end all faults are healed, the system becomes idle, and the history is judged (see
+/// ``APJudge``).
 public final class APSimulation {
     private let options: Options
     private let keyCount: Int
@@ -98,7 +99,8 @@ public final class APSimulation {
         }
     }
 
-    /// Blank replicas were connected a moment after the start: soon after that, every instance knows how stale they are.
+    /// Blank replicas were connected a moment after the start: soon after that, every instance knows how stale they
+    /// are.
     private func judgeStart() {
         guard warmUpMs > Self.startLimitMs else { return }
         world.after(Self.startLimitMs * nsPerMs) { [self] in

@@ -2,10 +2,11 @@ import Available
 import EventLoop
 import Replication
 
-/// A client whose requests must be rejected at any time: with tokens and contexts that were changed, or issued by another
-/// group, for another key or for another use; and with required sessions that cannot be met (rules A7, A9).
+/// A client whose requests must be rejected at any time (rules A7, A9). Its tokens and contexts were changed, or were
+/// issued by another group, for another key or for another use. Its required sessions cannot be met.
 ///
-/// It has its own source of randomness, and a rejection takes no virtual time: a history is the same with and without it.
+/// It has its own source of randomness, and a rejection takes no virtual time: a history is the same with and without
+/// it.
 final class AdversarialClient {
     static let groupName = "sim"
     static let secret: GroupSecret = "secret of the simulation"

@@ -2,7 +2,8 @@ import Replication
 
 /// The content of a `version` of the AP service: base64url of a format byte, a code of 16 bytes, and the packed vector.
 ///
-/// A second implementation from the description of the format, so that the judges do not rely on the code that they judge.
+/// A second implementation from the description of the format, so that the judges do not rely on the code that they
+/// judge.
 enum CarriedVector {
     static func vector(of version: String) -> Bytes? {
         guard let payload = payload(of: version) else { return nil }
@@ -10,7 +11,8 @@ enum CarriedVector {
         return vectors.count == 1 ? vectors[0] : nil
     }
 
-    /// The texts of packed vectors: the actors, named or with a name and a number; then each vector as places and clocks.
+    /// The texts of packed vectors: the actors, named or with a name and a number; then each vector as places and
+    /// clocks.
     static func vectors(packedIn packed: ArraySlice<UInt8>) -> [Bytes] {
         var rest = packed
         func number() -> Int {
@@ -92,8 +94,12 @@ enum CarriedVector {
     }
 }
 
-/// The content of an `X-Session-Token`: a format byte, a code of 16 bytes; a byte with the number of keys, plus 128 if it is full;
-/// per key eight bytes of hash; per key a bit that is set if its vector found no room; the other vectors, packed.
+/// The content of an `X-Session-Token`:
+/// - a format byte, and a code of 16 bytes
+/// - a byte with the number of keys, plus 128 if it is full
+/// - per key eight bytes of hash
+/// - per key a bit that is set if its vector found no room
+/// - the other vectors, packed
 enum CarriedSession {
     /// True if the token lists `key` at least up to `vector`.
     static func lists(_ key: Bytes, upTo vector: Bytes, in token: String?) -> Bool {

@@ -45,7 +45,8 @@ struct RecordSnapshot: Equatable {
         return leftHlc != rightHlc ? leftHlc > rightHlc : right[0].lexicographicallyPrecedes(left[0])
     }
 
-    /// A sibling is `V` or `T`, 16 hexadecimal digits that name the write, the expiry and the value, separated by colons.
+    /// A sibling is `V` or `T`, 16 hexadecimal digits that name the write, the expiry and the value, separated by
+    /// colons.
     static func isPacked(_ word: Bytes) -> Bool {
         word.count >= 19 && (word[0] == UInt8(ascii: "V") || word[0] == UInt8(ascii: "T"))
             && word[17] == UInt8(ascii: ":") && word[18] == UInt8(ascii: ":")

@@ -1,10 +1,10 @@
 import Replication
 
-/// The history of every write, observed at the replicas and independent of vectors: which writes ran where and when, and which
-/// ones were replaced by which for a valid reason.
+/// The history of every write, observed at the replicas and independent of vectors: which writes ran where and when,
+/// and which ones were replaced by which for a valid reason.
 ///
-/// Valid reasons: a write without a context replaces what its coordinator holds; a write with a context replaces what the record
-/// held that the context was issued for.
+/// Valid reasons: a write without a context replaces what its coordinator holds; a write with a context replaces what
+/// the record held that the context was issued for.
 final class WriteLedger: ScriptWatcher {
     typealias WriteId = Bytes
 
@@ -36,8 +36,8 @@ final class WriteLedger: ScriptWatcher {
         var replaced: [WriteId] = []
         /// Replicas that had it as a sibling, and their ``SimulatedReplica/losses`` then.
         var holders: [Int: Int] = [:]
-        /// The siblings besides the newest when it replaced all; nil for a write that had a context, ran more than once, or
-        /// ran in one call with another write of its key.
+        /// The siblings besides the newest when it replaced all. Nil for a write that had a context, ran more than once,
+        /// or ran in one call with another write of its key.
         var unseen: [Bytes?]?
         /// Of a delete, which has no unique value.
         var context: Bytes?
@@ -80,8 +80,8 @@ final class WriteLedger: ScriptWatcher {
     /// The record that some replica had under this vector.
     func record(atVector vector: Bytes, key: Bytes) -> RecordSnapshot? { records[key]?.snapshots[vector] }
 
-    /// The writes that the record with this vector held. A record that no replica ever had is a join that was made for a session:
-    /// it shows all that its parts held, or what replaced it.
+    /// The writes that the record with this vector held. A record that no replica ever had is a join that was made for
+    /// a session: it shows all that its parts held, or what replaced it.
     private func writes(atVector vector: Bytes, key: Bytes) -> [WriteId] {
         let snapshots = record(key).snapshots
         if let record = snapshots[vector] { return record.writes }
@@ -92,16 +92,16 @@ final class WriteLedger: ScriptWatcher {
         return parts.flatMap(\.value.writes)
     }
 
-    /// The writes that an answer with this version shows, and all that they replaced. Collected writes had been deleted at
-    /// every replica: an answer without them lacks nothing.
+    /// The writes that an answer with this version shows, and all that they replaced. Collected writes had been deleted
+    /// at every replica: an answer without them lacks nothing.
     func shown(by version: String, of clientKey: Bytes) -> Set<WriteId> {
         guard let vector = CarriedVector.vector(of: version) else { return [] }
         let key = RecordSnapshot.redisKey(clientKey)
         return covered(by: writes(atVector: vector, key: key) + record(key).collected)
     }
 
-    /// Some replica has kept the write, or its replacement, ever since it ran. A write that all replicas lost and an old dump
-    /// brings back does not count.
+    /// Some replica has kept the write, or its replacement, ever since it ran. A write that all replicas lost and an
+    /// old dump brings back does not count.
     func isHeld(_ id: WriteId) -> Bool {
         writes[id]?.holders.contains { replicas[$0.key].losses == $0.value } ?? false
     }

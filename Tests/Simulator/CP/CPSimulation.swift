@@ -31,8 +31,8 @@ public final class CPSimulation {
         instances = (0..<options.instances).map { index in
             CPInstance(index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2])
         }
-        // By replica: the incarnation in the dump that it was restored from last. While it still has that incarnation, no
-        // instance has noticed the loss.
+        // By replica: the incarnation in the dump that it was restored from last. While it still has that incarnation,
+        // no instance has noticed the loss.
         var restored: [Int: String] = [:]
         planner = FaultPlanner(
             world: world, replicas: replicas, instances: instances, kinds: options.faults,

@@ -256,7 +256,8 @@ final class FaultPlanner {
         }
     }
 
-    /// One clock differs from the others: clocks that are all wrong by the same offset cannot be told from correct ones.
+    /// One clock differs from the others: clocks that are all wrong by the same offset cannot be told from correct
+    /// ones.
     private func setClocksAhead() {
         guard !isAhead else { return }
         isAhead = true

@@ -2,8 +2,8 @@ import CLua
 import Foundation
 import Replication
 
-/// Runs the engines' Lua scripts as Redis 7.0 does: Lua 5.1, the `redis` functions, and the conversions between Lua values
-/// and replies.
+/// Runs the engines' Lua scripts as Redis 7.0 does: Lua 5.1, the `redis` functions, and the conversions between Lua
+/// values and replies.
 ///
 /// One per world, used by one thread; each run names the replica that the script runs on.
 final class LuaHost {

@@ -1,7 +1,7 @@
 import EventLoop
 
-/// The network between one instance and one replica, in both directions. It outlives restarts of the instance, and so do
-/// the faults that are set here.
+/// The network between one instance and one replica, in both directions. It outlives restarts of the instance, and so
+/// do the faults that are set here.
 final class NetworkPath {
     enum Direction: Int, CaseIterable {
         /// What the instance sends to the replica.

@@ -1,7 +1,7 @@
 import Replication
 
-/// The data of one simulated Redis server, and the commands that scripts and engines use, with the replies of Redis 7.0 (a
-/// differential test compares the two).
+/// The data of one simulated Redis server, and the commands that scripts and engines use, with the replies of Redis 7.0
+/// (a differential test compares the two).
 ///
 /// Writes since the last `fsync` can be reverted, as a crash does.
 final class MemoryRedis {
@@ -104,8 +104,9 @@ final class MemoryRedis {
         return true
     }
 
-    /// Keys in an order that does not change when others are added or removed, as a cursor of `SCAN` needs. Each run of the
-    /// server has a different order, because Redis draws a hash seed at each start: a cursor of an earlier run misses keys.
+    /// Keys in an order that does not change when others are added or removed, as a cursor of `SCAN` needs. Each run of
+    /// the server has a different order, because Redis draws a hash seed at each start: a cursor of an earlier run
+    /// misses keys.
     func scan(from cursor: UInt64, count: Int) -> (next: UInt64, keys: [Bytes]) {
         let ordered = entries.keys.map { (place: Self.place(of: $0, seed: runId), key: $0) }
             .filter { $0.place >= cursor }

@@ -1,6 +1,7 @@
 import Replication
 
-/// A value of the in-memory Redis. Collections have an order that does not depend on hashing, so that runs are repeatable.
+/// A value of the in-memory Redis. Collections have an order that does not depend on hashing, so that runs are
+/// repeatable.
 enum RedisValue: Equatable {
     case string(Bytes)
     case hash(HashFields)

@@ -34,8 +34,8 @@ final class Workload {
         }
     }
 
-    /// Runs the world until the clients and `judge`, which follows the heal, have ended. A world that is not over at this
-    /// virtual time hangs.
+    /// Runs the world until the clients and `judge`, which follows the heal, have ended. A world that is not over at
+    /// this virtual time hangs.
     ///
     /// - Returns: the number of events, and whether the world hung.
     func run(

@@ -1,11 +1,11 @@
 import EventLoop
 import HeapModule
 
-/// Virtual time and the order of all events: one thread runs all simulated processes, replicas and networks, and the same
-/// seed gives exactly the same history.
+/// Virtual time and the order of all events: one thread runs all simulated processes, replicas and networks, and the
+/// same seed gives exactly the same history.
 ///
-/// Events happen in the order of their time, and events of the same time in the order of planning. After each event, all
-/// tasks that it woke run until they suspend.
+/// Events happen in the order of their time, and events of the same time in the order of planning. After each event,
+/// all tasks that it woke run until they suspend.
 final class World: TaskExecutor, @unchecked Sendable {
     // Safe because a world and everything in it is used by one thread only: the one that calls `run`. Tasks run there
     // because of their executor preference.
@@ -105,8 +105,8 @@ extension SplitMix64 {
         (range.lowerBound + below(range.upperBound - range.lowerBound + 1)) * 1_000
     }
 
-    /// A duration in nanoseconds, about exponential with the given mean: most are short, few are long, at most twenty times
-    /// the mean.
+    /// A duration in nanoseconds, about exponential with the given mean: most are short, few are long, at most twenty
+    /// times the mean.
     mutating func exponentialNs(meanUs: UInt64) -> UInt64 {
         // Fair coins and a fraction give a geometric tail without floating point: the same on every machine.
         var whole: UInt64 = 0

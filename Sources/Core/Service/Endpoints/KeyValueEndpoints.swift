@@ -98,6 +98,7 @@ final class KeyValueEndpoints {
     ) async throws -> Response {
         guard let place else {
             metrics.shedRequests(operation).increment()
+            metrics.refusals(.overloaded).increment()
             throw Problem.unavailable("overloaded", "too many requests with large values are waiting")
         }
         var moved: Int?

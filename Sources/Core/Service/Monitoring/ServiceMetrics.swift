@@ -36,7 +36,7 @@ public final class ServiceMetrics: Sendable {
             "app_request_latency_seconds", help: "Time from a complete request to its response, in seconds.",
             labels: ["mode", "operation"])
         refusals = registry.counter(
-            "app_refusals_total", help: "Requests that the engine rejected, by problem code.",
+            "app_refusals_total", help: "Requests that were rejected by the engine or shed, by problem code.",
             labels: ["mode", "code"])
         shed = registry.counter(
             "app_requests_shed_total",
@@ -89,8 +89,11 @@ public final class ServiceMetrics: Sendable {
         for operation in ["read", "write", "delete"] {
             _ = latencySeries(operation: operation)
             _ = shedRequests(operation)
-            for status in [200, 500, 503, 504] { _ = requestSeries(operation: operation, status: status) }
+            for status in [200, 400, 404, 412, 413, 415, 429, 500, 503, 504] {
+                _ = requestSeries(operation: operation, status: status)
+            }
         }
+        for status in [200, 503] { _ = requestSeries(operation: "health", status: status) }
         for code in StoreFailure.Code.allCases { _ = refusals(code) }
     }
 

@@ -37,24 +37,27 @@ struct SettingNames {
         return similar(to: name).map { "\(name) is not a setting; did you mean \($0)?" }
     }
 
-    /// The setting that `name` resembles: another case, separator or unit, or one wrong letter (two in settings of 12
-    /// characters or more). Settings below 8 characters have too many innocent neighbours, such as `NODE_IP`.
+    /// The setting that `name` resembles: another case, separator, unit or order of words, or one wrong letter (two in
+    /// settings of 12 characters or more). Settings below 8 characters have too many neighbours of one letter, such as
+    /// `NODE_IP`.
     private func similar(to name: String) -> String? {
         guard (6...40).contains(name.utf8.count) else { return nil }
-        let stem = Self.stem(of: name)
+        let forms = Self.forms(of: name)
+        if let same = ofServices.filter({ !Self.forms(of: $0).isDisjoint(with: forms) }).min() { return same }
         let near = ofServices.filter { $0.utf8.count >= 8 }.map { setting in
-            (setting: setting, distance: Self.stem(of: setting) == stem ? 0 : Self.editDistance(name, setting))
+            (setting: setting, distance: Self.editDistance(name, setting))
         }
         guard let nearest = near.min(by: { ($0.distance, $0.setting) < ($1.distance, $1.setting) }) else { return nil }
         return nearest.distance <= (nearest.setting.utf8.count >= 12 ? 2 : 1) ? nearest.setting : nil
     }
 
-    private static func stem(of name: String) -> String {
+    private static let units: Set<Substring> = ["MS", "S", "SEC", "SECOND", "SECONDS", "BYTES", "SIZE"]
+
+    /// The words without a unit at the end: without separators, and in alphabetical order.
+    private static func forms(of name: String) -> Set<String> {
         var words = name.uppercased().split(separator: "_")
-        if let last = words.last, words.count > 1, ["MS", "S", "SEC", "SECONDS", "BYTES"].contains(last) {
-            words.removeLast()
-        }
-        return words.joined()
+        if let last = words.last, words.count > 1, units.contains(last) { words.removeLast() }
+        return [words.joined(), words.sorted().joined(separator: "_")]
     }
 
     /// Insertions, deletions, substitutions, and swaps of neighbours (optimal string alignment).

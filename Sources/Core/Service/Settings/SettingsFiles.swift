@@ -3,14 +3,24 @@ import FoundationEssentials
 /// Checks a `.env` file. The library that reads it ignores invalid lines and unknown names, so a setting would silently
 /// not apply.
 enum EnvFile {
-    /// One line per invalid line or unknown name. An unreadable file has none: the reader reports it.
+    /// One line per invalid line, unknown name, or name that is set again. An unreadable file has none: the reader
+    /// reports it.
     static func problems(of path: String, _ names: SettingNames) -> [String] {
         guard let bytes = SecretFile.read(path, maxSize: 1 << 20) else { return [] }
+        var firstLines: [String: Int] = [:]
         return bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
-            .compactMap { index, line in problem(of: line, names).map { "\(path): line \(index + 1) \($0)" } }
+            .compactMap { index, line in
+                problem(of: line, names, firstLines: &firstLines, number: index + 1)
+                    .map { "\(path): line \(index + 1) \($0)" }
+            }
     }
 
-    static func problem(of line: ArraySlice<UInt8>, _ names: SettingNames) -> String? {
+    /// - Parameters:
+    ///   - firstLines: by name, the line that sets it.
+    ///   - number: of the line.
+    static func problem(
+        of line: ArraySlice<UInt8>, _ names: SettingNames, firstLines: inout [String: Int], number: Int
+    ) -> String? {
         var text = line.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         if text.last == UInt8(ascii: "\r") { text.removeLast() }
         guard let first = text.first, first != UInt8(ascii: "#") else { return nil }
@@ -20,7 +30,11 @@ enum EnvFile {
         let name = String(decoding: text[..<equals], as: UTF8.self)
         let isName = name.allSatisfy { $0 == "_" || ($0.isASCII && ($0.isLetter || $0.isNumber)) }
         guard isName, !name.isEmpty else { return "is not NAME=value" }
-        return names.problem(inFile: name)
+        if let problem = names.problem(inFile: name) { return problem }
+        if let first = firstLines.updateValue(number, forKey: name) {
+            return "sets '\(name)' again, after line \(first)"
+        }
+        return nil
     }
 }
 

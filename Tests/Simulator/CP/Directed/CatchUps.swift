@@ -1,7 +1,7 @@
 // Replicas that missed accepts (rule C11). The next periodic scan is ten minutes away in these runs.
 extension CPScenarioRun {
-    /// `a` rejects writes for some seconds and misses a change: it answers the accept with an error, on a connection that
-    /// stays. The instance must compare all keys once `a` accepts writes again.
+    /// `a` rejects writes for some seconds and misses a change: it answers the accept with an error, on a connection
+    /// that stays. The instance must compare all keys once `a` accepts writes again.
     func catchUpAfterRejectedWrites() async throws(NotReached) {
         let instance = try await instance(background: .usual)
         try await writeEverywhere("first", at: instance)

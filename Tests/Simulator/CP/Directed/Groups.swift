@@ -69,8 +69,8 @@ extension CPScenarioRun {
         }
     }
 
-    /// `a` rejects writes, which `INFO` does not show. The instance must notice it by its own write, and must not be ready
-    /// once `b` rejects writes too (rule C9).
+    /// `a` rejects writes, which `INFO` does not show. The instance must notice it by its own write, and must not be
+    /// ready once `b` rejects writes too (rule C9).
     func rejectedWrites() async throws(NotReached) {
         let instance = try await instance(background: .frequent)
         await ask(.write("first"), at: instance)

@@ -126,8 +126,8 @@ extension CPScenarioRun {
         reportViolation("two of three replicas did not serve: \(result)")
     }
 
-    /// `a` and `b` are restored from dumps of different times while no instance runs, and two instances start. `c` shows
-    /// that both are behind. Erasing both would lose the group: `c` alone is no majority (rule C8).
+    /// `a` and `b` are restored from dumps of different times while no instance runs, and two instances start. `c`
+    /// shows that both are behind. Erasing both would lose the group: `c` alone is no majority (rule C8).
     func twoOldDumps() async throws(NotReached) {
         let instances = [try await instance(background: .frequent), try await instance(background: .frequent)]
         try await writeEverywhere("old", at: instances[0])
