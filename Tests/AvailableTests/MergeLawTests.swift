@@ -7,8 +7,8 @@ import Testing
 
 @testable import Available
 
-/// Generates records that can occur. Each actor's writes are seen from the first to some last, and any of those seen may
-/// have been overwritten. A dot always names the same sibling.
+/// Generates records that can occur. Each actor's writes are seen from the first to some last, and any of those seen
+/// may have been overwritten. A dot always names the same sibling.
 struct RecordMaker {
     private var state: UInt64
 

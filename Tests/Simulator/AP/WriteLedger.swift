@@ -36,8 +36,8 @@ final class WriteLedger: ScriptWatcher {
         var replaced: [WriteId] = []
         /// Replicas that had it as a sibling, and their ``SimulatedReplica/losses`` then.
         var holders: [Int: Int] = [:]
-        /// The siblings besides the newest when it replaced all. Nil for a write that had a context, ran more than once,
-        /// or ran in one call with another write of its key.
+        /// The siblings besides the newest when it replaced all. Nil for a write that had a context, ran more than
+        /// once, or ran in one call with another write of its key.
         var unseen: [Bytes?]?
         /// Of a delete, which has no unique value.
         var context: Bytes?
