@@ -98,7 +98,10 @@ let package = Package(
         .executableTarget(name: "AppAP", dependencies: ["Service", "Available"] + wiring, swiftSettings: house),
         .executableTarget(
             name: "CapLab",
-            dependencies: ["CHiredis", "CLinux", "EventLoop", "Linearizability", arguments] + collections,
+            dependencies: [
+                "Available", "CHiredis", "CLinux", "Consistent", "EventLoop", "HTTP", "JSON", "Linearizability",
+                "Replication", arguments, .product(name: "Crypto", package: "swift-crypto"),
+            ] + collections,
             swiftSettings: house),
 
         // Tests: one folder per target. Integration starts real Redis servers and the real executables.
@@ -128,7 +131,9 @@ let package = Package(
             "ServiceTests", ["Service", "AppCP", "AppAP", "Available", "Consistent", "TestSupport"] + wiring),
         tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),
-        tests("CapLabTests", ["CapLab", "EventLoop", "Linearizability", "TestSupport"]),
+        tests(
+            "CapLabTests",
+            ["CapLab", "Available", "Consistent", "EventLoop", "JSON", "Linearizability", "TestSupport"]),
         .testTarget(
             name: "IntegrationTests", dependencies: ["AppCP", "AppAP", "CapLab", "EventLoop", "TestSupport"],
             path: "Tests/Integration",

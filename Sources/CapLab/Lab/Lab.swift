@@ -35,6 +35,8 @@ final class Lab {
     let runDirectory: RunDirectory
     let password = Lab.randomName(32)
     let secretKey = Lab.randomName(48)
+    /// Zero of the lab's clock, in monotonic nanoseconds.
+    let startNs = monotonicNs()
 
     var ports: [String: UInt16] = [:]
     /// By node; also `app-cp init`, which is not a node.

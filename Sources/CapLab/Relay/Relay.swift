@@ -25,6 +25,8 @@ final class Relay: DescriptorHandler {
     /// Bytes read from the service, and from the replica, since the start.
     private(set) var bytesFromService = 0
     private(set) var bytesFromReplica = 0
+    /// Watches the messages while a page shows them.
+    weak var tap: MessageTap?
 
     /// Listens on a free port of 127.0.0.1. On the reactor's thread.
     init(

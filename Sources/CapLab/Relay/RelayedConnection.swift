@@ -21,6 +21,8 @@ final class RelayedConnection {
     private var wakeTimer: LoopTimer?
     private var wakeAtNs = UInt64.max
     private var orphanTimer: LoopTimer?
+    private var tap: ConnectionTap?
+    private var hasRead = false
 
     init(_ descriptor: Int32, relay: Relay) {
         self.relay = relay
@@ -38,6 +40,8 @@ final class RelayedConnection {
         toService.isHeld = fault.holds(.toService)
         toReplica.delayNs = UInt64(fault.delayMs(.toReplica)) * nsPerMs
         toService.delayNs = UInt64(fault.delayMs(.toService)) * nsPerMs
+        if toReplica.isHeld { tap?.held(.toReplica) }
+        if toService.isHeld { tap?.held(.toService) }
         if phase == .waiting, fault.allowsHandshake { connect() }
         pump()
     }
@@ -91,10 +95,12 @@ final class RelayedConnection {
         case .bytes(let count):
             relay.count(count, direction)
             var rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            showTap(rest, direction)
             if phase == .established, withChannel(direction, { $0.isClear }), let destination, destination.isOpen {
                 // Nothing is waiting, so the bytes need not be stored.
                 let accepted = destination.write(rest)
                 if accepted < 0 { return lost(direction == .toReplica ? .toService : .toReplica) }
+                tap?.forwarded(accepted, direction)
                 rest = UnsafeRawBufferPointer(rebasing: rest[accepted...])
                 if !rest.isEmpty { destination.isBlocked = true }
             }
@@ -109,6 +115,17 @@ final class RelayedConnection {
         withChannel(direction) { $0.end(.reset, nowNs: nowNs) }
         withChannel(direction == .toReplica ? .toService : .toReplica) { $0.finish() }
         (direction == .toReplica ? service : replica)?.close(reset: false)
+    }
+
+    /// Passes bytes that were just read to the tap, if a page shows messages.
+    private func showTap(_ bytes: UnsafeRawBufferPointer, _ direction: Directions) {
+        defer { hasRead = true }
+        guard let messages = relay.tap, messages.isOn else { return tap = nil }
+        let watcher = tap ?? ConnectionTap(relay.link, tap: messages, isFresh: !hasRead)
+        tap = watcher
+        let (isClear, isHeld) = withChannel(direction) { ($0.bufferedBytes == 0, $0.isHeld) }
+        watcher.read(
+            bytes, direction, isClear: isClear, isHeld: isHeld || phase == .waiting, nowNs: reactor.nowNs)
     }
 
     // MARK: Forwarding
@@ -143,6 +160,8 @@ final class RelayedConnection {
                     lost(direction == .toReplica ? .toService : .toReplica)
                 } else if accepted == 0 {
                     destination.isBlocked = true
+                } else {
+                    tap?.forwarded(accepted, direction)
                 }
             }
         }

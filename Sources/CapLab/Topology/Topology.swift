@@ -40,6 +40,9 @@ struct Link: Hashable, Comparable, Sendable {
     let service: String
     let replica: String
 
+    /// Its name on the page and in requests.
+    var id: String { "\(service)>\(replica)" }
+
     static func < (left: Link, right: Link) -> Bool {
         (left.service, left.replica) < (right.service, right.replica)
     }

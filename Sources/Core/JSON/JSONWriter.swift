@@ -145,6 +145,21 @@ public struct JSONWriter: Sendable {
         bytes.append(decimal: magnitude)
     }
 
+    /// A number with up to three decimals: 1_234 is 1.234.
+    public mutating func thousandths(_ number: Int64) {
+        let (whole, rest) = number.magnitude.quotientAndRemainder(dividingBy: 1_000)
+        integer(isNegative: number < 0, magnitude: whole)
+        guard rest > 0 else { return }
+        bytes.append(UInt8(ascii: "."))
+        var digits = rest
+        var divisor: UInt64 = 100
+        while digits > 0 {
+            bytes.append(UInt8(ascii: "0") + UInt8(digits / divisor))
+            digits %= divisor
+            divisor /= 10
+        }
+    }
+
     public mutating func bool(_ flag: Bool) {
         separate()
         bytes.append(contentsOf: flag ? "true".utf8 : "false".utf8)

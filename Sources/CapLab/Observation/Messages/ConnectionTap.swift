@@ -1,0 +1,189 @@
+import DequeModule
+import EventLoop
+
+/// Watches one relayed connection. It reads copies of the bytes and never changes what the relay does.
+///
+/// Commands and replies are matched by their order. If the tap is turned on while the connection is in use, it waits for a
+/// moment without an unanswered command. When it loses its place it waits again; after a few times it gives up.
+final class ConnectionTap {
+    /// A command that was sent, until its reply was forwarded.
+    final class Call {
+        let id: Int
+        let command: TappedCommand
+        /// The command was shown, so its reply is shown too.
+        var isShown = false
+
+        init(id: Int, command: TappedCommand) {
+            self.id = id
+            self.command = command
+        }
+    }
+
+    /// A message between being read and being forwarded.
+    private struct Pending {
+        /// The bytes of its direction up to its end.
+        let endOffset: Int
+        let message: TappedMessage
+    }
+
+    private struct Stream {
+        var reader = RESPReader()
+        var readBytes = 0
+        var forwardedBytes = 0
+        var pending: Deque<Pending> = []
+    }
+
+    private enum Phase {
+        /// With the time of the last reply, if no command came since.
+        case waiting(repliedNs: UInt64?)
+        case following
+        case stopped
+    }
+
+    private static let quietNs = nsPerMs / 2
+    private static let maxUnanswered = 4_096
+    private static let maxPending = 1_024
+    private static let maxLosses = 5
+
+    private let link: Link
+    private let tap: MessageTap
+    private var phase: Phase
+    private var losses = 0
+    private var toReplica = Stream()
+    private var toService = Stream()
+    private var unanswered: Deque<Call> = []
+    /// Set while a stream is being changed; ``restartIfLost()`` then replaces both.
+    private var mustRestart = false
+
+    /// - Parameter isFresh: no byte of the connection was read before.
+    init(_ link: Link, tap: MessageTap, isFresh: Bool) {
+        self.link = link
+        self.tap = tap
+        phase = isFresh ? .following : .waiting(repliedNs: nil)
+    }
+
+    // MARK: Called by the relay
+
+    /// The relay read bytes and has not forwarded any of them yet.
+    /// - Parameters:
+    ///   - isClear: the relay holds no earlier bytes of this direction.
+    ///   - isHeld: a fault keeps them from being forwarded.
+    func read(_ bytes: UnsafeRawBufferPointer, _ direction: Directions, isClear: Bool, isHeld: Bool, nowNs: UInt64) {
+        switch phase {
+        case .stopped: return
+        case .waiting(let repliedNs):
+            guard direction == .toReplica else {
+                phase = .waiting(repliedNs: isClear ? nowNs : nil)
+                return
+            }
+            guard let repliedNs, nowNs >= repliedNs + Self.quietNs, isClear, bytes.first == UInt8(ascii: "*") else {
+                phase = .waiting(repliedNs: nil)
+                return
+            }
+            phase = .following
+        case .following: break
+        }
+        if direction == .toReplica {
+            follow(bytes, &toReplica) { commandCame($0) }
+        } else {
+            follow(bytes, &toService) { replyCame($0) }
+        }
+        restartIfLost()
+        if isHeld { held(direction) }
+    }
+
+    /// The kernel accepted that many bytes in this direction.
+    func forwarded(_ count: Int, _ direction: Directions) {
+        guard case .following = phase else { return }
+        if direction == .toReplica {
+            release(count, &toReplica)
+        } else {
+            release(count, &toService)
+        }
+    }
+
+    /// A cut holds what was read in this direction.
+    func held(_ direction: Directions) {
+        if direction == .toReplica { markHeld(&toReplica) } else { markHeld(&toService) }
+    }
+
+    // MARK: Streams
+
+    private func follow(
+        _ bytes: UnsafeRawBufferPointer, _ stream: inout Stream, _ interpret: (RESPMessage) -> TappedMessage?
+    ) {
+        let start = stream.readBytes
+        stream.readBytes += bytes.count
+        var pending: [Pending] = []
+        var isLost = false
+        stream.reader.read(bytes) { message, end in
+            guard !isLost else { return }
+            if let tapped = interpret(message) {
+                pending.append(Pending(endOffset: start + end, message: tapped))
+            } else {
+                isLost = true
+            }
+        }
+        stream.pending.append(contentsOf: pending)
+        isLost = isLost || stream.reader.isLost
+        if isLost || stream.pending.count > Self.maxPending || unanswered.count > Self.maxUnanswered {
+            mustRestart = true
+        }
+    }
+
+    private func release(_ count: Int, _ stream: inout Stream) {
+        stream.forwardedBytes += count
+        while let first = stream.pending.first, first.endOffset <= stream.forwardedBytes {
+            stream.pending.removeFirst()
+            tap.add(first.message, on: link, isHeld: false)
+        }
+    }
+
+    private func markHeld(_ stream: inout Stream) {
+        for pending in stream.pending where !pending.message.isMarkedHeld {
+            pending.message.isMarkedHeld = true
+            tap.add(pending.message, on: link, isHeld: true)
+        }
+    }
+
+    private func restartIfLost() {
+        guard mustRestart else { return }
+        mustRestart = false
+        losses += 1
+        phase = losses < Self.maxLosses ? .waiting(repliedNs: nil) : .stopped
+        toReplica = Stream()
+        toService = Stream()
+        unanswered = []
+    }
+
+    // MARK: Messages
+
+    private func commandCame(_ message: RESPMessage) -> TappedMessage? {
+        guard let command = tap.interpret(message) else { return nil }
+        if let proposer = command.proposer { tap.note(proposer: proposer, of: link.service) }
+        let call = Call(id: tap.nextCall(), command: command)
+        unanswered.append(call)
+        return TappedMessage(call: call, reply: nil, byteCount: message.byteCount)
+    }
+
+    private func replyCame(_ message: RESPMessage) -> TappedMessage? {
+        guard let call = unanswered.popFirst() else { return nil }
+        return TappedMessage(call: call, reply: TappedReply(message, to: call.command), byteCount: message.byteCount)
+    }
+}
+
+/// A command or a reply on its way through a relay.
+final class TappedMessage {
+    let call: ConnectionTap.Call
+    /// Nil for the command itself.
+    let reply: TappedReply?
+    let byteCount: Int
+    /// It was published as held by a cut.
+    var isMarkedHeld = false
+
+    init(call: ConnectionTap.Call, reply: TappedReply?, byteCount: Int) {
+        self.call = call
+        self.reply = reply
+        self.byteCount = byteCount
+    }
+}

@@ -1,0 +1,32 @@
+import Available
+import Consistent
+import Crypto
+import Replication
+
+/// The scripts of both engines by the SHA-1 under which Redis runs them.
+struct ScriptNames: Sendable {
+    enum Engine: Sendable {
+        case consistent, available
+    }
+
+    private var names: [[UInt8]: (engine: Engine, name: String)] = [:]
+
+    init() {
+        for script in ConsistentScripts.all { add(script, of: .consistent) }
+        for script in AvailableScripts.all { add(script, of: .available) }
+    }
+
+    private mutating func add(_ script: Script, of engine: Engine) {
+        let known = names[Self.sha(of: script.source)]
+        // `put` and `delete`, and the two forms of `accept`, have the same source.
+        if known == nil { names[Self.sha(of: script.source)] = (engine, script.name) }
+    }
+
+    subscript(sha: ArraySlice<UInt8>) -> (engine: Engine, name: String)? { names[Array(sha)] }
+
+    /// 40 hexadecimal digits.
+    static func sha(of source: [UInt8]) -> [UInt8] {
+        let digits = Array("0123456789abcdef".utf8)
+        return Insecure.SHA1.hash(data: source).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    }
+}
