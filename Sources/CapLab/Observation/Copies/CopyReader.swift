@@ -1,0 +1,161 @@
+import EventLoop
+import JSON
+
+/// The chosen key's record on each replica, read from Redis past all relays: the events `copies`.
+///
+/// It also reads the role of each CP replica, and the AP records that the verdict needs.
+final class CopyReader {
+    /// What one AP replica holds of some keys.
+    struct Reading {
+        /// When the reading began and ended, in monotonic nanoseconds.
+        let beganNs: UInt64
+        let endedNs: UInt64
+        let records: [String: StoredHash]
+    }
+
+    private struct Source {
+        let node: Node
+        let probe: RedisProbe
+        var isBusy = false
+        var rounds = 0
+    }
+
+    private static let intervalMs: UInt64 = 250
+    private static let timeoutMs: UInt64 = 300
+    private static let collectMs: UInt64 = 15
+    /// Watched keys are read in every fourth round.
+    private static let roundsPerReading = 4
+
+    private let lab: Lab
+    private weak var sink: (any EventSink)?
+    private var sources: [Source]
+    private var copies: [String: Copy] = [:]
+    private var isPublishing = false
+    private(set) var key = ""
+    /// Further AP keys to read, at most ``APWindow/maxWatchedKeys``.
+    var watchedKeys: [String] = []
+    /// By AP replica; nil for one that did not answer.
+    private(set) var readings: [String: Reading] = [:]
+    /// By CP replica: `member`, `learner` or `blank`; as of its last answer.
+    private(set) var roles: [String: String] = [:]
+    /// Called for the names of proposers, which the message tap learns.
+    var proposers: () -> [String: String] = { [:] }
+    private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: lab.reactor) { [unowned self] in readAll() }
+
+    init(_ lab: Lab, _ sink: any EventSink) {
+        self.lab = lab
+        self.sink = sink
+        sources = lab.topology.replicas.map { node in
+            Source(
+                node: node, probe: RedisProbe(port: lab.ports[node.name] ?? 0, password: lab.password, on: lab.reactor))
+        }
+    }
+
+    func start() {
+        guard !repeater.isRunning else { return }
+        repeater.start()
+        readAll()
+    }
+
+    func stop() {
+        guard repeater.isRunning else { return }
+        repeater.stop()
+        for source in sources { source.probe.close() }
+    }
+
+    func firstEvents() -> [(StaticString, [UInt8])] { [("copies", event())] }
+
+    /// Reads another key from now on.
+    func setKey(_ key: String) {
+        guard key != self.key else { return }
+        self.key = key
+        copies = [:]
+        changed()
+        if repeater.isRunning { readAll() }
+    }
+
+    // MARK: Reading
+
+    private func readAll() {
+        for index in sources.indices where !sources[index].isBusy {
+            sources[index].isBusy = true
+            lab.reactor.spawn { [weak self] in await self?.read(index) }
+        }
+    }
+
+    private func read(_ index: Int) async {
+        let (node, key, beganNs) = (sources[index].node, key, monotonicNs())
+        var watched: [String] = []
+        var commands = [["HGETALL", "\(node.group.rawValue):\(key)"]]
+        if node.group == .cp {
+            commands.append(["HMGET", "cap:identity", "state"])
+        } else if sources[index].rounds.isMultiple(of: Self.roundsPerReading) {
+            watched = watchedKeys
+            commands += watched.map { ["HGETALL", "ap:\($0)"] }
+        }
+        sources[index].rounds += 1
+        let replies = await sources[index].probe.ask(commands, timeoutMs: Self.timeoutMs)
+        sources[index].isBusy = false
+        if node.group == .cp {
+            note(role: replies.map { $0[1] }, of: node)
+        } else if replies == nil {
+            readings[node.name] = nil
+        } else if let replies, !watched.isEmpty || watchedKeys.isEmpty {
+            let records = zip(watched, replies.dropFirst()).compactMap { key, reply in
+                StoredHash(reply).map { (key, $0) }
+            }
+            readings[node.name] = Reading(
+                beganNs: beganNs, endedNs: monotonicNs(), records: Dictionary(records) { $1 })
+        }
+        guard key == self.key else { return }
+        let copy = replies.map { decode($0[0], node) } ?? .unreachable
+        guard copies[node.name] != copy else { return }
+        copies[node.name] = copy
+        changed()
+    }
+
+    private func decode(_ reply: RESPMessage, _ node: Node) -> Copy {
+        // A key of another type is not a record.
+        guard let hash = StoredHash(reply) else { return Copy(isReachable: true) }
+        let decoder = RecordDecoder(nowMs: lab.reactor.wallClockMs, proposers: proposers())
+        return node.group == .cp ? decoder.consistent(hash) : decoder.available(hash)
+    }
+
+    private func note(role reply: RESPMessage?, of node: Node) {
+        guard let reply else { return }
+        switch reply.text(1) {
+        case "member": roles[node.name] = "member"
+        case .some: roles[node.name] = "learner"
+        // An error is no role: it may still be loading its data.
+        case nil: roles[node.name] = reply.elements.first?.kind == .array ? "blank" : nil
+        }
+    }
+
+    // MARK: Publishing
+
+    /// Publishes soon, together with what the other replicas answer in the same round.
+    private func changed() {
+        guard !isPublishing, repeater.isRunning else { return }
+        isPublishing = true
+        _ = LoopTimer(on: lab.reactor, atNs: lab.reactor.nowNs &+ Self.collectMs * nsPerMs) { [weak self] in
+            guard let self else { return }
+            isPublishing = false
+            sink?.publish("copies", event())
+        }
+    }
+
+    private func event() -> [UInt8] {
+        var json = JSONWriter(capacity: 2_048)
+        json.beginEvent(atUs: lab.elapsedUs)
+        json.member("key", key)
+        json.key("copies")
+        json.beginObject()
+        for source in sources {
+            json.dynamicKey(source.node.name)
+            (copies[source.node.name] ?? .unreachable).write(to: &json)
+        }
+        json.endObject()
+        json.endObject()
+        return json.bytes
+    }
+}

@@ -1,0 +1,148 @@
+import EventLoop
+import Glibc
+
+/// A connection to one redis-server, past services and relays, that never blocks the reactor's thread.
+///
+/// It sends one batch of commands at a time. A paused replica answers late: until it has, the probe sends nothing more, so that
+/// no requests pile up.
+final class RedisProbe: DescriptorHandler {
+    private static let limits = RESPReader.Limits(elements: 8_192, bytesPerElement: 8 << 10, bytes: 512 << 10)
+
+    private let port: UInt16
+    private let password: String
+    private let reactor: Reactor
+    private var descriptor: Int32 = -1
+    private var isConnected = false
+    private var unsent: [UInt8] = []
+    private var reader = RESPReader()
+    /// Replies that nobody waits for any more, and the one to AUTH; they come first.
+    private var ignored = 0
+    private var wanted = 0
+    private var replies: [RESPMessage] = []
+    private var continuation: UnsafeContinuation<[RESPMessage]?, Never>?
+    private var timer: LoopTimer?
+    private var scratch = [UInt8](repeating: 0, count: 32 << 10)
+
+    init(port: UInt16, password: String, on reactor: Reactor) {
+        self.port = port
+        self.password = password
+        self.reactor = reactor
+    }
+
+    /// No batch waits for its replies.
+    var isFree: Bool { continuation == nil }
+
+    /// - Parameter timeoutMs: the longest wait, in milliseconds.
+    /// - Returns: a reply for each command; nil if the replica did not answer in time, or still owes earlier replies.
+    func ask(_ commands: [[String]], timeoutMs: UInt64) async -> [RESPMessage]? {
+        precondition(continuation == nil, "one batch at a time")
+        if descriptor < 0 {
+            guard connect() else { return nil }
+        } else if ignored > 0 {
+            return nil
+        }
+        for command in commands { Self.append(command, to: &unsent) }
+        wanted = commands.count
+        return await withUnsafeContinuation { continuation in
+            self.continuation = continuation
+            timer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ timeoutMs * nsPerMs) { [weak self] in self?.giveUp() }
+            if isConnected { send() }
+        }
+    }
+
+    func close() {
+        guard descriptor >= 0 else { return }
+        reactor.unwatch(descriptor)
+        Glibc.close(descriptor)
+        descriptor = -1
+        isConnected = false
+        finish(nil)
+    }
+
+    // MARK: Connection
+
+    private func connect() -> Bool {
+        guard let fresh = try? Sockets.connect(port: port) else { return false }
+        descriptor = fresh
+        isConnected = false
+        reader = RESPReader(limits: Self.limits)
+        replies = []
+        unsent = []
+        Self.append(["AUTH", password], to: &unsent)
+        ignored = 1
+        reactor.watch(descriptor, events: EventMask.writable, handler: self)
+        return true
+    }
+
+    func ready(events: UInt32) {
+        guard isConnected else {
+            guard Sockets.takeError(descriptor) == 0, events & EventMask.error == 0 else { return close() }
+            isConnected = true
+            return send()
+        }
+        if events & EventMask.writable != 0 { send() }
+        if descriptor >= 0, events & ~EventMask.writable != 0 { receive() }
+    }
+
+    private func send() {
+        while !unsent.isEmpty {
+            let count = Glibc.send(descriptor, unsent, unsent.count, Int32(MSG_NOSIGNAL))
+            if count < 0, errno == EAGAIN { break }
+            guard count > 0 else { return close() }
+            unsent.removeFirst(count)
+        }
+        let events = EventMask.readable | (unsent.isEmpty ? 0 : EventMask.writable)
+        reactor.watch(descriptor, events: events, handler: self)
+    }
+
+    /// Reads once, so that a long reply does not keep the reactor busy.
+    private func receive() {
+        let count = recv(descriptor, &scratch, scratch.count, 0)
+        if count < 0, errno == EAGAIN { return }
+        guard count > 0 else { return close() }
+        scratch.withUnsafeBytes { bytes in
+            reader.read(UnsafeRawBufferPointer(rebasing: bytes[..<count])) { message, _ in take(message) }
+        }
+        if reader.isLost { return close() }
+        if wanted > 0, replies.count == wanted {
+            let complete = replies
+            replies = []
+            wanted = 0
+            finish(complete)
+        }
+    }
+
+    private func take(_ message: RESPMessage) {
+        if ignored > 0 {
+            ignored -= 1
+        } else {
+            replies.append(message)
+        }
+    }
+
+    // MARK: Ends
+
+    /// A connection that was never established is closed; an established one is kept for the late replies.
+    private func giveUp() {
+        guard isConnected else { return close() }
+        ignored += wanted - replies.count
+        finish(nil)
+    }
+
+    private func finish(_ result: [RESPMessage]?) {
+        timer?.cancel()
+        timer = nil
+        wanted = 0
+        replies = []
+        continuation.take()?.resume(returning: result)
+    }
+
+    private static func append(_ command: [String], to bytes: inout [UInt8]) {
+        bytes += "*\(command.count)\r\n".utf8
+        for argument in command {
+            bytes += "$\(argument.utf8.count)\r\n".utf8
+            bytes += argument.utf8
+            bytes += "\r\n".utf8
+        }
+    }
+}
