@@ -1,0 +1,136 @@
+/// Names the faults of a lab from the faults of its links and the states of its processes: "west cut" instead of eight links.
+struct FaultDetector {
+    /// The raw value is the word for the page.
+    enum Kind: String {
+        case cut, oneWay, slow, paused, down
+    }
+
+    struct Fault: Equatable {
+        let kind: Kind
+        /// A site, a node, a link, or `east>west`.
+        let target: String
+        var label: String
+        /// The group, if the fault concerns only one.
+        var group: GroupName?
+
+        /// The same fault, even if its label has changed.
+        func isSame(as other: Fault) -> Bool { kind == other.kind && target == other.target && group == other.group }
+    }
+
+    /// One direction of a link.
+    private struct Edge: Hashable {
+        let link: Link
+        let direction: Directions
+    }
+
+    /// A set of edges with a name.
+    private struct Pattern {
+        let target: String
+        let name: String
+        var group: GroupName?
+        let edges: Set<Edge>
+
+        func label(_ verb: String) -> String {
+            "\(name) \(verb)" + (group.map { ", \($0.rawValue.uppercased()) only" } ?? "")
+        }
+    }
+
+    private let nodes: [Node]
+    /// In both directions, the widest first.
+    private let twoWay: [Pattern]
+    private let oneWay: [Pattern]
+
+    init(_ topology: Topology) {
+        nodes = topology.nodes
+        let all = topology.links.flatMap { link in
+            [Directions.toReplica, .toService].map { Edge(link: link, direction: $0) }
+        }
+        /// The nodes from which and to which an edge leads.
+        func ends(_ edge: Edge) -> (from: Node?, to: Node?) {
+            let (service, replica) = (topology.node(edge.link.service), topology.node(edge.link.replica))
+            return edge.direction == .toReplica ? (service, replica) : (replica, service)
+        }
+        func edges(_ isIncluded: (_ from: Node, _ to: Node) -> Bool) -> Set<Edge> {
+            Set(
+                all.filter { edge in
+                    guard case let (from?, to?) = ends(edge) else { return false }
+                    return isIncluded(from, to)
+                })
+        }
+        let groups: [GroupName?] = [nil] + GroupName.allCases
+
+        var twoWay: [Pattern] = []
+        var oneWay: [Pattern] = []
+        for group in groups {
+            let isOfGroup = { (node: Node) in group == nil || node.group == group }
+            twoWay.append(
+                Pattern(
+                    target: Site.west.rawValue, name: Site.west.rawValue, group: group,
+                    edges: edges { $0.site != $1.site && isOfGroup($0) }))
+            for (from, to) in [(Site.east, Site.west), (.west, .east)] {
+                oneWay.append(
+                    Pattern(
+                        target: "\(from)>\(to)", name: "\(from) to \(to)", group: group,
+                        edges: edges { $0.site == from && $1.site == to && isOfGroup($0) }))
+            }
+        }
+        for node in topology.nodes {
+            twoWay.append(
+                Pattern(target: node.name, name: node.name, edges: edges { $0 == node || $1 == node }))
+            oneWay.append(
+                Pattern(target: node.name, name: "from \(node.name)", edges: edges { from, _ in from == node }))
+            oneWay.append(Pattern(target: node.name, name: "to \(node.name)", edges: edges { _, to in to == node }))
+        }
+        for link in topology.links {
+            let requests = Edge(link: link, direction: .toReplica)
+            let answers = Edge(link: link, direction: .toService)
+            twoWay.append(Pattern(target: link.id, name: link.id, edges: [requests, answers]))
+            oneWay.append(Pattern(target: link.id, name: "requests \(link.id)", edges: [requests]))
+            oneWay.append(Pattern(target: link.id, name: "answers \(link.id)", edges: [answers]))
+        }
+        self.twoWay = twoWay.filter { !$0.edges.isEmpty }
+        self.oneWay = oneWay.filter { !$0.edges.isEmpty }
+    }
+
+    func faults(_ links: [Link: LinkFault], _ processes: [String: NodeProcess.State]) -> [Fault] {
+        var held: Set<Edge> = []
+        var slow: [Edge: Int] = [:]
+        for (link, fault) in links {
+            for direction in [Directions.toReplica, .toService] {
+                let edge = Edge(link: link, direction: direction)
+                if fault.resets || fault.holds(direction) { held.insert(edge) }
+                if fault.delayMs(direction) > 0 { slow[edge] = fault.delayMs(direction) }
+            }
+        }
+        var faults = Self.cover(&held, twoWay).map {
+            Fault(kind: .cut, target: $0.target, label: $0.label("cut"), group: $0.group)
+        }
+        faults += Self.cover(&held, oneWay).map {
+            Fault(kind: .oneWay, target: $0.target, label: $0.label("lost"), group: $0.group)
+        }
+        var slowEdges = Set(slow.keys)
+        faults += (Self.cover(&slowEdges, twoWay) + Self.cover(&slowEdges, oneWay)).map { pattern in
+            let delayMs = pattern.edges.compactMap { slow[$0] }.max() ?? 0
+            return Fault(
+                kind: .slow, target: pattern.target, label: pattern.label("+\(delayMs) ms"), group: pattern.group)
+        }
+        for node in nodes {
+            switch processes[node.name] {
+            case .paused: faults.append(Fault(kind: .paused, target: node.name, label: "\(node.name) paused"))
+            case .ended: faults.append(Fault(kind: .down, target: node.name, label: "\(node.name) down"))
+            case .running, .notStarted, nil: break
+            }
+        }
+        return faults
+    }
+
+    /// Removes from `edges` what the patterns cover, the widest first.
+    private static func cover(_ edges: inout Set<Edge>, _ patterns: [Pattern]) -> [Pattern] {
+        var found: [Pattern] = []
+        for pattern in patterns where !edges.isEmpty && pattern.edges.isSubset(of: edges) {
+            found.append(pattern)
+            edges.subtract(pattern.edges)
+        }
+        return found
+    }
+}

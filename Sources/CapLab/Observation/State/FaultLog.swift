@@ -1,0 +1,87 @@
+import EventLoop
+import JSON
+
+/// The faults of the last minute, with their beginnings and ends: the events `faults`.
+final class FaultLog {
+    struct Entry: Equatable {
+        let id: Int
+        var fault: FaultDetector.Fault
+        let fromUs: Int64
+        /// Nil while it lasts.
+        var toUs: Int64?
+    }
+
+    private static let intervalMs: UInt64 = 100
+    private static let keptUs: Int64 = 60_000_000
+    private static let maxEntries = 200
+
+    private let lab: Lab
+    private weak var sink: (any EventSink)?
+    private let detector: FaultDetector
+    private(set) var entries: [Entry] = []
+    private var lastId = 0
+    private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: lab.reactor) { [unowned self] in update() }
+
+    init(_ lab: Lab, _ sink: any EventSink) {
+        self.lab = lab
+        self.sink = sink
+        detector = FaultDetector(lab.topology)
+    }
+
+    func start() { repeater.start() }
+    func stop() { repeater.stop() }
+
+    func firstEvents() -> [(StaticString, [UInt8])] { [("faults", event())] }
+
+    private func update() {
+        let faults = detector.faults(lab.relays.mapValues(\.fault), lab.processes.mapValues(\.state))
+        if note(faults, atUs: lab.elapsedUs) { sink?.publish("faults", event()) }
+    }
+
+    /// - Returns: whether anything began, ended or changed.
+    func note(_ faults: [FaultDetector.Fault], atUs timeUs: Int64) -> Bool {
+        var isChanged = false
+        for index in entries.indices where entries[index].toUs == nil {
+            if let current = faults.first(where: { $0.isSame(as: entries[index].fault) }) {
+                // A slider changes the delay of a fault that goes on.
+                if current.label != entries[index].fault.label {
+                    entries[index].fault.label = current.label
+                    isChanged = true
+                }
+            } else {
+                entries[index].toUs = timeUs
+                isChanged = true
+            }
+        }
+        for fault in faults where !entries.contains(where: { $0.toUs == nil && $0.fault.isSame(as: fault) }) {
+            lastId += 1
+            entries.append(Entry(id: lastId, fault: fault, fromUs: timeUs))
+            isChanged = true
+        }
+        entries.removeAll { $0.toUs.map { $0 < timeUs - Self.keptUs } ?? false }
+        if entries.count > Self.maxEntries { entries.removeFirst(entries.count - Self.maxEntries) }
+        return isChanged
+    }
+
+    private func event() -> [UInt8] {
+        var json = JSONWriter(capacity: 512)
+        json.beginEvent(atUs: lab.elapsedUs)
+        json.key("faults")
+        json.beginArray()
+        for entry in entries {
+            json.beginObject()
+            json.member("id", entry.id)
+            json.member("label", entry.fault.label)
+            json.member("kind", entry.fault.kind.rawValue)
+            json.member("target", entry.fault.target)
+            json.key("fromMs")
+            json.thousandths(entry.fromUs)
+            json.key("toMs")
+            if let toUs = entry.toUs { json.thousandths(toUs) } else { json.null() }
+            json.endObject()
+        }
+        json.endArray()
+        json.endObject()
+        return json.bytes
+    }
+}

@@ -1,0 +1,90 @@
+import EventLoop
+import FoundationEssentials
+
+/// Asks one service about itself: `/health` and `/metrics`, both without waiting for an answer longer than ``timeoutMs``.
+final class ServiceWatch {
+    /// The members of `/health` that the page shows.
+    private struct Health: Decodable {
+        struct Check: Decodable {
+            let node: String
+            let connected: Bool
+            let breaker: String
+        }
+
+        let checks: [Check]
+    }
+
+    private static let timeoutMs: UInt64 = 400
+    /// In a cut an answer may take longer than the limit, although the service can serve: one miss says nothing.
+    private static let missesUntilUnready = 3
+
+    let node: Node
+    private let health: HTTPConnection
+    private let metrics: HTTPConnection
+    private let reactor: Reactor
+    private var isAsking = false
+    private var misses = 0
+    /// Nil before the first answer.
+    private(set) var isReady: Bool?
+    private(set) var report = ServiceReport(metrics: "")
+    /// By replica; as of the last `/health`.
+    private var links: [String: (breaker: String, isConnected: Bool)] = [:]
+
+    init(_ node: Node, port: UInt16, on reactor: Reactor) {
+        self.node = node
+        self.reactor = reactor
+        health = HTTPConnection(port: port, on: reactor)
+        metrics = HTTPConnection(port: port, on: reactor)
+    }
+
+    func close() {
+        health.close()
+        metrics.close()
+    }
+
+    /// - Parameter canAnswer: its process runs.
+    func poll(canAnswer: Bool) {
+        guard canAnswer else { return forget() }
+        guard !isAsking else { return }
+        isAsking = true
+        let asking = TaskBundle(on: reactor)
+        asking.add { [self] in note(health: await health.ask(HTTPRequest(path: "/health"), timeoutMs: Self.timeoutMs)) }
+        asking.add { [self] in
+            let answer = await metrics.ask(HTTPRequest(path: "/metrics"), timeoutMs: Self.timeoutMs)
+            if answer.status == 200 { report = ServiceReport(metrics: answer.body) }
+        }
+        reactor.spawn { [self] in
+            await asking.ended()
+            isAsking = false
+        }
+    }
+
+    /// Breaker and connection to a replica, by the replica's name in `REPLICAS`; nil before the first answer.
+    func link(to replica: String) -> (breaker: String, isConnected: Bool)? {
+        // The metrics are newer where `/health` was late; they do not tell whether an open breaker has a connection.
+        guard let known = report.replicas[replica] else { return links[replica] }
+        let breaker = ["closed", "half_open", "open"][max(0, min(known.breaker, 2))]
+        let isConnected = known.isUp || (known.breaker != 0 && links[replica]?.isConnected == true)
+        return (breaker, isConnected)
+    }
+
+    private func note(health answer: Answer) {
+        switch answer.status {
+        case 200, 503:
+            misses = 0
+            isReady = answer.status == 200
+            guard let body = try? JSONDecoder().decode(Health.self, from: Data(answer.body.utf8)) else { return }
+            links = Dictionary(body.checks.map { ($0.node, ($0.breaker, $0.connected)) }) { $1 }
+        default:
+            misses += 1
+            if misses >= Self.missesUntilUnready { isReady = false }
+        }
+    }
+
+    private func forget() {
+        isReady = false
+        misses = 0
+        report = ServiceReport(metrics: "")
+        links = [:]
+    }
+}

@@ -1,0 +1,195 @@
+import EventLoop
+import JSON
+
+/// The states of processes, links and services: the events `state`, at each change.
+final class StatePoller {
+    private static let intervalMs: UInt64 = 200
+    /// Services are asked every 400 to 600 ms.
+    private static let serviceIntervalMs: UInt64 = 500
+    /// A read is answered by a near replica unless another one is fresher by more than this, in milliseconds.
+    private static let clearlyStalerMs: Double = 1_000
+
+    private let lab: Lab
+    private weak var sink: (any EventSink)?
+    private let services: [String: ServiceWatch]
+    /// By CP replica, see ``CopyReader/roles``.
+    var roles: () -> [String: String] = { [:] }
+    private var published: [UInt8] = []
+    private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: lab.reactor) { [unowned self] in update() }
+    private lazy var asking = Repeater(everyMs: Self.serviceIntervalMs, on: lab.reactor) { [unowned self] in ask() }
+
+    init(_ lab: Lab, _ sink: any EventSink) {
+        self.lab = lab
+        self.sink = sink
+        services = Dictionary(
+            uniqueKeysWithValues: lab.topology.services.map { node in
+                (node.name, ServiceWatch(node, port: lab.ports[node.name] ?? 0, on: lab.reactor))
+            })
+    }
+
+    func start() {
+        guard !repeater.isRunning else { return }
+        repeater.start()
+        asking.start()
+        ask()
+    }
+
+    func stop() {
+        guard repeater.isRunning else { return }
+        repeater.stop()
+        asking.stop()
+        for service in services.values { service.close() }
+    }
+
+    func firstEvents() -> [(StaticString, [UInt8])] { [("state", event(members()))] }
+
+    /// Outstanding hints, staleness in milliseconds and conflicts of an AP service; nil for another node.
+    func figures(of service: String) -> (hints: Int, stalenessMs: Double?, conflicts: Int)? {
+        guard let watch = services[service], watch.node.group == .ap else { return nil }
+        let state = APState(watch, lab.topology.replicas(of: .ap))
+        return (state.hints.values.reduce(0, +), state.stalenessMs, state.conflicts)
+    }
+
+    // MARK: Polling
+
+    private func ask() {
+        for service in services.values { service.poll(canAnswer: isRunning(service.node)) }
+    }
+
+    private func isRunning(_ node: Node) -> Bool {
+        if case .running = lab.processes[node.name]?.state { true } else { false }
+    }
+
+    private func update() {
+        let members = members()
+        guard members != published else { return }
+        published = members
+        sink?.publish("state", event(members))
+    }
+
+    // MARK: The event
+
+    /// What an AP service reports, condensed.
+    private struct APState {
+        var stalenessMs: Double?
+        var hints: [String: Int] = [:]
+        var conflicts = 0
+
+        init(_ service: ServiceWatch, _ replicas: [Node]) {
+            let known = replicas.compactMap { node in
+                service.report.replicas[node.replicaID ?? ""].map { (node: node, report: $0) }
+            }
+            for (_, report) in known {
+                conflicts = max(conflicts, report.conflicts)
+                for (peer, count) in report.hints where count > 0 {
+                    guard let target = replicas.first(where: { $0.replicaID == peer }) else { continue }
+                    hints[target.name, default: 0] += count
+                }
+            }
+            let usable = known.filter(\.report.isUp)
+            guard let freshestMs = usable.compactMap(\.report.stalenessMs).min() else { return }
+            let near = usable.filter { $0.node.site == service.node.site }.compactMap(\.report.stalenessMs)
+                .filter { $0 <= freshestMs + StatePoller.clearlyStalerMs }
+            stalenessMs = near.min() ?? freshestMs
+        }
+    }
+
+    private func event(_ members: [UInt8]) -> [UInt8] {
+        var json = JSONWriter(capacity: members.count + 32)
+        json.beginEvent(atUs: lab.elapsedUs)
+        // Both are objects: their members follow the time.
+        return json.bytes + [UInt8(ascii: ",")] + members.dropFirst()
+    }
+
+    /// An object with everything but the time.
+    private func members() -> [UInt8] {
+        var json = JSONWriter(capacity: 4_096)
+        json.beginObject()
+        json.key("nodes")
+        json.beginObject()
+        for node in lab.topology.nodes {
+            json.dynamicKey(node.name)
+            json.beginObject()
+            json.member("process", process(node))
+            if let service = services[node.name] {
+                write(service, to: &json)
+            } else {
+                write(replica: node, to: &json)
+            }
+            json.endObject()
+        }
+        json.endObject()
+        json.key("links")
+        json.beginObject()
+        for link in lab.topology.links { write(link, to: &json) }
+        json.endObject()
+        json.endObject()
+        return json.bytes
+    }
+
+    private func process(_ node: Node) -> String {
+        switch lab.processes[node.name]?.state {
+        case .running: "running"
+        case .paused: "paused"
+        case .ended, .notStarted, nil: "ended"
+        }
+    }
+
+    private func write(_ service: ServiceWatch, to json: inout JSONWriter) {
+        let replicas = lab.topology.replicas(of: service.node.group)
+        let majority = replicas.count / 2 + 1
+        let reports = replicas.compactMap { service.report.replicas[$0.replicaID ?? ""] }.filter(\.isUp)
+        let isCP = service.node.group == .cp
+        json.member("ready", service.isReady)
+        json.member("majority", reports.count { !isCP || $0.isVoter } >= majority)
+        json.member(
+            "canWrite", isCP ? reports.count { $0.isVoter && $0.isWritable } >= majority : !reports.isEmpty)
+        json.key("connections")
+        json.beginObject()
+        for replica in replicas {
+            json.dynamicKey(replica.name)
+            let link = service.link(to: replica.replicaID ?? "")
+            json.beginObject()
+            json.member("breaker", link?.breaker)
+            json.member("connected", link?.isConnected ?? false)
+            json.endObject()
+        }
+        json.endObject()
+        let state = isCP ? nil : APState(service, replicas)
+        json.member("stalenessMs", state?.stalenessMs.map { Int64($0) })
+        json.key("hints")
+        json.beginObject()
+        for (target, count) in (state?.hints ?? [:]).sorted(by: { $0.key < $1.key }) {
+            json.dynamicKey(target)
+            json.integer(count)
+        }
+        json.endObject()
+        json.member("conflicts", state?.conflicts ?? 0)
+    }
+
+    private func write(replica: Node, to json: inout JSONWriter) {
+        let role = replica.group == .cp && lab.processes[replica.name]?.state.pid != nil ? roles()[replica.name] : nil
+        json.member("role", role)
+        let near = services.values.filter { service in
+            guard service.node.group == replica.group, let id = replica.replicaID, isRunning(service.node),
+                let link = service.link(to: id)
+            else { return false }
+            return link.isConnected && link.breaker == "closed"
+        }
+        json.strings("reachableBy", near.map(\.node.name).sorted())
+    }
+
+    private func write(_ link: Link, to json: inout JSONWriter) {
+        let fault = lab.relays[link]?.fault ?? .none
+        json.dynamicKey(link.id)
+        json.beginObject()
+        for direction in [Directions.toReplica, .toService] {
+            json.key(direction == .toReplica ? "toReplica" : "toService")
+            json.beginObject()
+            json.member("cut", fault.resets || fault.holds(direction))
+            json.member("delayMs", fault.delayMs(direction))
+            json.endObject()
+        }
+        json.endObject()
+    }
+}
