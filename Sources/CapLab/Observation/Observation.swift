@@ -1,0 +1,85 @@
+/// What the lab page shows of the running processes: state, faults, messages, copies and verdict.
+///
+/// Confined to the lab's reactor. Create it after ``Lab/start()``: relays and ports must exist.
+final class Observation {
+    /// The key that is shown first.
+    static let firstKey = "seat-12A"
+    private static let viewersIntervalMs: UInt64 = 100
+
+    private let lab: Lab
+    private let faults: FaultLog
+    private let state: StatePoller
+    private let messages: MessageTap
+    private let copies: CopyReader
+    private let verdict: Verdict
+    private lazy var viewers = Repeater(everyMs: Self.viewersIntervalMs, on: lab.reactor) { [unowned self] in
+        followViewers()
+    }
+    /// How many pages are connected. Without one, nothing is polled, read or tapped.
+    var viewerCount: () -> Int = { 1 }
+    private(set) var key = ""
+
+    init(_ lab: Lab, _ sink: any EventSink) {
+        self.lab = lab
+        faults = FaultLog(lab, sink)
+        state = StatePoller(lab, sink)
+        messages = MessageTap(lab, sink)
+        copies = CopyReader(lab, sink)
+        verdict = Verdict(lab, sink)
+        state.roles = { [unowned copies] in copies.roles }
+        copies.proposers = { [unowned messages] in messages.proposers }
+        verdict.readings = { [unowned copies] in copies.readings }
+        verdict.watch = { [unowned copies] in copies.watchedKeys = $0 }
+        setKey(Self.firstKey)
+    }
+
+    /// Follows faults from now on, and everything else while there are viewers.
+    func start() {
+        faults.start()
+        viewers.start()
+        followViewers()
+    }
+
+    func stop() {
+        faults.stop()
+        viewers.stop()
+        stopViewing()
+    }
+
+    private func followViewers() {
+        guard viewerCount() > 0 else { return stopViewing() }
+        state.start()
+        messages.start()
+        copies.start()
+        verdict.start()
+    }
+
+    private func stopViewing() {
+        state.stop()
+        messages.stop()
+        copies.stop()
+        verdict.stop()
+    }
+
+    /// What a newly connected page gets, in this order.
+    func firstEvents() -> [(StaticString, [UInt8])] {
+        state.firstEvents() + copies.firstEvents() + faults.firstEvents() + messages.firstEvents()
+            + verdict.firstEvents()
+    }
+
+    /// Chooses the key whose copies are shown, and whose messages come first.
+    func setKey(_ key: String) {
+        self.key = key
+        messages.chosenKey = key
+        copies.setKey(key)
+        verdict.chosenKey = key
+    }
+
+    /// A request of the page or its load was answered, or given up.
+    func answered(_ answer: AnswerEvent) { verdict.answered(answer) }
+
+    /// Outstanding hints, staleness in milliseconds and conflicts of an AP service; nil for another node.
+    func figures(of service: String) -> (hints: Int, stalenessMs: Double?, conflicts: Int)? {
+        state.figures(of: service)
+    }
+}

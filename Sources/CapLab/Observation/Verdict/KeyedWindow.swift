@@ -1,0 +1,38 @@
+import DequeModule
+
+/// The last elements, with a limit for each key and one for all together.
+struct KeyedWindow<Element> {
+    let maxPerKey: Int
+    let maxCount: Int
+    private(set) var count = 0
+    private(set) var byKey: [String: Deque<(order: Int, element: Element)>] = [:]
+    private var order = 0
+
+    init(maxPerKey: Int, maxCount: Int) {
+        self.maxPerKey = maxPerKey
+        self.maxCount = maxCount
+    }
+
+    mutating func append(_ element: Element, key: String) {
+        order += 1
+        count += 1
+        byKey[key, default: []].append((order, element))
+        if let own = byKey[key]?.count, own > maxPerKey { dropFirst(of: key) }
+        guard count > maxCount else { return }
+        let oldest = byKey.min { ($0.value.first?.order ?? .max) < ($1.value.first?.order ?? .max) }
+        if let key = oldest?.key { dropFirst(of: key) }
+    }
+
+    private mutating func dropFirst(of key: String) {
+        guard byKey[key]?.popFirst() != nil else { return }
+        count -= 1
+        if byKey[key]?.isEmpty == true { byKey[key] = nil }
+    }
+
+    func elements(of key: String) -> [Element] { (byKey[key] ?? []).map(\.element) }
+
+    /// By their last element, the latest first.
+    var recentKeys: [String] {
+        byKey.sorted { ($0.value.last?.order ?? 0) > ($1.value.last?.order ?? 0) }.map(\.key)
+    }
+}
