@@ -32,6 +32,13 @@ import Testing
         #expect(result == CPHistory.Result(isLinearizable: true))
     }
 
+    @Test func aCompareAndSetMayCreateAndIsJudgedByItsVersion() {
+        let create = answer(0, .cas, sent: "ana", version: 1)
+        let refused = answer(1, .cas, sent: "bob", status: 412, outcome: "not_applied", version: 1)
+        #expect(check([create, refused, answer(2, .cas, sent: "eve", version: 2)]).isLinearizable == true)
+        #expect(check([create, refused, answer(2, .cas, sent: "eve", version: 1)]).isLinearizable == false)
+    }
+
     @Test func aStaleReadIsFound() {
         let result = check([
             answer(0, .write, sent: "ana", version: 1), answer(1, .write, sent: "bob", version: 2),

@@ -39,9 +39,9 @@ enum CPHistory {
         case (.read, 200, let version?): return (.read, .value(answer.value ?? "", version: version))
         case (.read, 404, let version?): return (.read, .value(nil, version: version))
         case (.read, _, _): return nil
-        case (.write, 200, let version?): return (.write(sent), .applied(version: version))
-        case (.cas, 200, let version?):
-            return version == 0 ? nil : (.compareAndSet(version: version - 1, sent), .applied(version: version))
+        // The event lacks the condition of a compare-and-set, but the version of its change shows what it replaced.
+        case (.write, 200, let version?), (.cas, 200, let version?):
+            return (.write(sent), .applied(version: version))
         case (.delete, 200, let version?): return (.delete, .applied(version: version))
         case (.delete, 404, let version?): return (.delete, .absent(version: version))
         // The expected version is not part of the event; any version but the reported one will do.
