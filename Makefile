@@ -32,7 +32,7 @@ ON ?= lab
 PAGES ?=
 
 .PHONY: help setup build run demo test test-server lint simulate laws mutants check partition heal status \
-    compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus bench-quick docs clean
+    compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick docs clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -134,6 +134,10 @@ test-prometheus: build ## Tests rules and dashboard, and makes every alert fire 
 	@scripts/setup.sh prometheus
 	@Tests/Prometheus/files.py --quiet
 	@exec Tests/Prometheus/live.py --bin $(RELEASE) $(ARGS)
+
+test-page: build ## Opens the lab page in headless Chromium, cuts, heals, and goes through the tour
+	@scripts/setup.sh all
+	@Tests/Page/run.sh $(RELEASE) $(ARGS)
 
 bench-quick: build ## Measures both services and webdis in two minutes (ARGS='--baseline DIR' compares two builds, --full)
 	@scripts/setup.sh bench

@@ -68,6 +68,9 @@ if [ "$purpose" = all ]; then
     need_program nginx nginx-light
     need_program socat socat
     need_program openssl openssl
+    # For the test of the lab page.
+    need_program chromium chromium
+    need_program chromedriver chromium-driver
     # For the tests of the Kubernetes manifests.
     need_program kubectl kubernetes-client
 fi

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Starts a lab and tests its page in headless Chromium. Called by 'make test-page'.
+#
+#   Tests/Page/run.sh BIN [ARGUMENTS of page_test.py]     BIN: the directory of caplab
+#
+# Selenium comes from PyPI, into a virtual environment beside the build. The lab has free ports and a directory of its
+# own, and is stopped at the end.
+set -eu
+cd "$(dirname "$0")/../.."
+
+bin=$1
+shift
+python=python3
+if ! python3 -c 'import selenium' 2>/dev/null; then
+    venv=.build/page-venv
+    [ -x "$venv/bin/python3" ] || python3 -m venv "$venv"
+    "$venv/bin/python3" -c 'import selenium' 2>/dev/null || "$venv/bin/pip" install --quiet selenium
+    python=$venv/bin/python3
+fi
+
+directory=$(mktemp -d)
+lab=
+stop() {
+    if [ -n "$lab" ]; then
+        kill -TERM "$lab" 2>/dev/null || true
+        wait "$lab" || true
+    fi
+    rm -rf "$directory"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+"$bin/caplab" up --free-ports --run-dir "$directory/run" >"$directory/log" 2>&1 &
+lab=$!
+url=
+tries=0
+while [ -z "$url" ]; do
+    url=$(sed -n 's/.*Page: *\(http[^ ]*\).*/\1/p' "$directory/log" | head -n 1)
+    tries=$((tries + 1))
+    if [ "$tries" -gt 300 ] || ! kill -0 "$lab" 2>/dev/null; then
+        echo "test-page: the lab has not started:" >&2
+        cat "$directory/log" >&2
+        exit 1
+    fi
+    [ -n "$url" ] || sleep 0.2
+done
+"$python" -B Tests/Page/page_test.py "$url" "$@"
