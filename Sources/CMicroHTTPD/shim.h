@@ -5,7 +5,9 @@
 #include <string.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <microhttpd.h>
 
@@ -30,6 +32,21 @@ static inline uint64_t cmhd_acknowledged_bytes(int descriptor) {
     socklen_t size = sizeof info;
     return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, info, &size) == 0 && size == sizeof info ? info[15] : 0;
 }
+
+// How many bytes were written to the socket and not acknowledged by the client yet.
+static inline uint64_t cmhd_unacknowledged_bytes(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, SIOCOUTQ, &count) == 0 && count > 0 ? (uint64_t)count : 0;
+}
+
+// A response of unknown length: chunked, or up to the end of the connection for HTTP/1.0. `read` returns the number of bytes,
+// 0 after it has suspended the connection, or one of the ends below.
+static inline struct MHD_Response *cmhd_streaming_response(
+    MHD_ContentReaderCallback read, MHD_ContentReaderFreeCallback release, void *context) {
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read, context, release);
+}
+static const ssize_t cmhd_end_of_stream = -1;  // MHD_CONTENT_READER_END_OF_STREAM
+static const ssize_t cmhd_end_with_error = -2; // MHD_CONTENT_READER_END_WITH_ERROR
 
 // What the connection's own notification left in its slot.
 static inline void *cmhd_connection_context(struct MHD_Connection *connection) {

@@ -110,6 +110,16 @@ final class TestClient {
         return answer
     }
 
+    /// The next chunk of a chunked body (RFC 9112, section 7.1); nil at its end.
+    func readChunk() throws -> String? {
+        guard let length = Int(try readLine(), radix: 16) else { throw Failure.connectionEnded(after: "no chunk") }
+        while buffer.count < length { try fill() }
+        let chunk = String(decoding: buffer.prefix(length), as: UTF8.self)
+        buffer.removeFirst(length)
+        _ = try readLine()
+        return length > 0 ? chunk : nil
+    }
+
     private func readLine() throws -> String {
         while true {
             if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {

@@ -13,6 +13,8 @@ final class HTTPConnection {
     var waiting: Exchange?
     /// A response is being sent.
     var isResponding = false
+    /// The response that is being sent has no known end.
+    var stream: ResponseStream?
     /// A request was answered before the client had sent everything.
     var wasAnsweredEarly = false
     /// It was closed as idle.
@@ -21,6 +23,8 @@ final class HTTPConnection {
     var input: RequestStream
     private var bodyBytes = 0
     private var acknowledgedBytes: UInt64 = 0
+    /// A stream makes progress when the client has acknowledged this much of it.
+    private var streamGoalBytes: UInt64 = 0
 
     /// Every 64 KiB of a body count as progress, so that a long value may be sent or read at about 1 KiB/s.
     private static let bodyStepBytes = 65_536
@@ -50,10 +54,24 @@ final class HTTPConnection {
         progressed(atNs: nowNs)
     }
 
+    /// A stream may be silent for long. Its client makes progress by acknowledging what had been written at the last look.
+    fileprivate func countStreamed(atNs nowNs: UInt64) {
+        let total = cmhd_acknowledged_bytes(descriptor)
+        guard total >= streamGoalBytes else { return }
+        streamGoalBytes = total + cmhd_unacknowledged_bytes(descriptor)
+        progressed(atNs: nowNs)
+    }
+
     /// There is, or may come, input that nobody has read; see ``LingeringClose``.
     var mustLinger: Bool { !isShutDown && (wasAnsweredEarly || peek() > 0) }
 
     fileprivate var isClosedByClient: Bool { peek() == 0 }
+
+    /// The client closed or reset the connection. libmicrohttpd does not notice that while a stream is suspended.
+    fileprivate var isLost: Bool {
+        let count = peek()
+        return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)
+    }
 
     /// Reads for libmicrohttpd what ``input`` passes on.
     /// - Returns: as recv(2).
@@ -115,6 +133,7 @@ final class ConnectionTable: Expirable {
     var hasRoom: Bool { share.used < share.total }
     func hasRoom(for client: ClientAddress) -> Bool { share.fits(1, for: client) }
     var waitingExchanges: [Exchange] { connections.values.compactMap(\.waiting) }
+    var streams: [ResponseStream] { connections.values.compactMap(\.stream) }
 
     func add(_ connection: HTTPConnection) {
         connections[connection.descriptor] = connection
@@ -145,10 +164,15 @@ final class ConnectionTable: Expirable {
         let nowNs = reactor.nowNs
         var isAnyShutDown = false
         for connection in connections.values where connection.waiting == nil {
-            if connection.isResponding { connection.countAcknowledged(atNs: nowNs) }
+            if connection.stream != nil {
+                connection.countStreamed(atNs: nowNs)
+            } else if connection.isResponding {
+                connection.countAcknowledged(atNs: nowNs)
+            }
             // epoll does not report an end of stream that arrived together with the request. A client that is half
-            // closed still reads its response.
-            let isOver = !connection.isResponding && connection.isClosedByClient
+            // closed still reads its response, unless that has no end.
+            let isOver =
+                connection.stream != nil ? connection.isLost : !connection.isResponding && connection.isClosedByClient
             guard nowNs &- connection.progressNs >= limitNs || isOver else { continue }
             shutDown(connection)
             isAnyShutDown = true
@@ -175,6 +199,7 @@ final class ConnectionTable: Expirable {
     /// Shuts down instead of closing: libmicrohttpd owns the descriptor, detects the end and releases the connection.
     private func shutDown(_ connection: HTTPConnection) {
         connection.isShutDown = true
+        connection.stream?.abort()
         shutdown(connection.descriptor, Int32(SHUT_RDWR))
     }
 }

@@ -122,12 +122,19 @@ extension Exchange {
         isTaskRunning = false
         guard case .working = stage else {
             // The client has disconnected.
+            response.stream?.connectionIsDone()
             leaveFlight()
             return
         }
+        if let stream = response.stream { attach(stream) }
         // Counted from now on: many responses may become ready before libmicrohttpd runs again.
         stage = .ready(affordable(response))
         wake()
+    }
+
+    private func attach(_ stream: ResponseStream) {
+        stream.attach(to: self)
+        self.stream = stream
     }
 
     /// The server responds instead of the handler, because it stops.
@@ -144,6 +151,10 @@ extension Exchange {
         else { return .NO }
         stage = .answered
         client.isResponding = true
+        if let stream = response.stream {
+            client.stream = stream
+            if server.phase.isDraining { stream.close() }
+        }
         server.runState.didMakeProgress = true
         let result = MHD_queue_response(connection, UInt32(clamping: response.status), prepared)
         MHD_destroy_response(prepared)
@@ -192,6 +203,10 @@ extension Exchange {
     func connectionIsDone() {
         stopWaiting()
         detach()
+        if let stream = stream.take() {
+            client.stream = nil
+            stream.connectionIsDone()
+        }
         server.load.responses.release(responseBytes, for: client.address)
         client.isResponding = false
         client.progressed(atNs: server.reactor.nowNs)

@@ -46,6 +46,8 @@ final class Exchange {
     var received = ReceivedBody()
     /// Size of its response if that is a long one, otherwise 0.
     var responseBytes = 0
+    /// The body of its response, if it is a stream.
+    var stream: ResponseStream?
 
     init(server: HTTPServer, connection: OpaquePointer, client: HTTPConnection, head: RequestHead) {
         self.server = server

@@ -8,6 +8,7 @@ import Glibc
 /// |---|---|---|
 /// | the daemon | ``HTTPServer`` | no: see ``HTTPServer/start()`` |
 /// | a request | ``Exchange`` | from `requestBegins` to `completed`, which is called exactly once per request |
+/// | a streamed response | ``ResponseStream`` | until libmicrohttpd releases the response |
 /// | a connection | ``HTTPConnection`` | while the connection is open, which includes its last request |
 enum HTTPCallbacks {
     static func startDaemon(
@@ -25,6 +26,19 @@ enum HTTPCallbacks {
         options.completed = completed
         options.connection_changed = connectionChanged
         return cmhd_start(&options)
+    }
+
+    /// A response that reads `stream`, which it retains until libmicrohttpd releases it.
+    static func response(streaming stream: ResponseStream) -> OpaquePointer? {
+        let context = Unmanaged.passRetained(stream)
+        let response = cmhd_streaming_response(
+            { context, _, buffer, size in
+                Unmanaged<ResponseStream>.fromOpaque(context!)._withUnsafeGuaranteedRef {
+                    $0.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: size))
+                }
+            }, { Unmanaged<ResponseStream>.fromOpaque($0!).release() }, context.toOpaque())
+        if response == nil { context.release() }
+        return response
     }
 
     private static func server(_ context: UnsafeMutableRawPointer?) -> HTTPServer {

@@ -86,12 +86,13 @@ public final class HTTPServer {
 
     /// Waits until no request is in flight, the deadline (on the reactor's clock) has passed, or ``stop()`` is called.
     ///
-    /// From now on each response closes its connection. ``stop()`` closes idle connections.
+    /// From now on each response closes its connection, and streams end. ``stop()`` closes idle connections.
     /// - Returns: true if no request is in flight.
     @discardableResult
     public func drain(deadlineNs: UInt64) async -> Bool {
         reactor.checkIsolated()
         phase.isDraining = true
+        for stream in connections.streams { stream.close() }
         while requestsInFlight > 0, daemon != nil, reactor.nowNs < deadlineNs {
             await reactor.sleep(forNs: min(Self.drainCheckNs, deadlineNs - reactor.nowNs))
         }
@@ -114,8 +115,9 @@ public final class HTTPServer {
         MHD_stop_daemon(daemon)
     }
 
-    /// Answers all waiting requests with 503, so that no connection stays suspended.
+    /// Ends all streams and answers all waiting requests with 503, so that no connection stays suspended.
     private func failWaiting() {
+        for stream in connections.streams { stream.resume() }
         for exchange in connections.waitingExchanges {
             exchange.fail(with: Self.stoppingProblem(for: exchange.request, outcome: "unknown").response)
         }

@@ -20,6 +20,8 @@ public struct Response: Sendable {
     /// The client's `Accept` field chose the representation (RFC 9110, section 12.5.5): adds `Vary: Accept`.
     public var isNegotiated = false
     public var body: [UInt8]
+    /// Instead of ``body``: a body without a known end.
+    public var stream: ResponseStream?
 
     public init(status: Int = 200, contentType: String? = nil, headers: [Header] = [], body: [UInt8] = []) {
         self.status = status
@@ -43,6 +45,7 @@ public struct Response: Sendable {
         case 204: "No Content"
         case 304: "Not Modified"
         case 400: "Bad Request"
+        case 403: "Forbidden"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
         case 406: "Not Acceptable"
@@ -51,6 +54,7 @@ public struct Response: Sendable {
         case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 415: "Unsupported Media Type"
+        case 421: "Misdirected Request"
         case 429: "Too Many Requests"
         case 431: "Request Header Fields Too Large"
         case 500: "Internal Server Error"
@@ -72,10 +76,15 @@ extension Response {
     ///     store responses to changes.
     ///   - isLast: the connection is closed after it.
     func prepared(isStorable: Bool, isLast: Bool) -> OpaquePointer? {
-        let response = body.withUnsafeBytes { bytes in
-            MHD_create_response_from_buffer(
-                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
-        }
+        let response =
+            if let stream {
+                HTTPCallbacks.response(streaming: stream)
+            } else {
+                body.withUnsafeBytes { bytes in
+                    MHD_create_response_from_buffer(
+                        bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
+                }
+            }
         guard let response else { return nil }
         func add(_ name: String, _ value: String) {
             // Without the copies that an implicit conversion makes.
