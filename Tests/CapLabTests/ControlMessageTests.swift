@@ -39,6 +39,23 @@ import Testing
         }
     }
 
+    @Test func aLinkIsChosenByItsName() throws {
+        let request = ControlRequest(command: .partition, link: "app_cp>cp_db_g3", mode: "stall")
+        #expect(request.place == "app_cp>cp_db_g3")
+        let chosen = try request.links(in: .pair)
+        #expect(chosen.map(\.link.id) == ["app_cp>cp_db_g3"])
+        #expect(chosen.map(\.directions) == [.both])
+        #expect(try ControlRequest(command: .heal, link: "app_ap>ap_db_g1").links(in: .pair).count == 1)
+        for wrong in [
+            ControlRequest(command: .partition, link: "app_cp>ap_db_g1"),
+            ControlRequest(command: .partition, target: "west", link: "app_cp>cp_db_g3"),
+            ControlRequest(command: .partition, from: "east", to: "west", link: "app_cp>cp_db_g3"),
+            ControlRequest(command: .partition, link: "app_cp>cp_db_g3", group: .ap),
+        ] {
+            #expect(try #require(throws: LabError.self) { try wrong.links(in: .pair) }.exitCode == 2)
+        }
+    }
+
     @Test func aModeThatAffectsBothDirectionsIsRejectedOneWay() {
         for mode in ["reset", "stall"] {
             let request = ControlRequest(command: .partition, from: "east", to: "west", mode: mode)

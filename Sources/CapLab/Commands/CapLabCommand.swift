@@ -11,7 +11,7 @@ struct CapLabCommand: ParsableCommand {
             """,
         subcommands: [
             UpCommand.self, DemoCommand.self, CheckCommand.self, PartitionCommand.self, HealCommand.self,
-            PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self, StatusCommand.self,
-            RedisCommand.self, LaunchCommand.self, SweepCommand.self,
+            PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self, WipeCommand.self,
+            StatusCommand.self, RedisCommand.self, LaunchCommand.self, SweepCommand.self,
         ])
 }

@@ -28,10 +28,11 @@ struct LinkOptions: ParsableArguments {
     @Option(help: "Only the links of this group.") var group: GroupName?
     @Option(help: "One way: from this site or node ...") var from: String?
     @Option(help: "... to this one.") var to: String?
+    @Option(help: ArgumentHelp("One link.", valueName: "service>replica")) var link: String?
 
     func ask(_ command: ControlRequest.Command, mode: String? = nil) throws {
         try place.ask(
-            ControlRequest(command: command, target: target, from: from, to: to, group: group, mode: mode))
+            ControlRequest(command: command, target: target, from: from, to: to, link: link, group: group, mode: mode))
     }
 }
 
@@ -100,6 +101,16 @@ struct StartCommand: ParsableCommand {
     @Argument var node: String
 
     func run() throws { try place.ask(ControlRequest(command: .start, target: node)) }
+}
+
+struct WipeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "wipe", abstract: "Kills a replica, deletes its data, and starts it again, blank.")
+
+    @OptionGroup var place: RunDirectoryOption
+    @Argument var node: String
+
+    func run() throws { try place.ask(ControlRequest(command: .wipe, target: node)) }
 }
 
 struct RedisCommand: ParsableCommand {

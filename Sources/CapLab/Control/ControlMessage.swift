@@ -3,7 +3,7 @@ import FoundationEssentials
 /// A request from a second terminal to a running lab, as JSON.
 struct ControlRequest: Codable, Equatable, Sendable {
     enum Command: String, Codable, CaseIterable, Sendable {
-        case partition, heal, pause, resume, kill, start, status, redis
+        case partition, heal, pause, resume, kill, start, wipe, status, redis
     }
 
     var command: Command
@@ -13,6 +13,8 @@ struct ControlRequest: Codable, Equatable, Sendable {
     var from: String?
     /// ... to this one.
     var to: String?
+    /// Instead of all these: one link, such as `app_cp>cp_db_g3`.
+    var link: String?
     /// Only links of this group.
     var group: GroupName?
     /// See ``FaultMode``; nil is `drop`.
@@ -34,17 +36,20 @@ struct ControlRequest: Codable, Equatable, Sendable {
 
     /// The links of a `partition` or `heal` in the topology's order, each with its selected directions.
     func links(in topology: Topology) throws(LabError) -> [(link: Link, directions: Directions)] {
-        guard (from == nil) == (to == nil), target == nil || from == nil else {
-            throw LabError("give either a name, or --from and --to together", exitCode: 2)
+        guard (from == nil) == (to == nil), [target, from, link].count(where: { $0 != nil }) <= 1 else {
+            throw LabError("give either a name, or --link, or --from and --to together", exitCode: 2)
         }
-        guard target != nil || from != nil || command == .heal else {
-            throw LabError("name what to cut: a site, a node, or --from and --to", exitCode: 2)
+        guard target != nil || from != nil || link != nil || command == .heal else {
+            throw LabError("name what to cut: a site, a node, --link, or --from and --to", exitCode: 2)
+        }
+        if let link, !topology.links.contains(where: { $0.id == link }) {
+            throw LabError("unknown link '\(link)'; links are named as '\(topology.links[0].id)'", exitCode: 2)
         }
         for name in [target, from, to].compactMap(\.self) where !topology.nodes.contains(where: { $0.isIn(name) }) {
             throw topology.unknown(name, besides: Site.allCases)
         }
         var chosen: [(link: Link, directions: Directions)] = []
-        for link in topology.links {
+        for link in topology.links where self.link == nil || self.link == link.id {
             guard let service = topology.node(link.service), let replica = topology.node(link.replica),
                 group == nil || service.group == group
             else { continue }
@@ -67,7 +72,7 @@ struct ControlRequest: Codable, Equatable, Sendable {
 
     /// For people: "west", "from east to west", "everything", with the group if given.
     var place: String {
-        let place = if let from, let to { "from \(from) to \(to)" } else { target ?? "everything" }
+        let place = if let from, let to { "from \(from) to \(to)" } else { target ?? link ?? "everything" }
         return group.map { "\(place) (group \($0.rawValue))" } ?? place
     }
 }

@@ -1,4 +1,5 @@
 import EventLoop
+import FoundationEssentials
 import Glibc
 
 extension Lab {
@@ -16,7 +17,7 @@ extension Lab {
                 let node = try topology.find(request.target ?? "")
                 guard !node.isService else { throw LabError("\(node.name) is a service, not a Redis", exitCode: 2) }
                 return ControlReply(redis: .init(port: ports[node.name] ?? 0, password: password))
-            case .pause, .resume, .kill, .start:
+            case .pause, .resume, .kill, .start, .wipe:
                 return ControlReply(message: try await changeProcess(request))
             }
         } catch {
@@ -48,9 +49,16 @@ extension Lab {
         case (.pause, .paused), (.resume, .running): break
         case (.pause, .running): process.signal(SIGSTOP)
         case (.resume, .paused): process.signal(SIGCONT)
-        case (.kill, .running), (.kill, .paused):
-            process.signal(SIGKILL)
-            guard await process.ended(withinMs: 5_000) else { throw LabError("\(node.name) did not exit") }
+        case (.kill, .running), (.kill, .paused): try await kill(process)
+        case (.wipe, _):
+            guard !node.isService else {
+                throw LabError("\(node.name) is a service and has no data; wipe a replica", exitCode: 2)
+            }
+            try await kill(process)
+            // Without a suspension in between, so that no other request starts it meanwhile.
+            try deleteData(of: node)
+            try process.start()
+            try await untilReady(node, timeoutMs: 20_000)
         case (.kill, .ended), (.kill, .notStarted), (.start, .running): break
         case (.start, .ended), (.start, .notStarted):
             try process.start()
@@ -61,6 +69,23 @@ extension Lab {
         }
         let pid = process.state.pid.map { ", pid \($0)" } ?? ""
         return "\(node.name): \(process.state.summary)\(pid), port \(ports[node.name] ?? 0)"
+    }
+
+    private func kill(_ process: NodeProcess) async throws(LabError) {
+        process.signal(SIGKILL)
+        guard await process.ended(withinMs: 5_000) else { throw LabError("\(process.name) did not exit") }
+    }
+
+    /// Everything in its directory, which its process must not use meanwhile.
+    private func deleteData(of node: Node) throws(LabError) {
+        let directory = "\(dataPath)/\(node.name)"
+        do {
+            for name in try FileManager.default.contentsOfDirectory(atPath: directory) {
+                try FileManager.default.removeItem(atPath: "\(directory)/\(name)")
+            }
+        } catch {
+            throw LabError("cannot delete the data in \(directory): \(error)")
+        }
     }
 
     var status: LabStatus {
