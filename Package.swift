@@ -99,9 +99,10 @@ let package = Package(
         .executableTarget(
             name: "CapLab",
             dependencies: [
-                "Available", "CHiredis", "CLinux", "Consistent", "EventLoop", "HTTP", "JSON", "Linearizability",
-                "Replication", arguments, .product(name: "Crypto", package: "swift-crypto"),
+                "Available", "ByteCoding", "CHiredis", "CLinux", "Consistent", "EventLoop", "HTTP", "JSON",
+                "Linearizability", "Replication", arguments, .product(name: "Crypto", package: "swift-crypto"),
             ] + collections,
+            resources: [.embedInCode("Page")],
             swiftSettings: house),
 
         // Tests: one folder per target. Integration starts real Redis servers and the real executables.
@@ -133,7 +134,7 @@ let package = Package(
         tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests(
             "CapLabTests",
-            ["CapLab", "Available", "Consistent", "EventLoop", "JSON", "Linearizability", "TestSupport"]),
+            ["CapLab", "Available", "Consistent", "EventLoop", "HTTP", "JSON", "Linearizability", "TestSupport"]),
         .testTarget(
             name: "IntegrationTests", dependencies: ["AppCP", "AppAP", "CapLab", "EventLoop", "TestSupport"],
             path: "Tests/Integration",

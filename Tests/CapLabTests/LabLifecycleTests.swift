@@ -72,7 +72,9 @@ import Testing
 
     @Test func aLabRunsTwiceInARowOnTheSamePorts() throws {
         let directory = try ScratchDirectory()
-        let ports = zip(Topology.pair.nodes, try Ports.free(10)).flatMap { ["--port", "\($0.name)=\($1)"] }
+        let free = try Ports.free(11)
+        let nodes = zip(Topology.pair.nodes, free).flatMap { ["--port", "\($0.name)=\($1)"] }
+        let ports = nodes + ["--page-port", "\(free[10])"]
         for _ in 1...2 {
             let lab = try LabProcess(directory, ports)
             #expect(try lab.status().nodes.allSatisfy { $0.state == "running" })

@@ -77,6 +77,18 @@ public final class HTTPClient {
         return HTTPAnswer(status: status, headers: headers, body: body)
     }
 
+    /// The text up to `end`, without it.
+    func block(upTo end: String) throws -> String {
+        let end = Array(end.utf8)
+        while true {
+            if let range = buffer.firstRange(of: end) {
+                defer { buffer.removeFirst(range.upperBound) }
+                return String(decoding: buffer[..<range.lowerBound], as: UTF8.self)
+            }
+            try readMore()
+        }
+    }
+
     private func readHead() throws -> Int {
         while true {
             if let end = buffer.indices.first(where: { buffer[$0...].starts(with: [13, 10, 13, 10]) }) { return end }

@@ -94,6 +94,8 @@ struct AnswerBody: Decodable, Sendable {
     let value: String?
     let code: String?
     let outcome: String?
+    /// Of an error: one sentence.
+    let detail: String?
     let version: Text?
     let stalenessMs: Double?
     let stale: Bool?

@@ -20,8 +20,11 @@ struct ServiceOptions: ParsableArguments {
 
 /// The ports of a lab.
 struct PortOptions: ParsableArguments {
-    @Option(help: "Services listen on this plus 1, 2, 11 and 12.")
+    @Option(help: "The page is served on this port; services listen on this plus 1, 2, 11 and 12.")
     var portBase: UInt16 = 5_000
+
+    @Option(help: "The page is served here. Default: the port base.")
+    var pagePort: UInt16?
 
     @Flag(help: "Use any free ports instead.")
     var freePorts = false
@@ -31,6 +34,7 @@ struct PortOptions: ParsableArguments {
 
     func apply(to settings: inout LabSettings) throws(LabError) {
         settings.portBase = freePorts ? nil : portBase
+        settings.pagePort = pagePort
         for (name, value) in try assignments(port, option: "--port") {
             guard let port = UInt16(value), port > 0 else {
                 throw LabError("--port \(name)=\(value): '\(value)' is not a port", exitCode: 2)

@@ -28,6 +28,7 @@ struct UpCommand: ParsableCommand {
         settings.serviceEnvironment["LOG_LEVEL"] = logLevel
         settings.isDirect = direct
         settings.isInteractive = true
+        settings.hasPage = true
         try ports.apply(to: &settings)
         try services.apply(to: &settings)
         try redis.apply(to: &settings)
@@ -38,9 +39,15 @@ struct UpCommand: ParsableCommand {
         let settings = try exitOnError(self.settings)
         let option = place.path == RunDirectory.standardPath(settings.environment) ? "" : " --run-dir \(place.path)"
         let code = LabHost.run(settings) { lab in
+            let page = LabPage(lab)
+            do throws(LabError) { try page.start() } catch {
+                complain("caplab: \(error.message)")
+                return 1
+            }
             say(Self.welcome(lab, option: option))
             await lab.untilStopRequested()
             say("stopping (\(lab.stopReason))")
+            page.stop()
             return 0
         }
         throw ExitCode(code)
@@ -55,7 +62,10 @@ struct UpCommand: ParsableCommand {
         }
         let end = lab.settings.dataDirectory == nil ? "removes its data" : "keeps its data"
         let lines =
-            ["The pair is running. Ctrl-C stops it and \(end).", ""]
+            [
+                "Page: http://127.0.0.1:\(lab.pagePort)/", "",
+                "The pair is running. Ctrl-C stops it and \(end).", "",
+            ]
             + Drawing.sites(lab.topology, ports: lab.ports, fault: { _ in .none })
             + [
                 "",

@@ -44,14 +44,18 @@ extension Lab {
                 chosen[node.name] = chosen[node.name] ?? port
             }
         }
-        guard Set(chosen.values).count == chosen.count else {
+        let pagePort = settings.hasPage ? settings.pagePort ?? settings.portBase : nil
+        guard Set(chosen.values).count == chosen.count, pagePort.map({ !chosen.values.contains($0) }) ?? true else {
             throw LabError("two nodes have the same port", exitCode: 2)
         }
+        if let pagePort { try Ports.requireFree(pagePort, for: "the page", besides: "--page-port") }
         for node in topology.nodes {
             if let port = chosen[node.name] { try Ports.requireFree(port, for: node.name) }
         }
         let others = topology.nodes.filter { chosen[$0.name] == nil }
-        for (node, port) in zip(others, try Ports.free(others.count)) { chosen[node.name] = port }
+        var free = try Ports.free(others.count + 1)
+        self.pagePort = pagePort ?? (settings.hasPage ? free.removeLast() : 0)
+        for (node, port) in zip(others, free) { chosen[node.name] = port }
         ports = chosen
     }
 

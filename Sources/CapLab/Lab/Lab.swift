@@ -10,6 +10,10 @@ struct LabSettings: Sendable {
     var portBase: UInt16?
     /// Ports by node, which take precedence.
     var ports: [String: UInt16] = [:]
+    /// A page is served, see ``LabPage``.
+    var hasPage = false
+    /// Its port; nil: the port base, or any free port without one.
+    var pagePort: UInt16?
     /// The directory of data and logs; nil: a temporary one that is removed at the end.
     var dataDirectory: String?
     /// The directory of `app-cp` and `app-ap`; nil: that of this program.
@@ -39,6 +43,8 @@ final class Lab {
     let startNs = monotonicNs()
 
     var ports: [String: UInt16] = [:]
+    /// Of the page; 0 without one.
+    var pagePort: UInt16 = 0
     /// By node; also `app-cp init`, which is not a node.
     var processes: [String: NodeProcess] = [:]
     var relays: [Link: Relay] = [:]

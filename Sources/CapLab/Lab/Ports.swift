@@ -10,7 +10,10 @@ enum Ports {
     }
 
     /// - Throws: an error that names the port and, if visible, its holder.
-    static func requireFree(_ port: UInt16, for node: String) throws(LabError) {
+    /// - Parameter option: one that moves this port alone.
+    static func requireFree(
+        _ port: UInt16, for node: String, besides option: String? = nil
+    ) throws(LabError) {
         do {
             close(try Sockets.listen(port: port))
         } catch {
@@ -18,7 +21,9 @@ enum Ports {
                 throw LabError(systemCall: "\(node) cannot listen on port \(port)", errno: error.errno)
             }
             let holder = holder(of: port).map { ", held by \($0)" } ?? ""
-            throw LabError("port \(port) for \(node) is taken\(holder); free it, or use --port-base or --free-ports")
+            let options = [option, "--port-base"].compactMap(\.self).joined(separator: ", ")
+            throw LabError(
+                "port \(port) for \(node) is taken\(holder); free it, or use \(options) or --free-ports")
         }
     }
 

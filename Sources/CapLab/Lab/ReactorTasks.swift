@@ -4,9 +4,9 @@ import EventLoop
 final class LoopTimer: Expirable {
     private var action: (() -> Void)?
 
-    init(on reactor: Reactor, atNs deadlineNs: UInt64, _ action: @escaping () -> Void) {
+    init(on scheduler: any Scheduler, atNs deadlineNs: UInt64, _ action: @escaping () -> Void) {
         self.action = action
-        reactor.schedule(self, atNs: deadlineNs)
+        scheduler.schedule(self, atNs: deadlineNs)
     }
 
     var isSettled: Bool { action == nil }

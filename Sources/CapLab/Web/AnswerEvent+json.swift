@@ -1,0 +1,84 @@
+import JSON
+
+extension AnswerEvent {
+    static let maxBodyCharacters = 2_000
+
+    /// The answer of a service to a request of the page or its load.
+    init(
+        _ request: AskRequest, _ answer: Answer, by origin: Origin, id: Int, sentUs: Int64, port: UInt16
+    ) {
+        self.init(
+            id: id, tMs: Double(sentUs) / 1_000, tookMs: answer.tookMs, by: origin, service: request.service,
+            op: request.op, key: request.key, status: answer.status)
+        sent = request.value
+        code = answer.code
+        outcome = answer.outcome
+        value = answer.value
+        conflicts = (answer.conflicts ?? []).compactMap { $0?.text }
+        stalenessMs = answer.stalenessMs
+        stale = answer.stale ?? false
+        version = answer.version?.text
+        detail = answer.detail
+        curl = request.curl(port: port)
+        body = String(answer.body.prefix(Self.maxBodyCharacters))
+        guard answer.status == 0 else { return }
+        detail = answer.isSent ? "no answer" : "the connection was refused"
+        if request.isChange { outcome = answer.isSent ? "unknown" : "not_applied" }
+    }
+
+    /// For the series: how the service answered.
+    enum Result {
+        /// With what it knows; a missing key and an unmet condition are answers.
+        case ok
+        /// It says that it cannot answer now, and did nothing.
+        case refused
+        /// No answer, or an unknown outcome.
+        case error
+    }
+
+    var result: Result {
+        switch status {
+        case 0: .error
+        case 429, 503, 504: outcome == nil || outcome == "not_applied" ? .refused : .error
+        case 500...: .error
+        default: .ok
+        }
+    }
+
+    /// The object of the event `answers`.
+    func write(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("id", id)
+        json.milliseconds("tMs", tMs)
+        json.milliseconds("tookMs", tookMs)
+        json.member("by", by.rawValue)
+        json.member("service", service)
+        json.member("op", op.rawValue)
+        json.member("key", key)
+        json.member("sent", sent)
+        json.member("status", status)
+        json.member("code", code)
+        json.member("outcome", outcome)
+        json.member("value", value)
+        json.strings("conflicts", conflicts)
+        json.milliseconds("stalenessMs", stalenessMs)
+        json.member("stale", stale)
+        json.member("version", version)
+        json.member("detail", detail)
+        json.member("curl", curl)
+        json.member("body", body)
+        json.endObject()
+    }
+}
+
+extension JSONWriter {
+    /// A number of milliseconds with up to three decimals; null for nil.
+    mutating func milliseconds(_ name: StaticString, _ durationMs: Double?) {
+        key(name)
+        if let durationMs, durationMs.magnitude < 1e12 {
+            thousandths(Int64((durationMs * 1_000).rounded()))
+        } else {
+            null()
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import EventLoop
+import HTTP
+
+/// Sends the events of the lab to every open page (Server-Sent Events).
+///
+/// A page that reads too slowly is disconnected. Its browser connects again and gets the whole state, so it misses nothing
+/// but the past.
+final class EventHub: EventSink {
+    static let maxClients = 16
+    /// Per client; more than a burst of a second at full load.
+    static let bufferBytes = 1 << 20
+    /// A comment tells both ends that the connection is alive.
+    private static let heartbeatMs: UInt64 = 5_000
+    /// How long a browser waits before it connects again, in milliseconds.
+    private static let retryMs = 1_000
+
+    /// What a new client gets first.
+    var firstEvents: () -> [(StaticString, [UInt8])] = { [] }
+
+    private let scheduler: any Scheduler
+    private var clients: [ResponseStream] = []
+    private var sentNs: UInt64 = 0
+    private var heartbeat: LoopTimer?
+
+    init(on scheduler: any Scheduler) { self.scheduler = scheduler }
+
+    var clientCount: Int { clients.count }
+
+    func start() {
+        guard heartbeat == nil else { return }
+        scheduleHeartbeat()
+    }
+
+    /// Ends the connections of all clients.
+    func stop() {
+        heartbeat?.cancel()
+        heartbeat = nil
+        for client in clients { client.close() }
+    }
+
+    /// The response to a new client.
+    /// - Throws: 503 `too_many_viewers`.
+    func connect() throws(Problem) -> Response {
+        guard clients.count < Self.maxClients else {
+            throw Problem.unavailable(
+                "too_many_viewers", "the page is open \(Self.maxClients) times already; close one and try again")
+        }
+        let client = ResponseStream(capacityBytes: Self.bufferBytes)
+        client.onClose = { [weak self, unowned client] in self?.clients.removeAll { $0 === client } }
+        clients.append(client)
+        client.write(Array("retry: \(Self.retryMs)\n\n".utf8))
+        for (name, json) in firstEvents() { client.write(Self.event(name, json)) }
+        var response = Response(contentType: "text/event-stream")
+        response.stream = client
+        return response
+    }
+
+    func publish(_ name: StaticString, _ json: [UInt8]) {
+        guard !clients.isEmpty else { return }
+        send(Self.event(name, json))
+    }
+
+    private func send(_ bytes: [UInt8]) {
+        sentNs = scheduler.nowNs
+        for client in clients { client.write(bytes) }
+    }
+
+    /// - Parameter json: one line; a line feed at its end is dropped.
+    static func event(_ name: StaticString, _ json: [UInt8]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(json.count + 32)
+        bytes += "event: ".utf8
+        bytes += UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        bytes += "\ndata: ".utf8
+        let lineFeed = UInt8(ascii: "\n")
+        bytes += json.last == lineFeed ? json.dropLast() : json[...]
+        assert(!json.dropLast().contains(lineFeed), "a line feed would end the event")
+        bytes += "\n\n".utf8
+        return bytes
+    }
+
+    private func scheduleHeartbeat() {
+        // Half as long, so that no silence is longer than the whole.
+        let atNs = scheduler.nowNs + Self.heartbeatMs / 2 * nsPerMs
+        heartbeat = LoopTimer(on: scheduler, atNs: atNs) { [weak self] in
+            guard let self else { return }
+            if scheduler.nowNs >= sentNs + Self.heartbeatMs / 2 * nsPerMs { send(Array(":\n\n".utf8)) }
+            scheduleHeartbeat()
+        }
+    }
+}

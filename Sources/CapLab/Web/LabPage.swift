@@ -1,0 +1,136 @@
+import EventLoop
+import HTTP
+import JSON
+
+/// The page of a running lab: shows what happens, and does what its reader asks.
+///
+/// Others observe the lab and publish to ``hub``; ``addObserver(_:)`` tells what a new page gets from them first.
+final class LabPage {
+    /// As in the services' `/health`.
+    static let version = "0.2.0"
+    static let firstKey = "seat-12A"
+
+    let lab: Lab
+    let hub: EventHub
+    let answers: AnswerLog
+    let series: SeriesRecorder
+    let load: LoadGenerator
+    let asker: Asker
+    /// The token of actions; nil: read-only.
+    let token: String?
+    /// The key whose copies are shown.
+    private(set) var key = LabPage.firstKey
+    var onKeyChange: (String) -> Void = { _ in }
+
+    private let startID = Lab.randomName(12)
+    private var observers: [() -> [(StaticString, [UInt8])]] = []
+    private var server: LabServer?
+    private var second: Repeater?
+
+    init(_ lab: Lab, isReadOnly: Bool = false) {
+        self.lab = lab
+        token = isReadOnly ? nil : Lab.randomName(32)
+        let services = lab.topology.services.map(\.name)
+        hub = EventHub(on: lab.reactor)
+        answers = AnswerLog(on: lab.reactor, sink: hub)
+        series = SeriesRecorder(services: services, sink: hub)
+        let asker = Asker(lab, log: answers)
+        self.asker = asker
+        load = LoadGenerator(services: services, on: lab.reactor) { await asker.send($0, by: .load) }
+        answers.onAnswer = { [series] in series.note($0) }
+        hub.firstEvents = { [unowned self] in firstEvents }
+    }
+
+    /// - Parameter firstEvents: what a new page gets before anything else, after `hello`.
+    func addObserver(_ firstEvents: @escaping () -> [(StaticString, [UInt8])]) { observers.append(firstEvents) }
+
+    /// Calls `body` for every answer to the page and its load, besides the series.
+    func addAnswerObserver(_ body: @escaping (AnswerEvent) -> Void) {
+        answers.onAnswer = { [earlier = answers.onAnswer] event in
+            earlier(event)
+            body(event)
+        }
+    }
+
+    /// - Throws: if the port is taken.
+    func start() throws(LabError) {
+        let server = LabServer(self, port: lab.pagePort)
+        try server.start()
+        self.server = server
+        hub.start()
+        let second = Repeater(everyMs: 1_000, on: lab.reactor) { [unowned self] in endSecond() }
+        self.second = second
+        second.start()
+    }
+
+    func stop() {
+        second?.stop()
+        load.stop()
+        hub.stop()
+        server?.stop()
+        asker.close()
+    }
+
+    // MARK: Actions
+
+    func choose(key: String) {
+        self.key = key
+        onKeyChange(key)
+        hub.publish("hello", hello)
+    }
+
+    func apply(_ plan: LoadPlan) {
+        load.apply(plan)
+        hub.publish("load", load.event(atUs: lab.elapsedUs))
+    }
+
+    // MARK: Events
+
+    private func endSecond() {
+        let timeUs = lab.elapsedUs
+        series.endSecond(timeUs / 1_000_000, atUs: timeUs)
+        if load.isRunning { hub.publish("load", load.event(atUs: timeUs)) }
+    }
+
+    private var firstEvents: [(StaticString, [UInt8])] {
+        [("hello", hello)] + observers.flatMap { $0() }
+            + [("series", series.lastMinute), ("load", load.event(atUs: lab.elapsedUs))]
+    }
+
+    private var hello: [UInt8] {
+        var json = JSONWriter(capacity: 2_048)
+        json.beginObject()
+        json.member("start", startID)
+        json.member("version", Self.version)
+        json.key("tMs")
+        json.thousandths(lab.elapsedUs)
+        json.member("readOnly", token == nil)
+        json.member("key", key)
+        json.key("durationMs")
+        json.null()
+        json.key("nodes")
+        json.beginArray()
+        for node in lab.topology.nodes {
+            json.beginObject()
+            json.member("name", node.name)
+            json.member("group", node.group.rawValue)
+            json.member("site", node.site.rawValue)
+            json.member("kind", node.isService ? "service" : "replica")
+            json.member("port", lab.ports[node.name] ?? 0)
+            json.endObject()
+        }
+        json.endArray()
+        json.key("links")
+        json.beginArray()
+        for link in lab.topology.links {
+            json.beginObject()
+            json.member("id", link.id)
+            json.member("service", link.service)
+            json.member("replica", link.replica)
+            json.endObject()
+        }
+        json.endArray()
+        json.endObject()
+        return json.bytes
+    }
+}

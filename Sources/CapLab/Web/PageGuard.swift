@@ -1,0 +1,66 @@
+import HTTP
+
+/// Which requests the page's server serves.
+///
+/// The server listens on loopback, but every web page that the user has open can send requests there. So the `Host` must be
+/// a name of this machine (DNS rebinding), an `Origin` must be the page's own, and actions need a token that only the page
+/// itself can read.
+struct PageGuard {
+    /// Of this start of the lab; nil: read-only, no action is accepted.
+    let token: String?
+    private let hosts: [String]
+
+    init(port: UInt16, token: String?) {
+        self.token = token
+        hosts = ["127.0.0.1", "localhost", "[::1]"].map { "\($0):\(port)" }
+    }
+
+    /// For every response.
+    static let headers = [
+        Header("X-Content-Type-Options", "nosniff"),
+        Header(
+            "Content-Security-Policy",
+            "default-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+                + "frame-ancestors 'none'"),
+        Header("Referrer-Policy", "no-referrer"),
+        Header("Cross-Origin-Resource-Policy", "same-origin"),
+    ]
+
+    /// - Throws: 421 `unknown_host`, 403 `cross_origin`; for an action also 403 `read_only` or `bad_token`, or 415
+    ///   `not_json`.
+    func check(_ request: Request) throws(Problem) {
+        guard let host = request.header("Host")?.lowercased(), hosts.contains(host) else {
+            throw Problem(
+                status: 421, code: "unknown_host",
+                detail: "this is the server of \(hosts.joined(separator: ", ")) and of no other host")
+        }
+        if let origin = request.header("Origin"), origin.lowercased() != "http://\(host)" {
+            throw Problem(
+                status: 403, code: "cross_origin", detail: "requests of other pages are rejected")
+        }
+        if request.method == .post { try checkAction(request) }
+    }
+
+    private func checkAction(_ request: Request) throws(Problem) {
+        guard let token else {
+            throw Problem(status: 403, code: "read_only", detail: "this page only shows; use the command line to act")
+        }
+        guard let given = request.header("X-Lab-Token"), Self.isEqual(given, token) else {
+            throw Problem(
+                status: 403, code: "bad_token",
+                detail: "X-Lab-Token is not the token in the page; after a restart of the lab, reload the page")
+        }
+        let type = request.header("Content-Type")?.lowercased().split(separator: ";").first ?? ""
+        guard type.filter({ $0 != " " && $0 != "\t" }) == ContentType.json else {
+            throw Problem(status: 415, code: "not_json", detail: "the body of an action is \(ContentType.json)")
+        }
+    }
+
+    /// In a time that does not depend on where they differ.
+    private static func isEqual(_ left: String, _ right: String) -> Bool {
+        let left = Array(left.utf8)
+        let right = Array(right.utf8)
+        guard left.count == right.count else { return false }
+        return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+}

@@ -1,0 +1,92 @@
+import JSON
+
+/// What a service itself reports, besides its answers.
+struct ServiceGauges: Equatable, Sendable {
+    /// The age that a read would state now; nil if it is unknown, and of a CP service.
+    var stalenessMs: Double?
+    /// Outstanding hints for all replicas.
+    var hints = 0
+    var conflicts = 0
+}
+
+/// The last minute by service and second: how many requests of the page and its load were answered, and how fast.
+final class SeriesRecorder {
+    static let keptSeconds = 60
+    /// Latencies per service and second; the rest is left out of the percentiles.
+    static let maxLatencies = 2_048
+
+    private struct Counts {
+        var ok = 0
+        var refused = 0
+        var error = 0
+        /// Of requests that were answered.
+        var latenciesMs: [Double] = []
+    }
+
+    /// Of a service by its name.
+    var gauges: (String) -> ServiceGauges = { _ in ServiceGauges() }
+
+    private let services: [String]
+    private let sink: any EventSink
+    private var counts: [String: Counts] = [:]
+    /// One object per second, oldest first.
+    private var seconds: [[UInt8]] = []
+
+    init(services: [String], sink: any EventSink) {
+        self.services = services
+        self.sink = sink
+    }
+
+    func note(_ event: AnswerEvent) {
+        switch event.result {
+        case .ok: counts[event.service, default: Counts()].ok += 1
+        case .refused: counts[event.service, default: Counts()].refused += 1
+        case .error: counts[event.service, default: Counts()].error += 1
+        }
+        guard event.status != 0, counts[event.service]!.latenciesMs.count < Self.maxLatencies else { return }
+        counts[event.service]!.latenciesMs.append(event.tookMs)
+    }
+
+    /// Publishes the second that has just ended.
+    func endSecond(_ second: Int64, atUs timeUs: Int64) {
+        var json = JSONWriter(capacity: 1_024)
+        json.beginEvent(atUs: timeUs)
+        json.member("second", second)
+        json.key("services")
+        json.beginObject()
+        for service in services {
+            json.dynamicKey(service)
+            write(counts[service] ?? Counts(), gauges(service), to: &json)
+        }
+        json.endObject()
+        json.endObject()
+        counts.removeAll(keepingCapacity: true)
+        if seconds.count == Self.keptSeconds { seconds.removeFirst() }
+        seconds.append(json.bytes)
+        sink.publish("series", json.bytes)
+    }
+
+    private func write(_ counts: Counts, _ gauges: ServiceGauges, to json: inout JSONWriter) {
+        let sorted = counts.latenciesMs.sorted()
+        json.beginObject()
+        json.member("ok", counts.ok)
+        json.member("refused", counts.refused)
+        json.member("error", counts.error)
+        json.milliseconds("p50Ms", Self.percentile(50, of: sorted))
+        json.milliseconds("p99Ms", Self.percentile(99, of: sorted))
+        json.milliseconds("stalenessMs", gauges.stalenessMs)
+        json.member("hints", gauges.hints)
+        json.member("conflicts", gauges.conflicts)
+        json.endObject()
+    }
+
+    /// The nearest rank: the smallest of `sorted` that is not below `percent` of them. Nil of none.
+    static func percentile(_ percent: Int, of sorted: [Double]) -> Double? {
+        sorted.isEmpty ? nil : sorted[max(0, (sorted.count * percent + 99) / 100 - 1)]
+    }
+
+    /// An array of the last seconds, for a new client.
+    var lastMinute: [UInt8] {
+        Array("[".utf8) + Array(seconds.joined(separator: ",".utf8)) + Array("]".utf8)
+    }
+}

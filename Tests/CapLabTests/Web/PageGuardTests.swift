@@ -1,0 +1,82 @@
+import Foundation
+import HTTP
+import Testing
+
+@testable import CapLab
+
+@Suite struct PageGuardTests {
+    private let guardian = PageGuard(port: 5_000, token: "secret")
+
+    private func request(_ method: HTTP.Method = .get, _ headers: [(String, String)]) -> Request {
+        Request(method: method, target: "/", headers: headers.map { Header($0.0, $0.1) })
+    }
+
+    private func code(_ request: Request, _ guardian: PageGuard? = nil) -> String? {
+        do throws(Problem) {
+            try (guardian ?? self.guardian).check(request)
+            return nil
+        } catch { return "\(error.status) \(error.code)" }
+    }
+
+    @Test(arguments: ["127.0.0.1:5000", "localhost:5000", "LocalHost:5000", "[::1]:5000"])
+    func thePageIsServedUnderTheNamesOfThisMachine(host: String) {
+        #expect(code(request(.get, [("Host", host)])) == nil)
+        #expect(code(request(.get, [("Host", host), ("Origin", "http://\(host)")])) == nil)
+    }
+
+    @Test(arguments: [
+        "127.0.0.1", "127.0.0.1:5001", "example.org:5000", "localhost.example.org:5000", "10.0.0.1:5000", "",
+        "127.0.0.1:5000, example.org",
+    ])
+    func anyOtherHostIsMisdirected(host: String) {
+        #expect(code(request(.get, [("Host", host)])) == "421 unknown_host")
+    }
+
+    @Test func aRequestWithoutAHostIsMisdirected() {
+        #expect(code(request(.get, [])) == "421 unknown_host")
+    }
+
+    @Test(arguments: [
+        "null", "http://example.org", "https://127.0.0.1:5000", "http://127.0.0.1", "http://127.0.0.1:5001",
+        "http://localhost:5000", "",
+    ])
+    func otherOriginsAreRejected(origin: String) {
+        #expect(code(request(.get, [("Host", "127.0.0.1:5000"), ("Origin", origin)])) == "403 cross_origin")
+    }
+
+    @Test func anActionNeedsTheTokenAndJSON() {
+        let host = ("Host", "127.0.0.1:5000")
+        let type = ("Content-Type", "application/json")
+        #expect(code(request(.post, [host, type])) == "403 bad_token")
+        #expect(code(request(.post, [host, type, ("X-Lab-Token", "")])) == "403 bad_token")
+        #expect(code(request(.post, [host, type, ("X-Lab-Token", "secres")])) == "403 bad_token")
+        #expect(code(request(.post, [host, type, ("X-Lab-Token", "secrets")])) == "403 bad_token")
+        let token = ("X-Lab-Token", "secret")
+        #expect(code(request(.post, [host, type, token])) == nil)
+        #expect(code(request(.post, [host, token, ("Content-Type", "Application/JSON; charset=utf-8")])) == nil)
+        #expect(code(request(.post, [host, token])) == "415 not_json")
+        #expect(code(request(.post, [host, token, ("Content-Type", "text/plain")])) == "415 not_json")
+        #expect(
+            code(request(.post, [host, type, token, ("Origin", "http://example.org")])) == "403 cross_origin")
+    }
+
+    @Test func withoutATokenNoActionIsAccepted() {
+        let readOnly = PageGuard(port: 5_000, token: nil)
+        let headers = [("Host", "127.0.0.1:5000"), ("Content-Type", "application/json"), ("X-Lab-Token", "")]
+        #expect(code(request(.post, headers), readOnly) == "403 read_only")
+        #expect(code(request(.get, headers), readOnly) == nil)
+    }
+
+    @Test func theVersionIsThatOfTheServices() throws {
+        let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../../Sources/Core/Service/Lifecycle/CommandLine.swift")
+        #expect(try String(contentsOf: sources, encoding: .utf8).contains(#"current = "\#(LabPage.version)""#))
+    }
+
+    @Test func theTokenIsInThePageAndAReadOnlyPageHasNone() {
+        let page = String(decoding: PageFiles.index(token: "abc"), as: UTF8.self)
+        #expect(page.contains(#"<meta name="lab-token" content="abc">"#))
+        let readOnly = String(decoding: PageFiles.index(token: nil), as: UTF8.self)
+        #expect(readOnly.contains(#"<meta name="lab-token" content="">"#))
+    }
+}

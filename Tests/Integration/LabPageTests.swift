@@ -1,0 +1,89 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import CapLab
+
+/// The page of a whole lab: real services, replicas and cuts.
+@Suite(.serialized, .timeLimit(.minutes(20))) struct LabPageTests {
+    private final class RunningLab {
+        let process: ChildProcess
+        let directory: String
+        let page: PageClient
+
+        init() throws {
+            var template = Array("/tmp/caplab-page-XXXXXX".utf8CString)
+            guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: \(errno)") }
+            directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            process = try ChildProcess(
+                Executables.runningDirectory + "/caplab", ["up", "--free-ports", "--run-dir", directory + "/run"])
+            let process = process
+            guard eventually({ process.outputText.contains("Logs: ") || !process.isRunning }),
+                let match = process.outputText.firstMatch(of: /Page: http:\/\/127\.0\.0\.1:([0-9]+)\//),
+                let port = UInt16(match.1)
+            else { throw TestFailure("the lab does not start: \(process.outputText) \(process.errorText)") }
+            page = try PageClient(port: port)
+        }
+
+        deinit {
+            process.signal(SIGTERM)
+            _ = process.wait()
+            try? FileManager.default.removeItem(atPath: directory)
+        }
+
+        func ask(_ service: String, _ op: String, value: String? = nil) throws -> HTTPAnswer {
+            let value = value.map { #","value":"\#($0)""# } ?? ""
+            return try page.post("/ask", #"{"service":"\#(service)","op":"\#(op)","key":"seat-12A"\#(value)}"#)
+        }
+    }
+
+    @Test func aCutOfTheWestIsRefusedByCPAndAnsweredByAP() throws {
+        let lab = try RunningLab()
+        let events = try EventReader(port: lab.page.port)
+        #expect(try events.next().name == "hello")
+        for group in ["cp", "ap"] {
+            let written = try lab.ask("app_\(group)", "write", value: "ana")
+            #expect(written.integer("status") == 200)
+            #expect(written.string("outcome") == "applied")
+            #expect(try eventually { try lab.ask("app_\(group)_west", "read").string("value") == "ana" })
+        }
+        #expect(try lab.page.post("/actions/cut", #"{"target":"west"}"#).status == 200)
+        // The first requests may wait for their deadline; then the circuit breakers are open.
+        #expect(
+            try eventually {
+                let answer = try lab.ask("app_cp_west", "write", value: "bob")
+                return answer.integer("status") == 503 && answer.string("code") == "no_quorum"
+                    && answer.string("outcome") == "not_applied"
+            })
+        let refused = try events.next("answers") { batch in
+            batch.array.contains { $0["service"] as? String == "app_cp_west" && $0["status"] as? Int == 503 }
+        }
+        #expect(refused.array.contains { $0["code"] as? String == "no_quorum" })
+        #expect(try lab.ask("app_cp", "write", value: "eve").integer("status") == 200)
+        #expect(try eventually { try lab.ask("app_ap_west", "write", value: "bob").integer("status") == 200 })
+        #expect(try lab.ask("app_ap_west", "read").string("value") == "bob")
+        _ = try events.next("series") { event in
+            let services = event.object["services"] as? [String: [String: Any]]
+            return (services?["app_ap_west"]?["ok"] as? Int ?? 0) > 0
+        }
+        #expect(try lab.page.post("/actions/heal", "{}").status == 200)
+        #expect(try eventually { try lab.ask("app_cp_west", "read").string("value") == "eve" })
+    }
+
+    @Test func aLoadOnAllServicesIsAnswered() throws {
+        let lab = try RunningLab()
+        let events = try EventReader(port: lab.page.port)
+        let rates = ["app_cp", "app_cp_west", "app_ap", "app_ap_west"].map { #""\#($0)":100"# }
+        let load = try lab.page.post("/load", #"{"rates":{\#(rates.joined(separator: ","))},"readShare":0.5,"keys":5}"#)
+        #expect(load.status == 200)
+        _ = try events.next("series") { event in
+            guard let services = event.object["services"] as? [String: [String: Any]] else { return false }
+            return services.count == 4 && services.values.allSatisfy { ($0["ok"] as? Int ?? 0) > 20 }
+        }
+        let sampled = try events.next("answers") { !$0.array.isEmpty }.array
+        #expect(sampled.count <= 20)
+        #expect(sampled.allSatisfy { $0["by"] as? String == "load" })
+        #expect(sampled.allSatisfy { ($0["key"] as? String)?.hasPrefix("load-") == true })
+    }
+}
