@@ -45,6 +45,13 @@ static inline struct MHD_Response *cmhd_streaming_response(
     MHD_ContentReaderCallback read, MHD_ContentReaderFreeCallback release, void *context) {
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read, context, release);
 }
+
+// For HEAD: libmicrohttpd 0.9.75 sends the end of a chunked body even without a body, and it would be taken for the beginning
+// of the next response. Not chunked, and the connection is closed.
+static inline void cmhd_close_after(struct MHD_Response *response) {
+    MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}
+
 static const ssize_t cmhd_end_of_stream = -1;  // MHD_CONTENT_READER_END_OF_STREAM
 static const ssize_t cmhd_end_with_error = -2; // MHD_CONTENT_READER_END_WITH_ERROR
 

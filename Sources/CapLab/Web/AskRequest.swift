@@ -28,13 +28,15 @@ struct AskRequest: Equatable, Sendable {
         case .delete: return HTTPRequest(method: "DELETE", path: "/delete/\(keyPath)", headers: contextHeader)
         case .write: return HTTPRequest(method: "POST", path: writePath(keyPath), headers: contextHeader)
         case .cas:
-            let condition = version.map { (name: "If-Match", value: "\"\($0)\"") }
-            return HTTPRequest(
-                method: "POST", path: writePath(keyPath), headers: [condition ?? (name: "If-None-Match", value: "*")])
+            let match = version.map { (name: "If-Match", value: "\"\($0)\"") }
+            let condition = match ?? (name: "If-None-Match", value: "*")
+            return HTTPRequest(method: "POST", path: writePath(keyPath), headers: [condition])
         }
     }
 
-    private var contextHeader: [(name: String, value: String)] { context.map { [(name: "X-Context", value: $0)] } ?? [] }
+    private var contextHeader: [(name: String, value: String)] {
+        context.map { [(name: "X-Context", value: $0)] } ?? []
+    }
 
     /// An empty value is written with an empty body.
     private func writePath(_ keyPath: String) -> String {

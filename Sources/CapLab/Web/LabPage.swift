@@ -25,7 +25,9 @@ final class LabPage {
     private let startID = Lab.randomName(12)
     private var observers: [() -> [(StaticString, [UInt8])]] = []
     private var server: LabServer?
-    private var second: Repeater?
+    private var timer: LoopTimer?
+    /// The second of the lab's clock that has not ended yet.
+    private var second: Int64 = 0
 
     init(_ lab: Lab, isReadOnly: Bool = false) {
         self.lab = lab
@@ -58,13 +60,13 @@ final class LabPage {
         try server.start()
         self.server = server
         hub.start()
-        let second = Repeater(everyMs: 1_000, on: lab.reactor) { [unowned self] in endSecond() }
-        self.second = second
-        second.start()
+        second = lab.elapsedUs / 1_000_000
+        scheduleSecond()
     }
 
     func stop() {
-        second?.stop()
+        timer?.cancel()
+        timer = nil
         load.stop()
         hub.stop()
         server?.stop()
@@ -86,9 +88,20 @@ final class LabPage {
 
     // MARK: Events
 
+    private func scheduleSecond() {
+        let atNs = lab.startNs + UInt64(second + 1) * 1_000 * nsPerMs
+        timer = LoopTimer(on: lab.reactor, atNs: atNs) { [weak self] in self?.endSecond() }
+    }
+
     private func endSecond() {
         let timeUs = lab.elapsedUs
-        series.endSecond(timeUs / 1_000_000, atUs: timeUs)
+        // After a pause of the lab: seconds without requests, and none twice.
+        second = max(second, timeUs / 1_000_000 - Int64(SeriesRecorder.keptSeconds))
+        while (second + 1) * 1_000_000 <= timeUs {
+            series.endSecond(second, atUs: timeUs)
+            second += 1
+        }
+        scheduleSecond()
         if load.isRunning { hub.publish("load", load.event(atUs: timeUs)) }
     }
 

@@ -154,6 +154,7 @@ extension Exchange {
         if let stream = response.stream {
             client.stream = stream
             if server.phase.isDraining { stream.close() }
+            if request.method == .head { cmhd_close_after(prepared) }
         }
         server.runState.didMakeProgress = true
         let result = MHD_queue_response(connection, UInt32(clamping: response.status), prepared)
