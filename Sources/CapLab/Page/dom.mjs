@@ -1,0 +1,98 @@
+// Builds DOM and SVG nodes. Text is always set as text, never as markup: keys and values come from clients.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+export const $ = (selector, root = document) => root.querySelector(selector);
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? '' : value);
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child !== null && child !== undefined && child !== false) node.append(child);
+  }
+  return node;
+}
+
+/** An HTML element. Attributes that start with `on` are event listeners. */
+export const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
+
+/** An SVG element. */
+export const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+
+/** Replaces the children of a node, but only if `signature` differs from the last one, so that focus survives. */
+export function show(node, signature, build) {
+  const text = typeof signature === 'string' ? signature : JSON.stringify(signature);
+  if (node.shown === text) return false;
+  node.shown = text;
+  const focused = node.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  node.replaceChildren(...[build()].flat(Infinity).filter(Boolean));
+  if (focused) node.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+  return true;
+}
+
+/** Sets text or an attribute only when it changes. */
+export const text = (node, value) => { if (node.textContent !== value) node.textContent = value; };
+export const attribute = (node, name, value) => {
+  if (value === null || value === undefined || value === false) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value === true ? '' : value);
+};
+
+/** 0.4 s, 4.1 s, 11 s, 2 min 5 s. */
+export function duration(ms) {
+  const sec = ms / 1000;
+  if (sec < 9.95) return `${sec.toFixed(1)} s`;
+  return sec < 120 ? `${Math.floor(sec)} s` : `${Math.floor(sec / 60)} min ${Math.floor(sec % 60)} s`;
+}
+
+/** 0.4 ms, 12 ms, 1,240 ms. */
+export function millis(ms) {
+  if (ms === null || ms === undefined) return '–';
+  return `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms).toLocaleString('en')} ms`;
+}
+
+export const count = (number, one, many = `${one}s`) => `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
+
+/** The kind of an answer: `ok` current, `old` may be old, `none` no value, `no` refused, `failed` precondition, `error`. */
+export function kindOf(answer) {
+  if (answer.status === 503 || answer.status === 429) return 'no';
+  if (answer.status >= 200 && answer.status < 300) {
+    return answer.op === 'read' && (answer.stale || answer.stalenessMs > 1000) ? 'old' : 'ok';
+  }
+  if (answer.status === 404) return answer.stale || answer.stalenessMs > 1000 ? 'old' : 'ok';
+  return answer.status === 412 || answer.status === 409 ? 'failed' : 'error';
+}
+
+/** The mark of an answer: full disc, half disc, empty disc with a bar, empty disc, cross. */
+export function mark(kind, x = 7, y = 7, r = 5) {
+  const group = s('g', { class: `mark ${kind}` });
+  if (kind === 'error') {
+    group.append(s('path', { d: `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}` }));
+    return group;
+  }
+  group.append(s('circle', { cx: x, cy: y, r }));
+  if (kind === 'old') group.append(s('path', { class: 'half', d: `M${x - r} ${y}a${r} ${r} 0 0 0 ${2 * r} 0z` }));
+  const b = r * .7;
+  if (kind === 'no') group.append(s('path', { d: `M${x - b} ${y + b}L${x + b} ${y - b}` }));
+  if (kind === 'failed') group.append(s('path', { d: `M${x - b} ${y - 1.5}H${x + b}M${x - b} ${y + 1.5}H${x + b}` }));
+  return group;
+}
+
+export const badge = kind => s('svg', { class: 'badge', width: 14, height: 14, 'aria-hidden': 'true' }, mark(kind));
+
+/** The look of a value: `ana` and `bob` have the two fills; other values are told apart by shape and name. */
+export function look(value) {
+  if (value === null || value === undefined) return 'none';
+  if (value === 'ana' || value === 'bob') return value;
+  let sum = 0;
+  for (const letter of value) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
+  return ['diamond', 'bar', 'ring'][sum % 3];
+}
+
+export const short = (value, length = 12) => value.length > length ? `${value.slice(0, length - 1)}…` : value;
+
+/** A value as a tag with shape and name. */
+export const tag = (value, length) =>
+  h('span', { class: `val ${look(value)}`, title: value ?? 'no value' }, h('i'), value === null ? 'none' : short(value, length));

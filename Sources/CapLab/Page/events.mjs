@@ -1,0 +1,181 @@
+// Everything that the lab reported: the event stream, and a bounded store of the last minute.
+
+const KEEP_MS = 65_000;
+const MAX_ANSWERS = 3_000;
+const MAX_MESSAGES = 4_000;
+const SILENCE_MS = 12_000;
+
+/** The state of the lab as the events told it. Bounded; cleared when the lab restarts. */
+export class Store extends EventTarget {
+  connection = 'connecting';
+  hello = null;
+
+  constructor() {
+    super();
+    this.clear();
+  }
+
+  clear() {
+    this.state = null;
+    this.copies = null;
+    this.faults = [];
+    this.answers = [];
+    this.messages = [];
+    this.series = [];
+    this.load = null;
+    this.verdict = null;
+    this.latest = {};
+    this.offset = null;
+    /** The ids of the requests that the reader or the tour sent, without the steady reads. */
+    this.asked = new Set();
+    this.sampling = { seen: 0, shown: 0 };
+  }
+
+  get key() { return this.copies?.key ?? this.hello?.key ?? ''; }
+  get services() { return this.hello?.nodes.filter(node => node.kind === 'service') ?? []; }
+  node(name) { return this.hello?.nodes.find(node => node.name === name); }
+  replicas(group) { return this.hello?.nodes.filter(node => node.kind === 'replica' && node.group === group) ?? []; }
+
+  /** The lab's clock, from the events' times and this computer's clock. */
+  get nowMs() { return this.offset === null ? 0 : performance.now() + this.offset; }
+
+  /** The last answer to a read of the chosen key. */
+  lastRead(service) {
+    const answer = this.latest[service];
+    return answer && answer.key === this.key ? answer : null;
+  }
+
+  open(url) {
+    this.source?.close();
+    this.source = new EventSource(url);
+    this.heardAt = performance.now();
+    this.source.onopen = () => this.connect('open');
+    this.source.onerror = () => {
+      this.connect('lost');
+      // A server that answers with an error closes the stream for good: try again.
+      if (this.source.readyState === EventSource.CLOSED) setTimeout(() => this.open(url), 1500);
+    };
+    for (const name of ['hello', 'state', 'faults', 'answers', 'messages', 'copies', 'series', 'load', 'verdict']) {
+      this.source.addEventListener(name, event => {
+        this.heardAt = performance.now();
+        this.connect('open');
+        this.receive(name, JSON.parse(event.data));
+      });
+    }
+    clearInterval(this.watchdog);
+    this.watchdog = setInterval(() => {
+      if (performance.now() - this.heardAt > SILENCE_MS) this.connect('lost');
+    }, 1000);
+  }
+
+  connect(connection) {
+    if (this.connection === connection) return;
+    this.connection = connection;
+    this.emit('connection', connection);
+  }
+
+  emit(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
+
+  receive(name, data) {
+    // The earliest arrival has the least delay, so the largest offset is the best estimate.
+    const times = [data.tMs, ...(Array.isArray(data) ? data.map(one => one.tMs + (one.tookMs ?? 0)) : [])];
+    for (const tMs of times) {
+      if (Number.isFinite(tMs)) this.offset = Math.max(this.offset ?? -Infinity, tMs - performance.now());
+    }
+    this[`on_${name}`](data);
+    this.emit(name, data);
+  }
+
+  on_hello(data) {
+    const restarted = this.hello && this.hello.start !== data.start;
+    this.clear();
+    this.hello = data;
+    this.offset = data.tMs - performance.now();
+    if (restarted) this.emit('restart', data);
+  }
+
+  on_state(data) { this.state = data; }
+  on_faults(data) { this.faults = data.faults; }
+  on_load(data) { this.load = data; }
+  on_verdict(data) { this.verdict = data; }
+
+  on_copies(data) {
+    if (this.copies && this.copies.key !== data.key) this.latest = {};
+    this.copies = data;
+  }
+
+  on_series(data) {
+    const rows = Array.isArray(data) ? data : [data];
+    const from = rows.length ? rows[0].second : 0;
+    this.series = [...this.series.filter(row => row.second < from), ...rows].slice(-61);
+  }
+
+  on_answers(list) {
+    for (const answer of list) this.addAnswer(answer);
+    const since = this.nowMs - KEEP_MS;
+    this.answers = this.answers.filter(answer => answer.tMs > since).slice(-MAX_ANSWERS);
+  }
+
+  /** Adds an answer once; it arrives both as the reply to `/ask` and as an event. */
+  addAnswer(answer) {
+    if (this.answers.some(known => known.id === answer.id)) return;
+    this.answers.push(answer);
+    if (answer.op !== 'read') return;
+    const last = this.latest[answer.service];
+    if (answer.key === this.key && (!last || last.key !== answer.key || last.tMs <= answer.tMs)) {
+      this.latest[answer.service] = answer;
+    }
+  }
+
+  on_messages(data) {
+    /** The ids of the requests that the reader or the tour sent, without the steady reads. */
+    this.asked = new Set();
+    this.sampling = { seen: data.seen, shown: data.list.length };
+    this.messages.push(...data.list);
+    const since = this.nowMs - KEEP_MS;
+    this.messages = this.messages.filter(message => message.tMs > since).slice(-MAX_MESSAGES);
+  }
+
+  /** Seen from one service, per replica: whether it can be used. */
+  reaches(service, replica) {
+    const link = this.state?.nodes[service]?.connections?.[replica];
+    return Boolean(link && link.connected && link.breaker !== 'open');
+  }
+
+  pips(service) {
+    const node = this.node(service);
+    return node ? this.replicas(node.group).map(replica => this.reaches(service, replica.name)) : [];
+  }
+
+  /** The faults of one direction of a link. */
+  link(id) {
+    const whole = { cut: false, delayMs: 0 };
+    return this.state?.links[id] ?? { toReplica: whole, toService: whole };
+  }
+
+  /**
+   * The links between the sites of one group, seen as one cable.
+   * `cut`: `no`, `some`, `all`, or `out` / `back` if all messages in one geographic direction are lost.
+   */
+  cable(group) {
+    const links = (this.hello?.links ?? []).filter(link => {
+      const service = this.node(link.service), replica = this.node(link.replica);
+      return service.group === group && service.site !== replica.site;
+    });
+    const strands = links.map(link => {
+      const fault = this.link(link.id), eastern = this.node(link.service).site === 'east';
+      return { id: link.id, ...link,
+        westward: eastern ? fault.toReplica : fault.toService,
+        eastward: eastern ? fault.toService : fault.toReplica };
+    });
+    const west = strands.filter(strand => strand.westward.cut).length;
+    const east = strands.filter(strand => strand.eastward.cut).length;
+    const all = strands.length;
+    const cut = !west && !east ? 'no' : west === all && east === all ? 'all'
+      : west === all && !east ? 'westward' : east === all && !west ? 'eastward' : 'some';
+    const delays = strands.flatMap(strand => [strand.westward.delayMs, strand.eastward.delayMs]);
+    return { links, strands, cut, delayMs: Math.max(0, ...delays), evenly: new Set(delays).size === 1 };
+  }
+
+  get activeFaults() { return this.faults.filter(fault => fault.toMs === null); }
+}

@@ -1,0 +1,149 @@
+// Starts the page: connects the events to the views, and draws ten times a second what has changed.
+
+import { $, text, attribute, duration } from './dom.mjs';
+import { Store } from './events.mjs';
+import * as actions from './actions.mjs';
+import * as map from './map.mjs';
+import { Wires } from './wires.mjs';
+import { Motion } from './motion.mjs';
+import * as menu from './menu.mjs';
+import * as controls from './controls.mjs';
+import * as answers from './answers.mjs';
+import * as records from './records.mjs';
+import * as lanes from './lanes.mjs';
+import * as charts from './charts.mjs';
+import * as verdict from './verdict.mjs';
+import * as legend from './legend.mjs';
+import * as terms from './terms.mjs';
+import { Tour } from './tour.mjs';
+
+const DRAW_MS = 100;
+const store = new Store();
+const stage = $('#stage');
+let wires = null, motion = null, dirty = true, hideNotice = 0;
+
+function tell(words, isProblem) {
+  const notice = $('#notice');
+  text(notice, words);
+  notice.hidden = false;
+  notice.classList.toggle('problem', Boolean(isProblem));
+  clearTimeout(hideNotice);
+  hideNotice = setTimeout(() => { notice.hidden = true; }, isProblem ? 12_000 : 5_000);
+}
+
+const tour = new Tour($('#tour'), store, () => { dirty = true; });
+
+function theme(name) {
+  document.documentElement.dataset.theme = name;
+  text($('#theme'), name === 'dark' ? 'Light' : 'Dark');
+}
+
+function present(on = !document.body.classList.contains('present')) {
+  document.body.classList.toggle('present', on);
+  attribute($('#present'), 'aria-pressed', String(on));
+  dirty = true;
+}
+
+const isCut = () => ['cp', 'ap'].some(group => store.cable(group).cut !== 'no');
+const toggleCut = () => isCut() ? actions.act('/actions/heal', {}) : actions.act('/actions/cut', { target: 'west' });
+
+function begin() {
+  menu.close();
+  map.build(stage, store);
+  wires = new Wires(stage, store);
+  motion = new Motion(wires);
+  controls.build($('#controls'), store);
+  dirty = true;
+}
+
+function header() {
+  text($('#topic-key'), store.key);
+  const faults = store.activeFaults, words = faults.map(fault => `${fault.label} for ${duration(Math.max(0, store.nowMs - fault.fromMs))}`);
+  text($('#fault-now'), words.slice(-1)[0] ? `${words.slice(-1)[0]}${words.length > 1 ? `, ${words.length - 1} more` : ''}` : '');
+  const states = { connecting: 'connecting …', lost: 'connection lost, trying again', open: actions.readOnly() ? 'live, read-only' : 'live' };
+  text($('#connection'), states[store.connection]);
+  attribute(document.body, 'data-connection', store.connection);
+  attribute(document.body, 'data-cut', store.hello ? store.cable('cp').cut : null);
+  const label = isCut() ? 'Heal links' : 'Cut west';
+  for (const button of document.querySelectorAll('[data-action="toggle-cut"]')) {
+    text(button, label);
+    button.hidden = actions.readOnly();
+  }
+  const next = $('#tour-next');
+  text($('#dock-next'), next?.textContent ?? 'Start again');
+  $('#dock-next').disabled = Boolean(next?.disabled);
+}
+
+function draw() {
+  if (!store.hello) return header();
+  const veiled = tour.veiled();
+  if (!veiled.size) store.veiledAt = null;
+  else store.veiledAt ??= store.nowMs;
+  map.draw(stage, store, veiled);
+  wires.draw();
+  controls.draw($('#controls'), store);
+  tour.draw();
+  verdict.draw($('#verdict'), store, veiled);
+  answers.draw($('#log'), store, veiled);
+  records.draw($('#records'), store, veiled);
+  lanes.draw($('#lanes'), store, veiled, tour.started ? tour.step.store : null);
+  header();
+}
+
+store.addEventListener('hello', begin);
+store.addEventListener('restart', () => {
+  tour.restart();
+  tell('The lab was restarted. Reload this page to send actions again.', true);
+  // The token belongs to one start of the lab, and it is in the page.
+  setTimeout(() => location.reload(), 1200);
+});
+store.addEventListener('messages', event => motion?.addMessages(event.detail.list));
+store.addEventListener('answers', event => motion?.addAnswers(event.detail));
+store.addEventListener('connection', () => { dirty = true; });
+
+actions.prepare(store, tell);
+terms.listen();
+menu.listen(store);
+legend.build($('#legend'));
+answers.build($('#log'), id => { lanes.select(store, id); dirty = true; });
+charts.build($('#charts'), () => charts.draw($('#charts'), store, tour.veiled()));
+lanes.build($('#lanes'), () => { dirty = true; });
+controls.startReading(store);
+
+const wanted = new URLSearchParams(location.search);
+const dark = matchMedia('(prefers-color-scheme: dark)');
+theme(wanted.get('theme') ?? (dark.matches ? 'dark' : 'light'));
+if (!wanted.has('theme')) dark.addEventListener('change', () => theme(dark.matches ? 'dark' : 'light'));
+if (wanted.has('present')) present(true);
+
+$('#notice').addEventListener('tell', event => tell(...event.detail));
+$('#theme').addEventListener('click', () => theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'));
+$('#present').addEventListener('click', () => present());
+$('#dock-next').addEventListener('click', () => $('#tour-next') ? tour.next() : tour.restart());
+document.addEventListener('click', event => {
+  if (event.target.closest('[data-action="toggle-cut"]')) toggleCut().catch(() => {});
+});
+document.addEventListener('keydown', event => {
+  if (event.target.closest('input, select, textarea, dialog, #menu') || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === 'ArrowRight') tour.next();
+  else if (event.key === 'ArrowLeft') tour.back();
+  else if (event.key === 'p') present();
+  else if (event.key === 'c') toggleCut()?.catch?.(() => {});
+});
+
+let lastDraw = 0, lastChart = 0;
+function frame(now) {
+  if (now - lastDraw >= DRAW_MS || dirty) {
+    lastDraw = now;
+    dirty = false;
+    draw();
+  }
+  if (now - lastChart >= 500) {
+    lastChart = now;
+    charts.draw($('#charts'), store, tour.veiled());
+  }
+  motion?.frame(now);
+  requestAnimationFrame(frame);
+}
+requestAnimationFrame(frame);
+store.open('/events');

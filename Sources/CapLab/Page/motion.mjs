@@ -1,0 +1,90 @@
+// Messages that travel along the links: real ones, sampled, in slow motion.
+
+import { s, look } from './dom.mjs';
+
+const HOP_MS = 560;
+const CLIENT_MS = 320;
+const MAX_FLYING = 90;
+
+/** Starts and moves the messages. Paths come from the wires. */
+export class Motion {
+  constructor(wires) {
+    this.wires = wires;
+    this.flying = [];
+    this.commands = new Map();
+    this.calm = matchMedia('(prefers-reduced-motion: reduce)');
+  }
+
+  get layer() { return this.wires.messages; }
+
+  addMessages(list) {
+    if (this.calm.matches || document.hidden) return;
+    const now = performance.now();
+    for (const message of list) {
+      const path = this.wires.paths.get(message.link);
+      if (!path) continue;
+      let start = now;
+      if (message.toReplica) this.commands.set(message.call, now);
+      else start = Math.max(now, (this.commands.get(message.call) ?? now - HOP_MS) + HOP_MS);
+      this.launch(path, start, HOP_MS, !message.toReplica, message.value, message.held, message.result);
+    }
+    while (this.commands.size > 500) this.commands.delete(this.commands.keys().next().value);
+  }
+
+  /** The client's own hops: the request, then the answer. */
+  addAnswers(list) {
+    if (this.calm.matches || document.hidden) return;
+    const now = performance.now();
+    for (const answer of list.filter(one => one.by === 'page').slice(-8)) {
+      const path = this.wires.paths.get(answer.service);
+      if (!path) continue;
+      this.launch(path, now, CLIENT_MS, false, answer.sent);
+      const refused = answer.status >= 400 && answer.status !== 404;
+      const value = answer.op === 'read' ? answer.value : null;
+      this.launch(path, now + CLIENT_MS + 2 * HOP_MS, CLIENT_MS, true, value, false, refused ? 'rejected' : 'ok');
+    }
+  }
+
+  launch(path, start, lasts, back, value, held, result) {
+    if (this.flying.length >= MAX_FLYING) return;
+    const node = s('g', { class: `message ${look(value)} ${result === 'rejected' || result === 'error' ? 'refused' : ''}` });
+    node.append(shape(look(value)));
+    node.setAttribute('visibility', 'hidden');
+    this.layer.append(node);
+    this.flying.push({ path, start, lasts, back, held, node });
+  }
+
+  /** Moves all messages; called once a frame. */
+  frame(now) {
+    this.flying = this.flying.filter(one => {
+      const t = (now - one.start) / one.lasts;
+      if (t < 0) return true;
+      if (t > (one.held ? 1.7 : 1)) { one.node.remove(); return false; }
+      const length = one.path.length, stop = one.held ? one.path.stop ?? .5 : 1;
+      const along = Math.min(1, t) * stop;
+      const point = one.path.element.getPointAtLength((one.back ? 1 - along : along) * length);
+      one.node.setAttribute('transform', `translate(${point.x.toFixed(1)} ${point.y.toFixed(1)})`);
+      one.node.setAttribute('visibility', 'visible');
+      if (one.held && t >= 1 && !one.crossed) {
+        one.crossed = true;
+        one.node.setAttribute('class', 'message held');
+        one.node.replaceChildren(s('path', { d: 'M-5 -5L5 5M5 -5L-5 5' }));
+      }
+      return true;
+    });
+  }
+
+  clear() {
+    for (const one of this.flying) one.node.remove();
+    this.flying = [];
+  }
+}
+
+export function shape(kind, r = 5) {
+  if (kind === 'ana') return s('circle', { r: r + .5 });
+  if (kind === 'bob') return s('rect', { x: -r, y: -r, width: 2 * r, height: 2 * r });
+  if (kind === 'diamond') return s('path', { d: `M0 ${-r - 1}L${r + 1} 0L0 ${r + 1}L${-r - 1} 0z` });
+  if (kind === 'bar') return s('rect', { x: -r, y: -r / 2, width: 2 * r, height: r });
+  if (kind === 'ring') return s('circle', { r, class: 'hollow' });
+  return s('circle', { r: r - 1.5 });
+}

@@ -1,0 +1,64 @@
+// The verdict: the checkers' results on the live history. The lost promise of each store is shaded.
+
+import { h, show, count } from './dom.mjs';
+import { explained } from './terms.mjs';
+
+const percent = share => `${Math.floor(share * 1000) / 10} %`;
+
+/** One cell: true keeps the promise, false loses it, null is not known. */
+const cell = (holds, yes, no, small, name) => h('td', { class: holds === false ? 'lost' : null, 'data-verdict': name,
+  'data-holds': String(holds) },
+  h('span', { class: 'verdict-mark' }, holds === null ? '– not known' : holds ? `✓ ${yes}` : `✕ ${no}`), h('small', {}, small));
+
+function available(group, name, veiled) {
+  if (veiled) return cell(null, '', '', 'hidden by the question', name);
+  const shares = Object.entries(group.available).filter(([, share]) => share !== null);
+  if (!shares.length) return cell(null, '', '', 'no request in the last 10 s', name);
+  const worst = shares.filter(([, share]) => share < 1);
+  return cell(!worst.length, 'yes', 'no', worst.length ? worst.map(([site, share]) => `${site}: ${percent(share)} answered`).join(', ')
+    : `${shares.map(([site]) => site).join(' and ')}, last 10 s`, name);
+}
+
+function agrees(store, verdict, veiled) {
+  if (veiled) return cell(null, '', '', 'hidden by the question', 'ap-agrees');
+  const conflicts = Math.max(0, ...store.services.map(service => store.state?.nodes[service.name]?.conflicts ?? 0));
+  const keys = verdict.diverged ?? [];
+  if (verdict.converged === null) return cell(null, '', '', 'nothing to compare', 'ap-agrees');
+  if (verdict.converged === false) {
+    return cell(false, '', 'no', `copies differ: ${keys.slice(0, 2).join(', ')}${keys.length > 2 ? ` and ${keys.length - 2} more` : ''}`, 'ap-agrees');
+  }
+  return conflicts ? cell(false, '', 'no', `${count(conflicts, 'key')} in conflict`, 'ap-agrees')
+    : cell(true, 'yes', '', 'copies equal now', 'ap-agrees');
+}
+
+/** One line that says where P stands. */
+function partition(store) {
+  const cables = ['cp', 'ap'].map(group => store.cable(group));
+  if (cables.every(cable => cable.cut === 'all')) return 'now: east and west cannot reach each other';
+  if (cables.some(cable => cable.cut !== 'no')) return 'now: some messages between the sites are lost';
+  return store.activeFaults.length ? store.activeFaults.at(-1).label : 'none now';
+}
+
+export function draw(root, store, veiled) {
+  const verdict = store.verdict, hidden = group => store.services.some(one => one.group === group && veiled.has(one.name));
+  const conflicts = store.services.map(service => store.state?.nodes[service.name]?.conflicts ?? 0);
+  const fault = partition(store);
+  show(root, [verdict && { ...verdict, tMs: 0 }, fault, hidden('cp'), hidden('ap'), conflicts], () => {
+    const head = h('div', { class: 'head' }, h('h2', {}, 'Verdict'), h('span', { class: 'note' }, 'on the live history'));
+    if (!verdict) return [head, h('p', { class: 'muted' }, 'Waiting for the checkers.')];
+    const { cp, ap } = verdict;
+    return [head, h('table', {},
+      h('thead', {}, h('tr', {}, h('td'), h('th', { scope: 'col' }, explained('CP', 'cp')), h('th', { scope: 'col' }, explained('AP', 'ap')))),
+      h('tbody', {},
+        h('tr', {}, h('th', { scope: 'row' }, explained('Consistency', 'consistency'), h('small', {}, 'C: one value')),
+          cell(cp.linearizable, 'yes', 'no', cp.linearizable === null ? 'nothing to check' : [explained('linearizable', 'linearizable'), `, ${count(cp.operations, 'op')}`], 'cp-agrees'),
+          agrees(store, ap, hidden('ap'))),
+        h('tr', {}, h('th', { scope: 'row' }, explained('Availability', 'availability'), h('small', {}, 'A: always answers')),
+          available(cp, 'cp-available', hidden('cp')), available(ap, 'ap-available', hidden('ap'))),
+        h('tr', {}, h('th', { scope: 'row' }, explained('Partition', 'partition'), h('small', {}, 'P')), h('td', { colspan: 2, 'data-verdict': 'partition' }, fault)),
+        h('tr', {}, h('th', { scope: 'row' }, explained('Writes lost', 'lost')),
+          cell(cp.linearizable === null ? null : cp.linearizable, '0', 'see below', 'checked by linearizability', 'cp-lost'),
+          cell(ap.acknowledged ? ap.lost === 0 : null, '0', `${ap.lost}`, `of ${ap.acknowledged.toLocaleString('en')} acknowledged`, 'ap-lost')))),
+      cp.violation && h('p', { class: 'violation', role: 'alert' }, h('b', {}, 'Not linearizable: '), cp.violation)];
+  });
+}
