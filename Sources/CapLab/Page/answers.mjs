@@ -52,7 +52,7 @@ function entry({ answer, times, first }) {
     ? `, up to ${duration(answer.stalenessMs)} old` : '';
   return h('li', { 'data-service': answer.service, 'data-status': answer.status },
     h('button', { class: 'plain', 'data-answer-id': answer.id, 'data-focus': `a${first}`, title: 'Show its messages in the diagram' },
-      badge(kindOf(answer)), h('span', { class: 'who' }, `${answer.service}: ${VERB[answer.op]}`, answer.sent && [' ', tag(answer.sent, 8)]),
+      badge(answer.conflicts?.length > 1 ? 'failed' : kindOf(answer)), h('span', { class: 'who' }, `${answer.service}: ${VERB[answer.op]}`, answer.sent && [' ', tag(answer.sent, 8)]),
       h('b', {}, outcome(answer)), h('small', {}, `${millis(answer.tookMs)}${age}${times > 1 ? ` ×${times}` : ''}`)),
     h('code', { 'data-copy': answer.curl, title: `${answer.curl}\n\n${answer.body ?? ''}\n\nClick to copy` }, answer.curl));
 }

@@ -26,7 +26,7 @@ export function build(root, redraw) {
 export function draw(root, store, veiled) {
   const svg = $('.plot svg', root), { width, height } = svg.getBoundingClientRect();
   if (width < 50 || height < 50 || !store.hello) return;
-  const now = store.nowMs / 1000, narrow = width < 520, x0 = narrow ? 88 : 104, x1 = width - (narrow ? 78 : 156);
+  const now = store.nowMs / 1000, narrow = width < 520, x0 = narrow ? 88 : 146, x1 = width - (narrow ? 78 : 156);
   const X = sec => x0 + (sec - now + SPAN_S) / SPAN_S * (x1 - x0), top = 16, foot = 20, lane = (height - top - foot) / 4;
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   const parts = [];
@@ -70,8 +70,15 @@ function row(store, service, y, lane, X, x0, x1, width, veiled, narrow) {
     kinds.slice(0, 2).forEach((kind, at) => parts.push(mark(kind, x, y + 4 + (kinds.length > 1 ? band * (.25 + .5 * at) : band / 2), Math.min(step * .42, kinds.length > 1 ? band * .22 : band * .3, 4.6))));
   }
   if (metric === 'latency') {
+    const Y = value => base - room * Math.min(1, Math.max(0, Math.log10(Math.max(value, .1) * 10) / 4));
+    if (!narrow && room > 20) {
+      for (const [value, words] of [[1, '1 ms'], [100, '100 ms']]) {
+        parts.push(s('path', { class: 'rule', d: `M${x0} ${Y(value)}H${x1}` }),
+          s('text', { x: x0 - 6, y: Y(value) + 4, class: 'muted', 'text-anchor': 'end' }, words));
+      }
+    }
     for (const [name, kind] of [['p99Ms', 'p99'], ['p50Ms', 'p50']]) {
-      parts.push(line(rows, service.name, name, kind, value => base - room * Math.min(1, Math.max(0, Math.log10(Math.max(value, .1) * 10) / 5)), X, step, base, veiled && veiledSince(store)));
+      parts.push(line(rows, service.name, name, kind, Y, X, step, base, veiled && veiledSince(store)));
     }
   } else if (service.group === 'ap') {
     const field = FIELDS[metric], most = Math.max(metric === 'staleness' ? 1000 : 1, ...rows.map(one => one.services[service.name]?.[field] ?? 0));

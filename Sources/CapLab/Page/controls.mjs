@@ -10,7 +10,8 @@ export function build(root, store) {
   if (readOnly()) {
     root.replaceChildren(
       h('p', { class: 'typed' }, h('b', {}, 'Read-only. '), 'Click a node or a link to see the command. Cut: ',
-        h('code', {}, 'caplab partition west'), ' Heal: ', h('code', {}, 'caplab heal')));
+        h('code', {}, 'caplab partition west'), ' Heal: ', h('code', {}, 'caplab heal')),
+      h('p', { id: 'sampling' }));
     return;
   }
   const key = h('input', { id: 'key', value: store.key, maxlength: 200, spellcheck: 'false', 'aria-label': 'Key' });
@@ -47,7 +48,7 @@ export function build(root, store) {
       h('label', { title: 'Added to each message between the sites, in each direction' }, 'Delay ', delay, delayShown),
       h('button', { id: 'load', 'data-menu': 'custom', 'data-action': 'load' }, 'Load: off'),
       h('label', { title: 'Real reads of the key at all four services, sent by this page' }, watch, 'read all every second'),
-      h('span', { class: 'grow' }),
+      h('span', { class: 'grow' }), h('span', { id: 'sampling' }),
       h('button', { 'data-action': 'heal-all', id: 'heal', hidden: true, onclick: () => act('/actions/heal', {}).catch(() => {}) }, 'Heal all links')));
   adapt();
   $('#load', root).addEventListener('click', event => {

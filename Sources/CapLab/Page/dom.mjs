@@ -47,6 +47,12 @@ export function duration(ms) {
   return sec < 120 ? `${Math.floor(sec)} s` : `${Math.floor(sec / 60)} min ${Math.floor(sec % 60)} s`;
 }
 
+/** Whole seconds, for what is still going on: 8 s, 2 min 5 s. */
+export const seconds = ms => {
+  const sec = Math.max(0, Math.floor(ms / 1000));
+  return sec < 120 ? `${sec} s` : `${Math.floor(sec / 60)} min ${sec % 60} s`;
+};
+
 /** 0.4 ms, 12 ms, 1,240 ms. */
 export function millis(ms) {
   if (ms === null || ms === undefined) return '–';

@@ -128,8 +128,6 @@ export class Store extends EventTarget {
   }
 
   on_messages(data) {
-    /** The ids of the requests that the reader or the tour sent, without the steady reads. */
-    this.asked = new Set();
     this.sampling = { seen: data.seen, shown: data.list.length };
     this.messages.push(...data.list);
     const since = this.nowMs - KEEP_MS;

@@ -1,10 +1,9 @@
 // The space-time diagram: clients, services and replicas as lanes, the last operations of the chosen key as arrows.
 // Events are in their real order at equal distances; the times are written beside them.
 
-import { $, h, s, text, millis, kindOf, mark, duration } from './dom.mjs';
+import { $, h, s, text, millis, kindOf, mark, duration, look } from './dom.mjs';
 import { outcome } from './answers.mjs';
 import { shape } from './motion.mjs';
-import { look } from './dom.mjs';
 
 const OPERATIONS = 3;
 const MAX_EVENTS = 44;
@@ -28,9 +27,6 @@ export function select(store, id) {
   group = store.node(store.answers.find(answer => answer.id === id)?.service)?.group ?? group;
 }
 
-/** Shows one store: the tour does this. */
-export function prefer(name) { group = name; chosen = null; }
-
 /** The operations to draw: the reader's own if there are some, else the steady reads. */
 function operations(store, which, veiled) {
   const all = store.answers.filter(one => one.by === 'page' && one.key === store.key && store.node(one.service)?.group === which
@@ -45,11 +41,12 @@ function operations(store, which, veiled) {
 
 /** The messages of an operation, and what followed from it: deliveries of the same key shortly after. */
 function messagesOf(store, operation, before, which) {
-  const until = Math.min(operation.tMs + operation.tookMs + (operation.op === 'read' ? 2 : AFTER_MS), before);
-  const mine = store.messages.filter(one => one.key === operation.key && one.tMs >= operation.tMs - 1 && one.tMs <= until
-    && store.node(one.link.split('>')[0])?.group === which);
-  return mine.filter(one => one.link.startsWith(`${operation.service}>`) || one.tMs > operation.tMs + operation.tookMs
-    || operation.op !== 'read').slice(0, MAX_EVENTS / OPERATIONS);
+  const end = operation.tMs + operation.tookMs + 1, after = operation.op === 'read' ? end : Math.min(end + AFTER_MS, before);
+  return store.messages.filter(one => {
+    if (one.key !== operation.key || one.tMs < operation.tMs - 1) return false;
+    if (one.link.startsWith(`${operation.service}>`) && one.tMs <= end) return true;
+    return one.tMs > end && one.tMs <= after && one.kind !== 'read' && store.node(one.link.split('>')[0])?.group === which;
+  }).slice(0, MAX_EVENTS / OPERATIONS);
 }
 
 export function draw(root, store, veiled, hinted) {
@@ -167,7 +164,7 @@ function head(x1, y1, x2, y2) {
 function why(store, operation, which, messages) {
   const own = messages.filter(one => one.link.startsWith(`${operation.service}>`) && one.tMs <= operation.tMs + operation.tookMs + 1);
   const replied = new Set(own.filter(one => !one.toReplica && one.result !== 'error').map(one => one.link.split('>')[1].split('_').pop()));
-  const total = store.replicas(which).length, names = [...replied].sort().join(' and '), kind = kindOf(operation);
+  const total = store.replicas(which).length, names = [...replied].sort().join(', ').replace(/, (?=[^,]*$)/, ' and '), kind = kindOf(operation);
   const place = `${operation.service} (${operation.op}): `;
   if (which === 'cp') {
     if (kind === 'no' && !own.length) return `${place}refused at once, without a message: the service is connected to too few copies for a majority.`;

@@ -1,6 +1,6 @@
 // Starts the page: connects the events to the views, and draws ten times a second what has changed.
 
-import { $, text, attribute, duration } from './dom.mjs';
+import { $, text, attribute, seconds } from './dom.mjs';
 import { Store } from './events.mjs';
 import * as actions from './actions.mjs';
 import * as map from './map.mjs';
@@ -58,7 +58,7 @@ function begin() {
 
 function header() {
   text($('#topic-key'), store.key);
-  const faults = store.activeFaults, words = faults.map(fault => `${fault.label} for ${duration(Math.max(0, store.nowMs - fault.fromMs))}`);
+  const faults = store.activeFaults, words = faults.map(fault => `${fault.label} for ${seconds(store.nowMs - fault.fromMs)}`);
   text($('#fault-now'), words.slice(-1)[0] ? `${words.slice(-1)[0]}${words.length > 1 ? `, ${words.length - 1} more` : ''}` : '');
   const states = { connecting: 'connecting …', lost: 'connection lost, trying again', open: actions.readOnly() ? 'live, read-only' : 'live' };
   text($('#connection'), states[store.connection]);

@@ -23,8 +23,7 @@ export function build(stage, store, veiled) {
   }
   children.push(
     h('button', { id: 'cut', class: 'primary', 'data-action': 'toggle-cut' }, 'Cut west'),
-    h('div', { id: 'differ', hidden: true, title: 'The two sites return different values' }, '≠'),
-    h('p', { id: 'sampling' }, ''));
+    h('div', { id: 'differ', hidden: true, title: 'The two sites return different values' }, '≠'));
   stage.replaceChildren(...children);
 }
 
@@ -68,7 +67,7 @@ export function draw(stage, store, veiled) {
   const hidden = veiled.has('app_ap') || veiled.has('app_ap_west');
   $('#differ', stage).hidden = hidden || store.cable('ap').cut === 'no' || !values[0] || !values[1] || values[0] === values[1];
   const { seen, shown } = store.sampling;
-  text($('#sampling', stage), seen > shown ? `Slow motion: ${shown} of ${seen} messages shown` : 'Messages in slow motion');
+  text($('#sampling'), seen > shown ? `Slow motion: ${shown} of ${seen} messages shown` : 'Messages in slow motion');
 }
 
 /** The values of a read; of a conflict all of them. */

@@ -21,12 +21,11 @@ export class Motion {
     if (this.calm.matches || document.hidden) return;
     const now = performance.now();
     for (const message of list) {
-      const path = this.wires.paths.get(message.link);
-      if (!path) continue;
+      if (!this.wires.paths.has(message.link)) continue;
       let start = now;
       if (message.toReplica) this.commands.set(message.call, now);
       else start = Math.max(now, (this.commands.get(message.call) ?? now - HOP_MS) + HOP_MS);
-      this.launch(path, start, HOP_MS, !message.toReplica, message.value, message.held, message.result);
+      this.launch(message.link, start, HOP_MS, !message.toReplica, message.value, message.held, message.result);
     }
     while (this.commands.size > 500) this.commands.delete(this.commands.keys().next().value);
   }
@@ -36,22 +35,21 @@ export class Motion {
     if (this.calm.matches || document.hidden) return;
     const now = performance.now();
     for (const answer of list.filter(one => one.by === 'page').slice(-8)) {
-      const path = this.wires.paths.get(answer.service);
-      if (!path) continue;
-      this.launch(path, now, CLIENT_MS, false, answer.sent);
+      if (!this.wires.paths.has(answer.service)) continue;
+      this.launch(answer.service, now, CLIENT_MS, false, answer.sent);
       const refused = answer.status >= 400 && answer.status !== 404;
       const value = answer.op === 'read' ? answer.value : null;
-      this.launch(path, now + CLIENT_MS + 2 * HOP_MS, CLIENT_MS, true, value, false, refused ? 'rejected' : 'ok');
+      this.launch(answer.service, now + CLIENT_MS + 2 * HOP_MS, CLIENT_MS, true, value, false, refused ? 'rejected' : 'ok');
     }
   }
 
-  launch(path, start, lasts, back, value, held, result) {
+  launch(id, start, lasts, back, value, held, result) {
     if (this.flying.length >= MAX_FLYING) return;
     const node = s('g', { class: `message ${look(value)} ${result === 'rejected' || result === 'error' ? 'refused' : ''}` });
     node.append(shape(look(value)));
     node.setAttribute('visibility', 'hidden');
     this.layer.append(node);
-    this.flying.push({ path, start, lasts, back, held, node });
+    this.flying.push({ id, start, lasts, back, held, node });
   }
 
   /** Moves all messages; called once a frame. */
@@ -60,9 +58,9 @@ export class Motion {
       const t = (now - one.start) / one.lasts;
       if (t < 0) return true;
       if (t > (one.held ? 1.7 : 1)) { one.node.remove(); return false; }
-      const length = one.path.length, stop = one.held ? one.path.stop ?? .5 : 1;
+      const path = this.wires.paths.get(one.id), stop = one.held ? path.stop : 1;
       const along = Math.min(1, t) * stop;
-      const point = one.path.element.getPointAtLength((one.back ? 1 - along : along) * length);
+      const point = path.element.getPointAtLength((one.back ? 1 - along : along) * path.length);
       one.node.setAttribute('transform', `translate(${point.x.toFixed(1)} ${point.y.toFixed(1)})`);
       one.node.setAttribute('visibility', 'visible');
       if (one.held && t >= 1 && !one.crossed) {

@@ -1,6 +1,6 @@
 // The links of the map: paths measured from the nodes, cuts, delays, breakers, and one rift for a cut between the sites.
 
-import { $, h, s, show, duration } from './dom.mjs';
+import { $, h, s, show, seconds } from './dom.mjs';
 
 const STRAND = 7;
 
@@ -160,7 +160,7 @@ export class Wires {
       labels.push({ ...at, text: `${cable.cut === 'westward' ? 'to west' : 'to east'} lost`, kind: 'fault' });
     } else if (torn && (group === 'cp' || !both)) {
       const since = this.store.activeFaults.find(fault => fault.kind === 'cut');
-      labels.push({ ...at, text: `cut ${since ? duration(Math.floor((this.store.nowMs - since.fromMs) / 1000) * 1000 + 0) : ''}`.trim(), kind: 'rift' });
+      labels.push({ ...at, text: `cut ${since ? seconds(this.store.nowMs - since.fromMs) : ''}`.trim(), kind: 'rift' });
     } else if (cable.delayMs) labels.push({ x: middle, y: y - 30, text: `+${cable.delayMs} ms`, kind: 'slow' });
     this.cableHit(group, cable, y);
   }

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Tests the lab page in Debian's Chromium against a running lab: page_test.py http://127.0.0.1:5000/
+
+Needs selenium (pip install selenium, or Debian's python3-selenium), chromium and chromium-driver. Starts no lab.
+"""
+
+import json
+import os
+import sys
+import time
+import unittest
+from urllib.parse import urlsplit
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+URL = "http://127.0.0.1:5000/"
+PATIENCE_SEC = 30
+STEP_PATIENCE_SEC = 90
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+DRIVER = os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")
+
+
+def browser(width=1280, height=720):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", f"--window-size={width},{height}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+    )
+    return driver
+
+
+class PageTest(unittest.TestCase):
+    """The tests run in the order of their names: one run of the lab, as a reader would make it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.driver = browser()
+        cls.driver.get(URL)
+        cls.seen = []
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.driver.quit()
+
+    def find(self, selector):
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def attribute(self, selector, name):
+        return self.driver.execute_script(
+            "return document.querySelector(arguments[0])?.getAttribute(arguments[1])", selector, name
+        )
+
+    def click(self, selector):
+        self.wait(f"{selector} can be clicked", lambda: self.find(selector).is_displayed() and self.find(selector).is_enabled())
+        self.find(selector).click()
+
+    def wait(self, what, condition, seconds=PATIENCE_SEC):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if condition():
+                    return
+            except Exception:  # the page may be drawing
+                pass
+            time.sleep(0.1)
+        self.driver.save_screenshot(os.path.join(os.environ.get("TMPDIR", "/tmp"), "page-test.png"))
+        self.fail(f"not within {seconds} s: {what}")
+
+    def answer(self, service):
+        selector = f'[data-answer="{service}"]'
+        return self.attribute(selector, "data-kind"), (self.attribute(selector, "data-values") or "").split()
+
+    def wait_for_answer(self, service, kinds, values=None):
+        def reached():
+            kind, shown = self.answer(service)
+            return kind in kinds and (values is None or sorted(shown) == sorted(values))
+
+        self.wait(f"{service} shows {'/'.join(kinds)} {values or ''}", reached)
+
+    def test_1_connects(self):
+        self.wait("live", lambda: self.find("#connection").text.startswith("live"))
+        self.assertEqual(len(self.driver.find_elements(By.CSS_SELECTOR, "[data-node]")), 10)
+        self.assertEqual(len(self.driver.find_elements(By.CSS_SELECTOR, "[data-link]")), 12)
+        self.wait("all three copies are reached", lambda: all(
+            len(self.driver.find_elements(By.CSS_SELECTOR, f'[data-node="{name}"] .pips .on')) == 3
+            for name in ("app_cp", "app_cp_west", "app_ap", "app_ap_west")))
+
+    def test_2_cut_by_click(self):
+        self.click('[data-site="west"]')
+        self.click('#menu [data-action="cut-west"]')
+        self.wait("the rift", lambda: self.attribute('[data-cable="cp"]', "data-state") == "all")
+        self.click('[data-action="write:app_ap:ana"]')
+        self.click('[data-action="write:app_ap_west:bob"]')
+        self.click('[data-action="write:app_cp:ana"]')
+        self.click('[data-action="write:app_cp_west:bob"]')
+        self.wait_for_answer("app_cp_west", ["no"])
+        self.wait_for_answer("app_cp", ["ok"], ["ana"])
+        self.wait_for_answer("app_ap", ["ok", "old"], ["ana"])
+        self.wait_for_answer("app_ap_west", ["ok", "old"], ["bob"])
+        self.wait("hints", lambda: self.find('[data-node="app_ap_west"] .hint').is_displayed())
+        self.wait("the two sites differ", lambda: self.find("#differ").is_displayed())
+
+    def test_3_heal_shows_the_conflict(self):
+        self.click("#cut")
+        self.wait("whole links", lambda: self.attribute('[data-cable="cp"]', "data-state") == "no")
+        for service in ("app_ap", "app_ap_west"):
+            self.wait_for_answer(service, ["ok", "old"], ["ana", "bob"])
+        self.wait_for_answer("app_cp_west", ["ok"], ["ana"])
+
+    def test_4_resolve(self):
+        self.click('[data-action="resolve:app_ap_west"]')
+        for service in ("app_ap", "app_ap_west"):
+            self.wait_for_answer(service, ["ok"], ["bob"])
+
+    def test_5_menus_by_keyboard(self):
+        link = self.find('[data-link="app_cp>cp_db_g1"]')
+        self.driver.execute_script("arguments[0].focus()", link)
+        link.send_keys(Keys.ENTER)
+        self.wait("the menu", lambda: self.find('#menu [data-action="lose-answers"]').is_displayed())
+        self.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+        self.wait("the menu is closed", lambda: not self.find("#menu").is_displayed())
+
+    def test_6_tour_to_its_end(self):
+        body = self.find("body")
+        body.send_keys("p")
+        self.assertIn("present", body.get_attribute("class"))
+        body.send_keys("p")
+        total = int(self.find("#tour-count").text.split()[-1])
+        self.assertGreaterEqual(total, 15)
+        for step in range(1, total + 1):
+            self.wait(f"step {step}", lambda: self.find("#tour-count").text.startswith(f"{step} of"), STEP_PATIENCE_SEC)
+            self.wait("ready", lambda: self.find("#tour-next").is_enabled(), STEP_PATIENCE_SEC)
+            self.click('#tour [data-pick="0"]')
+            self.wait("the answer", lambda: self.find("#tour .why").is_displayed(), STEP_PATIENCE_SEC)
+            problems = [one.text for one in self.driver.find_elements(By.CSS_SELECTOR, "#tour .problem")]
+            self.assertEqual(problems, [], f"step {step}: {self.find('#tour').text}")
+            self.assertTrue(self.driver.find_elements(By.CSS_SELECTOR, "#tour .right"), f"step {step}")
+            body.send_keys(Keys.ARROW_RIGHT)
+        self.wait("the end", lambda: self.find("#tour-end").is_displayed())
+
+    def test_7_small_text_and_overflow(self):
+        for width, height in ((390, 844), (1280, 720), (1920, 1080)):
+            self.driver.execute_cdp_cmd(
+                "Emulation.setDeviceMetricsOverride",
+                {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+            )
+            time.sleep(0.5)
+            wide = self.driver.execute_script("return document.documentElement.scrollWidth")
+            self.assertLessEqual(wide, width, f"{width} px: the page scrolls sideways")
+            small = self.driver.execute_script("""
+                return [...document.querySelectorAll('body *')].filter(node => node.checkVisibility()
+                  && [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim())
+                  && parseFloat(getComputedStyle(node).fontSize) < 12).map(node => node.outerHTML.slice(0, 80))""")
+            self.assertEqual(small, [], f"{width} px: text below 12 px")
+
+    def test_8_no_error_and_no_foreign_request(self):
+        errors = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        self.assertEqual(errors, [])
+        hosts = set()
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                hosts.add(urlsplit(message["params"]["request"]["url"]).hostname)
+        self.assertLessEqual(hosts - {None}, {urlsplit(URL).hostname})
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1].startswith("http"):
+        URL = sys.argv.pop(1)
+    unittest.main(failfast=True, verbosity=2)
