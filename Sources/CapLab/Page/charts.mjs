@@ -26,14 +26,14 @@ export function build(root, redraw) {
 export function draw(root, store, veiled) {
   const svg = $('.plot svg', root), { width, height } = svg.getBoundingClientRect();
   if (width < 50 || height < 50 || !store.hello) return;
-  const now = store.nowMs / 1000, narrow = width < 520, x0 = narrow ? 88 : 146, x1 = width - (narrow ? 78 : 156);
+  const now = store.nowMs / 1000, narrow = width < 520, x0 = narrow ? 88 : 146, x1 = width - (narrow ? 86 : 156);
   const X = sec => x0 + (sec - now + SPAN_S) / SPAN_S * (x1 - x0), top = 16, foot = 20, lane = (height - top - foot) / 4;
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   const parts = [];
-  for (const fault of store.faults) {
-    const a = Math.max(x0, X(fault.fromMs / 1000)), b = Math.min(x1, X((fault.toMs ?? store.nowMs) / 1000));
+  for (const [from, to] of spans(store)) {
+    const a = Math.max(x0, X(from / 1000)), b = Math.min(x1, X(to / 1000));
     if (b < x0 || a > x1) continue;
-    parts.push(s('rect', { class: `shade ${fault.kind}`, x: a, y: top, width: Math.max(1.5, b - a), height: height - top - foot }));
+    parts.push(s('rect', { class: 'shade', x: a, y: top, width: Math.max(1.5, b - a), height: height - top - foot }));
   }
   parts.push(...labels(store.faults, X, x0, x1, now));
   store.services.forEach((service, index) => parts.push(...row(store, service, top + index * lane, lane, X, x0, x1, width, veiled.has(service.name), narrow)));
@@ -41,7 +41,18 @@ export function draw(root, store, veiled) {
     parts.push(s('text', { x: x0 + (SPAN_S - ago) / SPAN_S * (x1 - x0), y: height - 4, class: 'muted',
       'text-anchor': ago === 60 ? 'start' : ago ? 'middle' : 'end' }, ago ? `−${ago} s` : 'now'));
   }
-  svg.replaceChildren(...parts);
+  svg.replaceChildren(...parts.filter(Boolean));
+}
+
+/** The times with at least one fault, joined, so that faults at the same time are shaded once. */
+function spans(store) {
+  const joined = [];
+  for (const fault of [...store.faults].sort((a, b) => a.fromMs - b.fromMs)) {
+    const last = joined.at(-1), to = fault.toMs ?? store.nowMs;
+    if (last && fault.fromMs <= last[1]) last[1] = Math.max(last[1], to);
+    else joined.push([fault.fromMs, to]);
+  }
+  return joined;
 }
 
 function labels(faults, X, x0, x1, now) {
@@ -59,8 +70,8 @@ function labels(faults, X, x0, x1, now) {
 function row(store, service, y, lane, X, x0, x1, width, veiled, narrow) {
   const parts = [s('path', { class: 'rule', d: `M0 ${y}H${width}` })];
   const title = `${service.group.toUpperCase()} ${service.site}`;
-  parts.push(s('text', { x: 0, y: y + lane / 2 - 2, class: 'strong' }, title),
-    s('text', { x: 0, y: y + lane / 2 + 13, class: 'muted' }, service.name));
+  parts.push(s('text', { x: 0, y: y + lane / 2 + (lane > 34 ? -2 : 5), class: 'strong' }, title),
+    lane > 34 && s('text', { x: 0, y: y + lane / 2 + 13, class: 'muted' }, service.name));
   const band = Math.min(20, lane * .34), base = y + lane - 4, room = lane - band - 12, step = (x1 - x0) / SPAN_S;
   const rows = store.series.filter(one => X(one.tMs / 1000) > x0 + step / 2);
   for (const one of rows) {
@@ -71,7 +82,7 @@ function row(store, service, y, lane, X, x0, x1, width, veiled, narrow) {
   }
   if (metric === 'latency') {
     const Y = value => base - room * Math.min(1, Math.max(0, Math.log10(Math.max(value, .1) * 10) / 4));
-    if (!narrow && room > 20) {
+    if (!narrow && room > 32) {
       for (const [value, words] of [[1, '1 ms'], [100, '100 ms']]) {
         parts.push(s('path', { class: 'rule', d: `M${x0} ${Y(value)}H${x1}` }),
           s('text', { x: x0 - 6, y: Y(value) + 4, class: 'muted', 'text-anchor': 'end' }, words));
@@ -85,7 +96,7 @@ function row(store, service, y, lane, X, x0, x1, width, veiled, narrow) {
     parts.push(line(rows, service.name, field, 'area', value => base - room * value / most, X, step, base));
     if (!narrow) parts.push(s('text', { x: x0 - 4, y: base - room + 9, class: 'muted', 'text-anchor': 'end' }, metric === 'staleness' ? duration(most) : most));
   }
-  return [...parts, ...figures(store, service, veiled, x1 + 8, y + lane / 2, narrow)];
+  return [...parts, ...figures(store, service, veiled, x1 + 8, y + lane / 2, narrow, lane > 34)];
 }
 
 const veiledSince = store => store.veiledAt ?? Infinity;
@@ -104,7 +115,7 @@ function line(rows, name, field, kind, Y, X, step, base, until = Infinity) {
 }
 
 /** The present figures, in words with units. */
-function figures(store, service, veiled, x, y, narrow) {
+function figures(store, service, veiled, x, y, narrow, roomy) {
   if (veiled) return [s('text', { x, y: y + 4, class: 'strong' }, '?')];
   const last = store.series.at(-1)?.services[service.name];
   if (!last) return [];
@@ -113,5 +124,6 @@ function figures(store, service, veiled, x, y, narrow) {
   const second = metric === 'latency' ? last.p99Ms === null ? '' : narrow ? millis(last.p99Ms) : `p50 ${millis(last.p50Ms)}, p99 ${millis(last.p99Ms)}`
     : service.group === 'cp' ? 'not in CP' : metric === 'staleness' ? last.stalenessMs === null ? 'unknown' : `up to ${duration(last.stalenessMs)}`
       : metric === 'hints' ? count(last.hints, 'hint') : count(last.conflicts, 'conflict');
-  return [s('text', { x, y: y - 2, class: 'strong' }, narrow ? first.replace('answered', 'ok') : first), s('text', { x, y: y + 13, class: 'muted' }, second)];
+  return [s('text', { x, y: roomy ? y - 2 : y + 5, class: 'strong' }, narrow ? first.replace('answered', 'ok') : first),
+    roomy && s('text', { x, y: y + 13, class: 'muted' }, second)];
 }

@@ -93,9 +93,10 @@ function draw() {
 store.addEventListener('hello', begin);
 store.addEventListener('restart', () => {
   tour.restart();
-  tell('The lab was restarted. Reload this page to send actions again.', true);
   // The token belongs to one start of the lab, and it is in the page.
-  setTimeout(() => location.reload(), 1200);
+  sessionStorage.setItem('restarted', 'yes');
+  tell('The lab was restarted. Loading the page again.', true);
+  setTimeout(() => location.reload(), 800);
 });
 store.addEventListener('messages', event => motion?.addMessages(event.detail.list));
 store.addEventListener('answers', event => motion?.addAnswers(event.detail));
@@ -109,6 +110,11 @@ answers.build($('#log'), id => { lanes.select(store, id); dirty = true; });
 charts.build($('#charts'), () => charts.draw($('#charts'), store, tour.veiled()));
 lanes.build($('#lanes'), () => { dirty = true; });
 controls.startReading(store);
+
+if (sessionStorage.getItem('restarted')) {
+  sessionStorage.removeItem('restarted');
+  tell('The lab was restarted: all data is new, and the tour begins again.', true);
+}
 
 const wanted = new URLSearchParams(location.search);
 const dark = matchMedia('(prefers-color-scheme: dark)');

@@ -11,6 +11,9 @@ const WORDS = {
 const BUYER = { east: 'ana', west: 'bob' };
 export const idOf = name => name.split('_').pop();
 
+/** Lets a name break after an underscore only. */
+const breakable = name => name.split('_').flatMap((part, at) => at ? ['_', h('wbr'), part] : [part]);
+
 /** Builds the map once, after `hello`. */
 export function build(stage, store, veiled) {
   const children = [h('div', { class: 'isle east' }), h('div', { class: 'isle west' }),
@@ -51,7 +54,7 @@ function quarter(store, service, veiled) {
     h('div', { class: 'out' }, h('p', { class: 'asks' }),
       h('button', { class: 'answer idle', 'data-answer': name, 'data-menu': `node:${name}` }), !readOnly() && quick),
     h('button', { class: 'node service', 'data-node': name, 'data-menu': `node:${name}` },
-      h('b', {}, name), h('small', {}, `:${port}`), h('span', { class: 'pips' }), h('span', { class: 'hints' }),
+      h('b', {}, breakable(name)), h('small', {}, `:${port}`), h('span', { class: 'pips' }), h('span', { class: 'hints' }),
       h('span', { class: 'condition' })),
     h('div', { class: 'replicas' }, replicas.map(node =>
       h('button', { class: 'node replica', 'data-node': node.name, 'data-menu': `node:${node.name}` },

@@ -3,6 +3,13 @@
 import { h, show, count } from './dom.mjs';
 import { explained } from './terms.mjs';
 
+/** The letter of CAP in bold. */
+const initial = (word, name) => {
+  const element = explained('', name);
+  element.replaceChildren(h('b', {}, word[0]), word.slice(1));
+  return element;
+};
+
 const percent = share => `${Math.floor(share * 1000) / 10} %`;
 
 /** One cell: true keeps the promise, false loses it, null is not known. */
@@ -34,7 +41,7 @@ function agrees(store, verdict, veiled) {
 /** One line that says where P stands. */
 function partition(store) {
   const cables = ['cp', 'ap'].map(group => store.cable(group));
-  if (cables.every(cable => cable.cut === 'all')) return 'now: east and west cannot reach each other';
+  if (cables.every(cable => cable.cut === 'all')) return 'now: the sites cannot reach each other';
   if (cables.some(cable => cable.cut !== 'no')) return 'now: some messages between the sites are lost';
   return store.activeFaults.length ? store.activeFaults.at(-1).label : 'none now';
 }
@@ -50,15 +57,15 @@ export function draw(root, store, veiled) {
     return [head, h('table', {},
       h('thead', {}, h('tr', {}, h('td'), h('th', { scope: 'col' }, explained('CP', 'cp')), h('th', { scope: 'col' }, explained('AP', 'ap')))),
       h('tbody', {},
-        h('tr', {}, h('th', { scope: 'row' }, explained('Consistency', 'consistency'), h('small', {}, 'C: one value')),
+        h('tr', {}, h('th', { scope: 'row' }, initial('Consistency', 'consistency')),
           cell(cp.linearizable, 'yes', 'no', cp.linearizable === null ? 'nothing to check' : [explained('linearizable', 'linearizable'), `, ${count(cp.operations, 'op')}`], 'cp-agrees'),
           agrees(store, ap, hidden('ap'))),
-        h('tr', {}, h('th', { scope: 'row' }, explained('Availability', 'availability'), h('small', {}, 'A: always answers')),
+        h('tr', {}, h('th', { scope: 'row' }, initial('Availability', 'availability')),
           available(cp, 'cp-available', hidden('cp')), available(ap, 'ap-available', hidden('ap'))),
-        h('tr', {}, h('th', { scope: 'row' }, explained('Partition', 'partition'), h('small', {}, 'P')), h('td', { colspan: 2, 'data-verdict': 'partition' }, fault)),
+        h('tr', {}, h('th', { scope: 'row' }, initial('Partition', 'partition')), h('td', { colspan: 2, 'data-verdict': 'partition' }, fault)),
         h('tr', {}, h('th', { scope: 'row' }, explained('Writes lost', 'lost')),
-          cell(cp.linearizable === null ? null : cp.linearizable, '0', 'see below', 'checked by linearizability', 'cp-lost'),
-          cell(ap.acknowledged ? ap.lost === 0 : null, '0', `${ap.lost}`, `of ${ap.acknowledged.toLocaleString('en')} acknowledged`, 'ap-lost')))),
+          cell(cp.linearizable === null ? null : cp.linearizable, '0', 'see below', 'as linearizable', 'cp-lost'),
+          cell(ap.acknowledged ? ap.lost === 0 : null, '0', `${ap.lost}`, `of ${count(ap.acknowledged, 'write')}`, 'ap-lost')))),
       cp.violation && h('p', { class: 'violation', role: 'alert' }, h('b', {}, 'Not linearizable: '), cp.violation)];
   });
 }

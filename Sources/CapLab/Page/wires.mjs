@@ -85,15 +85,16 @@ export class Wires {
       : `M${from} ${own.y}C${half} ${own.y} ${half} ${other.y} ${to} ${other.y}`);
     const fault = this.store.link(link.id), point = element.getPointAtLength(length / 2);
     const lost = [fault.toReplica.cut, fault.toService.cut], delay = Math.max(fault.toReplica.delayMs, fault.toService.delayMs);
+    // Beside the replica, where the label covers neither names nor values.
+    const beside = { x: other.x, y: this.narrow ? (own.b + other.t) / 2 : other.y > own.y ? other.b + 9 : other.t - 9 };
     parts.push(s('path', { class: `link ${lost[0] && lost[1] ? 'cut' : lost[0] || lost[1] ? 'one-way' : delay ? 'slow' : ''}`, d }));
     if (lost[0] || lost[1]) parts.push(cross(point.x, point.y, 6));
     if (lost[0] !== lost[1]) {
-      labels.push({ x: point.x, y: point.y - 16, text: lost[0] ? 'requests lost' : 'answers lost', kind: 'fault' });
-    } else if (delay) labels.push({ x: point.x, y: point.y - 12, text: `+${delay} ms`, kind: 'slow' });
+      labels.push({ ...beside, text: lost[0] ? 'requests lost' : 'answers lost', kind: 'fault' });
+    } else if (delay) labels.push({ ...beside, text: `+${delay} ms`, kind: 'slow' });
     const breaker = this.store.state?.nodes[link.service]?.connections?.[link.replica]?.breaker;
-    if (breaker && breaker !== 'closed' && !this.narrow) {
-      const at = element.getPointAtLength(length * .25);
-      parts.push(lever(at.x, at.y, east ? 1 : -1, breaker));
+    if (breaker && breaker !== 'closed' && !this.narrow && !lost[0] && !lost[1]) {
+      parts.push(lever(point.x, point.y, east ? 1 : -1, breaker));
     }
     this.hit(link, d);
   }
