@@ -8,7 +8,8 @@
 //   { resolve: {…} }                                                reads, then writes with the version that was read
 //   { cas: { service, value, of: 'read' } }                         compare-and-set with the version of an earlier answer
 // `when` decides from the real answers whether a choice was right; `expected` marks the one that the theory predicts.
-// `veil` lists the services whose answers stay hidden until the choice. `store` selects the space-time diagram.
+// `veil` lists the services whose answers stay hidden until the choice, `veilAfter` those that the next step asks for.
+// `store` selects the space-time diagram.
 
 const KEY = 'seat-12A';
 const read = (service, as, until) => ({ send: { service, op: 'read' }, as, ...(until && { until }) });
@@ -36,7 +37,7 @@ export const chapters = [
         { text: 'Nothing, it refuses', when: r => refused(r.west) }],
       reveal: [read('app_cp_west', 'west')],
       why: 'A read asks a majority, and every majority has a copy with the latest write. This is linearizable.' },
-    { id: 'cut', store: 'cp', before: [{ heal: {} }, ...free, { cut: { target: 'west' } }],
+    { id: 'cut', store: 'cp', veil: ['app_cp', 'app_cp_west'], veilAfter: ['app_cp_west'], before: [{ heal: {} }, ...free, { cut: { target: 'west' } }],
       say: 'The seat is free again. Then the links break: west is cut off. ana books in the east.',
       ask: 'One copy of three cannot be reached. Does app_cp accept her write?',
       choices: [{ text: 'Yes, two of three are enough', expected: true, when: r => ok(r.east) },
@@ -51,7 +52,7 @@ export const chapters = [
         { text: 'Nothing: it refuses', expected: true, when: r => refused(r.west) }],
       reveal: [read('app_cp_west', 'west')],
       why: 'It reaches 1 of 3 copies, which is no majority. It refuses rather than return an old value.' },
-    { id: 'available', store: 'ap', veil: ['app_ap', 'app_ap_west'],
+    { id: 'available', store: 'ap', veil: ['app_ap', 'app_ap_west'], veilAfter: ['app_ap', 'app_ap_west'],
       say: 'Now the AP store, with the same cut. ana writes in the east and bob in the west.',
       ask: 'Which of the two writes does the AP store accept?',
       choices: [{ text: 'Only ana’s: it came first', when: r => ok(r.east) && !ok(r.west) },
@@ -69,7 +70,7 @@ export const chapters = [
       why: 'Each site returns what it has, and says how old that may be. This is the price of always answering.' },
   ] },
   { title: 'The heal', steps: [
-    { id: 'conflict', store: 'ap', veil: ['app_ap', 'app_ap_west', 'app_cp_west'],
+    { id: 'conflict', store: 'ap', veil: ['app_ap', 'app_ap_west', 'app_cp_west'], veilAfter: ['app_cp_west'],
       say: 'The links will be repaired. The AP store then holds two confirmed bookings for one seat.',
       ask: 'Which one does the AP store keep?',
       choices: [{ text: 'The newer one', when: r => !both(r.west) }, { text: 'The one with more copies' },
@@ -131,14 +132,14 @@ export const chapters = [
         { text: 'Neither', when: r => !ok(r.cp) && !ok(r.ap) }],
       reveal: [write('app_cp_west', 'bob', 'cp'), write('app_ap_west', 'bob', 'ap')],
       why: 'Two of three copies are left: still a majority. CP needs a majority, not all copies.' },
-    { id: 'lose-two', store: 'cp', veil: ['app_cp', 'app_ap'], before: DOWN.slice(2).map(node => ({ process: { node, do: 'kill' } })),
+    { id: 'lose-two', store: 'cp', veil: ['app_cp', 'app_cp_west', 'app_ap', 'app_ap_west'], before: DOWN.slice(2).map(node => ({ process: { node, do: 'kill' } })),
       say: 'Now g1 crashes too. One copy of three is left in each store, in the west.',
       ask: 'Which store still answers a read in the east?',
       choices: [{ text: 'Both', when: r => ok(r.cp) && ok(r.ap) }, { text: 'Only AP', expected: true, when: r => !ok(r.cp) && ok(r.ap) },
         { text: 'Neither: both copies of the east are gone', when: r => !ok(r.cp) && !ok(r.ap) }],
       reveal: [read('app_cp', 'cp'), read('app_ap', 'ap')],
       why: 'AP answers from the last copy, over the link. CP has no majority, so it refuses everywhere.' },
-    { id: 'return', store: 'cp', veil: ['app_cp'], before: [],
+    { id: 'return', store: 'cp', veil: ['app_cp', 'app_cp_west'], before: [],
       say: 'All crashed replicas start again with the data on their disks.',
       ask: 'What must an operator do so that CP answers again?',
       choices: [{ text: 'Copy the missed writes by hand', when: r => !ok(r.cp) }, { text: 'Nothing', expected: true, when: r => ok(r.cp) }],

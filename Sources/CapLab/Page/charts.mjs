@@ -1,10 +1,13 @@
 // The last minute per service on one time axis: outcomes, and latency, staleness, hints or conflicts. Faults are shaded.
 
-import { $, h, s, mark, millis, duration, count } from './dom.mjs';
+import { $, h, s, attribute, mark, millis, duration, count } from './dom.mjs';
 
 const SPAN_S = 60;
 const METRICS = { latency: ['Latency', 'p99'], staleness: ['Staleness', 'staleness'], hints: ['Hints', 'hints'], conflicts: ['Conflicts', 'context'] };
-const UNIT = { latency: 'p50 and p99, log scale', staleness: 'upper bound of age, AP only', hints: 'outstanding, AP only', conflicts: 'keys, AP only' };
+const NOTE = {
+  latency: 'solid p50, dashed p99, logarithmic', staleness: 'upper bound of an answer’s age, AP only',
+  hints: 'changes not yet delivered, AP only', conflicts: 'keys with several values, AP only',
+};
 const FIELDS = { staleness: 'stalenessMs', hints: 'hints', conflicts: 'conflicts' };
 let metric = 'latency';
 
@@ -13,10 +16,11 @@ export function build(root, redraw) {
     h('div', { class: 'head' }, h('h2', {}, 'The last minute'),
       h('span', { class: 'note keys' }, [['ok', 'answered'], ['no', 'refused'], ['error', 'error']].map(([kind, words]) =>
         h('span', {}, s('svg', { class: 'badge', width: 14, height: 14 }, mark(kind)), words))),
-      h('span', { class: 'grow' }),
+      h('span', { class: 'grow' }), h('span', { class: 'note metric-note' }, NOTE[metric]),
       h('span', { class: 'seg', role: 'group', 'aria-label': 'Metric' }, Object.entries(METRICS).map(([name, [words]]) =>
         h('button', { 'data-metric': name, 'aria-pressed': String(name === metric), onclick: () => {
           metric = name;
+          root.querySelector('.metric-note').textContent = NOTE[metric];
           for (const button of root.querySelectorAll('[data-metric]')) button.setAttribute('aria-pressed', String(button.dataset.metric === name));
           redraw();
         } }, words)))),
@@ -42,6 +46,7 @@ export function draw(root, store, veiled) {
       'text-anchor': ago === 60 ? 'start' : ago ? 'middle' : 'end' }, ago ? `−${ago} s` : 'now'));
   }
   svg.replaceChildren(...parts.filter(Boolean));
+  attribute(svg, 'aria-label', store.services.filter(service => !veiled.has(service.name)).map(service => spoken(store, service)).join('. '));
 }
 
 /** The times with at least one fault, joined, so that faults at the same time are shaded once. */
@@ -112,6 +117,12 @@ function line(rows, name, field, kind, Y, X, step, base, until = Infinity) {
   }
   if (last !== null && kind === 'area') d += `V${base}`;
   return s('path', { class: `curve ${kind}`, d });
+}
+
+/** The last second of a service, for readers who do not see the chart. */
+function spoken(store, service) {
+  const last = store.series.at(-1)?.services[service.name];
+  return last ? `${service.name}: ${last.ok} answered, ${last.refused} refused, ${count(last.error, 'error')}, p99 ${millis(last.p99Ms)}` : service.name;
 }
 
 /** The present figures, in words with units. */

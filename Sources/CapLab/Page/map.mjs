@@ -15,13 +15,13 @@ export const idOf = name => name.split('_').pop();
 const breakable = name => name.split('_').flatMap((part, at) => at ? ['_', h('wbr'), part] : [part]);
 
 /** Builds the map once, after `hello`. */
-export function build(stage, store, veiled) {
+export function build(stage, store) {
   const children = [h('div', { class: 'isle east' }), h('div', { class: 'isle west' }),
     s('svg', { class: 'net', role: 'group', 'aria-label': 'Links' })];
   for (const group of ['cp', 'ap']) {
     for (const site of ['east', 'west']) {
       const service = store.services.find(node => node.group === group && node.site === site);
-      if (service) children.push(heading(group, site), quarter(store, service, veiled));
+      if (service) children.push(heading(group, site), quarter(store, service));
     }
   }
   children.push(
@@ -39,7 +39,7 @@ function heading(group, site) {
     site === 'east' ? [parts, place] : [place, parts]);
 }
 
-function quarter(store, service, veiled) {
+function quarter(store, service) {
   const { name, group, site, port } = service, buyer = BUYER[site];
   const run = action => action().catch(() => {});
   const quick = h('div', { class: 'quick' },
@@ -64,7 +64,7 @@ function quarter(store, service, veiled) {
 /** Shows the present state. `veiled` names the services whose answer an open question asks for. */
 export function draw(stage, store, veiled) {
   for (const service of store.services) drawService(stage, store, service, veiled.has(service.name));
-  for (const node of store.hello.nodes.filter(node => node.kind === 'replica')) drawReplica(stage, store, node);
+  for (const node of store.hello.nodes.filter(node => node.kind === 'replica')) drawReplica(stage, store, node, veiled);
   for (const group of ['cp', 'ap']) drawNow(stage, store, group, veiled);
   const values = ['app_ap', 'app_ap_west'].map(name => valuesOf(store.lastRead(name)).join());
   const hidden = veiled.has('app_ap') || veiled.has('app_ap_west');
@@ -107,7 +107,7 @@ function drawAnswer(block, store, service, state, veiled) {
   const note = veiled ? '' : noteOf(answer, kind, service, ageMs);
   const style = veiled ? 'veil' : !answer ? 'idle' : kind === 'no' || kind === 'error' ? 'nothing'
     : values.length > 1 ? 'both' : values.length ? look(values[0]) : 'none';
-  const word = veiled ? '?' : !answer ? '…' : kind === 'no' ? 'no answer' : kind === 'error' ? 'error' : null;
+  const word = veiled ? '?' : !answer ? readOnly() && state ? state.ready ? 'ready' : 'not ready' : '…' : kind === 'no' ? 'no answer' : kind === 'error' ? 'error' : null;
   block.className = `answer ${style} ${kind}`;
   attribute(block, 'data-kind', veiled ? 'veiled' : kind);
   attribute(block, 'data-values', veiled ? null : values.join(' '));
@@ -130,7 +130,7 @@ function noteOf(answer, kind, service, ageMs) {
   return (answer.stalenessMs > 1000 ? `up to ${duration(answer.stalenessMs)} old` : 'current') + since;
 }
 
-function drawReplica(stage, store, node) {
+function drawReplica(stage, store, node, veiled) {
   const element = $(`[data-node="${node.name}"]`, stage), state = store.state?.nodes[node.name];
   const copy = store.copies?.copies?.[node.name], process = state?.process ?? 'unknown';
   const learner = state?.role === 'learner' || state?.role === 'blank';
@@ -140,17 +140,19 @@ function drawReplica(stage, store, node) {
   const condition = process === 'paused' ? 'paused' : process === 'ended' ? 'down' : learner ? state.role : '';
   text($('.condition', element), condition);
   const service = store.services.find(one => one.group === node.group && one.site === node.site);
+  const hidden = node.group === 'ap' && service && veiled.has(service.name);
   const withheld = node.group === 'cp' && service && store.state?.nodes[service.name]?.majority === false && values.length > 0
     && process === 'running';
-  const known = copy?.reachable ? values.slice(0, 2) : [];
-  show($('.held', element), [known, copy?.reachable, values.length, process, withheld], () => [
-    copy && !copy.reachable && process === 'running' && h('span', { class: 'val none' }, '?'),
-    copy?.reachable && !values.length && h('span', { class: 'val none' }, 'none'),
+  const known = copy?.reachable && !hidden ? values.slice(0, 2) : [];
+  show($('.held', element), [known, hidden, copy?.reachable, values.length, process, withheld], () => [
+    copy && (hidden || !copy.reachable) && process === 'running' && h('span', { class: 'val none' }, '?'),
+    copy?.reachable && !hidden && !values.length && h('span', { class: 'val none' }, 'none'),
     ...known.map(value => tag(value, 8)),
-    values.length > 2 && h('small', {}, `+${values.length - 2}`),
+    values.length > 2 && !hidden && h('small', {}, `+${values.length - 2}`),
     withheld && h('small', { title: 'This copy has the value, but without a majority the service does not return it' }, 'withheld')]);
-  attribute(element, 'data-values', values.join(' '));
-  attribute(element, 'aria-label', `${node.name}, ${condition || process}, holds ${values.join(' and ') || 'no value'}. Menu`);
+  attribute(element, 'data-values', hidden ? null : values.join(' '));
+  const holds = hidden ? 'value hidden by the question' : `holds ${values.join(' and ') || 'no value'}`;
+  attribute(element, 'aria-label', `${node.name}, ${condition || process}, ${holds}. Menu`);
 }
 
 function drawNow(stage, store, group, veiled) {

@@ -1,6 +1,7 @@
 // Menus of links, cables, sites and nodes: by click, Enter or Space; arrow keys move, Escape closes.
 
-import { $, h, tag } from './dom.mjs';
+import { $, h, tag, millis } from './dom.mjs';
+import { explained } from './terms.mjs';
 import { act, ask, command, readOnly, resolve, compareAndSet } from './actions.mjs';
 
 let store, opener;
@@ -47,7 +48,8 @@ export function open(target, content) {
   menu().hidden = false;
   const box = target.getBoundingClientRect(), own = menu().getBoundingClientRect();
   const x = Math.max(8, Math.min(box.left + Math.min(box.width, 140) / 2, innerWidth - own.width - 8));
-  const y = box.bottom + 6 + own.height < innerHeight ? box.bottom + 6 : Math.max(8, Math.min(box.top, innerHeight - own.height - 8));
+  const below = box.bottom + 6, above = box.top - own.height - 6;
+  const y = below + own.height < innerHeight ? below : above > 8 ? above : Math.max(8, innerHeight - own.height - 8);
   menu().style.left = `${x}px`;
   menu().style.top = `${y}px`;
   menu().querySelector('button, input')?.focus({ preventScroll: true });
@@ -110,6 +112,7 @@ function nodeMenu(name) {
   const node = store.node(name), state = store.state?.nodes[name]?.process;
   const process = (words, what) => item(words, '/actions/process', { node: name, do: what }, `${what}:${name}`);
   const parts = [title(name, `${node.kind} in the ${node.site}, port ${node.port}`)];
+  parts.push(facts(node));
   if (node.kind === 'service') parts.push(askForm(name, node.group));
   if (readOnly()) {
     return [...parts, process('Pause', 'pause'), process('Resume', 'resume'), process('Kill', 'kill'), process('Start', 'start')];
@@ -120,6 +123,25 @@ function nodeMenu(name) {
     node.kind === 'replica' && process('Wipe: start with an empty disk', 'wipe'),
     item('Cut all its links', '/actions/cut', { target: name }, `cut:${name}`),
     item('Heal its links', '/actions/heal', { target: name }, `heal:${name}`)];
+}
+
+/** What the lab reports about a node, with the terms explained. */
+function facts(node) {
+  const state = store.state?.nodes[node.name];
+  if (!state) return null;
+  const line = (...parts) => h('p', { class: 'fact' }, parts);
+  if (node.kind === 'replica') {
+    const from = state.reachableBy ?? [];
+    return [state.role && state.role !== 'member' && line(`Role: ${state.role}. It is being filled and does not vote.`),
+      line(from.length ? `Reached by ${from.join(' and ')}.` : 'No service reaches it.')];
+  }
+  const pips = store.pips(node.name), up = pips.filter(Boolean).length;
+  const open = Object.entries(state.connections ?? {}).filter(([, one]) => one.breaker !== 'closed').map(([name]) => name);
+  const hints = Object.entries(state.hints ?? {}).filter(([, number]) => number > 0);
+  return [line(`Reaches ${up} of ${pips.length} copies: ${state.majority ? 'a ' : 'no '}`, explained('majority', 'majority'), '.'),
+    open.length > 0 && line(explained('Circuit breaker', 'breaker'), ` not closed: ${open.join(', ')}.`),
+    hints.length > 0 && line(explained('Hints', 'hints'), `: ${hints.map(([name, number]) => `${number} for ${name}`).join(', ')}.`),
+    node.group === 'ap' && line(explained('Staleness', 'staleness'), `: ${state.stalenessMs === null ? 'unknown' : millis(state.stalenessMs)}.`)];
 }
 
 function askForm(service, group) {

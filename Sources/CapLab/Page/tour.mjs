@@ -40,8 +40,10 @@ export class Tour {
 
   /** The services whose answers the open question asks for. */
   veiled() {
-    const open = this.started && !this.state.revealed && !readOnly() && !this.finished;
-    return new Set(open ? this.step.veil ?? [] : []);
+    if (!this.started || readOnly() || this.finished) return new Set();
+    // What the next step asks for stays hidden after this answer.
+    if (this.state.revealed) return new Set(this.progress[this.at + 1]?.revealed ? [] : this.step.veilAfter ?? []);
+    return new Set(this.step.veil ?? []);
   }
 
   async pick(choice) {
@@ -158,7 +160,7 @@ export class Tour {
     return h('div', { class: 'result', 'aria-live': 'polite', id: 'tour-result' },
       state.busy && h('p', { class: 'muted' }, state.busy),
       state.problem && h('p', { class: 'problem' }, `The lab reported: ${state.problem}`),
-      readOnly() && !state.revealed && this.typed([...(step.before ?? []), ...asks]),
+      readOnly() && !state.revealed && this.typed([...(step.before ?? []).filter(item => item.send?.op !== 'read'), ...asks]),
       state.answers.map(answer => h('p', { class: 'real', title: answer.curl }, badge(answer.conflicts?.length > 1 ? 'failed' : kindOf(answer)),
         h('code', {}, answer.service), ` ${answer.op === 'cas' ? 'compare-and-set' : answer.op} `, answer.sent && [tag(answer.sent, 8), ' '], '→ ', h('b', {}, outcome(answer)), `, ${millis(answer.tookMs)}`)),
       state.revealed && right === -1 && !readOnly() && h('p', { class: 'problem' }, 'The real answers match none of these choices.'),
