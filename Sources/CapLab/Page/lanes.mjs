@@ -76,7 +76,9 @@ function eventsOf(store, operation, before, which) {
       held: one.held, result: one.result, operation });
   }
   events.push({ tMs: operation.tMs + operation.tookMs, from: service, to: client, kind: 'answer', value: operation.value, operation, last: true });
-  return events.sort((a, b) => a.tMs - b.tMs || (a.first ? -1 : b.first ? 1 : a.last ? 1 : b.last ? -1 : 0));
+  // The request is first, whatever the clocks' resolution makes of its time; the answer is after its own messages.
+  const rank = event => event.first ? 0 : event.last ? 2 : 1;
+  return events.sort((a, b) => (a.first ? -1 : b.first ? 1 : a.tMs - b.tMs || rank(a) - rank(b)));
 }
 
 function lanesOf(store, which) {

@@ -28,7 +28,7 @@ function tell(words, isProblem) {
   notice.hidden = false;
   notice.classList.toggle('problem', Boolean(isProblem));
   clearTimeout(hideNotice);
-  hideNotice = setTimeout(() => { notice.hidden = true; }, isProblem ? 12_000 : 5_000);
+  hideNotice = setTimeout(() => { notice.hidden = true; }, isProblem ? 12_000 : 3_000);
 }
 
 const tour = new Tour($('#tour'), store, () => { dirty = true; });
@@ -139,6 +139,8 @@ document.addEventListener('keydown', event => {
 
 let lastDraw = 0, lastChart = 0;
 function frame(now) {
+  // First, so that an error in one view does not stop the page.
+  requestAnimationFrame(frame);
   if (now - lastDraw >= DRAW_MS || dirty) {
     lastDraw = now;
     dirty = false;
@@ -149,7 +151,6 @@ function frame(now) {
     charts.draw($('#charts'), store, tour.veiled());
   }
   motion?.frame(now);
-  requestAnimationFrame(frame);
 }
 requestAnimationFrame(frame);
 store.open('/events');

@@ -162,7 +162,7 @@ export class Tour {
       state.problem && h('p', { class: 'problem' }, `The lab reported: ${state.problem}`),
       readOnly() && !state.revealed && this.typed([...(step.before ?? []).filter(item => item.send?.op !== 'read'), ...asks]),
       state.answers.map(answer => h('p', { class: 'real', title: answer.curl }, badge(answer.conflicts?.length > 1 ? 'failed' : kindOf(answer)),
-        h('code', {}, answer.service), ` ${answer.op === 'cas' ? 'compare-and-set' : answer.op} `, answer.sent && [tag(answer.sent, 8), ' '], '→ ', h('b', {}, outcome(answer)), `, ${millis(answer.tookMs)}`)),
+        h('code', {}, answer.service), ` ${answer.op === 'cas' ? 'compare-and-set' : answer.op} `, answer.sent && [tag(answer.sent, 8), ' '], '→ ', h('b', {}, outcome(answer)), ', ', h(answer.tookMs >= 50 ? 'b' : 'span', {}, millis(answer.tookMs)))),
       state.revealed && right === -1 && !readOnly() && h('p', { class: 'problem' }, 'The real answers match none of these choices.'),
       state.revealed && h('p', { class: 'why' }, step.why));
   }

@@ -1,6 +1,6 @@
 // The verdict: the checkers' results on the live history. The lost promise of each store is shaded.
 
-import { h, show, count } from './dom.mjs';
+import { h, show, count, short } from './dom.mjs';
 import { explained } from './terms.mjs';
 
 /** The letter of CAP in bold. */
@@ -18,21 +18,21 @@ const cell = (holds, yes, no, small, name) => h('td', { class: holds === false ?
   h('span', { class: 'verdict-mark' }, holds === null ? '– not known' : holds ? `✓ ${yes}` : `✕ ${no}`), h('small', {}, small));
 
 function available(group, name, veiled) {
-  if (veiled) return cell(null, '', '', 'hidden by the question', name);
+  if (veiled) return cell(null, '', '', 'hidden for now', name);
   const shares = Object.entries(group.available).filter(([, share]) => share !== null);
-  if (!shares.length) return cell(null, '', '', 'no request in the last 10 s', name);
+  if (!shares.length) return cell(null, '', '', 'no request', name);
   const worst = shares.filter(([, share]) => share < 1);
-  return cell(!worst.length, 'yes', 'no', worst.length ? worst.map(([site, share]) => `${site}: ${percent(share)} answered`).join(', ')
-    : `${shares.map(([site]) => site).join(' and ')}, last 10 s`, name);
+  return cell(!worst.length, 'yes', 'no', worst.length ? worst.map(([site, share]) => `${site} ${percent(share)}`).join(', ')
+    : shares.length > 1 ? 'both, last 10 s' : `${shares[0][0]}, last 10 s`, name);
 }
 
 function agrees(store, verdict, veiled) {
-  if (veiled) return cell(null, '', '', 'hidden by the question', 'ap-agrees');
+  if (veiled) return cell(null, '', '', 'hidden for now', 'ap-agrees');
   const conflicts = Math.max(0, ...store.services.map(service => store.state?.nodes[service.name]?.conflicts ?? 0));
   const keys = verdict.diverged ?? [];
   if (verdict.converged === null) return cell(null, '', '', 'nothing to compare', 'ap-agrees');
   if (verdict.converged === false) {
-    return cell(false, '', 'no', `copies differ: ${keys.slice(0, 2).join(', ')}${keys.length > 2 ? ` and ${keys.length - 2} more` : ''}`, 'ap-agrees');
+    return cell(false, '', 'no', keys.length === 1 ? `${short(keys[0], 12)} differs` : `${count(keys.length, 'key')} differ`, 'ap-agrees');
   }
   return conflicts ? cell(false, '', 'no', `${count(conflicts, 'key')} in conflict`, 'ap-agrees')
     : cell(true, 'yes', '', 'copies equal now', 'ap-agrees');
@@ -41,8 +41,8 @@ function agrees(store, verdict, veiled) {
 /** One line that says where P stands. */
 function partition(store) {
   const cables = ['cp', 'ap'].map(group => store.cable(group));
-  if (cables.every(cable => cable.cut === 'all')) return 'now: the sites cannot reach each other';
-  if (cables.some(cable => cable.cut !== 'no')) return 'now: some messages between the sites are lost';
+  if (cables.every(cable => cable.cut === 'all')) return 'now: east and west are cut off';
+  if (cables.some(cable => cable.cut !== 'no')) return 'now: some messages are lost';
   return store.activeFaults.length ? store.activeFaults.at(-1).label : 'none now';
 }
 
@@ -58,7 +58,7 @@ export function draw(root, store, veiled) {
       h('thead', {}, h('tr', {}, h('td'), h('th', { scope: 'col' }, explained('CP', 'cp')), h('th', { scope: 'col' }, explained('AP', 'ap')))),
       h('tbody', {},
         h('tr', {}, h('th', { scope: 'row' }, initial('Consistency', 'consistency')),
-          cell(cp.linearizable, 'yes', 'no', cp.linearizable === null ? 'nothing to check' : [explained('linearizable', 'linearizable'), `, ${count(cp.operations, 'op')}`], 'cp-agrees'),
+          cell(cp.linearizable, 'yes', 'no', cp.linearizable === null ? 'nothing to check' : h('span', { title: `${count(cp.operations, 'operation')} checked` }, explained('linearizable', 'linearizable')), 'cp-agrees'),
           agrees(store, ap, hidden('ap'))),
         h('tr', {}, h('th', { scope: 'row' }, initial('Availability', 'availability')),
           available(cp, 'cp-available', hidden('cp')), available(ap, 'ap-available', hidden('ap'))),
