@@ -3,14 +3,17 @@
 const token = document.querySelector('meta[name="lab-token"]')?.content ?? '';
 
 export const readOnly = () => token === '' || lab.store?.hello?.readOnly === true;
-const lab = { store: null, notify: () => {} };
+const lab = {
+  store: null,
+  notify: () => {}
+};
 
 /** @param notify shows a message to the reader: `(text, isProblem)`. */
-export function prepare(store, notify) { Object.assign(lab, { store, notify }); }
+export function prepare(store, notify) { Object.assign(lab, {store, notify}); }
 
 async function post(path, body) {
-  const headers = { 'Content-Type': 'application/json', 'X-Lab-Token': token };
-  const response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  const headers = {'Content-Type': 'application/json', 'X-Lab-Token': token};
+  const response = await fetch(path, {method: 'POST', headers, body: JSON.stringify(body)});
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     const error = new Error(answer.detail ?? answer.title ?? `${path} failed with status ${response.status}`);
@@ -36,7 +39,7 @@ export async function act(path, body) {
 
 /** Sends a request to a service and resolves with its answer, whatever its status is. */
 export async function ask(body) {
-  const answer = await post('/ask', { key: lab.store.key, ...body });
+  const answer = await post('/ask', {key: lab.store.key, ...body});
   lab.store.addAnswer(answer);
   lab.store.asked.add(answer.id);
   return answer;
@@ -44,19 +47,20 @@ export async function ask(body) {
 
 /** One of the steady reads of the page: like `ask`, but not listed as the reader's own request. */
 export async function readQuietly(service) {
-  lab.store.addAnswer(await post('/ask', { service, op: 'read', key: lab.store.key }));
+  lab.store.addAnswer(await post('/ask', {service, op: 'read', key: lab.store.key}));
 }
 
 /** Reads with its version first, so that the write replaces exactly what was seen. */
 export async function resolve(service, value) {
-  const read = await ask({ service, op: 'read' });
-  return ask({ service, op: 'write', value, context: read.version ?? undefined });
+  const read = await ask({service, op: 'read'});
+  return ask({service, op: 'write', value, context: read.version ?? undefined});
 }
 
 /** Sets the value only if the key is still at the version that this service reports now. */
 export async function compareAndSet(service, value) {
-  const read = await ask({ service, op: 'read' });
-  return ask({ service, op: 'cas', value, version: read.version ?? '0' });
+  const read = await ask({service, op: 'read'});
+  // A key that does not exist has no version to match: without one, the write creates the key.
+  return ask({service, op: 'cas', value, ...(read.status === 200 && {version: read.version})});
 }
 
 /** The command that does the same, for a terminal. */
@@ -66,7 +70,8 @@ export function command(path, body) {
   const both = verb => {
     const [service, replica] = body.link.split('>');
     return [[service, replica], [replica, service]]
-      .map(([from, to]) => `caplab ${verb} --from ${from} --to ${to}${mode}`).join(' && ');
+      .map(([from, to]) => `caplab ${verb} --from ${from} --to ${to}${mode}`)
+      .join(' && ');
   };
   const place = body.from ? ` --from ${body.from} --to ${body.to}` : body.target ? ` ${body.target}` : '';
   if (path === '/actions/cut') return body.link ? both('partition') : `caplab partition${place}${group}${mode}`;

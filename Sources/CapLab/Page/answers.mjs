@@ -1,19 +1,26 @@
 // The last answers as they came, with the curl line that gives the same.
 
-import { $, h, show, badge, kindOf, tag, millis, duration } from './dom.mjs';
+import {$, badge, duration, h, kindOf, millis, show, tag} from './dom.mjs';
 
 const LINES = 14;
-const VERB = { read: 'read', write: 'write', delete: 'delete', cas: 'compare-and-set' };
+const VERB = {
+  read: 'read',
+  write: 'write',
+  delete: 'delete',
+  cas: 'compare-and-set'
+};
 
 /** One line for equal answers that follow each other at one service. */
 function grouped(store, veiled) {
   const lines = [], latest = new Map();
   for (const answer of store.answers.filter(one => one.by === 'page' && !veiled.has(one.service)).slice(-300)) {
-    const look = JSON.stringify([answer.op, answer.key, answer.sent, answer.status, answer.code, answer.value, answer.conflicts]);
+    const look =
+      JSON.stringify([answer.op, answer.key, answer.sent, answer.status, answer.code, answer.value, answer.conflicts]);
     const known = latest.get(answer.service);
-    if (known?.look === look && !store.asked.has(answer.id) && !known.asked) Object.assign(known, { answer, times: known.times + 1 });
+    if (known?.look === look && !store.asked.has(answer.id) && !known.asked)
+      Object.assign(known, {answer, times: known.times + 1});
     else {
-      const line = { look, answer, times: 1, first: answer.id, asked: store.asked.has(answer.id) };
+      const line = {look, answer, times: 1, first: answer.id, asked: store.asked.has(answer.id)};
       latest.set(answer.service, line);
       lines.push(line);
     }
@@ -30,29 +37,39 @@ export function outcome(answer) {
 }
 
 export function build(root, select) {
-  root.replaceChildren(
-    h('div', { class: 'head' }, h('h2', {}, 'Last answers'), h('span', { class: 'note' }, 'newest first; × counts equal ones')),
+  root.replaceChildren(h('div', {class: 'head'}, h('h2', {}, 'Last answers'),
+                         h('span', {class: 'note'}, 'newest first; × counts equal ones')),
     h('ul', {}));
   root.addEventListener('click', event => {
     const copy = event.target.closest('[data-copy]'), line = event.target.closest('[data-answer-id]');
-    if (copy) navigator.clipboard?.writeText(copy.dataset.copy);
-    else if (line) select(Number(line.dataset.answerId));
+    if (copy)
+      navigator.clipboard?.writeText(copy.dataset.copy);
+    else if (line)
+      select(Number(line.dataset.answerId));
   });
 }
 
 export function draw(root, store, veiled) {
   const lines = grouped(store, veiled);
-  show($('ul', root), lines.map(line => [line.look, line.answer.service, line.times, line.first]), () => lines.length
-    ? lines.map(line => entry(line))
-    : h('li', { class: 'muted' }, 'No request in the last minute. Click a service to send one.'));
+  show($('ul', root), lines.map(line => [line.look, line.answer.service, line.times, line.first]),
+    () => lines.length ? lines.map(line => entry(line))
+                       : h('li', {class: 'muted'}, 'No request in the last minute. Click a service to send one.'));
 }
 
-function entry({ answer, times, first }) {
+function entry({answer, times, first}) {
   const age = answer.op === 'read' && answer.status === 200 && answer.stalenessMs > 0
-    ? `, up to ${duration(answer.stalenessMs)} old` : '';
-  return h('li', { 'data-service': answer.service, 'data-status': answer.status },
-    h('button', { class: 'plain', 'data-answer-id': answer.id, 'data-focus': `a${first}`, title: 'Show its messages in the diagram' },
-      badge(answer.conflicts?.length > 1 ? 'failed' : kindOf(answer)), h('span', { class: 'who' }, `${answer.service}: ${VERB[answer.op]}`, answer.sent && [' ', tag(answer.sent, 8)]),
+    ? `, up to ${duration(answer.stalenessMs)} old`
+    : '';
+  return h('li', {'data-service': answer.service, 'data-status': answer.status},
+    h('button', {
+      class: 'plain',
+      'data-answer-id': answer.id,
+      'data-focus': `a${first}`,
+      title: 'Show its messages in the diagram'
+    },
+      badge(answer.conflicts?.length > 1 ? 'failed' : kindOf(answer)),
+      h('span', {class: 'who'}, `${answer.service}: ${VERB[answer.op]}`, answer.sent && [' ', tag(answer.sent, 8)]),
       h('b', {}, outcome(answer)), h('small', {}, `${millis(answer.tookMs)}${age}${times > 1 ? ` ×${times}` : ''}`)),
-    h('code', { 'data-copy': answer.curl, title: `${answer.curl}\n\n${answer.body ?? ''}\n\nClick to copy` }, answer.curl));
+    h('code', {'data-copy': answer.curl, title: `${answer.curl}\n\n${answer.body ?? ''}\n\nClick to copy`},
+      answer.curl));
 }

@@ -1,52 +1,81 @@
-// The last minute per service on one time axis: outcomes, and latency, staleness, hints or conflicts. Faults are shaded.
+// The last minute per service on one time axis: outcomes, and latency, staleness, hints or conflicts.
+// Faults are shaded.
 
-import { $, h, s, attribute, mark, millis, duration, count } from './dom.mjs';
+import {$, attribute, count, duration, h, mark, millis, s} from './dom.mjs';
 
 const SPAN_S = 60;
-const METRICS = { latency: ['Latency', 'p99'], staleness: ['Staleness', 'staleness'], hints: ['Hints', 'hints'], conflicts: ['Conflicts', 'context'] };
-const NOTE = {
-  latency: 'solid p50, dashed p99, logarithmic', staleness: 'upper bound of an answer’s age, AP only',
-  hints: 'changes not yet delivered, AP only', conflicts: 'keys with several values, AP only',
+const METRICS = {
+  latency: ['Latency', 'p99'],
+  staleness: ['Staleness', 'staleness'],
+  hints: ['Hints', 'hints'],
+  conflicts: ['Conflicts', 'context']
 };
-const FIELDS = { staleness: 'stalenessMs', hints: 'hints', conflicts: 'conflicts' };
+const NOTE = {
+  latency: 'solid p50, dashed p99, logarithmic',
+  staleness: 'upper bound of an answer’s age, AP only',
+  hints: 'changes not yet delivered, AP only',
+  conflicts: 'keys with several values, AP only',
+};
+const FIELDS = {
+  staleness: 'stalenessMs',
+  hints: 'hints',
+  conflicts: 'conflicts'
+};
 let metric = 'latency';
 
 export function build(root, redraw) {
   root.replaceChildren(
-    h('div', { class: 'head' }, h('h2', {}, 'The last minute'),
-      h('span', { class: 'note keys' }, [['ok', 'answered'], ['no', 'refused'], ['error', 'error']].map(([kind, words]) =>
-        h('span', {}, s('svg', { class: 'badge', width: 14, height: 14 }, mark(kind)), words))),
-      h('span', { class: 'grow' }), h('span', { class: 'note metric-note' }, NOTE[metric]),
-      h('span', { class: 'seg', role: 'group', 'aria-label': 'Metric' }, Object.entries(METRICS).map(([name, [words]]) =>
-        h('button', { 'data-metric': name, 'aria-pressed': String(name === metric), onclick: () => {
-          metric = name;
-          root.querySelector('.metric-note').textContent = NOTE[metric];
-          for (const button of root.querySelectorAll('[data-metric]')) button.setAttribute('aria-pressed', String(button.dataset.metric === name));
-          redraw();
-        } }, words)))),
-    h('div', { class: 'plot' }, s('svg', { role: 'img', 'aria-label': 'Outcomes and latency of the last minute, per service' })));
+    h('div', {class: 'head'}, h('h2', {}, 'The last minute'),
+      h('span', {class: 'note keys'}, [['ok', 'answered'], ['no', 'refused'], ['error', 'error']].map(([kind,
+        words]) => h('span', {}, s('svg', {class: 'badge', width: 14, height: 14}, mark(kind)), words))),
+      h('span', {class: 'grow'}), h('span', {class: 'note metric-note'}, NOTE[metric]),
+      h('span', {class: 'seg', role: 'group', 'aria-label': 'Metric'},
+        Object.entries(METRICS).map(([name, [words]]) => h('button', {
+          'data-metric': name,
+          'aria-pressed': String(name === metric),
+          onclick: () => {
+            metric = name;
+            root.querySelector('.metric-note').textContent = NOTE[metric];
+            for (const button of root.querySelectorAll('[data-metric]'))
+              button.setAttribute('aria-pressed', String(button.dataset.metric === name));
+            redraw();
+          }
+        },
+                                      words)))),
+    h('div', {class: 'plot'},
+      s('svg', {role: 'img', 'aria-label': 'Outcomes and latency of the last minute, per service'})));
 }
 
 export function draw(root, store, veiled) {
-  const svg = $('.plot svg', root), { width, height } = svg.getBoundingClientRect();
+  const svg = $('.plot svg', root), {width, height} = svg.getBoundingClientRect();
   if (width < 50 || height < 50 || !store.hello) return;
   const now = store.nowMs / 1000, narrow = width < 520, x0 = narrow ? 88 : 146, x1 = width - (narrow ? 86 : 156);
-  const X = sec => x0 + (sec - now + SPAN_S) / SPAN_S * (x1 - x0), top = 16, foot = 20, lane = (height - top - foot) / 4;
+  const X = sec => x0 + (sec - now + SPAN_S) / SPAN_S * (x1 - x0), top = 16, foot = 20,
+        lane = (height - top - foot) / 4;
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   const parts = [];
   for (const [from, to] of spans(store)) {
     const a = Math.max(x0, X(from / 1000)), b = Math.min(x1, X(to / 1000));
     if (b < x0 || a > x1) continue;
-    parts.push(s('rect', { class: 'shade', x: a, y: top, width: Math.max(1.5, b - a), height: height - top - foot }));
+    parts.push(s('rect', {class: 'shade', x: a, y: top, width: Math.max(1.5, b - a), height: height - top - foot}));
   }
   parts.push(...labels(store.faults, X, x0, x1, now));
-  store.services.forEach((service, index) => parts.push(...row(store, service, top + index * lane, lane, X, x0, x1, width, veiled.has(service.name), narrow)));
+  store.services.forEach((service, index) => parts.push(...row(store, service, top + index * lane, lane, X, x0, x1,
+                           width, veiled.has(service.name), narrow)));
   for (const ago of narrow ? [60, 30, 0] : [60, 45, 30, 15, 0]) {
-    parts.push(s('text', { x: x0 + (SPAN_S - ago) / SPAN_S * (x1 - x0), y: height - 4, class: 'muted',
-      'text-anchor': ago === 60 ? 'start' : ago ? 'middle' : 'end' }, ago ? `−${ago} s` : 'now'));
+    parts.push(s('text', {
+      x: x0 + (SPAN_S - ago) / SPAN_S * (x1 - x0),
+      y: height - 4,
+      class: 'muted',
+      'text-anchor': ago === 60 ? 'start'
+        : ago                   ? 'middle'
+                                : 'end'
+    },
+      ago ? `−${ago} s` : 'now'));
   }
   svg.replaceChildren(...parts.filter(Boolean));
-  attribute(svg, 'aria-label', store.services.filter(service => !veiled.has(service.name)).map(service => spoken(store, service)).join('. '));
+  attribute(svg, 'aria-label',
+    store.services.filter(service => !veiled.has(service.name)).map(service => spoken(store, service)).join('. '));
 }
 
 /** The times with at least one fault, joined, so that faults at the same time are shaded once. */
@@ -54,8 +83,10 @@ function spans(store) {
   const joined = [];
   for (const fault of [...store.faults].sort((a, b) => a.fromMs - b.fromMs)) {
     const last = joined.at(-1), to = fault.toMs ?? store.nowMs;
-    if (last && fault.fromMs <= last[1]) last[1] = Math.max(last[1], to);
-    else joined.push([fault.fromMs, to]);
+    if (last && fault.fromMs <= last[1])
+      last[1] = Math.max(last[1], to);
+    else
+      joined.push([fault.fromMs, to]);
   }
   return joined;
 }
@@ -66,40 +97,48 @@ function labels(faults, X, x0, x1, now) {
   for (const fault of faults) {
     const x = Math.max(x0, X(fault.fromMs / 1000), free), wide = fault.label.length * 6.6 + 10;
     if (X((fault.toMs ?? now * 1000) / 1000) < x0 || x + wide > x1 + 100) continue;
-    parts.push(s('text', { x, y: 11, class: 'strong' }, fault.label));
+    parts.push(s('text', {x, y: 11, class: 'strong'}, fault.label));
     free = x + wide;
   }
   return parts;
 }
 
 function row(store, service, y, lane, X, x0, x1, width, veiled, narrow) {
-  const parts = [s('path', { class: 'rule', d: `M0 ${y}H${width}` })];
+  const parts = [s('path', {class: 'rule', d: `M0 ${y}H${width}`})];
   const title = `${service.group.toUpperCase()} ${service.site}`;
-  parts.push(s('text', { x: 0, y: y + lane / 2 + (lane > 34 ? -2 : 5), class: 'strong' }, title),
-    lane > 34 && s('text', { x: 0, y: y + lane / 2 + 13, class: 'muted' }, service.name));
+  parts.push(s('text', {x: 0, y: y + lane / 2 + (lane > 34 ? -2 : 5), class: 'strong'}, title),
+    lane > 34 && s('text', {x: 0, y: y + lane / 2 + 13, class: 'muted'}, service.name));
   const band = Math.min(20, lane * .34), base = y + lane - 4, room = lane - band - 12, step = (x1 - x0) / SPAN_S;
   const rows = store.series.filter(one => X(one.tMs / 1000) > x0 + step / 2);
   for (const one of rows) {
     const values = one.services[service.name], x = X(one.tMs / 1000) - step / 2;
     if (!values || (veiled && one.tMs > veiledSince(store))) continue;
-    const kinds = [values.error && 'error', values.refused && 'no', values.ok && (values.stalenessMs > 1000 ? 'old' : 'ok')].filter(Boolean);
-    kinds.slice(0, 2).forEach((kind, at) => parts.push(mark(kind, x, y + 4 + (kinds.length > 1 ? band * (.25 + .5 * at) : band / 2), Math.min(step * .42, kinds.length > 1 ? band * .22 : band * .3, 4.6))));
+    const kinds =
+      [values.error && 'error', values.refused && 'no', values.ok && (values.stalenessMs > 1000 ? 'old' : 'ok')].filter(
+        Boolean);
+    kinds.slice(0, 2).forEach(
+      (kind, at) => parts.push(mark(kind, x, y + 4 + (kinds.length > 1 ? band * (.25 + .5 * at) : band / 2),
+        Math.min(step * .42, kinds.length > 1 ? band * .22 : band * .3, 4.6))));
   }
   if (metric === 'latency') {
     const Y = value => base - room * Math.min(1, Math.max(0, Math.log10(Math.max(value, .1) * 10) / 4));
     if (!narrow && room > 32) {
       for (const [value, words] of [[1, '1 ms'], [100, '100 ms']]) {
-        parts.push(s('path', { class: 'rule', d: `M${x0} ${Y(value)}H${x1}` }),
-          s('text', { x: x0 - 6, y: Y(value) + 4, class: 'muted', 'text-anchor': 'end' }, words));
+        parts.push(s('path', {class: 'rule', d: `M${x0} ${Y(value)}H${x1}`}),
+          s('text', {x: x0 - 6, y: Y(value) + 4, class: 'muted', 'text-anchor': 'end'}, words));
       }
     }
     for (const [name, kind] of [['p99Ms', 'p99'], ['p50Ms', 'p50']]) {
       parts.push(line(rows, service.name, name, kind, Y, X, step, base, veiled && veiledSince(store)));
     }
   } else if (service.group === 'ap') {
-    const field = FIELDS[metric], most = Math.max(metric === 'staleness' ? 1000 : 1, ...rows.map(one => one.services[service.name]?.[field] ?? 0));
+    const field = FIELDS[metric],
+          most =
+            Math.max(metric === 'staleness' ? 1000 : 1, ...rows.map(one => one.services[service.name]?.[field] ?? 0));
     parts.push(line(rows, service.name, field, 'area', value => base - room * value / most, X, step, base));
-    if (!narrow) parts.push(s('text', { x: x0 - 4, y: base - room + 9, class: 'muted', 'text-anchor': 'end' }, metric === 'staleness' ? duration(most) : most));
+    if (!narrow)
+      parts.push(s('text', {x: x0 - 4, y: base - room + 9, class: 'muted', 'text-anchor': 'end'},
+        metric === 'staleness' ? duration(most) : most));
   }
   return [...parts, ...figures(store, service, veiled, x1 + 8, y + lane / 2, narrow, lane > 34)];
 }
@@ -110,31 +149,53 @@ function line(rows, name, field, kind, Y, X, step, base, until = Infinity) {
   let d = '', last = null;
   for (const one of rows) {
     const value = one.services[name]?.[field];
-    if (value === null || value === undefined || one.tMs > (until || Infinity)) { if (last !== null && kind === 'area') d += `V${base}`; last = null; continue; }
+    if (value === null || value === undefined || one.tMs > (until || Infinity)) {
+      if (last !== null && kind === 'area') d += `V${base}`;
+      last = null;
+      continue;
+    }
     const x = X(one.tMs / 1000) - step / 2, y = Y(value);
     d += last === null ? kind === 'area' ? `M${x} ${base}V${y}` : `M${x - 1} ${y}H${x + 1}` : `L${x} ${y}`;
     last = x;
   }
   if (last !== null && kind === 'area') d += `V${base}`;
-  return s('path', { class: `curve ${kind}`, d });
+  return s('path', {class: `curve ${kind}`, d});
 }
 
 /** The last second of a service, for readers who do not see the chart. */
 function spoken(store, service) {
   const last = store.series.at(-1)?.services[service.name];
-  return last ? `${service.name}: ${last.ok} answered, ${last.refused} refused, ${count(last.error, 'error')}, p99 ${millis(last.p99Ms)}` : service.name;
+  return last ? `${service.name}: ${last.ok} answered, ${last.refused} refused, ${count(last.error, 'error')}, p99 ${
+                  millis(last.p99Ms)}`
+              : service.name;
 }
 
 /** The present figures, in words with units. */
 function figures(store, service, veiled, x, y, narrow, roomy) {
-  if (veiled) return [s('text', { x, y: y + 4, class: 'strong' }, '?')];
+  if (veiled) return [s('text', {x, y: y + 4, class: 'strong'}, '?')];
   const last = store.series.at(-1)?.services[service.name];
   if (!last) return [];
+  const first = outcomes(last, narrow ? 'ok' : 'answered');
+  return [
+    s('text', {x, y: roomy ? y - 2 : y + 5, class: 'strong'}, first),
+    roomy && s('text', {x, y: y + 13, class: 'muted'}, figure(last, service.group, narrow))
+  ];
+}
+
+function outcomes(last, answered) {
   const total = last.ok + last.refused + last.error;
-  const first = !total ? 'no request' : last.refused === total ? `${last.refused}/s refused` : `${last.ok}/s answered`;
-  const second = metric === 'latency' ? last.p99Ms === null ? '' : narrow ? millis(last.p99Ms) : `p50 ${millis(last.p50Ms)}, p99 ${millis(last.p99Ms)}`
-    : service.group === 'cp' ? 'not in CP' : metric === 'staleness' ? last.stalenessMs === null ? 'unknown' : `up to ${duration(last.stalenessMs)}`
-      : metric === 'hints' ? count(last.hints, 'hint') : count(last.conflicts, 'conflict');
-  return [s('text', { x, y: roomy ? y - 2 : y + 5, class: 'strong' }, narrow ? first.replace('answered', 'ok') : first),
-    roomy && s('text', { x, y: y + 13, class: 'muted' }, second)];
+  if (!total) return 'no request';
+  if (last.refused === total) return `${last.refused}/s refused`;
+  return last.error === total ? `${last.error}/s failed` : `${last.ok}/s ${answered}`;
+}
+
+function figure(last, group, narrow) {
+  if (metric === 'latency') {
+    if (last.p99Ms === null) return '';
+    return narrow ? millis(last.p99Ms) : `p50 ${millis(last.p50Ms)}, p99 ${millis(last.p99Ms)}`;
+  }
+  if (group === 'cp') return 'not in CP';
+  if (metric === 'hints') return count(last.hints, 'hint');
+  if (metric === 'conflicts') return count(last.conflicts, 'conflict');
+  return last.stalenessMs === null ? 'unknown' : `up to ${duration(last.stalenessMs)}`;
 }

@@ -7,8 +7,10 @@ export const $ = (selector, root = document) => root.querySelector(selector);
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? '' : value);
+    if (name.startsWith('on'))
+      node.addEventListener(name.slice(2), value);
+    else
+      node.setAttribute(name, value === true ? '' : value);
   }
   for (const child of children.flat(Infinity)) {
     if (child !== null && child !== undefined && child !== false) node.append(child);
@@ -34,10 +36,14 @@ export function show(node, signature, build) {
 }
 
 /** Sets text or an attribute only when it changes. */
-export const text = (node, value) => { if (node.textContent !== value) node.textContent = value; };
+export const text = (node, value) => {
+  if (node.textContent !== value) node.textContent = value;
+};
 export const attribute = (node, name, value) => {
-  if (value === null || value === undefined || value === false) node.removeAttribute(name);
-  else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value === true ? '' : value);
+  if (value === null || value === undefined || value === false)
+    node.removeAttribute(name);
+  else if (node.getAttribute(name) !== String(value))
+    node.setAttribute(name, value === true ? '' : value);
 };
 
 /** 0.4 s, 4.1 s, 11 s, 2 min 5 s. */
@@ -61,7 +67,7 @@ export function millis(ms) {
 
 export const count = (number, one, many = `${one}s`) => `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 
-/** The kind of an answer: `ok` current, `old` may be old, `none` no value, `no` refused, `failed` precondition, `error`. */
+/** The kind of an answer: `ok` current, `old` may be old, `no` refused, `failed` precondition failed, `error`. */
 export function kindOf(answer) {
   if (answer.status === 503 || answer.status === 429) return 'no';
   if (answer.status >= 200 && answer.status < 300) {
@@ -73,20 +79,20 @@ export function kindOf(answer) {
 
 /** The mark of an answer: full disc, half disc, empty disc with a bar, empty disc, cross. */
 export function mark(kind, x = 7, y = 7, r = 5) {
-  const group = s('g', { class: `mark ${kind}` });
+  const group = s('g', {class: `mark ${kind}`});
   if (kind === 'error') {
-    group.append(s('path', { d: `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}` }));
+    group.append(s('path', {d: `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}`}));
     return group;
   }
-  group.append(s('circle', { cx: x, cy: y, r }));
-  if (kind === 'old') group.append(s('path', { class: 'half', d: `M${x - r} ${y}a${r} ${r} 0 0 0 ${2 * r} 0z` }));
+  group.append(s('circle', {cx: x, cy: y, r}));
+  if (kind === 'old') group.append(s('path', {class: 'half', d: `M${x - r} ${y}a${r} ${r} 0 0 0 ${2 * r} 0z`}));
   const b = r * .7;
-  if (kind === 'no') group.append(s('path', { d: `M${x - b} ${y + b}L${x + b} ${y - b}` }));
-  if (kind === 'failed') group.append(s('path', { d: `M${x - b} ${y - 1.5}H${x + b}M${x - b} ${y + 1.5}H${x + b}` }));
+  if (kind === 'no') group.append(s('path', {d: `M${x - b} ${y + b}L${x + b} ${y - b}`}));
+  if (kind === 'failed') group.append(s('path', {d: `M${x - b} ${y - 1.5}H${x + b}M${x - b} ${y + 1.5}H${x + b}`}));
   return group;
 }
 
-export const badge = kind => s('svg', { class: 'badge', width: 14, height: 14, 'aria-hidden': 'true' }, mark(kind));
+export const badge = kind => s('svg', {class: 'badge', width: 14, height: 14, 'aria-hidden': 'true'}, mark(kind));
 
 /** The look of a value: `ana` and `bob` have the two fills; other values are told apart by shape and name. */
 export function look(value) {
@@ -100,5 +106,5 @@ export function look(value) {
 export const short = (value, length = 12) => value.length > length ? `${value.slice(0, length - 1)}…` : value;
 
 /** A value as a tag with shape and name. */
-export const tag = (value, length) =>
-  h('span', { class: `val ${look(value)}`, title: value ?? 'no value' }, h('i'), value === null ? 'none' : short(value, length));
+export const tag = (value, length) => h('span', {class: `val ${look(value)}`, title: value ?? 'no value'}, h('i'),
+  value === null ? 'none' : short(value, length));

@@ -28,10 +28,10 @@ export class Store extends EventTarget {
     this.offset = null;
     /** The ids of the requests that the reader or the tour sent, without the steady reads. */
     this.asked = new Set();
-    this.sampling = { seen: 0, shown: 0 };
+    this.sampling = {seen: 0, shown: 0};
   }
 
-  get key() { return this.copies?.key ?? this.hello?.key ?? ''; }
+  get key() { return this.hello?.key ?? ''; }
   get services() { return this.hello?.nodes.filter(node => node.kind === 'service') ?? []; }
   node(name) { return this.hello?.nodes.find(node => node.name === name); }
   replicas(group) { return this.hello?.nodes.filter(node => node.kind === 'replica' && node.group === group) ?? []; }
@@ -74,7 +74,7 @@ export class Store extends EventTarget {
     this.emit('connection', connection);
   }
 
-  emit(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
+  emit(name, detail) { this.dispatchEvent(new CustomEvent(name, {detail})); }
 
   receive(name, data) {
     // The earliest arrival has the least delay, so the largest offset is the best estimate.
@@ -87,11 +87,16 @@ export class Store extends EventTarget {
   }
 
   on_hello(data) {
-    const restarted = this.hello && this.hello.start !== data.start;
-    this.clear();
+    const before = this.hello;
     this.hello = data;
+    // The same lab says hello again after a reconnect and when the key changes: what is known stays known.
+    if (before?.start === data.start) {
+      if (before.key !== data.key) this.latest = {};
+      return;
+    }
+    this.clear();
     this.offset = data.tMs - performance.now();
-    if (restarted) this.emit('restart', data);
+    this.emit(before ? 'restart' : 'begin', data);
   }
 
   on_state(data) { this.state = data; }
@@ -100,8 +105,11 @@ export class Store extends EventTarget {
   on_verdict(data) { this.verdict = data; }
 
   on_copies(data) {
-    if (this.copies && this.copies.key !== data.key) this.latest = {};
     this.copies = data;
+    if (this.hello && this.hello.key !== data.key) {
+      this.hello.key = data.key;
+      this.latest = {};
+    }
   }
 
   on_series(data) {
@@ -128,7 +136,7 @@ export class Store extends EventTarget {
   }
 
   on_messages(data) {
-    this.sampling = { seen: data.seen, shown: data.list.length };
+    this.sampling = {seen: data.seen, shown: data.list.length};
     this.messages.push(...data.list);
     const since = this.nowMs - KEEP_MS;
     this.messages = this.messages.filter(message => message.tMs > since).slice(-MAX_MESSAGES);
@@ -147,8 +155,8 @@ export class Store extends EventTarget {
 
   /** The faults of one direction of a link. */
   link(id) {
-    const whole = { cut: false, delayMs: 0 };
-    return this.state?.links[id] ?? { toReplica: whole, toService: whole };
+    const whole = {cut: false, delayMs: 0};
+    return this.state?.links[id] ?? {toReplica: whole, toService: whole};
   }
 
   /**
@@ -162,17 +170,23 @@ export class Store extends EventTarget {
     });
     const strands = links.map(link => {
       const fault = this.link(link.id), eastern = this.node(link.service).site === 'east';
-      return { id: link.id, ...link,
+      return {
+        id: link.id,
+        ...link,
         westward: eastern ? fault.toReplica : fault.toService,
-        eastward: eastern ? fault.toService : fault.toReplica };
+        eastward: eastern ? fault.toService : fault.toReplica
+      };
     });
     const west = strands.filter(strand => strand.westward.cut).length;
     const east = strands.filter(strand => strand.eastward.cut).length;
     const all = strands.length;
-    const cut = !west && !east ? 'no' : west === all && east === all ? 'all'
-      : west === all && !east ? 'westward' : east === all && !west ? 'eastward' : 'some';
+    const cut = !west && !east       ? 'no'
+      : west === all && east === all ? 'all'
+      : west === all && !east        ? 'westward'
+      : east === all && !west        ? 'eastward'
+                                     : 'some';
     const delays = strands.flatMap(strand => [strand.westward.delayMs, strand.eastward.delayMs]);
-    return { links, strands, cut, delayMs: Math.max(0, ...delays), evenly: new Set(delays).size === 1 };
+    return {links, strands, cut, delayMs: Math.max(0, ...delays), evenly: new Set(delays).size === 1};
   }
 
   get activeFaults() { return this.faults.filter(fault => fault.toMs === null); }

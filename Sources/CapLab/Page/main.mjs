@@ -1,21 +1,21 @@
 // Starts the page: connects the events to the views, and draws ten times a second what has changed.
 
-import { $, text, attribute, seconds } from './dom.mjs';
-import { Store } from './events.mjs';
 import * as actions from './actions.mjs';
-import * as map from './map.mjs';
-import { Wires } from './wires.mjs';
-import { Motion } from './motion.mjs';
-import * as menu from './menu.mjs';
-import * as controls from './controls.mjs';
 import * as answers from './answers.mjs';
-import * as records from './records.mjs';
-import * as lanes from './lanes.mjs';
 import * as charts from './charts.mjs';
-import * as verdict from './verdict.mjs';
+import * as controls from './controls.mjs';
+import {$, attribute, seconds, text} from './dom.mjs';
+import {Store} from './events.mjs';
+import * as lanes from './lanes.mjs';
 import * as legend from './legend.mjs';
+import * as map from './map.mjs';
+import * as menu from './menu.mjs';
+import {Motion} from './motion.mjs';
+import * as records from './records.mjs';
 import * as terms from './terms.mjs';
-import { Tour } from './tour.mjs';
+import {Tour} from './tour.mjs';
+import * as verdict from './verdict.mjs';
+import {Wires} from './wires.mjs';
 
 const DRAW_MS = 100;
 const store = new Store();
@@ -28,10 +28,14 @@ function tell(words, isProblem) {
   notice.hidden = false;
   notice.classList.toggle('problem', Boolean(isProblem));
   clearTimeout(hideNotice);
-  hideNotice = setTimeout(() => { notice.hidden = true; }, isProblem ? 12_000 : 3_000);
+  hideNotice = setTimeout(() => {
+    notice.hidden = true;
+  }, isProblem ? 12_000 : 3_000);
 }
 
-const tour = new Tour($('#tour'), store, () => { dirty = true; });
+const tour = new Tour($('#tour'), store, () => {
+  dirty = true;
+});
 
 function theme(name) {
   document.documentElement.dataset.theme = name;
@@ -45,7 +49,7 @@ function present(on = !document.body.classList.contains('present')) {
 }
 
 const isCut = () => ['cp', 'ap'].some(group => store.cable(group).cut !== 'no');
-const toggleCut = () => isCut() ? actions.act('/actions/heal', {}) : actions.act('/actions/cut', { target: 'west' });
+const toggleCut = () => isCut() ? actions.act('/actions/heal', {}) : actions.act('/actions/cut', {target: 'west'});
 
 function begin() {
   menu.close();
@@ -58,9 +62,15 @@ function begin() {
 
 function header() {
   text($('#topic-key'), store.key);
-  const faults = store.activeFaults, words = faults.map(fault => `${fault.label} for ${seconds(store.nowMs - fault.fromMs)}`);
-  text($('#fault-now'), words.slice(-1)[0] ? `${words.slice(-1)[0]}${words.length > 1 ? `, ${words.length - 1} more` : ''}` : '');
-  const states = { connecting: 'connecting …', lost: 'connection lost, trying again', open: actions.readOnly() ? 'live, read-only' : 'live' };
+  const faults = store.activeFaults,
+        words = faults.map(fault => `${fault.label} for ${seconds(store.nowMs - fault.fromMs)}`);
+  text($('#fault-now'),
+    words.slice(-1)[0] ? `${words.slice(-1)[0]}${words.length > 1 ? `, ${words.length - 1} more` : ''}` : '');
+  const states = {
+    connecting: 'connecting …',
+    lost: 'connection lost, trying again',
+    open: actions.readOnly() ? 'live, read-only' : 'live'
+  };
   text($('#connection'), states[store.connection]);
   attribute(document.body, 'data-connection', store.connection);
   attribute(document.body, 'data-cut', store.hello ? store.cable('cp').cut : null);
@@ -77,8 +87,10 @@ function header() {
 function draw() {
   if (!store.hello) return header();
   const veiled = tour.veiled();
-  if (!veiled.size) store.veiledAt = null;
-  else store.veiledAt ??= store.nowMs;
+  if (!veiled.size)
+    store.veiledAt = null;
+  else
+    store.veiledAt ??= store.nowMs;
   map.draw(stage, store, veiled);
   wires.draw();
   controls.draw($('#controls'), store);
@@ -90,7 +102,7 @@ function draw() {
   header();
 }
 
-store.addEventListener('hello', begin);
+store.addEventListener('begin', begin);
 store.addEventListener('restart', () => {
   tour.restart();
   // The token belongs to one start of the lab, and it is in the page.
@@ -100,15 +112,22 @@ store.addEventListener('restart', () => {
 });
 store.addEventListener('messages', event => motion?.addMessages(event.detail.list));
 store.addEventListener('answers', event => motion?.addAnswers(event.detail));
-store.addEventListener('connection', () => { dirty = true; });
+store.addEventListener('connection', () => {
+  dirty = true;
+});
 
 actions.prepare(store, tell);
 terms.listen();
 menu.listen(store);
 legend.build($('#legend'));
-answers.build($('#log'), id => { lanes.select(store, id); dirty = true; });
+answers.build($('#log'), id => {
+  lanes.select(store, id);
+  dirty = true;
+});
 charts.build($('#charts'), () => charts.draw($('#charts'), store, tour.veiled()));
-lanes.build($('#lanes'), () => { dirty = true; });
+lanes.build($('#lanes'), () => {
+  dirty = true;
+});
 controls.startReading(store);
 
 if (sessionStorage.getItem('restarted')) {
@@ -123,18 +142,24 @@ if (!wanted.has('theme')) dark.addEventListener('change', () => theme(dark.match
 if (wanted.has('present')) present(true);
 
 $('#notice').addEventListener('tell', event => tell(...event.detail));
-$('#theme').addEventListener('click', () => theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'));
+$('#theme').addEventListener(
+  'click', () => theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'));
 $('#present').addEventListener('click', () => present());
 $('#dock-next').addEventListener('click', () => $('#tour-next') ? tour.next() : tour.restart());
 document.addEventListener('click', event => {
   if (event.target.closest('[data-action="toggle-cut"]')) toggleCut().catch(() => {});
 });
 document.addEventListener('keydown', event => {
-  if (event.target.closest('input, select, textarea, dialog, #menu') || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === 'ArrowRight') tour.next();
-  else if (event.key === 'ArrowLeft') tour.back();
-  else if (event.key === 'p') present();
-  else if (event.key === 'c') toggleCut()?.catch?.(() => {});
+  if (event.target.closest('input, select, textarea, dialog, #menu') || event.ctrlKey || event.metaKey || event.altKey)
+    return;
+  if (event.key === 'ArrowRight')
+    tour.next();
+  else if (event.key === 'ArrowLeft')
+    tour.back();
+  else if (event.key === 'p')
+    present();
+  else if (event.key === 'c')
+    toggleCut()?.catch?.(() => {});
 });
 
 let lastDraw = 0, lastChart = 0;

@@ -1,14 +1,20 @@
 // The map: CP above AP, east left of west, services, replicas and the state of each.
 
-import { $, h, s, show, text, attribute, tag, badge, kindOf, duration, look, short, count } from './dom.mjs';
-import { term } from './terms.mjs';
-import { readOnly, ask, resolve } from './actions.mjs';
+import {$, h, s, show, text, attribute, tag, badge, kindOf, duration, look, short, count} from './dom.mjs';
+import {term} from './terms.mjs';
+import {readOnly, ask, resolve} from './actions.mjs';
 
 const WORDS = {
   cp: ['one value, or no answer', 'Consistent under partition: refuses rather than return an old value'],
-  ap: ['always an answer, maybe two values', 'Available under partition: answers from any copy and says how old that may be'],
+  ap: [
+    'always an answer, maybe two values',
+    'Available under partition: answers from any copy and says how old that may be'
+  ],
 };
-const BUYER = { east: 'ana', west: 'bob' };
+const BUYER = {
+  east: 'ana',
+  west: 'bob'
+};
 export const idOf = name => name.split('_').pop();
 
 /** Lets a name break after an underscore only. */
@@ -16,49 +22,62 @@ const breakable = name => name.split('_').flatMap((part, at) => at ? ['_', h('wb
 
 /** Builds the map once, after `hello`. */
 export function build(stage, store) {
-  const children = [h('div', { class: 'isle east' }), h('div', { class: 'isle west' }),
-    s('svg', { class: 'net', role: 'group', 'aria-label': 'Links' })];
+  const children = [
+    h('div', {class: 'isle east'}), h('div', {class: 'isle west'}),
+    s('svg', {class: 'net', role: 'group', 'aria-label': 'Links'})
+  ];
   for (const group of ['cp', 'ap']) {
     for (const site of ['east', 'west']) {
       const service = store.services.find(node => node.group === group && node.site === site);
       if (service) children.push(heading(group, site), quarter(store, service));
     }
   }
-  children.push(
-    h('button', { id: 'cut', class: 'primary', 'data-action': 'toggle-cut' }, 'Cut west'),
-    h('div', { id: 'differ', hidden: true, title: 'The two sites return different values' }, '≠'));
+  children.push(h('button', {id: 'cut', class: 'primary', 'data-action': 'toggle-cut'}, 'Cut west'),
+    h('div', {id: 'differ', hidden: true, title: 'The two sites return different values'}, '≠'));
   stage.replaceChildren(...children);
 }
 
 function heading(group, site) {
   const parts = site === 'east'
-    ? [term(h('b', {}, group.toUpperCase()), group), h('span', { class: 'words' }, WORDS[group][0])]
-    : [h('span', { class: 'now', id: `now-${group}` })];
-  const place = group === 'cp' && h('button', { class: 'site', 'data-site': site, 'data-menu': `site:${site}` }, site);
-  return h('div', { class: `band ${group} ${site}`, title: WORDS[group][1] },
-    site === 'east' ? [parts, place] : [place, parts]);
+    ? [term(h('b', {}, group.toUpperCase()), group), h('span', {class: 'words'}, WORDS[group][0])]
+    : [h('span', {class: 'now', id: `now-${group}`})];
+  const place = group === 'cp' && h('button', {class: 'site', 'data-site': site, 'data-menu': `site:${site}`}, site);
+  return h(
+    'div', {class: `band ${group} ${site}`, title: WORDS[group][1]}, site === 'east' ? [parts, place] : [place, parts]);
 }
 
 function quarter(store, service) {
-  const { name, group, site, port } = service, buyer = BUYER[site];
+  const {name, group, site, port} = service, buyer = BUYER[site];
   const run = action => action().catch(() => {});
-  const quick = h('div', { class: 'quick' },
-    h('button', { 'data-action': `read:${name}`, onclick: () => run(() => ask({ service: name, op: 'read' })) }, 'Read'),
-    h('button', { 'data-action': `write:${name}:${buyer}`, title: `Writes ${buyer} at ${name}`,
-      onclick: () => run(() => ask({ service: name, op: 'write', value: buyer })) }, `Write ${buyer}`),
-    group === 'ap' && h('button', { class: 'primary resolve', hidden: true, 'data-action': `resolve:${name}`,
-      title: `Reads both values, then writes ${buyer} with the version that was read (X-Context)`,
-      onclick: () => run(() => resolve(name, buyer)) }, `Keep ${buyer}`));
+  const quick =
+    h('div', {class: 'quick'},
+      h('button', {'data-action': `read:${name}`, onclick: () => run(() => ask({service: name, op: 'read'}))}, 'Read'),
+      h('button', {
+        'data-action': `write:${name}:${buyer}`,
+        title: `Writes ${buyer} at ${name}`,
+        onclick: () => run(() => ask({service: name, op: 'write', value: buyer}))
+      },
+        `Write ${buyer}`),
+      group === 'ap' &&
+        h('button', {
+          class: 'primary resolve',
+          hidden: true,
+          'data-action': `resolve:${name}`,
+          title: `Reads both values, then writes ${buyer} with the version that was read (X-Context)`,
+          onclick: () => run(() => resolve(name, buyer))
+        },
+          `Keep ${buyer}`));
   const replicas = store.replicas(group).filter(node => node.site === site);
-  return h('div', { class: `quarter ${group} ${site}`, 'data-service': name },
-    h('div', { class: 'out' }, h('p', { class: 'asks' }),
-      h('button', { class: 'answer idle', 'data-answer': name, 'data-menu': `node:${name}` }), !readOnly() && quick),
-    h('button', { class: 'node service', 'data-node': name, 'data-menu': `node:${name}` },
-      h('b', {}, breakable(name)), h('small', {}, `:${port}`), h('span', { class: 'pips' }), h('span', { class: 'hints' }),
-      h('span', { class: 'condition' })),
-    h('div', { class: 'replicas' }, replicas.map(node =>
-      h('button', { class: 'node replica', 'data-node': node.name, 'data-menu': `node:${node.name}` },
-        h('b', { title: node.name }, idOf(node.name)), h('span', { class: 'condition' }), h('span', { class: 'held' })))));
+  return h('div', {class: `quarter ${group} ${site}`, 'data-service': name},
+    h('div', {class: 'out'}, h('p', {class: 'asks'}),
+      h('button', {class: 'answer idle', 'data-answer': name, 'data-menu': `node:${name}`}), !readOnly() && quick),
+    h('button', {class: 'node service', 'data-node': name, 'data-menu': `node:${name}`}, h('b', {}, breakable(name)),
+      h('small', {}, `:${port}`), h('span', {class: 'pips'}), h('span', {class: 'hints'}),
+      h('span', {class: 'condition'})),
+    h('div', {class: 'replicas'},
+      replicas.map(
+        node => h('button', {class: 'node replica', 'data-node': node.name, 'data-menu': `node:${node.name}`},
+          h('b', {title: node.name}, idOf(node.name)), h('span', {class: 'condition'}), h('span', {class: 'held'})))));
 }
 
 /** Shows the present state. `veiled` names the services whose answer an open question asks for. */
@@ -68,8 +87,9 @@ export function draw(stage, store, veiled) {
   for (const group of ['cp', 'ap']) drawNow(stage, store, group, veiled);
   const values = ['app_ap', 'app_ap_west'].map(name => valuesOf(store.lastRead(name)).join());
   const hidden = veiled.has('app_ap') || veiled.has('app_ap_west');
-  $('#differ', stage).hidden = hidden || store.cable('ap').cut === 'no' || !values[0] || !values[1] || values[0] === values[1];
-  const { seen, shown } = store.sampling;
+  $('#differ', stage).hidden =
+    hidden || store.cable('ap').cut === 'no' || !values[0] || !values[1] || values[0] === values[1];
+  const {seen, shown} = store.sampling;
   text($('#sampling'), seen > shown ? `Slow motion: ${shown} of ${seen} messages shown` : 'Messages in slow motion');
 }
 
@@ -86,37 +106,53 @@ function drawService(stage, store, service, veiled) {
   attribute(node, 'data-process', state?.process ?? 'unknown');
   node.classList.toggle('mute', silent);
   quarter.classList.toggle('silent', silent && !veiled);
-  show($('.pips', node), [pips, state?.majority], () => [
-    ...pips.map(on => h('i', { class: on ? 'on' : '' })),
-    h('em', {}, `${up} of ${pips.length}`, h('span', { class: 'roomy' }, ' copies'))]);
+  show($('.pips', node), [pips, state?.majority],
+    () => [...pips.map(on => h('i', {class: on ? 'on' : ''})),
+      h('em', {}, `${up} of ${pips.length}`, h('span', {class: 'roomy'}, ' copies'))]);
   const hints = Object.entries(state?.hints ?? {}).filter(([, number]) => number > 0);
-  show($('.hints', node), hints, () => hints.map(([target, number]) =>
-    h('span', { class: 'hint', 'data-hint': target, title: `${number} hints: changes that ${target} has not received yet` },
-      count(number, 'hint'), ` for ${idOf(target)}`)));
+  show($('.hints', node), hints,
+    () => hints.map(
+      ([target, number]) => h('span',
+        {class: 'hint', 'data-hint': target, title: `${number} hints: changes that ${target} has not received yet`},
+        count(number, 'hint'), ` for ${idOf(target)}`)));
   text($('.condition', node), state?.process === 'paused' ? 'paused' : state?.process === 'ended' ? 'down' : '');
   text($('.asks', quarter), `${short(store.key, 16)} is`);
   drawAnswer($('.answer', quarter), store, service, state, veiled);
   const resolver = $('.resolve', quarter);
   if (resolver) resolver.hidden = veiled || valuesOf(answer).length < 2;
-  attribute(node, 'aria-label', `${service.name}, ${state?.process ?? 'unknown'}, reaches ${up} of ${pips.length} copies. Menu`);
+  attribute(node, 'aria-label',
+    `${service.name}, ${state?.process ?? 'unknown'}, reaches ${up} of ${pips.length} copies. Menu`);
 }
 
 function drawAnswer(block, store, service, state, veiled) {
   const answer = store.lastRead(service.name), values = valuesOf(answer), kind = answer ? kindOf(answer) : 'idle';
   const ageMs = answer ? store.nowMs - answer.tMs : 0;
   const note = veiled ? '' : noteOf(answer, kind, service, ageMs);
-  const style = veiled ? 'veil' : !answer ? 'idle' : kind === 'no' || kind === 'error' ? 'nothing'
-    : values.length > 1 ? 'both' : values.length ? look(values[0]) : 'none';
-  const word = veiled ? '?' : !answer ? readOnly() && state ? state.ready ? 'ready' : 'not ready' : '…' : kind === 'no' ? 'no answer' : kind === 'error' ? 'error' : null;
+  const style = veiled                  ? 'veil'
+    : !answer                           ? 'idle'
+    : kind === 'no' || kind === 'error' ? 'nothing'
+    : values.length > 1                 ? 'both'
+    : values.length                     ? look(values[0])
+                                        : 'none';
+  const word = veiled  ? '?'
+    : !answer          ? readOnly() && state ? state.ready ? 'ready' : 'not ready' : '…'
+    : kind === 'no'    ? 'no answer'
+    : kind === 'error' ? 'error'
+                       : null;
   block.className = `answer ${style} ${kind}`;
   attribute(block, 'data-kind', veiled ? 'veiled' : kind);
   attribute(block, 'data-values', veiled ? null : values.join(' '));
-  attribute(block, 'aria-label', `${service.name}, last read: ${veiled ? 'hidden by the question' : word ?? (values.join(' and ') || 'no value')}. ${note}`);
-  show(block, [style, kind, values, note, word], () => [
-    h('span', { class: 'values' }, word !== null ? h('span', { class: 'word' }, word)
-      : (values.length ? values : [null]).slice(0, 2).map(value =>
-        h('span', { class: `value ${look(value)}` }, h('i'), value === null ? 'no value' : short(value, 9)))),
-    note && h('span', { class: 'note' }, answer && badge(values.length > 1 ? 'failed' : kind), note)]);
+  attribute(block, 'aria-label',
+    `${service.name}, last read: ${veiled ? 'hidden by the question' : word ?? (values.join(' and ') || 'no value')}. ${
+      note}`);
+  show(block, [style, kind, values, note, word],
+    () => [h('span', {class: 'values'},
+             word !== null ? h('span', {class: 'word'}, word)
+                           : (values.length ? values : [null])
+                               .slice(0, 2)
+                               .map(value => h('span', {class: `value ${look(value)}`}, h('i'),
+                                      value === null ? 'no value' : short(value, 9)))),
+      note && h('span', {class: 'note'}, answer && badge(values.length > 1 ? 'failed' : kind), note)]);
 }
 
 function noteOf(answer, kind, service, ageMs) {
@@ -141,15 +177,16 @@ function drawReplica(stage, store, node, veiled) {
   text($('.condition', element), condition);
   const service = store.services.find(one => one.group === node.group && one.site === node.site);
   const hidden = node.group === 'ap' && service && veiled.has(service.name);
-  const withheld = node.group === 'cp' && service && store.state?.nodes[service.name]?.majority === false && values.length > 0
-    && process === 'running';
+  const withheld = node.group === 'cp' && service && store.state?.nodes[service.name]?.majority === false &&
+    values.length > 0 && process === 'running';
   const known = copy?.reachable && !hidden ? values.slice(0, 2) : [];
-  show($('.held', element), [known, hidden, copy?.reachable, values.length, process, withheld], () => [
-    copy && (hidden || !copy.reachable) && process === 'running' && h('span', { class: 'val none' }, '?'),
-    copy?.reachable && !hidden && !values.length && h('span', { class: 'val none' }, 'none'),
-    ...known.map(value => tag(value, 8)),
-    values.length > 2 && !hidden && h('small', {}, `+${values.length - 2}`),
-    withheld && h('small', { title: 'This copy has the value, but without a majority the service does not return it' }, 'withheld')]);
+  show($('.held', element), [known, hidden, copy?.reachable, values.length, process, withheld],
+    () => [copy && (hidden || !copy.reachable) && process === 'running' && h('span', {class: 'val none'}, '?'),
+      copy?.reachable && !hidden && !values.length && h('span', {class: 'val none'}, 'none'),
+      ...known.map(value => tag(value, 8)), values.length > 2 && !hidden && h('small', {}, `+${values.length - 2}`),
+      withheld &&
+        h('small', {title: 'This copy has the value, but without a majority the service does not return it'},
+          'withheld')]);
   attribute(element, 'data-values', hidden ? null : values.join(' '));
   const holds = hidden ? 'value hidden by the question' : `holds ${values.join(' and ') || 'no value'}`;
   attribute(element, 'aria-label', `${node.name}, ${condition || process}, ${holds}. Menu`);
@@ -162,10 +199,15 @@ function drawNow(stage, store, group, veiled) {
   const kinds = names.map(name => store.lastRead(name)).map(answer => answer && kindOf(answer));
   const values = names.map(name => valuesOf(store.lastRead(name)));
   let words = '';
-  if (names.some(name => veiled.has(name))) words = '';
-  else if (group === 'cp' && kinds[1] === 'no' && kinds[0] !== 'no') words = 'refuses, but is never wrong';
-  else if (group === 'cp' && kinds[0] === 'no') words = 'no majority: refuses';
-  else if (values.some(list => list.length > 1)) words = 'both values kept: a conflict';
-  else if (group === 'ap' && !$('#differ', stage).hidden) words = 'both answer, and disagree';
+  if (names.some(name => veiled.has(name)))
+    words = '';
+  else if (group === 'cp' && kinds[1] === 'no' && kinds[0] !== 'no')
+    words = 'refuses, but is never wrong';
+  else if (group === 'cp' && kinds[0] === 'no')
+    words = 'no majority: refuses';
+  else if (values.some(list => list.length > 1))
+    words = 'both values kept: a conflict';
+  else if (group === 'ap' && !$('#differ', stage).hidden)
+    words = 'both answer, and disagree';
   text(element, words);
 }

@@ -1,8 +1,8 @@
 // Menus of links, cables, sites and nodes: by click, Enter or Space; arrow keys move, Escape closes.
 
-import { $, h, tag, millis } from './dom.mjs';
-import { explained } from './terms.mjs';
-import { act, ask, command, readOnly, resolve, compareAndSet } from './actions.mjs';
+import {act, ask, command, compareAndSet, readOnly, resolve} from './actions.mjs';
+import {$, h, millis, tag} from './dom.mjs';
+import {explained} from './terms.mjs';
 
 let store, opener;
 const menu = () => $('#menu');
@@ -23,7 +23,8 @@ export function listen(theStore) {
     }
     if (menu().hidden) return;
     if (event.key === 'Escape') close(true);
-    if (menu().contains(event.target) && (event.key === 'ArrowDown' || event.key === 'ArrowUp') && event.target.type !== 'range') {
+    if (menu().contains(event.target) && (event.key === 'ArrowDown' || event.key === 'ArrowUp') &&
+      event.target.type !== 'range') {
       event.preventDefault();
       const items = [...menu().querySelectorAll('button, input')], at = items.indexOf(event.target);
       items.at((at + (event.key === 'ArrowDown' ? 1 : -1)) % items.length)?.focus();
@@ -40,7 +41,7 @@ export function close(returnFocus) {
 
 export function open(target, content) {
   const [kind, ...rest] = (target.dataset.menu ?? 'custom').split(':'), name = rest.join(':');
-  const makers = { link: linkMenu, cable: cableMenu, site: siteMenu, node: nodeMenu };
+  const makers = {link: linkMenu, cable: cableMenu, site: siteMenu, node: nodeMenu};
   const parts = content ? content() : makers[kind]?.(name);
   if (!parts) return;
   opener = target;
@@ -52,108 +53,151 @@ export function open(target, content) {
   const y = below + own.height < innerHeight ? below : above > 8 ? above : Math.max(8, innerHeight - own.height - 8);
   menu().style.left = `${x}px`;
   menu().style.top = `${y}px`;
-  menu().querySelector('button, input')?.focus({ preventScroll: true });
+  menu().querySelector('button, input')?.focus({preventScroll: true});
 }
 
-const title = (words, note) => [h('h3', {}, words), note && h('p', { class: 'muted' }, note)];
+const title = (words, note) => [h('h3', {}, words), note && h('p', {class: 'muted'}, note)];
 
 /** A button, or without a token the command to type. */
 export function item(words, path, body, name) {
-  if (readOnly()) return h('div', { class: 'typed' }, h('span', {}, words), h('code', {}, command(path, body)));
-  return h('button', { 'data-action': name, onclick: () => { close(true); act(path, body).catch(() => {}); } }, words);
+  if (readOnly()) return h('div', {class: 'typed'}, h('span', {}, words), h('code', {}, command(path, body)));
+  return h('button', {
+    'data-action': name,
+    onclick: () => {
+      close(true);
+      act(path, body).catch(() => {});
+    }
+  },
+    words);
 }
 
 function delaySlider(body, current, name) {
-  const cut = ms => ({ ...body, mode: `delay=${ms}ms` });
+  const cut = ms => ({...body, mode: `delay=${ms}ms`});
   if (readOnly()) return item('Delay 200 ms each way', '/actions/cut', cut(200));
   const shown = h('output', {}, `${current} ms`);
-  const slider = h('input', { type: 'range', min: 0, max: MAX_DELAY_MS, step: 10, value: current, 'data-action': name,
+  const slider = h('input', {
+    type: 'range',
+    min: 0,
+    max: MAX_DELAY_MS,
+    step: 10,
+    value: current,
+    'data-action': name,
     'aria-label': 'Delay each way in milliseconds',
-    oninput: () => { shown.textContent = `${slider.value} ms`; },
-    onchange: () => setDelay(body, Number(slider.value)).catch(() => {}) });
-  return h('label', { class: 'slide' }, 'Delay each way', slider, shown);
+    oninput: () => {
+      shown.textContent = `${slider.value} ms`;
+    },
+    onchange: () => setDelay(body, Number(slider.value)).catch(() => {})
+  });
+  return h('label', {class: 'slide'}, 'Delay each way', slider, shown);
 }
 
 /** A delay of 0 removes the faults of these links, because faults accumulate until a heal. */
 export function setDelay(body, ms) {
-  return ms > 0 ? act('/actions/cut', { ...body, mode: `delay=${ms}ms` }) : act('/actions/heal', body);
+  return ms > 0 ? act('/actions/cut', {...body, mode: `delay=${ms}ms`}) : act('/actions/heal', body);
 }
 
 function linkMenu(id) {
   const [service, replica] = id.split('>'), fault = store.link(id);
-  return [title('Link', `${service} to ${replica}`),
-    item('Cut this link', '/actions/cut', { link: id }, 'cut-link'),
-    item('Lose requests, one way', '/actions/cut', { from: service, to: replica }, 'lose-requests'),
-    item('Lose answers, one way', '/actions/cut', { from: replica, to: service }, 'lose-answers'),
-    delaySlider({ link: id }, Math.max(fault.toReplica.delayMs, fault.toService.delayMs), 'delay-link'),
-    item('Heal this link', '/actions/heal', { link: id }, 'heal-link')];
+  return [
+    title('Link', `${service} to ${replica}`), item('Cut this link', '/actions/cut', {link: id}, 'cut-link'),
+    item('Lose requests, one way', '/actions/cut', {from: service, to: replica}, 'lose-requests'),
+    item('Lose answers, one way', '/actions/cut', {from: replica, to: service}, 'lose-answers'),
+    delaySlider({link: id}, Math.max(fault.toReplica.delayMs, fault.toService.delayMs), 'delay-link'),
+    item('Heal this link', '/actions/heal', {link: id}, 'heal-link')
+  ];
 }
 
 function cableMenu(group) {
-  return [title(`${group.toUpperCase()} links between the sites`, 'Three links: each service reaches the copies of the other site'),
-    item(`Cut west off (${group.toUpperCase()} only)`, '/actions/cut', { target: 'west', group }, 'cut-cable'),
-    ...directions(group),
-    delaySlider({ target: 'west', group }, store.cable(group).delayMs, 'delay-cable'),
-    item('Heal', '/actions/heal', { target: 'west', group }, 'heal-cable')];
+  return [
+    title(`${group.toUpperCase()} links between the sites`,
+      'Three links: each service reaches the copies of the other site'),
+    item(`Cut west off (${group.toUpperCase()} only)`, '/actions/cut', {target: 'west', group}, 'cut-cable'),
+    ...directions(group), delaySlider({target: 'west', group}, store.cable(group).delayMs, 'delay-cable'),
+    item('Heal', '/actions/heal', {target: 'west', group}, 'heal-cable')
+  ];
 }
 
-const directions = group => [['east', 'west'], ['west', 'east']].map(([from, to]) =>
-  item(`Lose messages from ${from} to ${to}`, '/actions/cut', { from, to, ...(group && { group }) }, `one-way-${from}-${to}`));
+const directions = group => [['east', 'west'], ['west', 'east']].map(
+  ([from, to]) => item(
+    `Lose messages from ${from} to ${to}`, '/actions/cut', {from, to, ...(group && {group})}, `one-way-${from}-${to}`));
 
 function siteMenu(site) {
-  return [title(`Site ${site}`, 'All links to the other site, of both stores'),
-    item(`Cut ${site} off`, '/actions/cut', { target: site }, `cut-${site}`),
-    ...directions(),
-    delaySlider({ target: site }, Math.max(store.cable('cp').delayMs, store.cable('ap').delayMs), `delay-${site}`),
-    item('Heal everything', '/actions/heal', {}, 'heal-all')];
+  return [
+    title(`Site ${site}`, 'All links to the other site, of both stores'),
+    item(`Cut ${site} off`, '/actions/cut', {target: site}, `cut-${site}`), ...directions(),
+    delaySlider({target: site}, Math.max(store.cable('cp').delayMs, store.cable('ap').delayMs), `delay-${site}`),
+    item('Heal everything', '/actions/heal', {}, 'heal-all')
+  ];
 }
 
 function nodeMenu(name) {
   const node = store.node(name), state = store.state?.nodes[name]?.process;
-  const process = (words, what) => item(words, '/actions/process', { node: name, do: what }, `${what}:${name}`);
+  const process = (words, what) => item(words, '/actions/process', {node: name, do: what}, `${what}:${name}`);
   const parts = [title(name, `${node.kind} in the ${node.site}, port ${node.port}`)];
   parts.push(facts(node));
   if (node.kind === 'service') parts.push(askForm(name, node.group));
   if (readOnly()) {
-    return [...parts, process('Pause', 'pause'), process('Resume', 'resume'), process('Kill', 'kill'), process('Start', 'start')];
+    return [
+      ...parts, process('Pause', 'pause'), process('Resume', 'resume'), process('Kill', 'kill'),
+      process('Start', 'start')
+    ];
   }
-  return [...parts,
-    state === 'paused' ? process('Resume the process', 'resume') : state === 'ended' ? process('Start the process', 'start')
-      : [process('Pause the process', 'pause'), process('Kill the process', 'kill')],
+  return [
+    ...parts,
+    state === 'paused'    ? process('Resume the process', 'resume')
+      : state === 'ended' ? process('Start the process', 'start')
+                          : [process('Pause the process', 'pause'), process('Kill the process', 'kill')],
     node.kind === 'replica' && process('Wipe: start with an empty disk', 'wipe'),
-    item('Cut all its links', '/actions/cut', { target: name }, `cut:${name}`),
-    item('Heal its links', '/actions/heal', { target: name }, `heal:${name}`)];
+    item('Cut all its links', '/actions/cut', {target: name}, `cut:${name}`),
+    item('Heal its links', '/actions/heal', {target: name}, `heal:${name}`)
+  ];
 }
 
 /** What the lab reports about a node, with the terms explained. */
 function facts(node) {
   const state = store.state?.nodes[node.name];
   if (!state) return null;
-  const line = (...parts) => h('p', { class: 'fact' }, parts);
+  const line = (...parts) => h('p', {class: 'fact'}, parts);
   if (node.kind === 'replica') {
     const from = state.reachableBy ?? [];
-    return [state.role && state.role !== 'member' && line(`Role: ${state.role}. It is being filled and does not vote.`),
-      line(from.length ? `Reached by ${from.join(' and ')}.` : 'No service reaches it.')];
+    return [
+      state.role && state.role !== 'member' && line(`Role: ${state.role}. It is being filled and does not vote.`),
+      line(from.length ? `Reached by ${from.join(' and ')}.` : 'No service reaches it.')
+    ];
   }
   const pips = store.pips(node.name), up = pips.filter(Boolean).length;
-  const open = Object.entries(state.connections ?? {}).filter(([, one]) => one.breaker !== 'closed').map(([name]) => name);
+  const open =
+    Object.entries(state.connections ?? {}).filter(([, one]) => one.breaker !== 'closed').map(([name]) => name);
   const hints = Object.entries(state.hints ?? {}).filter(([, number]) => number > 0);
-  return [line(`Reaches ${up} of ${pips.length} copies: ${state.majority ? 'a ' : 'no '}`, explained('majority', 'majority'), '.'),
+  return [
+    line(`Reaches ${up} of ${pips.length} copies: ${state.majority ? 'a ' : 'no '}`, explained('majority', 'majority'),
+      '.'),
     open.length > 0 && line(explained('Circuit breaker', 'breaker'), ` not closed: ${open.join(', ')}.`),
-    hints.length > 0 && line(explained('Hints', 'hints'), `: ${hints.map(([name, number]) => `${number} for ${name}`).join(', ')}.`),
-    node.group === 'ap' && line(explained('Staleness', 'staleness'), `: ${state.stalenessMs === null ? 'unknown' : millis(state.stalenessMs)}.`)];
+    hints.length > 0 &&
+      line(explained('Hints', 'hints'), `: ${hints.map(([name, number]) => `${number} for ${name}`).join(', ')}.`),
+    node.group === 'ap' &&
+      line(
+        explained('Staleness', 'staleness'), `: ${state.stalenessMs === null ? 'unknown' : millis(state.stalenessMs)}.`)
+  ];
 }
 
 function askForm(service, group) {
   if (readOnly()) {
-    return [item('Read', '/ask', { service, op: 'read' }), item('Write', '/ask', { service, op: 'write', value: 'ana' }),
-      item('Delete', '/ask', { service, op: 'delete' })];
+    return [
+      item('Read', '/ask', {service, op: 'read'}), item('Write', '/ask', {service, op: 'write', value: 'ana'}),
+      item('Delete', '/ask', {service, op: 'delete'})
+    ];
   }
-  const send = run => { close(true); run().catch(() => {}); };
-  return h('div', { class: 'row' },
-    h('button', { 'data-action': `menu-read:${service}`, onclick: () => send(() => ask({ service, op: 'read' })) }, 'Read'),
-    ['ana', 'bob'].map(value => h('button', { onclick: () => send(() => ask({ service, op: 'write', value })) }, 'Write ', tag(value))),
-    h('button', { onclick: () => send(() => ask({ service, op: 'delete' })) }, 'Delete'),
-    group === 'cp' ? h('button', { onclick: () => send(() => compareAndSet(service, 'ana')) }, 'Compare-and-set ', tag('ana'))
-      : h('button', { onclick: () => send(() => resolve(service, 'ana')) }, 'Resolve with ', tag('ana')));
+  const send = run => {
+    close(true);
+    run().catch(() => {});
+  };
+  return h('div', {class: 'row'},
+    h('button', {'data-action': `menu-read:${service}`, onclick: () => send(() => ask({service, op: 'read'}))}, 'Read'),
+    ['ana', 'bob'].map(
+      value => h('button', {onclick: () => send(() => ask({service, op: 'write', value}))}, 'Write ', tag(value))),
+    h('button', {onclick: () => send(() => ask({service, op: 'delete'}))}, 'Delete'),
+    group === 'cp'
+      ? h('button', {onclick: () => send(() => compareAndSet(service, 'ana'))}, 'Compare-and-set ', tag('ana'))
+      : h('button', {onclick: () => send(() => resolve(service, 'ana'))}, 'Resolve with ', tag('ana')));
 }

@@ -1,6 +1,6 @@
 // Messages that travel along the links: real ones, sampled, in slow motion.
 
-import { s, look } from './dom.mjs';
+import {look, s} from './dom.mjs';
 
 const HOP_MS = 560;
 const CLIENT_MS = 320;
@@ -23,8 +23,10 @@ export class Motion {
     for (const message of list) {
       if (!this.wires.paths.has(message.link)) continue;
       let start = now;
-      if (message.toReplica) this.commands.set(message.call, now);
-      else start = Math.max(now, (this.commands.get(message.call) ?? now - HOP_MS) + HOP_MS);
+      if (message.toReplica)
+        this.commands.set(message.call, now);
+      else
+        start = Math.max(now, (this.commands.get(message.call) ?? now - HOP_MS) + HOP_MS);
       this.launch(message.link, start, HOP_MS, !message.toReplica, message.value, message.held, message.result);
     }
     while (this.commands.size > 500) this.commands.delete(this.commands.keys().next().value);
@@ -39,17 +41,19 @@ export class Motion {
       this.launch(answer.service, now, CLIENT_MS, false, answer.sent);
       const refused = answer.status >= 400 && answer.status !== 404;
       const value = answer.op === 'read' ? answer.value : null;
-      this.launch(answer.service, now + CLIENT_MS + 2 * HOP_MS, CLIENT_MS, true, value, false, refused ? 'rejected' : 'ok');
+      this.launch(
+        answer.service, now + CLIENT_MS + 2 * HOP_MS, CLIENT_MS, true, value, false, refused ? 'rejected' : 'ok');
     }
   }
 
   launch(id, start, lasts, back, value, held, result) {
     if (this.flying.length >= MAX_FLYING) return;
-    const node = s('g', { class: `message ${look(value)} ${result === 'rejected' || result === 'error' ? 'refused' : ''}` });
+    const node =
+      s('g', {class: `message ${look(value)} ${result === 'rejected' || result === 'error' ? 'refused' : ''}`});
     node.append(shape(look(value)));
     node.setAttribute('visibility', 'hidden');
     this.layer.append(node);
-    this.flying.push({ id, start, lasts, back, held, node });
+    this.flying.push({id, start, lasts, back, held, node});
   }
 
   /** Moves all messages; called once a frame. */
@@ -57,7 +61,10 @@ export class Motion {
     this.flying = this.flying.filter(one => {
       const t = (now - one.start) / one.lasts;
       if (t < 0) return true;
-      if (t > (one.held ? 1.7 : 1)) { one.node.remove(); return false; }
+      if (t > (one.held ? 1.7 : 1)) {
+        one.node.remove();
+        return false;
+      }
       const path = this.wires.paths.get(one.id), stop = one.held ? path.stop : 1;
       const along = Math.min(1, t) * stop;
       const point = path.element.getPointAtLength((one.back ? 1 - along : along) * path.length);
@@ -66,7 +73,7 @@ export class Motion {
       if (one.held && t >= 1 && !one.crossed) {
         one.crossed = true;
         one.node.setAttribute('class', 'message held');
-        one.node.replaceChildren(s('path', { d: 'M-5 -5L5 5M5 -5L-5 5' }));
+        one.node.replaceChildren(s('path', {d: 'M-5 -5L5 5M5 -5L-5 5'}));
       }
       return true;
     });
@@ -79,10 +86,10 @@ export class Motion {
 }
 
 export function shape(kind, r = 5) {
-  if (kind === 'ana') return s('circle', { r: r + .5 });
-  if (kind === 'bob') return s('rect', { x: -r, y: -r, width: 2 * r, height: 2 * r });
-  if (kind === 'diamond') return s('path', { d: `M0 ${-r - 1}L${r + 1} 0L0 ${r + 1}L${-r - 1} 0z` });
-  if (kind === 'bar') return s('rect', { x: -r, y: -r / 2, width: 2 * r, height: r });
-  if (kind === 'ring') return s('circle', { r, class: 'hollow' });
-  return s('circle', { r: r - 1.5 });
+  if (kind === 'ana') return s('circle', {r: r + .5});
+  if (kind === 'bob') return s('rect', {x: -r, y: -r, width: 2 * r, height: 2 * r});
+  if (kind === 'diamond') return s('path', {d: `M0 ${- r - 1}L${r + 1} 0L0 ${r + 1}L${- r - 1} 0z`});
+  if (kind === 'bar') return s('rect', {x: -r, y: -r / 2, width: 2 * r, height: r});
+  if (kind === 'ring') return s('circle', {r, class: 'hollow'});
+  return s('circle', {r: r - 1.5});
 }

@@ -1,34 +1,45 @@
 // The tour: one sentence and one question per step. Its actions and requests are real, and so are the answers it shows.
 
-import { $, h, show, badge, kindOf, tag, millis } from './dom.mjs';
-import { act, ask, resolve, command, readOnly } from './actions.mjs';
-import { outcome } from './answers.mjs';
-import { chapters } from './chapters.mjs';
+import {act, ask, command, readOnly, resolve} from './actions.mjs';
+import {outcome} from './answers.mjs';
+import {chapters} from './chapters.mjs';
+import {$, badge, h, kindOf, millis, show, tag} from './dom.mjs';
 
-const PATHS = { cut: '/actions/cut', heal: '/actions/heal', process: '/actions/process', key: '/key' };
+const PATHS = {
+  cut: '/actions/cut',
+  heal: '/actions/heal',
+  process: '/actions/process',
+  key: '/key'
+};
 const WITHIN_MS = 20_000;
 const PAUSE_MS = 300;
-const steps = chapters.flatMap((chapter, number) => chapter.steps.map((step, index) => ({ ...step, chapter, number, index })));
+const steps =
+  chapters.flatMap((chapter, number) => chapter.steps.map((step, index) => ({...step, chapter, number, index})));
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 
 /** The state of the tour. `progress` has what each step has done in this run. */
 export class Tour {
   constructor(root, store, changed) {
-    Object.assign(this, { root, store, changed });
+    Object.assign(this, {root, store, changed});
     this.restart();
     root.addEventListener('click', event => {
       const button = event.target.closest('button');
-      if (button?.dataset.pick) this.pick(Number(button.dataset.pick));
-      else if (button?.id === 'tour-next') this.next();
-      else if (button?.id === 'tour-back') this.back();
-      else if (button?.id === 'tour-restart') this.restart();
+      if (button?.dataset.pick)
+        this.pick(Number(button.dataset.pick));
+      else if (button?.id === 'tour-next')
+        this.next();
+      else if (button?.id === 'tour-back')
+        this.back();
+      else if (button?.id === 'tour-restart')
+        this.restart();
     });
   }
 
   restart() {
     this.run = (this.run ?? 0) + 1;
     this.at = 0;
-    this.progress = steps.map(() => ({ entered: false, busy: '', picked: null, revealed: false, answers: [], named: {}, problem: '' }));
+    this.progress =
+      steps.map(() => ({entered: false, busy: '', picked: null, revealed: false, answers: [], named: {}, problem: ''}));
     this.progress[0].entered = true;
     this.finished = false;
     this.changed?.();
@@ -47,7 +58,7 @@ export class Tour {
   }
 
   async pick(choice) {
-    const { step, state } = this;
+    const {step, state} = this;
     if (state.busy || state.picked !== null) return;
     state.picked = choice;
     await this.perform(step, state, step.reveal ?? [], 'Asking the services …');
@@ -64,7 +75,7 @@ export class Tour {
       return this.changed();
     }
     this.at += 1;
-    const { step, state } = this;
+    const {step, state} = this;
     if (!state.entered) {
       state.entered = true;
       this.changed();
@@ -74,8 +85,10 @@ export class Tour {
   }
 
   back() {
-    if (this.finished) this.finished = false;
-    else if (this.at > 0) this.at -= 1;
+    if (this.finished)
+      this.finished = false;
+    else if (this.at > 0)
+      this.at -= 1;
     this.changed();
   }
 
@@ -89,9 +102,7 @@ export class Tour {
         if (run !== this.run) return;
         await this.one(one, state);
       }
-    } catch (error) {
-      state.problem = error.message;
-    }
+    } catch (error) { state.problem = error.message; }
     state.busy = '';
     this.changed();
   }
@@ -100,13 +111,17 @@ export class Tour {
     for (const [name, path] of Object.entries(PATHS)) {
       if (!item[name]) continue;
       if (name === 'key' && item.key.key === this.store.key) return;
-      return act(path, item[name]);
+      await act(path, item[name]);
+      // The following requests use the key that the page shows.
+      for (let tries = 0; name === 'key' && this.store.key !== item.key.key && tries < 20; tries += 1) await sleep(100);
+      return;
     }
     let answer;
-    if (item.resolve) answer = await resolve(item.resolve.service, item.resolve.value);
+    if (item.resolve)
+      answer = await resolve(item.resolve.service, item.resolve.value);
     else if (item.cas) {
       const version = state.named[item.cas.of]?.version ?? undefined;
-      answer = await ask({ service: item.cas.service, op: 'cas', value: item.cas.value, version });
+      answer = await ask({service: item.cas.service, op: 'cas', value: item.cas.value, version});
     } else {
       const end = performance.now() + (item.withinMs ?? WITHIN_MS);
       answer = await ask(item.send);
@@ -125,12 +140,17 @@ export class Tour {
   right(step, state) {
     const expected = step.choices.findIndex(choice => choice.expected);
     if (readOnly() || !step.choices.some(choice => choice.when)) return expected;
-    try { return step.choices.findIndex(choice => choice.when?.(state.named)); } catch { return -1; }
+    try {
+      return step.choices.findIndex(choice => choice.when?.(state.named));
+    } catch { return -1; }
   }
 
   draw() {
-    const { step, state } = this, right = state.revealed ? this.right(step, state) : null;
-    const signature = [this.at, this.finished, state.busy, state.picked, state.revealed, right, state.problem, state.answers.map(answer => answer.id), readOnly()];
+    const {step, state} = this, right = state.revealed ? this.right(step, state) : null;
+    const signature = [
+      this.at, this.finished, state.busy, state.picked, state.revealed, right, state.problem,
+      state.answers.map(answer => answer.id), readOnly()
+    ];
     const replaced = show(this.root, signature, () => this.finished ? this.end() : this.page(step, state, right));
     if (replaced && this.shownAt !== this.at && this.shownAt !== undefined) this.root.scrollTop = 0;
     this.shownAt = this.at;
@@ -139,32 +159,52 @@ export class Tour {
   page(step, state, right) {
     const last = this.at === steps.length - 1;
     return [
-      h('div', { class: 'steps', 'aria-hidden': 'true' }, chapters.map((chapter, number) => h('span', {},
-        chapter.steps.map((_, index) => h('i', { class: number < step.number || (number === step.number && index <= step.index) ? 'on' : '' }))))),
-      h('h2', {}, `${step.number + 1}. ${step.chapter.title}`, h('span', { class: 'count', id: 'tour-count' }, `${this.at + 1} of ${steps.length}`)),
-      h('p', { class: 'say' }, step.say),
-      h('p', { class: 'question' }, step.ask),
-      h('ol', {}, step.choices.map((choice, index) => h('li', {}, h('button', {
-        'data-pick': index, 'data-focus': `pick${index}`, disabled: Boolean(state.busy) || undefined,
-        class: index === right ? 'right' : state.picked === index && state.revealed ? 'wrong' : '',
-        'aria-pressed': String(state.picked === index) }, h('span', {}, choice.text),
-      h('em', {}, index === right ? '✓ true' : '', state.picked === index ? ' your choice' : ''))))),
+      h('div', {class: 'steps', 'aria-hidden': 'true'},
+        chapters.map((chapter, number) => h('span', {}, chapter.steps.map((_, index) => h('i', {
+          class: number < step.number || (number === step.number && index <= step.index) ? 'on' : ''
+        }))))),
+      h('h2', {}, `${step.number + 1}. ${step.chapter.title}`,
+        h('span', {class: 'count', id: 'tour-count'}, `${this.at + 1} of ${steps.length}`)),
+      h('p', {class: 'say'}, step.say), h('p', {class: 'question'}, step.ask),
+      h('ol', {},
+        step.choices.map((choice, index) =>
+                           h('li', {},
+                             h(
+                               'button', {
+                                 'data-pick': index,
+                                 'data-focus': `pick${index}`,
+                                 disabled: Boolean(state.busy) || undefined,
+                                 class: index === right                       ? 'right'
+                                   : state.picked === index && state.revealed ? 'wrong'
+                                                                              : '',
+                                 'aria-pressed': String(state.picked === index)
+                               },
+                               h('span', {}, choice.text),
+                               h('em', {}, index === right ? '✓ true' : '',
+                                 state.picked === index ? ' your choice' : ''))))),
       this.result(step, state, right),
-      h('nav', {}, h('button', { id: 'tour-back', 'data-focus': 'back', disabled: this.at === 0 || undefined }, 'Back'),
-        h('button', { id: 'tour-next', 'data-focus': 'next', class: 'primary', disabled: Boolean(state.busy) || undefined },
-          state.revealed ? last ? 'Finish' : 'Next' : 'Show the answer'))];
+      h('nav', {}, h('button', {id: 'tour-back', 'data-focus': 'back', disabled: this.at === 0 || undefined}, 'Back'),
+        h('button',
+          {id: 'tour-next', 'data-focus': 'next', class: 'primary', disabled: Boolean(state.busy) || undefined},
+          state.revealed ? last ? 'Finish' : 'Next' : 'Show the answer'))
+    ];
   }
 
   result(step, state, right) {
     const asks = step.reveal ?? [];
-    return h('div', { class: 'result', 'aria-live': 'polite', id: 'tour-result' },
-      state.busy && h('p', { class: 'muted' }, state.busy),
-      state.problem && h('p', { class: 'problem' }, `The lab reported: ${state.problem}`),
-      readOnly() && !state.revealed && this.typed([...(step.before ?? []).filter(item => item.send?.op !== 'read'), ...asks]),
-      state.answers.map(answer => h('p', { class: 'real', title: answer.curl }, badge(answer.conflicts?.length > 1 ? 'failed' : kindOf(answer)),
-        h('code', {}, answer.service), ` ${answer.op === 'cas' ? 'compare-and-set' : answer.op} `, answer.sent && [tag(answer.sent, 8), ' '], '→ ', h('b', {}, outcome(answer)), ', ', h(answer.tookMs >= 50 ? 'b' : 'span', {}, millis(answer.tookMs)))),
-      state.revealed && right === -1 && !readOnly() && h('p', { class: 'problem' }, 'The real answers match none of these choices.'),
-      state.revealed && h('p', { class: 'why' }, step.why));
+    return h('div', {class: 'result', 'aria-live': 'polite', id: 'tour-result'},
+      state.busy && h('p', {class: 'muted'}, state.busy),
+      state.problem && h('p', {class: 'problem'}, `The lab reported: ${state.problem}`),
+      readOnly() && !state.revealed &&
+        this.typed([...(step.before ?? []).filter(item => item.send?.op !== 'read'), ...asks]),
+      state.answers.map(
+        answer => h('p', {class: 'real', title: answer.curl},
+          badge(answer.conflicts?.length > 1 ? 'failed' : kindOf(answer)), h('code', {}, answer.service),
+          ` ${answer.op === 'cas' ? 'compare-and-set' : answer.op} `, answer.sent && [tag(answer.sent, 8), ' '], '→ ',
+          h('b', {}, outcome(answer)), ', ', h(answer.tookMs >= 50 ? 'b' : 'span', {}, millis(answer.tookMs)))),
+      state.revealed && right === -1 && !readOnly() &&
+        h('p', {class: 'problem'}, 'The real answers match none of these choices.'),
+      state.revealed && h('p', {class: 'why'}, step.why));
   }
 
   /** Read-only: what to type. */
@@ -172,18 +212,23 @@ export class Tour {
     const bodies = list.flatMap(item => {
       const name = Object.keys(PATHS).find(one => item[one]);
       if (name) return name === 'key' ? [] : [[PATHS[name], item[name]]];
-      if (item.resolve) return [['/ask', { ...item.resolve, op: 'write', context: '…' }]];
-      if (item.cas) return [['/ask', { service: item.cas.service, op: 'cas', value: item.cas.value }]];
+      if (item.resolve) return [['/ask', {...item.resolve, op: 'write', context: '…'}]];
+      if (item.cas) return [['/ask', {service: item.cas.service, op: 'cas', value: item.cas.value}]];
       return [['/ask', item.send]];
     });
-    return bodies.length > 0 && h('pre', { class: 'commands' }, bodies.map(([path, body]) => command(path, body)).join('\n'));
+    return bodies.length > 0 &&
+      h('pre', {class: 'commands'}, bodies.map(([path, body]) => command(path, body)).join('\n'));
   }
 
   end() {
     const rights = steps.filter((step, at) => this.progress[at].picked === this.right(step, this.progress[at])).length;
-    return [h('h2', {}, 'The end'),
-      h('p', { class: 'say', id: 'tour-end' }, 'A partition forces a choice: refuse some answers (CP), or allow different ones (AP).'),
+    return [
+      h('h2', {}, 'The end'),
+      h('p', {class: 'say', id: 'tour-end'},
+        'A partition forces a choice: refuse some answers (CP), or allow different ones (AP).'),
       h('p', {}, `You predicted ${rights} of ${steps.length} answers. All of them came from the running services.`),
-      h('nav', {}, h('button', { id: 'tour-back' }, 'Back'), h('button', { id: 'tour-restart', class: 'primary' }, 'Start again'))];
+      h('nav', {}, h('button', {id: 'tour-back'}, 'Back'),
+        h('button', {id: 'tour-restart', class: 'primary'}, 'Start again'))
+    ];
   }
 }

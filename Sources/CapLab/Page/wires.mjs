@@ -1,6 +1,6 @@
-// The links of the map: paths measured from the nodes, cuts, delays, breakers, and one rift for a cut between the sites.
+// The links of the map: paths measured from the nodes, cuts, delays, breakers, and one rift if the sites are cut off.
 
-import { $, h, s, show, seconds } from './dom.mjs';
+import {$, h, s, seconds, show} from './dom.mjs';
 
 const STRAND = 7;
 
@@ -13,8 +13,8 @@ export class Wires {
     this.paths = new Map();
     this.drawn = s('g');
     this.hits = s('g');
-    this.messages = s('g', { 'aria-hidden': 'true' });
-    this.labels = h('div', { id: 'wire-labels', 'aria-hidden': 'true' });
+    this.messages = s('g', {'aria-hidden': 'true'});
+    this.labels = h('div', {id: 'wire-labels', 'aria-hidden': 'true'});
     this.svg.replaceChildren(hatch(), this.drawn, this.hits, this.messages);
     stage.append(this.labels);
     new ResizeObserver(() => this.draw()).observe(stage);
@@ -22,32 +22,41 @@ export class Wires {
 
   box(element) {
     const outer = this.stage.getBoundingClientRect(), b = element.getBoundingClientRect();
-    return { l: b.left - outer.left, r: b.right - outer.left, t: b.top - outer.top, b: b.bottom - outer.top,
-      x: (b.left + b.right) / 2 - outer.left, y: (b.top + b.bottom) / 2 - outer.top };
+    return {
+      l: b.left - outer.left,
+      r: b.right - outer.left,
+      t: b.top - outer.top,
+      b: b.bottom - outer.top,
+      x: (b.left + b.right) / 2 - outer.left,
+      y: (b.top + b.bottom) / 2 - outer.top
+    };
   }
 
   /** Draws again if a size or the state of a link has changed. */
   draw() {
-    const { store, stage } = this;
+    const {store, stage} = this;
     if (!store.hello || !store.services.length) return;
-    const nodes = Object.fromEntries([...stage.querySelectorAll('[data-node]')].map(node => [node.dataset.node, this.box(node)]));
+    const nodes =
+      Object.fromEntries([...stage.querySelectorAll('[data-node]')].map(node => [node.dataset.node, this.box(node)]));
     const breakers = store.services.map(service => store.state?.nodes[service.name]?.connections);
     const seconds = Math.floor(store.nowMs / 1000);
-    const signature = JSON.stringify([nodes, store.state?.links, breakers, store.state ? store.activeFaults.length : 0,
-      store.activeFaults.length ? seconds : 0]);
+    const signature = JSON.stringify([
+      nodes, store.state?.links, breakers, store.state ? store.activeFaults.length : 0,
+      store.activeFaults.length ? seconds : 0
+    ]);
     if (signature === this.signature) return;
     this.signature = signature;
     this.narrow = innerWidth <= 700;
     this.left = this.box($('.isle.east', stage)).r;
     this.right = this.box($('.isle.west', stage)).l;
     this.middle = (this.left + this.right) / 2;
-    const { width, height } = stage.getBoundingClientRect();
+    const {width, height} = stage.getBoundingClientRect();
     this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
     const parts = [], labels = [];
     for (const group of ['cp', 'ap']) this.drawGroup(group, nodes, parts, labels, height);
     this.drawn.replaceChildren(...parts);
     show(this.labels, labels.map(label => [label.x, label.y, label.text, label.kind]), () => labels.map(label => {
-      const element = h('span', { class: `wire-label ${label.kind}` }, label.text);
+      const element = h('span', {class: `wire-label ${label.kind}`}, label.text);
       element.style.left = `${label.x}px`;
       element.style.top = `${label.y}px`;
       return element;
@@ -55,18 +64,21 @@ export class Wires {
   }
 
   drawGroup(group, nodes, parts, labels, height) {
-    const { store, left, right, middle } = this;
+    const {store, left, right, middle} = this;
     const cable = store.cable(group), y = nodes[store.services.find(one => one.group === group).name].y;
-    const far = new Map(cable.strands.map((strand, index) => [strand.id, { strand, index }]));
+    const far = new Map(cable.strands.map((strand, index) => [strand.id, {strand, index}]));
     for (const service of store.services.filter(one => one.group === group)) {
       const own = nodes[service.name], out = this.box($(`[data-answer="${service.name}"]`, this.stage));
       const east = service.site === 'east', door = east ? [out.r, own.l] : [out.l, own.r];
-      this.path(service.name, this.narrow ? `M${own.x} ${out.b}L${own.x} ${own.t}` : `M${door[0]} ${own.y}L${door[1]} ${own.y}`);
-      parts.push(s('path', { class: 'door', d: this.paths.get(service.name).d }));
+      this.path(service.name,
+        this.narrow ? `M${own.x} ${out.b}L${own.x} ${own.t}` : `M${door[0]} ${own.y}L${door[1]} ${own.y}`);
+      parts.push(s('path', {class: 'door', d: this.paths.get(service.name).d}));
       for (const link of store.hello.links.filter(one => one.service === service.name)) {
         const place = far.get(link.id);
-        if (place) this.farLink(link, place, nodes, own, east, y, parts);
-        else this.nearLink(link, nodes, own, east, parts, labels);
+        if (place)
+          this.farLink(link, place, nodes, own, east, y, parts);
+        else
+          this.nearLink(link, nodes, own, east, parts, labels);
       }
       this.trunkBreaker(service, nodes, east, own.y, parts);
     }
@@ -74,24 +86,34 @@ export class Wires {
   }
 
   path(id, d) {
-    const element = s('path', { d }), length = element.getTotalLength();
-    this.paths.set(id, { d, element, length, stop: .5 });
+    const element = s('path', {d}), length = element.getTotalLength();
+    this.paths.set(id, {d, element, length, stop: .5});
     return this.paths.get(id);
   }
 
   nearLink(link, nodes, own, east, parts, labels) {
-    const other = nodes[link.replica], from = east ? own.r : own.l, to = east ? other.l : other.r, half = (from + to) / 2;
-    const { d, element, length } = this.path(link.id, this.narrow ? `M${other.x} ${own.b}L${other.x} ${other.t}`
-      : `M${from} ${own.y}C${half} ${own.y} ${half} ${other.y} ${to} ${other.y}`);
+    const other = nodes[link.replica], from = east ? own.r : own.l, to = east ? other.l : other.r,
+          half = (from + to) / 2;
+    const {d, element, length} = this.path(link.id,
+      this.narrow ? `M${other.x} ${own.b}L${other.x} ${other.t}`
+                  : `M${from} ${own.y}C${half} ${own.y} ${half} ${other.y} ${to} ${other.y}`);
     const fault = this.store.link(link.id), point = element.getPointAtLength(length / 2);
-    const lost = [fault.toReplica.cut, fault.toService.cut], delay = Math.max(fault.toReplica.delayMs, fault.toService.delayMs);
+    const lost = [fault.toReplica.cut, fault.toService.cut],
+          delay = Math.max(fault.toReplica.delayMs, fault.toService.delayMs);
     // Beside the replica, where the label covers neither names nor values.
-    const beside = { x: other.x, y: this.narrow ? (own.b + other.t) / 2 : other.y > own.y ? other.b + 9 : other.t - 9 };
-    parts.push(s('path', { class: `link ${lost[0] && lost[1] ? 'cut' : lost[0] || lost[1] ? 'one-way' : delay ? 'slow' : ''}`, d }));
+    const beside = {x: other.x, y: this.narrow ? (own.b + other.t) / 2 : other.y > own.y ? other.b + 9 : other.t - 9};
+    parts.push(s(
+      'path', {class: `link ${
+                 lost[0] && lost[1]     ? 'cut'
+                   : lost[0] || lost[1] ? 'one-way'
+                   : delay              ? 'slow'
+                                        : ''}`,
+        d}));
     if (lost[0] || lost[1]) parts.push(cross(point.x, point.y, 6));
     if (lost[0] !== lost[1]) {
-      labels.push({ ...beside, text: lost[0] ? 'requests lost' : 'answers lost', kind: 'fault' });
-    } else if (delay) labels.push({ ...beside, text: `+${delay} ms`, kind: 'slow' });
+      labels.push({...beside, text: lost[0] ? 'requests lost' : 'answers lost', kind: 'fault'});
+    } else if (delay)
+      labels.push({...beside, text: `+${delay} ms`, kind: 'slow'});
     const breaker = this.store.state?.nodes[link.service]?.connections?.[link.replica]?.breaker;
     if (breaker && breaker !== 'closed' && !this.narrow && !lost[0] && !lost[1]) {
       parts.push(lever(point.x, point.y, east ? 1 : -1, breaker));
@@ -99,17 +121,18 @@ export class Wires {
     this.hit(link, d);
   }
 
-  farLink(link, { strand, index }, nodes, own, east, y, parts) {
-    const other = nodes[link.replica], offset = (index - 1) * STRAND, { left, right } = this;
+  farLink(link, {strand, index}, nodes, own, east, y, parts) {
+    const other = nodes[link.replica], offset = (index - 1) * STRAND, {left, right} = this;
     const [from, near, there] = east ? [own.r, left, right] : [own.l, right, left];
     const bend = (there + (east ? other.l : other.r)) / 2, end = east ? other.l : other.r;
-    const inside = this.narrow ? `L${other.x} ${y}L${other.x} ${other.t}` : `C${bend} ${y + offset} ${bend} ${other.y} ${end} ${other.y}`;
+    const inside = this.narrow ? `L${other.x} ${y}L${other.x} ${other.t}`
+                               : `C${bend} ${y + offset} ${bend} ${other.y} ${end} ${other.y}`;
     const fan = near + (east ? -10 : 10);
     const legs = [`M${from} ${y}H${fan}L${near} ${y + offset}`, `M${there} ${y + offset}${inside}`];
     const path = this.path(link.id, `M${from} ${y}H${fan}L${near} ${y + offset}L${there} ${y + offset}${inside}`);
     const edge = near + (there - near) * .22;
     path.stop = Math.abs(edge - from) / path.length;
-    for (const d of this.narrow ? legs.slice(0, 1) : legs) parts.push(s('path', { class: 'link', d }));
+    for (const d of this.narrow ? legs.slice(0, 1) : legs) parts.push(s('path', {class: 'link', d}));
     this.hit(link, path.d);
   }
 
@@ -117,13 +140,17 @@ export class Wires {
   hit(link, d) {
     let path = this.hits.querySelector(`[data-link="${CSS.escape(link.id)}"]`);
     if (!path) {
-      path = s('path', { class: 'hit', tabindex: 0, role: 'button', 'data-link': link.id, 'data-menu': `link:${link.id}` });
+      path =
+        s('path', {class: 'hit', tabindex: 0, role: 'button', 'data-link': link.id, 'data-menu': `link:${link.id}`});
       this.hits.append(path);
     }
     path.setAttribute('d', d);
     const fault = this.store.link(link.id);
-    const state = fault.toReplica.cut && fault.toService.cut ? 'cut' : fault.toReplica.cut ? 'requests lost'
-      : fault.toService.cut ? 'answers lost' : fault.toReplica.delayMs || fault.toService.delayMs ? 'slow' : 'whole';
+    const state = fault.toReplica.cut && fault.toService.cut ? 'cut'
+      : fault.toReplica.cut                                  ? 'requests lost'
+      : fault.toService.cut                                  ? 'answers lost'
+      : fault.toReplica.delayMs || fault.toService.delayMs   ? 'slow'
+                                                             : 'whole';
     path.setAttribute('data-state', state);
     path.setAttribute('aria-label', `Link ${link.service} to ${link.replica}, ${state}. Menu`);
   }
@@ -140,52 +167,60 @@ export class Wires {
   }
 
   drawCable(group, cable, y, parts, labels, height) {
-    const { left, right, middle, narrow } = this, torn = cable.cut === 'all';
+    const {left, right, middle, narrow} = this, torn = cable.cut === 'all';
     const both = torn && this.store.cable(group === 'cp' ? 'ap' : 'cp').cut === 'all';
-    const band = group === 'cp' ? [4, both ? height / 2 : height / 2 - 12] : [both ? height / 2 : height / 2 + 12, height - 4];
+    const band =
+      group === 'cp' ? [4, both ? height / 2 : height / 2 - 12] : [both ? height / 2 : height / 2 + 12, height - 4];
     if (torn) {
       parts.push(rift(left, right, band[0], band[1], both, group));
       for (const [x, sign] of [[left, 1], [right, -1]]) parts.push(frayed(x, y, sign, narrow));
     } else {
       cable.strands.forEach((strand, index) => {
         const at = y + (index - 1) * STRAND, cut = strand.westward.cut && strand.eastward.cut;
-        const d = strand.westward.delayMs || strand.eastward.delayMs ? wave(left, right, at) : `M${left} ${at}H${right}`;
-        parts.push(s('path', { class: `strand ${cut ? 'cut' : ''}`, d }));
+        const d =
+          strand.westward.delayMs || strand.eastward.delayMs ? wave(left, right, at) : `M${left} ${at}H${right}`;
+        parts.push(s('path', {class: `strand ${cut ? 'cut' : ''}`, d}));
         if (cut) parts.push(cross(middle, at, 5));
       });
-      parts.push(s('path', { class: 'plug', d: `M${left} ${y - 17}V${y + 17}M${right} ${y - 17}V${y + 17}` }));
+      parts.push(s('path', {class: 'plug', d: `M${left} ${y - 17}V${y + 17}M${right} ${y - 17}V${y + 17}`}));
     }
     if (cable.cut === 'westward' || cable.cut === 'eastward') parts.push(oneWay(left, right, y, cable.cut));
-    const at = { x: middle, y: group === 'cp' ? band[0] + 16 : band[1] - 16 };
+    const at = {x: middle, y: group === 'cp' ? band[0] + 16 : band[1] - 16};
     if (cable.cut === 'westward' || cable.cut === 'eastward') {
-      labels.push({ ...at, text: `${cable.cut === 'westward' ? 'to west' : 'to east'} lost`, kind: 'fault' });
+      labels.push({...at, text: `${cable.cut === 'westward' ? 'to west' : 'to east'} lost`, kind: 'fault'});
     } else if (torn && (group === 'cp' || !both)) {
       const since = this.store.activeFaults.find(fault => fault.kind === 'cut');
-      labels.push({ ...at, text: `cut ${since ? seconds(this.store.nowMs - since.fromMs) : ''}`.trim(), kind: 'rift' });
-    } else if (cable.delayMs) labels.push({ x: middle, y: y - 30, text: `+${cable.delayMs} ms`, kind: 'slow' });
+      labels.push({...at, text: `cut ${since ? seconds(this.store.nowMs - since.fromMs) : ''}`.trim(), kind: 'rift'});
+    } else if (cable.delayMs)
+      labels.push({x: middle, y: y - 30, text: `+${cable.delayMs} ms`, kind: 'slow'});
     this.cableHit(group, cable, y);
   }
 
   cableHit(group, cable, y) {
     let area = this.hits.querySelector(`[data-cable="${group}"]`);
     if (!area) {
-      area = s('rect', { class: 'hit area', tabindex: 0, role: 'button', 'data-cable': group, 'data-menu': `cable:${group}`, rx: 6 });
+      area = s('rect',
+        {class: 'hit area', tabindex: 0, role: 'button', 'data-cable': group, 'data-menu': `cable:${group}`, rx: 6});
       this.hits.append(area);
     }
-    for (const [name, value] of Object.entries({ x: this.left, y: y - 24, width: Math.max(0, this.right - this.left), height: 48 })) {
+    for (const [name, value] of Object.entries(
+           {x: this.left, y: y - 24, width: Math.max(0, this.right - this.left), height: 48})) {
       area.setAttribute(name, value);
     }
     area.setAttribute('data-state', cable.cut);
-    area.setAttribute('aria-label', `${group.toUpperCase()} links between east and west, ${cable.cut === 'no' ? 'whole' : 'cut'}. Menu`);
+    area.setAttribute('aria-label',
+      `${group.toUpperCase()} links between east and west, ${cable.cut === 'no' ? 'whole' : 'cut'}. Menu`);
   }
 }
 
 function hatch() {
-  return s('defs', {}, s('pattern', { id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
-    s('rect', { class: 'hatch-ground', width: 8, height: 8 }), s('rect', { class: 'hatch-line', width: 2, height: 8 })));
+  return s('defs', {},
+    s('pattern', {id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)'},
+      s('rect', {class: 'hatch-ground', width: 8, height: 8}), s('rect', {class: 'hatch-line', width: 2, height: 8})));
 }
 
-const cross = (x, y, r) => s('path', { class: 'cross', d: `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}` });
+const cross = (x, y, r) =>
+  s('path', {class: 'cross', d: `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}`});
 
 function rift(left, right, top, bottom, both, group) {
   const width = right - left, inset = width * .2, step = 22, edge = [], back = [];
@@ -195,13 +230,13 @@ function rift(left, right, top, bottom, both, group) {
     edge.push(`${left + inset + swing} ${at}`);
     back.unshift(`${right - inset + swing} ${at}`);
   }
-  return s('path', { class: 'rift', d: `M${edge.join('L')}L${back.join('L')}z` });
+  return s('path', {class: 'rift', d: `M${edge.join('L')}L${back.join('L')}z`});
 }
 
 function frayed(x, y, sign, narrow) {
-  const w = narrow ? 7 : 20, parts = [-1, 0, 1].map(i =>
-    `M${x} ${y + i * STRAND}q${sign * w * .6} 0 ${sign * w * (i ? .9 : 1.1)} ${i * 7}`);
-  return s('path', { class: 'frayed', d: `${parts.join('')}M${x} ${y - 15}V${y + 15}` });
+  const w = narrow ? 7 : 20,
+        parts = [-1, 0, 1].map(i => `M${x} ${y + i * STRAND}q${sign * w * .6} 0 ${sign * w * (i ? .9 : 1.1)} ${i * 7}`);
+  return s('path', {class: 'frayed', d: `${parts.join('')}M${x} ${y - 15}V${y + 15}`});
 }
 
 function wave(left, right, y) {
@@ -213,18 +248,23 @@ function wave(left, right, y) {
 function oneWay(left, right, y, lost) {
   const west = lost === 'westward', x = west ? right - 22 : left + 22;
   const okX = west ? left + 14 : right - 14, sign = west ? -1 : 1;
-  return s('g', { class: 'direction' },
-    cross(west ? left + (right - left) * .7 : left + (right - left) * .3, y - 22, 6),
-    s('path', { class: 'lost', d: `M${west ? left + 12 : right - 12} ${y - 22}H${x}` }),
-    s('path', { class: 'open', d: `M${west ? right - 14 : left + 14} ${y + 22}H${okX}m${-sign * 8} -6l${sign * 8} 6l${-sign * 8} 6` }));
+  return s('g', {class: 'direction'}, cross(west ? left + (right - left) * .7 : left + (right - left) * .3, y - 22, 6),
+    s('path', {class: 'lost', d: `M${west ? left + 12 : right - 12} ${y - 22}H${x}`}), s('path', {
+      class: 'open',
+      d: `M${west ? right - 14 : left + 14} ${y + 22}H${okX}m${- sign * 8} -6l${sign * 8} 6l${- sign * 8} 6`
+    }));
 }
 
 /** A circuit breaker drawn as a switch. */
 function lever(x, y, sign, state) {
   const angle = state === 'open' ? -.55 : state === 'half_open' ? -.25 : 0, w = 22, x0 = x - sign * w / 2;
-  const words = { open: 'Breaker open: the service sends nothing', half_open: 'Breaker half open: one trial', closed: 'Breaker closed' };
-  return s('g', { class: `breaker ${state}` }, s('title', {}, words[state]),
-    s('path', { class: 'gap', d: `M${x0} ${y}h${sign * w}` }),
-    s('path', { class: 'arm', d: `M${x0} ${y}l${sign * w * Math.cos(angle)} ${w * Math.sin(angle)}` }),
-    s('circle', { cx: x0, cy: y, r: 3 }), s('circle', { cx: x0 + sign * w, cy: y, r: 3 }));
+  const words = {
+    open: 'Breaker open: the service sends nothing',
+    half_open: 'Breaker half open: one trial',
+    closed: 'Breaker closed'
+  };
+  return s('g', {class: `breaker ${state}`}, s('title', {}, words[state]),
+    s('path', {class: 'gap', d: `M${x0} ${y}h${sign * w}`}),
+    s('path', {class: 'arm', d: `M${x0} ${y}l${sign * w * Math.cos(angle)} ${w * Math.sin(angle)}`}),
+    s('circle', {cx: x0, cy: y, r: 3}), s('circle', {cx: x0 + sign * w, cy: y, r: 3}));
 }
