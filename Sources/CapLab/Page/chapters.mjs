@@ -30,8 +30,7 @@ export const chapters = [
       {
         id: 'choice',
         store: 'cp',
-        say:
-          'Two separate stores, CP and AP, keep one seat each, in three copies: two in the east, one in the west.',
+        say: 'Two separate stores, CP and AP, keep one seat each, in three copies: two in the east, one in the west.',
         ask: 'If the link between the sites breaks, can a store answer everywhere and never contradict itself?',
         choices: [{text: 'Yes, with good software'}, {text: 'No, it must give up one of the two', expected: true}],
         why: 'That is the CAP theorem. CP gives up answers, AP gives up agreement. The next steps show both.'

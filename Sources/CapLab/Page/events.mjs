@@ -91,7 +91,7 @@ export class Store extends EventTarget {
     this.hello = data;
     // The same lab says hello again after a reconnect and when the key changes: what is known stays known.
     if (before?.start === data.start) {
-      if (before.key !== data.key) this.latest = {};
+      if (before.key !== data.key) Object.assign(this, {latest: {}, copies: null});
       return;
     }
     this.clear();
@@ -105,11 +105,8 @@ export class Store extends EventTarget {
   on_verdict(data) { this.verdict = data; }
 
   on_copies(data) {
-    this.copies = data;
-    if (this.hello && this.hello.key !== data.key) {
-      this.hello.key = data.key;
-      this.latest = {};
-    }
+    // Copies of the previous key may still be under way when the key changes.
+    if (data.key === this.key) this.copies = data;
   }
 
   on_series(data) {

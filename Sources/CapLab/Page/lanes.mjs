@@ -66,8 +66,10 @@ export function draw(root, store, veiled, hinted) {
   const events = [];
   list.forEach(
     (operation, index) => events.push(...eventsOf(store, operation, list[index + 1]?.tMs ?? Infinity, which)));
-  const signature = JSON.stringify(
-    [which, width, height, events.map(event => [event.kind, event.tMs, event.from, event.to]), [...veiled]]);
+  const signature = JSON.stringify([
+    which, width, height, events.map(event => [event.kind, event.tMs, event.from, event.to]), [...veiled],
+    Math.floor(store.nowMs / 1000)
+  ]);
   if (signature === root.lanes) return;
   root.lanes = signature;
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
@@ -156,7 +158,7 @@ function paint(store, which, events, width, height, operationsShown) {
   })),
     s('path', {class: 'rule', d: `M${label} ${cableTop}H${width}M${label} ${cableBottom}H${width}`}));
   spans.forEach((span, index) => {
-    const ago = duration(Math.max(0, store.nowMs - span.operation.tMs));
+    const ago = seconds(store.nowMs - span.operation.tMs);
     const room = ((spans[index + 1]?.from ?? width) - span.from) / 6.4, words = caption(span.operation);
     parts.push(s('text', {x: span.from, y: 11, class: 'strong'},
       words.length > room ? `${words.slice(0, Math.max(3, room - 1))}…` : words));
