@@ -2,7 +2,7 @@
 // Events are in their real order at equal distances; the times are written beside them.
 
 import {outcome} from './answers.mjs';
-import {$, duration, h, kindOf, look, mark, millis, s, text} from './dom.mjs';
+import {$, duration, h, kindOf, look, mark, millis, s, seconds, text} from './dom.mjs';
 import {shape} from './motion.mjs';
 
 const OPERATIONS = 3;
