@@ -40,13 +40,17 @@ struct UpCommand: ParsableCommand {
         let option = place.path == RunDirectory.standardPath(settings.environment) ? "" : " --run-dir \(place.path)"
         let code = LabHost.run(settings) { lab in
             let page = LabPage(lab)
+            let observation = Observation(lab, page.hub)
+            page.show(observation)
             do throws(LabError) { try page.start() } catch {
                 complain("caplab: \(error.message)")
                 return 1
             }
+            observation.start()
             say(Self.welcome(lab, option: option))
             await lab.untilStopRequested()
             say("stopping (\(lab.stopReason))")
+            observation.stop()
             page.stop()
             return 0
         }

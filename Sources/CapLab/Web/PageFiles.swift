@@ -3,7 +3,29 @@ import HTTP
 /// The files of the page, which are part of the program.
 enum PageFiles {
     /// By name, as in `/page/NAME`. The build embeds everything in `Page`, see `Package.swift`.
-    static let all: [String: [UInt8]] = [:]
+    static let all: [String: [UInt8]] = [
+        "actions.mjs": PackageResources.actions_mjs,
+        "answers.mjs": PackageResources.answers_mjs,
+        "chapters.mjs": PackageResources.chapters_mjs,
+        "charts.mjs": PackageResources.charts_mjs,
+        "controls.mjs": PackageResources.controls_mjs,
+        "dom.mjs": PackageResources.dom_mjs,
+        "events.mjs": PackageResources.events_mjs,
+        "lanes.mjs": PackageResources.lanes_mjs,
+        "legend.mjs": PackageResources.legend_mjs,
+        "main.mjs": PackageResources.main_mjs,
+        "map.css": PackageResources.map_css,
+        "map.mjs": PackageResources.map_mjs,
+        "menu.mjs": PackageResources.menu_mjs,
+        "motion.mjs": PackageResources.motion_mjs,
+        "page.css": PackageResources.page_css,
+        "panels.css": PackageResources.panels_css,
+        "records.mjs": PackageResources.records_mjs,
+        "terms.mjs": PackageResources.terms_mjs,
+        "tour.mjs": PackageResources.tour_mjs,
+        "verdict.mjs": PackageResources.verdict_mjs,
+        "wires.mjs": PackageResources.wires_mjs,
+    ]
 
     private static let tokenMark = "{{lab-token}}"
 

@@ -1,0 +1,14 @@
+extension LabPage {
+    /// Shows on this page what `observation` sees; both follow the chosen key.
+    func show(_ observation: Observation) {
+        observation.viewerCount = { [hub] in hub.clientCount }
+        addObserver { observation.firstEvents() }
+        addAnswerObserver { observation.answered($0) }
+        onKeyChange = { observation.setKey($0) }
+        series.gauges = { service in
+            guard let figures = observation.figures(of: service) else { return ServiceGauges() }
+            return ServiceGauges(
+                stalenessMs: figures.stalenessMs, hints: figures.hints, conflicts: figures.conflicts)
+        }
+    }
+}
