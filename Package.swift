@@ -129,7 +129,8 @@ let package = Package(
         tests("RedisTests", ["Redis", "CHiredis", "Replication", "EventLoop", "Resilience", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "JSON", "EventLoop", "TestSupport"]),
         tests(
-            "ServiceTests", ["Service", "AppCP", "AppAP", "Available", "Consistent", "TestSupport"] + wiring),
+            "ServiceTests",
+            ["Service", "AppCP", "AppAP", "Available", "Consistent", "Resilience", "TestSupport"] + wiring),
         tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests(

@@ -46,6 +46,7 @@ final class CutGroup: ReplicaGroup {
     var nearestFirst: [Int] { inner.nearestFirst.filter { !cut.contains($0) } }
     func latencyNs(_ replica: Int) -> UInt64 { latencyMs[replica].map { $0 * nsPerMs } ?? inner.latencyNs(replica) }
     func refusesConnections(_ replica: Int) -> Bool { inner.refusesConnections(replica) }
+    func rejectsCommands(_ replica: Int) -> Bool { inner.rejectsCommands(replica) }
     func send(
         _ command: Command, to targets: ReplicaSet, duringAdmission: Bool, sink: any ReplySink
     ) -> SendResult {

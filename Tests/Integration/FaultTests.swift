@@ -52,20 +52,12 @@ import TestSupport
         #expect(try eventually { try isWhole(app) })
     }
 
-    private func metrics(_ app: ServiceOnReplicas) throws -> [String: Double] {
-        let lines = try app.service.http("GET", "/metrics").text.split(separator: "\n").filter { !$0.hasPrefix("#") }
-        let samples = lines.compactMap { line in
-            line.lastIndex(of: " ").map { (String(line[..<$0]), Double(line[line.index(after: $0)...]) ?? .nan) }
-        }
-        return Dictionary(uniqueKeysWithValues: samples)
-    }
-
     @Test(arguments: ["cp", "ap"])
     func aReplicaThatIsDownHasOneLinePerChangeInTheLog(mode: String) throws {
         let app = try ServiceOnReplicas.make(mode, settings: ["BREAKER_MAX_OPEN_MS": "250"])
         app.servers[0].kill()
         let failures = #"db_connection_failures_total{node="g1"}"#
-        #expect(try eventually { try metrics(app)[failures] ?? 0 >= 12 })
+        #expect(try eventually { try app.metrics()[failures] ?? 0 >= 12 })
         try app.servers[0].start()
         #expect(try eventually { try isWhole(app) })
         app.service.signal(SIGTERM)
@@ -79,9 +71,42 @@ import TestSupport
     }
 
     @Test(arguments: ["cp", "ap"])
+    func aReplicaThatIsDownOrRejectsCommandsIsNoPartition(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        app.servers[0].kill()
+        #expect(try eventually { try breaker(app, 0) == "OPEN" })
+        try app.servers[0].start()
+        #expect(try eventually { try isWhole(app) })
+        try app.servers[1].cli("CONFIG", "SET", "requirepass", "another")
+        try app.servers[1].cli("-a", "another", "CLIENT", "KILL", "TYPE", "normal")
+        #expect(try eventually { try breaker(app, 1) == "OPEN" })
+        for (path, list) in [("/replicas", "replicas"), ("/health", "checks")] {
+            let replica = try app.service.http("GET", path).objects(list)[1]
+            #expect(replica["error"] as? String == "it rejected PING: the password is missing or wrong")
+        }
+        try app.servers[1].cli("-a", "another", "CONFIG", "SET", "requirepass", "")
+        #expect(try eventually { try isWhole(app) })
+        app.servers[2].pause()
+        // AP suspects it only after several probes.
+        #expect(eventually { app.service.log.contains("PARTITION_SUSPECTED") })
+        app.servers[2].resume()
+        #expect(eventually { app.service.log.contains("PARTITION_HEALED") })
+        let log = app.service.log.split(separator: "\n")
+        func nodes(_ event: String) -> [String] {
+            log.filter { $0.contains("\"event\":\"\(event)\"") }.compactMap {
+                $0.firstMatch(of: /"node":"(g[1-3])"/).map { String($0.1) }
+            }
+        }
+        #expect(nodes("REPLICA_DOWN") == ["g1"])
+        #expect(Set(nodes("PARTITION_SUSPECTED")) == ["g3"])
+        #expect(Set(nodes("PARTITION_HEALED")) == ["g3"])
+        #expect(log.contains { $0.contains("CIRCUIT_BREAKER_STATE_CHANGE") && $0.contains("it rejected PING: NOAUTH") })
+    }
+
+    @Test(arguments: ["cp", "ap"])
     func theStateOfTheServersIsInTheMetricsAndFailuresStartAtZero(mode: String) throws {
         let app = try ServiceOnReplicas.make(mode)
-        let start = try metrics(app)
+        let start = try app.metrics()
         for code in ["no_quorum", "no_replica", "overloaded", "timeout", "bad_reply", "replica_full"] {
             #expect(start["app_refusals_total{mode=\"\(mode)\",code=\"\(code)\"}"] == 0)
         }
@@ -90,14 +115,14 @@ import TestSupport
             #expect(start[#"ap_anti_entropy_runs_total{node="g1",result="failed"}"#] == 0)
             #expect(start[#"ap_handoff_keys_total{node="g1",peer="g2"}"#] != nil)
         }
-        #expect(try eventually { try metrics(app)[#"redis_aof_ok{node="g1"}"#] == 1 })
-        let known = try metrics(app)
+        #expect(try eventually { try app.metrics()[#"redis_aof_ok{node="g1"}"#] == 1 })
+        let known = try app.metrics()
         #expect(known[#"redis_memory_used_bytes{node="g1"}"#] ?? 0 > 100_000)
         #expect(known[#"redis_memory_max_bytes{node="g1"}"#] == .infinity)
         #expect(known[#"redis_last_dump_timestamp_seconds{node="g1"}"#] ?? 0 > 1.7e9)
         let client = try HTTPClient(port: app.service.port)
         _ = try client.request("GET", "/health/live", headers: [:], body: [])
-        #expect(try eventually { try metrics(app)[#"app_connections{state="idle"}"#] ?? 0 >= 1 })
+        #expect(try eventually { try app.metrics()[#"app_connections{state="idle"}"#] ?? 0 >= 1 })
     }
 
     @Test func cpWithoutAMajorityRejectsRequests() throws {

@@ -7,9 +7,12 @@ final class ServiceOnReplicas: Sendable {
     /// What ``write(_:_:headers:)`` and ``read(_:)`` speak in.
     let session: ClientSession
 
-    private init(_ name: String, servers: [RedisServer], settings: [String: String]) throws {
+    private init(
+        _ name: String, servers: [RedisServer], settings: [String: String], descriptorLimit: Int? = nil
+    ) throws {
         self.servers = servers
-        service = try ServiceProcess(name, environment: Self.environment(servers).merging(settings) { $1 })
+        service = try ServiceProcess(
+            name, environment: Self.environment(servers).merging(settings) { $1 }, descriptorLimit: descriptorLimit)
         let service = service
         session = ClientSession(service)
         guard try eventually({ try service.http("GET", "/health").string("status") == "ok" }) else {
@@ -31,19 +34,40 @@ final class ServiceOnReplicas: Sendable {
     }
 
     /// `app-cp` on a group that was initialised.
-    static func cp(settings: [String: String] = [:]) throws -> ServiceOnReplicas {
+    static func cp(settings: [String: String] = [:], descriptorLimit: Int? = nil) throws -> ServiceOnReplicas {
         let servers = try (0..<3).map { _ in try RedisServer() }
         let result = try ServiceProcess.run("app-cp", ["init"], environment: environment(servers))
         guard result.code == 0 else { throw TestFailure("init: \(result.errors)") }
-        return try ServiceOnReplicas("app-cp", servers: servers, settings: settings)
+        return try ServiceOnReplicas(
+            "app-cp", servers: servers, settings: settings, descriptorLimit: descriptorLimit)
     }
 
-    static func ap(settings: [String: String] = [:]) throws -> ServiceOnReplicas {
-        try ServiceOnReplicas("app-ap", servers: (0..<3).map { _ in try RedisServer() }, settings: settings)
+    static func ap(settings: [String: String] = [:], descriptorLimit: Int? = nil) throws -> ServiceOnReplicas {
+        try ServiceOnReplicas(
+            "app-ap", servers: (0..<3).map { _ in try RedisServer() }, settings: settings,
+            descriptorLimit: descriptorLimit)
     }
 
-    static func make(_ mode: String, settings: [String: String] = [:]) throws -> ServiceOnReplicas {
-        mode == "cp" ? try cp(settings: settings) : try ap(settings: settings)
+    static func make(
+        _ mode: String, settings: [String: String] = [:], descriptorLimit: Int? = nil
+    ) throws -> ServiceOnReplicas {
+        mode == "cp"
+            ? try cp(settings: settings, descriptorLimit: descriptorLimit)
+            : try ap(settings: settings, descriptorLimit: descriptorLimit)
+    }
+
+    /// The values of `/metrics` by series.
+    func metrics() throws -> [String: Double] {
+        let lines = try service.http("GET", "/metrics").text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        let samples = lines.compactMap { line in
+            line.lastIndex(of: " ").map { (String(line[..<$0]), Double(line[line.index(after: $0)...]) ?? .nan) }
+        }
+        return Dictionary(uniqueKeysWithValues: samples)
+    }
+
+    /// The sum of all series of a metric.
+    func total(_ metric: String) throws -> Double {
+        try metrics().filter { $0.key.hasPrefix(metric + "{") }.values.reduce(0, +)
     }
 
     func write(_ key: String, _ value: String, headers: [String: String] = [:]) throws -> HTTPAnswer {

@@ -92,6 +92,8 @@ private final class Fixture {
             #expect(await reactor.eventually { fixture.group.available.isEmpty })
             #expect(await fixture.ask(.plain("PING")) == [nil])
             #expect(await reactor.eventually { fixture.group.status()[0].breaker.state == .open })
+            #expect(fixture.group.refusesConnections(0))
+            #expect(!fixture.group.rejectsCommands(0))
             try server.start()
             #expect(await fixture.waitForAll())
             #expect(await fixture.ask(.plain("PING")) == [.status("PONG")])
@@ -145,7 +147,11 @@ private final class Fixture {
         let server = try RedisServer(["--requirepass", "right"])
         try await runner.run { [reactor = runner.reactor] in
             let fixture = Fixture(reactor, [server])
-            #expect(await reactor.eventually { fixture.group.status()[0].lastFailure?.contains("NOAUTH") == true })
+            #expect(await reactor.eventually { fixture.group.rejectsCommands(0) })
+            let failure = fixture.group.status()[0].lastFailure
+            #expect(failure?.summary == "it rejected PING: the password is missing or wrong")
+            #expect(failure?.text == "it rejected PING: NOAUTH Authentication required.")
+            #expect(!fixture.group.refusesConnections(0))
             #expect(fixture.group.available.isEmpty)
         }
     }
@@ -159,8 +165,11 @@ private final class Fixture {
             let second = Fixture(reactor, [server])
             #expect(
                 await reactor.eventually {
-                    second.group.status()[0].lastFailure?.contains("max number of clients") == true
+                    second.group.status()[0].lastFailure?.text.contains("max number of clients") == true
                 })
+            #expect(
+                second.group.status()[0].lastFailure?.summary.hasSuffix("rejected PING: it has too many clients")
+                    == true)
             #expect(second.group.available.isEmpty)
             #expect(first.group.available == first.group.everyReplica)
         }

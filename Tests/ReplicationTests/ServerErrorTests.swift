@@ -25,6 +25,10 @@ struct ServerErrorTests {
         ("\(before)@user_script: 1: The user executing the script can't run this command or subcommand", .noPermission),
         ("ERR The user executing the script can't run this command or subcommand\(after)", .noPermission),
         ("ERR ACL failure in script: User default has no permissions to run the 'hset' command\(after)", .noPermission),
+        ("NOAUTH Authentication required.", .notAuthenticated),
+        ("WRONGPASS invalid username-password pair or user is disabled.", .notAuthenticated),
+        ("ERR AUTH <password> called without any password configured for the default user.", .notAuthenticated),
+        ("ERR max number of clients reached", .tooManyClients),
         ("LOADING Redis is loading the dataset in memory", .unavailable),
         ("ERR user_script:1: attempt to compare number with table\(after)", .other),
         ("\(before)user_script:1: attempt to compare number with table", .other),
@@ -33,7 +37,9 @@ struct ServerErrorTests {
         let error = ServerError(text)
         #expect(error.kind == kind)
         for hidden in ["user_script", "3f20", "[C]"] { #expect(!error.text.contains(hidden)) }
-        for hidden in ["script:", "user_", "NOPERM", "OOM", "ERR", "hset"] { #expect(!error.summary.contains(hidden)) }
+        for hidden in ["script:", "user_", "NOPERM", "OOM", "ERR", "hset", "AUTH"] {
+            #expect(!error.summary.contains(hidden))
+        }
     }
 
     @Test func theTextKeepsTheWordsOfTheServer() {

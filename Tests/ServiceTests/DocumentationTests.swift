@@ -59,6 +59,12 @@ import Testing
         }
     }
 
+    @Test func thePageOfLogEventsListsExactlyThoseOfTheServices() throws {
+        let page = try repositoryFile("docs/log-events.md")
+        let listed = page.matches(of: /(?m)^\| `([A-Z_]+)` \|/).map { String($0.1) }
+        #expect(listed.sorted() == LogEventName.allCases.map(\.rawValue).sorted())
+    }
+
     @Test func theDesignHasEveryRuleThatACommentCites() throws {
         let page = try repositoryFile("docs/design.md")
         let defined = Set(page.matches(of: /### ([AC][0-9]+)[ ]/).map { String($0.1) })

@@ -11,11 +11,17 @@ public final class ServiceProcess: Sendable {
     ///   - environment: settings beside `HTTP_PORT`, `LOG_FORMAT` and `SECRET_KEY`.
     ///   - ignoredSignals: what it inherits as ignored, such as `HUP`; everything else has its default, even if the
     ///     tests run in the background.
-    public init(_ name: String, environment: [String: String], ignoredSignals: [String] = []) throws {
+    ///   - descriptorLimit: its hard limit of open files. The soft one is a half of it, as many systems have less by default.
+    public init(
+        _ name: String, environment: [String: String], ignoredSignals: [String] = [], descriptorLimit: Int? = nil
+    ) throws {
         port = try freePort()
+        let limit = descriptorLimit.map { ["/usr/bin/prlimit", "--nofile=\($0 / 2):\($0)"] } ?? []
         process = try ChildProcess(
             "/usr/bin/env",
-            ["--default-signal"] + ignoredSignals.map { "--ignore-signal=\($0)" } + [try Self.executable(name)],
+            limit + ["/usr/bin/env", "--default-signal"] + ignoredSignals.map { "--ignore-signal=\($0)" } + [
+                try Self.executable(name)
+            ],
             environment: [
                 "HTTP_PORT": "\(port)", "LOG_FORMAT": "json", "SECRET_KEY": "a-secret-of-the-tests",
                 "PATH": "/usr/bin:/bin",
@@ -46,6 +52,9 @@ public final class ServiceProcess: Sendable {
 
     public var isRunning: Bool { process.isRunning }
     public var processID: Int32 { process.processID }
+
+    /// What it has logged so far.
+    public var log: String { process.errorText }
 
     public func signal(_ number: Int32) { process.signal(number) }
 

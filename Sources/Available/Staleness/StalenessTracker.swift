@@ -177,7 +177,8 @@ final class StalenessTracker {
             guard answered.contains(replica), let own = readings[replica] else {
                 // A replica that is refused or being readmitted does reply, although it is not probed.
                 let isAsked = replicas.usable.contains(replica) || !environment.group.available.contains(replica)
-                let isSilent = !answered.contains(replica) && isAsked && replicas[replica].refusal == nil
+                let replies = replicas[replica].refusal != nil || environment.group.rejectsCommands(replica)
+                let isSilent = !answered.contains(replica) && isAsked && !replies
                 guard isSilent else { continue }
                 let isStarting = environment.nowNs < startNs + Self.startForNs
                 report(detectors[replica].silent(atNs: environment.nowNs, isStarting: isStarting), replica)

@@ -7,15 +7,15 @@ extension RedisConnection {
     func prepare(_ endpoint: RedisEndpoint, _ scripts: ScriptTable, done: @escaping (_ isLoaded: Bool) -> Void) {
         if let password = endpoint.password {
             let credentials = endpoint.username.map { [$0, password] } ?? [password]
-            ask(["AUTH"] + credentials, orCloseWith: "AUTH: ")
+            askOrClose(["AUTH"] + credentials)
         }
-        ask(["PING"], orCloseWith: "")
+        askOrClose(["PING"])
         load(scripts, done: done)
     }
 
-    private func ask(_ arguments: [String], orCloseWith prefix: String) {
+    private func askOrClose(_ arguments: [String]) {
         ask(arguments.map { Bytes($0.utf8) }) { [self] reply in
-            if case .error(let text)? = reply { close(reason: prefix + text) }
+            if let error = reply?.error { close(LinkFailure(arguments[0], rejectedWith: error)) }
         }
     }
 
@@ -28,12 +28,11 @@ extension RedisConnection {
         var isLoaded = true
         for script in scripts.scripts {
             ask([Bytes("SCRIPT".utf8), Bytes("LOAD".utf8), script.source]) { [self] reply in
-                switch reply {
-                case .bulk(let sha)?: scripts.record(sha, of: script)
-                case .error(let text)?:
+                if case .bulk(let sha)? = reply {
+                    scripts.record(sha, of: script)
+                } else {
                     isLoaded = false
-                    close(reason: "SCRIPT LOAD \(script.name): \(text)")
-                default: isLoaded = false
+                    if let error = reply?.error { close(LinkFailure("SCRIPT LOAD", rejectedWith: error)) }
                 }
                 if script == last { done(isLoaded) }
             }

@@ -21,6 +21,8 @@ final class RedisConnection {
     private var uncheckedReplies: [(sink: any ReplySink, reply: Reply)] = []
     private var needsIdentityCheck = false
     private var isOutputAnnounced = false
+    /// Why this side closes it, if the text for the socket does not say all.
+    private var closeFailure: LinkFailure?
 
     init(reactor: Reactor, replica: Int, settings: RedisGroupSettings) {
         self.reactor = reactor
@@ -46,6 +48,11 @@ final class RedisConnection {
 
     /// Closes the connection; all unanswered commands lose their reply. No effect when it is closed already.
     func close(reason: String) { socket.close(reason: reason) }
+
+    func close(_ failure: LinkFailure) {
+        closeFailure = failure
+        close(reason: failure.text)
+    }
 
     // MARK: Sending
 
@@ -179,6 +186,6 @@ final class RedisConnection {
         deliver(nil, to: .identityCheck)
         if let batch = batch.take() { deliver(nil, to: .steps(batch.sinks)) }
         precondition(inFlight == 0, "a closed connection has unanswered commands")
-        link.take()?.connectionDidClose(self, reason: reason)
+        link.take()?.connectionDidClose(self, closeFailure ?? LinkFailure(reason))
     }
 }

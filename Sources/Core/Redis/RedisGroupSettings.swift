@@ -56,6 +56,6 @@ public protocol RedisGroupObserver: AnyObject {
     func replied(replica: Int, tookNs: UInt64)
     /// The clock of `replica` was read; every few seconds.
     func clockRead(replica: Int, _ reading: ClockReading)
-    /// The circuit breaker of `replica` changed its state.
-    func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition)
+    /// The circuit breaker of `replica` changed its state; `failure` is what it counted last.
+    func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition, after failure: LinkFailure?)
 }

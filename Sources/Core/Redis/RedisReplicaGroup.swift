@@ -71,7 +71,11 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     public func latencyNs(_ replica: Int) -> UInt64 { links[replica].health.latencyNs }
 
     public func refusesConnections(_ replica: Int) -> Bool {
-        !links[replica].isUp && links[replica].history.lastFailure == "Connection refused"
+        !links[replica].isUp && links[replica].history.lastFailure?.cause == .connectionRefused
+    }
+
+    public func rejectsCommands(_ replica: Int) -> Bool {
+        !links[replica].isAvailable && links[replica].history.lastCounted?.cause == .rejected
     }
 
     /// Latencies change slowly: how often the order is computed.
@@ -171,7 +175,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         public let latencyUs: UInt64?
         public let reconnects: UInt64
         public let breaker: CircuitBreaker
-        public let lastFailure: String?
+        public let lastFailure: LinkFailure?
     }
 
     public func status() -> [LinkStatus] {

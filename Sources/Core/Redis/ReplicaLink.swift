@@ -44,7 +44,9 @@ final class ReplicaLink: Expirable {
     /// For operators.
     struct History {
         var reconnects: UInt64 = 0
-        var lastFailure: String?
+        var lastFailure: LinkFailure?
+        /// What the circuit breaker counted last.
+        var lastCounted: LinkFailure?
     }
 
     let index: Int
@@ -114,7 +116,7 @@ final class ReplicaLink: Expirable {
                 attempts.addresses.remove(at: place)
                 attempts.addresses.insert(good, at: 0)
             }
-            if !openNextAddress() { attemptFailed("cannot resolve \(endpoint.host)") }
+            if !openNextAddress() { attemptFailed(LinkFailure("cannot resolve \(endpoint.host)")) }
         }
     }
 
@@ -129,15 +131,17 @@ final class ReplicaLink: Expirable {
         attempts.hasReply = false
         let connection = RedisConnection(reactor: reactor, replica: index, settings: settings)
         self.connection = connection
-        if let failure = connection.open(address: address, port: endpoint.port, link: self) { addressFailed(failure) }
+        if let failure = connection.open(address: address, port: endpoint.port, link: self) {
+            addressFailed(LinkFailure(failure))
+        }
         return true
     }
 
     /// The connection could not be made or was lost before it was up.
-    private func addressFailed(_ reason: String) {
+    private func addressFailed(_ failure: LinkFailure) {
         connection = nil
         ownCommands.isReloadingScripts = false
-        if !openNextAddress() { attemptFailed(reason) }
+        if !openNextAddress() { attemptFailed(failure) }
     }
 
     func connectionDidOpen(_ connection: RedisConnection) {
@@ -153,7 +157,7 @@ final class ReplicaLink: Expirable {
             let isAdmitted = await group.admit(replica: index)
             guard attempts.number == number else { return }
             guard isAdmitted else {
-                connection?.close(reason: "not admitted by the engine")
+                connection?.close(.notAdmitted)
                 return
             }
             phase = .up
@@ -179,7 +183,7 @@ final class ReplicaLink: Expirable {
             if error.kind == .noScript, phase == .up {
                 reloadScripts(connection)
             } else if error.isOutOfService {
-                countFailure()
+                countFailure(LinkFailure("a command", rejectedWith: error))
                 return
             }
         }
@@ -199,7 +203,7 @@ final class ReplicaLink: Expirable {
         case .stalled?:
             connection.close(reason: "no reply for \(settings.stallTimeoutMs) ms")
             return
-        case .late?: countFailure()
+        case .late?: countFailure(LinkFailure("no reply for \(settings.callTimeoutMs) ms"))
         case .some(.none), nil: break
         }
         report(health.breaker.advance(nowNs: nowNs))
@@ -234,8 +238,10 @@ final class ReplicaLink: Expirable {
             guard isTrial, reply != nil else { return }
             if reply == .status("PONG"), !health.wasLastReplyLate {
                 report(health.breaker.recordSuccess(nowNs: reactor.nowNs, generation: generation))
+            } else if let error = reply?.error {
+                countFailure(LinkFailure("PING", rejectedWith: error))
             } else {
-                countFailure()
+                countFailure(LinkFailure("a late reply to PING"))
             }
         }
         didSend()
@@ -288,16 +294,16 @@ final class ReplicaLink: Expirable {
         if let connection {
             connection.close(reason: reason)
         } else {
-            attemptFailed("no answer to the lookup of \(endpoint.host)")
+            attemptFailed(LinkFailure("no answer to the lookup of \(endpoint.host)"))
         }
     }
 
-    func connectionDidClose(_ connection: RedisConnection, reason: String) {
+    func connectionDidClose(_ connection: RedisConnection, _ failure: LinkFailure) {
         guard connection === self.connection, phase != .shutDown else { return }
-        if attempts.hasReply { attemptFailed(reason) } else { addressFailed(reason) }
+        if attempts.hasReply { attemptFailed(failure) } else { addressFailed(failure) }
     }
 
-    private func attemptFailed(_ reason: String) {
+    private func attemptFailed(_ failure: LinkFailure) {
         let wasUp = phase == .up
         phase = .idle
         attempts.number &+= 1
@@ -309,15 +315,16 @@ final class ReplicaLink: Expirable {
         ownCommands.isPinging = false
         health.didLoseConnection()
         history.reconnects += 1
-        history.lastFailure = reason
+        history.lastFailure = failure
         attempts.nextNs = reactor.nowNs + attempts.backoff.nextMs(randomBits: reactor.randomBits()) * nsPerMs
-        countFailure()
+        countFailure(failure)
         scheduleCheck(inNs: Self.checkIntervalNs)
-        group.observer?.connectionFailed(replica: index, reason: reason)
+        group.observer?.connectionFailed(replica: index, reason: failure.text)
         if wasUp { group.delegate?.replicaDidDisconnect(index) }
     }
 
-    private func countFailure() {
+    private func countFailure(_ failure: LinkFailure) {
+        history.lastCounted = failure
         report(
             health.breaker.recordFailure(
                 nowNs: reactor.nowNs, generation: health.breaker.generation, randomBits: reactor.randomBits()))
@@ -326,6 +333,6 @@ final class ReplicaLink: Expirable {
     private func report(_ transition: CircuitBreaker.Transition?) {
         guard let transition else { return }
         group.linkChanged(self)
-        group.observer?.breakerChanged(replica: index, transition)
+        group.observer?.breakerChanged(replica: index, transition, after: history.lastCounted)
     }
 }

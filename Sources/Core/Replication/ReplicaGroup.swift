@@ -27,6 +27,10 @@ public protocol ReplicaGroup: AnyObject {
     /// True if nothing listens at the replica's address: its process is down, which is no partition.
     func refusesConnections(_ replica: Int) -> Bool
 
+    /// True if the replica is not available although it replies: it loads its data, is read-only, or rejects the
+    /// password. That is no partition either.
+    func rejectsCommands(_ replica: Int) -> Bool
+
     /// Sends `command` to each of `targets` that accepts it. Every replica in ``SendResult/sent`` later calls `sink`
     /// exactly once, with its reply or with nil when the connection was lost; never before this function has returned.
     ///
@@ -39,6 +43,7 @@ public protocol ReplicaGroup: AnyObject {
 
 extension ReplicaGroup {
     public func refusesConnections(_ replica: Int) -> Bool { false }
+    public func rejectsCommands(_ replica: Int) -> Bool { false }
 
     public var replicaCount: Int { replicaNames.count }
     public var everyReplica: ReplicaSet { .all(replicaCount) }

@@ -13,10 +13,14 @@ public struct ServerError: Sendable, Equatable {
         case tooFewReplicas
         /// The last save failed, and the server stops writes until one succeeds.
         case notPersisting
-        /// The password is wrong, or its user lacks a permission.
+        /// The password is missing or wrong.
+        case notAuthenticated
+        /// The user lacks a permission.
         case noPermission
         /// The server serves no command now: it loads its data, or a script blocks it.
         case unavailable
+        /// It has as many connections as `maxclients` allows.
+        case tooManyClients
         /// The reply or the record is not of the form that this program expects.
         case malformed
         case other
@@ -57,8 +61,8 @@ public struct ServerError: Sendable, Equatable {
 
     private static let codes: [Substring: Kind] = [
         "NOSCRIPT": .noScript, "WRONGTYPE": .wrongType, "OOM": .full, "READONLY": .readOnly,
-        "NOREPLICAS": .tooFewReplicas, "MISCONF": .notPersisting, "NOPERM": .noPermission, "NOAUTH": .noPermission,
-        "WRONGPASS": .noPermission, "LOADING": .unavailable, "BUSY": .unavailable, "MASTERDOWN": .unavailable,
+        "NOREPLICAS": .tooFewReplicas, "MISCONF": .notPersisting, "NOPERM": .noPermission, "NOAUTH": .notAuthenticated,
+        "WRONGPASS": .notAuthenticated, "LOADING": .unavailable, "BUSY": .unavailable, "MASTERDOWN": .unavailable,
         "CLUSTERDOWN": .unavailable,
     ]
 
@@ -68,6 +72,8 @@ public struct ServerError: Sendable, Equatable {
         ("No space left on device", .full),
         ("The user executing the script can't run this command", .noPermission),
         ("ACL failure in script", .noPermission),
+        ("without any password configured", .notAuthenticated),
+        ("max number of clients", .tooManyClients),
     ]
 
     /// For clients, who see nothing of the server's words: they name users, commands and scripts.
@@ -79,8 +85,10 @@ public struct ServerError: Sendable, Equatable {
         case .readOnly: "it is read-only"
         case .tooFewReplicas: "it has too few replicas of its own"
         case .notPersisting: "it cannot save its data"
+        case .notAuthenticated: "the password is missing or wrong"
         case .noPermission: "the service lacks a permission"
         case .unavailable: "it is loading or busy"
+        case .tooManyClients: "it has too many clients"
         case .malformed: text
         case .other: "it reports an error"
         }

@@ -146,6 +146,6 @@ extension JSONWriter {
         member("latency_us", status.latencyUs)
         member("in_flight", status.inFlight)
         member("reconnects", status.reconnects)
-        if !status.isConnected, let failure = status.lastFailure { member("error", failure) }
+        if !status.isConnected, let failure = status.lastFailure { member("error", failure.summary) }
     }
 }

@@ -6,7 +6,8 @@ import Telemetry
 
 /// Logs and counts the connection events of a group. ``ConnectionLog`` decides which of them are logged.
 ///
-/// A partition is suspected when a replica's breaker opens, and healed when it closes again.
+/// A partition is suspected when a replica's breaker opens because nothing was received, and healed when it closes again.
+/// A replica that refuses connections is down, and one that rejects commands replies: neither is a partition.
 final class GroupMonitor: RedisGroupObserver {
     private let names: [String]
     private let metrics: ServiceMetrics
@@ -74,19 +75,23 @@ final class GroupMonitor: RedisGroupObserver {
             ["node": .string(names[replica]), "offset_ms": .stringConvertible(reading.offsetMs)])
     }
 
-    func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition) {
+    func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition, after failure: LinkFailure?) {
         let name = names[replica]
         metrics.breakerChanges.with(name, transition.to.name).increment()
         guard logs[replica].breakerChanged(from: transition.from, to: transition.to) else { return }
+        var fields: Logger.Metadata = [
+            "node": .string(name), "from": .string(transition.from.name), "to": .string(transition.to.name),
+            "consecutive_failures": .stringConvertible(transition.consecutiveFailures),
+        ]
+        if transition.to == .open, let failure { fields["reason"] = .string(failure.text) }
         logger.event(
-            .circuitBreakerStateChange, transition.to == .open ? .warning : .info, "breaker changed",
-            [
-                "node": .string(name), "from": .string(transition.from.name), "to": .string(transition.to.name),
-                "consecutive_failures": .stringConvertible(transition.consecutiveFailures),
-            ])
+            .circuitBreakerStateChange, transition.to == .open ? .warning : .info, "breaker changed", fields)
         guard reportsPartitions else { return }
         switch transition.to {
-        case .open where !isSuspected[replica]:
+        case .open where failure?.cause == .connectionRefused:
+            logger.event(
+                .replicaDown, .warning, "nothing listens at a replica's address", ["node": .string(name)])
+        case .open where failure?.cause != .rejected && !isSuspected[replica]:
             isSuspected[replica] = true
             let reachable = group.available.map { names[$0] }
             logger.event(

@@ -1,7 +1,7 @@
 import Logging
 
 /// The name of an event that operators search for. Names are part of the interface and do not change.
-public enum LogEventName: String, Sendable {
+public enum LogEventName: String, CaseIterable, Sendable {
     /// The process starts to serve.
     case serviceStart = "SERVICE_START"
     /// The process stops, with the reason.
@@ -24,7 +24,7 @@ public enum LogEventName: String, Sendable {
     case circuitBreakerStateChange = "CIRCUIT_BREAKER_STATE_CHANGE"
     /// Nothing listens at a replica's address: its process is down.
     case replicaDown = "REPLICA_DOWN"
-    /// A replica stopped answering while others answer.
+    /// Nothing is received from a replica any more.
     case partitionSuspected = "PARTITION_SUSPECTED"
     /// It answers again.
     case partitionHealed = "PARTITION_HEALED"

@@ -1,0 +1,40 @@
+import Replication
+
+/// Why a connection to a replica failed, or why the circuit breaker counted a failure.
+public struct LinkFailure: Sendable, Equatable {
+    public enum Cause: Sendable {
+        /// No reply: a partition, a stuck process, a lost connection.
+        case unreachable
+        /// Nothing listens at the address: the process is down.
+        case connectionRefused
+        /// The replica replies, and does not serve this service.
+        case rejected
+    }
+
+    public let cause: Cause
+    /// For clients: without the words of the server, which name users, commands and scripts.
+    public let summary: String
+    /// For the log: with the words of the server.
+    public let text: String
+
+    /// - Parameter reason: as hiredis or the link words it.
+    init(_ reason: String) {
+        cause = reason == "Connection refused" ? .connectionRefused : .unreachable
+        (summary, text) = (reason, reason)
+    }
+
+    /// The replica replied to `command` with an error.
+    init(_ command: String, rejectedWith error: ServerError) {
+        cause = .rejected
+        summary = "it rejected \(command): \(error.summary)"
+        text = "it rejected \(command): \(error.text)"
+    }
+
+    private init(rejected summary: String) {
+        cause = .rejected
+        (self.summary, text) = (summary, summary)
+    }
+
+    /// The engine did not admit the replica, and reports why.
+    static let notAdmitted = LinkFailure(rejected: "it was not admitted")
+}
