@@ -32,7 +32,8 @@ ON ?= lab
 PAGES ?=
 
 .PHONY: help setup build run demo test test-server lint simulate laws mutants check partition heal status \
-    compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick docs clean
+    compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick \
+    bench-overload soak docs clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -142,6 +143,13 @@ test-page: build ## Opens the lab page in headless Chromium, cuts, heals, and go
 bench-quick: build ## Measures both services and webdis in two minutes (ARGS='--baseline DIR' compares two builds, --full)
 	@scripts/setup.sh bench
 	@exec Benchmarks/quick.py --bin $(RELEASE) $(ARGS)
+
+bench-overload: build ## Overloads both services with large values; small requests must not suffer (ARGS='--seconds 60')
+	@exec Benchmarks/overload.py --bin $(RELEASE) $(ARGS)
+
+soak: SECONDS = 1800
+soak: build ## Runs both services for 30 minutes under random faults and clients that stall (SECONDS=60 ARGS='--seed 7')
+	@exec Tests/Soak/soak.py --bin $(RELEASE) --seconds $(SECONDS) $(ARGS)
 
 docs: setup ## Builds the DocC pages of the library products in .build/docs; a warning is an error
 	@$(SWIFT_BUILD) --build-tests

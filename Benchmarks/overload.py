@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Overloads one running service with large values, and measures small requests beside them.
+"""Overloads a service with large values, and measures small requests beside them: `make bench-overload`.
 
-  caplab up --free-ports --run-dir DIR            # in another terminal
-  Benchmarks/overload.py http://127.0.0.1:5001 --seconds 20
+  Benchmarks/overload.py --bin .build/release                 # starts app-cp and then app-ap on replicas of their own
+  Benchmarks/overload.py http://127.0.0.1:5001 --seconds 20   # a running service
 
 200 writers and 200 readers of 1 MiB values and 20 small requests per second share one service. Past its capacity the
 service must shed large requests with 503 `overloaded`, and must answer every small one. Prints one JSON object; exits
@@ -20,6 +20,8 @@ import sys
 import time
 import urllib.parse
 import urllib.request
+
+from machine import Failure, Machine, describe
 
 VALUE = 1 << 20
 LIMIT_S = 15
@@ -155,7 +157,8 @@ def resident_mb(page):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("url")
+    parser.add_argument("url", nargs="?", help="of a running service; without it, both services are started")
+    parser.add_argument("--bin", default=".build/release", help="where app-cp and app-ap are")
     parser.add_argument(
         "--prepare-url", help="instance that stores the values, so that the loaded one does not know them")
     parser.add_argument("--seconds", type=float, default=20)
@@ -166,7 +169,23 @@ def main():
     parser.add_argument("--p99-ms", type=float, default=250)
     parser.add_argument("--memory-mb", type=float, default=600)
     options = parser.parse_args()
-    base = options.url.rstrip("/")
+    if options.url:
+        sys.exit(0 if overload(options.url, options) else 1)
+    print(describe())
+    results = {}
+    with Machine(keep=False) as machine:
+        try:
+            results["app-cp"] = overload(machine.app_cp(options.bin, "always").url, options, "app-cp")
+            results["app-ap"] = overload(machine.app_ap(options.bin).url, options, "app-ap")
+        except Failure as failure:
+            sys.exit(f"bench-overload: {failure}")
+    print("bench-overload: " + ", ".join(f"{name} {'passed' if good else 'FAILED'}" for name, good in results.items()))
+    sys.exit(0 if all(results.values()) else 1)
+
+
+def overload(url, options, service=None):
+    """Measures one service and prints the figures. Returns whether they are within the limits."""
+    base = url.rstrip("/")
     parts = urllib.parse.urlsplit(base)
     address = (parts.hostname, parts.port)
     before = metrics(base)
@@ -209,7 +228,7 @@ def main():
     for ms, name, _ in answers:
         slowest[name] = max(slowest.get(name, 0), round(ms, 1))
     failed = collections.Counter(f"{name} {status}" for _, name, status in answers if status != 200)
-    report = {
+    report = ({"service": service} if service else {}) | {
         "large": counts,
         "small": {
             "count": len(answers), "failed": dict(failed),
@@ -221,10 +240,9 @@ def main():
         "memory_mb": round(max(memory + [resident_mb(after)])),
     }
     print(json.dumps(report, indent=1))
-    is_good = (
+    return (
         not failed and report["small"]["p99_ms"] <= options.p99_ms and report["breaker_changes"] == 0
         and report["connection_failures"] == 0 and report["memory_mb"] <= options.memory_mb)
-    sys.exit(0 if is_good else 1)
 
 
 if __name__ == "__main__":
