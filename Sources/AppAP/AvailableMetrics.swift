@@ -9,6 +9,8 @@ final class AvailableMetrics: AvailableEvents {
     private let names: [String]
     private let logger: Logger
     private let staleness: GaugeFamily
+    private let isRefused: GaugeFamily
+    private let isWritable: GaugeFamily
     private let hintsPending: GaugeFamily
     private let hintsOverflowed: GaugeFamily
     private let conflictKeys: GaugeFamily
@@ -26,7 +28,10 @@ final class AvailableMetrics: AvailableEvents {
         self.names = names
         self.logger = logger
         staleness = metrics.staleness
+        isRefused = metrics.replicaRefused
         let registry = metrics.registry
+        isWritable = registry.gauge(
+            "ap_replica_writable", help: "0 while a replica rejects probes or changes, else 1.", labels: ["node"])
         hintsPending = registry.gauge(
             "ap_hints_pending", help: "Keys for which a replica has a hint for another one.", labels: ["node", "peer"])
         hintsOverflowed = registry.gauge(
@@ -62,6 +67,8 @@ final class AvailableMetrics: AvailableEvents {
         for replica in replicas {
             // Unknown is worse than any number: infinity triggers every alert with a threshold.
             staleness.with(replica.name).set(replica.stalenessMs.map(Double.init) ?? .infinity)
+            isRefused.with(replica.name).set(replica.refusal == nil ? 0 : 1)
+            isWritable.with(replica.name).set(replica.error == nil ? 1 : 0)
             conflictKeys.with(replica.name).set(Double(replica.conflictKeys))
             antiEntropyNeeded.with(replica.name).set(replica.needsAntiEntropy ? 1 : 0)
             for hints in replica.hints {

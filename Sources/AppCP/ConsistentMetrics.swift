@@ -7,6 +7,7 @@ import Telemetry
 /// The metrics and log events that only `app-cp` has, fed by the events of its engine.
 final class ConsistentMetrics: ConsistentEvents, Sendable {
     private let staleness: GaugeFamily
+    private let isRefused: GaugeFamily
     private let prepares: CounterSeries
     private let accepts: CounterSeries
     private let fastReads: CounterSeries
@@ -28,6 +29,7 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
         self.names = names
         self.logger = logger
         staleness = metrics.staleness
+        isRefused = metrics.replicaRefused
         let registry = metrics.registry
         let rounds = registry.counter(
             "cp_rounds_total", help: "Paxos rounds started, by phase.", labels: ["phase"])
@@ -104,10 +106,21 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
         for view in views {
             // A linearizable answer is never stale. The gauge exists, so that both services have it.
             staleness.with(view.name).set(0)
+            isRefused.with(view.name).set(view.role.isRefusal ? 1 : 0)
             isVoter.with(view.name).set(view.role == .member ? 1 : 0)
             isWritable.with(view.name).set(view.isWritable ? 1 : 0)
             isDurable.with(view.name).set(view.durabilityFaults?.isEmpty == true ? 1 : 0)
             rebuildKeys.with(view.name).set(Double(view.rebuild?.keysCompared ?? 0))
+        }
+    }
+}
+
+extension ReplicaView.Role {
+    /// The replica answers, and stays unused until an operator acts.
+    fileprivate var isRefusal: Bool {
+        switch self {
+        case .notAdmitted, .occupied, .foreign, .replaced: true
+        case .unreachable, .unclear, .blank, .rebuilding, .member: false
         }
     }
 }

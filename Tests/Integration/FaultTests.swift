@@ -197,6 +197,21 @@ import TestSupport
         #expect(try eventually { try app.write("k", "b").status == 200 })
     }
 
+    @Test(arguments: ["cp", "ap"])
+    func replicasThatRejectWritesOrAreRefusedAreInTheMetrics(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        let writable = "\(mode)_replica_writable"
+        #expect(try eventually { try app.total(writable) == 3 })
+        #expect(try app.total("db_replica_refused") == 0)
+        try app.servers[0].cli("ACL", "SETUSER", "default", mode == "cp" ? "-hincrby" : "-mset")
+        #expect(try eventually { try app.metrics()["\(writable){node=\"g1\"}"] == 0 })
+        #expect(try app.total(writable) == 2)
+        try app.servers[1].cli("HSET", "cap:identity", "group", "other")
+        try app.servers[1].cli("CLIENT", "KILL", "TYPE", "normal")
+        #expect(try eventually { try app.metrics()["db_replica_refused{node=\"g2\"}"] == 1 })
+        #expect(try app.total("db_replica_refused") == 1)
+    }
+
     @Test func cpIsNotReadyWhileTwoReplicasRejectWrites() throws {
         let app = try ServiceOnReplicas.cp()
         for server in app.servers.prefix(2) { try server.cli("ACL", "SETUSER", "default", "-hincrby", "-hset") }

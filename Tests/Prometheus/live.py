@@ -154,7 +154,8 @@ def three_faults_at_once(pair, prometheus):
     pair.run("redis", "cp_db_g3", "EVAL", "redis.call('FLUSHALL') redis.call('SET', 'foreign', '1')", "0")
     with support.Stalls(pair, ["cp_db_g1", "cp_db_g2"], STALL_S, STALL_EVERY_S):
         scenario.fires(
-            {("InstanceDown", "app-ap", "west"), ("ReplicaRebuilding", "app-cp", "g3")}
+            {("InstanceDown", "app-ap", "west"), ("ReplicaRebuilding", "app-cp", "g3"),
+             ("ReplicaRefused", "app-cp", "g3")}
             | {("HighLatency", "app-cp", site) for site in ("east", "west")}
         )
     pair.run("redis", "cp_db_g3", "DEL", "foreign")

@@ -16,6 +16,8 @@ public final class ServiceMetrics: Sendable {
     let breakerState: GaugeFamily
     let breakerChanges: CounterFamily
     let replicaUp: GaugeFamily
+    /// Set by the engines' metrics.
+    public let replicaRefused: GaugeFamily
     let replicaInFlight: GaugeFamily
     let commandLatency: HistogramFamily
     let clockOffset: GaugeFamily
@@ -55,6 +57,10 @@ public final class ServiceMetrics: Sendable {
             labels: ["node", "to"])
         replicaUp = registry.gauge(
             "db_replica_up", help: "1 if a replica is connected and its breaker is closed, otherwise 0.",
+            labels: ["node"])
+        replicaRefused = registry.gauge(
+            "db_replica_refused",
+            help: "1 if a replica answers and must not be used: foreign, replaced, or too old; otherwise 0.",
             labels: ["node"])
         replicaInFlight = registry.gauge(
             "db_commands_in_flight", help: "Unanswered commands sent to a replica.", labels: ["node"])
