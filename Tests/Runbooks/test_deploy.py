@@ -60,6 +60,24 @@ class Balancers(unittest.TestCase):
         self.assertNotIn("[warn]", done.stderr.replace('the "user" directive', ""))
 
 
+    def test_idle_connections_to_a_service_are_closed_before_the_service_does_so(self):
+        settings = (REPOSITORY / "Sources/Core/HTTP/HTTPServerSettings.swift").read_text()
+        least = int(re.search(r"var leastIdleMs: UInt64 = (\d+)", settings)[1])
+        nginx = re.findall(r"keepalive_timeout (\S+);", (DEPLOY / "edge/nginx.conf").read_text())
+        self.assertEqual(len(nginx), 2)
+        for text in nginx:
+            self.assertRegex(text, r"^\d+ms$")
+            self.assertLess(int(text[:-2]), least)
+        for name in ("edge", "pool"):
+            delay = re.findall(r"pool-purge-delay (\S+)", (DEPLOY / name / "haproxy.cfg").read_text())
+            self.assertEqual(len(delay), 1)
+            self.assertRegex(delay[0], r"^\d+ms$")
+            # After four periods, at most one of 16 is left.
+            self.assertLessEqual(4 * int(delay[0][:-2]), least)
+        guide = " ".join((REPOSITORY / "docs/deploy.md").read_text().split())
+        self.assertIn(f"within the last {least / 1_000:g} s", guide)
+
+
 class Kubernetes(unittest.TestCase):
     def test_manifests_match_the_schemas(self):
         validator = program("kubernetes-validate")
