@@ -20,6 +20,11 @@ private func addEcho(_ router: Router) {
     router.add(.get, "/echo/{key}", operation: "echo", parameters: ["q", "r"], respond: echo)
     router.add(.post, "/echo/{key}", operation: "echo", maxBodyBytes: 1_000, respond: echo)
     router.add(.get, "/hello", operation: "hello") { _ in .text("hello") }
+    router.add(.get, "/negotiated", operation: "negotiated") { _ in
+        var response = Response.text("hello")
+        response.isNegotiated = true
+        return response
+    }
 }
 
 @Suite(.timeLimit(.minutes(20))) struct ServerTests {
@@ -35,6 +40,14 @@ private func addEcho(_ router: Router) {
             #expect(answer["Date"] != nil)
         }
         #expect(server.withServer { $0.requestsInFlight } == 0)
+    }
+
+    @Test func anAnswerThatDependsOnAcceptHasVary() throws {
+        let server = try TestServer(routes: addEcho)
+        defer { server.stop() }
+        let client = try server.connect()
+        #expect(try client.request("GET", "/negotiated")["Vary"] == "Accept")
+        #expect(try client.request("GET", "/hello")["Vary"] == nil)
     }
 
     @Test func pipelinedRequestsAreAnsweredInOrder() throws {

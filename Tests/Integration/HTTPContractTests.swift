@@ -33,6 +33,19 @@ import TestSupport
     }
 
     @Test(arguments: ["cp", "ap"])
+    func bothRepresentationsOfAValueHaveVary(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        _ = try app.write("k", "v")
+        let tags = try ["application/json", "application/octet-stream"].map { type in
+            let read = try app.session.http("GET", "/read/k", headers: ["Accept": type])
+            #expect(read.headers["content-type"] == type)
+            #expect(read.headers["vary"] == "Accept")
+            return read.headers["etag"]
+        }
+        #expect(tags == (mode == "cp" ? ["\"1\"", "\"1-bytes\""] : [nil, nil]))
+    }
+
+    @Test(arguments: ["cp", "ap"])
     func badInputGetsAClearErrorAndChangesNothing(mode: String) throws {
         let app = try ServiceOnReplicas.make(mode, settings: ["MAX_VALUE_BYTES": "1000"])
         let long = String(repeating: "k", count: 513)
