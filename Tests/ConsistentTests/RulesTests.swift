@@ -148,13 +148,17 @@ import Testing
             redis_version:7.0.15\r\nrole:master\r\nloading:0\r\naof_enabled:1\r\naof_last_write_status:ok\r
             maxmemory_policy:noeviction\r\nrun_id:0123\r
             """
-        func faults(appendfsync: String) -> [String]? {
+        func faults(appendfsync: String = "always", version: String = "7.0.15") -> [String]? {
             let settings = ["appendfsync", appendfsync, "no-appendfsync-on-rewrite", "no"]
             return Durability(
-                info: .bulk(Bytes(info.utf8)), configuration: .array(settings.map { .bulk(Bytes($0.utf8)) }))?.faults
+                info: .bulk(Bytes(info.replacing("7.0.15", with: version).utf8)),
+                configuration: .array(settings.map { .bulk(Bytes($0.utf8)) }))?.faults
         }
-        #expect(faults(appendfsync: "always") == [])
+        #expect(faults() == [])
         #expect(faults(appendfsync: "everysec") == ["appendfsync is everysec, not always"])
+        for version in ["6.2.0", "6.10.1", "8.0.2"] { #expect(faults(version: version) == []) }
+        #expect(faults(version: "6.0.16") == ["Redis 6.0.16 is older than 6.2"])
+        #expect(faults(version: "x") == ["Redis x is older than 6.2"])
     }
 
     /// "Reads ask it last, because it misses every change."

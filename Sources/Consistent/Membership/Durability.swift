@@ -19,8 +19,11 @@ struct Durability: Equatable, Sendable {
         expect(info["aof_enabled"], "1", "the append-only file is off: 'CONFIG SET appendonly yes'")
         expect(info["aof_last_write_status"], "ok", "its last write of the append-only file failed")
         expect(info["maxmemory_policy"], "noeviction", "maxmemory-policy is %: it may drop keys")
-        let major = info["redis_version"].flatMap { $0.split(separator: ".").first }.flatMap { Int($0) } ?? 0
-        if major < 6 { faults.append("Redis \(info["redis_version"] ?? "of an unknown version") is older than 6") }
+        // Valkey reports the version of Redis that it is compatible with.
+        let version = info["redis_version"].map { $0.split(separator: ".").prefix(2).compactMap { Int($0) } } ?? []
+        if version.lexicographicallyPrecedes([6, 2]) {
+            faults.append("Redis \(info["redis_version"] ?? "of an unknown version") is older than 6.2")
+        }
 
         if let error = configuration.error {
             faults.append("appendfsync cannot be verified: \(error.text)")
