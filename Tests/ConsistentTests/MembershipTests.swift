@@ -152,32 +152,6 @@ import TestSupport
             #expect(await cp.faults(of: 1) == [])
         }
     }
-
-    /// `INFO` shows nothing of the second one, and Redis 6 lets scripts ignore `min-replicas-to-write`.
-    @Test(arguments: [
-        (refuse: ["CONFIG", "SET", "maxmemory", "1000"], accept: ["CONFIG", "SET", "maxmemory", "0"]),
-        (refuse: ["ACL", "SETUSER", "default", "-hincrby"], accept: ["ACL", "SETUSER", "default", "+hincrby"]),
-    ])
-    func replicasThatRejectWritesAreReported(refuse: [String], accept: [String]) async throws {
-        try await run(backgroundMs: 20) { cp in
-            #expect(await cp.reactor.eventually { cp.engine.views.allSatisfy(\.isWritable) })
-            try servers[0].cli(refuse)
-            #expect(await cp.reactor.eventually { cp.engine.views[0].writeError != nil })
-            #expect(cp.engine.views.map(\.isWritable) == [false, true, true])
-            #expect(cp.counts.rejections.map(\.replica) == [0])
-            #expect(await cp.readiness() == nil)
-            try await cp.write("k", "by the others")
-
-            try servers[1].cli(refuse)
-            #expect(await cp.reactor.eventually { await cp.readiness() != nil })
-            #expect(await cp.readiness()?.detail.hasPrefix("too few replicas accept writes: g1: ") == true)
-
-            for replica in 0..<2 { try servers[replica].cli(accept) }
-            #expect(await cp.reactor.eventually { cp.engine.views.allSatisfy(\.isWritable) })
-            #expect(await cp.readiness() == nil)
-            #expect(cp.counts.rejections.last?.reason == nil)
-        }
-    }
 }
 
 extension CPInstance {

@@ -175,6 +175,44 @@ private final class Fixture {
         }
     }
 
+    /// Rules A7 and C9: it still answers reads.
+    @Test func aServerThatRejectsWritesKeepsItsBreakerClosed() async throws {
+        let server = try RedisServer()
+        try await runner.run { [reactor = runner.reactor] in
+            let fixture = Fixture(reactor, [server])
+            #expect(await fixture.waitForAll())
+            for setting in [["ACL", "SETUSER", "default", "-set"], ["CONFIG", "SET", "maxmemory", "1000"]] {
+                try server.cli(setting)
+                for _ in 0..<20 {
+                    guard case .error? = await fixture.ask(.plain("SET", "k", "v"))[0] else {
+                        Issue.record("expected a rejection")
+                        return
+                    }
+                }
+                #expect(fixture.group.status()[0].breaker.totals.failures == 0)
+                #expect(await fixture.ask(.plain("GET", "k")) == [.null])
+                try server.cli("ACL", "SETUSER", "default", "+set")
+            }
+        }
+    }
+
+    @Test func aServerThatIsReadOnlyOpensItsBreaker() async throws {
+        let server = try RedisServer()
+        try await runner.run { [reactor = runner.reactor] in
+            let fixture = Fixture(reactor, [server])
+            #expect(await fixture.waitForAll())
+            try server.cli("REPLICAOF", "127.0.0.1", "1")
+            #expect(
+                await reactor.eventually {
+                    _ = await fixture.ask(.plain("SET", "k", "v"))
+                    return fixture.group.rejectsCommands(0)
+                })
+            #expect(fixture.group.status()[0].breaker.totals.opened > 0)
+            try server.cli("REPLICAOF", "NO", "ONE")
+            #expect(await fixture.waitForAll())
+        }
+    }
+
     @Test func aLongReplyBeyondTheBudgetIsDropped() async throws {
         let server = try RedisServer()
         for key in ["a", "b"] { try server.cli("SET", key, String(repeating: "x", count: 60_000)) }
