@@ -52,6 +52,7 @@ import Testing
     }
 
     /// Over sockets and through libmicrohttpd: one answer per request, in order, and no handler for any other request.
+    /// A tenth of the mutations: each input needs a connection of its own, which takes as long as ten inputs above.
     @Test func everyRequestGetsOneAnswerAndNoneIsSmuggled() throws {
         let seen = Box<[String]>([])
         let server = try TestServer({ $0.crowdedIdleTimeoutMs = 100 }) { router in
