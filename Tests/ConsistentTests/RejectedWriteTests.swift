@@ -66,8 +66,8 @@ import Testing
         try await run(backgroundMs: 20) { cp in
             #expect(await cp.reactor.eventually { cp.engine.views.allSatisfy(\.isWritable) })
             try reason.begin(at: servers[0])
-            #expect(await cp.reactor.eventually { cp.engine.views[0].refusal != nil })
-            #expect(cp.engine.views[0].refusal?.summary == reason.summary)
+            #expect(await cp.reactor.eventually { cp.engine.views[0].writeError != nil })
+            #expect(cp.engine.views[0].writeError?.summary == reason.summary)
             #expect(cp.engine.views.map(\.isWritable) == [false, true, true])
             #expect(cp.counts.rejections.map(\.replica) == [0])
             #expect(await cp.readiness() == nil)

@@ -4,8 +4,8 @@ import Synchronization
 import Testing
 import TestSupport
 
-/// Clients that ask for more than the real executables can serve. `make bench-overload` and `make soak` measure the same
-/// on the release build.
+/// Clients that ask for more than the real executables can serve. `make bench-overload` and `make soak` measure the
+/// same on the release build.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct OverloadTests {
     /// The answers to large requests by status, until they are over.
     private final class Answers: Sendable {

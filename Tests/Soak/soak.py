@@ -1,9 +1,9 @@
 #!/usr/bin/env -S python3 -B
 """Runs both services for a long time under random faults and clients that stall: `make soak`.
 
-Starts a lab with four services. Clients write and read values of 0 B to 1 MiB; others send half of a request, do not read
-their answer, or hold idle connections. Cuts, stalls, delays, paused and killed replicas follow each other at random; after
-each fault, the services recover and then run without a fault for some seconds. Fails if
+Starts a lab with four services. Clients write and read values of 0 B to 1 MiB. Others send half of a request, do not
+read their answer, or hold idle connections. Cuts, stalls, delays, paused and killed replicas follow each other at
+random. After each fault, the services recover, and then run without a fault for some seconds. Fails if
 
 - a service exited, or was replaced by another process,
 - a circuit breaker opened while there was no fault,

@@ -11,7 +11,8 @@ public final class ServiceProcess: Sendable {
     ///   - environment: settings beside `HTTP_PORT`, `LOG_FORMAT` and `SECRET_KEY`.
     ///   - ignoredSignals: what it inherits as ignored, such as `HUP`; everything else has its default, even if the
     ///     tests run in the background.
-    ///   - descriptorLimit: its hard limit of open files. The soft one is a half of it, as many systems have less by default.
+    /// - descriptorLimit: its hard limit of open files. The soft one is a half of it, as many systems have less by
+    ///   default.
     public init(
         _ name: String, environment: [String: String], ignoredSignals: [String] = [], descriptorLimit: Int? = nil
     ) throws {

@@ -44,7 +44,8 @@ struct AskRequest: Equatable, Sendable {
         return value.isEmpty ? "/write/\(keyPath)" : "/write/\(keyPath)/\(value)"
     }
 
-    /// The command that sends the same request. Nothing in it needs quoting but header fields, see ``init(json:topology:)``.
+    /// The command that sends the same request. Nothing in it needs quoting but header fields, see
+    /// ``init(json:topology:)``.
     func curl(port: UInt16) -> String {
         let request = request
         let method = request.method == "GET" ? "" : "-X \(request.method) "

@@ -3,8 +3,8 @@ import HTTP
 
 /// Sends the events of the lab to every open page (Server-Sent Events).
 ///
-/// A page that reads too slowly is disconnected. Its browser connects again and gets the whole state, so it misses nothing
-/// but the past.
+/// A page that reads too slowly is disconnected. Its browser connects again and gets the whole state, so it misses
+/// nothing but the past.
 final class EventHub: EventSink {
     static let maxClients = 16
     /// Per client; more than a burst of a second at full load.

@@ -3,8 +3,8 @@ import JSON
 
 /// An open-loop load on each service: it sends at its rate even if answers are slow, as independent users do.
 ///
-/// A closed loop would wait for slow answers and so hide them. At most ``maxInFlight`` requests per service wait for their
-/// answer; a request that is due beyond that is counted as not sent.
+/// A closed loop would wait for slow answers and so hide them. At most ``maxInFlight`` requests per service wait for
+/// their answer; a request that is due beyond that is counted as not sent.
 final class LoadGenerator {
     static let maxInFlight = 64
 

@@ -2,9 +2,9 @@ import HTTP
 
 /// Which requests the page's server serves.
 ///
-/// The server listens on loopback, but every web page that the user has open can send requests there. So the `Host` must be
-/// a name of this machine (DNS rebinding), an `Origin` must be the page's own, and actions need a token that only the page
-/// itself can read.
+/// The server listens on loopback, but every web page that the user has open can send requests there. So the `Host`
+/// must be a name of this machine (DNS rebinding), and an `Origin` must be the page's own. Actions need a token that
+/// only the page itself can read.
 struct PageGuard {
     /// Of this start of the lab; nil: read-only, no action is accepted.
     let token: String?

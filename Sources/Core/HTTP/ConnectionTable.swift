@@ -54,7 +54,8 @@ final class HTTPConnection {
         progressed(atNs: nowNs)
     }
 
-    /// A stream may be silent for long. Its client makes progress by acknowledging what had been written at the last look.
+    /// A stream may be silent for long. Its client makes progress by acknowledging what had been written at the last
+    /// look.
     fileprivate func countStreamed(atNs nowNs: UInt64) {
         let total = cmhd_acknowledged_bytes(descriptor)
         guard total >= streamGoalBytes else { return }

@@ -2,7 +2,8 @@ import CMicroHTTPD
 
 /// A response body without a known end, such as Server-Sent Events, with a bounded buffer.
 ///
-/// Return it in ``Response/stream`` of one response. What is written before is sent first. Use it on the reactor's thread only.
+/// Return it in ``Response/stream`` of one response. What is written before is sent first. Use it on the reactor's
+/// thread only.
 ///
 /// ```swift
 /// let stream = ResponseStream()
@@ -16,8 +17,8 @@ public final class ResponseStream: @unchecked Sendable {
 
     /// The most bytes that wait for the client, besides what the kernel buffers.
     public let capacityBytes: Int
-    /// Called once, when the connection is done with the response: it was sent to its end, or the client is gone, or the
-    /// server has stopped. Never called from within ``write(_:)`` or ``close()``.
+    /// Called once, when the connection is done with the response: it was sent to its end, or the client is gone, or
+    /// the server has stopped. Never called from within ``write(_:)`` or ``close()``.
     public var onClose: (() -> Void)?
     /// Nothing more can be written.
     public private(set) var isClosed = false

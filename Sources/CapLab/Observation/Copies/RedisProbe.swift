@@ -3,8 +3,8 @@ import Glibc
 
 /// A connection to one redis-server, past services and relays, that never blocks the reactor's thread.
 ///
-/// It sends one batch of commands at a time. A paused replica answers late: until it has, the probe sends nothing more, so that
-/// no requests pile up.
+/// It sends one batch of commands at a time. A paused replica answers late: until it has, the probe sends nothing more,
+/// so that no requests pile up.
 final class RedisProbe: DescriptorHandler {
     private static let limits = RESPReader.Limits(elements: 8_192, bytesPerElement: 8 << 10, bytes: 512 << 10)
 

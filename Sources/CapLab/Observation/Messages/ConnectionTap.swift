@@ -3,8 +3,8 @@ import EventLoop
 
 /// Watches one relayed connection. It reads copies of the bytes and never changes what the relay does.
 ///
-/// Commands and replies are matched by their order. If the tap is turned on while the connection is in use, it waits for a
-/// moment without an unanswered command. When it loses its place it waits again; after a few times it gives up.
+/// Commands and replies are matched by their order. If the tap is turned on while the connection is in use, it waits
+/// for a moment without an unanswered command. When it loses its place it waits again; after a few times it gives up.
 final class ConnectionTap {
     /// A command that was sent, until its reply was forwarded.
     final class Call {

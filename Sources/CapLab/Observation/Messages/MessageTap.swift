@@ -3,8 +3,8 @@ import JSON
 
 /// The messages between services and replicas, as the relays see them: the events `messages`.
 ///
-/// It is a sample: at most ``maxShown`` messages per event. Those of the chosen key come first, background traffic last. A
-/// reply is shown if its command was.
+/// It is a sample: at most ``maxShown`` messages per event. Those of the chosen key come first, background traffic
+/// last. A reply is shown if its command was.
 final class MessageTap {
     /// A message that may be shown, complete but for the time that it waits for the next event.
     private struct Sample {

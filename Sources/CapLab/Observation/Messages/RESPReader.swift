@@ -34,7 +34,8 @@ struct RESPReader {
     /// No message is partly read.
     var isBetweenMessages: Bool { message.byteCount == 0 }
 
-    /// - Parameter onMessage: called with each message that ends in `input`, and how many bytes of `input` precede its end.
+    /// - Parameter onMessage: called with each message that ends in `input`, and how many bytes of `input` precede its
+    ///   end.
     mutating func read(_ input: UnsafeRawBufferPointer, onMessage: (RESPMessage, _ end: Int) -> Void) {
         var index = 0
         while index < input.count, !isLost {

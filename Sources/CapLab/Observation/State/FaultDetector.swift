@@ -1,4 +1,5 @@
-/// Names the faults of a lab from the faults of its links and the states of its processes: "west cut" instead of eight links.
+/// Names the faults of a lab from the faults of its links and the states of its processes: "west cut" instead of eight
+/// links.
 struct FaultDetector {
     /// The raw value is the word for the page.
     enum Kind: String {

@@ -1,7 +1,8 @@
 import EventLoop
 import FoundationEssentials
 
-/// Asks one service about itself: `/health` and `/metrics`, both without waiting for an answer longer than ``timeoutMs``.
+/// Asks one service about itself: `/health` and `/metrics`, both without waiting for an answer longer than
+/// ``timeoutMs``.
 final class ServiceWatch {
     /// The members of `/health` that the page shows.
     private struct Health: Decodable {

@@ -2,8 +2,8 @@ import Available
 
 /// Judges the changes of the page to `app-ap` by the records of all replicas.
 ///
-/// An acknowledged write is lost if its value is on no replica, and nothing that is there can have replaced it. Without the
-/// contexts of all changes this cannot be known exactly: in doubt a write counts as replaced.
+/// An acknowledged write is lost if its value is on no replica, and nothing that is there can have replaced it. Without
+/// the contexts of all changes this cannot be known exactly: in doubt a write counts as replaced.
 struct APWindow {
     struct Change {
         /// Nil for a delete.

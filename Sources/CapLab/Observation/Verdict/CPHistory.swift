@@ -1,11 +1,11 @@
 import Linearizability
 
-/// Checks whether the end of a history of `app-cp` is linearizable, although its beginning is not known and others may write
-/// too, for example with curl.
+/// Checks whether the end of a history of `app-cp` is linearizable, although its beginning is not known and others may
+/// write too, for example with curl.
 ///
-/// The checker needs a history from the beginning, with all operations. Versions show what is missing: each change raises the
-/// version by one. For each version that no operation of the window made, a write with an unknown result is added. A read that
-/// goes back in versions, or two changes with one version, stay violations.
+/// The checker needs a history from the beginning, with all operations. Versions show what is missing: each change
+/// raises the version by one. For each version that no operation of the window made, a write with an unknown result is
+/// added. A read that goes back in versions, or two changes with one version, stay violations.
 enum CPHistory {
     struct Result: Equatable, Sendable {
         /// Nil if the checker could not decide.
@@ -17,8 +17,8 @@ enum CPHistory {
     private static let maxConfigurations = 200_000
     /// A key with more changes by others is not decided.
     private static let maxUnknownChanges = 300
-    /// With one pending write and delete, it may have a tombstone of any version. After garbage collection of such a tombstone
-    /// versions of an absent key go on from there (rule C10).
+    /// With one pending write and delete, it may have a tombstone of any version. After garbage collection of such a
+    /// tombstone versions of an absent key go on from there (rule C10).
     private static let collectedKey = "\u{0}collected"
 
     /// - Returns: nil for a request that says nothing about the register.

@@ -6,8 +6,8 @@ import Telemetry
 
 /// Logs and counts the connection events of a group. ``ConnectionLog`` decides which of them are logged.
 ///
-/// A partition is suspected when a replica's breaker opens because nothing was received, and healed when it closes again.
-/// A replica that refuses connections is down, and one that rejects commands replies: neither is a partition.
+/// A partition is suspected when a replica's breaker opens because nothing was received, and healed when it closes
+/// again. A replica that refuses connections is down, and one that rejects commands replies: neither is a partition.
 final class GroupMonitor: RedisGroupObserver {
     private let names: [String]
     private let metrics: ServiceMetrics
