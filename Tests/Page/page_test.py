@@ -117,7 +117,7 @@ class PageTest(unittest.TestCase):
     def test_4_resolve(self):
         self.click('[data-action="resolve:app_ap_west"]')
         for service in ("app_ap", "app_ap_west"):
-            self.wait_for_answer(service, ["ok"], ["bob"])
+            self.wait_for_answer(service, ["ok", "old"], ["bob"])
 
     def test_5_menus_by_keyboard(self):
         link = self.find('[data-link="app_cp>cp_db_g1"]')

@@ -3,6 +3,7 @@
 // A step has one plain sentence (`say`), a question (`ask`) with `choices`, and what explains the answer (`why`).
 // `before` runs when the step is entered, `reveal` after the choice. Both are lists of real actions and requests:
 //   { cut: {…} }, { heal: {…} }, { process: {…} }, { key: {…} }     the bodies of POST /actions/… and /key
+//   { startAll: true }                                              starts what was killed or paused
 //   { send: {…}, as: 'west' }                                       the body of POST /ask; its answer is named `west`
 //   { send: {…}, until: answer => …, withinMs: 15000 }              repeats a read until it holds
 //   { resolve: {…} }                                                reads, then writes with the version that was read
@@ -39,7 +40,7 @@ export const chapters = [
         id: 'whole',
         store: 'cp',
         veil: ['app_cp_west'],
-        before: [{key: {key: KEY}}, {heal: {}}, ...free, write('app_cp', 'ana', 'booking')],
+        before: [{key: {key: KEY}}, {heal: {}}, {startAll: true}, ...free, write('app_cp', 'ana', 'booking')],
         say: 'Nothing is broken. The seat was free, and ana has just booked it in the CP store, in the east.',
         ask: 'What does a read at app_cp_west return now?',
         choices: [

@@ -70,10 +70,9 @@ export const count = (number, one, many = `${one}s`) => `${number.toLocaleString
 /** The kind of an answer: `ok` current, `old` may be old, `no` refused, `failed` precondition failed, `error`. */
 export function kindOf(answer) {
   if (answer.status === 503 || answer.status === 429) return 'no';
-  if (answer.status >= 200 && answer.status < 300) {
-    return answer.op === 'read' && (answer.stale || answer.stalenessMs > 1000) ? 'old' : 'ok';
-  }
-  if (answer.status === 404) return answer.stale || answer.stalenessMs > 1000 ? 'old' : 'ok';
+  const unknownAge = answer.stalenessMs === null && answer.service.startsWith('app_ap');
+  const old = answer.op === 'read' && (answer.stale || unknownAge || answer.stalenessMs > 1000);
+  if ((answer.status >= 200 && answer.status < 300) || answer.status === 404) return old ? 'old' : 'ok';
   return answer.status === 412 || answer.status === 409 ? 'failed' : 'error';
 }
 

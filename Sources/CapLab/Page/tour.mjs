@@ -71,7 +71,7 @@ export class Tour {
     if (!this.state.revealed) return this.pick(-1);
     if (this.at === steps.length - 1) {
       this.finished = true;
-      if (!readOnly()) await act('/actions/heal', {}).catch(() => {});
+      if (!readOnly()) await act(PATHS.heal, {}).then(() => this.startAll()).catch(() => {});
       return this.changed();
     }
     this.at += 1;
@@ -108,6 +108,7 @@ export class Tour {
   }
 
   async one(item, state) {
+    if (item.startAll) return this.startAll();
     for (const [name, path] of Object.entries(PATHS)) {
       if (!item[name]) continue;
       if (name === 'key' && item.key.key === this.store.key) return;
@@ -134,6 +135,14 @@ export class Tour {
     state.named[item.as] = answer;
     if (state.picked !== null) state.answers.push(answer);
     this.changed();
+  }
+
+  /** Starts what an earlier step or a reader has killed or paused. */
+  async startAll() {
+    for (const [node, {process}] of Object.entries(this.store.state?.nodes ?? {})) {
+      if (process === 'ended') await act(PATHS.process, {node, do: 'start'});
+      if (process === 'paused') await act(PATHS.process, {node, do: 'resume'});
+    }
   }
 
   /** The choice that the real answers make true; without requests, the one that the theory predicts. */
@@ -209,7 +218,7 @@ export class Tour {
 
   /** Read-only: what to type. */
   typed(list) {
-    const bodies = list.flatMap(item => {
+    const bodies = list.filter(item => !item.startAll).flatMap(item => {
       const name = Object.keys(PATHS).find(one => item[one]);
       if (name) return name === 'key' ? [] : [[PATHS[name], item[name]]];
       if (item.resolve) return [['/ask', {...item.resolve, op: 'write', context: '…'}]];
