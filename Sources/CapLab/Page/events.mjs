@@ -32,7 +32,11 @@ export class Store extends EventTarget {
   }
 
   get key() { return this.hello?.key ?? ''; }
-  get services() { return this.hello?.nodes.filter(node => node.kind === 'service') ?? []; }
+  /** In the order of the map: CP above AP, east before west. */
+  get services() {
+    const place = node => (node.group === 'cp' ? 0 : 2) + (node.site === 'east' ? 0 : 1);
+    return (this.hello?.nodes ?? []).filter(node => node.kind === 'service').sort((a, b) => place(a) - place(b));
+  }
   node(name) { return this.hello?.nodes.find(node => node.name === name); }
   replicas(group) { return this.hello?.nodes.filter(node => node.kind === 'replica' && node.group === group) ?? []; }
 
