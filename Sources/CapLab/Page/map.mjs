@@ -106,9 +106,10 @@ function drawService(stage, store, service, veiled) {
   attribute(node, 'data-process', state?.process ?? 'unknown');
   node.classList.toggle('mute', silent);
   quarter.classList.toggle('silent', silent && !veiled);
-  show($('.pips', node), [pips, state?.majority],
-    () => [...pips.map(on => h('i', {class: on ? 'on' : ''})),
-      h('em', {}, `${up} of ${pips.length}`, h('span', {class: 'roomy'}, ' copies'))]);
+  show($('.pips', node), [pips, Boolean(state)], () => state && [
+    ...pips.map(on => h('i', {class: on ? 'on' : ''})),
+    h('em', {}, `${up} of ${pips.length}`, h('span', {class: 'roomy'}, ' copies'))
+  ]);
   const hints = Object.entries(state?.hints ?? {}).filter(([, number]) => number > 0);
   show($('.hints', node), hints,
     () => hints.map(

@@ -176,21 +176,23 @@ export class Tour {
         h('span', {class: 'count', id: 'tour-count'}, `${this.at + 1} of ${steps.length}`)),
       h('p', {class: 'say'}, step.say), h('p', {class: 'question'}, step.ask),
       h('ol', {},
-        step.choices.map((choice, index) =>
-                           h('li', {},
-                             h(
-                               'button', {
-                                 'data-pick': index,
-                                 'data-focus': `pick${index}`,
-                                 disabled: Boolean(state.busy) || undefined,
-                                 class: index === right                       ? 'right'
-                                   : state.picked === index && state.revealed ? 'wrong'
-                                                                              : '',
-                                 'aria-pressed': String(state.picked === index)
-                               },
-                               h('span', {}, choice.text),
-                               h('em', {}, index === right ? '✓ true' : '',
-                                 state.picked === index ? ' your choice' : ''))))),
+        step.choices
+          .map((choice, index) =>
+                 h('li', {},
+                   h('button', {
+                     'data-pick': index,
+                     'data-focus': `pick${index}`,
+                     disabled:
+                       Boolean(state.busy) || undefined,
+                     class: index === right                       ? 'right'
+                       : state.picked === index && state.revealed ? 'wrong'
+                                                                  : '',
+                     'aria-pressed': String(state.picked === index)
+                   },
+                     h('span', {}, choice.text),
+                     h('em', {},
+                       [index === right && '✓ true', state.picked === index && 'your choice'].filter(Boolean).join(
+                         ', ')))))),
       this.result(step, state, right),
       h('nav', {}, h('button', {id: 'tour-back', 'data-focus': 'back', disabled: this.at === 0 || undefined}, 'Back'),
         h('button',
