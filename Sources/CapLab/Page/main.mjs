@@ -156,6 +156,8 @@ document.addEventListener('keydown', event => {
     tour.next();
   else if (event.key === 'ArrowLeft')
     tour.back();
+  else if (/^[1-4]$/.test(event.key))
+    tour.pick(Number(event.key) - 1);
   else if (event.key === 'p')
     present();
   else if (event.key === 'c')

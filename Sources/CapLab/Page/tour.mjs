@@ -59,7 +59,7 @@ export class Tour {
 
   async pick(choice) {
     const {step, state} = this;
-    if (state.busy || state.picked !== null) return;
+    if (this.finished || state.busy || state.picked !== null || choice >= step.choices.length) return;
     state.picked = choice;
     await this.perform(step, state, step.reveal ?? [], 'Asking the services …');
     state.revealed = true;
