@@ -51,6 +51,7 @@ export function build(dialog) {
     h('div', {class: 'sheet'},
       Object.entries(rows()).map(([name, entries]) => [h('h3', {}, name), h('div', {class: 'entries'}, entries)])),
     h('p', {class: 'muted'},
-      'Keys: arrow right and left move the tour, 1 to 4 choose an answer, c cuts and heals, p is presenter mode, Escape closes a menu.'));
+      'Keys: arrow right and left move the tour, 1 to 4 choose an answer, c cuts and heals, ' +
+        'p is presenter mode, Escape closes a menu.'));
   $('#legend-open').addEventListener('click', () => dialog.showModal());
 }
