@@ -102,11 +102,13 @@ export function valuesOf(answer) {
 function drawService(stage, store, service, veiled) {
   const quarter = $(`[data-service="${service.name}"]`, stage), state = store.state?.nodes[service.name];
   const answer = store.lastRead(service.name), pips = store.pips(service.name), up = pips.filter(Boolean).length;
-  const node = $('.service', quarter), silent = Boolean(state) && (!state.canWrite || state.process !== 'running');
+  // A service that has not been asked yet is not known to be silent.
+  const known = Boolean(state) && (state.ready !== null || state.process !== 'running');
+  const node = $('.service', quarter), silent = known && (!state.canWrite || state.process !== 'running');
   attribute(node, 'data-process', state?.process ?? 'unknown');
   node.classList.toggle('mute', silent);
   quarter.classList.toggle('silent', silent && !veiled);
-  show($('.pips', node), [pips, Boolean(state)], () => state && [
+  show($('.pips', node), [pips, known], () => known && [
     ...pips.map(on => h('i', {class: on ? 'on' : ''})),
     h('em', {}, `${up} of ${pips.length}`, h('span', {class: 'roomy'}, ' copies'))
   ]);

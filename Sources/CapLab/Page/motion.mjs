@@ -5,6 +5,8 @@ import {look, s} from './dom.mjs';
 const HOP_MS = 560;
 const CLIENT_MS = 320;
 const MAX_FLYING = 90;
+// Probes and other background work of the services leave room for the messages of requests.
+const MAX_BACKGROUND = 30;
 
 /** Starts and moves the messages. Paths come from the wires. */
 export class Motion {
@@ -22,12 +24,15 @@ export class Motion {
     const now = performance.now();
     for (const message of list) {
       if (!this.wires.paths.has(message.link)) continue;
+      const background = message.key === null;
+      if (background && this.flying.length > MAX_BACKGROUND) continue;
       let start = now;
       if (message.toReplica)
         this.commands.set(message.call, now);
       else
         start = Math.max(now, (this.commands.get(message.call) ?? now - HOP_MS) + HOP_MS);
-      this.launch(message.link, start, HOP_MS, !message.toReplica, message.value, message.held, message.result);
+      this.launch(message.link, start, HOP_MS, !message.toReplica, message.value, message.held,
+        background ? 'background' : message.result);
     }
     while (this.commands.size > 500) this.commands.delete(this.commands.keys().next().value);
   }
@@ -48,9 +53,13 @@ export class Motion {
 
   launch(id, start, lasts, back, value, held, result) {
     if (this.flying.length >= MAX_FLYING) return;
-    const node =
-      s('g', {class: `message ${look(value)} ${result === 'rejected' || result === 'error' ? 'refused' : ''}`});
-    node.append(shape(look(value)));
+    const node = s('g', {
+      class: `message ${look(value)} ${
+        result === 'rejected' || result === 'error' ? 'refused'
+          : result === 'background'                 ? result
+                                                    : ''}`
+    });
+    node.append(shape(look(value), result === 'background' ? 3.5 : 5));
     node.setAttribute('visibility', 'hidden');
     this.layer.append(node);
     this.flying.push({id, start, lasts, back, held, node});
