@@ -5,9 +5,9 @@ import {term} from './terms.mjs';
 import {readOnly, ask, resolve} from './actions.mjs';
 
 const WORDS = {
-  cp: ['one value, or no answer', 'Consistent under partition: refuses rather than return an old value'],
+  cp: ['consistent: one value, or no answer', 'Consistent under partition: refuses rather than return an old value'],
   ap: [
-    'always an answer, maybe two values',
+    'available: an answer, maybe two values',
     'Available under partition: answers from any copy and says how old that may be'
   ],
 };
@@ -33,7 +33,8 @@ export function build(stage, store) {
     }
   }
   children.push(h('button', {id: 'cut', class: 'primary', 'data-action': 'toggle-cut'}, 'Cut west'),
-    h('div', {id: 'differ', hidden: true, title: 'The two sites return different values'}, '≠'));
+    h('div', {id: 'differ', hidden: true, title: 'The two sites return different values'},
+      s('svg', {viewBox: '0 0 24 24', 'aria-hidden': 'true'}, s('path', {d: 'M4 9H20M4 15H20M8 20L16 4'}))));
   stage.replaceChildren(...children);
 }
 

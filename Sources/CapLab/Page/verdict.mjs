@@ -10,7 +10,7 @@ const initial = (word, name) => {
   return element;
 };
 
-const percent = share => `${Math.floor(share * 1000) / 10} %`;
+const percent = share => `${Math.floor(share * 100)} %`;
 
 /** One cell: true keeps the promise, false loses it, null is not known. */
 const cell = (holds, yes, no, small, name) =>
@@ -27,9 +27,9 @@ function available(group, name, veiled) {
   if (!shares.length) return cell(null, '', '', 'no request', name);
   const worst = shares.filter(([, share]) => share < 1);
   return cell(!worst.length, 'yes', 'no',
-    worst.length ? worst.map(([site, share]) => `${site} ${percent(share)}`).join(', ')
-      : shares.length > 1 ? 'both, last 10 s'
-                          : `${shares[0][0]}, last 10 s`,
+    worst.length ? `last 10 s: ${worst.map(([site, share]) => `${site} ${percent(share)}`).join(', ')} answered`
+      : shares.length > 1 ? 'last 10 s: all answered'
+                          : `last 10 s: all in the ${shares[0][0]}`,
     name);
 }
 
