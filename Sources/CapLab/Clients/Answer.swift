@@ -22,7 +22,10 @@ struct Answer: Sendable {
         json = try? decoder.decode(AnswerBody.self, from: Data(body.utf8))
     }
 
-    static func missing(isSent: Bool) -> Answer { Answer(status: 0, tookMs: 0, body: "", isSent: isSent) }
+    /// - Parameter tookMs: how long the client waited.
+    static func missing(isSent: Bool, tookMs: Double = 0) -> Answer {
+        Answer(status: 0, tookMs: tookMs, body: "", isSent: isSent)
+    }
 
     subscript<Member>(dynamicMember member: KeyPath<AnswerBody, Member?>) -> Member? { json?[keyPath: member] }
 

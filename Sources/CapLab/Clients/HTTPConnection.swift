@@ -65,7 +65,7 @@ final class HTTPConnection: DescriptorHandler {
     func close() {
         guard descriptor >= 0 else { return }
         disconnect()
-        finish(.missing(isSent: hasSent))
+        finish(.missing(isSent: hasSent, tookMs: Double(monotonicNs() - startNs) / Double(nsPerMs)))
     }
 
     private func disconnect() {

@@ -34,6 +34,7 @@ struct PortOptions: ParsableArguments {
 
     func apply(to settings: inout LabSettings) throws(LabError) {
         settings.portBase = freePorts ? nil : portBase
+        guard pagePort != 0 else { throw LabError("--page-port 0: '0' is not a port", exitCode: 2) }
         settings.pagePort = pagePort
         for (name, value) in try assignments(port, option: "--port") {
             guard let port = UInt16(value), port > 0 else {

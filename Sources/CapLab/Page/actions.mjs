@@ -85,7 +85,7 @@ function curl(body) {
   const port = lab.store.node(body.service)?.port ?? '';
   const key = encodeURIComponent(body.key ?? lab.store.key);
   const verb = body.op === 'cas' ? 'write' : body.op;
-  const method = body.op === 'read' ? '' : '-X POST ';
+  const method = {read: '', delete: '-X DELETE '}[body.op] ?? '-X POST ';
   const condition = body.op === 'cas' ? `-H 'If-Match: "${body.version ?? 'VERSION'}"' ` : '';
   const context = body.context ? `-H 'X-Context: ${body.context}' ` : '';
   const value = body.value !== undefined && body.value !== null ? `/${encodeURIComponent(body.value)}` : '';

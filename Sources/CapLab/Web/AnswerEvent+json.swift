@@ -2,6 +2,9 @@ import JSON
 
 extension AnswerEvent {
     static let maxBodyCharacters = 2_000
+    /// Of a value in the event. The page shows less, and one batch must fit into the buffer of a viewer.
+    static let maxValueCharacters = 200
+    static let maxConflicts = 20
 
     /// The answer of a service to a request of the page or its load.
     init(
@@ -55,12 +58,13 @@ extension AnswerEvent {
         json.member("service", service)
         json.member("op", op.rawValue)
         json.member("key", key)
-        json.member("sent", sent)
+        json.member("sent", sent.map { String($0.prefix(Self.maxValueCharacters)) })
         json.member("status", status)
         json.member("code", code)
         json.member("outcome", outcome)
-        json.member("value", value)
-        json.strings("conflicts", conflicts)
+        json.member("value", value.map { String($0.prefix(Self.maxValueCharacters)) })
+        json.strings(
+            "conflicts", conflicts.prefix(Self.maxConflicts).map { String($0.prefix(Self.maxValueCharacters)) })
         json.milliseconds("stalenessMs", stalenessMs)
         json.member("stale", stale)
         json.member("version", version)

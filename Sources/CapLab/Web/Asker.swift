@@ -3,7 +3,7 @@ import HTTP
 
 /// Sends requests of the page and its load to the services, each on a connection that it reuses.
 final class Asker {
-    /// Requests of all pages that wait for their answer.
+    /// Requests of all pages to one service that wait for their answer.
     static let maxOwn = 32
     /// After this long a request counts as unanswered.
     static let timeoutMs: UInt64 = 5_000
@@ -12,7 +12,7 @@ final class Asker {
     private let log: AnswerLog
     /// By service. There are at most as many as requests that ever waited at once.
     private var idle: [String: [HTTPConnection]] = [:]
-    private var ownInFlight = 0
+    private var ownInFlight: [String: Int] = [:]
     private var isClosed = false
 
     init(_ lab: Lab, log: AnswerLog) {
@@ -23,11 +23,11 @@ final class Asker {
     /// A request of the page.
     /// - Throws: 503 `overloaded`.
     func ask(_ request: AskRequest) async throws(Problem) -> AnswerEvent {
-        guard ownInFlight < Self.maxOwn else {
-            throw .unavailable("overloaded", "\(Self.maxOwn) requests of this page wait for their answers")
+        guard ownInFlight[request.service, default: 0] < Self.maxOwn else {
+            throw .unavailable("overloaded", "\(Self.maxOwn) requests wait for answers of \(request.service)")
         }
-        ownInFlight += 1
-        defer { ownInFlight -= 1 }
+        ownInFlight[request.service, default: 0] += 1
+        defer { ownInFlight[request.service, default: 0] -= 1 }
         return await send(request, by: .page)
     }
 

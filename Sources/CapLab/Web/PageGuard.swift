@@ -12,7 +12,8 @@ struct PageGuard {
 
     init(port: UInt16, token: String?) {
         self.token = token
-        hosts = ["127.0.0.1", "localhost", "[::1]"].map { "\($0):\(port)" }
+        // Browsers leave out the default port.
+        hosts = ["127.0.0.1", "localhost", "[::1]"].map { port == 80 ? $0 : "\($0):\(port)" }
     }
 
     /// For every response.
@@ -37,6 +38,10 @@ struct PageGuard {
         if let origin = request.header("Origin"), origin.lowercased() != "http://\(host)" {
             throw Problem(
                 status: 403, code: "cross_origin", detail: "requests of other pages are rejected")
+        }
+        // Another page may link to this one, and nothing else.
+        if request.header("Sec-Fetch-Site") == "cross-site", request.path != "/" {
+            throw Problem(status: 403, code: "cross_origin", detail: "requests of other pages are rejected")
         }
         if request.method == .post { try checkAction(request) }
     }

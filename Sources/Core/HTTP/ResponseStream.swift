@@ -1,4 +1,5 @@
 import CMicroHTTPD
+import Glibc
 
 /// A response body without a known end, such as Server-Sent Events, with a bounded buffer.
 ///
@@ -70,6 +71,8 @@ public final class ResponseStream: @unchecked Sendable {
         isAborted = true
         buffer = []
         taken = 0
+        // libmicrohttpd does not read from the stream again while the client's window is full.
+        if let exchange { shutdown(exchange.client.descriptor, Int32(SHUT_RDWR)) }
         resume()
     }
 

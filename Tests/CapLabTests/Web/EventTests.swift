@@ -134,6 +134,18 @@ import Testing
         #expect(object["body"] as? String == answer.body)
     }
 
+    /// Otherwise one batch would not fit into the buffer of a viewer.
+    @Test func longValuesAreCutInTheEventOnly() throws {
+        let request = AskRequest(service: "app_ap", op: .read, key: "k")
+        let value = String(repeating: "v", count: 600_000)
+        let answer = Answer(status: 200, tookMs: 1, body: #"{"value":"\#(value)","conflicts":["\#(value)","b"]}"#)
+        let event = AnswerEvent(request, answer, by: .page, id: 1, sentUs: 0, port: 1)
+        #expect(event.value == value)
+        var json = JSONWriter()
+        event.write(to: &json)
+        #expect(json.bytes.count < 10_000)
+    }
+
     @Test func aMissingAnswerHasTheOutcomeThatIsCertain() {
         let write = AskRequest(service: "app_cp", op: .write, key: "k", value: "v")
         let unknown = AnswerEvent(write, .missing(isSent: true), by: .page, id: 1, sentUs: 0, port: 1)

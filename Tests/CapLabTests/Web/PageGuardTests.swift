@@ -44,6 +44,17 @@ import Testing
         #expect(code(request(.get, [("Host", "127.0.0.1:5000"), ("Origin", origin)])) == "403 cross_origin")
     }
 
+    @Test func otherPagesMayLinkToThePageAndNothingElse() {
+        let headers = [Header("Host", "127.0.0.1:5000"), Header("Sec-Fetch-Site", "cross-site")]
+        #expect(code(Request(method: .get, target: "/", headers: headers)) == nil)
+        #expect(code(Request(method: .get, target: "/events", headers: headers)) == "403 cross_origin")
+    }
+
+    @Test func browsersLeaveOutTheDefaultPort() {
+        let guardian = PageGuard(port: 80, token: nil)
+        #expect(code(request(.get, [("Host", "127.0.0.1")]), guardian) == nil)
+    }
+
     @Test func anActionNeedsTheTokenAndJSON() {
         let host = ("Host", "127.0.0.1:5000")
         let type = ("Content-Type", "application/json")

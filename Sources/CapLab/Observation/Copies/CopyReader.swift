@@ -60,10 +60,16 @@ final class CopyReader {
     func stop() {
         guard repeater.isRunning else { return }
         repeater.stop()
+        // The next viewer must not see what this one saw.
+        copies = [:]
         for source in sources { source.probe.close() }
     }
 
-    func firstEvents() -> [(StaticString, [UInt8])] { [("copies", event())] }
+    /// Empty until all replicas have been asked for the key.
+    func firstEvents() -> [(StaticString, [UInt8])] {
+        guard copies.count == sources.count else { return [] }
+        return [("copies", event())]
+    }
 
     /// Reads another key from now on.
     func setKey(_ key: String) {
@@ -140,7 +146,7 @@ final class CopyReader {
         _ = LoopTimer(on: lab.reactor, atNs: lab.reactor.nowNs &+ Self.collectMs * nsPerMs) { [weak self] in
             guard let self else { return }
             isPublishing = false
-            sink?.publish("copies", event())
+            if copies.count == sources.count { sink?.publish("copies", event()) }
         }
     }
 

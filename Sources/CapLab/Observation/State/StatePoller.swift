@@ -6,6 +6,8 @@ final class StatePoller {
     private static let intervalMs: UInt64 = 200
     /// Services are asked every 400 to 600 ms.
     private static let serviceIntervalMs: UInt64 = 500
+    /// By then every service has answered for the first time, or does not answer.
+    private static let firstAnswersMs: UInt64 = 500
     /// A read is answered by a near replica unless another one is fresher by more than this, in milliseconds.
     private static let clearlyStalerMs: Double = 1_000
 
@@ -15,6 +17,8 @@ final class StatePoller {
     /// By CP replica, see ``CopyReader/roles``.
     var roles: () -> [String: String] = { [:] }
     private var published: [UInt8] = []
+    /// Before, what is known of the services is from an earlier viewer, or nothing.
+    private var freshNs = UInt64.max
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: lab.reactor) { [unowned self] in update() }
     private lazy var asking = Repeater(everyMs: Self.serviceIntervalMs, on: lab.reactor) { [unowned self] in ask() }
 
@@ -29,6 +33,8 @@ final class StatePoller {
 
     func start() {
         guard !repeater.isRunning else { return }
+        published = []
+        freshNs = lab.reactor.nowNs + Self.firstAnswersMs * nsPerMs
         repeater.start()
         asking.start()
         ask()
@@ -36,12 +42,19 @@ final class StatePoller {
 
     func stop() {
         guard repeater.isRunning else { return }
+        freshNs = .max
         repeater.stop()
         asking.stop()
         for service in services.values { service.close() }
     }
 
-    func firstEvents() -> [(StaticString, [UInt8])] { [("state", event(members()))] }
+    /// Empty until all services have been asked.
+    func firstEvents() -> [(StaticString, [UInt8])] {
+        guard isFresh else { return [] }
+        return [("state", event(members()))]
+    }
+
+    private var isFresh: Bool { lab.reactor.nowNs >= freshNs }
 
     /// Outstanding hints, staleness in milliseconds and conflicts of an AP service; nil for another node.
     func figures(of service: String) -> (hints: Int, stalenessMs: Double?, conflicts: Int)? {
@@ -61,6 +74,7 @@ final class StatePoller {
     }
 
     private func update() {
+        guard isFresh else { return }
         let members = members()
         guard members != published else { return }
         published = members
