@@ -71,6 +71,27 @@ import Testing
         #expect(try eventually { try lab.ask("app_cp_west", "read").string("value") == "eve" })
     }
 
+    /// A round trip of 200 ms is shorter than `REPLICA_TIMEOUT_MS`, but the first connection needs several.
+    @Test func replicasAreAdmittedBehindASlowLink() throws {
+        let lab = try RunningLab()
+        let events = try EventReader(port: lab.page.port)
+        func connects(_ service: String, _ replica: String, _ isConnected: Bool) throws {
+            _ = try events.next("state") { event in
+                let nodes = event.object["nodes"] as? [String: [String: Any]]
+                let connections = nodes?[service]?["connections"] as? [String: [String: Any]]
+                return connections?[replica]?["connected"] as? Bool == isConnected
+            }
+        }
+        #expect(try lab.page.post("/actions/cut", #"{"target":"west","mode":"delay=100ms"}"#).status == 200)
+        for group in ["cp", "ap"] {
+            let replica = "\(group)_db_g3"
+            #expect(try lab.page.post("/actions/process", #"{"node":"\#(replica)","do":"kill"}"#).status == 200)
+            try connects("app_\(group)", replica, false)
+            #expect(try lab.page.post("/actions/process", #"{"node":"\#(replica)","do":"start"}"#).status == 200)
+            try connects("app_\(group)", replica, true)
+        }
+    }
+
     @Test func aLoadOnAllServicesIsAnswered() throws {
         let lab = try RunningLab()
         let events = try EventReader(port: lab.page.port)

@@ -23,16 +23,13 @@ final class ReplicaAdmission {
 
     /// Learns the replica's incarnation, or starts a new one if its `run_id` is not the one that it was adopted under.
     private func adopt(_ replica: Int) async -> Bool {
-        let deadlineNs = environment.nowNs + environment.settings.callTimeoutMs * nsPerMs
-        let reply = await ask(.plain("INFO"), replica, deadlineNs)
+        let reply = await ask(.plain("INFO"), replica)
         guard let info = ServerInfo(reply), let runID = info["run_id"] else { return false }
         if let reason = info.evictionProblem {
             refuse(replica, reason)
             return false
         }
-        guard let reply = await ask(adoptCommand(replica, runID: Bytes(runID.utf8)), replica, deadlineNs) else {
-            return false
-        }
+        guard let reply = await ask(adoptCommand(replica, runID: Bytes(runID.utf8)), replica) else { return false }
         guard let elements = ScriptReply(reply).ok, elements.count >= 5, let incarnation = elements[1].bytes,
             let epoch = elements[2].bytes, let nowUs = elements[3].number
         else {
@@ -49,8 +46,10 @@ final class ReplicaAdmission {
         return true
     }
 
-    private func ask(_ command: Command, _ replica: Int, _ deadlineNs: UInt64) async -> Reply? {
-        await environment.client.ask(command, of: replica, deadlineNs: deadlineNs, duringAdmission: true)
+    /// Each command has a deadline of its own: a distant replica needs almost all of it for one round trip.
+    private func ask(_ command: Command, _ replica: Int) async -> Reply? {
+        let deadlineNs = environment.nowNs + environment.settings.callTimeoutMs * nsPerMs
+        return await environment.client.ask(command, of: replica, deadlineNs: deadlineNs, duringAdmission: true)
     }
 
     private func adoptCommand(_ replica: Int, runID: Bytes) -> Command {

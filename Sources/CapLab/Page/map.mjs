@@ -107,7 +107,7 @@ function drawService(stage, store, service, veiled) {
   const known = Boolean(state) && (state.ready !== null || state.process !== 'running');
   const node = $('.service', quarter), silent = known && (!state.canWrite || state.process !== 'running');
   attribute(node, 'data-process', state?.process ?? 'unknown');
-  node.classList.toggle('mute', silent);
+  node.classList.toggle('mute', silent && !veiled);
   quarter.classList.toggle('silent', silent && !veiled);
   show($('.pips', node), [pips, known], () => known && [
     ...pips.map(on => h('i', {class: on ? 'on' : ''})),
@@ -181,7 +181,9 @@ function drawReplica(stage, store, node, veiled) {
   text($('.condition', element), condition);
   const service = store.services.find(one => one.group === node.group && one.site === node.site);
   const hidden = node.group === 'ap' && service && veiled.has(service.name);
-  const withheld = node.group === 'cp' && service && store.state?.nodes[service.name]?.majority === false &&
+  const withheld = node.group === 'cp' && service && !veiled.has(service.name) &&
+    store.state?.nodes[service.name]?.process === 'running' &&
+    store.state?.nodes[service.name]?.majority === false &&
     values.length > 0 && process === 'running';
   const known = copy?.reachable && !hidden ? values.slice(0, 2) : [];
   show($('.held', element), [known, hidden, copy?.reachable, values.length, process, withheld],

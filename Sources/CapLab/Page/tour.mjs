@@ -233,11 +233,14 @@ export class Tour {
 
   end() {
     const rights = steps.filter((step, at) => this.progress[at].picked === this.right(step, this.progress[at])).length;
+    const guesses = this.progress.filter(step => step.picked !== null).length;
     return [
       h('h2', {}, 'The end'),
       h('p', {class: 'say', id: 'tour-end'},
         'A partition forces a choice: refuse some answers (CP), or allow different ones (AP).'),
-      h('p', {}, `You predicted ${rights} of ${steps.length} answers. All of them came from the running services.`),
+      h('p', {},
+        guesses ? `You predicted ${rights} of ${guesses} answers. ` : '',
+        'All answers came from the running services.'),
       h('nav', {}, h('button', {id: 'tour-back'}, 'Back'),
         h('button', {id: 'tour-restart', class: 'primary'}, 'Start again'))
     ];

@@ -51,7 +51,8 @@ function partition(store) {
   const cables = ['cp', 'ap'].map(group => store.cable(group));
   if (cables.every(cable => cable.cut === 'all')) return 'now: east and west are cut off';
   if (cables.some(cable => cable.cut !== 'no')) return 'now: some messages are lost';
-  return store.activeFaults.length ? store.activeFaults.at(-1).label : 'none now';
+  // A node that is down, or a slow link, is no partition.
+  return store.activeFaults.length ? `none now, but ${store.activeFaults.at(-1).label}` : 'none now';
 }
 
 export function draw(root, store, veiled) {

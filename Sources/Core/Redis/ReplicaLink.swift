@@ -22,7 +22,8 @@ final class ReplicaLink: Expirable {
     private struct Attempts {
         /// Tells callbacks of an earlier attempt from those of this one.
         var number: UInt64 = 0
-        /// When this attempt, or its connection to the present address, began.
+        /// When this attempt, its connection to the present address, or its admission began. Each of them may take the
+        /// whole time limit: a distant replica needs several round trips.
         var startNs: UInt64 = 0
         var nextNs: UInt64 = 0
         var backoff: Backoff
@@ -152,6 +153,7 @@ final class ReplicaLink: Expirable {
 
     private func admit() {
         phase = .admitting
+        attempts.startNs = reactor.nowNs
         let number = attempts.number
         reactor.spawn { [self] in
             let isAdmitted = await group.admit(replica: index)
