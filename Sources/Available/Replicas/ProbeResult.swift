@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// What the staleness probes and anti-entropy found of one incarnation of a replica.
+/// Results of the staleness probes and of anti-entropy, for one incarnation of a replica.
 struct ProbeResult {
     var staleness = StalenessBound()
     var replication: ReplicationMoments

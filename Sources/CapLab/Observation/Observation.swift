@@ -2,8 +2,6 @@
 ///
 /// Confined to the lab's reactor. Create it after ``Lab/start()``: relays and ports must exist.
 final class Observation {
-    /// The key that is shown first.
-    static let firstKey = "seat-12A"
     private static let viewersIntervalMs: UInt64 = 100
 
     private let lab: Lab
@@ -30,7 +28,6 @@ final class Observation {
         copies.proposers = { [unowned messages] in messages.proposers }
         verdict.readings = { [unowned copies] in copies.readings }
         verdict.watch = { [unowned copies] in copies.watchedKeys = $0 }
-        setKey(Self.firstKey)
     }
 
     /// Follows faults from now on, and everything else while there are viewers.

@@ -4,6 +4,7 @@ extension LabPage {
         observation.viewerCount = { [hub] in hub.clientCount }
         addObserver { observation.firstEvents() }
         addAnswerObserver { observation.answered($0) }
+        observation.setKey(key)
         onKeyChange = { observation.setKey($0) }
         series.gauges = { service in
             guard let figures = observation.figures(of: service) else { return ServiceGauges() }

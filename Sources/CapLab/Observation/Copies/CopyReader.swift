@@ -5,7 +5,7 @@ import JSON
 ///
 /// It also reads the role of each CP replica, and the AP records that the verdict needs.
 final class CopyReader {
-    /// What one AP replica holds of some keys.
+    /// The records of some keys on one AP replica.
     struct Reading {
         /// When the reading began and ended, in monotonic nanoseconds.
         let beganNs: UInt64

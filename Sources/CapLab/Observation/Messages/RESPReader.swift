@@ -3,7 +3,7 @@
 /// It keeps only the first bytes of long elements and the first elements of long arrays, so its memory is bounded. At
 /// anything that is not RESP2 it loses its place, and ignores all further input.
 struct RESPReader {
-    /// What is kept of a message.
+    /// Limits of the parts of a message that are kept.
     struct Limits {
         var elements = 512
         var bytesPerElement = 160

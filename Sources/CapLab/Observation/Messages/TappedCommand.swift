@@ -1,6 +1,6 @@
 import Available
 
-/// What a command to a replica does, for the page.
+/// A command to a replica: its step of the protocol, key and value, for the page.
 struct TappedCommand: Equatable {
     /// The step of the protocol (`prepare`, `accept`, `put`, `merge`), or the name of a plain command in small letters.
     var kind: String

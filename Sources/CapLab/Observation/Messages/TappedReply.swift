@@ -1,4 +1,4 @@
-/// What a reply says, for the page.
+/// A reply of a replica, for the page.
 struct TappedReply: Equatable {
     enum Result: String {
         case ok, rejected, error
