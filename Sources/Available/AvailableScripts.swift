@@ -77,7 +77,8 @@ public enum AvailableScripts {
         Bytes(parts.joined(separator: [UInt8(ascii: "\n")]))
     }
 
-    /// `parts` as the body of a function, so that a call creates their functions only if it needs them.
+    /// A Lua function `name` with `parts` as its body. A run of the script that does not call it does not create the
+    /// functions that `parts` define.
     private static func deferred(_ name: String, _ parts: Bytes...) -> Bytes {
         let body = parts.joined(separator: [UInt8(ascii: "\n")])
         return joined(Bytes("local function \(name)()".utf8), Bytes(body), Bytes("end".utf8))

@@ -8,12 +8,13 @@ import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct LargeRequestAdmissionTests {
     private let scheduler = VirtualScheduler()
+    private let client = ClientAddress(network: 1)
 
     /// What became of requests of these sizes that enter at once, while none of them ends.
     private func entered(_ admission: LargeRequestAdmission, _ byteCounts: [Int]) async -> [Bool?] {
         let outcomes = Outcomes(count: byteCounts.count)
         for (index, byteCount) in byteCounts.enumerated() {
-            scheduler.spawn { outcomes.all[index] = await admission.enter(byteCount: byteCount) != nil }
+            scheduler.spawn { outcomes.all[index] = await admission.enter(byteCount: byteCount, from: client) != nil }
         }
         await scheduler.sleep(forNs: 80 * nsPerMs)
         return outcomes.all
@@ -34,9 +35,9 @@ import Testing
         let admission = LargeRequestAdmission(scheduler: scheduler, capacity: 1 << 20)
         let outcomes = try scheduler.run {
             _ = await entered(admission, [1 << 20])
-            let isShed = await admission.enter(byteCount: 1 << 20) == nil
+            let isShed = await admission.enter(byteCount: 1 << 20, from: client) == nil
             admission.leave(.large(byteCount: 1 << 20))
-            return [isShed, await admission.enter(byteCount: 1 << 20) == nil]
+            return [isShed, await admission.enter(byteCount: 1 << 20, from: client) == nil]
         }
         #expect(outcomes == [true, false])
     }
@@ -49,9 +50,27 @@ import Testing
                 await scheduler.sleep(forNs: 10 * nsPerMs)
                 admission.leave(.large(byteCount: 1 << 20))
             }
-            return await admission.enter(byteCount: 1 << 20) != nil
+            return await admission.enter(byteCount: 1 << 20, from: client) != nil
         }
         #expect(outcomes)
+    }
+
+    @Test func aClientIsNotDelayedByAnotherOneWithManyLargeRequests() throws {
+        let admission = LargeRequestAdmission(scheduler: scheduler, capacity: 1 << 20)
+        let isServed = try scheduler.run {
+            for _ in 0..<600 {
+                scheduler.spawn {
+                    guard let place = await admission.enter(byteCount: 1 << 20, from: client) else { return }
+                    await scheduler.sleep(forNs: 10 * nsPerMs)
+                    admission.leave(place)
+                }
+            }
+            await scheduler.sleep(forNs: nsPerMs)
+            let startNs = scheduler.nowNs
+            let place = await admission.enter(byteCount: 1 << 20, from: ClientAddress(network: 2))
+            return place != nil && scheduler.nowNs <= startNs + 10 * nsPerMs
+        }
+        #expect(isServed)
     }
 
     @Test func aReadCostsWhatItReturnedLastTime() throws {
@@ -60,7 +79,7 @@ import Testing
         let places = try scheduler.run {
             var places: [LargeRequestAdmission.Place?] = []
             for byteCount in [1 << 20, 10, 5] {
-                let place = await admission.enter(key: key)
+                let place = await admission.enter(key: key, from: client)
                 places.append(place)
                 admission.note(key, byteCount: byteCount, from: place ?? .small)
                 admission.leave(place ?? .small)
@@ -75,7 +94,8 @@ import Testing
         let outcomes = Outcomes(count: 100)
         try scheduler.run {
             for index in 0..<100 {
-                scheduler.spawn { outcomes.all[index] = await admission.enter(key: Bytes("\(index)".utf8)) != nil }
+                let key = Bytes("\(index)".utf8)
+                scheduler.spawn { outcomes.all[index] = await admission.enter(key: key, from: client) != nil }
             }
             await scheduler.sleep(forNs: 80 * nsPerMs)
         }
@@ -90,7 +110,7 @@ import Testing
             for index in 0..<2_000 {
                 let key = Bytes("\(index)".utf8)
                 scheduler.spawn {
-                    guard let place = await admission.enter(key: key) else { return }
+                    guard let place = await admission.enter(key: key, from: client) else { return }
                     running.all.append(true)
                     admission.note(key, byteCount: 10, from: place)
                     await scheduler.sleep(forNs: nsPerMs)

@@ -90,7 +90,8 @@ final class DeliveryBatch: ReplySink, Expirable {
         case .failed: break
         }
         if outstanding.isEmpty { endWaits() }
-        // The first acknowledgement waits up to 20 ms for the others. Later ones are sent at once.
+        // The hints for the first replica that merged stay up to 20 ms longer, so that one call removes them together
+        // with those for the next. No client waits for this. Later hints are removed at once.
         if outstanding.isEmpty || isLingering {
             acknowledgeDelivered()
         } else if !delivered.isEmpty {

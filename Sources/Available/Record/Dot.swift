@@ -25,7 +25,7 @@ public struct Dot: Sendable, Hashable, Comparable {
 
     public var text: Bytes { actor + [UInt8(ascii: "@")] + Bytes(decimal: hlc) }
 
-    /// By clock, then by name. The highest of several concurrent values becomes `value`.
+    /// By `hlc`, then by actor. Of several concurrent values, a client gets the one with the highest dot as `value`.
     public static func < (left: Dot, right: Dot) -> Bool {
         left.hlc != right.hlc ? left.hlc < right.hlc : left.actor.lexicographicallyPrecedes(right.actor)
     }

@@ -65,7 +65,8 @@ final class ReplicaAdmission {
             ])
     }
 
-    /// The latest clock known: this instance's, or that of another replica. An old dump is detected by it (rule A10).
+    /// The highest clock reading known: this instance's, or that of another replica. A replica whose stored clock is
+    /// far below it was away for long, or holds an old dump (rule A10).
     private func latestClockUs(besides replica: Int) -> UInt64 {
         let nowNs = environment.nowNs
         let others = replicas.peers(of: replica).compactMap { replicas.clocks[$0]?.earliestUs(atNs: nowNs) }

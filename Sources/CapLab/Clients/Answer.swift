@@ -62,7 +62,7 @@ struct Answer: Sendable {
     private static func tenths(_ number: Double) -> String { "\((number * 10).rounded() / 10)" }
 }
 
-/// The members that the lab reads from the body of any answer.
+/// The JSON members that the lab reads from the bodies of answers; each answer has some of them.
 struct AnswerBody: Decodable, Sendable {
     struct Replica: Decodable, Sendable {
         struct Hints: Decodable, Sendable {

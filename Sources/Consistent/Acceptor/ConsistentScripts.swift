@@ -30,7 +30,7 @@ public enum ConsistentScripts {
     static let raiseEpoch = onMember("raise_epoch", PackageResources.raise_epoch_lua)
 
     private static func onRegisters(_ name: String, _ body: Bytes) -> Script {
-        let prelude = PackageResources.prelude_ballot_lua + PackageResources.prelude_registers_lua
+        let prelude = PackageResources.prelude_ballot_lua + PackageResources.prelude_acceptor_lua
         return Script(name: name, source: prelude + body, isBatchable: true)
     }
 

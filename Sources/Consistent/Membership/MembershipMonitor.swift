@@ -64,7 +64,8 @@ final class MembershipMonitor {
         return !acceptors.quorum(of: configuration).isReached(by: ReplicaSet(left))
     }
 
-    /// By replica, compared with the configuration in force if that is known.
+    /// What this instance knows of each replica, in the group's order. A replica whose place another incarnation has
+    /// taken is recognised only if `configuration` is known.
     func views(under configuration: GroupConfiguration?) -> [ReplicaView] {
         acceptors.replicas.replicaNames.enumerated().map { replica, name in
             guard acceptors.replicas.available.contains(replica), let observation = observations[replica] else {

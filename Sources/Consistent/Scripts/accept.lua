@@ -2,7 +2,7 @@
 -- Accepting also promises the proposer's next ballot, so that its next change of the register needs no phase 1 (rule
 -- C2).
 --
---   KEYS, ARGV  see prelude_registers.lua; per register: ballot, next ballot, version, value, deleted (0 or 1),
+--   KEYS, ARGV  see prelude_acceptor.lua; per register: ballot, next ballot, version, value, deleted (0 or 1),
 --               expires_ms (empty for never), writers, evicted_at
 --   reply       per register 1, or {'REJECTED', highest ballot seen}
 return forEachRegister(8, function(key, ballot, nextBallot, version, value, deleted, expiresMs, writers, evictedAt)

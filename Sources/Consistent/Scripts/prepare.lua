@@ -1,6 +1,6 @@
 -- Phase 1 of CASPaxos (Rystsov, arXiv 1802.07000, section 2.2): promise the ballot and report the accepted state.
 --
---   KEYS, ARGV  see prelude_registers.lua; per register: ballot. A line before this file sets `isDelete`
+--   KEYS, ARGV  see prelude_acceptor.lua; per register: ballot. A line before this file sets `isDelete`
 --   reply       per register {ballot, version, value, deleted, expires_ms, writers, evicted_at}, or
 --               {'REJECTED', highest ballot seen}
 --

@@ -35,7 +35,8 @@ final class ConnectionAcceptor: DescriptorHandler, Expirable {
 
     func start() { watch() }
 
-    /// Accepts what is in the kernel's queue, because closing the socket would reset it, and closes the socket.
+    /// Closes the socket. That resets the connections in the kernel's queue, so they are accepted first, except within
+    /// a callback of libmicrohttpd.
     func close() {
         guard !isClosed else { return }
         if !server.runState.isRunning { accept() }

@@ -54,7 +54,7 @@ final class Exchange {
         self.connection = connection
         self.client = client
         self.head = head
-        request = Request(method: head.method, target: head.target, fields: head.fields)
+        request = Request(method: head.method, target: head.target, fields: head.fields, client: client.address)
     }
 
     /// The connection is done with the request: the response was sent, or the connection was lost.

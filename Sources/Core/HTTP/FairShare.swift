@@ -1,8 +1,11 @@
 import Glibc
 
 /// What one client can be told by: its IPv4 address, or its IPv6 prefix of 64 bits, within which it has every address.
-struct ClientAddress: Hashable {
+public struct ClientAddress: Hashable, Sendable {
     private let network: UInt64
+
+    /// - Parameter network: the IPv4 address, or the first 64 bits of the IPv6 address.
+    public init(network: UInt64) { self.network = network }
 
     init(_ address: UnsafePointer<sockaddr>) {
         network = UnsafeRawPointer(address).withMemoryRebound(to: UInt8.self, capacity: 28) { bytes in

@@ -195,8 +195,9 @@ extension HTTPServer: DescriptorHandler, TurnParticipant {
             runState.nextNs = .max
             return nil
         }
-        // With waiting requests in its list of ready connections libmicrohttpd always reports 0. If the last run made
-        // no progress there is nothing to do until a response wakes the loop.
+        // While requests wait for their handlers, libmicrohttpd counts their connections as ready and reports a timeout
+        // of 0: the loop would spin. If the last run made no progress, sleep up to 1 ms; a response wakes the loop
+        // earlier.
         if timeoutMs == 0, load.unsuspendedCount > 0, !runState.didMakeProgress { timeoutMs = 1 }
         let limitMs = Int32(clamping: timeoutMs)
         runState.nextNs = reactor.nowNs + UInt64(limitMs) * nsPerMs

@@ -9,6 +9,7 @@ public final class Request {
     public internal(set) var body: [UInt8]
     /// When the request was complete, in nanoseconds on the reactor's clock.
     public internal(set) var receivedNs: UInt64
+    public let client: ClientAddress
 
     private let fields: HeaderFields
     /// The path within `target`; empty for the absolute form without a path (`http://host`), which means `/`.
@@ -18,17 +19,19 @@ public final class Request {
 
     /// A request without a connection, for tests of handlers.
     public convenience init(
-        method: Method, target: String, headers: [Header] = [], body: [UInt8] = [], receivedNs: UInt64 = 0
+        method: Method, target: String, headers: [Header] = [], body: [UInt8] = [], receivedNs: UInt64 = 0,
+        client: ClientAddress = ClientAddress(network: 0)
     ) {
-        self.init(method: method, target: Array(target.utf8), fields: HeaderFields(headers))
+        self.init(method: method, target: Array(target.utf8), fields: HeaderFields(headers), client: client)
         self.body = body
         self.receivedNs = receivedNs
     }
 
-    init(method: Method, target: [UInt8], fields: HeaderFields) {
+    init(method: Method, target: [UInt8], fields: HeaderFields, client: ClientAddress) {
         self.method = method
         self.target = target
         self.fields = fields
+        self.client = client
         body = []
         receivedNs = 0
         let pathStart = Self.pathStart(in: target)

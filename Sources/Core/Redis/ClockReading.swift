@@ -16,8 +16,9 @@ public struct ClockReading: Sendable, Equatable {
     ///   - reply: to `TIME`: seconds and microseconds since 1970.
     ///   - sentMs: this machine's clock when the command was sent, in milliseconds since 1970.
     ///   - receivedMs: the same when the reply arrived.
-    /// - Returns: nil for another reply, or one that took too long. Where this machine's clock was set meanwhile, the
-    ///   round trip by its monotonic clock differs, and there is no reading either.
+    ///   - roundTripNs: the time between the two, by this machine's monotonic clock.
+    /// - Returns: nil if the reply is not one of `TIME`, or if the round trip took more than 250 ms. Also nil if
+    ///   `receivedMs - sentMs` differs from the round trip by more than 250 ms: this machine's clock was set meanwhile.
     init?(_ reply: Reply?, sentMs: Int64, receivedMs: Int64, roundTripNs: UInt64) {
         guard let seconds = reply?[0]?.int64, let microseconds = reply?[1]?.int64, roundTripNs <= Self.maxRoundTripNs,
             abs(receivedMs - sentMs - Int64(roundTripNs / nsPerMs)) <= Int64(Self.maxRoundTripNs / nsPerMs)

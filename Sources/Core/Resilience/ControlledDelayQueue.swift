@@ -7,15 +7,23 @@ import DequeModule
 /// is shed. This is the rule of CoDel (Nichols and Jacobson, *Controlling Queue Delay*, ACM Queue 2012). It has the
 /// form for requests, whose senders do not slow down when one is dropped (Maurer, *Fail at Scale*, ACM Queue 2015).
 ///
+/// Clients share the capacity in proportion to the cost of their work, however much of it they send. Each piece gets a
+/// start tag, the sum of the costs that its client was served before; the lowest tag runs first. This is start-time
+/// fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996).
+///
 /// A value without a clock: time is passed in as monotonic nanoseconds.
 ///
 /// ```swift
-/// if queue.start(cost: bytes) { run() } else if !queue.wait(request, cost: bytes, nowNs: now) { refuse() }
+/// if queue.start(cost: bytes, for: client) {
+///     run()
+/// } else if !queue.wait(request, cost: bytes, for: client, nowNs: now) {
+///     refuse()
+/// }
 /// ...
 /// queue.finish(cost: bytes)
 /// while let decision = queue.next(nowNs: later) { ... }      // after each finish, and every few milliseconds
 /// ```
-public struct ControlledDelayQueue<Element> {
+public struct ControlledDelayQueue<Element, Client: Hashable> {
     public struct Settings: Sendable {
         /// The cost of all work that runs at a time. Work that costs more runs alone.
         public var capacity: Int
@@ -24,7 +32,7 @@ public struct ControlledDelayQueue<Element> {
         /// How long work may wait otherwise, and how long a queue may stay without being empty before it counts as
         /// overloaded, in nanoseconds.
         public var intervalNs: UInt64 = 100_000_000
-        /// Waiting elements; further ones are shed at once.
+        /// Waiting elements; further ones are shed at once. One client may have half as many.
         public var maxCount = 1_024
 
         public init(capacity: Int) { self.capacity = capacity }
@@ -39,12 +47,25 @@ public struct ControlledDelayQueue<Element> {
 
     private struct Entry {
         let element: Element
+        let client: Client
         let cost: Int
         let sinceNs: UInt64
+        /// ``virtualTime`` at its arrival.
+        let sinceTag: Int
+    }
+
+    /// What a client has waiting, and where its last work that was started ends. Work that is shed costs it nothing.
+    private struct Account {
+        var waitingCount = 0
+        var finishTag = 0
     }
 
     public var settings: Settings
+    /// The longest wait first.
     private var waiting = Deque<Entry>()
+    private var accounts: [Client: Account] = [:]
+    /// The start tag of the work that started last.
+    private var virtualTime = 0
     private var runningCost = 0
     private var lastEmptyNs: UInt64 = 0
 
@@ -53,17 +74,19 @@ public struct ControlledDelayQueue<Element> {
     public var isEmpty: Bool { waiting.isEmpty }
 
     /// True if work of this cost runs now, because nothing waits and there is capacity.
-    public mutating func start(cost: Int) -> Bool {
+    public mutating func start(cost: Int, for client: Client) -> Bool {
         guard waiting.isEmpty, fits(cost) else { return false }
-        runningCost += cost
+        run(cost: cost, for: client, sinceTag: virtualTime)
         return true
     }
 
-    /// Queues work that ``start(cost:)`` did not start. False if it is shed at once.
-    public mutating func wait(_ element: Element, cost: Int, nowNs: UInt64) -> Bool {
-        guard waiting.count < settings.maxCount else { return false }
+    /// Queues work that ``start(cost:for:)`` did not start. False if it is shed at once.
+    public mutating func wait(_ element: Element, cost: Int, for client: Client, nowNs: UInt64) -> Bool {
+        let waitingCount = accounts[client]?.waitingCount ?? 0
+        guard waiting.count < settings.maxCount, waitingCount < max(1, settings.maxCount / 2) else { return false }
         if waiting.isEmpty { lastEmptyNs = nowNs }
-        waiting.append(Entry(element: element, cost: cost, sinceNs: nowNs))
+        accounts[client, default: Account()].waitingCount += 1
+        waiting.append(Entry(element: element, client: client, cost: cost, sinceNs: nowNs, sinceTag: virtualTime))
         return true
     }
 
@@ -71,21 +94,59 @@ public struct ControlledDelayQueue<Element> {
     public mutating func finish(cost: Int) {
         precondition(cost <= runningCost, "work was finished twice")
         runningCost -= cost
+        if runningCost == 0, waiting.isEmpty {
+            accounts.removeAll(keepingCapacity: true)
+            virtualTime = 0
+        }
     }
 
-    /// What happens to the element that has waited longest; nil if it goes on waiting.
+    /// What happens to one of the waiting elements; nil if all go on waiting.
     public mutating func next(nowNs: UInt64) -> Decision? {
-        guard let first = waiting.first else { return nil }
+        guard let longest = waiting.first else { return nil }
         let isOverloaded = nowNs > lastEmptyNs + settings.intervalNs
-        guard nowNs <= first.sinceNs + (isOverloaded ? settings.targetNs : settings.intervalNs) else {
-            waiting.removeFirst()
-            return .shed(first.element)
+        guard nowNs <= longest.sinceNs + (isOverloaded ? settings.targetNs : settings.intervalNs) else {
+            return .shed(remove(at: 0).element)
         }
-        guard fits(first.cost) else { return nil }
-        waiting.removeFirst()
-        runningCost += first.cost
-        return .start(first.element)
+        let index = indexOfLowestTag
+        guard fits(waiting[index].cost) else { return nil }
+        let entry = remove(at: index)
+        run(cost: entry.cost, for: entry.client, sinceTag: entry.sinceTag)
+        return .start(entry.element)
     }
+
+    // MARK: Parts
 
     private func fits(_ cost: Int) -> Bool { runningCost == 0 || runningCost + cost <= settings.capacity }
+
+    /// Where the work of a client that arrived at `sinceTag` begins, if it is the client's next.
+    private func startTag(of client: Client, sinceTag: Int) -> Int { max(sinceTag, accounts[client]?.finishTag ?? 0) }
+
+    private mutating func run(cost: Int, for client: Client, sinceTag: Int) {
+        let tag = startTag(of: client, sinceTag: sinceTag)
+        runningCost += cost
+        virtualTime = max(virtualTime, tag)
+        accounts[client, default: Account()].finishTag = tag + cost
+        if accounts.count > 2 * settings.maxCount { removeIdleAccounts() }
+    }
+
+    /// A client whose work has ended in virtual time is as good as a new one.
+    private mutating func removeIdleAccounts() {
+        accounts = accounts.filter { $0.value.waitingCount > 0 || $0.value.finishTag > virtualTime }
+    }
+
+    private var indexOfLowestTag: Int {
+        guard accounts.count > 1 else { return 0 }
+        var lowest = (index: 0, tag: Int.max)
+        for (index, entry) in waiting.enumerated() {
+            let tag = startTag(of: entry.client, sinceTag: entry.sinceTag)
+            if tag < lowest.tag { lowest = (index, tag) }
+        }
+        return lowest.index
+    }
+
+    private mutating func remove(at index: Int) -> Entry {
+        let entry = waiting.remove(at: index)
+        accounts[entry.client]?.waitingCount -= 1
+        return entry
+    }
 }

@@ -1,16 +1,17 @@
 import EventLoop
+import HTTP
 import Replication
 import Resilience
 
 /// Admits requests with large values. A few of them at a time use the replicas; the others wait here, where they
-/// delay no small request, and are shed when they have waited too long.
+/// delay no small request, and are shed when they have waited too long. Clients take turns by what their requests cost.
 ///
 /// The cost of a read or delete is the size of its key's value, which is known only after the first answer. Until then
 /// the key counts as unknown. The number of concurrent requests of unknown keys follows their answers, as a TCP window
 /// follows acknowledgements (RFC 5681). It is one more for each small answer, half as many after a large one or a
 /// failure.
 final class LargeRequestAdmission: Expirable {
-    typealias Queue = ControlledDelayQueue<UnsafeContinuation<Bool, Never>>
+    typealias Queue = ControlledDelayQueue<UnsafeContinuation<Bool, Never>, ClientAddress>
 
     /// The place of one request, for ``leave(_:)``.
     enum Place: Equatable {
@@ -44,26 +45,28 @@ final class LargeRequestAdmission: Expirable {
     }
 
     /// Waits for its turn. Call ``leave(_:)`` at the end of the request; nil means that the request is shed.
-    func enter(byteCount: Int) async -> Place? {
+    func enter(byteCount: Int, from client: ClientAddress) async -> Place? {
         guard byteCount > Self.smallByteCount else { return .small }
-        guard !large.start(cost: byteCount) else { return .large(byteCount: byteCount) }
-        return await wait(in: \.large, cost: byteCount) ? .large(byteCount: byteCount) : nil
+        guard !large.start(cost: byteCount, for: client) else { return .large(byteCount: byteCount) }
+        return await wait(in: \.large, cost: byteCount, for: client) ? .large(byteCount: byteCount) : nil
     }
 
     /// The same for a request whose cost is the size of the value of `key`.
-    func enter(key: Bytes) async -> Place? {
-        if let byteCount = sizes[key] { return await enter(byteCount: byteCount) }
-        guard !unknown.start(cost: 1) else { return .unknown }
-        guard await wait(in: \.unknown, cost: 1) else { return nil }
+    func enter(key: Bytes, from client: ClientAddress) async -> Place? {
+        if let byteCount = sizes[key] { return await enter(byteCount: byteCount, from: client) }
+        guard !unknown.start(cost: 1, for: client) else { return .unknown }
+        guard await wait(in: \.unknown, cost: 1, for: client) else { return nil }
         guard let byteCount = sizes[key] else { return .unknown }
         // The answer to another request has meanwhile shown the size.
         leave(.unknown)
-        return await enter(byteCount: byteCount)
+        return await enter(byteCount: byteCount, from: client)
     }
 
-    private func wait(in queue: ReferenceWritableKeyPath<LargeRequestAdmission, Queue>, cost: Int) async -> Bool {
+    private func wait(
+        in queue: ReferenceWritableKeyPath<LargeRequestAdmission, Queue>, cost: Int, for client: ClientAddress
+    ) async -> Bool {
         await withUnsafeContinuation { continuation in
-            guard self[keyPath: queue].wait(continuation, cost: cost, nowNs: scheduler.nowNs) else {
+            guard self[keyPath: queue].wait(continuation, cost: cost, for: client, nowNs: scheduler.nowNs) else {
                 continuation.resume(returning: false)
                 return
             }

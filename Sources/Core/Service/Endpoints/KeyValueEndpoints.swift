@@ -67,7 +67,7 @@ final class KeyValueEndpoints {
         }
         router.add(.delete, "/delete/{key}", operation: "delete", parameters: session) { [self] in
             try await change("delete", $0) { [self] request in
-                let place = await admission.enter(key: request.key)
+                let place = await admission.enter(key: request.key, from: request.request.client)
                 return try await run("delete", request.key, at: place, byteCount: { _ in 0 }) {
                     try await handler.delete(request)
                 }
@@ -83,7 +83,7 @@ final class KeyValueEndpoints {
             let value = try value()
             guard value.count <= maxValueBytes else { throw Problem.valueTooLarge(maxBytes: maxValueBytes) }
             let ttlMs = try milliseconds("ttl_ms", of: request, in: 1...Self.maxTTLMs)
-            let place = await admission.enter(byteCount: value.count)
+            let place = await admission.enter(byteCount: value.count, from: request.client)
             return try await run("write", key.key, at: place, byteCount: { _ in value.count }) {
                 try await handler.write(value, key, ttlMs: ttlMs)
             }
@@ -134,7 +134,7 @@ final class KeyValueEndpoints {
         let key = try keyRequest(request)
         let maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
         do {
-            let place = await admission.enter(key: key.key)
+            let place = await admission.enter(key: key.key, from: request.client)
             return try await run("read", key.key, at: place, byteCount: { $0.body.count }) {
                 var response = try await handler.read(key, maxStalenessMs: maxStalenessMs)
                 // The value comes as JSON or bare.

@@ -3,7 +3,7 @@ struct SettingNames {
     /// The settings of either service.
     private let ofServices: Set<String>
 
-    /// The settings that only one service reads; both read the same files.
+    /// The settings that only one service reads. Both services read the same files, so each accepts those of the other.
     static let ofOneService: Set<String> = [
         "CP_MAX_PENDING", "CP_MAX_BATCH", "CP_READ_HEDGE_MS", "AP_WRITE_ACKS", "AP_MAX_SIBLINGS",
         "AP_MAX_SIBLING_BYTES", "AP_MAX_HINTS", "AP_PROBE_INTERVAL_MS", "AP_ANTI_ENTROPY_INTERVAL_SEC",
