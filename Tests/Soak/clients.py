@@ -84,15 +84,21 @@ class Load:
                     is_open = True
                     while is_open:
                         kind, request = self.request()
-                        self.statuses[kind, 0] += 1
-                        writer.write(request)
-                        async with asyncio.timeout(ANSWER_LIMIT_S):
-                            status, is_open = await answer(reader)
-                        self.statuses[kind, 0] -= 1
+                        status, is_open = await self.exchange(kind, request, reader, writer)
                         self.statuses[kind, status] += 1
                         await asyncio.sleep(self.random.expovariate(20))
             except (OSError, EOFError, Lost, TimeoutError, asyncio.IncompleteReadError):
                 await asyncio.sleep(0.1)
+
+    async def exchange(self, kind, request, reader, writer):
+        """Sends a request and reads its answer. One that was lost is counted here."""
+        writer.write(request)
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT_S):
+                return await answer(reader)
+        except (OSError, EOFError, Lost, TimeoutError, asyncio.IncompleteReadError):
+            self.statuses[kind, 0] += 1
+            raise
 
     async def staller(self, address, number):
         """Holds connections, and what the service keeps for them, for seconds."""

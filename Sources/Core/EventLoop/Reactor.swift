@@ -21,8 +21,11 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     // which is written before the loop starts.
 
     public let name: String
-    public private(set) var nowNs: UInt64 = monotonicNs()
+    public var nowNs: UInt64 { turnNs.load(ordering: .relaxed) }
 
+    /// When this turn began. Atomic, because each read of a variable of a class is checked for exclusive access, and
+    /// every command reads this one several times.
+    private let turnNs = Atomic<UInt64>(monotonicNs())
     private let epoll: Epoll
     private let stopping = Atomic<Bool>(false)
     private let inbox = Mutex<[UnownedJob]>([])
@@ -175,7 +178,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
         let count = epoll.wait(ms: waitMs)
         let timeNs = monotonicNs()
         precondition(timeNs >= nowNs, "the monotonic clock went back")
-        nowNs = timeNs
+        turnNs.store(timeNs, ordering: .relaxed)
         epoll.dispatch(count, onWakeup: takeInbox)
         runJobs()
         for participant in participants { participant.turn() }

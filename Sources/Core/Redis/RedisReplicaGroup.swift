@@ -94,13 +94,18 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     ) -> SendResult {
         var result = SendResult()
         guard !isClosed else { return result }
-        let sharedByteCount = encodeSharedPart(of: command)
+        // Taken out for this call: each use of a variable of a class is checked for exclusive access.
+        var encoder = CommandEncoder()
+        swap(&encoder, &output.encoder)
+        defer { swap(&encoder, &output.encoder) }
+        encodeSharedPart(of: command, with: &encoder)
+        let sharedByteCount = encoder.encoded.count
         for replica in targets {
             let link = links[replica]
             guard link.isAvailable || (duringAdmission && link.isAdmitting), let connection = link.connection else {
                 continue
             }
-            guard connection.accepts(byteCount: output.encoder.encoded.count) else {
+            guard connection.accepts(byteCount: encoder.encoded.count) else {
                 result.overloaded.insert(replica)
                 continue
             }
@@ -108,14 +113,14 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
                 let header = StepBatch.Header(
                     script: script, sha: scripts.sha(of: script), shared: shared, tail: command.tail(replica))
                 let step = StepBatch.Step(
-                    key: key, argumentCount: command.arguments.count, encodedArguments: output.encoder.encoded)
+                    key: key, argumentCount: command.arguments.count, encodedArguments: encoder.encoded)
                 connection.add(step, under: header, to: sink)
             } else {
-                output.encoder.append(command.tail(replica))
-                defer { output.encoder.truncate(to: sharedByteCount) }
+                encoder.append(command.tail(replica))
+                defer { encoder.truncate(to: sharedByteCount) }
                 let recipient: RedisConnection.Recipient =
                     command.checksIdentity ? .identityCheckedSink(sink) : .sink(sink)
-                guard connection.send(output.encoder.encoded, to: recipient) else { continue }
+                guard connection.send(encoder.encoded, to: recipient) else { continue }
             }
             result.sent.insert(replica)
             link.didSend()
@@ -123,20 +128,19 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         return result
     }
 
-    /// Encodes what is the same for every replica and returns its length; for a step, its own arguments only.
-    private func encodeSharedPart(of command: Command) -> Int {
-        output.encoder.reset()
+    /// Encodes what is the same for every replica; for a step, its own arguments only.
+    private func encodeSharedPart(of command: Command, with encoder: inout CommandEncoder) {
+        encoder.reset()
         switch command.verb {
         case .plain(let arguments):
-            output.encoder.begin(argumentCount: arguments.count + command.arguments.count + command.tailCount)
-            output.encoder.append(arguments)
+            encoder.begin(argumentCount: arguments.count + command.arguments.count + command.tailCount)
+            encoder.append(arguments)
         case .script(let script, let keys):
-            output.encoder.begin(
+            encoder.begin(
                 sha: scripts.sha(of: script), keys: keys, argumentCount: command.arguments.count + command.tailCount)
         case .step: break
         }
-        output.encoder.append(command.arguments)
-        return output.encoder.encoded.count
+        encoder.append(command.arguments)
     }
 
     // MARK: Called by the links

@@ -7,55 +7,88 @@ import Replication
 /// object of the kind "error". It is read only when a reply arrives that no command asked for, such as "max number of
 /// clients reached". Then hiredis closes the connection with the text of the reply.
 final class ReplyBuilder {
-    private struct OpenArray {
+    fileprivate struct OpenArray {
         var elements: [Reply]
         let count: Int
     }
 
-    private var open: [OpenArray] = []
-    private var complete: Reply?
-    /// About how many bytes of memory the parts of the incomplete reply need.
-    private(set) var byteCount = 0
-    private let object: UnsafeMutablePointer<redisReply>
-    private let text: UnsafeMutablePointer<CChar>
+    /// What hiredis' callbacks change, once for each element of a reply.
+    fileprivate struct State {
+        var open: [OpenArray] = []
+        var complete: Reply?
+        var byteCount = 0
+        let object: UnsafeMutablePointer<redisReply>
+        let text: UnsafeMutablePointer<CChar>
+    }
 
-    private static let maxTextBytes = 120
-    private static let elementByteCount = 48
+    /// The callbacks get this pointer itself: variables of a class would be checked for exclusive access each time.
+    private let state: UnsafeMutablePointer<State>
+
+    fileprivate static let maxTextBytes = 120
+    fileprivate static let elementByteCount = 48
     /// Bounds the memory reserved for the announced length of an array before its elements arrive.
-    private static let maxReserved = 1_024
-    private static let oneByte: [Bytes] = (0...255).map { [UInt8($0)] }
+    fileprivate static let maxReserved = 1_024
+    fileprivate static let oneByte: [Bytes] = (0...255).map { [UInt8($0)] }
 
     init() {
-        text = .allocate(capacity: Self.maxTextBytes + 1)
-        object = .allocate(capacity: 1)
+        let text = UnsafeMutablePointer<CChar>.allocate(capacity: Self.maxTextBytes + 1)
+        let object = UnsafeMutablePointer<redisReply>.allocate(capacity: 1)
         object.initialize(to: redisReply())
         object.pointee.type = REDIS_REPLY_ERROR
         object.pointee.str = text
-        note("a reply that no command asked for".utf8)
+        state = .allocate(capacity: 1)
+        state.initialize(to: State(object: object, text: text))
+        state.pointee.note("a reply that no command asked for".utf8)
     }
 
     deinit {
-        object.deallocate()
-        text.deallocate()
+        state.pointee.object.deallocate()
+        state.pointee.text.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
     }
 
     /// Makes `reader` use this builder, which must outlive it.
     func attach(to reader: UnsafeMutablePointer<redisReader>) {
         reader.pointee.fn = Self.functions
-        reader.pointee.privdata = Unmanaged.passUnretained(self).toOpaque()
+        reader.pointee.privdata = UnsafeMutableRawPointer(state)
     }
+
+    /// About how many bytes of memory the parts of the incomplete reply need.
+    var byteCount: Int { state.pointee.byteCount }
 
     /// The reply that hiredis has just completed, and about how many bytes of memory it needs.
     func take() -> (reply: Reply, byteCount: Int) {
-        defer { byteCount = 0 }
-        return (complete.take() ?? .error("ERR no reply"), byteCount)
+        defer { state.pointee.byteCount = 0 }
+        return (state.pointee.complete.take() ?? .error("ERR no reply"), state.pointee.byteCount)
     }
 
-    // MARK: Building
+    // MARK: Called by hiredis
 
-    private func add(_ value: Reply) -> UnsafeMutableRawPointer {
+    private static func state(of task: UnsafePointer<redisReadTask>?) -> UnsafeMutablePointer<State> {
+        task!.pointee.privdata.assumingMemoryBound(to: State.self)
+    }
+
+    // Safe to share: it is filled once, before its first use, and never written again.
+    private nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
+        let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
+        table.initialize(to: redisReplyObjectFunctions())
+        table.pointee.createString = { task, start, count in
+            let state = ReplyBuilder.state(of: task)
+            return state.pointee.add(state.pointee.string(start, count, type: task!.pointee.type))
+        }
+        table.pointee.createArray = { task, count in ReplyBuilder.state(of: task).pointee.begin(count: Int(count)) }
+        table.pointee.createInteger = { task, value in ReplyBuilder.state(of: task).pointee.add(.integer(value)) }
+        table.pointee.createNil = { task in ReplyBuilder.state(of: task).pointee.add(.null) }
+        table.pointee.freeObject = { _ in }
+        return table
+    }()
+}
+
+fileprivate extension ReplyBuilder.State {
+    mutating func add(_ value: Reply) -> UnsafeMutableRawPointer {
         var value = value
-        byteCount += Self.elementByteCount
+        byteCount += ReplyBuilder.elementByteCount
         while let last = open.indices.last {
             open[last].elements.append(value)
             guard open[last].elements.count == open[last].count else { return UnsafeMutableRawPointer(object) }
@@ -66,15 +99,15 @@ final class ReplyBuilder {
         return UnsafeMutableRawPointer(object)
     }
 
-    private func begin(count: Int) -> UnsafeMutableRawPointer {
+    mutating func begin(count: Int) -> UnsafeMutableRawPointer {
         guard count > 0 else { return add(.array([])) }
         var elements: [Reply] = []
-        elements.reserveCapacity(min(count, Self.maxReserved))
-        open.append(OpenArray(elements: elements, count: count))
+        elements.reserveCapacity(min(count, ReplyBuilder.maxReserved))
+        open.append(ReplyBuilder.OpenArray(elements: elements, count: count))
         return UnsafeMutableRawPointer(object)
     }
 
-    private func string(_ start: UnsafeMutablePointer<CChar>?, _ count: Int, type: Int32) -> Reply {
+    mutating func string(_ start: UnsafeMutablePointer<CChar>?, _ count: Int, type: Int32) -> Reply {
         let bytes = UnsafeRawBufferPointer(start: start, count: count)
         byteCount += count
         switch type {
@@ -82,38 +115,16 @@ final class ReplyBuilder {
         case REDIS_REPLY_ERROR: return .error(String(decoding: bytes, as: UTF8.self))
         default:
             // Many replies are flags and small numbers: they need no allocation.
-            return .bulk(count == 1 ? Self.oneByte[Int(bytes[0])] : Bytes(bytes))
+            return .bulk(count == 1 ? ReplyBuilder.oneByte[Int(bytes[0])] : Bytes(bytes))
         }
     }
 
-    private func note(_ message: some Collection<UInt8>) {
+    func note(_ message: some Collection<UInt8>) {
         var count = 0
-        for byte in message.prefix(Self.maxTextBytes) {
+        for byte in message.prefix(ReplyBuilder.maxTextBytes) {
             text[count] = CChar(bitPattern: byte)
             count += 1
         }
         text[count] = 0
     }
-
-    // MARK: Called by hiredis
-
-    // Unretained: the builder outlives the reader (see `attach`).
-    private static func of(_ task: UnsafePointer<redisReadTask>?) -> ReplyBuilder {
-        Unmanaged<ReplyBuilder>.fromOpaque(task!.pointee.privdata).takeUnretainedValue()
-    }
-
-    // Safe to share: it is filled once, before its first use, and never written again.
-    private nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
-        let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
-        table.initialize(to: redisReplyObjectFunctions())
-        table.pointee.createString = { task, start, count in
-            let builder = ReplyBuilder.of(task)
-            return builder.add(builder.string(start, count, type: task!.pointee.type))
-        }
-        table.pointee.createArray = { task, count in ReplyBuilder.of(task).begin(count: Int(count)) }
-        table.pointee.createInteger = { task, value in ReplyBuilder.of(task).add(.integer(value)) }
-        table.pointee.createNil = { task in ReplyBuilder.of(task).add(.null) }
-        table.pointee.freeObject = { _ in }
-        return table
-    }()
 }
