@@ -45,6 +45,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
         // System libraries: module maps and shims, nothing else.
@@ -101,8 +102,9 @@ let package = Package(
             dependencies: [
                 "Available", "ByteCoding", "CHiredis", "CLinux", "Consistent", "EventLoop", "HTTP", "JSON",
                 "Linearizability", "Replication", arguments, .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Yams", package: "Yams"),
             ] + collections,
-            resources: [.embedInCode("Page")],
+            resources: [.embedInCode("Drills"), .embedInCode("Page")],
             swiftSettings: house),
 
         // Tests: one folder per target. Integration starts real Redis servers and the real executables.

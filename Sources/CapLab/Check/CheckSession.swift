@@ -20,6 +20,8 @@ struct CheckSettings: Sendable {
 }
 
 /// Shared by the checks of both services: clients at both sites, concurrent faults, and the report.
+///
+/// Without a ``FaultDriver``, another one disturbs the lab: a drill.
 final class CheckSession {
     /// A client that was refused pauses this many times longer: refusals are fast and would crowd out everything else.
     private static let refusedPauseFactor: UInt64 = 10
@@ -29,17 +31,22 @@ final class CheckSession {
     let lab: Lab
     let settings: CheckSettings
     let group: GroupName
-    let driver: FaultDriver
+    let driver: FaultDriver?
+    /// Receives every answer to a client, for a recording.
+    var answers: AnswerLog?
+    /// Redis servers that others than the driver killed, and when.
+    var otherKills: [(replica: String, atNs: UInt64)] = []
     var tally: CheckTally
     /// By site, one per client; the last is for the reads at the end.
     private let connections: [Site: [HTTPConnection]]
     private var startNs = monotonicNs()
 
-    init(_ lab: Lab, _ settings: CheckSettings, group: GroupName) {
+    init(_ lab: Lab, _ settings: CheckSettings, group: GroupName, injectsFaults: Bool = true) {
         self.lab = lab
         self.settings = settings
         self.group = group
-        driver = FaultDriver(lab, group: group, seed: settings.seed, needsReachable: group == .ap)
+        driver =
+            injectsFaults ? FaultDriver(lab, group: group, seed: settings.seed, needsReachable: group == .ap) : nil
         tally = CheckTally(startNs: startNs)
         let ports = lab.topology.services.filter { $0.group == group }.map { ($0.site, lab.ports[$0.name] ?? 0) }
         connections = Dictionary(uniqueKeysWithValues: ports).mapValues { port in
@@ -55,8 +62,17 @@ final class CheckSession {
         lab.topology.services.first { $0.group == group && $0.site == site }!
     }
 
-    func ask(_ request: HTTPRequest, client: Int, site: Site) async -> Answer {
-        await connections[site]![client].ask(request, timeoutMs: CheckSettings.requestTimeoutMs)
+    var kills: [(replica: String, atNs: UInt64)] { (driver?.kills ?? []) + otherKills }
+
+    /// - Parameter origin: `page` for the requests that a recording must show.
+    func ask(_ request: AskRequest, client: Int, site: Site, by origin: AnswerEvent.Origin = .load) async -> Answer {
+        let (id, sentUs) = (answers?.nextID() ?? 0, lab.elapsedUs)
+        let answer = await connections[site]![client].ask(
+            request.request, timeoutMs: CheckSettings.requestTimeoutMs)
+        answers?.answered(
+            AnswerEvent(
+                request, answer, by: origin, id: id, sentUs: sentUs, port: lab.ports[request.service] ?? 0))
+        return answer
     }
 
     func close() {
@@ -82,7 +98,7 @@ final class CheckSession {
             }
         }
         let rest = TaskBundle(on: reactor)
-        rest.add { [self] in await driver.run(untilNs: endNs) }
+        rest.add { [self] in await driver?.run(untilNs: endNs) }
         if settings.showsProgress { rest.add { [self] in await showProgress(startNs, endNs) } }
         await clients.ended()
         tally.end(atNs: monotonicNs())
@@ -92,10 +108,10 @@ final class CheckSession {
     private func showProgress(_ startNs: UInt64, _ endNs: UInt64) async {
         while reactor.nowNs + Self.progressNs <= endNs, !lab.isStopping {
             await reactor.sleep(forNs: Self.progressNs)
-            let faults = driver.counts.values.reduce(0, +)
+            let faults = driver?.counts.values.reduce(0, +) ?? 0
             say(
                 "  \((reactor.nowNs - startNs) / (1_000 * nsPerMs)) s: \(tally.operations) operations, "
-                    + "\(tally.successes) succeeded; \(faults) faults, \(driver.activeCount) now")
+                    + "\(tally.successes) succeeded; \(faults) faults, \(driver?.activeCount ?? 0) now")
         }
     }
 
@@ -105,10 +121,10 @@ final class CheckSession {
         outcomes: [String], judged: String, violations: [[String]], history: [some Encodable]
     ) -> Int32 {
         say("\n" + tally.table(outcomes: outcomes))
-        say("\n" + CheckTally.faultTable(driver.counts))
+        say("\n" + CheckTally.faultTable(driver?.counts ?? [:]))
         say("\nlongest time without a success: east \(tally.gapText(.east)), west \(tally.gapText(.west))")
         say(judged)
-        let kinds = ([driver.problems] + violations).filter { !$0.isEmpty }
+        let kinds = ([driver?.problems ?? []] + violations).filter { !$0.isEmpty }
         guard !kinds.isEmpty else {
             say("\nHELD: every guarantee of app-\(group.rawValue), as far as its clients can see.")
             return 0
@@ -119,7 +135,7 @@ final class CheckSession {
             if kind.count > Self.maxShownPerKind { say("  and \(kind.count - Self.maxShownPerKind) more of this kind") }
         }
         say("Reproduce with: caplab check \(group.rawValue) --seconds \(settings.seconds) --seed \(settings.seed)")
-        let faults = driver.log.map { entry in
+        let faults = (driver?.log ?? []).map { entry in
             "\(time(entry.startNs)) to \(entry.endNs.map(time) ?? "the end"): \(entry.fault.text)"
         }
         write(faults, extension: "faults", what: "faults")

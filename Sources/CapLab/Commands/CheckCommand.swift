@@ -11,13 +11,15 @@ struct CheckCommand: ParsableCommand {
 
             cp: every history must be linearizable, and no increment may be lost.
             ap: answers always, loses no acknowledged write, and converges.
+
+            Writes a report in any case, check-GROUP-report.html: it replays the run, the first two minutes at most.
             """)
 
     @Argument(help: "The service: cp or ap.") var group: GroupName
     @Option(help: "How long clients and faults run, 1 to 1800.") var seconds: UInt64 = 60
     @Option(help: "Seed of faults and operations. Default: a random one.") var seed: UInt64?
     @Option(help: "Concurrent clients, 1 to 64.") var clients: Int = 12
-    @Option(help: "Where the history and timeline of a violation are written.") var output: String = "."
+    @Option(help: "Where the report is written, and the history and timeline of a violation.") var output: String = "."
     @Option(help: "Keep data and logs in this directory instead of a temporary one.") var dataDir: String?
     @OptionGroup var services: ServiceOptions
 
@@ -35,10 +37,7 @@ struct CheckCommand: ParsableCommand {
             showsProgress: isatty(1) == 1)
         say("check \(group.rawValue): \(seconds) s, \(clients) clients, seed \(settings.seed)")
         let code = LabHost.run(lab) { lab in
-            switch group {
-            case .cp: await CPCheck(lab, settings).run()
-            case .ap: await APCheck(lab, settings).run()
-            }
+            await CheckRun(lab, settings, group).run()
         }
         throw ExitCode(code)
     }

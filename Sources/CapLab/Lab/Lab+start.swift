@@ -108,7 +108,8 @@ extension Lab {
                 "maxmemory-policy noeviction", "tcp-backlog 128",
             ] + (settings.redisArguments[node.group] ?? [])
         return LaunchPlan(
-            program: executables.redisServer, arguments: ["-"], environment: ["PATH": "/usr/bin:/bin"],
+            program: executables.redisServer, arguments: ["-"],
+            environment: clockEnvironment(of: node).merging(["PATH": "/usr/bin:/bin"]) { $1 },
             input: Array((lines.joined(separator: "\n") + "\n").utf8), logPath: logPath(node.name),
             workingDirectory: directory)
     }
@@ -134,6 +135,7 @@ extension Lab {
         environment["SITE"] = node.site.rawValue
         environment["HTTP_BIND"] = "127.0.0.1"
         environment["HTTP_PORT"] = String(ports[node.name] ?? 0)
+        if arguments.isEmpty { environment.merge(clockEnvironment(of: node)) { $1 } }
         return LaunchPlan(
             program: node.group == .cp ? executables.appCP : executables.appAP, arguments: arguments,
             environment: environment, logPath: logPath(arguments.isEmpty ? node.name : "app_cp_init"),

@@ -24,6 +24,8 @@ struct LabSettings: Sendable {
     var redisArguments: [GroupName: [String]] = [:]
     /// Services connect to their replicas without relays, for measuring. Nothing can be cut then.
     var isDirect = false
+    /// Nodes whose clocks can be stepped, see ``SteppedClock``.
+    var clockNodes: Set<String> = []
     /// A person runs the lab: services inherit its environment, and it prints a line if a process exits by itself.
     var isInteractive = false
     let environment = ProcessInfo.processInfo.environment
@@ -40,7 +42,7 @@ final class Lab {
     let password = Lab.randomName(32)
     let secretKey = Lab.randomName(48)
     /// Zero of the lab's clock, in monotonic nanoseconds.
-    let startNs = monotonicNs()
+    private(set) var startNs = monotonicNs()
 
     var ports: [String: UInt16] = [:]
     /// Of the page; 0 without one.
@@ -79,6 +81,9 @@ final class Lab {
         // Ends the wait for a helper.
         for helper in helpers { helper.signal(SIGTERM) }
     }
+
+    /// Sets the lab's clock to zero in `delayMs`; until then it stands at zero. Before anything observes the lab.
+    func restartClock(inMs delayMs: UInt64) { startNs = monotonicNs() + delayMs * nsPerMs }
 
     func untilStopRequested() async {
         while !isStopping { await reactor.sleep(forNs: 50 * nsPerMs) }

@@ -18,6 +18,8 @@ struct AnswerEvent: Equatable, Sendable {
     let key: String
     /// The value of a write or compare-and-set.
     var sent: String?
+    /// A write whose value expires.
+    var expires = false
     /// The HTTP status; 0 if no complete answer came.
     let status: Int
     var code: String?

@@ -16,6 +16,11 @@ final class Observation {
     /// How many pages are connected. Without one, nothing is polled, read or tapped.
     var viewerCount: () -> Int = { 1 }
     private(set) var key = ""
+    /// Messages per event, at most ``MessageTap/maxShown``.
+    var messageLimit: Int {
+        get { messages.limit }
+        set { messages.limit = newValue }
+    }
 
     init(_ lab: Lab, _ sink: any EventSink) {
         self.lab = lab

@@ -14,6 +14,7 @@ extension AnswerEvent {
             id: id, tMs: Double(sentUs) / 1_000, tookMs: answer.tookMs, by: origin, service: request.service,
             op: request.op, key: request.key, status: answer.status)
         sent = request.value
+        expires = request.ttlMs != nil
         code = answer.code
         outcome = answer.outcome
         value = answer.value

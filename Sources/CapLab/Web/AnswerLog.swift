@@ -7,6 +7,8 @@ import JSON
 final class AnswerLog {
     /// Answers to the load per batch.
     static let maxSampled = 20
+    /// The same of this log: a recording has fewer.
+    var maxSampled = AnswerLog.maxSampled
     /// Answers to the page per batch; more cannot arrive, see ``Asker``.
     static let maxOwn = 1_000
     static let batchMs: UInt64 = 100
@@ -48,9 +50,9 @@ final class AnswerLog {
     /// Each answer has the same chance to be in the sample (Vitter's algorithm R).
     private func addToSample(_ event: AnswerEvent) {
         seen += 1
-        guard sample.count == Self.maxSampled else { return sample.append(event) }
+        guard sample.count >= maxSampled else { return sample.append(event) }
         let index = scheduler.random(in: 0...(seen - 1))
-        if index < UInt64(Self.maxSampled) { sample[Int(index)] = event }
+        if index < UInt64(maxSampled) { sample[Int(index)] = event }
     }
 
     private func publish() {

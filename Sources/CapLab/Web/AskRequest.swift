@@ -18,6 +18,8 @@ struct AskRequest: Equatable, Sendable {
     var version: String?
     /// Of a change at an AP service: the version of the read that it replaces.
     var context: String?
+    /// Of a write: after this long the value expires.
+    var ttlMs: UInt64?
 
     var isChange: Bool { op != .read }
 
@@ -41,7 +43,8 @@ struct AskRequest: Equatable, Sendable {
     /// An empty value is written with an empty body.
     private func writePath(_ keyPath: String) -> String {
         let value = PercentEncoding.encode(Bytes((value ?? "").utf8))
-        return value.isEmpty ? "/write/\(keyPath)" : "/write/\(keyPath)/\(value)"
+        let query = ttlMs.map { "?ttl_ms=\($0)" } ?? ""
+        return (value.isEmpty ? "/write/\(keyPath)" : "/write/\(keyPath)/\(value)") + query
     }
 
     /// The command that sends the same request. Nothing in it needs quoting but header fields, see

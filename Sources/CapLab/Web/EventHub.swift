@@ -17,6 +17,9 @@ final class EventHub: EventSink {
     /// What a new client gets first.
     var firstEvents: () -> [(StaticString, [UInt8])] = { [] }
 
+    /// Receives every event too, as a viewer in this process.
+    weak var recorder: (any EventSink)?
+
     private let scheduler: any Scheduler
     private var clients: [ResponseStream] = []
     private var sentNs: UInt64 = 0
@@ -25,6 +28,7 @@ final class EventHub: EventSink {
     init(on scheduler: any Scheduler) { self.scheduler = scheduler }
 
     var clientCount: Int { clients.count }
+    var viewerCount: Int { clients.count + (recorder == nil ? 0 : 1) }
 
     func start() {
         guard heartbeat == nil else { return }
@@ -56,6 +60,7 @@ final class EventHub: EventSink {
     }
 
     func publish(_ name: StaticString, _ json: [UInt8]) {
+        recorder?.publish(name, json)
         guard !clients.isEmpty else { return }
         send(Self.event(name, json))
     }

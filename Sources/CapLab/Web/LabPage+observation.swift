@@ -1,7 +1,7 @@
 extension LabPage {
     /// Shows on this page what `observation` sees; both follow the chosen key.
     func show(_ observation: Observation) {
-        observation.viewerCount = { [hub] in hub.clientCount }
+        observation.viewerCount = { [hub] in hub.viewerCount }
         addObserver { observation.firstEvents() }
         addAnswerObserver { observation.answered($0) }
         observation.setKey(key)

@@ -60,6 +60,11 @@ final class LabPage {
         try server.start()
         self.server = server
         hub.start()
+        startEvents()
+    }
+
+    /// Publishes the events of each second, also without a server.
+    func startEvents() {
         second = lab.elapsedUs / 1_000_000
         scheduleSecond()
     }
@@ -105,7 +110,7 @@ final class LabPage {
         if load.isRunning { hub.publish("load", load.event(atUs: timeUs)) }
     }
 
-    private var firstEvents: [(StaticString, [UInt8])] {
+    var firstEvents: [(StaticString, [UInt8])] {
         [("hello", hello)] + observers.flatMap { $0() }
             + [("series", series.lastMinute), ("load", load.event(atUs: lab.elapsedUs))]
     }

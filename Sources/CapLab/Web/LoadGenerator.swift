@@ -22,6 +22,8 @@ final class LoadGenerator {
     private let scheduler: any Scheduler
     private let streams: [Stream]
     private let send: (AskRequest) async -> Void
+    /// Performs one operation at a service instead of a drawn request, for clients that record their history.
+    var perform: ((_ service: String) async -> Void)?
     private(set) var plan = LoadPlan()
     private var nextValue = 0
 
@@ -78,9 +80,9 @@ final class LoadGenerator {
             }
             stream.sent += 1
             stream.inFlight += 1
-            let request = draw(stream.service)
-            scheduler.spawn { [send] in
-                await send(request)
+            let request = perform == nil ? draw(stream.service) : nil
+            scheduler.spawn { [send, perform] in
+                if let request { await send(request) } else { await perform?(stream.service) }
                 stream.inFlight -= 1
             }
         }

@@ -9,20 +9,34 @@ final class APCheck {
     }
 
     private let session: CheckSession
+    private let readPercent: UInt64?
     /// Keys that are changed only with a context, and keys that are changed only without one.
-    private var informedKeys = KeyRing(prefix: "c", lasting: 2, shortLived: 5, usesPerKey: 300)
-    private var blindKeys = KeyRing(prefix: "b", lasting: 1, shortLived: 5, usesPerKey: 30)
+    private var informedKeys: KeyRing
+    private var blindKeys: KeyRing
+    /// Keys outside the rings that were used.
+    private var otherKeys: Set<String> = []
     private var history: [APOperation] = []
     private var lastSeen: [[String: Seen]]
     private var nextValue = 0
-    private var problems: [String] = []
+    private(set) var problems: [String] = []
+    /// After the end.
+    private(set) var verdict: RunSummary.Verdict?
     private var differences: [String] = []
     /// Requests that must be answered, and those that were.
     private var required: [Site: (count: Int, answered: Int)] = [:]
 
-    init(_ lab: Lab, _ settings: CheckSettings) {
-        session = CheckSession(lab, settings, group: .ap)
-        lastSeen = Array(repeating: [:], count: settings.clients + 1)
+    /// - Parameters:
+    ///   - keyCount: the keys that clients compete for at a time, at least 5.
+    ///   - readPercent: the share of reads; nil: the check's own mix. Then clients also use old contexts, and so make
+    ///     conflicts; else they read a key before they change it.
+    init(_ session: CheckSession, keyCount: Int = 13, readPercent: UInt64? = nil) {
+        self.session = session
+        self.readPercent = readPercent
+        let blindCount = readPercent == nil ? 6 : max(2, keyCount / 4)
+        informedKeys = KeyRing(
+            prefix: "c", lasting: 2, shortLived: keyCount - blindCount - 2, usesPerKey: 300)
+        blindKeys = KeyRing(prefix: "b", lasting: 1, shortLived: blindCount - 1, usesPerKey: 30)
+        lastSeen = Array(repeating: [:], count: session.settings.clients + 1)
     }
 
     private var lab: Lab { session.lab }
@@ -30,18 +44,39 @@ final class APCheck {
     /// - Returns: 0 if every guarantee held, 1 if not, 130 if interrupted.
     func run() async -> Int32 {
         defer { session.close() }
-        await session.run { [self] client, random in await step(client, &random) }
-        let quietNs = monotonicNs()
-        let convergence = await Convergence(session, quietSinceNs: quietNs).wait()
-        let final = await readEverything()
+        await session.run { [self] client, random in
+            let site: Site = random.isTrue(percent: 50) ? .east : .west
+            return await step(client, at: site, &random)
+        }
+        let ending = await settle()
         guard !lab.isStopping else { return 130 }
-        return conclude(convergence, final)
+        return conclude(ending)
+    }
+
+    /// What was found after the last change.
+    struct Ending {
+        let convergence: Convergence.Result
+        let verdict: APVerdict
+        /// Differences between the sites.
+        let differences: [String]
+
+        var violations: [[String]] { [convergence.problems, differences, verdict.lost, verdict.invented, verdict.stale] }
+    }
+
+    /// Waits until the replicas have converged, reads every key, and judges the history.
+    func settle() async -> Ending {
+        let convergence = await Convergence(session, quietSinceNs: monotonicNs()).wait()
+        let final = await readEverything()
+        let verdict = APVerdict(history, final: final, kills: session.kills)
+        return Ending(convergence: convergence, verdict: verdict, differences: differences)
     }
 
     // MARK: Clients
 
-    private func step(_ client: Int, _ random: inout SplitMix64) async -> Bool {
-        let site: Site = random.isTrue(percent: 50) ? .east : .west
+    /// One operation of a client.
+    /// - Returns: whether it was answered.
+    func step(_ client: Int, at site: Site, _ random: inout SplitMix64) async -> Bool {
+        if let readPercent { return await step(client, at: site, readPercent: readPercent, &random) }
         let draw = random.index(100)
         guard draw >= 25 else {
             let key = blindKeys.draw(&random)
@@ -57,9 +92,34 @@ final class APCheck {
         return await perform(draw < 90 ? .write : .delete, key: key, client: client, site: site, seen: seen)
     }
 
+    private func step(
+        _ client: Int, at site: Site, readPercent: UInt64, _ random: inout SplitMix64
+    ) async -> Bool {
+        let isBlind = random.isTrue(percent: 25)
+        let key = isBlind ? blindKeys.draw(&random) : informedKeys.draw(&random)
+        guard !random.isTrue(percent: readPercent) else {
+            return await perform(.read, key: key, client: client, site: site)
+        }
+        let kind: APOperation.Kind = !isBlind && random.isTrue(percent: 25) ? .delete : .write
+        guard !isBlind else { return await perform(kind, key: key, client: client, site: site) }
+        guard await perform(.read, key: key, client: client, site: site), let seen = lastSeen[client][key] else {
+            return false
+        }
+        return await perform(kind, key: key, client: client, site: site, seen: seen)
+    }
+
+    /// One operation on a key outside the rings, without a context, which a recording must show.
+    /// - Parameter value: of a write; nil for a read.
+    func perform(otherKey key: String, value: String? = nil, client: Int, site: Site) async {
+        otherKeys.insert(key)
+        _ = await perform(
+            value == nil ? .read : .write, key: key, client: client, site: site, value: value, by: .page)
+    }
+
     /// - Returns: whether it was answered.
     private func perform(
-        _ kind: APOperation.Kind, key: String, client: Int, site: Site, seen: Seen? = nil
+        _ kind: APOperation.Kind, key: String, client: Int, site: Site, seen: Seen? = nil, value: String? = nil,
+        by origin: AnswerEvent.Origin = .load
     ) async -> Bool {
         var operation = APOperation(client: client, site: site, key: key, kind: kind, callNs: monotonicNs())
         if let seen {
@@ -68,11 +128,12 @@ final class APCheck {
         }
         if kind == .write {
             nextValue += 1
-            operation.value = "v\(nextValue)"
+            operation.value = value ?? "v\(nextValue)"
         }
         let service = session.service(at: site).name
-        let calmBefore = session.driver.calmPeriod(of: service)
-        let answer = await session.ask(Self.request(operation, seen), client: client, site: site)
+        let calmBefore = session.driver?.calmPeriod(of: service)
+        let answer = await session.ask(
+            Self.request(operation, seen, service: service), client: client, site: site, by: origin)
         operation.note(answer, returnNs: monotonicNs())
         history.append(operation)
         remember(operation, answer, client)
@@ -83,7 +144,7 @@ final class APCheck {
             operation.outcome == .ok ? "ok" : isAnswered ? "404" : operation.outcome == .unknown ? "unknown" : "failed",
             site: site, isSuccess: isAnswered, atNs: operation.returnNs)
         // A service that was paused or killed meanwhile need not answer.
-        guard let calmBefore, session.driver.calmPeriod(of: service) == calmBefore else { return isAnswered }
+        guard let calmBefore, session.driver?.calmPeriod(of: service) == calmBefore else { return isAnswered }
         required[site, default: (0, 0)].count += 1
         guard !isAnswered else {
             required[site]?.answered += 1
@@ -95,15 +156,16 @@ final class APCheck {
         return false
     }
 
-    private static func request(_ operation: APOperation, _ seen: Seen?) -> HTTPRequest {
-        let headers = seen.map { [(name: "X-Context", value: $0.version)] } ?? []
-        switch operation.kind {
-        case .read: return HTTPRequest(path: "/read/\(operation.key)")
-        case .write:
-            let path = "/write/\(operation.key)/\(operation.value ?? "")"
-            return HTTPRequest(method: "POST", path: path, headers: headers)
-        case .delete: return HTTPRequest(method: "DELETE", path: "/delete/\(operation.key)", headers: headers)
-        }
+    private static func request(_ operation: APOperation, _ seen: Seen?, service: String) -> AskRequest {
+        let (op, value): (AnswerEvent.Operation, String?) =
+            switch operation.kind {
+            case .read: (.read, nil)
+            case .write: (.write, operation.value)
+            case .delete: (.delete, nil)
+            }
+        return AskRequest(
+            service: service, op: op, key: operation.key, value: value,
+            context: operation.kind == .read ? nil : seen?.version)
     }
 
     /// The version in an answer covers the values in the answer; that of a write also covers the value just written.
@@ -118,7 +180,7 @@ final class APCheck {
     /// The values of all keys, at both sites.
     private func readEverything() async -> [String: [String]] {
         var final: [String: [String]] = [:]
-        for key in informedKeys.all + blindKeys.all where !lab.isStopping {
+        for key in informedKeys.all + blindKeys.all + otherKeys.sorted() where !lab.isStopping {
             var answers: [[String]] = []
             for site in Site.allCases {
                 let before = history.count
@@ -134,13 +196,14 @@ final class APCheck {
         return final
     }
 
-    private func conclude(_ convergence: Convergence.Result, _ final: [String: [String]]) -> Int32 {
-        let verdict = APVerdict(history, final: final, kills: session.driver.kills)
+    private func conclude(_ ending: Ending) -> Int32 {
+        let (convergence, verdict) = (ending.convergence, ending.verdict)
+        self.verdict = .init(ending, problems: (session.driver?.problems ?? []) + problems)
         var lines = Site.allCases.map { site in
             let (count, answered) = required[site] ?? (0, 0)
             return "\(site.rawValue): \(answered) of \(count) required answers given"
         }
-        let returnMs = Double(session.driver.slowestReturnNs / nsPerMs)
+        let returnMs = Double((session.driver?.slowestReturnNs ?? 0) / nsPerMs)
         lines.append(
             "a paused or killed service served again at most \(Answer.seconds(returnMs)) s after its return")
         lines.append(convergence.text)

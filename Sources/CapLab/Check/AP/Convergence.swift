@@ -6,6 +6,8 @@ import EventLoop
 struct Convergence {
     struct Result {
         var text = ""
+        /// After the last write; nil if it was not seen.
+        var tookMs: Double?
         var problems: [String] = []
 
         static func failed(_ problem: String) -> Result { Result(text: "not converged", problems: [problem]) }
@@ -28,9 +30,9 @@ struct Convergence {
             if open == nil {
                 let (records, difference) = comparison()
                 guard let difference else {
-                    let took = Answer.seconds(Double((monotonicNs() - quietSinceNs) / nsPerMs))
-                    return Result(
-                        text: "converged \(took) s after the last write: \(records) records, equal on all replicas")
+                    let tookMs = Double((monotonicNs() - quietSinceNs) / nsPerMs)
+                    let text = "converged \(Answer.seconds(tookMs)) s after the last write: \(records) records, "
+                    return Result(text: text + "equal on all replicas", tookMs: tookMs)
                 }
                 if report.areAllFresh { return .failed("every replica is reported as complete, but \(difference)") }
                 open = difference

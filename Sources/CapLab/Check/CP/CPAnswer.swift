@@ -2,17 +2,17 @@ import Linearizability
 
 /// Converts a call to a request to `app-cp`, and its answer to a result.
 enum CPAnswer {
-    static func request(_ call: RegisterOperation.Call, key: String, ttlMs: UInt64? = nil) -> HTTPRequest {
-        let query = ttlMs.map { "?ttl_ms=\($0)" } ?? ""
+    static func request(
+        _ call: RegisterOperation.Call, service: String, key: String, ttlMs: UInt64? = nil
+    ) -> AskRequest {
         switch call {
-        case .read: return HTTPRequest(path: "/read/\(key)")
-        case .delete: return HTTPRequest(method: "DELETE", path: "/delete/\(key)")
-        case .write(let value): return HTTPRequest(method: "POST", path: "/write/\(key)/\(value)\(query)")
+        case .read: return AskRequest(service: service, op: .read, key: key)
+        case .delete: return AskRequest(service: service, op: .delete, key: key)
+        case .write(let value):
+            return AskRequest(service: service, op: .write, key: key, value: value, ttlMs: ttlMs)
         case .compareAndSet(let version, let value):
-            return HTTPRequest(
-                method: "POST", path: "/write/\(key)/\(value)", headers: [("If-Match", "\"\(version)\"")])
-        case .create(let value):
-            return HTTPRequest(method: "POST", path: "/write/\(key)/\(value)", headers: [("If-None-Match", "*")])
+            return AskRequest(service: service, op: .cas, key: key, value: value, version: "\(version)")
+        case .create(let value): return AskRequest(service: service, op: .cas, key: key, value: value)
         case .expire: preconditionFailure("no client calls an expiry")
         }
     }

@@ -7,21 +7,36 @@ final class CPCheck {
     private static let clockSlackNs = 50 * nsPerMs
 
     private let session: CheckSession
-    private var keys = KeyRing(prefix: "k", lasting: 2, shortLived: 5, usesPerKey: 400)
-    private var history: [RegisterOperation] = []
+    private let readPercent: UInt64?
+    private var keys: KeyRing
+    /// Keys outside the ring that were used.
+    private var otherKeys: Set<String> = []
+    private(set) var history: [RegisterOperation] = []
     private var counterKeys = KeyRing(prefix: "counter", lasting: 0, shortLived: 1, usesPerKey: 2_000)
     private var counters: [String: CounterTally] = [:]
     /// By key: the version that a client observed last.
     private var lastVersion: [String: UInt64] = [:]
     private var nextValue = 0
-    private var problems: [String] = []
+    private(set) var problems: [String] = []
+    /// After the end.
+    private(set) var verdict: RunSummary.Verdict?
 
-    init(_ lab: Lab, _ settings: CheckSettings) { session = CheckSession(lab, settings, group: .cp) }
+    /// - Parameters:
+    ///   - keyCount: the keys that clients compete for at a time, at least 3.
+    ///   - readPercent: the share of reads; nil: the check's own mix, with increments and expiring values.
+    init(_ session: CheckSession, keyCount: Int = 7, readPercent: UInt64? = nil) {
+        self.session = session
+        self.readPercent = readPercent
+        keys = KeyRing(prefix: "k", lasting: 2, shortLived: keyCount - 2, usesPerKey: 400)
+    }
 
     /// - Returns: 0 if every guarantee held, 1 if not, 130 if interrupted.
     func run() async -> Int32 {
         defer { session.close() }
-        await session.run { [self] client, random in await step(client, &random) }
+        await session.run { [self] client, random in
+            let site: Site = random.isTrue(percent: 50) ? .east : .west
+            return await step(client, at: site, &random)
+        }
         await readEverything()
         guard !session.lab.isStopping else { return 130 }
         return conclude()
@@ -29,20 +44,26 @@ final class CPCheck {
 
     // MARK: Clients
 
-    private func step(_ client: Int, _ random: inout SplitMix64) async -> Bool {
-        let site: Site = random.isTrue(percent: 50) ? .east : .west
-        guard !random.isTrue(percent: 15) else { return await increment(counterKeys.draw(&random), client, site) }
+    /// One operation of a client.
+    /// - Returns: false if it was refused or not answered.
+    func step(_ client: Int, at site: Site, _ random: inout SplitMix64) async -> Bool {
+        if readPercent == nil, random.isTrue(percent: 15) {
+            return await increment(counterKeys.draw(&random), client, site)
+        }
         let key = keys.draw(&random)
         nextValue += 1
         let value = "v\(nextValue)"
         var ttlMs: UInt64?
         let call: RegisterOperation.Call
-        switch random.index(100) {
+        // With a given share of reads, the changes have the same proportions, but none expires.
+        let draw = readPercent.map { random.isTrue(percent: $0) ? 0 : 40 + random.index(60) } ?? random.index(100)
+        switch draw {
         case 0..<40: call = .read
         case 40..<62: call = .write(value)
-        case 62..<66:
+        case 62..<66 where readPercent == nil:
             call = .write(value)
             ttlMs = random.milliseconds(20...500)
+        case 62..<66: call = .write(value)
         case 66..<74: call = .delete
         case 74..<82: call = .create(value)
         default: call = lastVersion[key].map { .compareAndSet(version: $0, value) } ?? .create(value)
@@ -51,12 +72,19 @@ final class CPCheck {
         return result != .notApplied && result != .unknown
     }
 
+    /// One operation on a key outside the ring, which a recording must show.
+    func perform(_ call: RegisterOperation.Call, otherKey key: String, client: Int, site: Site) async {
+        otherKeys.insert(key)
+        _ = await perform(call, key: key, client: client, site: site, by: .page)
+    }
+
     private func perform(
-        _ call: RegisterOperation.Call, key: String, client: Int, site: Site, ttlMs: UInt64? = nil
+        _ call: RegisterOperation.Call, key: String, client: Int, site: Site, ttlMs: UInt64? = nil,
+        by origin: AnswerEvent.Origin = .load
     ) async -> RegisterOperation.Result {
-        let request = CPAnswer.request(call, key: key, ttlMs: ttlMs)
+        let request = CPAnswer.request(call, service: session.service(at: site).name, key: key, ttlMs: ttlMs)
         let callNs = monotonicNs()
-        let answer = await session.ask(request, client: client, site: site)
+        let answer = await session.ask(request, client: client, site: site, by: origin)
         let returnNs = monotonicNs()
         let result = CPAnswer.result(call, answer)
         var isSuccess = true
@@ -103,11 +131,11 @@ final class CPCheck {
     // MARK: Verdict
 
     /// After the heal both sites must serve every key again.
-    private func readEverything() async {
+    func readEverything() async {
         let client = session.lastReader
         for site in Site.allCases {
             let endNs = session.reactor.nowNs + CheckSettings.recoveryMs * nsPerMs
-            for key in keys.all + counterKeys.all {
+            for key in keys.all + (readPercent == nil ? counterKeys.all : []) + otherKeys.sorted() {
                 var isServed = false
                 while !isServed, session.reactor.nowNs < endNs, !session.lab.isStopping {
                     if case .value = await perform(.read, key: key, client: client, site: site) {
@@ -134,6 +162,7 @@ final class CPCheck {
             final += count
             violations += counter.violations(final: count).map { "\(key): \($0)" }
         }
+        self.verdict = .init(verdict, problems: (session.driver?.problems ?? []) + problems + violations)
         let exitCode = session.conclude(
             outcomes: ["ok", "412", "not applied", "unknown"],
             judged: "checked: \(history.count) operations on \(verdict.keys) keys; counters are at \(final) after "

@@ -6,21 +6,27 @@ struct CPVerdict {
     /// Of the first key that is not linearizable.
     private(set) var failingPrefix: FailingPrefix<RegisterModel>?
     private(set) var keys = 0
+    let operations: Int
+    /// Nil if the checker could not decide.
+    private(set) var isLinearizable: Bool? = true
 
     private static let shownOperations = 24
 
     /// - Parameter history: of a group from the beginning.
     init(_ history: [RegisterOperation]) {
         let checker = LinearizabilityChecker()
+        operations = history.count
         let verdicts = checker.check(history)
         keys = verdicts.count
         for (key, verdict) in verdicts {
             switch verdict {
             case .linearizable: break
             case .undecided:
+                if isLinearizable == true { isLinearizable = nil }
                 let count = history.count { $0.key == key }
                 violations.append("key \(key): undecided, its \(count) operations allow too many orders")
             case .violation:
+                isLinearizable = false
                 violations.append("key \(key) is not linearizable")
                 if failingPrefix == nil { failingPrefix = checker.failingPrefix(of: key, in: history) }
             }

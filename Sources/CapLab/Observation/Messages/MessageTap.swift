@@ -3,7 +3,7 @@ import JSON
 
 /// The messages between services and replicas, as the relays see them: the events `messages`.
 ///
-/// It is a sample: at most ``maxShown`` messages per event. Those of the chosen key come first, background traffic
+/// It is a sample: at most ``limit`` messages per event. Those of the chosen key come first, background traffic
 /// last. A reply is shown if its command was.
 final class MessageTap {
     /// A message that may be shown, complete but for the time that it waits for the next event.
@@ -16,8 +16,6 @@ final class MessageTap {
     }
 
     static let maxShown = 40
-    /// Leaves room for replies.
-    private static let maxCommands = 22
     private static let intervalMs: UInt64 = 100
     private static let maxProposers = 64
 
@@ -26,6 +24,8 @@ final class MessageTap {
     private let interpreter = CommandInterpreter(scripts: ScriptNames())
     /// The key that the page shows.
     var chosenKey = ""
+    /// Messages per event; a recording has fewer.
+    var limit = MessageTap.maxShown
     /// Services by the proposer number in their ballots.
     private(set) var proposers: [String: String] = [:]
     private(set) var isOn = false
@@ -61,6 +61,9 @@ final class MessageTap {
     /// There are none: messages are not kept.
     func firstEvents() -> [(StaticString, [UInt8])] { [] }
 
+    /// Leaves room for replies.
+    private var maxCommands: Int { limit / 2 + limit / 20 }
+
     // MARK: Called by the taps of connections
 
     func interpret(_ message: RESPMessage) -> TappedCommand? { interpreter.interpret(message, chosenKey: chosenKey) }
@@ -86,18 +89,18 @@ final class MessageTap {
         let sample = Sample(message: message, link: link, atUs: lab.elapsedUs, isHeld: isHeld, id: messages)
         let isChosen = command.key == chosenKey && command.key != nil
         if command.isBackground {
-            if background.count < Self.maxShown { background.append(sample) }
+            if background.count < limit { background.append(sample) }
             return
         }
         if message.reply == nil {
-            if commands >= Self.maxCommands || foreground.count >= Self.maxShown {
+            if commands >= maxCommands || foreground.count >= limit {
                 guard isChosen, makeRoom() else { return }
             }
             commands += 1
             message.call.isShown = true
         } else {
             guard message.call.isShown else { return }
-            if foreground.count >= Self.maxShown {
+            if foreground.count >= limit {
                 guard isChosen, makeRoom() else { return }
             }
         }
@@ -123,7 +126,7 @@ final class MessageTap {
 
     private func flush() {
         guard seen > 0 else { return }
-        let samples = (foreground + background.prefix(max(0, Self.maxShown - foreground.count)))
+        let samples = (foreground + background.prefix(max(0, limit - foreground.count)))
             .sorted { $0.id < $1.id }
         var json = JSONWriter(capacity: 64 + 200 * samples.count)
         json.beginObject()

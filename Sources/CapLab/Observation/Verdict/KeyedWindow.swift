@@ -29,6 +29,8 @@ struct KeyedWindow<Element> {
         if byKey[key]?.isEmpty == true { byKey[key] = nil }
     }
 
+    mutating func remove(_ key: String) { count -= byKey.removeValue(forKey: key)?.count ?? 0 }
+
     func elements(of key: String) -> [Element] { (byKey[key] ?? []).map(\.element) }
 
     /// By their last element, the latest first.

@@ -5,11 +5,14 @@ import Linearizability
 /// Whether both services kept their promises in the last operations of the page: the events `verdict`, one per second.
 final class Verdict {
     private static let intervalMs: UInt64 = 1_000
+    private static let maxExpiringKeys = 10_000
 
     private let lab: Lab
     private weak var sink: (any EventSink)?
     private let services: [String: Node]
     private var history = KeyedWindow<RegisterOperation>(maxPerKey: 100, maxCount: 1_000)
+    /// Keys with values that expire: their histories are not checked, because answers do not tell when they expired.
+    private var expiringKeys: Set<String> = []
     private var isHistoryNew = false
     private var isChecking = false
     private var consistency = CPHistory.Result()
@@ -40,11 +43,19 @@ final class Verdict {
         switch service.group {
         case .ap: changes.note(answer)
         case .cp:
+            if answer.expires { noteExpiry(of: answer.key) }
+            guard !expiringKeys.contains(answer.key) else { return }
             let client = lab.topology.services.firstIndex(of: service) ?? 0
             guard let operation = CPHistory.operation(answer, client: client) else { return }
             history.append(operation, key: operation.key)
             isHistoryNew = true
         }
+    }
+
+    private func noteExpiry(of key: String) {
+        if expiringKeys.count >= Self.maxExpiringKeys { expiringKeys = [] }
+        expiringKeys.insert(key)
+        history.remove(key)
     }
 
     // MARK: Judging

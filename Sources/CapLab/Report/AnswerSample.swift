@@ -1,0 +1,29 @@
+/// What the summary of a run needs of one answer.
+struct AnswerSample: Equatable, Sendable {
+    enum Result: Sendable {
+        case answered, refused, failed
+    }
+
+    let service: String
+    /// When the request was sent, in milliseconds since the start of the recording.
+    let sentMs: Double
+    let tookMs: Float
+    let result: Result
+    var isStale = false
+    /// Of an AP read; nil if it is unknown.
+    var stalenessMs: Float?
+}
+
+extension AnswerSample {
+    init(_ answer: AnswerEvent) {
+        let result: Result =
+            switch answer.result {
+            case .ok: .answered
+            case .refused: .refused
+            case .error: .failed
+            }
+        self.init(
+            service: answer.service, sentMs: answer.tMs, tookMs: Float(answer.tookMs), result: result,
+            isStale: answer.stale, stalenessMs: answer.stalenessMs.map { Float($0) })
+    }
+}

@@ -1,0 +1,129 @@
+import DequeModule
+import EventLoop
+
+/// The clients of a drill at both services: the load, and a person per service who reads and writes the drill's key.
+///
+/// Each client is one of those of `caplab check` and does one request at a time, so that the checkers can judge its
+/// history. Confined to the lab's reactor.
+final class DrillClients {
+    /// Clients of the load per service: as many as requests may wait for their answer.
+    private static let perService = LoadGenerator.maxInFlight
+
+    private let lab: Lab
+    private let sessions: [GroupName: CheckSession]
+    private let cp: CPCheck
+    private let ap: APCheck
+    /// By service: the clients that wait for nothing.
+    private var free: [String: Deque<Int>] = [:]
+    private var randoms: [SplitMix64]
+    private var inFlight = 0
+    private var busyPeople: Set<String> = []
+
+    init(_ lab: Lab, _ load: Drill.Load, _ answers: AnswerLog) {
+        self.lab = lab
+        let siteCount = Site.allCases.count
+        let count = (Self.perService + 1) * siteCount
+        let seed = UInt64.random(in: 1...999_999)
+        let settings = CheckSettings(
+            seconds: 0, seed: seed, clients: count, outputDirectory: ".", showsProgress: false)
+        sessions = Dictionary(
+            uniqueKeysWithValues: GroupName.allCases.map { group in
+                let session = CheckSession(lab, settings, group: group, injectsFaults: false)
+                session.answers = answers
+                return (group, session)
+            })
+        cp = CPCheck(sessions[.cp]!, keyCount: load.keys, readPercent: UInt64(load.readPercent))
+        ap = APCheck(sessions[.ap]!, keyCount: load.keys, readPercent: UInt64(load.readPercent))
+        randoms = (0..<count).map { SplitMix64(seed: seed, stream: UInt64($0) + 1) }
+        for service in lab.topology.services {
+            let first = Self.first(service.site)
+            free[service.name] = Deque(first..<first + Self.perService)
+        }
+    }
+
+    /// Clients have different numbers at the two sites, because one history has both.
+    private static func first(_ site: Site) -> Int { site == .east ? 0 : perService }
+    private static func person(_ site: Site) -> Int { 2 * perService + (site == .east ? 0 : 1) }
+
+    func close() {
+        for session in sessions.values { session.close() }
+    }
+
+    // MARK: Operations
+
+    /// One operation of the load. It is skipped if all clients wait.
+    func step(at name: String) async {
+        guard let service = lab.topology.node(name), let client = free[name]?.popFirst() else { return }
+        var random = randoms[client]
+        inFlight += 1
+        switch service.group {
+        case .cp: _ = await cp.step(client, at: service.site, &random)
+        case .ap: _ = await ap.step(client, at: service.site, &random)
+        }
+        inFlight -= 1
+        randoms[client] = random
+        free[name]?.append(client)
+    }
+
+    /// A person reads the drill's key, or writes it.
+    func person(at service: Node, writes value: String? = nil) async {
+        // A person who still waits for an answer does not ask again, but a write must not be left out.
+        while busyPeople.contains(service.name) {
+            guard value != nil, !lab.isStopping else { return }
+            await lab.reactor.sleep(forNs: 10 * nsPerMs)
+        }
+        busyPeople.insert(service.name)
+        defer { busyPeople.remove(service.name) }
+        let client = Self.person(service.site)
+        switch service.group {
+        case .cp:
+            await cp.perform(value.map { .write($0) } ?? .read, otherKey: Drill.key, client: client, site: service.site)
+        case .ap: await ap.perform(otherKey: Drill.key, value: value, client: client, site: service.site)
+        }
+    }
+
+    /// Waits for all answers; each comes or is given up within ``CheckSettings/requestTimeoutMs``.
+    func ended() async {
+        while inFlight > 0 || !busyPeople.isEmpty, !lab.isStopping { await lab.reactor.sleep(forNs: 10 * nsPerMs) }
+    }
+
+    // MARK: Verdict
+
+    /// Waits until both services have recovered, reads every key, and judges both histories.
+    func judge(kills: [(replica: String, group: GroupName, atNs: UInt64)]) async -> RunSummary.Verdict {
+        for (group, session) in sessions {
+            session.otherKills = kills.filter { $0.group == group }.map { ($0.replica, $0.atNs) }
+        }
+        let ending = await ap.settle()
+        await cp.readEverything()
+        guard !lab.isStopping else { return RunSummary.Verdict() }
+        return .init(CPVerdict(cp.history), problems: cp.problems, ending)
+    }
+}
+
+extension RunSummary.Verdict {
+    /// The verdict on both services.
+    init(_ cp: CPVerdict, problems: [String], _ ap: APCheck.Ending) {
+        self.init(cp, problems: problems)
+        add(ap)
+    }
+
+    init(_ cp: CPVerdict, problems: [String]) {
+        isLinearizable = cp.isLinearizable
+        linearizableDetail = "\(cp.operations) operations on \(cp.keys) keys checked"
+        violations = problems + cp.violations
+    }
+
+    init(_ ap: APCheck.Ending, problems: [String]) {
+        violations = problems
+        add(ap)
+        convergedInMs = ap.convergence.tookMs
+    }
+
+    private mutating func add(_ ap: APCheck.Ending) {
+        violations += ap.violations.flatMap(\.self)
+        acknowledgedWrites = ap.verdict.acknowledged
+        lostWrites = ap.verdict.lost.count
+        lostWithReplicas = ap.verdict.lossesByKills
+    }
+}

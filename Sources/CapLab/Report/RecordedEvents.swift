@@ -1,0 +1,139 @@
+/// The events of a run as they are kept: in order, thinned, and bounded.
+///
+/// It is a value apart from the hub and the clock. Left out are: an event that says the same as the last of its name, a
+/// `state` in which only numbers changed within a second, and `messages` and `answers` beyond the budget.
+struct RecordedEvents {
+    struct Event: Equatable {
+        let timeUs: Int64
+        let name: String
+        let json: [UInt8]
+    }
+
+    /// How long a `state` in which only numbers change waits for the next one.
+    static let stateIntervalUs: Int64 = 1_000_000
+
+    private(set) var events: [Event] = []
+    private(set) var byteCount = 0
+    /// Messages that were seen and are not in the events.
+    private(set) var leftOutMessages = 0
+    private(set) var keptAnswers = 0
+
+    /// For messages and answers: bytes per second, and what is left of them.
+    private let bytesPerSecond: Int
+    private var budget: Int
+    private var budgetUs: Int64 = 0
+    /// By name: the content of the last event.
+    private var last: [String: [UInt8]] = [:]
+    private var lastStateUs = Int64.min
+    /// A `state` in which only numbers changed.
+    private var waiting: Event?
+
+    /// - Parameter bytesPerSecond: of messages and answers, on average.
+    init(bytesPerSecond: Int) {
+        self.bytesPerSecond = bytesPerSecond
+        budget = bytesPerSecond * 2
+    }
+
+    mutating func add(_ name: String, _ json: [UInt8], atUs timeUs: Int64) {
+        let event = Event(timeUs: timeUs, name: name, json: json)
+        if let state = waiting, timeUs >= lastStateUs + Self.stateIntervalUs { keep(state) }
+        switch name {
+        case "messages": addSample(event)
+        case "answers":
+            if addSample(event) { keptAnswers += Self.count("{\"id\":", in: json) }
+        case "copies", "verdict":
+            let content = Self.withoutTime(json)
+            guard last[name] != content else { return }
+            last[name] = content
+            append(event)
+        case "state":
+            let content = Self.withoutTime(json)
+            guard last[name] != content else { return }
+            if timeUs < lastStateUs + Self.stateIntervalUs, let before = last[name],
+                Self.shape(content) == Self.shape(before)
+            {
+                waiting = event
+            } else {
+                keep(event)
+            }
+        default: append(event)
+        }
+    }
+
+    /// Adds what still waits.
+    mutating func end() {
+        if let state = waiting { keep(state) }
+    }
+
+    private mutating func keep(_ state: Event) {
+        waiting = nil
+        last["state"] = Self.withoutTime(state.json)
+        lastStateUs = state.timeUs
+        // The next event may already have been added when a state that waited is kept: order is by time.
+        let place = events.lastIndex { $0.timeUs <= state.timeUs }.map { $0 + 1 } ?? 0
+        events.insert(state, at: place)
+        byteCount += state.json.count
+    }
+
+    /// - Returns: whether there was room.
+    @discardableResult
+    private mutating func addSample(_ event: Event) -> Bool {
+        let elapsedUs = max(0, event.timeUs - budgetUs)
+        budget = min(budget + Int(elapsedUs) * bytesPerSecond / 1_000_000, bytesPerSecond * 2)
+        budgetUs = event.timeUs
+        let seen = Self.number("\"seen\":", in: event.json)
+        guard budget >= event.json.count else {
+            leftOutMessages += seen
+            return false
+        }
+        budget -= event.json.count
+        leftOutMessages += max(0, seen - Self.number("\"shown\":", in: event.json))
+        append(event)
+        return true
+    }
+
+    private mutating func append(_ event: Event) {
+        events.append(event)
+        byteCount += event.json.count
+    }
+
+    // MARK: Content
+
+    /// Without the first member, which is the time: `{"tMs":12.5,...`.
+    static func withoutTime(_ json: [UInt8]) -> [UInt8] {
+        guard json.starts(with: "{\"tMs\":".utf8), let comma = json.firstIndex(of: UInt8(ascii: ",")) else { return json }
+        return Array(json[comma...])
+    }
+
+    /// With every number above zero replaced by 1, so that equal shapes differ in amounts only.
+    static func shape(_ json: [UInt8]) -> [UInt8] {
+        var shape: [UInt8] = []
+        shape.reserveCapacity(json.count)
+        var previous: UInt8 = 0
+        var isInNumber = false
+        var isInString = false
+        for byte in json {
+            let isDigit = byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+            if isInNumber, isDigit || byte == UInt8(ascii: ".") { continue }
+            isInNumber = !isInString && isDigit && previous == UInt8(ascii: ":")
+            if byte == UInt8(ascii: "\""), previous != UInt8(ascii: "\\") { isInString.toggle() }
+            shape.append(isInNumber && byte != UInt8(ascii: "0") ? UInt8(ascii: "1") : byte)
+            previous = byte
+        }
+        return shape
+    }
+
+    /// The number behind the first occurrence of a text that only this project's JSON contains.
+    static func number(_ mark: String, in json: [UInt8]) -> Int {
+        guard let place = json.firstRange(of: Array(mark.utf8)) else { return 0 }
+        var number = 0
+        for byte in json[place.upperBound...].prefix(12) {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { break }
+            number = number * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        return number
+    }
+
+    /// A quote inside a JSON string is escaped, so the mark is always structure.
+    static func count(_ mark: String, in json: [UInt8]) -> Int { json.ranges(of: Array(mark.utf8)).count }
+}

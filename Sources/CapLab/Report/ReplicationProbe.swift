@@ -1,0 +1,70 @@
+import Available
+import EventLoop
+
+/// Measures, while clients go on, how long it takes until every AP replica has what any of them had at the heal.
+///
+/// Under a load replicas are never equal. So it remembers the version vectors of all keys at the heal, and waits until
+/// the vectors on each replica cover them.
+final class ReplicationProbe {
+    private static let intervalMs: UInt64 = 100
+    private static let timeoutMs: UInt64 = 1_000
+    /// Keys per replica; a drill has fewer.
+    private static let maxKeys = 2_000
+    private static let keysPerBatch = 100
+
+    private let lab: Lab
+    private let probes: [(name: String, probe: RedisProbe)]
+    /// By replica and key, as first seen.
+    private var atHeal: [String: [String: VersionVector]] = [:]
+
+    init(_ lab: Lab) {
+        self.lab = lab
+        probes = lab.topology.replicas(of: .ap).map { node in
+            (node.name, RedisProbe(port: lab.ports[node.name] ?? 0, password: lab.password, on: lab.reactor))
+        }
+    }
+
+    /// - Parameter untilNs: when to give up, in monotonic nanoseconds.
+    /// - Returns: milliseconds since the call; nil if it took too long.
+    func measure(untilNs: UInt64) async -> Double? {
+        let startNs = monotonicNs()
+        defer { for entry in probes { entry.probe.close() } }
+        while !lab.isStopping, monotonicNs() < untilNs {
+            var now: [String: [String: VersionVector]] = [:]
+            for (name, probe) in probes { now[name] = await vectors(probe) }
+            for (name, vectors) in now where atHeal[name] == nil { atHeal[name] = vectors }
+            if now.count == probes.count, Self.isCovered(Array(atHeal.values), by: Array(now.values)) {
+                return Double((monotonicNs() - startNs) / 1_000) / 1_000
+            }
+            await lab.reactor.sleep(forNs: Self.intervalMs * nsPerMs)
+        }
+        return nil
+    }
+
+    /// Whether each replica has seen everything in the earlier vectors. A key that is on no replica any more was
+    /// collected, which needs all of them.
+    static func isCovered(_ earlier: [[String: VersionVector]], by replicas: [[String: VersionVector]]) -> Bool {
+        earlier.allSatisfy { vectors in
+            vectors.allSatisfy { key, vector in
+                replicas.allSatisfy { $0[key] == nil } || replicas.allSatisfy { $0[key]?.covers(vector) == true }
+            }
+        }
+    }
+
+    private func vectors(_ probe: RedisProbe) async -> [String: VersionVector]? {
+        guard let reply = await probe.ask([["KEYS", "ap:*"]], timeoutMs: Self.timeoutMs)?.first,
+            reply.elements.first?.kind == .array
+        else { return nil }
+        let keys = Array(reply.elements.indices.dropFirst().compactMap { reply.text($0) }.prefix(Self.maxKeys))
+        var vectors: [String: VersionVector] = [:]
+        for start in stride(from: 0, to: keys.count, by: Self.keysPerBatch) {
+            let batch = keys[start..<min(start + Self.keysPerBatch, keys.count)]
+            let commands = batch.map { ["HGET", $0, "vv"] }
+            guard let replies = await probe.ask(commands, timeoutMs: Self.timeoutMs) else { return nil }
+            for (key, reply) in zip(batch, replies) where reply.elements.first?.kind == .bulk {
+                vectors[key] = VersionVector(text: Array(reply.bytes(0)))
+            }
+        }
+        return vectors
+    }
+}

@@ -1,0 +1,105 @@
+import EventLoop
+import FoundationEssentials
+
+/// Records a run of a lab: the events that a page would get, and a sample of every answer for the summary.
+///
+/// To everything that observes the lab it is one more viewer. Confined to the lab's reactor.
+final class RunRecorder: EventSink {
+    struct Limits: Sendable {
+        /// The length of the events, in milliseconds; the summary covers the whole run.
+        var durationMs: Int
+        /// Of the JSON.
+        var maxBytes = 1_500_000
+
+        /// Half is for messages and answers.
+        var sampleBytesPerSecond: Int { maxBytes / 2 * 1_000 / max(1_000, durationMs) }
+        /// At most 12 per 0.1 s, of about 180 bytes each, which take two thirds of what samples may have.
+        var messages: Int { min(12, max(2, sampleBytesPerSecond / 10 * 2 / 3 / 180)) }
+    }
+
+    private static let maxSamples = 2_000_000
+    private static let maxConflictKeys = 100_000
+    private static let sampledAnswers = 1
+    private static let warmUpMs: UInt64 = 15_000
+
+    let page: LabPage
+    private let lab: Lab
+    private let observation: Observation
+    private let limits: Limits
+    private var endUs: Int64 = 0
+    private var recorded: RecordedEvents
+    private var isRecording = false
+    private(set) var samples: [AnswerSample] = []
+    private(set) var conflictKeys: Set<String> = []
+    private(set) var startedAt = Date()
+
+    /// - Parameter key: whose copies the recording shows.
+    init(_ lab: Lab, limits: Limits, key: String) {
+        self.lab = lab
+        self.limits = limits
+        // The clock stands at zero until the recording begins.
+        lab.restartClock(inMs: 600_000)
+        page = LabPage(lab, isReadOnly: true)
+        observation = Observation(lab, page.hub)
+        recorded = RecordedEvents(bytesPerSecond: limits.sampleBytesPerSecond)
+        page.show(observation)
+        page.choose(key: key)
+        page.answers.maxSampled = Self.sampledAnswers
+        observation.messageLimit = limits.messages
+        page.addAnswerObserver { [unowned self] in note($0) }
+        page.hub.recorder = self
+    }
+
+    /// Waits until everything is known that a new page gets, and starts the lab's clock and the recording.
+    func begin() async throws(LabError) {
+        observation.start()
+        let endNs = lab.reactor.nowNs + Self.warmUpMs * nsPerMs
+        var names: Set<String> = []
+        while !names.isSuperset(of: ["state", "copies"]) {
+            try lab.checkNotStopping()
+            guard lab.reactor.nowNs < endNs else { throw LabError("the lab could not be observed in time") }
+            await lab.reactor.sleep(forNs: 50 * nsPerMs)
+            names = Set(page.firstEvents.map { "\($0.0)" })
+        }
+        lab.restartClock(inMs: 0)
+        startedAt = Date()
+        page.startEvents()
+        isRecording = true
+        for (name, json) in page.firstEvents { publish(name, json) }
+    }
+
+    /// Ends the recording and everything that observes.
+    func end() {
+        guard page.hub.recorder != nil else { return }
+        recorded.end()
+        endUs = lab.elapsedUs
+        isRecording = false
+        page.hub.recorder = nil
+        observation.stop()
+        page.stop()
+    }
+
+    func publish(_ name: StaticString, _ json: [UInt8]) {
+        let timeUs = lab.elapsedUs
+        guard isRecording, timeUs <= Int64(limits.durationMs) * 1_000 else { return }
+        recorded.add("\(name)", json, atUs: timeUs)
+    }
+
+    private func note(_ answer: AnswerEvent) {
+        guard isRecording else { return }
+        if samples.count < Self.maxSamples { samples.append(AnswerSample(answer)) }
+        if answer.conflicts.count > 1, conflictKeys.count < Self.maxConflictKeys { conflictKeys.insert(answer.key) }
+    }
+
+    /// - Parameter title: one line; the page shows it.
+    func recording(
+        name: String, title: String, description: String, steps: [Recording.Step], summary: RunSummary
+    ) -> [UInt8] {
+        let leftOut = Recording.LeftOut(
+            messages: recorded.leftOutMessages, answers: max(0, samples.count - recorded.keptAnswers))
+        let recording = Recording(
+            recordedAt: startedAt.formatted(.iso8601), name: name, title: title, description: description, steps: steps,
+            durationMs: min(limits.durationMs, Int(endUs / 1_000)), summary: summary, leftOut: leftOut)
+        return recording.json(recorded.events)
+    }
+}
