@@ -10,7 +10,10 @@ SCRATCH ?= .build
 RELEASE := $(SCRATCH)/release
 # Without --no-color-diagnostics SwiftPM compiles with another flag on a terminal than elsewhere, and rebuilds everything.
 SWIFT_BUILD := swift build --scratch-path $(SCRATCH) --no-color-diagnostics --explicit-target-dependency-import-check error
-PRODUCTS := app-cp app-ap caplab
+PROGRAMS := app-cp app-ap caplab
+# What 'make build' builds, and the files that show that it did.
+PRODUCTS := $(PROGRAMS) ClockStep
+BUILT := $(PROGRAMS) libClockStep.so
 # Linked statically, a program runs without Swift, in 3 MB less, and uses slightly less CPU per request.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 # Written when a build begins, kept when it succeeds: flags and compiler of the programs in RELEASE.
@@ -25,14 +28,15 @@ SEEDS ?= 200
 TRIPLES ?= 100000
 ENGINES ?= cp ap
 SECONDS ?= 60
+DRILL ?= west-cut
 ARGS ?=
 SERVER ?= redis-6.2
 SUITES ?= ConsistentTests AvailableTests RedisTests FaultTests
 ON ?= lab
 PAGES ?=
 
-.PHONY: help setup build run demo test test-server lint simulate laws mutants check partition heal status \
-    compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick \
+.PHONY: help setup build run demo test test-server lint simulate laws mutants check report partition heal \
+    status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick \
     bench-overload soak docs clean
 
 help: ## Lists these commands
@@ -44,7 +48,7 @@ setup: ## Installs what is missing on this machine, or prints the command that d
 build: setup ## Builds the two services and caplab, optimised; at once if nothing changed since the last build
 	@key="$(RELEASE_FLAGS) $$(swift --version 2>&1)"; \
 	if [ "$$key" = "$$(cat $(STAMP) 2>/dev/null)" ] && [ -z "$$(find $(BUILD_INPUTS) -cnewer $(STAMP) | head -n 1)" ] \
-	  && ls $(addprefix $(RELEASE)/,$(PRODUCTS)) >/dev/null 2>&1; then exit 0; fi; \
+	  && ls $(addprefix $(RELEASE)/,$(BUILT)) >/dev/null 2>&1; then exit 0; fi; \
 	mkdir -p $(SCRATCH) && echo "$$key" >$(STAMP).new && \
 	for product in $(PRODUCTS); do $(SWIFT_BUILD) $(RELEASE_FLAGS) --product $$product || exit 1; done; \
 	mv $(STAMP).new $(STAMP)
@@ -104,6 +108,11 @@ check: ## Runs both services at both sites under real faults and checks the hist
 	@scripts/check-arguments.sh check $(ARGS)
 	@$(MAKE) build
 	@for engine in $(ENGINES); do $(RELEASE)/caplab check $$engine --seconds $(SECONDS) --output $(SCRATCH) $(ARGS) || exit 1; done
+
+report: ## Plays a drill on real processes and writes one HTML file (DRILL=west-cut, my.yml or all; ARGS='--out DIR')
+	@scripts/check-arguments.sh report $(ARGS)
+	@$(MAKE) build
+	@exec $(RELEASE)/caplab report $(DRILL) $(ARGS)
 
 test-runbooks: build ## Runs every command of every runbook (PAGES='high-latency conflicts', ON=compose destroys its data)
 	@cd Tests/Runbooks && python3 -B -m unittest -q

@@ -35,6 +35,8 @@ let package = Package(
         .executable(name: "app-cp", targets: ["AppCP"]),
         .executable(name: "app-ap", targets: ["AppAP"]),
         .executable(name: "caplab", targets: ["CapLab"]),
+        // Preloaded into a process whose clock a drill steps.
+        .library(name: "ClockStep", type: .dynamic, targets: ["CClockStep"]),
         .library(name: "Consistent", targets: ["Consistent", "Replication", "EventLoop", "Redis"]),
         .library(name: "Available", targets: ["Available", "Replication", "EventLoop", "Redis"]),
         .library(name: "Linearizability", targets: ["Linearizability"]),
@@ -56,6 +58,9 @@ let package = Package(
 
         // Lets the HTTP module check all input before libmicrohttpd parses it.
         .target(name: "CReceive", path: "Sources/CReceive"),
+
+        // Steps the clock of one process of the lab.
+        .target(name: "CClockStep", path: "Sources/CClockStep"),
 
         // Core: shared by both services. Each module depends only on modules above it.
         core("ByteCoding", []),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks the arguments of a caplab command without caplab, so that a typing error in ARGS fails before a long build:
 #
-#   scripts/check-arguments.sh COMMAND [ARGUMENT ...]    COMMAND is up, demo or check
+#   scripts/check-arguments.sh COMMAND [ARGUMENT ...]    COMMAND is up, demo, check or report
 #   scripts/check-arguments.sh --list COMMAND            prints the options as NAME:KIND
 #
 # ArgumentCheckTests compares this list with the options that caplab declares. Exit code 2 and one line for a wrong
@@ -18,8 +18,9 @@ options_of() {
     check)
         echo seconds:number seed:number clients:number output:text data-dir:text bin-dir:text service-env:text
         ;;
+    report) echo out:text max-kib:number bin-dir:text service-env:text ;;
     *)
-        echo "check-arguments: '$1' is none of up, demo, check" >&2
+        echo "check-arguments: '$1' is none of up, demo, check, report" >&2
         exit 2
         ;;
     esac

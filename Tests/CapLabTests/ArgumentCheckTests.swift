@@ -33,7 +33,7 @@ import Testing
             .subtracting(["help"])
     }
 
-    @Test(arguments: [["up"], ["demo"], ["check", "cp"]])
+    @Test(arguments: [["up"], ["demo"], ["check", "cp"], ["report"]])
     func theScriptKnowsTheOptionsOfTheCommand(_ path: [String]) throws {
         let listed = try run(["--list", path[0]]).output.split(whereSeparator: \.isWhitespace)
         #expect(try Set(listed.map { String($0.prefix { $0 != ":" }) }) == declared(path[0]))

@@ -10,8 +10,8 @@ struct CapLabCommand: ParsableCommand {
             between them. From a second terminal the other commands cut links and stop processes.
             """,
         subcommands: [
-            UpCommand.self, DemoCommand.self, CheckCommand.self, ReportCommand.self, PartitionCommand.self, HealCommand.self,
-            PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self, WipeCommand.self,
-            StatusCommand.self, RedisCommand.self, LaunchCommand.self, SweepCommand.self,
+            UpCommand.self, DemoCommand.self, CheckCommand.self, ReportCommand.self, PartitionCommand.self,
+            HealCommand.self, PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self,
+            WipeCommand.self, StatusCommand.self, RedisCommand.self, LaunchCommand.self, SweepCommand.self,
         ])
 }

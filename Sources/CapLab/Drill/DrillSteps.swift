@@ -96,7 +96,7 @@ final class DrillSteps {
 
     private func stepClock(of name: String, _ offsetSeconds: Int) {
         let text = DrillAction.clock(node: name, offsetSeconds: offsetSeconds).text
-        guard SteppedClock.library != nil else { return note("skipped, libfaketime is not installed: \(text)") }
+        guard SteppedClock.library != nil else { return note("skipped, libClockStep.so is not beside caplab: \(text)") }
         if offsetSeconds == 0 { steppedClocks.remove(name) } else { steppedClocks.insert(name) }
         note(text)
         do throws(LabError) { try lab.stepClock(of: name, offsetSeconds: offsetSeconds) } catch {

@@ -22,7 +22,8 @@ struct YAMLFields {
         for (key, _) in mapping {
             guard let name = key.string, known.contains(name) else {
                 throw Self.problem(
-                    "unknown field '\(key.string ?? "?")'; valid: \(known.joined(separator: ", "))", at: key, in: file)
+                    "unknown field '\(key.string ?? "?")'; valid: \(known.joined(separator: ", "))",
+                    at: key, in: file)
             }
         }
     }
@@ -30,7 +31,9 @@ struct YAMLFields {
     /// Reads the only document of a file.
     static func document(_ text: String, file: String, known: [String]) throws(LabError) -> YAMLFields {
         do {
-            guard let root = try compose(yaml: text) else { throw LabError("\(file):1: the file is empty", exitCode: 2) }
+            guard let root = try compose(yaml: text) else {
+                throw LabError("\(file):1: the file is empty", exitCode: 2)
+            }
             return try YAMLFields(root, file: file, known: known)
         } catch let error as LabError {
             throw error

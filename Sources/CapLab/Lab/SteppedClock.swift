@@ -1,25 +1,17 @@
 import FoundationEssentials
 import Glibc
 
-/// Steps the clock of one process, without root: libfaketime, loaded into the process, adds the offset in a file to the
-/// time of day. The monotonic clock stays as it is, as in a step by an administrator or by NTP.
+/// Steps the clock of one process, without root: a library that is loaded into the process adds the offset in a file to
+/// the time of day (`Sources/CClockStep`).
 enum SteppedClock {
-    private static let libraries = [
-        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-        "/usr/lib/faketime/libfaketimeMT.so.1",
-        "/usr/local/lib/faketime/libfaketimeMT.so.1",
-    ]
-
-    /// Nil if libfaketime is not installed.
-    static var library: String? { libraries.first { access($0, R_OK) == 0 } }
+    /// Nil if it was not built beside this program.
+    static var library: String? {
+        let path = Executables.runningDirectory + "/libClockStep.so"
+        return access(path, R_OK) == 0 ? path : nil
+    }
 
     static func environment(library: String, file: String) -> [String: String] {
-        [
-            "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": file, "DONT_FAKE_MONOTONIC": "1",
-            // The file is read again after this many seconds.
-            "FAKETIME_CACHE_DURATION": "1",
-        ]
+        ["LD_PRELOAD": library, "CLOCK_STEP_FILE": file]
     }
 }
 
@@ -32,21 +24,22 @@ extension Lab {
         return SteppedClock.environment(library: library, file: clockPath(node.name))
     }
 
-    /// Sets the clock of a process this far from the time of day; it follows within a second.
+    /// Sets the clock of a process this far from the time of day, at once.
     func stepClock(of name: String, offsetSeconds: Int) throws(LabError) {
         guard settings.clockNodes.contains(name) else { throw LabError("\(name) was not started with its own clock") }
-        guard SteppedClock.library != nil else { throw LabError("libfaketime is not installed") }
         try writeClock(of: name, offsetSeconds: offsetSeconds)
     }
 
     private func clockPath(_ name: String) -> String { "\(dataPath)/logs/\(name).clock" }
 
+    /// In place: the process has mapped the file.
     private func writeClock(of name: String, offsetSeconds: Int) throws(LabError) {
-        do {
-            let text = "\(offsetSeconds < 0 ? "" : "+")\(offsetSeconds)\n"
-            try text.write(toFile: clockPath(name), atomically: true, encoding: .utf8)
-        } catch {
-            throw LabError("\(clockPath(name)): \(error)")
+        let descriptor = open(clockPath(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw LabError(systemCall: "open \(clockPath(name))") }
+        defer { close(descriptor) }
+        var offset = Int64(offsetSeconds)
+        guard pwrite(descriptor, &offset, MemoryLayout<Int64>.size, 0) == MemoryLayout<Int64>.size else {
+            throw LabError(systemCall: "write \(clockPath(name))")
         }
     }
 }

@@ -47,7 +47,9 @@ final class CheckRun {
 
     private func write(_ recorder: RunRecorder, _ verdict: RunSummary.Verdict) {
         let faults = session.driver?.log ?? []
-        let steps = faults.map { Recording.Step(atMs: Int(lab.elapsedUs(atNs: $0.startNs) / 1_000), text: $0.fault.text) }
+        let steps = faults.map { entry in
+            Recording.Step(atMs: Int(lab.elapsedUs(atNs: entry.startNs) / 1_000), text: entry.fault.text)
+        }
         let endMs = Double(lab.elapsedUs) / 1_000
         let firstMs = faults.first.map { Double(lab.elapsedUs(atNs: $0.startNs)) / 1_000 } ?? endMs
         let healedMs = faults.compactMap(\.endNs).max().map { Double(lab.elapsedUs(atNs: $0)) / 1_000 } ?? endMs

@@ -101,7 +101,9 @@ struct RecordedEvents {
 
     /// Without the first member, which is the time: `{"tMs":12.5,...`.
     static func withoutTime(_ json: [UInt8]) -> [UInt8] {
-        guard json.starts(with: "{\"tMs\":".utf8), let comma = json.firstIndex(of: UInt8(ascii: ",")) else { return json }
+        guard json.starts(with: "{\"tMs\":".utf8), let comma = json.firstIndex(of: UInt8(ascii: ",")) else {
+            return json
+        }
         return Array(json[comma...])
     }
 

@@ -60,7 +60,9 @@ final class APCheck {
         /// Differences between the sites.
         let differences: [String]
 
-        var violations: [[String]] { [convergence.problems, differences, verdict.lost, verdict.invented, verdict.stale] }
+        var violations: [[String]] {
+            [convergence.problems, differences, verdict.lost, verdict.invented, verdict.stale]
+        }
     }
 
     /// Waits until the replicas have converged, reads every key, and judges the history.
