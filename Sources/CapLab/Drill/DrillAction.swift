@@ -16,6 +16,12 @@ enum DrillAction: Equatable, Sendable {
         if case .write = self { false } else { true }
     }
 
+    /// Whether it brings something back, so that replicas converge from then on.
+    var isReturn: Bool {
+        guard case .control(let request) = self else { return false }
+        return [.heal, .start, .resume, .wipe].contains(request.command)
+    }
+
     /// The services that a write asks.
     static func services(of target: String, _ topology: Topology) -> [Node] {
         topology.services.filter { $0.isIn(target) }

@@ -8,6 +8,7 @@ final class DrillSteps {
 
     private let lab: Lab
     private let tasks: TaskBundle
+    private var running = 0
     /// What was done, in order.
     private(set) var log: [Recording.Step] = []
     /// Steps that could not be done.
@@ -28,8 +29,15 @@ final class DrillSteps {
 
     /// Begins a step. A process that starts slowly does not delay later steps.
     func begin(_ action: DrillAction) {
-        tasks.add { [self] in await perform(action) }
+        running += 1
+        tasks.add { [self] in
+            await perform(action)
+            running -= 1
+        }
     }
+
+    /// A step is not done yet.
+    var isBusy: Bool { running > 0 }
 
     /// Waits for all steps, then heals every link, and runs every process as before.
     func undo() async {

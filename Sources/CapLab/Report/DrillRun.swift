@@ -86,15 +86,16 @@ final class DrillRun {
 
     private func play() async {
         let writes = TaskBundle(on: lab.reactor)
-        for step in drill.steps where step.atMs < drill.healAtMs {
+        let measuring = TaskBundle(on: lab.reactor)
+        let lastFault = drill.steps.lastIndex { $0.action.isFault }
+        for (index, step) in drill.steps.enumerated() where step.atMs < drill.healAtMs {
             await begin(step, writes)
+            if index == lastFault, step.action.isReturn { measure(measuring) }
         }
         await wait(untilMs: drill.healAtMs)
         for step in drill.steps where step.atMs >= drill.healAtMs && step.action.isFault { steps.begin(step.action) }
-        let measuring = TaskBundle(on: lab.reactor)
-        measuring.add { [self] in
-            let untilNs = monotonicNs() + CheckSettings.recoveryMs * nsPerMs
-            convergedInMs = await ReplicationProbe(lab).measure(untilNs: untilNs)
+        if lastFault.map({ drill.steps[$0].atMs >= drill.healAtMs || !drill.steps[$0].action.isReturn }) ?? true {
+            measure(measuring)
         }
         await steps.undo()
         for step in drill.steps where step.atMs >= drill.healAtMs && !step.action.isFault {
@@ -102,6 +103,17 @@ final class DrillRun {
         }
         await writes.ended()
         await measuring.ended()
+    }
+
+    /// Measures from now on how long the replicas take to converge.
+    private func measure(_ tasks: TaskBundle) {
+        let startNs = monotonicNs()
+        tasks.add { [self] in
+            // What a replica holds before it is back says nothing.
+            while steps.isBusy, !lab.isStopping { await lab.pause(10) }
+            convergedInMs = await ReplicationProbe(lab).measure(
+                sinceNs: startNs, untilNs: startNs + CheckSettings.recoveryMs * nsPerMs)
+        }
     }
 
     private func begin(_ step: Drill.Step, _ writes: TaskBundle) async {

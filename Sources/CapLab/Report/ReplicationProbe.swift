@@ -24,10 +24,11 @@ final class ReplicationProbe {
         }
     }
 
-    /// - Parameter untilNs: when to give up, in monotonic nanoseconds.
-    /// - Returns: milliseconds since the call; nil if it took too long.
-    func measure(untilNs: UInt64) async -> Double? {
-        let startNs = monotonicNs()
+    /// - Parameters:
+    ///   - startNs: the time of the heal, in monotonic nanoseconds.
+    ///   - untilNs: when to give up.
+    /// - Returns: milliseconds since the heal; nil if it took too long.
+    func measure(sinceNs startNs: UInt64, untilNs: UInt64) async -> Double? {
         defer { for entry in probes { entry.probe.close() } }
         while !lab.isStopping, monotonicNs() < untilNs {
             var now: [String: [String: VersionVector]] = [:]
