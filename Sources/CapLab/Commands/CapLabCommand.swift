@@ -12,6 +12,7 @@ struct CapLabCommand: ParsableCommand {
         subcommands: [
             UpCommand.self, DemoCommand.self, CheckCommand.self, ReportCommand.self, PartitionCommand.self,
             HealCommand.self, PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self,
-            WipeCommand.self, StatusCommand.self, RedisCommand.self, LaunchCommand.self, SweepCommand.self,
+            WipeCommand.self, StatusCommand.self, RedisCommand.self, ReportPageCommand.self, LaunchCommand.self,
+            SweepCommand.self,
         ])
 }

@@ -1,9 +1,12 @@
 // The last minute per service on one time axis: outcomes, and latency, staleness, hints or conflicts.
-// Faults are shaded.
+// Faults are shaded. A replay shows the whole run, with a line at its time.
 
 import {$, attribute, count, duration, h, mark, millis, s} from './dom.mjs';
+import {isReplay} from './recording.mjs';
 
 const SPAN_S = 60;
+/** Marks closer than this, in pixels, are joined. */
+const MIN_STEP = 4.5;
 const METRICS = {
   latency: ['Latency', 'p99'],
   staleness: ['Staleness', 'staleness'],
@@ -25,7 +28,7 @@ let metric = 'latency';
 
 export function build(root, redraw) {
   root.replaceChildren(
-    h('div', {class: 'head'}, h('h2', {}, 'The last minute'),
+    h('div', {class: 'head'}, h('h2', {}, isReplay ? 'The whole run' : 'The last minute'),
       h('span', {class: 'note keys'}, [['ok', 'answered'], ['no', 'refused'], ['error', 'error']].map(([kind,
         words]) => h('span', {}, s('svg', {class: 'badge', width: 14, height: 14}, mark(kind)), words))),
       h('span', {class: 'grow'}), h('span', {class: 'note metric-note'}, NOTE[metric]),
@@ -43,52 +46,103 @@ export function build(root, redraw) {
         },
                                       words)))),
     h('div', {class: 'plot'},
-      s('svg', {role: 'img', 'aria-label': 'Outcomes and latency of the last minute, per service'})));
+      s('svg', {role: 'img', 'aria-label': 'Outcomes and latency per service'})));
 }
 
-export function draw(root, store, veiled) {
+/** Lets a click in the chart go to its time. */
+export function seekable(root, player) {
+  $('.plot', root).addEventListener('click', event => {
+    const svg = $('.plot svg', root), {left, width} = svg.getBoundingClientRect();
+    if (!svg.scale) return;
+    const {x0, x1} = svg.scale, x = event.clientX - left;
+    if (width && x >= x0 && x <= x1) player.seek((x - x0) / (x1 - x0) * player.durationMs);
+  });
+}
+
+/** @param run the whole run of a replay: its duration, faults and seconds. */
+export function draw(root, store, veiled, run) {
   const svg = $('.plot svg', root), {width, height} = svg.getBoundingClientRect();
   if (width < 50 || height < 50 || !store.hello) return;
-  const now = store.nowMs / 1000, narrow = width < 520, x0 = narrow ? 88 : 146, x1 = width - (narrow ? 86 : 156);
-  const X = sec => x0 + (sec - now + SPAN_S) / SPAN_S * (x1 - x0), top = 16, foot = 20,
-        lane = (height - top - foot) / 4;
+  const now = store.nowMs / 1000, from = run ? 0 : now - SPAN_S, to = run ? run.durationMs / 1000 : now;
+  const narrow = width < 520, x0 = narrow ? 88 : 146, x1 = width - (narrow ? 98 : 156);
+  const X = sec => x0 + (sec - from) / (to - from) * (x1 - x0), top = 16, foot = 20,
+        lane = (height - top - foot) / 4, faults = run?.faults ?? store.faults;
+  const rows = run ? joined(run.rows, Math.ceil(MIN_STEP * (to - from) / (x1 - x0))) : store.series;
+  svg.scale = {x0, x1};
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   const parts = [];
-  for (const [from, to] of spans(store)) {
-    const a = Math.max(x0, X(from / 1000)), b = Math.min(x1, X(to / 1000));
+  for (const [begin, end] of spans(faults, run ? run.durationMs : store.nowMs)) {
+    const a = Math.max(x0, X(begin / 1000)), b = Math.min(x1, X(end / 1000));
     if (b < x0 || a > x1) continue;
     parts.push(s('rect', {class: 'shade', x: a, y: top, width: Math.max(1.5, b - a), height: height - top - foot}));
   }
-  parts.push(...labels(store.faults, X, x0, x1, now));
-  store.services.forEach((service, index) => parts.push(...row(store, service, top + index * lane, lane, X, x0, x1,
-                           width, veiled.has(service.name), narrow)));
-  for (const ago of narrow ? [60, 30, 0] : [60, 45, 30, 15, 0]) {
-    parts.push(s('text', {
-      x: x0 + (SPAN_S - ago) / SPAN_S * (x1 - x0),
-      y: height - 4,
-      class: 'muted',
-      'text-anchor': ago === 60 ? 'start'
-        : ago                   ? 'middle'
-                                : 'end'
-    },
-      ago ? `−${ago} s` : 'now'));
-  }
+  parts.push(...labels(faults, X, x0, x1, to));
+  store.services.forEach((service, index) => parts.push(...row(store, rows, service, top + index * lane, lane, X, x0,
+                           x1, width, veiled.has(service.name), narrow)));
+  parts.push(...run ? playhead(X, now, to, x1, top, height - foot) : []);
+  parts.push(...ticks(run ? to : null, X, x0, x1, height - 4, narrow));
   svg.replaceChildren(...parts.filter(Boolean));
   attribute(svg, 'aria-label',
     store.services.filter(service => !veiled.has(service.name)).map(service => spoken(store, service)).join('. '));
 }
 
+/** The labels of the time axis: seconds ago, or seconds since the beginning of a run. */
+function ticks(runSec, X, x0, x1, y, narrow) {
+  const label = (x, words, anchor) => s('text', {x, y, class: 'muted', 'text-anchor': anchor}, words);
+  if (runSec === null) {
+    return (narrow ? [60, 30, 0] : [60, 45, 30, 15, 0])
+      .map(ago => label(x0 + (SPAN_S - ago) / SPAN_S * (x1 - x0), ago ? `−${ago} s` : 'now',
+        ago === 60 ? 'start'
+          : ago    ? 'middle'
+                   : 'end'));
+  }
+  const step = [5, 10, 15, 30, 60, 120, 300].find(one => runSec / one <= (narrow ? 4 : 9)) ?? 600, parts = [];
+  for (let sec = 0; sec <= runSec; sec += step) parts.push(label(X(sec), `${sec} s`, sec ? 'middle' : 'start'));
+  return parts;
+}
+
+/** The time of a replay; what follows is pale. */
+function playhead(X, now, to, x1, top, bottom) {
+  const x = X(now);
+  return [
+    now < to && s('rect', {class: 'ahead', x, y: top, width: Math.max(0, x1 - x), height: bottom - top}),
+    s('path', {class: 'playhead', d: `M${x} ${top - 4}V${bottom}`})
+  ].filter(Boolean);
+}
+
 /** The times with at least one fault, joined, so that faults at the same time are shaded once. */
-function spans(store) {
+function spans(faults, endMs) {
   const joined = [];
-  for (const fault of [...store.faults].sort((a, b) => a.fromMs - b.fromMs)) {
-    const last = joined.at(-1), to = fault.toMs ?? store.nowMs;
+  for (const fault of [...faults].sort((a, b) => a.fromMs - b.fromMs)) {
+    const last = joined.at(-1), to = fault.toMs ?? endMs;
     if (last && fault.fromMs <= last[1])
       last[1] = Math.max(last[1], to);
     else
       joined.push([fault.fromMs, to]);
   }
   return joined;
+}
+
+/** Joins `size` seconds to one row: sums of outcomes, the worst of the rest. */
+function joined(rows, size) {
+  if (size <= 1) return rows;
+  const result = [];
+  for (let at = 0; at < rows.length; at += size) {
+    const part = rows.slice(at, at + size), services = {};
+    for (const name of Object.keys(part[0].services)) {
+      const all = part.map(row => row.services[name]).filter(Boolean);
+      const sum = field => all.reduce((total, one) => total + (one[field] ?? 0), 0);
+      const most = field => all.reduce((best, one) => one[field] === null ? best : Math.max(best ?? 0, one[field]), null);
+      services[name] = {
+        ok: sum('ok'),
+        refused: sum('refused'),
+        error: sum('error'),
+        ...Object.fromEntries(['p50Ms', 'p99Ms', 'stalenessMs', 'hints', 'conflicts'].map(field => [field, most(field)]))
+      };
+    }
+    result.push({...part.at(-1), services, seconds: part.length});
+  }
+  return result;
 }
 
 function labels(faults, X, x0, x1, now) {
@@ -104,13 +158,14 @@ function labels(faults, X, x0, x1, now) {
   return parts;
 }
 
-function row(store, service, y, lane, X, x0, x1, width, veiled, narrow) {
+function row(store, all, service, y, lane, X, x0, x1, width, veiled, narrow) {
   const parts = [s('path', {class: 'rule', d: `M0 ${y}H${width}`})];
   const title = `${service.group.toUpperCase()} ${service.site}`;
   parts.push(s('text', {x: 0, y: y + lane / 2 + (lane > 34 ? -2 : 5), class: 'strong'}, title),
     lane > 34 && s('text', {x: 0, y: y + lane / 2 + 13, class: 'muted'}, service.name));
-  const band = Math.min(20, lane * .34), base = y + lane - 4, room = lane - band - 12, step = (x1 - x0) / SPAN_S;
-  const rows = store.series.filter(one => X(one.tMs / 1000) > x0 + step / 2);
+  const band = Math.min(20, lane * .34), base = y + lane - 4, room = lane - band - 12,
+        step = (X(1) - X(0)) * (all[0]?.seconds ?? 1);
+  const rows = all.filter(one => X(one.tMs / 1000) > x0 + step / 2);
   for (const one of rows) {
     const values = one.services[service.name], x = X(one.tMs / 1000) - step / 2;
     if (!values || (veiled && one.tMs > veiledSince(store))) continue;

@@ -1,4 +1,4 @@
-// Everything that the lab reported: the event stream, and a bounded store of the last minute.
+// Everything that the lab reported: the event stream or a recording, and a bounded store of the last minute.
 
 const KEEP_MS = 65_000;
 const MAX_ANSWERS = 3_000;
@@ -9,6 +9,10 @@ const SILENCE_MS = 12_000;
 export class Store extends EventTarget {
   connection = 'connecting';
   hello = null;
+  /** The time of a replay; null when live. */
+  replayMs = null;
+  /** No listener is told, while a replay goes to another time. */
+  quiet = false;
 
   constructor() {
     super();
@@ -40,8 +44,37 @@ export class Store extends EventTarget {
   node(name) { return this.hello?.nodes.find(node => node.name === name); }
   replicas(group) { return this.hello?.nodes.filter(node => node.kind === 'replica' && node.group === group) ?? []; }
 
-  /** The lab's clock, from the events' times and this computer's clock. */
-  get nowMs() { return this.offset === null ? 0 : performance.now() + this.offset; }
+  /** The lab's clock: the time of the replay, or from the events' times and this computer's clock. */
+  get nowMs() {
+    if (this.replayMs !== null) return this.replayMs;
+    return this.offset === null ? 0 : performance.now() + this.offset;
+  }
+
+  /** A copy of what is known now; the events themselves never change. */
+  snapshot() {
+    const {hello, state, copies, faults, series, load, verdict, sampling} = this;
+    return {
+      hello,
+      state,
+      copies,
+      faults,
+      series,
+      load,
+      verdict,
+      sampling,
+      answers: [...this.answers],
+      messages: [...this.messages],
+      latest: {...this.latest},
+      asked: new Set(this.asked)
+    };
+  }
+
+  /** Returns to a snapshot, which can be used again. */
+  restore(snapshot) {
+    const {answers, messages, latest, asked} = snapshot;
+    Object.assign(this, snapshot,
+      {answers: [...answers], messages: [...messages], latest: {...latest}, asked: new Set(asked)});
+  }
 
   /** The last answer to a read of the chosen key. */
   lastRead(service) {
@@ -78,7 +111,9 @@ export class Store extends EventTarget {
     this.emit('connection', connection);
   }
 
-  emit(name, detail) { this.dispatchEvent(new CustomEvent(name, {detail})); }
+  emit(name, detail) {
+    if (!this.quiet) this.dispatchEvent(new CustomEvent(name, {detail}));
+  }
 
   receive(name, data) {
     // The earliest arrival has the least delay, so the largest offset is the best estimate.
@@ -129,6 +164,7 @@ export class Store extends EventTarget {
   addAnswer(answer) {
     if (this.answers.some(known => known.id === answer.id)) return;
     this.answers.push(answer);
+    if (this.replayMs !== null && answer.by === 'page' && answer.op !== 'read') this.asked.add(answer.id);
     if (answer.op !== 'read') return;
     const last = this.latest[answer.service];
     if (answer.key === this.key && (!last || last.key !== answer.key || last.tMs <= answer.tMs)) {

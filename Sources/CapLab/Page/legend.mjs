@@ -1,6 +1,7 @@
 // The legend: every state of every element.
 
 import {$, badge, h, s, tag} from './dom.mjs';
+import {isReplay} from './recording.mjs';
 
 const picture = (...parts) => s('svg', {viewBox: '0 0 76 30', width: 76, height: 30, 'aria-hidden': 'true'}, parts);
 const line = (d, kind = 'ink') => s('path', {class: `l-${kind}`, d});
@@ -51,7 +52,9 @@ export function build(dialog) {
     h('div', {class: 'sheet'},
       Object.entries(rows()).map(([name, entries]) => [h('h3', {}, name), h('div', {class: 'entries'}, entries)])),
     h('p', {class: 'muted'},
-      'Keys: arrow right and left move the tour, 1 to 4 choose an answer, c cuts and heals, ' +
-        'p is presenter mode, Escape closes a menu.'));
+      isReplay ? 'Keys: space plays and pauses, arrow right and left move by 1 s, with shift by 5 s, ' +
+          'p is presenter mode, Escape closes a menu.'
+               : 'Keys: arrow right and left move the tour, 1 to 4 choose an answer, c cuts and heals, ' +
+          'p is presenter mode, Escape closes a menu.'));
   $('#legend-open').addEventListener('click', () => dialog.showModal());
 }

@@ -11,7 +11,12 @@ import * as legend from './legend.mjs';
 import * as map from './map.mjs';
 import * as menu from './menu.mjs';
 import {Motion} from './motion.mjs';
+import * as playerView from './player.mjs';
+import * as print from './print.mjs';
+import {isReplay, recording} from './recording.mjs';
 import * as records from './records.mjs';
+import {Player} from './replay.mjs';
+import * as report from './report.mjs';
 import * as terms from './terms.mjs';
 import {Tour} from './tour.mjs';
 import * as verdict from './verdict.mjs';
@@ -20,7 +25,7 @@ import {Wires} from './wires.mjs';
 const DRAW_MS = 100;
 const store = new Store();
 const stage = $('#stage');
-let wires = null, motion = null, dirty = true, hideNotice = 0;
+let wires = null, motion = null, player = null, dirty = true, hideNotice = 0;
 
 function tell(words, isProblem) {
   const notice = $('#notice');
@@ -33,9 +38,11 @@ function tell(words, isProblem) {
   }, isProblem ? 12_000 : 3_000);
 }
 
-const tour = new Tour($('#tour'), store, () => {
+// A report has no tour: nothing can be asked.
+const tour = isReplay ? null : new Tour($('#tour'), store, () => {
   dirty = true;
 });
+const veiled = () => tour?.veiled() ?? new Set();
 
 function theme(name) {
   document.documentElement.dataset.theme = name;
@@ -55,8 +62,8 @@ function begin() {
   menu.close();
   map.build(stage, store);
   wires = new Wires(stage, store);
-  motion = new Motion(wires);
-  controls.build($('#controls'), store);
+  motion = new Motion(wires, () => player ? player.flightMs : performance.now());
+  if (!isReplay) controls.build($('#controls'), store);
   dirty = true;
 }
 
@@ -69,6 +76,7 @@ function header() {
   const states = {
     connecting: 'connecting …',
     lost: 'connection lost, trying again',
+    replay: 'recorded run',
     open: actions.readOnly() ? 'live, read-only' : 'live'
   };
   text($('#connection'), states[store.connection]);
@@ -86,25 +94,56 @@ function header() {
 
 function draw() {
   if (!store.hello) return header();
-  const veiled = tour.veiled();
-  if (!veiled.size)
+  const hidden = veiled();
+  if (!hidden.size)
     store.veiledAt = null;
   else
     store.veiledAt ??= store.nowMs;
-  map.draw(stage, store, veiled);
+  if (player) playerView.draw($('#map'), player, recording);
+  map.draw(stage, store, hidden);
   wires.draw();
-  controls.draw($('#controls'), store);
-  tour.draw();
-  verdict.draw($('#verdict'), store, veiled);
-  answers.draw($('#log'), store, veiled);
-  records.draw($('#records'), store, veiled);
-  lanes.draw($('#lanes'), store, veiled, tour.started ? tour.step.store : null);
+  if (!player) controls.draw($('#controls'), store);
+  tour?.draw();
+  verdict.draw($('#verdict'), store, hidden);
+  answers.draw($('#log'), store, hidden);
+  records.draw($('#records'), store, hidden);
+  lanes.draw($('#lanes'), store, hidden, tour?.started ? tour.step.store : null);
   header();
+}
+
+const drawCharts = () => charts.draw($('#charts'), store, veiled(), player?.run);
+
+/** Shows a recorded run instead of the running lab. */
+function replay() {
+  report.build(recording);
+  player = new Player(recording, store);
+  playerView.build($('#controls'), player, recording);
+  charts.seekable($('#charts'), player);
+  print.listen(player, recording, () => {
+    draw();
+    drawCharts();
+  });
+  player.addEventListener('change', () => {
+    dirty = true;
+  });
+  player.addEventListener('seek', event => {
+    dirty = true;
+    lastChart = 0;
+    motion?.clear();
+    for (const {list, ageMs} of event.detail) motion?.addMessages(list, ageMs);
+  });
+  // `#t=12.5` opens the report at a time.
+  const from = Number(new URLSearchParams(location.hash.slice(1)).get('t'));
+  draw();
+  if (from)
+    player.seek(from * 1000);
+  else if (!matchMedia('(prefers-reduced-motion: reduce)').matches)
+    player.play();
 }
 
 store.addEventListener('begin', begin);
 store.addEventListener('restart', () => {
-  tour.restart();
+  tour?.restart();
   // The token belongs to one start of the lab, and it is in the page.
   sessionStorage.setItem('restarted', 'yes');
   tell('The lab was restarted. Loading the page again.', true);
@@ -124,7 +163,7 @@ answers.build($('#log'), id => {
   lanes.select(store, id);
   dirty = true;
 });
-charts.build($('#charts'), () => charts.draw($('#charts'), store, tour.veiled()));
+charts.build($('#charts'), drawCharts);
 lanes.build($('#lanes'), () => {
   dirty = true;
 });
@@ -145,21 +184,21 @@ $('#notice').addEventListener('tell', event => tell(...event.detail));
 $('#theme').addEventListener(
   'click', () => theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'));
 $('#present').addEventListener('click', () => present());
-$('#dock-next').addEventListener('click', () => $('#tour-next') ? tour.next() : tour.restart());
+$('#dock-next').addEventListener('click', () => $('#tour-next') ? tour?.next() : tour?.restart());
 document.addEventListener('click', event => {
   if (event.target.closest('[data-action="toggle-cut"]')) toggleCut().catch(() => {});
 });
 document.addEventListener('keydown', event => {
   if (event.target.closest('input, select, textarea, dialog, #menu') || event.ctrlKey || event.metaKey || event.altKey)
     return;
+  if (event.key === 'p') return present();
+  if (isReplay) return;
   if (event.key === 'ArrowRight')
     tour.next();
   else if (event.key === 'ArrowLeft')
     tour.back();
   else if (/^[1-4]$/.test(event.key))
     tour.pick(Number(event.key) - 1);
-  else if (event.key === 'p')
-    present();
   else if (event.key === 'c')
     toggleCut()?.catch?.(() => {});
 });
@@ -168,6 +207,7 @@ let lastDraw = 0, lastChart = 0;
 function frame(now) {
   // First, so that an error in one view does not stop the page.
   requestAnimationFrame(frame);
+  player?.frame(now);
   if (now - lastDraw >= DRAW_MS || dirty) {
     lastDraw = now;
     dirty = false;
@@ -175,9 +215,12 @@ function frame(now) {
   }
   if (now - lastChart >= 500) {
     lastChart = now;
-    charts.draw($('#charts'), store, tour.veiled());
+    drawCharts();
   }
-  motion?.frame(now);
+  motion?.frame();
 }
 requestAnimationFrame(frame);
-store.open('/events');
+if (isReplay)
+  replay();
+else
+  store.open('/events');

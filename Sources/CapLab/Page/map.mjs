@@ -118,7 +118,8 @@ function drawService(stage, store, service, veiled) {
     () => hints.map(
       ([target, number]) => h('span',
         {class: 'hint', 'data-hint': target, title: `${number} hints: changes that ${target} has not received yet`},
-        count(number, 'hint'), ` for ${idOf(target)}`)));
+        hints.length > 1 ? `${number.toLocaleString('en')} → ${idOf(target)}`
+                         : `${count(number, 'hint')} for ${idOf(target)}`)));
   text($('.condition', node), state?.process === 'paused' ? 'paused' : state?.process === 'ended' ? 'down' : '');
   text($('.asks', quarter), `${short(store.key, 16)} is`);
   drawAnswer($('.answer', quarter), store, service, state, veiled);

@@ -2,6 +2,7 @@
 
 import {act, ask, command, compareAndSet, readOnly, resolve} from './actions.mjs';
 import {$, h, millis, tag} from './dom.mjs';
+import {isReplay} from './recording.mjs';
 import {explained} from './terms.mjs';
 
 let store, opener;
@@ -58,8 +59,9 @@ export function open(target, content) {
 
 const title = (words, note) => [h('h3', {}, words), note && h('p', {class: 'muted'}, note)];
 
-/** A button, or without a token the command to type. */
+/** A button, or without a token the command to type; in a replay nothing. */
 export function item(words, path, body, name) {
+  if (isReplay) return null;
   if (readOnly()) return h('div', {class: 'typed'}, h('span', {}, words), h('code', {}, command(path, body)));
   return h('button', {
     'data-action': name,
@@ -135,6 +137,7 @@ function nodeMenu(name) {
   const process = (words, what) => item(words, '/actions/process', {node: name, do: what}, `${what}:${name}`);
   const parts = [title(name, `${node.kind} in the ${node.site}, port ${node.port}`)];
   parts.push(facts(node));
+  if (isReplay) return parts;
   if (node.kind === 'service') parts.push(askForm(name, node.group));
   if (readOnly()) {
     return [

@@ -10,8 +10,10 @@ const MAX_BACKGROUND = 30;
 
 /** Starts and moves the messages. Paths come from the wires. */
 export class Motion {
-  constructor(wires) {
+  /** @param clock the time that messages fly by, in milliseconds. */
+  constructor(wires, clock) {
     this.wires = wires;
+    this.clock = clock;
     this.flying = [];
     this.commands = new Map();
     this.calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -19,9 +21,10 @@ export class Motion {
 
   get layer() { return this.wires.messages; }
 
-  addMessages(list) {
+  /** @param ageMs how long the messages have been flying. */
+  addMessages(list, ageMs = 0) {
     if (this.calm.matches || document.hidden) return;
-    const now = performance.now();
+    const now = this.clock() - ageMs;
     for (const message of list) {
       if (!this.wires.paths.has(message.link)) continue;
       const background = message.key === null;
@@ -40,7 +43,7 @@ export class Motion {
   /** The client's own hops: the request, then the answer. */
   addAnswers(list) {
     if (this.calm.matches || document.hidden) return;
-    const now = performance.now();
+    const now = this.clock();
     for (const answer of list.filter(one => one.by === 'page').slice(-8)) {
       if (!this.wires.paths.has(answer.service)) continue;
       this.launch(answer.service, now, CLIENT_MS, false, answer.sent);
@@ -66,7 +69,8 @@ export class Motion {
   }
 
   /** Moves all messages; called once a frame. */
-  frame(now) {
+  frame() {
+    const now = this.clock();
     this.flying = this.flying.filter(one => {
       const t = (now - one.start) / one.lasts;
       if (t < 0) return true;
@@ -91,6 +95,7 @@ export class Motion {
   clear() {
     for (const one of this.flying) one.node.remove();
     this.flying = [];
+    this.commands.clear();
   }
 }
 

@@ -1,6 +1,7 @@
 // The verdict: the checkers' results on the live history. The lost promise of each store is shaded.
 
 import {h, show, count, short} from './dom.mjs';
+import {isReplay} from './recording.mjs';
 import {explained} from './terms.mjs';
 
 /** The letter of CAP in bold. */
@@ -61,7 +62,8 @@ export function draw(root, store, veiled) {
   const conflicts = store.services.map(service => store.state?.nodes[service.name]?.conflicts ?? 0);
   const fault = partition(store);
   show(root, [verdict && {...verdict, tMs: 0}, fault, hidden('cp'), hidden('ap'), conflicts], () => {
-    const head = h('div', {class: 'head'}, h('h2', {}, 'Verdict'), h('span', {class: 'note'}, 'on the live history'));
+    const head = h('div', {class: 'head'}, h('h2', {}, 'Verdict'),
+      h('span', {class: 'note'}, isReplay ? 'as it was at this moment' : 'on the live history'));
     if (!verdict) return [head, h('p', {class: 'muted'}, 'Waiting for the checkers.')];
     const {cp, ap} = verdict;
     return [

@@ -1,12 +1,97 @@
-/// One self-contained HTML file with a recording.
-enum ReportPage {
-    static func html(recording: [UInt8]) -> [UInt8] {
-        let json = String(decoding: recording, as: UTF8.self).replacing("</", with: "<\\/")
-        let page = """
-            <!doctype html><html lang="en"><meta charset="utf-8"><title>Report</title>
-            <script type="application/json" id="recording">\(json)</script></html>
+import ByteCoding
+import Crypto
+import JSON
 
-            """
-        return Array(page.utf8)
+/// Assembles a report: the lab page and a recorded run in one HTML file that needs no server.
+///
+/// Modules import each other through an import map of `data:` URLs, because a page opened from disk cannot load files
+/// beside it.
+enum ReportPage {
+    /// Modules inside the report are named `lab/NAME`: a relative name has no base in a `data:` URL.
+    static let modulePrefix = "lab/"
+    private static let start = "import '\(modulePrefix)main.mjs'"
+
+    /// - Parameter recording: a JSON object, see `Recording`.
+    static func html(recording: [UInt8]) -> [UInt8] {
+        var policy = Policy()
+        var page = String(decoding: PageFiles.index(token: nil), as: UTF8.self)
+        for name in PageFiles.all.keys.sorted() where name.hasSuffix(".css") {
+            page.replace(
+                "<link rel=\"stylesheet\" href=\"/page/\(name)\">", with: policy.style(text(name)), maxReplacements: 1)
+        }
+        page.replace(
+            "<script type=\"module\" src=\"/page/main.mjs\"></script>",
+            with: policy.script(type: "importmap", importMap()) + "\n" + policy.script(type: "module", start),
+            maxReplacements: 1)
+        page.replace(
+            "<meta charset=\"utf-8\">", with: "<meta charset=\"utf-8\">\n\(policy.meta)", maxReplacements: 1)
+        // The recording is most of the file: it is inserted as bytes.
+        let parts = page.split(separator: "</body>", maxSplits: 1)
+        var bytes = Array(parts[0].utf8)
+        bytes.reserveCapacity(bytes.count + recording.count * 11 / 10)
+        bytes += "<script type=\"application/json\" id=\"recording\">".utf8
+        append(recording, to: &bytes)
+        bytes += "</script>\n</body>".utf8
+        bytes += parts.dropFirst().joined().utf8
+        return bytes
+    }
+
+    /// In JSON, `<` occurs in strings only. Escaped, it can neither end the element nor begin a comment.
+    private static func append(_ json: [UInt8], to bytes: inout [UInt8]) {
+        for byte in json {
+            if byte == UInt8(ascii: "<") { bytes += "\\u003c".utf8 } else { bytes.append(byte) }
+        }
+    }
+
+    private static func text(_ name: String) -> String {
+        String(decoding: PageFiles.all[name] ?? [], as: UTF8.self)
+    }
+
+    private static func base64(_ bytes: [UInt8]) -> String {
+        var encoded: [UInt8] = []
+        Base64.encode(bytes, onto: &encoded)
+        return String(decoding: encoded, as: UTF8.self)
+    }
+
+    private static func importMap() -> String {
+        var json = JSONWriter(capacity: 1 << 18)
+        json.beginObject()
+        json.key("imports")
+        json.beginObject()
+        for name in PageFiles.all.keys.sorted() where name.hasSuffix(".mjs") {
+            json.dynamicKey(modulePrefix + name)
+            let module = text(name).replacing("'./", with: "'\(modulePrefix)")
+            json.string("data:text/javascript;base64," + base64(Array(module.utf8)))
+        }
+        json.endObject()
+        json.endObject()
+        return String(decoding: json.bytes, as: UTF8.self)
+    }
+
+    /// A Content-Security-Policy that allows exactly the embedded styles and scripts, and no request.
+    private struct Policy {
+        private var styles: [String] = []
+        private var scripts = ["data:"]
+
+        mutating func style(_ css: String) -> String {
+            styles.append(Self.source(css))
+            return "<style>\(css)</style>"
+        }
+
+        mutating func script(type: String, _ code: String) -> String {
+            scripts.append(Self.source(code))
+            return "<script type=\"\(type)\">\(code)</script>"
+        }
+
+        private static func source(_ text: String) -> String {
+            "'sha256-\(base64(Array(SHA256.hash(data: Array(text.utf8)))))'"
+        }
+
+        var meta: String {
+            let policy =
+                "default-src 'none'; script-src \(scripts.joined(separator: " ")); "
+                + "style-src \(styles.joined(separator: " ")); img-src data:; base-uri 'none'; form-action 'none'"
+            return "<meta http-equiv=\"Content-Security-Policy\" content=\"\(policy)\">"
+        }
     }
 }

@@ -1,0 +1,121 @@
+// The controls of a replay under the map, and the present step of the drill in large type.
+
+import {$, attribute, h, show, text} from './dom.mjs';
+import {SPEEDS} from './replay.mjs';
+
+const STEP_MS = 1_000;
+const JUMP_MS = 5_000;
+/** More steps than this have no room for their numbers. */
+const MANY = 16;
+
+/** A time of the run: 0.0 s, 12.3 s. */
+export const clock = ms => `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
+
+/** The steps of the drill in the order of time. */
+const stepsOf = recording => [...(recording.drill?.steps ?? [])].sort((a, b) => a.atMs - b.atMs);
+
+export function phaseAt(recording, ms) {
+  const phases = recording.summary?.phases ?? [];
+  return phases.find(phase => ms < phase.toMs) ?? phases.at(-1) ?? null;
+}
+
+/** Builds the controls in `root` and connects the keyboard. */
+export function build(root, player, recording) {
+  const scrub = h('input', {
+    id: 'scrub',
+    type: 'range',
+    min: 0,
+    max: player.durationMs,
+    step: 100,
+    value: 0,
+    'aria-label': 'Time of the run'
+  });
+  let resume = false;
+  scrub.addEventListener('pointerdown', () => {
+    resume = player.playing;
+    player.pause();
+  });
+  scrub.addEventListener('pointerup', () => {
+    if (resume) player.play();
+    resume = false;
+  });
+  scrub.addEventListener('input', () => player.seek(Number(scrub.value)));
+  root.replaceChildren(
+    h('div', {id: 'player', role: 'group', 'aria-label': 'Replay'},
+      h('button', {id: 'play', class: 'primary', onclick: () => player.toggle()}, 'Play'),
+      h('div', {class: 'track'}, h('div', {class: `marks ${stepsOf(recording).length > MANY ? 'many' : ''}`, 'aria-hidden': 'true'},
+        marks(player, recording)), scrub),
+      h('output', {id: 'time', for: 'scrub'}),
+      h('span', {class: 'seg', role: 'group', 'aria-label': 'Speed'},
+        SPEEDS.map(speed => h('button', {'data-speed': speed, onclick: () => player.setSpeed(speed)}, `×${speed}`)))),
+    h('div', {class: 'row'}, steps(player, recording), h('span', {id: 'sampling'})));
+  document.addEventListener('keydown', event => press(event, player));
+}
+
+/** Faults as bands and steps as numbered ticks, at their times. */
+function marks(player, recording) {
+  const percent = ms => `${Math.min(100, Math.max(0, ms / player.durationMs * 100))}%`;
+  const place = (element, fromMs, toMs) => {
+    element.style.left = percent(fromMs);
+    if (toMs !== undefined) element.style.width = percent(toMs - fromMs);
+    return element;
+  };
+  return [
+    player.run.faults.map(
+      fault => place(h('i', {class: 'fault', title: fault.label}), fault.fromMs, fault.toMs ?? player.durationMs)),
+    stepsOf(recording).map(
+      (step, at) => place(h('b', {class: 'tick', title: `${clock(step.atMs)}: ${step.text}`}, at + 1), step.atMs))
+  ];
+}
+
+/** The steps as buttons that go to their time. */
+function steps(player, recording) {
+  return h('ol', {class: 'script', 'aria-label': 'Steps of the drill'},
+    stepsOf(recording).map(
+      (step, at) => h('li', {},
+        h('button', {'data-step': at, onclick: () => player.seek(step.atMs)}, h('b', {}, at + 1),
+          ` ${step.text} `, h('small', {}, clock(step.atMs))))));
+}
+
+function press(event, player) {
+  const target = event.target;
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest('dialog, #menu')) return;
+  const jump = event.shiftKey ? JUMP_MS : STEP_MS;
+  if (event.key === 'ArrowRight')
+    player.seek(player.nowMs + jump);
+  else if (event.key === 'ArrowLeft')
+    player.seek(player.nowMs - jump);
+  else if (event.key === 'Home')
+    player.seek(0);
+  else if (event.key === 'End')
+    player.seek(player.durationMs);
+  // A focused button or link has its own meaning of the space bar.
+  else if (event.key === ' ' && !target.closest('button, a, summary, [role=button]'))
+    player.toggle();
+  else
+    return;
+  event.preventDefault();
+}
+
+/** Shows the present time, phase and step. */
+export function draw(root, player, recording) {
+  const now = player.nowMs, phase = phaseAt(recording, now), list = stepsOf(recording);
+  const at = list.findLastIndex(step => step.atMs <= now), ended = now >= player.durationMs;
+  text($('#play', root), player.playing ? 'Pause' : ended ? 'Again' : 'Play');
+  attribute($('#play', root), 'data-playing', String(player.playing));
+  text($('#time', root), `${clock(now)} of ${clock(player.durationMs)}`);
+  const scrub = $('#scrub', root);
+  if (Number(scrub.value) !== Math.round(now / 100) * 100) scrub.value = now;
+  attribute(scrub, 'aria-valuetext',
+    `${clock(now)}${phase ? `, ${phase.name}` : ''}${at >= 0 ? `, ${list[at].text}` : ''}`);
+  for (const button of root.querySelectorAll('[data-speed]'))
+    attribute(button, 'aria-pressed', String(Number(button.dataset.speed) === player.speed));
+  for (const button of root.querySelectorAll('[data-step]'))
+    attribute(button, 'aria-current', Number(button.dataset.step) === at ? 'step' : null);
+  const words = {before: 'before the fault', during: 'during the fault', after: 'after the fault'};
+  show($('#step'), [phase?.name, at, ended], () => [
+    phase && h('span', {class: `phase ${phase.name}`}, words[phase.name] ?? phase.name),
+    h('b', {}, at < 0 ? 'steady load at both sites' : list[at].text),
+    at >= 0 && h('small', {}, `at ${clock(list[at].atMs)}`)
+  ]);
+}

@@ -1,0 +1,157 @@
+// The report on a recorded run: title, what it shows, what each store kept, all figures, the data.
+
+import {$, count, duration, h, millis} from './dom.mjs';
+import {faultPhase, kept, percent, share, story} from './story.mjs';
+import {explained} from './terms.mjs';
+
+const PHASES = {
+  before: 'before',
+  during: 'during',
+  after: 'after'
+};
+/** Below it, a cell is shaded: a share of answered requests. */
+const FULL = .99;
+
+const placeOf = service => `${service.group.toUpperCase()} ${service.site}`;
+
+/** A cell of a promise: true kept, false given up, null not known. */
+const cell = (holds, yes, no, small, name) =>
+  h('td', {class: holds === false ? 'lost' : null, 'data-kept': name, 'data-holds': String(holds)},
+    h('span', {class: 'verdict-mark'}, holds === null ? '– not known' : holds ? `✓ ${yes}` : `✕ ${no}`),
+    small && h('small', {}, small));
+
+/** Builds the report beside the map and the table of all figures. */
+export function build(recording) {
+  const {drill, summary} = recording;
+  document.body.classList.add('report');
+  document.title = `${drill.title}: CAP lab report`;
+  for (const id of ['report', 'numbers', 'step']) $(`#${id}`).hidden = false;
+  for (const id of ['tour', 'dock']) $(`#${id}`).hidden = true;
+  const skip = $('.skip');
+  skip.href = '#report';
+  skip.textContent = 'Skip to the report';
+  $('#report').replaceChildren(...[
+    h('h2', {}, drill.title), h('p', {class: 'story', id: 'story'}, story(recording)), promises(summary),
+    answered(summary), violations(summary), about(recording)
+  ].filter(Boolean));
+  $('#numbers').replaceChildren(h('div', {class: 'head'}, h('h2', {}, 'All figures'),
+                                  h('span', {class: 'note'}, 'of the whole run, not a sample')),
+    h('div', {class: 'wide-table'}, figures(summary)));
+}
+
+/** A row that holds for the whole run. */
+const wide = (holds, head, words, small, name) => h('tr', {}, h('th', {scope: 'row'}, head),
+  h('td', {colspan: 2, class: holds === false ? 'lost' : null, 'data-kept': name, 'data-holds': String(holds)},
+    h('span', {class: 'verdict-mark'}, holds === null ? '– nothing to check' : words), h('small', {}, small)));
+
+/** A replica that does not sync every write to its disk may lose the last ones when it is killed. */
+const lostWithReplicas = ({lostWithReplicas: number}) =>
+  number > 0 && `; ${number.toLocaleString('en')} more went with killed replicas that had not synced them to disk`;
+
+/** What each store kept and what it gave up, while the fault lasted. */
+function promises(summary) {
+  const at = faultPhase(summary), cp = kept(summary, 'cp', at), ap = kept(summary, 'ap', at);
+  const available = (store, name) => store.asked
+    ? cell(!store.short.length, 'all answered', 'not all',
+      store.short.map(one => `${one.site}: ${percent(one.share)} answered`).join(', '), name)
+    : cell(null, '', '', 'no request', name);
+  const agreedAlways = ap.asked ? !summary.conflicts && ap.oldestMs <= 1000 : null;
+  const prices = [
+    summary.conflicts > 0 && `two values of ${count(summary.conflicts, 'key')}`,
+    ap.oldestMs > 1000 && `values up to ${duration(ap.oldestMs)} old`
+  ].filter(Boolean).join(', ');
+  const agreed = typeof summary.convergedInMs === 'number';
+  return h('table', {class: 'promises'},
+    h('thead', {}, h('tr', {}, h('td', {}, 'promise kept?'), h('th', {scope: 'col'}, explained('CP', 'cp')),
+      h('th', {scope: 'col'}, explained('AP', 'ap')))),
+    h('tbody', {},
+      h('tr', {}, h('th', {scope: 'row'}, explained('One value', 'consistency')),
+        cell(summary.linearizable, 'always', 'no', summary.linearizable === null ? summary.linearizableDetail
+          : explained('linearizable', 'linearizable'), 'cp-one-value'),
+        cell(agreedAlways, 'always', 'not always', prices, 'ap-one-value')),
+      h('tr', {}, h('th', {scope: 'row'}, explained('An answer', 'availability')),
+        available(cp, 'cp-answer'), available(ap, 'ap-answer')),
+      ap.asked && wide(summary.acknowledgedWrites ? summary.lostWrites === 0 : null, explained('No write lost', 'lost'),
+        summary.lostWrites ? `✕ ${summary.lostWrites.toLocaleString('en')} lost` : '✓ none lost',
+        [`of ${count(summary.acknowledgedWrites, 'acknowledged AP write')}`, lostWithReplicas(summary)], 'writes'),
+      ap.asked && wide(agreed, 'Equal after heal', agreed ? `✓ after ${duration(summary.convergedInMs)}` : '✕ not seen',
+        agreed ? 'all AP copies are equal again' : 'the AP copies were not equal before the end', 'converged')));
+}
+
+/** The share of answered requests, by service and phase, with its price beneath. */
+function answered(summary) {
+  return h('table', {class: 'answered'},
+    h('thead', {}, h('tr', {}, h('td', {}, 'answered'),
+      summary.phases.map(phase => h('th', {scope: 'col'}, PHASES[phase.name] ?? phase.name)))),
+    h('tbody', {}, summary.services.map(service => h('tr', {class: service.group},
+      h('th', {scope: 'row', title: service.name}, placeOf(service)),
+      service.phases.map((phase, at) => {
+        const value = share(phase);
+        return h('td', {
+          class: value !== null && value < FULL ? 'lost' : null,
+          'data-answered': `${service.name}:${summary.phases[at]?.name}`
+        },
+          h('b', {}, percent(value)), h('small', {}, priceOf(phase)));
+      })))));
+}
+
+function priceOf(phase) {
+  return [
+    phase.failed > 0 && `${count(phase.failed, 'error')}`,
+    phase.refused > 0 && `${phase.refused.toLocaleString('en')} refused`,
+    phase.maxStalenessMs > 1000 && `up to ${duration(phase.maxStalenessMs)} old`
+  ].filter(Boolean).join(', ');
+}
+
+const violations = summary => summary.violations?.length > 0 &&
+  h('ul', {class: 'violation', role: 'alert'}, summary.violations.map(words => h('li', {}, words)));
+
+function about(recording) {
+  const {drill, summary} = recording;
+  const date = new Date(recording.recordedAt);
+  const words = Number.isNaN(date.getTime())
+    ? recording.recordedAt
+    : date.toISOString().replace('T', ' ').replace(/:\d\d\.\d+Z/, ' UTC');
+  return h('div', {class: 'about'}, h('p', {}, drill.description),
+    h('p', {class: 'muted'}, `Recorded ${words} from real processes, version ${recording.version}. `,
+      summary.linearizableDetail && `${summary.linearizableDetail}. `, leftOut(recording)),
+    h('p', {class: 'links'}, h('a', {id: 'data', href: '#', onclick: event => download(event, recording)},
+      'Data as JSON')));
+}
+
+function leftOut({leftOut}) {
+  if (!leftOut || (!leftOut.messages && !leftOut.answers)) return '';
+  return `The replay leaves out ${count(leftOut.messages, 'message')} and ${
+    count(leftOut.answers, 'answer')} of the load; the figures count all of them.`;
+}
+
+/** Gives the recording as a file. The link's address lives only as long as the page. */
+function download(event, recording) {
+  const link = event.currentTarget;
+  link.download = `${recording.drill.name}.json`;
+  if (!link.href.startsWith('blob:'))
+    link.href = URL.createObjectURL(new Blob([JSON.stringify(recording)], {type: 'application/json'}));
+}
+
+/** Every figure of the summary, one line per service and phase. */
+function figures(summary) {
+  const heads = ['service', 'phase', 'requests', 'answered', 'refused', 'errors', 'p50', 'p99', 'old answers',
+    'oldest answer'];
+  const number = value => (value ?? 0).toLocaleString('en');
+  const line = (service, phase, at) => {
+    const ap = service.group === 'ap';
+    return h('tr', {class: at === 0 ? 'first' : null},
+      at === 0 && h('th', {scope: 'rowgroup', rowspan: service.phases.length}, h('b', {}, placeOf(service)),
+        h('small', {}, service.name)),
+      h('th', {scope: 'row'}, PHASES[summary.phases[at]?.name] ?? summary.phases[at]?.name ?? ''),
+      [
+        number(phase.requests), h('b', {}, percent(share(phase))), number(phase.refused), number(phase.failed), millis(phase.p50Ms),
+        millis(phase.p99Ms), number(phase.stale),
+        ap && phase.maxStalenessMs !== null ? duration(phase.maxStalenessMs) : '–'
+      ].map(words => h('td', {}, words)));
+  };
+  return h('table', {class: 'figures'},
+    h('thead', {}, h('tr', {}, heads.map(words => h('th', {scope: 'col'}, words)))),
+    summary.services.map(service => h('tbody', {class: service.group},
+      service.phases.map((phase, at) => line(service, phase, at)))));
+}

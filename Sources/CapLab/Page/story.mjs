@@ -1,0 +1,59 @@
+// The figures of a recorded run in words: shares, and the sentence that says what the run shows.
+
+import {count, duration} from './dom.mjs';
+
+const GROUP = {
+  cp: 'the consistent store (CP)',
+  ap: 'the available store (AP)'
+};
+
+/** The index of the phase with the fault. */
+export const faultPhase = summary => Math.max(0, summary.phases.findIndex(phase => phase.name === 'during'));
+
+/** The share of requests that were answered; null without requests. */
+export const share = phase => phase && phase.requests > 0 ? phase.answered / phase.requests : null;
+
+/** A share in percent, rounded down, so that 100 % means all: 100 %, 99.9 %, 42 %, 0.4 %. */
+export function percent(value) {
+  if (value === null) return '–';
+  const tenths = Math.floor(value * 1000 + 1e-6) / 10;
+  const fine = value < 1 && value > 0 && (tenths >= 99 || tenths < 1);
+  return `${fine ? tenths.toFixed(1) : Math.floor(tenths)} %`;
+}
+
+/** Of one store in one phase: the sites that did not answer all, and the oldest answer. */
+export function kept(summary, group, phase) {
+  const services = summary.services.filter(service => service.group === group && service.phases[phase]);
+  const asked = services.filter(service => service.phases[phase].requests > 0);
+  const short = asked.filter(service => share(service.phases[phase]) < 1)
+    .map(service => ({site: service.site, share: share(service.phases[phase])}));
+  const oldestMs = Math.max(0, ...services.map(service => service.phases[phase].maxStalenessMs ?? 0));
+  return {asked: asked.length > 0, short, oldestMs};
+}
+
+/** What one store answered, as a clause. */
+function answered({short}) {
+  if (!short.length) return 'answered every request';
+  const list = short.map(one => one.share > 0 ? `${one.share < .5 ? 'only ' : ''}${
+    percent(one.share)} of the requests in the ${one.site}` : `no request in the ${one.site}`);
+  return `answered ${list.join(' and ')}`;
+}
+
+/** One sentence for a reader who knows nothing of the run. */
+export function story({summary}) {
+  const at = faultPhase(summary), phase = summary.phases[at];
+  const lasted = phase ? `During the fault (${duration(phase.toMs - phase.fromMs)})` : 'In this run';
+  const cp = kept(summary, 'cp', at), ap = kept(summary, 'ap', at);
+  const correct = summary.linearizable === true ? ' and never returned a wrong value'
+    : summary.linearizable === false            ? ' and returned values that no single copy explains'
+                                                : '';
+  const prices = [
+    ap.oldestMs > 1000 && `values up to ${duration(ap.oldestMs)} old`,
+    summary.conflicts > 0 && `two different values of ${count(summary.conflicts, 'key')}`
+  ].filter(Boolean);
+  const clauses = [
+    cp.asked && `${GROUP.cp} ${answered(cp)}${correct}`,
+    ap.asked && `${GROUP.ap} ${answered(ap)}${prices.length ? `, but with ${prices.join(' and ')}` : ''}`
+  ].filter(Boolean);
+  return clauses.length ? `${lasted}, ${clauses.join(', while ')}.` : 'No request was sent in this run.';
+}
