@@ -1,8 +1,9 @@
 #!/bin/sh
-# Starts a lab and tests its page in headless Chromium. Called by 'make test-page'.
+# Starts a lab and tests its page in headless Chromium, then a report. Called by 'make test-page'.
 #
 #   Tests/Page/run.sh BIN [ARGUMENTS of page_test.py]     BIN: the directory of caplab
 #
+# PAGE_REPORT=FILE.html tests that report of the drill west-cut instead of making one.
 # Selenium comes from PyPI, into a virtual environment beside the build. The lab has free ports and a directory of its
 # own, and is stopped at the end.
 set -eu
@@ -46,3 +47,10 @@ while [ -z "$url" ]; do
     [ -n "$url" ] || sleep 0.2
 done
 "$python" -B Tests/Page/page_test.py "$url" "$@"
+[ $# -eq 0 ] || exit 0
+
+report=${PAGE_REPORT:-$directory/west-cut.html}
+if [ -z "${PAGE_REPORT:-}" ]; then
+    "$bin/caplab" report west-cut --out "$directory"
+fi
+"$python" -B Tests/Page/replay_test.py "$report"

@@ -97,7 +97,10 @@ function ticks(runSec, X, x0, x1, y, narrow) {
                    : 'end'));
   }
   const step = [5, 10, 15, 30, 60, 120, 300].find(one => runSec / one <= (narrow ? 4 : 9)) ?? 600, parts = [];
-  for (let sec = 0; sec <= runSec; sec += step) parts.push(label(X(sec), `${sec} s`, sec ? 'middle' : 'start'));
+  for (let sec = 0; sec <= runSec; sec += step) parts.push(label(X(sec), `${sec} s`,
+    sec === 0                 ? 'start'
+      : sec + step / 4 > runSec ? 'end'
+                                : 'middle'));
   return parts;
 }
 

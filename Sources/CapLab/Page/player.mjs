@@ -112,6 +112,13 @@ export function draw(root, player, recording) {
     attribute(button, 'aria-pressed', String(Number(button.dataset.speed) === player.speed));
   for (const button of root.querySelectorAll('[data-step]'))
     attribute(button, 'aria-current', Number(button.dataset.step) === at ? 'step' : null);
+  const script = $('.script', root), shown = $(`[data-step="${Math.max(0, at)}"]`, root);
+  if (script.shownStep !== at && shown) {
+    script.shownStep = at;
+    const left = shown.offsetLeft - script.offsetLeft, right = left + shown.offsetWidth;
+    if (left < script.scrollLeft || right > script.scrollLeft + script.clientWidth)
+      script.scrollTo({left: left - script.clientWidth / 3});
+  }
   const words = {before: 'before the fault', during: 'during the fault', after: 'after the fault'};
   show($('#step'), [phase?.name, at, ended], () => [
     phase && h('span', {class: `phase ${phase.name}`}, words[phase.name] ?? phase.name),
