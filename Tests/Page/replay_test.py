@@ -165,7 +165,8 @@ class ReplayTest(unittest.TestCase):
         self.assertIn("consistent store", self.find("#story").text)
         west = next(one for one in self.recording["summary"]["services"] if one["name"] == "app_cp_west")
         at = list(self.phases).index("during")
-        self.assertIn(f"{west['phases'][at]['refused']:,} refused", self.find('[data-answered="app_cp_west:during"]').text)
+        shown = self.find('[data-answered="app_cp_west:during"]').text
+        self.assertIn(f"{west['phases'][at]['refused']:,} refused", shown)
         self.assertEqual(self.attribute('[data-kept="cp-answer"]', "data-holds"), "false")
         self.assertEqual(self.attribute('[data-kept="ap-answer"]', "data-holds"), "true")
         lines = self.driver.find_elements(By.CSS_SELECTOR, "#numbers tbody tr")
@@ -214,7 +215,8 @@ class ReplayTest(unittest.TestCase):
         self.assertEqual(self.now_ms(), 0)
 
     def test_12_no_error_and_no_request(self):
-        errors = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+        log = self.driver.get_log("browser")
+        errors = [entry["message"] for entry in log if entry["level"] in ("SEVERE", "WARNING")]
         self.assertEqual(errors, [])
         schemes = set()
         for entry in self.driver.get_log("performance"):

@@ -24,6 +24,7 @@ const FIELDS = {
   hints: 'hints',
   conflicts: 'conflicts'
 };
+const WORST = ['p50Ms', 'p99Ms', 'stalenessMs', 'hints', 'conflicts'];
 let metric = 'latency';
 
 export function build(root, redraw) {
@@ -135,12 +136,15 @@ function joined(rows, size) {
     for (const name of Object.keys(part[0].services)) {
       const all = part.map(row => row.services[name]).filter(Boolean);
       const sum = field => all.reduce((total, one) => total + (one[field] ?? 0), 0);
-      const most = field => all.reduce((best, one) => one[field] === null ? best : Math.max(best ?? 0, one[field]), null);
+      const most = field => {
+        const known = all.map(one => one[field]).filter(value => value !== null && value !== undefined);
+        return known.length ? Math.max(...known) : null;
+      };
       services[name] = {
         ok: sum('ok'),
         refused: sum('refused'),
         error: sum('error'),
-        ...Object.fromEntries(['p50Ms', 'p99Ms', 'stalenessMs', 'hints', 'conflicts'].map(field => [field, most(field)]))
+        ...Object.fromEntries(WORST.map(field => [field, most(field)]))
       };
     }
     result.push({...part.at(-1), services, seconds: part.length});

@@ -30,6 +30,7 @@ export function build(root, player, recording) {
     value: 0,
     'aria-label': 'Time of the run'
   });
+  const many = stepsOf(recording).length > MANY;
   let resume = false;
   scrub.addEventListener('pointerdown', () => {
     resume = player.playing;
@@ -43,7 +44,7 @@ export function build(root, player, recording) {
   root.replaceChildren(
     h('div', {id: 'player', role: 'group', 'aria-label': 'Replay'},
       h('button', {id: 'play', class: 'primary', onclick: () => player.toggle()}, 'Play'),
-      h('div', {class: 'track'}, h('div', {class: `marks ${stepsOf(recording).length > MANY ? 'many' : ''}`, 'aria-hidden': 'true'},
+      h('div', {class: 'track'}, h('div', {class: `marks${many ? ' many' : ''}`, 'aria-hidden': 'true'},
         marks(player, recording)), scrub),
       h('output', {id: 'time', for: 'scrub'}),
       h('span', {class: 'seg', role: 'group', 'aria-label': 'Speed'},

@@ -1,7 +1,7 @@
 // The report on a recorded run: title, what it shows, what each store kept, all figures, the data.
 
 import {$, count, duration, h, millis} from './dom.mjs';
-import {faultPhase, kept, percent, share, story} from './story.mjs';
+import {faultPhase, isSlower, kept, percent, share, story} from './story.mjs';
 import {explained} from './terms.mjs';
 
 const PHASES = {
@@ -14,9 +14,9 @@ const FULL = .99;
 
 const placeOf = service => `${service.group.toUpperCase()} ${service.site}`;
 
-/** A cell of a promise: true kept, false given up, null not known. */
-const cell = (holds, yes, no, small, name) =>
-  h('td', {class: holds === false ? 'lost' : null, 'data-kept': name, 'data-holds': String(holds)},
+/** A cell of a promise: true kept, false given up (or broken: `violated`), null not known. */
+const cell = (holds, yes, no, small, name, look = 'lost') =>
+  h('td', {class: holds === false ? look : null, 'data-kept': name, 'data-holds': String(holds)},
     h('span', {class: 'verdict-mark'}, holds === null ? '– not known' : holds ? `✓ ${yes}` : `✕ ${no}`),
     small && h('small', {}, small));
 
@@ -31,17 +31,23 @@ export function build(recording) {
   skip.href = '#report';
   skip.textContent = 'Skip to the report';
   $('#report').replaceChildren(...[
-    h('h2', {}, drill.title), h('p', {class: 'story', id: 'story'}, story(recording)), promises(summary),
-    answered(summary), violations(summary), about(recording)
+    h('h2', {}, drill.title), h('p', {class: 'story', id: 'story'}, story(recording)), violations(summary),
+    promises(summary), answered(summary), about(recording)
   ].filter(Boolean));
   $('#numbers').replaceChildren(h('div', {class: 'head'}, h('h2', {}, 'All figures'),
                                   h('span', {class: 'note'}, 'of the whole run, not a sample')),
     h('div', {class: 'wide-table'}, figures(summary)));
 }
 
+function linearizable({linearizable: holds, linearizableDetail}) {
+  const small = holds === null ? linearizableDetail
+    : explained(holds ? 'linearizable' : 'not linearizable', 'linearizable');
+  return cell(holds, 'always', 'broken', small, 'cp-one-value', 'violated');
+}
+
 /** A row that holds for the whole run. */
 const wide = (holds, head, words, small, name) => h('tr', {}, h('th', {scope: 'row'}, head),
-  h('td', {colspan: 2, class: holds === false ? 'lost' : null, 'data-kept': name, 'data-holds': String(holds)},
+  h('td', {colspan: 2, class: holds === false ? 'violated' : null, 'data-kept': name, 'data-holds': String(holds)},
     h('span', {class: 'verdict-mark'}, holds === null ? '– nothing to check' : words), h('small', {}, small)));
 
 /** A replica that does not sync every write to its disk may lose the last ones when it is killed. */
@@ -51,31 +57,28 @@ const lostWithReplicas = ({lostWithReplicas: number}) =>
 /** What each store kept and what it gave up, while the fault lasted. */
 function promises(summary) {
   const at = faultPhase(summary), cp = kept(summary, 'cp', at), ap = kept(summary, 'ap', at);
-  const available = (store, name) => store.asked
-    ? cell(!store.short.length, 'all answered', 'not all',
-      store.short.map(one => `${one.site}: ${percent(one.share)} answered`).join(', '), name)
-    : cell(null, '', '', 'no request', name);
-  const agreedAlways = ap.asked ? !summary.conflicts && ap.oldestMs <= 1000 : null;
+  const available = (store, name) => cell(!store.short.length, 'always', 'not always',
+    store.short.map(one => `${one.site}: ${percent(one.share)} answered`).join(', '), name);
   const prices = [
     summary.conflicts > 0 && `two values of ${count(summary.conflicts, 'key')}`,
     ap.oldestMs > 1000 && `values up to ${duration(ap.oldestMs)} old`
   ].filter(Boolean).join(', ');
   const agreed = typeof summary.convergedInMs === 'number';
   return h('table', {class: 'promises'},
-    h('thead', {}, h('tr', {}, h('td', {}, 'promise kept?'), h('th', {scope: 'col'}, explained('CP', 'cp')),
-      h('th', {scope: 'col'}, explained('AP', 'ap')))),
+    h('thead', {}, h('tr', {}, h('td', {}, 'promise'),
+      cp.asked && h('th', {scope: 'col'}, explained('CP', 'cp')),
+      ap.asked && h('th', {scope: 'col'}, explained('AP', 'ap')))),
     h('tbody', {},
-      h('tr', {}, h('th', {scope: 'row'}, explained('One value', 'consistency')),
-        cell(summary.linearizable, 'always', 'no', summary.linearizable === null ? summary.linearizableDetail
-          : explained('linearizable', 'linearizable'), 'cp-one-value'),
-        cell(agreedAlways, 'always', 'not always', prices, 'ap-one-value')),
+      h('tr', {}, h('th', {scope: 'row'}, explained('One value', 'consistency')), cp.asked && linearizable(summary),
+        ap.asked && cell(!prices, 'always', 'not always', prices, 'ap-one-value')),
       h('tr', {}, h('th', {scope: 'row'}, explained('An answer', 'availability')),
-        available(cp, 'cp-answer'), available(ap, 'ap-answer')),
+        cp.asked && available(cp, 'cp-answer'), ap.asked && available(ap, 'ap-answer')),
       ap.asked && wide(summary.acknowledgedWrites ? summary.lostWrites === 0 : null, explained('No write lost', 'lost'),
         summary.lostWrites ? `✕ ${summary.lostWrites.toLocaleString('en')} lost` : '✓ none lost',
         [`of ${count(summary.acknowledgedWrites, 'acknowledged AP write')}`, lostWithReplicas(summary)], 'writes'),
-      ap.asked && wide(agreed, 'Equal after heal', agreed ? `✓ after ${duration(summary.convergedInMs)}` : '✕ not seen',
-        agreed ? 'all AP copies are equal again' : 'the AP copies were not equal before the end', 'converged')));
+      ap.asked && wide(agreed, 'Equal again',
+        agreed ? `✓ ${duration(summary.convergedInMs)} after the heal` : '✕ not seen',
+        agreed ? 'all AP copies' : 'the AP copies were not equal before the end', 'converged')));
 }
 
 /** The share of answered requests, by service and phase, with its price beneath. */
@@ -91,20 +94,23 @@ function answered(summary) {
           class: value !== null && value < FULL ? 'lost' : null,
           'data-answered': `${service.name}:${summary.phases[at]?.name}`
         },
-          h('b', {}, percent(value)), h('small', {}, priceOf(phase)));
+          h('b', {}, percent(value)), h('small', {}, priceOf(phase, service.phases[0])));
       })))));
 }
 
-function priceOf(phase) {
+/** What the answers cost: refusals, age, waiting. */
+function priceOf(phase, before) {
   return [
     phase.failed > 0 && `${count(phase.failed, 'error')}`,
     phase.refused > 0 && `${phase.refused.toLocaleString('en')} refused`,
-    phase.maxStalenessMs > 1000 && `up to ${duration(phase.maxStalenessMs)} old`
+    phase.maxStalenessMs > 1000 && `up to ${duration(phase.maxStalenessMs)} old`,
+    isSlower(phase, before) && `p99 ${millis(phase.p99Ms)}`
   ].filter(Boolean).join(', ');
 }
 
 const violations = summary => summary.violations?.length > 0 &&
-  h('ul', {class: 'violation', role: 'alert'}, summary.violations.map(words => h('li', {}, words)));
+  h('div', {class: 'violation', role: 'alert', tabindex: 0}, h('b', {}, 'A guarantee was violated'),
+    h('ul', {}, summary.violations.map(words => h('li', {}, words))));
 
 function about(recording) {
   const {drill, summary} = recording;
@@ -114,7 +120,7 @@ function about(recording) {
     : date.toISOString().replace('T', ' ').replace(/:\d\d\.\d+Z/, ' UTC');
   return h('div', {class: 'about'}, h('p', {}, drill.description),
     h('p', {class: 'muted'}, `Recorded ${words} from real processes, version ${recording.version}. `,
-      summary.linearizableDetail && `${summary.linearizableDetail}. `, leftOut(recording)),
+      summary.linearizableDetail && `Linearizability: ${summary.linearizableDetail}. `, leftOut(recording)),
     h('p', {class: 'links'}, h('a', {id: 'data', href: '#', onclick: event => download(event, recording)},
       'Data as JSON')));
 }
@@ -145,8 +151,8 @@ function figures(summary) {
         h('small', {}, service.name)),
       h('th', {scope: 'row'}, PHASES[summary.phases[at]?.name] ?? summary.phases[at]?.name ?? ''),
       [
-        number(phase.requests), h('b', {}, percent(share(phase))), number(phase.refused), number(phase.failed), millis(phase.p50Ms),
-        millis(phase.p99Ms), number(phase.stale),
+        number(phase.requests), h('b', {}, percent(share(phase))), number(phase.refused), number(phase.failed),
+        millis(phase.p50Ms), millis(phase.p99Ms), number(phase.stale),
         ap && phase.maxStalenessMs !== null ? duration(phase.maxStalenessMs) : '–'
       ].map(words => h('td', {}, words)));
   };

@@ -1,6 +1,10 @@
 // The figures of a recorded run in words: shares, and the sentence that says what the run shows.
 
-import {count, duration} from './dom.mjs';
+import {count, duration, millis} from './dom.mjs';
+
+/** A p99 is worth a word if it is this much longer than before the fault. */
+const SLOWER_TIMES = 3;
+const SLOWER_MS = 50;
 
 const GROUP = {
   cp: 'the consistent store (CP)',
@@ -21,19 +25,27 @@ export function percent(value) {
   return `${fine ? tenths.toFixed(1) : Math.floor(tenths)} %`;
 }
 
-/** Of one store in one phase: the sites that did not answer all, and the oldest answer. */
+/** Whether requests took clearly longer in a phase than in the one before the fault. */
+export const isSlower = (phase, before) => phase.p99Ms > SLOWER_MS && phase !== before &&
+  phase.p99Ms > SLOWER_TIMES * (before?.p99Ms ?? Infinity);
+
+/** Of one store in one phase: the sites that did not answer all, the oldest answer, the slowest service. */
 export function kept(summary, group, phase) {
   const services = summary.services.filter(service => service.group === group && service.phases[phase]);
   const asked = services.filter(service => service.phases[phase].requests > 0);
   const short = asked.filter(service => share(service.phases[phase]) < 1)
     .map(service => ({site: service.site, share: share(service.phases[phase])}));
   const oldestMs = Math.max(0, ...services.map(service => service.phases[phase].maxStalenessMs ?? 0));
-  return {asked: asked.length > 0, short, oldestMs};
+  const slow = asked.filter(service => isSlower(service.phases[phase], service.phases[0]))
+    .sort((a, b) => b.phases[phase].p99Ms - a.phases[phase].p99Ms)[0];
+  const slower = slow && {p99Ms: slow.phases[phase].p99Ms, beforeMs: slow.phases[0].p99Ms};
+  return {asked: asked.length > 0, short, oldestMs, slower};
 }
 
 /** What one store answered, as a clause. */
-function answered({short}) {
-  if (!short.length) return 'answered every request';
+function answered({short, slower}) {
+  if (!short.length) return `answered every request${
+    slower ? `, but slower (p99 ${millis(slower.p99Ms)} instead of ${millis(slower.beforeMs)})` : ''}`;
   const list = short.map(one => one.share > 0 ? `${one.share < .5 ? 'only ' : ''}${
     percent(one.share)} of the requests in the ${one.site}` : `no request in the ${one.site}`);
   return `answered ${list.join(' and ')}`;
