@@ -118,7 +118,7 @@ function drawService(stage, store, service, veiled) {
     () => hints.map(
       ([target, number]) => h('span',
         {class: 'hint', 'data-hint': target, title: `${number} hints: changes that ${target} has not received yet`},
-        hints.length > 1 ? `${number.toLocaleString('en')} → ${idOf(target)}`
+        hints.length > 1 || number > 9 ? `${number.toLocaleString('en')} → ${idOf(target)}`
                          : `${count(number, 'hint')} for ${idOf(target)}`)));
   text($('.condition', node), state?.process === 'paused' ? 'paused' : state?.process === 'ended' ? 'down' : '');
   text($('.asks', quarter), `${short(store.key, 16)} is`);

@@ -12,6 +12,9 @@ const PHASES = {
 /** Below it, a cell is shaded: a share of answered requests. */
 const FULL = .99;
 
+/** In the order of the map: CP above AP, east before west. */
+const inOrder = services => [...services].sort((a, b) => b.group.localeCompare(a.group) ||
+  a.site.localeCompare(b.site));
 const placeOf = service => `${service.group.toUpperCase()} ${service.site}`;
 
 /** A cell of a promise: true kept, false given up (or broken: `violated`), null not known. */
@@ -86,7 +89,7 @@ function answered(summary) {
   return h('table', {class: 'answered'},
     h('thead', {}, h('tr', {}, h('td', {}, 'answered'),
       summary.phases.map(phase => h('th', {scope: 'col'}, PHASES[phase.name] ?? phase.name)))),
-    h('tbody', {}, summary.services.map(service => h('tr', {class: service.group},
+    h('tbody', {}, inOrder(summary.services).map(service => h('tr', {class: service.group},
       h('th', {scope: 'row', title: service.name}, placeOf(service)),
       service.phases.map((phase, at) => {
         const value = share(phase);
@@ -158,6 +161,6 @@ function figures(summary) {
   };
   return h('table', {class: 'figures'},
     h('thead', {}, h('tr', {}, heads.map(words => h('th', {scope: 'col'}, words)))),
-    summary.services.map(service => h('tbody', {class: service.group},
+    inOrder(summary.services).map(service => h('tbody', {class: service.group},
       service.phases.map((phase, at) => line(service, phase, at)))));
 }
