@@ -113,17 +113,21 @@ export function draw(root, player, recording) {
     attribute(button, 'aria-pressed', String(Number(button.dataset.speed) === player.speed));
   for (const button of root.querySelectorAll('[data-step]'))
     attribute(button, 'aria-current', Number(button.dataset.step) === at ? 'step' : null);
-  const script = $('.script', root), shown = $(`[data-step="${Math.max(0, at)}"]`, root);
-  if (script.shownStep !== at && shown) {
-    script.shownStep = at;
-    const left = shown.offsetLeft - script.offsetLeft, right = left + shown.offsetWidth;
-    if (left < script.scrollLeft || right > script.scrollLeft + script.clientWidth)
-      script.scrollTo({left: left - script.clientWidth / 3});
-  }
+  reveal($('.script', root), $(`[data-step="${Math.max(0, at)}"]`, root));
   const words = {before: 'before the fault', during: 'during the fault', after: 'after the fault'};
   show($('#step'), [phase?.name, at, ended], () => [
     phase && h('span', {class: `phase ${phase.name}`}, words[phase.name] ?? phase.name),
     h('b', {}, at < 0 ? 'steady load at both sites' : list[at].text),
     at >= 0 && h('small', {}, `at ${clock(list[at].atMs)}`)
   ]);
+}
+
+/** Scrolls the list of steps to the present one; only once, so that a reader can scroll elsewhere. */
+function reveal(list, step) {
+  const signature = `${step?.dataset.step} ${list.clientWidth}`;
+  if (!step || list.revealed === signature) return;
+  list.revealed = signature;
+  const left = step.offsetLeft - list.offsetLeft, right = left + step.offsetWidth;
+  if (left < list.scrollLeft || right > list.scrollLeft + list.clientWidth)
+    list.scrollTo({left: left - list.clientWidth / 3});
 }
