@@ -149,7 +149,7 @@ class ReplayTest(unittest.TestCase):
         self.find('[data-step="0"]').click()
         self.drawn()
         self.assertAlmostEqual(self.now_ms(), step["atMs"], delta=200)
-        self.assertEqual(self.find("#step b").text.lower(), step["text"].lower())
+        self.assertIn(step["text"].lower(), self.find("#step b").text.lower())
         self.find('[data-speed="5"]').click()
         self.press(Keys.HOME, Keys.SPACE)
         self.wait("5 s at five times the speed", lambda: self.now_ms() > 5_000, 4)

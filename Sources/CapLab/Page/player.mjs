@@ -5,14 +5,28 @@ import {SPEEDS} from './replay.mjs';
 
 const STEP_MS = 1_000;
 const JUMP_MS = 5_000;
+/** Steps closer than this are shown as one. */
+const TOGETHER_MS = 400;
 /** More steps than this have no room for their numbers. */
 const MANY = 16;
+/** Longer step texts are set smaller. */
+const LONG = 44;
 
 /** A time of the run: 0.0 s, 12.3 s. */
 export const clock = ms => `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
 
-/** The steps of the drill in the order of time. */
-const stepsOf = recording => [...(recording.drill?.steps ?? [])].sort((a, b) => a.atMs - b.atMs);
+/** The steps of the drill in the order of time; those at the same time are one. */
+function stepsOf(recording) {
+  const steps = [];
+  for (const {atMs, text} of [...(recording.drill?.steps ?? [])].sort((a, b) => a.atMs - b.atMs)) {
+    const last = steps.at(-1);
+    if (last && atMs - last.atMs < TOGETHER_MS)
+      last.text += `, ${text}`;
+    else
+      steps.push({atMs, text});
+  }
+  return steps;
+}
 
 export function phaseAt(recording, ms) {
   const phases = recording.summary?.phases ?? [];
@@ -117,7 +131,7 @@ export function draw(root, player, recording) {
   const words = {before: 'before the fault', during: 'during the fault', after: 'after the fault'};
   show($('#step'), [phase?.name, at, ended], () => [
     phase && h('span', {class: `phase ${phase.name}`}, words[phase.name] ?? phase.name),
-    h('b', {}, at < 0 ? 'steady load at both sites' : list[at].text),
+    h('b', {class: list[at]?.text.length > LONG ? 'long' : null}, list[at]?.text ?? 'steady load at both sites'),
     at >= 0 && h('small', {}, `at ${clock(list[at].atMs)}`)
   ]);
 }

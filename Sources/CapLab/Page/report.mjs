@@ -1,7 +1,7 @@
 // The report on a recorded run: title, what it shows, what each store kept, all figures, the data.
 
 import {$, count, duration, h, millis} from './dom.mjs';
-import {faultPhase, isSlower, kept, percent, share, story} from './story.mjs';
+import {faultPhase, kept, percent, share, slower, story} from './story.mjs';
 import {explained} from './terms.mjs';
 
 const PHASES = {
@@ -103,11 +103,12 @@ function answered(summary) {
 
 /** What the answers cost: refusals, age, waiting. */
 function priceOf(phase, before) {
+  const slow = slower(phase, before);
   return [
     phase.failed > 0 && `${count(phase.failed, 'error')}`,
     phase.refused > 0 && `${phase.refused.toLocaleString('en')} refused`,
     phase.maxStalenessMs > 1000 && `up to ${duration(phase.maxStalenessMs)} old`,
-    isSlower(phase, before) && `p99 ${millis(phase.p99Ms)}`
+    slow && `${slow.word} ${millis(slow.ms)}`
   ].filter(Boolean).join(', ');
 }
 

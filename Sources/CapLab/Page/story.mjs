@@ -2,9 +2,10 @@
 
 import {count, duration, millis} from './dom.mjs';
 
-/** A p99 is worth a word if it is this much longer than before the fault. */
+/** A latency is worth a word if it is this much longer than before the fault. */
 const SLOWER_TIMES = 3;
 const SLOWER_MS = 50;
+const LATENCIES = [['p50Ms', 'median'], ['p99Ms', 'p99']];
 
 const GROUP = {
   cp: 'the consistent store (CP)',
@@ -25,9 +26,12 @@ export function percent(value) {
   return `${fine ? tenths.toFixed(1) : Math.floor(tenths)} %`;
 }
 
-/** Whether requests took clearly longer in a phase than in the one before the fault. */
-export const isSlower = (phase, before) => phase.p99Ms > SLOWER_MS && phase !== before &&
-  phase.p99Ms > SLOWER_TIMES * (before?.p99Ms ?? Infinity);
+/** The latency that is clearly longer in a phase than before the fault: of most requests, else of the slowest. */
+export function slower(phase, before) {
+  const found = phase !== before && before && LATENCIES.find(([field]) => before[field] !== null &&
+    phase[field] > SLOWER_MS && phase[field] > SLOWER_TIMES * before[field]);
+  return found ? {word: found[1], ms: phase[found[0]], beforeMs: before[found[0]]} : null;
+}
 
 /** Of one store in one phase: the sites that did not answer all, the oldest answer, the slowest service. */
 export function kept(summary, group, phase) {
@@ -36,20 +40,28 @@ export function kept(summary, group, phase) {
   const short = asked.filter(service => share(service.phases[phase]) < 1)
     .map(service => ({site: service.site, share: share(service.phases[phase])}));
   const oldestMs = Math.max(0, ...services.map(service => service.phases[phase].maxStalenessMs ?? 0));
-  const slow = asked.filter(service => isSlower(service.phases[phase], service.phases[0]))
-    .sort((a, b) => b.phases[phase].p99Ms - a.phases[phase].p99Ms)[0];
-  const slower = slow && {p99Ms: slow.phases[phase].p99Ms, beforeMs: slow.phases[0].p99Ms};
-  return {asked: asked.length > 0, short, oldestMs, slower};
+  const slowest = asked
+    .map(service => ({site: service.site, ...slower(service.phases[phase], service.phases[0])}))
+    .filter(one => one.word)
+    .sort((a, b) => b.ms - a.ms)[0];
+  return {asked: asked.length > 0, short, oldestMs, slowest};
 }
 
 /** What one store answered, as a clause. */
-function answered({short, slower}) {
-  if (!short.length) return `answered every request${
-    slower ? `, but slower (p99 ${millis(slower.p99Ms)} instead of ${millis(slower.beforeMs)})` : ''}`;
-  const list = short.map(one => one.share > 0 ? `${one.share < .5 ? 'only ' : ''}${
-    percent(one.share)} of the requests in the ${one.site}` : `no request in the ${one.site}`);
-  return `answered ${list.join(' and ')}`;
+function answered({short, slowest}) {
+  if (!short.length) {
+    return `answered every request${slowest ? `, slower in the ${slowest.site} (${slowest.word} ${
+      millis(slowest.ms)} instead of ${millis(slowest.beforeMs)})` : ''}`;
+  }
+  const shares = new Set(short.map(one => percent(one.share)));
+  const places = short.length === 2 && shares.size === 1
+    ? [{share: short[0].share, at: 'at both sites'}]
+    : short.map(one => ({share: one.share, at: `in the ${one.site}`}));
+  return `answered ${places.map(part).join(' and ')}`;
 }
+
+const part = ({share, at}) => share > 0 ? `${share < .5 ? 'only ' : ''}${percent(share)} of the requests ${at}`
+                                        : `no request ${at}`;
 
 /** One sentence for a reader who knows nothing of the run. */
 export function story({summary}) {
