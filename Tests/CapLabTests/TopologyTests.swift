@@ -101,7 +101,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "cut", "delay", "delay=", "delay=0", "delay=-5", "delay=ms", "delay=1h", "delay=60001", "delay=61s",
+        "", "cut", "delay", "delay=", "delay=-5", "delay=ms", "delay=1h", "delay=60001", "delay=61s",
         "delay=99999999999999999999", "DROP",
     ])
     func invalidModesAreRejected(_ text: String) {
@@ -120,6 +120,8 @@ import Testing
         fault.add(.delay(ms: 50), .toService)
         #expect(fault.holds(.toService))
         #expect(fault.summary == "drop, delay requests 20 ms, delay answers 50 ms")
+        fault.add(.delay(ms: 0), .both)
+        #expect(fault.summary == "drop")
     }
 
     @Test func aStallHoldsOnlyAnswersAndAcceptsConnections() {

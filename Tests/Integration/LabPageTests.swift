@@ -12,12 +12,13 @@ import Testing
         let directory: String
         let page: PageClient
 
-        init() throws {
+        init(_ arguments: [String] = []) throws {
             var template = Array("/tmp/caplab-page-XXXXXX".utf8CString)
             guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: \(errno)") }
             directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
             process = try ChildProcess(
-                Executables.runningDirectory + "/caplab", ["up", "--free-ports", "--run-dir", directory + "/run"])
+                Executables.runningDirectory + "/caplab",
+                ["up", "--free-ports", "--run-dir", directory + "/run"] + arguments)
             let process = process
             guard eventually({ process.outputText.contains("Logs: ") || !process.isRunning }),
                 let match = process.outputText.firstMatch(of: /Page: http:\/\/127\.0\.0\.1:([0-9]+)\//),
@@ -69,6 +70,51 @@ import Testing
         }
         #expect(try lab.page.post("/actions/heal", "{}").status == 200)
         #expect(try eventually { try lab.ask("app_cp_west", "read").string("value") == "eve" })
+    }
+
+    /// The first violation that a page is shown.
+    private func violation(_ events: EventReader) throws -> [String: Any] {
+        func first(_ event: EventReader.Event) -> [String: Any]? {
+            (event.object["violations"] as? [[String: Any]])?.first
+        }
+        return try #require(first(try events.next("verdict") { first($0) != nil }))
+    }
+
+    @Test func aStaleReadOnPurposeIsFoundWithTheWriteThatItContradicts() throws {
+        let lab = try RunningLab(["--break", "stale-read"])
+        let events = try EventReader(port: lab.page.port)
+        let bug = try events.next("hello").object["bug"] as? [String: Any]
+        #expect(bug?["name"] as? String == "stale-read" && bug?["service"] as? String == "app_cp_west")
+        // Until a cached answer is older than a write: the cache forgets it after some seconds.
+        var round = 0
+        func isStale() throws -> Bool {
+            round += 1
+            _ = try lab.ask("app_cp", "write", value: "old\(round)")
+            _ = try lab.ask("app_cp_west", "read")
+            let written = try lab.ask("app_cp", "write", value: "new\(round)")
+            let read = try lab.ask("app_cp_west", "read")
+            return written.integer("status") == 200 && read.string("value") != "new\(round)"
+        }
+        #expect(try eventually { try isStale() })
+        let violation = try violation(events)
+        #expect(violation["store"] as? String == "cp" && violation["kind"] as? String == "stale-read")
+        let operations = try #require(violation["operations"] as? [[String: Any]])
+        #expect(operations.count == 2)
+        #expect(operations[0]["service"] as? String == "app_cp" && operations[0]["op"] as? String == "write")
+        #expect(operations[1]["service"] as? String == "app_cp_west" && operations[1]["op"] as? String == "read")
+    }
+
+    @Test func aWriteThatIsDroppedOnPurposeIsFoundLost() throws {
+        let lab = try RunningLab(["--break", "lost-write"])
+        let events = try EventReader(port: lab.page.port)
+        for value in ["kept", "dropped"] {
+            #expect(try lab.ask("app_ap_west", "write", value: value).string("outcome") == "applied")
+        }
+        let violation = try violation(events)
+        #expect(violation["store"] as? String == "ap" && violation["kind"] as? String == "lost-write")
+        let operations = try #require(violation["operations"] as? [[String: Any]])
+        #expect(operations.map { $0["sent"] as? String } == ["dropped"])
+        #expect(try lab.ask("app_ap_west", "read").string("value") == "kept")
     }
 
     /// A round trip of 200 ms is shorter than `REPLICA_TIMEOUT_MS`, but the first connection needs several.

@@ -45,7 +45,7 @@ struct PartitionCommand: ParsableCommand {
             and --to: only that direction.
 
             Modes: drop (packets vanish, the default), reset (connections are reset), stall (requests arrive, answers do \
-            not), delay=50ms (each way). Faults accumulate until 'caplab heal'.
+            not), delay=50ms (each way; delay=0 removes it). Faults accumulate until 'caplab heal'.
             """)
 
     @OptionGroup var links: LinkOptions

@@ -22,6 +22,13 @@ struct UpCommand: ParsableCommand {
     @Flag(help: "Connect services to their replicas without relays, for measuring. Nothing can be cut then.")
     var direct = false
 
+    @Option(
+        name: .customLong("break"),
+        help: ArgumentHelp(
+            "Puts a deliberate bug in front of one service: \(LabBug.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "bug"))
+    var bug: String?
+
     private func settings() throws(LabError) -> LabSettings {
         var settings = LabSettings(runDirectory: place.path)
         settings.dataDirectory = dataDir
@@ -29,6 +36,7 @@ struct UpCommand: ParsableCommand {
         settings.isDirect = direct
         settings.isInteractive = true
         settings.hasPage = true
+        settings.bug = try bug.map { name throws(LabError) in try LabBug(named: name) }
         try ports.apply(to: &settings)
         try services.apply(to: &settings)
         try redis.apply(to: &settings)
@@ -70,6 +78,7 @@ struct UpCommand: ParsableCommand {
                 "Page: http://127.0.0.1:\(lab.pagePort)/", "",
                 "The pair is running. Ctrl-C stops it and \(end).", "",
             ]
+            + (lab.settings.bug.map { ["A BUG IS SWITCHED ON: \($0.rawValue). \($0.summary)", ""] } ?? [])
             + Drawing.sites(lab.topology, ports: lab.ports, fault: { _ in .none })
             + [
                 "",

@@ -36,10 +36,13 @@ extension Lab {
             relay.apply(fault)
         }
         let count = "\(chosen.count) link\(chosen.count == 1 ? "" : "s")"
-        return ControlReply(
-            message: mode == nil
-                ? "healed \(request.place): \(count) open"
-                : "partition \(request.place): \(request.mode ?? "drop") on \(count)")
+        let message =
+            switch mode {
+            case nil: "healed \(request.place): \(count) open"
+            case .delay(ms: 0): "no delay \(request.place): \(count)"
+            default: "partition \(request.place): \(request.mode ?? "drop") on \(count)"
+            }
+        return ControlReply(message: message)
     }
 
     private func changeProcess(_ request: ControlRequest) async throws(LabError) -> String {

@@ -26,6 +26,7 @@ extension Lab {
         for node in topology.replicas { try await untilReady(node, timeoutMs: Self.redisStartMs) }
         try await initialise(executables)
         if !settings.isDirect { try makeRelays() }
+        try makeBugProxy()
         for node in topology.services { try start(node, plan: servicePlan(node, executables)) }
         for node in topology.services { try await untilReady(node, timeoutMs: Self.serviceStartMs) }
         reactor.spawn { [self] in await limitLogs() }
@@ -53,8 +54,9 @@ extension Lab {
             if let port = chosen[node.name] { try Ports.requireFree(port, for: node.name) }
         }
         let others = topology.nodes.filter { chosen[$0.name] == nil }
-        var free = try Ports.free(others.count + 1)
+        var free = try Ports.free(others.count + 2)
         self.pagePort = pagePort ?? (settings.hasPage ? free.removeLast() : 0)
+        resources.hiddenPort = settings.bug == nil ? nil : free.removeLast()
         for (node, port) in zip(others, free) { chosen[node.name] = port }
         ports = chosen
     }
@@ -92,6 +94,16 @@ extension Lab {
             } catch {
                 throw LabError("cannot make a relay: \(error.message)")
             }
+        }
+    }
+
+    /// Clients keep their port: the proxy listens there, and the service on a hidden one.
+    private func makeBugProxy() throws(LabError) {
+        guard let bug = settings.bug, let port = ports[bug.service], let hidden = resources.hiddenPort else { return }
+        do {
+            resources.bugProxy = try BugProxy(bug, port: port, servicePort: hidden, on: reactor)
+        } catch {
+            throw LabError("cannot put the bug '\(bug.rawValue)' in front of \(bug.service): \(error.message)")
         }
     }
 
@@ -134,7 +146,8 @@ extension Lab {
         environment["NODE_ID"] = node.name
         environment["SITE"] = node.site.rawValue
         environment["HTTP_BIND"] = "127.0.0.1"
-        environment["HTTP_PORT"] = String(ports[node.name] ?? 0)
+        let hidden = settings.bug?.service == node.name ? resources.hiddenPort : nil
+        environment["HTTP_PORT"] = String(hidden ?? ports[node.name] ?? 0)
         if arguments.isEmpty { environment.merge(clockEnvironment(of: node)) { $1 } }
         return LaunchPlan(
             program: node.group == .cp ? executables.appCP : executables.appAP, arguments: arguments,

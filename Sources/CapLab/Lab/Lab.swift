@@ -26,6 +26,8 @@ struct LabSettings: Sendable {
     var isDirect = false
     /// Nodes whose clocks can be stepped, see ``SteppedClock``.
     var clockNodes: Set<String> = []
+    /// A deliberate bug in front of one service, see ``BugProxy``.
+    var bug: LabBug?
     /// A person runs the lab: services inherit its environment, and it prints a line if a process exits by itself.
     var isInteractive = false
     let environment = ProcessInfo.processInfo.environment
@@ -61,6 +63,9 @@ final class Lab {
         var spawner: Spawner?
         var lockDescriptor: Int32?
         var control: ControlServer?
+        var bugProxy: BugProxy?
+        /// Where the service behind ``bugProxy`` listens; clients know the port of the proxy.
+        var hiddenPort: UInt16?
     }
 
     init(_ settings: LabSettings, topology: Topology = .pair, on reactor: Reactor) {
@@ -127,6 +132,8 @@ final class Lab {
         await stopAll(topology.services, graceMs: 6_000)
         for relay in relays.values { relay.close() }
         relays = [:]
+        resources.bugProxy?.close()
+        resources.bugProxy = nil
         await stopAll(topology.replicas, graceMs: 3_000)
         if settings.dataDirectory == nil, let path = resources.dataPath {
             try? FileManager.default.removeItem(atPath: path)

@@ -11,9 +11,9 @@ const lab = {
 /** @param notify shows a message to the reader: `(text, isProblem)`. */
 export function prepare(store, notify) { Object.assign(lab, {store, notify}); }
 
-async function post(path, body) {
+async function post(path, body, signal) {
   const headers = {'Content-Type': 'application/json', 'X-Lab-Token': token};
-  const response = await fetch(path, {method: 'POST', headers, body: JSON.stringify(body)});
+  const response = await fetch(path, {method: 'POST', headers, body: JSON.stringify(body), signal});
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     const error = new Error(answer.detail ?? answer.title ?? `${path} failed with status ${response.status}`);
@@ -24,11 +24,22 @@ async function post(path, body) {
   return answer;
 }
 
+const ANSWER_MS = 15_000;
+let lastChange = Promise.resolve();
+
+/** Sends the changes of links one after the other: two requests at once could overtake each other. */
+function inOrder(path, body) {
+  const send = () => post(path, body, AbortSignal.timeout(ANSWER_MS)), next = lastChange.then(send, send);
+  lastChange = next.catch(() => {});
+  return next;
+}
+
 /** Sends an action and shows what the lab said. */
 export async function act(path, body) {
   if (readOnly()) return lab.notify(`Read-only. Type: ${command(path, body)}`);
+  const changesLinks = path === '/actions/cut' || path === '/actions/heal';
   try {
-    const answer = await post(path, body);
+    const answer = await (changesLinks ? inOrder(path, body) : post(path, body));
     if (answer.message && path.startsWith('/actions')) lab.notify(answer.message);
     return answer;
   } catch (error) {

@@ -46,8 +46,15 @@ export function build(root, store) {
   const delayShown = h('output', {id: 'delay-shown'}, '0 ms');
   delay.addEventListener('input', () => {
     delayShown.textContent = `${delay.value} ms`;
+    delay.dataset.moved = 'yes';
   });
-  delay.addEventListener('change', () => changeDelay(store, Number(delay.value)).catch(() => {}));
+  delay.addEventListener('change', () => {
+    const done = () => {
+      // The state that shows the new delay may still be under way.
+      setTimeout(() => delete delay.dataset.moved, 500);
+    };
+    setDelay({target: 'west'}, Number(delay.value)).then(done, done);
+  });
   const watch = h('input', {type: 'checkbox', id: 'watch', checked: true});
   root.replaceChildren(h('div', {class: 'row ask'}, h('label', {}, 'Key ', key), h('label', {}, 'Ask ', service),
                          h('label', {}, 'value ', value),
@@ -70,13 +77,6 @@ export function build(root, store) {
     open(event.currentTarget, () => loadPanel(store));
   });
   function problem(error) { $('#notice').dispatchEvent(new CustomEvent('tell', {detail: [error.message, true]})); }
-}
-
-/** Removing a delay heals the links, so a cut between the sites is made again. */
-async function changeDelay(store, ms) {
-  const cut = ['cp', 'ap'].every(group => store.cable(group).cut === 'all');
-  await setDelay({target: 'west'}, ms);
-  if (ms === 0 && cut) await act('/actions/cut', {target: 'west'});
 }
 
 function loadPanel(store) {
@@ -121,7 +121,7 @@ export function draw(root, store) {
   const sum = Object.values(store.load?.rates ?? {}).reduce((total, rate) => total + rate, 0);
   text($('#load', root), sum ? `Load: ${sum.toLocaleString('en')}/s` : 'Load: off');
   const delay = Math.max(store.cable('cp').delayMs, store.cable('ap').delayMs), slider = $('#delay', root);
-  if (document.activeElement !== slider && Number(slider.value) !== delay) {
+  if (!slider.dataset.moved && Number(slider.value) !== delay) {
     slider.value = delay;
     $('#delay-shown', root).textContent = `${delay} ms`;
   }

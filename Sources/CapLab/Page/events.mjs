@@ -33,6 +33,8 @@ export class Store extends EventTarget {
     /** The ids of the requests that the reader or the tour sent, without the steady reads. */
     this.asked = new Set();
     this.sampling = {seen: 0, shown: 0};
+    /** Up to these times messages of the chosen key, and of other keys, were dropped. */
+    this.forgotten = {ownMs: -Infinity, othersMs: -Infinity};
   }
 
   get key() { return this.hello?.key ?? ''; }
@@ -130,7 +132,10 @@ export class Store extends EventTarget {
     this.hello = data;
     // The same lab says hello again after a reconnect and when the key changes: what is known stays known.
     if (before?.start === data.start) {
-      if (before.key !== data.key) Object.assign(this, {latest: {}, copies: null});
+      if (before.key !== data.key) {
+        Object.assign(this, {latest: {}, copies: null});
+        this.forgotten.ownMs = Math.max(this.forgotten.ownMs, this.forgotten.othersMs);
+      }
       return;
     }
     this.clear();
@@ -176,7 +181,20 @@ export class Store extends EventTarget {
     this.sampling = {seen: data.seen, shown: data.list.length};
     this.messages.push(...data.list);
     const since = this.nowMs - KEEP_MS;
-    this.messages = this.messages.filter(message => message.tMs > since).slice(-MAX_MESSAGES);
+    this.messages = this.messages.filter(message => message.tMs > since);
+    if (this.messages.length > MAX_MESSAGES) this.forgetMessages();
+  }
+
+  /** Drops the oldest messages, those of other keys first, and notes what is missing since. */
+  forgetMessages() {
+    let excess = this.messages.length - MAX_MESSAGES;
+    this.messages = this.messages.filter(message => {
+      if (excess <= 0 || message.key === this.key) return true;
+      excess -= 1;
+      this.forgotten.othersMs = message.tMs;
+      return false;
+    });
+    for (const message of this.messages.splice(0, Math.max(0, excess))) this.forgotten.ownMs = message.tMs;
   }
 
   /** Seen from one service, per replica: whether it can be used. */

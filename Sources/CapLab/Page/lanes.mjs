@@ -2,13 +2,15 @@
 // Events are in their real order at equal distances; the times are written beside them.
 
 import {outcome} from './answers.mjs';
-import {$, duration, h, kindOf, look, mark, millis, s, seconds, text} from './dom.mjs';
+import {$, duration, h, kindOf, look, mark, millis, s, seconds, show, text} from './dom.mjs';
 import {shape} from './motion.mjs';
+import * as violations from './violations.mjs';
 
 const OPERATIONS = 3;
 const MAX_EVENTS = 44;
 const AFTER_MS = 400;
-let group = null, chosen = null;
+// `announced` is the violation to which the diagram has turned by itself.
+let group = null, chosen = null, announced = null;
 
 export function build(root, redraw) {
   const choose = name => () => {
@@ -21,7 +23,21 @@ export function build(root, redraw) {
       h('span', {class: 'grow'}), h('span', {class: 'seg', role: 'group', 'aria-label': 'Store'}, ['cp',
         'ap'].map(name => h('button', {'data-store': name, onclick: choose(name)}, name.toUpperCase())))),
     h('div', {class: 'plot'}, s('svg', {role: 'img', 'aria-label': 'Space-time diagram'})),
-    h('p', {class: 'why', 'aria-live': 'off'}));
+    h('p', {class: 'why', 'aria-live': 'off'}), h('p', {class: 'violation', hidden: true}));
+  changed = redraw;
+}
+
+let changed = () => {};
+
+/** Turns to a violation once. Then the reader may look at something else. */
+function findingOf(store) {
+  const found = violations.current(store)[0] ?? null;
+  if (found && found.id !== announced) {
+    announced = found.id;
+    group = found.store;
+    chosen = null;
+  }
+  return found;
 }
 
 /** Shows the messages of one answer. */
@@ -57,23 +73,29 @@ function messagesOf(store, operation, before, which) {
 }
 
 export function draw(root, store, veiled, hinted) {
-  const which = group ?? hinted ?? 'cp';
+  const found = findingOf(store), which = group ?? hinted ?? 'cp';
+  const shown = found && chosen === null && found.store === which ? found : null;
   for (const button of root.querySelectorAll('[data-store]'))
     button.setAttribute('aria-pressed', String(button.dataset.store === which));
   const svg = $('.plot svg', root), {width, height} = svg.getBoundingClientRect();
   if (width < 50 || height < 50 || !store.hello) return;
-  const list = operations(store, which, veiled);
+  const list = shown ? violations.operations(shown) : operations(store, which, veiled);
   const events = [];
   list.forEach(
     (operation, index) => events.push(...eventsOf(store, operation, list[index + 1]?.tMs ?? Infinity, which)));
   const signature = JSON.stringify([
-    which, width, height, events.map(event => [event.kind, event.tMs, event.from, event.to]), [...veiled],
+    which, width, height, shown?.id, violations.current(store).length, events.map(event => [event.kind, event.tMs, event.from, event.to]), [...veiled],
     Math.floor(store.nowMs / 1000)
   ]);
   if (signature === root.lanes) return;
   root.lanes = signature;
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
-  svg.replaceChildren(...paint(store, which, events, width, height, list.length));
+  svg.replaceChildren(...paint(store, which, events, width, height, list.length, shown));
+  const box = $('.violation', root);
+  box.hidden = !shown;
+  $('.why', root).hidden = Boolean(shown);
+  text($('.note', root), `real order, not to scale${shown ? '; seconds since the lab started' : ''}`);
+  if (shown) show(box, [shown.id, more(store)], () => violations.note(store, shown, changed, more(store)));
   text($('.why', root),
     list.length ? why(store, list.at(-1), which, messagesOf(store, list.at(-1), Infinity, which))
                 : 'No operation on this key in the last minute.');
@@ -121,8 +143,8 @@ function lanesOf(store, which) {
   };
 }
 
-function paint(store, which, events, width, height, operationsShown) {
-  const {east, west} = lanesOf(store, which), all = [...east, ...west], label = 92, gap = 22, top = 24, foot = 20;
+function paint(store, which, events, width, height, operationsShown, shown) {
+  const {east, west} = lanesOf(store, which), all = [...east, ...west], label = 92, gap = 22, top = 24, foot = shown ? 25 : 20;
   const pitch = (height - top - foot - gap) / (all.length - 1);
   const Y = name => {
     const at = all.indexOf(name);
@@ -144,6 +166,7 @@ function paint(store, which, events, width, height, operationsShown) {
     parts.push(...arrow(store, event, x, step, Y, cableTop, cableBottom));
     x += step;
     spans.at(-1).to = x;
+    if (event.last) spans.at(-1).answered = x;
     last = event;
   }
   const faulty = spans.filter(
@@ -162,11 +185,27 @@ function paint(store, which, events, width, height, operationsShown) {
     const room = ((spans[index + 1]?.from ?? width) - span.from) / 6.4, words = caption(span.operation);
     parts.push(s('text', {x: span.from, y: 11, class: 'strong'},
       words.length > room ? `${words.slice(0, Math.max(3, room - 1))}…` : words));
+    if (shown) {
+      const start = `at ${(span.operation.tMs / 1000).toFixed(2)} s`;
+      const at = room > 22 ? `${start}, took ${millis(span.operation.tookMs)}` : start;
+      return parts.push(s('text', {x: span.from, y: height - 3, class: 'muted'}, at));
+    }
     parts.push(s('text', {x: span.from, y: height - 3, class: 'muted'},
       room > 26 ? `took ${millis(span.operation.tookMs)}, sent ${ago} ago` : millis(span.operation.tookMs)));
   });
+  if (spans[0]?.operation.tMs <= store.forgotten.ownMs) {
+    parts.push(s('text', {class: 'muted kind', x: label + 6, y: (cableTop + cableBottom) / 2 + 4},
+      '◂ older messages are not kept'));
+  }
+  if (!shown) return parts;
+  const {under, above} = violations.marks(store, shown, spans, Y, width), firstArrow = parts.find(isArrow);
+  parts.splice(firstArrow ? parts.indexOf(firstArrow) : parts.length, 0, ...under);
+  parts.push(...above);
   return parts;
 }
+
+const isArrow = part => part.classList.contains('arrow');
+const more = store => violations.current(store).length - 1;
 
 const caption = operation => `${operation.op === 'cas' ? 'compare-and-set' : operation.op}${
   operation.sent ? ` ${operation.sent}` : ''}: ${brief(operation)}`;
@@ -241,7 +280,8 @@ function why(store, operation, which, messages) {
         operation.version ?? 'unknown'}, not at the expected one.`;
     if (replied.size >= 2)
       return `${place}allowed, because ${names} replied: ${replied.size} of ${total} copies are a majority.`;
-    return `${place}answered. Its messages are not in the sample.`;
+    return `${place}answered. Its messages are ${
+      operation.tMs <= store.forgotten.ownMs ? 'no longer kept' : 'not in the sample'}.`;
   }
   if (operation.conflicts?.length > 1) return `${place}returned both values: neither write had seen the other.`;
   if (kind === 'no') return `${place}refused, because no copy could be reached.`;

@@ -6,6 +6,7 @@ import * as charts from './charts.mjs';
 import * as controls from './controls.mjs';
 import {$, attribute, seconds, text} from './dom.mjs';
 import {Store} from './events.mjs';
+import {bySeverity} from './faults.mjs';
 import * as lanes from './lanes.mjs';
 import * as legend from './legend.mjs';
 import * as map from './map.mjs';
@@ -69,10 +70,14 @@ function begin() {
 
 function header() {
   text($('#topic-key'), store.key);
-  const faults = store.activeFaults,
-        words = faults.map(fault => `${fault.label} for ${seconds(store.nowMs - fault.fromMs)}`);
-  text($('#fault-now'),
-    words.slice(-1)[0] ? `${words.slice(-1)[0]}${words.length > 1 ? `, ${words.length - 1} more` : ''}` : '');
+  const [worst, ...others] = bySeverity(store.activeFaults);
+  text($('#fault-now'), worst ? `${worst.label} for ${seconds(store.nowMs - worst.fromMs)}${
+                                  others.length ? `, ${others.length} more` : ''}`
+                              : '');
+  const bug = store.hello?.bug;
+  $('#bug').hidden = !bug;
+  document.body.classList.toggle('has-bug', Boolean(bug));
+  if (bug) text($('#bug'), `A bug is switched on: ${bug.name}. ${bug.text}`);
   const states = {
     connecting: 'connecting …',
     lost: 'connection lost, trying again',
@@ -104,7 +109,9 @@ function draw() {
   wires.draw();
   if (!player) controls.draw($('#controls'), store);
   tour?.draw();
-  verdict.draw($('#verdict'), store, hidden);
+  verdict.draw($('#verdict'), store, hidden, () => {
+    dirty = true;
+  });
   answers.draw($('#log'), store, hidden);
   records.draw($('#records'), store, hidden);
   lanes.draw($('#lanes'), store, hidden, tour?.started ? tour.step.store : null);

@@ -8,6 +8,7 @@ import {explained} from './terms.mjs';
 let store, opener;
 const menu = () => $('#menu');
 const MAX_DELAY_MS = 1000;
+const NARROW_PX = 700, MENU_PX = 260;
 
 export function listen(theStore) {
   store = theStore;
@@ -48,13 +49,47 @@ export function open(target, content) {
   opener = target;
   menu().replaceChildren(...parts.flat(Infinity).filter(Boolean));
   menu().hidden = false;
-  const box = target.getBoundingClientRect(), own = menu().getBoundingClientRect();
-  const x = Math.max(8, Math.min(box.left + Math.min(box.width, 140) / 2, innerWidth - own.width - 8));
-  const below = box.bottom + 6, above = box.top - own.height - 6;
-  const y = below + own.height < innerHeight ? below : above > 8 ? above : Math.max(8, innerHeight - own.height - 8);
+  menu().style.maxHeight = '';
+  const own = menu().getBoundingClientRect();
+  const {x, y} = innerWidth <= NARROW_PX ? outside(rowOf(target, name), own) : beside(target, own);
   menu().style.left = `${x}px`;
   menu().style.top = `${y}px`;
   menu().querySelector('button, input')?.focus({preventScroll: true});
+}
+
+/** Below the target if there is room, else above it. */
+function beside(target, own) {
+  const box = target.getBoundingClientRect();
+  const x = Math.max(8, Math.min(box.left + Math.min(box.width, 140) / 2, innerWidth - own.width - 8));
+  const below = box.bottom + 6, above = box.top - own.height - 6;
+  return {
+    x,
+    y: below + own.height < innerHeight ? below : above > 8 ? above : Math.max(8, innerHeight - own.height - 8)
+  };
+}
+
+/** On a phone: the part of the map that the menu changes, both sites of one store, must stay visible. */
+function rowOf(target, name) {
+  const group = store.node(name.split('>')[0])?.group ?? (name === 'cp' || name === 'ap' ? name : null);
+  const parts = group && target.closest('#stage') ? [...document.querySelectorAll(`.quarter.${group}`)] : [target];
+  const boxes = parts.map(part => part.getBoundingClientRect());
+  return {top: Math.min(...boxes.map(box => box.top)), bottom: Math.max(...boxes.map(box => box.bottom))};
+}
+
+/** Above or below a row, where there is more room; scrolls if both are too small. */
+function outside(row, own) {
+  const floor = innerHeight - ($('#dock')?.offsetHeight ?? 0) - 8, x = Math.max(8, (innerWidth - own.width) / 2);
+  let {top, bottom} = row;
+  if (Math.max(top, floor - bottom) < Math.min(own.height, MENU_PX)) {
+    const before = scrollY;
+    scrollBy({top: top - 8, behavior: 'instant'});
+    top -= scrollY - before;
+    bottom -= scrollY - before;
+  }
+  const isBelow = floor - bottom >= own.height || floor - bottom >= top;
+  const room = (isBelow ? floor - bottom : top) - 14, height = Math.min(own.height, room);
+  menu().style.maxHeight = `${Math.max(120, room)}px`;
+  return {x, y: isBelow ? bottom + 6 : Math.max(8, top - height - 6)};
 }
 
 const title = (words, note) => [h('h3', {}, words), note && h('p', {class: 'muted'}, note)];
@@ -93,10 +128,8 @@ function delaySlider(body, current, name) {
   return h('label', {class: 'slide'}, 'Delay each way', slider, shown);
 }
 
-/** A delay of 0 removes the faults of these links, because faults accumulate until a heal. */
-export function setDelay(body, ms) {
-  return ms > 0 ? act('/actions/cut', {...body, mode: `delay=${ms}ms`}) : act('/actions/heal', body);
-}
+/** A delay of 0 removes the delay of these links, and no cut. */
+export const setDelay = (body, ms) => act('/actions/cut', {...body, mode: `delay=${ms}ms`});
 
 function linkMenu(id) {
   const [service, replica] = id.split('>'), fault = store.link(id);

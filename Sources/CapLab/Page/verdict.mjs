@@ -1,8 +1,10 @@
 // The verdict: the checkers' results on the live history. The lost promise of each store is shaded.
 
 import {h, show, count, short} from './dom.mjs';
+import {bySeverity} from './faults.mjs';
 import {isReplay} from './recording.mjs';
 import {explained} from './terms.mjs';
+import * as violations from './violations.mjs';
 
 /** The letter of CAP in bold. */
 const initial = (word, name) => {
@@ -13,14 +15,24 @@ const initial = (word, name) => {
 
 const percent = share => `${Math.floor(share * 100)} %`;
 
-/** One cell: true keeps the promise, false loses it, null is not known. */
-const cell = (holds, yes, no, small, name) =>
-  h('td', {class: holds === false ? 'lost' : null, 'data-verdict': name, 'data-holds': String(holds)},
-    h('span', {class: 'verdict-mark'},
-      holds === null ? '– not known'
-        : holds      ? `✓ ${yes}`
-                     : `✕ ${no}`),
-    h('small', {}, small));
+/**
+ * One cell: true keeps the promise, false loses it as CAP allows, null is not known. A fault is a promise that the
+ * store must keep always.
+ */
+const cell = (holds, yes, no, small, name, fault = false) => h(
+  'td', {
+    class: holds !== false ? null
+      : fault              ? 'fault'
+                           : 'lost',
+    'data-verdict': name,
+    'data-holds': String(holds)
+  },
+  h('span', {class: 'verdict-mark'},
+    holds === null ? '– not known'
+      : holds      ? `✓ ${yes}`
+      : fault      ? `✖ ${no}`
+                   : `✕ ${no}`),
+  h('small', {}, small));
 
 function available(group, name, veiled) {
   if (veiled) return cell(null, '', '', 'hidden for now', name);
@@ -34,17 +46,37 @@ function available(group, name, veiled) {
     name);
 }
 
+/** Up to three keys by name, and how many more there are. */
+function named(keys, total = keys.length) {
+  const names = keys.slice(0, 3).map(key => short(key, 12)), rest = total - names.length;
+  if (!names.length) return count(total, 'key');
+  return rest > 0 ? `${names.join(', ')} and ${rest.toLocaleString('en')} more` : listed(names);
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+const listed = names =>
+  names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names[0] ?? '';
+
+/** The copies that do not answer, so that nothing can be said about what they hold. */
+function silent(store) {
+  const names = store.replicas('ap')
+                  .filter(({name}) => store.copies?.copies?.[name]?.reachable === false)
+                  .map(({name}) => name.split('_').pop());
+  return names.length && `${listed(names)} ${names.length === 1 ? 'does' : 'do'} not answer`;
+}
+
 function agrees(store, verdict, veiled) {
   if (veiled) return cell(null, '', '', 'hidden for now', 'ap-agrees');
   const conflicts = Math.max(0, ...store.services.map(service => store.state?.nodes[service.name]?.conflicts ?? 0));
-  const keys = verdict.diverged ?? [];
-  if (verdict.converged === null) return cell(null, '', '', 'nothing to compare', 'ap-agrees');
+  const diverged = verdict.diverged ?? [], inConflict = verdict.inConflict ?? [];
+  const total = Math.max(conflicts, inConflict.length);
+  if (verdict.converged === null) return cell(null, '', '', silent(store) || 'nothing to compare', 'ap-agrees');
   if (verdict.converged === false) {
-    return cell(false, '', 'no',
-      keys.length === 1 ? `${short(keys[0], 12)} differs` : `${count(keys.length, 'key')} differ`, 'ap-agrees');
+    return cell(false, '', 'no', `differ${diverged.length === 1 ? 's' : ''}: ${
+                                 named(diverged, verdict.divergedCount ?? diverged.length)}`, 'ap-agrees');
   }
-  return conflicts ? cell(false, '', 'no', `${count(conflicts, 'key')} in conflict`, 'ap-agrees')
-                   : cell(true, 'yes', '', 'copies equal now', 'ap-agrees');
+  return total ? cell(false, '', 'no', `in conflict: ${named(inConflict, total)}`, 'ap-agrees')
+               : cell(true, 'yes', '', 'copies equal now', 'ap-agrees');
 }
 
 /** One line that says where P stands. */
@@ -53,17 +85,43 @@ function partition(store) {
   if (cables.every(cable => cable.cut === 'all')) return 'now: east and west are cut off';
   if (cables.some(cable => cable.cut !== 'no')) return 'now: some messages are lost';
   // A node that is down, or a slow link, is no partition.
-  return store.activeFaults.length ? `none now, but ${store.activeFaults.at(-1).label}` : 'none now';
+  return store.activeFaults.length ? `none now, but ${bySeverity(store.activeFaults)[0].label}` : 'none now';
 }
 
-export function draw(root, store, veiled) {
+function consistency(cp) {
+  const words = explained('linearizable', 'linearizable');
+  const last = `the last ${count(cp.operations, 'operation')} checked`;
+  if (cp.linearizable === null) return cell(null, '', '', 'nothing to check', 'cp-agrees');
+  return cell(cp.linearizable, 'yes', 'violated',
+    h('span', {title: last}, cp.linearizable ? null : 'not ', words), 'cp-agrees', true);
+}
+
+function lostWrites(store, ap) {
+  const lost = Math.max(ap.lost ?? 0, (store.verdict.violations ?? []).filter(one => one.store === 'ap').length);
+  const {operations, perKey} = store.verdict.window ?? {};
+  if (ap.lost === null && !lost) {
+    return cell(null, '', '', ap.acknowledged ? silent(store) || 'not compared yet' : 'no write yet', 'ap-lost');
+  }
+  if (!ap.acknowledged && !lost) return cell(null, '', '', 'no write yet', 'ap-lost');
+  const words = `of ${ap.acknowledged > 1 ? 'the last ' : ''}${count(ap.acknowledged, 'write')}`;
+  const title = operations && `Acknowledged writes among the last ${operations.toLocaleString('en')} changes, at most ${
+                                perKey} per key`;
+  return cell(lost === 0, '0', `${lost} lost`, h('span', {title}, words), 'ap-lost', true);
+}
+
+export function draw(root, store, veiled, changed) {
   const verdict = store.verdict,
         hidden = group => store.services.some(one => one.group === group && veiled.has(one.name));
   const conflicts = store.services.map(service => store.state?.nodes[service.name]?.conflicts ?? 0);
-  const fault = partition(store);
-  show(root, [verdict && {...verdict, tMs: 0}, fault, hidden('cp'), hidden('ap'), conflicts], () => {
+  const fault = partition(store), found = violations.current(store), quiet = silent(store);
+  show(root, [verdict && {...verdict, tMs: 0}, fault, hidden('cp'), hidden('ap'), conflicts, found.length, quiet], () => {
+    const window = verdict?.window;
     const head = h('div', {class: 'head'}, h('h2', {}, 'Verdict'),
-      h('span', {class: 'note'}, isReplay ? 'as it was at this moment' : 'on the live history'));
+      h('span', {class: 'note'},
+        (isReplay ? 'as it was at this moment' : window ? '' : 'on the live history') +
+          (window ? `${isReplay ? ', ' : ''}last ${window.operations.toLocaleString('en')} operations, ${
+                      window.perKey} per key`
+                  : '')));
     if (!verdict) return [head, h('p', {class: 'muted'}, 'Waiting for the checkers.')];
     const {cp, ap} = verdict;
     return [
@@ -73,22 +131,18 @@ export function draw(root, store, veiled) {
           h('tr', {}, h('td'), h('th', {scope: 'col'}, explained('CP', 'cp')),
             h('th', {scope: 'col'}, explained('AP', 'ap')))),
         h('tbody', {},
-          h('tr', {}, h('th', {scope: 'row'}, initial('Consistency', 'consistency')),
-            cell(cp.linearizable, 'yes', 'no',
-              cp.linearizable === null ? 'nothing to check'
-                                       : h('span', {title: `${count(cp.operations, 'operation')} checked`},
-                                           explained('linearizable', 'linearizable')),
-              'cp-agrees'),
+          h('tr', {}, h('th', {scope: 'row'}, initial('Consistency', 'consistency')), consistency(cp),
             agrees(store, ap, hidden('ap'))),
           h('tr', {}, h('th', {scope: 'row'}, initial('Availability', 'availability')),
             available(cp, 'cp-available', hidden('cp')), available(ap, 'ap-available', hidden('ap'))),
           h('tr', {}, h('th', {scope: 'row'}, initial('Partition', 'partition')),
             h('td', {colspan: 2, 'data-verdict': 'partition'}, fault)),
           h('tr', {}, h('th', {scope: 'row'}, explained('Writes lost', 'lost')),
-            cell(cp.linearizable === null ? null : cp.linearizable, '0', 'see below', 'as linearizable', 'cp-lost'),
-            cell(ap.acknowledged ? ap.lost === 0 : null, '0', `${ap.lost}`, `of ${count(ap.acknowledged, 'write')}`,
-              'ap-lost')))),
-      cp.violation && h('p', {class: 'violation', role: 'alert'}, h('b', {}, 'Not linearizable: '), cp.violation)
+            cp.linearizable === false ? cell(null, '', '', 'see the violation', 'cp-lost')
+                                      : cell(cp.linearizable, '0', '', 'as linearizable', 'cp-lost'),
+            lostWrites(store, ap)))),
+      found.length > 0 &&
+        h('p', {class: 'violation', role: 'alert'}, violations.note(store, found[0], changed, found.length - 1))
     ];
   });
 }

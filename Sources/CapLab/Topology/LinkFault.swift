@@ -29,7 +29,8 @@ enum FaultMode: Equatable, Sendable {
     /// One minute. For a longer delay use `drop`.
     static let maxDelayMs = 60_000
 
-    /// Reads `drop`, `stall`, `reset`, `delay=50ms`, `delay=2s` or `delay=50` (milliseconds).
+    /// Reads `drop`, `stall`, `reset`, `delay=50ms`, `delay=2s` or `delay=50` (milliseconds). `delay=0` removes a delay
+    /// and nothing else.
     init?(_ text: String) {
         switch text {
         case "drop": self = .drop
@@ -40,7 +41,7 @@ enum FaultMode: Equatable, Sendable {
                 return nil
             }
             let delayMs = match.2 == "s" ? count * 1_000 : count
-            guard (1...Self.maxDelayMs).contains(delayMs) else { return nil }
+            guard (0...Self.maxDelayMs).contains(delayMs) else { return nil }
             self = .delay(ms: delayMs)
         }
     }

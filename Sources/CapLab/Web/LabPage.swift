@@ -115,6 +115,16 @@ final class LabPage {
             + [("series", series.lastMinute), ("load", load.event(atUs: lab.elapsedUs))]
     }
 
+    private func writeBug(to json: inout JSONWriter) {
+        json.key("bug")
+        guard let bug = lab.settings.bug else { return json.null() }
+        json.beginObject()
+        json.member("name", bug.rawValue)
+        json.member("service", bug.service)
+        json.member("text", bug.summary)
+        json.endObject()
+    }
+
     private var hello: [UInt8] {
         var json = JSONWriter(capacity: 2_048)
         json.beginObject()
@@ -124,6 +134,7 @@ final class LabPage {
         json.thousandths(lab.elapsedUs)
         json.member("readOnly", token == nil)
         json.member("key", key)
+        writeBug(to: &json)
         json.key("durationMs")
         json.null()
         json.key("nodes")

@@ -11,6 +11,7 @@ enum PageFiles {
         "controls.mjs": PackageResources.controls_mjs,
         "dom.mjs": PackageResources.dom_mjs,
         "events.mjs": PackageResources.events_mjs,
+        "faults.mjs": PackageResources.faults_mjs,
         "lanes.mjs": PackageResources.lanes_mjs,
         "legend.mjs": PackageResources.legend_mjs,
         "main.mjs": PackageResources.main_mjs,
@@ -31,6 +32,7 @@ enum PageFiles {
         "terms.mjs": PackageResources.terms_mjs,
         "tour.mjs": PackageResources.tour_mjs,
         "verdict.mjs": PackageResources.verdict_mjs,
+        "violations.mjs": PackageResources.violations_mjs,
         "wires.mjs": PackageResources.wires_mjs,
     ]
 

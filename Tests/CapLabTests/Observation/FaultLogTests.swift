@@ -85,13 +85,15 @@ import Testing
         }
     }
 
-    @Test func aChangedDelayIsTheSameFault() async throws {
+    @Test func aChangedDelayBeginsAnew() async throws {
         let before = detector.faults(try links("west", mode: .delay(ms: 50)), [:])
         let after = detector.faults(try links("west", mode: .delay(ms: 90)), [:])
         try await withLog { log, _ in
             #expect(log.note(before, atUs: 1_000))
             #expect(log.note(after, atUs: 2_000))
-            #expect(log.entries.map(\.fault.label) == ["west +90 ms"])
+            #expect(log.entries.map(\.fault.label) == ["west +50 ms", "west +90 ms"])
+            #expect(log.entries.map(\.fromUs) == [1_000, 2_000])
+            #expect(log.entries.map(\.toUs) == [2_000, nil])
         }
     }
 

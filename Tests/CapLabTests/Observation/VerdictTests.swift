@@ -15,7 +15,7 @@ import Testing
 
     private func check(_ answers: [AnswerEvent]) -> CPHistory.Result {
         let operations = answers.compactMap { CPHistory.operation($0, client: 0) }
-        return CPHistory.check(Dictionary(grouping: operations, by: \.key))
+        return CPHistory.check(Dictionary(grouping: operations, by: \.key), services: Topology.pair.services)
     }
 
     // MARK: CP
@@ -173,13 +173,20 @@ import Testing
         #expect(result == APWindow.Result(acknowledged: 1, lost: 0, isConverged: true))
     }
 
+    @Test func keysWithSeveralValuesAreNamed() {
+        let both = record("g1.i=1 g3.i=2", ["g1.i@1": ana, "g3.i@2": bob])
+        let result = judge([answer(1, .write, service: "app_ap", sent: "ana", outcome: "applied")], both, both)
+        #expect(result.isConverged == true && result.inConflict == ["k"])
+    }
+
     @Test func sitesThatDifferAreDiverged() {
         let result = judge(
             [
                 answer(1, .write, service: "app_ap", sent: "ana", outcome: "applied"),
                 answer(2, .write, service: "app_ap_west", sent: "bob", outcome: "applied"),
             ], record("g1.i=1", ["g1.i@1": ana]), record("g3.i=2", ["g3.i@2": bob]))
-        #expect(result == APWindow.Result(acknowledged: 2, lost: 0, isConverged: false, diverged: ["k"]))
+        #expect(
+            result == APWindow.Result(acknowledged: 2, lost: 0, isConverged: false, diverged: ["k"], divergedCount: 1))
     }
 
     @Test func anAcknowledgedWriteThatIsNowhereIsLost() {
@@ -188,7 +195,10 @@ import Testing
             answer(1, .write, service: "app_ap", sent: "ana", outcome: "applied"),
             answer(2, .write, service: "app_ap", sent: "bob", outcome: "applied"),
         ]
-        #expect(judge(answers, old, old).lost == 1)
+        let result = judge(answers, old, old)
+        #expect(result.lost == 1)
+        #expect(result.violations.map(\.kind) == [.lostWrite])
+        #expect(result.violations.first?.operations.map(\.sent) == ["bob"])
         let empty = StoredHash([])
         #expect(judge(answers, empty, empty).lost == 2)
     }
@@ -214,6 +224,7 @@ import Testing
         let empty = reading(StoredHash([]), second: 10)
         let result = window.judge(["g1": empty, "g2": empty], replicaCount: 3)
         #expect(result.lost == nil && result.isConverged == nil && result.acknowledged == 1)
+        #expect(result.violations.isEmpty)
         let kept = reading(record("g1.i=1", ["g1.i@1": ana]), second: 11)
         #expect(window.judge(["g1": kept, "g2": kept], replicaCount: 3).lost == 0)
         #expect(window.judge([:], replicaCount: 3).lost == nil)

@@ -10,12 +10,9 @@ struct FaultDetector {
         let kind: Kind
         /// A site, a node, a link, or `east>west`.
         let target: String
-        var label: String
+        let label: String
         /// The group, if the fault concerns only one.
         var group: GroupName?
-
-        /// The same fault, even if its label has changed.
-        func isSame(as other: Fault) -> Bool { kind == other.kind && target == other.target && group == other.group }
     }
 
     /// One direction of a link.

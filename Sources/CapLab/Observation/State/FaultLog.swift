@@ -5,7 +5,7 @@ import JSON
 final class FaultLog {
     struct Entry: Equatable {
         let id: Int
-        var fault: FaultDetector.Fault
+        let fault: FaultDetector.Fault
         let fromUs: Int64
         /// Nil while it lasts.
         var toUs: Int64?
@@ -42,18 +42,12 @@ final class FaultLog {
     func note(_ faults: [FaultDetector.Fault], atUs timeUs: Int64) -> Bool {
         var isChanged = false
         for index in entries.indices where entries[index].toUs == nil {
-            if let current = faults.first(where: { $0.isSame(as: entries[index].fault) }) {
-                // A slider changes the delay of a fault that goes on.
-                if current.label != entries[index].fault.label {
-                    entries[index].fault.label = current.label
-                    isChanged = true
-                }
-            } else {
-                entries[index].toUs = timeUs
-                isChanged = true
-            }
+            // A changed delay is another fault, which begins now.
+            guard !faults.contains(entries[index].fault) else { continue }
+            entries[index].toUs = timeUs
+            isChanged = true
         }
-        for fault in faults where !entries.contains(where: { $0.toUs == nil && $0.fault.isSame(as: fault) }) {
+        for fault in faults where !entries.contains(where: { $0.toUs == nil && $0.fault == fault }) {
             lastId += 1
             entries.append(Entry(id: lastId, fault: fault, fromUs: timeUs))
             isChanged = true

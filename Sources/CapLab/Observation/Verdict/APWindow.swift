@@ -6,6 +6,7 @@ import Available
 /// the contexts of all changes this cannot be known exactly: in doubt a write counts as replaced.
 struct APWindow {
     struct Change {
+        let service: String
         /// Nil for a delete.
         let value: String?
         let isAcknowledged: Bool
@@ -27,12 +28,20 @@ struct APWindow {
         var lost: Int?
         var isConverged: Bool?
         var diverged: [String] = []
+        var divergedCount = 0
+        /// Watched keys with several values, the latest written first.
+        var inConflict: [String] = []
+        /// Of the lost writes, at most ``maxViolations``.
+        var violations: [Violation] = []
     }
+
+    static let maxViolations = 3
 
     static let maxWatchedKeys = 32
     private static let maxShownKeys = 20
 
-    private var changes = KeyedWindow<Change>(maxPerKey: 100, maxCount: 1_000)
+    private var changes = KeyedWindow<Change>(
+        maxPerKey: Verdict.maxOperationsPerKey, maxCount: Verdict.maxOperations)
     /// The reading before the last, by replica.
     private var previous: [String: Reading] = [:]
     private var latest: [String: Reading] = [:]
@@ -43,7 +52,8 @@ struct APWindow {
         if !isAcknowledged, (400..<500).contains(answer.status) { return }
         changes.append(
             Change(
-                value: answer.op == .delete ? nil : answer.sent ?? "", isAcknowledged: isAcknowledged,
+                service: answer.service, value: answer.op == .delete ? nil : answer.sent ?? "",
+                isAcknowledged: isAcknowledged,
                 calledUs: Int64(answer.tMs * 1_000), returnedUs: Int64((answer.tMs + answer.tookMs) * 1_000)),
             key: answer.key)
     }
@@ -72,10 +82,15 @@ struct APWindow {
         }
         // A missing write may be on the replica that does not answer.
         let missing = readings.isEmpty ? nil : missingWrites()
-        result.lost = isComplete || missing == 0 ? missing : nil
+        result.lost = isComplete || missing?.isEmpty == true ? missing?.count : nil
+        if isComplete { result.violations = (missing ?? []).prefix(Self.maxViolations).map(Self.violation) }
         let keys = Set(latest.values.flatMap { $0.records.keys })
+        let recent = changes.recentKeys.filter(keys.contains)
+        let inConflict = (recent + keys.subtracting(recent).sorted()).filter(isInConflict)
+        result.inConflict = Array(inConflict.prefix(Self.maxShownKeys))
         let diverged = keys.filter(isDiverged).sorted()
         result.diverged = Array(diverged.prefix(Self.maxShownKeys))
+        result.divergedCount = diverged.count
         result.isConverged = !diverged.isEmpty ? false : isComplete ? true : nil
         return result
     }
@@ -98,19 +113,38 @@ struct APWindow {
         }
     }
 
-    // MARK: Lost writes
-
-    /// Writes that are on no replica that answers, and not replaced.
-    private func missingWrites() -> Int {
-        let beganUs = latest.values.map(\.beganUs).min() ?? 0
-        return changes.byKey.reduce(0) { sum, entry in
-            let records = latest.values.compactMap { $0.records[entry.key] }
-            guard records.count == latest.count else { return sum }
-            return sum + missing(of: entry.value.map(\.element), records, beganUs)
+    /// Some replica holds several values.
+    private func isInConflict(_ key: String) -> Bool {
+        latest.values.contains { reading in
+            guard let record = reading.records[key] else { return false }
+            let siblings = RecordDecoder.siblings(record).map(\.sibling).filter { !$0.isTombstone }
+            return Set(siblings.map(\.writeId)).count > 1
         }
     }
 
-    private func missing(of changes: [Change], _ records: [StoredHash], _ beganUs: Int64) -> Int {
+    // MARK: Lost writes
+
+    /// Writes that are on no replica that answers, and not replaced, by call.
+    private func missingWrites() -> [(key: String, write: Change)] {
+        let beganUs = latest.values.map(\.beganUs).min() ?? 0
+        return changes.byKey.flatMap { entry -> [(key: String, write: Change)] in
+            let records = latest.values.compactMap { $0.records[entry.key] }
+            guard records.count == latest.count else { return [] }
+            return missing(of: entry.value.map(\.element), records, beganUs).map { (entry.key, $0) }
+        }.sorted { $0.write.calledUs < $1.write.calledUs }
+    }
+
+    private static func violation(_ key: String, _ write: Change) -> Violation {
+        Violation(
+            store: .ap, kind: .lostWrite, key: key,
+            operations: [
+                Violation.Operation(
+                    service: write.service, op: .write, sent: write.value, calledUs: write.calledUs,
+                    returnedUs: write.returnedUs)
+            ])
+    }
+
+    private func missing(of changes: [Change], _ records: [StoredHash], _ beganUs: Int64) -> [Change] {
         let siblings = records.flatMap { RecordDecoder.siblings($0).map(\.sibling) }
         let hasTombstone = siblings.contains(where: \.isTombstone)
         let values = Set(siblings.filter { !$0.isTombstone }.map { String(decoding: $0.value, as: UTF8.self) })
@@ -120,7 +154,7 @@ struct APWindow {
                 change.value.map { ($0, change.isAcknowledged ? change.returnedUs : Int64.max) }
             },
             uniquingKeysWith: max)
-        return changes.count { write in
+        return changes.filter { write in
             guard let value = write.value, write.isAcknowledged, write.returnedUs < beganUs, !values.contains(value)
             else { return false }
             if hasTombstone || values.contains(where: { returnedUs[$0].map { $0 > write.calledUs } ?? true }) {

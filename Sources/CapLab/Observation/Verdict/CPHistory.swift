@@ -10,9 +10,14 @@ enum CPHistory {
     struct Result: Equatable, Sendable {
         /// Nil if the checker could not decide.
         var isLinearizable: Bool?
-        /// The operation that no order explains, for people.
+        /// At most ``maxViolations``, each with the operations that contradict each other.
+        var violations: [Violation] = []
+        /// The first of them, for people.
         var violation: String?
     }
+
+    /// Found in one check. A checker that finds one has to search again without it.
+    static let maxViolations = 3
 
     private static let maxConfigurations = 200_000
     /// A key with more changes by others is not decided.
@@ -57,26 +62,50 @@ enum CPHistory {
 
     // MARK: The check
 
-    /// - Parameter histories: the operations of each key, by call.
-    static func check(_ histories: [String: [RegisterOperation]]) -> Result {
+    private static var checker: LinearizabilityChecker {
         var checker = LinearizabilityChecker()
         checker.maxConfigurations = maxConfigurations
+        return checker
+    }
+
+    /// - Parameters:
+    ///   - histories: the operations of each key, by call.
+    ///   - services: by the client number of the operations.
+    static func check(_ histories: [String: [RegisterOperation]], services: [Node]) -> Result {
         var result = Result(isLinearizable: true)
         for (key, operations) in histories.sorted(by: { $0.key < $1.key }) {
-            guard let whole = completed(operations, key: key) else {
-                result.isLinearizable = nil
-                continue
-            }
-            let verdict = checker.check(whole).first { $0.key == key }?.verdict
-            switch verdict {
-            case .linearizable, nil: break
-            case .undecided: result.isLinearizable = nil
-            case .violation:
-                let culprit = checker.failingPrefix(of: key, in: whole)?.culprit
-                return Result(isLinearizable: false, violation: describe(key, culprit))
-            }
+            check(key, operations, services: services, &result)
+            if result.violations.count >= maxViolations { break }
         }
         return result
+    }
+
+    /// Checks one key. After each violation it goes on without the operation that no order explains.
+    private static func check(
+        _ key: String, _ operations: [RegisterOperation], services: [Node], _ result: inout Result
+    ) {
+        var rest = operations
+        while result.violations.count < maxViolations {
+            guard let whole = completed(rest, key: key) else { return result.isLinearizable.noteUndecided() }
+            switch checker.check(whole).first(where: { $0.key == key })?.verdict {
+            case .linearizable, nil: return
+            case .undecided: return result.isLinearizable.noteUndecided()
+            case .violation: break
+            }
+            result.isLinearizable = false
+            let prefix = checker.failingPrefix(of: key, in: whole)
+            result.violation = result.violation ?? describe(key, prefix?.culprit)
+            guard let prefix, let place = rest.firstIndex(of: prefix.culprit) else { return }
+            result.violations.append(CPExplanation.violation(prefix, key: key, services: services))
+            rest.remove(at: place)
+        }
+    }
+
+    /// Whether these operations alone contradict each other. False if that cannot be decided.
+    static func isViolated(_ operations: [RegisterOperation], key: String) -> Bool {
+        guard let whole = completed(operations, key: key) else { return false }
+        if case .violation? = checker.check(whole).first(where: { $0.key == key })?.verdict { return true }
+        return false
     }
 
     private static func describe(_ key: String, _ culprit: RegisterOperation?) -> String {
@@ -98,7 +127,8 @@ enum CPHistory {
             // Version 0 of an absent key says nothing about the version.
             case .value(nil, version: 0), .notApplied, .unknown: break
             case .value(let value, let version):
-                seen[version] = value
+                // Of two values for one version the first counts, so that the second is the violation.
+                if seen[version] == nil { seen[version] = value }
                 observe(version)
             case .absent(let version):
                 seen[version] = .some(nil)
@@ -136,4 +166,9 @@ enum CPHistory {
         }
         return whole
     }
+}
+
+extension Bool? {
+    /// One undecided key leaves the whole undecided, unless another key is violated.
+    fileprivate mutating func noteUndecided() { if self == true { self = nil } }
 }

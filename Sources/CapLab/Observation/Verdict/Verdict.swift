@@ -6,19 +6,29 @@ import Linearizability
 final class Verdict {
     private static let intervalMs: UInt64 = 1_000
     private static let maxExpiringKeys = 10_000
+    /// The windows of both stores.
+    static let maxOperations = 1_000
+    static let maxOperationsPerKey = 100
+
+    /// Of the check of the history of `app-cp`.
+    private struct Progress {
+        var isHistoryNew = false
+        var isChecking = false
+        var consistency = CPHistory.Result()
+    }
 
     private let lab: Lab
     private weak var sink: (any EventSink)?
     private let services: [String: Node]
-    private var history = KeyedWindow<RegisterOperation>(maxPerKey: 100, maxCount: 1_000)
+    private var history = KeyedWindow<RegisterOperation>(
+        maxPerKey: Verdict.maxOperationsPerKey, maxCount: Verdict.maxOperations)
     /// Keys with values that expire: their histories are not checked, because answers do not tell when they expired.
     private var expiringKeys: Set<String> = []
-    private var isHistoryNew = false
-    private var isChecking = false
-    private var consistency = CPHistory.Result()
+    private var progress = Progress()
     private var changes = APWindow()
     private var delivery = APWindow.Result()
     private var availability = Availability()
+    private var violations = ViolationLog()
     /// The records of the AP replicas, see ``CopyReader/readings``.
     var readings: () -> [String: CopyReader.Reading] = { [:] }
     /// Called with the keys that the page wrote.
@@ -48,7 +58,7 @@ final class Verdict {
             let client = lab.topology.services.firstIndex(of: service) ?? 0
             guard let operation = CPHistory.operation(answer, client: client) else { return }
             history.append(operation, key: operation.key)
-            isHistoryNew = true
+            progress.isHistoryNew = true
         }
     }
 
@@ -67,21 +77,27 @@ final class Verdict {
                 beganUs: lab.elapsedUs(atNs: reading.beganNs), endedUs: lab.elapsedUs(atNs: reading.endedNs),
                 records: reading.records)
         }
+        let before = delivery.violations
         delivery = changes.judge(readings, replicaCount: lab.topology.replicas(of: .ap).count)
+        // Twice, so that a write that is moving from one replica to another is not taken for lost.
+        let lost = delivery.violations.filter { lost in before.contains { $0.isSame(as: lost) } }
+        violations.note(progress.consistency.violations + lost, atUs: lab.elapsedUs)
         check()
         sink?.publish("verdict", event())
     }
 
     /// On a thread of its own: a search may take longer than the reactor may wait.
     private func check() {
-        guard isHistoryNew, !isChecking else { return }
-        isHistoryNew = false
-        isChecking = true
+        guard progress.isHistoryNew, !progress.isChecking else { return }
+        progress.isHistoryNew = false
+        progress.isChecking = true
         let histories = history.byKey.mapValues { $0.map(\.element) }
+        let services = lab.topology.services
         lab.reactor.spawn { [weak self] in
-            let result = await Task.detached(priority: .utility) { CPHistory.check(histories) }.value
-            self?.consistency = result
-            self?.isChecking = false
+            let check = Task.detached(priority: .utility) { CPHistory.check(histories, services: services) }
+            let result = await check.value
+            self?.progress.consistency = result
+            self?.progress.isChecking = false
         }
     }
 
@@ -90,12 +106,17 @@ final class Verdict {
     private func event() -> [UInt8] {
         var json = JSONWriter(capacity: 512)
         json.beginEvent(atUs: lab.elapsedUs)
+        json.key("window")
+        json.beginObject()
+        json.member("operations", Self.maxOperations)
+        json.member("perKey", Self.maxOperationsPerKey)
+        json.endObject()
         json.key("cp")
         json.beginObject()
-        json.member("linearizable", consistency.isLinearizable)
+        json.member("linearizable", progress.consistency.isLinearizable)
         json.member("operations", history.count)
         write(availabilityOf: .cp, to: &json)
-        json.member("violation", consistency.violation)
+        json.member("violation", progress.consistency.violation)
         json.endObject()
         json.key("ap")
         json.beginObject()
@@ -103,8 +124,11 @@ final class Verdict {
         json.member("lost", delivery.lost)
         json.member("converged", delivery.isConverged)
         json.strings("diverged", delivery.diverged)
+        json.member("divergedCount", delivery.divergedCount)
+        json.strings("inConflict", delivery.inConflict)
         write(availabilityOf: .ap, to: &json)
         json.endObject()
+        violations.write(to: &json)
         json.endObject()
         return json.bytes
     }

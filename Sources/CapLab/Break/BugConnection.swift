@@ -1,0 +1,205 @@
+import EventLoop
+import Glibc
+
+/// One connection of a client through a ``BugProxy``, joined to one to the service. One request is under way at a time.
+///
+/// Its endpoints hold it until ``close(reset:)``.
+final class BugConnection {
+    /// Bytes that wait for a slow reader, per direction. Then the proxy stops reading.
+    private static let maxUnsentBytes = 256 << 10
+
+    private struct End {
+        var endpoint: Endpoint?
+        /// What arrives from this end.
+        var framer: MessageFramer
+        /// What is to be sent to this end.
+        var unsent: [UInt8] = []
+        var hasFinished = false
+    }
+
+    /// What happens to the request that is under way.
+    private enum Exchange {
+        case none
+        /// It is forwarded. `copy` collects its answer, if somebody wants it.
+        case forwarding(MessageHead, copy: [UInt8]?)
+        /// It is dropped, and answered once its body has ended.
+        case dropping(answer: [UInt8])
+    }
+
+    private unowned let proxy: BugProxy
+    private var client: End
+    private var service: End
+    private var exchange = Exchange.none
+    private var isConnected = false
+    private var isClosed = false
+
+    init(client clientDescriptor: Int32, service serviceDescriptor: Int32, proxy: BugProxy) {
+        self.proxy = proxy
+        client = End(framer: MessageFramer(.request))
+        service = End(framer: MessageFramer(.answer))
+        client.endpoint = Endpoint(clientDescriptor, on: proxy.reactor) { [self] in handle($0, \.client) }
+        service.endpoint = Endpoint(serviceDescriptor, on: proxy.reactor) { [self] in handle($0, \.service) }
+    }
+
+    func begin() { updateInterests() }
+
+    func close(reset: Bool) {
+        guard !isClosed else { return }
+        isClosed = true
+        client.endpoint?.close(reset: reset)
+        service.endpoint?.close(reset: reset)
+        proxy.forget(self)
+    }
+
+    // MARK: Events
+
+    private func handle(_ events: UInt32, _ end: ReferenceWritableKeyPath<BugConnection, End>) {
+        guard let endpoint = self[keyPath: end].endpoint else { return }
+        if !isConnected, endpoint === service.endpoint {
+            // The client's connection is accepted already, so a reset comes closest to a refusal.
+            guard Sockets.takeError(endpoint.descriptor) == 0, events & EventMask.error == 0 else {
+                return close(reset: true)
+            }
+            isConnected = true
+        }
+        if events & EventMask.writable != 0 { endpoint.isBlocked = false }
+        if events & ~EventMask.writable != 0, !self[keyPath: end].hasFinished {
+            switch endpoint.read(into: proxy.scratch) {
+            case .blocked: break
+            case .finished: self[keyPath: end].hasFinished = true
+            case .failed: return close(reset: true)
+            case .bytes(let count):
+                self[keyPath: end].framer.append(UnsafeRawBufferPointer(rebasing: proxy.scratch[..<count]))
+            }
+        }
+        forward()
+    }
+
+    private func forward() {
+        var isMoving = true
+        while isMoving {
+            let hasAnswers = forwardAnswers()
+            isMoving = forwardRequests() || hasAnswers
+        }
+        flush(\.service)
+        flush(\.client)
+        endIfDone()
+        guard !isClosed else { return }
+        updateInterests()
+    }
+
+    // MARK: Requests and answers
+
+    /// The next request waits until the answer to the one before it has passed.
+    private var mayTakeRequest: Bool {
+        if case .none = exchange { return true }
+        return client.framer.isInBody || !client.framer.isFramed
+    }
+
+    /// - Returns: whether anything moved.
+    private func forwardRequests() -> Bool {
+        var hasMoved = false
+        while mayTakeRequest, let piece = client.framer.next() {
+            hasMoved = true
+            switch piece {
+            case .head(let head, let bytes, let bodyBytes): take(head, bytes, bodyBytes: bodyBytes)
+            case .body(let bytes, let isLast):
+                guard case .dropping(let answer) = exchange else {
+                    service.unsent += bytes
+                    continue
+                }
+                guard isLast else { continue }
+                client.unsent += answer
+                exchange = .none
+            case .unframed(let bytes):
+                service.framer.stopFraming()
+                service.unsent += bytes
+            }
+        }
+        return hasMoved
+    }
+
+    private func take(_ head: MessageHead, _ bytes: [UInt8], bodyBytes: Int) {
+        guard let answer = proxy.tampering.answer(to: head, nowNs: proxy.reactor.nowNs) else {
+            service.unsent += bytes
+            exchange = .forwarding(head, copy: proxy.tampering.wantsAnswer(to: head) ? [] : nil)
+            return
+        }
+        if bodyBytes > 0 {
+            exchange = .dropping(answer: answer)
+        } else {
+            client.unsent += answer
+        }
+    }
+
+    /// - Returns: whether anything moved.
+    private func forwardAnswers() -> Bool {
+        var hasMoved = false
+        while let piece = service.framer.next() {
+            hasMoved = true
+            switch piece {
+            case .head(let head, let bytes, let bodyBytes):
+                client.unsent += bytes
+                keep(bytes, isWanted: head.status == 200)
+                if bodyBytes == 0, head.status >= 200 { endAnswer() }
+            case .body(let bytes, let isLast):
+                client.unsent += bytes
+                keep(bytes, isWanted: true)
+                if isLast { endAnswer() }
+            case .unframed(let bytes):
+                client.framer.stopFraming()
+                client.unsent += bytes
+            }
+        }
+        return hasMoved
+    }
+
+    /// Adds to the copy of the answer, if somebody wants it.
+    private func keep(_ bytes: [UInt8], isWanted: Bool) {
+        guard case .forwarding(let head, let copy?) = exchange else { return }
+        let fits = copy.count + bytes.count <= ReadCache.maxAnswerBytes
+        exchange = .forwarding(head, copy: isWanted && fits ? copy + bytes : nil)
+    }
+
+    private func endAnswer() {
+        if case .forwarding(let head, let copy?) = exchange {
+            proxy.tampering.note(copy, to: head, nowNs: proxy.reactor.nowNs)
+        }
+        exchange = .none
+    }
+
+    // MARK: Sending and ending
+
+    private func flush(_ end: ReferenceWritableKeyPath<BugConnection, End>) {
+        guard let endpoint = self[keyPath: end].endpoint, endpoint.isOpen else { return }
+        guard isConnected || endpoint === client.endpoint else { return }
+        while !endpoint.isBlocked, !self[keyPath: end].unsent.isEmpty {
+            let count = self[keyPath: end].unsent.withUnsafeBytes { endpoint.write($0) }
+            guard count >= 0 else { return close(reset: true) }
+            if count == 0 { endpoint.isBlocked = true }
+            self[keyPath: end].unsent.removeFirst(count)
+        }
+    }
+
+    /// The end of the service follows its last answer. The end of the client waits for what it has asked.
+    private func endIfDone() {
+        if service.hasFinished, client.unsent.isEmpty { return close(reset: false) }
+        guard client.hasFinished, client.unsent.isEmpty, service.unsent.isEmpty else { return }
+        if case .none = exchange { close(reset: false) }
+        if !client.framer.isFramed { service.endpoint?.finishWriting() }
+    }
+
+    private func updateInterests() {
+        let toService = service.unsent.count + client.framer.bufferedBytes
+        client.endpoint?.watch(interest(of: client, mayRead: toService < Self.maxUnsentBytes))
+        guard isConnected else {
+            service.endpoint?.watch(EventMask.writable)
+            return
+        }
+        service.endpoint?.watch(interest(of: service, mayRead: client.unsent.count < Self.maxUnsentBytes))
+    }
+
+    private func interest(of end: End, mayRead: Bool) -> UInt32 {
+        (mayRead && !end.hasFinished ? EventMask.readable : 0) | (end.unsent.isEmpty ? 0 : EventMask.writable)
+    }
+}
