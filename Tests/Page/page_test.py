@@ -1,88 +1,23 @@
 #!/usr/bin/env python3
 """Tests the lab page in Debian's Chromium against a running lab: page_test.py http://127.0.0.1:5000/
 
-Needs selenium (pip install selenium, or Debian's python3-selenium), chromium and chromium-driver. Starts no lab.
+See page_case.py for what it needs. Starts no lab.
 """
 
 import json
-import os
-import sys
 import time
-import unittest
 from urllib.parse import urlsplit
 
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-URL = "http://127.0.0.1:5000/"
-PATIENCE_SEC = 30
+from page_case import PageCase, main, resize
+
 STEP_PATIENCE_SEC = 90
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-DRIVER = os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")
 
 
-def browser(width=1280, height=720):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", f"--window-size={width},{height}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
-    )
-    return driver
-
-
-class PageTest(unittest.TestCase):
+class PageTest(PageCase):
     """The tests run in the order of their names: one run of the lab, as a reader would make it."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.driver = browser()
-        cls.driver.get(URL)
-        cls.seen = []
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.quit()
-
-    def find(self, selector):
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def attribute(self, selector, name):
-        return self.driver.execute_script(
-            "return document.querySelector(arguments[0])?.getAttribute(arguments[1])", selector, name
-        )
-
-    def click(self, selector):
-        self.wait(f"{selector} can be clicked", lambda: self.find(selector).is_displayed() and self.find(selector).is_enabled())
-        self.find(selector).click()
-
-    def wait(self, what, condition, seconds=PATIENCE_SEC):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                if condition():
-                    return
-            except Exception:  # the page may be drawing
-                pass
-            time.sleep(0.1)
-        self.driver.save_screenshot(os.path.join(os.environ.get("TMPDIR", "/tmp"), "page-test.png"))
-        self.fail(f"not within {seconds} s: {what}")
-
-    def answer(self, service):
-        selector = f'[data-answer="{service}"]'
-        return self.attribute(selector, "data-kind"), (self.attribute(selector, "data-values") or "").split()
-
-    def wait_for_answer(self, service, kinds, values=None):
-        def reached():
-            kind, shown = self.answer(service)
-            return kind in kinds and (values is None or sorted(shown) == sorted(values))
-
-        self.wait(f"{service} shows {'/'.join(kinds)} {values or ''}", reached)
 
     def test_1_connects(self):
         self.wait("live", lambda: self.find("#connection").text.startswith("live"))
@@ -147,10 +82,7 @@ class PageTest(unittest.TestCase):
 
     def test_7_small_text_and_overflow(self):
         for width, height in ((390, 844), (1280, 720), (1920, 1080)):
-            self.driver.execute_cdp_cmd(
-                "Emulation.setDeviceMetricsOverride",
-                {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
-            )
+            resize(self.driver, width, height)
             time.sleep(0.5)
             wide = self.driver.execute_script("return document.documentElement.scrollWidth")
             self.assertLessEqual(wide, width, f"{width} px: the page scrolls sideways")
@@ -168,10 +100,8 @@ class PageTest(unittest.TestCase):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 hosts.add(urlsplit(message["params"]["request"]["url"]).hostname)
-        self.assertLessEqual(hosts - {None}, {urlsplit(URL).hostname})
+        self.assertLessEqual(hosts - {None}, {urlsplit(self.url).hostname})
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1].startswith("http"):
-        URL = sys.argv.pop(1)
-    unittest.main(failfast=True, verbosity=2)
+    main()

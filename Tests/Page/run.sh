@@ -3,9 +3,9 @@
 #
 #   Tests/Page/run.sh BIN [ARGUMENTS of page_test.py]     BIN: the directory of caplab
 #
-# PAGE_REPORT=FILE.html tests that report of the drill west-cut instead of making one.
-# Selenium comes from PyPI, into a virtual environment beside the build. The lab has free ports and a directory of its
-# own, and is stopped at the end.
+# With arguments, only page_test.py runs. PAGE_REPORT=FILE.html tests that report of the drill west-cut instead of making
+# one. Selenium comes from PyPI, into a virtual environment beside the build. Each lab has free ports and a directory of
+# its own, and is stopped at the end.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -21,33 +21,46 @@ fi
 
 directory=$(mktemp -d)
 lab=
+stop_lab() {
+    [ -n "$lab" ] || return 0
+    kill -TERM "$lab" 2>/dev/null || true
+    wait "$lab" || true
+    lab=
+}
 stop() {
-    if [ -n "$lab" ]; then
-        kill -TERM "$lab" 2>/dev/null || true
-        wait "$lab" || true
-    fi
+    stop_lab
     rm -rf "$directory"
 }
 trap stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-"$bin/caplab" up --free-ports --run-dir "$directory/run" >"$directory/log" 2>&1 &
-lab=$!
-url=
-tries=0
-while [ -z "$url" ]; do
-    url=$(sed -n 's/.*Page: *\(http[^ ]*\).*/\1/p' "$directory/log" | head -n 1)
-    tries=$((tries + 1))
-    if [ "$tries" -gt 300 ] || ! kill -0 "$lab" 2>/dev/null; then
-        echo "test-page: the lab has not started:" >&2
-        cat "$directory/log" >&2
-        exit 1
-    fi
-    [ -n "$url" ] || sleep 0.2
-done
+# start_lab [OPTION ...]: starts a lab, and sets url.
+start_lab() {
+    "$bin/caplab" up --free-ports --run-dir "$directory/run" "$@" >"$directory/log" 2>&1 &
+    lab=$!
+    url=
+    tries=0
+    while [ -z "$url" ]; do
+        url=$(sed -n 's/.*Page: *\(http[^ ]*\).*/\1/p' "$directory/log" | head -n 1)
+        tries=$((tries + 1))
+        if [ "$tries" -gt 300 ] || ! kill -0 "$lab" 2>/dev/null; then
+            echo "test-page: the lab has not started:" >&2
+            cat "$directory/log" >&2
+            exit 1
+        fi
+        [ -n "$url" ] || sleep 0.2
+    done
+}
+
+start_lab
 "$python" -B Tests/Page/page_test.py "$url" "$@"
 [ $# -eq 0 ] || exit 0
+"$python" -B Tests/Page/controls_test.py "$url"
+stop_lab
+start_lab --break stale-read
+"$python" -B Tests/Page/violation_test.py "$url"
+stop_lab
 
 report=${PAGE_REPORT:-$directory/west-cut.html}
 if [ -z "${PAGE_REPORT:-}" ]; then

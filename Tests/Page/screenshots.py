@@ -8,7 +8,7 @@ import pathlib
 import sys
 import time
 
-from page_test import browser
+from page_case import browser
 
 KEY = "seat-12A"
 POST = """

@@ -245,7 +245,7 @@ export const chapters = [
           {text: 'Neither', when: r => !ok(r.cp) && !ok(r.ap)}
         ],
         reveal: [write('app_cp_west', 'bob', 'cp'), write('app_ap_west', 'bob', 'ap')],
-        why: 'Two of three copies are left: still a majority. CP needs a majority, not all copies.'
+        why: 'Two of three copies are a majority, and CP needs no more. AP states an age: g2 may hold a newer write.'
       },
       {
         id: 'lose-two',
@@ -260,7 +260,7 @@ export const chapters = [
           {text: 'Neither: both copies of the east are gone', when: r => !ok(r.cp) && !ok(r.ap)}
         ],
         reveal: [read('app_cp', 'cp'), read('app_ap', 'ap')],
-        why: 'AP answers from the last copy, over the link. CP has no majority, so it refuses everywhere.'
+        why: 'AP answers from the last copy and states how old that may be. CP has no majority and refuses everywhere.'
       },
       {
         id: 'return',

@@ -157,7 +157,7 @@ function labels(faults, X, x0, x1, now) {
   let free = x1 + 100;
   // Above its own band, or not at all; the newest first.
   for (const fault of [...faults].reverse()) {
-    const x = Math.max(x0, X(fault.fromMs / 1000)), wide = fault.label.length * 6.6 + 10;
+    const x = Math.max(x0, X(fault.fromMs / 1000)), wide = fault.label.length * 7.6 + 10;
     if (X((fault.toMs ?? now * 1000) / 1000) < x0 || x + wide > free) continue;
     parts.push(s('text', {x, y: 11, class: 'strong'}, fault.label));
     free = x;

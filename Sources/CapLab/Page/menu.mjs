@@ -49,7 +49,8 @@ export function open(target, content) {
   opener = target;
   menu().replaceChildren(...parts.flat(Infinity).filter(Boolean));
   menu().hidden = false;
-  menu().style.maxHeight = '';
+  // Measured in a corner: at its last place the window's edge may have squeezed it.
+  Object.assign(menu().style, {maxHeight: '', left: '0px', top: '0px'});
   const own = menu().getBoundingClientRect();
   const {x, y} = innerWidth <= NARROW_PX ? outside(rowOf(target, name), own) : beside(target, own);
   menu().style.left = `${x}px`;
@@ -78,7 +79,8 @@ function rowOf(target, name) {
 
 /** Above or below a row, where there is more room; scrolls if both are too small. */
 function outside(row, own) {
-  const floor = innerHeight - ($('#dock')?.offsetHeight ?? 0) - 8, x = Math.max(8, (innerWidth - own.width) / 2);
+  const floor = innerHeight - ($('#dock')?.offsetHeight ?? 0) - 8, width = document.documentElement.clientWidth;
+  const x = Math.max(8, (width - own.width) / 2);
   let {top, bottom} = row;
   if (Math.max(top, floor - bottom) < Math.min(own.height, MENU_PX)) {
     const before = scrollY;

@@ -85,7 +85,9 @@ function partition(store) {
   if (cables.every(cable => cable.cut === 'all')) return 'now: east and west are cut off';
   if (cables.some(cable => cable.cut !== 'no')) return 'now: some messages are lost';
   // A node that is down, or a slow link, is no partition.
-  return store.activeFaults.length ? `none now, but ${bySeverity(store.activeFaults)[0].label}` : 'none now';
+  const [worst, ...others] = bySeverity(store.activeFaults);
+  if (!worst) return 'none now';
+  return `none now, but ${worst.label}${others.length ? `, ${count(others.length, 'more fault')}` : ''}`;
 }
 
 function consistency(cp) {

@@ -155,15 +155,26 @@ export class Wires {
     path.setAttribute('aria-label', `Link ${link.service} to ${link.replica}, ${state}. Menu`);
   }
 
-  /** One switch per service for its links to the other site: the worst of them. */
+  /** One switch per link of a service to the other site: side by side, because each link works without the other. */
   trunkBreaker(service, nodes, east, y, parts) {
     if (this.narrow) return;
     const connections = this.store.state?.nodes[service.name]?.connections ?? {};
     const remote = this.store.replicas(service.group).filter(node => node.site !== service.site);
     const states = remote.map(node => connections[node.name]?.breaker ?? 'closed');
-    const worst = states.includes('open') ? 'open' : states.includes('half_open') ? 'half_open' : 'closed';
     const local = this.store.replicas(service.group).find(node => node.site === service.site);
-    parts.push(lever(nodes[local.name].x - (east ? 11 : -11), y, east ? 1 : -1, worst));
+    const x = nodes[local.name].x - (east ? 11 : -11), sign = east ? 1 : -1, isCalm = states.every(one => one === 'closed');
+    if (remote.length > 1) parts.push(s('path', {class: 'link gap', d: `M${x - 19} ${y}H${x + 19}`}));
+    remote.forEach((node, index) => {
+      const at = y + (index - (remote.length - 1) / 2) * 20;
+      if (at !== y) {
+        const d = `M${x - 20} ${y}L${x - 15} ${at}H${x - 11}M${x + 11} ${at}H${x + 15}L${x + 20} ${y}`;
+        parts.push(s('path', {class: 'link', d}));
+      }
+      parts.push(lever(x, at, sign, states[index], node.name.split('_').pop()));
+      if (remote.length > 1 && !isCalm) {
+        parts.push(s('text', {class: 'breaker-name', x: x - sign * 24, y: at + 4}, node.name.split('_').pop()));
+      }
+    });
   }
 
   drawCable(group, cable, y, parts, labels, height) {
@@ -256,14 +267,14 @@ function oneWay(left, right, y, lost) {
 }
 
 /** A circuit breaker drawn as a switch. */
-function lever(x, y, sign, state) {
+function lever(x, y, sign, state, replica) {
   const angle = state === 'open' ? -.55 : state === 'half_open' ? -.25 : 0, w = 22, x0 = x - sign * w / 2;
   const words = {
     open: 'Breaker open: the service sends nothing',
     half_open: 'Breaker half open: one trial',
     closed: 'Breaker closed'
   };
-  return s('g', {class: `breaker ${state}`}, s('title', {}, words[state]),
+  return s('g', {class: `breaker ${state}`}, s('title', {}, replica ? `${words[state]} (${replica})` : words[state]),
     s('path', {class: 'gap', d: `M${x0} ${y}h${sign * w}`}),
     s('path', {class: 'arm', d: `M${x0} ${y}l${sign * w * Math.cos(angle)} ${w * Math.sin(angle)}`}),
     s('circle', {cx: x0, cy: y, r: 3}), s('circle', {cx: x0 + sign * w, cy: y, r: 3}));
