@@ -106,7 +106,7 @@ let package = Package(
             name: "CapLab",
             dependencies: [
                 "Available", "ByteCoding", "CHiredis", "CLinux", "Consistent", "EventLoop", "HTTP", "JSON",
-                "Linearizability", "Replication", arguments, .product(name: "Crypto", package: "swift-crypto"),
+                "Linearizability", "Redis", "Replication", arguments, .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Yams", package: "Yams"),
             ] + collections,
             resources: [.embedInCode("Drills"), .embedInCode("Page")],

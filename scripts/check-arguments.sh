@@ -12,7 +12,7 @@ options_of() {
     case $1 in
     up)
         echo run-dir:text port-base:number page-port:number free-ports:flag port:text log-level:text data-dir:text bin-dir:text
-        echo service-env:text redis-cp-arg:text redis-ap-arg:text direct:flag break:text
+        echo service-env:text redis-cp-arg:text redis-ap-arg:text direct:flag break:text read-only:flag
         ;;
     demo) echo port-base:number bin-dir:text pause-ms:number patience-ms:number service-env:text ;;
     check)

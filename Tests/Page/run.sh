@@ -57,6 +57,7 @@ start_lab
 "$python" -B Tests/Page/page_test.py "$url" "$@"
 [ $# -eq 0 ] || exit 0
 "$python" -B Tests/Page/controls_test.py "$url"
+"$python" -B Tests/Page/readonly_test.py "$bin" "$directory/run"
 stop_lab
 start_lab --break stale-read
 "$python" -B Tests/Page/violation_test.py "$url"

@@ -19,7 +19,7 @@ struct HTTPRequest {
 final class HTTPConnection: DescriptorHandler {
     private static let maxAnswerBytes = 4 << 20
 
-    private let port: UInt16
+    private let connector: Connector
     private let reactor: Reactor
     private var descriptor: Int32 = -1
     /// The request, until the connection is established.
@@ -30,10 +30,13 @@ final class HTTPConnection: DescriptorHandler {
     private var timer: LoopTimer?
     private var startNs: UInt64 = 0
 
-    init(port: UInt16, on reactor: Reactor) {
-        self.port = port
+    init(to address: NodeAddress, on reactor: Reactor) {
+        connector = Connector(address, on: reactor)
         self.reactor = reactor
     }
+
+    /// To a service on loopback.
+    convenience init(port: UInt16, on reactor: Reactor) { self.init(to: .loopback(port), on: reactor) }
 
     /// One request on a connection of its own.
     static func ask(_ request: HTTPRequest, port: UInt16, timeoutMs: UInt64, on reactor: Reactor) async -> Answer {
@@ -50,7 +53,7 @@ final class HTTPConnection: DescriptorHandler {
         startNs = monotonicNs()
         let isConnected = descriptor >= 0
         if !isConnected {
-            guard let fresh = try? Sockets.connect(port: port) else { return .missing(isSent: false) }
+            guard let fresh = await connector.connect(timeoutMs: timeoutMs) else { return .missing(isSent: false) }
             descriptor = fresh
         }
         return await withUnsafeContinuation { continuation in

@@ -14,5 +14,8 @@ struct CapLabCommand: ParsableCommand {
             HealCommand.self, PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self,
             WipeCommand.self, StatusCommand.self, RedisCommand.self, ReportPageCommand.self, LaunchCommand.self,
             SweepCommand.self,
+            UpCommand.self, DemoCommand.self, CheckCommand.self, PartitionCommand.self, HealCommand.self,
+            PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self, WipeCommand.self,
+            StatusCommand.self, RedisCommand.self, WatchCommand.self, LaunchCommand.self, SweepCommand.self,
         ])
 }

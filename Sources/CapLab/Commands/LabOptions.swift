@@ -76,7 +76,8 @@ struct RedisOptions: ParsableArguments {
     }
 }
 
-private func assignments(_ texts: [String], option: String) throws(LabError) -> [(name: String, value: String)] {
+/// The values of an option that is given as NAME=VALUE, once for each name.
+func assignments(_ texts: [String], option: String) throws(LabError) -> [(name: String, value: String)] {
     try texts.map { text throws(LabError) in
         guard let middle = text.firstIndex(of: "="), middle != text.startIndex else {
             throw LabError("\(option) \(text): write it as NAME=VALUE", exitCode: 2)

@@ -29,6 +29,9 @@ struct UpCommand: ParsableCommand {
             valueName: "bug"))
     var bug: String?
 
+    @Flag(help: "The page only shows, with the command to type in place of each button.")
+    var readOnly = false
+
     private func settings() throws(LabError) -> LabSettings {
         var settings = LabSettings(runDirectory: place.path)
         settings.dataDirectory = dataDir
@@ -47,7 +50,7 @@ struct UpCommand: ParsableCommand {
         let settings = try exitOnError(self.settings)
         let option = place.path == RunDirectory.standardPath(settings.environment) ? "" : " --run-dir \(place.path)"
         let code = LabHost.run(settings) { lab in
-            let page = LabPage(lab)
+            let page = LabPage(lab, isReadOnly: readOnly)
             let observation = Observation(lab, page.hub)
             page.show(observation)
             do throws(LabError) { try page.start() } catch {

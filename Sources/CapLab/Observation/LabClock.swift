@@ -1,8 +1,8 @@
 import EventLoop
 import JSON
 
-extension Lab {
-    /// The time on the lab's clock, in microseconds since its start.
+extension ObservedPair {
+    /// The time on the page's clock, in microseconds since the start.
     var elapsedUs: Int64 { elapsedUs(atNs: monotonicNs()) }
 
     func elapsedUs(atNs timeNs: UInt64) -> Int64 { timeNs < startNs ? 0 : Int64((timeNs - startNs) / 1_000) }

@@ -1,16 +1,17 @@
-/// What the lab page shows of the running processes: state, faults, messages, copies and verdict.
+/// What the lab page shows of a running pair: state, faults, messages, copies and verdict.
 ///
-/// Confined to the lab's reactor. Create it after ``Lab/start()``: relays and ports must exist.
+/// Confined to the pair's reactor. Create it after ``Lab/start()``: relays and ports must exist.
 final class Observation {
     private static let viewersIntervalMs: UInt64 = 100
 
-    private let lab: Lab
+    private let pair: any ObservedPair
     private let faults: FaultLog
     private let state: StatePoller
-    private let messages: MessageTap
+    /// Nil where no relay sees the messages.
+    private let messages: MessageTap?
     private let copies: CopyReader
     private let verdict: Verdict
-    private lazy var viewers = Repeater(everyMs: Self.viewersIntervalMs, on: lab.reactor) { [unowned self] in
+    private lazy var viewers = Repeater(everyMs: Self.viewersIntervalMs, on: pair.reactor) { [unowned self] in
         followViewers()
     }
     /// How many pages are connected. Without one, nothing is polled, read or tapped.
@@ -22,15 +23,18 @@ final class Observation {
         set { messages.limit = newValue }
     }
 
-    init(_ lab: Lab, _ sink: any EventSink) {
-        self.lab = lab
-        faults = FaultLog(lab, sink)
-        state = StatePoller(lab, sink)
-        messages = MessageTap(lab, sink)
-        copies = CopyReader(lab, sink)
-        verdict = Verdict(lab, sink)
+    convenience init(_ lab: Lab, _ sink: any EventSink) { self.init(lab, messages: MessageTap(lab, sink), sink) }
+
+    /// - Parameter messages: sees the messages of the pair; nil if nothing can.
+    init(_ pair: any ObservedPair, messages: MessageTap?, _ sink: any EventSink) {
+        self.pair = pair
+        self.messages = messages
+        faults = FaultLog(pair, sink)
+        state = StatePoller(pair, sink)
+        copies = CopyReader(pair, sink)
+        verdict = Verdict(pair, sink)
         state.roles = { [unowned copies] in copies.roles }
-        copies.proposers = { [unowned messages] in messages.proposers }
+        copies.proposers = { [weak messages] in messages?.proposers ?? [:] }
         verdict.readings = { [unowned copies] in copies.readings }
         verdict.watch = { [unowned copies] in copies.watchedKeys = $0 }
     }
@@ -51,34 +55,40 @@ final class Observation {
     private func followViewers() {
         guard viewerCount() > 0 else { return stopViewing() }
         state.start()
-        messages.start()
+        messages?.start()
         copies.start()
         verdict.start()
     }
 
     private func stopViewing() {
         state.stop()
-        messages.stop()
+        messages?.stop()
         copies.stop()
         verdict.stop()
     }
 
     /// What a newly connected page gets, in this order.
     func firstEvents() -> [(StaticString, [UInt8])] {
-        state.firstEvents() + copies.firstEvents() + faults.firstEvents() + messages.firstEvents()
+        state.firstEvents() + copies.firstEvents() + faults.firstEvents() + (messages?.firstEvents() ?? [])
             + verdict.firstEvents()
     }
 
     /// Chooses the key whose copies are shown, and whose messages come first.
     func setKey(_ key: String) {
         self.key = key
-        messages.chosenKey = key
+        messages?.chosenKey = key
         copies.setKey(key)
         verdict.chosenKey = key
     }
 
     /// A request of the page or its load was answered, or given up.
     func answered(_ answer: AnswerEvent) { verdict.answered(answer) }
+
+    /// Whether a node has not answered for a while.
+    func isSilent(_ node: Node) -> Bool { node.isService ? state.isSilent(node) : copies.isSilent(node) }
+
+    /// Whether a service can use a replica, as it reports; nil while that is not known.
+    func reaches(_ link: Link) -> Bool? { state.reaches(link) }
 
     /// Outstanding hints, staleness in milliseconds and conflicts of an AP service; nil for another node.
     func figures(of service: String) -> (hints: Int, stalenessMs: Double?, conflicts: Int)? {

@@ -1,5 +1,7 @@
 // What the page can do: real requests to the lab, or, without a token, the commands to type instead.
 
+import {commandFor, listen} from './commands.mjs';
+
 const token = document.querySelector('meta[name="lab-token"]')?.content ?? '';
 
 export const readOnly = () => token === '' || lab.store?.hello?.readOnly === true;
@@ -9,7 +11,10 @@ const lab = {
 };
 
 /** @param notify shows a message to the reader: `(text, isProblem)`. */
-export function prepare(store, notify) { Object.assign(lab, {store, notify}); }
+export function prepare(store, notify) {
+  Object.assign(lab, {store, notify});
+  listen(notify);
+}
 
 async function post(path, body, signal) {
   const headers = {'Content-Type': 'application/json', 'X-Lab-Token': token};
@@ -36,7 +41,7 @@ function inOrder(path, body) {
 
 /** Sends an action and shows what the lab said. */
 export async function act(path, body) {
-  if (readOnly()) return lab.notify(`Read-only. Type: ${command(path, body)}`);
+  if (readOnly()) return lab.notify(`Read-only. Type: ${command(path, body) ?? 'there is no command for this'}`);
   const changesLinks = path === '/actions/cut' || path === '/actions/heal';
   try {
     const answer = await (changesLinks ? inOrder(path, body) : post(path, body));
@@ -47,6 +52,10 @@ export async function act(path, body) {
     throw error;
   }
 }
+
+/** Chooses the key for all viewers. A read-only page may do this too: it changes nothing but what is read. */
+export const chooseKey = key =>
+  post('/key', {key: key.trim() || 'seat-12A'}).catch(error => lab.notify(error.message, true));
 
 /** Sends a request to a service and resolves with its answer, whatever its status is. */
 export async function ask(body) {
@@ -74,31 +83,5 @@ export async function compareAndSet(service, value) {
   return ask({service, op: 'cas', value, ...(read.status === 200 && {version: read.version})});
 }
 
-/** The command that does the same, for a terminal. */
-export function command(path, body) {
-  const group = body.group ? ` --group ${body.group}` : '';
-  const mode = body.mode && body.mode !== 'drop' ? ` --mode ${body.mode}` : '';
-  const both = verb => {
-    const [service, replica] = body.link.split('>');
-    return [[service, replica], [replica, service]]
-      .map(([from, to]) => `caplab ${verb} --from ${from} --to ${to}${mode}`)
-      .join(' && ');
-  };
-  const place = body.from ? ` --from ${body.from} --to ${body.to}` : body.target ? ` ${body.target}` : '';
-  if (path === '/actions/cut') return body.link ? both('partition') : `caplab partition${place}${group}${mode}`;
-  if (path === '/actions/heal') return body.link ? both('heal') : `caplab heal${place}${group}`;
-  if (path === '/actions/process') return `caplab ${body.do} ${body.node}`;
-  if (path === '/ask') return curl(body);
-  return `POST ${path}`;
-}
-
-function curl(body) {
-  const port = lab.store.node(body.service)?.port ?? '';
-  const key = encodeURIComponent(body.key ?? lab.store.key);
-  const verb = body.op === 'cas' ? 'write' : body.op;
-  const method = {read: '', delete: '-X DELETE '}[body.op] ?? '-X POST ';
-  const condition = body.op === 'cas' ? `-H 'If-Match: "${body.version ?? 'VERSION'}"' ` : '';
-  const context = body.context ? `-H 'X-Context: ${body.context}' ` : '';
-  const value = body.value !== undefined && body.value !== null ? `/${encodeURIComponent(body.value)}` : '';
-  return `curl ${method}${condition}${context}http://127.0.0.1:${port}/${verb}/${key}${value}`;
-}
+/** The command that does the same, for a terminal; null if there is none. */
+export const command = (path, body) => commandFor(lab.store, path, body);

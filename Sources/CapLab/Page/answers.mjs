@@ -1,5 +1,6 @@
 // The last answers as they came, with the curl line that gives the same.
 
+import {readOnly} from './actions.mjs';
 import {$, badge, duration, h, kindOf, millis, show, tag} from './dom.mjs';
 
 const LINES = 14;
@@ -53,7 +54,8 @@ export function draw(root, store, veiled) {
   const lines = grouped(store, veiled);
   show($('ul', root), lines.map(line => [line.look, line.answer.service, line.times, line.first]),
     () => lines.length ? lines.map(line => entry(line))
-                       : h('li', {class: 'muted'}, 'No request in the last minute. Click a service to send one.'));
+                       : h('li', {class: 'muted'},
+                         `No request in the last minute.${readOnly() ? '' : ' Click a service to send one.'}`));
 }
 
 function entry({answer, times, first}) {

@@ -1,21 +1,16 @@
 // The row under the map: key, value, what to ask, delay between the sites, load.
 
-import {act, ask, compareAndSet, readOnly, readQuietly, resolve} from './actions.mjs';
+import {act, ask, chooseKey, compareAndSet, readOnly, readQuietly, resolve} from './actions.mjs';
 import {$, h, text} from './dom.mjs';
 import {open, setDelay} from './menu.mjs';
+import * as readonly from './readonly.mjs';
 
 const RATES = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 export function build(root, store) {
-  if (readOnly()) {
-    root.replaceChildren(h('p', {class: 'typed'}, h('b', {}, 'Read-only. '),
-                           'Click a node or a link to see the command. Cut: ', h('code', {}, 'caplab partition west'),
-                           ' Heal: ', h('code', {}, 'caplab heal')),
-      h('p', {id: 'sampling'}));
-    return;
-  }
   const key = h('input', {id: 'key', value: store.key, maxlength: 200, spellcheck: 'false', 'aria-label': 'Key'});
-  key.addEventListener('change', () => act('/key', {key: key.value.trim() || 'seat-12A'}).catch(() => {}));
+  key.addEventListener('change', () => chooseKey(key.value));
+  if (readOnly()) return readonly.build(root, store, key);
   const service = h('select', {id: 'ask-service', 'aria-label': 'Service'},
     store.services.map(node => h('option', {value: node.name}, node.name)));
   const value = h('input',
@@ -118,6 +113,7 @@ export function draw(root, store) {
   const key = $('#key', root);
   if (!key) return;
   if (document.activeElement !== key && key.value !== store.key) key.value = store.key;
+  if (readOnly()) return;
   const sum = Object.values(store.load?.rates ?? {}).reduce((total, rate) => total + rate, 0);
   text($('#load', root), sum ? `Load: ${sum.toLocaleString('en')}/s` : 'Load: off');
   const delay = Math.max(store.cable('cp').delayMs, store.cable('ap').delayMs), slider = $('#delay', root);

@@ -23,7 +23,7 @@ const rows = () => ({
   ],
   'Nodes': [
     entry(picture(box('')), 'running'), entry(picture(box('paused'), line('M34 10V20M42 10V20')), 'paused'),
-    entry(picture(box('ended'), line('M33 10l10 10m0 -10l-10 10', 'fault')), 'down'),
+    entry(picture(box('ended'), line('M33 10l10 10m0 -10l-10 10', 'fault')), 'down, or no answer'),
     entry(picture(box('learner')), 'learner: being filled, does not vote')
   ],
   'Services': [

@@ -2,7 +2,8 @@
 
 import {$, h, s, show, text, attribute, tag, badge, kindOf, duration, look, short, count} from './dom.mjs';
 import {term} from './terms.mjs';
-import {readOnly, ask, resolve} from './actions.mjs';
+import {readOnly, ask, command, resolve} from './actions.mjs';
+import {copyable} from './commands.mjs';
 
 const WORDS = {
   cp: ['consistent: one value, or no answer', 'Consistent under partition: refuses rather than return an old value'],
@@ -71,7 +72,8 @@ function quarter(store, service) {
   const replicas = store.replicas(group).filter(node => node.site === site);
   return h('div', {class: `quarter ${group} ${site}`, 'data-service': name},
     h('div', {class: 'out'}, h('p', {class: 'asks'}),
-      h('button', {class: 'answer idle', 'data-answer': name, 'data-menu': `node:${name}`}), !readOnly() && quick),
+      h('button', {class: 'answer idle', 'data-answer': name, 'data-menu': `node:${name}`}),
+      readOnly() ? quickCommands(name, buyer) : quick),
     h('button', {class: 'node service', 'data-node': name, 'data-menu': `node:${name}`}, h('b', {}, breakable(name)),
       h('small', {}, `:${port}`), h('span', {class: 'pips'}), h('span', {class: 'hints'}),
       h('span', {class: 'condition'})),
@@ -80,6 +82,17 @@ function quarter(store, service) {
         node => h('button', {class: 'node replica', 'data-node': node.name, 'data-menu': `node:${node.name}`},
           h('b', {title: node.name}, idOf(node.name)), h('span', {class: 'condition'}), h('span', {class: 'held'})))));
 }
+
+/** In place of the buttons: each copies its command. */
+const quickCommands = (service, value) => h('div', {class: 'quick'},
+  copyable(command('/ask', {service, op: 'read'}), 'Copy read'),
+  copyable(command('/ask', {service, op: 'write', value}), `Copy write ${value}`));
+
+const CONDITIONS = {
+  paused: 'paused',
+  ended: 'down',
+  unreachable: 'no answer'
+};
 
 /** Shows the present state. `veiled` names the services whose answer an open question asks for. */
 export function draw(stage, store, veiled) {
@@ -91,7 +104,10 @@ export function draw(stage, store, veiled) {
   $('#differ', stage).hidden =
     hidden || store.cable('ap').cut === 'no' || !values[0] || !values[1] || values[0] === values[1];
   const {seen, shown} = store.sampling;
-  text($('#sampling'), seen > shown ? `Slow motion: ${shown} of ${seen} messages shown` : 'Messages in slow motion');
+  text($('#sampling'),
+    store.hello.messages === false ? 'Messages are not visible here'
+      : seen > shown               ? `Slow motion: ${shown} of ${seen} messages shown`
+                                   : 'Messages in slow motion');
 }
 
 /** The values of a read; of a conflict all of them. */
@@ -120,7 +136,7 @@ function drawService(stage, store, service, veiled) {
         {class: 'hint', 'data-hint': target, title: `${number} hints: changes that ${target} has not received yet`},
         hints.length > 1 || number > 9 ? `${number.toLocaleString('en')} → ${idOf(target)}`
                          : `${count(number, 'hint')} for ${idOf(target)}`)));
-  text($('.condition', node), state?.process === 'paused' ? 'paused' : state?.process === 'ended' ? 'down' : '');
+  text($('.condition', node), CONDITIONS[state?.process] ?? '');
   text($('.asks', quarter), `${short(store.key, 16)} is`);
   drawAnswer($('.answer', quarter), store, service, state, veiled);
   const resolver = $('.resolve', quarter);
@@ -178,7 +194,7 @@ function drawReplica(stage, store, node, veiled) {
   attribute(element, 'data-process', process);
   attribute(element, 'data-role', state?.role ?? 'none');
   const values = copy?.reachable && copy.present ? copy.values : [];
-  const condition = process === 'paused' ? 'paused' : process === 'ended' ? 'down' : learner ? state.role : '';
+  const condition = CONDITIONS[process] ?? (learner ? state.role : '');
   text($('.condition', element), condition);
   const service = store.services.find(one => one.group === node.group && one.site === node.site);
   const hidden = node.group === 'ap' && service && veiled.has(service.name);

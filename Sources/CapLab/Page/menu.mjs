@@ -1,8 +1,9 @@
 // Menus of links, cables, sites and nodes: by click, Enter or Space; arrow keys move, Escape closes.
 
-import {act, ask, command, compareAndSet, readOnly, resolve} from './actions.mjs';
+import {act, ask, compareAndSet, readOnly, resolve} from './actions.mjs';
 import {$, h, millis, tag} from './dom.mjs';
 import {isReplay} from './recording.mjs';
+import {typed} from './readonly.mjs';
 import {explained} from './terms.mjs';
 
 let store, opener;
@@ -48,6 +49,8 @@ export function open(target, content) {
   if (!parts) return;
   opener = target;
   menu().replaceChildren(...parts.flat(Infinity).filter(Boolean));
+  if (readOnly() && !$('.typed', menu()))
+    menu().append(h('p', {class: 'muted'}, 'Compose has no command for this: it cuts sites, stores and nodes.'));
   menu().hidden = false;
   // Measured in a corner: at its last place the window's edge may have squeezed it.
   Object.assign(menu().style, {maxHeight: '', left: '0px', top: '0px'});
@@ -99,7 +102,7 @@ const title = (words, note) => [h('h3', {}, words), note && h('p', {class: 'mute
 /** A button, or without a token the command to type; in a replay nothing. */
 export function item(words, path, body, name) {
   if (isReplay) return null;
-  if (readOnly()) return h('div', {class: 'typed'}, h('span', {}, words), h('code', {}, command(path, body)));
+  if (readOnly()) return typed(words, path, body);
   return h('button', {
     'data-action': name,
     onclick: () => {
@@ -170,14 +173,18 @@ function siteMenu(site) {
 function nodeMenu(name) {
   const node = store.node(name), state = store.state?.nodes[name]?.process;
   const process = (words, what) => item(words, '/actions/process', {node: name, do: what}, `${what}:${name}`);
-  const parts = [title(name, `${node.kind} in the ${node.site}, port ${node.port}`)];
+  const parts = [title(name, `${node.kind} in the ${node.site}${node.port ? `, port ${node.port}` : ''}`)];
   parts.push(facts(node));
   if (isReplay) return parts;
   if (node.kind === 'service') parts.push(askForm(name, node.group));
+  const links = [
+    item('Cut all its links', '/actions/cut', {target: name}, `cut:${name}`),
+    item('Heal its links', '/actions/heal', {target: name}, `heal:${name}`)
+  ];
   if (readOnly()) {
     return [
       ...parts, process('Pause', 'pause'), process('Resume', 'resume'), process('Kill', 'kill'),
-      process('Start', 'start')
+      process('Start', 'start'), node.kind === 'replica' && process('Wipe', 'wipe'), ...links
     ];
   }
   return [
@@ -185,9 +192,7 @@ function nodeMenu(name) {
     state === 'paused'    ? process('Resume the process', 'resume')
       : state === 'ended' ? process('Start the process', 'start')
                           : [process('Pause the process', 'pause'), process('Kill the process', 'kill')],
-    node.kind === 'replica' && process('Wipe: start with an empty disk', 'wipe'),
-    item('Cut all its links', '/actions/cut', {target: name}, `cut:${name}`),
-    item('Heal its links', '/actions/heal', {target: name}, `heal:${name}`)
+    node.kind === 'replica' && process('Wipe: start with an empty disk', 'wipe'), ...links
   ];
 }
 
@@ -221,9 +226,12 @@ function facts(node) {
 
 function askForm(service, group) {
   if (readOnly()) {
+    const version = store.lastRead(service)?.version ?? undefined;
     return [
       item('Read', '/ask', {service, op: 'read'}), item('Write', '/ask', {service, op: 'write', value: 'ana'}),
-      item('Delete', '/ask', {service, op: 'delete'})
+      item('Delete', '/ask', {service, op: 'delete'}),
+      version && (group === 'cp' ? item('Compare-and-set', '/ask', {service, op: 'cas', value: 'ana', version})
+                                 : item('Resolve', '/ask', {service, op: 'write', value: 'ana', context: version}))
     ];
   }
   const send = run => {

@@ -3,6 +3,7 @@
 import {act, ask, command, readOnly, resolve} from './actions.mjs';
 import {outcome} from './answers.mjs';
 import {chapters} from './chapters.mjs';
+import {copyable} from './commands.mjs';
 import {$, badge, h, kindOf, millis, show, tag} from './dom.mjs';
 
 const PATHS = {
@@ -227,8 +228,9 @@ export class Tour {
       if (item.cas) return [['/ask', {service: item.cas.service, op: 'cas', value: item.cas.value}]];
       return [['/ask', item.send]];
     });
-    return bodies.length > 0 &&
-      h('pre', {class: 'commands'}, bodies.map(([path, body]) => command(path, body)).join('\n'));
+    const commands = bodies.map(([path, body]) => command(path, body)), known = commands.filter(Boolean);
+    return bodies.length > 0 && h('div', {class: 'commands typed'}, known.map(one => copyable(one)),
+      known.length < commands.length && h('p', {class: 'muted'}, 'Compose has no command for slow links.'));
   }
 
   end() {

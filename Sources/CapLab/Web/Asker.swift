@@ -8,15 +8,15 @@ final class Asker {
     /// After this long a request counts as unanswered.
     static let timeoutMs: UInt64 = 5_000
 
-    private let lab: Lab
+    private let pair: any ObservedPair
     private let log: AnswerLog
     /// By service. There are at most as many as requests that ever waited at once.
     private var idle: [String: [HTTPConnection]] = [:]
     private var ownInFlight: [String: Int] = [:]
     private var isClosed = false
 
-    init(_ lab: Lab, log: AnswerLog) {
-        self.lab = lab
+    init(_ pair: any ObservedPair, log: AnswerLog) {
+        self.pair = pair
         self.log = log
     }
 
@@ -33,13 +33,15 @@ final class Asker {
 
     @discardableResult
     func send(_ request: AskRequest, by origin: AnswerEvent.Origin) async -> AnswerEvent {
-        let port = lab.ports[request.service] ?? 0
-        let connection = idle[request.service]?.popLast() ?? HTTPConnection(port: port, on: lab.reactor)
+        guard let service = pair.topology.node(request.service) else { preconditionFailure("no such service") }
+        let connection =
+            idle[request.service]?.popLast() ?? HTTPConnection(to: pair.address(of: service), on: pair.reactor)
         let id = log.nextID()
-        let sentUs = lab.elapsedUs
+        let sentUs = pair.elapsedUs
         let answer = await connection.ask(request.request, timeoutMs: Self.timeoutMs)
         if isClosed { connection.close() } else { idle[request.service, default: []].append(connection) }
-        let event = AnswerEvent(request, answer, by: origin, id: id, sentUs: sentUs, port: port)
+        let event = AnswerEvent(
+            request, answer, by: origin, id: id, sentUs: sentUs, port: pair.readersPort(of: service) ?? 0)
         log.answered(event)
         return event
     }

@@ -2,15 +2,16 @@ import EventLoop
 import HTTP
 import JSON
 
-/// The page of a running lab: shows what happens, and does what its reader asks.
+/// The page of a running pair: shows what happens, and does what its reader asks.
 ///
-/// Others observe the lab and publish to ``hub``; ``addObserver(_:)`` tells what a new page gets from them first.
+/// Others observe the pair and publish to ``hub``; ``addObserver(_:)`` tells what a new page gets from them first.
 final class LabPage {
     /// As in the services' `/health`.
     static let version = "0.2.0"
     static let firstKey = "seat-12A"
 
-    let lab: Lab
+    let pair: any ObservedPair
+    let settings: PageSettings
     let hub: EventHub
     let answers: AnswerLog
     let series: SeriesRecorder
@@ -19,26 +20,39 @@ final class LabPage {
     /// The token of actions; nil: read-only.
     let token: String?
     /// The key whose copies are shown.
-    private(set) var key = LabPage.firstKey
+    private(set) var key: String
     var onKeyChange: (String) -> Void = { _ in }
+    /// Performs the actions on links and processes; nil where there are none.
+    let perform: ((ControlRequest) async -> ControlReply)?
 
     private let startID = Lab.randomName(12)
     private var observers: [() -> [(StaticString, [UInt8])]] = []
     private var server: LabServer?
     private var timer: LoopTimer?
+    /// A read-only page cannot ask, so it is read for its viewers.
+    private var reader: KeyReader?
     /// The second of the lab's clock that has not ended yet.
     private var second: Int64 = 0
 
-    init(_ lab: Lab, isReadOnly: Bool = false) {
-        self.lab = lab
-        token = isReadOnly ? nil : Lab.randomName(32)
-        let services = lab.topology.services.map(\.name)
-        hub = EventHub(on: lab.reactor)
-        answers = AnswerLog(on: lab.reactor, sink: hub)
+    convenience init(_ lab: Lab, isReadOnly: Bool = false) {
+        self.init(lab, PageSettings(port: lab.pagePort, isReadOnly: isReadOnly, bug: lab.settings.bug)) { await lab.handle($0) }
+    }
+
+    init(
+        _ pair: any ObservedPair, _ settings: PageSettings, perform: ((ControlRequest) async -> ControlReply)? = nil
+    ) {
+        self.pair = pair
+        self.settings = settings
+        self.perform = perform
+        key = settings.firstKey
+        token = settings.isReadOnly ? nil : Lab.randomName(32)
+        let services = pair.topology.services.map(\.name)
+        hub = EventHub(on: pair.reactor)
+        answers = AnswerLog(on: pair.reactor, sink: hub)
         series = SeriesRecorder(services: services, sink: hub)
-        let asker = Asker(lab, log: answers)
+        let asker = Asker(pair, log: answers)
         self.asker = asker
-        load = LoadGenerator(services: services, on: lab.reactor) { await asker.send($0, by: .load) }
+        load = LoadGenerator(services: services, on: pair.reactor) { await asker.send($0, by: .load) }
         answers.onAnswer = { [series] in series.note($0) }
         hub.firstEvents = { [unowned self] in firstEvents }
     }
@@ -56,22 +70,29 @@ final class LabPage {
 
     /// - Throws: if the port is taken.
     func start() throws(LabError) {
-        let server = LabServer(self, port: lab.pagePort)
+        let server = LabServer(self)
         try server.start()
         self.server = server
         hub.start()
+        if settings.isReadOnly {
+            reader = KeyReader(pair.topology.services.map(\.name), asker, on: pair.reactor) { [unowned self] in
+                hub.clientCount > 0 ? key : nil
+            }
+            reader?.start()
+        }
         startEvents()
     }
 
     /// Publishes the events of each second, also without a server.
     func startEvents() {
-        second = lab.elapsedUs / 1_000_000
+        second = pair.elapsedUs / 1_000_000
         scheduleSecond()
     }
 
     func stop() {
         timer?.cancel()
         timer = nil
+        reader?.stop()
         load.stop()
         hub.stop()
         server?.stop()
@@ -88,18 +109,18 @@ final class LabPage {
 
     func apply(_ plan: LoadPlan) {
         load.apply(plan)
-        hub.publish("load", load.event(atUs: lab.elapsedUs))
+        hub.publish("load", load.event(atUs: pair.elapsedUs))
     }
 
     // MARK: Events
 
     private func scheduleSecond() {
-        let atNs = lab.startNs + UInt64(second + 1) * 1_000 * nsPerMs
-        timer = LoopTimer(on: lab.reactor, atNs: atNs) { [weak self] in self?.endSecond() }
+        let atNs = pair.startNs + UInt64(second + 1) * 1_000 * nsPerMs
+        timer = LoopTimer(on: pair.reactor, atNs: atNs) { [weak self] in self?.endSecond() }
     }
 
     private func endSecond() {
-        let timeUs = lab.elapsedUs
+        let timeUs = pair.elapsedUs
         // After a pause of the lab: seconds without requests, and none twice.
         second = max(second, timeUs / 1_000_000 - Int64(SeriesRecorder.keptSeconds))
         while (second + 1) * 1_000_000 <= timeUs {
@@ -112,12 +133,12 @@ final class LabPage {
 
     var firstEvents: [(StaticString, [UInt8])] {
         [("hello", hello)] + observers.flatMap { $0() }
-            + [("series", series.lastMinute), ("load", load.event(atUs: lab.elapsedUs))]
+            + [("series", series.lastMinute), ("load", load.event(atUs: pair.elapsedUs))]
     }
 
     private func writeBug(to json: inout JSONWriter) {
         json.key("bug")
-        guard let bug = lab.settings.bug else { return json.null() }
+        guard let bug = settings.bug else { return json.null() }
         json.beginObject()
         json.member("name", bug.rawValue)
         json.member("service", bug.service)
@@ -131,27 +152,29 @@ final class LabPage {
         json.member("start", startID)
         json.member("version", Self.version)
         json.key("tMs")
-        json.thousandths(lab.elapsedUs)
+        json.thousandths(pair.elapsedUs)
         json.member("readOnly", token == nil)
+        json.member("commands", settings.commands.rawValue)
+        json.member("messages", settings.hasMessages)
         json.member("key", key)
         writeBug(to: &json)
         json.key("durationMs")
         json.null()
         json.key("nodes")
         json.beginArray()
-        for node in lab.topology.nodes {
+        for node in pair.topology.nodes {
             json.beginObject()
             json.member("name", node.name)
             json.member("group", node.group.rawValue)
             json.member("site", node.site.rawValue)
             json.member("kind", node.isService ? "service" : "replica")
-            json.member("port", lab.ports[node.name] ?? 0)
+            json.member("port", pair.readersPort(of: node))
             json.endObject()
         }
         json.endArray()
         json.key("links")
         json.beginArray()
-        for link in lab.topology.links {
+        for link in pair.topology.links {
             json.beginObject()
             json.member("id", link.id)
             json.member("service", link.service)

@@ -2,27 +2,28 @@ import EventLoop
 import HTTP
 import JSON
 
-/// The HTTP server of the page, on loopback only.
+/// The HTTP server of the page.
 final class LabServer {
     /// Browsers of one machine; each page holds one connection for its events and a few more.
     private static let connectionLimit = 256
     private static let maxActionBytes = 16 << 10
 
     private let page: LabPage
-    private let lab: Lab
+    private let reactor: Reactor
     private let router = Router()
     private let server: HTTPServer
     private let guardian: PageGuard
 
-    init(_ page: LabPage, port: UInt16) {
+    init(_ page: LabPage) {
         self.page = page
-        lab = page.lab
-        guardian = PageGuard(port: port, token: page.token)
-        var settings = HTTPServerSettings(host: "127.0.0.1", port: port)
+        reactor = page.pair.reactor
+        guardian = PageGuard(
+            port: page.settings.port, publishedPort: page.settings.publishedPort, token: page.token)
+        var settings = HTTPServerSettings(host: page.settings.host, port: page.settings.port)
         settings.connectionLimit = Self.connectionLimit
         settings.maxRequestsInFlight = Self.connectionLimit
         settings.maxBufferedBodyBytes = 1 << 20
-        server = HTTPServer(reactor: lab.reactor, settings: settings, router: router)
+        server = HTTPServer(reactor: reactor, settings: settings, router: router)
         addPages()
         addActions()
     }
@@ -58,17 +59,17 @@ final class LabServer {
             try await Self.control(page, try LabActions.process(request.body))
         }
         add(.post, "/ask", "ask") { page, request async throws(Problem) in
-            let event = try await page.asker.ask(try AskRequest(json: request.body, topology: page.lab.topology))
+            let event = try await page.asker.ask(try AskRequest(json: request.body, topology: page.pair.topology))
             var json = JSONWriter(capacity: 1_024)
             event.write(to: &json)
             return .json(json)
         }
         add(.post, "/load", "load") { page, request async throws(Problem) in
-            let services = page.lab.topology.services.map(\.name)
+            let services = page.pair.topology.services.map(\.name)
             page.apply(try page.load.plan.changed(by: request.body, services: services))
             return Self.done("the load is set")
         }
-        add(.post, "/key", "key") { page, request async throws(Problem) in
+        add(.post, PageGuard.keyPath, "key") { page, request async throws(Problem) in
             let key = try LabActions.key(request.body)
             page.choose(key: key)
             return Self.done("the copies of \(key) are shown")
@@ -83,7 +84,7 @@ final class LabServer {
         router.add(
             method, pattern, operation: operation, parameters: method == .get ? nil : [],
             maxBodyBytes: method == .get ? nil : Self.maxActionBytes
-        ) { [weak self, reactor = lab.reactor] request in
+        ) { [weak self, reactor] request in
             // The handler runs within libmicrohttpd so far, where every `recv` of this process is taken for its own:
             // a client of Redis would read nothing.
             await reactor.sleep(forNs: 0)
@@ -99,7 +100,8 @@ final class LabServer {
     }
 
     private static func control(_ page: LabPage, _ request: ControlRequest) async throws(Problem) -> Response {
-        done(try LabActions.message(of: await page.lab.handle(request)))
+        guard let perform = page.perform else { throw .unavailable("read_only", "this page only shows") }
+        return done(try LabActions.message(of: await perform(request)))
     }
 
     private static func done(_ message: String) -> Response {

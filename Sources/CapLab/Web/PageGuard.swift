@@ -2,7 +2,7 @@ import HTTP
 
 /// Which requests the page's server serves.
 ///
-/// The server listens on loopback, but every web page that the user has open can send requests there. So the `Host`
+/// The page is for this machine, but every web page that the user has open can send requests there. So the `Host`
 /// must be a name of this machine (DNS rebinding), and an `Origin` must be the page's own. Actions need a token that
 /// only the page itself can read.
 struct PageGuard {
@@ -10,10 +10,13 @@ struct PageGuard {
     let token: String?
     private let hosts: [String]
 
-    init(port: UInt16, token: String?) {
+    /// - Parameter publishedPort: where a container's page is reached from its host, if it differs from `port`.
+    init(port: UInt16, publishedPort: UInt16? = nil, token: String?) {
         self.token = token
         // Browsers leave out the default port.
-        hosts = ["127.0.0.1", "localhost", "[::1]"].map { port == 80 ? $0 : "\($0):\(port)" }
+        hosts = Set([port, publishedPort ?? port]).sorted().flatMap { port in
+            ["127.0.0.1", "localhost", "[::1]"].map { port == 80 ? $0 : "\($0):\(port)" }
+        }
     }
 
     /// For every response.
@@ -26,6 +29,9 @@ struct PageGuard {
         Header("Referrer-Policy", "no-referrer"),
         Header("Cross-Origin-Resource-Policy", "same-origin"),
     ]
+
+    /// The choice of the key, which only changes what a read-only page reads: one key for all its viewers.
+    static let keyPath = "/key"
 
     /// - Throws: 421 `unknown_host`, 403 `cross_origin`; for an action also 403 `read_only` or `bad_token`, or 415
     ///   `not_json`.
@@ -47,13 +53,14 @@ struct PageGuard {
     }
 
     private func checkAction(_ request: Request) throws(Problem) {
-        guard let token else {
+        if let token {
+            guard let given = request.header("X-Lab-Token"), Self.isEqual(given, token) else {
+                throw Problem(
+                    status: 403, code: "bad_token",
+                    detail: "X-Lab-Token is not the token in the page; after a restart of the lab, reload the page")
+            }
+        } else if request.path != Self.keyPath {
             throw Problem(status: 403, code: "read_only", detail: "this page only shows; use the command line to act")
-        }
-        guard let given = request.header("X-Lab-Token"), Self.isEqual(given, token) else {
-            throw Problem(
-                status: 403, code: "bad_token",
-                detail: "X-Lab-Token is not the token in the page; after a restart of the lab, reload the page")
         }
         let type = request.header("Content-Type")?.lowercased().split(separator: ";").first ?? ""
         guard type.filter({ $0 != " " && $0 != "\t" }) == ContentType.json else {

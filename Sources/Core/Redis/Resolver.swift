@@ -4,10 +4,10 @@ import Glibc
 /// Finds the addresses of a host name; blocks. Empty where it has none.
 public typealias HostLookup = @Sendable (_ host: String) -> [String]
 
-/// Resolves the name of one replica without blocking the loop: `getaddrinfo` has no asynchronous form, so each lookup
+/// Resolves the name of one host without blocking the loop: `getaddrinfo` has no asynchronous form, so each lookup
 /// has a thread. There is at most one at a time, however long a name server stays silent. A later request waits for the
 /// same answer. An answer that comes when none waits is kept for the next request.
-final class Resolver {
+public final class Resolver {
     private let host: String
     private let reactor: Reactor
     private let lookUp: HostLookup
@@ -15,7 +15,7 @@ final class Resolver {
     private var lateAnswer: [String]?
     private var waiting: (([String]) -> Void)?
 
-    init(host: String, reactor: Reactor, lookUp: @escaping HostLookup) {
+    public init(host: String, reactor: Reactor, lookUp: @escaping HostLookup) {
         self.host = host
         self.reactor = reactor
         self.lookUp = lookUp
@@ -23,7 +23,7 @@ final class Resolver {
 
     /// Calls `body` with the literal addresses of the host, in the order in which to try them; not after ``cancel()``
     /// or the next call.
-    func resolve(then body: @escaping ([String]) -> Void) {
+    public func resolve(then body: @escaping ([String]) -> Void) {
         if Self.isLiteral(host) { return body([host]) }
         if let answer = lateAnswer.take() { return body(answer) }
         waiting = body
@@ -36,7 +36,7 @@ final class Resolver {
         }
     }
 
-    func cancel() { waiting = nil }
+    public func cancel() { waiting = nil }
 
     /// A thread of its own: a pool of threads may have none left when descriptors or memory are short.
     private func answer() async -> [String] {
@@ -90,7 +90,7 @@ final class Resolver {
     }
 
     /// `getaddrinfo`: all addresses in the order of RFC 6724, each once.
-    static let system: HostLookup = { host in
+    public static let system: HostLookup = { host in
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?

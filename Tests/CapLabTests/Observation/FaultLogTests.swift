@@ -19,8 +19,8 @@ import Testing
         return links
     }
 
-    private func labels(_ links: [Link: LinkFault], _ processes: [String: NodeProcess.State] = [:]) -> [String] {
-        detector.faults(links, processes).map { "\($0.kind) \($0.target): \($0.label)" }
+    private func labels(_ links: [Link: LinkFault], _ conditions: [String: NodeCondition] = [:]) -> [String] {
+        detector.faults(links, conditions).map { "\($0.kind) \($0.target): \($0.label)" }
     }
 
     @Test func aCutSiteIsOneFault() throws {
@@ -47,13 +47,13 @@ import Testing
 
     @Test func faultsAddUp() throws {
         let both = try links("west", mode: .delay(ms: 50), onto: try links("cp_db_g1"))
-        let paused: [String: NodeProcess.State] = [
-            "ap_db_g1": .paused(7), "app_ap": .ended(status: 9), "app_cp": .running(8),
+        let conditions: [String: NodeCondition] = [
+            "ap_db_g1": .paused, "app_ap": .ended, "app_cp": .running, "cp_db_g2": .unreachable,
         ]
         #expect(
-            Set(labels(both, paused)) == [
+            Set(labels(both, conditions)) == [
                 "cut cp_db_g1: cp_db_g1 cut", "slow west: west +50 ms", "paused ap_db_g1: ap_db_g1 paused",
-                "down app_ap: app_ap down",
+                "down app_ap: app_ap down", "down cp_db_g2: cp_db_g2 does not answer",
             ])
         #expect(labels([:]).isEmpty)
     }

@@ -78,6 +78,32 @@ import Testing
         #expect(code(request(.get, headers), readOnly) == nil)
     }
 
+    /// It changes nothing but what the page reads. Another web page may not choose it: JSON needs a preflight.
+    @Test func theKeyOfAReadOnlyPageMayBeChosen() {
+        let readOnly = PageGuard(port: 5_000, token: nil)
+        func post(_ headers: [(String, String)]) -> String? {
+            let headers = [Header("Host", "127.0.0.1:5000")] + headers.map { Header($0.0, $0.1) }
+            return code(Request(method: .post, target: "/key", headers: headers), readOnly)
+        }
+        let type = ("Content-Type", "application/json")
+        #expect(post([type]) == nil)
+        #expect(post([type, ("Origin", "http://127.0.0.1:5000")]) == nil)
+        #expect(post([("Content-Type", "text/plain")]) == "415 not_json")
+        #expect(post([type, ("Origin", "http://example.org")]) == "403 cross_origin")
+        #expect(post([type, ("Sec-Fetch-Site", "cross-site")]) == "403 cross_origin")
+    }
+
+    @Test func aContainersPageIsServedUnderItsPublishedPort() {
+        let container = PageGuard(port: 5_000, publishedPort: 15_000, token: nil)
+        #expect(code(request(.get, [("Host", "127.0.0.1:15000")]), container) == nil)
+        // The health check within the container.
+        #expect(code(request(.get, [("Host", "localhost:5000")]), container) == nil)
+        #expect(code(request(.get, [("Host", "lab:5000")]), container) == "421 unknown_host")
+        #expect(
+            code(request(.get, [("Host", "127.0.0.1:15000"), ("Origin", "http://127.0.0.1:5000")]), container)
+                == "403 cross_origin")
+    }
+
     @Test func theVersionIsThatOfTheServices() throws {
         let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../../Sources/Core/Service/Lifecycle/CommandLine.swift")

@@ -18,6 +18,8 @@ final class CopyReader {
         let probe: RedisProbe
         var isBusy = false
         var rounds = 0
+        /// Rounds without an answer since the last one with an answer.
+        var misses = 0
     }
 
     private static let intervalMs: UInt64 = 250
@@ -25,8 +27,10 @@ final class CopyReader {
     private static let collectMs: UInt64 = 15
     /// Watched keys are read in every fourth round.
     private static let roundsPerReading = 4
+    /// A replica that reads its data or forks may be late once.
+    private static let missesUntilSilent = 4
 
-    private let lab: Lab
+    private let pair: any ObservedPair
     private weak var sink: (any EventSink)?
     private var sources: [Source]
     private var copies: [String: Copy] = [:]
@@ -40,14 +44,14 @@ final class CopyReader {
     private(set) var roles: [String: String] = [:]
     /// Called for the names of proposers, which the message tap learns.
     var proposers: () -> [String: String] = { [:] }
-    private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: lab.reactor) { [unowned self] in readAll() }
+    private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in readAll() }
 
-    init(_ lab: Lab, _ sink: any EventSink) {
-        self.lab = lab
+    init(_ pair: any ObservedPair, _ sink: any EventSink) {
+        self.pair = pair
         self.sink = sink
-        sources = lab.topology.replicas.map { node in
+        sources = pair.topology.replicas.map { node in
             Source(
-                node: node, probe: RedisProbe(port: lab.ports[node.name] ?? 0, password: lab.password, on: lab.reactor))
+                node: node, probe: RedisProbe(to: pair.address(of: node), pair.redisLogin, on: pair.reactor))
         }
     }
 
@@ -80,12 +84,17 @@ final class CopyReader {
         if repeater.isRunning { readAll() }
     }
 
+    /// A replica that has not answered for a while.
+    func isSilent(_ node: Node) -> Bool {
+        sources.contains { $0.node == node && $0.misses >= Self.missesUntilSilent }
+    }
+
     // MARK: Reading
 
     private func readAll() {
         for index in sources.indices where !sources[index].isBusy {
             sources[index].isBusy = true
-            lab.reactor.spawn { [weak self] in await self?.read(index) }
+            pair.reactor.spawn { [weak self] in await self?.read(index) }
         }
     }
 
@@ -102,6 +111,7 @@ final class CopyReader {
         sources[index].rounds += 1
         let replies = await sources[index].probe.ask(commands, timeoutMs: Self.timeoutMs)
         sources[index].isBusy = false
+        sources[index].misses = replies == nil ? sources[index].misses + 1 : 0
         if node.group == .cp {
             note(role: replies.map { $0[1] }, of: node)
         } else if replies == nil {
@@ -121,9 +131,12 @@ final class CopyReader {
     }
 
     private func decode(_ reply: RESPMessage, _ node: Node) -> Copy {
-        // A key of another type is not a record.
-        guard let hash = StoredHash(reply) else { return Copy(isReachable: true) }
-        let decoder = RecordDecoder(nowMs: lab.reactor.wallClockMs, proposers: proposers())
+        guard let hash = StoredHash(reply) else {
+            // A key of another type is not a record; a user without a login reads nothing.
+            let isRejected = reply.elements.first?.kind == .error && reply.text(0)?.hasPrefix("WRONGTYPE") != true
+            return isRejected ? .unreachable : Copy(isReachable: true)
+        }
+        let decoder = RecordDecoder(nowMs: pair.reactor.wallClockMs, proposers: proposers())
         return node.group == .cp ? decoder.consistent(hash) : decoder.available(hash)
     }
 
@@ -143,7 +156,7 @@ final class CopyReader {
     private func changed() {
         guard !isPublishing, repeater.isRunning else { return }
         isPublishing = true
-        _ = LoopTimer(on: lab.reactor, atNs: lab.reactor.nowNs &+ Self.collectMs * nsPerMs) { [weak self] in
+        _ = LoopTimer(on: pair.reactor, atNs: pair.reactor.nowNs &+ Self.collectMs * nsPerMs) { [weak self] in
             guard let self else { return }
             isPublishing = false
             if copies.count == sources.count { sink?.publish("copies", event()) }
@@ -152,7 +165,7 @@ final class CopyReader {
 
     private func event() -> [UInt8] {
         var json = JSONWriter(capacity: 2_048)
-        json.beginEvent(atUs: lab.elapsedUs)
+        json.beginEvent(atUs: pair.elapsedUs)
         json.member("key", key)
         json.key("copies")
         json.beginObject()

@@ -8,8 +8,8 @@ import Glibc
 final class RedisProbe: DescriptorHandler {
     private static let limits = RESPReader.Limits(elements: 8_192, bytesPerElement: 8 << 10, bytes: 512 << 10)
 
-    private let port: UInt16
-    private let password: String
+    private let connector: Connector
+    private let login: RedisLogin
     private let reactor: Reactor
     private var descriptor: Int32 = -1
     private var isConnected = false
@@ -23,9 +23,9 @@ final class RedisProbe: DescriptorHandler {
     private var timer: LoopTimer?
     private var scratch = [UInt8](repeating: 0, count: 32 << 10)
 
-    init(port: UInt16, password: String, on reactor: Reactor) {
-        self.port = port
-        self.password = password
+    init(to address: NodeAddress, _ login: RedisLogin, on reactor: Reactor) {
+        connector = Connector(address, on: reactor)
+        self.login = login
         self.reactor = reactor
     }
 
@@ -37,7 +37,7 @@ final class RedisProbe: DescriptorHandler {
     func ask(_ commands: [[String]], timeoutMs: UInt64) async -> [RESPMessage]? {
         precondition(continuation == nil, "one batch at a time")
         if descriptor < 0 {
-            guard connect() else { return nil }
+            guard await connect(timeoutMs: timeoutMs) else { return nil }
         } else if ignored > 0 {
             return nil
         }
@@ -61,15 +61,15 @@ final class RedisProbe: DescriptorHandler {
 
     // MARK: Connection
 
-    private func connect() -> Bool {
-        guard let fresh = try? Sockets.connect(port: port) else { return false }
+    private func connect(timeoutMs: UInt64) async -> Bool {
+        guard let fresh = await connector.connect(timeoutMs: timeoutMs) else { return false }
         descriptor = fresh
         isConnected = false
         reader = RESPReader(limits: Self.limits)
         replies = []
         unsent = []
-        Self.append(["AUTH", password], to: &unsent)
-        ignored = 1
+        if let command = login.command { Self.append(command, to: &unsent) }
+        ignored = login.command == nil ? 0 : 1
         reactor.watch(descriptor, events: EventMask.writable, handler: self)
         return true
     }

@@ -1,4 +1,4 @@
-/// Names the faults of a lab from the faults of its links and the states of its processes: "west cut" instead of eight
+/// Names the faults of a pair from the faults of its links and the conditions of its nodes: "west cut" instead of eight
 /// links.
 struct FaultDetector {
     /// The raw value is the word for the page.
@@ -90,7 +90,7 @@ struct FaultDetector {
         self.oneWay = oneWay.filter { !$0.edges.isEmpty }
     }
 
-    func faults(_ links: [Link: LinkFault], _ processes: [String: NodeProcess.State]) -> [Fault] {
+    func faults(_ links: [Link: LinkFault], _ conditions: [String: NodeCondition]) -> [Fault] {
         var held: Set<Edge> = []
         var slow: [Edge: Int] = [:]
         for (link, fault) in links {
@@ -113,10 +113,12 @@ struct FaultDetector {
                 kind: .slow, target: pattern.target, label: pattern.label("+\(delayMs) ms"), group: pattern.group)
         }
         for node in nodes {
-            switch processes[node.name] {
+            switch conditions[node.name] {
             case .paused: faults.append(Fault(kind: .paused, target: node.name, label: "\(node.name) paused"))
             case .ended: faults.append(Fault(kind: .down, target: node.name, label: "\(node.name) down"))
-            case .running, .notStarted, nil: break
+            case .unreachable:
+                faults.append(Fault(kind: .down, target: node.name, label: "\(node.name) does not answer"))
+            case .running, nil: break
             }
         }
         return faults

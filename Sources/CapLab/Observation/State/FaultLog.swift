@@ -15,17 +15,17 @@ final class FaultLog {
     private static let keptUs: Int64 = 60_000_000
     private static let maxEntries = 200
 
-    private let lab: Lab
+    private let pair: any ObservedPair
     private weak var sink: (any EventSink)?
     private let detector: FaultDetector
     private(set) var entries: [Entry] = []
     private var lastId = 0
-    private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: lab.reactor) { [unowned self] in update() }
+    private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in update() }
 
-    init(_ lab: Lab, _ sink: any EventSink) {
-        self.lab = lab
+    init(_ pair: any ObservedPair, _ sink: any EventSink) {
+        self.pair = pair
         self.sink = sink
-        detector = FaultDetector(lab.topology)
+        detector = FaultDetector(pair.topology)
     }
 
     func start() { repeater.start() }
@@ -34,8 +34,11 @@ final class FaultLog {
     func firstEvents() -> [(StaticString, [UInt8])] { [("faults", event())] }
 
     private func update() {
-        let faults = detector.faults(lab.relays.mapValues(\.fault), lab.processes.mapValues(\.state))
-        if note(faults, atUs: lab.elapsedUs) { sink?.publish("faults", event()) }
+        let topology = pair.topology
+        let links = Dictionary(uniqueKeysWithValues: topology.links.map { ($0, pair.fault(of: $0)) })
+        let conditions = Dictionary(uniqueKeysWithValues: topology.nodes.map { ($0.name, pair.condition(of: $0)) })
+        let faults = detector.faults(links, conditions)
+        if note(faults, atUs: pair.elapsedUs) { sink?.publish("faults", event()) }
     }
 
     /// - Returns: whether anything began, ended or changed.
@@ -59,7 +62,7 @@ final class FaultLog {
 
     private func event() -> [UInt8] {
         var json = JSONWriter(capacity: 512)
-        json.beginEvent(atUs: lab.elapsedUs)
+        json.beginEvent(atUs: pair.elapsedUs)
         json.key("faults")
         json.beginArray()
         for entry in entries {

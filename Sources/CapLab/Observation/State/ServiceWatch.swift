@@ -31,11 +31,11 @@ final class ServiceWatch {
     /// By replica; as of the last `/health`.
     private var links: [String: (breaker: String, isConnected: Bool)] = [:]
 
-    init(_ node: Node, port: UInt16, on reactor: Reactor) {
+    init(_ node: Node, at address: NodeAddress, on reactor: Reactor) {
         self.node = node
         self.reactor = reactor
-        health = HTTPConnection(port: port, on: reactor)
-        metrics = HTTPConnection(port: port, on: reactor)
+        health = HTTPConnection(to: address, on: reactor)
+        metrics = HTTPConnection(to: address, on: reactor)
     }
 
     func close() {
@@ -60,6 +60,16 @@ final class ServiceWatch {
         }
     }
 
+    /// It has not answered for a while.
+    var isSilent: Bool { misses >= Self.missesUntilUnready }
+
+    /// Whether it can use a replica, by the replica's name in `REPLICAS`; nil if that is not known, or on trial.
+    func reaches(_ replica: String) -> Bool? {
+        guard !isSilent, let link = link(to: replica) else { return nil }
+        if !link.isConnected || link.breaker == "open" { return false }
+        return link.breaker == "closed" ? true : nil
+    }
+
     /// Breaker and connection to a replica, by the replica's name in `REPLICAS`; nil before the first answer.
     func link(to replica: String) -> (breaker: String, isConnected: Bool)? {
         // The metrics are newer where `/health` was late; they do not tell whether an open breaker has a connection.
@@ -78,13 +88,18 @@ final class ServiceWatch {
             links = Dictionary(body.checks.map { ($0.node, ($0.breaker, $0.connected)) }) { $1 }
         default:
             misses += 1
-            if misses >= Self.missesUntilUnready { isReady = false }
+            if isSilent { isReady = false }
         }
     }
 
     private func forget() {
         isReady = false
         misses = 0
+        forgetReport()
+    }
+
+    /// What it reported may have changed since.
+    func forgetReport() {
         report = ServiceReport(metrics: "")
         links = [:]
     }

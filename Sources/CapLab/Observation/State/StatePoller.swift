@@ -11,7 +11,7 @@ final class StatePoller {
     /// A read is answered by a near replica unless another one is fresher by more than this, in milliseconds.
     private static let clearlyStalerMs: Double = 1_000
 
-    private let lab: Lab
+    private let pair: any ObservedPair
     private weak var sink: (any EventSink)?
     private let services: [String: ServiceWatch]
     /// By CP replica, see ``CopyReader/roles``.
@@ -19,22 +19,22 @@ final class StatePoller {
     private var published: [UInt8] = []
     /// Before, what is known of the services is from an earlier viewer, or nothing.
     private var freshNs = UInt64.max
-    private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: lab.reactor) { [unowned self] in update() }
-    private lazy var asking = Repeater(everyMs: Self.serviceIntervalMs, on: lab.reactor) { [unowned self] in ask() }
+    private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in update() }
+    private lazy var asking = Repeater(everyMs: Self.serviceIntervalMs, on: pair.reactor) { [unowned self] in ask() }
 
-    init(_ lab: Lab, _ sink: any EventSink) {
-        self.lab = lab
+    init(_ pair: any ObservedPair, _ sink: any EventSink) {
+        self.pair = pair
         self.sink = sink
         services = Dictionary(
-            uniqueKeysWithValues: lab.topology.services.map { node in
-                (node.name, ServiceWatch(node, port: lab.ports[node.name] ?? 0, on: lab.reactor))
+            uniqueKeysWithValues: pair.topology.services.map { node in
+                (node.name, ServiceWatch(node, at: pair.address(of: node), on: pair.reactor))
             })
     }
 
     func start() {
         guard !repeater.isRunning else { return }
         published = []
-        freshNs = lab.reactor.nowNs + Self.firstAnswersMs * nsPerMs
+        freshNs = pair.reactor.nowNs + Self.firstAnswersMs * nsPerMs
         repeater.start()
         asking.start()
         ask()
@@ -54,23 +54,34 @@ final class StatePoller {
         return [("state", event(members()))]
     }
 
-    private var isFresh: Bool { lab.reactor.nowNs >= freshNs }
+    private var isFresh: Bool { pair.reactor.nowNs >= freshNs }
 
     /// Outstanding hints, staleness in milliseconds and conflicts of an AP service; nil for another node.
     func figures(of service: String) -> (hints: Int, stalenessMs: Double?, conflicts: Int)? {
         guard let watch = services[service], watch.node.group == .ap else { return nil }
-        let state = APState(watch, lab.topology.replicas(of: .ap))
+        let state = APState(watch, pair.topology.replicas(of: .ap))
         return (state.hints.values.reduce(0, +), state.stalenessMs, state.conflicts)
     }
 
     // MARK: Polling
 
     private func ask() {
-        for service in services.values { service.poll(canAnswer: isRunning(service.node)) }
+        for service in services.values {
+            let condition = pair.condition(of: service.node)
+            if condition == .unreachable { service.forgetReport() }
+            service.poll(canAnswer: condition.canAnswer)
+        }
     }
 
-    private func isRunning(_ node: Node) -> Bool {
-        if case .running = lab.processes[node.name]?.state { true } else { false }
+    private func isRunning(_ node: Node) -> Bool { pair.condition(of: node) == .running }
+
+    /// A service that has not answered for a while.
+    func isSilent(_ node: Node) -> Bool { services[node.name]?.isSilent ?? false }
+
+    /// Whether the service can use the replica, as it reports; nil while that is not known.
+    func reaches(_ link: Link) -> Bool? {
+        guard let id = pair.topology.node(link.replica)?.replicaID else { return nil }
+        return services[link.service]?.reaches(id)
     }
 
     private func update() {
@@ -110,7 +121,7 @@ final class StatePoller {
 
     private func event(_ members: [UInt8]) -> [UInt8] {
         var json = JSONWriter(capacity: members.count + 32)
-        json.beginEvent(atUs: lab.elapsedUs)
+        json.beginEvent(atUs: pair.elapsedUs)
         // Both are objects: their members follow the time.
         return json.bytes + [UInt8(ascii: ",")] + members.dropFirst()
     }
@@ -121,10 +132,10 @@ final class StatePoller {
         json.beginObject()
         json.key("nodes")
         json.beginObject()
-        for node in lab.topology.nodes {
+        for node in pair.topology.nodes {
             json.dynamicKey(node.name)
             json.beginObject()
-            json.member("process", process(node))
+            json.member("process", pair.condition(of: node).rawValue)
             if let service = services[node.name] {
                 write(service, to: &json)
             } else {
@@ -135,22 +146,14 @@ final class StatePoller {
         json.endObject()
         json.key("links")
         json.beginObject()
-        for link in lab.topology.links { write(link, to: &json) }
+        for link in pair.topology.links { write(link, to: &json) }
         json.endObject()
         json.endObject()
         return json.bytes
     }
 
-    private func process(_ node: Node) -> String {
-        switch lab.processes[node.name]?.state {
-        case .running: "running"
-        case .paused: "paused"
-        case .ended, .notStarted, nil: "ended"
-        }
-    }
-
     private func write(_ service: ServiceWatch, to json: inout JSONWriter) {
-        let replicas = lab.topology.replicas(of: service.node.group)
+        let replicas = pair.topology.replicas(of: service.node.group)
         let majority = replicas.count / 2 + 1
         let reports = replicas.compactMap { service.report.replicas[$0.replicaID ?? ""] }.filter(\.isUp)
         let isCP = service.node.group == .cp
@@ -182,8 +185,9 @@ final class StatePoller {
     }
 
     private func write(replica: Node, to json: inout JSONWriter) {
-        let role = replica.group == .cp && lab.processes[replica.name]?.state.pid != nil ? roles()[replica.name] : nil
-        json.member("role", role)
+        let condition = pair.condition(of: replica)
+        let isKnown = replica.group == .cp && (condition == .running || condition == .paused)
+        json.member("role", isKnown ? roles()[replica.name] : nil)
         let near = services.values.filter { service in
             guard service.node.group == replica.group, let id = replica.replicaID, isRunning(service.node),
                 let link = service.link(to: id)
@@ -194,7 +198,7 @@ final class StatePoller {
     }
 
     private func write(_ link: Link, to json: inout JSONWriter) {
-        let fault = lab.relays[link]?.fault ?? .none
+        let fault = pair.fault(of: link)
         json.dynamicKey(link.id)
         json.beginObject()
         for direction in [Directions.toReplica, .toService] {

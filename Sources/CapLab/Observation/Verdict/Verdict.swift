@@ -17,7 +17,7 @@ final class Verdict {
         var consistency = CPHistory.Result()
     }
 
-    private let lab: Lab
+    private let lab: any ObservedPair
     private weak var sink: (any EventSink)?
     private let services: [String: Node]
     private var history = KeyedWindow<RegisterOperation>(
@@ -36,7 +36,7 @@ final class Verdict {
     var chosenKey = ""
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: lab.reactor) { [unowned self] in judge() }
 
-    init(_ lab: Lab, _ sink: any EventSink) {
+    init(_ lab: any ObservedPair, _ sink: any EventSink) {
         self.lab = lab
         self.sink = sink
         services = Dictionary(uniqueKeysWithValues: lab.topology.services.map { ($0.name, $0) })

@@ -1,0 +1,40 @@
+import EventLoop
+import Glibc
+import Redis
+
+/// Begins connections to one node. A host name is resolved for each connection, because a container that starts again
+/// may have another address.
+final class Connector {
+    private let address: NodeAddress
+    private let reactor: Reactor
+    private let resolver: Resolver
+
+    init(_ address: NodeAddress, on reactor: Reactor) {
+        self.address = address
+        self.reactor = reactor
+        resolver = Resolver(host: address.host, reactor: reactor, lookUp: Resolver.system)
+    }
+
+    /// - Parameter timeoutMs: the longest wait for a name server, in milliseconds.
+    /// - Returns: the socket of an attempt, which is established once it is writable without an error; nil if the name
+    ///   has no address now.
+    func connect(timeoutMs: UInt64) async -> Int32? {
+        let addresses = await resolve(timeoutMs: timeoutMs)
+        // Few machines and containers have a working IPv6 route.
+        guard let literal = addresses.first(where: { !$0.contains(":") }) ?? addresses.first else { return nil }
+        return try? Sockets.connect(to: literal, port: address.port)
+    }
+
+    private func resolve(timeoutMs: UInt64) async -> [String] {
+        await withUnsafeContinuation { continuation in
+            let timer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ timeoutMs * nsPerMs) { [resolver] in
+                resolver.cancel()
+                continuation.resume(returning: [])
+            }
+            resolver.resolve { addresses in
+                timer.cancel()
+                continuation.resume(returning: addresses)
+            }
+        }
+    }
+}

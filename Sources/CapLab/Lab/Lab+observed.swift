@@ -1,0 +1,17 @@
+extension Lab: ObservedPair {
+    var redisLogin: RedisLogin { RedisLogin(password: password) }
+
+    func address(of node: Node) -> NodeAddress { .loopback(ports[node.name] ?? 0) }
+
+    func readersPort(of node: Node) -> UInt16? { ports[node.name] ?? 0 }
+
+    func condition(of node: Node) -> NodeCondition {
+        switch processes[node.name]?.state {
+        case .running: .running
+        case .paused: .paused
+        case .ended, .notStarted, nil: .ended
+        }
+    }
+
+    func fault(of link: Link) -> LinkFault { relays[link]?.fault ?? .none }
+}

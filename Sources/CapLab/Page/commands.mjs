@@ -1,0 +1,77 @@
+// The command that does what a button does, for a terminal: of caplab, of Docker Compose, or curl.
+
+import {h} from './dom.mjs';
+
+/** The command for an action of the page; null if there is none. */
+export function commandFor(store, path, body) {
+  if (path === '/ask') return curl(store, body);
+  return (store.hello?.commands === 'compose' ? compose : caplab)(path, body);
+}
+
+function caplab(path, body) {
+  const group = body.group ? ` --group ${body.group}` : '';
+  const mode = body.mode && body.mode !== 'drop' ? ` --mode ${body.mode}` : '';
+  const both = verb => {
+    const [service, replica] = body.link.split('>');
+    return [[service, replica], [replica, service]]
+      .map(([from, to]) => `caplab ${verb} --from ${from} --to ${to}${mode}`)
+      .join(' && ');
+  };
+  const place = body.from ? ` --from ${body.from} --to ${body.to}` : body.target ? ` ${body.target}` : '';
+  if (path === '/actions/cut') return body.link ? both('partition') : `caplab partition${place}${group}${mode}`;
+  if (path === '/actions/heal') return body.link ? both('heal') : `caplab heal${place}${group}`;
+  if (path === '/actions/process') return `caplab ${body.do} ${body.node}`;
+  return null;
+}
+
+const CONTAINER = {
+  pause: name => `docker compose pause ${name}`,
+  resume: name => `docker compose unpause ${name}`,
+  kill: name => `docker compose kill ${name}`,
+  start: name => `docker compose start ${name}`,
+  wipe: name => `docker compose rm --stop --force ${name} && docker volume rm cap-pair_${
+    name} && docker compose up -d --wait`
+};
+
+/** Compose cuts sites, groups and nodes. It has no single links, and no delay. */
+function compose(path, body) {
+  if (path === '/actions/process') return CONTAINER[body.do](body.node);
+  const make = {'/actions/cut': 'make compose-partition', '/actions/heal': 'make compose-heal'}[path];
+  if (!make || body.link || (body.mode && body.mode !== 'drop')) return null;
+  const cut = path === '/actions/cut';
+  if (body.from) {
+    const direction = body.from === 'west' ? 'out' : body.to === 'west' ? 'in' : null;
+    return direction && cut ? `${make} ARGS='${body.group ?? 'west'} --one-way ${direction}'` : null;
+  }
+  const site = body.target === 'east' || body.target === 'west';
+  const what = body.group ?? (site ? cut ? null : 'west' : body.target);
+  return what ? `${make} ARGS=${what}` : make;
+}
+
+function curl(store, body) {
+  const port = store.node(body.service)?.port ?? '';
+  const key = encodeURIComponent(body.key ?? store.key);
+  const verb = body.op === 'cas' ? 'write' : body.op;
+  const method = {read: '', delete: '-X DELETE '}[body.op] ?? '-X POST ';
+  const condition = body.op === 'cas' ? `-H 'If-Match: "${body.version ?? 'VERSION'}"' ` : '';
+  const context = body.context ? `-H 'X-Context: ${body.context}' ` : '';
+  const value = body.value !== undefined && body.value !== null ? `/${encodeURIComponent(body.value)}` : '';
+  return `curl ${method}${condition}${context}http://127.0.0.1:${port}/${verb}/${key}${value}`;
+}
+
+/** A command that a click copies. `words` are shown in its place. */
+export const copyable = (command, words) => h('button',
+  {class: 'command', 'data-copy': command, title: words ? `Copies: ${command}` : 'Copies the command'}, words ?? command);
+
+/** Copies the command that was clicked, or selects it where the browser does not allow that. */
+export function listen(notify) {
+  document.addEventListener('click', event => {
+    const button = event.target.closest('button.command'), command = button?.dataset.copy;
+    if (!command) return;
+    const copied = navigator.clipboard?.writeText(command) ?? Promise.reject(new Error('no clipboard'));
+    copied.then(() => notify(`Copied: ${command}`), () => {
+      getSelection().selectAllChildren(button);
+      notify(`Type: ${command}`);
+    });
+  });
+}

@@ -1,0 +1,30 @@
+import Glibc
+
+/// Where a node listens.
+struct NodeAddress: Equatable, Sendable {
+    private static let maxHostBytes = 253
+
+    /// A name or a literal address.
+    let host: String
+    let port: UInt16
+
+    static func loopback(_ port: UInt16) -> NodeAddress { NodeAddress(host: "127.0.0.1", port: port) }
+}
+
+extension NodeAddress {
+    /// Reads `HOST:PORT`; an IPv6 address is in brackets.
+    init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        guard (1...Self.maxHostBytes).contains(host.utf8.count),
+            host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") })
+        else { return nil }
+        self.init(host: String(host), port: port)
+    }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import CapLab
+
+/// The read-only page of a pair that another program runs: real services, replicas and cuts.
+@Suite(.serialized, .timeLimit(.minutes(20))) struct WatchTests {
+    /// A lab, and a watcher that knows nothing of it but ports and a password.
+    private final class WatchedLab {
+        let lab: ChildProcess
+        let watcher: ChildProcess
+        let directory: String
+        let pagePort: UInt16
+        let ports: [String: UInt16]
+
+        init() throws {
+            var template = Array("/tmp/caplab-watch-XXXXXX".utf8CString)
+            guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: \(errno)") }
+            directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let program = Executables.runningDirectory + "/caplab"
+            let lab = try ChildProcess(program, ["up", "--free-ports", "--run-dir", directory + "/run"])
+            self.lab = lab
+            guard eventually({ lab.outputText.contains("Logs: ") || !lab.isRunning }), lab.isRunning else {
+                throw TestFailure("the lab does not start: \(lab.outputText) \(lab.errorText)")
+            }
+            let run = RunDirectory(path: directory + "/run")
+            let status = try ControlSocket.ask(ControlRequest(command: .status), in: run).status
+            let access = try ControlSocket.ask(ControlRequest(command: .redis, target: "cp_db_g1"), in: run).redis
+            guard let status, let access else { throw TestFailure("the lab reports no ports") }
+            ports = Dictionary(uniqueKeysWithValues: status.nodes.map { ($0.name, $0.port) })
+            pagePort = try Ports.free(1)[0]
+            // By name, as in Compose.
+            let nodes = status.nodes.map { "--node=\($0.name)=localhost:\($0.port)" }
+            let watcher = try ChildProcess(
+                program, ["watch", "--page-port", "\(pagePort)", "--commands", "caplab"] + nodes,
+                environment: ["REDIS_PASSWORD": access.password])
+            self.watcher = watcher
+            guard eventually({ watcher.outputText.contains("Page: ") || !watcher.isRunning }), watcher.isRunning else {
+                throw TestFailure("the watcher does not start: \(watcher.outputText) \(watcher.errorText)")
+            }
+        }
+
+        deinit {
+            for process in [watcher, lab] {
+                process.signal(SIGTERM)
+                _ = process.wait()
+            }
+            try? FileManager.default.removeItem(atPath: directory)
+        }
+
+        func control(_ command: ControlRequest.Command, _ target: String? = nil) throws {
+            let reply = try ControlSocket.ask(
+                ControlRequest(command: command, target: target), in: RunDirectory(path: directory + "/run"))
+            guard reply.exitCode == 0 else { throw TestFailure(reply.message ?? "failed") }
+        }
+
+        func write(_ value: String, at service: String) throws -> HTTPAnswer {
+            try PageClient.exchange(ports[service] ?? 0, "POST", "/write/seat-12A/\(value)", [])
+        }
+
+        func choose(key: String) throws -> HTTPAnswer {
+            try PageClient.exchange(
+                pagePort, "POST", "/key", ["Content-Type: application/json"], Array(#"{"key":"\#(key)"}"#.utf8))
+        }
+    }
+
+    /// The labels of the faults that last.
+    private func lasting(_ event: EventReader.Event) -> [String] {
+        let faults = event.object["faults"] as? [[String: Any]] ?? []
+        return faults.filter { $0["toMs"] is NSNull }.compactMap { $0["label"] as? String }
+    }
+
+    private func nodes(_ event: EventReader.Event) -> [String: [String: Any]] {
+        event.object["nodes"] as? [String: [String: Any]] ?? [:]
+    }
+
+    /// The copies of the chosen key by replica, of those that answer.
+    private func values(_ event: EventReader.Event) -> [String: [String]] {
+        let copies = event.object["copies"] as? [String: [String: Any]] ?? [:]
+        return copies.filter { $0.value["reachable"] as? Bool == true }.compactMapValues { $0["values"] as? [String] }
+    }
+
+    @Test func aCutIsSeenInStateCopiesAndAnswers() throws {
+        let pair = try WatchedLab()
+        let events = try EventReader(port: pair.pagePort)
+        let hello = try events.next().object
+        #expect(hello["readOnly"] as? Bool == true)
+        #expect(hello["messages"] as? Bool == false)
+        #expect(hello["commands"] as? String == "caplab")
+        for service in ["app_cp", "app_ap"] { #expect(try pair.write("ana", at: service).status == 200) }
+        _ = try events.next("copies") { event in
+            values(event).count == 6 && values(event).values.allSatisfy { $0 == ["ana"] }
+        }
+        _ = try events.next("state") { event in
+            nodes(event).values.allSatisfy { $0["process"] as? String == "running" }
+                && nodes(event)["app_cp_west"]?["majority"] as? Bool == true
+        }
+
+        try pair.control(.partition, "west")
+        let cut = try events.next("faults") { !lasting($0).isEmpty }
+        #expect(lasting(cut) == ["west cut"])
+        let refused = try events.next("answers") { batch in
+            batch.array.contains { $0["service"] as? String == "app_cp_west" && $0["status"] as? Int == 503 }
+        }
+        #expect(refused.array.allSatisfy { $0["by"] as? String == "page" && $0["op"] as? String == "read" })
+        #expect(try pair.write("eve", at: "app_cp").status == 200)
+        // The watcher is at both sites: it reads the copy that the west cannot receive.
+        _ = try events.next("copies") { event in
+            values(event)["cp_db_g1"] == ["eve"] && values(event)["cp_db_g3"] == ["ana"]
+        }
+        _ = try events.next("series") { event in
+            let services = event.object["services"] as? [String: [String: Any]]
+            return services?["app_cp_west"]?["refused"] as? Int == 1 && services?["app_ap_west"]?["ok"] as? Int == 1
+        }
+
+        try pair.control(.heal)
+        _ = try events.next("faults") { lasting($0).isEmpty }
+        _ = try events.next("copies") { values($0)["cp_db_g3"] == ["eve"] }
+    }
+
+    @Test func aNodeThatDoesNotAnswerIsSeen() throws {
+        let pair = try WatchedLab()
+        let events = try EventReader(port: pair.pagePort)
+        for node in ["ap_db_g2", "app_cp_west"] {
+            try pair.control(.pause, node)
+            #expect(try lasting(events.next("faults") { !lasting($0).isEmpty }) == ["\(node) does not answer"])
+            _ = try events.next("state") { nodes($0)[node]?["process"] as? String == "unreachable" }
+            try pair.control(.resume, node)
+            _ = try events.next("faults") { lasting($0).isEmpty }
+        }
+    }
+
+    @Test func theKeyMayBeChosenAndNothingChanged() throws {
+        let pair = try WatchedLab()
+        let events = try EventReader(port: pair.pagePort)
+        #expect(try pair.choose(key: "other").status == 200)
+        _ = try events.next("hello") { $0.object["key"] as? String == "other" }
+        _ = try events.next("answers") { $0.array.contains { $0["key"] as? String == "other" } }
+        let headers = ["Content-Type: application/json"]
+        for (path, body) in [
+            ("/actions/cut", #"{"target":"west"}"#), ("/actions/process", #"{"node":"app_cp","do":"kill"}"#),
+            ("/ask", #"{"service":"app_cp","op":"write","key":"k","value":"v"}"#),
+            ("/load", #"{"rates":{"app_cp":9}}"#),
+        ] {
+            let answer = try PageClient.exchange(pair.pagePort, "POST", path, headers, Array(body.utf8))
+            #expect(answer.string("code") == "read_only", "\(path)")
+        }
+    }
+}

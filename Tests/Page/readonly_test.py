@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Tests the read-only page in Chromium: readonly_test.py BIN RUN_DIR
+
+Watches the running lab of RUN_DIR with 'caplab watch' of BIN, as Docker Compose does.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import unittest
+
+from selenium.webdriver.common.by import By
+
+import page_test
+
+BIN = RUN_DIR = ""
+
+
+def caplab(*arguments):
+    command = [f"{BIN}/caplab", arguments[0], "--run-dir", RUN_DIR, *arguments[1:]]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class ReadOnlyTest(page_test.PageTest):
+    """Actions come from the command line, and the page shows them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.ports = {node["name"]: node["port"] for node in json.loads(caplab("status", "--json"))["nodes"]}
+        password = caplab("redis", "cp_db_g1", "CONFIG", "GET", "requirepass").split()[1]
+        cls.port = free_port()
+        nodes = [f"--node={name}=127.0.0.1:{port}" for name, port in cls.ports.items()]
+        cls.watcher = subprocess.Popen(
+            [f"{BIN}/caplab", "watch", "--page-port", str(cls.port), *nodes],
+            env={**os.environ, "REDIS_PASSWORD": password}, stdout=subprocess.PIPE, text=True)
+        page_test.URL = cls.watcher.stdout.readline().split()[1]
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.watcher.terminate()
+        cls.watcher.wait(timeout=10)
+
+    def copied(self):
+        return {one.get_attribute("data-copy") for one in self.driver.find_elements(By.CSS_SELECTOR, "button.command")}
+
+    def test_2_cut_by_click(self):
+        """A click on a site shows the commands that cut and heal it."""
+        self.assertFalse(self.find("#cut").is_displayed())
+        self.click('[data-site="west"]')
+        self.wait("the menu", lambda: self.find("#menu button.command").is_displayed())
+        self.assertLessEqual(
+            {"make compose-partition", "make compose-partition ARGS='west --one-way out'", "make compose-heal"},
+            self.copied())
+        self.find("#menu button.command").click()
+        self.wait("told", lambda: "make compose-partition" in self.find("#notice").text)
+        caplab("partition", "west")
+        self.wait("the rift", lambda: self.attribute('[data-cable="cp"]', "data-state") == "all")
+        self.wait_for_answer("app_cp_west", ["no"])
+        self.wait("the name of the cut", lambda: self.find("#fault-now").text.startswith("✕ west cut")
+                  or self.find("#fault-now").text.startswith("west cut"))
+
+    def test_3_heal_shows_the_conflict(self):
+        caplab("heal")
+        self.wait("whole links", lambda: self.attribute('[data-cable="cp"]', "data-state") == "no")
+        self.wait_for_answer("app_cp_west", ["ok"])
+
+    def test_4_resolve(self):
+        """The commands of a service have its published port and the version that it returned."""
+        self.click('[data-answer="app_cp"]')
+        self.wait("a write", lambda: any(
+            f"127.0.0.1:{self.ports['app_cp']}/write/" in command for command in self.copied()))
+        self.assertIn("docker compose pause app_cp", self.copied())
+        self.click("#legend-open")
+        self.find("#legend-close").click()
+
+    def test_5_menus_by_keyboard(self):
+        """A single link cannot be cut in Compose."""
+        link = self.find('[data-link="app_cp>cp_db_g1"]')
+        self.driver.execute_script("arguments[0].focus()", link)
+        link.send_keys(page_test.Keys.ENTER)
+        self.wait("the reason", lambda: "no command" in self.find("#menu").text)
+        self.find("body").send_keys(page_test.Keys.ESCAPE)
+        self.assertFalse(self.find("#lanes .plot").is_displayed())
+        self.assertIn("not visible", self.find("#lanes").text)
+
+    def test_6_tour_to_its_end(self):
+        """The tour predicts, and shows the commands of each step."""
+        self.wait("commands", lambda: self.find("#tour button.command").is_displayed())
+        for _ in range(64):
+            if self.driver.find_elements(By.CSS_SELECTOR, "#tour-end"):
+                return
+            self.find("#tour-next").click()
+        self.fail("the tour does not end")
+
+    def test_9_the_key_is_chosen_by_the_address(self):
+        self.driver.get(f"{page_test.URL}?key=other")
+        self.wait("the key", lambda: self.find("#topic-key").text == "other")
+
+
+if __name__ == "__main__":
+    BIN, RUN_DIR = sys.argv[1:3]
+    del sys.argv[1:3]
+    # Only this suite, not the one that it extends.
+    unittest.main(argv=[sys.argv[0], "ReadOnlyTest", *sys.argv[1:]], failfast=True, verbosity=2)
