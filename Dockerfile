@@ -1,4 +1,4 @@
-# One image with both services. The default command is 'app-cp'; the other one is 'app-ap'. See README, "With Docker".
+# One image with both services and the lab page. The default command is 'app-cp'; others are 'app-ap' and 'caplab'. See README, "With Docker".
 
 # ---- build --------------------------------------------------------------------------------------------------------
 FROM swift:6.3-bookworm AS build
@@ -17,7 +17,7 @@ RUN --mount=type=cache,id=cap-pair-build,target=/build,sharing=locked \
 COPY Tests Tests
 COPY Sources Sources
 RUN --mount=type=cache,id=cap-pair-build,target=/build,sharing=locked \
-    for product in app-cp app-ap; do \
+    for product in app-cp app-ap caplab; do \
         swift build -c release --scratch-path /build --static-swift-stdlib -Xswiftc -use-ld=lld \
             --product "$product" || exit 1; \
         install -D --strip "/build/release/$product" "/out/usr/local/bin/$product" || exit 1; \

@@ -34,6 +34,9 @@ for port in 5001 5011; do answers 200 GET "$port/read/color" '"value":"green-501
 for port in 5002 5012; do eventually 200 GET "$port/read/color" '"value":"green-5012"'; done
 for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
 answers 200 GET 9093/-/ready
+answers 200 GET 5000/ '<title>CAP lab</title>'
+lab_shows '"faults":\[\]'
+lab_shows '"service":"app_cp_west","op":"read","key":"seat-12A","sent":null,"status":404'
 eventually 200 GET "$scraped" '"4"\]'
 
 step "containers and Redis users have minimal rights"
@@ -53,7 +56,8 @@ for replica in cp_db_g1 ap_db_g1; do
         says "$replica" NOPERM env REDISCLI_AUTH=local-services-only redis-cli --no-auth-warning --user app $command
     done
     says "$replica" NOPERM redis-operator flushall
-    for user in default app operator; do says "$replica" WRONGPASS redis-cli auth "$user" ''; done
+    says "$replica" NOPERM env REDISCLI_AUTH=local-lab-only redis-cli --no-auth-warning --user lab hset "${replica%%_*}:x" a b
+    for user in default app operator lab; do says "$replica" WRONGPASS redis-cli auth "$user" ''; done
     docker exec "$replica" redis-operator acl log reset >/dev/null
 done
 
@@ -68,6 +72,8 @@ answers 200 POST 5002/write/color/blue
 answers 200 POST 5012/write/color/red
 for port in 5001 5011 5002 5012; do answers 200 GET "$port/health/live"; done
 answers 200 GET "$scraped" '"4"\]'
+lab_shows '"label":"west cut","kind":"cut","target":"west","fromMs":[0-9.]*,"toMs":null'
+lab_shows '"service":"app_cp_west".*"code":"no_quorum"'
 reaches app_cp_west cp_db_g3.west
 reaches app_cp cp_db_g1.east
 for name in cp_db_g1 cp_db_g2 ap_db_g1 ap_db_g2; do cannot_reach app_cp_west "$(address_of "$name" wan)"; done
@@ -88,6 +94,7 @@ for port in 5002 5012; do
     eventually 200 GET "$port/read/color" '"stale":false'
 done
 for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
+lab_shows '"label":"west cut","kind":"cut","target":"west","fromMs":[0-9.]*,"toMs":[0-9]'
 
 within_s=60 eventually 200 GET "$firing" '"result":\[\]'
 
@@ -99,6 +106,7 @@ make compose-heal ARGS=cp
 eventually 200 GET 5011/health '"status":"ok"'
 make compose-partition ARGS=cp_db_g2
 eventually 200 GET 5001/health '"status":"degraded"'
+lab_shows '"label":"cp_db_g2 does not answer".*"toMs":null'
 answers 200 POST 5001/write/color/violet
 answers 200 GET 5011/read/color '"value":"violet"'
 make compose-heal

@@ -71,6 +71,12 @@ eventually() {
     done
 }
 
+# lab_shows PATTERN: waits up to 30 seconds until the lab page's events have it.
+lab_shows() {
+    local url="http://127.0.0.1:${PORT_PREFIX:-}5000/events"
+    grep -q -m 1 -e "$1" < <(curl -sN -m 30 "$url" || true) || fail "the lab page does not show $1 within 30 s"
+}
+
 # Waits up to 30 seconds until every container is healthy.
 all_healthy() {
     local until=$((SECONDS + 30))

@@ -48,10 +48,24 @@ import Testing
         }
     }
 
+    /// The commands that a user may run.
+    private func commands(of user: String, in users: String) throws -> Set<String> {
+        let line = try #require(users.split(separator: "\n").first { $0.hasPrefix("user \(user) ") })
+        #expect(line.contains(" -@all "))
+        return Set(line.matches(of: /\+([a-z|]+)/).map { String($0.1) })
+    }
+
+    @Test func theUserOfTheLabPageReadsRecordsAndNothingElse() throws {
+        for (file, expected) in [("cp", ["hgetall", "hmget"]), ("ap", ["hgetall"])] {
+            let users = try repositoryFile("deploy/redis/users-\(file).acl")
+            #expect(try commands(of: "lab", in: users) == Set(expected))
+        }
+    }
+
     @Test func theRedisUsersMayRunEveryCommandOfTheScripts() throws {
         for (file, scripts) in [("cp", "Consistent"), ("ap", "Available")] {
             let users = try repositoryFile("deploy/redis/users-\(file).acl")
-            let allowed = Set(users.matches(of: /\+([a-z]+)/).map { String($0.1) })
+            let allowed = try commands(of: "app", in: users)
             for (name, source) in try scriptSources(scripts) {
                 for match in source.matches(of: /call\('([A-Za-z]+)'/) {
                     #expect(allowed.contains(match.1.lowercased()), "\(match.1) in \(name)")

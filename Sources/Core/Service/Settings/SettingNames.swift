@@ -12,7 +12,8 @@ struct SettingNames {
 
     /// What Docker Compose alone reads in `.env`, beside its own `COMPOSE_*` and `DOCKER_*`.
     static let ofCompose: Set<String> = [
-        "REDIS_OPERATOR_PASSWORD", "GRAFANA_PASSWORD", "RUNBOOKS_URL", "PORT_PREFIX", "VERSION", "SECRETS_DIR",
+        "REDIS_OPERATOR_PASSWORD", "REDIS_LAB_PASSWORD", "GRAFANA_PASSWORD", "RUNBOOKS_URL", "PORT_PREFIX", "VERSION",
+        "SECRETS_DIR",
     ]
 
     /// Names of other programs that resemble a setting.
