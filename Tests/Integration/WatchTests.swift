@@ -15,7 +15,8 @@ import Testing
         let pagePort: UInt16
         let ports: [String: UInt16]
 
-        init() throws {
+        /// - Parameter password: of the replicas; nil: the right one.
+        init(password: String? = nil) throws {
             var template = Array("/tmp/caplab-watch-XXXXXX".utf8CString)
             guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: \(errno)") }
             directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -35,7 +36,7 @@ import Testing
             let nodes = status.nodes.map { "--node=\($0.name)=localhost:\($0.port)" }
             let watcher = try ChildProcess(
                 program, ["watch", "--page-port", "\(pagePort)", "--commands", "caplab"] + nodes,
-                environment: ["REDIS_PASSWORD": access.password])
+                environment: ["REDIS_PASSWORD": password ?? access.password])
             self.watcher = watcher
             guard eventually({ watcher.outputText.contains("Page: ") || !watcher.isRunning }), watcher.isRunning else {
                 throw TestFailure("the watcher does not start: \(watcher.outputText) \(watcher.errorText)")
@@ -117,7 +118,9 @@ import Testing
 
         try pair.control(.heal)
         _ = try events.next("faults") { lasting($0).isEmpty }
-        _ = try events.next("copies") { values($0)["cp_db_g3"] == ["eve"] }
+        _ = try events.next("answers") { batch in
+            batch.array.contains { $0["service"] as? String == "app_cp_west" && $0["value"] as? String == "eve" }
+        }
     }
 
     @Test func aNodeThatDoesNotAnswerIsSeen() throws {
@@ -130,6 +133,18 @@ import Testing
             try pair.control(.resume, node)
             _ = try events.next("faults") { lasting($0).isEmpty }
         }
+    }
+
+    @Test func aWrongPasswordIsReportedOnceForEachReplica() throws {
+        let pair = try WatchedLab(password: "wrong")
+        func complaints() -> [Substring] { pair.watcher.errorText.split(separator: "\n") }
+        #expect(eventually { complaints().count == 6 })
+        let events = try EventReader(port: pair.pagePort)
+        // Later rounds are rejected too.
+        _ = try events.next("series") { !$0.object.isEmpty }
+        #expect(complaints().count == 6)
+        #expect(complaints().allSatisfy { $0.contains("_db_g") && $0.contains("NOAUTH") })
+        #expect(try values(EventReader(port: pair.pagePort).next("copies")).isEmpty)
     }
 
     @Test func theKeyMayBeChosenAndNothingChanged() throws {

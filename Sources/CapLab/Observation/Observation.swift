@@ -16,6 +16,11 @@ final class Observation {
     }
     /// How many pages are connected. Without one, nothing is polled, read or tapped.
     var viewerCount: () -> Int = { 1 }
+    /// Called with the error when a replica begins to reject reads.
+    var onRejection: (Node, String) -> Void {
+        get { copies.onRejection }
+        set { copies.onRejection = newValue }
+    }
     private(set) var key = ""
     /// Messages per event, at most ``MessageTap/maxShown``.
     var messageLimit: Int {

@@ -24,6 +24,7 @@ final class WatchHost: HostedProgram {
         page.show(observation)
         // Also without a viewer, so that the page knows since when a fault lasts.
         observation.viewerCount = { 1 }
+        observation.onRejection = { complain("caplab: \($0.name) rejects a read: \($1)") }
         do throws(LabError) { try page.start() } catch {
             complain("caplab: \(error.message)")
             return 1

@@ -20,6 +20,8 @@ final class CopyReader {
         var rounds = 0
         /// Rounds without an answer since the last one with an answer.
         var misses = 0
+        /// Its last answer was an error, such as for a wrong password.
+        var isRejected = false
     }
 
     private static let intervalMs: UInt64 = 250
@@ -29,6 +31,7 @@ final class CopyReader {
     private static let roundsPerReading = 4
     /// A replica that reads its data or forks may be late once.
     private static let missesUntilSilent = 4
+    private static let maxErrorCharacters = 200
 
     private let pair: any ObservedPair
     private weak var sink: (any EventSink)?
@@ -42,6 +45,8 @@ final class CopyReader {
     private(set) var readings: [String: Reading] = [:]
     /// By CP replica: `member`, `learner` or `blank`; as of its last answer.
     private(set) var roles: [String: String] = [:]
+    /// Called with the error when a replica begins to reject reads, for example because the password is wrong.
+    var onRejection: (Node, String) -> Void = { _, _ in }
     /// Called for the names of proposers, which the message tap learns.
     var proposers: () -> [String: String] = { [:] }
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in readAll() }
@@ -112,6 +117,9 @@ final class CopyReader {
         let replies = await sources[index].probe.ask(commands, timeoutMs: Self.timeoutMs)
         sources[index].isBusy = false
         sources[index].misses = replies == nil ? sources[index].misses + 1 : 0
+        let rejection = replies.flatMap { Self.rejection($0[0]) }
+        if let rejection, !sources[index].isRejected { onRejection(node, rejection) }
+        if replies != nil { sources[index].isRejected = rejection != nil }
         if node.group == .cp {
             note(role: replies.map { $0[1] }, of: node)
         } else if replies == nil {
@@ -132,12 +140,17 @@ final class CopyReader {
 
     private func decode(_ reply: RESPMessage, _ node: Node) -> Copy {
         guard let hash = StoredHash(reply) else {
-            // A key of another type is not a record; a user without a login reads nothing.
-            let isRejected = reply.elements.first?.kind == .error && reply.text(0)?.hasPrefix("WRONGTYPE") != true
-            return isRejected ? .unreachable : Copy(isReachable: true)
+            return Self.rejection(reply) == nil ? Copy(isReachable: true) : .unreachable
         }
         let decoder = RecordDecoder(nowMs: pair.reactor.wallClockMs, proposers: proposers())
         return node.group == .cp ? decoder.consistent(hash) : decoder.available(hash)
+    }
+
+    /// The error of a read; nil for none, and for a key of another type, which is not a record.
+    private static func rejection(_ reply: RESPMessage) -> String? {
+        guard reply.elements.first?.kind == .error else { return nil }
+        let text = reply.text(0) ?? "an error"
+        return text.hasPrefix("WRONGTYPE") ? nil : String(text.prefix(maxErrorCharacters))
     }
 
     private func note(role reply: RESPMessage?, of node: Node) {
