@@ -24,8 +24,8 @@ final class Observation {
     private(set) var key = ""
     /// Messages per event, at most ``MessageTap/maxShown``.
     var messageLimit: Int {
-        get { messages.limit }
-        set { messages.limit = newValue }
+        get { messages?.limit }
+        set { messages?.limit = newValue }
     }
 
     convenience init(_ lab: Lab, _ sink: any EventSink) { self.init(lab, messages: MessageTap(lab, sink), sink) }

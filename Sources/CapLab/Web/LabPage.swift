@@ -35,7 +35,8 @@ final class LabPage {
     private var second: Int64 = 0
 
     convenience init(_ lab: Lab, isReadOnly: Bool = false) {
-        self.init(lab, PageSettings(port: lab.pagePort, isReadOnly: isReadOnly, bug: lab.settings.bug)) { await lab.handle($0) }
+        let settings = PageSettings(port: lab.pagePort, isReadOnly: isReadOnly, bug: lab.settings.bug)
+        self.init(lab, settings) { await lab.handle($0) }
     }
 
     init(
