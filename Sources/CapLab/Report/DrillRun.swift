@@ -93,6 +93,7 @@ final class DrillRun {
             if index == lastFault, step.action.isReturn { measure(measuring) }
         }
         await wait(untilMs: drill.healAtMs)
+        guard !lab.isStopping else { return await measuring.ended() }
         for step in drill.steps where step.atMs >= drill.healAtMs && step.action.isFault { steps.begin(step.action) }
         if lastFault.map({ drill.steps[$0].atMs >= drill.healAtMs || !drill.steps[$0].action.isReturn }) ?? true {
             measure(measuring)

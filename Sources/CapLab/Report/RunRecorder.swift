@@ -47,6 +47,7 @@ final class RunRecorder: EventSink {
         page.answers.maxSampled = Self.sampledAnswers
         observation.messageLimit = limits.messages
         page.addAnswerObserver { [unowned self] in note($0) }
+        page.load.onFull = { [unowned self] in noteNotSent(to: $0) }
         page.hub.recorder = self
     }
 
@@ -89,6 +90,13 @@ final class RunRecorder: EventSink {
         guard isRecording else { return }
         if samples.count < Self.maxSamples { samples.append(AnswerSample(answer)) }
         if answer.conflicts.count > 1, conflictKeys.count < Self.maxConflictKeys { conflictKeys.insert(answer.key) }
+    }
+
+    /// A service that keeps so many requests waiting has failed this one too.
+    private func noteNotSent(to service: String) {
+        guard isRecording, samples.count < Self.maxSamples else { return }
+        samples.append(
+            AnswerSample(service: service, sentMs: Double(lab.elapsedUs) / 1_000, tookMs: 0, result: .failed))
     }
 
     /// - Parameter title: one line; the page shows it.

@@ -24,6 +24,8 @@ final class LoadGenerator {
     private let send: (AskRequest) async -> Void
     /// Performs one operation at a service instead of a drawn request, for clients that record their history.
     var perform: ((_ service: String) async -> Void)?
+    /// Called for a request that is due while ``maxInFlight`` others of its service wait.
+    var onFull: (_ service: String) -> Void = { _ in }
     private(set) var plan = LoadPlan()
     private var nextValue = 0
 
@@ -76,6 +78,7 @@ final class LoadGenerator {
         for _ in 0..<due.now {
             guard stream.inFlight < Self.maxInFlight else {
                 stream.notSent += 1
+                onFull(stream.service)
                 continue
             }
             stream.sent += 1

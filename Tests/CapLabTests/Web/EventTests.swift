@@ -71,6 +71,17 @@ import Testing
         #expect(text(try hub.connect()).hasPrefix("retry: "))
     }
 
+    @Test func aRecorderIsAViewerButNoClient() throws {
+        let hub = EventHub(on: scheduler)
+        let recorder = Sink()
+        hub.recorder = recorder
+        #expect(hub.viewerCount == 1 && hub.clientCount == 0)
+        hub.publish("state", Array("{}".utf8))
+        _ = try hub.connect()
+        hub.publish("faults", Array("{}".utf8))
+        #expect(recorder.events.map(\.name) == ["state", "faults"] && hub.viewerCount == 2)
+    }
+
     @Test func aSilentHubSendsACommentWithinFiveSeconds() throws {
         try scheduler.run { [scheduler] in
             let hub = EventHub(on: scheduler)

@@ -57,6 +57,26 @@ import Testing
         }
     }
 
+    @Test func otherOperationsReplaceTheDrawnRequestsAndThoseBeyondTheLimitAreReported() throws {
+        try scheduler.run { [scheduler] in
+            let service = Service()
+            let generator = generator(service)
+            var performed: [String] = []
+            var full: [String] = []
+            generator.perform = { name in
+                performed.append(name)
+                await scheduler.sleep(forNs: 10_000_000 * nsPerMs)
+            }
+            generator.onFull = { full.append($0) }
+            generator.apply(LoadPlan(rates: ["app_ap": 100]))
+            await sleep(1_001)
+            #expect(service.requests.isEmpty)
+            #expect(performed == Array(repeating: "app_ap", count: LoadGenerator.maxInFlight))
+            #expect(full == Array(repeating: "app_ap", count: 100 - LoadGenerator.maxInFlight))
+            generator.stop()
+        }
+    }
+
     @Test func servicesHaveTheirOwnRatesAndLimits() throws {
         try scheduler.run {
             let service = Service()
