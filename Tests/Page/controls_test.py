@@ -93,7 +93,17 @@ class ControlsTest(PageCase):
         self.assertGreater(rate, 1)
         self.assertGreater(moved, 10)
 
-    def test_6_with_reduced_motion_nothing_moves(self):
+    def test_6_the_diagram_tells_that_older_messages_are_not_kept(self):
+        self.post("/key", key="load-1")
+        self.post("/load", rates=dict.fromkeys(SERVICES, 60), readShare=0.5, keys=1)
+        self.wait("the key", lambda: self.text("#topic-key") == "load-1")
+        self.click('[data-action="write:app_cp:ana"]')
+        self.wait("the operation", lambda: "write ana" in self.text("#lanes svg"))
+        self.wait("the note", lambda: "older messages are not kept" in self.text("#lanes svg"), 60)
+        self.post("/load", rates=dict.fromkeys(SERVICES, 10), keys=5)
+        self.post("/key", key="seat-12A")
+
+    def test_7_with_reduced_motion_nothing_moves(self):
         reduced = [{"name": "prefers-reduced-motion", "value": "reduce"}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": reduced})
         self.driver.refresh()
@@ -105,7 +115,7 @@ class ControlsTest(PageCase):
         self.assertEqual(running, 0)
         self.post("/load", rates=dict.fromkeys(SERVICES, 0))
 
-    def test_7_no_error(self):
+    def test_8_no_error(self):
         errors = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
         self.assertEqual(errors, [])
 

@@ -3,9 +3,9 @@
 #
 #   Tests/Page/run.sh BIN [ARGUMENTS of page_test.py]     BIN: the directory of caplab
 #
-# With arguments, only page_test.py runs. PAGE_REPORT=FILE.html tests that report of the drill west-cut instead of making
-# one. Selenium comes from PyPI, into a virtual environment beside the build. Each lab has free ports and a directory of
-# its own, and is stopped at the end.
+# With arguments, only page_test.py runs. PAGE_REPORT=FILE.html tests that report of the drill west-cut instead of
+# making one. Selenium comes from PyPI, into a virtual environment beside the build. Each lab has free ports and a
+# directory of its own, and is stopped at the end.
 set -eu
 cd "$(dirname "$0")/../.."
 

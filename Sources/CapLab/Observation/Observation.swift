@@ -24,7 +24,7 @@ final class Observation {
     private(set) var key = ""
     /// Messages per event, at most ``MessageTap/maxShown``.
     var messageLimit: Int {
-        get { messages?.limit }
+        get { messages?.limit ?? 0 }
         set { messages?.limit = newValue }
     }
 

@@ -162,7 +162,11 @@ export class Store extends EventTarget {
   on_answers(list) {
     for (const answer of list) this.addAnswer(answer);
     const since = this.nowMs - KEEP_MS;
-    this.answers = this.answers.filter(answer => answer.tMs > since).slice(-MAX_ANSWERS);
+    // The load's first, so that it does not drive out what the reader has asked.
+    let excess = this.answers.filter(answer => answer.tMs > since).length - MAX_ANSWERS;
+    this.answers = this.answers.filter(
+      answer => answer.tMs > since && (excess <= 0 || answer.by !== 'load' || (excess -= 1, false)))
+                     .slice(-MAX_ANSWERS);
   }
 
   /** Adds an answer once; it arrives both as the reply to `/ask` and as an event. */
