@@ -50,7 +50,7 @@ struct UpCommand: ParsableCommand {
         let settings = try exitOnError(self.settings)
         let option = place.path == RunDirectory.standardPath(settings.environment) ? "" : " --run-dir \(place.path)"
         let code = LabHost.run(settings) { lab in
-            let page = LabPage(lab, isReadOnly: readOnly)
+            let page = readOnly ? LabPage(lab, Self.readOnlyPage(lab, option: option)) : LabPage(lab)
             let observation = Observation(lab, page.hub)
             page.show(observation)
             do throws(LabError) { try page.start() } catch {
@@ -66,6 +66,12 @@ struct UpCommand: ParsableCommand {
             return 0
         }
         throw ExitCode(code)
+    }
+
+    private static func readOnlyPage(_ lab: Lab, option: String) -> PageSettings {
+        PageSettings(
+            port: lab.pagePort, isReadOnly: true, program: CommandLine.arguments[0], options: option,
+            bug: lab.settings.bug)
     }
 
     /// - Parameter option: what other commands need to find this lab, after a space; empty in the standard place, the

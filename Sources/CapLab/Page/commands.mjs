@@ -5,22 +5,21 @@ import {h} from './dom.mjs';
 /** The command for an action of the page; null if there is none. */
 export function commandFor(store, path, body) {
   if (path === '/ask') return curl(store, body);
-  return (store.hello?.commands === 'compose' ? compose : caplab)(path, body);
+  if (store.hello?.commands === 'compose') return compose(path, body);
+  const words = caplab(path, body), {program = 'caplab', options = ''} = store.hello ?? {};
+  return words && `${program} ${words}${options}`;
 }
 
 function caplab(path, body) {
+  const place = body.link ? ` --link '${body.link}'`
+    : body.from           ? ` --from ${body.from} --to ${body.to}`
+    : body.target         ? ` ${body.target}`
+                          : '';
   const group = body.group ? ` --group ${body.group}` : '';
   const mode = body.mode && body.mode !== 'drop' ? ` --mode ${body.mode}` : '';
-  const both = verb => {
-    const [service, replica] = body.link.split('>');
-    return [[service, replica], [replica, service]]
-      .map(([from, to]) => `caplab ${verb} --from ${from} --to ${to}${mode}`)
-      .join(' && ');
-  };
-  const place = body.from ? ` --from ${body.from} --to ${body.to}` : body.target ? ` ${body.target}` : '';
-  if (path === '/actions/cut') return body.link ? both('partition') : `caplab partition${place}${group}${mode}`;
-  if (path === '/actions/heal') return body.link ? both('heal') : `caplab heal${place}${group}`;
-  if (path === '/actions/process') return `caplab ${body.do} ${body.node}`;
+  if (path === '/actions/cut') return `partition${place}${group}${mode}`;
+  if (path === '/actions/heal') return `heal${place}${group}`;
+  if (path === '/actions/process') return `${body.do} ${body.node}`;
   return null;
 }
 

@@ -20,7 +20,7 @@ final class ReplicationProbe {
     init(_ lab: Lab) {
         self.lab = lab
         probes = lab.topology.replicas(of: .ap).map { node in
-            (node.name, RedisProbe(port: lab.ports[node.name] ?? 0, password: lab.password, on: lab.reactor))
+            (node.name, RedisProbe(to: lab.address(of: node), lab.redisLogin, on: lab.reactor))
         }
     }
 

@@ -39,7 +39,7 @@ final class RunRecorder: EventSink {
         self.limits = limits
         // The clock stands at zero until the recording begins.
         lab.restartClock(inMs: 600_000)
-        page = LabPage(lab, isReadOnly: true)
+        page = LabPage(lab, PageSettings(port: lab.pagePort, isReadOnly: true))
         observation = Observation(lab, page.hub)
         recorded = RecordedEvents(bytesPerSecond: limits.sampleBytesPerSecond)
         page.show(observation)

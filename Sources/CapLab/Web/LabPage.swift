@@ -34,9 +34,8 @@ final class LabPage {
     /// The second of the lab's clock that has not ended yet.
     private var second: Int64 = 0
 
-    convenience init(_ lab: Lab, isReadOnly: Bool = false) {
-        let settings = PageSettings(port: lab.pagePort, isReadOnly: isReadOnly, bug: lab.settings.bug)
-        self.init(lab, settings) { await lab.handle($0) }
+    convenience init(_ lab: Lab) {
+        self.init(lab, PageSettings(port: lab.pagePort, bug: lab.settings.bug)) { await lab.handle($0) }
     }
 
     init(
@@ -156,6 +155,8 @@ final class LabPage {
         json.thousandths(pair.elapsedUs)
         json.member("readOnly", token == nil)
         json.member("commands", settings.commands.rawValue)
+        json.member("program", settings.program)
+        json.member("options", settings.options)
         json.member("messages", settings.hasMessages)
         json.member("key", key)
         writeBug(to: &json)

@@ -12,6 +12,9 @@ struct PageSettings: Sendable {
     var publishedPort: UInt16?
     var isReadOnly = false
     var commands = Commands.caplab
+    /// How `caplab` is called, and what follows each command so that it finds its lab; with a leading space.
+    var program = "caplab"
+    var options = ""
     /// The events have the messages between services and replicas.
     var hasMessages = true
     var firstKey = LabPage.firstKey

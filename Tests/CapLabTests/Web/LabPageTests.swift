@@ -58,6 +58,28 @@ import Testing
         #expect(try events.next("series") { !$0.object.isEmpty }.object["services"] != nil)
     }
 
+    /// It cannot ask by itself, so the lab asks for it.
+    @Test func aReadOnlyPageIsReadForAndChangesNothing() throws {
+        let lab = try LabProcess(nil, ["--free-ports", "--read-only"])
+        let page = try page(of: lab)
+        #expect(page.token.isEmpty)
+        let events = try EventReader(port: page.port)
+        let hello = try events.next().object
+        #expect(hello["readOnly"] as? Bool == true)
+        #expect(hello["messages"] as? Bool == true)
+        #expect(hello["program"] as? String == LabProcess.program)
+        #expect(hello["options"] as? String == " --run-dir \(lab.runDirectory)")
+        var services: Set<String> = []
+        while services.count < 4 {
+            let batch = try events.next("answers").array
+            #expect(batch.allSatisfy { $0["op"] as? String == "read" && $0["key"] as? String == "seat-12A" })
+            services.formUnion(batch.compactMap { $0["service"] as? String })
+        }
+        #expect(try page.post("/actions/cut", #"{"target":"west"}"#).string("code") == "read_only")
+        #expect(try page.post("/ask", #"{"service":"app_cp","op":"read","key":"k"}"#).string("code") == "read_only")
+        #expect(try lab.status().links.allSatisfy { $0.state == "open" })
+    }
+
     @Test func actionsChangeTheLabAndWrongOnesAreProblems() throws {
         let lab = try LabProcess()
         let page = try page(of: lab)
