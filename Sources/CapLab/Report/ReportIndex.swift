@@ -14,7 +14,9 @@ struct ReportIndex {
             "drill", "CP answered during", "AP answered during", "CP linearizable", "AP writes lost", "AP converged",
         ]
         let body = rows.map { row in
-            "<tr><th scope=\"row\"><a href=\"\(row.name).html\">\(Self.escaped(row.name))</a><br>"
+            let name = Self.escaped(row.name)
+            return "<tr><th scope=\"row\">"
+                + (row.summary == nil ? name : "<a href=\"\(name).html\">\(name)</a>") + "<br>"
                 + "<small>\(Self.escaped(row.title))</small></th>"
                 + Self.cells(row.summary).map { "<td>\(Self.escaped($0))</td>" }.joined() + "</tr>"
         }
