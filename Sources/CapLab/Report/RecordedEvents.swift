@@ -9,17 +9,15 @@ struct RecordedEvents {
         let json: [UInt8]
     }
 
-    /// How long a `state` in which only numbers change waits for the next one.
-    static let stateIntervalUs: Int64 = 1_000_000
-
     private(set) var events: [Event] = []
-    private(set) var byteCount = 0
     /// Messages that were seen and are not in the events.
     private(set) var leftOutMessages = 0
     private(set) var keptAnswers = 0
 
     /// For messages and answers: bytes per second, and what is left of them.
     private let bytesPerSecond: Int
+    /// How long a `state` in which only numbers change waits for the next one.
+    private let stateIntervalUs: Int64
     private var budget: Int
     private var budgetUs: Int64 = 0
     /// By name: the content of the last event.
@@ -28,15 +26,18 @@ struct RecordedEvents {
     /// A `state` in which only numbers changed.
     private var waiting: Event?
 
-    /// - Parameter bytesPerSecond: of messages and answers, on average.
-    init(bytesPerSecond: Int) {
+    /// - Parameters:
+    ///   - bytesPerSecond: of messages and answers, on average.
+    ///   - stateIntervalMs: between two `state` that differ in numbers only.
+    init(bytesPerSecond: Int, stateIntervalMs: Int = 1_000) {
         self.bytesPerSecond = bytesPerSecond
+        stateIntervalUs = Int64(stateIntervalMs) * 1_000
         budget = bytesPerSecond * 2
     }
 
     mutating func add(_ name: String, _ json: [UInt8], atUs timeUs: Int64) {
         let event = Event(timeUs: timeUs, name: name, json: json)
-        if let state = waiting, timeUs >= lastStateUs + Self.stateIntervalUs { keep(state) }
+        if let state = waiting, timeUs >= lastStateUs + stateIntervalUs { keep(state) }
         switch name {
         case "messages": addSample(event)
         case "answers":
@@ -45,18 +46,18 @@ struct RecordedEvents {
             let content = Self.withoutTime(json)
             guard last[name] != content else { return }
             last[name] = content
-            append(event)
+            events.append(event)
         case "state":
             let content = Self.withoutTime(json)
             guard last[name] != content else { return }
-            if timeUs < lastStateUs + Self.stateIntervalUs, let before = last[name],
+            if timeUs < lastStateUs + stateIntervalUs, let before = last[name],
                 Self.shape(content) == Self.shape(before)
             {
                 waiting = event
             } else {
                 keep(event)
             }
-        default: append(event)
+        default: events.append(event)
         }
     }
 
@@ -72,7 +73,6 @@ struct RecordedEvents {
         // The next event may already have been added when a state that waited is kept: order is by time.
         let place = events.lastIndex { $0.timeUs <= state.timeUs }.map { $0 + 1 } ?? 0
         events.insert(state, at: place)
-        byteCount += state.json.count
     }
 
     /// - Returns: whether there was room.
@@ -88,13 +88,8 @@ struct RecordedEvents {
         }
         budget -= event.json.count
         leftOutMessages += max(0, seen - Self.number("\"shown\":", in: event.json))
-        append(event)
-        return true
-    }
-
-    private mutating func append(_ event: Event) {
         events.append(event)
-        byteCount += event.json.count
+        return true
     }
 
     // MARK: Content

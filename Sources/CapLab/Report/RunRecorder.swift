@@ -11,10 +11,15 @@ final class RunRecorder: EventSink {
         /// Of the JSON.
         var maxBytes = 1_500_000
 
-        /// Half is for messages and answers.
-        var sampleBytesPerSecond: Int { maxBytes / 2 * 1_000 / max(1_000, durationMs) }
-        /// At most 12 per 0.1 s, of about 180 bytes each, which take two thirds of what samples may have.
-        var messages: Int { min(12, max(2, sampleBytesPerSecond / 10 * 2 / 3 / 180)) }
+        /// What messages and answers may have, besides about 7 KB per second of other events.
+        var sampleBytesPerSecond: Int {
+            let seconds = max(1, durationMs / 1_000)
+            return max(maxBytes / 5, maxBytes - 7_000 * seconds) / seconds
+        }
+        /// At most 12 per 0.1 s, of about 160 bytes each, which take two thirds of what samples may have.
+        var messages: Int { min(12, max(2, sampleBytesPerSecond / 10 * 2 / 3 / 160)) }
+        /// A small recording has fewer of the states that differ in numbers only.
+        var stateIntervalMs: Int { maxBytes < 500_000 ? 3_000 : 1_000 }
     }
 
     private static let maxSamples = 2_000_000
@@ -41,7 +46,8 @@ final class RunRecorder: EventSink {
         lab.restartClock(inMs: 600_000)
         page = LabPage(lab, PageSettings(port: lab.pagePort, isReadOnly: true))
         observation = Observation(lab, page.hub)
-        recorded = RecordedEvents(bytesPerSecond: limits.sampleBytesPerSecond)
+        recorded = RecordedEvents(
+            bytesPerSecond: limits.sampleBytesPerSecond, stateIntervalMs: limits.stateIntervalMs)
         page.show(observation)
         page.choose(key: key)
         page.answers.maxSampled = Self.sampledAnswers

@@ -8,13 +8,20 @@ final class APCheck {
         let shown: [String]
     }
 
+    private struct Keys {
+        /// Changed only with a context.
+        var informed: KeyRing
+        /// Changed only without one.
+        var blind: KeyRing
+        /// Outside the rings.
+        var others: Set<String> = []
+
+        var all: [String] { informed.all + blind.all + others.sorted() }
+    }
+
     private let session: CheckSession
     private let readPercent: UInt64?
-    /// Keys that are changed only with a context, and keys that are changed only without one.
-    private var informedKeys: KeyRing
-    private var blindKeys: KeyRing
-    /// Keys outside the rings that were used.
-    private var otherKeys: Set<String> = []
+    private var keys: Keys
     private var history: [APOperation] = []
     private var lastSeen: [[String: Seen]]
     private var nextValue = 0
@@ -33,9 +40,9 @@ final class APCheck {
         self.session = session
         self.readPercent = readPercent
         let blindCount = readPercent == nil ? 6 : max(2, keyCount / 4)
-        informedKeys = KeyRing(
-            prefix: "c", lasting: 2, shortLived: keyCount - blindCount - 2, usesPerKey: 300)
-        blindKeys = KeyRing(prefix: "b", lasting: 1, shortLived: blindCount - 1, usesPerKey: 30)
+        keys = Keys(
+            informed: KeyRing(prefix: "c", lasting: 2, shortLived: keyCount - blindCount - 2, usesPerKey: 300),
+            blind: KeyRing(prefix: "b", lasting: 1, shortLived: blindCount - 1, usesPerKey: 30))
         lastSeen = Array(repeating: [:], count: session.settings.clients + 1)
     }
 
@@ -81,10 +88,10 @@ final class APCheck {
         if let readPercent { return await step(client, at: site, readPercent: readPercent, &random) }
         let draw = random.index(100)
         guard draw >= 25 else {
-            let key = blindKeys.draw(&random)
+            let key = keys.blind.draw(&random)
             return await perform(draw < 13 ? .write : .read, key: key, client: client, site: site)
         }
-        let key = informedKeys.draw(&random)
+        let key = keys.informed.draw(&random)
         guard draw >= 60 else {
             return await perform(.read, key: key, client: client, site: site)
         }
@@ -98,7 +105,7 @@ final class APCheck {
         _ client: Int, at site: Site, readPercent: UInt64, _ random: inout SplitMix64
     ) async -> Bool {
         let isBlind = random.isTrue(percent: 25)
-        let key = isBlind ? blindKeys.draw(&random) : informedKeys.draw(&random)
+        let key = isBlind ? keys.blind.draw(&random) : keys.informed.draw(&random)
         guard !random.isTrue(percent: readPercent) else {
             return await perform(.read, key: key, client: client, site: site)
         }
@@ -113,7 +120,7 @@ final class APCheck {
     /// One operation on a key outside the rings, without a context, which a recording must show.
     /// - Parameter value: of a write; nil for a read.
     func perform(otherKey key: String, value: String? = nil, client: Int, site: Site) async {
-        otherKeys.insert(key)
+        keys.others.insert(key)
         _ = await perform(
             value == nil ? .read : .write, key: key, client: client, site: site, value: value, by: .page)
     }
@@ -182,7 +189,7 @@ final class APCheck {
     /// The values of all keys, at both sites.
     private func readEverything() async -> [String: [String]] {
         var final: [String: [String]] = [:]
-        for key in informedKeys.all + blindKeys.all + otherKeys.sorted() where !lab.isStopping {
+        for key in keys.all where !lab.isStopping {
             var answers: [[String]] = []
             for site in Site.allCases {
                 let before = history.count

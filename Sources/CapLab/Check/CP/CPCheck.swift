@@ -6,13 +6,19 @@ final class CPCheck {
     /// How far a clock may be adjusted during a time to live.
     private static let clockSlackNs = 50 * nsPerMs
 
+    private struct Keys {
+        var registers: KeyRing
+        var counters: KeyRing?
+        /// Outside the rings.
+        var others: Set<String> = []
+
+        var all: [String] { registers.all + (counters?.all ?? []) + others.sorted() }
+    }
+
     private let session: CheckSession
     private let readPercent: UInt64?
-    private var keys: KeyRing
-    /// Keys outside the ring that were used.
-    private var otherKeys: Set<String> = []
+    private var keys: Keys
     private(set) var history: [RegisterOperation] = []
-    private var counterKeys = KeyRing(prefix: "counter", lasting: 0, shortLived: 1, usesPerKey: 2_000)
     private var counters: [String: CounterTally] = [:]
     /// By key: the version that a client observed last.
     private var lastVersion: [String: UInt64] = [:]
@@ -27,7 +33,9 @@ final class CPCheck {
     init(_ session: CheckSession, keyCount: Int = 7, readPercent: UInt64? = nil) {
         self.session = session
         self.readPercent = readPercent
-        keys = KeyRing(prefix: "k", lasting: 2, shortLived: keyCount - 2, usesPerKey: 400)
+        keys = Keys(registers: KeyRing(prefix: "k", lasting: 2, shortLived: keyCount - 2, usesPerKey: 400))
+        guard readPercent == nil else { return }
+        keys.counters = KeyRing(prefix: "counter", lasting: 0, shortLived: 1, usesPerKey: 2_000)
     }
 
     /// - Returns: 0 if every guarantee held, 1 if not, 130 if interrupted.
@@ -47,10 +55,10 @@ final class CPCheck {
     /// One operation of a client.
     /// - Returns: false if it was refused or not answered.
     func step(_ client: Int, at site: Site, _ random: inout SplitMix64) async -> Bool {
-        if readPercent == nil, random.isTrue(percent: 15) {
-            return await increment(counterKeys.draw(&random), client, site)
+        if keys.counters != nil, random.isTrue(percent: 15), let counter = keys.counters?.draw(&random) {
+            return await increment(counter, client, site)
         }
-        let key = keys.draw(&random)
+        let key = keys.registers.draw(&random)
         nextValue += 1
         let value = "v\(nextValue)"
         var ttlMs: UInt64?
@@ -74,7 +82,7 @@ final class CPCheck {
 
     /// One operation on a key outside the ring, which a recording must show.
     func perform(_ call: RegisterOperation.Call, otherKey key: String, client: Int, site: Site) async {
-        otherKeys.insert(key)
+        keys.others.insert(key)
         _ = await perform(call, key: key, client: client, site: site, by: .page)
     }
 
@@ -135,7 +143,7 @@ final class CPCheck {
         let client = session.lastReader
         for site in Site.allCases {
             let endNs = session.reactor.nowNs + CheckSettings.recoveryMs * nsPerMs
-            for key in keys.all + (readPercent == nil ? counterKeys.all : []) + otherKeys.sorted() {
+            for key in keys.all {
                 var isServed = false
                 while !isServed, session.reactor.nowNs < endNs, !session.lab.isStopping {
                     if case .value = await perform(.read, key: key, client: client, site: site) {
