@@ -14,12 +14,32 @@ struct RecordedEvents {
     private(set) var leftOutMessages = 0
     private(set) var keptAnswers = 0
 
-    /// For messages and answers: bytes per second, and what is left of them.
-    private let bytesPerSecond: Int
+    /// Bytes that come at a rate and may be spent; at most those of two seconds are saved.
+    private struct Budget {
+        let bytesPerSecond: Int
+        private var left: Int
+        private var filledUs: Int64 = 0
+
+        init(bytesPerSecond: Int) {
+            self.bytesPerSecond = bytesPerSecond
+            left = bytesPerSecond * 2
+        }
+
+        /// - Parameter isRequired: spends in any case, and leaves less for what follows.
+        /// - Returns: false if too little is left.
+        mutating func spend(_ count: Int, atUs timeUs: Int64, isRequired: Bool) -> Bool {
+            left = min(left + Int(max(0, timeUs - filledUs)) * bytesPerSecond / 1_000_000, bytesPerSecond * 2)
+            filledUs = max(filledUs, timeUs)
+            guard isRequired || left >= count else { return false }
+            left -= count
+            return true
+        }
+    }
+
+    private var messageBudget: Budget
+    private var answerBudget: Budget
     /// How long a `state` in which only numbers change waits for the next one.
     private let stateIntervalUs: Int64
-    private var budget: Int
-    private var budgetUs: Int64 = 0
     /// By name: the content of the last event.
     private var last: [String: [UInt8]] = [:]
     private var lastStateUs = Int64.min
@@ -30,18 +50,22 @@ struct RecordedEvents {
     ///   - bytesPerSecond: of messages and answers, on average.
     ///   - stateIntervalMs: between two `state` that differ in numbers only.
     init(bytesPerSecond: Int, stateIntervalMs: Int = 1_000) {
-        self.bytesPerSecond = bytesPerSecond
+        messageBudget = Budget(bytesPerSecond: bytesPerSecond * 3 / 5)
+        answerBudget = Budget(bytesPerSecond: bytesPerSecond * 2 / 5)
         stateIntervalUs = Int64(stateIntervalMs) * 1_000
-        budget = bytesPerSecond * 2
     }
 
     mutating func add(_ name: String, _ json: [UInt8], atUs timeUs: Int64) {
         let event = Event(timeUs: timeUs, name: name, json: json)
         if let state = waiting, timeUs >= lastStateUs + stateIntervalUs { keep(state) }
         switch name {
-        case "messages": addSample(event)
+        case "messages": addMessages(event)
         case "answers":
-            if addSample(event) { keptAnswers += Self.count("{\"id\":", in: json) }
+            // The requests of people are few, and are all kept.
+            let isRequired = json.firstRange(of: Array("\"by\":\"page\"".utf8)) != nil
+            guard answerBudget.spend(json.count, atUs: timeUs, isRequired: isRequired) else { return }
+            keptAnswers += Self.count("{\"id\":", in: json)
+            events.append(event)
         case "copies", "verdict":
             let content = Self.withoutTime(json)
             guard last[name] != content else { return }
@@ -49,7 +73,10 @@ struct RecordedEvents {
             events.append(event)
         case "state":
             let content = Self.withoutTime(json)
-            guard last[name] != content else { return }
+            guard last[name] != content else {
+                waiting = nil
+                return
+            }
             if timeUs < lastStateUs + stateIntervalUs, let before = last[name],
                 Self.shape(content) == Self.shape(before)
             {
@@ -75,21 +102,14 @@ struct RecordedEvents {
         events.insert(state, at: place)
     }
 
-    /// - Returns: whether there was room.
-    @discardableResult
-    private mutating func addSample(_ event: Event) -> Bool {
-        let elapsedUs = max(0, event.timeUs - budgetUs)
-        budget = min(budget + Int(elapsedUs) * bytesPerSecond / 1_000_000, bytesPerSecond * 2)
-        budgetUs = event.timeUs
+    private mutating func addMessages(_ event: Event) {
         let seen = Self.number("\"seen\":", in: event.json)
-        guard budget >= event.json.count else {
+        guard messageBudget.spend(event.json.count, atUs: event.timeUs, isRequired: false) else {
             leftOutMessages += seen
-            return false
+            return
         }
-        budget -= event.json.count
         leftOutMessages += max(0, seen - Self.number("\"shown\":", in: event.json))
         events.append(event)
-        return true
     }
 
     // MARK: Content

@@ -16,8 +16,8 @@ final class RunRecorder: EventSink {
             let seconds = max(1, durationMs / 1_000)
             return max(maxBytes / 5, maxBytes - 7_000 * seconds) / seconds
         }
-        /// At most 12 per 0.1 s, of about 160 bytes each, which take two thirds of what samples may have.
-        var messages: Int { min(12, max(2, sampleBytesPerSecond / 10 * 2 / 3 / 160)) }
+        /// At most 12 per 0.1 s, of about 160 bytes each, which take three fifths of what samples may have.
+        var messages: Int { min(12, max(2, sampleBytesPerSecond / 10 * 3 / 5 / 160)) }
         /// A small recording has fewer of the states that differ in numbers only.
         var stateIntervalMs: Int { maxBytes < 500_000 ? 3_000 : 1_000 }
     }

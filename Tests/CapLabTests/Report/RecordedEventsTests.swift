@@ -60,10 +60,21 @@ import Testing
         let roomy = recorded(all)
         #expect(times(roomy, "messages").count == count && roomy.leftOutMessages == count * 28)
         // Of 5 s, at two events per second, with two seconds' worth at the start.
-        let tight = recorded(bytesPerSecond: event.utf8.count * 2, all)
+        let tight = recorded(bytesPerSecond: event.utf8.count * 10 / 3, all)
         let kept = times(tight, "messages").count
         #expect((12...14).contains(kept))
         #expect(tight.leftOutMessages == kept * 28 + (count - kept) * 30)
+    }
+
+    @Test func answersToPeopleAreKeptBeyondTheBudget() {
+        let ofPeople = #"[{"id":1,"by":"page"}]"#
+        let ofTheLoad = #"[{"id":2,"by":"load"}]"#
+        let events = recorded(
+            bytesPerSecond: 10,
+            (0..<20).flatMap { number in
+                [("answers", ofPeople, Int64(number) * 10), ("answers", ofTheLoad, Int64(number) * 10 + 5)]
+            })
+        #expect(events.keptAnswers == 20 && events.events.allSatisfy { $0.json == Array(ofPeople.utf8) })
     }
 
     @Test func keptAnswersAreCounted() {
