@@ -105,7 +105,7 @@ export function draw(stage, store, veiled) {
     hidden || store.cable('ap').cut === 'no' || !values[0] || !values[1] || values[0] === values[1];
   const {seen, shown} = store.sampling;
   text($('#sampling'),
-    store.hello.messages === false ? 'Messages are not visible here'
+    store.hello.messages === false ? 'Messages are not visible here.'
       : seen > shown               ? `Slow motion: ${shown} of ${seen} messages shown`
                                    : 'Messages in slow motion');
 }

@@ -14,11 +14,11 @@ export function typed(words, path, body) {
 export function build(root, store, key) {
   const live = store.hello.durationMs === null, watched = store.hello.messages === false;
   root.replaceChildren(h('div', {class: 'row typed-row'}, live && h('label', {}, 'Key ', key),
-                         typed('Cut west', '/actions/cut', {target: 'west'}), typed('Heal', '/actions/heal', {}),
-                         h('span', {class: 'grow'}), h('span', {id: 'sampling'})),
+                         typed('Cut west', '/actions/cut', {target: 'west'}), typed('Heal', '/actions/heal', {})),
     h('p', {class: 'muted'}, 'Read-only: click a node or a link for its commands. ',
       live && 'The lab reads this key at each service once a second. ',
-      watched && 'A link is drawn as cut if its service reports that it cannot use the replica.'));
+      watched && 'A link is drawn as cut if its service reports that it cannot use the replica. ',
+      h('span', {id: 'sampling'})));
   attribute(document.body, 'data-messages', watched ? 'no' : null);
   if (watched && !$('#lanes .unseen')) {
     $('#lanes').append(h('p', {class: 'unseen'},
