@@ -38,6 +38,9 @@ PAGES ?=
 .PHONY: help setup build run demo test test-server lint simulate laws mutants check report partition heal \
     status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick \
     bench-overload soak docs clean
+.PHONY: help setup build run demo test test-server lint simulate laws mutants check partition heal status \
+    compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick \
+    bench-overload bench-downtime test-downtime soak docs clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -155,6 +158,13 @@ bench-quick: build ## Measures both services and webdis in two minutes (ARGS='--
 
 bench-overload: build ## Overloads both services with large values; small requests must not suffer (ARGS='--seconds 60')
 	@exec Benchmarks/overload.py --bin $(RELEASE) $(ARGS)
+
+bench-downtime: build ## Isolates one of three nodes: who is served? Beside etcd and ZooKeeper (ARGS='--runs 3 --write-docs')
+	@exec Benchmarks/downtime.py --bin $(RELEASE) $(ARGS)
+
+test-downtime: build ## Tests the parts of bench-downtime, and runs it for 40 seconds with both services only
+	@Tests/Downtime/isolation_test.py
+	@exec Benchmarks/downtime.py --bin $(RELEASE) --smoke
 
 soak: SECONDS = 1800
 soak: build ## Runs both services for 30 minutes under random faults and clients that stall (SECONDS=60 ARGS='--seed 7')

@@ -112,7 +112,7 @@ class Machine:
         if not shutil.which(command[0]):
             raise Failure(f"{command[0]} not found; 'scripts/setup.sh bench' and 'make build' provide it")
         directory = os.path.join(self.directory, name)
-        os.makedirs(directory)
+        os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, "log"), "wb") as log:
             process = subprocess.Popen(
                 command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -4,7 +4,8 @@
 #   scripts/setup.sh build         (default) compiler dependencies and redis-server
 #   scripts/setup.sh bench         also wrk and webdis, for benchmarks
 #   scripts/setup.sh prometheus    also Prometheus and Alertmanager
-#   scripts/setup.sh all           all of these, and the tools of 'make lint' and the tests
+#   scripts/setup.sh downtime      also etcd and ZooKeeper, for bench-downtime
+#   scripts/setup.sh all           build, bench, prometheus, and the tools of 'make lint' and the tests
 #
 # As root, or if sudo needs no password, it installs Debian packages. Otherwise it prints the command to run and exits
 # with code 1. It starts and enables no service: the project runs its own redis-servers.
@@ -29,9 +30,9 @@ need_program() { has_program "$1" || packages="$packages $2"; }
 need_library() { has_library "$1" "$2" || packages="$packages $3"; }
 
 case $purpose in
-build | bench | prometheus | all) ;;
+build | bench | prometheus | downtime | all) ;;
 *)
-    echo "setup: '$purpose' must be build, bench, prometheus or all" >&2
+    echo "setup: '$purpose' must be build, bench, prometheus, downtime or all" >&2
     exit 2
     ;;
 esac
@@ -58,6 +59,12 @@ if [ "$purpose" = prometheus ] || [ "$purpose" = all ]; then
     need_program prometheus prometheus
     # The program has another name in Debian's package.
     has_program alertmanager || need_program prometheus-alertmanager prometheus-alertmanager
+fi
+if [ "$purpose" = downtime ]; then
+    need_program etcd etcd-server
+    # ZooKeeper has no program of its own in PATH.
+    [ -e /usr/share/java/zookeeper.jar ] || packages="$packages zookeeper"
+    need_program java default-jre-headless
 fi
 if [ "$purpose" = all ]; then
     need_program shellcheck shellcheck
@@ -94,6 +101,9 @@ disable_services() {
         case $package in
         redis-server | webdis | prometheus | prometheus-alertmanager | haproxy | nginx-light)
             $as_root systemctl disable --quiet "${package%-light}" || true
+            ;;
+        etcd-server)
+            $as_root systemctl disable --quiet etcd || true
             ;;
         esac
     done

@@ -1,0 +1,196 @@
+#!/usr/bin/env -S python3 -B
+"""Measures for how long nobody is served, and who is, while one of three nodes is isolated: `make bench-downtime`.
+
+    make bench-downtime                                   one run, about ten minutes; prints the tables
+    make bench-downtime ARGS='--runs 3 --write-docs'      three runs; rewrites docs/downtime.md and what belongs to it
+    make bench-downtime ARGS='--systems cp,ap,etcd'       some systems
+    make bench-downtime ARGS='--smoke'                    app-cp and app-ap, under 40 s; exits with 1 if a check fails
+
+In the manner of https://github.com/rystsov/perseus. Each of three nodes has a writer. One node loses its links to the
+other two, but not to its writer, and gets them back after a while. Systems: app-cp, app-ap, etcd, ZooKeeper. A system
+that is not installed is skipped with one line. Writes table.md, result.json and lanes.svg to --output.
+
+Exits with 0 once everything was measured, whatever the figures; with 2 if something could not be measured.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import re
+import sys
+import time
+
+from isolation.clusters import all_clusters
+from isolation.lanes import drawing
+from isolation.scenario import Times, run
+from isolation.smoke import problems
+from isolation.table import table
+from machine import Failure, describe
+
+DOCS = "docs/downtime.md"
+DOCS_JSON = "docs/downtime.json"
+DOCS_SVG = "docs/images/downtime.svg"
+MARKERS = ("<!-- begin: written by make bench-downtime -->", "<!-- end -->")
+MAX_SVG_BYTES = 60_000
+SMOKE_TIMES = Times(before_s=0.5, held_s=2.5, after_s=1, after_limit_s=10)
+
+
+def installed(arguments):
+    """The chosen systems that are installed. Prints one line for each of the others."""
+    found = []
+    for cluster in all_clusters():
+        if cluster.name not in arguments.systems:
+            continue
+        if reason := cluster.missing():
+            print(f"bench-downtime: {cluster.title} is skipped: {reason}", file=sys.stderr)
+        else:
+            found.append(cluster)
+    return found
+
+
+def scenarios(clusters, arguments):
+    """System, node that is isolated, and whether the writers share a key. Tuned systems: own keys and leader only."""
+    for is_shared in [keys == "shared" for keys in arguments.keys]:
+        for cluster in clusters:
+            is_tuned = cluster.name.endswith("-tuned")
+            roles = ["any"] if not cluster.has_leader else ["leader"] if is_tuned else ["leader", "follower"]
+            if not (is_tuned and is_shared):
+                yield from ((cluster, role, is_shared) for role in roles)
+
+
+def measure(clusters, arguments):
+    """All runs. A scenario that fails is reported and left out."""
+    results, failures = [], 0
+    for number in range(arguments.runs):
+        for cluster, role, is_shared in scenarios(clusters, arguments):
+            began = time.monotonic()
+            name = f"run {number + 1}: {cluster.title}, {role}, {'shared key' if is_shared else 'own keys'}"
+            try:
+                result = run(cluster, role, is_shared, arguments.times, arguments, number)
+            except Failure as failure:
+                failures += 1
+                print(f"bench-downtime: {name}: {failure}", file=sys.stderr)
+                continue
+            results.append(result | {"run": number + 1})
+            print(
+                f"{name}: nobody served for {result['figures']['nobody_s']:.2f} s ({time.monotonic() - began:.0f} s)",
+                file=sys.stderr)
+    return results, failures
+
+
+def versions(clusters, arguments):
+    """Version and settings of each system; both services share one version."""
+    return [f"{cluster.title}: {cluster.version(arguments)}; {cluster.settings}" for cluster in clusters]
+
+
+def report(results, clusters, arguments):
+    """The part of docs/downtime.md between the markers."""
+    command = "make bench-downtime" + (f" ARGS='{arguments.text}'" if arguments.text else "")
+    runs = "One run" if arguments.runs == 1 else f"{arguments.runs} runs"
+    parts = [
+        f"{runs} on {datetime.date.today().isoformat()} with `{command}`. Machine: {describe()}. "
+        f"The node was isolated for {arguments.times.held_s:g} s.",
+        "\n".join(f"- {line}" for line in versions(clusters, arguments))]
+    if "own" in arguments.keys:
+        parts += ["### Each writer has its own key", table(results, "own")]
+    if "shared" in arguments.keys:
+        parts += ["### All writers increment one number with compare-and-set", table(results, "shared")]
+    return "\n\n".join(parts)
+
+
+def save(path, content):
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path, "w") as file:
+        file.write(content)
+
+
+def as_json(results, clusters, arguments):
+    """One line per scenario, so that a change can be read."""
+    head = {
+        "format": 1, "date": datetime.date.today().isoformat(), "machine": describe(), "bucket_ms": 100,
+        "versions": versions(clusters, arguments)}
+    lines = ",\n".join(json.dumps(result, separators=(",", ":")) for result in results)
+    return json.dumps(head, indent=1)[:-2] + f',\n "results": [\n{lines}\n]}}\n'
+
+
+def write_docs(text, results, clusters, arguments):
+    """Replaces the part between the markers. The drawing and the JSON show the first run."""
+    with open(DOCS) as file:
+        page = file.read()
+    if not all(marker in page for marker in MARKERS):
+        raise Failure(f"{DOCS} has no line '{MARKERS[0]}'")
+    pattern = f"(?s)({re.escape(MARKERS[0])}).*?({re.escape(MARKERS[1])})"
+    save(DOCS, re.sub(pattern, lambda found: f"{found[1]}\n\n{text}\n\n{found[2]}", page))
+    first = [result for result in results if result["run"] == 1]
+    save(DOCS_JSON, as_json(first, clusters, arguments))
+    save(DOCS_SVG, picture(first))
+
+
+def picture(results):
+    svg = drawing([result for result in results if result["keys"] == "own"] or results)
+    if len(svg) > MAX_SVG_BYTES:
+        raise Failure(f"the drawing has {len(svg)} bytes, more than {MAX_SVG_BYTES}")
+    return svg
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [cluster.name for cluster in all_clusters()]
+    parser.add_argument("--bin", default=".build/release", help="directory of app-cp and app-ap")
+    parser.add_argument("--systems", default=",".join(names), help=f"some of {', '.join(names)}")
+    parser.add_argument("--keys", default="own,shared", help="own, shared, or own,shared")
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=20, help="how long the node is isolated: 20")
+    parser.add_argument("--output", default=".build/downtime", help="directory for table, JSON and drawing")
+    parser.add_argument("--write-docs", action="store_true", help=f"also rewrite {DOCS}, its JSON and its drawing")
+    parser.add_argument("--smoke", action="store_true", help="a short run of app-cp and app-ap that checks itself")
+    parser.add_argument("--keep", action="store_true", help="keep the directories with data and logs")
+    arguments = parser.parse_args()
+    arguments.text = " ".join(sys.argv[1:]).replace(f"--bin {arguments.bin}", "").strip()
+    arguments.systems, arguments.keys = arguments.systems.split(","), arguments.keys.split(",")
+    if unknown := [name for name in arguments.systems if name not in names]:
+        parser.error(f"unknown system {unknown[0]}")
+    if not set(arguments.keys) <= {"own", "shared"}:
+        parser.error("--keys is own, shared, or own,shared")
+    if not 1 <= arguments.runs <= 20 or not 1 <= arguments.seconds <= 600:
+        parser.error("--runs is 1 to 20, --seconds 1 to 600")
+    if arguments.smoke and arguments.write_docs:
+        parser.error("--smoke measures too little for --write-docs")
+    arguments.times = Times(before_s=3, held_s=arguments.seconds, after_s=5, after_limit_s=60)
+    if arguments.smoke:
+        arguments.systems, arguments.times = ["cp", "ap"], SMOKE_TIMES
+    return arguments
+
+
+def main():
+    arguments = options()
+    clusters = installed(arguments)
+    if not clusters:
+        print("bench-downtime: nothing to measure", file=sys.stderr)
+        return 2
+    results, failures = measure(clusters, arguments)
+    if not results:
+        return 2
+    if arguments.smoke:
+        found = problems(results)
+        print(*(f"bench-downtime: {problem}" for problem in found), sep="\n", end="\n" if found else "")
+        print(f"bench-downtime: {len(results)} scenarios, {'FAILED' if found or failures else 'passed'}")
+        return 2 if failures else bool(found)
+    text = report(results, clusters, arguments)
+    print(text)
+    try:
+        save(os.path.join(arguments.output, "table.md"), text + "\n")
+        save(os.path.join(arguments.output, "result.json"), as_json(results, clusters, arguments))
+        save(os.path.join(arguments.output, "lanes.svg"), picture([each for each in results if each["run"] == 1]))
+        if arguments.write_docs:
+            write_docs(text, results, clusters, arguments)
+    except (Failure, OSError) as failure:
+        print(f"bench-downtime: {failure}", file=sys.stderr)
+        return 2
+    return 2 if failures else 0
+
+
+if __name__ == "__main__":
+    os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.exit(main())

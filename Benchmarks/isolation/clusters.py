@@ -1,0 +1,264 @@
+"""The systems of the comparison. Each starts three nodes on this machine, whose links go through relays.
+
+A node of app-cp or app-ap is a service with its nearest Redis: perseus compares Gryadka, which is the same kind of
+system, in this way. The service reaches its own Redis directly, as an etcd or ZooKeeper server reaches its own disk. It
+reaches the other two Redis servers through relays.
+"""
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import time
+
+from machine import Failure, free_ports
+
+from .clients import AppClient, EtcdClient, Unserved
+from .relays import Link, Relays
+from .zookeeper import ZooKeeperClient, is_leader
+
+NODES = range(3)
+LOOPBACK = "127.0.0.1"
+START_LIMIT_S = 60
+INIT_LIMIT_S = 15
+REQUEST_S = 1
+ZOOKEEPER_JAR = "/usr/share/java/zookeeper.jar"
+
+
+def pairs_of_nodes():
+    return itertools.permutations(NODES, 2)
+
+
+class AppCluster:
+    """Three services of one group, each with a Redis of its own."""
+
+    has_leader = False
+
+    def __init__(self, mode):
+        self.mode, self.name, self.title = mode, mode, f"app-{mode}"
+        fsync = "always" if mode == "cp" else "everysec"
+        self.settings = f"defaults of the service; each Redis with `appendonly yes`, `appendfsync {fsync}`"
+        self.fsync = fsync
+
+    @staticmethod
+    def missing():
+        return None if shutil.which("redis-server") else "redis-server is not installed; 'scripts/setup.sh' installs it"
+
+    @staticmethod
+    def version(arguments):
+        redis = first_match(["redis-server", "--version"], r"v=(\S+)")
+        service = first_match([os.path.join(arguments.bin, "app-cp"), "--version"], r"(\d\S*)")
+        return f"{service}, Redis {redis}"
+
+    def start(self, machine, arguments):
+        ports = free_ports(12)
+        self.http_ports, redis_ports, link_ports = ports[:3], ports[3:6], ports[6:]
+        for node in NODES:
+            machine.redis(f"redis-{node + 1}", redis_ports[node], self.fsync)
+        links = [
+            Link((LOOPBACK, port), (LOOPBACK, redis_ports[target]), target, source)
+            for port, (source, target) in zip(link_ports, pairs_of_nodes())]
+        self.relays = Relays(machine, links)
+        program = os.path.join(os.path.abspath(arguments.bin), f"app-{self.mode}")
+        if self.mode == "cp":
+            environment = self.environment(0, redis_ports)
+            if machine.start("init", [program, "init"], environment).wait(INIT_LIMIT_S) != 0:
+                raise Failure(f"app-cp init: {machine.last_lines('init')}")
+        for node in NODES:
+            ports = {link.target: link.listen[1] for link in links if link.source == node}
+            environment = self.environment(node, [ports.get(target, redis_ports[target]) for target in NODES])
+            machine.service(
+                f"{self.title}-{node + 1}", [program], environment, self.http_ports[node], "/health/ready", [])
+
+    def environment(self, node, redis_ports):
+        replicas = ",".join(f"g{number + 1}=redis://{LOOPBACK}:{port}" for number, port in enumerate(redis_ports))
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
+        return inherited | {
+            "REPLICAS": replicas, "NEAR_REPLICAS": f"g{node + 1}", "HTTP_BIND": LOOPBACK,
+            "HTTP_PORT": str(self.http_ports[node]), "GROUP": self.mode, "NODE_ID": f"{self.title}-{node + 1}",
+            "LOG_LEVEL": "warning", "SECRET_KEY": "only-for-measuring-here"}
+
+    def client(self, node, key):
+        return AppClient(self.http_ports[node], key, self.mode == "cp")
+
+    def prepare(self, keys):
+        for key in keys:
+            persist(self.client(0, key), lambda client, deadline: client.put(0, deadline))
+
+    def leader(self):
+        return None
+
+
+class EtcdCluster:
+    """Three etcd servers. All peers use the same address of a server, so the relays ask /proc who connects."""
+
+    has_leader = True
+
+    def __init__(self, name, heartbeat_ms, election_ms):
+        self.name, self.heartbeat_ms, self.election_ms = name, heartbeat_ms, election_ms
+        self.title = f"etcd, election timeout {election_ms:,} ms"
+        self.settings = f"`--heartbeat-interval {heartbeat_ms}`, `--election-timeout {election_ms}`"
+        if (heartbeat_ms, election_ms) == (100, 1000):
+            self.title, self.settings = "etcd", f"{self.settings} (the defaults)"
+
+    @staticmethod
+    def missing():
+        return None if shutil.which("etcd") else "etcd is not installed; 'scripts/setup.sh downtime' installs it"
+
+    @staticmethod
+    def version(_):
+        return first_match(["etcd", "--version"], r"Version: (\S+)")
+
+    def start(self, machine, _):
+        ports = free_ports(9)
+        self.http_ports, peer_ports, link_ports = ports[:3], ports[3:6], ports[6:]
+        self.relays = Relays(
+            machine, [Link((LOOPBACK, link_ports[node]), (LOOPBACK, peer_ports[node]), node) for node in NODES])
+        members = ",".join(f"n{node + 1}=http://{LOOPBACK}:{link_ports[node]}" for node in NODES)
+        pids = []
+        for node in NODES:
+            command = [
+                "etcd", "--name", f"n{node + 1}", "--data-dir", "data", "--initial-cluster", members,
+                "--initial-advertise-peer-urls", f"http://{LOOPBACK}:{link_ports[node]}",
+                "--listen-peer-urls", f"http://{LOOPBACK}:{peer_ports[node]}",
+                "--listen-client-urls", f"http://{LOOPBACK}:{self.http_ports[node]}",
+                "--advertise-client-urls", f"http://{LOOPBACK}:{self.http_ports[node]}",
+                "--heartbeat-interval", str(self.heartbeat_ms), "--election-timeout", str(self.election_ms),
+                "--logger", "zap", "--log-level", "warn"]
+            pids.append(machine.start(f"etcd-{node + 1}", command).pid)
+        self.relays.identify(pids)
+        wait_for_leader(self, [(f"etcd-{node + 1}", machine) for node in NODES])
+
+    def client(self, node, key):
+        return EtcdClient(self.http_ports[node], key)
+
+    def prepare(self, keys):
+        for key in keys:
+            persist(self.client(0, key), lambda client, deadline: client.put(0, deadline))
+
+    def leader(self):
+        """The node that all nodes call the leader, or None."""
+        members, leaders = [], set()
+        for node in NODES:
+            client = self.client(node, "")
+            try:
+                _, answer = client.request("POST", "/v3/maintenance/status", time.monotonic() + REQUEST_S, b"{}")
+            except Unserved:
+                return None
+            finally:
+                client.close()
+            members.append(answer.get("header", {}).get("member_id"))
+            leaders.add(answer.get("leader"))
+        return members.index(leader) if len(leaders) == 1 and (leader := leaders.pop()) in members else None
+
+
+class ZooKeeperCluster:
+    """Three ZooKeeper servers.
+
+    A server tells the others under which name they reach it. So every server has a hosts file of its own: a name leads
+    to the server itself or to the relay of one link, which listens at another loopback address.
+    """
+
+    has_leader = True
+
+    def __init__(self, name, tick_ms):
+        self.name, self.tick_ms = name, tick_ms
+        self.title = f"ZooKeeper, tickTime {tick_ms:,} ms"
+        self.settings = f"`tickTime={tick_ms}`, `initLimit=10`, `syncLimit=5`"
+        if tick_ms == 2000:
+            self.title, self.settings = "ZooKeeper", f"{self.settings} (Debian's example file)"
+
+    @staticmethod
+    def missing():
+        if shutil.which("java") and os.path.exists(ZOOKEEPER_JAR):
+            return None
+        return "ZooKeeper is not installed; 'scripts/setup.sh downtime' installs it"
+
+    @staticmethod
+    def version(_):
+        jar = os.path.basename(next(
+            (path for path in sorted(os.listdir(os.path.dirname(ZOOKEEPER_JAR))) if re.match(r"zookeeper-\d", path)), "?"))
+        java = first_match(["java", "-version"], r'version "([^"]+)"')
+        return f"{jar.removeprefix('zookeeper-').removesuffix('.jar')}, Java {java}"
+
+    def start(self, machine, _):
+        ports = free_ports(9)
+        self.client_ports, quorum_ports, election_ports = ports[:3], ports[3:6], ports[6:]
+        links = [
+            Link((f"127.0.{source + 1}.{target + 2}", listening[target]), (LOOPBACK, listening[target]), target, source)
+            for source, target in pairs_of_nodes() for listening in (quorum_ports, election_ports)]
+        self.relays = Relays(machine, links)
+        for node in NODES:
+            lines = [
+                f"tickTime={self.tick_ms}", "initLimit=10", "syncLimit=5", "dataDir=data", "admin.enableServer=false",
+                f"clientPort={self.client_ports[node]}", f"clientPortAddress={LOOPBACK}",
+                *(f"server.{n + 1}=zk{n + 1}:{quorum_ports[n]}:{election_ports[n]}" for n in NODES)]
+            addresses = {link.target: link.listen[0] for link in links if link.source == node}
+            hosts = [f"{LOOPBACK} localhost", *(f"{addresses.get(n, LOOPBACK)} zk{n + 1}" for n in NODES)]
+            directory = os.path.join(machine.directory, f"zookeeper-{node + 1}")
+            os.makedirs(os.path.join(directory, "data"))
+            for name, content in [
+                    ("zoo.cfg", lines), ("hosts", hosts), ("data/myid", [str(node + 1)]), ("log4j.properties", LOG4J)]:
+                with open(os.path.join(directory, name), "w") as file:
+                    file.write("\n".join(content) + "\n")
+            machine.start(
+                f"zookeeper-{node + 1}",
+                ["java", "-Xmx256m", f"-Djdk.net.hosts.file={directory}/hosts", "-cp", f"{directory}:{ZOOKEEPER_JAR}",
+                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg"])
+        wait_for_leader(self, [(f"zookeeper-{node + 1}", machine) for node in NODES])
+
+    def client(self, node, key):
+        return ZooKeeperClient(self.client_ports[node], key)
+
+    def prepare(self, keys):
+        for key in keys:
+            persist(self.client(0, key), lambda client, deadline: client.create(deadline))
+
+    def leader(self):
+        return next((node for node in NODES if is_leader(self.client_ports[node])), None)
+
+
+LOG4J = [
+    "log4j.rootLogger=WARN, console", "log4j.appender.console=org.apache.log4j.ConsoleAppender",
+    "log4j.appender.console.layout=org.apache.log4j.PatternLayout",
+    "log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{1}: %m%n"]
+
+
+def all_clusters():
+    return [
+        AppCluster("cp"), AppCluster("ap"), EtcdCluster("etcd", 100, 1000), ZooKeeperCluster("zookeeper", 2000),
+        EtcdCluster("etcd-tuned", 30, 300), ZooKeeperCluster("zookeeper-tuned", 200)]
+
+
+def wait_for_leader(cluster, logs):
+    end = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < end:
+        if cluster.leader() is not None:
+            return
+        time.sleep(0.1)
+    ends = "\n".join(machine.last_lines(name) for name, machine in logs)
+    raise Failure(f"{cluster.title} had no leader after {START_LIMIT_S} s: {ends}")
+
+
+def persist(client, request):
+    """Repeats a request that may be refused while the cluster starts, and closes the client."""
+    end = time.monotonic() + START_LIMIT_S
+    while True:
+        try:
+            return request(client, time.monotonic() + REQUEST_S)
+        except Unserved as error:
+            if time.monotonic() > end:
+                raise Failure(f"no success in {START_LIMIT_S} s: {error.code}") from error
+            time.sleep(0.1)
+        finally:
+            client.close()
+
+
+def first_match(command, pattern):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except OSError:
+        return "?"
+    found = re.search(pattern, done.stdout + done.stderr)
+    return found[1] if found else "?"

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""TCP relays between the nodes of a cluster: they can isolate one node without root and without a firewall.
+
+While a node is isolated, every link from or to it drops all bytes in both directions, also on existing connections, and
+accepts new connections without passing them on. A connection that lost something is reset when the node rejoins,
+because TCP never continues after a gap.
+
+The relays run as a process of their own (this file is the program), so that they do not share a Python interpreter with
+the writers. `Relays` starts and commands that process.
+"""
+
+import asyncio
+import dataclasses
+import json
+import os
+import socket
+import struct
+import sys
+
+COMMAND_TIMEOUT_S = 5
+MAX_CONNECTIONS = 1_000
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """Where nodes connect to in order to reach the node `target`, and where that node really listens.
+
+    `source` is the node that connects. None if several nodes use the same address: then the process that opened the
+    connection tells, by its sockets in /proc.
+    """
+
+    listen: tuple
+    upstream: tuple
+    target: int
+    source: int | None = None
+
+
+class Relays:
+    """The relay process, seen from the measuring program."""
+
+    def __init__(self, machine, links):
+        path = os.path.join(machine.directory, "relays.socket")
+        description = json.dumps([dataclasses.asdict(link) for link in links])
+        process = machine.start("relays", [sys.executable, "-B", os.path.abspath(__file__), path, description])
+        self.channel = socket.socket(socket.AF_UNIX)
+        self.channel.settimeout(COMMAND_TIMEOUT_S)
+        machine.wait_until("relays", process, lambda: self.channel.connect_ex(path) == 0)
+
+    def identify(self, pids):
+        """Tells which process is which node, for links without a source."""
+        self._command({"pids": pids})
+
+    def isolate(self, node):
+        self._command({"isolated": node})
+
+    def rejoin(self):
+        self._command({"isolated": None})
+
+    def _command(self, command):
+        self.channel.sendall(json.dumps(command).encode() + b"\n")
+        if self.channel.recv(16) != b"done\n":
+            raise OSError("the relays did not confirm a command")
+
+
+class Switch:
+    """What all links share: the isolated node, the open connections, the processes of the nodes."""
+
+    def __init__(self):
+        self.isolated = None
+        self.connections = set()
+        self.pids = []
+
+    def is_cut(self, source, target):
+        return self.isolated is not None and self.isolated in (source, target)
+
+    def apply(self, command):
+        if "pids" in command:
+            self.pids = command["pids"]
+        if "isolated" in command:
+            self.isolated = command["isolated"]
+            for connection in [each for each in self.connections if each.has_lost and not each.is_cut]:
+                connection.reset()
+
+
+class Connection:
+    """One accepted connection, joined to one to the target."""
+
+    def __init__(self, switch, link):
+        self.switch, self.link, self.source = switch, link, link.source
+        self.accepted, self.opened = End(self), End(self)
+        self.has_lost = False
+        self.task = None
+
+    @property
+    def is_cut(self):
+        return self.switch.is_cut(self.source, self.link.target)
+
+    def begin(self):
+        if self.source is None:
+            self.source = node_of(self.accepted.transport.get_extra_info("peername")[1], self.link, self.switch.pids)
+        if self.source is None or len(self.switch.connections) >= MAX_CONNECTIONS:
+            return self.accepted.transport.abort()
+        self.switch.connections.add(self)
+        if self.is_cut:
+            self.has_lost = True
+        else:
+            self.accepted.transport.pause_reading()
+            self.task = asyncio.get_running_loop().create_task(self.open())
+
+    async def open(self):
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: self.opened, *self.link.upstream)
+        except OSError:
+            return self.reset()
+        if self.accepted.is_open:
+            self.accepted.transport.resume_reading()
+        else:
+            self.reset()
+
+    def other(self, end):
+        return self.opened if end is self.accepted else self.accepted
+
+    def forward(self, end, data):
+        if self.is_cut or self.has_lost:
+            self.has_lost = True
+        elif self.other(end).is_open:
+            self.other(end).transport.write(data)
+
+    def end_of_stream(self, end):
+        if self.is_cut or self.has_lost:
+            self.has_lost = True
+        elif self.other(end).is_open:
+            self.other(end).transport.write_eof()
+
+    def lost(self, end):
+        """One end is closed. The other one must not notice it during a cut."""
+        other = self.other(end)
+        if not other.is_open:
+            self.switch.connections.discard(self)
+        elif self.is_cut:
+            self.has_lost = True
+        else:
+            # Sends what is buffered first.
+            other.transport.close()
+
+    def reset(self):
+        for end in (self.accepted, self.opened):
+            if end.is_open:
+                # Closing without lingering sends a reset (socket(7), SO_LINGER).
+                end.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+                end.transport.abort()
+        self.switch.connections.discard(self)
+
+
+class End(asyncio.Protocol):
+    """One end of a relayed connection. A full write buffer stops reading at the other end."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.transport = None
+        self.is_open = False
+
+    def connection_made(self, transport):
+        self.transport, self.is_open = transport, True
+        if self is self.connection.accepted:
+            self.connection.begin()
+
+    def data_received(self, data):
+        self.connection.forward(self, data)
+
+    def eof_received(self):
+        self.connection.end_of_stream(self)
+        # Keep the other direction open, as TCP does.
+        return True
+
+    def connection_lost(self, _):
+        self.is_open = False
+        self.connection.lost(self)
+
+    def pause_writing(self):
+        if self.connection.other(self).is_open:
+            self.connection.other(self).transport.pause_reading()
+
+    def resume_writing(self):
+        other = self.connection.other(self)
+        if other.is_open and not other.transport.is_closing():
+            other.transport.resume_reading()
+
+
+def node_of(port, link, pids):
+    """The index of the process that opened the connection from local `port` to `link` (proc(5), net/tcp)."""
+    ends = (f":{port:04X}", f":{link.listen[1]:04X}")
+    with open("/proc/net/tcp") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    inodes = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(ends[0]) and row[2].endswith(ends[1])}
+    for node, pid in enumerate(pids):
+        try:
+            for descriptor in os.scandir(f"/proc/{pid}/fd"):
+                if os.readlink(descriptor.path) in inodes:
+                    return node
+        except OSError:
+            # The process, or the connection, has ended meanwhile.
+            continue
+    return None
+
+
+async def serve(path, links):
+    loop = asyncio.get_running_loop()
+    switch = Switch()
+    for link in links:
+        await loop.create_server(lambda link=link: Connection(switch, link).accepted, *link.listen)
+
+    async def control(reader, writer):
+        while line := await reader.readline():
+            switch.apply(json.loads(line))
+            writer.write(b"done\n")
+
+    # The measuring program waits for this socket, so it comes last.
+    await asyncio.start_unix_server(control, path)
+    await loop.create_future()
+
+
+def main():
+    links = [
+        Link(tuple(each["listen"]), tuple(each["upstream"]), each["target"], each["source"])
+        for each in json.loads(sys.argv[2])]
+    try:
+        asyncio.run(serve(sys.argv[1], links))
+    except OSError as error:
+        sys.exit(f"relays: {error}")
+
+
+if __name__ == "__main__":
+    main()
