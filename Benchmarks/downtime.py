@@ -53,7 +53,7 @@ def scenarios(clusters, arguments):
     """System, node that is isolated, and whether the writers share a key. Tuned systems: own keys and leader only."""
     for is_shared in [keys == "shared" for keys in arguments.keys]:
         for cluster in clusters:
-            is_tuned = cluster.name.endswith("-tuned")
+            is_tuned = "-tuned" in cluster.name
             roles = ["any"] if not cluster.has_leader else ["leader"] if is_tuned else ["leader", "follower"]
             if not (is_tuned and is_shared):
                 yield from ((cluster, role, is_shared) for role in roles)

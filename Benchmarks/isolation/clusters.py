@@ -24,6 +24,8 @@ START_LIMIT_S = 60
 INIT_LIMIT_S = 15
 REQUEST_S = 1
 ZOOKEEPER_JAR = "/usr/share/java/zookeeper.jar"
+# Without them, ZooKeeper writes no log.
+LOG_JARS = ["/usr/share/java/slf4j-log4j12.jar", "/usr/share/java/log4j-1.2.jar"]
 
 
 def pairs_of_nodes():
@@ -54,6 +56,7 @@ class AppCluster:
     def start(self, machine, arguments):
         ports = free_ports(12)
         self.http_ports, redis_ports, link_ports = ports[:3], ports[3:6], ports[6:]
+        self.pids, self.addresses = [], [[(LOOPBACK, port)] for port in redis_ports]
         for node in NODES:
             machine.redis(f"redis-{node + 1}", redis_ports[node], self.fsync)
         links = [
@@ -68,8 +71,9 @@ class AppCluster:
         for node in NODES:
             ports = {link.target: link.listen[1] for link in links if link.source == node}
             environment = self.environment(node, [ports.get(target, redis_ports[target]) for target in NODES])
-            machine.service(
+            service = machine.service(
                 f"{self.title}-{node + 1}", [program], environment, self.http_ports[node], "/health/ready", [])
+            self.pids.append(service.process.pid)
 
     def environment(self, node, redis_ports):
         replicas = ",".join(f"g{number + 1}=redis://{LOOPBACK}:{port}" for number, port in enumerate(redis_ports))
@@ -95,12 +99,10 @@ class EtcdCluster:
 
     has_leader = True
 
-    def __init__(self, name, heartbeat_ms, election_ms):
-        self.name, self.heartbeat_ms, self.election_ms = name, heartbeat_ms, election_ms
-        self.title = f"etcd, election timeout {election_ms:,} ms"
-        self.settings = f"`--heartbeat-interval {heartbeat_ms}`, `--election-timeout {election_ms}`"
-        if (heartbeat_ms, election_ms) == (100, 1000):
-            self.title, self.settings = "etcd", f"{self.settings} (the defaults)"
+    def __init__(self, name, title, options):
+        self.name, self.title, self.options = name, title, options
+        defaults = "`--heartbeat-interval 100`, `--election-timeout 1000`, no `--pre-vote` (the defaults)"
+        self.settings = f"`{' '.join(options)}`" if options else defaults
 
     @staticmethod
     def missing():
@@ -116,7 +118,7 @@ class EtcdCluster:
         self.relays = Relays(
             machine, [Link((LOOPBACK, link_ports[node]), (LOOPBACK, peer_ports[node]), node) for node in NODES])
         members = ",".join(f"n{node + 1}=http://{LOOPBACK}:{link_ports[node]}" for node in NODES)
-        pids = []
+        self.pids, self.addresses = [], [[(LOOPBACK, port)] for port in peer_ports]
         for node in NODES:
             command = [
                 "etcd", "--name", f"n{node + 1}", "--data-dir", "data", "--initial-cluster", members,
@@ -124,10 +126,9 @@ class EtcdCluster:
                 "--listen-peer-urls", f"http://{LOOPBACK}:{peer_ports[node]}",
                 "--listen-client-urls", f"http://{LOOPBACK}:{self.http_ports[node]}",
                 "--advertise-client-urls", f"http://{LOOPBACK}:{self.http_ports[node]}",
-                "--heartbeat-interval", str(self.heartbeat_ms), "--election-timeout", str(self.election_ms),
-                "--logger", "zap", "--log-level", "warn"]
-            pids.append(machine.start(f"etcd-{node + 1}", command).pid)
-        self.relays.identify(pids)
+                "--logger", "zap", "--log-level", "warn", *self.options]
+            self.pids.append(machine.start(f"etcd-{node + 1}", command).pid)
+        self.relays.identify(self.pids)
         wait_for_leader(self, [(f"etcd-{node + 1}", machine) for node in NODES])
 
     def client(self, node, key):
@@ -156,8 +157,9 @@ class EtcdCluster:
 class ZooKeeperCluster:
     """Three ZooKeeper servers.
 
-    A server tells the others under which name they reach it. So every server has a hosts file of its own: a name leads
-    to the server itself or to the relay of one link, which listens at another loopback address.
+    Every server has a file with other addresses of its peers: those of its own relays, at other loopback addresses and
+    the same ports. For elections, a server also sends its peers the address at which it listens, so that they connect
+    to it. The relay replaces this address by that of the relay in the other direction.
     """
 
     has_leader = True
@@ -185,27 +187,31 @@ class ZooKeeperCluster:
     def start(self, machine, _):
         ports = free_ports(9)
         self.client_ports, quorum_ports, election_ports = ports[:3], ports[3:6], ports[6:]
-        links = [
-            Link((f"127.0.{source + 1}.{target + 2}", listening[target]), (LOOPBACK, listening[target]), target, source)
-            for source, target in pairs_of_nodes() for listening in (quorum_ports, election_ports)]
+        links = []
+        for source, target in pairs_of_nodes():
+            for ports in (quorum_ports, election_ports):
+                address = f"{LOOPBACK}:{ports[source]}"
+                links.append(Link(
+                    (relay_address(source, target), ports[target]), (LOOPBACK, ports[target]), target, source,
+                    (address, f"{relay_address(target, source)}:{ports[source]}")))
         self.relays = Relays(machine, links)
+        self.pids = []
+        self.addresses = [[(LOOPBACK, port) for port in ports] for ports in zip(quorum_ports, election_ports)]
         for node in NODES:
+            addresses = [LOOPBACK if other == node else relay_address(node, other) for other in NODES]
             lines = [
                 f"tickTime={self.tick_ms}", "initLimit=10", "syncLimit=5", "dataDir=data", "admin.enableServer=false",
                 f"clientPort={self.client_ports[node]}", f"clientPortAddress={LOOPBACK}",
-                *(f"server.{n + 1}=zk{n + 1}:{quorum_ports[n]}:{election_ports[n]}" for n in NODES)]
-            addresses = {link.target: link.listen[0] for link in links if link.source == node}
-            hosts = [f"{LOOPBACK} localhost", *(f"{addresses.get(n, LOOPBACK)} zk{n + 1}" for n in NODES)]
+                *(f"server.{n + 1}={addresses[n]}:{quorum_ports[n]}:{election_ports[n]}" for n in NODES)]
             directory = os.path.join(machine.directory, f"zookeeper-{node + 1}")
             os.makedirs(os.path.join(directory, "data"))
-            for name, content in [
-                    ("zoo.cfg", lines), ("hosts", hosts), ("data/myid", [str(node + 1)]), ("log4j.properties", LOG4J)]:
+            for name, content in [("zoo.cfg", lines), ("data/myid", [str(node + 1)]), ("log4j.properties", LOG4J)]:
                 with open(os.path.join(directory, name), "w") as file:
                     file.write("\n".join(content) + "\n")
-            machine.start(
-                f"zookeeper-{node + 1}",
-                ["java", "-Xmx256m", f"-Djdk.net.hosts.file={directory}/hosts", "-cp", f"{directory}:{ZOOKEEPER_JAR}",
-                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg"])
+            command = [
+                "java", "-Xmx256m", "-cp", ":".join([directory, ZOOKEEPER_JAR, *LOG_JARS]),
+                "org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg"]
+            self.pids.append(machine.start(f"zookeeper-{node + 1}", command).pid)
         wait_for_leader(self, [(f"zookeeper-{node + 1}", machine) for node in NODES])
 
     def client(self, node, key):
@@ -219,6 +225,11 @@ class ZooKeeperCluster:
         return next((node for node in NODES if is_leader(self.client_ports[node])), None)
 
 
+def relay_address(source, target):
+    """As long as LOOPBACK, because ZooKeeper sends the length of an address before the address."""
+    return f"127.0.{source + 1}.{target + 2}"
+
+
 LOG4J = [
     "log4j.rootLogger=WARN, console", "log4j.appender.console=org.apache.log4j.ConsoleAppender",
     "log4j.appender.console.layout=org.apache.log4j.PatternLayout",
@@ -226,9 +237,12 @@ LOG4J = [
 
 
 def all_clusters():
+    fast = ["--pre-vote", "--heartbeat-interval", "30", "--election-timeout", "300"]
     return [
-        AppCluster("cp"), AppCluster("ap"), EtcdCluster("etcd", 100, 1000), ZooKeeperCluster("zookeeper", 2000),
-        EtcdCluster("etcd-tuned", 30, 300), ZooKeeperCluster("zookeeper-tuned", 200)]
+        AppCluster("cp"), AppCluster("ap"), EtcdCluster("etcd", "etcd", []), ZooKeeperCluster("zookeeper", 2000),
+        EtcdCluster("etcd-tuned-vote", "etcd with pre-vote", ["--pre-vote"]),
+        EtcdCluster("etcd-tuned", "etcd with pre-vote, election timeout 300 ms", fast),
+        ZooKeeperCluster("zookeeper-tuned", 200)]
 
 
 def wait_for_leader(cluster, logs):

@@ -27,13 +27,15 @@ class Link:
     """Where nodes connect to in order to reach the node `target`, and where that node really listens.
 
     `source` is the node that connects. None if several nodes use the same address: then the process that opened the
-    connection tells, by its sockets in /proc.
+    connection tells, by its sockets in /proc. `rename` is a pair of texts: in the first bytes from the source, the
+    first one is replaced. It is for protocols that begin with the address at which the source can be reached.
     """
 
     listen: tuple
     upstream: tuple
     target: int
     source: int | None = None
+    rename: tuple | None = None
 
 
 class Relays:
@@ -90,6 +92,7 @@ class Connection:
         self.switch, self.link, self.source = switch, link, link.source
         self.accepted, self.opened = End(self), End(self)
         self.has_lost = False
+        self.is_first = True
         self.task = None
 
     @property
@@ -125,6 +128,9 @@ class Connection:
         if self.is_cut or self.has_lost:
             self.has_lost = True
         elif self.other(end).is_open:
+            if self.is_first and end is self.accepted and self.link.rename:
+                data = data.replace(*(text.encode() for text in self.link.rename))
+                self.is_first = False
             self.other(end).transport.write(data)
 
     def end_of_stream(self, end):
@@ -189,20 +195,45 @@ class End(asyncio.Protocol):
 
 
 def node_of(port, link, pids):
-    """The index of the process that opened the connection from local `port` to `link` (proc(5), net/tcp)."""
-    ends = (f":{port:04X}", f":{link.listen[1]:04X}")
-    with open("/proc/net/tcp") as file:
-        rows = [line.split() for line in file.readlines()[1:]]
-    inodes = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(ends[0]) and row[2].endswith(ends[1])}
-    for node, pid in enumerate(pids):
-        try:
-            for descriptor in os.scandir(f"/proc/{pid}/fd"):
-                if os.readlink(descriptor.path) in inodes:
-                    return node
-        except OSError:
-            # The process, or the connection, has ended meanwhile.
-            continue
-    return None
+    """The index of the process that opened the connection from local `port` to `link`, or None."""
+    names = {name for name, local, remote in connections() if (local[1], remote) == (port, link.listen)}
+    return next((node for node, pid in enumerate(pids) if names & sockets_of(pid)), None)
+
+
+def connections():
+    """Socket name, local and remote address of all TCP connections over IPv4 (proc(5), net/tcp)."""
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(path) as file:
+            for row in map(str.split, file.readlines()[1:]):
+                yield f"socket:[{row[9]}]", address_of(row[1]), address_of(row[2])
+
+
+def address_of(text):
+    """Host and port. An IPv4 address is in the last eight digits, as a number in the order of this machine."""
+    host, _, port = text.rpartition(":")
+    return socket.inet_ntoa(struct.pack("=I", int(host[-8:], 16))), int(port, 16)
+
+
+def sockets_of(pid):
+    """The names of the open sockets of a process."""
+    names = set()
+    try:
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            names.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
+    except OSError:
+        # The process, or one of its files, was closed meanwhile.
+        pass
+    return names
+
+
+def direct_connections(pids, addresses):
+    """Pairs of nodes with a connection that no relay can cut. `addresses` are those at which each node listens."""
+    opened = list(connections())
+    for source, pid in enumerate(pids):
+        names = sockets_of(pid)
+        remote = {address for name, _, address in opened if name in names}
+        yield from (
+            (source, target) for target, own in enumerate(addresses) if target != source and remote & set(own))
 
 
 async def serve(path, links):
@@ -223,7 +254,7 @@ async def serve(path, links):
 
 def main():
     links = [
-        Link(tuple(each["listen"]), tuple(each["upstream"]), each["target"], each["source"])
+        Link(**each | {"listen": tuple(each["listen"]), "upstream": tuple(each["upstream"])})
         for each in json.loads(sys.argv[2])]
     try:
         asyncio.run(serve(sys.argv[1], links))

@@ -6,6 +6,7 @@ from machine import Failure, Machine
 
 from .clients import Unserved
 from .clusters import NODES, persist
+from .relays import direct_connections
 from .timeline import Timeline, figures, states
 from .writers import Writer, stop
 
@@ -39,6 +40,7 @@ def run(cluster, role, is_shared, times, arguments, number):
             cut_at = time.monotonic()
             cluster.relays.isolate(isolated)
             time.sleep(times.held_s)
+            require_isolation(cluster)
             rejoined_at = time.monotonic()
             cluster.relays.rejoin()
             is_steady = wait_after(writers, times)
@@ -55,6 +57,12 @@ def run(cluster, role, is_shared, times, arguments, number):
             "figures": rounded(figures(timelines, isolated, held_s)),
             "increments": increments(cluster, writers, isolated) if is_shared else None,
             "writers": [describe(node, isolated, timelines[node]) for node in NODES]}
+
+
+def require_isolation(cluster):
+    """The figures would mean nothing if nodes had found a way around the relays."""
+    if direct := list(direct_connections(cluster.pids, cluster.addresses)):
+        raise Failure(f"{cluster.title}: node {direct[0][0] + 1} is directly connected to node {direct[0][1] + 1}")
 
 
 def describe(node, isolated, timeline):

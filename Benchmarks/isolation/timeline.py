@@ -2,6 +2,7 @@
 
 import bisect
 import collections
+import math
 import statistics
 
 from .writers import KINDS, LOST_RACE, REFUSED, SERVED, UNANSWERED
@@ -40,11 +41,17 @@ def bucket_count(start_s, end_s):
     return max(1, round((end_s - start_s) / BUCKET_S))
 
 
-def longest_gap(successes, begin_s, end_s):
-    """The longest time without a success between two times; `successes` is sorted."""
+def longest_gap(successes, begin_s, end_s, last_start_s=math.inf):
+    """The longest time without a success between two times, of those that start before `last_start_s`."""
     inside = successes[bisect.bisect_left(successes, begin_s):bisect.bisect_right(successes, end_s)]
     times = [begin_s, *inside, end_s]
-    return max(later - earlier for earlier, later in zip(times, times[1:]))
+    return max(later - earlier for earlier, later in zip(times, times[1:]) if earlier < last_start_s)
+
+
+def gap_after_return(successes, held_s, end_s):
+    """As `longest_gap`, without a gap that began before the return."""
+    first = next((time for time in successes if time >= held_s), end_s)
+    return longest_gap(successes, first, end_s)
 
 
 def states(buckets):
@@ -63,9 +70,9 @@ def figures(timelines, isolated, held_s):
     firsts = [timeline.first_success() for timeline in majority]
     return {
         "nobody_s": longest_gap(anyone, 0, end_s),
-        "majority_gap_s": max(longest_gap(each.successes, 0, held_s) for each in majority),
+        "majority_gap_s": max(longest_gap(each.successes, 0, end_s, held_s) for each in majority),
         "majority_first_s": None if None in firsts else max(firsts),
-        "majority_return_gap_s": max(longest_gap(each.successes, held_s, end_s) for each in majority),
+        "majority_return_gap_s": max(gap_after_return(each.successes, held_s, end_s) for each in majority),
         "isolated_return_gap_s": longest_gap(alone.successes, held_s, end_s),
         "isolated_back": any(time > held_s for time in alone.successes),
         **isolated_figures(alone, held_s),

@@ -10,7 +10,7 @@ import unittest
 import xml.dom.minidom
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "Benchmarks"))
-from isolation import lanes, table, timeline, zookeeper  # noqa: E402
+from isolation import lanes, relays, table, timeline, zookeeper  # noqa: E402
 from isolation.clients import http_length  # noqa: E402
 from isolation.relays import Link, Relays  # noqa: E402
 from isolation.writers import REFUSED, SERVED, UNANSWERED, Attempt  # noqa: E402
@@ -122,6 +122,15 @@ def attempts(kind, begin_s, end_s, step_s=0.01, code=None):
     return [Attempt(begin_s + n * step_s, begin_s + n * step_s + 0.001, kind, code) for n in range(count)]
 
 
+class BypassTests(unittest.TestCase):
+    def test_a_direct_connection_between_nodes_is_found(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            addresses = [[], [server.getsockname()]]
+            self.assertEqual(list(relays.direct_connections([os.getpid(), 0], addresses)), [])
+            with socket.create_connection(server.getsockname(), timeout=LIMIT_S):
+                self.assertEqual(list(relays.direct_connections([os.getpid(), 0], addresses)), [(0, 1)])
+
+
 class FigureTests(unittest.TestCase):
     def setUp(self):
         """A leader is lost: the majority serves after 1.5 s, the isolated node refuses after 0.5 s, back at 10.4 s."""
@@ -151,6 +160,12 @@ class FigureTests(unittest.TestCase):
 
     def test_a_node_that_never_serves_again_has_a_gap_until_the_end(self):
         self.assertEqual(timeline.longest_gap([-1, -0.5], 0, 10), 10)
+
+    def test_a_gap_belongs_to_the_time_in_which_it_began(self):
+        successes = [1, 9, 14, 15, 16]
+        self.assertEqual(timeline.longest_gap(successes, 0, 17, 10), 8)
+        self.assertEqual(timeline.gap_after_return(successes, 10, 17), 1)
+        self.assertEqual(timeline.longest_gap([1, 14], 0, 17, 10), 13)
 
     def test_states_show_success_before_refusal(self):
         buckets = {SERVED: [1, 0, 0], REFUSED: [1, 2, 0]}
