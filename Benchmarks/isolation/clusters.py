@@ -179,10 +179,11 @@ class ZooKeeperCluster:
 
     @staticmethod
     def version(_):
-        jar = os.path.basename(next(
-            (path for path in sorted(os.listdir(os.path.dirname(ZOOKEEPER_JAR))) if re.match(r"zookeeper-\d", path)), "?"))
+        # Debian's file has a link whose name ends in the version.
+        names = " ".join(os.listdir(os.path.dirname(ZOOKEEPER_JAR)))
+        jar = re.search(r"\bzookeeper-(\d\S*)\.jar\b", names)
         java = first_match(["java", "-version"], r'version "([^"]+)"')
-        return f"{jar.removeprefix('zookeeper-').removesuffix('.jar')}, Java {java}"
+        return f"{jar[1] if jar else '?'}, Java {java}"
 
     def start(self, machine, _):
         ports = free_ports(9)

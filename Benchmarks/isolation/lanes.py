@@ -11,10 +11,13 @@ LEFT, TOP, RIGHT = 132, 62, 12
 ROLES = {"leader": "the leader is isolated", "follower": "a follower is isolated", "any": "any node is isolated"}
 
 STYLE = """
-svg { --land: #faf9f6; --line: #dad7ce; --ink: #1b1d21; --muted: #575b62; --ok: #0b7553; --no: #bd2430; --cut: #e9e7e0 }
+svg { --land: #faf9f6; --line: #dad7ce; --edge: #85817a; --ink: #1b1d21; --muted: #575b62; --ok: #0b7553;
+  --no: #bd2430; --cut: #e9e7e0 }
 @media (prefers-color-scheme: dark) {
-svg { --land: #1b2027; --line: #2d343d; --ink: #f1f3f5; --muted: #a8b0ba; --ok: #45c08c; --no: #ff7b72; --cut: #323a44 } }
+svg { --land: #1b2027; --line: #2d343d; --edge: #79828d; --ink: #f1f3f5; --muted: #a8b0ba; --ok: #45c08c;
+  --no: #ff7b72; --cut: #323a44 } }
 rect.page { fill: var(--land) } rect.cut { fill: var(--cut) } path.edge { stroke: var(--line); fill: none }
+rect.lane { fill: var(--land); stroke: var(--edge); stroke-width: .6 }
 path.s { stroke: var(--ok); stroke-width: 11 } path.r { stroke: var(--no); stroke-width: 4 }
 text { font: 12px system-ui, "DejaVu Sans", sans-serif; fill: var(--muted) }
 text.title { font-weight: 650; font-size: 13px; fill: var(--ink) } text.end { text-anchor: end }
@@ -49,13 +52,14 @@ def legend():
     return [
         f'<path class="s" d="M{x} {y}h24"/>', text(x + 30, y + 4, "served"),
         f'<path class="r" d="M{x + 90} {y}h24"/>', text(x + 120, y + 4, "refused, or connection closed"),
-        f'<path class="edge" d="M{x + 304.5} {y - 5.5}h24v11h-24z"/>', text(x + 335, y + 4, "no answer")]
+        f'<rect class="lane" x="{x + 304}" y="{y - LANE / 2}" width="24" height="{LANE}"/>',
+        text(x + 334, y + 4, "no answer yet")]
 
 
 def ruler(held_s, height):
     """The shaded time of the isolation, and a number every five seconds."""
-    parts = [
-        f'<rect class="cut" x="{x_of(0)}" y="{TOP - 10}" width="{x_of(held_s) - x_of(0)}" height="{height - TOP - 8}"/>']
+    width = x_of(held_s) - x_of(0)
+    parts = [f'<rect class="cut" x="{x_of(0)}" y="{TOP - 10}" width="{width}" height="{height - TOP - 8}"/>']
     for second in range(0, round(held_s) + AFTER_S + 1, 5):
         x = x_of(second)
         parts.append(text(x, height - 6, f"{second} s", "middle"))
@@ -76,7 +80,8 @@ def lanes(result, top, held_s):
         shown = writer["states"][max(0, first):first + round((BEFORE_S + held_s + AFTER_S) / BUCKET_S)]
         offset = max(0, -first)
         width = len(shown) * CELL
-        parts.append(f'<path class="edge" d="M{LEFT + offset * CELL} {y + LANE / 2}h{width}"/>')
+        parts.append(
+            f'<rect class="lane" x="{LEFT + offset * CELL}" y="{y - LANE / 2}" width="{width}" height="{LANE}"/>')
         for state in "sr":
             moves = [
                 f"M{LEFT + (offset + run.start()) * CELL} {y}h{(run.end() - run.start()) * CELL}"

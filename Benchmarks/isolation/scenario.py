@@ -68,7 +68,8 @@ def require_isolation(cluster):
 def describe(node, isolated, timeline):
     buckets = timeline.buckets()
     return {
-        "node": node + 1, "is_isolated": node == isolated, "attempts": len(timeline.attempts), "states": states(buckets),
+        "node": node + 1, "is_isolated": node == isolated, "attempts": len(timeline.attempts),
+        "states": states(buckets),
         "buckets": {kind: counts for kind, counts in buckets.items() if any(counts)}}
 
 

@@ -58,7 +58,8 @@ def errors(all_figures):
     parts = []
     for name in ("isolated", "majority"):
         counts = [figures[f"errors_{name}"] for figures in all_figures]
-        codes = sorted({code for each in counts for code in each}, key=lambda c: -max(each.get(c, 0) for each in counts))
+        all_codes = {code for each in counts for code in each}
+        codes = sorted(all_codes, key=lambda code: (-max(each.get(code, 0) for each in counts), code))
         texts = [f"{code} {numbers([each.get(code, 0) for each in counts])}" for code in codes[:MAX_CODES]]
         parts.append(f"{name}: {', '.join(texts) or 'none'}" + (" …" if len(codes) > MAX_CODES else ""))
     return "; ".join(parts)
