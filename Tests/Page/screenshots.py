@@ -1,16 +1,26 @@
 #!/usr/bin/env python3
 """Takes the pictures of the documentation from a running lab: screenshots.py http://127.0.0.1:5000/ docs/images
 
-Cuts the west, writes one value at each site, and heals. Needs the same programs as page_test.py.
+Cuts the west, writes one value at each site, and heals. Then plays the tour with the right answers, for one picture per
+chapter. Needs the same programs as page_test.py. With Pillow installed, the files are smaller.
 """
 
 import pathlib
 import sys
 import time
 
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
 from page_case import browser
 
 KEY = "seat-12A"
+# The steps of the tour that show most of their chapter, by id in chapters.mjs; the picture of chapter 1 is tour-1.png.
+STEPS = ("differ", "conflict", "cas", "slow-west", "lose-two")
+STEP_LIMIT_S = 60
+# The verdict covers the last 10 s: longer, so that it shows this step only.
+SETTLE_S = 11
+COLORS = 128
 POST = """
 const token = document.querySelector('meta[name="lab-token"]').content
 const done = arguments[arguments.length - 1]
@@ -18,6 +28,62 @@ fetch(arguments[0], {
   method: 'POST', headers: {'Content-Type': 'application/json', 'X-Lab-Token': token}, body: JSON.stringify(arguments[1]),
 }).then(answer => answer.text()).then(done)
 """
+# The id, the chapter (from 1) and the expected choice of each step of the tour.
+TOUR = """
+const done = arguments[arguments.length - 1]
+import('/page/chapters.mjs').then(({chapters}) => done(chapters.flatMap((chapter, index) => chapter.steps.map(
+  step => ({id: step.id, chapter: index + 1, choice: step.choices.findIndex(choice => choice.expected)})))))
+"""
+
+
+def save(driver, path):
+    driver.save_screenshot(str(path))
+    try:
+        from PIL import Image
+    except ImportError:
+        return
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
+def play_tour(driver, folder):
+    """Answers each step, and saves a picture of each step in STEPS."""
+    steps = driver.execute_async_script(TOUR)
+    missing = set(STEPS) - {step["id"] for step in steps}
+    if missing:
+        sys.exit(f"screenshots: chapters.mjs has no step {', '.join(sorted(missing))}")
+
+    def is_shown(selector):
+        # In one script, because the page may replace an element between two calls.
+        return driver.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].some(each => each.checkVisibility())", selector
+        )
+
+    def is_at(number):
+        shown = driver.execute_script("return document.getElementById('tour-count')?.textContent")
+        return shown == f"{number} of {len(steps)}" and is_shown("#tour-next:enabled")
+
+    def wait(what, condition):
+        end = time.monotonic() + STEP_LIMIT_S
+        while not condition():
+            if time.monotonic() > end:
+                sys.exit(f"screenshots: not within {STEP_LIMIT_S} s: {what}")
+            time.sleep(0.2)
+
+    body = driver.find_element(By.TAG_NAME, "body")
+    for number, step in enumerate(steps, 1):
+        name = f"step {number}, {step['id']}"
+        wait(name, lambda: is_at(number))
+        body.send_keys(str(step["choice"] + 1))
+        wait(f"{name}: the answer", lambda: is_shown("#tour .why"))
+        if not is_shown("#tour .right em") or is_shown("#tour .wrong"):
+            sys.exit(f"screenshots: {name}: the lab gave another answer than the expected one")
+        if step["id"] in STEPS:
+            time.sleep(SETTLE_S)
+            save(driver, folder / f"tour-{step['chapter']}.png")
+        body.send_keys(Keys.ARROW_RIGHT)
+    wait("the end of the tour", lambda: is_shown("#tour-end"))
 
 
 def main(url, directory):
@@ -44,19 +110,20 @@ def main(url, directory):
             write(service, "free")
         read_all()
         time.sleep(3)
-        driver.save_screenshot(str(folder / "lab-whole.png"))
+        save(driver, folder / "lab-whole.png")
         post("/actions/cut", target="west")
         time.sleep(3)
         for service, value in (("app_cp", "ana"), ("app_cp_west", "bob"), ("app_ap", "ana"), ("app_ap_west", "bob")):
             write(service, value)
         read_all()
         time.sleep(4)
-        driver.save_screenshot(str(folder / "lab-cut.png"))
+        save(driver, folder / "lab-cut.png")
         post("/actions/heal")
         time.sleep(4)
         read_all()
         time.sleep(3)
-        driver.save_screenshot(str(folder / "lab-healed.png"))
+        save(driver, folder / "lab-healed.png")
+        play_tour(driver, folder)
     finally:
         driver.quit()
 
