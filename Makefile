@@ -118,6 +118,7 @@ report: ## Plays a drill on real processes and writes one HTML file (DRILL=west-
 	@exec $(RELEASE)/caplab report $(DRILL) $(ARGS)
 
 test-runbooks: build ## Runs every command of every runbook (PAGES='high-latency conflicts', ON=compose destroys its data)
+test-runbooks: build ## Runs every command of the runbooks and the tour (PAGES='high-latency tour/2-heal', ON=compose destroys its data)
 	@cd Tests/Runbooks && python3 -B -m unittest -q
 	@Tests/Runbooks/run.py --bin $(RELEASE) --on $(ON) $(ARGS) $(PAGES)
 

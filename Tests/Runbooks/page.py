@@ -1,4 +1,4 @@
-"""Parses a runbook into its sections and its blocks of commands, in order.
+"""Parses a runbook, or a page of the tour, into its sections and its blocks of commands, in order.
 
 Syntax of a page:
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env -S python3 -B
-"""Runs every command of every runbook and compares its output with the page. See page.py for the syntax.
+"""Runs every command of the runbooks and of the tour, and compares its output with the page. Syntax: page.py.
 
     Tests/Runbooks/run.py [--bin DIRECTORY] [--on lab|compose] [--jobs N] [PAGE ...]
 
-Each page gets its own lab. A page ends at its first mismatch. Exit code 0 only if every page passes.
+A PAGE is a runbook, such as high-latency, or a chapter of the tour, such as tour/2-heal. Default: all; in compose only
+the runbooks, because the tour shows the output of the lab. Each page gets its own lab. A page ends at its first
+mismatch. Exit code 0 only if every page passes.
 """
 
 import argparse
@@ -20,6 +22,8 @@ from lab import PLACES, StartError
 from shell import Shell
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+RUNBOOKS = REPOSITORY / "runbooks"
+DOCS = REPOSITORY / "docs"
 COMMAND_TIMEOUT_S = 120
 PAUSE_S = 0.5
 
@@ -35,6 +39,18 @@ class Outcome:
     failure: str = ""
 
 
+def find_pages(names: list[str], place: str) -> list[Path]:
+    """The files of these pages; without names, all pages that run in this place."""
+    if not names:
+        tour = [DOCS / "tour.md", *sorted((DOCS / "tour").glob("*.md"))]
+        return sorted(RUNBOOKS.glob("*.md")) + (tour if place == "lab" else [])
+    return [DOCS / f"{name}.md" if name.startswith("tour") else RUNBOOKS / f"{Path(name).stem}.md" for name in names]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(DOCS).with_suffix("")) if DOCS in path.parents else path.stem
+
+
 def available(place: str) -> set[str]:
     """The needs of blocks that are available here."""
     tools = {"haproxy": ("haproxy", "socat", "openssl"), "nginx": ("nginx", "openssl")}
@@ -42,7 +58,7 @@ def available(place: str) -> set[str]:
 
 
 def play(path: Path, place_name: str, programs: Path) -> Outcome:
-    outcome = Outcome(path.stem)
+    outcome = Outcome(name_of(path))
     began = time.monotonic()
     place = None
     shell = None
@@ -113,12 +129,15 @@ def main() -> int:
     parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build/release", help="directory of the programs")
     parser.add_argument("--on", choices=sorted(PLACES), default="lab")
     parser.add_argument("--jobs", type=int, default=2, help="number of pages that run at a time (lab only)")
-    parser.add_argument("pages", nargs="*", help="names such as high-latency; default: all")
+    parser.add_argument("pages", nargs="*", help="names such as high-latency or tour/2-heal; default: all")
     options = parser.parse_args()
     # Daemons are in sbin, which is not in every user's PATH.
     os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin"
-    folder = REPOSITORY / "runbooks"
-    chosen = [folder / f"{Path(name).stem}.md" for name in options.pages] or sorted(folder.glob("*.md"))
+    chosen = find_pages(options.pages, options.on)
+    missing = [name_of(path) for path in chosen if not path.is_file()]
+    if missing:
+        print(f"run.py: no such page: {', '.join(missing)}", file=sys.stderr)
+        return 2
     jobs = options.jobs if options.on == "lab" else 1
     began = time.monotonic()
     print(f"{'PAGE':<30} {'RUN':>4} {'COMPARED':>8} {'SKIPPED':>7} {'SECONDS':>7}  RESULT", flush=True)
