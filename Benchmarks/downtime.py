@@ -8,7 +8,8 @@
 
 In the manner of https://github.com/rystsov/perseus. Each of three nodes has a writer. One node loses its links to the
 other two, but not to its writer, and gets them back after a while. Systems: app-cp, app-ap, etcd, ZooKeeper. A system
-that is not installed is skipped with one line. Writes table.md, result.json and lanes.svg to --output.
+that is not installed is skipped with one line. Writes table.md, result.json and lanes.svg to --output. The JSON is
+written after every run, so that an interrupted measurement keeps its complete runs: see --from-json.
 
 Exits with 0 once everything was measured, whatever the figures; with 2 if something could not be measured.
 """
@@ -32,6 +33,9 @@ DOCS = "docs/downtime.md"
 DOCS_JSON = "docs/downtime.json"
 DOCS_SVG = "docs/images/downtime.svg"
 MARKERS = ("<!-- begin: written by make bench-downtime -->", "<!-- end -->")
+HEADINGS = {
+    "own": "Each writer has its own key",
+    "shared": "All writers increment one number with compare-and-set"}
 MAX_SVG_BYTES = 60_000
 SMOKE_TIMES = Times(before_s=0.5, held_s=2.5, after_s=1, after_limit_s=10)
 
@@ -59,7 +63,7 @@ def scenarios(clusters, arguments):
                 yield from ((cluster, role, is_shared) for role in roles)
 
 
-def measure(clusters, arguments):
+def measure(clusters, arguments, save_so_far):
     """All runs. A scenario that fails is reported and left out."""
     results, failures = [], 0
     for number in range(arguments.runs):
@@ -76,27 +80,38 @@ def measure(clusters, arguments):
             print(
                 f"{name}: nobody served for {result['figures']['nobody_s']:.2f} s ({time.monotonic() - began:.0f} s)",
                 file=sys.stderr)
+        save_so_far(results)
     return results, failures
 
 
-def versions(clusters, arguments):
-    """Version and settings of each system; both services share one version."""
-    return [f"{cluster.title}: {cluster.version(arguments)}; {cluster.settings}" for cluster in clusters]
+def document_of(results, clusters, arguments):
+    """Everything that tables and drawing need; saved as JSON."""
+    return {
+        "format": 1, "date": datetime.date.today().isoformat(), "command": arguments.command, "machine": describe(),
+        "held_s": arguments.times.held_s, "bucket_ms": 100,
+        "versions": [f"{cluster.title}: {cluster.version(arguments)}; {cluster.settings}" for cluster in clusters],
+        "results": results}
 
 
-def report(results, clusters, arguments):
+def report(document):
     """The part of docs/downtime.md between the markers."""
-    command = "make bench-downtime" + (f" ARGS='{arguments.text}'" if arguments.text else "")
-    runs = "One run" if arguments.runs == 1 else f"{arguments.runs} runs"
+    results = document["results"]
+    count = len({result["run"] for result in results})
     parts = [
-        f"{runs} on {datetime.date.today().isoformat()} with `{command}`. Machine: {describe()}. "
-        f"The node was isolated for {arguments.times.held_s:g} s.",
-        "\n".join(f"- {line}" for line in versions(clusters, arguments))]
-    if "own" in arguments.keys:
-        parts += ["### Each writer has its own key", table(results, "own")]
-    if "shared" in arguments.keys:
-        parts += ["### All writers increment one number with compare-and-set", table(results, "shared")]
+        f"{'One run' if count == 1 else f'{count} runs'} on {document['date']} with `{document['command']}`. "
+        f"Machine: {document['machine']}. The node was isolated for {document['held_s']:g} s.",
+        "\n".join(f"- {line}" for line in document["versions"])]
+    for keys, heading in HEADINGS.items():
+        if any(result["keys"] == keys for result in results):
+            parts += [f"### {heading}", table(results, keys)]
     return "\n\n".join(parts)
+
+
+def as_json(document):
+    """One line per scenario, so that a difference between two files can be read."""
+    lines = ",\n".join(json.dumps(result, separators=(",", ":")) for result in document["results"])
+    head = json.dumps({name: value for name, value in document.items() if name != "results"}, indent=1)
+    return head.removesuffix("\n}") + f',\n "results": [\n{lines}\n]}}\n'
 
 
 def save(path, content):
@@ -105,25 +120,17 @@ def save(path, content):
         file.write(content)
 
 
-def as_json(results, clusters, arguments):
-    """One line per scenario, so that a change can be read."""
-    head = {
-        "format": 1, "date": datetime.date.today().isoformat(), "machine": describe(), "bucket_ms": 100,
-        "versions": versions(clusters, arguments)}
-    lines = ",\n".join(json.dumps(result, separators=(",", ":")) for result in results)
-    return json.dumps(head, indent=1)[:-2] + f',\n "results": [\n{lines}\n]}}\n'
-
-
-def write_docs(text, results, clusters, arguments):
+def write_docs(document):
     """Replaces the part between the markers. The drawing and the JSON show the first run."""
     with open(DOCS) as file:
         page = file.read()
     if not all(marker in page for marker in MARKERS):
         raise Failure(f"{DOCS} has no line '{MARKERS[0]}'")
     pattern = f"(?s)({re.escape(MARKERS[0])}).*?({re.escape(MARKERS[1])})"
+    text = report(document)
     save(DOCS, re.sub(pattern, lambda found: f"{found[1]}\n\n{text}\n\n{found[2]}", page))
-    first = [result for result in results if result["run"] == 1]
-    save(DOCS_JSON, as_json(first, clusters, arguments))
+    first = [result for result in document["results"] if result["run"] == 1]
+    save(DOCS_JSON, as_json(document | {"results": first}))
     save(DOCS_SVG, picture(first))
 
 
@@ -144,10 +151,12 @@ def options():
     parser.add_argument("--seconds", type=float, default=20, help="how long the node is isolated: 20")
     parser.add_argument("--output", default=".build/downtime", help="directory for table, JSON and drawing")
     parser.add_argument("--write-docs", action="store_true", help=f"also rewrite {DOCS}, its JSON and its drawing")
+    parser.add_argument("--from-json", metavar="FILE", help="measure nothing; show an earlier result.json")
     parser.add_argument("--smoke", action="store_true", help="a short run of app-cp and app-ap that checks itself")
     parser.add_argument("--keep", action="store_true", help="keep the directories with data and logs")
     arguments = parser.parse_args()
-    arguments.text = " ".join(sys.argv[1:]).replace(f"--bin {arguments.bin}", "").strip()
+    text = " ".join(sys.argv[1:]).replace(f"--bin {arguments.bin}", "").strip()
+    arguments.command = "make bench-downtime" + (f" ARGS='{text}'" if text else "")
     arguments.systems, arguments.keys = arguments.systems.split(","), arguments.keys.split(",")
     if unknown := [name for name in arguments.systems if name not in names]:
         parser.error(f"unknown system {unknown[0]}")
@@ -165,30 +174,47 @@ def options():
 
 def main():
     arguments = options()
-    clusters = installed(arguments)
-    if not clusters:
-        print("bench-downtime: nothing to measure", file=sys.stderr)
-        return 2
-    results, failures = measure(clusters, arguments)
-    if not results:
-        return 2
-    if arguments.smoke:
-        found = problems(results)
-        print(*(f"bench-downtime: {problem}" for problem in found), sep="\n", end="\n" if found else "")
-        print(f"bench-downtime: {len(results)} scenarios, {'FAILED' if found or failures else 'passed'}")
-        return 2 if failures else bool(found)
-    text = report(results, clusters, arguments)
-    print(text)
+    failures = 0
     try:
+        if arguments.from_json:
+            with open(arguments.from_json) as file:
+                document = json.load(file)
+        else:
+            clusters = installed(arguments)
+            path = os.path.join(arguments.output, "result.json")
+
+            def save_so_far(results):
+                if arguments.smoke:
+                    return
+                save(path, as_json(document_of(results, clusters, arguments)))
+
+            results, failures = measure(clusters, arguments, save_so_far)
+            if not results:
+                print("bench-downtime: nothing was measured", file=sys.stderr)
+                return 2
+            if arguments.smoke:
+                return check(results, failures)
+            document = document_of(results, clusters, arguments)
+        text = report(document)
+        print(text)
         save(os.path.join(arguments.output, "table.md"), text + "\n")
-        save(os.path.join(arguments.output, "result.json"), as_json(results, clusters, arguments))
-        save(os.path.join(arguments.output, "lanes.svg"), picture([each for each in results if each["run"] == 1]))
+        first = [result for result in document["results"] if result["run"] == 1]
+        save(os.path.join(arguments.output, "lanes.svg"), picture(first))
         if arguments.write_docs:
-            write_docs(text, results, clusters, arguments)
-    except (Failure, OSError) as failure:
+            write_docs(document)
+    except (Failure, OSError, ValueError, KeyError) as failure:
         print(f"bench-downtime: {failure}", file=sys.stderr)
         return 2
     return 2 if failures else 0
+
+
+def check(results, failures):
+    """Prints what a smoke run violates. Returns the exit code."""
+    found = problems(results)
+    for problem in found:
+        print(f"bench-downtime: {problem}")
+    print(f"bench-downtime: {len(results)} scenarios, {'FAILED' if found or failures else 'passed'}")
+    return 2 if failures else 1 if found else 0
 
 
 if __name__ == "__main__":
