@@ -18,7 +18,7 @@ struct ReportCommand: ParsableCommand {
 
     @Option(help: "The directory of the reports.") var out: String = ".build/reports"
 
-    @Option(help: "The longest recording, in KiB, 100 to 1600. A shorter one has fewer messages and answers.")
+    @Option(help: "The size of a recording, in KiB, 100 to 1600. A smaller one has fewer messages, answers and states.")
     var maxKib: Int = 1_400
 
     @OptionGroup var services: ServiceOptions

@@ -1,7 +1,8 @@
 /// The events of a run as they are kept: in order, thinned, and bounded.
 ///
 /// It is a value apart from the hub and the clock. Left out are: an event that says the same as the last of its name, a
-/// `state` in which only numbers changed within a second, and `messages` and `answers` beyond the budget.
+/// `state` in which only numbers changed within a second, and what is beyond the budgets: of `state` the last of a second
+/// is kept in any case, of `answers` those to people.
 struct RecordedEvents {
     struct Event: Equatable {
         let timeUs: Int64
@@ -14,21 +15,23 @@ struct RecordedEvents {
     private(set) var leftOutMessages = 0
     private(set) var keptAnswers = 0
 
-    /// Bytes that come at a rate and may be spent; at most those of two seconds are saved.
+    /// Bytes that come at a rate and may be spent; at most those of some seconds are saved.
     private struct Budget {
-        let bytesPerSecond: Int
+        private let bytesPerSecond: Int
+        private let most: Int
         private var left: Int
         private var filledUs: Int64 = 0
 
-        init(bytesPerSecond: Int) {
+        init(bytesPerSecond: Int, savedSeconds: Int = 2) {
             self.bytesPerSecond = bytesPerSecond
-            left = bytesPerSecond * 2
+            most = bytesPerSecond * savedSeconds
+            left = most
         }
 
         /// - Parameter isRequired: spends in any case, and leaves less for what follows.
         /// - Returns: false if too little is left.
         mutating func spend(_ count: Int, atUs timeUs: Int64, isRequired: Bool) -> Bool {
-            left = min(left + Int(max(0, timeUs - filledUs)) * bytesPerSecond / 1_000_000, bytesPerSecond * 2)
+            left = min(left + Int(max(0, timeUs - filledUs)) * bytesPerSecond / 1_000_000, most)
             filledUs = max(filledUs, timeUs)
             guard isRequired || left >= count else { return false }
             left -= count
@@ -38,26 +41,32 @@ struct RecordedEvents {
 
     private var messageBudget: Budget
     private var answerBudget: Budget
+    private var stateBudget: Budget
     /// How long a `state` in which only numbers change waits for the next one.
     private let stateIntervalUs: Int64
     /// By name: the content of the last event.
     private var last: [String: [UInt8]] = [:]
     private var lastStateUs = Int64.min
-    /// A `state` in which only numbers changed.
+    /// A `state` in which only numbers changed, or that came too soon after too many.
     private var waiting: Event?
 
     /// - Parameters:
     ///   - bytesPerSecond: of messages and answers, on average.
+    ///   - stateBytesPerSecond: of states, on average.
     ///   - stateIntervalMs: between two `state` that differ in numbers only.
-    init(bytesPerSecond: Int, stateIntervalMs: Int = 1_000) {
+    init(bytesPerSecond: Int, stateBytesPerSecond: Int = 6_000, stateIntervalMs: Int = 1_000) {
         messageBudget = Budget(bytesPerSecond: bytesPerSecond * 3 / 5)
         answerBudget = Budget(bytesPerSecond: bytesPerSecond * 2 / 5)
+        stateBudget = Budget(bytesPerSecond: stateBytesPerSecond, savedSeconds: 10)
         stateIntervalUs = Int64(stateIntervalMs) * 1_000
     }
 
     mutating func add(_ name: String, _ json: [UInt8], atUs timeUs: Int64) {
         let event = Event(timeUs: timeUs, name: name, json: json)
-        if let state = waiting, timeUs >= lastStateUs + stateIntervalUs { keep(state) }
+        if let state = waiting, timeUs >= lastStateUs + stateIntervalUs {
+            _ = stateBudget.spend(state.json.count, atUs: timeUs, isRequired: true)
+            keep(state)
+        }
         switch name {
         case "messages": addMessages(event)
         case "answers":
@@ -81,8 +90,10 @@ struct RecordedEvents {
                 Self.shape(content) == Self.shape(before)
             {
                 waiting = event
-            } else {
+            } else if stateBudget.spend(json.count, atUs: timeUs, isRequired: false) {
                 keep(event)
+            } else {
+                waiting = event
             }
         default: events.append(event)
         }

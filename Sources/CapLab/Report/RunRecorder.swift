@@ -18,6 +18,7 @@ final class RunRecorder: EventSink {
         }
         /// At most 12 per 0.1 s, of about 160 bytes each, which take three fifths of what samples may have.
         var messages: Int { min(12, max(2, sampleBytesPerSecond / 10 * 3 / 5 / 160)) }
+        var stateBytesPerSecond: Int { min(6_000, max(2_000, maxBytes / 2 / max(1, durationMs / 1_000))) }
         /// A small recording has fewer of the states that differ in numbers only.
         var stateIntervalMs: Int { maxBytes < 500_000 ? 3_000 : 1_000 }
     }
@@ -47,7 +48,8 @@ final class RunRecorder: EventSink {
         page = LabPage(lab, PageSettings(port: lab.pagePort, isReadOnly: true))
         observation = Observation(lab, page.hub)
         recorded = RecordedEvents(
-            bytesPerSecond: limits.sampleBytesPerSecond, stateIntervalMs: limits.stateIntervalMs)
+            bytesPerSecond: limits.sampleBytesPerSecond, stateBytesPerSecond: limits.stateBytesPerSecond,
+            stateIntervalMs: limits.stateIntervalMs)
         page.show(observation)
         page.choose(key: key)
         page.answers.maxSampled = Self.sampledAnswers

@@ -53,6 +53,19 @@ import Testing
         #expect(times(events, "state") == [0, 100])
     }
 
+    @Test func ofTooManyChangesOfTheStateTheLastOfEachSecondIsKept() {
+        var recorded = RecordedEvents(bytesPerSecond: 1_000, stateBytesPerSecond: 30)
+        // Each 200 ms for 20 s another shape, of about 30 bytes; the budget allows ten at once.
+        for number in 0..<100 {
+            let json = #"{"tMs":\#(number * 200 + 1),"role":"r\#(number)"}"#
+            recorded.add("state", Array(json.utf8), atUs: Int64(number) * 200_000)
+        }
+        recorded.end()
+        let kept = times(recorded, "state")
+        #expect((20...45).contains(kept.count), "\(kept.count)")
+        #expect(kept.last == 19_800 && zip(kept, kept.dropFirst()).allSatisfy { $1 - $0 <= 1_200 })
+    }
+
     @Test func messagesBeyondTheBudgetAreCountedAsLeftOut() {
         let event = #"{"seen":30,"shown":2,"list":[{"id":1},{"id":2}]}"#
         let count = 50
