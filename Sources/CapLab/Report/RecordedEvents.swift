@@ -1,8 +1,8 @@
 /// The events of a run as they are kept: in order, thinned, and bounded.
 ///
-/// It is a value apart from the hub and the clock. Left out are: an event that says the same as the last of its name, a
-/// `state` in which only numbers changed within a second, and what is beyond the budgets: of `state` the last of a second
-/// is kept in any case, of `answers` those to people.
+/// It is a value apart from the hub and the clock. An event that says the same as the last of its name is left out, and
+/// so is a `state` in which only numbers changed within a second. Beyond the budgets, only the last `state` of a second
+/// and the answers to people are kept.
 struct RecordedEvents {
     struct Event: Equatable {
         let timeUs: Int64
