@@ -73,7 +73,8 @@ function quarter(store, service) {
   return h('div', {class: `quarter ${group} ${site}`, 'data-service': name},
     h('div', {class: 'out'}, h('p', {class: 'asks'}),
       h('button', {class: 'answer idle', 'data-answer': name, 'data-menu': `node:${name}`}),
-      readOnly() ? quickCommands(name, buyer) : quick),
+      // A recording has no services to ask.
+      readOnly() ? store.hello.durationMs === null && quickCommands(name, buyer) : quick),
     h('button', {class: 'node service', 'data-node': name, 'data-menu': `node:${name}`}, h('b', {}, breakable(name)),
       h('small', {}, `:${port}`), h('span', {class: 'pips'}), h('span', {class: 'hints'}),
       h('span', {class: 'condition'})),
