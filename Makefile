@@ -37,7 +37,7 @@ PAGES ?=
 
 .PHONY: help setup build run demo test test-server lint simulate laws mutants check report partition heal \
     status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick \
-    bench-overload soak docs clean
+    bench-overload soak docs clean demo-page
 .PHONY: help setup build run demo test test-server lint simulate laws mutants check partition heal status \
     compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick \
     bench-overload bench-downtime test-downtime soak docs clean
@@ -116,6 +116,11 @@ report: ## Plays a drill on real processes and writes one HTML file (DRILL=west-
 	@scripts/check-arguments.sh report $(ARGS)
 	@$(MAKE) build
 	@exec $(RELEASE)/caplab report $(DRILL) $(ARGS)
+
+demo-page: ## Records west-cut again: docs/demo/index.html, and the animated picture of README
+	@$(MAKE) report DRILL=west-cut ARGS='--out $(SCRATCH)/demo'
+	@scripts/demo-page.py $(SCRATCH)/demo/west-cut.html docs/demo/index.html
+	@scripts/cut-svg.py $(SCRATCH)/demo/west-cut.json docs/images/cut.svg
 
 test-runbooks: build ## Runs every command of every runbook (PAGES='high-latency conflicts', ON=compose destroys its data)
 test-runbooks: build ## Runs every command of the runbooks and the tour (PAGES='high-latency tour/2-heal', ON=compose destroys its data)

@@ -5,6 +5,7 @@ The report is of a drill that cuts the west. Needs the same programs as page_tes
 """
 
 import base64
+import gzip
 import json
 import pathlib
 import re
@@ -34,8 +35,8 @@ class ReplayTest(unittest.TestCase):
     def setUpClass(cls):
         cls.driver = browser()
         cls.driver.get(FILE.absolute().as_uri())
-        text = re.search(r'id="recording">(.*?)</script>', FILE.read_text(), re.DOTALL)
-        cls.recording = json.loads(text.group(1))
+        form, text = re.search(r'type="([^"]*)" id="recording">(.*?)</script>', FILE.read_text(), re.DOTALL).groups()
+        cls.recording = json.loads(gzip.decompress(base64.b64decode(text)) if form == "application/gzip" else text)
         cls.phases = {phase["name"]: phase for phase in cls.recording["summary"]["phases"]}
 
     @classmethod

@@ -68,3 +68,9 @@ if [ -z "${PAGE_REPORT:-}" ]; then
     "$bin/caplab" report west-cut --out "$directory"
 fi
 "$python" -B Tests/Page/replay_test.py "$report"
+# The same with a compressed recording, and the page of docs/demo, which an older build may have made.
+scripts/demo-page.py "$report" "$directory/demo.html"
+for page in "$directory/demo.html" docs/demo/index.html; do
+    "$python" -B Tests/Page/replay_test.py "$page" ReplayTest.test_01_opens_from_disk_and_plays \
+        ReplayTest.test_03_scrubs_to_the_cut_and_back ReplayTest.test_12_no_error_and_no_request
+done
