@@ -10,107 +10,19 @@ import pathlib
 import sys
 from html import escape
 
+sys.dont_write_bytecode = True
+from cut_scenes import SERVICES, Problem, captions, scenes
+
 LOOP_S = 12
 # How long each scene is shown; the still picture for readers who want no motion is the fourth.
 SCENES_S = (1.8, 2.2, 2.2, 3.2, 2.6)
 STILL = 3
 FADE_S = 0.25
-# A scene shows the run this long after its step, or just before the next step.
-LATER_MS = 3_000
-SERVICES = {"cp": ("app_cp", "app_cp_west"), "ap": ("app_ap", "app_ap_west")}
-STEPS = ("write", "cut", "write", "write", "heal")
 # Where the links between the sites are, of 880 by 560.
 MIDDLE = {"cp": 158, "ap": 352}
 EAST_END, WEST_END = 385, 495
 # Without its first line, which is a comment.
 STYLE = pathlib.Path(__file__).with_suffix(".css").read_text().partition("\n")[2]
-
-
-class Problem(Exception):
-    """The recording does not show the cut."""
-
-
-class Scene:
-    """What the run showed some time after one of its steps."""
-
-    def __init__(self, recording, index):
-        steps, events = recording["drill"]["steps"], recording["events"]
-        self.step = steps[index]
-        later = [step["atMs"] for step in steps[index + 1 :]] + [recording["durationMs"]]
-        self.at_ms = min(later[0], self.step["atMs"] + LATER_MS)
-        self.reads, self.writes, self.copies, self.links = {}, {}, {}, {}
-        for time_ms, name, data in events:
-            if time_ms > self.at_ms:
-                break
-            if name == "copies":
-                self.copies = data["copies"]
-            elif name == "state":
-                self.links = data["links"]
-            elif name == "answers":
-                for answer in data:
-                    if answer["by"] != "page":
-                        continue
-                    kind = self.reads if answer["op"] == "read" else self.writes
-                    if kind is self.reads or answer["tMs"] >= self.step["atMs"]:
-                        kind[answer["service"]] = answer
-
-    def values(self, service):
-        """Nothing if the service refused."""
-        answer = self.reads[service]
-        return (answer["conflicts"] or [answer["value"]]) if answer["status"] == 200 else []
-
-    def in_reach(self, service):
-        """Whether each of the three copies can be reached over its link."""
-        links = [link for name, link in self.links.items() if name.split(">")[0] == service]
-        return [not (link["toReplica"]["cut"] or link["toService"]["cut"]) for link in links]
-
-    def is_cut(self):
-        return not all(self.in_reach("app_cp"))
-
-
-def scenes(recording):
-    steps = [step["text"].split()[0] for step in recording["drill"]["steps"]]
-    if tuple(steps) != STEPS:
-        raise Problem(f"the steps are {', '.join(steps)} instead of {', '.join(STEPS)}")
-    result = [Scene(recording, index) for index in range(len(STEPS))]
-    expected = (
-        ("before the cut, all values are equal", len({str(result[0].values(s)) for p in SERVICES.values() for s in p}) == 1),
-        ("the cut lasts until the heal", [scene.is_cut() for scene in result] == [False, True, True, True, False]),
-        ("CP west refuses while cut", not any(scene.values("app_cp_west") for scene in result[1:4])),
-        ("CP east answers", all(scene.values("app_cp") for scene in result)),
-        ("AP west answers during the cut", all(len(scene.values("app_ap_west")) == 1 for scene in result[1:4])),
-        ("AP has two values", result[3].values("app_ap") != result[3].values("app_ap_west")),
-        ("after the heal, CP has one value", result[4].values("app_cp") == result[4].values("app_cp_west") != []),
-        ("after the heal, AP keeps both", all(len(result[4].values(s)) == 2 for s in SERVICES["ap"])),
-    )
-    for words, holds in expected:
-        if not holds:
-            raise Problem(f"not seen: {words}")
-    return result
-
-
-def captions(all_scenes):
-    def at(index):
-        return f"{all_scenes[index].step['atMs'] / 1000:.1f} s"
-
-    def value(index):
-        return all_scenes[index].step["text"].split()[1]
-
-    old = all_scenes[2].values("app_ap_west")[0]
-    return (
-        ("The links work.", "Both stores give the same value at both sites."),
-        (f"{at(1)}: all links between east and west are cut.",
-         "CP west reaches 1 of 3 copies, no majority: it refuses. AP answers at both sites."),
-        (f"{at(2)}: {value(2)} is written in the east.",
-         f"CP east has a majority and accepts. AP east accepts too, and AP west still answers {old}."),
-        (f"{at(3)}: {value(3)} is written in the west.",
-         "CP west refuses: one value, or no answer. AP west accepts: an answer, but two values."),
-        (f"{at(4)}: the links are healed.",
-         "CP west catches up. AP keeps both values, so that no accepted write is lost."),
-    )
-
-
-# Drawing
 
 
 def text(x, y, words, classes=""):
@@ -131,7 +43,7 @@ def shape(value, x, y, size):
     if value == "ana":
         return f'<circle cx="{x:g}" cy="{y:g}" r="{size / 2:g}" class="{ink}"/>'
     height = size * 0.86 if value == "bob" else size * 0.3
-    return f'<rect x="{x - size / 2:g}" y="{y - height / 2:g}" width="{size * 0.9:g}" height="{height:g}" class="{ink}"/>'
+    return rect(x - size / 2, y - height / 2, size * 0.9, height, ink, 0)
 
 
 def tag(value, x, y, width):
@@ -147,14 +59,14 @@ def block(scene, service, x, y):
     middle = x + width / 2
     if not values:
         return (rect(x, y, width, height, "none", 12) + text(middle, y + 42, "no answer", "both mid")
-                + text(middle, y + 68, answer["code"].replace("_", " ").replace("no quorum", "no majority"), "mid"))
+                + text(middle, y + 68, answer["code"].replace("no_quorum", "no majority"), "mid"))
     if len(values) > 1:
         halves = ""
         for index, value in enumerate(values[:2]):
             left, way = x + index * width / 2, 1 - 2 * index
-            halves += (f'<path d="M{middle:g} {y:g}h{-way * 73}q{-way * 12} 0 {-way * 12} 12v68q0 12 {way * 12} 12h{way * 73}z"'
-                       f' class="{look(value)}"/>' + shape(value, left + 18, y + 34, 14)
-                       + text(left + 31, y + 41, value, f"both on-{look(value)}"))
+            halves += (f'<path class="{look(value)}" d="M{middle:g} {y:g}'
+                       f'h{-way * 73}q{-way * 12} 0 {-way * 12} 12v68q0 12 {way * 12} 12h{way * 73}z"/>'
+                       + shape(value, left + 18, y + 34, 14) + text(left + 31, y + 41, value, f"both on-{look(value)}"))
         return (halves + rect(x, y, width, height, "frame", 12) + rect(middle - 44, y + 60, 88, 24, "box")
                 + text(middle, y + 77, "conflict", "bold mid"))
     value, stale = values[0], answer["stalenessMs"] or 0
@@ -166,8 +78,7 @@ def block(scene, service, x, y):
 
 def replica(scene, name, x, y):
     values = scene.copies[name]["values"]
-    served = {value for service in SERVICES[name[:2]] for value in scene.values(service)}
-    withheld = name == "cp_db_g3" and not scene.values("app_cp_west") and bool(served)
+    withheld = name == "cp_db_g3" and not scene.values("app_cp_west")
     height = 30 + 25 * (len(values) - 1) + (18 if withheld else 0)
     top = y - height / 2
     parts = rect(x, top, 116, height, "box") + text(x + 9, y + 5.5, name[-2:], "bold")
@@ -208,9 +119,10 @@ def rift(scene):
         for x, way in ((EAST_END, 1), (WEST_END, -1)):
             for offset in (-8, 0, 8):
                 parts += f'<path d="M{x} {middle + offset}l{way * 15} {offset / 2:g}" class="strand"/>'
-    parts += '<rect x="410" y="226" width="60" height="28" rx="6" class="label"/>' + text(440, 246, "cut", "on-label bold mid")
+    parts += rect(410, 226, 60, 28, "label", 6) + text(440, 246, "cut", "on-label bold mid")
     if scene.values("app_ap") != scene.values("app_ap_west"):
-        parts += f'<circle cx="440" cy="{MIDDLE["ap"]}" r="24" class="sign"/>' + text(440, MIDDLE["ap"] + 10, "≠", "value mid")
+        parts += f'<circle cx="440" cy="{MIDDLE["ap"]}" r="24" class="sign"/>'
+        parts += text(440, MIDDLE["ap"] + 10, "≠", "value mid")
     return parts
 
 
@@ -235,7 +147,8 @@ def state(scene, group):
 
 def fixed():
     """What does not change: sites, names, links within a site."""
-    parts = [rect(0, 0, 880, 560, "ground", 14), text(20, 32, "Two separate stores, CP and AP. Each keeps one seat, in three copies.", "title")]
+    parts = [rect(0, 0, 880, 560, "ground", 14),
+             text(20, 32, "Two separate stores, CP and AP. Each keeps one seat, in three copies.", "title")]
     for x in (20, WEST_END):
         parts.append(rect(x, 46, 365, 390, "land", 12))
     parts.append('<path d="M20 241H385M495 241H860" class="border"/>')
@@ -333,10 +246,11 @@ def draw(recording):
     parts.append(shown.add([text(20, 464, title, "title") + text(20, 490, line)
                             for title, line in captions(all_scenes)]))
     parts += [axis, shown.add(here)]
-    hatch = ('<defs><pattern id="hatch" width="9" height="9" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)">'
-             '<rect width="9" height="9" class="torn"/><path d="M0 0H9" class="line"/></pattern></defs>')
+    hatch = ('<defs><pattern id="hatch" width="9" height="9" patternUnits="userSpaceOnUse" '
+             'patternTransform="rotate(-45)"><rect width="9" height="9" class="torn"/><path d="M0 0H9" class="line"/>'
+             "</pattern></defs>")
     return ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 560" role="img">\n'
-            "<title>East and west are cut apart: the CP store refuses in the west, the AP store has two values</title>\n"
+            "<title>East and west are cut apart: CP refuses in the west, AP has two values</title>\n"
             f"<style>{STYLE}{shown.style()}</style>\n{hatch}\n" + "\n".join(parts) + "\n</svg>\n")
 
 

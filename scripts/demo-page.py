@@ -21,7 +21,8 @@ def compressed(page):
         sys.exit("demo-page: the report has no recording")
     # Without a time of its own, the same report gives the same bytes.
     text = base64.b64encode(gzip.compress(match[1], compresslevel=9, mtime=0))
-    return page[: match.start()] + b'<script type="application/gzip" id="recording">' + text + b"</script>" + page[match.end() :]
+    element = b'<script type="application/gzip" id="recording">' + text + b"</script>"
+    return page[: match.start()] + element + page[match.end() :]
 
 
 def main():
@@ -30,7 +31,7 @@ def main():
         sys.exit(2)
     page = compressed(pathlib.Path(sys.argv[1]).read_bytes())
     if len(page) >= MAX_BYTES:
-        sys.exit(f"demo-page: the page has {len(page):,} bytes, at most {MAX_BYTES:,} are allowed; shorten the recording")
+        sys.exit(f"demo-page: the page has {len(page):,} bytes, {MAX_BYTES:,} or more; shorten the recording")
     target = pathlib.Path(sys.argv[2])
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(page)
