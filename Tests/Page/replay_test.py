@@ -15,7 +15,7 @@ import time
 import unittest
 from urllib.parse import urlsplit
 
-from page_test import browser
+from page_case import browser
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
