@@ -35,12 +35,9 @@ SUITES ?= ConsistentTests AvailableTests RedisTests FaultTests
 ON ?= lab
 PAGES ?=
 
-.PHONY: help setup build run demo test test-server lint simulate laws mutants check report partition heal \
-    status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick \
-    bench-overload soak docs clean demo-page
-.PHONY: help setup build run demo test test-server lint simulate laws mutants check partition heal status \
-    compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page bench-quick \
-    bench-overload bench-downtime test-downtime soak docs clean
+.PHONY: help setup build run demo demo-page test test-server lint simulate laws mutants check report partition heal \
+    status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page test-downtime \
+    bench-quick bench-overload bench-downtime soak docs clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -122,7 +119,6 @@ demo-page: ## Records west-cut again: docs/demo/index.html, and the animated pic
 	@scripts/demo-page.py $(SCRATCH)/demo/west-cut.html docs/demo/index.html
 	@scripts/cut-svg.py $(SCRATCH)/demo/west-cut.json docs/images/cut.svg
 
-test-runbooks: build ## Runs every command of every runbook (PAGES='high-latency conflicts', ON=compose destroys its data)
 test-runbooks: build ## Runs every command of the runbooks and the tour (PAGES='high-latency tour/2-heal', ON=compose destroys its data)
 	@cd Tests/Runbooks && python3 -B -m unittest -q
 	@Tests/Runbooks/run.py --bin $(RELEASE) --on $(ON) $(ARGS) $(PAGES)
