@@ -6,7 +6,7 @@ import {readOnly, ask, command, resolve} from './actions.mjs';
 import {copyable} from './commands.mjs';
 
 const WORDS = {
-  cp: ['consistent: one value, or no answer', 'Consistent under partition: refuses rather than return an old value'],
+  cp: ['consistent: one value or none', 'Consistent under partition: refuses rather than return an old value'],
   ap: [
     'available: an answer, maybe two values',
     'Available under partition: answers from any copy and says how old that may be'
