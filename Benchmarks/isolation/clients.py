@@ -88,12 +88,32 @@ def remaining_s(deadline):
 
 def http_length(received):
     """The length of the complete answer at the beginning of `received`, or 0."""
-    head, separator, _ = received.partition(b"\r\n\r\n")
+    head, separator, body = received.partition(b"\r\n\r\n")
     if not separator:
         return 0
+    start = len(head) + 4
+    if is_chunked(head):
+        # etcd sends its errors so. The last chunk is empty, and trailers may follow it (RFC 9112, section 7.1).
+        end = re.search(rb"(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n", body)
+        return start + end.end() if end else 0
     length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
-    total = len(head) + 4 + (int(length[1]) if length else 0)
+    total = start + (int(length[1]) if length else 0)
     return total if len(received) >= total else 0
+
+
+def is_chunked(head):
+    return re.search(rb"\r\ntransfer-encoding: *chunked", head, re.IGNORECASE) is not None
+
+
+def unchunked(body):
+    """The content of a complete chunked body."""
+    content = b""
+    while True:
+        size, _, body = body.partition(b"\r\n")
+        length = int(size.split(b";")[0], 16)
+        if not length:
+            return content
+        content, body = content + body[:length], body[length + 2:]
 
 
 class HttpClient:
@@ -112,8 +132,10 @@ class HttpClient:
         if b"connection: close" in head.lower():
             self.wire.close()
         try:
-            return int(head.split(b" ", 2)[1]), json.loads(content)
+            return int(head.split(b" ", 2)[1]), json.loads(unchunked(content) if is_chunked(head) else content)
         except ValueError as error:
+            # What follows on this connection cannot be trusted.
+            self.wire.close()
             raise Refused("not JSON") from error
 
     def close(self):

@@ -11,7 +11,7 @@ import xml.dom.minidom
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "Benchmarks"))
 from isolation import lanes, relays, table, timeline, zookeeper  # noqa: E402
-from isolation.clients import http_length  # noqa: E402
+from isolation.clients import http_length, unchunked  # noqa: E402
 from isolation.relays import Link, Relays  # noqa: E402
 from isolation.writers import REFUSED, SERVED, UNANSWERED, Attempt  # noqa: E402
 from machine import Machine, free_ports  # noqa: E402
@@ -195,6 +195,13 @@ class WireTests(unittest.TestCase):
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         self.assertEqual(http_length(answer), len(answer))
         self.assertEqual(http_length(answer[:-1]), 0)
+
+    def test_a_chunked_answer_is_complete_with_its_trailers(self):
+        body = b"3\r\n{\"a\r\n5\r\n\": 1}\r\n0\r\nGrpc-Trailer: x\r\n\r\n"
+        answer = b"HTTP/1.1 503 Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+        self.assertEqual(http_length(answer + b"HTTP/1.1"), len(answer))
+        self.assertEqual(http_length(answer[:-1]), 0)
+        self.assertEqual(unchunked(body), b'{"a": 1}')
 
     def test_a_message_of_zookeeper_is_complete_with_its_length(self):
         message = struct.pack(">i", 3) + b"abc"
