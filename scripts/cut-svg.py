@@ -17,7 +17,7 @@ LOOP_S = 12
 # How long each scene is shown; the still picture for readers who want no motion is the fourth.
 SCENES_S = (1.8, 2.2, 2.2, 3.2, 2.6)
 STILL = 3
-FADE_S = 0.25
+FADE_S = 0.05
 # Where the links between the sites are, of 880 by 560.
 MIDDLE = {"cp": 158, "ap": 352}
 EAST_END, WEST_END = 385, 495

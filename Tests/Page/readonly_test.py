@@ -12,6 +12,7 @@ import sys
 import unittest
 
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 import page_test
 
@@ -41,7 +42,7 @@ class ReadOnlyTest(page_test.PageTest):
         cls.watcher = subprocess.Popen(
             [f"{BIN}/caplab", "watch", "--page-port", str(cls.port), *nodes],
             env={**os.environ, "REDIS_PASSWORD": password}, stdout=subprocess.PIPE, text=True)
-        page_test.URL = cls.watcher.stdout.readline().split()[1]
+        cls.url = cls.watcher.stdout.readline().split()[1]
         super().setUpClass()
 
     @classmethod
@@ -87,9 +88,9 @@ class ReadOnlyTest(page_test.PageTest):
         """A single link cannot be cut in Compose."""
         link = self.find('[data-link="app_cp>cp_db_g1"]')
         self.driver.execute_script("arguments[0].focus()", link)
-        link.send_keys(page_test.Keys.ENTER)
+        link.send_keys(Keys.ENTER)
         self.wait("the reason", lambda: "no command" in self.find("#menu").text)
-        self.find("body").send_keys(page_test.Keys.ESCAPE)
+        self.find("body").send_keys(Keys.ESCAPE)
         self.assertFalse(self.find("#lanes .plot").is_displayed())
         self.assertIn("not visible", self.find("#lanes").text)
 
@@ -103,12 +104,12 @@ class ReadOnlyTest(page_test.PageTest):
                 "return [...document.querySelectorAll('#tour button.command')].map(one => one.dataset.copy)"))
             body.send_keys("1")
             self.wait("the answer", lambda: self.find("#tour .why").is_displayed())
-            body.send_keys(page_test.Keys.ARROW_RIGHT)
+            body.send_keys(Keys.ARROW_RIGHT)
         self.wait("the end", lambda: self.find("#tour-end").is_displayed())
         self.assertLessEqual({"make compose-partition", "docker compose kill cp_db_g2"}, commands)
 
     def test_9_the_key_is_chosen_by_the_address(self):
-        self.driver.get(f"{page_test.URL}?key=other")
+        self.driver.get(f"{self.url}?key=other")
         self.wait("the key", lambda: self.find("#topic-key").text == "other")
 
 

@@ -50,12 +50,12 @@ export const attribute = (node, name, value) => {
 export function duration(ms) {
   const sec = ms / 1000;
   if (sec < 9.95) return `${sec.toFixed(1)} s`;
-  return sec < 120 ? `${Math.floor(sec)} s` : `${Math.floor(sec / 60)} min ${Math.floor(sec % 60)} s`;
+  return seconds(ms);
 }
 
 /** Whole seconds, for what is still going on: 8 s, 2 min 5 s. */
 export const seconds = ms => {
-  const sec = Math.max(0, Math.floor(ms / 1000));
+  const sec = Math.max(0, Math.round(ms / 1000));
   return sec < 120 ? `${sec} s` : `${Math.floor(sec / 60)} min ${sec % 60} s`;
 };
 

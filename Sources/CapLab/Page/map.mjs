@@ -132,11 +132,10 @@ function drawService(stage, store, service, veiled) {
   ]);
   const hints = Object.entries(state?.hints ?? {}).filter(([, number]) => number > 0);
   show($('.hints', node), hints,
-    () => hints.map(
+    () => hints.length > 0 && [h('small', {}, 'hints for'), ...hints.map(
       ([target, number]) => h('span',
         {class: 'hint', 'data-hint': target, title: `${number} hints: changes that ${target} has not received yet`},
-        hints.length > 1 || number > 9 ? `${number.toLocaleString('en')} → ${idOf(target)}`
-                         : `${count(number, 'hint')} for ${idOf(target)}`)));
+        `${idOf(target)}: ${number.toLocaleString('en')}`))]);
   text($('.condition', node), CONDITIONS[state?.process] ?? '');
   text($('.asks', quarter), `${short(store.key, 16)} is`);
   drawAnswer($('.answer', quarter), store, service, state, veiled);

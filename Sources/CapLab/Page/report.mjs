@@ -63,7 +63,7 @@ function promises(summary) {
   const available = (store, name) => cell(!store.short.length, 'always', 'not always',
     store.short.map(one => `${one.site}: ${percent(one.share)} answered`).join(', '), name);
   const prices = [
-    summary.conflicts > 0 && `two values of ${count(summary.conflicts, 'key')}`,
+    summary.conflicts > 0 && `${count(summary.conflicts, 'key')} with two values`,
     ap.oldestMs > 1000 && `values up to ${duration(ap.oldestMs)} old`
   ].filter(Boolean).join(', ');
   const agreed = typeof summary.convergedInMs === 'number';
@@ -72,16 +72,18 @@ function promises(summary) {
       cp.asked && h('th', {scope: 'col'}, explained('CP', 'cp')),
       ap.asked && h('th', {scope: 'col'}, explained('AP', 'ap')))),
     h('tbody', {},
-      h('tr', {}, h('th', {scope: 'row'}, explained('One value', 'consistency')), cp.asked && linearizable(summary),
+      h('tr', {}, h('th', {scope: 'row'}, explained('C: one value', 'consistency')), cp.asked && linearizable(summary),
         ap.asked && cell(!prices, 'always', 'not always', prices, 'ap-one-value')),
-      h('tr', {}, h('th', {scope: 'row'}, explained('An answer', 'availability')),
+      h('tr', {}, h('th', {scope: 'row'}, explained('A: an answer', 'availability')),
         cp.asked && available(cp, 'cp-answer'), ap.asked && available(ap, 'ap-answer')),
       ap.asked && wide(summary.acknowledgedWrites ? summary.lostWrites === 0 : null, explained('No write lost', 'lost'),
         summary.lostWrites ? `✕ ${summary.lostWrites.toLocaleString('en')} lost` : '✓ none lost',
-        [`of ${count(summary.acknowledgedWrites, 'acknowledged AP write')}`, lostWithReplicas(summary)], 'writes'),
+        [`of ${count(summary.acknowledgedWrites, 'acknowledged AP write')}`, lostWithReplicas(summary),
+          cp.asked && summary.linearizable && '; CP: none, as every answer is linearizable'],
+        'writes'),
       ap.asked && wide(agreed, 'Equal again',
         agreed ? `✓ ${duration(summary.convergedInMs)} after the heal` : '✕ not seen',
-        agreed ? 'all AP copies' : 'the AP copies were not equal before the end', 'converged')));
+        agreed ? 'all AP copies hold the same values, conflicts included' : 'the AP copies were not equal before the end', 'converged')));
 }
 
 /** The share of answered requests, by service and phase, with its price beneath. */
@@ -97,17 +99,17 @@ function answered(summary) {
           class: value !== null && value < FULL ? 'lost' : null,
           'data-answered': `${service.name}:${summary.phases[at]?.name}`
         },
-          h('b', {}, percent(value)), h('small', {}, priceOf(phase, service.phases[0])));
+          h('b', {}, percent(value)), h('small', {}, priceOf(phase, service.phases[0], summary.phases[at]?.name)));
       })))));
 }
 
 /** What the answers cost: refusals, age, waiting. */
-function priceOf(phase, before) {
+function priceOf(phase, before, name) {
   const slow = slower(phase, before);
   return [
     phase.failed > 0 && `${count(phase.failed, 'error')}`,
     phase.refused > 0 && `${phase.refused.toLocaleString('en')} refused`,
-    phase.maxStalenessMs > 1000 && `up to ${duration(phase.maxStalenessMs)} old`,
+    phase.maxStalenessMs > 1000 && `${name === 'after' ? 'at first ' : ''}up to ${duration(phase.maxStalenessMs)} old`,
     slow && `${slow.word} ${millis(slow.ms)}`
   ].filter(Boolean).join(', ');
 }
@@ -123,6 +125,8 @@ function about(recording) {
     ? recording.recordedAt
     : date.toISOString().replace('T', ' ').replace(/:\d\d\.\d+Z/, ' UTC');
   return h('div', {class: 'about'}, h('p', {}, drill.description),
+    h('p', {class: 'muted'}, 'C, consistency: readers see one value. A, availability: every request gets an answer. P, partition: ' +
+      'the sites cannot reach each other. With P, a store keeps C or A.'),
     h('p', {class: 'muted'}, `Recorded ${words} from real processes, version ${recording.version}. `,
       summary.linearizableDetail && `Linearizability: ${summary.linearizableDetail}. `, leftOut(recording)),
     h('p', {class: 'links'}, h('a', {id: 'data', href: '#', onclick: event => download(event, recording)},

@@ -18,11 +18,11 @@ export const faultPhase = summary => Math.max(0, summary.phases.findIndex(phase 
 /** The share of requests that were answered; null without requests. */
 export const share = phase => phase && phase.requests > 0 ? phase.answered / phase.requests : null;
 
-/** A share in percent, rounded down, so that 100 % means all: 100 %, 99.9 %, 42 %, 0.4 %. */
+/** A share in percent, rounded down, so that 100 % means all: 100 %, 98.9 %, 42 %, 0.4 %. */
 export function percent(value) {
   if (value === null) return '–';
   const tenths = Math.floor(value * 1000 + 1e-6) / 10;
-  const fine = value < 1 && value > 0 && (tenths >= 99 || tenths < 1);
+  const fine = value < 1 && value > 0 && (tenths >= 90 || tenths < 1);
   return `${fine ? tenths.toFixed(1) : Math.floor(tenths)} %`;
 }
 
@@ -73,7 +73,8 @@ export function story({summary}) {
                                                 : '';
   const prices = [
     ap.oldestMs > 1000 && `values up to ${duration(ap.oldestMs)} old`,
-    summary.conflicts > 0 && `two different values of ${count(summary.conflicts, 'key')}`
+    summary.conflicts > 0 && `${
+      count(summary.conflicts, 'key')} that got two different values`
   ].filter(Boolean);
   const clauses = [
     cp.asked && `${GROUP.cp} ${answered(cp)}${correct}`,

@@ -110,7 +110,7 @@ extension RunSummary.Verdict {
 
     init(_ cp: CPVerdict, problems: [String]) {
         isLinearizable = cp.isLinearizable
-        linearizableDetail = "\(cp.operations) operations on \(cp.keys) keys checked"
+        linearizableDetail = "\(cp.operations) operations on \(cp.keys) CP keys checked"
         violations = problems + cp.violations
     }
 
