@@ -86,16 +86,23 @@ final class ReplyBuilder {
 }
 
 fileprivate extension ReplyBuilder.State {
-    mutating func add(_ value: Reply) -> UnsafeMutableRawPointer {
-        var value = value
+    /// Moves each value to its place: a copy would count its references up and down.
+    mutating func add(_ value: consuming Reply) -> UnsafeMutableRawPointer {
         byteCount += ReplyBuilder.elementByteCount
-        while let last = open.indices.last {
-            open[last].elements.append(value)
-            guard open[last].elements.count == open[last].count else { return UnsafeMutableRawPointer(object) }
-            value = .array(open.removeLast().elements)
+        guard !open.isEmpty else {
+            if case .error(let message) = value { note(message.utf8) }
+            complete = value
+            return UnsafeMutableRawPointer(object)
         }
-        complete = value
-        if case .error(let message) = value { note(message.utf8) }
+        open[open.count - 1].elements.append(value)
+        while let last = open.last, last.elements.count == last.count {
+            open.removeLast()
+            guard !open.isEmpty else {
+                complete = .array(last.elements)
+                break
+            }
+            open[open.count - 1].elements.append(.array(last.elements))
+        }
         return UnsafeMutableRawPointer(object)
     }
 
