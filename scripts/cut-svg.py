@@ -183,6 +183,7 @@ def timeline(recording, all_scenes):
     for scene, way in zip(all_scenes[1:], ("end", "end", "", "mid")):
         at_ms, words = scene.step["atMs"], scene.step["text"].split()
         name = words[1] if words[0] == "write" else words[0]
+        axis += f'<path d="M{x(at_ms):.1f} 512V530" class="tick"/>'
         axis += text(x(at_ms) + {"end": 5, "": -5}.get(way, 0), 549, f"{name} {at_ms / 1000:.0f} s", f"muted {way}")
     return axis, [f'<circle cx="{x(scene.at_ms):.1f}" cy="521" r="9" class="here"/>' for scene in all_scenes]
 

@@ -79,7 +79,8 @@ def scenes(recording):
 
 def captions(all_scenes):
     def at(index):
-        return f"{all_scenes[index].step['atMs'] / 1000:.1f} s"
+        scene = all_scenes[index]
+        return f"{scene.at_ms / 1000:.0f} s", f"{scene.step['atMs'] / 1000:.0f} s"
 
     def value(index):
         return all_scenes[index].step["text"].split()[1]
@@ -87,12 +88,12 @@ def captions(all_scenes):
     old = all_scenes[2].values("app_ap_west")[0]
     return (
         ("The links work.", "Both stores give the same value at both sites."),
-        (f"{at(1)}: all links between east and west are cut.",
+        ("{}: all links between east and west are cut, since {}.".format(*at(1)),
          "CP west reaches 1 of 3 copies, no majority: it refuses. AP answers at both sites."),
-        (f"{at(2)}: {value(2)} is written in the east.",
+        (f"{{}}: {value(2)} was written in the east at {{}}.".format(*at(2)),
          f"CP east has a majority and accepts. AP east accepts too, and AP west still answers {old}."),
-        (f"{at(3)}: {value(3)} is written in the west.",
+        (f"{{}}: {value(3)} was written in the west at {{}}.".format(*at(3)),
          "CP west refuses: one value, or no answer. AP west accepts: an answer, but two values."),
-        (f"{at(4)}: the links are healed.",
+        ("{}: the links are whole again, since {}.".format(*at(4)),
          "CP west catches up. AP keeps both values, so that no accepted write is lost."),
     )

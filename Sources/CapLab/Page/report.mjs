@@ -23,6 +23,9 @@ const cell = (holds, yes, no, small, name, look = 'lost') =>
     h('span', {class: 'verdict-mark'}, holds === null ? '– not known' : holds ? `✓ ${yes}` : `✕ ${no}`),
     small && h('small', {}, small));
 
+const LETTERS = 'C, consistency: all readers see one value. A, availability: every request gets an answer. ' +
+  'P, partition: the sites cannot reach each other. During P, a store keeps C or A.';
+
 /** Builds the report beside the map and the table of all figures. */
 export function build(recording) {
   const {drill, summary} = recording;
@@ -34,7 +37,7 @@ export function build(recording) {
   skip.href = '#report';
   skip.textContent = 'Skip to the report';
   $('#report').replaceChildren(...[
-    h('h2', {}, drill.title), h('p', {class: 'story', id: 'story'}, story(recording)), violations(summary),
+    h('h2', {}, drill.title), h('p', {class: 'story', id: 'story'}, story(recording)), violations(summary), h('p', {class: 'muted'}, LETTERS),
     promises(summary), answered(summary), about(recording)
   ].filter(Boolean));
   $('#numbers').replaceChildren(h('div', {class: 'head'}, h('h2', {}, 'All figures'),
@@ -125,8 +128,6 @@ function about(recording) {
     ? recording.recordedAt
     : date.toISOString().replace('T', ' ').replace(/:\d\d\.\d+Z/, ' UTC');
   return h('div', {class: 'about'}, h('p', {}, drill.description),
-    h('p', {class: 'muted'}, 'C, consistency: readers see one value. A, availability: every request gets an answer. P, partition: ' +
-      'the sites cannot reach each other. With P, a store keeps C or A.'),
     h('p', {class: 'muted'}, `Recorded ${words} from real processes, version ${recording.version}. `,
       summary.linearizableDetail && `Linearizability: ${summary.linearizableDetail}. `, leftOut(recording)),
     h('p', {class: 'links'}, h('a', {id: 'data', href: '#', onclick: event => download(event, recording)},
