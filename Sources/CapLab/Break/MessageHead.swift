@@ -53,7 +53,7 @@ struct MessageFramer {
         case unframed([UInt8])
     }
 
-    static let maxHeadBytes = 64 << 10
+    static let maxHeadBytes = 16 << 10
     private static let blankLine = Array("\r\n\r\n".utf8)
 
     private let kind: MessageHead.Kind

@@ -74,6 +74,14 @@ struct UpCommand: ParsableCommand {
             bug: lab.settings.bug)
     }
 
+    private static func warning(_ bug: LabBug?) -> [String] {
+        guard let bug else { return [] }
+        return [
+            "A BUG IS SWITCHED ON: \(bug.rawValue). \(bug.summary)",
+            "The checkers judge what the page and its load ask, not what curl asks.", "",
+        ]
+    }
+
     /// - Parameter option: what other commands need to find this lab, after a space; empty in the standard place, the
     ///   only one where `make` looks.
     private static func welcome(_ lab: Lab, option: String) -> String {
@@ -87,7 +95,7 @@ struct UpCommand: ParsableCommand {
                 "Page: http://127.0.0.1:\(lab.pagePort)/", "",
                 "The pair is running. Ctrl-C stops it and \(end).", "",
             ]
-            + (lab.settings.bug.map { ["A BUG IS SWITCHED ON: \($0.rawValue). \($0.summary)", ""] } ?? [])
+            + Self.warning(lab.settings.bug)
             + Drawing.sites(lab.topology, ports: lab.ports, fault: { _ in .none })
             + [
                 "",

@@ -10,6 +10,10 @@ enum DrillAction: Equatable, Sendable {
     case write(value: String, target: String)
 
     static let maxClockOffsetSeconds = 86_400
+    /// What a drill may change of a redis-server. Others could open it to the network, or show its password.
+    static let redisSettings = [
+        "maxmemory", "maxmemory-policy", "appendfsync", "save", "min-replicas-to-write", "latency-monitor-threshold",
+    ]
 
     /// Whether it belongs to the fault, and so to the phase `during`. A write may come at any time.
     var isFault: Bool {
@@ -31,7 +35,7 @@ enum DrillAction: Equatable, Sendable {
 extension DrillAction {
     private static let forms = """
         cut PLACE, cut from A to B, stall PLACE, delay PLACE 50ms, delay from A to B 50ms, heal, heal PLACE, \
-        pause NODE, resume NODE, kill NODE, start NODE, wipe NODE, redis NODE SETTING VALUE, clock NODE +60s, \
+        heal from A to B, pause NODE, resume NODE, kill NODE, start NODE, wipe NODE, redis NODE SETTING VALUE, clock NODE +60s, \
         write VALUE at PLACE
         """
 
@@ -58,6 +62,10 @@ extension DrillAction {
         case ("redis", 3):
             let node = try topology.find(words[0])
             guard !node.isService else { throw LabError("\(node.name) is a service, not a Redis") }
+            guard Self.redisSettings.contains(words[1]) else {
+                throw LabError(
+                    "'\(words[1])' is not a setting for drills; valid: \(Self.redisSettings.joined(separator: ", "))")
+            }
             self = .redis(node: node.name, setting: words[1], value: words[2])
         case ("clock", 2):
             guard let seconds = Self.clockOffset(words[1]) else {

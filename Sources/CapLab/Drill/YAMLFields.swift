@@ -30,6 +30,7 @@ struct YAMLFields {
 
     /// Reads the only document of a file.
     static func document(_ text: String, file: String, known: [String]) throws(LabError) -> YAMLFields {
+        try refuseAliases(text, file: file)
         do {
             guard let root = try compose(yaml: text) else {
                 throw LabError("\(file):1: the file is empty", exitCode: 2)
@@ -42,6 +43,14 @@ struct YAMLFields {
             throw LabError("\(file):\(line): \(problem)", exitCode: 2)
         } catch {
             throw LabError("\(file):1: \(error)", exitCode: 2)
+        }
+    }
+
+    /// An alias repeats a node, and an alias of an alias many times: a short file could keep the parser busy for hours.
+    private static func refuseAliases(_ text: String, file: String) throws(LabError) {
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+        where line.contains(/(^|[\s\[{,:?-])[&*][A-Za-z0-9_-]/) {
+            throw LabError("\(file):\(index + 1): a drill has no anchors or aliases ('&name', '*name')", exitCode: 2)
         }
     }
 
@@ -79,8 +88,13 @@ struct YAMLFields {
     /// One line of text, or several that YAML folds into one.
     func text(_ name: String, maxCharacters: Int) throws(LabError) -> String {
         let node = try required(name)
-        guard let text = node.scalar?.string.trimmed, !text.isEmpty, text.count <= maxCharacters else {
+        guard let text = node.scalar?.string.trimmed, !text.isEmpty, text.unicodeScalars.count <= maxCharacters else {
             throw problem("'\(name)' is a text of 1 to \(maxCharacters) characters", at: name)
+        }
+        // They could change what a terminal shows, or the order of what a reader sees.
+        let hidden: [Unicode.GeneralCategory] = [.control, .format, .lineSeparator, .paragraphSeparator]
+        guard !text.unicodeScalars.contains(where: { hidden.contains($0.properties.generalCategory) }) else {
+            throw problem("'\(name)' has a control character", at: name)
         }
         return text
     }

@@ -67,7 +67,7 @@ function promises(summary) {
     store.short.map(one => `${one.site}: ${percent(one.share)} answered`).join(', '), name);
   const prices = [
     summary.conflicts > 0 && `${count(summary.conflicts, 'key')} with two values`,
-    ap.oldestMs > 1000 && `values up to ${duration(ap.oldestMs)} old`
+    ap.oldestMs > 1000 && `values may be up to ${duration(ap.oldestMs)} old`
   ].filter(Boolean).join(', ');
   const agreed = typeof summary.convergedInMs === 'number';
   return h('table', {class: 'promises'},
@@ -150,7 +150,7 @@ function download(event, recording) {
 
 /** Every figure of the summary, one line per service and phase. */
 function figures(summary) {
-  const heads = ['service', 'phase', 'requests', 'answered', 'refused', 'errors', 'p50', 'p99', 'old answers',
+  const heads = ['service', 'phase', 'requests', 'answered', 'refused', 'errors', 'p50', 'p99', 'answers marked stale',
     'oldest answer'];
   const number = value => (value ?? 0).toLocaleString('en');
   const line = (service, phase, at) => {

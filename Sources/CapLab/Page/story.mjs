@@ -22,7 +22,7 @@ export const share = phase => phase && phase.requests > 0 ? phase.answered / pha
 export function percent(value) {
   if (value === null) return '–';
   const tenths = Math.floor(value * 1000 + 1e-6) / 10;
-  const fine = value < 1 && value > 0 && (tenths >= 90 || tenths < 1);
+  const fine = tenths !== Math.floor(tenths);
   return `${fine ? tenths.toFixed(1) : Math.floor(tenths)} %`;
 }
 
@@ -72,7 +72,7 @@ export function story({summary}) {
     : summary.linearizable === false            ? ' and returned values that no single copy explains'
                                                 : '';
   const prices = [
-    ap.oldestMs > 1000 && `values up to ${duration(ap.oldestMs)} old`,
+    ap.oldestMs > 1000 && `values that may be up to ${duration(ap.oldestMs)} old`,
     summary.conflicts > 0 && `${
       count(summary.conflicts, 'key')} that got two different values`
   ].filter(Boolean);

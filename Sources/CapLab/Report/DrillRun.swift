@@ -141,7 +141,8 @@ final class DrillRun {
         await clients.ended()
         var verdict = await clients.judge(kills: steps.kills)
         try lab.checkNotStopping()
-        verdict.violations = steps.problems + verdict.violations
+        // The run is not the one that the drill describes.
+        if let problem = steps.problems.first { throw LabError("\(drill.name): \(problem)") }
         verdict.convergedInMs = convergedInMs
         let ends = [0, drill.phaseMs[0], drill.healAtMs, drill.durationMs].map(Double.init)
         let phases = Drill.PhaseName.allCases.enumerated().map { index, name in

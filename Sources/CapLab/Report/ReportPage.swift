@@ -13,7 +13,7 @@ enum ReportPage {
 
     /// - Parameter recording: a JSON object, see `Recording`.
     static func html(recording: [UInt8]) -> [UInt8] {
-        var policy = Policy()
+        var policy = Policy(nonceOf: recording)
         var page = String(decoding: PageFiles.index(token: nil), as: UTF8.self)
         for name in PageFiles.all.keys.sorted() where name.hasSuffix(".css") {
             page.replace(
@@ -47,7 +47,7 @@ enum ReportPage {
         String(decoding: PageFiles.all[name] ?? [], as: UTF8.self)
     }
 
-    private static func base64(_ bytes: [UInt8]) -> String {
+    fileprivate static func base64(_ bytes: [UInt8]) -> String {
         var encoded: [UInt8] = []
         Base64.encode(bytes, onto: &encoded)
         return String(decoding: encoded, as: UTF8.self)
@@ -68,19 +68,27 @@ enum ReportPage {
         return String(decoding: json.bytes, as: UTF8.self)
     }
 
-    /// A Content-Security-Policy that allows exactly the embedded styles and scripts, and no request.
+    /// A Content-Security-Policy that allows exactly the embedded styles and scripts, and no request. Modules inherit
+    /// the nonce of the script that imports them.
     private struct Policy {
         private var styles: [String] = []
-        private var scripts = ["data:"]
+        private let nonce: String
+
+        /// The nonce follows from the content, so that equal runs give equal files. A recording cannot contain its own.
+        init(nonceOf recording: [UInt8]) {
+            var hash = SHA256()
+            hash.update(data: recording)
+            for name in PageFiles.all.keys.sorted() { hash.update(data: PageFiles.all[name] ?? []) }
+            nonce = ReportPage.base64(Array(hash.finalize()))
+        }
 
         mutating func style(_ css: String) -> String {
             styles.append(Self.source(css))
             return "<style>\(css)</style>"
         }
 
-        mutating func script(type: String, _ code: String) -> String {
-            scripts.append(Self.source(code))
-            return "<script type=\"\(type)\">\(code)</script>"
+        func script(type: String, _ code: String) -> String {
+            "<script type=\"\(type)\" nonce=\"\(nonce)\">\(code)</script>"
         }
 
         private static func source(_ text: String) -> String {
@@ -89,7 +97,7 @@ enum ReportPage {
 
         var meta: String {
             let policy =
-                "default-src 'none'; script-src \(scripts.joined(separator: " ")); "
+                "default-src 'none'; script-src 'nonce-\(nonce)'; "
                 + "style-src \(styles.joined(separator: " ")); img-src data:; base-uri 'none'; form-action 'none'"
             return "<meta http-equiv=\"Content-Security-Policy\" content=\"\(policy)\">"
         }

@@ -57,6 +57,28 @@ import Testing
         #expect(drills.count == 9 && Set(drills.map(\.name)).count == 9)
     }
 
+    @Test func aDrillChangesNoSettingThatOpensARedis() {
+        for setting in ["bind *", "protected-mode no", "requirepass x", "maxmemry 1mb"] {
+            let name = setting.split(separator: " ")[0]
+            #expect(
+                message("do: cut west", "do: redis ap_db_g1 \(setting)")?.hasPrefix(
+                    "my/mine.yml:9: '\(name)' is not a setting for drills; valid: maxmemory, ") == true)
+        }
+    }
+
+    @Test func aliasesAreRefusedBeforeTheyAreExpanded() {
+        var bomb = "a0: &a0 {x: y}\n"
+        for level in 1...40 { bomb += "a\(level): &a\(level) {? *a\(level - 1) : 1, ? [*a\(level - 1)] : 2}\n" }
+        let error = #expect(throws: LabError.self) { try drill(bomb) }
+        #expect(error?.message == "my/mine.yml:1: a drill has no anchors or aliases ('&name', '*name')")
+        #expect(message("West is cut off", "*west")?.contains(":1: a drill has no anchors") == true)
+    }
+
+    @Test(arguments: ["\\e[2J", "\\0", "\\u202e"]) func textsHaveNoControlCharacters(_ escape: String) {
+        let message = message("title: West is cut off", "title: \"a\(escape)b\"")
+        #expect(message == "my/mine.yml:1: 'title' has a control character")
+    }
+
     @Test func anUnknownFieldIsNamed() {
         #expect(
             message("load: {rate", "load: {speed: 1, rate")
@@ -117,7 +139,7 @@ import Testing
         #expect(message("title: West", "title: a\ntitle: West")?.contains("'title' is given twice") == true)
         #expect(message(Self.valid, "") == "my/mine.yml:1: the file is empty")
         #expect(message(Self.valid, "- x")?.hasPrefix("my/mine.yml:1: expected members") == true)
-        #expect(message("steps:\n", "steps: none\nstep:\n")?.hasPrefix("my/mine.yml:8: unknown field 'step'") == true)
+        #expect(message("steps:\n", "steps: none\nstep:\n")?.hasPrefix("my/mine.yml:9: unknown field 'step'") == true)
     }
 
     @Test func everyActionIsReadAndWrittenTheSame() throws {

@@ -16,9 +16,20 @@ import Testing
         }
     }
 
+    private func nonce(_ page: String) throws -> String {
+        let nonces = contents(page, "'nonce-", end: "'")
+        return try #require(nonces.first)
+    }
+
+    /// The code of the script with this type that the policy allows.
+    private func script(_ page: String, type: String) throws -> String? {
+        let nonce = try nonce(page)
+        return contents(page, "<script type=\"\(type)\" nonce=\"\(nonce)\">", end: "</script>").first
+    }
+
     private func importMap(_ page: String) throws -> [String: String] {
         struct Map: Decodable { let imports: [String: String] }
-        let text = try #require(contents(page, #"<script type="importmap">"#, end: "</script>").first)
+        let text = try #require(try script(page, type: "importmap"))
         return try JSONDecoder().decode(Map.self, from: Data(text.utf8)).imports
     }
 
@@ -52,14 +63,23 @@ import Testing
         let policy = try #require(contents(page, #"Content-Security-Policy" content=""#, end: "\"").first)
         #expect(policy.hasPrefix("default-src 'none';"))
         #expect(!policy.contains("unsafe"))
-        let scripts =
-            contents(page, #"<script type="importmap">"#, end: "</script>")
-            + contents(page, #"<script type="module">"#, end: "</script>")
-        #expect(scripts.count == 2)
-        for text in scripts + contents(page, "<style>", end: "</style>") {
+        // A script without the nonce does not run, whatever it is made of.
+        let nonce = try nonce(page)
+        #expect(policy.contains("; script-src 'nonce-\(nonce)'; "))
+        for type in ["importmap", "module"] {
+            let code = try script(page, type: type)
+            #expect(code != nil)
+        }
+        for text in contents(page, "<style>", end: "</style>") {
             let hash = Data(SHA256.hash(data: Data(text.utf8))).base64EncodedString()
             #expect(policy.contains("'sha256-\(hash)'"))
         }
+    }
+
+    @Test func anotherRecordingHasAnotherNonce() throws {
+        let (one, same, other) = (try nonce(page("{}")), try nonce(page("{}")), try nonce(page("{ }")))
+        #expect(one == same)
+        #expect(one != other)
     }
 
     @Test func aRecordingCannotLeaveItsElement() throws {
