@@ -63,6 +63,8 @@ start_lab --break stale-read
 "$python" -B Tests/Page/violation_test.py "$url"
 stop_lab
 
+"$python" -B Tests/Page/restart_test.py "$bin"
+
 report=${PAGE_REPORT:-$directory/west-cut.html}
 if [ -z "${PAGE_REPORT:-}" ]; then
     "$bin/caplab" report west-cut --out "$directory"

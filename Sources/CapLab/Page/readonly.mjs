@@ -26,5 +26,7 @@ export function build(root, store, key) {
       h('code', {}, 'make run'), ' shows them.'));
   }
   const wanted = new URLSearchParams(location.search).get('key');
-  if (live && wanted && wanted !== store.key) chooseKey(wanted);
+  // All viewers see the same key, so a link from another page only proposes one.
+  const isForeign = document.referrer && new URL(document.referrer).origin !== location.origin;
+  if (live && wanted && wanted !== store.key) isForeign ? key.value = wanted : chooseKey(wanted);
 }

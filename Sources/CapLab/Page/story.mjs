@@ -64,9 +64,10 @@ const part = ({share, at}) => share > 0 ? `${share < .5 ? 'only ' : ''}${percent
                                         : `no request ${at}`;
 
 /** One sentence for a reader who knows nothing of the run. */
-export function story({summary}) {
+export function story({summary, drill}) {
   const at = faultPhase(summary), phase = summary.phases[at];
-  const lasted = phase ? `During the fault (${duration(phase.toMs - phase.fromMs)})` : 'In this run';
+  const hasFault = (drill?.steps ?? []).some(step => !step.text.startsWith('write '));
+  const lasted = phase && hasFault ? `During the fault (${duration(phase.toMs - phase.fromMs)})` : 'In this run';
   const cp = kept(summary, 'cp', at), ap = kept(summary, 'ap', at);
   const correct = summary.linearizable === true ? ' and never returned a wrong value'
     : summary.linearizable === false            ? ' and returned values that no single copy explains'
