@@ -42,12 +42,13 @@ class ReadOnlyTest(page_test.PageTest):
         cls.watcher = subprocess.Popen(
             [f"{BIN}/caplab", "watch", "--page-port", str(cls.port), *nodes],
             env={**os.environ, "REDIS_PASSWORD": password}, stdout=subprocess.PIPE, text=True)
+        # Also where the browser does not start.
+        cls.addClassCleanup(cls.stop_watcher)
         cls.url = cls.watcher.stdout.readline().split()[1]
         super().setUpClass()
 
     @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
+    def stop_watcher(cls):
         cls.watcher.terminate()
         cls.watcher.wait(timeout=10)
 

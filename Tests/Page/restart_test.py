@@ -33,16 +33,13 @@ class RestartTest(PageCase):
     @classmethod
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.directory.cleanup)
         cls.base = free_port_base()
         cls.start_lab()
+        # Also where the browser does not start.
+        cls.addClassCleanup(cls.stop_lab)
         cls.url = f"http://127.0.0.1:{cls.base}/"
         super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.stop_lab()
-        cls.directory.cleanup()
 
     @classmethod
     def start_lab(cls):
