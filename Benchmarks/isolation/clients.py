@@ -134,7 +134,7 @@ class HttpClient:
         try:
             return int(head.split(b" ", 2)[1]), json.loads(unchunked(content) if is_chunked(head) else content)
         except ValueError as error:
-            # What follows on this connection cannot be trusted.
+            # The end of the answer is unknown, so the connection is not used again.
             self.wire.close()
             raise Refused("not JSON") from error
 

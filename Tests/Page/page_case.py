@@ -92,6 +92,19 @@ class PageCase(unittest.TestCase):
 
         self.wait(f"{service} shows {'/'.join(kinds)} {values or ''}", reached)
 
+    def check_text_and_width(self, drawn):
+        """At each size of a screen: no text below 12 px, nothing beyond the edge. `drawn` waits until it is drawn."""
+        for width, height in ((390, 844), (1280, 720), (1920, 1080)):
+            resize(self.driver, width, height)
+            drawn()
+            wide = self.driver.execute_script("return document.documentElement.scrollWidth")
+            self.assertLessEqual(wide, width, f"{width} px: the page scrolls sideways")
+            small = self.driver.execute_script("""
+                return [...document.querySelectorAll('body *')].filter(node => node.checkVisibility()
+                  && [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim())
+                  && parseFloat(getComputedStyle(node).fontSize) < 12).map(node => node.outerHTML.slice(0, 80))""")
+            self.assertEqual(small, [], f"{width} px: text below 12 px")
+
     def text(self, selector):
         return self.driver.execute_script("return document.querySelector(arguments[0])?.textContent ?? ''", selector)
 

@@ -81,16 +81,7 @@ class PageTest(PageCase):
         self.wait("the end", lambda: self.find("#tour-end").is_displayed())
 
     def test_7_small_text_and_overflow(self):
-        for width, height in ((390, 844), (1280, 720), (1920, 1080)):
-            resize(self.driver, width, height)
-            time.sleep(0.5)
-            wide = self.driver.execute_script("return document.documentElement.scrollWidth")
-            self.assertLessEqual(wide, width, f"{width} px: the page scrolls sideways")
-            small = self.driver.execute_script("""
-                return [...document.querySelectorAll('body *')].filter(node => node.checkVisibility()
-                  && [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim())
-                  && parseFloat(getComputedStyle(node).fontSize) < 12).map(node => node.outerHTML.slice(0, 80))""")
-            self.assertEqual(small, [], f"{width} px: text below 12 px")
+        self.check_text_and_width(lambda: time.sleep(0.5))
 
     def test_8_no_error_and_no_foreign_request(self):
         errors = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]

@@ -11,16 +11,14 @@ import pathlib
 import re
 import sys
 import tempfile
-import time
 import unittest
 from urllib.parse import urlsplit
 
-from page_case import browser
+from page_case import PageCase
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 FILE = pathlib.Path("west-cut.html")
-PATIENCE_SEC = 20
 # Two frames after a change, everything is drawn.
 AFTER_DRAWING = """
 const done = arguments[arguments.length - 1]
@@ -28,42 +26,22 @@ requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(()
 """
 
 
-class ReplayTest(unittest.TestCase):
+class ReplayTest(PageCase):
     """The tests run in the order of their names: one reader with one report."""
 
     @classmethod
     def setUpClass(cls):
-        cls.driver = browser()
-        cls.driver.get(FILE.absolute().as_uri())
+        cls.url = FILE.absolute().as_uri()
+        super().setUpClass()
         form, text = re.search(r'type="([^"]*)" id="recording">(.*?)</script>', FILE.read_text(), re.DOTALL).groups()
         cls.recording = json.loads(gzip.decompress(base64.b64decode(text)) if form == "application/gzip" else text)
         cls.phases = {phase["name"]: phase for phase in cls.recording["summary"]["phases"]}
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.driver.quit()
-
-    def find(self, selector):
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def attribute(self, selector, name):
-        return self.driver.execute_script(
-            "return document.querySelector(arguments[0])?.getAttribute(arguments[1])", selector, name
-        )
 
     def now_ms(self):
         return float(self.find("#time").text.split()[0]) * 1000
 
     def drawn(self):
         self.driver.execute_async_script(AFTER_DRAWING)
-
-    def wait(self, what, condition, seconds=PATIENCE_SEC):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if condition():
-                return
-            self.drawn()
-        self.fail(f"not within {seconds} s: {what}")
 
     def press(self, *keys):
         for key in keys:
@@ -80,7 +58,7 @@ class ReplayTest(unittest.TestCase):
         self.assertAlmostEqual(self.now_ms(), to_ms, delta=200)
 
     def kind(self, service):
-        return self.attribute(f'[data-answer="{service}"]', "data-kind")
+        return self.answer(service)[0]
 
     def scrub_to_answer(self, service, phase):
         """Backwards from the end of a phase: under load, single answers may be refused."""
@@ -198,19 +176,7 @@ class ReplayTest(unittest.TestCase):
         self.assertAlmostEqual(self.now_ms(), 1000, delta=100)
 
     def test_10_small_text_and_overflow(self):
-        for width, height in ((390, 844), (1280, 720), (1920, 1080)):
-            self.driver.execute_cdp_cmd(
-                "Emulation.setDeviceMetricsOverride",
-                {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
-            )
-            self.drawn()
-            wide = self.driver.execute_script("return document.documentElement.scrollWidth")
-            self.assertLessEqual(wide, width, f"{width} px: the page scrolls sideways")
-            small = self.driver.execute_script("""
-                return [...document.querySelectorAll('body *')].filter(node => node.checkVisibility()
-                  && [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim())
-                  && parseFloat(getComputedStyle(node).fontSize) < 12).map(node => node.outerHTML.slice(0, 80))""")
-            self.assertEqual(small, [], f"{width} px: text below 12 px")
+        self.check_text_and_width(self.drawn)
 
     def test_11_reduced_motion_does_not_play_by_itself(self):
         features = [{"name": "prefers-reduced-motion", "value": "reduce"}]

@@ -10,14 +10,14 @@ final class BugConnection {
 
     private struct End {
         var endpoint: Endpoint?
-        /// What arrives from this end.
+        /// Bytes received from this end.
         var framer: MessageFramer
-        /// What is to be sent to this end.
+        /// Bytes to send to this end.
         var unsent: [UInt8] = []
         var hasFinished = false
     }
 
-    /// What happens to the request that is under way.
+    /// How the request in flight is handled.
     private enum Exchange {
         case none
         /// It is forwarded. `copy` collects its answer, if somebody wants it.

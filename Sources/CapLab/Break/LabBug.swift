@@ -41,7 +41,7 @@ enum LabBug: String, CaseIterable, Sendable {
     }
 }
 
-/// What a proxy does to the requests that pass through it. A value without I/O.
+/// The bug as a state machine: how a proxy changes the requests that pass through it. A value without I/O.
 protocol RequestTampering {
     /// The complete answer that is sent in place of the service's; nil: the request is forwarded.
     mutating func answer(to request: MessageHead, nowNs: UInt64) -> [UInt8]?

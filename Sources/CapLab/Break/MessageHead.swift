@@ -44,7 +44,7 @@ struct MessageHead: Equatable, Sendable {
 
 /// Cuts the bytes of one direction of a connection into HTTP/1.1 messages.
 ///
-/// What it does not understand passes as it is, from there to the end of the connection.
+/// After a message that it cannot parse, the rest of the connection passes unchanged.
 struct MessageFramer {
     enum Piece: Equatable {
         /// A head with its bytes; a body of so many bytes follows.

@@ -60,7 +60,7 @@ final class APCheck {
         return conclude(ending)
     }
 
-    /// What was found after the last change.
+    /// The findings after the last change.
     struct Ending {
         let convergence: Convergence.Result
         let verdict: APVerdict
