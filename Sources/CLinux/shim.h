@@ -2,9 +2,14 @@
 // Swift imports neither `eventfd` nor the variadic `prctl`, and `epoll_event` is a packed struct around a union.
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 static inline int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
@@ -17,6 +22,20 @@ static inline int clinux_epoll_ctl(int epoll, int operation, int descriptor, uns
 
 // The kernel kills this process when the thread that started it ends (PR_SET_PDEATHSIG, prctl(2)).
 static inline int clinux_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+// Reserves a TCP port among the programs that call this: a stopped server finds its port free again. The reservation is
+// a name in the abstract namespace of Unix sockets (unix(7)), which the kernel frees when the descriptor is closed.
+// Returns the descriptor, or -1 with `errno` set, EADDRINUSE if the port is reserved.
+static inline int clinux_reserve_port(unsigned port) {
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "reserved-port-%u", port);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    if (bind(descriptor, (struct sockaddr *)&address, size) == 0) return descriptor;
+    close(descriptor);
+    return -1;
+}
 
 // For the tests. Declared by <spawn.h> only with _GNU_SOURCE, which Swift does not define.
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);

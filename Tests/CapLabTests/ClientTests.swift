@@ -61,9 +61,9 @@ import Testing
             }
             let unanswered = await connection.ask(HTTPRequest(path: "/x"), timeoutMs: 10_000)
             #expect(unanswered.status == 0 && unanswered.isSent)
-            let unused = try Ports.free(1)[0]
+            let reservation = try ReservedPort()
             let unsent = await HTTPConnection.ask(
-                HTTPRequest(path: "/x"), port: unused, timeoutMs: 10_000, on: reactor)
+                HTTPRequest(path: "/x"), port: reservation.port, timeoutMs: 10_000, on: reactor)
             #expect(unsent.status == 0 && !unsent.isSent)
         }
     }

@@ -73,12 +73,15 @@ import Testing
     @Test func aLabRunsTwiceInARowOnTheSamePorts() throws {
         let directory = try ScratchDirectory()
         let free = try Ports.free(11)
-        let nodes = zip(Topology.pair.nodes, free).flatMap { ["--port", "\($0.name)=\($1)"] }
-        let ports = nodes + ["--page-port", "\(free[10])"]
-        for _ in 1...2 {
-            let lab = try LabProcess(directory, ports)
-            #expect(try lab.status().nodes.allSatisfy { $0.state == "running" })
-            #expect(lab.stop() == 0)
+        let nodes = zip(Topology.pair.nodes, free).flatMap { ["--port", "\($0.name)=\($1.port)"] }
+        let ports = nodes + ["--page-port", "\(free[10].port)"]
+        // Nobody else takes the ports while no lab runs.
+        try withExtendedLifetime(free) {
+            for _ in 1...2 {
+                let lab = try LabProcess(directory, ports)
+                #expect(try lab.status().nodes.allSatisfy { $0.state == "running" })
+                #expect(lab.stop() == 0)
+            }
         }
     }
 

@@ -50,9 +50,18 @@ import Testing
     }
 
     @Test func freePortsAreFreeAndDiffer() throws {
-        let ports = try Ports.free(10)
-        #expect(Set(ports).count == 10)
-        for port in ports { try Ports.requireFree(port, for: "app_cp") }
+        let reservations = try Ports.free(10)
+        #expect(Set(reservations.map(\.port)).count == 10)
+        for reservation in reservations { try Ports.requireFree(reservation.port, for: "app_cp") }
+    }
+
+    /// Labs that start at the same moment choose before anything listens.
+    @Test func aReservedPortIsFreeForNobodyElseUntilItIsReleased() throws {
+        var reservations = try Ports.free(1)
+        let port = reservations[0].port
+        #expect(PortReservation(port) == nil)
+        reservations = []
+        #expect(PortReservation(port) != nil)
     }
 
     @Test func onlyListenersOfThePortAreFound() {

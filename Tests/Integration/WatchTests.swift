@@ -12,7 +12,8 @@ import Testing
         let lab: ChildProcess
         let watcher: ChildProcess
         let directory: String
-        let pagePort: UInt16
+        private let pagePortReservation: ReservedPort
+        var pagePort: UInt16 { pagePortReservation.port }
         let ports: [String: UInt16]
 
         /// - Parameter password: of the replicas; nil: the right one.
@@ -31,11 +32,12 @@ import Testing
             let access = try ControlSocket.ask(ControlRequest(command: .redis, target: "cp_db_g1"), in: run).redis
             guard let status, let access else { throw TestFailure("the lab reports no ports") }
             ports = Dictionary(uniqueKeysWithValues: status.nodes.map { ($0.name, $0.port) })
-            pagePort = try Ports.free(1)[0]
+            let pagePort = try ReservedPort()
+            pagePortReservation = pagePort
             // By name, as in Compose.
             let nodes = status.nodes.map { "--node=\($0.name)=localhost:\($0.port)" }
             let watcher = try ChildProcess(
-                program, ["watch", "--page-port", "\(pagePort)", "--commands", "caplab"] + nodes,
+                program, ["watch", "--page-port", "\(pagePort.port)", "--commands", "caplab"] + nodes,
                 environment: ["REDIS_PASSWORD": password ?? access.password])
             self.watcher = watcher
             guard eventually({ watcher.outputText.contains("Page: ") || !watcher.isRunning }), watcher.isRunning else {

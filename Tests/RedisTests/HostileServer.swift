@@ -5,16 +5,17 @@ import TestSupport
 /// A server that answers the first commands on a connection as Redis does, and then sends zeros until the client
 /// closes.
 final class HostileServer: Sendable {
-    let port: UInt16
+    var port: UInt16 { reservation.port }
+    private let reservation: ReservedPort
     private let listener: Int32
     private let sent = Atomic<Int>(0)
 
     /// - Parameter answer: the beginning of the reply to every `GET`, before the zeros.
     init(answer: String) throws {
-        port = try freePort()
+        reservation = try ReservedPort()
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard Loopback.bind(listener, port: port), listen(listener, 8) == 0 else {
-            throw TestFailure("cannot listen on port \(port)")
+        guard Loopback.bind(listener, port: reservation.port), listen(listener, 8) == 0 else {
+            throw TestFailure("cannot listen on port \(reservation.port)")
         }
         let server = Unmanaged.passRetained(Accepting(self, answer))
         var thread = pthread_t()

@@ -8,6 +8,7 @@ public final class RedisServer: @unchecked Sendable {
     // Safe because a test drives one server from one task at a time; no method is called concurrently.
     public let port: UInt16
     public let directory: String
+    private let reservation: ReservedPort?
     private let arguments: [String]
     private var process: ChildProcess?
 
@@ -16,7 +17,8 @@ public final class RedisServer: @unchecked Sendable {
     /// Starts a server and waits until it replies. The AOF is on, so that a restart keeps the data.
     public init(_ arguments: [String] = ["--appendonly", "yes", "--appendfsync", "always"], port: UInt16? = nil) throws
     {
-        self.port = try port ?? freePort()
+        reservation = port == nil ? try ReservedPort() : nil
+        self.port = port ?? reservation!.port
         self.arguments = arguments
         directory = NSTemporaryDirectory() + "cap-redis-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -108,23 +110,4 @@ private enum LiveServers {
 public struct TestFailure: Error, CustomStringConvertible {
     public let description: String
     public init(_ description: String) { self.description = description }
-}
-
-/// A port that is free now, and that no other test of this process gets: a stopped server finds its port free again.
-/// Drawn at random below the range that the kernel uses for outgoing connections, so that neither those nor other
-/// processes are likely to use it first.
-public func freePort() throws -> UInt16 {
-    for _ in 0..<100 {
-        let port = UInt16.random(in: 10_240..<32_768)
-        if issuedPorts.withLock({ $0.insert(port).inserted }), isFree(port) { return port }
-    }
-    throw TestFailure("no free port")
-}
-
-private let issuedPorts = Mutex<Set<UInt16>>([])
-
-private func isFree(_ port: UInt16) -> Bool {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    return Loopback.bind(descriptor, port: port)
 }

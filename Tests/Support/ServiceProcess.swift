@@ -3,7 +3,8 @@ import Synchronization
 
 /// A service's executable as a child process, on a free loopback port.
 public final class ServiceProcess: Sendable {
-    public let port: UInt16
+    public var port: UInt16 { reservation.port }
+    private let reservation: ReservedPort
     private let process: ChildProcess
 
     /// - Parameters:
@@ -16,7 +17,8 @@ public final class ServiceProcess: Sendable {
     public init(
         _ name: String, environment: [String: String], ignoredSignals: [String] = [], descriptorLimit: Int? = nil
     ) throws {
-        port = try freePort()
+        let port = try ReservedPort()
+        reservation = port
         let limit = descriptorLimit.map { ["/usr/bin/prlimit", "--nofile=\($0 / 2):\($0)"] } ?? []
         process = try ChildProcess(
             "/usr/bin/env",
@@ -24,11 +26,11 @@ public final class ServiceProcess: Sendable {
                 try Self.executable(name)
             ],
             environment: [
-                "HTTP_PORT": "\(port)", "LOG_FORMAT": "json", "SECRET_KEY": "a-secret-of-the-tests",
+                "HTTP_PORT": "\(port.port)", "LOG_FORMAT": "json", "SECRET_KEY": "a-secret-of-the-tests",
                 "PATH": "/usr/bin:/bin",
             ].merging(environment) { $1 })
         let isUp = eventually { process.isRunning && (try? http("GET", "/health/live"))?.status == 200 }
-        if !isUp { throw TestFailure("\(name) does not answer on port \(port): \(process.errorText)") }
+        if !isUp { throw TestFailure("\(name) does not answer on port \(port.port): \(process.errorText)") }
     }
 
     /// The path of an executable in the directory of the build products.

@@ -54,7 +54,8 @@ extension Lab {
             if let port = chosen[node.name] { try Ports.requireFree(port, for: node.name) }
         }
         let others = topology.nodes.filter { chosen[$0.name] == nil }
-        var free = try Ports.free(others.count + 2)
+        resources.reservedPorts = try Ports.free(others.count + 2)
+        var free = resources.reservedPorts.map(\.port)
         self.pagePort = pagePort ?? (settings.hasPage ? free.removeLast() : 0)
         resources.hiddenPort = settings.bug == nil ? nil : free.removeLast()
         for (node, port) in zip(others, free) { chosen[node.name] = port }

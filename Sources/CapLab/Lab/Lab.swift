@@ -62,6 +62,7 @@ final class Lab {
         var dataPath: String?
         var spawner: Spawner?
         var lockDescriptor: Int32?
+        var reservedPorts: [PortReservation] = []
         var control: ControlServer?
         var bugProxy: BugProxy?
         /// Where the service behind ``bugProxy`` listens; clients know the port of the proxy.

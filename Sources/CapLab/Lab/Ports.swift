@@ -1,3 +1,4 @@
+import CLinux
 import FoundationEssentials
 import Glibc
 
@@ -29,15 +30,16 @@ enum Ports {
 
     /// Free ports below those of outgoing connections: the kernel could give such a port away while its process is
     /// stopped.
-    static func free(_ count: Int) throws(LabError) -> [UInt16] {
+    /// Reserved too, so that labs and tests that choose ports at the same moment choose different ones.
+    static func free(_ count: Int) throws(LabError) -> [PortReservation] {
         let range = (try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)) ?? ""
         let firstEphemeral = range.split(whereSeparator: \.isWhitespace).first.flatMap { UInt16($0) } ?? 32_768
         // If that range begins low, there is nothing below it.
         let candidates: ClosedRange<UInt16> = firstEphemeral > 20_000 ? 10_000...(firstEphemeral - 1) : 10_000...65_535
-        var chosen: [UInt16] = []
+        var chosen: [PortReservation] = []
         for _ in 0..<10_000 where chosen.count < count {
-            let port = UInt16.random(in: candidates)
-            if !chosen.contains(port), isFree(port) { chosen.append(port) }
+            let reservation = PortReservation(UInt16.random(in: candidates))
+            if let reservation, isFree(reservation.port) { chosen.append(reservation) }
         }
         guard chosen.count == count else { throw LabError("found no \(count) free ports in \(candidates)") }
         return chosen
@@ -85,4 +87,19 @@ enum Ports {
             return String(columns[9])
         }
     }
+}
+
+/// A port that no other lab on this machine chooses, until this is released.
+final class PortReservation {
+    let port: UInt16
+    private let descriptor: Int32
+
+    /// - Returns: nil if it is reserved already.
+    init?(_ port: UInt16) {
+        descriptor = clinux_reserve_port(UInt32(port))
+        guard descriptor >= 0 else { return nil }
+        self.port = port
+    }
+
+    deinit { close(descriptor) }
 }
