@@ -48,6 +48,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
     ],
     targets: [
         // System libraries: module maps and shims, nothing else.
@@ -72,9 +73,16 @@ let package = Package(
         core("Redis", ["EventLoop", "Replication", "Resilience", "CHiredis", logging] + collections),
         core("HTTP", ["ByteCoding", "EventLoop", "JSON", "CMicroHTTPD", "CReceive"]),
         core(
+            "Authentication",
+            [
+                "ByteCoding", "HTTP", "Resilience", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ]),
+        core(
             "Service",
             [
-                "EventLoop", "HTTP", "JSON", "Redis", "Replication", "Resilience", "Telemetry", logging,
+                "Authentication", "ByteCoding", "EventLoop", "HTTP", "JSON", "Redis", "Replication", "Resilience",
+                "Telemetry", logging,
                 .product(name: "Configuration", package: "swift-configuration"),
                 arguments,
             ]
@@ -134,6 +142,12 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", logging]),
         tests("ReplicationTests", ["Replication", "EventLoop", "TestSupport"]),
         tests("RedisTests", ["Redis", "CHiredis", "Replication", "EventLoop", "Resilience", "TestSupport"]),
+        tests(
+            "AuthenticationTests",
+            [
+                "Authentication", "ByteCoding", "HTTP", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"), .product(name: "JWTKit", package: "jwt-kit"),
+            ]),
         tests("HTTPTests", ["HTTP", "JSON", "EventLoop", "TestSupport"]),
         tests(
             "ServiceTests",

@@ -2,7 +2,7 @@ import Available
 import Service
 
 /// All settings of `app-ap`. The defaults are those of the engine.
-struct APSettings: Sendable {
+struct APSettings: ProgramSettings, Sendable {
     let service: ServiceSettings
     let engine: AvailableSettings
 

@@ -14,7 +14,8 @@ struct AppAP: AsyncParsableCommand {
         commandName: "app-ap",
         abstract: "A key-value service over independent Redis replicas that answers while one of them does.",
         discussion: "Settings come from the environment or a .env file; --check-config lists them.",
-        version: ServiceVersion.current, subcommands: [Serve.self, Admit.self], defaultSubcommand: Serve.self)
+        version: ServiceVersion.current, subcommands: [Serve.self, Admit.self, TokenCommand.self],
+        defaultSubcommand: Serve.self)
 
     static func main() async { await runCommand(Self.self) }
 }
@@ -26,7 +27,7 @@ extension AppAP {
         @OptionGroup var options: ServiceOptions
 
         func run() async throws {
-            let settings = await options.loadSettings(APSettings.init)
+            let settings = await options.loadSettings(isServing: true, APSettings.init)
             await ServiceRunner(settings: settings.service).run(scripts: AvailableScripts.all) {
                 group, reactor, metrics, logger in
                 let events = AvailableMetrics(metrics, names: group.replicaNames, logger: logger)

@@ -39,7 +39,8 @@ final class AvailableService: ServiceEngine {
     }
 
     func addRoutes(to router: Router) {
-        router.add(.get, "/conflicts", operation: "conflicts", parameters: ["limit", "after"]) { [self] in
+        router.add(.get, "/conflicts", operation: "conflicts", parameters: ["limit", "after"], needs: .admin) {
+            [self] in
             try await conflicts($0)
         }
     }

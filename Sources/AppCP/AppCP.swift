@@ -9,7 +9,10 @@ struct AppCP: AsyncParsableCommand {
         commandName: "app-cp",
         abstract: "A linearizable key-value service over independent Redis replicas (CASPaxos).",
         discussion: "Settings come from the environment or a .env file; --check-config lists them.",
-        version: ServiceVersion.current, subcommands: [Serve.self, Init.self, Members.self, Backup.self],
+        version: ServiceVersion.current,
+        subcommands: [
+            Serve.self, Init.self, Members.self, Backup.self, TokenCommand.self,
+        ],
         defaultSubcommand: Serve.self)
 
     static func main() async { await runCommand(Self.self) }
@@ -22,7 +25,7 @@ extension AppCP {
         @OptionGroup var options: ServiceOptions
 
         func run() async throws {
-            let settings = await options.loadSettings(CPSettings.init)
+            let settings = await options.loadSettings(isServing: true, CPSettings.init)
             await ServiceRunner(settings: settings.service).run(scripts: ConsistentScripts.all) {
                 group, reactor, metrics, logger in
                 let events = ConsistentMetrics(metrics, names: group.replicaNames, logger: logger)

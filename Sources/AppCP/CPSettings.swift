@@ -2,7 +2,7 @@ import Consistent
 import Service
 
 /// All settings of `app-cp`. The defaults are those of the engine.
-struct CPSettings: Sendable {
+struct CPSettings: ProgramSettings, Sendable {
     let service: ServiceSettings
     let engine: ConsistentSettings
 

@@ -8,24 +8,28 @@ final class ServiceOnReplicas: Sendable {
     let session: ClientSession
 
     private init(
-        _ name: String, servers: [RedisServer], settings: [String: String], descriptorLimit: Int? = nil
+        _ name: String, servers: [RedisServer], settings: [String: String], token: String? = nil,
+        descriptorLimit: Int? = nil
     ) throws {
         self.servers = servers
         service = try ServiceProcess(
             name, environment: Self.environment(servers).merging(settings) { $1 }, descriptorLimit: descriptorLimit)
         let service = service
         session = ClientSession(service)
-        guard try eventually({ try service.http("GET", "/health").string("status") == "ok" }) else {
+        let headers = token.map { ["Authorization": "Bearer \($0)"] } ?? [:]
+        guard try eventually({ try service.http("GET", "/health", headers: headers).string("status") == "ok" }) else {
             throw TestFailure("\(name) does not reach all replicas")
         }
         // A new AP group compares itself first; before that the age of a replica's answers is unknown.
-        guard try name == "app-cp" || eventually({ try Self.areAgesKnown(service) }) else {
+        guard try name == "app-cp" || eventually({ try Self.areAgesKnown(service, headers) }) else {
             throw TestFailure("\(name) does not know how old its answers are")
         }
     }
 
-    private static func areAgesKnown(_ service: ServiceProcess) throws -> Bool {
-        try service.http("GET", "/replicas").objects("replicas").allSatisfy { $0["staleness_ms"] is Int }
+    private static func areAgesKnown(_ service: ServiceProcess, _ headers: [String: String]) throws -> Bool {
+        try service.http("GET", "/replicas", headers: headers).objects("replicas").allSatisfy {
+            $0["staleness_ms"] is Int
+        }
     }
 
     static func environment(_ servers: [RedisServer]) -> [String: String] {
@@ -34,26 +38,31 @@ final class ServiceOnReplicas: Sendable {
     }
 
     /// `app-cp` on a group that was initialised.
-    static func cp(settings: [String: String] = [:], descriptorLimit: Int? = nil) throws -> ServiceOnReplicas {
+    static func cp(
+        settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil
+    ) throws -> ServiceOnReplicas {
         let servers = try (0..<3).map { _ in try RedisServer() }
         let result = try ServiceProcess.run("app-cp", ["init"], environment: environment(servers))
         guard result.code == 0 else { throw TestFailure("init: \(result.errors)") }
         return try ServiceOnReplicas(
-            "app-cp", servers: servers, settings: settings, descriptorLimit: descriptorLimit)
+            "app-cp", servers: servers, settings: settings, token: token, descriptorLimit: descriptorLimit)
     }
 
-    static func ap(settings: [String: String] = [:], descriptorLimit: Int? = nil) throws -> ServiceOnReplicas {
+    static func ap(
+        settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil
+    ) throws -> ServiceOnReplicas {
         try ServiceOnReplicas(
-            "app-ap", servers: (0..<3).map { _ in try RedisServer() }, settings: settings,
+            "app-ap", servers: (0..<3).map { _ in try RedisServer() }, settings: settings, token: token,
             descriptorLimit: descriptorLimit)
     }
 
+    /// - Parameter token: with the scopes `admin` and `metrics`, if requests need one.
     static func make(
-        _ mode: String, settings: [String: String] = [:], descriptorLimit: Int? = nil
+        _ mode: String, settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil
     ) throws -> ServiceOnReplicas {
         mode == "cp"
-            ? try cp(settings: settings, descriptorLimit: descriptorLimit)
-            : try ap(settings: settings, descriptorLimit: descriptorLimit)
+            ? try cp(settings: settings, token: token, descriptorLimit: descriptorLimit)
+            : try ap(settings: settings, token: token, descriptorLimit: descriptorLimit)
     }
 
     /// The values of `/metrics` by series.

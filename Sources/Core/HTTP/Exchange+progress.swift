@@ -29,19 +29,29 @@ extension Exchange {
         server.load.requestsInFlight += 1
         server.runState.didMakeProgress = true
         if let problem = head.problem { return refuseAtOnce(problem, isBodyComing: true) }
-        guard server.requestsInFlight <= server.settings.maxRequestsInFlight else {
-            refuse(.overloaded("too many requests in flight"))
-            return .YES
-        }
+        guard let problem = server.router.refusal(of: request) ?? overloadProblem else { return expectBody() }
+        return refuse(problem, bodyBytes: head.contentLength ?? 0)
+    }
+
+    private var overloadProblem: Problem? {
+        let isOverloaded = server.requestsInFlight > server.settings.maxRequestsInFlight
+        return isOverloaded ? .overloaded("too many requests in flight") : nil
+    }
+
+    private func expectBody() -> MHD_Result {
         guard head.hasBody else { return .YES }
         received.maxBytes = max(0, server.router.maxBodyBytes(for: request))
         guard let length = head.contentLength, length > UInt64(received.maxBytes) else { return .YES }
+        return refuse(bodyProblem, bodyBytes: length - UInt64(received.maxBytes))
+    }
+
+    /// Refuses before the body.
+    /// - Parameter bodyBytes: what would be read and dropped of it, in bytes, as far as it is announced.
+    private func refuse(_ problem: Problem, bodyBytes: UInt64) -> MHD_Result {
         // The client waits for 100 Continue, or the body is too long to be read and dropped: respond now and close.
-        let excess = length - UInt64(received.maxBytes)
-        if head.expectsContinue || excess > UInt64(server.settings.maxDiscardedBytes) {
-            return refuseAtOnce(bodyProblem, isBodyComing: true)
-        }
-        refuse(bodyProblem)
+        let isTooLong = bodyBytes > UInt64(server.settings.maxDiscardedBytes)
+        if head.hasBody, head.expectsContinue || isTooLong { return refuseAtOnce(problem, isBodyComing: true) }
+        refuse(problem)
         return .YES
     }
 
@@ -147,7 +157,8 @@ extension Exchange {
     private func queue(_ response: Response) -> MHD_Result {
         guard let connection,
             let prepared = response.prepared(
-                isStorable: request.method.isSafe, isLast: server.phase.isDraining || client.wasAnsweredEarly)
+                isStorable: request.method.isSafe, isLast: server.phase.isDraining || client.wasAnsweredEarly,
+                further: server.router.headers(for: request, response))
         else { return .NO }
         stage = .answered
         client.isResponding = true

@@ -10,7 +10,11 @@ public final class Request {
     /// When the request was complete, in nanoseconds on the reactor's clock.
     public internal(set) var receivedNs: UInt64
     public let client: ClientAddress
+    /// Who sent it, where that is known; set by the ``AccessPolicy``.
+    public var principal: Principal?
 
+    /// The router's answer to its path and method, once it is known.
+    var match: Router.Match?
     private let fields: HeaderFields
     /// The path within `target`; empty for the absolute form without a path (`http://host`), which means `/`.
     let pathRange: Range<Int>
@@ -40,14 +44,26 @@ public final class Request {
         queryRange = min(queryMark + 1, target.count)..<target.count
     }
 
-    /// Every server must accept the absolute form, `http://host/path` (RFC 9112, section 3.2.2). The authority is
-    /// skipped: this server has only one.
+    /// Every server must accept the absolute form, `http://host/path` (RFC 9112, section 3.2.2).
     private static func pathStart(in target: [UInt8]) -> Int {
+        guard let start = authorityStart(in: target) else { return 0 }
+        return target[start...].firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? target.count
+    }
+
+    /// Nil for any other form than the absolute one.
+    private static func authorityStart(in target: [UInt8]) -> Int? {
         let slash = UInt8(ascii: "/")
         guard let first = target.first, first != slash, let colon = target.firstIndex(of: UInt8(ascii: ":")),
             colon + 2 < target.count, target[colon + 1] == slash, target[colon + 2] == slash
-        else { return 0 }
-        return target[(colon + 3)...].firstIndex { $0 == slash || $0 == UInt8(ascii: "?") } ?? target.count
+        else { return nil }
+        return colon + 3
+    }
+
+    /// The host and port that the client addressed: of the absolute form, which overrides the field, or of `Host`
+    /// (RFC 9112, section 3.2.2). Nil for HTTP/1.0 without `Host`.
+    public var authority: String? {
+        guard let start = Self.authorityStart(in: target) else { return header("Host") }
+        return String(decoding: target[start..<pathRange.lowerBound], as: UTF8.self)
     }
 
     // MARK: Path

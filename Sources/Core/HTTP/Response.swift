@@ -45,6 +45,7 @@ public struct Response: Sendable {
         case 204: "No Content"
         case 304: "Not Modified"
         case 400: "Bad Request"
+        case 401: "Unauthorized"
         case 403: "Forbidden"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
@@ -75,7 +76,8 @@ extension Response {
     ///   - isStorable: caches could store it (RFC 9111, section 3), so it gets `Cache-Control: no-store`. Caches never
     ///     store responses to changes.
     ///   - isLast: the connection is closed after it.
-    func prepared(isStorable: Bool, isLast: Bool) -> OpaquePointer? {
+    ///   - further: header fields besides its own.
+    func prepared(isStorable: Bool, isLast: Bool, further: [Header] = []) -> OpaquePointer? {
         let response =
             if let stream {
                 HTTPCallbacks.response(streaming: stream)
@@ -92,6 +94,10 @@ extension Response {
         }
         if let contentType { add("Content-Type", contentType) }
         for header in headers { add(header.name, header.value) }
+        for header in further { add(header.name, header.value) }
+        // Values may be anything, also a script: browsers must neither guess a type nor load it into foreign pages.
+        add("X-Content-Type-Options", "nosniff")
+        add("Cross-Origin-Resource-Policy", "same-origin")
         if isNegotiated { add("Vary", "Accept") }
         if isStorable { add("Cache-Control", "no-store") }
         if isLast { add("Connection", "close") }

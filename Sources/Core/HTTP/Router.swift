@@ -5,6 +5,7 @@ struct Route {
     let operation: String
     let parameters: [String]?
     let maxBodyBytes: Int
+    let scope: Scope?
     let respond: (Request) async throws -> Response
 }
 
@@ -26,6 +27,8 @@ public final class Router {
     /// A body without a meaning is read and dropped up to this size, so that the client sees the 404 and not a 413.
     public static let unusedBodyBytes = 65_536
 
+    /// Nil: every request reaches its handler.
+    public var policy: (any AccessPolicy)?
     /// Called for every response, including those of the server itself.
     public var onResponse: ((_ request: Request, _ operation: String, _ response: Response) -> Void)?
     /// Called for errors that are not a ``Problem``.
@@ -42,22 +45,45 @@ public final class Router {
     ///   - operation: a short name for metrics and logs, such as `read`.
     ///   - parameters: names of the accepted query parameters; any other is rejected. Nil accepts and ignores all.
     ///   - maxBodyBytes: nil for an endpoint without a body; a body up to ``unusedBodyBytes`` is then ignored.
+    ///   - scope: what the sender's token must permit; nil for an endpoint that is open to everybody.
     ///   - respond: may throw a ``Problem``; any other error becomes 500 `internal_error`.
     public func add(
         _ method: Method, _ pattern: String, operation: String, parameters: [String]? = [], maxBodyBytes: Int? = nil,
-        respond: @escaping (Request) async throws -> Response
+        needs scope: Scope? = nil, respond: @escaping (Request) async throws -> Response
     ) {
         tree.add(
             Route(
                 method: method, pattern: pattern, operation: operation, parameters: parameters,
-                maxBodyBytes: maxBodyBytes ?? Self.unusedBodyBytes, respond: respond))
+                maxBodyBytes: maxBodyBytes ?? Self.unusedBodyBytes, scope: scope, respond: respond))
         methods.insert(method)
     }
 
     func match(_ request: Request) -> Match {
-        if let match = tree.find(request) { return match }
+        if let match = request.match { return match }
+        let match = tree.find(request) ?? matchWithoutPath(request)
+        request.match = match
+        return match
+    }
+
+    private func matchWithoutPath(_ request: Request) -> Match {
         guard request.method == .options, request.target == [UInt8(ascii: "*")] else { return .notFound }
         return .options(allow: RouteTree.allow(methods))
+    }
+
+    /// Called when the headers are complete.
+    /// - Returns: the policy's refusal, or nil.
+    func refusal(of request: Request) -> Problem? {
+        guard let policy else { return nil }
+        let scope: Scope? = if case .route(let route) = match(request) { route.scope } else { nil }
+        do throws(Problem) {
+            try policy.check(request, needs: scope)
+            return nil
+        } catch { return error }
+    }
+
+    /// The policy's fields of a response.
+    func headers(for request: Request, _ response: Response) -> [Header] {
+        policy?.headers(for: request, response) ?? []
     }
 
     // MARK: Called by the server, on the reactor's thread

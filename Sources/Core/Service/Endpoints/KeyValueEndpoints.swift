@@ -39,13 +39,14 @@ final class KeyValueEndpoints {
         let session = mode == .ap ? ["require_session"] : []
         let staleness = mode == .ap ? ["max_staleness_ms"] : []
         router.add(
-            .post, "/write/{key}", operation: "write", parameters: ["ttl_ms"] + session, maxBodyBytes: maxValueBytes
+            .post, "/write/{key}", operation: "write", parameters: ["ttl_ms"] + session, maxBodyBytes: maxValueBytes,
+            needs: .write
         ) { [self] request in
             try await write(request) { () throws(Problem) in request.body }
         }
         router.add(
             .post, "/write/{key}/{value}", operation: "write", parameters: ["ttl_ms"] + session,
-            maxBodyBytes: maxValueBytes
+            maxBodyBytes: maxValueBytes, needs: .write
         ) { [self] request in
             try await write(request) { () throws(Problem) in
                 let value = try request.segment(2)
@@ -62,10 +63,10 @@ final class KeyValueEndpoints {
                 return value
             }
         }
-        router.add(.get, "/read/{key}", operation: "read", parameters: staleness + session) { [self] in
+        router.add(.get, "/read/{key}", operation: "read", parameters: staleness + session, needs: .read) { [self] in
             try await read($0)
         }
-        router.add(.delete, "/delete/{key}", operation: "delete", parameters: session) { [self] in
+        router.add(.delete, "/delete/{key}", operation: "delete", parameters: session, needs: .write) { [self] in
             try await change("delete", $0) { [self] request in
                 let place = await admission.enter(key: request.key, from: request.request.client)
                 return try await run("delete", request.key, at: place, byteCount: { _ in 0 }) {
@@ -184,9 +185,16 @@ final class KeyValueEndpoints {
 
     private func keyRequest(_ request: Request) throws(Problem) -> KeyRequest {
         guard limiter?.take(atNs: request.receivedNs) ?? true else { throw Problem.rateLimited }
+        let key = try key(of: request)
+        guard request.principal.map({ key.starts(with: $0.keyPrefix) }) ?? true else { throw keyRefusal() }
         return KeyRequest(
-            key: try key(of: request), deadlineNs: request.receivedNs + requestTimeoutNs,
+            key: key, deadlineNs: request.receivedNs + requestTimeoutNs,
             isSessionRequired: try isSessionRequired(by: request), request: request)
+    }
+
+    private func keyRefusal() -> Problem {
+        metrics.accessRefusals.with(AccessRefusal.key.name).increment()
+        return AccessRefusal.key.problem(of: "")
     }
 
     private func isSessionRequired(by request: Request) throws(Problem) -> Bool {

@@ -32,12 +32,13 @@ final class OperationsEndpoints {
 
     func addRoutes(to router: Router) {
         // Load balancers and Prometheus (`params`) may add parameters: these four endpoints ignore them.
-        router.add(.get, "/health", operation: "health", parameters: nil) { [self] _ in await health() }
+        router.add(.get, "/health", operation: "health", parameters: nil, needs: .metrics) { [self] _ in await health()
+        }
         router.add(.get, "/health/live", operation: "health", parameters: nil) { [self] _ in live() }
         router.add(.get, "/health/ready", operation: "health", parameters: nil) { [self] _ in await ready() }
-        router.add(.get, "/metrics", operation: "metrics", parameters: nil) { [self] in scrape($0) }
-        router.add(.get, "/circuit-breaker", operation: "circuit_breaker") { [self] _ in breakers() }
-        router.add(.get, "/replicas", operation: "replicas") { [self] _ in await replicas() }
+        router.add(.get, "/metrics", operation: "metrics", parameters: nil, needs: .metrics) { [self] in scrape($0) }
+        router.add(.get, "/circuit-breaker", operation: "circuit_breaker", needs: .admin) { [self] _ in breakers() }
+        router.add(.get, "/replicas", operation: "replicas", needs: .admin) { [self] _ in await replicas() }
     }
 
     private var deadlineNs: UInt64 { reactor.nowNs + settings.requestTimeoutMs * nsPerMs }
@@ -51,7 +52,9 @@ final class OperationsEndpoints {
     private func ready() async -> Response {
         if isStopping { return Problem.unavailable("stopping", "the service is stopping").response }
         guard let failure = await engine.readiness(deadlineNs: deadlineNs) else { return live() }
-        return Problem(failure).response
+        // Open to everybody: where requests need a token, it does not say what is wrong.
+        let isPublic = settings.access.authentication.isOn
+        return (isPublic ? .unavailable("not_ready", "the service is not ready") : Problem(failure)).response
     }
 
     private func health() async -> Response {

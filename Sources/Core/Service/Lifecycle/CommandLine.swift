@@ -18,11 +18,20 @@ public struct ServiceOptions: ParsableArguments {
 
     /// Reads the settings. If some are invalid, prints one line for each and exits with code 2; with `--check-config`,
     /// prints all settings and exits.
-    public func loadSettings<Settings>(_ make: (inout SettingsReader) -> Settings) async -> Settings {
+    /// - Parameter isServing: the settings are for a service, not for an operator's command.
+    public func loadSettings<Settings: ProgramSettings>(
+        isServing: Bool = false, _ make: (inout SettingsReader) -> Settings
+    ) async -> Settings {
         do throws(SettingError) {
             let envFilePath = envFile ?? ".env"
             var reader = try await SettingsReader.standard(envFilePath: envFilePath, isFileRequired: envFile != nil)
             let settings = make(&reader)
+            if isServing { settings.service.access.exposures.forEach { reader.report($0) } }
+            // Read again by whoever serves; here only to report what is wrong with them.
+            let authentication = settings.service.access.authentication
+            do throws(SettingError) {
+                _ = try await authentication.credentials(from: try authentication.readFiles())
+            } catch { reader.report(error) }
             reader.checkNames(envFilePath: envFilePath, environment: ProcessInfo.processInfo.environment.keys)
             guard reader.problems.isEmpty else {
                 fail(reader.problems.map { "bad setting: \($0)" }.joined(separator: "\n"), exitCode: 2)

@@ -1,4 +1,6 @@
+import Authentication
 import EventLoop
+import Glibc
 import HTTP
 import Logging
 import Redis
@@ -17,11 +19,14 @@ final class ServiceInstance: @unchecked Sendable {
     private let operations: OperationsEndpoints
     private let server: HTTPServer
     private let metrics: ServiceMetrics
+    private let logger: Logger
+    private let authentication: AuthenticationSettings
+    private let authenticator: Authenticator?
     private var isRunning = false
 
     init(
         reactor: Reactor, settings: ServiceSettings, metrics: ServiceMetrics, logger: Logger, scripts: [Script],
-        makeEngine: ServiceRunner.EngineMaker
+        credentials: Credentials?, makeEngine: ServiceRunner.EngineMaker
     ) {
         reactor.checkIsolated()
         self.reactor = reactor
@@ -36,7 +41,14 @@ final class ServiceInstance: @unchecked Sendable {
         operations = OperationsEndpoints(
             settings: settings, reactor: reactor, group: group, engine: engine, metrics: metrics)
         self.metrics = metrics
+        self.logger = logger
+        authentication = settings.access.authentication
+        authenticator = credentials.map { Authenticator($0) { Int64(time(nil)) } }
         let router = Self.router(metrics: metrics, logger: logger)
+        let refusals = AccessRefusals(metrics: metrics, logger: logger)
+        router.policy = AccessControl(
+            settings.access, serviceName: settings.nodeID, authenticator: authenticator
+        ) { refusals.add($0, atNs: reactor.nowNs) }
         KeyValueEndpoints(
             settings: settings, scheduler: reactor, handler: engine.keyValue, metrics: metrics, logger: logger
         ).addRoutes(to: router)
@@ -96,6 +108,16 @@ final class ServiceInstance: @unchecked Sendable {
                 await reactor.sleep(forNs: RedisServerMetrics.intervalNs)
             }
         }
+    }
+
+    /// Replaces what tokens are verified with. Invalid files change nothing.
+    func replaceCredentials(from files: AuthenticationSettings.Files) async {
+        reactor.checkIsolated()
+        do throws(SettingError) {
+            guard let authenticator, let credentials = try await authentication.credentials(from: files) else { return }
+            authenticator.replace(credentials)
+            logger.event(.credentialsReplaced, .notice, "the changed credentials are in force")
+        } catch { logger.rejectedCredentials(error) }
     }
 
     /// Finishes in-flight requests within the grace period, then closes everything.

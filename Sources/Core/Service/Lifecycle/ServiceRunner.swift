@@ -1,3 +1,4 @@
+import Authentication
 import EventLoop
 import Glibc
 import Logging
@@ -28,8 +29,9 @@ public struct ServiceRunner: Sendable {
     }
 
     /// Serves until SIGTERM, SIGINT or SIGHUP, and then until in-flight requests are done. A second signal exits at
-    /// once. SIGINT and SIGHUP have no effect if the process inherited them as ignored; SIGTERM always stops it. If the
-    /// service cannot start, prints one line and exits with code 1.
+    /// once. SIGINT and SIGHUP have no effect if the process inherited them as ignored; SIGTERM always stops it. With
+    /// files of credentials, SIGHUP has them read again instead. If the service cannot start, prints one line and exits
+    /// with code 1.
     /// - Parameter scripts: every script that the engine's commands use.
     public func run(scripts: [Script], makeEngine: @escaping EngineMaker) async {
         signal(SIGPIPE, SIG_IGN)  // hiredis writes with write(2)
@@ -40,13 +42,19 @@ public struct ServiceRunner: Sendable {
         }
         let reactor: Reactor
         let instance: ServiceInstance
+        let authentication = settings.access.authentication
+        let files = CredentialFiles(authentication)
+        let credentials: Credentials?
+        do throws(SettingError) {
+            credentials = try await authentication.credentials(from: try authentication.readFiles())
+        } catch { fail("bad setting: \(error)", exitCode: 2) }
         do {
             reactor = try Reactor(name: "reactor")
             reactor.start()
             instance = try await reactor.perform { [self] in
                 let instance = ServiceInstance(
                     reactor: reactor, settings: settings, metrics: metrics, logger: logger, scripts: scripts,
-                    makeEngine: makeEngine)
+                    credentials: credentials, makeEngine: makeEngine)
                 try instance.start()
                 return instance
             }
@@ -60,7 +68,19 @@ public struct ServiceRunner: Sendable {
                 "address": .string("\(settings.httpHost):\(settings.httpPort)"),
                 "version": .string(ServiceVersion.current),
             ])
-        let isWaiting = StopSignals.wait(everySecond: { [output] in output.flush() }) { [logger, output] received in
+        let reload: @Sendable () -> Void = { [logger] in
+            do throws(SettingError) {
+                let read = try authentication.readFiles()
+                reactor.submit { reactor.spawn { await instance.replaceCredentials(from: read) } }
+            } catch { logger.rejectedCredentials(error) }
+        }
+        let everySecond: @Sendable () -> Void = { [output] in
+            output.flush()
+            if files.haveChanged() { reload() }
+        }
+        let isWaiting = StopSignals.wait(
+            everySecond: everySecond, reload: files.isEmpty ? nil : reload
+        ) { [logger, output] received in
             logger.event(.serviceStop, .notice, "stopping", ["signal": .string(received)])
             reactor.submit {
                 reactor.spawn {
@@ -75,6 +95,15 @@ public struct ServiceRunner: Sendable {
         // Until `exit`. The thread of the caller belongs to libdispatch, whose pool aborts the process when it finds no
         // descriptor for /proc; waiting here lets that thread end.
         await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+    }
+}
+
+extension Logger {
+    /// The earlier credentials stay in force.
+    func rejectedCredentials(_ error: SettingError) {
+        event(
+            .credentialsRejected, .error, "the changed credentials are not used",
+            ["reason": .string(error.description)])
     }
 }
 

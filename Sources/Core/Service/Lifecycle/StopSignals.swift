@@ -2,21 +2,27 @@ import EventLoop
 import Glibc
 
 /// The signals that stop a service: SIGTERM, and SIGINT and SIGHUP unless it inherited them as ignored (`nohup`).
+/// SIGHUP does not stop a service that has files to read again.
 enum StopSignals {
     private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT", SIGHUP: "SIGHUP"]
 
     /// Calls `received` with the name of the first signal, and `everySecond`, on a thread of its own. A second signal
     /// ends the process at once.
+    /// - Parameter reload: called for SIGHUP; nil: SIGHUP stops the service.
     /// - Returns: false if the kernel gives no descriptor or no thread.
     static func wait(
-        everySecond: @escaping @Sendable () -> Void, received: @escaping @Sendable (_ name: String) -> Void
+        everySecond: @escaping @Sendable () -> Void, reload: (@Sendable () -> Void)?,
+        received: @escaping @Sendable (_ name: String) -> Void
     ) -> Bool {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return false }
         signalPipe = ends[1]
-        for number in names.keys where number == SIGTERM || !isInheritedAsIgnored(number) { trap(number) }
+        for number in names.keys {
+            let isAlwaysHandled = number == SIGTERM || (number == SIGHUP && reload != nil)
+            if isAlwaysHandled || !isInheritedAsIgnored(number) { trap(number) }
+        }
         let context = Unmanaged.passRetained(
-            Loop(descriptor: ends[0], everySecond: everySecond, received: received)
+            Loop(descriptor: ends[0], everySecond: everySecond, reload: reload, received: received)
         ).toOpaque()
         var thread = pthread_t()
         return pthread_create(
@@ -42,14 +48,16 @@ enum StopSignals {
     private final class Loop: Sendable {
         private let descriptor: Int32
         private let everySecond: @Sendable () -> Void
+        private let reload: (@Sendable () -> Void)?
         private let received: @Sendable (String) -> Void
 
         init(
-            descriptor: Int32, everySecond: @escaping @Sendable () -> Void,
+            descriptor: Int32, everySecond: @escaping @Sendable () -> Void, reload: (@Sendable () -> Void)?,
             received: @escaping @Sendable (String) -> Void
         ) {
             self.descriptor = descriptor
             self.everySecond = everySecond
+            self.reload = reload
             self.received = received
         }
 
@@ -59,9 +67,14 @@ enum StopSignals {
                 var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
                 var byte: UInt8 = 0
                 if poll(&watched, 1, 1_000) > 0, read(descriptor, &byte, 1) == 1, let name = names[Int32(byte)] {
-                    if isStopping { _exit(130) }
-                    isStopping = true
-                    received(name)
+                    if Int32(byte) == SIGHUP, let reload {
+                        reload()
+                    } else if isStopping {
+                        _exit(130)
+                    } else {
+                        isStopping = true
+                        received(name)
+                    }
                 }
                 everySecond()
             }

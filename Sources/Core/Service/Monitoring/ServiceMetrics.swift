@@ -26,6 +26,7 @@ public final class ServiceMetrics: Sendable {
     let idleConnections: GaugeSeries
     let redisServers: RedisServerMetrics
     let connectionLimits: CounterFamily
+    let accessRefusals: CounterFamily
     public let staleness: GaugeFamily
 
     public init(_ settings: ServiceSettings) {
@@ -81,6 +82,9 @@ public final class ServiceMetrics: Sendable {
             "app_connection_limits_total",
             help: "Connections of clients that were closed or refused for others, by the limit that was reached.",
             labels: ["limit"])
+        accessRefusals = registry.counter(
+            "app_access_refusals_total", help: "Requests refused by their host, origin or token, by reason.",
+            labels: ["reason"])
         staleness = registry.gauge(
             "data_staleness_ms",
             help: "Upper bound of the age of an answer from a replica, in milliseconds; +Inf if unknown.",
@@ -91,6 +95,7 @@ public final class ServiceMetrics: Sendable {
         ).with().set(Double(settings.maxStalenessMs))
         registry.registerBuildInfo(version: ServiceVersion.current, mode: mode)
         // Series that exist from the start show a rate from the first failure.
+        for reason in AccessRefusal.names { _ = accessRefusals.with(reason) }
         for limit in ConnectionLimit.allCases { _ = connectionLimits.with(limit.rawValue) }
         for operation in ["read", "write", "delete"] {
             _ = latencySeries(operation: operation)

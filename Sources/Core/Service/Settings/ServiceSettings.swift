@@ -10,6 +10,11 @@ public enum ServiceMode: String, Sendable {
     case ap
 }
 
+/// All settings of one of the two programs.
+public protocol ProgramSettings {
+    var service: ServiceSettings { get }
+}
+
 /// The settings of both services. Names and meanings are part of the interface; `.env.example` lists them.
 public struct ServiceSettings: Sendable {
     public var mode: ServiceMode
@@ -18,6 +23,7 @@ public struct ServiceSettings: Sendable {
     public var group: String
     public var httpHost: String
     public var httpPort: UInt16
+    public var access: AccessSettings
     public var replicas: [RedisReplica]
     /// Deadline of a whole request, in milliseconds.
     public var requestTimeoutMs: UInt64
@@ -57,6 +63,7 @@ public struct ServiceSettings: Sendable {
         }
         httpPort = reader.integer(
             "HTTP_PORT", default: mode == .cp ? 5001 : 5002, in: 1...65_535, help: "Port to listen on.")
+        access = AccessSettings(host: httpHost, nodeID: nodeID, from: &reader)
         secretKey = reader.secret(
             "SECRET_KEY", default: "",
             help: "Signs the contexts and tokens of app-ap; at least 16 characters, the same for all instances."
@@ -74,6 +81,14 @@ public struct ServiceSettings: Sendable {
             }
         }
         secretKeyFallback = fallback.isEmpty ? nil : fallback
+        // Who can forge the one could forge the other.
+        if let secret = access.authentication.secret, [secretKey, fallback].contains(secret) {
+            reader.reject("JWT_HS256_KEY", "must not be SECRET_KEY or SECRET_KEY_FALLBACK")
+        }
+        access.requireStrong([
+            ("SECRET_KEY", secretKey), ("SECRET_KEY_FALLBACK", fallback),
+            ("JWT_HS256_KEY", access.authentication.secret ?? ""),
+        ])
         let password = reader.secret(
             "REDIS_PASSWORD", default: "",
             help: "Password of replicas without one in their URL; empty for no password.")
@@ -153,26 +168,30 @@ public struct ServiceSettings: Sendable {
         return settings
     }
 
+    private static let nameRule = "1 to 64 letters, digits, '.', '_' or '-'"
+
+    private static func isName(_ text: String) -> Bool {
+        text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-.".contains($0)) }
+            && (1...64).contains(text.utf8.count)
+    }
+
     private static func name(_ text: String) throws(SettingError) -> String {
-        let isGood = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-.".contains($0)) }
-        guard isGood, (1...64).contains(text.utf8.count) else {
-            throw SettingError("must be 1 to 64 letters, digits, '.', '_' or '-', not '\(text)'")
-        }
+        guard isName(text) else { throw SettingError("must be \(nameRule), not '\(text)'") }
         return text
     }
 
     /// Parses `name=url,name=url`.
     private static func replicas(from text: String, password: String) throws(SettingError) -> [RedisReplica] {
         var replicas: [RedisReplica] = []
-        for item in text.split(separator: ",", omittingEmptySubsequences: false) {
+        for (index, item) in text.split(separator: ",", omittingEmptySubsequences: false).enumerated() {
             let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
+            // An entry may have a password, also in the place of its name: it is named by its number.
+            let entry = "entry \(index + 1)"
             guard parts.count == 2 else {
-                throw SettingError("must list replicas as name=redis://host:port, not '\(item)'")
+                throw SettingError("must list replicas as name=redis://host:port; \(entry) is none")
             }
-            let name: String
-            do throws(SettingError) { name = try Self.name(String(parts[0].drop { $0 == " " })) } catch {
-                throw SettingError("has a replica whose name \(error)")
-            }
+            let name = String(parts[0].drop { $0 == " " })
+            guard Self.isName(name) else { throw SettingError("has no valid name in \(entry): \(Self.nameRule)") }
             do throws(RedisEndpointError) {
                 var endpoint = try RedisEndpoint(url: parts[1])
                 if endpoint.password == nil, !password.isEmpty { endpoint.password = password }

@@ -26,7 +26,10 @@ struct SettingNames {
     func problem(inFile name: String) -> String? {
         guard !ofServices.contains(name), !Self.ofCompose.contains(name) else { return nil }
         guard !name.hasPrefix("COMPOSE_"), !name.hasPrefix("DOCKER_") else { return nil }
-        return "sets '\(name)', which is not a setting" + (similar(to: name).map { "; did you mean \($0)?" } ?? "")
+        if let similar = similar(to: name) { return "sets '\(name)', which is not a setting; did you mean \(similar)?" }
+        // Anything else may be a piece of a secret that was broken into lines.
+        let isUsual = name.utf8.count <= 40 && name.allSatisfy { $0 == "_" || $0.isUppercase || $0.isNumber }
+        return isUsual ? "sets '\(name)', which is not a setting" : "sets a name that is not a setting"
     }
 
     /// Why a name in the environment is an error; nil if it is none. The environment also has names of other programs,

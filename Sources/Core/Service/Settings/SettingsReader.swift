@@ -73,6 +73,9 @@ public struct SettingsReader {
         problems.append("\(name) \(problem)")
     }
 
+    /// Records a problem with what a setting names.
+    mutating func report(_ error: SettingError) { problems.append(error.description) }
+
     /// Records the names in the environment and in the file that no service reads, and the file's invalid lines. To be
     /// called after all settings were read.
     mutating func checkNames(envFilePath: String, environment: some Collection<String>) {
@@ -112,9 +115,10 @@ public struct SettingsReader {
                 reject(fileName, "must not be set together with \(name)")
             } else if let bytes = readFile(path) {
                 found = SecretFile.text(of: bytes).map { ($0, .secretFile) }
-                if found == nil { reject(fileName, "must hold one line of text: '\(path)'") }
+                if found == nil { reject(fileName, "must hold one line of text") }
             } else {
-                reject(fileName, "cannot be read: '\(path)'")
+                // Without the path: it is the secret itself, if somebody mistook one setting for the other.
+                reject(fileName, "is not the path of a file that can be read")
             }
         }
         let text = record(name, found, default: standard, isSecret: true, help: help)
@@ -136,6 +140,13 @@ public struct SettingsReader {
         _ name: String, default standard: String, help: String
     ) -> String {
         value(name, default: standard, help: help) { $0 }
+    }
+
+    public mutating func boolean(_ name: String, default standard: Bool, help: String) -> Bool {
+        value(name, default: String(standard), help: help) { text throws(SettingError) in
+            guard let flag = Bool(text) else { throw SettingError("must be true or false, not '\(text)'") }
+            return flag
+        }
     }
 
     public mutating func integer<Number: FixedWidthInteger>(

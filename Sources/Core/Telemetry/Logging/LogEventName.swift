@@ -34,6 +34,12 @@ public enum LogEventName: String, CaseIterable, Sendable {
     case write = "WRITE"
     /// Connections were closed or refused for others, because a limit was reached.
     case connectionLimit = "CONNECTION_LIMIT"
+    /// Requests were refused by their host, origin or token.
+    case accessRefused = "ACCESS_REFUSED"
+    /// The files of tokens and keys changed, and are in force.
+    case credentialsReplaced = "CREDENTIALS_REPLACED"
+    /// They changed and are invalid; the earlier ones stay in force.
+    case credentialsRejected = "CREDENTIALS_REJECTED"
     /// Lines were dropped; written by the log itself.
     case logSuppressed = "LOG_SUPPRESSED"
 }

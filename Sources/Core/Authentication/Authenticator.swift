@@ -1,0 +1,118 @@
+import HTTP
+import Resilience
+
+/// What a service verifies bearer tokens with.
+public struct Credentials: Sendable {
+    let tokens: TokenList
+    let verifier: JWTVerifier?
+
+    /// - Parameter rules: needed with `keys`.
+    public init(tokens: TokenList, keys: JWTKeys = .none, rules: JWTRules? = nil) {
+        self.tokens = tokens
+        verifier = keys.isEmpty ? nil : rules.map { JWTVerifier(keys, $0) }
+    }
+}
+
+/// Finds out who sent a request, by its bearer token (RFC 6750).
+///
+/// Confined to one thread. Verified tokens are kept until they expire, so that most requests cost one look-up.
+public final class Authenticator {
+    public enum Answer: Equatable {
+        case principal(Principal)
+        /// The request has no token.
+        case missing
+        /// - reason: the end of a sentence that begins with "the token".
+        case rejected(reason: String)
+        /// Too many tokens from this address were wrong; no further one is verified for now.
+        case throttled
+    }
+
+    private struct Verified {
+        let principal: Principal
+        /// Seconds since 1970; nil: valid until the credentials change.
+        let expiresS: Int64?
+    }
+
+    private var credentials: Credentials
+    /// By the usual spelling of the field's value, of which each token has one.
+    private var verified: [String: Verified] = [:]
+    private var failures: [ClientAddress: RateLimiter] = [:]
+    private let maxVerified: Int
+    private let nowS: () -> Int64
+
+    static let maxAddresses = 1_024
+    /// Wrong tokens per second of one address. A signature costs up to 0.1 ms, so they take at most 2 % of the time.
+    static let maxFailuresPerS: UInt64 = 200
+
+    var verifiedCount: Int { verified.count }
+
+    /// - Parameters:
+    ///   - maxVerified: how many verified tokens are kept.
+    ///   - nowS: the wall clock, in seconds since 1970.
+    public init(_ credentials: Credentials, maxVerified: Int = 4_096, nowS: @escaping () -> Int64) {
+        self.credentials = credentials
+        self.maxVerified = maxVerified
+        self.nowS = nowS
+    }
+
+    /// Replaces what tokens are verified with; tokens that are not in it are rejected from now on.
+    public func replace(_ credentials: Credentials) {
+        self.credentials = credentials
+        verified = [:]
+    }
+
+    /// - Parameters:
+    ///   - authorization: the value of the `Authorization` field; nil if there is none.
+    ///   - nowNs: monotonic.
+    public func authenticate(_ authorization: String?, from client: ClientAddress, atNs nowNs: UInt64) -> Answer {
+        guard let authorization else { return .missing }
+        if let known = verified[authorization] {
+            if known.expiresS.map({ nowS() < $0 }) ?? true { return .principal(known.principal) }
+            verified[authorization] = nil
+        }
+        guard let token = Self.bearerToken(authorization) else {
+            return .rejected(reason: "must be sent as: Authorization: Bearer TOKEN")
+        }
+        if let principal = credentials.tokens.principal(of: token) {
+            return remember(token, Verified(principal: principal, expiresS: nil))
+        }
+        guard mayFail(client, atNs: nowNs) else { return .throttled }
+        guard let verifier = credentials.verifier, token.contains(".") else {
+            noteFailure(client, atNs: nowNs)
+            return .rejected(reason: "is not known")
+        }
+        do throws(CredentialsError) {
+            let (principal, expiresS) = try verifier.verify(token, atS: nowS())
+            return remember(token, Verified(principal: principal, expiresS: expiresS))
+        } catch {
+            noteFailure(client, atNs: nowNs)
+            return .rejected(reason: error.description)
+        }
+    }
+
+    /// The scheme is accepted in any case (RFC 9110, section 11.1).
+    private static func bearerToken(_ authorization: String) -> Substring? {
+        let parts = authorization.split(separator: " ")
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        return parts[1]
+    }
+
+    private func remember(_ token: Substring, _ result: Verified) -> Answer {
+        // Any one: all are in use, or expire soon.
+        if verified.count >= maxVerified, let any = verified.keys.first { verified[any] = nil }
+        verified["Bearer \(token)"] = result
+        return .principal(result.principal)
+    }
+
+    // MARK: Wrong tokens
+
+    private func mayFail(_ client: ClientAddress, atNs nowNs: UInt64) -> Bool {
+        guard var limiter = failures[client] else { return true }
+        return limiter.take(atNs: nowNs)
+    }
+
+    private func noteFailure(_ client: ClientAddress, atNs nowNs: UInt64) {
+        if failures.count >= Self.maxAddresses, failures[client] == nil { failures = [:] }
+        _ = failures[client, default: RateLimiter(ratePerS: Self.maxFailuresPerS)].take(atNs: nowNs)
+    }
+}

@@ -1,0 +1,123 @@
+import ByteCoding
+import Crypto
+import HTTP
+
+/// Bearer tokens that an operator gave out (RFC 6750), as the lines of `AUTH_TOKENS_FILE`:
+///
+/// ```
+/// # name    scopes       SHA-256 of the token     the keys that it may use begin with (percent-encoded)
+/// orders    read,write   sha256:9f86d081884c7d…   key-prefix=orders%2F
+/// ```
+///
+/// The file has only digests: who reads it has no token. A name may have several lines, so that a token can be replaced
+/// by another without an interruption.
+public struct TokenList: Sendable {
+    /// By the SHA-256 digest of the token.
+    private let principals: [[UInt8]: Principal]
+
+    /// A longer file, in bytes, or more lines are a mistake.
+    public static let maxBytes = 256 << 10
+    static let maxTokens = 1_000
+    static let maxNameBytes = 64
+
+    public static let empty = TokenList(principals: [:])
+
+    private init(principals: [[UInt8]: Principal]) { self.principals = principals }
+
+    /// - Throws: a sentence about the first invalid line. It never contains the line.
+    public init(parsing bytes: [UInt8]) throws(CredentialsError) {
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw CredentialsError("is not UTF-8 text") }
+        var principals: [[UInt8]: Principal] = [:]
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+            let fields = line.split(whereSeparator: \.isWhitespace)
+            guard let first = fields.first, !first.hasPrefix("#") else { continue }
+            do throws(CredentialsError) {
+                let (digest, principal) = try Self.token(fields)
+                guard principals.updateValue(principal, forKey: digest) == nil else {
+                    throw CredentialsError("has the same token as an earlier line")
+                }
+            } catch { throw CredentialsError("line \(index + 1) \(error.description)") }
+        }
+        guard principals.count <= Self.maxTokens else {
+            throw CredentialsError("has more than \(Self.maxTokens) tokens")
+        }
+        self.init(principals: principals)
+    }
+
+    public var isEmpty: Bool { principals.isEmpty }
+
+    /// Who has this token; nil if nobody.
+    func principal(of token: some StringProtocol) -> Principal? {
+        // Looked up by its digest: the time that takes says nothing about other tokens.
+        principals[Array(SHA256.hash(data: Array(token.utf8)))]
+    }
+
+    /// A line of the file.
+    public static func line(name: String, scopes: Set<Scope>, token: String, keyPrefix: [UInt8] = []) -> String {
+        let digest = SHA256.hash(data: Array(token.utf8)).map { byte in
+            (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }.joined()
+        let names = Scope.allCases.filter(scopes.contains).map(\.rawValue).joined(separator: ",")
+        let prefix = keyPrefix.isEmpty ? "" : " key-prefix=\(PercentEncoding.encode(keyPrefix))"
+        return "\(name) \(names) sha256:\(digest)\(prefix)"
+    }
+
+    /// Whether `text` can be a name: letters, digits, `.`, `_` and `-`.
+    public static func isName(_ text: some StringProtocol) -> Bool {
+        (1...maxNameBytes).contains(text.utf8.count)
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+    }
+
+    // MARK: Parsing
+
+    private static func token(_ fields: [Substring]) throws(CredentialsError) -> ([UInt8], Principal) {
+        guard (3...4).contains(fields.count) else {
+            throw CredentialsError("is not: name scopes sha256:digest [key-prefix=…]")
+        }
+        guard isName(fields[0]) else {
+            throw CredentialsError("has a name that is not 1 to \(maxNameBytes) letters, digits, '.', '_' or '-'")
+        }
+        return (
+            try digest(fields[2]),
+            Principal(
+                name: String(fields[0]), scopes: try scopes(fields[1]),
+                keyPrefix: fields.count == 4 ? try keyPrefix(fields[3]) : [])
+        )
+    }
+
+    /// - Parameter text: names, separated by commas.
+    public static func scopes(_ text: some StringProtocol) throws(CredentialsError) -> Set<Scope> {
+        let names = text.split(separator: ",", omittingEmptySubsequences: false)
+        let scopes = names.compactMap { Scope(rawValue: String($0)) }
+        guard scopes.count == names.count else {
+            let known = Scope.allCases.map(\.rawValue).joined(separator: ", ")
+            throw CredentialsError("has a scope that is none of \(known)")
+        }
+        return Set(scopes)
+    }
+
+    private static func digest(_ text: Substring) throws(CredentialsError) -> [UInt8] {
+        let digits = Array(text.utf8.dropFirst("sha256:".utf8.count))
+        let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap { index in
+            UInt8(String(decoding: digits[index..<index + 2], as: UTF8.self), radix: 16)
+        }
+        guard text.hasPrefix("sha256:"), digits.count == 2 * SHA256.byteCount, bytes.count == SHA256.byteCount,
+            !digits.contains(UInt8(ascii: "+"))
+        else { throw CredentialsError("has no digest: sha256: and 64 hexadecimal digits") }
+        return bytes
+    }
+
+    private static func keyPrefix(_ text: Substring) throws(CredentialsError) -> [UInt8] {
+        let name = "key-prefix="
+        guard text.hasPrefix(name), let prefix = PercentEncoding.decode(Array(text.utf8.dropFirst(name.count))[...]),
+            !prefix.isEmpty
+        else { throw CredentialsError("has a fourth field that is not key-prefix= and a percent-encoded text") }
+        return prefix
+    }
+}
+
+/// Why credentials cannot be used, as the end of a sentence that begins with their source. It contains no part of them.
+public struct CredentialsError: Error, CustomStringConvertible, Equatable {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,68 @@
+import Glibc
+
+/// The host names under which a server may be addressed.
+///
+/// Without this check, a web page can reach a server on loopback or in a private network. Its own host name resolves to
+/// that server's address for a moment (DNS rebinding), so the browser takes both for one origin. Only names can be
+/// misused in this way.
+public struct AllowedHosts: Sendable {
+    /// Names and addresses in lower case, without port and brackets.
+    private let names: Set<String>
+    /// From a pattern `.example.org`: it and its subdomains.
+    private let domains: [String]
+    private let allowsAll: Bool
+    private let allowsAddresses: Bool
+
+    /// The names of this machine for itself.
+    private static let loopbackNames = ["localhost", "127.0.0.1", "::1"]
+
+    /// - Parameters:
+    ///   - patterns: names or addresses; `.example.org` for a name and its subdomains; `*` for all. Loopback's names
+    ///     are always allowed.
+    ///   - allowsAddresses: every IP address is allowed, as the server listens on all of the machine's.
+    public init(_ patterns: [String], allowsAddresses: Bool = false) {
+        let patterns = patterns.map { $0.lowercased() }
+        names = Set(patterns.filter { !$0.hasPrefix(".") }.map { Self.withoutBrackets($0[...]) } + Self.loopbackNames)
+        domains = patterns.filter { $0.hasPrefix(".") }.map { String($0.dropFirst()) }
+        allowsAll = patterns.contains("*")
+        self.allowsAddresses = allowsAddresses
+    }
+
+    /// Whether `text` can be a pattern: a name, an address, `.name`, or `*`.
+    public static func isPattern(_ text: String) -> Bool {
+        if text == "*" || isAddress(withoutBrackets(text[...])) { return true }
+        let name = text.hasPrefix(".") ? text.dropFirst() : text[...]
+        return !name.isEmpty && !name.hasSuffix(".")
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    /// - Parameter authority: the value of a `Host` field: a name or an address, and an optional port.
+    public func allows(_ authority: String) -> Bool {
+        if allowsAll { return true }
+        let authority = authority.lowercased()
+        let afterBracket = authority.lastIndex(of: "]").map { authority.index(after: $0) } ?? authority.startIndex
+        let end = authority[afterBracket...].firstIndex(of: ":") ?? authority.endIndex
+        guard authority[end...].dropFirst().allSatisfy({ $0.isASCII && $0.isNumber }) else { return false }
+        var host = Self.withoutBrackets(authority[..<end])
+        // A name may end with the dot of the root.
+        if host.hasSuffix(".") { host.removeLast() }
+        if names.contains(host) || (allowsAddresses && Self.isAddress(host)) { return true }
+        return domains.contains { host == $0 || host.hasSuffix("." + $0) }
+    }
+
+    private static func withoutBrackets(_ host: Substring) -> String {
+        host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
+    }
+
+    private static func isAddress(_ text: String) -> Bool {
+        var address = in6_addr()
+        return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1
+    }
+}

@@ -1,0 +1,60 @@
+/// Which web pages a server answers (RFC 6454; the Fetch standard, "CORS protocol").
+///
+/// A browser sends a page's requests to any server, but shows the page only the answers of its own origin. So a foreign
+/// page cannot read; it must not change anything either, as the change is done when the browser drops the answer.
+public struct AllowedOrigins: Sendable {
+    /// Foreign origins that may read and change everything.
+    private let origins: Set<String>
+
+    /// How long a browser may remember the answer to a preflight request, in seconds.
+    private static let maxAgeS = 600
+    private static let requestFields =
+        "Accept, Authorization, Content-Type, If-Match, If-None-Match, X-Context, X-Session-Token"
+    private static let responseFields = [
+        "ETag", "Retry-After", "X-Conflicts", "X-Context", "X-Replica", "X-Session", "X-Session-Token", "X-Stale",
+        "X-Staleness-Ms",
+    ].joined(separator: ", ")
+
+    /// - Parameter origins: such as `https://example.org`, in any case.
+    public init(_ origins: [String]) { self.origins = Set(origins.map { $0.lowercased() }) }
+
+    /// Whether `text` is an origin: a scheme, a host and an optional port.
+    public static func isOrigin(_ text: String) -> Bool {
+        for scheme in ["http://", "https://"] where text.lowercased().hasPrefix(scheme) {
+            let host = text.dropFirst(scheme.count)
+            return !host.isEmpty && !host.contains { "/?#@ *".contains($0) }
+        }
+        return false
+    }
+
+    /// False for a change that a foreign page requests.
+    public func allows(_ request: Request) -> Bool {
+        guard !request.method.isSafe else { return true }
+        if let origin = request.header("Origin")?.lowercased() { return !isForeign(origin, to: request) }
+        return request.header("Sec-Fetch-Site") != "cross-site"
+    }
+
+    private func isForeign(_ origin: String, to request: Request) -> Bool {
+        if origins.contains(origin) { return false }
+        guard let own = request.authority?.lowercased() else { return true }
+        return origin != "http://\(own)" && origin != "https://\(own)"
+    }
+
+    /// The fields that show an answer to the pages of allowed origins; none if no origin is allowed.
+    public func headers(for request: Request, _ response: Response) -> [Header] {
+        guard !origins.isEmpty else { return [] }
+        // Caches must not show an answer to one origin to another.
+        let vary = Header("Vary", "Origin")
+        guard let origin = request.header("Origin"), origins.contains(origin.lowercased()) else { return [vary] }
+        var headers = [
+            vary, Header("Access-Control-Allow-Origin", origin),
+            Header("Access-Control-Expose-Headers", Self.responseFields),
+        ]
+        if request.method == .options, let methods = response.headers.first(where: { $0.name == "Allow" })?.value {
+            headers.append(Header("Access-Control-Allow-Methods", methods))
+            headers.append(Header("Access-Control-Allow-Headers", Self.requestFields))
+            headers.append(Header("Access-Control-Max-Age", String(Self.maxAgeS)))
+        }
+        return headers
+    }
+}

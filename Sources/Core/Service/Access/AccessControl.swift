@@ -1,0 +1,63 @@
+import Authentication
+import EventLoop
+import HTTP
+
+/// Decides which requests a service answers: by host name, by the web page that sent them, and by their token.
+final class AccessControl: AccessPolicy {
+    private let settings: AccessSettings
+    private let serviceName: String
+    /// Nil: everybody may do everything.
+    private let authenticator: Authenticator?
+    /// Called for each refusal.
+    private let onRefusal: (AccessRefusal) -> Void
+    /// Hosts that were found to be allowed, as they were sent, to be found again without parsing.
+    private var known: Set<String> = []
+
+    private static let maxKnown = 64
+
+    init(
+        _ settings: AccessSettings, serviceName: String, authenticator: Authenticator?,
+        onRefusal: @escaping (AccessRefusal) -> Void
+    ) {
+        self.settings = settings
+        self.serviceName = serviceName
+        self.authenticator = authenticator
+        self.onRefusal = onRefusal
+    }
+
+    func check(_ request: Request, needs scope: Scope?) throws(Problem) {
+        do throws(AccessRefusal) {
+            try checkHost(of: request)
+            guard settings.origins.allows(request) else { throw .origin }
+            if let scope { try checkToken(of: request, for: scope) }
+        } catch {
+            onRefusal(error)
+            throw error.problem(of: serviceName)
+        }
+    }
+
+    func headers(for request: Request, _ response: Response) -> [Header] {
+        settings.origins.headers(for: request, response)
+    }
+
+    /// A request of HTTP/1.0 without a host comes from no browser.
+    private func checkHost(of request: Request) throws(AccessRefusal) {
+        guard let authority = request.authority, !known.contains(authority) else { return }
+        guard settings.hosts.allows(authority) else { throw .host }
+        if known.count < Self.maxKnown { known.insert(authority) }
+    }
+
+    private func checkToken(of request: Request, for scope: Scope) throws(AccessRefusal) {
+        guard let authenticator else { return }
+        let answer = authenticator.authenticate(
+            request.header("Authorization"), from: request.client, atNs: monotonicNs())
+        switch answer {
+        case .principal(let principal):
+            guard principal.scopes.contains(scope) else { throw .scope(scope) }
+            request.principal = principal
+        case .missing: throw .noToken
+        case .rejected(let reason): throw .token(reason: reason)
+        case .throttled: throw .throttled
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import Glibc
+import HTTP
+
+/// Who may send requests.
+public struct AccessSettings: Sendable {
+    public let hosts: AllowedHosts
+    public let origins: AllowedOrigins
+    public let authentication: AuthenticationSettings
+    /// Others than this machine reach the service, and it does not trust its network.
+    private let isExposed: Bool
+    /// Why a service with these settings must not start. Operators' commands serve nobody.
+    private(set) var exposures: [SettingError] = []
+
+    /// - Parameters:
+    ///   - host: the address that the service listens on.
+    ///   - nodeID: also the service's host name in Docker Compose.
+    init(host: String, nodeID: String, from reader: inout SettingsReader) {
+        let listensEverywhere = ["0.0.0.0", "::"].contains(host)
+        authentication = AuthenticationSettings(from: &reader)
+        let isOpen = reader.boolean(
+            "ALLOW_UNAUTHENTICATED", default: false,
+            help: "true: serve without authentication on other addresses than loopback's, too.")
+        isExposed = !isOpen && !Self.isLoopback(host)
+        if isExposed, !authentication.isOn { exposures.append(.unauthenticated) }
+        hosts = reader.value(
+            "ALLOWED_HOSTS", default: "",
+            help: "Host names of this service beside loopback's, HTTP_BIND and NODE_ID; separated by commas. "
+                + ".example.org includes subdomains, * allows all. With HTTP_BIND=0.0.0.0 or ::, every address is one."
+        ) { text throws(SettingError) in
+            let names = try Self.list(text, of: "host names", where: AllowedHosts.isPattern)
+            return AllowedHosts(names + [host, nodeID], allowsAddresses: listensEverywhere)
+        }
+        origins = reader.value(
+            "CORS_ALLOWED_ORIGINS", default: "",
+            help: "Origins of web pages that may use this service, such as https://example.org; separated by commas."
+        ) { text throws(SettingError) in
+            AllowedOrigins(try Self.list(text, of: "origins such as https://host:port", where: AllowedOrigins.isOrigin))
+        }
+    }
+
+    /// Records the secrets that others could guess.
+    mutating func requireStrong(_ secrets: [(name: String, value: String)]) {
+        guard isExposed else { return }
+        for (name, value) in secrets where !value.isEmpty && (value.utf8.count < 32 || Self.isPlaceholder(value)) {
+            exposures.append(
+                SettingError("\(name) is short or a placeholder, and HTTP_BIND is not an address of loopback"))
+        }
+    }
+
+    /// As examples have them, also those of this project.
+    static func isPlaceholder(_ secret: String) -> Bool {
+        let secret = secret.lowercased()
+        return ["put-", "local-"].contains(where: secret.hasPrefix)
+            || ["changeme", "change-me", "placeholder", "example"].contains(where: secret.contains)
+            || Set(secret).count < 8
+    }
+
+    static func isLoopback(_ host: String) -> Bool {
+        var address = in_addr()
+        if inet_pton(AF_INET, host, &address) == 1 { return UInt32(bigEndian: address.s_addr) >> 24 == 127 }
+        return ["localhost", "::1"].contains(host)
+    }
+
+    private static func list(
+        _ text: String, of what: String, where isGood: (String) -> Bool
+    ) throws(SettingError) -> [String] {
+        let items = text.split(separator: ",").map { item in
+            let start = item.firstIndex { $0 != " " } ?? item.endIndex
+            let end = item.lastIndex { $0 != " " }.map { item.index(after: $0) } ?? start
+            return String(item[start..<end])
+        }
+        if let bad = items.first(where: { !isGood($0) }) {
+            throw SettingError("must list \(what), separated by commas, not '\(bad)'")
+        }
+        return items
+    }
+}
+
+extension SettingError {
+    fileprivate static var unauthenticated: SettingError {
+        SettingError(
+            "HTTP_BIND is not an address of loopback, and requests need no token: set AUTH_TOKENS_FILE, JWT_KEYS_FILE or "
+                + "JWT_HS256_KEY; or let everybody in with ALLOW_UNAUTHENTICATED=true")
+    }
+}

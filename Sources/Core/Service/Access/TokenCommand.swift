@@ -1,0 +1,62 @@
+import ArgumentParser
+import Authentication
+import ByteCoding
+import Glibc
+import HTTP
+
+/// `token`: makes a bearer token, and its line for `AUTH_TOKENS_FILE`.
+public struct TokenCommand: ParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "token",
+        abstract: "Make a bearer token, and its line for AUTH_TOKENS_FILE.",
+        discussion: """
+            Prints the token, which is stored nowhere, to standard output. The line has only its digest. With --file it \
+            is added to that file, which running services notice within a second or two; without, it is printed to \
+            standard error. To replace a token: add a line with the same name, give out the new token, then remove the \
+            old line.
+            """)
+
+    @Argument(help: "Who gets it: letters, digits, '.', '_' and '-'. In logs and limits.")
+    var name: String
+    @Option(help: "What it permits, separated by commas: read, write, admin, metrics.")
+    var scopes: String
+    @Option(help: "The keys that it may read and change begin with this, percent-encoded.")
+    var keyPrefix: String?
+    @Option(help: "The file to which the line is added; made, for its owner only, if there is none.")
+    var file: String?
+
+    public init() {}
+
+    public func run() throws {
+        guard TokenList.isName(name) else {
+            throw ValidationError("the name must be 1 to 64 letters, digits, '.', '_' or '-'")
+        }
+        let permitted: Set<Scope>
+        do throws(CredentialsError) { permitted = try TokenList.scopes(scopes) } catch {
+            throw ValidationError("--scopes \(error)")
+        }
+        guard let prefix = PercentEncoding.decode(Array((keyPrefix ?? "").utf8)[...]) else {
+            throw ValidationError("--key-prefix is not valid percent-encoding")
+        }
+        var random = SystemRandomNumberGenerator()
+        let token = AccessToken.make(using: &random)
+        let line = TokenList.line(name: name, scopes: permitted, token: token, keyPrefix: prefix)
+        if let file { try add(line, to: file) } else { complain(line) }
+        print(token)
+    }
+
+    private func add(_ line: String, to path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            fail("token: cannot open '\(path)': \(String(cString: strerror(errno)))", exitCode: 1)
+        }
+        defer { close(descriptor) }
+        let text = line + "\n"
+        // One write, so that a service never reads a half.
+        guard write(descriptor, text, text.utf8.count) == text.utf8.count, fsync(descriptor) == 0 else {
+            fail("token: cannot write '\(path)': \(String(cString: strerror(errno)))", exitCode: 1)
+        }
+    }
+
+    private func complain(_ line: String) { _ = write(STDERR_FILENO, line + "\n", line.utf8.count + 1) }
+}

@@ -1,0 +1,141 @@
+import Foundation
+import Glibc
+import Testing
+import TestSupport
+
+/// Who may use a service, seen from outside: the real executables, as curl and browsers would ask them.
+@Suite(.serialized, .timeLimit(.minutes(20))) struct AccessTests {
+    @Test(arguments: ["cp", "ap"])
+    func anotherHostIsMisdirected(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode, settings: ["ALLOWED_HOSTS": "kv.example,.wide.example"])
+        let client = try HTTPClient(port: app.service.port)
+        for (host, status) in [
+            ("kv.example", 200), ("a.wide.example:80", 200), ("127.0.0.1", 200), ("localhost:1", 200),
+            ("evil.example", 421), ("kv.example.evil.example", 421), ("", 421), ("10.0.0.1", 421),
+        ] {
+            for path in ["/health/live", "/metrics", "/replicas"] {
+                try client.send(Array("GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\r\n".utf8))
+                let answer = try client.answer()
+                #expect(answer.status == status, "\(host) \(path)")
+                if status == 421 { #expect(answer.string("code") == "unknown_host") }
+            }
+        }
+        try client.send(Array("GET http://evil.example/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8))
+        #expect(try client.answer().status == 421)
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func aForeignPageChangesNothing(mode: String) throws {
+        let app = try ServiceOnReplicas.make(mode)
+        _ = try app.write("k", "v")
+        for headers in [["Origin": "http://evil.example"], ["Origin": "null"], ["Sec-Fetch-Site": "cross-site"]] {
+            for (method, path) in [("POST", "/write/k/w"), ("DELETE", "/delete/k"), ("POST", "/write/k")] {
+                let answer = try app.session.http(method, path, headers: headers)
+                #expect(answer.status == 403)
+                #expect(answer.string("code") == "cross_origin")
+                #expect(answer.string("outcome") == "not_applied")
+            }
+        }
+        let read = try app.session.http("GET", "/read/k", headers: ["Origin": "http://evil.example"])
+        #expect(read.string("value") == "v")
+        #expect(read.headers["access-control-allow-origin"] == nil, "the browser does not show it to the page")
+        #expect(read.headers["x-content-type-options"] == "nosniff")
+        #expect(read.headers["cross-origin-resource-policy"] == "same-origin")
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func tokensDecideWhoMayDoWhat(mode: String) throws {
+        let tokens = try Tokens()
+        let reader = try tokens.make("reader", "read")
+        let writer = try tokens.make("writer", "read,write", "--key-prefix", "mine%2F")
+        let operatorToken = try tokens.make("operator", "admin,metrics")
+        let app = try ServiceOnReplicas.make(mode, settings: ["AUTH_TOKENS_FILE": tokens.path], token: operatorToken)
+        func status(_ method: String, _ path: String, _ token: String?) throws -> Int {
+            let headers = token.map { ["Authorization": "Bearer \($0)"] } ?? [:]
+            return try app.session.http(method, path, headers: headers).status
+        }
+        for (method, path) in [
+            ("POST", "/write/k/v"), ("GET", "/read/k"), ("DELETE", "/delete/k"), ("GET", "/metrics"),
+            ("GET", "/health"), ("GET", "/replicas"), ("GET", "/circuit-breaker"),
+        ] {
+            #expect(try status(method, path, nil) == 401, "\(path)")
+            #expect(try status(method, path, "wrong") == 401, "\(path)")
+        }
+        for path in ["/health/live", "/health/ready"] { #expect(try status("GET", path, nil) == 200) }
+        #expect(try status("POST", "/write/mine%2Fk/v", writer) == 200)
+        #expect(try status("POST", "/write/k/v", writer) == 403)
+        #expect(try status("GET", "/read/k", writer) == 403)
+        #expect(try status("GET", "/read/mine%2Fk", writer) == 200)
+        #expect(try status("GET", "/read/mine%2Fk", reader) == 200)
+        #expect(try status("POST", "/write/mine%2Fk/w", reader) == 403)
+        #expect(try status("DELETE", "/delete/mine%2Fk", reader) == 403)
+        for path in ["/metrics", "/health", "/replicas", "/circuit-breaker"] {
+            #expect(try status("GET", path, operatorToken) == 200, "\(path)")
+            #expect(try status("GET", path, reader) == 403, "\(path)")
+        }
+        let missing = try app.session.http("GET", "/read/k")
+        #expect(missing.headers["www-authenticate"]?.hasPrefix("Bearer realm=") == true)
+        let refused = try app.session.http("POST", "/write/k/v", headers: ["Authorization": "Bearer \(reader)"])
+        #expect(refused.string("code") == "insufficient_scope")
+        #expect(refused.string("detail")?.contains("'write'") == true)
+        #expect(refused.headers["www-authenticate"]?.contains("scope=\"write\"") == true)
+    }
+
+    /// Without an interruption: the new token is accepted before the old one is removed.
+    @Test func tokensAreReplacedWhileTheServiceRuns() throws {
+        let tokens = try Tokens()
+        let old = try tokens.make("alice", "metrics,admin")
+        let app = try ServiceOnReplicas.make("cp", settings: ["AUTH_TOKENS_FILE": tokens.path], token: old)
+        func status(_ token: String) throws -> Int {
+            try app.session.http("GET", "/metrics", headers: ["Authorization": "Bearer \(token)"]).status
+        }
+        #expect(try status(old) == 200)
+        let new = try tokens.make("alice", "metrics,admin")
+        #expect(eventually { (try? status(new)) == 200 }, "the change is noticed")
+        #expect(try status(old) == 200)
+        try tokens.write("this is no line of tokens\n")
+        #expect(eventually { app.service.log.contains("CREDENTIALS_REJECTED") })
+        #expect(try status(new) == 200, "an invalid file changes nothing")
+        try tokens.write("# nobody\n")
+        app.service.signal(SIGHUP)
+        #expect(eventually { (try? status(new)) == 401 })
+        #expect(try app.session.http("GET", "/health/live").status == 200, "SIGHUP did not stop it")
+    }
+
+    @Test(arguments: ["app-cp", "app-ap"])
+    func aServiceOfOthersNeedsAuthentication(program: String) throws {
+        func run(_ settings: [String: String]) throws -> (code: Int32, text: String) {
+            let result = try ServiceProcess.run(program, ["--check-config"], environment: settings)
+            return (result.code, result.output + result.errors)
+        }
+        let common = ["SECRET_KEY": "9f86d081884c7d659a2feaa0c55ad015", "HTTP_BIND": "0.0.0.0"]
+        let refused = try run(common)
+        #expect(refused.code == 2)
+        #expect(refused.text.contains("ALLOW_UNAUTHENTICATED"))
+        #expect(try run(common.merging(["ALLOW_UNAUTHENTICATED": "true"]) { $1 }).code == 0)
+        let tokens = try Tokens()
+        _ = try tokens.make("a", "read")
+        #expect(try run(common.merging(["AUTH_TOKENS_FILE": tokens.path]) { $1 }).code == 0)
+        #expect(try run(common.merging(["AUTH_TOKENS_FILE": "/nowhere"]) { $1 }).code == 2)
+    }
+
+    /// A file of tokens, made by the program itself.
+    private final class Tokens {
+        let path: String
+
+        init() throws {
+            path = NSTemporaryDirectory() + "cap-tokens-\(UUID().uuidString)"
+        }
+
+        deinit { try? FileManager.default.removeItem(atPath: path) }
+
+        func make(_ name: String, _ scopes: String, _ further: String...) throws -> String {
+            let result = try ServiceProcess.run(
+                "app-cp", ["token", name, "--scopes", scopes, "--file", path] + further, environment: [:])
+            #expect(result.code == 0, "\(result.errors)")
+            return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+
+        func write(_ text: String) throws { try text.write(toFile: path, atomically: true, encoding: .utf8) }
+    }
+}
