@@ -12,7 +12,7 @@ private func addStore(_ router: Router) {
 }
 
 private func makeServer() throws -> TestServer {
-    try TestServer({ $0.maxDiscardedBytes = 10_000 }, routes: addStore)
+    try TestServer({ $0.buffers.maxDiscardedBytes = 10_000 }, routes: addStore)
 }
 
 private func bytes(_ count: Int) -> String { String(repeating: "x", count: count) }
@@ -123,7 +123,7 @@ private func expectTooLarge(_ answer: TestClient.Answer) {
     }
 
     @Test func bufferedBodiesOfAllConnectionsAreLimited() throws {
-        let server = try TestServer({ $0.maxBufferedBodyBytes = 2_500 }, routes: addStore)
+        let server = try TestServer({ $0.buffers.maxTotalBodyBytes = 2_500 }, routes: addStore)
         defer { server.stop() }
         let first = try server.connect()
         let second = try server.connect()

@@ -6,8 +6,8 @@ import Testing
     @Test func aClientWithManyIdleConnectionsKeepsNoOtherOut() throws {
         let seen = Box<Set<ConnectionLimit>>([])
         let server = try TestServer.hello {
-            $0.connectionLimit = 32
-            $0.leastIdleMs = 20
+            $0.connections.limit = 32
+            $0.connections.leastIdleMs = 20
         }
         defer { server.stop() }
         server.withServer { $0.onConnectionLimit = { limit, _ in seen.value.insert(limit) } }
@@ -26,8 +26,8 @@ import Testing
 
     @Test func theLongestIdleConnectionIsClosedForANewOne() throws {
         let server = try TestServer.hello {
-            $0.connectionLimit = 4
-            $0.leastIdleMs = 20
+            $0.connections.limit = 4
+            $0.connections.leastIdleMs = 20
         }
         defer { server.stop() }
         // Four addresses use up all connections.
@@ -44,8 +44,8 @@ import Testing
     @Test func aBusyConnectionIsNotClosedForANewOne() throws {
         let gate = Gate()
         let server = try TestServer.hello(gate: gate) {
-            $0.connectionLimit = 4
-            $0.leastIdleMs = 0
+            $0.connections.limit = 4
+            $0.connections.leastIdleMs = 0
         }
         defer { server.stop() }
         let busy = try (0..<2).map { _ in try server.connect() }

@@ -21,11 +21,11 @@ import Testing
             var mutator = RequestMutator(seed: seed)
             let (input, requests) = mutator.pipeline()
             count += requests
-            var stream = RequestStream(maxHeadBytes: 8_192)
-            for part in mutator.parts(of: input) { part.withUnsafeBytes { stream.append($0) } }
+            var splitter = RequestSplitter(maxHeadBytes: 8_192)
+            for part in mutator.parts(of: input) { part.withUnsafeBytes { splitter.append($0) } }
             let expected = ReferenceParser.outcomes(of: input)
             refused += expected.last == .refused ? 1 : 0
-            let outcomes = Self.outcomes(of: &stream)
+            let outcomes = Self.outcomes(of: &splitter)
             guard outcomes != expected else { continue }
             Issue.record("seed \(seed): \(Self.text(input)) is \(outcomes), not \(expected)")
             return
@@ -35,18 +35,20 @@ import Testing
     }
 
     /// What libmicrohttpd gets: the canonical messages, which the reference reads too.
-    private static func outcomes(of stream: inout RequestStream) -> [ReferenceParser.Outcome] {
-        var output = [UInt8](repeating: 0, count: stream.output.count)
-        _ = output.withUnsafeMutableBytes { stream.takeOutput(into: $0) }
+    private static func outcomes(of splitter: inout RequestSplitter) -> [ReferenceParser.Outcome] {
+        var output = [UInt8](repeating: 0, count: splitter.output.count)
+        _ = output.withUnsafeMutableBytes { splitter.takeOutput(into: $0) }
         var canonical = ReferenceParser.outcomes(of: output, needsHost: false)
         var outcomes: [ReferenceParser.Outcome] = []
-        while !canonical.isEmpty, let head = stream.nextHead() {
+        while !canonical.isEmpty, let head = splitter.nextHead() {
             guard case .request(_, _, let body, let isLast) = canonical.removeFirst() else { return [] }
-            let isBroken = stream.brokenBody?.number == head.number
+            let isBroken = splitter.brokenBody?.number == head.number
             outcomes.append(
                 head.problem != nil || isBroken
                     ? .refused
-                    : .request(method: head.method.name, target: head.target, body: body, isLast: isLast))
+                    : .request(
+                        method: head.requestLine.method.name, target: head.requestLine.target, body: body,
+                        isLast: isLast))
         }
         return canonical.isEmpty ? outcomes : []
     }
@@ -55,7 +57,7 @@ import Testing
     /// A tenth of the mutations: each input needs a connection of its own, which takes as long as ten inputs above.
     @Test func everyRequestGetsOneAnswerAndNoneIsSmuggled() throws {
         let seen = Box<[String]>([])
-        let server = try TestServer({ $0.crowdedIdleTimeoutMs = 100 }) { router in
+        let server = try TestServer({ $0.connections.crowdedIdleTimeoutMs = 100 }) { router in
             router.add(.get, "/e", operation: "e", parameters: nil) { _ in .text("read") }
             router.add(.post, "/e", operation: "e", parameters: nil, maxBodyBytes: 1_000) { _ in .text("written") }
             router.onResponse = { request, _, response in

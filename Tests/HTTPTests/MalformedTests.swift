@@ -3,7 +3,7 @@ import Testing
 @testable import HTTP
 
 private func makeServer() throws -> TestServer {
-    try TestServer({ $0.idleTimeoutS = 1 }) { router in
+    try TestServer({ $0.connections.idleTimeoutS = 1 }) { router in
         router.add(.get, "/hello", operation: "hello", parameters: ["a"]) { _ in .text("hello") }
         router.add(.post, "/hello", operation: "hello", maxBodyBytes: 100) { _ in .text("hello") }
     }
@@ -168,7 +168,7 @@ private func expectAlive(_ server: TestServer) throws {
     }
 
     @Test func aConnectionWithAnIncompleteRequestIsClosedAfterTheIdleTimeout() throws {
-        let server = try TestServer({ $0.idleTimeoutS = 1 }) { router in
+        let server = try TestServer({ $0.connections.idleTimeoutS = 1 }) { router in
             router.add(.post, "/hello", operation: "hello", maxBodyBytes: 100) { _ in .text("hello") }
         }
         defer { server.stop() }

@@ -17,7 +17,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
 @Suite(.timeLimit(.minutes(20))) struct PatienceTests {
     @Test(arguments: [half, "GET /hel", "POST /hello HTTP/1.1\r\nHost: t\r\nContent-Length: 500000\r\n\r\n"])
     func aClientThatSendsSingleBytesIsDisconnected(start: String) throws {
-        let server = try TestServer.hello { $0.idleTimeoutS = 1 }
+        let server = try TestServer.hello { $0.connections.idleTimeoutS = 1 }
         defer { server.stop() }
         let client = try server.connect()
         client.send(start)
@@ -27,8 +27,8 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
 
     @Test func idleConnectionsAreClosedSoonerWhenConnectionsAreScarce() throws {
         let server = try TestServer.hello {
-            $0.connectionLimit = 16
-            $0.crowdedIdleTimeoutMs = 200
+            $0.connections.limit = 16
+            $0.connections.crowdedIdleTimeoutMs = 200
         }
         defer { server.stop() }
         var held: [TestClient] = []
@@ -43,8 +43,8 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
     @Test func aClientWithASlowHandlerStaysConnected() throws {
         let gate = Gate()
         let server = try TestServer.hello(gate: gate) {
-            $0.connectionLimit = 4
-            $0.crowdedIdleTimeoutMs = 50
+            $0.connections.limit = 4
+            $0.connections.crowdedIdleTimeoutMs = 50
         }
         defer { server.stop() }
         let slow = try (1...3).map { try server.connect(from: $0) }
@@ -59,7 +59,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
     }
 
     @Test func aLongBodyOverASlowLineIsAccepted() throws {
-        let server = try TestServer.hello { $0.idleTimeoutS = 1 }
+        let server = try TestServer.hello { $0.connections.idleTimeoutS = 1 }
         defer { server.stop() }
         let client = try server.connect()
         let pieceBytes = 65_536
@@ -72,7 +72,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
     }
 
     @Test func aConnectionClosedByItsClientIsReleasedBeforeTheIdleTimeout() throws {
-        let server = try TestServer.hello { $0.crowdedIdleTimeoutMs = 100 }
+        let server = try TestServer.hello { $0.connections.crowdedIdleTimeoutMs = 100 }
         defer { server.stop() }
         var clients: [TestClient] = []
         for _ in 0..<50 {

@@ -1,5 +1,5 @@
 /// RFC 9112 over a complete input, written for the tests alone: sets of bytes and positions instead of the states of
-/// `RequestStream`.
+/// `RequestSplitter`.
 struct ReferenceParser {
     enum Outcome: Equatable {
         /// - Parameter isLast: the connection ends with it.

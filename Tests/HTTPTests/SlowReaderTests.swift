@@ -5,7 +5,7 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct SlowReaderTests {
     @Test func clientsThatDoNotReadCannotUseUpMemory() throws {
         let bytes = 8 << 20
-        let server = try TestServer({ $0.maxBufferedResponseBytes = 5 * bytes }) { router in
+        let server = try TestServer({ $0.buffers.maxTotalResponseBytes = 5 * bytes }) { router in
             router.add(.get, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
             router.add(.get, "/short", operation: "short") { _ in .text("short") }
             router.add(.post, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
@@ -34,8 +34,8 @@ import Testing
     @Test func oneAddressCannotUseUpTheMemoryOfOthers() throws {
         let bytes = 8 << 20
         let server = try TestServer({
-            $0.maxBufferedResponseBytes = 4 * bytes
-            $0.maxBufferedBodyBytes = 4_000
+            $0.buffers.maxTotalResponseBytes = 4 * bytes
+            $0.buffers.maxTotalBodyBytes = 4_000
         }) { router in
             router.add(.get, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
             router.add(.post, "/store", operation: "store", maxBodyBytes: 1_000) { .text("\($0.body.count)") }
@@ -61,7 +61,7 @@ import Testing
     @Test(arguments: [true, false])
     func aClientThatReadsSlowlyGetsTheWholeResponse(isHalfClosed: Bool) throws {
         let bytes = 4 << 20
-        let server = try TestServer({ $0.idleTimeoutS = 1 }) { router in
+        let server = try TestServer({ $0.connections.idleTimeoutS = 1 }) { router in
             router.add(.get, "/long", operation: "long") { _ in .text(String(repeating: "x", count: bytes)) }
         }
         defer { server.stop() }
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test func aClientThatStopsReadingIsDisconnected() throws {
-        let server = try TestServer({ $0.idleTimeoutS = 1 }) { router in
+        let server = try TestServer({ $0.connections.idleTimeoutS = 1 }) { router in
             router.add(.get, "/long", operation: "long") { _ in .text(String(repeating: "x", count: 8 << 20)) }
         }
         defer { server.stop() }

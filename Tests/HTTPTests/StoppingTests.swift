@@ -36,7 +36,7 @@ import Testing
     @Test(arguments: [128, 0])
     func requestsInFlightAtTheDeadlineGet503(maxUnsuspended: Int) throws {
         let gate = Gate()
-        let server = try TestServer.hello(gate: gate) { $0.maxUnsuspended = maxUnsuspended }
+        let server = try TestServer.hello(gate: gate) { $0.requests.maxUnsuspended = maxUnsuspended }
         defer { server.stop() }
         let reader = try server.connect()
         reader.send(TestClient.text("GET", "/wait"))
@@ -74,7 +74,7 @@ import Testing
     @Test(arguments: [128, 0])
     func aRequestThatArrivesDuringTheStopIsNotStarted(maxUnsuspended: Int) throws {
         let gate = Gate()
-        let server = try TestServer.hello(gate: gate) { $0.maxUnsuspended = maxUnsuspended }
+        let server = try TestServer.hello(gate: gate) { $0.requests.maxUnsuspended = maxUnsuspended }
         defer { server.stop() }
         let client = try server.connect()
         #expect(try client.request("GET", "/hello").status == 200)

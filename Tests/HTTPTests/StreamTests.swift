@@ -39,7 +39,7 @@ private final class TurnCounter: TurnParticipant {
         _ adjust: @escaping @Sendable (inout HTTPServerSettings) -> Void = { _ in }
     ) throws -> TestServer {
         try TestServer({
-            $0.crowdedIdleTimeoutMs = 100
+            $0.connections.crowdedIdleTimeoutMs = 100
             adjust(&$0)
         }) { router in
             router.add(.get, "/stream", operation: "stream") { _ in streams.open(capacityBytes: capacityBytes) }
@@ -205,7 +205,7 @@ private final class TurnCounter: TurnParticipant {
     }
 
     @Test func aStreamOutlivesTheIdleTimeout() throws {
-        let server = try Self.makeServer(streams, gate) { $0.idleTimeoutS = 1 }
+        let server = try Self.makeServer(streams, gate) { $0.connections.idleTimeoutS = 1 }
         defer { server.stop() }
         let silent = try open(server)
         let busy = try open(server)
@@ -219,7 +219,7 @@ private final class TurnCounter: TurnParticipant {
     }
 
     @Test func aClientThatStopsReadingIsClosedAsIdle() throws {
-        let server = try Self.makeServer(streams, gate, capacityBytes: 64 << 20) { $0.idleTimeoutS = 1 }
+        let server = try Self.makeServer(streams, gate, capacityBytes: 64 << 20) { $0.connections.idleTimeoutS = 1 }
         defer { server.stop() }
         let client = try open(server)
         #expect(write(String(repeating: "x", count: 32 << 20), on: server))

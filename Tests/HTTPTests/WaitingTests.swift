@@ -15,7 +15,7 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
     @Test(arguments: [(1, 128), (50, 128), (300, 128), (300, 0), (128, 128), (129, 128)])
     func anyNumberOfWaitingRequestsIsAnsweredLater(count: Int, maxUnsuspended: Int) throws {
         let gate = Gate()
-        let server = try TestServer({ $0.maxUnsuspended = maxUnsuspended }) { addWaiting($0, gate) }
+        let server = try TestServer({ $0.requests.maxUnsuspended = maxUnsuspended }) { addWaiting($0, gate) }
         defer { server.stop() }
         let clients = try (0..<count).map { _ in try server.connect() }
         for (index, client) in clients.enumerated() {
@@ -37,7 +37,7 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
     @Test(arguments: [128, 0])
     func waitingPipelinedRequestsAreAnsweredInOrder(maxUnsuspended: Int) throws {
         let gate = Gate()
-        let server = try TestServer({ $0.maxUnsuspended = maxUnsuspended }) { addWaiting($0, gate) }
+        let server = try TestServer({ $0.requests.maxUnsuspended = maxUnsuspended }) { addWaiting($0, gate) }
         defer { server.stop() }
         let client = try server.connect()
         for index in 0..<10 {
@@ -52,7 +52,7 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
     func aClientThatDisconnectsWhileWaitingAffectsNoOther(maxUnsuspended: Int, isReset: Bool) throws {
         let gate = Gate()
         let seen = Box<[String]>([])
-        let server = try TestServer({ $0.maxUnsuspended = maxUnsuspended }) { router in
+        let server = try TestServer({ $0.requests.maxUnsuspended = maxUnsuspended }) { router in
             router.add(.get, "/wait/{key}", operation: "wait") { request in
                 await gate.pass()
                 let key = String(decoding: try request.segment(1), as: UTF8.self)
@@ -80,7 +80,7 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
 
     @Test func requestsAboveTheInFlightLimitAreRejected() throws {
         let gate = Gate()
-        let server = try TestServer({ $0.maxRequestsInFlight = 2 }) { addWaiting($0, gate) }
+        let server = try TestServer({ $0.requests.maxInFlight = 2 }) { addWaiting($0, gate) }
         defer { server.stop() }
         let clients = try (0..<2).map { _ in try server.connect() }
         for client in clients { client.send(TestClient.text("GET", "/wait")) }

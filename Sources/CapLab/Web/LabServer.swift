@@ -20,9 +20,9 @@ final class LabServer {
         guardian = PageGuard(
             port: page.settings.port, publishedPort: page.settings.publishedPort, token: page.token)
         var settings = HTTPServerSettings(host: page.settings.host, port: page.settings.port)
-        settings.connectionLimit = Self.connectionLimit
-        settings.maxRequestsInFlight = Self.connectionLimit
-        settings.maxBufferedBodyBytes = 1 << 20
+        settings.connections.limit = Self.connectionLimit
+        settings.requests.maxInFlight = Self.connectionLimit
+        settings.buffers.maxTotalBodyBytes = 1 << 20
         server = HTTPServer(reactor: reactor, settings: settings, router: router)
         addPages()
         addActions()

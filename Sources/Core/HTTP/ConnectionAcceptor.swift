@@ -14,7 +14,7 @@ public enum ConnectionLimit: String, CaseIterable, Sendable {
     case descriptors
 }
 
-/// Accepts connections within ``HTTPServerSettings/connectionLimit`` and each client address's share of it.
+/// Accepts connections within ``HTTPServerSettings/Connections/limit`` and each client address's share of it.
 ///
 /// libmicrohttpd would stop accepting at its limit, until a client that holds a connection closes it.
 final class ConnectionAcceptor: DescriptorHandler, Expirable {

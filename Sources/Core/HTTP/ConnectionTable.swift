@@ -1,106 +1,5 @@
-import CMicroHTTPD
-import CReceive
 import EventLoop
 import Glibc
-
-/// A client's connection and its progress, which decides when it is closed as idle.
-final class HTTPConnection {
-    let descriptor: Int32
-    let address: ClientAddress
-    /// When it was opened, or last completed a request or a response; on the reactor's clock.
-    fileprivate(set) var progressNs: UInt64
-    /// The request that waits for its handler: the server is slow, not the client.
-    var waiting: Exchange?
-    /// A response is being sent.
-    var isResponding = false
-    /// The response that is being sent has no known end.
-    var stream: ResponseStream?
-    /// A request was answered before the client had sent everything.
-    var wasAnsweredEarly = false
-    /// It was closed as idle.
-    fileprivate var isShutDown = false
-    /// What the client sends, on its way to libmicrohttpd.
-    var input: RequestStream
-    private var bodyBytes = 0
-    private var acknowledgedBytes: UInt64 = 0
-    /// A stream makes progress when the client has acknowledged this much of it.
-    private var streamGoalBytes: UInt64 = 0
-
-    /// Every 64 KiB of a body count as progress, so that a long value may be sent or read at about 1 KiB/s.
-    private static let bodyStepBytes = 65_536
-
-    init(descriptor: Int32, address: ClientAddress, maxHeadBytes: Int, nowNs: UInt64) {
-        self.descriptor = descriptor
-        self.address = address
-        input = RequestStream(maxHeadBytes: maxHeadBytes)
-        progressNs = nowNs
-    }
-
-    func progressed(atNs nowNs: UInt64) {
-        progressNs = nowNs
-        bodyBytes = 0
-    }
-
-    func received(bodyBytes count: Int, atNs nowNs: UInt64) {
-        bodyBytes += count
-        if bodyBytes >= Self.bodyStepBytes { progressed(atNs: nowNs) }
-    }
-
-    /// A client that reads a long response slowly makes progress, which the kernel knows.
-    fileprivate func countAcknowledged(atNs nowNs: UInt64) {
-        let total = cmhd_acknowledged_bytes(descriptor)
-        guard total >= acknowledgedBytes + UInt64(Self.bodyStepBytes) else { return }
-        acknowledgedBytes = total
-        progressed(atNs: nowNs)
-    }
-
-    /// A stream may be silent for long. Its client makes progress by acknowledging what had been written at the last
-    /// look.
-    fileprivate func countStreamed(atNs nowNs: UInt64) {
-        let total = cmhd_acknowledged_bytes(descriptor)
-        guard total >= streamGoalBytes else { return }
-        streamGoalBytes = total + cmhd_unacknowledged_bytes(descriptor)
-        progressed(atNs: nowNs)
-    }
-
-    /// There is, or may come, input that nobody has read; see ``LingeringClose``.
-    var mustLinger: Bool { !isShutDown && (wasAnsweredEarly || peek() > 0) }
-
-    fileprivate var isClosedByClient: Bool { peek() == 0 }
-
-    /// The client closed or reset the connection. libmicrohttpd does not notice that while a stream is suspended.
-    fileprivate var isLost: Bool {
-        let count = peek()
-        return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)
-    }
-
-    /// Reads for libmicrohttpd what ``input`` passes on.
-    /// - Returns: as recv(2).
-    func receive(into buffer: UnsafeMutableRawBufferPointer, by scratch: UnsafeMutableRawBufferPointer) -> Int {
-        var filled = 0
-        while true {
-            filled += input.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
-            guard filled < buffer.count, !input.hasFailed else { break }
-            // Not more than there is room for: the rest stays in the kernel's buffer, outside of this server's memory.
-            let wanted = min(buffer.count - filled, scratch.count)
-            let count = creceive(descriptor, scratch.baseAddress, wanted, 0)
-            guard count > 0 else { return filled > 0 ? filled : count }
-            input.append(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
-            // libmicrohttpd takes a short read for the end of what there is, so the kernel's must be empty too.
-            guard count < wanted else { continue }
-            filled += input.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
-            break
-        }
-        if filled == 0 { errno = EAGAIN }
-        return filled > 0 ? filled : -1
-    }
-
-    /// The number of bytes to read, at most 1; 0 at the end of the stream, -1 where nothing has arrived.
-    private func peek() -> Int {
-        var byte: UInt8 = 0
-        return creceive(descriptor, &byte, 1, Int32(MSG_PEEK))
-    }
-}
 
 /// All connections. Closes those that make no progress.
 ///
@@ -122,11 +21,11 @@ final class ConnectionTable: Expirable {
 
     init(reactor: Reactor, settings: HTTPServerSettings) {
         self.reactor = reactor
-        idleNs = UInt64(max(0, settings.idleTimeoutS)) * 1_000 * nsPerMs
-        crowdedIdleNs = min(idleNs, settings.crowdedIdleTimeoutMs * nsPerMs)
-        leastIdleNs = min(crowdedIdleNs, settings.leastIdleMs * nsPerMs)
-        share = FairShare(total: settings.connectionLimit)
-        scratch = [UInt8](repeating: 0, count: settings.connectionMemoryBytes)
+        idleNs = UInt64(max(0, settings.connections.idleTimeoutS)) * 1_000 * nsPerMs
+        crowdedIdleNs = min(idleNs, settings.connections.crowdedIdleTimeoutMs * nsPerMs)
+        leastIdleNs = min(crowdedIdleNs, settings.connections.leastIdleMs * nsPerMs)
+        share = FairShare(total: settings.connections.limit)
+        scratch = [UInt8](repeating: 0, count: settings.buffers.connectionMemoryBytes)
     }
 
     subscript(descriptor: Int32) -> HTTPConnection? { connections[descriptor] }
@@ -174,7 +73,7 @@ final class ConnectionTable: Expirable {
             // closed still reads its response, unless that has no end.
             let isOver =
                 connection.stream != nil ? connection.isLost : !connection.isResponding && connection.isClosedByClient
-            guard nowNs &- connection.progressNs >= limitNs || isOver else { continue }
+            guard nowNs &- connection.progress.lastNs >= limitNs || isOver else { continue }
             shutDown(connection)
             isAnyShutDown = true
         }
@@ -189,9 +88,9 @@ final class ConnectionTable: Expirable {
         let nowNs = reactor.nowNs
         var idle = connections.values.filter {
             !$0.isShutDown && $0.waiting == nil && (client == nil || $0.address == client)
-                && nowNs &- $0.progressNs >= leastIdleNs
+                && nowNs &- $0.progress.lastNs >= leastIdleNs
         }
-        idle.sort { $0.progressNs < $1.progressNs }
+        idle.sort { $0.progress.lastNs < $1.progress.lastNs }
         let victims = idle.prefix((idle.count + 15) / 16)
         for connection in victims { shutDown(connection) }
         return victims.count

@@ -30,18 +30,18 @@ extension Exchange {
         server.runState.didMakeProgress = true
         if let problem = head.problem { return refuseAtOnce(problem, isBodyComing: true) }
         guard let problem = server.router.refusal(of: request) ?? overloadProblem else { return expectBody() }
-        return refuse(problem, bodyBytes: head.contentLength ?? 0)
+        return refuse(problem, bodyBytes: head.framing.contentLength ?? 0)
     }
 
     private var overloadProblem: Problem? {
-        let isOverloaded = server.requestsInFlight > server.settings.maxRequestsInFlight
+        let isOverloaded = server.requestsInFlight > server.settings.requests.maxInFlight
         return isOverloaded ? .overloaded("too many requests in flight") : nil
     }
 
     private func expectBody() -> MHD_Result {
-        guard head.hasBody else { return .YES }
+        guard head.framing.hasBody else { return .YES }
         received.maxBytes = max(0, server.router.maxBodyBytes(for: request))
-        guard let length = head.contentLength, length > UInt64(received.maxBytes) else { return .YES }
+        guard let length = head.framing.contentLength, length > UInt64(received.maxBytes) else { return .YES }
         return refuse(bodyProblem, bodyBytes: length - UInt64(received.maxBytes))
     }
 
@@ -49,8 +49,8 @@ extension Exchange {
     /// - Parameter bodyBytes: what would be read and dropped of it, in bytes, as far as it is announced.
     private func refuse(_ problem: Problem, bodyBytes: UInt64) -> MHD_Result {
         // The client waits for 100 Continue, or the body is too long to be read and dropped: respond now and close.
-        let isTooLong = bodyBytes > UInt64(server.settings.maxDiscardedBytes)
-        if head.hasBody, head.expectsContinue || isTooLong { return refuseAtOnce(problem, isBodyComing: true) }
+        let isTooLong = bodyBytes > UInt64(server.settings.buffers.maxDiscardedBytes)
+        if head.framing.hasBody, head.expectsContinue || isTooLong { return refuseAtOnce(problem, isBodyComing: true) }
         refuse(problem)
         return .YES
     }
@@ -95,7 +95,9 @@ extension Exchange {
             return .YES
         }
         received.discardedBytes += piece.count
-        guard received.discardedBytes > received.maxBytes + server.settings.maxDiscardedBytes else { return .YES }
+        guard received.discardedBytes > received.maxBytes + server.settings.buffers.maxDiscardedBytes else {
+            return .YES
+        }
         // libmicrohttpd accepts no response in the middle of a body.
         return answerPastLibrary()
     }
@@ -144,7 +146,7 @@ extension Exchange {
 
     private func attach(_ stream: ResponseStream) {
         stream.attach(to: self)
-        self.stream = stream
+        outgoing.stream = stream
     }
 
     /// The server responds instead of the handler, because it stops.
@@ -180,7 +182,7 @@ extension Exchange {
         guard server.load.responses.fits(count, for: client.address) else {
             return Problem.overloaded("too many long responses are being sent").response
         }
-        responseBytes = count
+        outgoing.bufferedBytes = count
         server.load.responses.take(count, for: client.address)
         return response
     }
@@ -190,7 +192,7 @@ extension Exchange {
     private func startWaiting() {
         guard let connection else { return }
         client.waiting = self
-        isSuspended = server.load.unsuspendedCount >= server.settings.maxUnsuspended
+        isSuspended = server.load.unsuspendedCount >= server.settings.requests.maxUnsuspended
         if isSuspended { MHD_suspend_connection(connection) } else { server.load.unsuspendedCount += 1 }
     }
 
@@ -215,11 +217,11 @@ extension Exchange {
     func connectionIsDone() {
         stopWaiting()
         detach()
-        if let stream = stream.take() {
+        if let stream = outgoing.stream.take() {
             client.stream = nil
             stream.connectionIsDone()
         }
-        server.load.responses.release(responseBytes, for: client.address)
+        server.load.responses.release(outgoing.bufferedBytes, for: client.address)
         client.isResponding = false
         client.progressed(atNs: server.reactor.nowNs)
         server.runState.didMakeProgress = true

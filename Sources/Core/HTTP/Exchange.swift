@@ -28,6 +28,13 @@ final class Exchange {
         var discardedBytes = 0
     }
 
+    struct OutgoingBody {
+        /// Size of the response if it is a long one, otherwise 0.
+        var bufferedBytes = 0
+        /// The body, if it is a stream.
+        var stream: ResponseStream?
+    }
+
     let server: HTTPServer
     let request: Request
     let client: HTTPConnection
@@ -44,17 +51,16 @@ final class Exchange {
     /// The response instead of the handler's; the rest of the body is dropped.
     var refusal: Response?
     var received = ReceivedBody()
-    /// Size of its response if that is a long one, otherwise 0.
-    var responseBytes = 0
-    /// The body of its response, if it is a stream.
-    var stream: ResponseStream?
+    var outgoing = OutgoingBody()
 
     init(server: HTTPServer, connection: OpaquePointer, client: HTTPConnection, head: RequestHead) {
         self.server = server
         self.connection = connection
         self.client = client
         self.head = head
-        request = Request(method: head.method, target: head.target, fields: head.fields, client: client.address)
+        request = Request(
+            method: head.requestLine.method, target: head.requestLine.target, fields: head.fields,
+            client: client.address)
     }
 
     /// The connection is done with the request: the response was sent, or the connection was lost.

@@ -15,9 +15,9 @@ enum HTTPCallbacks {
         context: UnsafeMutableRawPointer, settings: HTTPServerSettings, isLogging: Bool
     ) -> OpaquePointer? {
         var options = cmhd_start_options()
-        options.connection_limit = UInt32(clamping: settings.connectionLimit)
-        options.idle_timeout_s = UInt32(clamping: settings.idleTimeoutS)
-        options.connection_memory_bytes = settings.connectionMemoryBytes
+        options.connection_limit = UInt32(clamping: settings.connections.limit)
+        options.idle_timeout_s = UInt32(clamping: settings.connections.idleTimeoutS)
+        options.connection_memory_bytes = settings.buffers.connectionMemoryBytes
         options.is_logging = isLogging ? 1 : 0
         options.context = context
         options.log = log
@@ -60,13 +60,13 @@ enum HTTPCallbacks {
             guard let connection, let own = cmhd_connection_context(connection) else { return nil }
             let client = Unmanaged<HTTPConnection>.fromOpaque(own).takeUnretainedValue()
             guard let head = client.input.nextHead() else {
-                preconditionFailure("libmicrohttpd must read what RequestStream passes on, and nothing else")
+                preconditionFailure("libmicrohttpd must read what RequestSplitter passes on, and nothing else")
             }
             let exchange = Exchange(server: server(context), connection: connection, client: client, head: head)
             return Unmanaged.passRetained(exchange).toOpaque()
         }
 
-    /// Runs `body`, which calls libmicrohttpd, so that libmicrohttpd reads through ``RequestStream``.
+    /// Runs `body`, which calls libmicrohttpd, so that libmicrohttpd reads through ``RequestSplitter``.
     static func filteringInput<Result>(of context: UnsafeMutableRawPointer, _ body: () -> Result) -> Result {
         creceive_replace(
             { context, descriptor, buffer, size in

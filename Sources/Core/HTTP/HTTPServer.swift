@@ -141,7 +141,7 @@ public final class HTTPServer {
 
     func connectionOpens(descriptor: Int32, address: ClientAddress) -> HTTPConnection {
         let connection = HTTPConnection(
-            descriptor: descriptor, address: address, maxHeadBytes: settings.maxHeadBytes, nowNs: reactor.nowNs)
+            descriptor: descriptor, address: address, maxHeadBytes: settings.buffers.maxHeadBytes, nowNs: reactor.nowNs)
         connections.add(connection)
         return connection
     }
@@ -226,8 +226,8 @@ extension HTTPServer {
         var lingeringCount = 0
 
         init(_ settings: HTTPServerSettings) {
-            bodies = FairShare(total: settings.maxBufferedBodyBytes)
-            responses = FairShare(total: settings.maxBufferedResponseBytes)
+            bodies = FairShare(total: settings.buffers.maxTotalBodyBytes)
+            responses = FairShare(total: settings.buffers.maxTotalResponseBytes)
         }
     }
 

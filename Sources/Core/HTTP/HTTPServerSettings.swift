@@ -5,40 +5,57 @@ public struct HTTPServerSettings: Sendable {
     /// 0 for any free port; see ``HTTPServer/boundPort``.
     public var port: UInt16
 
-    /// Simultaneous connections. One client address gets a half of them if it is alone; see ``FairShare``. Above either
-    /// limit, the longest idle ones are closed for new ones.
-    public var connectionLimit = 4_096
-    /// Seconds without a complete request or response after which a connection is closed. Single bytes are no progress;
-    /// time in a handler does not count.
-    public var idleTimeoutS = 60
-    /// The same in milliseconds while at least three quarters of ``connectionLimit`` are in use.
-    public var crowdedIdleTimeoutMs: UInt64 = 5_000
-    /// A connection that made progress within this time, in milliseconds, is not closed for another one.
-    public var leastIdleMs: UInt64 = 500
-    /// The longest request line with header fields, in bytes; a longer one gets 431, or 414 within the request line.
-    public var maxHeadBytes = 8_192
-    /// libmicrohttpd's buffer of one connection, in bytes. It must hold a response header; a body is read in parts of
-    /// half its size. libmicrohttpd clears it for each request, so a larger one costs time.
-    public var connectionMemoryBytes = 8_192
-
-    /// In-flight requests; above it 503 `overloaded`.
-    public var maxRequestsInFlight = 10_000
-    /// Bytes of buffered request bodies; above it, or above the fair share of a client address, 503 `overloaded`.
-    public var maxBufferedBodyBytes = 64 << 20
-    /// Bytes of long responses (see ``HTTPServer/longResponseBytes``) that clients have not received; above it, or
-    /// above the fair share of a client address, a read gets 503 `overloaded`. Otherwise clients that do not read could
-    /// use up all memory.
-    public var maxBufferedResponseBytes = 128 << 20
-    /// Bytes of a too long body that are read and dropped, so that the client receives its 413 and can reuse the
-    /// connection. A still longer body closes the connection.
-    public var maxDiscardedBytes = 1 << 20
-    /// Waiting requests that stay in libmicrohttpd's list of ready connections; above it connections are suspended. The
-    /// list saves two `epoll_ctl` and one `recv` per request, but every run traverses it.
-    public var maxUnsuspended = 128
+    public var connections = Connections()
+    public var buffers = Buffers()
+    public var requests = Requests()
 
     public init(host: String, port: UInt16) {
         self.host = host
         self.port = port
+    }
+}
+
+extension HTTPServerSettings {
+    /// How many connections there may be, and when one is closed as idle.
+    public struct Connections: Sendable {
+        /// Simultaneous connections. One client address gets a half of them if it is alone; see ``FairShare``. Above
+        /// either limit, the longest idle ones are closed for new ones.
+        public var limit = 4_096
+        /// Seconds without a complete request or response after which a connection is closed. Single bytes are no
+        /// progress; time in a handler does not count.
+        public var idleTimeoutS = 60
+        /// The same in milliseconds while at least three quarters of ``limit`` are in use.
+        public var crowdedIdleTimeoutMs: UInt64 = 5_000
+        /// A connection that made progress within this time, in milliseconds, is not closed for another one.
+        public var leastIdleMs: UInt64 = 500
+    }
+
+    /// Limits of what is held in memory, in bytes.
+    public struct Buffers: Sendable {
+        /// The longest request line with header fields; a longer one gets 431, or 414 within the request line.
+        public var maxHeadBytes = 8_192
+        /// libmicrohttpd's buffer of one connection. It must hold a response header; a body is read in parts of half
+        /// its size. libmicrohttpd clears it for each request, so a larger one costs time.
+        public var connectionMemoryBytes = 8_192
+        /// Buffered request bodies of all connections; above it, or above the fair share of a client address, 503
+        /// `overloaded`.
+        public var maxTotalBodyBytes = 64 << 20
+        /// Long responses (see ``HTTPServer/longResponseBytes``) that clients have not received, of all connections;
+        /// above it, or above the fair share of a client address, a read gets 503 `overloaded`. Otherwise clients that
+        /// do not read could use up all memory.
+        public var maxTotalResponseBytes = 128 << 20
+        /// How much of a too long body is read and dropped, so that the client receives its 413 and can reuse the
+        /// connection. A still longer body closes the connection.
+        public var maxDiscardedBytes = 1 << 20
+    }
+
+    /// Limits of the requests in flight.
+    public struct Requests: Sendable {
+        /// In-flight requests; above it 503 `overloaded`.
+        public var maxInFlight = 10_000
+        /// Waiting requests that stay in libmicrohttpd's list of ready connections; above it connections are
+        /// suspended. The list saves two `epoll_ctl` and one `recv` per request, but every run traverses it.
+        public var maxUnsuspended = 128
     }
 }
 

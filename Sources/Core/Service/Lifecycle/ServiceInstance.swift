@@ -55,13 +55,13 @@ final class ServiceInstance: @unchecked Sendable {
         operations.addRoutes(to: router)
         engine.addRoutes(to: router)
         var http = HTTPServerSettings(host: settings.httpHost, port: settings.httpPort)
-        http.maxRequestsInFlight = settings.maxRequestsInFlight
-        http.connectionLimit = DescriptorLimit.connections(atMost: http.connectionLimit)
+        http.requests.maxInFlight = settings.maxRequestsInFlight
+        http.connections.limit = DescriptorLimit.connections(atMost: http.connections.limit)
         // One address may hold half of it, which is then a value of any length.
-        http.maxBufferedBodyBytes = max(http.maxBufferedBodyBytes, 2 * settings.maxValueBytes)
+        http.buffers.maxTotalBodyBytes = max(http.buffers.maxTotalBodyBytes, 2 * settings.maxValueBytes)
         server = HTTPServer(reactor: reactor, settings: http, router: router)
         server.onLibraryMessage = { logger.debug("libmicrohttpd: \($0)") }
-        var limitLog = ConnectionLimitLog(connectionLimit: http.connectionLimit, logger: logger)
+        var limitLog = ConnectionLimitLog(connectionLimit: http.connections.limit, logger: logger)
         server.onConnectionLimit = { limit, count in
             metrics.connectionLimits.with(limit.rawValue).increment(by: count)
             limitLog.add(limit, count, atNs: reactor.nowNs)

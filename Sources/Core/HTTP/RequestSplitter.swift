@@ -4,9 +4,10 @@
 /// twice. So it gets each request as ``RequestHead/appendCanonical(to:)`` writes it, with a body whose framing is
 /// checked (RFC 9112, section 7.1); the rest of the head is in ``heads``. A message that is malformed becomes a request
 /// that is refused by its own answer, after all earlier ones, and ends the connection.
-struct RequestStream {
+struct RequestSplitter {
     private enum State {
-        case head
+        case requestLine
+        case fields
         case body(left: UInt64)
         case chunkSize
         case chunk(left: UInt64)
@@ -21,13 +22,12 @@ struct RequestStream {
     private static let keptBytes = 1_024
 
     private let maxHeadBytes: Int
-    private var state = State.head
+    private var state = State.requestLine
     /// The beginning of a line whose end has not arrived. Lines that arrive whole are read where they are.
     private var line: [UInt8] = []
     /// Bytes of the head, the line of a chunk, or the trailers so far, without line feeds.
     private var lengthBytes = 0
     private var head = RequestHead()
-    private var isRequestLineComplete = false
     private var count = 0
 
     /// Heads that libmicrohttpd has not begun to read.
@@ -64,11 +64,11 @@ struct RequestStream {
             case .failed: return
             case .body(let left):
                 let taken = pass(&rest, atMost: left)
-                state = left > taken ? .body(left: left - taken) : .head
+                state = left > taken ? .body(left: left - taken) : .requestLine
             case .chunk(let left):
                 let taken = pass(&rest, atMost: left)
                 state = left > taken ? .chunk(left: left - taken) : .chunkEnd
-            case .head, .chunkSize, .chunkEnd, .trailers:
+            case .requestLine, .fields, .chunkSize, .chunkEnd, .trailers:
                 do throws(Problem) {
                     try takeLine(from: &rest)
                 } catch { fail(error) }
@@ -120,11 +120,11 @@ struct RequestStream {
     }
 
     private var tooLong: Problem {
-        guard case .head = state else { return .malformed("the framing of the body is too long") }
-        guard isRequestLineComplete else {
-            return Problem(status: 414, code: "target_too_long", detail: "the request line is too long")
+        switch state {
+        case .requestLine: Problem(status: 414, code: "target_too_long", detail: "the request line is too long")
+        case .fields: Problem(status: 431, code: "headers_too_large", detail: "the header block is too long")
+        default: .malformed("the framing of the body is too long")
         }
-        return Problem(status: 431, code: "headers_too_large", detail: "the header block is too long")
     }
 
     /// - Parameter text: the line without its line feed.
@@ -132,12 +132,12 @@ struct RequestStream {
         guard text.last == UInt8(ascii: "\r") else { throw .malformed("a line ends without a carriage return") }
         let line = text.part(..<(text.count - 1))
         switch state {
-        case .head where !isRequestLineComplete:
+        case .requestLine:
             // Empty lines before a request are ignored (section 2.2).
             guard !line.isEmpty else { return }
             try head.takeRequestLine(line)
-            isRequestLineComplete = true
-        case .head:
+            state = .fields
+        case .fields:
             guard line.isEmpty else { return try head.takeField(line) }
             try head.check()
             finishHead()
@@ -156,9 +156,9 @@ struct RequestStream {
             lengthBytes = 0
             state = .chunkSize
         case .trailers:
-            // Nobody reads them.
+            // Checked and dropped.
             guard line.isEmpty else {
-                _ = try RequestHead.field(line)
+                _ = try MessageGrammar.field(line)
                 return
             }
             output.append(text: "0\r\n\r\n")
@@ -169,8 +169,8 @@ struct RequestStream {
 
     /// Section 7.1. Extensions are ignored.
     private static func chunkSize(_ line: UnsafeRawBufferPointer) throws(Problem) -> UInt64 {
-        let digits = line.prefix(while: RequestHead.isHex)
-        let rest = line[digits.endIndex...].drop(while: RequestHead.isBlank)
+        let digits = line.prefix(while: MessageGrammar.isHex)
+        let rest = line[digits.endIndex...].drop(while: MessageGrammar.isBlank)
         guard let size = UInt64(String(decoding: digits, as: UTF8.self), radix: 16), size <= UInt64(Int64.max),
             rest.isEmpty || rest.first == UInt8(ascii: ";")
         else { throw .malformed("the size of a chunk is malformed") }
@@ -180,23 +180,23 @@ struct RequestStream {
     // MARK: Messages
 
     private mutating func beginHead() {
-        state = .head
+        state = .requestLine
         lengthBytes = 0
         head = RequestHead()
-        isRequestLineComplete = false
     }
 
     private mutating func finishHead() {
-        let next: State =
-            if head.isChunked { .chunkSize } else if head.hasBody { .body(left: head.contentLength ?? 0) } else {
-                .head
-            }
-        pass()
+        let framing = head.framing
+        passHead()
         beginHead()
-        state = next
+        if framing.isChunked {
+            state = .chunkSize
+        } else if framing.hasBody {
+            state = .body(left: framing.contentLength ?? 0)
+        }
     }
 
-    private mutating func pass() {
+    private mutating func passHead() {
         count += 1
         head.number = count
         head.appendCanonical(to: &output)
@@ -205,9 +205,9 @@ struct RequestStream {
 
     private mutating func fail(_ problem: Problem) {
         switch state {
-        case .head:
+        case .requestLine, .fields:
             head.problem = problem
-            pass()
+            passHead()
         case .chunkSize, .chunkEnd, .trailers:
             // libmicrohttpd accepts no answer in the middle of a body, so it gets the end of one.
             if case .chunkEnd = state { output.append(text: "\r\n") }
