@@ -6,7 +6,7 @@ final class Observation {
 
     private let pair: any ObservedPair
     private let faults: FaultLog
-    private let state: StatePoller
+    private let states: NodeStates
     /// Nil where no relay sees the messages.
     private let messages: MessageTap?
     private let copies: CopyReader
@@ -35,10 +35,10 @@ final class Observation {
         self.pair = pair
         self.messages = messages
         faults = FaultLog(pair, sink)
-        state = StatePoller(pair, sink)
+        states = NodeStates(pair, sink)
         copies = CopyReader(pair, sink)
         verdict = Verdict(pair, sink)
-        state.roles = { [unowned copies] in copies.roles }
+        states.roles = { [unowned copies] in copies.roles }
         copies.proposers = { [weak messages] in messages?.proposers ?? [:] }
         verdict.readings = { [unowned copies] in copies.readings }
         verdict.watch = { [unowned copies] in copies.watchedKeys = $0 }
@@ -59,14 +59,14 @@ final class Observation {
 
     private func followViewers() {
         guard viewerCount() > 0 else { return stopViewing() }
-        state.start()
+        states.start()
         messages?.start()
         copies.start()
         verdict.start()
     }
 
     private func stopViewing() {
-        state.stop()
+        states.stop()
         messages?.stop()
         copies.stop()
         verdict.stop()
@@ -74,7 +74,7 @@ final class Observation {
 
     /// What a newly connected page gets, in this order.
     func firstEvents() -> [(StaticString, [UInt8])] {
-        state.firstEvents() + copies.firstEvents() + faults.firstEvents() + (messages?.firstEvents() ?? [])
+        states.firstEvents() + copies.firstEvents() + faults.firstEvents() + (messages?.firstEvents() ?? [])
             + verdict.firstEvents()
     }
 
@@ -90,13 +90,13 @@ final class Observation {
     func answered(_ answer: AnswerEvent) { verdict.answered(answer) }
 
     /// Whether a node has not answered for a while.
-    func isSilent(_ node: Node) -> Bool { node.isService ? state.isSilent(node) : copies.isSilent(node) }
+    func isSilent(_ node: Node) -> Bool { node.isService ? states.isSilent(node) : copies.isSilent(node) }
 
     /// Whether a service can use a replica, as it reports; nil while that is not known.
-    func reaches(_ link: Link) -> Bool? { state.reaches(link) }
+    func reaches(_ link: Link) -> Bool? { states.reaches(link) }
 
     /// Outstanding hints, staleness in milliseconds and conflicts of an AP service; nil for another node.
     func figures(of service: String) -> (hints: Int, stalenessMs: Double?, conflicts: Int)? {
-        state.figures(of: service)
+        states.figures(of: service)
     }
 }

@@ -13,14 +13,14 @@ final class ReplicationProbe {
     private static let keysPerBatch = 100
 
     private let lab: Lab
-    private let probes: [(name: String, probe: RedisProbe)]
+    private let replicas: [(name: String, connection: ReplicaConnection)]
     /// By replica and key, as first seen.
     private var atHeal: [String: [String: VersionVector]] = [:]
 
     init(_ lab: Lab) {
         self.lab = lab
-        probes = lab.topology.replicas(of: .ap).map { node in
-            (node.name, RedisProbe(to: lab.address(of: node), lab.redisLogin, on: lab.reactor))
+        replicas = lab.topology.replicas(of: .ap).map { node in
+            (node.name, ReplicaConnection(to: lab.address(of: node), lab.redisLogin, on: lab.reactor))
         }
     }
 
@@ -29,12 +29,12 @@ final class ReplicationProbe {
     ///   - untilNs: when to give up.
     /// - Returns: milliseconds since the heal; nil if it took too long.
     func measure(sinceNs startNs: UInt64, untilNs: UInt64) async -> Double? {
-        defer { for entry in probes { entry.probe.close() } }
+        defer { for replica in replicas { replica.connection.close() } }
         while !lab.isStopping, monotonicNs() < untilNs {
             var now: [String: [String: VersionVector]] = [:]
-            for (name, probe) in probes { now[name] = await vectors(probe) }
+            for (name, connection) in replicas { now[name] = await vectors(connection) }
             for (name, vectors) in now where atHeal[name] == nil { atHeal[name] = vectors }
-            if now.count == probes.count, Self.isCovered(Array(atHeal.values), by: Array(now.values)) {
+            if now.count == replicas.count, Self.isCovered(Array(atHeal.values), by: Array(now.values)) {
                 return Double((monotonicNs() - startNs) / 1_000) / 1_000
             }
             await lab.reactor.sleep(forNs: Self.intervalMs * nsPerMs)
@@ -52,8 +52,8 @@ final class ReplicationProbe {
         }
     }
 
-    private func vectors(_ probe: RedisProbe) async -> [String: VersionVector]? {
-        guard let reply = await probe.ask([["KEYS", "ap:*"]], timeoutMs: Self.timeoutMs)?.first,
+    private func vectors(_ connection: ReplicaConnection) async -> [String: VersionVector]? {
+        guard let reply = await connection.ask([["KEYS", "ap:*"]], timeoutMs: Self.timeoutMs)?.first,
             reply.elements.first?.kind == .array
         else { return nil }
         let keys = Array(reply.elements.indices.dropFirst().compactMap { reply.text($0) }.prefix(Self.maxKeys))
@@ -61,7 +61,7 @@ final class ReplicationProbe {
         for start in stride(from: 0, to: keys.count, by: Self.keysPerBatch) {
             let batch = keys[start..<min(start + Self.keysPerBatch, keys.count)]
             let commands = batch.map { ["HGET", $0, "vv"] }
-            guard let replies = await probe.ask(commands, timeoutMs: Self.timeoutMs) else { return nil }
+            guard let replies = await connection.ask(commands, timeoutMs: Self.timeoutMs) else { return nil }
             for (key, reply) in zip(batch, replies) where reply.elements.first?.kind == .bulk {
                 vectors[key] = VersionVector(text: Array(reply.bytes(0)))
             }

@@ -15,7 +15,7 @@ final class CopyReader {
 
     private struct Source {
         let node: Node
-        let probe: RedisProbe
+        let connection: ReplicaConnection
         var isBusy = false
         var rounds = 0
         /// Rounds without an answer since the last one with an answer.
@@ -56,7 +56,8 @@ final class CopyReader {
         self.sink = sink
         sources = pair.topology.replicas.map { node in
             Source(
-                node: node, probe: RedisProbe(to: pair.address(of: node), pair.redisLogin, on: pair.reactor))
+                node: node,
+                connection: ReplicaConnection(to: pair.address(of: node), pair.redisLogin, on: pair.reactor))
         }
     }
 
@@ -71,7 +72,7 @@ final class CopyReader {
         repeater.stop()
         // The next viewer must not see what this one saw.
         copies = [:]
-        for source in sources { source.probe.close() }
+        for source in sources { source.connection.close() }
     }
 
     /// Empty until all replicas have been asked for the key.
@@ -114,7 +115,7 @@ final class CopyReader {
             commands += watched.map { ["HGETALL", "ap:\($0)"] }
         }
         sources[index].rounds += 1
-        let replies = await sources[index].probe.ask(commands, timeoutMs: Self.timeoutMs)
+        let replies = await sources[index].connection.ask(commands, timeoutMs: Self.timeoutMs)
         sources[index].isBusy = false
         sources[index].misses = replies == nil ? sources[index].misses + 1 : 0
         let rejection = replies.flatMap { Self.rejection($0[0]) }

@@ -3,9 +3,17 @@ import Glibc
 
 /// A connection to one redis-server, past services and relays, that never blocks the reactor's thread.
 ///
-/// It sends one batch of commands at a time. A paused replica answers late: until it has, the probe sends nothing more,
-/// so that no requests pile up.
-final class RedisProbe: DescriptorHandler {
+/// It sends one batch of commands at a time. A paused replica answers late: until it has, the connection sends nothing
+/// more, so that no commands pile up.
+final class ReplicaConnection: DescriptorHandler {
+    /// Commands that were sent, and the replies to them so far.
+    private struct Batch {
+        let commandCount: Int
+        let continuation: UnsafeContinuation<[RESPMessage]?, Never>
+        let timer: LoopTimer
+        var replies: [RESPMessage] = []
+    }
+
     private static let limits = RESPReader.Limits(elements: 8_192, bytesPerElement: 8 << 10, bytes: 512 << 10)
 
     private let connector: Connector
@@ -15,12 +23,9 @@ final class RedisProbe: DescriptorHandler {
     private var isConnected = false
     private var unsent: [UInt8] = []
     private var reader = RESPReader()
-    /// Replies that nobody waits for any more, and the one to AUTH; they come first.
+    /// Replies that are dropped: those of batches that have timed out, and the one to AUTH. They come first.
     private var ignored = 0
-    private var wanted = 0
-    private var replies: [RESPMessage] = []
-    private var continuation: UnsafeContinuation<[RESPMessage]?, Never>?
-    private var timer: LoopTimer?
+    private var batch: Batch?
     private var scratch = [UInt8](repeating: 0, count: 32 << 10)
 
     init(to address: NodeAddress, _ login: RedisLogin, on reactor: Reactor) {
@@ -29,23 +34,21 @@ final class RedisProbe: DescriptorHandler {
         self.reactor = reactor
     }
 
-    /// No batch waits for its replies.
-    var isFree: Bool { continuation == nil }
-
     /// - Parameter timeoutMs: the longest wait, in milliseconds.
-    /// - Returns: a reply for each command; nil if the replica did not answer in time, or still owes earlier replies.
+    /// - Returns: a reply for each command; nil if the replica did not answer in time, or has not sent all earlier replies.
     func ask(_ commands: [[String]], timeoutMs: UInt64) async -> [RESPMessage]? {
-        precondition(continuation == nil, "one batch at a time")
+        precondition(batch == nil, "one batch at a time")
         if descriptor < 0 {
             guard await connect(timeoutMs: timeoutMs) else { return nil }
         } else if ignored > 0 {
             return nil
         }
         for command in commands { Self.append(command, to: &unsent) }
-        wanted = commands.count
         return await withUnsafeContinuation { continuation in
-            self.continuation = continuation
-            timer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ timeoutMs * nsPerMs) { [weak self] in self?.giveUp() }
+            let timer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ timeoutMs * nsPerMs) { [weak self] in
+                self?.giveUp()
+            }
+            batch = Batch(commandCount: commands.count, continuation: continuation, timer: timer)
             if isConnected { send() }
         }
     }
@@ -66,7 +69,6 @@ final class RedisProbe: DescriptorHandler {
         descriptor = fresh
         isConnected = false
         reader = RESPReader(limits: Self.limits)
-        replies = []
         unsent = []
         if let command = login.command { Self.append(command, to: &unsent) }
         ignored = login.command == nil ? 0 : 1
@@ -104,19 +106,14 @@ final class RedisProbe: DescriptorHandler {
             reader.read(UnsafeRawBufferPointer(rebasing: bytes[..<count])) { message, _ in take(message) }
         }
         if reader.isLost { return close() }
-        if wanted > 0, replies.count == wanted {
-            let complete = replies
-            replies = []
-            wanted = 0
-            finish(complete)
-        }
+        if let batch, batch.replies.count == batch.commandCount { finish(batch.replies) }
     }
 
     private func take(_ message: RESPMessage) {
         if ignored > 0 {
             ignored -= 1
         } else {
-            replies.append(message)
+            batch?.replies.append(message)
         }
     }
 
@@ -125,16 +122,14 @@ final class RedisProbe: DescriptorHandler {
     /// A connection that was never established is closed; an established one is kept for the late replies.
     private func giveUp() {
         guard isConnected else { return close() }
-        ignored += wanted - replies.count
+        if let batch { ignored += batch.commandCount - batch.replies.count }
         finish(nil)
     }
 
     private func finish(_ result: [RESPMessage]?) {
-        timer?.cancel()
-        timer = nil
-        wanted = 0
-        replies = []
-        continuation.take()?.resume(returning: result)
+        guard let batch = batch.take() else { return }
+        batch.timer.cancel()
+        batch.continuation.resume(returning: result)
     }
 
     private static func append(_ command: [String], to bytes: inout [UInt8]) {

@@ -2,7 +2,7 @@ import EventLoop
 import JSON
 
 /// The states of processes, links and services: the events `state`, at each change.
-final class StatePoller {
+final class NodeStates {
     private static let intervalMs: UInt64 = 200
     /// Services are asked every 400 to 600 ms.
     private static let serviceIntervalMs: UInt64 = 500
@@ -114,7 +114,7 @@ final class StatePoller {
             let usable = known.filter(\.report.isUp)
             guard let freshestMs = usable.compactMap(\.report.stalenessMs).min() else { return }
             let near = usable.filter { $0.node.site == service.node.site }.compactMap(\.report.stalenessMs)
-                .filter { $0 <= freshestMs + StatePoller.clearlyStalerMs }
+                .filter { $0 <= freshestMs + NodeStates.clearlyStalerMs }
             stalenessMs = near.min() ?? freshestMs
         }
     }
