@@ -42,15 +42,15 @@ public final class AvailableEngine: ReplicaGroupDelegate {
         let contexts = ContextCache(
             signer: ContextSigner(secret: settings.secret, groupName: settings.groupName), sessions: sessions,
             maxEntries: settings.contextCacheEntries)
-        let tokens = SessionTokens(signer: sessions, contexts: contexts)
+        let tokenChecks = SessionTokenChecks(signer: sessions, contexts: contexts)
         coordinator = Coordinator(
             environment, admission: admission, selector: selector, retry: retry, contexts: contexts,
             delivery: Delivery(environment, scripts: scripts))
         let replies = RecordReplies(environment: environment, admission: admission, contexts: contexts)
         reader = Reader(
             environment: environment, selector: selector, admission: admission, retry: retry, replies: replies)
-        sessionReader = SessionReader(environment: environment, reader: reader, tokens: tokens)
-        sessionWriter = SessionWriter(coordinator: coordinator, tokens: tokens)
+        sessionReader = SessionReader(environment: environment, reader: reader, tokenChecks: tokenChecks)
+        sessionWriter = SessionWriter(coordinator: coordinator, tokenChecks: tokenChecks)
         background = BackgroundLoop(environment, scripts: scripts)
         group.identityCheck = Command(.plain([Bytes("HGET".utf8), RedisKeys.identity, RedisKeys.incarnationField]))
         group.delegate = self

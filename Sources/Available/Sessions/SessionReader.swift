@@ -6,10 +6,10 @@ import Replication
 struct SessionReader {
     let environment: Environment
     let reader: Reader
-    let tokens: SessionTokens
+    let tokenChecks: SessionTokenChecks
 
     func read(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult {
-        guard var token = try tokens.token(of: request.session, outcome: nil) else {
+        guard var token = try tokenChecks.token(of: request.session, outcome: nil) else {
             return try await reader.read(request)
         }
         var result: ReadResult
@@ -20,12 +20,12 @@ struct SessionReader {
         case .unlisted, .lost:
             // An unlisted key may have been seen: the client may have lost the answer whose token listed it.
             guard !request.session.isRequired else {
-                throw SessionTokens.unmet("The session's token does not list this key.")
+                throw SessionTokenChecks.unmet("The session's token does not list this key.")
             }
             (result, isGuaranteed) = (try await reader.read(request), false)
         }
-        if let vector = tokens.vector(of: result.version, request.key) { token.note(request.key, vector) }
-        result.session.token = tokens.text(token)
+        if let vector = tokenChecks.vector(of: result.version, request.key) { token.note(request.key, vector) }
+        result.session.token = tokenChecks.text(token)
         result.session.isGuaranteed = isGuaranteed
         return result
     }
@@ -48,7 +48,7 @@ struct SessionReader {
     private func read(
         _ request: ReadRequest, covering vector: Bytes
     ) async throws(AvailableFailure) -> (ReadResult, Bool) {
-        guard let wanted = VersionVector(text: vector) else { throw SessionTokens.badToken(nil) }
+        guard let wanted = VersionVector(text: vector) else { throw SessionTokenChecks.badToken(nil) }
         var parts: [Part] = []
         var query = Reader.Query(command: RecordReplies.command(request.key), deadlineNs: request.deadlineNs)
         query.maxStalenessMs = request.maxStalenessMs
@@ -58,7 +58,7 @@ struct SessionReader {
             switch reader.replies.result(of: reply, from: replica, request) {
             case .failure(let failure): return .failed(failure)
             case .success(let result):
-                if tokens.covers(result.version, request.key, wanted) { return .sufficient(result) }
+                if tokenChecks.covers(result.version, request.key, wanted) { return .sufficient(result) }
                 let record = reply?[0].flatMap(Record.init(stored:))
                 parts.append(Part(result: result, record: record, replica: replica, atNs: environment.nowNs))
                 // As soon as the replicas that answered cover it together: the last one may be slow.
@@ -70,7 +70,7 @@ struct SessionReader {
         }
         if isSufficient { return (result, true) }
         guard !request.session.isRequired else {
-            throw SessionTokens.unmet("No reachable replica has all that the session has seen of this key.")
+            throw SessionTokenChecks.unmet("No reachable replica has all that the session has seen of this key.")
         }
         var aged = result
         aged.stalenessMs = parts.first?.stalenessMs(atNs: environment.nowNs)

@@ -3,15 +3,15 @@ import Replication
 /// Changes in a session: the token of the answer covers the change (rule A9, read your writes).
 struct SessionWriter {
     let coordinator: Coordinator
-    let tokens: SessionTokens
+    let tokenChecks: SessionTokenChecks
 
     func change(_ request: ChangeRequest) async throws(AvailableFailure) -> ChangeResult {
-        guard var token = try tokens.token(of: request.session, outcome: .notApplied) else {
+        guard var token = try tokenChecks.token(of: request.session, outcome: .notApplied) else {
             return try await coordinator.change(request)
         }
         let canNote = token.canNote(request.key)
         guard canNote || !request.session.isRequired else {
-            throw SessionTokens.unmet("The session's token has no room for this key.", outcome: .notApplied)
+            throw SessionTokenChecks.unmet("The session's token has no room for this key.", outcome: .notApplied)
         }
         let seen = Self.seen(of: request.key, token)
         var result: ChangeResult
@@ -26,9 +26,9 @@ struct SessionWriter {
         }
         // A delete that found nothing states of the key what a read does.
         let isMet =
-            result.existed || request.kind != .delete || tokens.covers(result.version, request.key, seen)
+            result.existed || request.kind != .delete || tokenChecks.covers(result.version, request.key, seen)
         guard isMet || !request.session.isRequired else {
-            throw SessionTokens.unmet(
+            throw SessionTokenChecks.unmet(
                 "No reachable replica finds anything to delete, and they lack some of what the session has seen.",
                 outcome: .notApplied)
         }
@@ -45,9 +45,9 @@ struct SessionWriter {
 
     /// The session has made a change that resulted in `version`.
     private func noted(_ version: String, _ token: inout SessionToken, _ key: Bytes) -> SessionAnswer {
-        if let vector = tokens.vector(of: version, key) { token.note(key, vector) }
+        if let vector = tokenChecks.vector(of: version, key) { token.note(key, vector) }
         var answer = SessionAnswer()
-        answer.token = tokens.text(token)
+        answer.token = tokenChecks.text(token)
         answer.isGuaranteed = token.canNote(key)
         return answer
     }

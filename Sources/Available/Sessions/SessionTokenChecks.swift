@@ -1,7 +1,8 @@
 import Replication
 
-/// The tokens of sessions, as requests carry them and answers return them (rule A9).
-struct SessionTokens {
+/// Checks the session token of a request and the contexts that it is compared with, and writes the token of the answer
+/// (rule A9).
+struct SessionTokenChecks {
     let signer: SessionSigner
     let contexts: ContextCache
 
