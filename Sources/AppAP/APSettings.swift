@@ -16,7 +16,7 @@ struct APSettings: ProgramSettings, Sendable {
             secret: GroupSecret(key: service.secretKey, fallback: service.secretKeyFallback), nodeName: service.nodeID)
         engine.preferredReplicas = service.redis.nearReplicas
         engine.maxStalenessMs = service.maxStalenessMs
-        engine.callTimeoutMs = service.redis.callTimeoutMs
+        engine.callTimeoutMs = service.redis.timeouts.callMs
         engine.writeAcks = reader.integer(
             "AP_WRITE_ACKS", default: engine.writeAcks,
             in: 1...(reader.isValid("REPLICAS") ? service.replicas.count : ServiceSettings.maxReplicas),

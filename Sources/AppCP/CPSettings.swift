@@ -18,7 +18,7 @@ struct CPSettings: ProgramSettings, Sendable {
         engine.readHedgeMs = reader.integer(
             "CP_READ_HEDGE_MS", default: engine.readHedgeMs, in: 0...10_000,
             help: "A read asks the nearest majority first, and the others after this delay, in milliseconds.")
-        engine.probes.timeoutMs = max(engine.probes.timeoutMs, service.redis.callTimeoutMs + 50)
+        engine.probes.timeoutMs = max(engine.probes.timeoutMs, service.redis.timeouts.callMs + 50)
         self.engine = engine
     }
 }

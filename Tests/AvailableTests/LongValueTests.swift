@@ -14,7 +14,7 @@ import Testing
         let long = String(repeating: "x", count: 60_000)
         let outcomes = try await runner.run { [reactor = runner.reactor] in
             var links = RedisGroupSettings()
-            links.maxHeldReplyBytes = 150_000
+            links.limits.maxHeldReplyBytes = 150_000
             let instance = APInstance(reactor, servers, prefers: ["g1"], links: links)
             defer { instance.close() }
             #expect(await instance.waitForAvailable())

@@ -15,7 +15,7 @@ import Testing
         let outcomes = try await runner.run { [reactor = runner.reactor] in
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)
             var links = RedisGroupSettings()
-            links.maxHeldReplyBytes = 150_000
+            links.limits.maxHeldReplyBytes = 150_000
             let cp = CPInstance(reactor, servers, settings: links)
             #expect(await cp.waitForAll())
             try await cp.write("k", long)

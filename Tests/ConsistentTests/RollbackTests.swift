@@ -95,7 +95,7 @@ import TestSupport
             try servers[0].cli("FLUSHALL")
             // A busy machine must not make the blank replica look silent.
             var links = RedisGroupSettings()
-            links.connectTimeoutMs = 20_000
+            links.timeouts.connectMs = 20_000
             let cp = CPInstance(reactor, servers, settings: links, probeTimeoutMs: 5_000)
             #expect(await reactor.eventually { cp.group.status()[1].lastFailure?.summary == "it was not admitted" })
             #expect(try servers[1].cli("HGET", "cap:identity", "incarnation") == incarnation)

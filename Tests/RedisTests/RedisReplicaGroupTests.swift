@@ -117,7 +117,7 @@ private final class Fixture {
         let server = try RedisServer()
         try await runner.run { [reactor = runner.reactor] in
             var settings = RedisGroupSettings()
-            settings.pingIntervalMs = 60_000
+            settings.timeouts.pingIntervalMs = 60_000
             let fixture = Fixture(reactor, [server], settings: settings)
             #expect(await fixture.waitForAll())
             server.pause()
@@ -132,7 +132,7 @@ private final class Fixture {
         let server = try RedisServer()
         try await runner.run { [reactor = runner.reactor] in
             var settings = RedisGroupSettings()
-            settings.maxInFlight = 3
+            settings.limits.maxInFlight = 3
             let fixture = Fixture(reactor, [server], settings: settings)
             #expect(await fixture.waitForAll())
             let call = QuorumCall(group: fixture.group, scheduler: reactor, deadlineNs: reactor.nowNs + 1_000_000_000)
@@ -220,7 +220,7 @@ private final class Fixture {
         try server.cli("SETRANGE", "longer", "199999", "x")
         try await runner.run { [reactor = runner.reactor] in
             var settings = RedisGroupSettings()
-            settings.maxHeldReplyBytes = 100_000
+            settings.limits.maxHeldReplyBytes = 100_000
             let fixture = Fixture(reactor, [server], settings: settings)
             #expect(await fixture.waitForAll())
             let kept = await fixture.call(.plain("GET", "a", checksIdentity: true))
@@ -246,7 +246,7 @@ private final class Fixture {
         try server.cli("SET", "a", String(repeating: "x", count: 60_000))
         try await runner.run { [reactor = runner.reactor] in
             var settings = RedisGroupSettings()
-            settings.maxHeldReplyBytes = 100_000
+            settings.limits.maxHeldReplyBytes = 100_000
             let fixture = Fixture(reactor, [server], settings: settings)
             #expect(await fixture.waitForAll())
             var closed: [QuorumCall] = []

@@ -52,8 +52,8 @@ private final class NameServer: Sendable {
         _ reactor: Reactor, port: UInt16, _ names: NameServer
     ) -> RedisReplicaGroup {
         var settings = RedisGroupSettings()
-        settings.connectTimeoutMs = 100
-        settings.maxReconnectMs = 50
+        settings.timeouts.connectMs = 100
+        settings.reconnect.maxPauseMs = 50
         settings.breaker.openForMs = 10
         settings.breaker.maxOpenForMs = 10
         settings.lookUp = names.lookUp

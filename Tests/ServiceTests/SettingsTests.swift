@@ -122,10 +122,10 @@ import Testing
     }
 
     @Test func timeoutsFollowTheDeadlineOfARequest() throws {
-        #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "2"]).redis.callTimeoutMs == 500)
-        #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "0.05"]).redis.callTimeoutMs >= 10)
+        #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "2"]).redis.timeouts.callMs == 500)
+        #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "0.05"]).redis.timeouts.callMs >= 10)
         let own = try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "2", "REPLICA_TIMEOUT_MS": "77"])
-        #expect(own.redis.callTimeoutMs == 77)
+        #expect(own.redis.timeouts.callMs == 77)
         #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "0.25"]).requestTimeoutMs == 250)
     }
 }

@@ -17,8 +17,8 @@ struct LinkHealth {
 
     init(_ settings: RedisGroupSettings) {
         breaker = CircuitBreaker(settings: settings.breaker)
-        callTimeoutNs = settings.callTimeoutMs * nsPerMs
-        stallTimeoutNs = settings.stallTimeoutMs * nsPerMs
+        callTimeoutNs = settings.timeouts.callMs * nsPerMs
+        stallTimeoutNs = settings.timeouts.stallMs * nsPerMs
     }
 
     /// A class of latency: 0 below 1 ms, one more for each doubling, 64 where it is unknown.

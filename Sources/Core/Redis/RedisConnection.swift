@@ -28,7 +28,7 @@ final class RedisConnection {
         self.reactor = reactor
         self.replica = replica
         self.settings = settings
-        budget = ReplyBudget(maxByteCount: settings.maxHeldReplyBytes)
+        budget = ReplyBudget(maxByteCount: settings.limits.maxHeldReplyBytes)
         socket = HiredisSocket(reactor: reactor)
     }
 
@@ -59,9 +59,9 @@ final class RedisConnection {
     /// False if a command of `byteCount` bytes would wait behind too many others. A small one is never refused because
     /// of large ones.
     func accepts(byteCount: Int) -> Bool {
-        guard socket.isOpen, inFlight < settings.maxInFlight else { return false }
+        guard socket.isOpen, inFlight < settings.limits.maxInFlight else { return false }
         return byteCount <= Self.smallByteCount
-            || unanswered.byteCount + (batch?.byteCount ?? 0) < settings.maxInFlightBytes
+            || unanswered.byteCount + (batch?.byteCount ?? 0) < settings.limits.maxInFlightBytes
     }
 
     private static let smallByteCount = 16 << 10
@@ -129,7 +129,7 @@ final class RedisConnection {
     /// the reply is longer than any answer to that command.
     func didReceivePart(byteCount: Int) {
         unanswered.didReceive(replyBytes: byteCount, atNs: reactor.nowNs)
-        let limit = unanswered.oldest?.maxReplyBytes(maxValueBytes: settings.maxValueBytes)
+        let limit = unanswered.oldest?.maxReplyBytes(maxValueBytes: settings.limits.maxValueBytes)
         if byteCount > limit ?? Recipient.maxShortReplyBytes { close(reason: "a reply longer than what was asked for") }
     }
 

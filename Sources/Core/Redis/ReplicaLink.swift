@@ -86,7 +86,8 @@ final class ReplicaLink: Expirable {
         self.scripts = scripts
         self.settings = settings
         self.group = group
-        attempts = Attempts(backoff: Backoff(baseMs: settings.minReconnectMs, maxMs: settings.maxReconnectMs))
+        attempts = Attempts(
+            backoff: Backoff(baseMs: settings.reconnect.minPauseMs, maxMs: settings.reconnect.maxPauseMs))
         health = LinkHealth(settings)
     }
 
@@ -203,15 +204,15 @@ final class ReplicaLink: Expirable {
     private func check(_ connection: RedisConnection, _ nowNs: UInt64) {
         switch connection.progressNs.map({ health.judge(progressNs: $0, nowNs: nowNs) }) {
         case .stalled?:
-            connection.close(reason: "no reply for \(settings.stallTimeoutMs) ms")
+            connection.close(reason: "no reply for \(settings.timeouts.stallMs) ms")
             return
-        case .late?: countFailure(LinkFailure("no reply for \(settings.callTimeoutMs) ms"))
+        case .late?: countFailure(LinkFailure("no reply for \(settings.timeouts.callMs) ms"))
         case .some(.none), nil: break
         }
         report(health.breaker.advance(nowNs: nowNs))
         let isTrialDue = health.breaker.state == .halfOpen && health.breaker.allows(nowNs: nowNs)
         let isIdle =
-            connection.inFlight == 0 && health.isIdle(forNs: settings.pingIntervalMs * nsPerMs, nowNs: nowNs)
+            connection.inFlight == 0 && health.isIdle(forNs: settings.timeouts.pingIntervalMs * nsPerMs, nowNs: nowNs)
         if isTrialDue || (isIdle && health.breaker.state == .closed) { ping(connection, isTrial: isTrialDue) }
         if nowNs >= ownCommands.nextClockReadNs { readClock(connection, nowNs) }
     }
@@ -272,7 +273,7 @@ final class ReplicaLink: Expirable {
             // While the breaker is not closed, the attempt is its trial: one at a time, and not before it is due.
             if nowNs >= attempts.nextNs, health.breaker.allows(nowNs: nowNs) { connect() }
         case .connecting, .admitting:
-            if nowNs &- attempts.startNs > settings.connectTimeoutMs * nsPerMs { giveUp("no reply while connecting") }
+            if nowNs &- attempts.startNs > settings.timeouts.connectMs * nsPerMs { giveUp("no reply while connecting") }
         case .up: if let connection { check(connection, nowNs) }
         }
         scheduleNextCheck(nowNs)
@@ -285,7 +286,7 @@ final class ReplicaLink: Expirable {
             let dueNs = max(attempts.nextNs, health.breaker.retryAtNs ?? 0, nowNs + Self.checkIntervalNs)
             scheduleCheck(inNs: dueNs - nowNs)
         case .up where connection?.inFlight == 0 && health.breaker.state == .closed:
-            scheduleCheck(inNs: settings.pingIntervalMs * nsPerMs)
+            scheduleCheck(inNs: settings.timeouts.pingIntervalMs * nsPerMs)
         default: scheduleCheck(inNs: Self.checkIntervalNs)
         }
     }

@@ -31,7 +31,7 @@ final class ServiceInstance: @unchecked Sendable {
         reactor.checkIsolated()
         self.reactor = reactor
         stopGraceNs = settings.stopGraceMs * nsPerMs
-        infoTimeoutNs = settings.redis.callTimeoutMs * nsPerMs
+        infoTimeoutNs = settings.redis.timeouts.callMs * nsPerMs
         group = RedisReplicaGroup(
             reactor: reactor, replicas: settings.replicas, scripts: scripts, settings: settings.redis)
         engine = makeEngine(group, reactor, metrics, logger)

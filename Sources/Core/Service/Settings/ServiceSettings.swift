@@ -132,23 +132,23 @@ public struct ServiceSettings: Sendable {
             help: "How long a stop waits for in-flight requests, in milliseconds.")
         redis = Self.redisSettings(from: &reader, requestTimeoutMs: requestTimeoutMs)
         redis.nearReplicas = nearReplicas
-        redis.maxValueBytes = maxValueBytes
+        redis.limits.maxValueBytes = maxValueBytes
     }
 
     private static func redisSettings(
         from reader: inout SettingsReader, requestTimeoutMs: UInt64
     ) -> RedisGroupSettings {
         var settings = RedisGroupSettings()
-        settings.callTimeoutMs = reader.integer(
+        settings.timeouts.callMs = reader.integer(
             "REPLICA_TIMEOUT_MS", default: max(10, requestTimeoutMs / 4), in: 1...60_000,
             help: "A replica that does nothing for a command for this long has failed once, in milliseconds; default: "
                 + "a quarter of NETWORK_TIMEOUT_SEC.")
         // Long enough to distinguish a stopped replica from a slow one, and short enough that requests in flight to it
         // are answered before their deadline.
-        settings.stallTimeoutMs = settings.callTimeoutMs * 2
-        settings.connectTimeoutMs = settings.callTimeoutMs * 2
-        settings.maxInFlight = reader.integer(
-            "MAX_IN_FLIGHT_PER_REPLICA", default: settings.maxInFlight, in: 1...100_000,
+        settings.timeouts.stallMs = settings.timeouts.callMs * 2
+        settings.timeouts.connectMs = settings.timeouts.callMs * 2
+        settings.limits.maxInFlight = reader.integer(
+            "MAX_IN_FLIGHT_PER_REPLICA", default: settings.limits.maxInFlight, in: 1...100_000,
             help: "Unanswered commands per connection; above it 503 overloaded.")
         settings.breaker.failureThreshold = reader.integer(
             "BREAKER_FAILURES", default: settings.breaker.failureThreshold, in: 1...1_000,
