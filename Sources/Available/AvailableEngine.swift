@@ -41,7 +41,7 @@ public final class AvailableEngine: ReplicaGroupDelegate {
         let sessions = SessionSigner(secret: settings.secret, groupName: settings.groupName)
         let contexts = ContextCache(
             signer: ContextSigner(secret: settings.secret, groupName: settings.groupName), sessions: sessions,
-            maxEntries: settings.contextCacheEntries)
+            maxEntries: settings.limits.contextCacheEntries)
         let tokenChecks = SessionTokenChecks(signer: sessions, contexts: contexts)
         coordinator = Coordinator(
             environment, admission: admission, selector: selector, retry: retry, contexts: contexts,

@@ -8,7 +8,7 @@ final class Environment {
     let scheduler: any Scheduler
     let settings: AvailableSettings
     let replicas: ReplicaTable
-    /// For everything that waits for all replies, with ``AvailableSettings/callTimeoutMs``.
+    /// For everything that waits for all replies, with ``AvailableSettings/Timeouts/callMs``.
     let client: ReplicaClient
     let events: (any AvailableEvents)?
 
@@ -22,7 +22,7 @@ final class Environment {
         self.events = events
         replicas = ReplicaTable(group: group, scheduler: scheduler)
         client = ReplicaClient(
-            group: group, scheduler: scheduler, timeoutNs: settings.callTimeoutMs * nsPerMs)
+            group: group, scheduler: scheduler, timeoutNs: settings.timeouts.callMs * nsPerMs)
     }
 
     var nowNs: UInt64 { scheduler.nowNs }

@@ -137,13 +137,13 @@ final class APInstance {
             reactor: reactor, replicas: replicas, scripts: AvailableScripts.all, settings: links)
         group = CutGroup(inner)
         var settings = AvailableSettings(groupName: "demo", secret: "a secret of tests", nodeName: "n1")
-        settings.probeIntervalMs = 50
-        settings.handoffDelayMs = 100
-        settings.mergeFenceMs = 300
+        settings.background.probeIntervalMs = 50
+        settings.background.handoffDelayMs = 100
+        settings.timeouts.maxMergeFenceMs = 300
         // On a busy machine a hedge would ask a replica that does not have the test's last write yet. The tests of
         // hedges set their own delays.
-        settings.minHedgeMs = 1_500
-        settings.maxHedgeMs = 1_500
+        settings.timeouts.minHedgeMs = 1_500
+        settings.timeouts.maxHedgeMs = 1_500
         settings.preferredReplicas = Set(prefers)
         adjust(&settings)
         self.settings = settings

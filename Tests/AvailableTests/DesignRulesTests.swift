@@ -106,7 +106,7 @@ import Testing
 
     /// "If no hint is left afterwards, r has the write"; while one is left, the staleness of r grows.
     @Test func a8HintsLimitTheStalenessBound() async throws {
-        try await withInstance({ $0.handoffDelayMs = 60_000 }) { instance, _ in
+        try await withInstance({ $0.background.handoffDelayMs = 60_000 }) { instance, _ in
             #expect(await instance.waitForKnown())
             // A write, so that the hint below is older than the clock of its replica.
             _ = try await instance.write("k", "v")
@@ -148,9 +148,9 @@ import Testing
     /// "All replicas are asked first, then all are told to collect. Each script checks again."
     @Test func a10ATombstoneIsCollectedWhenEveryReplicaAgrees() async throws {
         try await withInstance({
-            $0.tombstoneGraceMs = 1_000
-            $0.tombstoneGCIntervalMs = 50
-            $0.mergeFenceMs = 100
+            $0.tombstones.graceMs = 1_000
+            $0.tombstones.gcIntervalMs = 50
+            $0.timeouts.maxMergeFenceMs = 100
         }) { instance, _ in
             try await instance.write("k", "v")
             try await instance.delete("k")

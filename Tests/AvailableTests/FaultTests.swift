@@ -78,7 +78,7 @@ import Testing
 
     @Test func theThirdReplicaAnswersAlthoughTheLatenciesOfTheSilentOnesAreEstimatedTooHigh() async throws {
         try await withInstance {
-            $0.mergeFenceMs = 1_000
+            $0.timeouts.maxMergeFenceMs = 1_000
         } _: { instance, _ in
             instance.group.deaf = [0, 1]
             // As after late replies.

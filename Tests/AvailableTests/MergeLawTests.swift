@@ -63,9 +63,9 @@ extension Record {
     @Test func mergingIsCommutativeAssociativeAndIdempotentOnTheRealScript() async throws {
         try await withInstance {
             // The laws are tested, not the speed of this machine.
-            $0.callTimeoutMs = 10_000
-            $0.mergeFenceMs = 10_000
-            $0.minMergeFenceMs = 10_000
+            $0.timeouts.callMs = 10_000
+            $0.timeouts.maxMergeFenceMs = 10_000
+            $0.timeouts.minMergeFenceMs = 10_000
         } _: { instance, _ in
             var maker = RecordMaker(seed: 7)
             instance.engine.stop()
@@ -131,9 +131,9 @@ extension Record {
     @Test func mergingTheSameRecordTwiceChangesNothing() async throws {
         // What is merged matters here, not when.
         try await withInstance {
-            $0.mergeFenceMs = 30_000
-            $0.minMergeFenceMs = 30_000
-            $0.callTimeoutMs = 30_000
+            $0.timeouts.maxMergeFenceMs = 30_000
+            $0.timeouts.minMergeFenceMs = 30_000
+            $0.timeouts.callMs = 30_000
         } _: { instance, _ in
             var maker = RecordMaker(seed: 11)
             for index in 0..<200 {

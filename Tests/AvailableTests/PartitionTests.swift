@@ -132,7 +132,7 @@ func withTwoSites(
             #expect(await first.hints(0, 1) == 200)
             first.close()
 
-            let second = APInstance(reactor, servers) { $0.antiEntropyIntervalMs = 3_600_000 }
+            let second = APInstance(reactor, servers) { $0.background.antiEntropyIntervalMs = 3_600_000 }
             defer { second.close() }
             #expect(await second.waitForAvailable())
             for index in 0..<200 { #expect(await second.converged("k\(index)")) }
@@ -142,7 +142,7 @@ func withTwoSites(
 
     @Test func hintsThatFindNoRoomAreCountedAndAllRecordsConverge() async throws {
         try await withTwoSites {
-            $0.maxHints = 5
+            $0.limits.maxHints = 5
         } _: { east, west, _ in
             east.group.cut = [2]
             west.group.cut = [0, 1]

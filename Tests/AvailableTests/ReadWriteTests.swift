@@ -186,7 +186,7 @@ import Testing
 
     @Test func anOldContextThatWouldKeepTooManyBytesIsRejected() async throws {
         try await withInstance {
-            $0.maxSiblingBytes = 2_000
+            $0.limits.maxSiblingBytes = 2_000
         } _: { instance, _ in
             let seen = try await instance.read("k")
             let long = String(repeating: "x", count: 900)
@@ -203,7 +203,7 @@ import Testing
 
     @Test func anOldContextThatWouldKeepTooManyValuesIsRejected() async throws {
         try await withInstance {
-            $0.maxSiblings = 3
+            $0.limits.maxSiblings = 3
         } _: { instance, _ in
             let seen = try await instance.read("k")
             for value in ["a", "b", "c"] { try await instance.write("k", value, context: seen.version) }

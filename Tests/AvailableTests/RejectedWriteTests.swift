@@ -84,8 +84,8 @@ import Testing
 
     @Test func deletesAndTombstoneGCWorkWhileMemoryIsFull() async throws {
         try await withInstance {
-            $0.tombstoneGraceMs = 500
-            $0.tombstoneGCIntervalMs = 200
+            $0.tombstones.graceMs = 500
+            $0.tombstones.gcIntervalMs = 200
         } _: { instance, _ in
             for index in 0..<10 { try await instance.write("k\(index)", "v") }
             for index in 0..<10 { #expect(await instance.converged("k\(index)")) }
@@ -154,7 +154,7 @@ import Testing
     }
 
     @Test func deletesBehindABacklogOfValuesReachAFullReplica() async throws {
-        try await withInstance({ $0.batchRecords = 4 }) { instance, _ in
+        try await withInstance({ $0.background.batchRecords = 4 }) { instance, _ in
             for index in 0..<3 { try await instance.write("deleted\(index)", "v") }
             for index in 0..<3 { #expect(await instance.converged("deleted\(index)")) }
             instance.group.cut = [2]

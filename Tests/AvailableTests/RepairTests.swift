@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func aForeignKeyBlocksNoOtherRecordOfABlankReplica() async throws {
-        try await withInstance({ $0.batchRecords = 2 }) { instance, _ in
+        try await withInstance({ $0.background.batchRecords = 2 }) { instance, _ in
             for index in 0..<60 { try await instance.write("k\(index)", "v") }
             #expect(await instance.waitForKnown())
             #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 0 })

@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func theOverflowOfAnUnreachableReplicaStartsNoComparison() async throws {
-        try await withInstance({ $0.maxHints = 1 }) { instance, _ in
+        try await withInstance({ $0.limits.maxHints = 1 }) { instance, _ in
             #expect(await instance.waitForKnown())
             instance.group.cut = [2]
             for index in 0..<5 { try await instance.write("k\(index)", "v") }

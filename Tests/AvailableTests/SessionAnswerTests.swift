@@ -28,8 +28,8 @@ import Testing
     @Test func ifEveryReplicaIsSlowTheFirstAnswerCounts() async throws {
         // Every replica is slower than the hedge delay.
         let adjust: @Sendable (inout AvailableSettings) -> Void = {
-            $0.minHedgeMs = 0
-            $0.maxHedgeMs = 0
+            $0.timeouts.minHedgeMs = 0
+            $0.timeouts.maxHedgeMs = 0
         }
         try await withInstance(adjust) { instance, servers in
             let token = try await tokenOfAWrite(at: instance)
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func twoRecordsThatCoverTheSessionTogetherSuffice() async throws {
-        try await withTwoSites({ $0.handoffDelayMs = 60_000 }) { east, west, servers in
+        try await withTwoSites({ $0.background.handoffDelayMs = 60_000 }) { east, west, servers in
             east.group.cut = [1, 2]
             west.group.cut = [0, 1]
             var request = ChangeRequest(
@@ -103,10 +103,10 @@ import Testing
     /// The second answer takes longer than the hedge delay, and no longer than that replica usually takes.
     @Test func aDistantReplicaIsWaitedForAsLongAsItUsuallyTakes() async throws {
         try await withInstance({
-            $0.handoffDelayMs = 60_000
-            $0.minHedgeMs = 5
-            $0.maxHedgeMs = 20
-            $0.callTimeoutMs = 1_000
+            $0.background.handoffDelayMs = 60_000
+            $0.timeouts.minHedgeMs = 5
+            $0.timeouts.maxHedgeMs = 20
+            $0.timeouts.callMs = 1_000
         }) { instance, servers in
             instance.group.cut = [0, 1]
             let token = try await tokenOfAWrite(at: instance)
@@ -125,7 +125,7 @@ import Testing
     }
 
     @Test func aReadThatFindsSeveralValuesIsCountedOnce() async throws {
-        try await withInstance({ $0.handoffDelayMs = 60_000 }) { instance, _ in
+        try await withInstance({ $0.background.handoffDelayMs = 60_000 }) { instance, _ in
             try await instance.makeConflict("k")
             instance.group.cut = [1, 2]
             let token = try await tokenOfAWrite(at: instance)

@@ -102,7 +102,7 @@ private final class Session {
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct SessionTests {
     @Test func aSessionDeletesItsOwnWriteOrReportsNoGuarantee() async throws {
-        try await withTwoSites({ $0.handoffDelayMs = 60_000 }) { east, west, _ in
+        try await withTwoSites({ $0.background.handoffDelayMs = 60_000 }) { east, west, _ in
             let session = Session()
             try await session.write("first", "v", at: east)
             east.group.cut = [1, 2]
@@ -153,7 +153,7 @@ private final class Session {
     }
 
     @Test func recordsThatCoverTheSessionOnlyTogetherAreJoined() async throws {
-        try await withTwoSites({ $0.handoffDelayMs = 60_000 }) { east, west, _ in
+        try await withTwoSites({ $0.background.handoffDelayMs = 60_000 }) { east, west, _ in
             east.group.cut = [1, 2]
             west.group.cut = [0, 1]
             let session = Session()

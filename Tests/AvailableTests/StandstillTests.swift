@@ -44,8 +44,8 @@ import Testing
 
     @Test func anIncompleteReplicaDoesNotAnswerBeforeACompleteOne() async throws {
         try await withInstance {
-            $0.minHedgeMs = 5
-            $0.maxHedgeMs = 2_000
+            $0.timeouts.minHedgeMs = 5
+            $0.timeouts.maxHedgeMs = 2_000
         } _: { instance, servers in
             try await instance.write("k", "v")
             #expect(await instance.waitForKnown())
@@ -116,8 +116,8 @@ import Testing
 
     @Test func aSecondReplicaAnswersIfTheFirstIsSlow() async throws {
         try await withInstance {
-            $0.minHedgeMs = 5
-            $0.maxHedgeMs = 50
+            $0.timeouts.minHedgeMs = 5
+            $0.timeouts.maxHedgeMs = 50
         } _: { instance, servers in
             try await instance.write("k", "v")
             #expect(await instance.converged("k"))
@@ -133,8 +133,8 @@ import Testing
 
     @Test func pagesOfConflictsMayComeFromDifferentReplicas() async throws {
         try await withInstance {
-            $0.minHedgeMs = 5
-            $0.maxHedgeMs = 50
+            $0.timeouts.minHedgeMs = 5
+            $0.timeouts.maxHedgeMs = 50
         } _: { instance, servers in
             for key in ["c1", "c2", "c3"] { try await instance.makeConflict(key) }
             let first = try await instance.conflicts(limit: 2)
@@ -156,7 +156,7 @@ import Testing
             servers[0].pause()
             defer { servers[0].resume() }
             // Longer than the timeout of a background command, and well within the deadline of the request.
-            let pauseNs = (instance.settings.callTimeoutMs + 150) * nsPerMs
+            let pauseNs = (instance.settings.timeouts.callMs + 150) * nsPerMs
             instance.reactor.spawn {
                 await instance.reactor.sleep(forNs: pauseNs)
                 servers[0].resume()

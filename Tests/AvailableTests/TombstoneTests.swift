@@ -13,9 +13,9 @@ import Testing
         _ body: @escaping @Sendable (APInstance, APServers) async throws -> Void
     ) async throws {
         try await withInstance({
-            $0.tombstoneGraceMs = Self.graceMs
-            $0.tombstoneGCIntervalMs = 50
-            $0.mergeFenceMs = 100
+            $0.tombstones.graceMs = Self.graceMs
+            $0.tombstones.gcIntervalMs = 50
+            $0.timeouts.maxMergeFenceMs = 100
         }) { try await body($0, $1) }
     }
 

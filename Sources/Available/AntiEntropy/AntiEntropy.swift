@@ -43,7 +43,7 @@ final class AntiEntropy: BackgroundTask {
                 || schedules[replica].missingPeer.map { usable.contains($0) } ?? false
         }
         // Periodic runs need all replicas. `comparedAgoUs` is stored on the replica, so runs of other instances count.
-        let intervalUs = Int64(environment.settings.antiEntropyIntervalMs) * 1_000
+        let intervalUs = Int64(environment.settings.background.antiEntropyIntervalMs) * 1_000
         let isDue = { [replicas] (replica: Int) in
             usable == replicas.everyReplica && replicas[replica].probe.comparedAgoUs.map { $0 >= intervalUs } ?? true
         }
@@ -69,7 +69,7 @@ final class AntiEntropy: BackgroundTask {
         var count = RecordComparison.Count()
         var failure: String?
         // Until the next probe it is not known what the comparison has changed.
-        var pauseNs = environment.settings.probeIntervalMs * nsPerMs
+        var pauseNs = environment.settings.background.probeIntervalMs * nsPerMs
         do {
             var end = try await comparison.run(replica, lease, &count)
             if case .tooEarly(let waitMs) = end {

@@ -50,7 +50,7 @@ final class BackgroundLoop {
             environment.events?.replicasProbed(status())
             guard control.isRunning else { return }
             for task in tasks { task.startIfDue() }
-            let usualNs = environment.settings.probeIntervalMs * nsPerMs
+            let usualNs = environment.settings.background.probeIntervalMs * nsPerMs
             let frequentNs = max(usualNs / 4, min(usualNs, Self.minFrequentIntervalNs))
             let intervalNs = environment.nowNs < frequentUntilNs ? frequentNs : usualNs
             // Instances that were started together should not stay in step.

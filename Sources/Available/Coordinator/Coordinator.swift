@@ -71,7 +71,7 @@ final class Coordinator {
         let usualMs = Fence.budgetMs(
             latencyNs: environment.group.latencyNs(coordinator), settings: environment.settings)
         let others = replicas.everyReplica.subtracting(excluded).subtracting([coordinator]).count
-        let shareMs = max(leftMs / UInt64(others + 1), environment.settings.callTimeoutMs)
+        let shareMs = max(leftMs / UInt64(others + 1), environment.settings.timeouts.callMs)
         return min(usualMs, min(shareMs, leftMs) - Fence.marginMs)
     }
 
@@ -179,7 +179,7 @@ final class Coordinator {
             hlc: applied.hlc, from: coordinator, clocks: clocks, startNs: startNs, wait: wait)
         guard let wait else { return stored }
         // After its fence no replica accepts the record any more.
-        let fenceEndNs = startNs + (environment.settings.mergeFenceMs + Fence.marginMs) * nsPerMs
+        let fenceEndNs = startNs + (environment.settings.timeouts.maxMergeFenceMs + Fence.marginMs) * nsPerMs
         await wait.wait(environment.scheduler, untilNs: min(change.request.deadlineNs, fenceEndNs))
         var result = stored
         result.replicasAcked = wait.replicas.count

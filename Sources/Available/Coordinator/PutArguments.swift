@@ -53,9 +53,9 @@ struct PutArgumentCache {
 
     init(_ environment: Environment) {
         self.environment = environment
-        let settings = environment.settings
-        siblingLimits = [settings.maxSiblings, settings.maxSiblingBytes].map { Bytes(decimal: UInt64(max(1, $0))) }
-        maxHints = Bytes(decimal: UInt64(max(1, settings.maxHints)))
+        let limits = environment.settings.limits
+        siblingLimits = [limits.maxSiblings, limits.maxSiblingBytes].map { Bytes(decimal: UInt64(max(1, $0))) }
+        maxHints = Bytes(decimal: UInt64(max(1, limits.maxHints)))
         known = environment.replicas.names.map { _ in nil }
     }
 
@@ -75,9 +75,9 @@ struct PutArgumentCache {
     /// hints cannot reach it between two probes.
     private func hintLimit(_ coordinator: Int) -> Bytes {
         let hints = environment.replicas[coordinator].probe.hints
-        let maxAgeNs = 2 * environment.settings.probeIntervalMs * nsPerMs
-        guard environment.settings.maxHints >= 500_000, environment.nowNs < hints.countedNs + maxAgeNs,
-            hints.counts.allSatisfy({ $0.count < environment.settings.maxHints / 2 })
+        let maxAgeNs = 2 * environment.settings.background.probeIntervalMs * nsPerMs
+        guard environment.settings.limits.maxHints >= 500_000, environment.nowNs < hints.countedNs + maxAgeNs,
+            hints.counts.allSatisfy({ $0.count < environment.settings.limits.maxHints / 2 })
         else { return maxHints }
         return Arguments.zero
     }

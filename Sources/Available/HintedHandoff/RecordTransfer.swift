@@ -19,7 +19,7 @@ final class RecordTransfer {
         self.scripts = scripts
         let count = environment.group.replicaCount
         let size = BatchSize(
-            maxBytes: environment.settings.batchBytes, callTimeoutMs: environment.settings.callTimeoutMs)
+            maxBytes: environment.settings.background.batchBytes, callTimeoutMs: environment.settings.timeouts.callMs)
         sizes = Array(repeating: Array(repeating: size, count: count), count: count)
         backoff = DeliveryBackoff(count: count)
         fullUntilNs = Array(repeating: Array(repeating: 0, count: count), count: count)
@@ -62,7 +62,7 @@ final class RecordTransfer {
 
     /// The largest number of records in the next batch.
     func maxRecords(_ source: Int, _ target: Int) -> Int {
-        sizes[source][target].records(atMost: environment.settings.batchRecords)
+        sizes[source][target].records(atMost: environment.settings.background.batchRecords)
     }
 
     func isPausing(_ key: Bytes, to target: Int) -> Bool {

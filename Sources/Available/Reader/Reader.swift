@@ -113,13 +113,14 @@ struct Reader {
     }
 
     private var hedgeDelay: HedgeDelay {
-        HedgeDelay(minNs: environment.settings.minHedgeMs * nsPerMs, maxNs: environment.settings.maxHedgeMs * nsPerMs)
+        let timeouts = environment.settings.timeouts
+        return HedgeDelay(minNs: timeouts.minHedgeMs * nsPerMs, maxNs: timeouts.maxHedgeMs * nsPerMs)
     }
 
     /// How long an answer that does not suffice is held back. Distant replicas get the time that they usually need.
     private var patienceNs: UInt64 {
         let distantNs = replicas.usable.map { environment.group.latencyNs($0) }.filter { $0 != .max }.max() ?? 0
-        let limitNs = environment.settings.callTimeoutMs * nsPerMs
+        let limitNs = environment.settings.timeouts.callMs * nsPerMs
         return max(hedgeDelay.maxNs, min(min(distantNs, limitNs) * 3, limitNs))
     }
 

@@ -56,7 +56,7 @@ final class ReplicaSelector {
         let usable = replicas.usable
         let rejecting = replicas.rejectingWrites
         let preferred = environment.settings.preferredReplicas
-        let marginMs = max(Self.clearlyStalerMs, 4 * Int64(environment.settings.probeIntervalMs))
+        let marginMs = max(Self.clearlyStalerMs, 4 * Int64(environment.settings.background.probeIntervalMs))
         let freshestMs = usable.compactMap { replicas.stalenessMs(of: $0) }.min() ?? 0
         let candidates = replicas.names.indices.map { replica in
             let stalenessMs = replicas.stalenessMs(of: replica)

@@ -48,13 +48,13 @@ final class ReplicaAdmission {
 
     /// Each command has a deadline of its own: a distant replica needs almost all of it for one round trip.
     private func ask(_ command: Command, _ replica: Int) async -> Reply? {
-        let deadlineNs = environment.nowNs + environment.settings.callTimeoutMs * nsPerMs
+        let deadlineNs = environment.nowNs + environment.settings.timeouts.callMs * nsPerMs
         return await environment.client.ask(command, of: replica, deadlineNs: deadlineNs, duringAdmission: true)
     }
 
     private func adoptCommand(_ replica: Int, runID: Bytes) -> Command {
         let settings = environment.settings
-        let maxBehindUs = UInt64(max(0, settings.tombstoneGraceMs)) * 1_000 / 2
+        let maxBehindUs = UInt64(max(0, settings.tombstones.graceMs)) * 1_000 / 2
         let isAdmitted = settings.admittedReplicas.contains(replicas.names[replica])
         return Command(
             .script(AvailableScripts.adopt, keys: []),

@@ -74,7 +74,7 @@ enum Fence {
     /// by then, within the bounds of the settings. So if all replicas were adopted a moment ago, no old record is in
     /// transit, and all records can be compared at once (rule A11).
     static func mergeMs(knownForMs: UInt64, settings: AvailableSettings) -> UInt64 {
-        min(max(knownForMs, settings.minMergeFenceMs), settings.mergeFenceMs)
+        min(max(knownForMs, settings.timeouts.minMergeFenceMs), settings.timeouts.maxMergeFenceMs)
     }
 
     /// How long a write is tried at one coordinator. It is short, because a second coordinator, or a failure, must wait
@@ -82,9 +82,9 @@ enum Fence {
     ///
     /// - Parameter latencyNs: usual latency of the coordinator; `UInt64.max` if unknown.
     static func budgetMs(latencyNs: UInt64, settings: AvailableSettings) -> UInt64 {
-        guard latencyNs != .max else { return settings.maxFenceMs }
+        guard latencyNs != .max else { return settings.timeouts.maxFenceMs }
         let latencyMs = latencyNs / nsPerMs
-        let usual = min(max(latencyMs * 8, settings.minFenceMs), settings.maxFenceMs)
-        return max(usual, min(latencyMs * 3 + marginMs, settings.mergeFenceMs))
+        let usual = min(max(latencyMs * 8, settings.timeouts.minFenceMs), settings.timeouts.maxFenceMs)
+        return max(usual, min(latencyMs * 3 + marginMs, settings.timeouts.maxMergeFenceMs))
     }
 }

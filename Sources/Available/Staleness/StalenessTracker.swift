@@ -105,7 +105,7 @@ final class StalenessTracker {
         }
         replicas.noteHints(
             of: owner, counts, hlc: hlc, conflictKeys: Int(conflictKeys),
-            handoffDelayNs: environment.settings.handoffDelayMs * nsPerMs)
+            handoffDelayNs: environment.settings.background.handoffDelayMs * nsPerMs)
         return HintReading(incarnation: incarnation, hlc: hlc, lowest: counts.map(\.lowestHlc))
     }
 

@@ -6,7 +6,7 @@ import Replication
 /// tombstone.
 ///
 /// Nothing is collected while a replica is unreachable: it might store what was deleted. How long tombstones are kept:
-/// ``AvailableSettings/tombstoneGraceMs``.
+/// ``AvailableSettings/Tombstones/graceMs``.
 final class TombstoneGC: BackgroundTask {
     private let environment: Environment
     private let scripts: ScriptClient
@@ -32,7 +32,7 @@ final class TombstoneGC: BackgroundTask {
 
     func startIfDue() {
         guard !isRunning, environment.nowNs >= nextRunNs, replicas.usable == replicas.everyReplica else { return }
-        let intervalNs = environment.settings.tombstoneGCIntervalMs * nsPerMs
+        let intervalNs = environment.settings.tombstones.gcIntervalMs * nsPerMs
         let jitter = intervalNs / 4
         nextRunNs = environment.nowNs + environment.scheduler.random(in: intervalNs - jitter...intervalNs + jitter)
         isRunning = true
@@ -96,7 +96,7 @@ final class TombstoneGC: BackgroundTask {
         at source: Int, incarnation: Bytes, skipping kept: Int
     ) async -> (page: RecordPage, isEnd: Bool)? {
         let arguments = [
-            graceUs, Bytes(decimal: UInt64(kept)), Bytes(decimal: UInt64(environment.settings.batchRecords)),
+            graceUs, Bytes(decimal: UInt64(kept)), Bytes(decimal: UInt64(environment.settings.background.batchRecords)),
         ]
         let command = AvailableScripts.unfenced(AvailableScripts.listCollectable, arguments, incarnation: incarnation)
         guard let elements = await scripts.run(command, at: source), elements.count >= 2,
@@ -109,7 +109,7 @@ final class TombstoneGC: BackgroundTask {
     private func run(
         _ mode: CollectCommand.Mode, _ page: RecordPage, _ positions: [Int], clocks: ClockTable, startNs: UInt64
     ) async -> [[Reply]?] {
-        let budgetMs = environment.settings.mergeFenceMs
+        let budgetMs = environment.settings.timeouts.maxMergeFenceMs
         let collect = CollectCommand(
             mode: mode, graceUs: graceUs, keys: positions.map { page.keys[$0] },
             vectors: positions.map { page.vectors[$0] })
@@ -124,7 +124,7 @@ final class TombstoneGC: BackgroundTask {
         return await scripts.run(command, at: replicas.everyReplica).elements
     }
 
-    private var graceUs: Bytes { Bytes(decimal: UInt64(max(0, environment.settings.tombstoneGraceMs)) * 1_000) }
+    private var graceUs: Bytes { Bytes(decimal: UInt64(max(0, environment.settings.tombstones.graceMs)) * 1_000) }
 
     /// The positions that every replica names. Nil if one did not answer. Nil also if the clocks differ by more than a
     /// tenth of the grace period: then no age can be trusted.
@@ -138,7 +138,7 @@ final class TombstoneGC: BackgroundTask {
                 votes[Int(position) - 1] += 1
             }
         }
-        let maxDifferenceUs = environment.settings.tombstoneGraceMs * 1_000 / 10
+        let maxDifferenceUs = environment.settings.tombstones.graceMs * 1_000 / 10
         guard let first = timesUs.min(), let last = timesUs.max(), last - first <= maxDifferenceUs else { return nil }
         return votes.indices.filter { votes[$0] == replicas.names.count }
     }

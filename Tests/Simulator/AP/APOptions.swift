@@ -91,11 +91,11 @@ extension APSimulation {
             var settings = AvailableSettings(
                 groupName: AdversarialClient.groupName, secret: AdversarialClient.secret, nodeName: "sim")
             settings.writeAcks = writeAcks ?? 1 + random.index(5) / 2
-            settings.tombstoneGraceMs = tombstoneGraceMs
-            settings.tombstoneGCIntervalMs = 500
-            settings.antiEntropyIntervalMs = isComparingOften ?? random.isTrue(percent: 50) ? 3_000 : 600_000
-            if random.isTrue(percent: fewHints) { settings.maxHints = 1 + random.index(2) }
-            if random.isTrue(percent: fewSiblings) { settings.maxSiblings = 1 + random.index(3) }
+            settings.tombstones.graceMs = tombstoneGraceMs
+            settings.tombstones.gcIntervalMs = 500
+            settings.background.antiEntropyIntervalMs = isComparingOften ?? random.isTrue(percent: 50) ? 3_000 : 600_000
+            if random.isTrue(percent: fewHints) { settings.limits.maxHints = 1 + random.index(2) }
+            if random.isTrue(percent: fewSiblings) { settings.limits.maxSiblings = 1 + random.index(3) }
             return settings
         }
     }
