@@ -12,10 +12,11 @@ struct APSettings: ProgramSettings, Sendable {
             reader.reject("REPLICAS", "names '\(bad.name)': app-ap takes letters, digits, '_' and '-'")
         }
         var engine = AvailableSettings(
-            groupName: service.group,
-            secret: GroupSecret(key: service.secretKey, fallback: service.secretKeyFallback), nodeName: service.nodeID)
+            groupName: service.identity.group,
+            secret: GroupSecret(key: service.secrets.key, fallback: service.secrets.fallbackKey),
+            nodeName: service.identity.nodeID)
         engine.preferredReplicas = service.redis.nearReplicas
-        engine.maxStalenessMs = service.maxStalenessMs
+        engine.maxStalenessMs = service.requests.maxStalenessMs
         engine.timeouts.callMs = service.redis.timeouts.callMs
         engine.writeAcks = reader.integer(
             "AP_WRITE_ACKS", default: engine.writeAcks,

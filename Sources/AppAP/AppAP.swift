@@ -33,7 +33,7 @@ extension AppAP {
                 let events = AvailableMetrics(metrics, names: group.replicaNames, logger: logger)
                 let engine = AvailableEngine(
                     group: group, scheduler: reactor, settings: settings.engine, events: events)
-                return AvailableService(engine: engine, requestTimeoutNs: settings.service.requestTimeoutNs)
+                return AvailableService(engine: engine, requestTimeoutNs: settings.service.requests.engineTimeoutNs)
             }
         }
     }

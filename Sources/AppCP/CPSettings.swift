@@ -9,7 +9,7 @@ struct CPSettings: ProgramSettings, Sendable {
     init(from reader: inout SettingsReader) {
         service = ServiceSettings(mode: .cp, from: &reader)
         var engine = ConsistentSettings()
-        engine.groupName = service.group
+        engine.groupName = service.identity.group
         engine.maxPending = reader.integer(
             "CP_MAX_PENDING", default: engine.maxPending, in: 1...1_000_000,
             help: "Changes that wait for a round; above it 503 overloaded.")

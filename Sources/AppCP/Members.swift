@@ -16,11 +16,11 @@ extension AppCP {
             let service = await options.service.loadSettings(CPSettings.init).service
             let overview = try await options.run(service, scripts: ConsistentScripts.all) {
                 group, reactor, deadlineNs in
-                let inspector = GroupInspector(group: group, scheduler: reactor, groupName: service.group)
+                let inspector = GroupInspector(group: group, scheduler: reactor, groupName: service.identity.group)
                 group.start()
                 return await inspector.run(deadlineNs: deadlineNs)
             }
-            for line in MembersText.lines(of: overview, group: service.group) { print(line) }
+            for line in MembersText.lines(of: overview, group: service.identity.group) { print(line) }
             if overview.votingCount < overview.majority { Glibc.exit(1) }
         }
     }

@@ -18,16 +18,16 @@ extension AppCP {
         func run() async throws {
             let service = await options.service.loadSettings(CPSettings.init).service
             let result = try await options.run(service, scripts: ConsistentScripts.all) { group, reactor, deadlineNs in
-                let initializer = GroupInitializer(group: group, scheduler: reactor, groupName: service.group)
+                let initializer = GroupInitializer(group: group, scheduler: reactor, groupName: service.identity.group)
                 group.start()
                 return await initializer.run(deadlineNs: deadlineNs)
             }
             switch result {
             case .initialized:
                 let names = service.replicas.map(\.name).joined(separator: ", ")
-                print("app-cp: the group '\(service.group)' is initialised (\(names))")
+                print("app-cp: the group '\(service.identity.group)' is initialised (\(names))")
             case .alreadyInitialized(let epoch):
-                print("app-cp: the group '\(service.group)' is initialised already, in epoch \(epoch)")
+                print("app-cp: the group '\(service.identity.group)' is initialised already, in epoch \(epoch)")
             case .refused(let reason):
                 fail("app-cp: init refused: \(reason)", exitCode: 1)
             }
@@ -60,7 +60,7 @@ extension AppCP {
             let service = await options.service.loadSettings(CPSettings.init).service
             let replica = replica
             let result = try await options.run(service, scripts: ConsistentScripts.all) { group, reactor, deadlineNs in
-                let backup = GroupBackup(group: group, scheduler: reactor, groupName: service.group)
+                let backup = GroupBackup(group: group, scheduler: reactor, groupName: service.identity.group)
                 group.start()
                 return await backup.run(only: replica, deadlineNs: deadlineNs)
             }

@@ -126,7 +126,7 @@ import Testing
         #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "0.05"]).redis.timeouts.callMs >= 10)
         let own = try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "2", "REPLICA_TIMEOUT_MS": "77"])
         #expect(own.redis.timeouts.callMs == 77)
-        #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "0.25"]).requestTimeoutMs == 250)
+        #expect(try serviceSettings(.cp, ["NETWORK_TIMEOUT_SEC": "0.25"]).requests.timeoutMs == 250)
     }
 }
 

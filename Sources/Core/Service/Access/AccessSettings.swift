@@ -38,10 +38,16 @@ public struct AccessSettings: Sendable {
         }
     }
 
-    /// Records the secrets that others could guess.
-    mutating func requireStrong(_ secrets: [(name: String, value: String)]) {
+    /// Records the secrets that others could guess, and rejects one with two purposes: who can forge the one thing could
+    /// forge the other.
+    mutating func check(secrets: [(name: String, value: String)], from reader: inout SettingsReader) {
+        let own = authentication.secret ?? ""
+        if !own.isEmpty, secrets.contains(where: { $0.value == own }) {
+            reader.reject("JWT_HS256_KEY", "must not be SECRET_KEY or SECRET_KEY_FALLBACK")
+        }
         guard isExposed else { return }
-        for (name, value) in secrets where !value.isEmpty && (value.utf8.count < 32 || Self.isPlaceholder(value)) {
+        for (name, value) in secrets + [("JWT_HS256_KEY", own)]
+        where !value.isEmpty && (value.utf8.count < 32 || Self.isPlaceholder(value)) {
             exposures.append(
                 SettingError("\(name) is short or a placeholder, and HTTP_BIND is not an address of loopback"))
         }

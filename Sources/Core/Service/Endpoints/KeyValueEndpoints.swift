@@ -26,9 +26,9 @@ final class KeyValueEndpoints {
     ) {
         self.handler = handler
         mode = settings.mode
-        requestTimeoutNs = settings.requestTimeoutNs
-        maxValueBytes = settings.maxValueBytes
-        limiter = settings.maxRequestsPerS.map { RateLimiter(ratePerS: $0) }
+        requestTimeoutNs = settings.requests.engineTimeoutNs
+        maxValueBytes = settings.requests.maxValueBytes
+        limiter = settings.load.maxPerS.map { RateLimiter(ratePerS: $0) }
         self.metrics = metrics
         self.logger = logger
         admission = LargeRequestAdmission(scheduler: scheduler)

@@ -41,7 +41,7 @@ final class OperationsEndpoints {
         router.add(.get, "/replicas", operation: "replicas", needs: .admin) { [self] _ in await replicas() }
     }
 
-    private var deadlineNs: UInt64 { reactor.nowNs + settings.requestTimeoutMs * nsPerMs }
+    private var deadlineNs: UInt64 { reactor.nowNs + settings.requests.timeoutMs * nsPerMs }
 
     // MARK: Health
 
@@ -67,8 +67,8 @@ final class OperationsEndpoints {
         return .object(status: failure == nil ? 200 : 503, capacity: 1_024) { json in
             json.member("status", failure != nil ? "unavailable" : checks.allSatisfy(\.isOK) ? "ok" : "degraded")
             json.member("mode", settings.mode.rawValue)
-            json.member("node", settings.nodeID)
-            json.member("site", settings.site)
+            json.member("node", settings.identity.nodeID)
+            json.member("site", settings.identity.site)
             json.member("version", ServiceVersion.current)
             json.member("uptime_ms", (reactor.nowNs - startNs) / nsPerMs)
             if let failure {
@@ -117,7 +117,7 @@ final class OperationsEndpoints {
         let reports = await engine.replicaReports(deadlineNs: deadlineNs)
         return .object(capacity: 2_048) { json in
             json.member("mode", settings.mode.rawValue)
-            json.member("group", settings.group)
+            json.member("group", settings.identity.group)
             json.objects("replicas", of: Array(group.status().enumerated())) { json, replica in
                 json.member("node", replica.element.name)
                 json.member("reachable", replica.element.isUp)

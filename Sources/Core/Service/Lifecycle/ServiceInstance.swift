@@ -30,7 +30,7 @@ final class ServiceInstance: @unchecked Sendable {
     ) {
         reactor.checkIsolated()
         self.reactor = reactor
-        stopGraceNs = settings.stopGraceMs * nsPerMs
+        stopGraceNs = settings.load.stopGraceMs * nsPerMs
         infoTimeoutNs = settings.redis.timeouts.callMs * nsPerMs
         group = RedisReplicaGroup(
             reactor: reactor, replicas: settings.replicas, scripts: scripts, settings: settings.redis)
@@ -54,11 +54,11 @@ final class ServiceInstance: @unchecked Sendable {
         ).addRoutes(to: router)
         operations.addRoutes(to: router)
         engine.addRoutes(to: router)
-        var http = HTTPServerSettings(host: settings.httpHost, port: settings.httpPort)
-        http.requests.maxInFlight = settings.maxRequestsInFlight
+        var http = HTTPServerSettings(host: settings.listening.host, port: settings.listening.port)
+        http.requests.maxInFlight = settings.load.maxInFlight
         http.connections.limit = DescriptorLimit.connections(atMost: http.connections.limit)
         // One address may hold half of it, which is then a value of any length.
-        http.buffers.maxTotalBodyBytes = max(http.buffers.maxTotalBodyBytes, 2 * settings.maxValueBytes)
+        http.buffers.maxTotalBodyBytes = max(http.buffers.maxTotalBodyBytes, 2 * settings.requests.maxValueBytes)
         server = HTTPServer(reactor: reactor, settings: http, router: router)
         server.onLibraryMessage = { logger.debug("libmicrohttpd: \($0)") }
         var limitLog = ConnectionLimitLog(connectionLimit: http.connections.limit, logger: logger)

@@ -20,10 +20,10 @@ public struct ServiceRunner: Sendable {
 
     public init(settings: ServiceSettings) {
         self.settings = settings
-        let output = LogOutput.standardError(format: settings.logFormat)
+        let output = LogOutput.standardError(format: settings.logging.format)
         self.output = output
         logger = Logger(label: "app-\(settings.mode.rawValue)") { _ in
-            LineLogHandler(output: output, level: settings.logLevel)
+            LineLogHandler(output: output, level: settings.logging.level)
         }
         metrics = ServiceMetrics(settings)
     }
@@ -64,8 +64,8 @@ public struct ServiceRunner: Sendable {
         logger.event(
             .serviceStart, .notice, "serving",
             [
-                "mode": .string(settings.mode.rawValue), "node_id": .string(settings.nodeID),
-                "address": .string("\(settings.httpHost):\(settings.httpPort)"),
+                "mode": .string(settings.mode.rawValue), "node_id": .string(settings.identity.nodeID),
+                "address": .string("\(settings.listening.host):\(settings.listening.port)"),
                 "version": .string(ServiceVersion.current),
             ])
         let reload: @Sendable () -> Void = { [logger] in

@@ -92,7 +92,7 @@ public final class ServiceMetrics: Sendable {
         registry.gauge(
             "app_max_staleness_ms",
             help: "MAX_STALENESS_MS: answers that may be older are marked stale, in milliseconds."
-        ).with().set(Double(settings.maxStalenessMs))
+        ).with().set(Double(settings.requests.maxStalenessMs))
         registry.registerBuildInfo(version: ServiceVersion.current, mode: mode)
         // Series that exist from the start show a rate from the first failure.
         for reason in AccessRefusal.names { _ = accessRefusals.with(reason) }
