@@ -3,7 +3,7 @@ import Testing
 
 @testable import Authentication
 
-@Suite(.timeLimit(.minutes(5))) struct AuthenticatorTests {
+@Suite(.timeLimit(.minutes(20))) struct AuthenticatorTests {
     private let address = ClientAddress(network: 1)
 
     /// The wall clock, in seconds since 1970.

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Authentication
 
-@Suite(.timeLimit(.minutes(5))) struct JWTVerifierTests {
+@Suite(.timeLimit(.minutes(20))) struct JWTVerifierTests {
     /// The reason why a token is rejected; nil if it is accepted.
     private func rejection(
         _ token: String, _ kind: TokenMaker.Kind, atS nowS: Int64 = TokenMaker.nowS, rules: JWTRules = TokenMaker.rules
@@ -114,7 +114,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct JWTKeysTests {
+@Suite(.timeLimit(.minutes(20))) struct JWTKeysTests {
     private func problem(_ text: String) async -> String? {
         do throws(CredentialsError) {
             _ = try await JWTKeys.load(secret: nil, file: Array(text.utf8))

@@ -38,8 +38,8 @@ public struct AccessSettings: Sendable {
         }
     }
 
-    /// Records the secrets that others could guess, and rejects one with two purposes: who can forge the one thing could
-    /// forge the other.
+    /// Records the secrets that others could guess, and rejects a secret with two purposes: who knows it for the one
+    /// could misuse it for the other.
     mutating func check(secrets: [(name: String, value: String)], from reader: inout SettingsReader) {
         let own = authentication.secret ?? ""
         if !own.isEmpty, secrets.contains(where: { $0.value == own }) {

@@ -47,7 +47,7 @@ final class ServiceInstance: @unchecked Sendable {
         let router = Self.router(metrics: metrics, logger: logger)
         let refusals = AccessRefusals(metrics: metrics, logger: logger)
         router.policy = AccessControl(
-            settings.access, serviceName: settings.nodeID, authenticator: authenticator
+            settings.access, serviceName: settings.identity.nodeID, authenticator: authenticator
         ) { refusals.add($0, atNs: reactor.nowNs) }
         KeyValueEndpoints(
             settings: settings, scheduler: reactor, handler: engine.keyValue, metrics: metrics, logger: logger
