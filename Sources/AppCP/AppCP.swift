@@ -2,7 +2,7 @@ import ArgumentParser
 import Consistent
 import Service
 
-/// `app-cp`: prefers consistency.
+/// `app-cp`, the service that prefers consistency to availability.
 @main
 struct AppCP: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import Consistent
 import Service
 
-/// All settings of `app-cp`. The defaults are those of the engine.
+/// All settings of `app-cp`. Engine settings default to the values of ``ConsistentSettings``.
 struct CPSettings: ProgramSettings, Sendable {
     let service: ServiceSettings
     let engine: ConsistentSettings

@@ -3,7 +3,7 @@ import HTTP
 import Replication
 import Service
 
-/// The engine as the endpoints need it.
+/// The operations of the engine that the HTTP endpoints use.
 protocol ConsistentStore: AnyObject {
     func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult
     func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult
@@ -11,7 +11,8 @@ protocol ConsistentStore: AnyObject {
 
 extension ConsistentEngine: ConsistentStore {}
 
-/// Reads, writes and deletes of `app-cp`: versions are entity tags, and preconditions compare with them.
+/// Handles the reads, writes and deletes of `app-cp`. The entity tag (ETag) of a key is its version; `If-Match` and
+/// `If-None-Match` compare with it.
 final class ConsistentKeyValue: KeyValueHandler {
     private let store: any ConsistentStore
 
@@ -27,7 +28,8 @@ final class ConsistentKeyValue: KeyValueHandler {
         switch Preconditions.verdict(precondition, onRead: result.version) {
         case .answer: return ConsistentAnswers.found(value, result, request)
         case .notModified:
-            // The server omits the body: a 304 has the header fields of the 200 (RFC 9110, sections 8.6 and 15.4.5).
+            // A 304 has the header fields of the 200 (RFC 9110, sections 8.6 and 15.4.5). The HTTP server omits the
+            // body.
             var response = ConsistentAnswers.found(value, result, request)
             response.status = 304
             return response
@@ -80,7 +82,7 @@ final class ConsistentKeyValue: KeyValueHandler {
     }
 }
 
-/// The documents of `app-cp`.
+/// Builds the responses and problem documents of `app-cp`.
 enum ConsistentAnswers {
     static func applied(version: UInt64, replicasAcked: Int, _ request: KeyRequest) -> Response {
         .object(headers: etag(version), capacity: 192 + request.key.count) { json in
@@ -115,7 +117,7 @@ enum ConsistentAnswers {
         Problem.noSuchKey.with(.notApplied).with("version", member(version))
     }
 
-    /// - Parameter outcome: nil for a read.
+    /// - Parameter outcome: what became of the change; nil for a read.
     static func preconditionFailed(_ detail: String, outcome: Outcome? = nil, version: UInt64) -> Problem {
         Problem(StoreFailure(.preconditionFailed, detail, outcome: outcome)).with("version", member(version))
             .with(etag(version))

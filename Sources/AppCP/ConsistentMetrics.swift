@@ -4,7 +4,7 @@ import Replication
 import Service
 import Telemetry
 
-/// The metrics and log events that only `app-cp` has, fed by the events of its engine.
+/// The metrics and log events that only `app-cp` has. The engine's events update them.
 final class ConsistentMetrics: ConsistentEvents, Sendable {
     private let staleness: GaugeFamily
     private let isRefused: GaugeFamily
@@ -104,7 +104,8 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
 
     func replicasProbed(_ views: [ReplicaView]) {
         for view in views {
-            // A linearizable answer is never stale. The gauge exists, so that both services have it.
+            // A linearizable answer is never stale, so this gauge is always 0. It exists so that both services have the
+            // same metric.
             staleness.with(view.name).set(0)
             isRefused.with(view.name).set(view.role.isRefusal ? 1 : 0)
             isVoter.with(view.name).set(view.role == .member ? 1 : 0)
@@ -116,7 +117,7 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
 }
 
 extension ReplicaView.Role {
-    /// The replica answers, and stays unused until an operator acts.
+    /// True if the replica answers, but stays unused until an operator acts.
     fileprivate var isRefusal: Bool {
         switch self {
         case .notAdmitted, .occupied, .foreign, .replaced: true

@@ -4,7 +4,7 @@ import JSON
 import Replication
 import Service
 
-/// The CP engine behind the shared endpoints.
+/// Connects the CP engine to the HTTP endpoints that both services share.
 final class ConsistentService: ServiceEngine {
     let keyValue: any KeyValueHandler
     let reportsPartitions = false
@@ -20,7 +20,7 @@ final class ConsistentService: ServiceEngine {
 
     func readiness(deadlineNs: UInt64) async -> StoreFailure? { await engine.checkReadiness(deadlineNs: deadlineNs) }
 
-    /// Replicas that do not vote, reject changes, or may lose acknowledged changes.
+    /// By replica: why it does not vote, rejects changes, or may lose acknowledged changes; nil if it has no problem.
     func replicaProblems() -> [String?] {
         engine.views.map { view in
             if let problem = view.problem { return problem }

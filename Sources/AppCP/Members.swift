@@ -26,7 +26,7 @@ extension AppCP {
     }
 }
 
-/// What `app-cp members` prints.
+/// The text that `app-cp members` prints.
 enum MembersText {
     static func lines(of overview: GroupInspector.Overview, group: String) -> [String] {
         var lines = ["group '\(group)'"]

@@ -1,8 +1,9 @@
 import Consistent
 import HTTP
 
-/// `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2). An ETag is the quoted version, with a suffix
-/// for the bare value: a strong tag names one representation (section 8.8.3.3).
+/// `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2). The ETag of the JSON representation is the
+/// quoted version. That of the bare value has a suffix, because a strong tag names one representation (section
+/// 8.8.3.3).
 enum Preconditions {
     enum Representation: String {
         case json = ""
@@ -13,9 +14,9 @@ enum Preconditions {
         Header("ETag", "\"\(version)\(representation.rawValue)\"")
     }
 
-    /// - Parameter representation: the only one whose tags match in `If-None-Match`; nil for all.
-    /// - Throws: 400 `bad_precondition` for a field that is neither `*` nor a list of quoted tags, and for both fields
-    ///   at once.
+    /// - Parameter representation: the representation whose tags match in `If-None-Match`; nil if the tags of all do.
+    /// - Throws: 400 `bad_precondition` if a field is neither `*` nor a list of quoted tags, or if both fields are
+    ///   given.
     static func parse(
         ifMatch: String?, ifNoneMatch: String?, representation: Representation? = nil
     ) throws(Problem) -> Precondition? {
@@ -48,7 +49,8 @@ enum Preconditions {
         case failed
     }
 
-    /// RFC 9110, section 13.2.2: evaluated only if the response would be 200. A missing key stays 404.
+    /// Evaluates a precondition on a read that found a value. A missing key stays 404: preconditions are evaluated only
+    /// if the response would otherwise be 200 (RFC 9110, section 13.2.2).
     static func verdict(_ precondition: Precondition?, onRead version: UInt64) -> ReadVerdict {
         switch precondition {
         case nil, .exists: .answer
@@ -69,7 +71,7 @@ enum Preconditions {
         var isEmpty = true
         var rest = trimmed
         while true {
-            // Empty list elements are ignored (section 5.6.1.2).
+            // Empty list elements are ignored (RFC 9110, section 5.6.1.2).
             while rest.first == "," { rest = trim(rest.dropFirst()) }
             if rest.isEmpty, !isEmpty { return versions }
             isEmpty = false

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// Shared with the process that writes the file. Aligned 8 bytes are read in one step.
+// The mapped file, which another process writes. The CPU reads 8 aligned bytes in one step.
 static volatile const int64_t *offset_seconds;
 
 __attribute__((constructor)) static void map_file(void) {
@@ -25,8 +25,8 @@ __attribute__((constructor)) static void map_file(void) {
 
 static int64_t offset(void) { return offset_seconds == NULL ? 0 : *offset_seconds; }
 
-// System calls instead of the functions of the C library: to look those up would allocate memory, and jemalloc, which
-// redis-server uses, reads the clock while it starts.
+// These functions call the kernel directly. A lookup of the C library's own functions would allocate memory, and
+// jemalloc, the allocator of redis-server, reads the clock while it starts.
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
     if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += offset();

@@ -1,5 +1,6 @@
 #pragma once
-// Swift imports neither `eventfd` nor the variadic `prctl`, and `epoll_event` is a packed struct around a union.
+// Swift imports neither `eventfd` nor the variadic `prctl`. In C it is also easier to fill in `epoll_event`, a packed
+// struct around a union.
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
@@ -23,9 +24,10 @@ static inline int clinux_epoll_ctl(int epoll, int operation, int descriptor, uns
 // The kernel kills this process when the thread that started it ends (PR_SET_PDEATHSIG, prctl(2)).
 static inline int clinux_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
-// Reserves a TCP port among the programs that call this: a stopped server finds its port free again. The reservation is
-// a name in the abstract namespace of Unix sockets (unix(7)), which the kernel frees when the descriptor is closed.
-// Returns the descriptor, or -1 with `errno` set, EADDRINUSE if the port is reserved.
+// Reserves a TCP port among the programs that call this function. A server that stops finds its port still free when it
+// starts again. The reservation is a name in the abstract namespace of Unix sockets (unix(7)), which the kernel frees
+// when the descriptor is closed. Returns the descriptor, or -1 with `errno` set: EADDRINUSE if the port is already
+// reserved.
 static inline int clinux_reserve_port(unsigned port) {
     int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -1;
@@ -37,6 +39,6 @@ static inline int clinux_reserve_port(unsigned port) {
     return -1;
 }
 
-// For the tests. Declared by <spawn.h> only with _GNU_SOURCE, which Swift does not define.
+// Used by the tests. <spawn.h> declares these functions only with _GNU_SOURCE, which Swift does not define.
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);
 int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);

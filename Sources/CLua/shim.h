@@ -3,8 +3,8 @@
 #include <lua5.1/lauxlib.h>
 #include <lua5.1/lualib.h>
 
-// Lua raises errors by longjmp, which must not cross Swift frames: a handler returns a negative number for "raise what is on
-// the top of the stack", and the jump starts here, in C.
+// Lua raises errors by longjmp, which must not cross Swift frames. A Swift handler therefore returns a negative number
+// to raise the value on top of the stack as an error. The trampoline then raises it from C.
 typedef int (*clua_handler)(lua_State *state, void *host, int is_protected);
 
 static inline int clua_trampoline(lua_State *state) {

@@ -1,5 +1,5 @@
 #pragma once
-// Swift does not import C variadics, so the variadic calls and the union reads stand here as inline functions.
+// Inline functions for the variadic calls, which Swift cannot import, and for reads of C unions.
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -25,29 +25,32 @@ static inline const struct sockaddr *cmhd_client_address(struct MHD_Connection *
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 }
 
-// How many bytes the client has acknowledged since the connection was opened; 0 if the kernel does not tell.
+// The number of bytes that the client's TCP has acknowledged since the connection was opened; 0 if the kernel does not
+// report it.
 static inline uint64_t cmhd_acknowledged_bytes(int descriptor) {
-    // The beginning of Linux' struct tcp_info, whose member tcpi_bytes_acked glibc does not declare.
+    // The first 128 bytes of Linux' struct tcp_info. The last 8 are tcpi_bytes_acked, which glibc does not declare.
     uint64_t info[16] = {0};
     socklen_t size = sizeof info;
     return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, info, &size) == 0 && size == sizeof info ? info[15] : 0;
 }
 
-// How many bytes were written to the socket and not acknowledged by the client yet.
+// The number of bytes that were written to the socket and that the client's TCP has not acknowledged yet.
 static inline uint64_t cmhd_unacknowledged_bytes(int descriptor) {
     int count = 0;
     return ioctl(descriptor, SIOCOUTQ, &count) == 0 && count > 0 ? (uint64_t)count : 0;
 }
 
-// A response of unknown length: chunked, or up to the end of the connection for HTTP/1.0. `read` returns the number of bytes,
-// 0 after it has suspended the connection, or one of the ends below.
+// A response of unknown length. With HTTP/1.1 it is chunked; with HTTP/1.0 the end of the connection ends it. The
+// callback `read` returns the number of bytes that it wrote, 0 after it suspended the connection, or one of the
+// constants cmhd_end_of_stream and cmhd_end_with_error.
 static inline struct MHD_Response *cmhd_streaming_response(
     MHD_ContentReaderCallback read, MHD_ContentReaderFreeCallback release, void *context) {
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read, context, release);
 }
 
-// For HEAD: libmicrohttpd 0.9.75 sends the end of a chunked body even without a body, and it would be taken for the beginning
-// of the next response. Not chunked, and the connection is closed.
+// For responses to HEAD: turns off chunked encoding, and closes the connection after the response. libmicrohttpd 0.9.75
+// would send the final chunk although there is no body, and the client would take it for the beginning of the next
+// response.
 static inline void cmhd_close_after(struct MHD_Response *response) {
     MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 }
@@ -55,7 +58,7 @@ static inline void cmhd_close_after(struct MHD_Response *response) {
 static const ssize_t cmhd_end_of_stream = -1;  // MHD_CONTENT_READER_END_OF_STREAM
 static const ssize_t cmhd_end_with_error = -2; // MHD_CONTENT_READER_END_WITH_ERROR
 
-// What the connection's own notification left in its slot.
+// The pointer that the callback `connection_changed` stored for this connection.
 static inline void *cmhd_connection_context(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -67,7 +70,7 @@ struct cmhd_start_options {
     unsigned idle_timeout_s;
     size_t connection_memory_bytes;
     int is_logging;
-    void *context; // what every callback gets first
+    void *context; // the first argument of every callback
     MHD_LogCallback log;
     void *(*request_begins)(void *context, const char *target, struct MHD_Connection *connection);
     MHD_AccessHandlerCallback access;
@@ -75,14 +78,15 @@ struct cmhd_start_options {
     MHD_NotifyConnectionCallback connection_changed;
 };
 
-// Suspend and resume without MHD_USE_ITC (which MHD_ALLOW_SUSPEND_RESUME would add): the wake-up descriptor is for resuming
-// from another thread; here the same thread runs the daemon right after, so an eventfd write a request is saved.
+// Connections can be suspended and resumed, but without MHD_USE_ITC, which MHD_ALLOW_SUSPEND_RESUME includes. It adds a
+// descriptor that wakes the daemon when another thread resumes a connection. Here the same thread runs the daemon right
+// after, so this saves one write to an eventfd per request.
 static inline struct MHD_Daemon *cmhd_start(const struct cmhd_start_options *options) {
     unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | (MHD_ALLOW_SUSPEND_RESUME & ~MHD_USE_ITC);
     if (options->is_logging) flags |= MHD_USE_ERROR_LOG;
     return MHD_start_daemon(
         flags, 0, NULL, NULL, options->access, options->context,
-        MHD_OPTION_EXTERNAL_LOGGER, options->log, options->context, // first, so that it hears of the others
+        MHD_OPTION_EXTERNAL_LOGGER, options->log, options->context, // first, so that errors of the other options are logged
         MHD_OPTION_CONNECTION_LIMIT, options->connection_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_memory_bytes,

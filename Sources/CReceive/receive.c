@@ -1,8 +1,8 @@
 #include "receive.h"
 #include <sys/socket.h>
 
-// libmicrohttpd has no interface between its socket and its parser. The program's own `recv` comes before that of the C
-// library when libmicrohttpd is linked dynamically, so what it reads can be checked first.
+// libmicrohttpd has no hook between its socket and its parser. If it is linked dynamically, it calls this program's
+// `recv` instead of that of the C library. So the received bytes can be checked before they are parsed.
 static __thread creceive_function replacement;
 static __thread void *replacement_context;
 

@@ -3,10 +3,11 @@ import Replication
 
 /// The CP engine: linearizable registers over a group of independent replicas.
 ///
-/// A read takes one round trip unless a change is under way; so does a repeated change of a key. Without a majority the
-/// engine rejects requests at once, and tells the outcome of each change.
+/// A read takes one round trip, unless a change of the key is in progress. A change takes one round trip if this engine
+/// also made the previous change of the key. Without a majority the engine rejects requests at once. A failed change
+/// reports its outcome.
 ///
-/// This type only wires the components; each owns its state.
+/// This type only connects the components; each component owns its state.
 public final class ConsistentEngine: ReplicaGroupDelegate {
     let configurations: ConfigurationRegister
     let repair: Repair
@@ -17,7 +18,7 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
     private let backlog: RepairBacklog
     private let background: BackgroundWork
 
-    /// To be created on the scheduler's thread, before the group connects.
+    /// Create the engine on the scheduler's thread, before the group connects.
     public init(
         group: any ReplicaGroup, scheduler: any Scheduler, settings: ConsistentSettings,
         events: (any ConsistentEvents)? = nil
@@ -71,7 +72,7 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
 
     // MARK: Background work
 
-    /// Starts the background work; to be called once the group connects.
+    /// Starts the background work. Call this after the group has started to connect.
     public func start() {
         background.start([
             { [membership] in await membership.probeStep() },
@@ -80,26 +81,27 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
         ])
     }
 
-    /// Ends the background work at its next step.
+    /// Ends the background work: no step starts after this call.
     public func stop() { background.stop() }
 
     // MARK: Readiness
 
-    /// Why the engine cannot serve now; nil if a majority of the replicas reports to vote and accepts writes.
+    /// Why the engine cannot serve now; nil if it can. It can if a majority of the replicas votes and accepts writes.
     public func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
         await membership.checkReadiness(deadlineNs: deadlineNs)
     }
 
-    /// The reports of all replicas, probed at most ``ConsistentSettings/Probes/maxAgeMs`` ago.
+    /// The reports of all replicas. They are probed again if the last probe is older than
+    /// ``ConsistentSettings/Probes/maxAgeMs``.
     public func replicas(deadlineNs: UInt64) async -> [ReplicaView] { await membership.refresh(deadlineNs: deadlineNs) }
 
-    /// The reports of all replicas to the last probe.
+    /// What each replica reported to the last probe.
     public var views: [ReplicaView] { membership.views }
 
     // MARK: ReplicaGroupDelegate
 
-    /// A replica is admitted once it is known to remember what it promised. Whether it votes is in every reply, and
-    /// checked there (rule C8).
+    /// Admits a replica only if its rollback counter shows that it has not forgotten promises. An admitted replica need
+    /// not be a voter: every reply reports whether it is a member, and is checked (rule C8).
     public func admit(replica: Int) async -> Bool { await rollback.admit(replica) }
     public func replicaDidConnect(_ replica: Int) { backlog.requestFullScan() }
     public func replicaDidDisconnect(_ replica: Int) {}
@@ -110,7 +112,8 @@ final class BackgroundWork {
     private let scheduler: any Scheduler
     private let intervalNs: UInt64
     private var isRunning = false
-    /// Counts the starts: a loop of an earlier one ends, even if it sleeps through a stop and the next start.
+    /// Counts the calls of ``start(_:)``. A loop that sleeps through a stop and the next start finds another count, and
+    /// ends.
     private var startCount = 0
 
     init(scheduler: any Scheduler, intervalMs: UInt64) {
@@ -118,7 +121,7 @@ final class BackgroundWork {
         intervalNs = intervalMs * nsPerMs
     }
 
-    /// Each step repeats on its own, with pauses that vary by a tenth so that instances drift apart.
+    /// Repeats each step in a loop of its own. The pauses vary by 10%, so that instances do not work in lockstep.
     func start(_ steps: [() async -> Void]) {
         guard !isRunning else { return }
         isRunning = true

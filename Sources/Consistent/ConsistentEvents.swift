@@ -1,11 +1,12 @@
 import Replication
 
-/// Receives the events of an engine, for metrics and tests; never needed for the protocol. Replicas are indexes in the
-/// group's order. Called on the engine's thread, and must return at once. The engine holds it strongly.
+/// Receives the events of an engine, for metrics and tests. The protocol does not depend on it. A replica is given as
+/// its index in the group. The engine calls these methods on its own thread, and they must return at once. The engine
+/// holds a strong reference to the receiver.
 public protocol ConsistentEvents: AnyObject {
-    /// A read got its answer in one round trip, or goes on with a full round.
+    /// A read was answered in one round trip, or continues with a full round.
     func readStarted(inOneRoundTrip: Bool)
-    /// A round for a key begins.
+    /// A phase of a round begins.
     func phaseStarted(_ phase: PaxosPhase)
     /// A round was lost to a higher ballot.
     func roundPreempted()
@@ -19,11 +20,12 @@ public protocol ConsistentEvents: AnyObject {
     func replicaRolledBack(_ replica: Int)
     /// This instance made a blank replica a member.
     func replicaRebuilt(_ replica: Int)
-    /// A replica rejects the write probes from now on. The reason is in the server's words; nil: it accepts them again.
+    /// A replica has begun to reject write probes, for this reason (the server's error text). If the reason is nil, it
+    /// accepts them again.
     func writesRejected(by replica: Int, reason: String?)
-    /// The engine cannot serve, for this reason; nil: it can again.
+    /// The engine can no longer serve, for this reason. If `failure` is nil, it can serve again.
     func readinessChanged(_ failure: StoreFailure?)
-    /// All replicas were probed: once a second.
+    /// All replicas were probed. This happens once a second.
     func replicasProbed(_ views: [ReplicaView])
 }
 

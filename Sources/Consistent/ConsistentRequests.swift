@@ -3,7 +3,7 @@ import Replication
 /// A linearizable read of one key.
 public struct ReadRequest: Sendable {
     public var key: Bytes
-    /// Monotonic deadline of the whole request.
+    /// Deadline of the whole request, in nanoseconds of the monotonic clock.
     public var deadlineNs: UInt64
 
     public init(key: Bytes, deadlineNs: UInt64) {
@@ -18,7 +18,7 @@ public struct ReadResult: Sendable {
     public var value: Bytes?
     /// Rises with every change of the key, and never repeats.
     public var version: UInt64
-    /// When the value expires, by wall clock; nil for never.
+    /// When the value expires, in wall-clock milliseconds; nil for never.
     public var expiresMs: Int64?
 
     public init(value: Bytes?, version: UInt64, expiresMs: Int64? = nil) {
@@ -48,9 +48,9 @@ public struct ChangeRequest: Sendable {
     }
     public var key: Bytes
     public var kind: Kind
-    /// Monotonic deadline of the whole request.
+    /// Deadline of the whole request, in nanoseconds of the monotonic clock.
     public var deadlineNs: UInt64
-    /// Time to live of a written value; nil for no expiry.
+    /// Time to live of a written value, in milliseconds; nil for no expiry.
     public var ttlMs: Int64?
     public var precondition: Precondition?
 
@@ -61,11 +61,11 @@ public struct ChangeRequest: Sendable {
     }
 }
 
-/// The answer of a majority to a change.
+/// The result of a change that a majority has agreed on.
 public enum ChangeResult: Sendable, Equatable {
-    /// - replicasAcked: replicas known to have accepted it when it was acknowledged.
+    /// `replicasAcked` is the number of replicas known to have accepted the change when the client got its answer.
     case applied(version: UInt64, replicasAcked: Int)
-    /// A delete of a key that does not exist.
+    /// The key of a delete does not exist, so nothing changed.
     case absent(version: UInt64)
     /// Not applied: `version` does not meet the precondition.
     case preconditionFailed(version: UInt64, exists: Bool)

@@ -1,12 +1,12 @@
 /// Settings of the CP engine.
 public struct ConsistentSettings: Sendable {
-    /// The group's name, carried by every command: a replica of another group rejects it.
+    /// The group's name. Every command carries it, and a replica of another group rejects the command.
     public var groupName = "cp"
-    /// Operations that wait or run in this instance; further ones fail as `overloaded`.
+    /// The most operations that wait or run in this instance. Further ones fail as `overloaded`.
     public var maxPending = 10_000
-    /// Operations per batch of one key.
+    /// The most operations of one key that run in one batch.
     public var maxBatch = 128
-    /// The longest pause between two attempts, in milliseconds.
+    /// The longest pause before a failed attempt is repeated, in milliseconds.
     public var maxBackoffMs: UInt64 = 64
     /// A one-round-trip read asks the nearest majority first, and the other replicas after at least this many
     /// milliseconds.
@@ -18,9 +18,9 @@ public struct ConsistentSettings: Sendable {
 
     /// Probes, rebuild and repair.
     public struct Background: Sendable {
-        /// How often it takes a step and the replicas are probed, in milliseconds.
+        /// The interval at which background work takes a step and probes the replicas, in milliseconds.
         public var intervalMs: UInt64 = 1_000
-        /// Registers per page.
+        /// Registers per page of a scan.
         public var pageSize = 64
         /// How often all registers are scanned for missed accepts and tombstones, in milliseconds.
         public var scanIntervalMs: UInt64 = 600_000
@@ -28,7 +28,7 @@ public struct ConsistentSettings: Sendable {
 
     /// The probes of the replicas.
     public struct Probes: Sendable {
-        /// How long a probe waits for a silent replica, in milliseconds: longer than a round trip.
+        /// How long a probe waits for a silent replica, in milliseconds. Must be longer than a round trip.
         public var timeoutMs: UInt64 = 300
         /// `/health` and `/replicas` probe again if the last probe is older than this many milliseconds.
         public var maxAgeMs: UInt64 = 100

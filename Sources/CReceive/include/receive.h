@@ -2,11 +2,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-// Reads from a socket in the place of recv(2): returns what recv(2) would return, with errno.
+// A replacement for recv(2). It returns what recv(2) would return, and sets errno in the same way.
 typedef ssize_t (*creceive_function)(void *context, int descriptor, void *buffer, size_t size);
 
-// From now on, recv(2) of this thread calls `function`; NULL ends that.
+// Makes recv(2) call `function` in this thread. NULL restores the original recv(2).
 void creceive_replace(creceive_function function, void *context);
 
-// recv(2) without waiting, also while it is replaced.
+// The original recv(2), even while it is replaced. Never waits (MSG_DONTWAIT).
 ssize_t creceive(int descriptor, void *buffer, size_t size, int flags);

@@ -1,12 +1,12 @@
 import Replication
 
-/// The commands that touch registers. Scripts carry group, epoch and, for each replica, the incarnation that the
-/// configuration names for it (rule C8); plain reads do not.
+/// The Redis commands that read and change registers. Each script call carries the group, the epoch, and the
+/// incarnation that the configuration names for the replica (rule C8). Plain reads carry none of them.
 struct AcceptorCommands {
     let configuration: GroupConfiguration
-    /// Group and epoch.
+    /// The script arguments that are equal for all replicas: group and epoch.
     private let shared: [Bytes]
-    /// By replica: the incarnation expected there.
+    /// By replica: the script arguments that differ, which is the incarnation expected there.
     private let tails: [[Bytes]]
 
     init(group: Bytes, configuration: GroupConfiguration) {
@@ -15,12 +15,13 @@ struct AcceptorCommands {
         shared = [group, decimal(configuration.epoch)]
     }
 
-    /// - Parameter isDelete: for deletes only, so that the promise may be stored although the memory is full.
+    /// - Parameter isDelete: true if the change is a delete. Its promise may then be stored even if Redis has reached
+    ///   its memory limit.
     func prepare(_ register: Register, _ ballot: Ballot, isDelete: Bool) -> Command {
         command(isDelete ? ConsistentScripts.prepareDelete : ConsistentScripts.prepare, register, [ballot.text])
     }
 
-    /// Also promises the next ballot of the same proposer (rule C2).
+    /// Asks a replica to accept `state`, and to promise the next ballot of the same proposer (rule C2).
     func accept(_ register: Register, _ ballot: Ballot, _ state: RegisterState) -> Command {
         command(
             state.isDeleted ? ConsistentScripts.acceptTombstone : ConsistentScripts.accept, register,
@@ -31,7 +32,7 @@ struct AcceptorCommands {
             ])
     }
 
-    /// Asks for the record without its value: ``RecordSummary``.
+    /// Reads a record without its value. ``RecordSummary`` parses the reply.
     func inspect(_ register: Register) -> Command { command(ConsistentScripts.inspect, register, []) }
 
     /// Removes the tombstone that was accepted at `ballot`.
@@ -50,17 +51,17 @@ struct AcceptorCommands {
 
     // MARK: Plain reads, which need no configuration; the reply is `[fields, identity]`
 
-    /// The fields `ballot, version, value, deleted, expires_ms` of a record.
+    /// Reads the fields `ballot, version, value, deleted, expires_ms` of a record.
     static func read(_ register: Register) -> Command {
         Command(.plain([hmget, register.redisKey]), arguments: readFields, checksIdentity: true)
     }
 
-    /// The whole record: the fields above, `writers` and `evicted_at`.
+    /// Reads the whole record: the fields of ``read(_:)``, then `writers` and `evicted_at`.
     static func readRecord(_ register: Register) -> Command {
         Command(.plain([hmget, register.redisKey]), arguments: recordFields, checksIdentity: true)
     }
 
-    /// One page of the registers of clients.
+    /// Scans one page of the registers that hold the keys of clients.
     static func scan(from cursor: Bytes, count: Int) -> Command {
         let options = ["MATCH", Register.scanPattern, "COUNT", String(count)].map { Bytes($0.utf8) }
         return Command(.plain([Bytes("SCAN".utf8), cursor]), arguments: options, checksIdentity: true)

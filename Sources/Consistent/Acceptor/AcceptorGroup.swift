@@ -1,11 +1,11 @@
 import EventLoop
 import Replication
 
-/// The replicas of one CP group, the clock, and the receiver of events: every component of the engine works with them.
+/// What all components of the engine share: the replicas of one CP group, the scheduler, and the receiver of events.
 struct AcceptorGroup {
     let replicas: any ReplicaGroup
     let scheduler: any Scheduler
-    /// Carried by every command: a replica of another group rejects it.
+    /// The name of the group. Every script call carries it, and a replica of another group rejects the call.
     let name: Bytes
     let events: (any ConsistentEvents)?
     let writes: WriteProbes
@@ -24,22 +24,22 @@ struct AcceptorGroup {
     /// The size of a majority of the whole group; only voters are counted towards it.
     var majority: Int { Quorum.majority(of: replicas.replicaCount) }
 
-    /// A majority of all replicas that consists of voters.
+    /// The quorum under `configuration`: a majority of all replicas, made up of voters only.
     func quorum(of configuration: GroupConfiguration) -> Quorum {
         Quorum(voters: configuration.voters, majorityOf: replicas.replicaCount)
     }
 
-    /// A majority of all replicas can be asked now.
+    /// True if a majority of all replicas is available.
     var hasMajority: Bool { replicas.available.count >= majority }
 
-    /// How long background work and the operator's commands wait for a reply, unless they say otherwise.
+    /// How long background work and operator commands wait for a reply by default, in milliseconds.
     static let timeoutMs: UInt64 = 1_000
 
-    /// The end of a background step that starts now.
+    /// The deadline of a background step that starts now.
     var deadlineNs: UInt64 { scheduler.nowNs + Self.timeoutMs * nsPerMs }
 
-    /// Asks replicas what does not decide by a quorum.
-    /// - Parameter timeoutMs: for each call, in milliseconds.
+    /// A client for calls that need no quorum.
+    /// - Parameter timeoutMs: the time limit of each call, in milliseconds.
     func client(timeoutMs: UInt64 = AcceptorGroup.timeoutMs) -> ReplicaClient {
         ReplicaClient(group: replicas, scheduler: scheduler, timeoutNs: timeoutMs * nsPerMs)
     }
@@ -49,8 +49,8 @@ struct AcceptorGroup {
         ReportedIdentity(fields: fields, group: name, name: replicas.replicaNames[replica])
     }
 
-    /// Suspends until all replicas can be asked.
-    /// - Returns: the names of those that cannot be asked at the deadline; nil if there are none.
+    /// Suspends until all replicas are available.
+    /// - Returns: the names of the replicas that are unavailable at the deadline; nil if there are none.
     func waitForAll(deadlineNs: UInt64) async -> String? {
         while replicas.available != replicas.everyReplica {
             guard scheduler.nowNs < deadlineNs else {

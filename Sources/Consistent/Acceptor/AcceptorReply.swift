@@ -2,16 +2,17 @@ import Replication
 
 /// An acceptor's reply to `prepare` or `accept`.
 enum AcceptorReply: Equatable {
-    /// Promised; with the state it accepted last and at which ballot (``Ballot/zero`` for none).
+    /// The acceptor promised the ballot. The values are the ballot and the state that it accepted last; ``Ballot/zero``
+    /// if it has accepted none.
     case promised(Ballot, RegisterState)
     case accepted
-    /// It has promised or accepted this higher ballot.
+    /// The acceptor has already promised or accepted this higher ballot.
     case rejected(Ballot)
-    /// It has seen a higher epoch.
+    /// The acceptor has seen a higher epoch than that of the command.
     case stale
-    /// It is blank, foreign, of another incarnation, or being rebuilt.
+    /// The replica is not the expected member: it is blank, of another group, of another incarnation, or being rebuilt.
     case notMember
-    /// It did not know the script, and ran nothing.
+    /// The replica had not loaded the script, and ran nothing.
     case noScript
     /// Anything else: a server error, or a record that another program wrote.
     case failed(ServerError)
@@ -52,7 +53,7 @@ enum AcceptorReply: Equatable {
         }
     }
 
-    /// The acceptor certainly did nothing. Only such replies allow the outcome "not applied" (rule C7).
+    /// True if the acceptor certainly did nothing. Only such replies allow the outcome `not_applied` (rule C7).
     var isRejection: Bool {
         switch self {
         case .rejected, .stale, .notMember, .noScript: true
@@ -65,7 +66,7 @@ enum AcceptorReply: Equatable {
 enum RecordSummary: Equatable {
     case absent
     case accepted(Ballot, isDeleted: Bool, expiresMs: Int64?)
-    /// It did not answer, or does not take part.
+    /// The replica did not answer, answered with an error, or rejected the command.
     case unknown
 
     init(_ reply: Reply?) {
@@ -82,7 +83,7 @@ enum RecordSummary: Equatable {
         }
     }
 
-    /// ``Ballot/zero`` if there is no record; nil if that is not known.
+    /// The ballot of the accepted state; ``Ballot/zero`` if there is no record, nil if this is unknown.
     var ballot: Ballot? {
         switch self {
         case .absent: .zero

@@ -1,24 +1,25 @@
 import Replication
 
-/// The Lua scripts that an acceptor runs. The group's wiring loads them into every replica.
+/// The Lua scripts that run on an acceptor. They are loaded into every replica of a group when it connects.
 public enum ConsistentScripts {
     public static let all = [
         prepare, prepareDelete, accept, acceptTombstone, inspect, collect, probe, adopt, promote, raiseRollbackCounter,
         recordWitnessedCounters, raiseEpoch, erase,
     ]
 
-    // For any number of registers in one call.
+    // Each of these scripts handles any number of registers in one call.
     static let prepare = onRegisters("prepare", Bytes("local isDelete = false\n".utf8) + PackageResources.prepare_lua)
-    /// For deletes, which may run although the memory is full: in batches of their own.
+    /// ``prepare`` for deletes, which may run even if Redis has reached its memory limit. It is a script of its own, so
+    /// that no batch mixes deletes and writes.
     static let prepareDelete = onRegisters(
         "prepare_delete", Bytes("local isDelete = true\n".utf8) + PackageResources.prepare_lua)
     static let accept = onRegisters("accept", PackageResources.accept_lua)
-    /// The same for tombstones.
+    /// ``accept`` for tombstones. It is a script of its own, so that no batch mixes tombstones and values.
     static let acceptTombstone = onRegisters("accept_tombstone", PackageResources.accept_lua)
     static let inspect = onRegisters("inspect", PackageResources.inspect_lua)
     static let collect = onRegisters("collect", PackageResources.collect_lua)
 
-    // For the identity of one replica.
+    // These scripts handle the identity of one replica.
     static let probe = Script(name: "probe", source: PackageResources.probe_lua)
     static let adopt = Script(name: "adopt", source: PackageResources.adopt_lua)
     static let promote = Script(

@@ -1,21 +1,21 @@
 import EventLoop
 import Replication
 
-/// `app-cp backup`: has replicas write a dump, then raises their rollback counters and copies them to the witnesses. A
-/// replica that is later given that dump alone is detected and rebuilt, instead of voting without the promises that it
-/// has forgotten (rule C8).
+/// `app-cp backup`: has replicas write dumps, raises their rollback counters, and copies these to the witnesses. If
+/// only one replica is later restored from its dump, its low counter shows that. The replica is then rebuilt, instead
+/// of voting without the promises that it has forgotten (rule C8).
 public final class GroupBackup {
     public struct Dump: Sendable, Equatable {
         public let replica: String
-        /// Path of the dump on that server; nil if the server does not tell.
+        /// Path of the dump on that server; nil if the server does not report it.
         public let path: String?
-        /// The lowest counter that the witnesses accept of the replica from now on.
+        /// If the replica later shows a lower counter than this, the witnesses' copies prove that it was rolled back.
         public let rollbackCounter: UInt64
     }
 
     public enum Result: Sendable, Equatable {
         case written([Dump])
-        /// Why not, in one sentence; dumps written before stay.
+        /// The reason, in one sentence. Dumps that were already written stay.
         case refused(String)
     }
 
@@ -26,7 +26,7 @@ public final class GroupBackup {
         acceptors = AcceptorGroup(group, scheduler: scheduler, name: groupName)
     }
 
-    /// Dumps one replica after another, so that never more than one is busy with its dump.
+    /// Dumps one replica after another, so that at most one of them is busy with a dump.
     /// - Parameters:
     ///   - only: the name of one replica; nil for all.
     ///   - deadlineNs: on the scheduler's clock.
@@ -62,14 +62,14 @@ public final class GroupBackup {
         let first = await probe()
         let behind = first.indices.filter { RollbackDetector.isBehind($0, first) }
         guard !behind.isEmpty else { return incarnations(in: first) }
-        // Probes of several replicas are not simultaneous: a counter that was raised and copied between them looks
-        // behind.
+        // The probes of several replicas are not simultaneous. If a counter is raised and copied in between, its
+        // replica looks rolled back, but a second probe shows that its counter moved.
         let second = await probe()
         for replica in behind
         where RollbackDetector.isBehind(replica, second)
             && second[replica]?.rollbackCounter == first[replica]?.rollbackCounter
         {
-            // Raising its counter could hide the rollback from its witnesses.
+            // Do not raise the counter of a rolled-back replica: that could hide the rollback from its witnesses.
             let name = acceptors.replicas.replicaNames[replica]
             return .failure(Refusal(reason: "\(name) was rolled back; start app-cp, which rebuilds it"))
         }
@@ -93,7 +93,7 @@ public final class GroupBackup {
         return .success(incarnations)
     }
 
-    /// Nil if the dump is complete, else why not.
+    /// Has one replica write its dump. Nil if the dump is complete, otherwise the reason why not.
     private func save(_ replica: Int, deadlineNs: UInt64) async -> String? {
         let scheduler = acceptors.scheduler
         var isStarted = false
@@ -116,7 +116,8 @@ public final class GroupBackup {
         return "the dump did not end in time"
     }
 
-    /// The new counter; nil unless every other replica has recorded it.
+    /// Raises the rollback counter of a replica. Returns the new counter; nil unless every other replica has recorded
+    /// it.
     private func raiseCounter(of replica: Int, _ incarnations: [Bytes]) async -> UInt64? {
         let raise = MembershipCommands.raiseRollbackCounter(
             group: acceptors.name, incarnations: incarnations, of: [replica])

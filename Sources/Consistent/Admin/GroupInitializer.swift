@@ -1,13 +1,13 @@
 import EventLoop
 import Replication
 
-/// `app-cp init`: makes a group of blank replicas, once, on the operator's command (rule C8). Services never do it.
+/// `app-cp init`: turns blank replicas into a group, once, on the operator's command (rule C8). Services never do this.
 public struct GroupInitializer {
     public enum Result: Sendable, Equatable {
         case initialized
-        /// All replicas are members of one group already, and of the same one; nothing was changed.
+        /// All replicas are already members of the same group. Nothing was changed.
         case alreadyInitialized(epoch: UInt64)
-        /// Why nothing can be done, in one sentence.
+        /// The reason why the group was not initialised, in one sentence.
         case refused(String)
     }
 
@@ -22,11 +22,11 @@ public struct GroupInitializer {
 
     /// Probes all replicas first and changes none unless all are blank. Then:
     ///
-    /// 1. adopts them,
+    /// 1. gives each an identity (adopts it),
     /// 2. gets the first configuration accepted by all of them in epoch 0,
-    /// 3. promotes each to epoch 1.
+    /// 3. promotes each to a member of epoch 1.
     ///
-    /// Safe to repeat: if it was cut short, a second run continues.
+    /// Safe to repeat: if a run was cut short, the next run continues.
     public func run(deadlineNs: UInt64) async -> Result {
         if let missing = await acceptors.waitForAll(deadlineNs: deadlineNs) {
             return .refused("cannot reach \(missing): all replicas must be up")
@@ -49,8 +49,8 @@ public struct GroupInitializer {
         if known.count == found.count, known.allSatisfy({ $0.state == .member }) {
             return await compare(known, deadlineNs: deadlineNs)
         }
-        // All blank, or left by an earlier run: some adopted and none promoted; or all adopted and some promoted to
-        // epoch 1.
+        // Continue only if no replica is in use. Fresh: each replica is blank, or an earlier run adopted it and
+        // promoted none. Promoting: an earlier run adopted all replicas, and promoted some to epoch 1.
         let isFresh = known.allSatisfy { $0.state == .rebuilding && $0.epoch == 0 }
         let isPromoting = known.count == found.count && known.allSatisfy { $0.epoch <= 1 }
         guard isFresh || isPromoting else {
@@ -60,14 +60,14 @@ public struct GroupInitializer {
         return await adopt(deadlineNs: deadlineNs)
     }
 
-    /// All replicas report to be members. They are one group only if the latest configuration that any of them holds
-    /// names them all: two groups may have one name, the default.
+    /// All replicas report to be members. They form one group only if the latest configuration that any of them holds
+    /// names them all. The group's name is no proof: two groups may both have the default name.
     private func compare(_ identities: [ReplicaIdentity], deadlineNs: UInt64) async -> Result {
         let replies = await ask(AcceptorCommands.read(.configuration), deadlineNs)
         var latest: GroupConfiguration?
         for (replica, name) in group.replicaNames.enumerated() {
             guard let value = replies[replica]?[0]?[2] else { return .refused("\(name) did not answer") }
-            // A rebuilt replica may not have it yet.
+            // A rebuilt replica may not have the configuration yet.
             guard let text = value.bytes else { continue }
             guard let found = GroupConfiguration(text: text, names: group.replicaNames) else {
                 return .refused(
@@ -110,7 +110,8 @@ public struct GroupInitializer {
         if identities.allSatisfy({ $0.state == .rebuilding }) {
             if let reason = await accept(first, deadlineNs: deadlineNs) { return .refused(reason) }
         } else {
-            // Cut short between two promotions. It may continue only if all replicas hold this very configuration.
+            // An earlier run was cut short between two promotions. This run continues only if all replicas hold exactly
+            // the configuration `first`.
             let replies = await ask(AcceptorCommands.read(.configuration), deadlineNs)
             let ballots = Set(group.everyReplica.map { replies[$0]?[0]?[0]?.bytes })
             let values = Set(group.everyReplica.map { replies[$0]?[0]?[2]?.bytes })
@@ -125,7 +126,7 @@ public struct GroupInitializer {
         return .initialized
     }
 
-    /// Gets the configuration accepted by all replicas in epoch 0. Nil if that succeeded, else why not.
+    /// Gets the configuration accepted by all replicas in epoch 0. Nil if that succeeded, otherwise the reason why not.
     private func accept(_ configuration: GroupConfiguration, deadlineNs: UInt64) async -> String? {
         let epoch0 = GroupConfiguration(epoch: 0, entries: configuration.entries)
         let context = RoundContext(acceptors, under: epoch0, quorumSize: group.replicaCount)
@@ -142,7 +143,8 @@ public struct GroupInitializer {
         }
         switch chosen {
         case .success(.some): return nil
-        // An earlier run's configuration names the same incarnations: a replica is given one only once.
+        // An earlier run left another configuration. A replica keeps its incarnation until it is wiped, so one was
+        // wiped since.
         case .success(nil):
             return "a replica was wiped since an earlier init agreed on it: wipe all of them and run init again"
         case .failure(.preempted): return "another initialisation is running; run init again"

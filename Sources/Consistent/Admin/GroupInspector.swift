@@ -1,17 +1,17 @@
 import EventLoop
 import Replication
 
-/// `app-cp members`: what every replica reports, and which configuration is in force. Changes nothing.
+/// `app-cp members`: collects the report of every replica, and finds the configuration in force. Changes nothing.
 public final class GroupInspector {
     public struct Overview: Sendable {
         public let replicas: [ReplicaView]
         /// `epoch=1 g1=<incarnation>:voter …`; nil if no quorum reports one configuration.
         public let configuration: String?
-        /// By replica: the configuration names it as a voter.
+        /// By replica: true if the configuration names it as a voter.
         public let isVoter: [Bool]
-        /// Replicas that report to be members and that the configuration names as voters.
+        /// The number of replicas that report to be members and that the configuration names as voters.
         public let votingCount: Int
-        /// Voters that are needed.
+        /// The number of voters that a quorum needs.
         public let majority: Int
     }
 

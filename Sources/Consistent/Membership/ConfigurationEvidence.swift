@@ -1,9 +1,9 @@
 import Replication
 
-/// The members' reports about the configuration, and the conclusions from them: the decisions of
-/// ``ConfigurationRegister`` without its I/O (rule C8).
+/// Decides from the replies of the members which configuration is chosen, and which is in force (rule C8).
+/// ``ConfigurationRegister`` does the I/O.
 struct ConfigurationEvidence {
-    /// A configuration that a replica has accepted, and the ballot at which it did.
+    /// A configuration that a replica has accepted, and the ballot of that accept.
     struct Candidate {
         let configuration: GroupConfiguration
         let ballot: Ballot
@@ -24,10 +24,10 @@ struct ConfigurationEvidence {
     /// The size of a majority of all replicas.
     let majority: Int
 
-    /// The configuration that is known to be chosen: a quorum of its voters, in the incarnations that it names, reports
-    /// it at one ballot.
+    /// The configuration that is known to be chosen; nil if there is none. A quorum of its voters, in the incarnations
+    /// that it names, reports it at one ballot.
     ///
-    /// No later configuration is chosen: a quorum of these voters would then report that one instead.
+    /// No later configuration can be chosen: a quorum of these voters would then report that one instead.
     var chosen: GroupConfiguration? {
         for candidate in latestFirst {
             let configuration = candidate.configuration
@@ -40,11 +40,11 @@ struct ConfigurationEvidence {
         return nil
     }
 
-    /// The configuration of the epoch that the replicas report, under which to complete a half-done change; nil if that
-    /// cannot be determined.
+    /// The configuration of the epoch that the replicas report; nil if it cannot be determined. A half-done change is
+    /// completed under this configuration.
     ///
-    /// Ignores a configuration that does not name a majority of the members in their present incarnations. It is from
-    /// an earlier incarnation of the group, or nothing can be agreed on under it now.
+    /// Ignores a configuration that does not name a majority of the members in their current incarnations. The group
+    /// was wiped since, or that configuration cannot reach agreement now.
     var inForce: GroupConfiguration? {
         let own = latestFirst.map(\.configuration).filter { configuration in
             let named = replicas { $0.isNamed(by: configuration) }
@@ -55,8 +55,8 @@ struct ConfigurationEvidence {
         return own.first { $0.epoch == epoch } ?? own.first { $0.epoch == epoch + 1 }.map(predecessor)
     }
 
-    /// Derives the configuration before `next`, without the vote of the replica in which they differ: its earlier
-    /// incarnation is lost, or it was a learner. The majority is still counted over all replicas.
+    /// Derives the configuration before `next`. The two differ in one replica, which gets no vote here: its earlier
+    /// incarnation is lost, or it was a learner. A majority is still counted over all replicas.
     ///
     /// Needed if every replica already holds `next`, but at different ballots, and none holds its predecessor.
     private func predecessor(of next: GroupConfiguration) -> GroupConfiguration {

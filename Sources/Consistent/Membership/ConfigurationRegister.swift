@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Finds the configuration in force, and changes it. The configuration is a register itself, used only once it is
-/// chosen (rule C8).
+/// Finds the configuration in force, and changes it. The configuration is itself the state of a register, and is used
+/// only once it is chosen (rule C8).
 final class ConfigurationRegister {
     private let acceptors: AcceptorGroup
     private let ballots: BallotGenerator
@@ -23,19 +23,21 @@ final class ConfigurationRegister {
     private var scheduler: any Scheduler { acceptors.scheduler }
     private var names: [String] { acceptors.replicas.replicaNames }
 
-    /// Enough voters of the configuration can be asked now; while it is unknown, enough replicas.
+    /// True if enough voters of the configuration are available. While the configuration is unknown: if enough replicas
+    /// are.
     var hasQuorum: Bool {
         guard let current else { return acceptors.hasMajority }
         return acceptors.quorum(of: current).isReached(by: acceptors.replicas.available)
     }
 
-    /// Forgets `configuration`, if it is still the current one: a replica knows a newer one, or has another identity.
+    /// Forgets `configuration`, if it is still the current one. Call this if a replica has seen a newer one, or has
+    /// another identity than this one names.
     func invalidate(_ configuration: GroupConfiguration) {
         if current == configuration { current = nil }
     }
 
-    /// The configuration in force; asks the replicas if it is not known. One fetch serves all that wait, each until its
-    /// own deadline.
+    /// The configuration in force. Asks the replicas if it is unknown. One fetch serves all callers, and each waits
+    /// until its own deadline.
     /// - Throws: why it could not be found.
     func configuration(deadlineNs: UInt64) async throws(StoreFailure) -> GroupConfiguration {
         if let current { return current }
@@ -44,7 +46,7 @@ final class ConfigurationRegister {
                 await refresh(completing: true, deadlineNs: scheduler.nowNs + Self.maxFetchNs)
             }
         }
-        // `spawn` runs up to the first suspension: the fetch may have ended already.
+        // `spawn` runs the task up to its first suspension, so the fetch may have ended already.
         if isFetching, scheduler.nowNs < deadlineNs {
             let waiter = Waiter()
             waiters.append(waiter)
@@ -54,8 +56,8 @@ final class ConfigurationRegister {
         throw lastFailure
     }
 
-    /// Asks the replicas, whatever is known already. Does nothing while another fetch runs.
-    /// - Parameter completing: completes a half-done change, if no configuration is known to be chosen.
+    /// Asks the replicas for the configuration, even if one is known. Does nothing while another fetch runs.
+    /// - Parameter completing: true to complete a half-done change, if no configuration is known to be chosen.
     func refresh(completing: Bool, deadlineNs: UInt64) async {
         guard !isFetching else { return }
         isFetching = true
@@ -77,7 +79,7 @@ final class ConfigurationRegister {
             }
             return next
         }
-        // Otherwise the next request asks the replicas.
+        // If `new` was not chosen, forget `old` too, so that the next request asks the replicas.
         if current == old { current = found == new ? new : nil }
         return found == new
     }
@@ -87,8 +89,8 @@ final class ConfigurationRegister {
     private func fetch(completing: Bool, deadlineNs: UInt64) async {
         let call = QuorumCall(group: acceptors.replicas, scheduler: scheduler, deadlineNs: deadlineNs)
         call.send(AcceptorCommands.read(.configuration), to: acceptors.replicas.available)
-        // The first two replies may be from a blank replica and a learner, or from an earlier incarnation of the group.
-        // A third one may show what is chosen if they differ, but a change can be completed without it.
+        // Two replies may not be enough: they may be from a blank replica and a learner, or from a group that was
+        // wiped. If they differ, a third may show what is chosen; but a change can be completed without it.
         await call.wait { [self] in
             let evidence = self.evidence(from: $0)
             return evidence.chosen != nil || (completing && evidence.inForce != nil)
@@ -107,8 +109,8 @@ final class ConfigurationRegister {
         if completing { await complete(evidence, deadlineNs: deadlineNs) }
     }
 
-    /// Replies may be older than what was learned while they were awaited: never goes back to an earlier epoch. A group
-    /// that was created again begins at epoch 1, but its predecessor was invalidated then.
+    /// Never returns to an earlier epoch: a newer configuration may have been found while these replies were awaited. A
+    /// group that was created again begins at epoch 1, but then its old configuration was invalidated first.
     private func adopt(_ found: GroupConfiguration) {
         if let current, found.epoch <= current.epoch { return }
         current = found
@@ -118,7 +120,7 @@ final class ConfigurationRegister {
     private func complete(_ evidence: ConfigurationEvidence, deadlineNs: UInt64) async {
         guard let inForce = evidence.inForce else { return }
         let found = await round(under: inForce, deadlineNs: deadlineNs) { $0 }
-        // A successor that was chosen in the round is found by the next fetch, in its own epoch.
+        // If the round found a configuration of the next epoch, the next fetch adopts it under its own voters.
         if let found, found.epoch == inForce.epoch { adopt(found) }
     }
 
@@ -132,7 +134,7 @@ final class ConfigurationRegister {
     }
 
     private func reported(_ reply: Reply?, by replica: Int) -> ReportedIdentity {
-        // A failed command comes back without the identity check.
+        // The reply to a failed command contains no identity check.
         if let error = reply?.error { return .unclear(error) }
         return acceptors.reported(reply?[1], by: replica)
     }
@@ -145,7 +147,7 @@ final class ConfigurationRegister {
         return .init(configuration: configuration, ballot: ballot)
     }
 
-    /// The members hold a configuration of other replicas than `REPLICAS` names.
+    /// The failure if the members hold a configuration of other replicas than the setting `REPLICAS` names; nil if not.
     private func otherGroup(_ evidence: ConfigurationEvidence, _ call: QuorumCall) -> StoreFailure? {
         for member in evidence.members {
             guard let text = call.reply(from: member.replica)?[0]?[2]?.bytes else { continue }
@@ -172,8 +174,8 @@ final class ConfigurationRegister {
         return StoreFailure(.replicasBlank, "the replicas are blank: run 'app-cp init' once for a new group")
     }
 
-    /// One round of the register under `configuration`.
-    /// - Returns: what is chosen afterwards; nil if the round failed.
+    /// Runs one round of the configuration register under `configuration`.
+    /// - Returns: the configuration that is chosen after the round; nil if the round failed.
     private func round(
         under configuration: GroupConfiguration, deadlineNs: UInt64, _ change: (RegisterState) -> RegisterState
     ) async -> GroupConfiguration? {

@@ -2,14 +2,15 @@ import Replication
 
 /// Whether a replica keeps what it acknowledges (rule C9), from `INFO` and `CONFIG GET *append*`.
 ///
-/// An acknowledged change is on disk at a majority. Redis replies after the fsync only with these settings.
+/// An acknowledged change must be on disk at a majority. Redis replies after the fsync only with the settings that are
+/// expected here.
 struct Durability: Equatable, Sendable {
     /// One phrase for each setting or state that may lose acknowledged changes.
     var faults: [String] = []
-    /// Names the server process: it changes when the server restarts.
+    /// Identifies the server process (`run_id` of Redis): it changes when the server restarts.
     var runID: Bytes = []
 
-    /// Nil unless the replica answered both.
+    /// Nil unless the replica answered both commands.
     init?(info: Reply?, configuration: Reply?) {
         guard let info = ServerInfo(info), let configuration else { return nil }
         runID = info["run_id"].map { Bytes($0.utf8) } ?? []
@@ -19,7 +20,7 @@ struct Durability: Equatable, Sendable {
         expect(info["aof_enabled"], "1", "the append-only file is off: 'CONFIG SET appendonly yes'")
         expect(info["aof_last_write_status"], "ok", "its last write of the append-only file failed")
         expect(info["maxmemory_policy"], "noeviction", "maxmemory-policy is %: it may drop keys")
-        // Valkey reports the version of Redis that it is compatible with.
+        // In `redis_version`, Valkey reports the version of Redis that it is compatible with.
         let version = info["redis_version"].map { $0.split(separator: ".").prefix(2).compactMap { Int($0) } } ?? []
         if version.lexicographicallyPrecedes([6, 2]) {
             faults.append("Redis \(info["redis_version"] ?? "of an unknown version") is older than 6.2")

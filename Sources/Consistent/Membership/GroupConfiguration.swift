@@ -5,7 +5,8 @@ struct GroupConfiguration: Equatable, Sendable {
     /// One replica, voter or learner.
     struct Entry: Equatable, Sendable {
         let name: String
-        /// Drawn once when the replica was adopted; another one means another replica, or a wiped one.
+        /// A random number, drawn when the replica was adopted. If a replica reports another one, it was wiped or
+        /// replaced.
         let incarnation: Bytes
         /// False for a learner: a replica that is being rebuilt and must not vote yet.
         let isVoter: Bool
@@ -13,9 +14,9 @@ struct GroupConfiguration: Equatable, Sendable {
 
     /// Rises with every change of membership; replicas reject proposers of a lower epoch.
     let epoch: UInt64
-    /// In the order of `REPLICAS`.
+    /// In the order of the setting `REPLICAS`.
     let entries: [Entry]
-    /// The replicas whose replies count.
+    /// The replicas whose replies count towards a majority.
     let voters: ReplicaSet
 
     init(epoch: UInt64, entries: [Entry]) {
@@ -24,15 +25,15 @@ struct GroupConfiguration: Equatable, Sendable {
         voters = ReplicaSet(entries.indices.filter { entries[$0].isVoter })
     }
 
-    /// The next configuration, in which one replica differs. Since only one does, any quorum of this configuration and
-    /// any quorum of the next share a replica.
+    /// The next configuration, in which one replica differs. Because only one differs, any quorum of this configuration
+    /// and any quorum of the next share a replica.
     func replacing(_ replica: Int, with incarnation: Bytes, isVoter: Bool) -> GroupConfiguration {
         var entries = entries
         entries[replica] = Entry(name: entries[replica].name, incarnation: incarnation, isVoter: isVoter)
         return GroupConfiguration(epoch: epoch + 1, entries: entries)
     }
 
-    /// The identity of a replica that is a member of this configuration and has taken over its epoch.
+    /// The identity that a member of this configuration reports once it has adopted the epoch.
     func expectedIdentity(of replica: Int, group: Bytes) -> ReplicaIdentity {
         let entry = entries[replica]
         return ReplicaIdentity(

@@ -2,7 +2,7 @@ import Replication
 
 /// The commands that maintain the membership of a group; they need no configuration.
 enum MembershipCommands {
-    /// A replica's rollback counter, by its incarnation.
+    /// The rollback counter of one replica. The replica is identified by its incarnation.
     typealias WitnessedCounter = (incarnation: Bytes, counter: UInt64)
 
     private static let keys = [Bytes("cap:identity".utf8)]
@@ -13,7 +13,8 @@ enum MembershipCommands {
         Command(.script(script, keys: keys), arguments: arguments, tailCount: tailCount, tail: tail)
     }
 
-    /// The identity check that follows every plain read: was the replica the expected one? (rule C8)
+    /// Reads a replica's identity. This follows every plain read, to check that the expected replica answered (rule
+    /// C8).
     static var identityCheck: Command {
         Command(.plain((["HMGET", "cap:identity"] + ReplicaIdentity.fieldNames).map { Bytes($0.utf8) }))
     }
@@ -24,7 +25,7 @@ enum MembershipCommands {
 
     static func appendSettings() -> Command { .plain("CONFIG", "GET", "*append*") }
 
-    /// - Parameter incarnations: freshly drawn, by replica.
+    /// - Parameter incarnations: by replica, a new random incarnation for it.
     static func adopt(group: Bytes, names: [String], incarnations: [Bytes]) -> Command {
         command(ConsistentScripts.adopt, [group], tailCount: 2) { [Bytes(names[$0].utf8), incarnations[$0]] }
     }
@@ -46,15 +47,15 @@ enum MembershipCommands {
     }
 
     /// - Parameters:
-    ///   - incarnations: those expected, by replica.
-    ///   - replicas: whose counters rise; others get the same write with their present counter.
+    ///   - incarnations: by replica, the incarnation that it is expected to have.
+    ///   - replicas: the replicas whose counters are raised. The others get the same write, but keep their counter.
     static func raiseRollbackCounter(group: Bytes, incarnations: [Bytes], of replicas: ReplicaSet) -> Command {
         command(ConsistentScripts.raiseRollbackCounter, [group], tailCount: 2) {
             [incarnations[$0], Bytes(decimal: replicas.contains($0) ? 1 : 0)]
         }
     }
 
-    /// - Parameter incarnation: the one expected of the witness.
+    /// - Parameter incarnation: the incarnation that the witness is expected to have.
     static func recordWitnessed(_ counters: [WitnessedCounter], group: Bytes, incarnation: Bytes) -> Command {
         command(ConsistentScripts.recordWitnessedCounters, [group, incarnation] + arguments(of: counters))
     }
@@ -74,14 +75,14 @@ enum MembershipCommands {
     }
 }
 
-/// The highest promise and the highest version of the tombstones that a replica has collected (rule C10).
+/// The highest promise and the highest version among the tombstones that a replica has collected (rule C10).
 struct GCWatermark {
     var ballot: Ballot?
     var version: UInt64 = 0
 
     init() {}
 
-    /// From the reply to `raise_epoch`; nil for any other reply.
+    /// Parses the reply to `raise_epoch`; nil for any other reply.
     init?(_ reply: Reply?) {
         guard case .array(let fields)? = reply, fields.count == 2 else { return nil }
         ballot = fields[0].bytes.flatMap(Ballot.init(text:))

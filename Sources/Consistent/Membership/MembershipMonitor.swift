@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// Probes the replicas: who they are, and whether they keep what they acknowledge (rules C8, C9). Changes nothing.
+/// Probes the identity of each replica, and whether it keeps what it acknowledges (rules C8, C9). Changes nothing.
 final class MembershipMonitor {
     private let acceptors: AcceptorGroup
     private let probeTimeoutMs: UInt64
@@ -20,7 +20,7 @@ final class MembershipMonitor {
         durability = Array(repeating: nil, count: acceptors.replicas.replicaCount)
     }
 
-    /// Probes all replicas, unless that was done within `maxAgeNs`.
+    /// Probes all replicas, unless the last probe is at most `maxAgeNs` old.
     func refresh(maxAgeNs: UInt64, deadlineNs: UInt64) async {
         let scheduler = acceptors.scheduler
         while isProbing, scheduler.nowNs < deadlineNs { await scheduler.sleep(forNs: 5 * nsPerMs) }
@@ -48,11 +48,11 @@ final class MembershipMonitor {
 
     // MARK: Conclusions
 
-    /// The highest epoch that a replica of the group reported to the last probe; 0 for none.
+    /// The highest epoch that any replica of the group reported to the last probe; 0 if none did.
     var highestEpoch: UInt64 { observations.compactMap { $0?.identity?.epoch }.max() ?? 0 }
 
-    /// So many replicas report to be others than `configuration` names that it has no quorum left: the group was wiped,
-    /// and perhaps initialised again.
+    /// True if `configuration` has lost its quorum, because too many of its voters now report to be blank or another
+    /// replica. The group was then wiped, and perhaps initialised again.
     func isDefunct(_ configuration: GroupConfiguration) -> Bool {
         let left = configuration.voters.filter { replica in
             switch observations[replica]?.reported {
@@ -64,8 +64,8 @@ final class MembershipMonitor {
         return !acceptors.quorum(of: configuration).isReached(by: ReplicaSet(left))
     }
 
-    /// What this instance knows of each replica, in the group's order. A replica whose place another incarnation has
-    /// taken is recognised only if `configuration` is known.
+    /// What this instance knows of each replica, in the group's order. A replica that another incarnation has replaced
+    /// is recognised only if `configuration` is known.
     func views(under configuration: GroupConfiguration?) -> [ReplicaView] {
         acceptors.replicas.replicaNames.enumerated().map { replica, name in
             guard acceptors.replicas.available.contains(replica), let observation = observations[replica] else {

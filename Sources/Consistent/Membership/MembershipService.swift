@@ -2,7 +2,7 @@ import EventLoop
 import Replication
 
 /// Maintains the membership of the group: probes the replicas, raises rollback counters, follows the configuration and
-/// rebuilds blank replicas. Tells whether the group can serve.
+/// rebuilds blank replicas. Also determines whether the group can serve.
 final class MembershipService {
     private let acceptors: AcceptorGroup
     private let configurations: ConfigurationRegister
@@ -12,9 +12,9 @@ final class MembershipService {
     private let backlog: RepairBacklog
     private let rollback: RollbackDetector
     private let settings: ConsistentSettings
-    /// By replica: the incarnation in which it was seen as a member.
+    /// By replica: its incarnation when it was last seen as a member.
     private var knownMembers: [Bytes?]
-    /// At the last probe, and as reported last.
+    /// Why the group cannot serve: as found by the last probe, and as last reported; nil if it can.
     private var failure: (last: StoreFailure?, reported: StoreFailure?)
 
     init(
@@ -36,7 +36,7 @@ final class MembershipService {
 
     private var intervalNs: UInt64 { settings.background.intervalMs * nsPerMs }
 
-    /// The reports of all replicas to the last probe.
+    /// What each replica reported to the last probe.
     var views: [ReplicaView] {
         var views = monitor.views(under: configurations.current)
         for replica in views.indices {
@@ -50,12 +50,13 @@ final class MembershipService {
 
     // MARK: Background steps
 
-    /// Probes the replicas and raises their counters. Without requests this is also how an instance learns that another
-    /// one changed the configuration, or that the group was wiped.
+    /// Probes the replicas and raises their rollback counters. Without requests this is also how an instance learns
+    /// that another one changed the configuration, or that the group was wiped.
     func probeStep() async {
         let scheduler = acceptors.scheduler
         await monitor.refresh(maxAgeNs: 0, deadlineNs: scheduler.nowNs + intervalNs)
-        // It may have answered accepts with an error: which ones is not known (rule C11).
+        // A replica accepts writes again. Before, it may have answered accepts with errors, and no list of these keys
+        // exists. So scan all (rule C11).
         if await counters.step() { backlog.requestFullScan() }
         scanForNewMembers()
         acceptors.events?.replicasProbed(views)
@@ -63,7 +64,8 @@ final class MembershipService {
         guard let current = configurations.current else { return }
         if monitor.isDefunct(current) { configurations.invalidate(current) }
         if monitor.highestEpoch > current.epoch || current.voters != acceptors.replicas.everyReplica {
-            // Without a quorum of its voters no request asks for the configuration, although it may be outdated.
+            // The known configuration may be outdated. If it has no quorum, requests fail early and do not ask for a
+            // newer one.
             await configurations.refresh(
                 completing: !configurations.hasQuorum, deadlineNs: scheduler.nowNs + intervalNs)
         }
@@ -75,8 +77,8 @@ final class MembershipService {
         await rebuilder.run(views)
     }
 
-    /// Catch-up copies the data to a new member (rule C11). Every instance requests it, because the one that promoted
-    /// the replica may have crashed or missed the reply.
+    /// Requests a full scan for each new member, so that catch-up copies the data to it (rule C11). Every instance does
+    /// this, because the one that promoted the replica may have crashed or missed the reply.
     private func scanForNewMembers() {
         for (replica, observation) in monitor.observations.enumerated() {
             guard let incarnation = observation?.member?.incarnation, incarnation != knownMembers[replica] else {
@@ -95,12 +97,13 @@ final class MembershipService {
         return views
     }
 
-    /// Why the engine cannot serve now; nil if a majority of the replicas reports to vote and accepts writes.
+    /// Why the engine cannot serve now; nil if it can. It can if a majority of the replicas votes and accepts writes.
     func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
         await readinessFailure(await refresh(deadlineNs: deadlineNs), deadlineNs: deadlineNs)
     }
 
-    /// Reports a change that two probes in a row show: at a start, connections take a moment.
+    /// Reports a change of readiness only if two probes in a row show it, because connections take a moment after a
+    /// start.
     private func reportReadiness() async {
         let found = await readinessFailure(views, deadlineNs: acceptors.scheduler.nowNs + intervalNs)
         if found == failure.last, found != failure.reported {
@@ -117,7 +120,7 @@ final class MembershipService {
             return views.writeFailure(among: voters, majority: acceptors.majority)
         }
         if configurations.current == nil {
-            // Asked again for the reason. It may also be found by now.
+            // Ask again, to get the reason why the configuration is unknown. It may also be found now.
             do { _ = try await configurations.configuration(deadlineNs: deadlineNs) } catch { return error }
         }
         return StoreFailure(tooFewVoters: views, majority: acceptors.majority)

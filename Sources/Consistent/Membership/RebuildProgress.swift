@@ -1,14 +1,14 @@
 /// How far the rebuild of a blank replica has come (rule C8).
 public struct RebuildProgress: Sendable, Equatable {
     public enum Phase: String, Sendable {
-        /// All other replicas must be available first.
+        /// The rebuild waits until all other replicas are available.
         case waiting
         case adopting
-        /// Getting the configuration chosen that names it as a learner.
+        /// Getting a configuration chosen that names the replica as a learner.
         case announcing
         /// Making the other replicas agree on every key.
         case comparing
-        /// Getting the configuration chosen that names it as a voter.
+        /// Getting a configuration chosen that names the replica as a voter.
         case admitting
         case promoting
         case done
@@ -18,6 +18,6 @@ public struct RebuildProgress: Sendable, Equatable {
     public internal(set) var keysCompared: UInt64 = 0
     /// Keys on which the other replicas disagreed.
     public internal(set) var keysRepaired: UInt64 = 0
-    /// The reason why it waits or stopped.
+    /// The reason why the rebuild waits or stopped.
     public internal(set) var note: String?
 }

@@ -1,13 +1,13 @@
 import EventLoop
 import Replication
 
-/// Makes a blank replica a member while traffic goes on (rule C8).
+/// Makes a blank replica a member while the group serves requests (rule C8).
 ///
-/// It copies no data to that replica. It makes the others agree on every key, so that any quorum with the new voter
-/// knows every chosen state. ``CatchUp`` copies the data afterwards.
+/// The rebuild itself copies no data to the replica. It makes the other replicas agree on every key, so that any quorum
+/// with the new voter knows every chosen state. ``CatchUp`` copies the data afterwards.
 ///
-/// Any instance may do it, and two at once do no harm. Resumable by any instance: all progress is stored on the
-/// replicas.
+/// Any instance may rebuild a replica, and two at once do no harm. Any instance can continue a rebuild that another
+/// began, because all progress is stored on the replicas.
 final class Rebuilder {
     private let acceptors: AcceptorGroup
     private let configurations: ConfigurationRegister
@@ -55,7 +55,7 @@ final class Rebuilder {
         }
     }
 
-    /// False if another instance made it a member since it was probed.
+    /// Rebuilds one replica. False if another instance has made it a member since the last probe.
     private func rebuild(_ replica: Int, _ views: [ReplicaView]) async throws(Aborted) -> Bool {
         let others = acceptors.replicas.everyReplica.subtracting([replica])
         for other in others {
@@ -72,7 +72,7 @@ final class Rebuilder {
             enter(.announcing, replica)
             configuration = try await change(configuration, replica, to: incarnation, isVoter: false)
         }
-        // From here on the other replicas reject every proposer that does not know that it is a learner.
+        // From here on the other replicas reject every proposer that does not know the replica as a learner.
         var watermark = try await raiseEpoch(configuration, on: others)
         if !configuration.entries[replica].isVoter {
             enter(.comparing, replica)
@@ -95,7 +95,7 @@ final class Rebuilder {
     private var client: ReplicaClient { acceptors.client() }
     private func name(_ replica: Int) -> String { acceptors.replicas.replicaNames[replica] }
 
-    /// The incarnation of the replica; nil if it is a member already.
+    /// Gives the replica an identity, unless it has one. Returns its incarnation; nil if it is already a member.
     private func adopt(_ replica: Int) async throws(Aborted) -> Bytes? {
         enter(.adopting, replica)
         let names = acceptors.replicas.replicaNames
@@ -118,7 +118,7 @@ final class Rebuilder {
         return new
     }
 
-    /// - Returns: the highest GC watermark of `others`.
+    /// - Returns: the highest GC watermark among `others`.
     private func raiseEpoch(
         _ configuration: GroupConfiguration, on others: ReplicaSet
     ) async throws(Aborted) -> GCWatermark {
@@ -134,8 +134,8 @@ final class Rebuilder {
         return highest
     }
 
-    /// Makes the other replicas witnesses of the counter that the new member starts with: an older dump of it is
-    /// detected.
+    /// Makes the other replicas witnesses of the rollback counter that the new member starts with. If the new member is
+    /// then restored from an older dump, this is detected.
     private func announceCounter(
         of incarnation: Bytes, to others: ReplicaSet, _ configuration: GroupConfiguration
     ) async throws(Aborted) {
@@ -145,7 +145,7 @@ final class Rebuilder {
         }
     }
 
-    /// The counters that the new member will be a witness of.
+    /// The rollback counters of the other replicas. The new member becomes a witness of them.
     private func counters(
         of others: ReplicaSet, _ configuration: GroupConfiguration
     ) async throws(Aborted) -> [MembershipCommands.WitnessedCounter] {
@@ -172,7 +172,7 @@ final class Rebuilder {
         }
     }
 
-    /// Makes the other replicas agree on every key: a quorum with the new member may include only one of them.
+    /// Makes the other replicas agree on every key, because a quorum with the new member may include only one of them.
     private func compare(
         _ replica: Int, with others: ReplicaSet, under configuration: GroupConfiguration
     ) async throws(Aborted) {

@@ -1,6 +1,6 @@
 import Replication
 
-/// The identity of a replica: the hash `cap:identity` (rule C8).
+/// The identity of a replica, stored in its Redis hash `cap:identity` (rule C8).
 struct ReplicaIdentity: Equatable, Sendable {
     enum State: String, Sendable {
         case member
@@ -14,7 +14,7 @@ struct ReplicaIdentity: Equatable, Sendable {
     /// The highest epoch that the replica has seen.
     let epoch: UInt64
 
-    /// The fields of `cap:identity` that ``init(fields:)`` takes, in order.
+    /// The fields of `cap:identity` that ``init(fields:)`` expects, in order.
     static let fieldNames = ["group", "replica", "incarnation", "state", "epoch"]
 
     init(group: Bytes, replica: Bytes, incarnation: Bytes, state: State, epoch: UInt64) {
@@ -25,7 +25,7 @@ struct ReplicaIdentity: Equatable, Sendable {
         self.epoch = epoch
     }
 
-    /// The reply that reports it.
+    /// The reply in which a replica reports this identity.
     var fields: Reply {
         .array([
             .bulk(group), .bulk(replica), .bulk(incarnation), .bulk(Bytes(state.rawValue.utf8)),
@@ -33,7 +33,7 @@ struct ReplicaIdentity: Equatable, Sendable {
         ])
     }
 
-    /// Nil for a blank replica (all fields null) and for one that another program wrote to.
+    /// Parses a reply. Nil for a blank replica (all fields null), and for a hash that another program wrote.
     init?(fields: Reply?) {
         guard let group = fields?[0]?.bytes, let replica = fields?[1]?.bytes, let incarnation = fields?[2]?.bytes,
             let state = fields?[3]?.text.flatMap(State.init), let epoch = fields?[4]?.int64, epoch >= 0
@@ -46,18 +46,19 @@ struct ReplicaIdentity: Equatable, Sendable {
     }
 }
 
-/// The identity that a replica reported. Only nulls mean "blank": an error reports nothing.
+/// The identity that a replica reported. Only a reply whose fields are all null means "blank". An error reports no
+/// identity, and does not mean "blank".
 enum ReportedIdentity: Equatable {
     /// The replica has no identity.
     case blank
     /// The identity has the expected group and name.
     case own(ReplicaIdentity)
-    /// The identity has another group or name; which, as a phrase.
+    /// The identity has another group or name. The text is a phrase that says which.
     case foreign(String)
-    /// The reply does not tell: loading, busy, out of memory, or a record that another program wrote.
+    /// The identity is unknown: the replica is loading, busy or out of memory, or another program wrote the record.
     case unclear(ServerError)
 
-    /// From the fields of `cap:identity`, at least those of ``ReplicaIdentity/fieldNames``.
+    /// Parses the fields of `cap:identity`. At least those of ``ReplicaIdentity/fieldNames`` are required.
     init(fields reply: Reply?, group: Bytes, name: String) {
         guard case .array(let fields)? = reply, fields.count >= ReplicaIdentity.fieldNames.count else {
             self = .unclear(reply?.error ?? .malformed("unexpected kind of reply"))

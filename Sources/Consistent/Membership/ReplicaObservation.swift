@@ -3,11 +3,11 @@ import Replication
 /// The report of one replica: the reply to the script `probe`.
 struct ReplicaObservation: Equatable {
     var reported: ReportedIdentity
-    /// How often the replica was seen alive as a member; 0 if it has no identity.
+    /// The replica's rollback counter: how often instances have raised it. 0 if the replica has no identity.
     var rollbackCounter: UInt64 = 0
-    /// All keys of its database, whichever program wrote them.
+    /// The number of all keys in its database, whichever program wrote them.
     var keyCount: Int64 = 0
-    /// The rollback counters of other replicas that it witnessed, by incarnation.
+    /// The rollback counters of other replicas, by incarnation, of which this replica is a witness.
     var witnessed: [Bytes: UInt64] = [:]
 
     /// Nil if there was no reply.
@@ -32,7 +32,7 @@ struct ReplicaObservation: Equatable {
     /// The identity of a replica with the expected group and name; nil for any other.
     var identity: ReplicaIdentity? { reported.own }
 
-    /// Its identity if it is a member; nil otherwise.
+    /// The replica's identity if it is a member; nil otherwise.
     var member: ReplicaIdentity? { identity.flatMap { $0.state == .member ? $0 : nil } }
 }
 

@@ -5,21 +5,21 @@ public struct ReplicaView: Sendable, Equatable {
     public enum Role: Sendable, Equatable {
         /// Not connected, or silent at the last probe.
         case unreachable
-        /// It answers, but may not be used yet.
+        /// The replica answers, but has not been admitted, so it is not used.
         case notAdmitted(reason: String)
-        /// It replied, but with an error or something unreadable: its role is unknown.
+        /// The replica replied with an error or something unreadable, so its role is unknown.
         case unclear(ServerError)
         /// A database without keys: a new server, or one that was wiped.
         case blank
-        /// It has keys and no identity: it belongs to another program, and stays untouched.
+        /// The database has keys but no identity. It belongs to another program and is not changed.
         case occupied
-        /// A member of another group, or under another name; which, as a phrase.
+        /// A member of another group, or initialised under another name. The text is a phrase that says which.
         case foreign(String)
-        /// It has its identity and may not vote yet.
+        /// The replica has an identity, but may not vote yet.
         case rebuilding
         /// A former member whose place another incarnation has taken: wipe it to use it again.
         case replaced
-        /// It votes.
+        /// The replica votes.
         case member
 
         /// One word for `/replicas`.
@@ -49,22 +49,22 @@ public struct ReplicaView: Sendable, Equatable {
     public internal(set) var incarnation: String?
     /// The highest epoch that the replica has seen.
     public internal(set) var epoch: UInt64?
-    /// How often it was seen alive as a member.
+    /// Its rollback counter: how often instances have raised it, about once a second.
     public internal(set) var rollbackCounter: UInt64?
-    /// Keys in its database.
+    /// The number of keys in its database.
     public internal(set) var keyCount: Int64?
     /// Settings and states that may lose acknowledged changes (rule C9); nil while unknown.
     public internal(set) var durabilityFaults: [String]?
-    /// Of the last write probe, one per second; nil before the first.
+    /// The result of the last write probe, sent once a second; nil before the first.
     public internal(set) var lastWrite: WriteResult?
-    /// Its rebuild by this instance, running, waiting or done.
+    /// The progress of its rebuild by this instance; nil if there was none.
     public internal(set) var rebuild: RebuildProgress?
 
     init(name: String) { self.name = name }
 
     /// - Parameters:
-    ///   - keyCount: of its database, where that is known.
-    ///   - expectedIncarnation: the one that the configuration in force names, if that is known.
+    ///   - keyCount: the number of keys in its database, if known.
+    ///   - expectedIncarnation: the incarnation that the configuration in force names, if known.
     init(
         name: String, _ reported: ReportedIdentity, keyCount: Int64? = nil, expectedIncarnation: Bytes? = nil
     ) {
@@ -82,13 +82,13 @@ public struct ReplicaView: Sendable, Equatable {
         }
     }
 
-    /// The last write probe was applied.
+    /// True if the last write probe was applied.
     public var isWritable: Bool { lastWrite == .applied }
 
     /// Why the last write probe was rejected; nil if it was applied, or before the first.
     public var writeError: ServerError? { if case .rejected(let error)? = lastWrite { error } else { nil } }
 
-    /// Why it does not vote; nil if it does. For operators.
+    /// Why the replica does not vote, in words for operators; nil if it votes.
     public var problem: String? {
         switch role {
         case .member: nil
@@ -103,7 +103,7 @@ public struct ReplicaView: Sendable, Equatable {
         }
     }
 
-    /// The same for clients, without the words of the server.
+    /// Why the replica does not vote, in words for clients: without the error text of the server. Nil if it votes.
     var summary: String? {
         switch role {
         case .notAdmitted: "\(name) is not admitted"
@@ -114,8 +114,8 @@ public struct ReplicaView: Sendable, Equatable {
 }
 
 extension StoreFailure {
-    /// Fewer than a majority vote.
-    /// - Parameter views: those of all replicas that answered.
+    /// The failure if fewer than a majority of the replicas vote.
+    /// - Parameter views: the views of all replicas that answered.
     init(tooFewVoters views: [ReplicaView], majority: Int) {
         let blankCount = views.count { $0.role == .blank }
         let isRebuilding = views.contains { $0.role == .blank || $0.role == .rebuilding }

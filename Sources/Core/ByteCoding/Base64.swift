@@ -8,7 +8,8 @@ public enum Base64 {
     }
 }
 
-/// Base64 with the URL-safe alphabet and no padding (RFC 4648, section 5): needs no escape in a header, a URL or JSON.
+/// Base64 with the URL-safe alphabet and no padding (RFC 4648, section 5). The text needs no escaping in a header, a
+/// URL or JSON.
 public enum Base64URL {
     public static func encode(_ data: Bytes) -> String {
         String(unsafeUninitializedCapacity: (data.count * 8 + 5) / 6) { output in
@@ -21,7 +22,8 @@ public enum Base64URL {
         }
     }
 
-    /// Nil for any other character, for padding, and for leftover bits that are not zero: a value has one spelling.
+    /// Decodes `text`. Nil for a character outside the alphabet, for padding, and for leftover bits that are not zero,
+    /// so that each value has exactly one encoding.
     public static func decode(_ text: String) -> Bytes? {
         var bytes = Bytes()
         bytes.reserveCapacity(text.utf8.count * 3 / 4)
@@ -53,7 +55,7 @@ public enum Base64URL {
 private let standardAlphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 private let urlSafeAlphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/// Passes the encoding of `data` to `emit`, letter by letter, three bytes to four letters.
+/// Encodes every three bytes as four letters, and passes each letter to `emit`.
 @inline(__always)
 private func encodeUnpadded(_ data: Bytes, lettersOf alphabet: StaticString, emit: (UInt8) -> Void) {
     let letters = alphabet.utf8Start

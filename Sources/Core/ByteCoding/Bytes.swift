@@ -2,7 +2,7 @@
 public typealias Bytes = [UInt8]
 
 // MARK: Decimal
-// Inlinable, because the engines parse every reply and build every command with these functions.
+// These functions are inlinable, because the engines parse every reply and build every command with them.
 
 extension Bytes {
     /// `value` in decimal ASCII digits.
@@ -29,7 +29,7 @@ extension Bytes {
 }
 
 extension Int64 {
-    /// A decimal integer in ASCII with an optional minus sign; nil for anything else or out of range.
+    /// Parses a decimal integer in ASCII with an optional minus sign. Nil for anything else, or if it is out of range.
     @inlinable
     public init?(decimal bytes: some Collection<UInt8>) {
         var digits = bytes[...]
@@ -70,7 +70,8 @@ extension Bytes {
 }
 
 extension UInt64 {
-    /// Exactly 16 lower-case hexadecimal digits; nil for anything else, so that a number has one spelling.
+    /// Parses exactly 16 lower-case hexadecimal digits. Nil for anything else, so that each number has exactly one
+    /// spelling.
     @inlinable
     public init?(hexadecimal digits: some Collection<UInt8>) {
         guard digits.count == 16 else { return nil }
@@ -89,8 +90,8 @@ extension UInt64 {
 // MARK: Hash
 
 extension Collection<UInt8> {
-    /// The FNV-1a hash in 64 bits (Fowler, Noll, Vo; <http://www.isthe.com/chongo/tech/comp/fnv/>): the same in every
-    /// process, and not a cryptographic hash.
+    /// The 64-bit FNV-1a hash (Fowler, Noll, Vo; <http://www.isthe.com/chongo/tech/comp/fnv/>). It has the same value
+    /// in every process. It is not a cryptographic hash.
     @inlinable
     public var fnv1a: UInt64 {
         reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }

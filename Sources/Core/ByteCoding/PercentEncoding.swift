@@ -1,4 +1,4 @@
-/// Percent-encoding of raw bytes (RFC 3986, section 2.1); NUL and slash are allowed.
+/// Percent-encoding of raw bytes (RFC 3986, section 2.1). Any byte is allowed, including NUL and slash.
 public enum PercentEncoding {
     /// Encodes every byte except the unreserved ones (RFC 3986, section 2.3).
     public static func encode(_ bytes: Bytes) -> String {
@@ -17,7 +17,7 @@ public enum PercentEncoding {
         return text
     }
 
-    /// - Parameter isForm: `+` means a space, as in query strings.
+    /// - Parameter isForm: true if `+` means a space, as in query strings.
     /// - Returns: nil if a `%` is not followed by two hexadecimal digits.
     public static func decode(_ bytes: ArraySlice<UInt8>, isForm: Bool = false) -> Bytes? {
         let percent = UInt8(ascii: "%")

@@ -1,13 +1,13 @@
 import CLinux
 import Glibc
 
-/// Informed of events on one descriptor.
+/// Receives the epoll events of one file descriptor.
 public protocol DescriptorHandler: AnyObject {
     /// `events` are epoll bits (`EPOLLIN`, `EPOLLOUT`, `EPOLLHUP`, `EPOLLERR`).
     func ready(events: UInt32)
 }
 
-/// The descriptors that one reactor watches, and a descriptor that wakes it from other threads.
+/// The file descriptors that one reactor watches. Other threads can wake the reactor.
 final class Epoll {
     private let epoll: Int32
     private let wakeup: Int32
@@ -21,11 +21,11 @@ final class Epoll {
         var events: UInt32
     }
 
-    /// - Throws: ``ReactorError`` where the kernel gives no descriptor.
+    /// - Throws: ``ReactorError`` if the kernel cannot create a descriptor.
     init() throws(ReactorError) {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         wakeup = clinux_eventfd()
-        // `deinit` runs although `init` throws, and closes the one that was opened.
+        // If `init` throws here, `deinit` still runs and closes the descriptor that was opened.
         guard epoll >= 0, wakeup >= 0 else { throw ReactorError.noDescriptor(errno: errno) }
         _ = clinux_epoll_ctl(epoll, EPOLL_CTL_ADD, wakeup, EPOLLIN.rawValue, UInt64(UInt32(bitPattern: wakeup)))
     }
@@ -35,7 +35,7 @@ final class Epoll {
         close(wakeup)
     }
 
-    /// Makes the present or next ``wait(ms:)`` return. From any thread.
+    /// Makes the current or the next ``wait(ms:)`` return at once. May be called from any thread.
     func wake() {
         var one: UInt64 = 1
         _ = write(wakeup, &one, 8)
@@ -61,7 +61,8 @@ final class Epoll {
         _ = clinux_epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, 0, 0)
     }
 
-    /// The generation tells an event of a closed descriptor from one of a new descriptor with the same number.
+    /// The value that the kernel returns with each event. Its generation distinguishes a late event of a closed
+    /// descriptor from an event of a new descriptor with the same number.
     private static func eventData(_ descriptor: Int32, _ generation: UInt32) -> UInt64 {
         UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))
     }
@@ -73,7 +74,7 @@ final class Epoll {
         max(0, Int(epoll_wait(epoll, &events, Int32(events.count), ms)))
     }
 
-    /// Calls the handlers of the events of the last ``wait(ms:)``.
+    /// Calls the handlers of the `count` events that the last ``wait(ms:)`` returned.
     func dispatch(_ count: Int, onWakeup: () -> Void) {
         for index in 0..<count {
             let event = events[index]
@@ -90,7 +91,7 @@ final class Epoll {
     }
 }
 
-/// Why a reactor could not be made.
+/// Why a reactor could not be created.
 public enum ReactorError: Error {
     case noDescriptor(errno: Int32)
 }
