@@ -1,14 +1,14 @@
 import EventLoop
 import Replication
 
-/// Erases rolled-back members, raises the rollback counters of the others and copies them to the witnesses (rule C8).
-/// The raise is also the write that shows whether a replica accepts writes (rule C9).
+/// Erases rolled-back members, raises the rollback counters of the other members, and copies the counters to the
+/// witnesses (rule C8). The raise is also the write probe: it shows whether a replica accepts writes (rule C9).
 final class RollbackCounters {
     private let acceptors: AcceptorGroup
     private let monitor: MembershipMonitor
     private let rollback: RollbackDetector
     private let timeoutMs: UInt64
-    /// By replica: its counter at the last step, to see whether another instance raises it too.
+    /// By replica: its counter at the last step, to detect whether another instance raises it too.
     private var lastCounters: [UInt64?]
 
     init(
@@ -28,11 +28,12 @@ final class RollbackCounters {
         var counter: UInt64
     }
 
-    /// Raises the counters of members that no other instance raised since the last step; the others get the same write
-    /// without a raise. Copies to each member the counters that it has not witnessed yet: only values from a reply,
-    /// which Redis sends after the fsync.
+    /// Raises the counters of those members whose counter no other instance raised since the last step. The other
+    /// members get the same write, but keep their counter. Then copies to each member the counters that it has not
+    /// witnessed yet. Only a counter from a reply is copied, because Redis replies after the fsync.
     ///
-    /// A rolled-back member that must not be erased now keeps its counter: raised, it would pass that of its witnesses.
+    /// A rolled-back member that must not be erased now keeps its counter. A raise could lift the counter above that of
+    /// the witnesses and hide the rollback.
     /// - Returns: true if a replica accepts writes again after an error.
     func step() async -> Bool {
         let observations = await rollback.eraseRolledBack(monitor.observations)
@@ -83,11 +84,11 @@ final class RollbackCounters {
 }
 
 extension AcceptorGroup {
-    /// Makes members witnesses of one rollback counter.
+    /// Makes members witnesses of the rollback counter of one replica.
     /// - Parameters:
-    ///   - incarnation: whose counter it is.
-    ///   - incarnations: those expected of the witnesses, by replica.
-    /// - Returns: a replica that did not record it; nil if all did.
+    ///   - incarnation: the incarnation of that replica.
+    ///   - incarnations: by replica, the incarnation that a witness is expected to have.
+    /// - Returns: a witness that did not record the counter; nil if all did.
     func record(
         counter: UInt64, of incarnation: Bytes, at witnesses: ReplicaSet, _ incarnations: [Bytes]
     ) async -> Int? {

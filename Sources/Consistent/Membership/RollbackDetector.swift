@@ -4,20 +4,20 @@ import Replication
 /// Finds replicas that were rolled back, and erases them (rule C8).
 ///
 /// Every second a member's rollback counter is raised and copied to the other members, its witnesses. A counter never
-/// falls. A member below the counter that a witness knows was given an old dump, or its memory was rolled back. It has
-/// forgotten promises.
+/// falls. A member whose counter is below a witness's copy was restored from an old dump, or its memory was rolled
+/// back. It has forgotten promises.
 final class RollbackDetector {
     private let acceptors: AcceptorGroup
     private let probeTimeoutMs: UInt64
-    /// By replica: the run ID of the server process that was compared with the witnesses.
+    /// By replica: the run ID of the server process whose counter was last compared with the witnesses.
     private var comparedRuns: [Bytes?]
-    /// By replica: why its last connection was not admitted, and when; nil after an admission.
+    /// By replica: why and when its last connection was not admitted; nil after an admission.
     private var admissionFailures: [(reason: String, atNs: UInt64)?]
 
-    /// Above the time between two attempts to connect.
+    /// How long a failed admission is reported. Longer than the time between two attempts to connect.
     private static let maxFailureAgeNs = 5_000 * nsPerMs
 
-    /// The longest that an admission waits for witnesses.
+    /// The longest time that an admission waits for witnesses.
     private var maxAdmissionMs: UInt64 { probeTimeoutMs * 2 + 100 }
 
     /// - Parameter probeTimeoutMs: how long a comparison waits for a silent replica, in milliseconds.
@@ -28,24 +28,25 @@ final class RollbackDetector {
         admissionFailures = Array(repeating: nil, count: acceptors.replicas.replicaCount)
     }
 
-    /// Why a replica that answers is not admitted; nil if it is, or no longer answers.
+    /// Why a replica that answers is not admitted; nil if it is admitted, or no longer answers.
     func admissionFailure(of replica: Int) -> String? {
         guard let failure = admissionFailures[replica] else { return nil }
         return acceptors.scheduler.nowNs - failure.atNs < Self.maxFailureAgeNs ? failure.reason : nil
     }
 
-    /// The server process with this run ID was compared with the witnesses.
+    /// True if the server process with this run ID was compared with the witnesses.
     func isCompared(_ replica: Int, runID: Bytes?) -> Bool {
         comparedRuns[replica] != nil && comparedRuns[replica] == runID
     }
 
     // MARK: Admission
 
-    /// Admits a new connection once the replica's counter was compared with its witnesses, unless this process of the
-    /// server was compared before. Waits for a witness: without one, no majority is available anyway.
+    /// Admits a new connection once the replica's counter was compared with its witnesses. A server process that was
+    /// compared before is admitted again without witnesses. Otherwise this waits for a witness: without one, no
+    /// majority is available anyway.
     ///
-    /// A witness that was down itself holds outdated counters. So all are given the time to connect, as they do when an
-    /// instance starts, before fewer of them are enough.
+    /// A witness that was down may hold outdated counters. When an instance starts, its replicas connect one after
+    /// another. So all witnesses get time to connect before one of them is enough.
     func admit(_ replica: Int) async -> Bool {
         let scheduler = acceptors.scheduler
         let startNs = scheduler.nowNs
@@ -83,28 +84,29 @@ final class RollbackDetector {
         let probes = client.send(
             MembershipCommands.probe(), to: acceptors.replicas.everyReplica, duringAdmission: true)
         await process.waitForAll()
-        // For all that were asked: the slowest may know most. The deadline bounds what a silent one costs.
+        // Wait for all replicas, because the slowest may hold the highest counter. The deadline bounds the wait for a
+        // silent one.
         await probes.waitForAll()
         let observations = acceptors.observations { probes.reply(from: $0) }
         guard let info = process.reply(from: replica), let own = observations[replica] else { return .silent }
         if let error = info.error { return .rejected("it answers '\(error.text)'") }
         if case .unclear(let error) = own.reported { return .rejected("it answers '\(error.text)'") }
         guard let runID = Durability.runID(of: info) else { return .rejected("it reports no run_id") }
-        // A blank or foreign replica does not vote, so nothing speaks against it.
+        // A blank or foreign replica does not vote, so it can be admitted.
         guard let identity = own.identity else {
             comparedRuns[replica] = runID
             return .admitted
         }
         let isKnown = comparedRuns[replica] == runID
-        // A known process that is being rebuilt has promised nothing yet.
+        // A replica that is being rebuilt has promised nothing yet. Its process is known, so this is not an old dump.
         if isKnown, identity.state == .rebuilding { return .admitted }
         guard let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: observations) else {
             return isKnown ? .admitted : .noWitness
         }
-        // A rebuilding replica whose first counter is already witnessed counts as rolled back: an old dump of that
-        // moment looks the same (C8).
+        // A rebuilding replica may look rolled back, because its first counter is already witnessed. It is treated as
+        // rolled back, because an old dump from the rebuild looks the same (rule C8).
         let isRolledBack = own.rollbackCounter < witnessed
-        // Those that connect later may know more, or be rolled back as well.
+        // Witnesses that connect later may hold higher counters, or be rolled back as well.
         let mustWait = (isRolledBack || !isKnown) && !acceptsOneWitness
         if mustWait, observations.contains(where: { $0 == nil }) { return .noWitness }
         if isRolledBack {
@@ -118,26 +120,27 @@ final class RollbackDetector {
 
     // MARK: Comparison
 
-    /// Erases the members that are below the counters that others witnessed, whatever their process and connection.
+    /// Erases the members whose counter is below a copy that a witness holds, even if they are admitted and connected.
     /// - Returns: the observations of the other replicas.
     func eraseRolledBack(_ observations: [ReplicaObservation?]) async -> [ReplicaObservation?] {
         let names = acceptors.replicas.replicaNames
-        // Members judged so far. Neither witnesses nor counted as left, even if not erased.
+        // Members that were found rolled back no longer count as witnesses or as remaining voters, even if they were
+        // not erased.
         var rest = observations
-        // In the order in which `erase` chooses among several.
+        // In the order of names: `erase` allows only the first of several.
         for replica in observations.indices.sorted(by: { names[$0] < names[$1] }) {
             guard let observation = observations[replica], let identity = observation.member,
                 Self.isBehind(replica, rest)
             else { continue }
-            // It may have been probed just before another instance raised its counter. Then it is no longer at this
-            // counter, and nothing is erased.
+            // If another instance raised the counter since the probe, the replica no longer has this counter, and
+            // `erase` does nothing.
             _ = await erase(replica, identity.incarnation, observation.rollbackCounter, rest)
             rest[replica]?.reported = .blank
         }
         return rest
     }
 
-    /// A member below the counter that others witnessed.
+    /// True if a member's rollback counter is below the copy that another member holds.
     static func isBehind(_ replica: Int, _ observations: [ReplicaObservation?]) -> Bool {
         guard let observation = observations[replica], let identity = observation.member,
             let witnessed = witnessedCounter(of: identity.incarnation, at: replica, in: observations)
@@ -145,21 +148,22 @@ final class RollbackDetector {
         return observation.rollbackCounter < witnessed
     }
 
-    /// The highest counter of `incarnation` that other members witnessed; nil if no member answered.
+    /// The highest copy of the counter of `incarnation` that other members hold; nil if no other member answered.
     private static func witnessedCounter(
         of incarnation: Bytes, at replica: Int, in observations: [ReplicaObservation?]
     ) -> UInt64? {
         var counters: [UInt64] = []
         for (other, observation) in observations.enumerated() where other != replica {
-            // A replica that is being rebuilt has forgotten what it witnessed.
+            // A replica that is being rebuilt has lost the counters that it had witnessed.
             guard let observation, observation.member != nil else { continue }
             counters.append(observation.witnessed[incarnation] ?? 0)
         }
         return counters.max()
     }
 
-    /// Erases only while a majority may still vote. After a restore from dumps of different times several are behind,
-    /// and erasing all would lose the group. Every instance therefore erases the first by name.
+    /// Erases a rolled-back replica, but only if the other replicas can still be a majority. After a restore from dumps
+    /// of different times several replicas are behind, and to erase them all would lose the group. So every instance
+    /// erases only the first of them by name.
     private func erase(
         _ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64, _ observations: [ReplicaObservation?]
     ) async -> Bool {
@@ -178,7 +182,7 @@ final class RollbackDetector {
         guard isFirst else { return false }
         let command = MembershipCommands.erase(incarnation, rollbackCounter: rollbackCounter)
         let reply = await acceptors.client(timeoutMs: maxAdmissionMs).ask(command, of: replica, duringAdmission: true)
-        // -1: it is no longer the replica that was judged.
+        // -1 means that the replica no longer has this incarnation and counter, so nothing was erased.
         guard let count = reply?.int64, count >= 0 else { return false }
         acceptors.events?.replicaRolledBack(replica)
         return true

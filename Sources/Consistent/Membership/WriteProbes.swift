@@ -1,12 +1,12 @@
 import Replication
 
-/// Which replicas reject this instance's write probes (rule C9): `min-replicas-to-write`, a failed save, full memory, a
-/// missing permission. `INFO` does not show all of them, so the result of a write decides.
+/// Records which replicas reject this instance's write probes (rule C9). Causes are `min-replicas-to-write`, a failed
+/// save, full memory, or a missing permission. `INFO` does not show all of them, so the result of a write decides.
 ///
-/// ``RollbackCounters`` sends each member one such write per second.
+/// ``RollbackCounters`` sends one write probe per second to each member.
 final class WriteProbes {
     private let events: (any ConsistentEvents)?
-    /// By replica: the error of the last write; nil if it was applied, or before the first.
+    /// By replica: the error of its last write probe; nil if that was applied, or before the first.
     private(set) var errors: [ServerError?]
     private(set) var rejecting: ReplicaSet = []
     private(set) var accepting: ReplicaSet = []
@@ -16,11 +16,11 @@ final class WriteProbes {
         errors = Array(repeating: nil, count: replicaCount)
     }
 
-    /// Ignores replies that tell nothing about writes:
+    /// Records the reply to a write probe. Ignores replies that say nothing about writes:
     ///
-    /// - none: the circuit breaker handles silent replicas;
+    /// - no reply: the circuit breaker handles silent replicas;
     /// - null: the replica is no member, and nothing was written;
-    /// - a script that was not loaded: the connection reloads it.
+    /// - an error because the script was not loaded: the connection reloads it.
     /// - Returns: true if the replica accepts writes again after an error.
     @discardableResult
     func note(_ reply: Reply?, of replica: Int) -> Bool {

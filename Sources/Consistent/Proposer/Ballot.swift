@@ -2,20 +2,20 @@ import Replication
 
 /// A ballot number: totally ordered, and never used for two states (rule C1).
 ///
-/// The counter is compared first, so that a proposer exceeds any other by raising its counter. The proposer is 64
-/// random bits, drawn at each start. It distinguishes equal counters of two proposers, and of one proposer before and
-/// after a restart.
+/// Ballots compare by counter first, so a proposer exceeds any other ballot by raising its counter. The second part is
+/// a random 64-bit number that each proposer draws at its start. It distinguishes equal counters of two proposers, and
+/// of one proposer before and after a restart.
 struct Ballot: Hashable, Comparable, Sendable {
     let counter: UInt64
     let proposer: UInt64
 
-    /// Lua's numbers hold all integers below it exactly.
+    /// Counters stay below 2^53, because Lua's numbers hold all integers below that exactly.
     private static let counterLimit: UInt64 = 1 << 53
-    /// A replica that reports a counter from here on is corrupt. The distance to ``counterLimit`` is more than
-    /// proposers can use, so that a ballot above a reported one always exists.
+    /// If a replica reports a counter of this value or more, its record is corrupt. The distance to ``counterLimit`` is
+    /// more than proposers can use, so a ballot above a reported one always exists.
     private static let reportedCounterLimit = counterLimit / 2
 
-    /// Below every ballot that a proposer uses.
+    /// Lower than every ballot that a proposer uses.
     static let zero = Ballot(counter: 0, proposer: 0)
 
     static func < (left: Ballot, right: Ballot) -> Bool {
@@ -41,7 +41,7 @@ struct Ballot: Hashable, Comparable, Sendable {
         self.proposer = proposer
     }
 
-    /// Nil for anything but a ``text``.
+    /// Parses a ``text``; nil if it is malformed.
     init?(text: Bytes) {
         guard text.count > 17, text[text.count - 17] == UInt8(ascii: ":"),
             let number = Int64(decimal: text[..<(text.count - 17)]), let counter = UInt64(exactly: number),

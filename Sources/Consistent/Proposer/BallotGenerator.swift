@@ -1,9 +1,9 @@
 import EventLoop
 
-/// The ballots of one proposer, which only rise (rule C1). Shared by all that propose in one instance: changes of keys,
-/// the configuration register and the rebuild.
+/// Issues the ballots of one proposer, which only rise (rule C1). All parts of an instance that propose share one
+/// generator: changes of keys, the configuration register and the rebuild.
 final class BallotGenerator {
-    /// 64 random bits, drawn at each start: a proposer that restarts is another proposer.
+    /// 64 random bits, drawn at each start. So a restarted instance counts as another proposer.
     let proposer: UInt64
     private var counter: UInt64 = 0
 
@@ -18,10 +18,10 @@ final class BallotGenerator {
     /// Makes every later ballot higher than `ballot`.
     func observe(_ ballot: Ballot) { counter = max(counter, ballot.counter) }
 
-    /// Skips well ahead of a ballot that preempted this proposer.
+    /// Skips far ahead of the ballot that preempted this proposer.
     ///
-    /// A rival that holds a promise raises its counter every round, so `counter + 1` is stale before it is used.
-    /// Counters cost nothing.
+    /// A rival with a cached promise raises its counter every round, so `counter + 1` would be outdated before it is
+    /// used. Skipped counters cost nothing.
     func fastForward(past ballot: Ballot) { counter = max(counter, ballot.counter + Self.fastForwardDistance) }
 
     private static let fastForwardDistance: UInt64 = 1 << 10

@@ -1,22 +1,24 @@
 import Replication
 
-/// The operations on one register that one proposer gets chosen together, through all attempts (rules C4 to C7).
+/// Operations on one register that the proposer gets chosen together. A batch may need several attempts (rules C4 to
+/// C7).
 final class Batch {
-    /// Counts the batches of this proposer. Together they name the batch in ``RegisterState/writers``.
+    /// The number of this batch, unique for its proposer. Both together identify the batch in
+    /// ``RegisterState/writers``.
     let number: UInt64
     private let operations: [PendingOperation]
 
     typealias Results = [(operation: PendingOperation, result: OperationResult)]
 
-    /// The answers of each attempt that changed the state, until one of them is known to be chosen.
+    /// The results computed by each attempt that changed the state, until one attempt is known to be chosen.
     private var results: [UInt64: Results] = [:]
-    /// Accepts that carried a changed state.
+    /// The accept phases that were sent with a changed state.
     private var sentPhases: [Phase] = []
     private var lastAttempt: UInt64 = 0
-    /// The lowest version that a sent attempt started from. Not that of the first attempt: it may be built on a state
-    /// that was never chosen, and the chosen history may have lower versions.
+    /// The lowest version on which a sent attempt was built. The first attempt need not have the lowest: the state that
+    /// it was built on may never have been chosen, and the chosen history may have lower versions.
     private var baseVersion: UInt64?
-    /// The version on which the last attempt that changed the state was built, sent or not.
+    /// The version on which the last attempt was built that changed the state, even if it was not sent.
     private var attemptBaseVersion: UInt64 = 0
     /// Why the last attempt failed.
     var lastFailure: StoreFailure?
@@ -32,7 +34,7 @@ final class Batch {
         return operations.filter { !$0.isSettled }
     }
 
-    /// The last deadline of the operations without an answer; nil if all have one.
+    /// The latest deadline among the operations without an answer; nil if all have one.
     var lastDeadlineNs: UInt64? {
         var last: UInt64?
         for operation in operations where !operation.isSettled { last = max(last ?? 0, operation.deadlineNs) }
@@ -45,18 +47,20 @@ final class Batch {
 
     var wasSent: Bool { !sentPhases.isEmpty }
 
-    /// A state to get accepted, and what to answer once it is chosen.
+    /// A state to get accepted, and the results to return once it is chosen.
     struct Proposal {
         let state: RegisterState
         let results: Results
-        /// False for a state that was there before: the one found, or the one that an earlier attempt made.
+        /// False if the state is not new: it is the state that was found, or one that an earlier attempt of this batch
+        /// made.
         let isChanged: Bool
     }
 
-    /// The state to propose on top of one that a quorum reported (rule C6).
+    /// The state to propose after a quorum has reported `state` (rule C6).
     ///
-    /// If an earlier attempt is in that state's history, proposes that very state, with what that attempt computed.
-    /// - Returns: nil if it cannot be determined whether an earlier attempt is in the history.
+    /// If the history of `state` contains an earlier attempt of this batch, the proposal is `state` itself, with the
+    /// results of that attempt.
+    /// - Returns: nil if it is unknown whether the history contains an earlier attempt.
     func proposal(on state: RegisterState, proposer: UInt64, nowMs: Int64) -> Proposal? {
         startOverIfRejectedByAll()
         if wasSent, let entry = state.entry(of: proposer, number: number) {
@@ -79,8 +83,8 @@ final class Batch {
         return Proposal(state: outcome.state, results: paired, isChanged: outcome.isChanged)
     }
 
-    /// If every accept so far was rejected by all, no attempt is in any history, nor ever will be (rule C7). The next
-    /// attempt is then a first one.
+    /// If all replicas rejected every accept so far, no attempt is in any history or ever will be (rule C7). The next
+    /// attempt then starts as if it were the first.
     private func startOverIfRejectedByAll() {
         guard wasSent, sentPhases.allSatisfy(\.isRejectedByAll) else { return }
         sentPhases.removeAll()
@@ -88,10 +92,10 @@ final class Batch {
         baseVersion = nil
     }
 
-    /// Some replica has not replied to an accept of this batch yet.
+    /// True if a replica has not yet replied to an accept of this batch.
     var awaitsReplies: Bool { sentPhases.contains { !$0.call.outstanding.isEmpty } }
 
-    /// Called as soon as the accept of a changed state was sent, before anything is awaited.
+    /// Records that the accept of a changed state was sent. Call it before anything is awaited.
     func didSend(_ phase: Phase, _ proposal: Proposal) {
         guard !phase.call.sent.isEmpty else { return }
         sentPhases.append(phase)
@@ -99,14 +103,14 @@ final class Batch {
         for (operation, _) in proposal.results { operation.wasCarried = true }
     }
 
-    /// The outcome of an operation that is not attempted any longer (rule C7).
+    /// The outcome of an operation if no further attempt is made (rule C7).
     func outcome(of operation: PendingOperation) -> Outcome {
         guard operation.wasCarried else { return .notApplied }
         return sentPhases.allSatisfy(\.isRejectedByAll) ? .notApplied : .unknown
     }
 
-    /// Fails the operations that certainly did not take effect. The others are attempted until their deadlines, because
-    /// their answer may still be found.
+    /// Fails the operations that certainly did not take effect. The others continue until their deadlines, because
+    /// their result may still be found.
     func failUnapplied(_ failure: StoreFailure) {
         lastFailure = failure
         for operation in unanswered where outcome(of: operation) == .notApplied {

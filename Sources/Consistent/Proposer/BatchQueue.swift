@@ -9,14 +9,14 @@ final class BatchQueue {
     private let proposer: Proposer
     private let maxPending: Int
     private let maxBatch: Int
-    /// A register has a queue while a batch of it runs.
+    /// The waiting operations by register. A register has an entry, possibly empty, while one of its batches runs.
     private var queues: [Register: Deque<PendingOperation>] = [:]
     private var pendingCount = 0
     private var lastBatchNumber: UInt64 = 0
 
     /// - Parameters:
-    ///   - maxPending: operations that wait or run; further ones fail as `overloaded`.
-    ///   - maxBatch: operations per batch.
+    ///   - maxPending: the most operations that wait or run. Further ones fail as `overloaded`.
+    ///   - maxBatch: the most operations in one batch.
     init(
         _ acceptors: AcceptorGroup, proposer: Proposer, maxPending: Int, maxBatch: Int
     ) {
@@ -26,7 +26,7 @@ final class BatchQueue {
         self.maxBatch = maxBatch
     }
 
-    /// Runs `operation` and returns its answer, at its deadline at the latest.
+    /// Runs `operation`. Returns its answer, or a failure at its deadline.
     func submit(_ operation: Operation, on register: Register, deadlineNs: UInt64) async -> PendingOperation.Answer {
         guard proposer.configurations.hasQuorum else {
             acceptors.events?.quorumUnavailable()
@@ -43,8 +43,8 @@ final class BatchQueue {
         return answer
     }
 
-    /// Runs the operation in the caller's task if the register is idle and the configuration is known; otherwise queues
-    /// it. A new task runs what was queued meanwhile.
+    /// Runs the operation in the caller's task if the register is idle and the configuration is known. Otherwise queues
+    /// it. Operations that were queued meanwhile then run in a new task.
     private func run(_ pending: PendingOperation, on register: Register) async -> PendingOperation.Answer {
         let scheduler = acceptors.scheduler
         guard queues[register] == nil else {

@@ -1,16 +1,16 @@
 import EventLoop
 import Replication
 
-/// How long to pause before another round of a register after being preempted. Each register has a window, from which
-/// pauses are drawn at random, so that rivals do not collide again.
+/// Determines how long a preempted proposer pauses before its next round on a register. Each register has a window (a
+/// length of time). A pause is a random part of it, so that rivals do not collide again.
 ///
-/// A proposer with a cached promise needs one round trip and its rivals need two, so it could preempt them for ever. A
-/// proposer that finds its own state still in place has overtaken a rival: it doubles its window until the rivals have
-/// finished. Windows outlive a batch (as in Bharghavan et al., *MACAW*, SIGCOMM 1994).
+/// A proposer with a cached promise needs one round trip and its rivals need two, so it could preempt them for ever. If
+/// its prepare finds its own last state still in place, it has overtaken a rival. It then doubles its window until the
+/// rivals have finished. A window outlives its batch (as in Bharghavan et al., *MACAW*, SIGCOMM 1994).
 final class ContentionBackoff {
     private struct Window {
         var lengthNs: UInt64
-        /// When this proposer was preempted last.
+        /// When this proposer was last preempted on the register.
         var preemptedNs: UInt64
     }
 
@@ -18,12 +18,12 @@ final class ContentionBackoff {
     private let maxMs: UInt64
     private var windows: [Register: Window] = [:]
 
-    /// Above it all windows are forgotten: that costs fairness only.
+    /// If there are more windows, all are forgotten. This reduces fairness, but nothing else.
     private static let maxRegisters = 1_000
-    /// How long a rival is remembered.
+    /// How long after a preemption a rival is assumed to exist.
     private static let memoryNs = 1_000 * nsPerMs
-    /// The window of a proposer that loses grows to this many shortest windows, that of one that wins to the maximum.
-    /// So losers retry sooner.
+    /// The window of a preempted proposer grows to at most this many times the shortest window. That of a proposer that
+    /// overtakes rivals grows to the maximum, so the preempted ones retry sooner.
     private static let maxLosses: UInt64 = 8
     private static let maxRoundTripNs = 100 * nsPerMs
 
@@ -35,7 +35,7 @@ final class ContentionBackoff {
 
     private var nowNs: UInt64 { acceptors.scheduler.nowNs }
 
-    /// A round was lost to a higher ballot.
+    /// Records that a round was preempted by a higher ballot.
     func wasPreempted(on register: Register) {
         if windows.count >= Self.maxRegisters, windows[register] == nil { windows.removeAll() }
         let range = rangeNs
@@ -45,8 +45,9 @@ final class ContentionBackoff {
             lengthNs: max(knownNs, min(max(knownNs * 2, range.lowerBound), boundNs)), preemptedNs: nowNs)
     }
 
-    /// A quorum promised a ballot of this proposer.
-    /// - Parameter isOvertaking: its own last state was still in place, so a rival in between had no time to finish.
+    /// Records that a quorum promised a ballot of this proposer.
+    /// - Parameter isOvertaking: true if this proposer's last state was still in place. Then no rival had time to
+    ///   finish.
     func didPrepare(_ register: Register, isOvertaking: Bool) {
         guard !windows.isEmpty, let window = windows[register] else { return }
         let range = rangeNs
@@ -54,25 +55,25 @@ final class ContentionBackoff {
         windows[register]?.lengthNs = min(max(lengthNs, range.lowerBound), range.upperBound)
     }
 
-    /// Lets rivals finish before an attempt that would overtake them.
+    /// Pauses, so that rivals can finish before this proposer's next attempt would overtake them.
     func waitForRivals(on register: Register, deadlineNs: UInt64) async {
         await pause(upToNs: windowNs(register), deadlineNs: deadlineNs)
     }
 
     /// Pauses between attempts that found no quorum.
-    /// - Parameter failures: how many in a row.
+    /// - Parameter failures: how many attempts in a row have failed.
     func waitAfterFailure(_ failures: UInt64, deadlineNs: UInt64) async {
         let longestMs = min(UInt64(1) << min(failures, 6), maxMs)
         await pause(upToNs: longestMs * nsPerMs, deadlineNs: deadlineNs)
     }
 
-    /// 0 if no rival seems to change this register.
+    /// The current window of a register; 0 if no rival seems to change it.
     private func windowNs(_ register: Register) -> UInt64 {
         guard !windows.isEmpty, let window = windows[register] else { return 0 }
         return nowNs - window.preemptedNs < Self.memoryNs ? window.lengthNs : 0
     }
 
-    /// From what a rival needs between its two round trips, up to the longest pause.
+    /// The shortest and the longest window. The shortest is about the time that a rival needs for its two round trips.
     private var rangeNs: ClosedRange<UInt64> {
         let group = acceptors.replicas
         let timesNs = group.available.map { min(group.latencyNs($0), Self.maxRoundTripNs) }.sorted()

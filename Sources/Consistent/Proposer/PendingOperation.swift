@@ -1,18 +1,18 @@
 import EventLoop
 import Replication
 
-/// One client's operation from the moment it is queued to its one answer: that of its batch, or that of its deadline.
+/// One operation of a client, from its arrival until its answer. The answer comes from its batch, or from its deadline.
 final class PendingOperation: Expirable {
-    /// The result, and how many replicas had accepted it.
+    /// The result, and the number of replicas that accepted it; or the failure.
     typealias Answer = Result<(result: OperationResult, acks: Int), StoreFailure>
 
     let operation: Operation
     let deadlineNs: UInt64
     private let progress: RoundProgress
     private(set) var answer: Answer?
-    /// The batch that it belongs to; nil while it is queued, and after it has an answer.
+    /// The batch of this operation; nil while it is queued, and after it has an answer.
     var batch: Batch?
-    /// An accept that carries its effect was sent to some replica.
+    /// True once an accept that contains the effect of this operation was sent to a replica.
     var wasCarried = false
     private var continuation: UnsafeContinuation<Void, Never>?
 
@@ -24,7 +24,7 @@ final class PendingOperation: Expirable {
 
     var isSettled: Bool { answer != nil }
 
-    /// Gives the answer. The first one stands.
+    /// Sets the answer. Later calls have no effect.
     func finish(_ answer: Answer) {
         guard self.answer == nil else { return }
         self.answer = answer
@@ -32,7 +32,7 @@ final class PendingOperation: Expirable {
         continuation.take()?.resume()
     }
 
-    /// Suspends until there is an answer, at the deadline at the latest.
+    /// Suspends until there is an answer, which is a failure at the deadline.
     func wait(scheduler: any Scheduler) async -> Answer {
         if let answer { return answer }
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
@@ -49,7 +49,8 @@ final class PendingOperation: Expirable {
     }
 }
 
-/// When a round of this proposer last succeeded or was preempted: tells rivals from missing replicas.
+/// Records when a round of this proposer last succeeded or was preempted. An operation that times out can then report
+/// whether rivals or missing replicas were the cause.
 final class RoundProgress {
     private let scheduler: any Scheduler
     private var lastEndNs: UInt64?
@@ -59,7 +60,7 @@ final class RoundProgress {
 
     func roundEnded() { lastEndNs = scheduler.nowNs }
 
-    /// Why an operation ran out of time before any round of its own ended.
+    /// Why an operation timed out before any round of its own ended.
     var failureOfWaiting: StoreFailure {
         if let lastEndNs, scheduler.nowNs - lastEndNs < Self.recentNs {
             return StoreFailure(.timeout, "other operations of this key used up the time")

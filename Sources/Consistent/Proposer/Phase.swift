@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// One phase of one ballot: the command to every voter, and the count of the replies.
+/// One phase (prepare or accept) of a round at one ballot: sends the command to every voter and counts the replies.
 struct Phase {
     let call: QuorumCall
     private let quorum: Quorum
@@ -13,11 +13,11 @@ struct Phase {
         quorum = context.quorum
         self.parse = parse
         call = QuorumCall(group: context.group, scheduler: context.scheduler, deadlineNs: deadlineNs)
-        // Learners would reject it.
+        // Send only to voters, because learners would reject the command.
         call.send(command, to: context.group.available.intersection(quorum.voters))
     }
 
-    /// Waits until a quorum agreed, or no longer can, or the deadline has passed.
+    /// Waits until a quorum has agreed, until no quorum can agree any more, or until the deadline.
     private func wait(for isYes: @escaping (AcceptorReply) -> Bool) async {
         let (quorum, parse) = (quorum, parse)
         await call.wait { call in
@@ -30,7 +30,7 @@ struct Phase {
         call.answered.compactMap { call.reply(from: $0).map(parse) }
     }
 
-    /// Why there was no quorum; the most informative reason wins.
+    /// Why there was no quorum. If there are several reasons, the most informative one.
     private var failure: RoundFailure {
         var highest: Ballot?
         var error: ServerError?
@@ -45,7 +45,8 @@ struct Phase {
             case .promised, .accepted: break
             }
         }
-        // Preemption comes first: the NOTMEMBER of a blank replica would hide the ballot that the proposer must exceed.
+        // Preemption comes first. Otherwise the NOTMEMBER of one blank replica would hide the ballot that the proposer
+        // must exceed.
         if let highest { return .preempted(highest) }
         if isOtherConfiguration { return .otherConfiguration }
         if let error { return .failed(error) }
@@ -56,8 +57,9 @@ struct Phase {
     // MARK: The two phases
 
     /// Phase 1: asks the voters to promise `ballot`.
-    /// - Parameter isDelete: the change is a delete, which needs no free memory.
-    /// - Returns: the state with the highest ballot that a quorum of them had accepted, to go on from.
+    /// - Parameter isDelete: true if the change is a delete, which needs no free memory.
+    /// - Returns: of the states that this quorum had accepted, the one with the highest ballot. The change is applied
+    ///   to it.
     static func prepare(
         _ register: Register, _ ballot: Ballot, isDelete: Bool = false, in context: RoundContext, deadlineNs: UInt64
     ) async -> Result<(ballot: Ballot, state: RegisterState), RoundFailure> {
@@ -77,15 +79,16 @@ struct Phase {
                 best = (accepted, state)
                 continue
             }
-            // Among records the higher ballot wins; without any, the higher GC watermark (rule C10).
+            // The record with the higher ballot wins. If no replica has a record, the higher GC watermark wins (rule
+            // C10).
             if (accepted, state.version) > (known.ballot, known.state.version) { best = (accepted, state) }
         }
         guard context.quorum.isReached(by: promised), let best else { return .failure(phase.failure) }
         return .success(best)
     }
 
-    /// Phase 2: asks the voters to accept `state`. The caller keeps the phase: late replies still tell its outcome
-    /// (rule C7).
+    /// Phase 2: asks the voters to accept `state`. The caller keeps the phase, because late replies may still show its
+    /// outcome (rule C7).
     static func accept(
         _ register: Register, _ ballot: Ballot, _ state: RegisterState, in context: RoundContext, deadlineNs: UInt64
     ) -> Phase {
@@ -94,21 +97,22 @@ struct Phase {
             parse: AcceptorReply.init(accept:))
     }
 
-    /// How many voters accepted, once a quorum has: the state is chosen.
+    /// Waits until a quorum of voters has accepted the state, which is then chosen. Returns how many voters have
+    /// accepted it.
     func accepted() async -> Result<Int, RoundFailure> {
         await wait { $0 == .accepted }
         let accepted = call.replicas { parse($0) == .accepted }.intersection(quorum.voters)
         return quorum.isReached(by: accepted) ? .success(accepted.count) : .failure(failure)
     }
 
-    /// Some voter among `replicas` did not get this command, or may not have run it. One that answered with an error
-    /// does not count: all keys are compared once it accepts writes again (rule C11).
+    /// True if a voter among `replicas` did not get this command, or may not have run it. A voter that answered with an
+    /// error does not count: once it accepts writes again, all keys are compared (rule C11).
     func isMissed(by replicas: ReplicaSet) -> Bool {
         !quorum.voters.intersection(replicas).subtracting(call.sent.subtracting(call.lost)).isEmpty
     }
 
-    /// Every replica that was sent this command was sent it once and rejected it: it has no effect and never will (rule
-    /// C7, second case).
+    /// True if the accept has no effect and never will: each replica that received it received it once, and rejected it
+    /// (rule C7, second case).
     var isRejectedByAll: Bool {
         call.outstanding.isEmpty && call.lost.isEmpty && call.resent.isEmpty && replies.allSatisfy(\.isRejection)
     }

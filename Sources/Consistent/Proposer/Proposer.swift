@@ -8,14 +8,14 @@ import Replication
 /// 2. Apply the change to that state.
 /// 3. *Accept* the new state: once a quorum has, it is chosen, and the client gets its answer.
 ///
-/// An accept also promises the proposer's next ballot, so that its next change of the register starts at step 2 (rule
-/// C2).
+/// An accept also promises the proposer's next ballot, so that the proposer's next change of the register starts at
+/// step 2 (rule C2).
 final class Proposer {
     private let acceptors: AcceptorGroup
     private let ballots: BallotGenerator
     let configurations: ConfigurationRegister
     private let repairs: RepairBacklog
-    /// Tells rivals from missing replicas, for the operations that wait.
+    /// Shows whether rivals or missing replicas are the reason, if a waiting operation times out.
     let progress: RoundProgress
     private let backoff: ContentionBackoff
     private var cache = StateCache()
@@ -33,7 +33,8 @@ final class Proposer {
         backoff = ContentionBackoff(acceptors, maxMs: maxBackoffMs)
     }
 
-    /// Attempts `batch` until each of its operations has an answer. None outlives its deadline, so this ends.
+    /// Attempts `batch` until each of its operations has an answer. This ends, because each operation fails at its
+    /// deadline.
     func run(_ batch: Batch, on register: Register) async {
         var failures: UInt64 = 0
         while let deadlineNs = batch.lastDeadlineNs {
@@ -52,9 +53,9 @@ final class Proposer {
 
     private enum AttemptEnd {
         case answered
-        /// A rival used a higher ballot: attempt again after it is done.
+        /// A rival used a higher ballot. Attempt again after a pause in which it can finish.
         case preempted
-        /// No quorum: attempt again.
+        /// There was no quorum. Attempt again.
         case failed
     }
 
@@ -67,14 +68,15 @@ final class Proposer {
         do {
             configuration = try await configurations.configuration(deadlineNs: deadlineNs)
         } catch {
-            // Blank replicas stay blank; anything else may pass before the deadline.
+            // Fail at once if the replicas are blank, because they stay so. Other causes may pass before the deadline.
             if error.code == .noQuorum { batch.lastFailure = error } else { batch.failUnapplied(error) }
             return .failed
         }
         let context = context(under: configuration)
 
         let promised: (ballot: Ballot, state: RegisterState)
-        // Taken out before its accept is sent, and put back only after a quorum accepted it (rule C5).
+        // The cached state is removed before its accept is sent, and put back only after a quorum accepted it (rule
+        // C5).
         let cached = cache.take(register)
         if let cached {
             promised = (cached.ballot, cached.state)
@@ -96,7 +98,7 @@ final class Proposer {
         guard batch.lastDeadlineNs != nil else { return .answered }
         let nowMs = acceptors.scheduler.wallClockMs
         guard let proposal = batch.proposal(on: promised.state, proposer: ballots.proposer, nowMs: nowMs) else {
-            // A late reply may still tell.
+            // A late reply may still show whether an earlier attempt was rejected.
             batch.lastFailure = .undecidable
             guard !batch.awaitsReplies else { return .failed }
             batch.failAll(.undecidable)
@@ -119,9 +121,9 @@ final class Proposer {
         case .success(let acks):
             precondition(acks >= context.quorum.size, "an answer is given only from a chosen state")
             progress.roundEnded()
-            // Not cached if the configuration changed: its promises are void. Nor a tombstone: collecting it replaces
-            // the promise of each replica by its own GC watermark. The cached ballot might pass one watermark and fail
-            // at the others, and the change would end as `unknown`.
+            // Do not cache if the configuration changed, because promises under it are void. Do not cache a tombstone
+            // either: collecting it replaces the promise of each replica by its own GC watermark. The cached ballot
+            // might exceed one watermark but not the others, and the change would end as `unknown`.
             if self.context?.configuration == context.configuration, !proposal.state.isDeleted {
                 cache.put(StateCache.Entry(ballot: ballot.next, state: proposal.state), for: register)
             }
@@ -160,8 +162,8 @@ final class Proposer {
 
     private func context(under configuration: GroupConfiguration) -> RoundContext {
         if let context, context.configuration == configuration { return context }
-        // No promise outlives its configuration (rule C8). The epoch alone does not tell: a group that was initialised
-        // again begins at epoch 1.
+        // No promise outlives its configuration (rule C8). Compare whole configurations, because a group that was
+        // initialised again begins at epoch 1 again.
         cache.removeAll()
         let made = RoundContext(acceptors, under: configuration)
         context = made
@@ -175,6 +177,6 @@ extension StoreFailure {
     fileprivate static let undecidable = StoreFailure(
         .timeout, "too many other writers: the outcome of the change cannot be determined")
 
-    /// The same failure, with the outcome of the change.
+    /// A copy of this failure, with the outcome of the change.
     func with(_ outcome: Outcome) -> StoreFailure { StoreFailure(code, detail, outcome: outcome) }
 }

@@ -1,14 +1,14 @@
 import EventLoop
 import Replication
 
-/// Where rounds take place: the replicas, under one configuration.
+/// What a round needs: the replicas, the commands and the quorum under one configuration.
 struct RoundContext {
     let group: any ReplicaGroup
     let scheduler: any Scheduler
     let commands: AcceptorCommands
     let quorum: Quorum
 
-    /// - Parameter size: how many voters must agree; nil for as many as a majority of all replicas.
+    /// - Parameter size: how many voters must agree; nil for a majority of all replicas.
     init(_ acceptors: AcceptorGroup, under configuration: GroupConfiguration, quorumSize size: Int? = nil) {
         group = acceptors.replicas
         scheduler = acceptors.scheduler
@@ -19,12 +19,13 @@ struct RoundContext {
 
     var configuration: GroupConfiguration { commands.configuration }
 
-    /// Runs rounds until a change of `register` is chosen. Used for the configuration and for identity rounds
-    /// (CASPaxos, section 2.3), where `change` returns its argument. They are rare, so nothing is cached.
+    /// Runs rounds until a change of `register` is chosen. Used for the configuration, and for identity rounds
+    /// (CASPaxos, section 2.3), where `change` returns its argument. Such rounds are rare, so nothing is cached.
     ///
     /// - Parameters:
-    ///   - maxRounds: a round is repeated if it was preempted, or if a replica could not run its command yet.
-    ///   - change: returns nil if this state must not be changed.
+    ///   - maxRounds: the maximum number of rounds. A round is repeated if it was preempted, or if a replica could not
+    ///     run its command yet.
+    ///   - change: computes the new state; nil if the state must not be changed.
     /// - Returns: the state that is chosen now; nil if `change` returned nil.
     func choose(
         _ register: Register, ballots: BallotGenerator, maxRounds: Int, deadlineNs: UInt64,
@@ -58,9 +59,9 @@ struct RoundContext {
 enum RoundFailure: Error, Equatable {
     /// A replica has promised or accepted this higher ballot.
     case preempted(Ballot)
-    /// A replica knows a higher epoch or is not the one that the configuration names.
+    /// A replica has seen a higher epoch, or is not the one that the configuration names.
     case otherConfiguration
-    /// A replica had not loaded the script; its connection reloads it.
+    /// A replica had not loaded the script. Its connection reloads it.
     case noScript
     /// Too few replicas were reachable or answered in time.
     case noMajority

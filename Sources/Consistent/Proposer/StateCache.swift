@@ -1,8 +1,8 @@
-/// The states that this proposer got chosen last. Each has the ballot that a quorum has promised for the proposer's
-/// next change of the register (rule C2).
+/// The states that this proposer last got chosen. Each is kept with the ballot that a quorum has already promised for
+/// the proposer's next change of the register (rule C2).
 ///
-/// An entry serves one change: ``take(_:)`` removes it (rule C5). All entries belong to one configuration of the group;
-/// the proposer empties the cache when that changes (rule C8).
+/// An entry is used for one change: ``take(_:)`` removes it (rule C5). All entries belong to one configuration of the
+/// group. When the configuration changes, the proposer empties the cache (rule C8).
 struct StateCache {
     struct Entry {
         let ballot: Ballot
@@ -13,7 +13,7 @@ struct StateCache {
     private var byteCount = 0
     private let maxEntries: Int
     private let maxBytes: Int
-    /// A larger value is not worth its memory: phase 1 costs no more than one more round trip.
+    /// Larger values are not cached: to save one round trip is not worth their memory.
     private static let maxValueBytes = 64 << 10
 
     init(maxEntries: Int = 10_000, maxBytes: Int = 8 << 20) {
@@ -35,7 +35,7 @@ struct StateCache {
         if let old = take(register) { precondition(old.ballot < entry.ballot, "ballots of a register only rise") }
         guard entry.state.value.count <= Self.maxValueBytes else { return }
         while entries.count >= maxEntries || byteCount + entry.state.value.count > maxBytes {
-            // The order of a dictionary has nothing to do with use, so its first entry is as good as any.
+            // Evict any entry. The order of a dictionary is unrelated to use, so its first entry will do.
             guard let victim = entries.first?.key else { break }
             _ = take(victim)
         }

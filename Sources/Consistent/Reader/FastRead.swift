@@ -1,17 +1,17 @@
 import EventLoop
 import Replication
 
-/// The one-round-trip read (rule C3). If a quorum of voters reports one and the same accepted ballot, or no record,
-/// that state is chosen, and nothing needs to be written.
+/// The read in one round trip (rule C3). If a quorum of voters reports the same accepted ballot, or no record, that
+/// state is chosen, and nothing needs to be written.
 final class FastRead {
     let configuration: GroupConfiguration
     private let acceptors: AcceptorGroup
     private let quorum: Quorum
     private let delay: HedgeDelay
-    /// By replica: the reply to the identity check that it must give as a voter of this configuration, in its epoch.
+    /// By replica: the reply to the identity check that a voter of this configuration gives in its epoch.
     private var expectedIdentities: [Reply]
 
-    /// - Parameter hedgeMs: the least time before the other replicas are asked too, in milliseconds.
+    /// - Parameter hedgeMs: the minimum delay before the other replicas are asked too, in milliseconds.
     init(_ acceptors: AcceptorGroup, under configuration: GroupConfiguration, hedgeMs: UInt64) {
         self.acceptors = acceptors
         self.configuration = configuration
@@ -23,7 +23,8 @@ final class FastRead {
     }
 
     /// The chosen state; nil if only a full round can determine it.
-    /// - Throws: `overloaded` if too many long values are being read: a full round would read this one again.
+    /// - Throws: `overloaded` if too many long values are being read. A full round is no way out, because it would read
+    ///   the value again.
     func run(_ register: Register, deadlineNs: UInt64) async throws(StoreFailure) -> RegisterState? {
         let group = acceptors.replicas
         let usable = group.available.intersection(quorum.voters)
@@ -35,8 +36,8 @@ final class FastRead {
         defer { call.close() }
         let outcome: HedgedCall.Outcome<Agreed> = await hedged.run { asked in
             if asked.isEmpty, !nearest.isEmpty { return .ask(nearest, delayNs: delayNs(for: nearest)) }
-            // Wait for the rest at most one more delay. If no quorum agrees then, a full round decides without the slow
-            // replica.
+            // Wait for the remaining replicas for at most one more delay. If no quorum agrees by then, a full round
+            // decides without the slow replica.
             let rest = usable.subtracting(asked)
             return rest.isEmpty ? .giveUp : .ask(rest, delayNs: delayNs(for: usable))
         } judge: { _ in
@@ -49,7 +50,8 @@ final class FastRead {
         return nil
     }
 
-    /// Replicas that reject writes come last: they miss every change, so their replies differ from those of the others.
+    /// The nearest replicas that form a quorum. Those that reject writes come last: they miss every change, so their
+    /// replies would not agree with the others.
     private func nearestQuorum(of usable: ReplicaSet) -> ReplicaSet {
         var nearest: ReplicaSet = []
         add(usable.subtracting(acceptors.writes.rejecting), to: &nearest)
@@ -71,7 +73,7 @@ final class FastRead {
     }
 
     private struct Agreed {
-        /// Nil if the record is not of the form that this program writes; a full round reports that.
+        /// Nil if the record is malformed. A full round then reports the error.
         let state: RegisterState?
     }
 
@@ -85,20 +87,22 @@ final class FastRead {
                 if votersFields(of: other, in: call)?[0] == fields[0] { alike.insert(other) }
             }
             guard quorum.isReached(by: alike) else { continue }
-            // Without a record there is no version: GC watermarks differ per replica, and the next change may get a
-            // version below one of them. Report version 0.
+            // Without a record there is no exact version: GC watermarks differ per replica, and the next change may get
+            // a version below one of them. So report version 0.
             if fields[0].isNull { return Agreed(state: .absent(gcVersion: 0)) }
             return Agreed(state: RegisterState(fields: fields[1...]))
         }
         return nil
     }
 
-    /// The fields that a replica reports, if its identity check shows the voter that the configuration names.
+    /// The fields that a replica reports; nil if its identity check does not show the voter that the configuration
+    /// names.
     private func votersFields(of replica: Int, in call: QuorumCall) -> [Reply]? {
         guard case .array(let parts)? = call.reply(from: replica), parts.count == 2,
             parts[1] == expectedIdentities[replica]
         else { return nil }
-        // All reads of a turn share one identity check. Keep its array: the next comparison is one of addresses.
+        // All reads of a loop turn share one identity check. Store its array here, so that the next comparison finds
+        // the same array and need not compare its elements.
         expectedIdentities[replica] = parts[1]
         guard case .array(let fields) = parts[0], !fields.isEmpty else { return nil }
         return fields

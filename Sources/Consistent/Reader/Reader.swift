@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// Linearizable reads: in one round trip where a majority agrees, otherwise by a full round (rule C3).
+/// Linearizable reads: one round trip if a majority agrees, otherwise a full round (rule C3).
 final class Reader {
     private let acceptors: AcceptorGroup
     private let configurations: ConfigurationRegister
@@ -9,8 +9,8 @@ final class Reader {
     private let hedgeMs: UInt64
     private var fastRead: FastRead?
 
-    /// - Parameter hedgeMs: the nearest majority is asked first, and the other replicas after at least this time, in
-    ///   milliseconds.
+    /// - Parameter hedgeMs: the nearest majority is asked first. After at least this many milliseconds the other
+    ///   replicas are asked too.
     init(
         _ acceptors: AcceptorGroup, configurations: ConfigurationRegister, queue: BatchQueue, hedgeMs: UInt64
     ) {

@@ -2,36 +2,38 @@ import Replication
 
 /// A client's operation on a register: a function from state to state, and a result (rule C4).
 enum Operation: Sendable, Equatable {
-    /// Changes nothing; used if a one-round-trip read found no chosen state.
+    /// Changes nothing. Used if a read in one round trip found no chosen state.
     case read
     case write(Bytes, ttlMs: Int64?, precondition: Precondition?)
     case delete(precondition: Precondition?)
 }
 
-/// The result of an operation in one attempt. The client gets it only after the state it was computed from is chosen.
+/// The result of an operation in one attempt. The client gets it only after the state from which it was computed is
+/// chosen.
 enum OperationResult: Sendable, Equatable {
     case state(RegisterState)
     case applied(version: UInt64)
-    /// A delete of a key that does not exist.
+    /// The key of a delete does not exist.
     case absent(version: UInt64)
-    /// `exists` is false for a key that does not exist: `version` is then the one after which its next change counts.
+    /// The precondition does not hold. If the key does not exist, `exists` is false, and the key's next change gets a
+    /// version above `version`.
     case preconditionFailed(version: UInt64, exists: Bool)
 }
 
-/// The outcome of a batch applied to a state.
+/// The result of applying a batch to a state.
 struct BatchOutcome: Equatable {
     var state: RegisterState
     /// One result per operation, in order.
     var results: [OperationResult]
-    /// False if the state is the one the batch started from.
+    /// False if the batch did not change the state.
     var isChanged: Bool
 }
 
 extension RegisterState {
-    /// Applies operations one after another as if each were alone; each change gets a version of its own.
+    /// Applies operations one after another. Each change gets a version of its own, as if it were the only one.
     ///
-    /// Expiry is a change like any other: after `expires_ms` a tombstone is committed before any answer says "absent"
-    /// (rule C10). Otherwise two proposers with different clocks would give different answers.
+    /// Expiry is a change like any other. After `expires_ms` a tombstone is committed before any answer says that the
+    /// key is absent (rule C10). Otherwise two proposers with different clocks could give different answers.
     func applying(_ operations: [Operation], as writer: Writer, nowMs: Int64) -> BatchOutcome {
         var state = self
         if state.isExpired(atMs: nowMs) { state.makeTombstone() }
@@ -68,7 +70,8 @@ extension RegisterState {
         version += 1
     }
 
-    /// RFC 9110, section 13.1: a version list never matches a key that does not exist.
+    /// Whether the current state meets the precondition. A list of versions never matches a key that does not exist
+    /// (RFC 9110, section 13.1).
     private func allows(_ precondition: Precondition?) -> Bool {
         switch precondition {
         case nil: true

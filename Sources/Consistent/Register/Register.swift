@@ -1,8 +1,8 @@
 import Replication
 
-/// Names one register by its Redis key: `cp:` and a client's key, or the group's configuration.
+/// Identifies one register by its Redis key: `cp:` and a client's key, or the key of the group's configuration.
 ///
-/// Each key is a CASPaxos instance of its own; registers share nothing.
+/// Each register is a CASPaxos instance of its own. Registers share nothing.
 struct Register: Hashable {
     let redisKey: Bytes
 
@@ -14,7 +14,7 @@ struct Register: Hashable {
         redisKey = name
     }
 
-    /// Nil for a Redis key that is not a client's.
+    /// Nil if the Redis key does not hold a client's key.
     init?(redisKey: Bytes) {
         guard redisKey.starts(with: Self.prefix) else { return nil }
         self.redisKey = redisKey

@@ -1,8 +1,8 @@
 import Replication
 
 extension RegisterState {
-    /// From the fields `version, value, deleted, expires_ms, writers, evicted_at` of a record; a read may leave out the
-    /// last two. Nil if a field is missing or malformed: another program wrote it.
+    /// Parses the fields `version, value, deleted, expires_ms, writers, evicted_at` of a record. A read may omit the
+    /// last two. Nil if a field is missing or malformed, because then another program wrote the record.
     init?(fields: ArraySlice<Reply>) {
         let start = fields.startIndex
         guard fields.count >= 4, let version = Self.version(fields[start]),
@@ -28,7 +28,7 @@ extension RegisterState {
         self.evictedAt = evictedAt
     }
 
-    /// Neither Redis' Lua nor a client's JSON can tell versions above 53 bits apart.
+    /// Parses a version of at most 53 bits: neither Redis' Lua nor a client's JSON can tell larger ones apart.
     private static func version(_ field: Reply) -> UInt64? {
         guard let number = field.int64, (0..<1 << 53).contains(number) else { return nil }
         return UInt64(number)

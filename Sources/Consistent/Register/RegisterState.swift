@@ -4,19 +4,21 @@ import Replication
 struct RegisterState: Equatable, Sendable {
     /// Empty if ``isDeleted``.
     var value: Bytes
-    /// Number of changes of the key, and its ETag. Never repeats, not even after a delete and the GC of its tombstone.
+    /// The number of changes of the key, which is also its ETag. Never repeats, not even after a delete and the GC of
+    /// the tombstone.
     var version: UInt64
-    /// A tombstone, or a key that never existed.
+    /// True for a tombstone, and for a key that never existed.
     var isDeleted: Bool
-    /// Wall-clock milliseconds after which the first proposer to notice commits a tombstone; nil for never.
+    /// When the value expires, in wall-clock milliseconds; nil for never. The first proposer that notices the expiry
+    /// commits a tombstone.
     var expiresMs: Int64?
-    /// The proposers that changed the state most recently, oldest first, each with its last batch (rule C6).
+    /// The proposers that last changed the state, oldest first, each with its last batch (rule C6).
     var writers: [Writer]
-    /// The version at which an entry was last evicted from ``writers``. If a batch started from a lower
-    /// version, a missing entry proves nothing: it may have been evicted.
+    /// The version at which an entry was last evicted from ``writers``. If a batch started from a lower version, a
+    /// missing entry proves nothing, because it may have been evicted.
     var evictedAt: UInt64
 
-    /// The last batch of one proposer that changed the state.
+    /// One proposer's last batch that changed the state.
     struct Writer: Equatable, Sendable {
         var proposer: UInt64
         var number: UInt64
@@ -25,14 +27,15 @@ struct RegisterState: Equatable, Sendable {
 
     static let maxWriters = 16
 
-    /// A key without a record.
-    /// - Parameter gcVersion: the highest version that may have been used before a tombstone was collected (rule C10).
+    /// The state of a key without a record.
+    /// - Parameter gcVersion: the highest version that the key may have had before its tombstone was collected (rule
+    ///   C10).
     static func absent(gcVersion: UInt64) -> RegisterState {
         RegisterState(
             value: [], version: gcVersion, isDeleted: true, expiresMs: nil, writers: [], evictedAt: gcVersion)
     }
 
-    /// The entry of a proposer's batch, whichever of its attempts is in this state's history.
+    /// The entry of one batch of a proposer, whichever of its attempts is in the history of this state; nil if none is.
     func entry(of proposer: UInt64, number: UInt64) -> Writer? {
         writers.first { $0.proposer == proposer && $0.number == number }
     }

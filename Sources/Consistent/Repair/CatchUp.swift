@@ -1,9 +1,9 @@
 import Replication
 
-/// Copies the chosen state of one register to the replicas that missed its accept (rule C11). This also copies the data
-/// to a replaced replica, which has none after its rebuild.
+/// Copies the chosen state of one register to the replicas that missed its accept (rule C11). A rebuilt replica has no
+/// data at first, and gets all of it in this way.
 ///
-/// Sends the same accept again: same ballot, same state, same promise of the next ballot.
+/// Sends the original accept again: the same ballot, the same state, and the same promise of the next ballot.
 struct CatchUp {
     private let acceptors: AcceptorGroup
     private let register: Register
@@ -12,10 +12,10 @@ struct CatchUp {
 
     enum Result {
         case copied(isTombstone: Bool)
-        /// A promise outlived its round, or the GC watermark is above the ballot of a record that the replica lacks.
-        /// The same state then needs a higher ballot.
+        /// The state needs a round with a higher ballot. A promise of an unfinished round is higher than the ballot of
+        /// the state. Or the replica has no record, and its GC watermark is higher.
         case rejected
-        /// A replica did not answer, or with an error.
+        /// A replica did not answer, or answered with an error.
         case failed
     }
 
@@ -27,12 +27,12 @@ struct CatchUp {
         self.scan = scan
     }
 
-    /// The voters that hold an older state, or none. Those that did not answer are not among them.
+    /// The voters that hold an older state or none. Excludes voters that did not answer.
     func replicasBehind(_ summary: [RecordSummary]) -> ReplicaSet {
         ReplicaSet(scan.configuration.voters.filter { summary[$0].ballot.map { $0 < ballot } ?? false })
     }
 
-    /// Reads the state from `holder` and has the replicas `behind` accept it.
+    /// Reads the state from `holder`, and asks the replicas `behind` to accept it.
     func copy(from holder: Int, to behind: ReplicaSet) async -> Result {
         let client = acceptors.client()
         let record = await client.ask(AcceptorCommands.readRecord(register), of: holder)

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Goes through the registers of one replica page by page, and asks replicas what they hold of them. Paced, so that
-/// requests come first.
+/// Scans the registers of one replica page by page, and asks replicas for their records of them. The scan pauses
+/// between pages, so that client requests come first.
 struct RegisterScan {
     private let acceptors: AcceptorGroup
     private let pageSize: Int
@@ -23,12 +23,12 @@ struct RegisterScan {
 
     private func name(_ replica: Int) -> String { acceptors.replicas.replicaNames[replica] }
 
-    /// Calls `body` with every page of the registers of `replica`. A register that the replica holds all the while is
-    /// in some page (the guarantee of `SCAN`). Others may be, and a register may come twice.
+    /// Calls `body` with every page of the registers of `replica`. A register that the replica holds during the whole
+    /// scan is in some page (the guarantee of `SCAN`). Other registers may be missing, and a register may appear twice.
     ///
-    /// The guarantee ends with the server process: each draws its own hash seed, so a cursor means other places to the
-    /// next one. A scan counts only if one process answered from beginning to end.
-    /// - Throws: why the scan does not count.
+    /// The guarantee ends with the server process: each process draws its own hash seed, so the next process interprets
+    /// a cursor differently. A scan is valid only if one process answered from beginning to end.
+    /// - Throws: ``Aborted`` with the reason, if the scan is not valid.
     func forEachPage(
         of replica: Int, _ body: (_ page: [Register]) async throws(Aborted) -> Void
     ) async throws(Aborted) {
@@ -49,7 +49,7 @@ struct RegisterScan {
         }
     }
 
-    /// The run ID of the server that answers now.
+    /// The run ID of the server process that answers now.
     private func process(of replica: Int) async throws(Aborted) -> Bytes {
         let info = await acceptors.client().ask(MembershipCommands.info(), of: replica)
         guard let runID = Durability.runID(of: info) else { throw Aborted("\(name(replica)) does not answer") }
@@ -65,13 +65,13 @@ struct RegisterScan {
         return (next, keys.compactMap(\.bytes).compactMap(Register.init(redisKey:)))
     }
 
-    /// The identity check of a reply shows the member that the configuration names, in its epoch.
+    /// True if the identity check of a reply shows the member that the configuration names, in its epoch.
     func isMember(_ replica: Int, by identityFields: Reply?) -> Bool {
         let expected = configuration.expectedIdentity(of: replica, group: acceptors.name)
         return acceptors.reported(identityFields, by: replica).own == expected
     }
 
-    /// The records of a page without their values, by register and replica; one command per replica.
+    /// The records of a page without their values, by register and then by replica. Each replica gets one command.
     func summaries(of page: [Register], at replicas: ReplicaSet) async -> [[RecordSummary]] {
         let client = acceptors.client()
         let calls = page.map { client.send(commands.inspect($0), to: replicas) }
@@ -84,7 +84,7 @@ struct RegisterScan {
     }
 }
 
-/// Why a background step stopped early. It starts again later.
+/// Why a background step stopped early. The step is repeated later.
 struct Aborted: Error {
     let reason: String
     init(_ reason: String) { self.reason = reason }

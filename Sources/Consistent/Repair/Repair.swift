@@ -1,11 +1,12 @@
 import EventLoop
 import Replication
 
-/// Finds registers on which replicas differ, tombstones, and expiries that no request notices. Works in the background,
-/// page by page. ``CatchUp`` copies missed accepts (rule C11), and ``TombstoneGC`` removes tombstones (rule C10).
+/// Finds registers on which replicas differ, tombstones, and expired values that no request has noticed. Works in the
+/// background, page by page. ``CatchUp`` copies missed accepts (rule C11), and ``TombstoneGC`` removes tombstones (rule
+/// C10).
 ///
-/// Registers in the backlog are repaired within seconds. A full scan follows when a replica came back, became a member
-/// or accepts writes again. Scans at intervals make repair independent of what a process remembers.
+/// Registers in the backlog are repaired within seconds. A full scan follows when a replica reconnects, becomes a
+/// member or accepts writes again. Scans at regular intervals repair what no backlog in memory records.
 final class Repair {
     private let acceptors: AcceptorGroup
     private let configurations: ConfigurationRegister
@@ -15,7 +16,8 @@ final class Repair {
     private let scanIntervalNs: UInt64
     private var lastScanNs: UInt64 = 0
 
-    /// Registers repaired concurrently: values are up to a megabyte, and replicas may be far away.
+    /// How many registers are repaired at a time. The bound exists because values may have a megabyte, and replicas may
+    /// be far away.
     private static let maxConcurrent = 16
 
     init(
@@ -32,14 +34,15 @@ final class Repair {
 
     private var scheduler: any Scheduler { acceptors.scheduler }
 
-    /// One step: repairs the backlog, and scans all registers if that is due. Does nothing unless all voters are
-    /// available: catch-up needs the replica that is behind, and tombstone GC needs all of them.
+    /// Repairs the backlog, and scans all registers if a scan is due. Does nothing unless all voters are available:
+    /// catch-up needs the replica that is behind, and tombstone GC needs all of them.
     func step() async {
         guard let configuration = configurations.current,
             configuration.voters.subtracting(acceptors.replicas.available).isEmpty
         else { return }
         let scan = RegisterScan(acceptors, configuration: configuration, pageSize: pageSize)
-        // Registers added from here on wait for the next step: a tombstone needs time to reach all replicas.
+        // Registers that are added from here on wait for the next step, because a tombstone needs time to reach all
+        // replicas.
         var left = backlog.count
         while left > 0 {
             let page = backlog.take(min(left, pageSize))
@@ -59,7 +62,7 @@ final class Repair {
                     await repair(page, scan, scanned: replica)
                 }
             } catch {
-                // Repeated at the next step that finds all voters available.
+                // The scan is repeated at the next step that finds all voters available.
                 backlog.requestFullScan()
                 return
             }
@@ -67,8 +70,8 @@ final class Repair {
         lastScanNs = scheduler.nowNs
     }
 
-    /// - Parameter scanned: the replica whose scan showed these registers; nil for the backlog. Of several replicas
-    ///   that hold a register only the first one's scan repairs it.
+    /// - Parameter scanned: the replica whose scan returned these registers; nil for the backlog. If several replicas
+    ///   hold a register, it is repaired only in the scan of the first one.
     private func repair(_ page: [Register], _ scan: RegisterScan, scanned: Int?) async {
         let voters = scan.configuration.voters
         let summaries = await scan.summaries(of: page, at: voters)
@@ -79,9 +82,9 @@ final class Repair {
         }
     }
 
-    /// - Parameter completesRounds: completes a state that no quorum holds. Otherwise it is left alone: a round may be
-    ///   running.
-    /// - Returns: false if the register must be repaired again.
+    /// - Parameter completesRounds: true to complete a state that no quorum holds. Otherwise such a state is left
+    ///   alone, because its round may still be running.
+    /// - Returns: false if the register must be checked again.
     private func repair(
         _ register: Register, _ summary: [RecordSummary], _ scan: RegisterScan, completesRounds: Bool
     ) async -> Bool {
@@ -100,7 +103,7 @@ final class Repair {
         let behind = catchUp.replicasBehind(summary)
         if !behind.isEmpty {
             switch await catchUp.copy(from: holder, to: behind) {
-            // A tombstone must then be collected.
+            // A copied tombstone must still be collected.
             case .copied(let isTombstone): return isComplete && !isTombstone
             case .rejected: await runIdentityRound(on: register)
             case .failed: break
@@ -114,7 +117,7 @@ final class Repair {
         return false
     }
 
-    /// A full round that changes nothing: completes what is half done, and commits an expiry.
+    /// Runs a full round that changes nothing. It completes a change that was left half done, and commits an expiry.
     private func runIdentityRound(on register: Register) async {
         _ = await queue.submit(.read, on: register, deadlineNs: acceptors.deadlineNs)
     }

@@ -3,14 +3,14 @@ import DequeModule
 /// The registers that ``Repair`` checks next: tombstones, and those whose accept a replica may have missed.
 final class RepairBacklog {
     private var registers: Deque<Register> = []
-    /// A replica may have missed accepts of unknown registers.
+    /// True if a replica may have missed accepts of unknown registers.
     private(set) var needsFullScan = true
-    /// Above it a full scan replaces the list.
+    /// If there are more registers, a full scan replaces the list.
     private static let maxRegisters = 10_000
 
     var count: Int { registers.count }
 
-    /// Adds a register that is a tombstone, or whose last accept some replica missed.
+    /// Adds a register that holds a tombstone, or whose last accept a replica missed.
     func add(_ register: Register) {
         guard registers.count < Self.maxRegisters else {
             needsFullScan = true

@@ -6,7 +6,9 @@ struct TombstoneGC {
 
     init(_ acceptors: AcceptorGroup) { self.acceptors = acceptors }
 
-    /// - Returns: false if some voter may still hold the tombstone.
+    /// Removes the tombstone that was accepted at `ballot` from all voters.
+    ///
+    /// - Returns: false if a voter may still hold it.
     func collect(_ register: Register, _ ballot: Ballot, _ scan: RegisterScan) async -> Bool {
         let voters = scan.configuration.voters
         let replies = await acceptors.client().ask(scan.commands.collect(register, ballot), of: voters)

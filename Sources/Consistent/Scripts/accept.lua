@@ -9,18 +9,18 @@ return forEachRegister(8, function(key, ballot, nextBallot, version, value, dele
     local promise, accepted, oldDeleted, oldExpiresMs, oldEvictedAt =
         unpack(redis.call('HMGET', key, 'promise', 'ballot', 'deleted', 'expires_ms', 'evicted_at'))
     promise = promise or redis.call('GET', 'cap:gc_ballot')
-    -- A tombstone in place of a value frees memory.
+    -- A tombstone that replaces a value frees memory, so it may be written even if the memory is full.
     if deleted == '1' and accepted then allowFullMemory() end
     if accepted == ballot then
         raiseEpoch()
-        -- A repeated accept. The promise is raised nevertheless: the proposer will rely on it.
+        -- This accept is a repetition. Raise the promise nevertheless, because the proposer relies on it.
         if isBelow(promise, nextBallot) then redis.call('HSET', key, 'promise', nextBallot) end
         return 1
     end
     if promise and isBelow(ballot, promise) then return {'REJECTED', promise} end
     if accepted and isBelow(ballot, accepted) then return {'REJECTED', accepted} end
     raiseEpoch()
-    -- Fields that seldom change are written only if they differ: HSET is most of what this script costs.
+    -- Write fields that seldom change only if they differ, because HSET is most of the cost of this script.
     if oldDeleted == deleted and oldExpiresMs == expiresMs and oldEvictedAt == evictedAt then
         redis.call('HSET', key, 'promise', nextBallot, 'ballot', ballot, 'version', version, 'value', value,
             'writers', writers)

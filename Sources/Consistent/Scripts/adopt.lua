@@ -2,7 +2,7 @@
 --
 --   KEYS   cap:identity
 --   ARGV   group, replica name, fresh random incarnation
---   reply  {group, replica, incarnation, state, epoch} as they now are, or {'NOTBLANK'}
+--   reply  {group, replica, incarnation, state, epoch} after the call, or {'NOTBLANK'}
 local group, replica, incarnation = unpack(ARGV)
 local function identity()
     return redis.call('HMGET', 'cap:identity', 'group', 'replica', 'incarnation', 'state', 'epoch')

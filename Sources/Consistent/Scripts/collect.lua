@@ -1,8 +1,8 @@
--- Removes a tombstone that all voters hold, and raises the GC watermark to its promise and version (rule C10).
--- Otherwise a late accept would revive the key, and its versions would begin again.
+-- Removes a tombstone that all voters hold, and raises the GC watermark to its promise and version (rule C10). Without
+-- the watermark a late accept would revive the key, and its versions would begin again.
 --
 --   KEYS, ARGV  see prelude_acceptor.lua; per register: ballot of the tombstone
---   reply       per register 1, or 0 where the replica holds something else by now
+--   reply       per register 1, or 0 if the replica no longer holds this tombstone
 return forEachRegister(1, function(key, ballot)
     local promise, accepted, version, deleted =
         unpack(redis.call('HMGET', key, 'promise', 'ballot', 'version', 'deleted'))

@@ -1,8 +1,9 @@
--- Makes a replica blank that was rolled back (rule C8): its data would bring deleted keys back.
+-- Erases the data of a rolled-back replica, which is blank afterwards (rule C8). Its old data could bring deleted keys
+-- back.
 --
 --   KEYS   cap:identity
---   ARGV   incarnation, rollback counter at which it was found
---   reply  number of keys erased, or -1 where the replica is no longer in that state
+--   ARGV   incarnation and rollback counter that the replica was found to have
+--   reply  number of keys erased, or -1 if the replica no longer has these
 local PAGE_SIZE = 1000
 local incarnation, counter = unpack(ARGV)
 local ownIncarnation, ownCounter = unpack(redis.call('HMGET', 'cap:identity', 'incarnation', 'rollback_counter'))

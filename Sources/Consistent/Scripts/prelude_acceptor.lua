@@ -26,8 +26,8 @@ if not takesPart or epoch < knownEpoch then
     return replies
 end
 
--- Called before the first write of a register and after all of its reads: a read may fail, and then nothing has
--- changed.
+-- Adopts the epoch of the command. Call it after all reads of a register and before its first write: if a read fails,
+-- nothing has changed.
 local function raiseEpoch()
     if epoch > knownEpoch then
         redis.call('HSET', 'cap:identity', 'epoch', epochText)
@@ -35,12 +35,13 @@ local function raiseEpoch()
     end
 end
 
--- From here on the script may write although the memory is full (`maxmemory`). Redis stops a script only at its first
--- write, and only if that may need memory. Redis 7 has the flag `allow-oom` for the same purpose; this works since 6.2.
+-- After this call the script may write even if the memory is full (`maxmemory`). Redis rejects only the first write of
+-- a script, and only if that write may need memory, which DEL does not. Redis 7 has the flag `allow-oom` for this
+-- purpose; DEL also works with Redis 6.2.
 local function allowFullMemory() redis.call('DEL', 'cap:none') end
 
--- Calls step(register, its arguments). An error in one register, for example a key of another type, is the reply for
--- that register alone: the others must not look rejected.
+-- Calls step(key, arguments) for each register. An error in one register, for example a key of another type, becomes
+-- the reply for that register only: the others must not look rejected.
 local function forEachRegister(argumentCount, step)
     local replies = {}
     for i = 1, #KEYS do

@@ -3,7 +3,7 @@
 --   KEYS   cap:identity
 --   ARGV   incarnation, epoch, GC ballot (empty for none), GC version; then for each other member its incarnation
 --          and its rollback counter
---   reply  1 where it is a member with that incarnation afterwards, else 0
+--   reply  1 if the replica is a member with that incarnation after the call, else 0
 local incarnation, epoch, gcBallot, gcVersion = unpack(ARGV, 1, 4)
 local FIRST_WITNESSED = 5
 local ownIncarnation, state, ownEpoch, ownCounter =
@@ -12,18 +12,19 @@ if ownIncarnation ~= incarnation then return 0 end
 if state == 'member' then return 1 end
 
 local ownGCBallot, ownGCVersion = redis.call('GET', 'cap:gc_ballot'), redis.call('GET', 'cap:gc_version')
--- Fails here, before any write, if the key is of another type.
+-- This read fails, before any write, if the key has another type.
 redis.call('HLEN', 'cap:rollback_counters')
--- From now on other replicas are compared with what this one witnessed: without it, any old dump of theirs would pass.
+-- Store the counters of the other members. Without them, this replica could not detect an old dump of another member.
 for i = FIRST_WITNESSED, #ARGV - 1, 2 do redis.call('HSET', 'cap:rollback_counters', ARGV[i], ARGV[i + 1]) end
 if gcBallot ~= '' and (not ownGCBallot or isBelow(ownGCBallot, gcBallot)) then
     redis.call('SET', 'cap:gc_ballot', gcBallot)
 end
 if tonumber(gcVersion) > tonumber(ownGCVersion or '0') then redis.call('SET', 'cap:gc_version', gcVersion) end
--- Epoch 1 is a new group, which has just agreed on its configuration. In a later epoch a configuration found here was
--- left by an init of another group that was cut short.
+-- In epoch 1 the group is new, and has just stored its configuration here. In a later epoch, a configuration found here
+-- is left over from an interrupted init of another group.
 if tonumber(epoch) > 1 then redis.call('DEL', 'cap:config') end
--- The other members witness at least counter 1 before this call: a dump of this replica from before it is older.
+-- Start with counter 1 or more. The other members have already witnessed counter 1, so an older dump of this replica,
+-- which has counter 0, is detected.
 local counter = math.max(1, tonumber(ownCounter or '0'))
 redis.call('HSET', 'cap:identity', 'state', 'member',
     'epoch', string.format('%.0f', math.max(tonumber(epoch), tonumber(ownEpoch))),

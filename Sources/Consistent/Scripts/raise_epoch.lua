@@ -1,9 +1,9 @@
--- Makes a member take over an epoch before a rebuild compares its keys (rule C8). From then on it rejects every
--- proposer of an earlier epoch.
+-- Makes a member adopt an epoch before a rebuild compares its keys (rule C8). From then on it rejects every proposer of
+-- an earlier epoch.
 --
 --   KEYS   cap:identity
 --   ARGV   group, incarnation expected here, epoch
---   reply  {cap:gc_ballot, cap:gc_version}, or 0 where the replica is no member with that incarnation
+--   reply  {cap:gc_ballot, cap:gc_version}, or 0 if the replica is no member with that incarnation
 local group, incarnation, epoch = unpack(ARGV)
 if not isMember(group, incarnation) then return 0 end
 if tonumber(epoch) > tonumber(redis.call('HGET', 'cap:identity', 'epoch')) then

@@ -1,15 +1,16 @@
--- Makes a member a witness of the rollback counters of other members (rule C8). After a restart they must show at
--- least these values.
+-- Makes a member a witness of the rollback counters of other members (rule C8). A member that later shows a lower
+-- counter than the recorded one was rolled back.
 --
 --   KEYS   cap:identity
 --   ARGV   group, incarnation expected here; then for each witnessed member its incarnation and its counter
---   reply  1, or 0 where the replica is no member with that incarnation
+--   reply  1, or 0 if the replica is no member with that incarnation
 local FIRST_WITNESSED = 3
 local MAX_WITNESSED = 64
 local group, incarnation = unpack(ARGV, 1, 2)
 if not isMember(group, incarnation) then return 0 end
--- One field per incarnation: a late copy for a replaced replica cannot hide the counter of its successor. Those that
--- the configuration names stay, also while the replica is down: it may come back with an old dump.
+-- The hash has one field per incarnation, so a late copy for a replaced replica cannot hide the counter of its
+-- successor. If there are too many fields, only those of incarnations in the configuration stay. They stay even if the
+-- replica is down, because it may come back with an old dump.
 local configuration = redis.call('HGET', 'cap:config', 'value')
 if configuration and redis.call('HLEN', 'cap:rollback_counters') > MAX_WITNESSED then
     local known = redis.call('HGETALL', 'cap:rollback_counters')

@@ -1,20 +1,21 @@
 import Glibc
 import Synchronization
 
-/// Takes part in every turn of a reactor's loop, beside the descriptors it registered.
+/// Is called in every turn of a reactor's loop, in addition to the events of descriptors.
 public protocol TurnParticipant: AnyObject {
     /// The longest that the loop may sleep before this participant's next turn, in milliseconds; nil for no limit.
     func waitLimitMs() -> Int32?
     /// Runs once per turn, after the events and the tasks that they woke.
     func turn()
-    /// Runs at the end of each turn, after all tasks: the place to flush what they wrote.
+    /// Runs at the end of each turn, after all tasks. This is the place to flush what the tasks wrote.
     func endTurn()
 }
 
-/// One thread, one epoll, no locks: the event loop that carries HTTP, Redis and all request code.
+/// The event loop that runs HTTP, Redis and all request code: one thread, one epoll, no locks.
 ///
-/// It is the executor of every task started with ``spawn(_:)``: async functions resume on this very thread, and the
-/// objects they share need no synchronisation. Only ``submit(_:)`` and ``stop()`` may be called from other threads.
+/// The reactor is the executor of every task started with ``spawn(_:)``. Async functions resume on its thread, and the
+/// objects that they share need no synchronisation. Only ``submit(_:)`` and ``stop()`` may be called from other
+/// threads.
 public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked Sendable {
     // Safe because all mutable state below is used by the reactor's own thread only, which `preconditionOnThread`
     // checks at every entry point. The exceptions are `inbox` and `stopping`, which are synchronised, and `thread`,
@@ -23,37 +24,37 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     public let name: String
     public var nowNs: UInt64 { turnNs.load(ordering: .relaxed) }
 
-    /// When this turn began. Atomic, because each read of a variable of a class is checked for exclusive access, and
-    /// every command reads this one several times.
+    /// When this turn began. It is atomic only to make reads cheap: Swift checks each access to another variable of a
+    /// class for exclusivity, and every command reads this one several times.
     private let turnNs = Atomic<UInt64>(monotonicNs())
     private let epoll: Epoll
     private let stopping = Atomic<Bool>(false)
     private let inbox = Mutex<[UnownedJob]>([])
 
-    /// Steps of tasks. The two arrays change places, so that neither is allocated again.
+    /// Steps of tasks that are ready to run. The two arrays are swapped, so that their memory is reused.
     private struct Jobs {
         var waiting: [UnownedJob] = []
         var running: [UnownedJob] = []
 
-        /// The waiting ones run now; those that they wake wait for the next round.
+        /// Moves the waiting jobs to `running`. Jobs that these wake wait for the next round.
         mutating func begin() { swap(&waiting, &running) }
     }
 
-    /// 0 before the start.
+    /// The thread of the loop; 0 before the start.
     private var thread: pthread_t = 0
     private var jobs = Jobs()
     private var timers = TimerQueue()
     private var turnEnds: [() -> Void] = []
     private var participants: [any TurnParticipant] = []
-    /// Seeded by the kernel.
+    /// Seeded with random bits of the kernel.
     private var random: SplitMix64
 
-    /// The longest sleep with nothing to do.
+    /// The longest time that the loop sleeps if it has nothing to do.
     private static let idleWaitMs: Int32 = 1_000
-    /// Rounds of newly woken tasks before the loop polls descriptors again, so that tasks cannot starve I/O.
+    /// The most rounds of newly woken tasks before the loop polls descriptors again, so that tasks cannot starve I/O.
     private static let maxJobRounds = 64
 
-    /// - Throws: ``ReactorError`` where the kernel gives no descriptor.
+    /// - Throws: ``ReactorError`` if the kernel cannot create a descriptor.
     public init(name: String) throws {
         self.name = name
         epoll = try Epoll()
@@ -74,18 +75,18 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
             }, Unmanaged.passRetained(self).toOpaque())
     }
 
-    /// Asks the loop to end after its current turn. From any thread.
+    /// Asks the loop to end after its current turn. May be called from any thread.
     public func stop() {
         stopping.store(true, ordering: .releasing)
         epoll.wake()
     }
 
-    /// Waits for the loop's thread to end. From any thread but the loop's own.
+    /// Waits until the loop's thread has ended. May be called from any other thread.
     public func join() {
         pthread_join(thread, nil)
     }
 
-    /// Runs `body` on the reactor's thread, soon. From any thread.
+    /// Runs `body` on the reactor's thread, soon. May be called from any thread.
     public func submit(_ body: @escaping @Sendable () -> Void) {
         Task(executorPreference: self) { body() }
     }
@@ -162,8 +163,8 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
         while !stopping.load(ordering: .acquiring) {
             pollEvents(waitMs: waitMs())
             if let deadlineNs = timers.nextDeadlineNs(), deadlineNs <= nowNs {
-                // The process may have been suspended for a while. Replies that arrived meanwhile are read before
-                // deadlines pass: otherwise every replica that replied in time would be given up.
+                // The process may have been suspended. Read the replies that arrived meanwhile before timers expire.
+                // Otherwise replicas that replied in time would count as failed.
                 let dueNs = nowNs
                 pollEvents(waitMs: 0)
                 while let timer = timers.popDue(nowNs: dueNs) { timer.expire() }
@@ -192,7 +193,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
             if let limit = participant.waitLimitMs() { waitMs = min(waitMs, limit) }
         }
         if let deadlineNs = timers.nextDeadlineNs() {
-            // Rounded up: to wake slightly late is better than to spin through the last millisecond.
+            // Round up: to wake slightly late is better than to spin through the last millisecond.
             let leftMs = deadlineNs <= nowNs ? 0 : (deadlineNs - nowNs + nsPerMs - 1) / nsPerMs
             waitMs = min(waitMs, Int32(clamping: leftMs))
         }
@@ -219,7 +220,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
 
     private func endTurn() {
         if !turnEnds.isEmpty {
-            // Bodies that are added meanwhile run at the end of the next turn, so that this one ends.
+            // Bodies that are added now run at the end of the next turn, so that this turn ends.
             let bodies = turnEnds
             turnEnds.removeAll(keepingCapacity: true)
             for body in bodies { body() }
@@ -229,7 +230,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     }
 }
 
-/// Carries a value that is not `Sendable` into a closure that must be, where both run on the same thread.
+/// Passes a value that is not `Sendable` to a closure that must be `Sendable`, if both are used on the same thread.
 private struct ThreadConfined<Value>: @unchecked Sendable {
     // Safe because only `Reactor.spawn` makes one: it checks that it is on the reactor's thread, the task starts there
     // (`Task.immediate`), and its executor preference keeps it there.

@@ -1,7 +1,7 @@
-/// Time, randomness and tasks, as the engines see them.
+/// Provides time, random numbers and tasks to the engines.
 ///
-/// ``Reactor`` is the production implementation; the simulation has one on virtual time. All tasks and timers of a
-/// scheduler run on the one thread that owns it, so that code built on it needs no locks.
+/// ``Reactor`` is the production implementation. The simulation has another one, with virtual time. All tasks and
+/// timers of a scheduler run on the one thread that owns it, so code that uses it needs no locks.
 public protocol Scheduler: AnyObject {
     /// Monotonic time in nanoseconds, read once per loop turn. Unrelated to the time of day.
     var nowNs: UInt64 { get }
@@ -12,23 +12,23 @@ public protocol Scheduler: AnyObject {
     /// Calls `timer.expire()` at `deadlineNs` or soon after, never earlier, unless the timer has settled by then.
     func schedule(_ timer: any Expirable, atNs deadlineNs: UInt64)
 
-    /// Runs `body` once, when all tasks of the present turn have run and before what they wrote is sent. Tasks that it
-    /// wakes run in the same turn. For work that is collected during a turn and done together.
+    /// Runs `body` once, after all tasks of the current loop turn and before their output is sent. Tasks that it wakes
+    /// run in the same turn. Use it to collect work during a turn and do it together.
     func atEndOfTurn(_ body: @escaping () -> Void)
 
-    /// Starts `body` at once, on this thread, up to its first suspension; the rest of it stays on this thread.
+    /// Runs `body` at once on this thread, up to its first suspension. Later it resumes on this thread.
     func spawn(_ body: @escaping () async -> Void)
 
     /// 64 random bits.
     func randomBits() -> UInt64
 }
 
-/// Something with a deadline.
+/// An object with a deadline, such as a request that waits for a reply.
 public protocol Expirable: AnyObject {
     /// True once the deadline no longer matters: the timer is then dropped without a call.
     var isSettled: Bool { get }
 
-    /// The deadline has passed and the timer had not settled.
+    /// Called when the deadline has passed, if the timer has not settled.
     func expire()
 }
 
@@ -42,7 +42,7 @@ extension Scheduler {
         }
     }
 
-    /// A number drawn evenly from `range`, for jitter and backoff.
+    /// A random number, evenly distributed over `range`, for jitter and backoff.
     public func random(in range: ClosedRange<UInt64>) -> UInt64 {
         let width = range.upperBound - range.lowerBound
         guard width < UInt64.max else { return randomBits() }
@@ -58,5 +58,5 @@ private final class Sleeper: Expirable {
     }
 }
 
-/// Nanoseconds in a millisecond; deadlines are kept in nanoseconds, settings and metrics name their own unit.
+/// Nanoseconds per millisecond. Deadlines are in nanoseconds; settings and metrics have their unit in the name.
 public let nsPerMs: UInt64 = 1_000_000

@@ -14,10 +14,11 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// From 0 up to `bound` - 1; 0 where `bound` is 0. The bias of the remainder is negligible for small bounds.
+    /// A random number from 0 to `bound` - 1; 0 if `bound` is 0. The bias of the remainder is negligible for small
+    /// bounds.
     public mutating func below(_ bound: UInt64) -> UInt64 { bound == 0 ? 0 : next() % bound }
 
-    /// An index of a collection of `count` elements.
+    /// A random index of a collection of `count` elements.
     public mutating func index(_ count: Int) -> Int { Int(below(UInt64(count))) }
 
     public mutating func isTrue(percent: UInt64) -> Bool { below(100) < percent }

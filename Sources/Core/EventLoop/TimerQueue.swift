@@ -1,11 +1,12 @@
 import DequeModule
 import HeapModule
 
-/// Deadlines of one thread.
+/// The timers of one thread.
 ///
 /// Almost every timer is a request's deadline that settles long before it is due, and timers of one kind are added in
-/// the order of their deadlines. They are kept in a few first-in-first-out lanes, whose settled fronts are dropped in
-/// each turn: a lane stays about as long as the number of requests in flight. A timer that fits no lane goes to a heap.
+/// the order of their deadlines. So timers are kept in a few first-in-first-out lanes. Each turn drops the settled
+/// timers at the front of a lane, so a lane is about as long as the number of requests in flight. A timer that fits no
+/// lane goes to a heap.
 struct TimerQueue {
     private struct Entry: Comparable {
         let deadlineNs: UInt64
@@ -17,9 +18,10 @@ struct TimerQueue {
 
     private struct Lane {
         var entries: Deque<Entry>
-        /// The last deadline, kept when the lane is empty: keeps timers of one kind in one lane.
+        /// The deadline of the timer added last. It is kept when the lane is empty, so that timers of one kind stay in
+        /// one lane.
         var lastNs: UInt64
-        /// The length at which settled entries are removed next.
+        /// When the lane reaches this length, its settled entries are removed.
         var sweepAt = minSweep
     }
 
@@ -28,12 +30,13 @@ struct TimerQueue {
     private var lanes: [Lane] = []
     private var heap = Heap<Entry>()
 
-    /// Entries that have not been dropped.
+    /// The number of entries that have not been dropped, including settled ones.
     var count: Int { lanes.reduce(heap.count) { $0 + $1.entries.count } }
 
     mutating func add(_ timer: any Expirable, atNs deadlineNs: UInt64) {
         let entry = Entry(deadlineNs: deadlineNs, timer: timer)
-        // The lane that ends closest before it, so that short and long timers do not mix.
+        // Choose the lane whose last deadline is the closest one before this deadline, so that short and long timers do
+        // not mix.
         var best = -1
         for lane in lanes.indices where lanes[lane].lastNs <= deadlineNs {
             if best < 0 || lanes[lane].lastNs > lanes[best].lastNs { best = lane }
@@ -49,24 +52,24 @@ struct TimerQueue {
         }
     }
 
-    /// Drops settled entries behind an unsettled front: otherwise one slow request would keep the entries of all later
-    /// ones. A sweep waits until the lane has doubled, which bounds its cost per entry.
+    /// Removes all settled entries of a lane, because one slow request at the front would keep the entries of all later
+    /// ones. The next sweep waits until the lane has doubled, which bounds the cost per entry.
     private mutating func sweep(_ lane: Int) {
         lanes[lane].entries.removeAll { $0.timer.isSettled }
         lanes[lane].sweepAt = max(Self.minSweep, lanes[lane].entries.count * 2)
     }
 
-    /// The earliest deadline of an unsettled timer. Drops settled fronts.
+    /// The earliest deadline of an unsettled timer. Drops settled timers at the front of each lane.
     mutating func nextDeadlineNs() -> UInt64? { earliest()?.deadlineNs }
 
-    /// Removes and returns the due timer with the earliest deadline: after a pause of the process many are due, and
-    /// code that set two of them relies on their order.
+    /// Removes and returns the due timer with the earliest deadline. After a pause of the process many timers are due,
+    /// and code that set two of them relies on their order.
     mutating func popDue(nowNs: UInt64) -> (any Expirable)? {
         guard let (deadlineNs, lane) = earliest(), deadlineNs <= nowNs else { return nil }
         return lane.map { lanes[$0].entries.removeFirst().timer } ?? heap.removeMin().timer
     }
 
-    /// The earliest deadline and its lane; nil for the heap.
+    /// The earliest deadline of an unsettled timer, and its lane; a nil lane means the heap.
     private mutating func earliest() -> (deadlineNs: UInt64, lane: Int?)? {
         var earliest: (deadlineNs: UInt64, lane: Int?)?
         for lane in lanes.indices {

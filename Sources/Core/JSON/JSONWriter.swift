@@ -2,7 +2,7 @@ import ByteCoding
 
 /// Writes one JSON value (RFC 8259) from front to back, without an intermediate tree.
 ///
-/// It inserts commas. The caller must balance begin and end, and give every member a key.
+/// The writer inserts commas. The caller must balance begin and end, and give every member a key.
 ///
 /// ```swift
 /// var json = JSONWriter()
@@ -19,7 +19,7 @@ public struct JSONWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
-    /// The bytes written and a line feed, for terminals.
+    /// Returns the bytes written and a line feed, for terminals.
     public consuming func line() -> [UInt8] {
         bytes.append(UInt8(ascii: "\n"))
         return bytes
@@ -50,7 +50,7 @@ public struct JSONWriter: Sendable {
 
     // MARK: Keys
 
-    /// `name` is ASCII without quotes and backslashes, and is not escaped.
+    /// Writes a key without escaping it: `name` must be ASCII without quotes and backslashes.
     public mutating func key(_ name: StaticString) {
         separate()
         bytes.append(UInt8(ascii: "\""))
@@ -60,14 +60,14 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
-    /// A key that is built at run time, escaped if necessary.
+    /// Writes a key that is built at run time, escaped if necessary.
     public mutating func dynamicKey(_ name: String) {
         string(name)
         bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
-    /// A key of at most `maxBytes` as written; see ``string(_:maxBytes:)``.
+    /// Writes a key that takes at most `maxBytes`; see ``string(_:maxBytes:)``.
     public mutating func key(_ name: String, maxBytes: Int) {
         string(name, maxBytes: maxBytes)
         bytes.append(UInt8(ascii: ":"))
@@ -82,14 +82,15 @@ public struct JSONWriter: Sendable {
         text.withUTF8 { appendQuoted($0) }
     }
 
-    /// A string from valid UTF-8 (``isValidUTF8(_:)``).
+    /// Writes a string. `utf8` must be valid UTF-8 (``isValidUTF8(_:)``).
     public mutating func string(utf8: [UInt8]) {
         separate()
         utf8.withUnsafeBufferPointer { appendQuoted($0) }
     }
 
-    /// A string of at most `maxBytes` as written, cut at a character and marked with an ellipsis. For logs: control
-    /// characters that JSON allows (U+007F to U+009F) are escaped too, because a terminal would obey them.
+    /// Writes a string that takes at most `maxBytes`. A longer text is cut between two characters and marked with an
+    /// ellipsis. This is for logs: control characters that JSON allows (U+007F to U+009F) are escaped too, because a
+    /// terminal would obey them.
     public mutating func string(_ text: String, maxBytes: Int) {
         separate()
         let end = bytes.count + maxBytes - 12
@@ -107,7 +108,7 @@ public struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// A string with the base64 of `data` (RFC 4648, section 4, padded).
+    /// Writes a string with the base64 of `data` (RFC 4648, section 4, padded).
     public mutating func base64(_ data: [UInt8]) {
         separate()
         bytes.append(UInt8(ascii: "\""))
@@ -115,7 +116,7 @@ public struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// A string if `bytes` are UTF-8, else an object with their base64.
+    /// Writes a string if `bytes` are valid UTF-8, otherwise an object with their base64.
     public mutating func text(orBase64 bytes: [UInt8]) {
         guard !isValidUTF8(bytes) else { return string(utf8: bytes) }
         beginObject()
@@ -124,7 +125,7 @@ public struct JSONWriter: Sendable {
         endObject()
     }
 
-    /// An array of values as ``text(orBase64:)`` writes them; null for a nil, which is a delete.
+    /// Writes an array of values, each as ``text(orBase64:)`` does. A nil stands for a delete and is written as null.
     public mutating func values(_ values: [[UInt8]?]) {
         beginArray()
         for value in values {
@@ -145,7 +146,7 @@ public struct JSONWriter: Sendable {
         bytes.append(decimal: magnitude)
     }
 
-    /// A number with up to three decimals: 1_234 is 1.234.
+    /// Writes a number with up to three decimals: 1_234 is written as 1.234.
     public mutating func thousandths(_ number: Int64) {
         let (whole, rest) = number.magnitude.quotientAndRemainder(dividingBy: 1_000)
         integer(isNegative: number < 0, magnitude: whole)
@@ -190,7 +191,7 @@ public struct JSONWriter: Sendable {
 
     // MARK: Characters
 
-    /// Copies runs of characters without escapes in one step.
+    /// Writes a string in quotes. Runs of characters that need no escape are copied in one step.
     private mutating func appendQuoted(_ text: UnsafeBufferPointer<UInt8>) {
         bytes.append(UInt8(ascii: "\""))
         var runStart = 0

@@ -1,10 +1,10 @@
 import EventLoop
 import Replication
 
-/// By how much a replica's clock is ahead of this machine's: the time of the reply to `TIME`, less the middle between
-/// sending and receiving (RFC 5905, section 8). The error is at most half of the round trip.
+/// How far a replica's clock is ahead of this machine's clock: the time in the reply to `TIME`, minus the midpoint
+/// between sending and receiving (RFC 5905, section 8). The error is at most half of the round trip.
 public struct ClockReading: Sendable, Equatable {
-    /// Negative if the replica's clock is behind, in milliseconds.
+    /// The offset in milliseconds; negative if the replica's clock is behind.
     public let offsetMs: Int64
 
     /// A reading with a longer round trip is too inexact.
@@ -13,12 +13,13 @@ public struct ClockReading: Sendable, Equatable {
     public init(offsetMs: Int64) { self.offsetMs = offsetMs }
 
     /// - Parameters:
-    ///   - reply: to `TIME`: seconds and microseconds since 1970.
+    ///   - reply: the reply to `TIME`: seconds and microseconds since 1970.
     ///   - sentMs: this machine's clock when the command was sent, in milliseconds since 1970.
-    ///   - receivedMs: the same when the reply arrived.
+    ///   - receivedMs: this machine's clock when the reply arrived, in milliseconds since 1970.
     ///   - roundTripNs: the time between the two, by this machine's monotonic clock.
     /// - Returns: nil if the reply is not one of `TIME`, or if the round trip took more than 250 ms. Also nil if
-    ///   `receivedMs - sentMs` differs from the round trip by more than 250 ms: this machine's clock was set meanwhile.
+    ///   `receivedMs - sentMs` differs from the round trip by more than 250 ms, because then this machine's clock was
+    ///   set meanwhile.
     init?(_ reply: Reply?, sentMs: Int64, receivedMs: Int64, roundTripNs: UInt64) {
         guard let seconds = reply?[0]?.int64, let microseconds = reply?[1]?.int64, roundTripNs <= Self.maxRoundTripNs,
             abs(receivedMs - sentMs - Int64(roundTripNs / nsPerMs)) <= Int64(Self.maxRoundTripNs / nsPerMs)

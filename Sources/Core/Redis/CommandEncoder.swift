@@ -1,18 +1,18 @@
 import Replication
 
-/// Encodes commands in RESP: arrays of bulk strings, the first of which is the command's name.
+/// Encodes commands in RESP, the Redis protocol: arrays of bulk strings, the first of which is the command's name.
 ///
-/// Reused, it needs no allocation once its buffer has grown. The arguments that all replicas share are encoded once;
-/// those of one replica are appended, sent, and truncated.
+/// An encoder that is reused needs no allocation once its buffer has grown. The arguments that all replicas share are
+/// encoded once. Those of one replica are appended, sent, and removed again.
 struct CommandEncoder {
     private(set) var encoded = Bytes()
 
-    /// A buffer that a very large value made larger than this is released.
+    /// A buffer that has grown larger than this, because of a very large value, is released.
     private static let keptCapacity = 1 << 16
 
     init() {}
 
-    /// A whole command.
+    /// Encodes a whole command.
     init(_ arguments: [Bytes]) {
         begin(argumentCount: arguments.count)
         append(arguments)
@@ -28,7 +28,8 @@ struct CommandEncoder {
 
     mutating func append(_ argument: Bytes) {
         let isShort = argument.count <= Self.shortByteCount
-        // In one step: each growth of the array costs more than the bytes of a short argument.
+        // Append header, argument and line end in one step: each growth of the array costs more than copying a short
+        // argument.
         encoded.append(addingCapacity: Self.maxHeaderBytes + Self.shortByteCount + 2) { output in
             Self.header("$", argument.count, to: &output)
             guard isShort else { return }
@@ -47,7 +48,7 @@ struct CommandEncoder {
     /// Appends arguments that are encoded already.
     mutating func append(encoded arguments: Bytes) { encoded += arguments }
 
-    /// `EVALSHA sha count keys…`
+    /// Begins a script call: `EVALSHA sha count keys…`
     mutating func begin(sha: Bytes, keys: [Bytes], argumentCount: Int) {
         begin(argumentCount: 3 + keys.count + argumentCount)
         append(Self.evalsha)
@@ -60,12 +61,12 @@ struct CommandEncoder {
 
     private static let lineEnd = Bytes("\r\n".utf8)
     private static let shortByteCount = 128
-    /// The kind, 19 digits and the line end.
+    /// The character for the type, 19 digits and the line end.
     private static let maxHeaderBytes = 22
 
     private static func header(_ kind: Unicode.Scalar, _ value: Int, to output: inout OutputSpan<UInt8>) {
         output.append(UInt8(ascii: kind))
-        // Most are short: without divisions by a variable.
+        // Most numbers have one or two digits. Those are written without a division by a variable.
         if value >= 100 {
             var divisor = 100
             while value / divisor >= 10 { divisor *= 10 }

@@ -2,11 +2,12 @@ import CHiredis
 import EventLoop
 import Replication
 
-/// One asynchronous hiredis connection on a reactor: the event library that hiredis asks for, and its callbacks.
+/// One asynchronous hiredis connection on a reactor. This class implements the event hooks that hiredis requires, and
+/// its callbacks.
 final class HiredisSocket: DescriptorHandler {
     private let reactor: Reactor
     private let builder = ReplyBuilder()
-    // Strong: the cycle ends when the socket closes.
+    // A strong reference: the reference cycle ends when the socket closes.
     private var connection: RedisConnection?
     private var context: UnsafeMutablePointer<redisAsyncContext>?
     private var descriptor: Int32 = -1
@@ -18,9 +19,9 @@ final class HiredisSocket: DescriptorHandler {
 
     var isOpen: Bool { context != nil }
 
-    /// Begins to connect to a literal address.
+    /// Begins to connect to an IP address.
     ///
-    /// - Returns: why it failed at once; nil where `connection` is informed of the outcome.
+    /// - Returns: why it failed at once; nil if `connection` is informed of the outcome later.
     func open(address: String, port: UInt16, connection: RedisConnection) -> String? {
         precondition(context == nil && self.connection == nil, "a socket opens once")
         guard let context = redisAsyncConnect(address, Int32(port)) else { return "out of memory" }
@@ -32,7 +33,7 @@ final class HiredisSocket: DescriptorHandler {
         self.connection = connection
         self.context = context
         descriptor = context.pointee.c.fd
-        // Retained by the context until its cleanup hook, which is the last call that hiredis makes.
+        // hiredis holds a reference to this object until the cleanup hook, which is the last call that hiredis makes.
         let owner = Unmanaged.passRetained(self).toOpaque()
         context.pointee.data = owner
         context.pointee.ev.data = owner
@@ -45,7 +46,7 @@ final class HiredisSocket: DescriptorHandler {
         return nil
     }
 
-    /// Closes the connection. No effect when it is closed already.
+    /// Closes the connection. No effect if it is already closed.
     func close(reason: String) {
         guard let context else { return }
         closeReason = reason
@@ -54,7 +55,7 @@ final class HiredisSocket: DescriptorHandler {
 
     /// Queues an encoded command.
     ///
-    /// - Returns: false where the connection is closing.
+    /// - Returns: false if the connection is closing.
     func enqueue(_ encoded: Bytes) -> Bool {
         guard let context else { return false }
         return encoded.withUnsafeBytes { bytes in
@@ -63,13 +64,13 @@ final class HiredisSocket: DescriptorHandler {
         }
     }
 
-    /// Writes what was queued; the rest of a partial write waits for the descriptor.
+    /// Writes the queued commands. The rest of a partial write follows when the descriptor is writable.
     func flush() {
         guard let context else { return }
         isFlushing = true
         redisAsyncHandleWrite(context)
         isFlushing = false
-        // It closes the context where the write fails.
+        // If the write failed, hiredis has closed the context.
         if let context = self.context { connection?.didWrite(unsent: sdslen(context.pointee.c.obuf)) }
     }
 
@@ -80,8 +81,8 @@ final class HiredisSocket: DescriptorHandler {
         if events & EventMask.writable != 0 { flush() }
     }
 
-    /// hiredis reads 16 KiB per call. A call that ends in the middle of a reply is repeated, because more has probably
-    /// arrived: otherwise a long value would need a loop turn for every 16 KiB.
+    /// Reads what has arrived. hiredis reads 16 KiB per call. A call that ends in the middle of a reply is repeated,
+    /// because more has probably arrived. Otherwise a long value would need a loop turn for every 16 KiB.
     private func read() {
         var calls = 0
         while let context, calls == 0 || (calls < Self.maxReads && Self.isInReply(context.pointee.c.reader)) {
@@ -93,7 +94,7 @@ final class HiredisSocket: DescriptorHandler {
         }
     }
 
-    /// Per turn, so that a long value does not delay other connections.
+    /// The most read calls per turn, so that a long value does not delay other connections.
     private static let maxReads = 16
 
     private static func isInReply(_ reader: UnsafeMutablePointer<redisReader>) -> Bool {
@@ -144,7 +145,7 @@ final class HiredisSocket: DescriptorHandler {
             HiredisSocket.of(context).receive(isLost: reply == nil)
         }
 
-    // Unretained: the context holds the reference that `open` retained.
+    // These do not retain the object: the context holds the reference that `open` retained.
     private static func from(_ pointer: UnsafeMutableRawPointer?) -> HiredisSocket {
         Unmanaged<HiredisSocket>.fromOpaque(pointer!).takeUnretainedValue()
     }

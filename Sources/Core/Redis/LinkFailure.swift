@@ -7,17 +7,17 @@ public struct LinkFailure: Sendable, Equatable {
         case unreachable
         /// Nothing listens at the address: the process is down.
         case connectionRefused
-        /// The replica replies, and does not serve this service.
+        /// The replica replies, but this service cannot use it.
         case rejected
     }
 
     public let cause: Cause
-    /// For clients: without the words of the server, which name users, commands and scripts.
+    /// The reason in words for clients. Omits the server's error text, which may name users, commands and scripts.
     public let summary: String
-    /// For the log: with the words of the server.
+    /// The reason in words for the log, with the server's error text.
     public let text: String
 
-    /// - Parameter reason: as hiredis or the link words it.
+    /// - Parameter reason: the error text of hiredis or of the link.
     init(_ reason: String) {
         cause = reason == "Connection refused" ? .connectionRefused : .unreachable
         (summary, text) = (reason, reason)

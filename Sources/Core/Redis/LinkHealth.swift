@@ -5,12 +5,12 @@ import Resilience
 /// Judges one replica by its replies: circuit breaker, latency, stalls.
 struct LinkHealth {
     var breaker: CircuitBreaker
-    /// A running estimate; `.max` before the first reply.
+    /// A moving average of the latency; `.max` before the first reply.
     private(set) var latencyNs: UInt64 = .max
     private var lastReplyNs: UInt64 = 0
-    /// The oldest command is late, which has been counted as a failure.
+    /// True if the oldest unanswered command is late. It has already been counted as a failure.
     private var isLate = false
-    /// So was the command whose reply came last.
+    /// True if the command whose reply came last was late.
     private(set) var wasLastReplyLate = false
     private let callTimeoutNs: UInt64
     private let stallTimeoutNs: UInt64
@@ -21,7 +21,7 @@ struct LinkHealth {
         stallTimeoutNs = settings.timeouts.stallMs * nsPerMs
     }
 
-    /// A class of latency: 0 below 1 ms, one more for each doubling, 64 where it is unknown.
+    /// A class of latency: 0 below 1 ms, one more for each doubling, 64 if the latency is unknown.
     var distance: Int { latencyNs == .max ? 64 : 64 - (latencyNs / nsPerMs).leadingZeroBitCount }
 
     // MARK: Replies
@@ -32,12 +32,13 @@ struct LinkHealth {
         isLate = false
     }
 
-    /// - Parameter isUp: the connection serves users, so that its replies count as successes.
+    /// - Parameter isUp: true if the connection serves requests of users. Only then do its replies count as successes.
     mutating func measure(sentNs: UInt64, nowNs: UInt64, isUp: Bool) {
         let tookNs = nowNs &- sentNs
         latencyNs = latencyNs == .max ? tookNs : latencyNs - latencyNs / 8 + tookNs / 8
-        // A late reply has been counted as a failure, and so have those that waited behind it. A reply to a command
-        // that was sent before the breaker's last transition says nothing about the present.
+        // A late reply is no success: it was counted as a failure, together with the commands that waited behind it.
+        // Nor is a reply to a command that was sent before the breaker's last transition: it says nothing about the
+        // present.
         guard isUp, breaker.state == .closed, !wasLastReplyLate, tookNs <= callTimeoutNs else { return }
         guard sentNs >= breaker.lastTransition?.atNs ?? 0 else { return }
         breaker.recordSuccess(nowNs: nowNs, generation: breaker.generation)
@@ -52,15 +53,15 @@ struct LinkHealth {
 
     enum Silence {
         case none
-        /// Reported once per command.
+        /// The oldest command is late. This is reported once per command.
         case late
         case stalled
     }
 
-    /// Judges the replica by what it does for its oldest command. Call it after everything that has arrived was read:
-    /// otherwise a pause of this process would look like silence.
+    /// Judges the replica by its progress on the oldest unanswered command. Call this only after all data that has
+    /// arrived was read. Otherwise a pause of this process would look like silence of the replica.
     ///
-    /// - Parameter progressNs: see ``UnansweredCommands/progressNs``; may be later than `nowNs`.
+    /// - Parameter progressNs: see ``UnansweredCommands/progressNs``. May be later than `nowNs`.
     mutating func judge(progressNs: UInt64, nowNs: UInt64) -> Silence {
         let silentNs = nowNs - min(nowNs, progressNs)
         if silentNs > stallTimeoutNs { return .stalled }

@@ -2,8 +2,8 @@ import Replication
 
 /// The first commands on a new connection.
 extension RedisConnection {
-    /// Authenticates, and loads every script; sends all commands at once. Calls `done` after the last reply, with false
-    /// where a script is not loaded; an error reply closes the connection.
+    /// Authenticates and loads every script, with all commands sent at once. Calls `done` after the last reply, with
+    /// false if a script was not loaded. An error reply closes the connection.
     func prepare(_ endpoint: RedisEndpoint, _ scripts: ScriptTable, done: @escaping (_ isLoaded: Bool) -> Void) {
         if let password = endpoint.password {
             let credentials = endpoint.username.map { [$0, password] } ?? [password]
@@ -45,7 +45,7 @@ final class ScriptTable {
     let scripts: [Script]
     private var shas: [Script: Bytes] = [:]
 
-    /// Sent before any replica has loaded the script; Redis replies NOSCRIPT.
+    /// Stands for the SHA-1 of a script that no replica has loaded yet. Redis replies NOSCRIPT.
     private static let unknown = Bytes(repeating: UInt8(ascii: "0"), count: 40)
 
     init(_ scripts: [Script]) { self.scripts = scripts }

@@ -1,10 +1,11 @@
 import EventLoop
 import Replication
 
-/// One connection to one replica: commands out, replies in, in order.
+/// One connection to one replica: sends commands, and receives the replies in the same order.
 ///
-/// It lives from one connect to one close. ``ReplicaLink`` reconnects and has the circuit breaker. hiredis 0.14 has no
-/// timeouts, so the connection records what the replica does for the oldest command, and the link checks it.
+/// A connection lives from one connect to one close. ``ReplicaLink`` reconnects and owns the circuit breaker. hiredis
+/// 0.14 has no timeouts, so the connection records the replica's progress on the oldest command, and the link checks
+/// it.
 final class RedisConnection {
     typealias Recipient = UnansweredCommands.Recipient
 
@@ -13,7 +14,7 @@ final class RedisConnection {
     private let settings: RedisGroupSettings
     private let budget: ReplyBudget
     private let socket: HiredisSocket
-    // Strong: the cycle ends when the connection closes.
+    // A strong reference: the reference cycle ends when the connection closes.
     private var link: ReplicaLink?
     private var unanswered = UnansweredCommands()
     private var batch: StepBatch?
@@ -21,7 +22,7 @@ final class RedisConnection {
     private var uncheckedReplies: [(sink: any ReplySink, reply: Reply)] = []
     private var needsIdentityCheck = false
     private var isOutputAnnounced = false
-    /// Why this side closes it, if the text for the socket does not say all.
+    /// Why this side closes the connection. Nil if the text that the socket reports is the whole reason.
     private var closeFailure: LinkFailure?
 
     init(reactor: Reactor, replica: Int, settings: RedisGroupSettings) {
@@ -32,21 +33,21 @@ final class RedisConnection {
         socket = HiredisSocket(reactor: reactor)
     }
 
-    /// Unanswered commands; each step of a batch counts.
+    /// The number of unanswered commands, including each step of a batch.
     var inFlight: Int { unanswered.count + unanswered.stepCount + (batch?.sinks.count ?? 0) }
-    /// When the replica last did something for the oldest unanswered command; nil without one.
+    /// When the replica last made progress on the oldest unanswered command; nil if there is none.
     var progressNs: UInt64? { unanswered.count == 0 ? nil : unanswered.progressNs }
 
-    /// Begins to connect to a literal address.
+    /// Begins to connect to an IP address.
     ///
-    /// - Returns: why it failed at once; nil where `link` is informed of the outcome.
+    /// - Returns: why it failed at once; nil if `link` is informed of the outcome later.
     func open(address: String, port: UInt16, link: ReplicaLink) -> String? {
         let failure = socket.open(address: address, port: port, connection: self)
         if failure == nil { self.link = link }
         return failure
     }
 
-    /// Closes the connection; all unanswered commands lose their reply. No effect when it is closed already.
+    /// Closes the connection. All unanswered commands lose their reply. No effect if it is already closed.
     func close(reason: String) { socket.close(reason: reason) }
 
     func close(_ failure: LinkFailure) {
@@ -56,8 +57,8 @@ final class RedisConnection {
 
     // MARK: Sending
 
-    /// False if a command of `byteCount` bytes would wait behind too many others. A small one is never refused because
-    /// of large ones.
+    /// False if a command of `byteCount` bytes would wait behind too many others. A small command is never rejected
+    /// because of the bytes of large ones.
     func accepts(byteCount: Int) -> Bool {
         guard socket.isOpen, inFlight < settings.limits.maxInFlight else { return false }
         return byteCount <= Self.smallByteCount
@@ -66,7 +67,8 @@ final class RedisConnection {
 
     private static let smallByteCount = 16 << 10
 
-    /// Adds a step to this turn's batch of its script. The batch is sent at the end of the turn, or when it is full.
+    /// Adds a step to the current batch of its script. The batch is sent at the end of the loop turn, or when it is
+    /// full.
     func add(_ step: StepBatch.Step, under header: StepBatch.Header, to sink: any ReplySink) {
         if batch?.accepts(header) == false { sendBatch() }
         if batch == nil { batch = StepBatch(header: header) }
@@ -79,14 +81,14 @@ final class RedisConnection {
         if !send(batch.encoded, to: .steps(batch.sinks)) { deliver(nil, to: .steps(batch.sinks)) }
     }
 
-    /// Sends a command of the link's own; `body` gets nil where the reply is lost.
+    /// Sends a command of the link itself. `body` gets nil if the reply is lost.
     func ask(_ arguments: [Bytes], then body: @escaping (Reply?) -> Void) {
         if !send(CommandEncoder(arguments).encoded, to: .link(body)) { body(nil) }
     }
 
-    /// Queues an encoded command, to be written at the end of this turn.
+    /// Queues an encoded command, to be written at the end of this loop turn.
     ///
-    /// - Returns: false where the connection is closing: the command was not and will not be sent.
+    /// - Returns: false if the connection is closing. The command was not sent and will not be.
     func send(_ encoded: Bytes, to recipient: Recipient) -> Bool {
         guard socket.enqueue(encoded) else { return false }
         unanswered.append(.init(recipient: recipient, sentNs: reactor.nowNs, byteCount: encoded.count))
@@ -94,14 +96,14 @@ final class RedisConnection {
         return true
     }
 
-    /// Commands wait to be written by ``flush(identityCheck:)``.
+    /// Informs the link that commands wait to be written by ``flush(identityCheck:)``.
     func announceOutput() {
         guard !isOutputAnnounced else { return }
         isOutputAnnounced = true
         link?.connectionHasOutput(self)
     }
 
-    /// Writes what was queued in this turn, with one identity check after all reads that need it.
+    /// Writes the commands that were queued in this loop turn, with one identity check after all reads that need it.
     func flush(identityCheck: Command?) {
         sendBatch()
         if needsIdentityCheck {
@@ -121,20 +123,20 @@ final class RedisConnection {
 
     /// The kernel has accepted all but the last `unsent` bytes of all commands.
     func didWrite(unsent: Int) {
-        // The turn may have lasted long before its end, when it writes.
+        // Read the clock again: the write comes at the end of the turn, which may have lasted long.
         unanswered.didWrite(unsent: unsent, atNs: monotonicNs())
     }
 
-    /// About so many bytes of the reply to the oldest command are here, which is incomplete. Closes the connection if
-    /// the reply is longer than any answer to that command.
+    /// About `byteCount` bytes of the reply to the oldest command have arrived, and the reply is still incomplete.
+    /// Closes the connection if the reply is longer than any valid reply to that command.
     func didReceivePart(byteCount: Int) {
         unanswered.didReceive(replyBytes: byteCount, atNs: reactor.nowNs)
         let limit = unanswered.oldest?.maxReplyBytes(maxValueBytes: settings.limits.maxValueBytes)
         if byteCount > limit ?? Recipient.maxShortReplyBytes { close(reason: "a reply longer than what was asked for") }
     }
 
-    /// The oldest unanswered command has its reply of about `byteCount` bytes of memory, or lost it with the
-    /// connection.
+    /// The reply to the oldest unanswered command has arrived, and needs about `byteCount` bytes of memory. A nil reply
+    /// means that it was lost with the connection.
     func didReceive(_ reply: Reply?, byteCount: Int) {
         guard let command = unanswered.popFirst(atNs: reply == nil ? 0 : reactor.nowNs) else { return }
         if let reply {
@@ -179,9 +181,9 @@ final class RedisConnection {
         }
     }
 
-    /// The last call. The socket has reported every command that it sent.
+    /// The last call of the socket, which has reported every command that it sent.
     func didClose(reason: String) {
-        // What is left waits for an identity check or was never sent.
+        // Complete the rest: replies that wait for an identity check, and commands that were never sent.
         while let command = unanswered.popFirst() { deliver(nil, to: command.recipient) }
         deliver(nil, to: .identityCheck)
         if let batch = batch.take() { deliver(nil, to: .steps(batch.sinks)) }

@@ -54,7 +54,7 @@ public struct RedisEndpoint: Sendable, Equatable {
     }
 }
 
-/// The mistake in a Redis URL, as the end of a sentence that begins with the setting's name.
+/// The mistake in a Redis URL. The text is the end of a sentence that begins with the setting's name.
 public struct RedisEndpointError: Error, CustomStringConvertible, Equatable {
     public let description: String
     init(_ description: String) { self.description = description }

@@ -3,7 +3,7 @@ import Resilience
 
 /// Settings of the connections of one group.
 public struct RedisGroupSettings: Sendable {
-    /// Names of the replicas to prefer: those of this instance's site. Empty: only the latency decides.
+    /// Names of the replicas to prefer, which are those of this instance's site. If empty, only the latency decides.
     public var nearReplicas: Set<String> = []
     public var timeouts = Timeouts()
     public var reconnect = Reconnect()
@@ -19,19 +19,20 @@ public struct RedisGroupSettings: Sendable {
 extension RedisGroupSettings {
     /// How long a connection waits for its replica, in milliseconds.
     public struct Timeouts: Sendable {
-        /// A replica that does nothing for its oldest command for this time has failed once, to the circuit breaker.
-        /// The time in our own queue does not count.
+        /// If a replica makes no progress on its oldest command for this time, the circuit breaker counts a failure.
+        /// Time in this process's own queue does not count.
         public var callMs: UInt64 = 250
-        /// After this time without progress the connection is closed: hiredis would keep it forever.
+        /// After this time without progress the connection is closed, because hiredis would keep it for ever.
         public var stallMs: UInt64 = 500
-        /// From connect to admission.
+        /// The time limit of each step of an attempt to connect: the lookup, each address, and the admission.
         public var connectMs: UInt64 = 1_000
-        /// An idle connection sends `PING` at this interval, so that a half-open one is detected without a user's
-        /// request.
+        /// An idle connection sends `PING` at this interval, so that a half-open TCP connection is detected without a
+        /// user's request.
         public var pingIntervalMs: UInt64 = 1_000
     }
 
-    /// The pause before a reconnect, in milliseconds: at first the shortest, then longer with jitter.
+    /// The pause before a reconnect, in milliseconds. The first pause is the shortest; later ones are longer, with
+    /// jitter.
     public struct Reconnect: Sendable {
         public var minPauseMs: UInt64 = 50
         public var maxPauseMs: UInt64 = 1_000
@@ -39,14 +40,14 @@ extension RedisGroupSettings {
 
     /// Limits per replica.
     public struct Limits: Sendable {
-        /// Unanswered commands.
+        /// The most unanswered commands.
         public var maxInFlight: Int = 1_024
-        /// Bytes of unanswered commands, above which it accepts no large command: a small one waits behind those before
-        /// it.
+        /// If the unanswered commands have more bytes than this, further large commands are rejected. Otherwise a small
+        /// command would wait behind too many large ones.
         public var maxInFlightBytes: Int = 2 << 20
-        /// Bytes of long replies that requests hold; replies beyond that are dropped (``ReplyBudget``).
+        /// The most bytes of long replies that requests may hold. Further long replies are dropped (``ReplyBudget``).
         public var maxHeldReplyBytes: Int = 64 << 20
-        /// The longest value that a client may store; bounds the length of a reply.
+        /// The longest value that a client may store, in bytes. It bounds the length of a reply.
         public var maxValueBytes: Int = 1 << 20
     }
 }
@@ -62,16 +63,16 @@ public struct RedisReplica: Sendable, Equatable {
     }
 }
 
-/// Informed of a group's connections, for logs and metrics, never for the protocol.
+/// Receives the events of a group's connections, for logs and metrics. The protocol does not depend on it.
 public protocol RedisGroupObserver: AnyObject {
-    /// A connection could not be made, was lost, or was given up; `reason` in a few words.
+    /// A connection could not be opened, was lost, or was given up. `reason` says why in a few words.
     func connectionFailed(replica: Int, reason: String)
     /// A new connection was admitted.
     func connected(replica: Int)
-    /// A command was answered, so long after it was queued.
+    /// A command was answered `tookNs` nanoseconds after it was queued.
     func replied(replica: Int, tookNs: UInt64)
-    /// The clock of `replica` was read; every few seconds.
+    /// The clock of `replica` was read. This happens every few seconds.
     func clockRead(replica: Int, _ reading: ClockReading)
-    /// The circuit breaker of `replica` changed its state; `failure` is what it counted last.
+    /// The circuit breaker of `replica` changed its state. `failure` is the last failure that it counted.
     func breakerChanged(replica: Int, _ transition: CircuitBreaker.Transition, after failure: LinkFailure?)
 }

@@ -2,11 +2,11 @@ import EventLoop
 import Replication
 import Resilience
 
-/// The replicas of one group over hiredis, on one reactor: one ``ReplicaLink`` each.
+/// The replicas of one group, connected through hiredis on one reactor. Each replica has one ``ReplicaLink``.
 public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     public let replicaNames: [String]
     public var identityCheck: Command?
-    // Strong, and released by `close`: a weak reference would slow down every use of its object.
+    // A strong reference, released by `close`. A weak one would slow down every use of the object.
     public var delegate: (any ReplicaGroupDelegate)?
     public var observer: (any RedisGroupObserver)?
 
@@ -17,17 +17,17 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     private var output = Output()
     private var isClosed = false
 
-    /// What is sent in this turn.
+    /// The output of the current loop turn.
     private struct Output {
-        /// Its buffer is used for one command after the other.
+        /// Encodes one command after the other, in the same buffer.
         var encoder = CommandEncoder()
-        /// Those with commands to write at the end of the turn.
+        /// The connections that have commands to write at the end of the turn.
         var connections: [RedisConnection] = []
     }
 
-    /// Makes the links; they begin to connect with ``start()``. Call it on the reactor's thread.
+    /// Creates the links, which begin to connect after ``start()``. Call it on the reactor's thread.
     ///
-    /// - Parameter scripts: every script that commands of this group use; loaded into each replica before it is used.
+    /// - Parameter scripts: every script that commands of this group use. Each replica loads them before it is used.
     public init(reactor: Reactor, replicas: [RedisReplica], scripts: [Script], settings: RedisGroupSettings) {
         precondition(!replicas.isEmpty && replicas.count <= maxReplicas, "a group has 1 to \(maxReplicas) replicas")
         self.reactor = reactor
@@ -53,7 +53,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         }
     }
 
-    /// Closes all connections; unanswered commands lose their reply.
+    /// Closes all connections. Unanswered commands lose their reply.
     public func close() {
         isClosed = true
         for link in links { link.shutDown() }
@@ -78,7 +78,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         !links[replica].isAvailable && links[replica].history.lastCounted?.cause == .rejected
     }
 
-    /// Latencies change slowly: how often the order is computed.
+    /// How often the order of the replicas is computed. Latencies change slowly.
     private static let sortIntervalNs = 200 * nsPerMs
 
     private func sortByDistance() {
@@ -94,7 +94,8 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
     ) -> SendResult {
         var result = SendResult()
         guard !isClosed else { return result }
-        // Taken out for this call: each use of a variable of a class is checked for exclusive access.
+        // Move the encoder to a local variable for this call, because Swift checks each access to a variable of a class
+        // for exclusivity.
         var encoder = CommandEncoder()
         swap(&encoder, &output.encoder)
         defer { swap(&encoder, &output.encoder) }
@@ -128,7 +129,8 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         return result
     }
 
-    /// Encodes what is the same for every replica; for a step, its own arguments only.
+    /// Encodes the part of a command that is equal for every replica. For a step of a batch, encodes only its own
+    /// arguments.
     private func encodeSharedPart(of command: Command, with encoder: inout CommandEncoder) {
         encoder.reset()
         switch command.verb {
@@ -145,7 +147,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
 
     // MARK: Called by the links
 
-    /// `link` may have become available or unavailable.
+    /// Called when `link` may have become available or unavailable.
     func linkChanged(_ link: ReplicaLink) {
         if link.isAvailable { available.insert(link.index) } else { available.remove(link.index) }
         sortByDistance()
@@ -175,7 +177,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         public let name: String
         public let isConnected: Bool
         public let inFlight: Int
-        /// A running estimate in microseconds; nil before the first reply.
+        /// A moving average in microseconds; nil before the first reply.
         public let latencyUs: UInt64?
         public let reconnects: UInt64
         public let breaker: CircuitBreaker

@@ -2,8 +2,8 @@ import EventLoop
 import Replication
 import Resilience
 
-/// Keeps one replica connected: resolve, connect, authenticate, load scripts, let the engine admit it, watch it, and
-/// reconnect with backoff when it fails.
+/// Keeps one replica connected. Resolves its name, connects, authenticates, loads the scripts, and asks the engine to
+/// admit the replica. Then watches the connection, and reconnects with backoff if it fails.
 ///
 /// A connection is up only after real replies, because a stopped Redis still accepts TCP. The trials of the circuit
 /// breaker are the link's own commands (the first ones on a new connection, or a `PING`), never a user's request.
@@ -18,35 +18,36 @@ final class ReplicaLink: Expirable {
         case shutDown
     }
 
-    /// When to connect.
+    /// The current attempt to connect, and when the next one is due.
     private struct Attempts {
-        /// Tells callbacks of an earlier attempt from those of this one.
+        /// Distinguishes callbacks of an earlier attempt from those of the current one.
         var number: UInt64 = 0
-        /// When this attempt, its connection to the present address, or its admission began. Each of them may take the
-        /// whole time limit: a distant replica needs several round trips.
+        /// When the current step began: the lookup, the connection to one address, or the admission. Each step may take
+        /// the whole time limit, because a distant replica needs several round trips.
         var startNs: UInt64 = 0
         var nextNs: UInt64 = 0
         var backoff: Backoff
-        /// Of the host, not yet tried by this attempt.
+        /// The addresses of the host that this attempt has not tried yet.
         var addresses: ArraySlice<String> = []
-        /// The present address has a server that replies: what it says is the reason of a failure.
+        /// True if a server at the current address has replied. If the connection then fails, no other address is
+        /// tried, and the reason is that of this server.
         var hasReply = false
-        /// The one tried last, as long as it works: then it is tried first next time.
+        /// The address tried last; nil if it did not work. The next attempt tries it first.
         var goodAddress: String?
     }
 
-    /// Commands of the link itself.
+    /// The state of the commands that the link itself sends.
     private struct OwnCommands {
         var isReloadingScripts = false
         var isPinging = false
         var nextClockReadNs: UInt64 = 0
     }
 
-    /// For operators.
+    /// What operators see of the link.
     struct History {
         var reconnects: UInt64 = 0
         var lastFailure: LinkFailure?
-        /// What the circuit breaker counted last.
+        /// The failure that the circuit breaker counted last.
         var lastCounted: LinkFailure?
     }
 
@@ -66,8 +67,8 @@ final class ReplicaLink: Expirable {
     private(set) var health: LinkHealth
     private(set) var history = History()
     private var ownCommands = OwnCommands()
-    /// When the link checks next; the late check of an idle link gives way to an early one as soon as a command is
-    /// sent.
+    /// When the next check of the link is due. An idle link checks late. As soon as a command is sent, an early check
+    /// replaces the late one.
     private var checkDueNs: UInt64 = .max
 
     /// How often the replica's clock is read.
@@ -122,7 +123,7 @@ final class ReplicaLink: Expirable {
         }
     }
 
-    /// Connects to the next address of the host; false where none is left. Each has the whole time to connect: a name
+    /// Connects to the next address of the host; false if none is left. Each address gets the whole time limit: a name
     /// is unreachable only if all of its addresses are (RFC 8305, one connection at a time).
     private func openNextAddress() -> Bool {
         guard let address = attempts.addresses.popFirst() else { return false }
@@ -173,7 +174,7 @@ final class ReplicaLink: Expirable {
 
     // MARK: Watching
 
-    /// Call this after every command that was sent: its timeout begins.
+    /// Begins the timeout of a command. Call this after each command that was sent.
     func didSend() { scheduleCheck(inNs: Self.checkIntervalNs) }
 
     func connectionHasOutput(_ connection: RedisConnection) { group.hasOutput(connection) }
@@ -270,7 +271,8 @@ final class ReplicaLink: Expirable {
         case .shutDown: return
         case .idle:
             report(health.breaker.advance(nowNs: nowNs))
-            // While the breaker is not closed, the attempt is its trial: one at a time, and not before it is due.
+            // While the circuit breaker is not closed, an attempt to connect is its trial. It allows one trial at a
+            // time, and none before it is due.
             if nowNs >= attempts.nextNs, health.breaker.allows(nowNs: nowNs) { connect() }
         case .connecting, .admitting:
             if nowNs &- attempts.startNs > settings.timeouts.connectMs * nsPerMs { giveUp("no reply while connecting") }

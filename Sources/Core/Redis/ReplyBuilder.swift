@@ -1,18 +1,19 @@
 import CHiredis
 import Replication
 
-/// Builds ``Reply`` values while hiredis parses, in place of hiredis' own objects, which would have to be converted.
+/// Builds ``Reply`` values while hiredis parses. They replace hiredis' own objects, which would have to be converted.
 ///
-/// One per connection; hiredis calls it through its reader's table of functions. For every reply it returns the same
-/// object of the kind "error". It is read only when a reply arrives that no command asked for, such as "max number of
-/// clients reached". Then hiredis closes the connection with the text of the reply.
+/// Each connection has one builder. hiredis calls it through the function table of its reader, and the builder returns
+/// the same object, of the type "error", for every reply. hiredis reads this object only if a reply arrives that no
+/// command asked for, such as "max number of clients reached". Then it closes the connection with the text of that
+/// reply.
 final class ReplyBuilder {
     fileprivate struct OpenArray {
         var elements: [Reply]
         let count: Int
     }
 
-    /// What hiredis' callbacks change, once for each element of a reply.
+    /// The state that hiredis' callbacks change for each element of a reply.
     fileprivate struct State {
         var open: [OpenArray] = []
         var complete: Reply?
@@ -21,7 +22,8 @@ final class ReplyBuilder {
         let text: UnsafeMutablePointer<CChar>
     }
 
-    /// The callbacks get this pointer itself: variables of a class would be checked for exclusive access each time.
+    /// The callbacks get this pointer directly, because Swift would check each access to a variable of a class for
+    /// exclusivity.
     private let state: UnsafeMutablePointer<State>
 
     fileprivate static let maxTextBytes = 120
@@ -48,13 +50,13 @@ final class ReplyBuilder {
         state.deallocate()
     }
 
-    /// Makes `reader` use this builder, which must outlive it.
+    /// Makes `reader` use this builder. The builder must outlive the reader.
     func attach(to reader: UnsafeMutablePointer<redisReader>) {
         reader.pointee.fn = Self.functions
         reader.pointee.privdata = UnsafeMutableRawPointer(state)
     }
 
-    /// About how many bytes of memory the parts of the incomplete reply need.
+    /// About how many bytes of memory the incomplete reply needs so far.
     var byteCount: Int { state.pointee.byteCount }
 
     /// The reply that hiredis has just completed, and about how many bytes of memory it needs.
@@ -69,7 +71,7 @@ final class ReplyBuilder {
         task!.pointee.privdata.assumingMemoryBound(to: State.self)
     }
 
-    // Safe to share: it is filled once, before its first use, and never written again.
+    // The table is safe to share: it is filled once, before its first use, and never written again.
     private nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
         let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
         table.initialize(to: redisReplyObjectFunctions())
@@ -86,7 +88,8 @@ final class ReplyBuilder {
 }
 
 fileprivate extension ReplyBuilder.State {
-    /// Moves each value to its place: a copy would count its references up and down.
+    /// Adds a value to the innermost open array, or completes the reply with it. The value is moved, because a copy
+    /// would change its reference counts.
     mutating func add(_ value: consuming Reply) -> UnsafeMutableRawPointer {
         byteCount += ReplyBuilder.elementByteCount
         guard !open.isEmpty else {
@@ -121,7 +124,7 @@ fileprivate extension ReplyBuilder.State {
         case REDIS_REPLY_STATUS: return .status(String(decoding: bytes, as: UTF8.self))
         case REDIS_REPLY_ERROR: return .error(String(decoding: bytes, as: UTF8.self))
         default:
-            // Many replies are flags and small numbers: they need no allocation.
+            // Many replies are single bytes, such as flags and digits. They share an array and need no allocation.
             return .bulk(count == 1 ? ReplyBuilder.oneByte[Int(bytes[0])] : Bytes(bytes))
         }
     }

@@ -1,12 +1,12 @@
 import EventLoop
 import Glibc
 
-/// Finds the addresses of a host name; blocks. Empty where it has none.
+/// Finds the addresses of a host name. Blocks the calling thread. Empty if the name has no address.
 public typealias HostLookup = @Sendable (_ host: String) -> [String]
 
-/// Resolves the name of one host without blocking the loop: `getaddrinfo` has no asynchronous form, so each lookup
-/// has a thread. There is at most one at a time, however long a name server stays silent. A later request waits for the
-/// same answer. An answer that comes when none waits is kept for the next request.
+/// Resolves the name of one host without blocking the loop. `getaddrinfo` has no asynchronous form, so each lookup runs
+/// in a thread. At most one lookup runs at a time, however long a name server stays silent. A request during a lookup
+/// waits for its answer. If no request waits for an answer, it is kept for the next request.
 public final class Resolver {
     private let host: String
     private let reactor: Reactor
@@ -21,8 +21,8 @@ public final class Resolver {
         self.lookUp = lookUp
     }
 
-    /// Calls `body` with the literal addresses of the host, in the order in which to try them; not after ``cancel()``
-    /// or the next call.
+    /// Calls `body` with the IP addresses of the host, in the order in which to try them. Does not call it after
+    /// ``cancel()`` or another call of this method.
     public func resolve(then body: @escaping ([String]) -> Void) {
         if Self.isLiteral(host) { return body([host]) }
         if let answer = lateAnswer.take() { return body(answer) }
@@ -38,7 +38,7 @@ public final class Resolver {
 
     public func cancel() { waiting = nil }
 
-    /// A thread of its own: a pool of threads may have none left when descriptors or memory are short.
+    /// Runs the lookup in a new thread: a thread pool may have no thread left when descriptors or memory are short.
     private func answer() async -> [String] {
         await withUnsafeContinuation { continuation in
             let lookup = Lookup(host: host, lookUp: lookUp, continuation: continuation)
@@ -78,8 +78,8 @@ public final class Resolver {
         return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1
     }
 
-    /// Alternates between the two families, beginning with the one that the system prefers, so that a broken one costs
-    /// a single attempt (RFC 8305, section 4).
+    /// Alternates between IPv6 and IPv4, beginning with the family that the system prefers. If one family does not
+    /// work, this costs only one attempt (RFC 8305, section 4).
     static func interleaved(_ addresses: [String]) -> [String] {
         let isV6 = addresses.first?.contains(":") ?? false
         let preferred = addresses.filter { $0.contains(":") == isV6 }
@@ -89,7 +89,7 @@ public final class Resolver {
         }
     }
 
-    /// `getaddrinfo`: all addresses in the order of RFC 6724, each once.
+    /// Looks up a name with `getaddrinfo`: all addresses in the order of RFC 6724, each once.
     public static let system: HostLookup = { host in
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

@@ -17,7 +17,7 @@ struct StepBatch {
         let encodedArguments: Bytes
     }
 
-    /// Redis runs one script at a time: a longer batch would block other clients.
+    /// The bounds of a batch. Redis runs one script at a time, so a longer batch would block other clients.
     static let maxSteps = 128
     static let maxBytes = 256 << 10
 
@@ -42,7 +42,7 @@ struct StepBatch {
         byteCount += step.key.count + step.encodedArguments.count
     }
 
-    /// `EVALSHA sha count keys… shared… tail… arguments…`
+    /// The whole call: `EVALSHA sha count keys… shared… tail… arguments…`
     var encoded: Bytes {
         var encoder = CommandEncoder()
         encoder.begin(

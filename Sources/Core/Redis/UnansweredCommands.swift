@@ -1,11 +1,11 @@
 import DequeModule
 import Replication
 
-/// The commands that a connection has sent and that have no reply yet, in the order of sending, which is the order of
-/// the replies.
+/// The commands that a connection has sent and that have no reply yet. They are in the order of sending, which is also
+/// the order of the replies.
 ///
-/// Only the oldest one says something about the replica: the others wait for it, however long our own queue is. It is
-/// judged by ``progressNs``.
+/// Only the oldest command shows whether the replica works, because the others wait behind it. ``progressNs`` is when
+/// that command last made progress.
 struct UnansweredCommands {
     struct Command {
         let recipient: Recipient
@@ -23,11 +23,10 @@ struct UnansweredCommands {
         case identityCheck
         case link((Reply?) -> Void)
 
-        /// A read, whose reply may be dropped.
+        /// True for a read, whose reply may be dropped.
         var isRead: Bool { if case .identityCheckedSink = self { true } else { false } }
 
-        /// The longest reply that a replica of this program gives, in bytes. A hostile or confused server could
-        /// otherwise fill the memory.
+        /// The longest valid reply, in bytes. Without this limit a hostile or faulty server could fill the memory.
         func maxReplyBytes(maxValueBytes: Int) -> Int {
             switch self {
             case .link, .identityCheck: Self.maxShortReplyBytes
@@ -38,7 +37,8 @@ struct UnansweredCommands {
 
         static let maxShortReplyBytes = 64 << 10
 
-        /// Conflicts, lists of keys and older values of a larger `MAX_VALUE_BYTES` are covered too.
+        /// The result leaves room for conflicts, lists of keys, and values that were stored under a larger
+        /// `MAX_VALUE_BYTES`.
         private static func maxReplyBytes(values: Int, _ maxValueBytes: Int) -> Int {
             24 << 20 + values * (maxValueBytes + maxShortReplyBytes)
         }
@@ -54,18 +54,18 @@ struct UnansweredCommands {
 
     private var commands = Deque<Command>()
     private(set) var byteCount = 0
-    /// Steps of the batches among the commands.
+    /// The number of steps in the batches among the commands.
     private(set) var stepCount = 0
-    /// When the replica last did something for the oldest command: the kernel accepted a byte of it, its predecessor's
-    /// reply was complete, or a part of its reply arrived. Later bytes that the kernel accepts do not count: the socket
-    /// of a stopped process accepts commands too.
+    /// When the oldest command last made progress: the kernel accepted bytes of it, the previous reply was completed,
+    /// or a part of its reply arrived. Bytes of later commands do not count, because the socket of a stopped process
+    /// accepts commands too.
     private(set) var progressNs: UInt64 = 0
-    /// Bytes of the oldest command that the kernel has not accepted.
+    /// The bytes of the oldest command that the kernel has not accepted yet.
     private var unsentOfOldest = 0
-    /// Bytes of the incomplete reply at ``progressNs``.
+    /// How many bytes of the incomplete reply had arrived at ``progressNs``.
     private var replyByteCount = 0
 
-    /// So many bytes of a reply are progress: a replica that sends single bytes makes none.
+    /// How many bytes of a reply count as progress. A replica that sends only single bytes makes no progress.
     static let replyPartBytes = 4_096
 
     var count: Int { commands.count }
@@ -100,7 +100,7 @@ struct UnansweredCommands {
         progressNs = max(progressNs, nowNs)
     }
 
-    /// So many bytes of the incomplete reply to the oldest command have arrived.
+    /// `replyBytes` bytes of the incomplete reply to the oldest command have arrived.
     mutating func didReceive(replyBytes: Int, atNs nowNs: UInt64) {
         guard replyBytes - replyByteCount >= Self.replyPartBytes else { return }
         replyByteCount = replyBytes

@@ -4,8 +4,9 @@ public struct Script: Sendable, Hashable {
     /// Name of the `.lua` file without its extension; unique within an engine.
     public let name: String
     public let source: Bytes
-    /// Accepts any number of keys in one call, and returns an array with one element per key. Calls of one loop turn
-    /// that differ only in key and arguments are then sent as one (see ``Command/Verb/step(_:key:shared:)``).
+    /// True if the script accepts any number of keys in one call, and returns an array with one element per key. Calls
+    /// of one loop turn that differ only in key and arguments are then sent as one call (see
+    /// ``Command/Verb/step(_:key:shared:)``).
     public let isBatchable: Bool
 
     public init(name: String, source: Bytes, isBatchable: Bool = false) {
@@ -27,7 +28,8 @@ public struct Command {
         /// the tail, and then the arguments of each key. The reply is this key's element of the script's result. A
         /// batch saves most of the cost of a call in Redis, and is bounded in keys and bytes.
         case step(Script, key: Bytes, shared: [Bytes])
-        /// A plain Redis command, e.g. `["HMGET", key, field]`, without ``Command/arguments`` and ``Command/tail``.
+        /// The beginning of a plain Redis command, e.g. `["HMGET", key]`. ``Command/arguments`` and ``Command/tail``
+        /// follow.
         case plain([Bytes])
     }
 
@@ -38,9 +40,9 @@ public struct Command {
     public let tailCount: Int
     /// Arguments for one replica, after ``arguments`` (its expected incarnation, its deadline fence).
     public let tail: (_ replica: Int) -> [Bytes]
-    /// The reply becomes `[reply, identity]`, where `identity` is the reply to ``ReplicaGroup/identityCheck``, which
-    /// the same replica ran after this command. One identity check serves all identity-checked commands of a loop turn,
-    /// which makes it nearly free.
+    /// If true, the reply becomes `[reply, identity]`. `identity` is the reply to ``ReplicaGroup/identityCheck``, which
+    /// the same replica ran after this command. One identity check serves all such commands of a loop turn, so it costs
+    /// almost nothing.
     public let checksIdentity: Bool
 
     public init(

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// One command to the best replicas first, and to further ones when those are slow or their replies do not suffice
+/// Sends a command to the best replicas first, and to further ones if those are slow or their replies do not suffice
 /// (Dean and Barroso, *The Tail at Scale*, CACM 2013).
 ///
 /// The caller decides in two closures, called in turn:
@@ -30,7 +30,7 @@ public struct HedgedCall {
     private let minReplies: Int
 
     /// - Parameters:
-    ///   - deadlineNs: the call ends then at the latest, on the scheduler's clock.
+    ///   - deadlineNs: when the call ends at the latest, on the scheduler's clock.
     ///   - minReplies: `judge` is not called for fewer replies, except when a wave is due.
     public init(
         _ command: Command, group: any ReplicaGroup, scheduler: any Scheduler, deadlineNs: UInt64, minReplies: Int = 1
@@ -42,8 +42,7 @@ public struct HedgedCall {
     }
 
     public enum Wave {
-        /// Ask these; the next wave is due after `delayNs`. Where none of them can be asked, the next wave is due at
-        /// once.
+        /// Ask these replicas. The next wave is due after `delayNs`, or at once if none of these can be asked.
         case ask(ReplicaSet, delayNs: UInt64)
         /// No replica is left to ask: wait for the outstanding replies.
         case wait
@@ -55,7 +54,7 @@ public struct HedgedCall {
         case answer(Answer)
         /// Wait for further replies or the next wave. `judge` is called again at `untilNs` at the latest.
         case wait(untilNs: UInt64 = .max)
-        /// The replies do not suffice: do not wait for the delay.
+        /// The replies do not suffice. Ask the next wave at once.
         case askNext
         case giveUp
     }
@@ -69,7 +68,8 @@ public struct HedgedCall {
 
     /// - Parameters:
     ///   - nextWave: gets the replicas that were asked, or could not be asked in this wave.
-    ///   - judge: gets the replicas whose replies are new; none of them when a time has passed.
+    ///   - judge: gets the replicas whose replies are new. The set is empty if `judge` is called because a time has
+    ///     passed.
     public func run<Answer>(
         nextWave: (_ excluded: ReplicaSet) -> Wave, judge: (_ newReplies: ReplicaSet) -> Verdict<Answer>
     ) async -> Outcome<Answer> {
@@ -97,7 +97,7 @@ public struct HedgedCall {
     }
 
     /// Asks the next replicas that can be asked.
-    /// - Returns: when the wave after them is due; nil where the call ends.
+    /// - Returns: when the wave after them is due; nil if the call ends.
     private func sendNext(_ nextWave: (_ excluded: ReplicaSet) -> Wave) -> UInt64? {
         var excluded = call.sent.union(call.overloaded)
         while true {
@@ -121,7 +121,8 @@ public struct HedgeDelay: Sendable {
     public let minNs: UInt64
     public let maxNs: UInt64
 
-    /// - Parameter maxNs: also where the replica's latency is unknown; wins over `minNs`.
+    /// - Parameter maxNs: the upper bound, also used if the replica's latency is unknown. It takes precedence over
+    ///   `minNs`.
     public init(minNs: UInt64, maxNs: UInt64) {
         self.minNs = minNs
         self.maxNs = maxNs
