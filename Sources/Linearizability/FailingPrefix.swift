@@ -1,9 +1,9 @@
 /// The shortest prefix of an object's history that is not linearizable.
 public struct FailingPrefix<M: Model>: Sendable {
-    /// The operation whose return the model cannot explain: without it, and with the operations that had not returned
-    /// yet taken as pending, the prefix is linearizable.
+    /// The operation whose result the model cannot explain. Without it the prefix is linearizable, if operations that
+    /// had not returned by then count as pending.
     public let culprit: Operation<M>
-    /// The operations called up to that moment, by call.
+    /// The operations that were called before the culprit returned, in the order of their calls.
     public let operations: [Operation<M>]
 }
 
@@ -12,8 +12,8 @@ extension LinearizabilityChecker {
     ///
     /// Every prefix of a linearizable history is linearizable, so a binary search finds the first bad return.
     /// - Parameters:
-    ///   - key: of the object.
-    ///   - history: of all objects from the beginning.
+    ///   - key: the key of the object.
+    ///   - history: the history of all objects from the beginning.
     public func failingPrefix<M: Model>(of key: String, in history: [Operation<M>]) -> FailingPrefix<M>? {
         shortestFailingPrefix(of: key, in: history)
     }
@@ -36,7 +36,7 @@ extension LinearizabilityChecker {
         return FailingPrefix(culprit: culprit, operations: operations)
     }
 
-    /// The history as known at `endNs`: an operation that had not returned is pending.
+    /// The history as known at `endNs`. An operation that had not returned by then is pending.
     private func prefix<M: Model>(of operations: [Operation<M>], untilNs endNs: UInt64) -> [Operation<M>] {
         operations.filter { $0.callNs <= endNs }.map { operation in
             guard operation.returnNs > endNs else { return operation }
@@ -48,7 +48,8 @@ extension LinearizabilityChecker {
 }
 
 extension Range<Int> {
-    /// The first index for which `predicate` holds, or the upper bound; it must hold for every later index too.
+    /// The first index for which `predicate` holds, or the upper bound. The predicate must hold for every later index
+    /// too.
     func partitioningIndex(where predicate: (Int) -> Bool) -> Int {
         var low = lowerBound
         var high = upperBound

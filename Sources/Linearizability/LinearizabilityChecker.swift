@@ -7,9 +7,10 @@
 public struct LinearizabilityChecker: Sendable {
     public enum Verdict<M: Model>: Equatable, Sendable {
         case linearizable
-        /// No order exists. `stuckAt` are the operations that could have come next where the search got furthest.
+        /// No order exists. `stuckAt` are the operations that could have come next at the point where the search got
+        /// furthest.
         case violation(stuckAt: [Operation<M>])
-        /// The search would visit more than ``LinearizabilityChecker/maxConfigurations``.
+        /// The search gave up, because it would visit more than ``LinearizabilityChecker/maxConfigurations``.
         case undecided
     }
 
@@ -19,8 +20,8 @@ public struct LinearizabilityChecker: Sendable {
     public init() {}
 
     /// Checks each object of a history by itself: a history is linearizable if and only if each object's part is.
-    /// - Parameter history: of all objects from the beginning, in any order.
-    /// - Returns: sorted by key.
+    /// - Parameter history: the history of all objects from the beginning, in any order.
+    /// - Returns: the verdict on each object, sorted by key.
     public func check<M: Model>(_ history: [Operation<M>]) -> [(key: String, verdict: Verdict<M>)] {
         M.partition(history).map { ($0.key, verdict(on: $0.operations, $0.model)) }.sorted { $0.key < $1.key }
     }
@@ -33,8 +34,8 @@ public struct LinearizabilityChecker: Sendable {
     }
 }
 
-// Overloads that are compiled for the register inside this module. The generic functions, called from another module,
-// would look up every member of the model while they run.
+// Overloads for the register, compiled inside this module to be fast. The generic functions, called from another
+// module, would look up every member of the model at run time.
 extension LinearizabilityChecker {
     public func check(_ history: [RegisterOperation]) -> [(key: String, verdict: Verdict<RegisterModel>)] {
         RegisterModel.partition(history).map { ($0.key, verdict(on: $0.operations, $0.model)) }

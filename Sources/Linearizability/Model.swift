@@ -21,35 +21,37 @@
 /// }
 /// ```
 public protocol Model {
-    /// The request of a client.
+    /// A client's request.
     associatedtype Call: Sendable, Equatable, Codable
-    /// The response to it.
+    /// The response to a request.
     associatedtype Result: OperationResult
-    /// Equality and hash decide which configurations of the search are the same.
+    /// The state of the object. Its equality and hash decide which configurations of the search are the same.
     associatedtype State: Hashable
 
-    /// The model of an object that is alone in its history.
+    /// Creates the model of an object that does not depend on other objects of the history.
     init()
 
     var initialState: State { get }
 
-    /// The state after the operation took effect in `state`; nil if its result is impossible there. An operation with
-    /// an unknown result takes effect here; the checker also tries leaving it out.
+    /// The state after the operation took effect in `state`; nil if its result is impossible there. For an operation
+    /// with an unknown result, returns the state after its effect. The checker also tries to leave it out.
     func step(_ state: State, _ operation: Operation<Self>) -> State?
 
     static func describe(_ operation: Operation<Self>) -> (call: String, result: String)
 
     // MARK: Optional
 
-    /// The history by object, each with its model. Linearizability is local, so each object is checked by itself.
-    /// Default: by ``Operation/key``.
+    /// Splits the history by object, and creates a model for each. Linearizability is local, so each object is checked
+    /// by itself. By default, objects are told apart by ``Operation/key``.
     static func partition(_ history: [Operation<Self>]) -> [(key: String, model: Self, operations: [Operation<Self>])]
 
-    /// Called before a search over `operations` of one object. Returns those that constrain the order. Default: all.
+    /// Called before a search over the operations of one object. Returns the operations that constrain the order; by
+    /// default all.
     mutating func prepare(_ operations: [Operation<Self>]) -> [Operation<Self>]
 
-    /// False if the operation at `index`, whose result is unknown, need not be tried in `state`: no order can follow,
-    /// or an equivalent operation is tried instead. May only save time, never change a verdict. Default: true.
+    /// False if the operation at `index`, whose result is unknown, need not be tried in `state`. Either no order can
+    /// follow, or an equivalent operation is tried instead. The answer may only save time, never change a verdict. By
+    /// default true.
     func isWorthTrying(_ index: Int, _ operation: Operation<Self>, in state: State, isLinearized: (Int) -> Bool) -> Bool
 }
 

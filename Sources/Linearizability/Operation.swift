@@ -1,16 +1,16 @@
-/// One operation of a history: what a client called, when, and what it got back.
+/// One operation of a history: what a client called, when, and which result it received.
 public struct Operation<M: Model>: Sendable, Codable, Equatable {
     public typealias Call = M.Call
     public typealias Result = M.Result
 
     public var client: Int
-    /// The object.
+    /// The key of the object.
     public var key: String
     public var call: Call
     public var result: Result
-    /// Monotonic nanoseconds.
+    /// When the client called, in monotonic nanoseconds.
     public var callNs: UInt64
-    /// Monotonic nanoseconds; meaningless while the result is unknown.
+    /// When the client received the result, in monotonic nanoseconds; meaningless while the result is unknown.
     public var returnNs: UInt64
 
     public init(client: Int, key: String, call: Call, result: Result, callNs: UInt64, returnNs: UInt64) {
@@ -22,16 +22,17 @@ public struct Operation<M: Model>: Sendable, Codable, Equatable {
         self.returnNs = returnNs
     }
 
-    /// It may take effect at any time after its call, or never.
+    /// True if no result was seen. The operation may take effect at any time after its call, or never.
     public var isPending: Bool { result == .unknown }
 
-    /// The last moment at which it can take effect.
+    /// The last moment at which the operation can take effect.
     var latestEffectNs: UInt64 { isPending ? .max : returnNs }
 }
 
 /// The result of an operation of a ``Model``.
 public protocol OperationResult: Sendable, Equatable, Codable {
-    /// No result was seen: the operation may take effect at any time after its call, or never. An enum case does.
+    /// No result was seen: the operation may take effect at any time after its call, or never. An enum case of this
+    /// name meets the requirement.
     static var unknown: Self { get }
 }
 
@@ -39,7 +40,7 @@ public protocol OperationResult: Sendable, Equatable, Codable {
 public struct OperationSet: Hashable, Sendable {
     private var words: [UInt64]
 
-    /// - Parameter count: of the operations in the history.
+    /// - Parameter count: the number of operations in the history.
     public init(count: Int) { words = Array(repeating: 0, count: (count + 63) / 64) }
 
     public func contains(_ index: Int) -> Bool { words[index / 64] & (1 << UInt64(index % 64)) != 0 }

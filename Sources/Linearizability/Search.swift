@@ -1,6 +1,6 @@
 /// A depth-first search over the orders of the operations of one object.
 struct Search<M: Model> {
-    /// Visited, so not to be searched again.
+    /// A configuration that was visited and need not be searched again.
     private struct Configuration: Hashable {
         let linearized: OperationSet
         let state: M.State
@@ -41,7 +41,8 @@ struct Search<M: Model> {
                     event = events.next(after: event)
                 }
             } else {
-                // An operation returned that is not linearized yet: the last choice was wrong.
+                // The next event is the return of an operation that is not linearized yet. So the last choice was
+                // wrong.
                 noteStuck()
                 guard let last = trail.popLast() else { return .violation(stuckAt: stuckAt) }
                 state = last.state
@@ -62,7 +63,8 @@ struct Search<M: Model> {
         return model.step(state, operation)
     }
 
-    /// Adds the operation to the linearized ones, unless that configuration was visited.
+    /// Adds the operation to the linearized ones. False, without adding it, if the resulting configuration was visited
+    /// before.
     private mutating func isNew(_ index: Int, _ next: M.State) -> Bool {
         linearized.insert(index)
         let isNew = visited.insert(Configuration(linearized: linearized, state: next)).inserted
@@ -82,7 +84,8 @@ struct Search<M: Model> {
     }
 }
 
-/// The calls and returns that are not linearized yet, by time, in a ring. A pending operation has no return.
+/// A circular list of the calls and returns that are not linearized yet, in the order of time. A pending operation has
+/// no return.
 private struct EventList {
     private struct Event {
         let operation: Int
@@ -91,7 +94,7 @@ private struct EventList {
         var next: Int
     }
 
-    /// The first is the head of the ring, without an operation.
+    /// The first event is the head of the list and belongs to no operation.
     private var events = [Event(operation: -1, isCall: false, previous: 0, next: 0)]
     private var callEvents: [Int]
     private var returnEvents: [Int?]
@@ -106,7 +109,8 @@ private struct EventList {
             times.append((operation.callNs, true, index))
             if !operation.isPending { times.append((operation.returnNs, false, index)) }
         }
-        // Calls before returns of the same time: operations that touch count as concurrent.
+        // At the same time, calls come before returns. So two operations count as concurrent if one begins when the
+        // other ends.
         times.sort { ($0.timeNs, $0.isCall ? 0 : 1, $0.operation) < ($1.timeNs, $1.isCall ? 0 : 1, $1.operation) }
         for time in times {
             let index = events.count
@@ -124,7 +128,7 @@ private struct EventList {
     var first: Int { events[0].next }
     func next(after event: Int) -> Int { events[event].next }
 
-    /// The operation whose call this event is; nil for a return, and at the end.
+    /// The operation of a call event; nil for a return, and at the end of the list.
     func call(at event: Int) -> Int? { events[event].isCall ? events[event].operation : nil }
 
     mutating func lift(_ operation: Int) {
@@ -135,8 +139,8 @@ private struct EventList {
         }
     }
 
-    /// Undoes ``lift(_:)``. Operations are unlifted in the opposite order, because each event is linked again between
-    /// the neighbours that it had.
+    /// Undoes ``lift(_:)``. Operations must be unlifted in the opposite order, because each event is linked again
+    /// between the neighbours that it had.
     ///
     /// - Returns: the event after the operation's call.
     mutating func unlift(_ operation: Int) -> Int {

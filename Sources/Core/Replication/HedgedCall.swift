@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Sends a command to the best replicas first, and to further ones if those are slow or their replies do not suffice
+/// Sends a command to the best replicas first. Asks further ones if those are slow or their replies do not suffice
 /// (Dean and Barroso, *The Tail at Scale*, CACM 2013).
 ///
 /// The caller decides in two closures, called in turn:

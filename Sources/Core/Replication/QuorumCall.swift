@@ -1,10 +1,10 @@
 import EventLoop
 
-/// One command to several replicas, and the wait for enough of their replies.
+/// Sends one command to several replicas, and waits for enough of their replies.
 ///
-/// It collects replies and does not interpret them: a ``Quorum`` decides whether they suffice.
+/// A call collects replies and does not interpret them: a ``Quorum`` decides whether they suffice.
 ///
-/// One object with one continuation for all replicas: a task group would wait for all of its children, so that one
+/// A call is one object with one continuation for all replicas. A task group would wait for all of its children, so one
 /// stopped replica would delay every request. Late replies are still stored after ``wait(limitNs:until:)`` has
 /// returned, and a second wait may follow.
 ///
@@ -16,16 +16,16 @@ import EventLoop
 public final class QuorumCall: ReplySink, Expirable {
     private let group: any ReplicaGroup
     private let scheduler: any Scheduler
-    /// On the scheduler's clock; every wait ends then at the latest.
+    /// When every wait ends at the latest, on the scheduler's clock.
     public let deadlineNs: UInt64
 
-    /// By replica, inside the object: saves an allocation per call.
+    /// By replica: its reply. The array is inside the object, which saves an allocation per call.
     private var received: InlineArray<8, Reply?>
     private var recipients = Recipients()
     private var reservations: [ReplyReservation] = []
     private var isClosed = false
     private var pendingWait = PendingWait()
-    /// The deadline passed during a wait.
+    /// True if the deadline passed during a wait.
     public private(set) var isExpired = false
 
     private struct Recipients {
@@ -43,8 +43,8 @@ public final class QuorumCall: ReplySink, Expirable {
         var replyCount = Int.max
         var isDecided: ((QuorumCall) -> Bool)?
         var endNs: UInt64 = 0
-        /// The earliest timer that is set during this wait. One of an earlier wait may have been dropped: between two
-        /// waits the call is settled.
+        /// When the earliest timer that was set during this wait is due. Timers of earlier waits do not count. They may
+        /// have been dropped, because the call is settled between two waits.
         var timerNs: UInt64 = .max
     }
 
@@ -59,7 +59,7 @@ public final class QuorumCall: ReplySink, Expirable {
 
     /// Sends `command` to `targets`. May be called again for further replicas.
     ///
-    /// - Parameter duringAdmission: also reaches a replica that is connected but not admitted yet.
+    /// - Parameter duringAdmission: true to reach also a replica that is connected but not admitted yet.
     public func send(_ command: Command, to targets: ReplicaSet, duringAdmission: Bool = false) {
         let result = group.send(command, to: targets, duringAdmission: duringAdmission, sink: self)
         recipients.resent.formUnion(recipients.sent.intersection(result.sent))
@@ -69,9 +69,10 @@ public final class QuorumCall: ReplySink, Expirable {
 
     /// Replicas whose connection accepted the command.
     public var sent: ReplicaSet { recipients.sent }
-    /// Replicas that were sent the command more than once: their first reply does not tell the outcome of the second.
+    /// Replicas that were sent the command more than once. Their first reply does not show the outcome of the second
+    /// run.
     public var resent: ReplicaSet { recipients.resent }
-    /// Replicas that had too many unanswered commands to accept it.
+    /// Replicas that had too many unanswered commands to accept another one.
     public var overloaded: ReplicaSet { recipients.overloaded }
 
     // MARK: Replies
@@ -80,18 +81,18 @@ public final class QuorumCall: ReplySink, Expirable {
     public var answered: ReplicaSet { recipients.answered }
     /// Replicas whose connection was lost before the reply.
     public var lost: ReplicaSet { recipients.lost }
-    /// Those of ``lost`` that did reply: the reply was dropped because it exceeded the ``ReplyBudget``.
+    /// Replicas in ``lost`` that did reply, but whose reply was dropped because it exceeded the ``ReplyBudget``.
     public var overBudget: ReplicaSet { recipients.overBudget }
     /// Replicas that were sent the command and have neither replied nor been lost.
     public var outstanding: ReplicaSet { sent.subtracting(answered).subtracting(lost) }
 
-    /// The reply of one replica; nil where none has come.
+    /// The reply of one replica; nil if none has arrived.
     public func reply(from replica: Int) -> Reply? { received[replica] }
 
-    /// All replies by replica; nil where none has come.
+    /// All replies by replica; nil if none has arrived.
     public var replies: [Reply?] { (0..<group.replicaCount).map { received[$0] } }
 
-    /// The replies so far as a value; the call drops them and those still to come.
+    /// Returns the replies so far, and drops later ones.
     func takeReplies() -> ReplicaReplies {
         let taken = ReplicaReplies(replies, answered: answered, reservations: reservations)
         close()
@@ -107,8 +108,8 @@ public final class QuorumCall: ReplySink, Expirable {
         return matching
     }
 
-    /// Drops the replies, and those still to come. Call it when long replies are no longer needed: the timer of an
-    /// earlier wait would otherwise keep them until the deadline.
+    /// Drops the replies, and all later ones. Call this when long replies are no longer needed. Otherwise the timer of
+    /// an earlier wait keeps them until the deadline.
     public func close() {
         isClosed = true
         for replica in answered { received[replica] = nil }

@@ -1,7 +1,7 @@
 import EventLoop
 
-/// Asks replicas and waits for all replies, up to a timeout. For calls that need no quorum, such as probes and
-/// background work.
+/// Sends commands to replicas and waits for all replies, up to a timeout. Use it for calls that need no quorum, such as
+/// probes and background work.
 public struct ReplicaClient {
     private let group: any ReplicaGroup
     private let scheduler: any Scheduler
@@ -17,9 +17,9 @@ public struct ReplicaClient {
     /// Sends `command` to one replica and waits for its reply.
     ///
     /// - Parameters:
-    ///   - deadlineNs: in place of the timeout, on the scheduler's clock.
-    ///   - duringAdmission: also reaches a replica that is connected but not admitted yet.
-    /// - Returns: nil where the command could not be sent, the connection was lost, or the time was over.
+    ///   - deadlineNs: the end of the wait on the scheduler's clock; nil for the usual timeout.
+    ///   - duringAdmission: true to reach also a replica that is connected but not admitted yet.
+    /// - Returns: nil if the command could not be sent, the connection was lost, or the time was over.
     public func ask(
         _ command: Command, of replica: Int, deadlineNs: UInt64? = nil, duringAdmission: Bool = false
     ) async -> Reply? {
@@ -35,7 +35,8 @@ public struct ReplicaClient {
         return call.takeReplies()
     }
 
-    /// The same without waiting, for several commands at a time: await ``QuorumCall/waitForAll()`` of each later.
+    /// Sends `command` without waiting, so that several commands can run concurrently. Await
+    /// ``QuorumCall/waitForAll()`` of each call later.
     public func send(
         _ command: Command, to replicas: ReplicaSet, deadlineNs: UInt64? = nil, duringAdmission: Bool = false
     ) -> QuorumCall {
@@ -49,9 +50,9 @@ public struct ReplicaClient {
 /// The replies to one command, by replica.
 public struct ReplicaReplies {
     private let replies: [Reply?]
-    /// Replicas that replied, also with a reply that was dropped for its length.
+    /// Replicas that replied. Excludes those whose reply was dropped because it exceeded the ``ReplyBudget``.
     public let answered: ReplicaSet
-    /// Held as long as the replies.
+    /// The shares of the replies in the ``ReplyBudget``, held as long as the replies.
     private let reservations: [ReplyReservation]
 
     init(_ replies: [Reply?], answered: ReplicaSet, reservations: [ReplyReservation]) {
@@ -60,6 +61,6 @@ public struct ReplicaReplies {
         self.reservations = reservations
     }
 
-    /// Nil where no reply came in time.
+    /// The reply of a replica; nil if none arrived in time.
     public subscript(replica: Int) -> Reply? { replies[replica] }
 }

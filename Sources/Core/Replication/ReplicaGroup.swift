@@ -1,17 +1,17 @@
 /// The replicas of one group as an engine sees them: their names, which of them are available, and how to send
 /// commands.
 ///
-/// `RedisReplicaGroup` (module Redis) is the production implementation; the simulation has another over an in-memory
-/// Redis. Every method runs, and every reply arrives, on the thread of one ``Scheduler``.
+/// `RedisReplicaGroup` (module Redis) is the production implementation. The simulation has another one, with an
+/// in-memory Redis. Every method runs, and every reply arrives, on the thread of one ``Scheduler``.
 public protocol ReplicaGroup: AnyObject {
-    /// Names of the replicas in the order of `REPLICAS`; a replica's index is its position here.
+    /// Names of the replicas in the order of the setting `REPLICAS`. A replica's index is its position here.
     var replicaNames: [String] { get }
 
-    /// A plain command that reads a replica's identity; see ``Command/checksIdentity``. Set before the first
+    /// A plain command that reads a replica's identity; see ``Command/checksIdentity``. Must be set before the first
     /// connection.
     var identityCheck: Command? { get set }
 
-    /// Is informed when replicas connect and disconnect, and admits new connections.
+    /// Receives an event when a replica connects or disconnects, and decides whether a new connection is admitted.
     var delegate: (any ReplicaGroupDelegate)? { get set }
 
     /// The replicas that accept commands now: connected, admitted, circuit breaker closed.
@@ -21,22 +21,23 @@ public protocol ReplicaGroup: AnyObject {
     /// the choice.
     var nearestFirst: [Int] { get }
 
-    /// A running estimate of a replica's latency in nanoseconds; `UInt64.max` before the first reply.
+    /// A moving average of a replica's latency in nanoseconds; `UInt64.max` before the first reply.
     func latencyNs(_ replica: Int) -> UInt64
 
-    /// True if nothing listens at the replica's address: its process is down, which is no partition.
+    /// True if nothing listens at the replica's address. Its process is then down, which is no partition.
     func refusesConnections(_ replica: Int) -> Bool
 
     /// True if the replica is not available although it replies: it loads its data, is read-only, or rejects the
-    /// password. That is no partition either.
+    /// password. This is no partition.
     func rejectsCommands(_ replica: Int) -> Bool
 
-    /// Sends `command` to each of `targets` that accepts it. Every replica in ``SendResult/sent`` later calls `sink`
-    /// exactly once, with its reply or with nil when the connection was lost; never before this function has returned.
+    /// Sends `command` to each of `targets` that accepts it. For every replica in ``SendResult/sent``, `sink` is later
+    /// called exactly once: with the reply, or with nil if the connection was lost. It is never called before this
+    /// function has returned.
     ///
     /// A command is sent to a connection at most once: no layer below the engines repeats it.
     ///
-    /// - Parameter duringAdmission: also reaches a replica whose connection is up but not admitted yet (see
+    /// - Parameter duringAdmission: true to reach also a replica whose connection is up but not admitted yet (see
     ///   ``ReplicaGroupDelegate/admit(replica:)``).
     func send(_ command: Command, to targets: ReplicaSet, duringAdmission: Bool, sink: any ReplySink) -> SendResult
 }
@@ -56,9 +57,9 @@ extension ReplicaGroup {
 
 /// The outcome of one ``ReplicaGroup/send(_:to:duringAdmission:sink:)``.
 public struct SendResult: Sendable {
-    /// A connection accepted the command: the replica may run it, whatever happens next.
+    /// Replicas whose connection accepted the command. They may run it, whatever happens next.
     public var sent: ReplicaSet = []
-    /// Not sent: the connection already has its limit of unanswered commands.
+    /// Replicas that were not sent the command, because their connection has too many unanswered commands.
     public var overloaded: ReplicaSet = []
 
     public init(sent: ReplicaSet = [], overloaded: ReplicaSet = []) {
@@ -69,12 +70,12 @@ public struct SendResult: Sendable {
 
 /// Receives the replies to one command.
 public protocol ReplySink: AnyObject {
-    /// The reply of `replica`, or nil where its connection was lost before the reply came: the replica may or may not
-    /// have run the command.
+    /// Receives the reply of `replica`. It is nil if the connection was lost before the reply: the replica may or may
+    /// not have run the command.
     func receive(_ reply: Reply?, from replica: Int)
 
-    /// Called in place of ``receive(_:from:)`` when a long reply to an identity-checked read was dropped because of the
-    /// ``ReplyBudget``. To the sink it is as if the connection had been lost.
+    /// Called instead of ``receive(_:from:)`` if a long reply to an identity-checked read was dropped because of the
+    /// ``ReplyBudget``. By default this is treated like a lost connection.
     func receiveOverBudget(from replica: Int)
 
     /// Called before ``receive(_:from:)`` with a long reply. Keep the reservation as long as the reply.
@@ -87,12 +88,12 @@ extension ReplySink {
     public func hold(_ reservation: ReplyReservation) {}
 }
 
-/// An engine's side of a group.
+/// Implemented by an engine, and called by its group of replicas.
 public protocol ReplicaGroupDelegate: AnyObject {
-    /// A new connection to `replica` replies and has all scripts. Until this returns, only commands sent
-    /// `duringAdmission` reach it.
+    /// Called when a new connection to `replica` has received replies and has loaded all scripts. Until this returns,
+    /// only commands sent `duringAdmission` reach the replica.
     ///
-    /// - Returns: true opens the replica for commands; false closes the connection, to be tried again later.
+    /// - Returns: true to open the replica for commands; false to close the connection, which is tried again later.
     func admit(replica: Int) async -> Bool
 
     /// `replica` was admitted.

@@ -1,4 +1,4 @@
-// Keys, values and replies are `Bytes`: every file that imports this module needs them.
+// Exported, because keys, values and replies are `Bytes`: every file that imports this module needs the type.
 @_exported import ByteCoding
 
 /// A reply of one replica, independent of the client library: the five kinds of RESP2.
@@ -48,7 +48,7 @@ public enum Reply: Sendable, Equatable {
 
     public var isNull: Bool { self == .null }
 
-    /// Element `index` of an array reply; nil where there is none, so that an unexpected reply is no crash.
+    /// Element `index` of an array reply. Nil if there is none, so that an unexpected reply does not cause a crash.
     public subscript(index: Int) -> Reply? {
         guard case .array(let elements) = self, elements.indices.contains(index) else { return nil }
         return elements[index]

@@ -1,9 +1,10 @@
-/// Bounds the memory of the long replies of one replica. Requests hold them while they wait for other replicas, so that
-/// a thousand concurrent reads of 1 MiB would need 1 GiB. The reply to a read that exceeds the budget is dropped.
+/// Bounds the memory of the long replies of one replica. Requests hold their replies while they wait for other
+/// replicas. Without the bound, a thousand concurrent reads of 1 MiB would need 1 GiB. A reply to a read is dropped if
+/// it would exceed the budget.
 ///
 /// Short replies need no reservation: the limit of unanswered commands bounds them too.
 public final class ReplyBudget {
-    /// A single reply that is longer than this is accepted while no other is held.
+    /// The most bytes of all long replies together. A longer reply is accepted if no other is held.
     public let maxByteCount: Int
     public private(set) var byteCount = 0
 
@@ -17,12 +18,13 @@ public final class ReplyBudget {
     public enum Decision {
         /// A short reply, which is not counted.
         case notCounted
-        /// Counted until the last reference to the reservation goes.
+        /// A long reply, counted until the last reference to the reservation is released.
         case reserved(ReplyReservation)
         case exceeded
     }
 
-    /// - Parameter isRequired: never exceeded, only counted: the result of a change must not be dropped.
+    /// - Parameter isRequired: true to accept the reply even over the budget, because the result of a change must not
+    ///   be dropped.
     public func reserve(byteCount count: Int, isRequired: Bool) -> Decision {
         guard count > Self.shortByteCount else { return .notCounted }
         guard isRequired || byteCount == 0 || byteCount + count <= maxByteCount else { return .exceeded }
@@ -36,7 +38,7 @@ public final class ReplyBudget {
     }
 }
 
-/// The share of one long reply in a ``ReplyBudget``; released with its last reference.
+/// The share of one long reply in a ``ReplyBudget``. It is released with its last reference.
 public final class ReplyReservation {
     private let budget: ReplyBudget
     private let byteCount: Int

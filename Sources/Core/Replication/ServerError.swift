@@ -1,4 +1,4 @@
-/// An error reply of a replica: what it means, and its text. The one place that knows how servers word their errors.
+/// An error reply of a replica: its meaning and its text. Only this type knows how servers word their errors.
 public struct ServerError: Sendable, Equatable {
     public enum Kind: Sendable {
         /// The script is not loaded: nothing ran.
@@ -9,7 +9,7 @@ public struct ServerError: Sendable, Equatable {
         case full
         /// The server is a replica of another server.
         case readOnly
-        /// Fewer replicas of its own than `min-replicas-to-write`.
+        /// The server has fewer Redis replicas of its own than `min-replicas-to-write`.
         case tooFewReplicas
         /// The last save failed, and the server stops writes until one succeeds.
         case notPersisting
@@ -19,7 +19,7 @@ public struct ServerError: Sendable, Equatable {
         case noPermission
         /// The server serves no command now: it loads its data, or a script blocks it.
         case unavailable
-        /// It has as many connections as `maxclients` allows.
+        /// The server has as many connections as `maxclients` allows.
         case tooManyClients
         /// The reply or the record is not of the form that this program expects.
         case malformed
@@ -27,7 +27,7 @@ public struct ServerError: Sendable, Equatable {
     }
 
     public let kind: Kind
-    /// For operators: the server's words without the reference to the script, its hash and line.
+    /// The server's error text, for operators. The reference to the script (its hash and line) is removed.
     public let text: String
 
     private init(_ kind: Kind, _ text: String) {
@@ -35,9 +35,10 @@ public struct ServerError: Sendable, Equatable {
         self.text = text
     }
 
-    /// From the text of an error reply. Redis 7 and newer, and Valkey, append the script to the error of a command in
-    /// it: `OOM command not allowed … script: 3f20…, on @user_script:7.` Redis 6 puts it in front, up to twice: `ERR
-    /// Error running script (call to f_3f20…): @user_script:7: @user_script: 7: -OOM command not allowed …`
+    /// Parses the text of an error reply, and removes the reference to a script. If a command in a script fails, Redis
+    /// 7 and newer, and Valkey, append the reference: `OOM command not allowed … script: 3f20…, on @user_script:7.`
+    /// Redis 6 puts it in front, up to twice: `ERR Error running script (call to f_3f20…): @user_script:7:
+    /// @user_script: 7: -OOM command not allowed …`
     public init(_ reply: String) {
         var words = reply[...]
         if words.contains(", on @user_script:"), let suffix = words.ranges(of: " script: ").last {
@@ -66,8 +67,8 @@ public struct ServerError: Sendable, Equatable {
         "CLUSTERDOWN": .unavailable,
     ]
 
-    /// Errors whose code is `ERR`, or that matter more than their code. A script that runs a command without permission
-    /// gets the second one from Redis 6 and 7, and the third one from Redis 8 and Valkey.
+    /// Phrases that identify errors whose code is `ERR` or says too little. The second and the third one mean that a
+    /// script ran a command without permission. Redis 6 and 7 use the second one, Redis 8 and Valkey the third one.
     private static let phrases: [(String, Kind)] = [
         ("No space left on device", .full),
         ("The user executing the script can't run this command", .noPermission),
@@ -76,7 +77,7 @@ public struct ServerError: Sendable, Equatable {
         ("max number of clients", .tooManyClients),
     ]
 
-    /// For clients, who see nothing of the server's words: they name users, commands and scripts.
+    /// The error in words for clients. Omits the server's text, which may name users, commands and scripts.
     public var summary: String {
         switch kind {
         case .noScript: "it is loading its scripts"
@@ -94,6 +95,6 @@ public struct ServerError: Sendable, Equatable {
         }
     }
 
-    /// The server cannot serve this service, whatever the command.
+    /// True if the server is of no use to this service now, whatever the command.
     public var isOutOfService: Bool { kind == .unavailable || kind == .readOnly }
 }

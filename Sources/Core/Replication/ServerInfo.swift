@@ -1,6 +1,7 @@
 import Glibc
 
-/// The lines of a reply to Redis' `INFO`. Searched on demand: a reply has hundreds of lines, of which few are read.
+/// The lines of a reply to Redis' `INFO`. They are searched on demand, because a reply has hundreds of lines, of which
+/// few are read.
 public struct ServerInfo: Sendable {
     private let lines: Bytes
 

@@ -1,10 +1,10 @@
 /// The outcome of a change that failed (the problem member `outcome`).
 public enum Outcome: String, Sendable {
-    /// It took effect.
+    /// The change took effect.
     case applied
-    /// It did not take effect and never will.
+    /// The change did not take effect and never will.
     case notApplied = "not_applied"
-    /// It may or may not have taken effect, or may still do so.
+    /// The change may or may not have taken effect, or may still do so.
     case unknown
 }
 
@@ -27,7 +27,7 @@ public struct StoreFailure: Error, Sendable, Equatable {
         case badReply = "bad_reply"
         case replicaFull = "replica_full"
 
-        /// The code for an error reply. Full memory or a full disk has a code of its own: its operator must act.
+        /// The code for an error reply. Full memory or a full disk has its own code, because an operator must act.
         public init(_ error: ServerError) { self = error.kind == .full ? .replicaFull : .badReply }
     }
 

@@ -1,4 +1,4 @@
-/// The delay before the next attempt: exponential, with jitter, bounded.
+/// Computes the delay before the next attempt: exponential, with jitter, bounded.
 ///
 /// The rule is "decorrelated jitter" (Brooker, *Exponential Backoff And Jitter*, 2015): each delay is drawn evenly
 /// between the base and three times the previous delay. Instances that lost the same replica at the same time spread
@@ -13,7 +13,7 @@
 public struct Backoff: Sendable {
     private let baseMs: UInt64
     private let maxMs: UInt64
-    /// The delay given last; nil before the first and after ``reset()``.
+    /// The last delay; nil before the first and after ``reset()``.
     private var lastMs: UInt64?
 
     /// - Parameters:
@@ -35,13 +35,13 @@ public struct Backoff: Sendable {
         return delayMs
     }
 
-    /// Starts again from the base; to be called after a success.
+    /// Starts again from the base. Call it after a success.
     public mutating func reset() { lastMs = nil }
 }
 
 /// Maps random bits to a number in a range.
 enum Jitter {
-    /// Evenly spread over `low...high`; all bits zero give `low`, all bits one give `high`.
+    /// A number evenly distributed over `low...high`. If all bits are zero it is `low`; if all are one it is `high`.
     static func pick(from low: UInt64, through high: UInt64, randomBits: UInt64) -> UInt64 {
         low + randomBits.multipliedFullWidth(by: high - low + 1).high
     }

@@ -1,11 +1,11 @@
 extension CircuitBreaker {
     /// The defaults suit a replica that replies within milliseconds.
     public struct Settings: Sendable, Equatable {
-        /// Consecutive failures that open a closed breaker, 1 to 1,000,000. A success resets the count. Too low: opens
-        /// on a hiccup. Too high: requests wait for timeouts for longer.
+        /// Consecutive failures that open a closed breaker, 1 to 1,000,000. A success resets the count. If this is too
+        /// low, a short disturbance opens the breaker. If it is too high, requests wait longer for timeouts.
         public var failureThreshold: Int
-        /// The first open period in milliseconds, 1 to a day. No call is made meanwhile. It doubles each time that the
-        /// trials fail.
+        /// The first open period in milliseconds, 1 to a day. No call is made in this period. The period doubles each
+        /// time that the trials fail.
         public var openForMs: UInt64
         /// The longest open period in milliseconds, `openForMs` to a day: the longest time until a healed replica is
         /// detected.
@@ -17,9 +17,9 @@ extension CircuitBreaker {
         public var halfOpenTrials: Int
         /// Consecutive trials that must succeed before the breaker closes, 1 to 1,000,000.
         public var successThreshold: Int
-        /// After this time, in milliseconds, 1 to a day, trials without a result are considered lost, and others are
-        /// let through. Otherwise a caller that never reports a result would keep the breaker half open forever. Longer
-        /// than any call's deadline.
+        /// The time after which trials without a result are considered lost and others are let through, in
+        /// milliseconds, 1 to a day. Otherwise a caller that never reports a result would keep the breaker half open
+        /// for ever. Must be longer than any call's deadline.
         public var trialTimeoutMs: UInt64
 
         /// - Precondition: every value is within the bounds of its declaration.
@@ -49,7 +49,8 @@ extension CircuitBreaker {
             self.trialTimeoutMs = trialTimeoutMs
         }
 
-        /// The open period after `openings` consecutive earlier ones, in milliseconds, shortened by jitter, at least 1.
+        /// The next open period in milliseconds, if `openings` open periods came before it without a close. Shortened
+        /// by jitter, and at least 1.
         func openPeriodMs(after openings: Int, randomBits: UInt64) -> UInt64 {
             // A day in milliseconds has 27 bits: a shift by at most 27 does not overflow and reaches the maximum.
             let fullMs = min(maxOpenForMs, openForMs << UInt64(min(openings, 27)))

@@ -1,14 +1,14 @@
 extension CircuitBreaker {
-    /// The raw values are those of the metric `circuit_breaker_state`.
+    /// The state of a circuit breaker. The raw values are those of the metric `circuit_breaker_state`.
     public enum State: Int, Sendable, CaseIterable {
         /// Calls go through; consecutive failures are counted.
         case closed = 0
-        /// A few trial calls go through; the rest is refused.
+        /// A few trial calls go through; all others are refused.
         case halfOpen = 1
         /// Calls are refused until the open period is over.
         case open = 2
 
-        /// As in logs and responses: `CLOSED`, `HALF_OPEN`, `OPEN`.
+        /// The name in logs and responses: `CLOSED`, `HALF_OPEN`, `OPEN`.
         public var name: String {
             switch self {
             case .closed: "CLOSED"
@@ -22,7 +22,7 @@ extension CircuitBreaker {
     public struct Totals: Sendable, Equatable {
         public internal(set) var successes: UInt64 = 0
         public internal(set) var failures: UInt64 = 0
-        /// Transitions to open, failed trials included.
+        /// Transitions to open, including those after a failed trial.
         public internal(set) var opened: UInt64 = 0
     }
 
@@ -30,9 +30,9 @@ extension CircuitBreaker {
     public struct Transition: Sendable, Equatable {
         public let from: State
         public let to: State
-        /// Monotonic nanoseconds, the caller's clock.
+        /// When the state changed, in nanoseconds of the caller's monotonic clock.
         public let atNs: UInt64
-        /// Consecutive failures when it happened.
+        /// How many failures in a row there were when the state changed.
         public let consecutiveFailures: Int
     }
 }

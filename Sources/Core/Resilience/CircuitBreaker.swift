@@ -1,7 +1,7 @@
 /// Stops calls to a failing replica, and probes it with a few trial calls (Nygard, *Release It!*, chapter 5).
 ///
-/// A value without clock, randomness or lock: time is passed in as monotonic nanoseconds, so that tests need not sleep,
-/// and the owner logs the ``Transition`` that it returns.
+/// A breaker is a value without a clock, randomness or a lock. The caller passes the time in monotonic nanoseconds, so
+/// tests need not sleep. The caller also logs each ``Transition`` that is returned.
 ///
 /// ```swift
 /// if let change = breaker.advance(nowNs: now) { report(change) }
@@ -35,7 +35,7 @@ public struct CircuitBreaker: Sendable {
 
     /// Calls that were let through while half open.
     struct Trials {
-        /// Without a result.
+        /// Trial calls without a result so far.
         var inFlight = 0
         var consecutiveSuccesses = 0
         var lastNs: UInt64 = 0
@@ -63,7 +63,7 @@ public struct CircuitBreaker: Sendable {
         case .halfOpen:
             if trials.inFlight >= settings.halfOpenTrials {
                 guard areTrialsLost(nowNs: nowNs) else { return false }
-                // Late results will be of an older generation.
+                // Late results of the lost trials now belong to an older generation and are ignored.
                 generation &+= 1
                 trials.inFlight = 0
             }
@@ -103,7 +103,7 @@ public struct CircuitBreaker: Sendable {
         return transition
     }
 
-    /// Whether a result of that generation counts; frees the trial slot.
+    /// Whether a result of that generation counts. If it does, frees its trial slot.
     private mutating func countResult(of generation: UInt32) -> Bool {
         guard generation == self.generation, state != .open else { return false }
         if state == .halfOpen { trials.inFlight = max(0, trials.inFlight - 1) }
@@ -118,14 +118,14 @@ public struct CircuitBreaker: Sendable {
         retryAtNs = nil
         if next == .closed {
             consecutiveOpenings = 0
-            // Kept until then: shows operators why the breaker opened.
+            // The count is kept until the breaker closes, to show operators why it opened.
             consecutiveFailures = 0
         }
         lastTransition = transition
         return transition
     }
 
-    /// All slots are in use and no trial began for a while: their results are lost.
+    /// True if no trial has begun for a while. If all slots are also in use, the results of these trials are lost.
     private func areTrialsLost(nowNs: UInt64) -> Bool {
         nowNs >= trials.lastNs + settings.trialTimeoutMs * 1_000_000
     }

@@ -1,17 +1,18 @@
 import DequeModule
 
-/// Work that waits for capacity, bounded by how long it waits.
+/// A queue of work that waits for capacity. It bounds how long work waits.
 ///
 /// A queue that is empty now and then absorbs a burst: work may wait for ``Settings/intervalNs``. A queue that has not
 /// been empty for that long only adds delay: work may then wait for ``Settings/targetNs``, and what has waited longer
-/// is shed. This is the rule of CoDel (Nichols and Jacobson, *Controlling Queue Delay*, ACM Queue 2012). It has the
-/// form for requests, whose senders do not slow down when one is dropped (Maurer, *Fail at Scale*, ACM Queue 2015).
+/// is shed. This is the rule of CoDel (Nichols and Jacobson, *Controlling Queue Delay*, ACM Queue 2012). It is used
+/// here in a variant for requests, whose senders do not slow down when one is dropped (Maurer, *Fail at Scale*, ACM
+/// Queue 2015).
 ///
-/// Clients share the capacity in proportion to the cost of their work, however much of it they send. Each piece gets a
-/// start tag, the sum of the costs that its client was served before; the lowest tag runs first. This is start-time
-/// fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996).
+/// Clients get equal shares of the capacity, measured by the cost of their work, however much they send. Each piece of
+/// work gets a start tag: the total cost of its client's work before it. The work with the lowest tag runs first. This
+/// is start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996).
 ///
-/// A value without a clock: time is passed in as monotonic nanoseconds.
+/// The queue is a value without a clock: the caller passes the time in monotonic nanoseconds.
 ///
 /// ```swift
 /// if queue.start(cost: bytes, for: client) {
@@ -25,23 +26,23 @@ import DequeModule
 /// ```
 public struct ControlledDelayQueue<Element, Client: Hashable> {
     public struct Settings: Sendable {
-        /// The cost of all work that runs at a time. Work that costs more runs alone.
+        /// The highest total cost of the work that runs at the same time. Work that costs more runs alone.
         public var capacity: Int
-        /// How long work may wait while the queue does not drain, in nanoseconds.
+        /// How long work may wait in an overloaded queue, in nanoseconds.
         public var targetNs: UInt64 = 50_000_000
-        /// How long work may wait otherwise, and how long a queue may stay without being empty before it counts as
-        /// overloaded, in nanoseconds.
+        /// How long work may wait in other queues, in nanoseconds. A queue counts as overloaded if it has not been
+        /// empty for this time.
         public var intervalNs: UInt64 = 100_000_000
-        /// Waiting elements; further ones are shed at once. One client may have half as many.
+        /// The most waiting elements. Further ones are shed at once. One client may have at most half as many.
         public var maxCount = 1_024
 
         public init(capacity: Int) { self.capacity = capacity }
     }
 
     public enum Decision {
-        /// It runs now: call ``finish(cost:)`` when it is done.
+        /// The work may run now. Call ``finish(cost:)`` when it is done.
         case start(Element)
-        /// It has waited too long.
+        /// The work has waited too long and must be rejected.
         case shed(Element)
     }
 
@@ -50,18 +51,19 @@ public struct ControlledDelayQueue<Element, Client: Hashable> {
         let client: Client
         let cost: Int
         let sinceNs: UInt64
-        /// ``virtualTime`` at its arrival.
+        /// The ``virtualTime`` when the work arrived.
         let sinceTag: Int
     }
 
-    /// What a client has waiting, and where its last work that was started ends. Work that is shed costs it nothing.
+    /// One client: how many of its elements wait, and the tag at which its last started work ends. Work that is shed
+    /// costs the client nothing.
     private struct Account {
         var waitingCount = 0
         var finishTag = 0
     }
 
     public var settings: Settings
-    /// The longest wait first.
+    /// The waiting work, longest wait first.
     private var waiting = Deque<Entry>()
     private var accounts: [Client: Account] = [:]
     /// The start tag of the work that started last.
@@ -73,14 +75,14 @@ public struct ControlledDelayQueue<Element, Client: Hashable> {
 
     public var isEmpty: Bool { waiting.isEmpty }
 
-    /// True if work of this cost runs now, because nothing waits and there is capacity.
+    /// Starts work of this cost if nothing waits and there is capacity. Returns false if it must wait.
     public mutating func start(cost: Int, for client: Client) -> Bool {
         guard waiting.isEmpty, fits(cost) else { return false }
         run(cost: cost, for: client, sinceTag: virtualTime)
         return true
     }
 
-    /// Queues work that ``start(cost:for:)`` did not start. False if it is shed at once.
+    /// Queues work that ``start(cost:for:)`` did not start. Returns false if the work is shed at once.
     public mutating func wait(_ element: Element, cost: Int, for client: Client, nowNs: UInt64) -> Bool {
         let waitingCount = accounts[client]?.waitingCount ?? 0
         guard waiting.count < settings.maxCount, waitingCount < max(1, settings.maxCount / 2) else { return false }
@@ -90,7 +92,7 @@ public struct ControlledDelayQueue<Element, Client: Hashable> {
         return true
     }
 
-    /// Work that was started is done.
+    /// Records that started work is done.
     public mutating func finish(cost: Int) {
         precondition(cost <= runningCost, "work was finished twice")
         runningCost -= cost
@@ -100,7 +102,7 @@ public struct ControlledDelayQueue<Element, Client: Hashable> {
         }
     }
 
-    /// What happens to one of the waiting elements; nil if all go on waiting.
+    /// Decides about one of the waiting elements: it starts or is shed. Nil if all continue to wait.
     public mutating func next(nowNs: UInt64) -> Decision? {
         guard let longest = waiting.first else { return nil }
         let isOverloaded = nowNs > lastEmptyNs + settings.intervalNs
@@ -118,7 +120,7 @@ public struct ControlledDelayQueue<Element, Client: Hashable> {
 
     private func fits(_ cost: Int) -> Bool { runningCost == 0 || runningCost + cost <= settings.capacity }
 
-    /// Where the work of a client that arrived at `sinceTag` begins, if it is the client's next.
+    /// The start tag of a client's next work, which arrived at `sinceTag`.
     private func startTag(of client: Client, sinceTag: Int) -> Int { max(sinceTag, accounts[client]?.finishTag ?? 0) }
 
     private mutating func run(cost: Int, for client: Client, sinceTag: Int) {
@@ -129,7 +131,8 @@ public struct ControlledDelayQueue<Element, Client: Hashable> {
         if accounts.count > 2 * settings.maxCount { removeIdleAccounts() }
     }
 
-    /// A client whose work has ended in virtual time is as good as a new one.
+    /// Removes the accounts of clients whose work has ended in virtual time. Such clients are treated like new ones
+    /// anyway.
     private mutating func removeIdleAccounts() {
         accounts = accounts.filter { $0.value.waitingCount > 0 || $0.value.finishTag > virtualTime }
     }

@@ -3,24 +3,24 @@
 /// Turner, *New directions in communications*, 1986 (there "leaky bucket as a meter"). Time is passed in, so that tests
 /// need no clock.
 public struct RateLimiter: Sendable {
-    /// Tokens per second, and the most that are saved.
+    /// Tokens per second, which is also the most that are saved.
     public let ratePerS: UInt64
-    /// Nanoseconds' worth of tokens: one token is `1e9 / ratePerS` of them, so no rate needs fractions.
+    /// The saved tokens, expressed as a time: one token is `1e9 / ratePerS` nanoseconds. So no rate needs fractions.
     private var savedNs: UInt64
     private var lastNs: UInt64?
 
     private static let secondNs: UInt64 = 1_000_000_000
 
-    /// Full at the start.
-    /// - Precondition: `1...1_000_000_000`.
+    /// Creates a full bucket.
+    /// - Precondition: `ratePerS` is in `1...1_000_000_000`.
     public init(ratePerS: UInt64) {
         precondition((1...Self.secondNs).contains(ratePerS), "a rate is 1 to 1,000,000,000 per second")
         self.ratePerS = ratePerS
         savedNs = Self.secondNs
     }
 
-    /// Takes a token; false where none is left.
-    /// - Parameter nowNs: monotonic; a time before the last one counts as the last one.
+    /// Takes a token. False if none is left.
+    /// - Parameter nowNs: the monotonic time. A time before the last one counts as the last one.
     public mutating func take(atNs nowNs: UInt64) -> Bool {
         let lastNs = lastNs ?? nowNs
         let passedNs = nowNs > lastNs ? min(nowNs - lastNs, Self.secondNs) : 0

@@ -3,8 +3,8 @@ public typealias RegisterOperation = Operation<RegisterModel>
 
 /// A register with a value, or none, and a version: one key of `app-cp`.
 ///
-/// Each change raises the version by exactly one. While the key does not exist its version may also rise without a
-/// change, to the version of another key's tombstone that was collected (rule C10, `TombstoneVersions`).
+/// Each change raises the version by exactly one. While the key does not exist, its version may also rise without a
+/// change: to the version of another key's tombstone that was collected (rule C10, `TombstoneVersions`).
 public struct RegisterModel: Model {
     public enum Call: Sendable, Codable, Equatable {
         case read
@@ -14,23 +14,23 @@ public struct RegisterModel: Model {
         case compareAndSet(version: UInt64, String)
         /// A write on the condition that the key does not exist.
         case create(String)
-        /// The end of a value that was written with a time to live. No client calls it: its result is `unknown` and its
-        /// call the earliest moment at which some clock may have found the value expired.
+        /// The expiry of a value that was written with a time to live. No client calls this operation. Its result is
+        /// `unknown`, and its call is the earliest moment at which some clock may have found the value expired.
         case expire(String)
     }
 
     public enum Result: OperationResult {
-        /// Of a read; nil if the key does not exist.
+        /// The result of a read; the value is nil if the key does not exist.
         case value(String?, version: UInt64)
-        /// Of a change, with its version.
+        /// The result of a change, with the version of the changed key.
         case applied(version: UInt64)
-        /// Of a delete of a key that does not exist.
+        /// The result of a delete if the key does not exist.
         case absent(version: UInt64)
-        /// The condition did not hold for this version.
+        /// The condition did not hold; the key has this version.
         case preconditionFailed(version: UInt64)
-        /// It had no effect and never will; or a read that failed.
+        /// The change had no effect and never will, or the operation is a read that failed.
         case notApplied
-        /// It may take effect at any time after its call, or never.
+        /// The operation may take effect at any time after its call, or never.
         case unknown
     }
 
@@ -38,11 +38,11 @@ public struct RegisterModel: Model {
         var value: String?
         /// The version, unless it has risen since it was last observed.
         var version: UInt64
-        /// When the version may have risen: bit n is set if the key did not exist n changes ago and was not observed
-        /// since. The last bit stands for every change before.
+        /// At which changes the version may have risen. Bit n is set if the key did not exist n changes ago and its
+        /// version was not observed since. The last bit stands for all earlier changes.
         var gaps: UInt64
 
-        /// The version may be higher than is known.
+        /// True if the version may be higher than is known.
         var mayHaveRisen: Bool { gaps != 0 }
     }
 
@@ -70,7 +70,7 @@ public struct RegisterModel: Model {
         return byKey.map { ($0, RegisterModel(key: $0, tombstones), $1) }
     }
 
-    /// An operation without an effect that observed nothing constrains nothing.
+    /// Leaves out operations that had no effect and observed nothing, because they do not constrain the order.
     public mutating func prepare(_ operations: [RegisterOperation]) -> [RegisterOperation] {
         let relevant = operations.filter { operation in
             switch operation.result {
@@ -93,7 +93,7 @@ public struct RegisterModel: Model {
 
     public func step(_ state: State, _ operation: RegisterOperation) -> State? {
         switch (operation.call, operation.result) {
-        // `app-cp` reports version 0 for a key without a record: it says nothing about the version.
+        // `app-cp` reports version 0 for a key without a record, which says nothing about the key's version.
         case (.read, .value(nil, version: 0)): state.value == nil ? state : nil
         case (.read, .value(let value, let version)):
             value == state.value ? observed(state, at: version, by: operation) : nil
@@ -119,7 +119,8 @@ public struct RegisterModel: Model {
         return State(value: state.value, version: version, gaps: state.value == nil && mayRise ? 1 : 0)
     }
 
-    /// The version rose in one of the gaps, to a tombstone's version; each change since then added one.
+    /// True if the version can have risen to `version`: in one of the gaps to the version of a tombstone, and by one
+    /// for each change since then.
     private func hasRisen(_ state: State, to version: UInt64, by operation: RegisterOperation) -> Bool {
         var gaps = state.gaps
         while gaps != 0 {
@@ -134,7 +135,7 @@ public struct RegisterModel: Model {
         return false
     }
 
-    /// The state if it satisfies the condition of the call; nil if not.
+    /// The state if it satisfies the condition of the call; nil if it does not.
     private func allowed(_ state: State, by operation: RegisterOperation) -> State? {
         switch operation.call {
         case .read, .write: state

@@ -1,11 +1,12 @@
 /// The versions at which keys may have had a tombstone, as far as a history shows.
 ///
-/// Tombstone GC removes the record of a deleted key and raises one GC watermark, under which no key begins again (rule
-/// C10). So the version of an absent key rises without a change only to the version of another key's tombstone.
+/// Tombstone GC removes the record of a deleted key and raises the GC watermark. A key without a record continues from
+/// the watermark (rule C10). So the version of an absent key can rise without a change, but only to the version of
+/// another key's tombstone.
 struct TombstoneVersions {
     private var keys: [String: DeletedKey] = [:]
 
-    /// - Parameter byKey: the history of a whole group from the beginning.
+    /// - Parameter byKey: the history of a whole group from the beginning, by key.
     init(_ byKey: [String: [RegisterOperation]] = [:]) {
         for (key, operations) in byKey {
             let deleted = DeletedKey(operations)
@@ -15,26 +16,26 @@ struct TombstoneVersions {
 
     func hasAny(besides key: String) -> Bool { keys.contains { $0.key != key } }
 
-    /// Whether another key may have had a tombstone of this version by that moment.
+    /// Whether another key may have had a tombstone of this version at `untilNs` or before.
     func mayHold(_ version: UInt64, besides key: String, untilNs: UInt64) -> Bool {
         keys.contains { $0.key != key && $0.value.mayHaveHadTombstone(at: version, untilNs: untilNs) }
     }
 }
 
-/// The possible tombstones of one key, from its operations.
+/// The possible tombstones of one key, determined from its operations.
 private struct DeletedKey {
-    /// By version of a certain or possible tombstone: when its change was called.
+    /// By version of a certain or possible tombstone: when the change that made it was called.
     private var calledNs: [UInt64: UInt64] = [:]
     /// Versions of deletes that returned.
     private var deletes: Set<UInt64> = []
-    /// Versions at which it had a value.
+    /// Versions at which the key had a value.
     private var values: Set<UInt64> = []
-    /// When the first delete or expiry without a known version was called; and the first such write.
+    /// When the first delete or expiry without a known version was called, and when the first such write was called.
     private var firstUnknownDeleteNs = UInt64.max
     private var firstUnknownWriteNs = UInt64.max
     /// The highest version observed before ``firstUnknownDeleteNs``.
     private var highestBefore: UInt64 = 0
-    /// By call: the lowest version that this operation or a later one observed.
+    /// In the order of calls: when an operation was called, and the lowest version that it or a later one observed.
     private var lowestSince: [(callNs: UInt64, version: UInt64)] = []
 
     init(_ operations: [RegisterOperation]) {
@@ -82,7 +83,8 @@ private struct DeletedKey {
     func mayHaveHadTombstone(at version: UInt64, untilNs: UInt64) -> Bool {
         guard !values.contains(version), version <= lowest(afterNs: untilNs) else { return false }
         if let calledNs = calledNs[version], calledNs <= untilNs { return true }
-        // By a change with an unknown version: it came after every version observed before.
+        // A change with an unknown version may have made this tombstone. Its version is above every version observed
+        // before that change was called.
         guard version > highestBefore, firstUnknownDeleteNs <= untilNs, !deletes.contains(version) else { return false }
         return values.contains(version - 1)
             || (version > 1 && firstUnknownWriteNs <= untilNs && !deletes.contains(version - 1))
@@ -98,7 +100,7 @@ extension RegisterModel.Result {
     /// The version that the operation observed.
     fileprivate var version: UInt64? {
         switch self {
-        // Version 0 of an absent key says nothing about the version.
+        // Version 0 of an absent key says nothing about its version.
         case .value(nil, version: 0), .notApplied, .unknown: nil
         case .value(_, let version), .applied(let version), .absent(let version), .preconditionFailed(let version):
             version

@@ -1,22 +1,24 @@
-/// Prunes the search for changes with an unknown result: trying each of them everywhere multiplies the orders, and a
-/// few dozen would make a history undecidable.
+/// Prunes the search if changes have an unknown result. To try each of them at every place would multiply the number of
+/// orders: a few dozen such changes would make a history undecidable.
 ///
-/// Pruning decides no verdict. It only leaves out orders that cannot work, or that are equivalent to another one.
+/// Pruning never changes the verdict. It only leaves out orders that cannot work, or that are equivalent to another
+/// one.
 struct UnknownCalls {
     /// Versions that a change reported as its own.
     private var claimed: Set<UInt64> = []
-    /// The value that reads returned at a version; an inner nil if the key was absent.
+    /// By version: the value that reads returned at it. The inner optional is nil if the key was absent.
     private var seenValues: [UInt64: String?] = [:]
-    /// Versions at which a value was read.
+    /// By value: the versions at which it was read.
     private var seenVersions: [String: Set<UInt64>] = [:]
-    /// How many operations write a value.
+    /// By value: how many operations write it.
     private var writers: [String: Int] = [:]
-    /// Values with a time to live: their expiry can show which of them was written.
+    /// Values with a time to live. Their expiry can show which of several writes took effect.
     private var expiring: Set<String> = []
     private var highestVersion: UInt64 = 0
-    /// Some read found the key absent and got no version.
+    /// True if some read found the key absent and got no version.
     private var isAbsenceSeen = false
-    /// Changes that no client can tell apart, by class: their operations, by call.
+    /// Changes with an unknown result that no client can tell apart. By class: the indexes of the operations, in the
+    /// order of their calls.
     private var equivalent: [Class: [Int]] = [:]
 
     private enum Class: Hashable {
@@ -64,7 +66,7 @@ struct UnknownCalls {
         }
     }
 
-    /// It can leave the key absent, at once or when its value expires.
+    /// True if the change can leave the key absent, at once or when its value expires.
     private func mayRemove(_ call: RegisterModel.Call) -> Bool {
         switch call {
         case .delete, .expire: true
@@ -77,7 +79,7 @@ struct UnknownCalls {
     func isWorthTrying(
         _ index: Int, _ call: RegisterModel.Call, in state: RegisterModel.State, isLinearized: (Int) -> Bool
     ) -> Bool {
-        // No operation observed a later version: leaving this change out is equivalent.
+        // If no operation observed a later version, an order without this change is equivalent.
         guard state.version < highestVersion || (mayRemove(call) && isAbsenceSeen) else { return false }
         if let kind = kind(of: call), let first = equivalent[kind]?.first(where: { !isLinearized($0) }), first != index
         {

@@ -12,7 +12,7 @@ struct BurstLimiter: Sendable {
         var passed = 0
         var dropped = 0
 
-        /// Over, or started in the future because the clock was set back.
+        /// True if the window is over, or if it started in the future because the clock was set back.
         func isOver(_ nowMs: Int64) -> Bool { nowMs < startMs || nowMs - startMs >= 1_000 }
     }
 
@@ -37,8 +37,9 @@ struct BurstLimiter: Sendable {
         return isAllowed
     }
 
-    /// The lines dropped in windows that are over, which are forgotten: to be called once per second.
-    /// - Parameter all: includes the current windows; for the end of the process.
+    /// The number of lines that were dropped in each window that is over. Forgets these windows. Call it once per
+    /// second.
+    /// - Parameter all: true to include the current windows, at the end of the process.
     mutating func takeDropped(nowMs: Int64, all: Bool = false) -> [(key: Key, count: Int)] {
         let ended = windows.filter { all || $0.value.isOver(nowMs) }
         for key in ended.keys { windows[key] = nil }

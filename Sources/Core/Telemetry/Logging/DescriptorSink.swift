@@ -31,7 +31,8 @@ final class DescriptorSink: Sendable {
         }
     }
 
-    /// A bad descriptor or a closed reader also counts as room: the write then fails.
+    /// True if a line can be written. A bad descriptor or a closed reader also counts: the write then fails with an
+    /// error.
     private func hasRoom(waitMs: Int32) -> Bool {
         var watched = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         for _ in 0..<4 {
@@ -41,10 +42,10 @@ final class DescriptorSink: Sendable {
         return false
     }
 
-    /// One write suffices, except for a full disk, a signal, or a non-blocking terminal.
+    /// Writes all bytes. One write suffices, except for a full disk, a signal, or a non-blocking terminal.
     private func writeAll(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var rest = bytes[...]
-        // Each attempt writes something or was interrupted.
+        // Each attempt writes something, was interrupted, or waits for room. Their number is bounded.
         for _ in 0..<16 where !rest.isEmpty {
             let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
             if written > 0 {

@@ -6,9 +6,9 @@ public enum LogEventName: String, CaseIterable, Sendable {
     case serviceStart = "SERVICE_START"
     /// The process stops, with the reason.
     case serviceStop = "SERVICE_STOP"
-    /// The process runs, but cannot serve; with the reason.
+    /// The process runs but cannot serve, with the reason.
     case serviceNotReady = "SERVICE_NOT_READY"
-    /// It can serve again.
+    /// The process can serve again.
     case serviceReady = "SERVICE_READY"
     /// A connection to a replica failed or was lost.
     case dbConnectFailure = "DB_CONNECT_FAILURE"
@@ -18,7 +18,7 @@ public enum LogEventName: String, CaseIterable, Sendable {
     case replicaRefused = "REPLICA_REFUSED"
     /// A replica answers but rejects this instance's write probes.
     case replicaNotWritable = "REPLICA_NOT_WRITABLE"
-    /// It accepts them again.
+    /// A replica accepts write probes again.
     case replicaWritable = "REPLICA_WRITABLE"
     /// A circuit breaker changed its state.
     case circuitBreakerStateChange = "CIRCUIT_BREAKER_STATE_CHANGE"
@@ -26,21 +26,21 @@ public enum LogEventName: String, CaseIterable, Sendable {
     case replicaDown = "REPLICA_DOWN"
     /// Nothing is received from a replica any more.
     case partitionSuspected = "PARTITION_SUSPECTED"
-    /// It answers again.
+    /// A replica answers again after a suspected partition.
     case partitionHealed = "PARTITION_HEALED"
     /// A replica's clock and this machine's differ by more than a second, or agree again.
     case clockOffset = "CLOCK_OFFSET"
     /// A change was applied or rejected, or its outcome is unknown.
     case write = "WRITE"
-    /// Connections were closed or refused for others, because a limit was reached.
+    /// A limit on connections was reached: some were refused, or closed to make room for others.
     case connectionLimit = "CONNECTION_LIMIT"
-    /// Requests were refused by their host, origin or token.
+    /// Requests were refused because of their host, origin or token.
     case accessRefused = "ACCESS_REFUSED"
-    /// The files of tokens and keys changed, and are in force.
+    /// The files of tokens and keys changed, and the new ones are in force.
     case credentialsReplaced = "CREDENTIALS_REPLACED"
-    /// They changed and are invalid; the earlier ones stay in force.
+    /// The files of tokens and keys changed but are invalid. The earlier ones stay in force.
     case credentialsRejected = "CREDENTIALS_REJECTED"
-    /// Lines were dropped; written by the log itself.
+    /// Log lines were dropped. The log itself writes this event.
     case logSuppressed = "LOG_SUPPRESSED"
 }
 

@@ -4,7 +4,7 @@ import Logging
 /// One JSON object per line: `ts`, `level`, `event` if there is one, `msg`, then the metadata sorted by key.
 ///
 /// Integers and booleans given as `.stringConvertible` stay integers and booleans. A line that would be too long loses
-/// its last fields and has `"truncated":true`; it is a valid object in any case (RFC 8259).
+/// its last fields and has `"truncated":true`. It is always a valid JSON object (RFC 8259).
 struct JSONLine: LogLine {
     private var json = JSONWriter(capacity: 512)
 
@@ -86,7 +86,7 @@ struct TerminalLine: LogLine {
         text += isColoured ? "\u{1B}[\(code)m\(part)\u{1B}[0m" : part
     }
 
-    /// A name of five characters, so that the rest is aligned, and its colour.
+    /// The level's name in five characters, so that the text after it is aligned, and its colour.
     private static func style(_ level: Logger.Level) -> (name: String, colour: String) {
         switch level {
         case .trace: ("TRACE", "2")
@@ -99,8 +99,8 @@ struct TerminalLine: LogLine {
         }
     }
 
-    /// Text with escaped control characters, cut at a character and marked with an ellipsis if it would exceed
-    /// `maxBytes`.
+    /// A text with escaped control characters. If it would exceed `maxBytes`, it is cut between characters and marked
+    /// with an ellipsis.
     private static func plain(_ text: String, maxBytes: Int) -> String {
         var plain = ""
         for scalar in text.unicodeScalars {

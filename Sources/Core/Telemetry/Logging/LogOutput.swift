@@ -4,7 +4,7 @@ import Synchronization
 
 /// The format of log lines.
 public enum LogFormat: String, Sendable, CaseIterable {
-    /// Readable on a terminal, JSON elsewhere.
+    /// Text if the output is a terminal, otherwise JSON.
     case auto
     case json
     case text
@@ -63,7 +63,7 @@ public final class LogOutput: Sendable {
         write(LogRecord(unixMs: nowMs, level: level, event: event, message: message, metadata: metadata))
     }
 
-    /// Reports dropped lines: to be called once per second, and with `all` before the process ends.
+    /// Reports dropped lines. Call it once per second, and with `all` before the process ends.
     public func flush(all: Bool = false) {
         let nowMs = clock()
         for (key, count) in limiter.withLock({ $0.takeDropped(nowMs: nowMs, all: all) }) {
@@ -74,7 +74,8 @@ public final class LogOutput: Sendable {
         }
     }
 
-    /// Events are the same if they concern the same node; messages if their text is the same.
+    /// The key under which the burst limit counts a line: its event and node, or without an event the beginning of its
+    /// message.
     private static func key(event: String?, message: String, metadata: Logger.Metadata) -> BurstLimiter.Key {
         guard let event else {
             return BurstLimiter.Key(event: "", subject: String(message.unicodeScalars.prefix(64)))
@@ -120,7 +121,7 @@ public struct LineLogHandler: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    /// Metadata of the line overrides that of the logger.
+    /// Passes one line to the output. Metadata of the line overrides that of the logger.
     public func log(event: LogEvent) {
         var fields = metadata
         if let given = event.metadata { fields.merge(given) { _, new in new } }

@@ -6,7 +6,7 @@ struct LogRecord: Sendable {
     /// Milliseconds since 1970 (UTC).
     var unixMs: Int64
     var level: Logger.Level
-    /// The event's name, removed from the metadata.
+    /// The event's name, which is not in ``metadata``.
     var event: String?
     var message: String
     var metadata: Logger.Metadata
@@ -15,7 +15,7 @@ struct LogRecord: Sendable {
     static let eventKey = "event"
 }
 
-/// How records become lines.
+/// The format of the lines.
 enum LineFormat: Sendable, Equatable {
     case json
     case terminal(isColoured: Bool)
@@ -29,11 +29,11 @@ enum LineFormat: Sendable, Equatable {
     }
 }
 
-/// A line in progress: what the formats differ in.
+/// A line that is being written. Each format has its own implementation.
 protocol LogLine {
-    /// Bytes so far.
+    /// The number of bytes written so far.
     var count: Int { get }
-    /// Everything before the metadata.
+    /// Writes everything before the metadata.
     mutating func begin(_ record: LogRecord)
     mutating func append(_ key: String, _ value: Logger.MetadataValue)
     /// Marks a line whose last fields did not fit.
@@ -64,7 +64,7 @@ extension LogRecord {
     /// `12:34:56.789Z`.
     var timeOfDay: String { time(format: "%H:%M:%S") }
 
-    /// Limited to the years 1970 to 9999, where every field has its fixed width.
+    /// Formats the time. It is limited to the years 1970 to 9999, in which every field has a fixed width.
     private func time(format: String) -> String {
         let bounded = min(253_402_300_799_999, max(0, unixMs))
         var seconds = time_t(bounded / 1_000)
@@ -78,7 +78,7 @@ extension LogRecord {
     }
 }
 
-/// Limits of lines and their parts, in bytes as written.
+/// Limits of log lines and their parts, in bytes as written.
 enum LogLimits {
     /// The longest line: PIPE_BUF on Linux, so that lines of processes that share a pipe do not interleave.
     static let maxLineBytes = 4_096

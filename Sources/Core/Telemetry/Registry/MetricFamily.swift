@@ -4,7 +4,7 @@ public typealias CounterFamily = MetricFamily<CounterSeries>
 public typealias GaugeFamily = MetricFamily<GaugeSeries>
 public typealias HistogramFamily = MetricFamily<HistogramSeries>
 
-/// A family of any type, as a scrape needs it.
+/// A metric family of any type, with what a scrape needs of it.
 protocol AnyMetricFamily: Sendable {
     var name: String { get }
     var labelNames: [String] { get }
@@ -13,8 +13,8 @@ protocol AnyMetricFamily: Sendable {
     func append(to page: inout String, _ format: ExpositionFormat)
 }
 
-/// The series with one metric name and different label values. Label values come from small sets, such as the replicas
-/// or the problem codes: nothing limits the number of series.
+/// All series with one metric name, which differ in their label values. Label values must come from small sets, such as
+/// the replicas or the problem codes, because nothing limits the number of series.
 ///
 /// ```swift
 /// let requests = registry.counter("app_requests_total", help: "Requests answered.", labels: ["mode", "status"])
@@ -25,7 +25,7 @@ public final class MetricFamily<Series: MetricSeries>: AnyMetricFamily {
     let name: String
     let labelNames: [String]
     private let help: String
-    /// By labels as a scrape shows them, escaped once per series: `mode="cp",status="200"`.
+    /// The series by their labels, in the form that a scrape shows, escaped once per series: `mode="cp",status="200"`.
     private let series = Mutex<[String: Series]>([:])
 
     init(name: String, help: String, labels: [String]) {
@@ -52,7 +52,7 @@ public final class MetricFamily<Series: MetricSeries>: AnyMetricFamily {
     var sampleNames: [String] { Series.kind.sampleNames(name) }
 
     func append(to page: inout String, _ format: ExpositionFormat) {
-        // In OpenMetrics the name of a counter's family lacks the suffix of its samples.
+        // In OpenMetrics the name of a counter's family lacks the suffix `_total` of its samples.
         let isBare = format == .openMetrics && Series.kind == .counter
         let familyName = isBare ? String(name.dropLast("_total".count)) : name
         page += "# HELP \(familyName) \(help.escaped(isQuoted: format == .openMetrics))\n"
@@ -64,7 +64,7 @@ public final class MetricFamily<Series: MetricSeries>: AnyMetricFamily {
 }
 
 extension String {
-    /// Escapes `\`, line feed and, where a `"` would end the text, `"`.
+    /// Escapes `\` and line feed. If the text is in quotes, also escapes `"`.
     func escaped(isQuoted: Bool) -> String {
         var text = ""
         for scalar in unicodeScalars {

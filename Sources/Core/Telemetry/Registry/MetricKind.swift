@@ -5,7 +5,7 @@ public enum MetricKind: String, Sendable {
     case gauge
     case histogram
 
-    /// Whether a family of this type may have that name: OpenMetrics distinguishes types by suffix.
+    /// Whether a family of this type may have that name. OpenMetrics distinguishes the types by suffixes.
     func allows(_ name: String) -> Bool {
         guard Self.isIdentifier(name) else { return false }
         switch self {
@@ -15,8 +15,8 @@ public enum MetricKind: String, Sendable {
         }
     }
 
-    /// Whether a family of this type may have those labels. Histograms use `le` themselves; names that begin with two
-    /// underscores are reserved for Prometheus.
+    /// Whether a family of this type may have those labels. Histograms use the label `le` themselves. Names that begin
+    /// with two underscores are reserved for Prometheus.
     func allows(labels: [String]) -> Bool {
         Set(labels).count == labels.count && labels.allSatisfy { Self.isIdentifier($0) && !$0.hasPrefix("__") }
             && !(self == .histogram && labels.contains("le"))

@@ -28,7 +28,7 @@ public final class ProcessCollector: Sendable {
         ).with().set(Self.startTimeSeconds())
     }
 
-    /// Updates the metrics; to be called before a scrape.
+    /// Updates the metrics. Call it before a scrape.
     public func collect() {
         cpuSeconds.raise(to: Self.seconds(CLOCK_PROCESS_CPUTIME_ID))
         let pages = Self.numbers(in: "/proc/self/statm")
@@ -44,8 +44,8 @@ public final class ProcessCollector: Sendable {
         }
     }
 
-    /// The fields of a file in `/proc` after the program's name, which stands in parentheses and may contain spaces; 0
-    /// for a field that is no number.
+    /// The fields of a file in `/proc` as numbers; 0 for a field that is no number. If the file contains the program's
+    /// name, the fields after it. The name is in parentheses and may contain spaces.
     private static func numbers(in path: String) -> [Double] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return [] }
@@ -62,18 +62,19 @@ public final class ProcessCollector: Sendable {
         defer { closedir(directory) }
         var entries = 0
         while readdir(directory) != nil { entries += 1 }
-        // Without ".", ".." and the descriptor of the listing itself.
+        // Do not count ".", ".." and the descriptor of the listing itself.
         return max(0, entries - 3)
     }
 
-    /// Field 22 of `/proc/self/stat` is the start in clock ticks after boot, which two clocks convert to a date.
+    /// When the process started, in seconds since 1970. Field 22 of `/proc/self/stat` is the start in clock ticks after
+    /// boot, and two clocks convert it.
     private static func startTimeSeconds() -> Double {
         let now = seconds(CLOCK_REALTIME)
         let fields = numbers(in: "/proc/self/stat")
-        // The first two fields are the process id and the name.
+        // `fields` lacks the first two fields (process id and name), so field 22 has the index 19.
         guard fields.count > 19 else { return now }
         let ageSeconds = seconds(CLOCK_BOOTTIME) - fields[19] / Double(sysconf(Int32(_SC_CLK_TCK)))
-        // Ticks are hundredths of a second: further digits would be noise.
+        // Ticks are hundredths of a second, so further digits would be noise.
         return ((now - ageSeconds) * 100).rounded() / 100
     }
 
@@ -87,7 +88,7 @@ public final class ProcessCollector: Sendable {
 extension PrometheusRegistry {
     /// Registers `app_build_info`, a gauge that is always 1 and whose labels describe the program.
     /// - Parameters:
-    ///   - version: of the product.
+    ///   - version: the version of the product.
     ///   - mode: `cp` or `ap`.
     public func registerBuildInfo(version: String, mode: String) {
         gauge(
@@ -96,7 +97,7 @@ extension PrometheusRegistry {
         ).with(version, mode, Self.swiftVersion).set(1)
     }
 
-    /// The compiler version as far as a program can tell it.
+    /// The version of the Swift compiler, as far as conditional compilation can determine it.
     static var swiftVersion: String {
         #if compiler(>=6.5)
             "6.5+"

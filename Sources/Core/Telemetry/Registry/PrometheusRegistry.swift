@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The metrics of a process, and the page for a scrape.
+/// The metrics of a process. Produces the page that a scrape returns.
 ///
 /// Families are registered at start. Any thread may update their series.
 public final class PrometheusRegistry: Sendable {
@@ -26,7 +26,7 @@ public final class PrometheusRegistry: Sendable {
         register(HistogramFamily(name: name, help: help, labels: labels))
     }
 
-    /// All families sorted by name, their series sorted by labels.
+    /// The page for a scrape: all families sorted by name, with their series sorted by labels.
     public func page(_ format: ExpositionFormat) -> [UInt8] {
         var page = ""
         for family in families.withLock({ $0 }).sorted(by: { $0.name < $1.name }) {

@@ -1,11 +1,11 @@
 import Synchronization
 
-/// What counts or measures under one set of label values. Any thread may use it.
+/// One metric with one set of label values. Any thread may use it.
 public protocol MetricSeries: AnyObject, Sendable {
     static var kind: MetricKind { get }
     init()
     /// Appends one line per sample.
-    /// - Parameter labels: without braces, escaped; may be empty.
+    /// - Parameter labels: the labels without braces, escaped; may be empty.
     func appendSamples(to page: inout String, name: String, labels: String)
 }
 
@@ -20,12 +20,13 @@ public final class CounterSeries: MetricSeries {
         update { $0 + Double(amount) }
     }
 
-    /// Shows a total that the kernel counts. Lower totals than shown before are ignored.
+    /// Sets the count to a total that the kernel counts. A total lower than the current one is ignored.
     func raise(to newTotal: Double) {
         update { max($0, newTotal) }
     }
 
-    /// Lock-free: an attempt fails only if another thread succeeded. Relaxed: a sample orders no other memory.
+    /// Lock-free: if another thread changed the count meanwhile, the attempt is repeated. The order is relaxed, because
+    /// a sample says nothing about other memory.
     private func update(_ change: (Double) -> Double) {
         var old = value
         while true {
@@ -58,7 +59,7 @@ public final class GaugeSeries: MetricSeries {
     }
 }
 
-/// Durations counted by size.
+/// Counts durations in buckets by their length.
 public final class HistogramSeries: MetricSeries {
     public static let kind = MetricKind.histogram
 
@@ -72,7 +73,7 @@ public final class HistogramSeries: MetricSeries {
     private static let boundTexts = bounds.map(\.description) + ["+Inf"]
 
     private struct State {
-        /// By bucket, not cumulative.
+        /// By bucket: how many durations it contains, not cumulative.
         var counts = [UInt64](repeating: 0, count: boundTexts.count)
         var sumNs: UInt64 = 0
     }
@@ -88,10 +89,10 @@ public final class HistogramSeries: MetricSeries {
         }
     }
 
-    /// Observations so far.
+    /// The number of durations observed so far.
     public var count: UInt64 { state.withLock { $0.counts.reduce(0, +) } }
 
-    /// The sum of what was observed, in seconds.
+    /// The sum of the durations observed so far, in seconds.
     public var sum: Double { state.withLock { Double($0.sumNs) / 1e9 } }
 
     public func appendSamples(to page: inout String, name: String, labels: String) {
@@ -108,12 +109,13 @@ public final class HistogramSeries: MetricSeries {
 }
 
 extension String {
-    /// `name{labels} value` and a line feed, without braces if there are no labels.
+    /// Appends `name{labels} value` and a line feed, without braces if there are no labels.
     ///
-    /// The value has the shortest digits that parse to the same number; whole numbers are without a point.
+    /// The value is written with the fewest digits that parse to the same number. Whole numbers have no decimal point.
     fileprivate mutating func append(sample name: String, _ labels: String, _ value: Double) {
         self += labels.isEmpty ? "\(name) " : "\(name){\(labels)} "
-        // Above 2^53 not every whole number is a Double, so the shortest form loses nothing.
+        // Write whole numbers below 2^53 exactly. Above that not every whole number is a Double, so the shortest form
+        // loses nothing.
         if let whole = Int64(exactly: value), whole.magnitude < 1 << 53 {
             self += String(whole)
         } else if value.isInfinite {
