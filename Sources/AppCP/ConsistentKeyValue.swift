@@ -92,7 +92,7 @@ enum ConsistentAnswers {
         }
     }
 
-    /// A linearizable answer is never stale.
+    /// The answer to a read that found a value. A linearizable answer is never stale, so its staleness is always 0.
     static func found(_ value: Bytes, _ result: ReadResult, _ request: KeyRequest) -> Response {
         guard !request.prefersBytes else {
             let headers = [Header("X-Staleness-Ms", "0"), Header("X-Stale", "false"), Header("X-Conflicts", "0")]

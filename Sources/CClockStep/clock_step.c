@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// The mapped file, which another process writes. The CPU reads 8 aligned bytes in one step.
+// The mapped file, which another process writes. No lock is needed, because the CPU reads 8 aligned bytes in one step.
 static volatile const int64_t *offset_seconds;
 
 __attribute__((constructor)) static void map_file(void) {

@@ -24,10 +24,10 @@ static inline int clinux_epoll_ctl(int epoll, int operation, int descriptor, uns
 // The kernel kills this process when the thread that started it ends (PR_SET_PDEATHSIG, prctl(2)).
 static inline int clinux_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
-// Reserves a TCP port among the programs that call this function. A server that stops finds its port still free when it
-// starts again. The reservation is a name in the abstract namespace of Unix sockets (unix(7)), which the kernel frees
-// when the descriptor is closed. Returns the descriptor, or -1 with `errno` set: EADDRINUSE if the port is already
-// reserved.
+// Reserves a TCP port among the programs that call this function, so that a stopped server finds its port still free
+// when it starts again. The reservation is a name in the abstract namespace of Unix sockets (unix(7)), which the kernel
+// frees when the descriptor is closed. Returns the descriptor, or -1 with `errno` set: EADDRINUSE if the port is
+// already reserved.
 static inline int clinux_reserve_port(unsigned port) {
     int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -1;

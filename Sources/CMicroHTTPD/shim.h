@@ -78,9 +78,9 @@ struct cmhd_start_options {
     MHD_NotifyConnectionCallback connection_changed;
 };
 
-// Connections can be suspended and resumed, but without MHD_USE_ITC, which MHD_ALLOW_SUSPEND_RESUME includes. It adds a
-// descriptor that wakes the daemon when another thread resumes a connection. Here the same thread runs the daemon right
-// after, so this saves one write to an eventfd per request.
+// Connections can be suspended and resumed, but without MHD_USE_ITC, which MHD_ALLOW_SUSPEND_RESUME includes.
+// MHD_USE_ITC adds a descriptor that wakes the daemon when another thread resumes a connection. Here the same thread
+// runs the daemon right after, so one write to an eventfd per request is saved.
 static inline struct MHD_Daemon *cmhd_start(const struct cmhd_start_options *options) {
     unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | (MHD_ALLOW_SUSPEND_RESUME & ~MHD_USE_ITC);
     if (options->is_logging) flags |= MHD_USE_ERROR_LOG;

@@ -50,10 +50,10 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
 
     // MARK: Requests
 
-    /// - Throws: `StoreFailure` without an `outcome`.
+    /// - Throws: `StoreFailure` without an `outcome`, because a read changes nothing.
     public func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult { try await reader.read(request) }
 
-    /// - Throws: `StoreFailure` with an `outcome`.
+    /// - Throws: `StoreFailure` with the `outcome` of the change.
     public func change(_ request: ChangeRequest) async throws(StoreFailure) -> ChangeResult {
         let operation: Operation =
             switch request.kind {

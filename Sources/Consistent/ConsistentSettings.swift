@@ -16,7 +16,7 @@ public struct ConsistentSettings: Sendable {
 
     public init() {}
 
-    /// Probes, rebuild and repair.
+    /// Settings of the background work: probes, rebuild and repair.
     public struct Background: Sendable {
         /// The interval at which background work takes a step and probes the replicas, in milliseconds.
         public var intervalMs: UInt64 = 1_000
@@ -26,7 +26,7 @@ public struct ConsistentSettings: Sendable {
         public var scanIntervalMs: UInt64 = 600_000
     }
 
-    /// The probes of the replicas.
+    /// Settings of the probes of the replicas.
     public struct Probes: Sendable {
         /// How long a probe waits for a silent replica, in milliseconds. Must be longer than a round trip.
         public var timeoutMs: UInt64 = 300

@@ -6,7 +6,7 @@ struct AcceptorCommands {
     let configuration: GroupConfiguration
     /// The script arguments that are equal for all replicas: group and epoch.
     private let shared: [Bytes]
-    /// By replica: the script arguments that differ, which is the incarnation expected there.
+    /// By replica: the last script argument, which is the incarnation expected there.
     private let tails: [[Bytes]]
 
     init(group: Bytes, configuration: GroupConfiguration) {

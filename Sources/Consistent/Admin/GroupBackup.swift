@@ -29,7 +29,7 @@ public final class GroupBackup {
     /// Dumps one replica after another, so that at most one of them is busy with a dump.
     /// - Parameters:
     ///   - only: the name of one replica; nil for all.
-    ///   - deadlineNs: on the scheduler's clock.
+    ///   - deadlineNs: when the backup must be complete, on the scheduler's clock.
     public func run(only: String?, deadlineNs: UInt64) async -> Result {
         let group = acceptors.replicas
         if let only, !group.replicaNames.contains(only) { return .refused("there is no replica '\(only)'") }

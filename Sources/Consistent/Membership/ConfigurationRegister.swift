@@ -23,8 +23,8 @@ final class ConfigurationRegister {
     private var scheduler: any Scheduler { acceptors.scheduler }
     private var names: [String] { acceptors.replicas.replicaNames }
 
-    /// True if enough voters of the configuration are available. While the configuration is unknown: if enough replicas
-    /// are.
+    /// True if enough voters of the configuration are available. While the configuration is unknown, every available
+    /// replica counts.
     var hasQuorum: Bool {
         guard let current else { return acceptors.hasMajority }
         return acceptors.quorum(of: current).isReached(by: acceptors.replicas.available)
@@ -38,7 +38,7 @@ final class ConfigurationRegister {
 
     /// The configuration in force. Asks the replicas if it is unknown. One fetch serves all callers, and each waits
     /// until its own deadline.
-    /// - Throws: why it could not be found.
+    /// - Throws: the reason why the configuration could not be found.
     func configuration(deadlineNs: UInt64) async throws(StoreFailure) -> GroupConfiguration {
         if let current { return current }
         if !isFetching {
@@ -147,7 +147,8 @@ final class ConfigurationRegister {
         return .init(configuration: configuration, ballot: ballot)
     }
 
-    /// The failure if the members hold a configuration of other replicas than the setting `REPLICAS` names; nil if not.
+    /// The failure if the members hold a configuration of other replicas than the setting `REPLICAS` names; nil if they
+    /// do not.
     private func otherGroup(_ evidence: ConfigurationEvidence, _ call: QuorumCall) -> StoreFailure? {
         for member in evidence.members {
             guard let text = call.reply(from: member.replica)?[0]?[2]?.bytes else { continue }

@@ -55,8 +55,8 @@ final class MembershipService {
     func probeStep() async {
         let scheduler = acceptors.scheduler
         await monitor.refresh(maxAgeNs: 0, deadlineNs: scheduler.nowNs + intervalNs)
-        // A replica accepts writes again. Before, it may have answered accepts with errors, and no list of these keys
-        // exists. So scan all (rule C11).
+        // A replica accepts writes again. Before, it may have answered accepts with errors, and no list of those keys
+        // exists. So scan all keys (rule C11).
         if await counters.step() { backlog.requestFullScan() }
         scanForNewMembers()
         acceptors.events?.replicasProbed(views)
@@ -65,7 +65,7 @@ final class MembershipService {
         if monitor.isDefunct(current) { configurations.invalidate(current) }
         if monitor.highestEpoch > current.epoch || current.voters != acceptors.replicas.everyReplica {
             // The known configuration may be outdated. If it has no quorum, requests fail early and do not ask for a
-            // newer one.
+            // newer one, so this step asks.
             await configurations.refresh(
                 completing: !configurations.hasQuorum, deadlineNs: scheduler.nowNs + intervalNs)
         }

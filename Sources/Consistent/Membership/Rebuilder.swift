@@ -17,7 +17,7 @@ final class Rebuilder {
     private(set) var progress: [RebuildProgress?]
 
     private static let maxConcurrentKeys = 16
-    /// Attempts to make the other replicas agree on one key, and the longest time for them.
+    /// Limits for making the other replicas agree on one key: the number of attempts, and their total time.
     private static let maxRounds = 16
     private static let maxIdentityRoundNs = 4_000 * nsPerMs
 
@@ -72,7 +72,7 @@ final class Rebuilder {
             enter(.announcing, replica)
             configuration = try await change(configuration, replica, to: incarnation, isVoter: false)
         }
-        // From here on the other replicas reject every proposer that does not know the replica as a learner.
+        // From here on the other replicas reject every proposer that does not know that this replica is a learner.
         var watermark = try await raiseEpoch(configuration, on: others)
         if !configuration.entries[replica].isVoter {
             enter(.comparing, replica)

@@ -83,6 +83,6 @@ enum ReportedIdentity: Equatable {
         }
     }
 
-    /// Nil unless ``own(_:)``.
+    /// The identity of a replica with the expected group and name; nil in all other cases.
     var own: ReplicaIdentity? { if case .own(let identity) = self { identity } else { nil } }
 }

@@ -106,7 +106,8 @@ final class RollbackDetector {
         // A rebuilding replica may look rolled back, because its first counter is already witnessed. It is treated as
         // rolled back, because an old dump from the rebuild looks the same (rule C8).
         let isRolledBack = own.rollbackCounter < witnessed
-        // Witnesses that connect later may hold higher counters, or be rolled back as well.
+        // Wait for more witnesses if possible. Those that connect later may hold higher counters, or be rolled back as
+        // well.
         let mustWait = (isRolledBack || !isKnown) && !acceptsOneWitness
         if mustWait, observations.contains(where: { $0 == nil }) { return .noWitness }
         if isRolledBack {

@@ -3,8 +3,8 @@ import Replication
 /// Operations on one register that the proposer gets chosen together. A batch may need several attempts (rules C4 to
 /// C7).
 final class Batch {
-    /// The number of this batch, unique for its proposer. Both together identify the batch in
-    /// ``RegisterState/writers``.
+    /// The number of this batch, unique for its proposer. In ``RegisterState/writers``, proposer and number together
+    /// identify the batch.
     let number: UInt64
     private let operations: [PendingOperation]
 
@@ -18,7 +18,7 @@ final class Batch {
     /// The lowest version on which a sent attempt was built. The first attempt need not have the lowest: the state that
     /// it was built on may never have been chosen, and the chosen history may have lower versions.
     private var baseVersion: UInt64?
-    /// The version on which the last attempt was built that changed the state, even if it was not sent.
+    /// The version on which the last attempt that changed the state was built, whether or not it was sent.
     private var attemptBaseVersion: UInt64 = 0
     /// Why the last attempt failed.
     var lastFailure: StoreFailure?

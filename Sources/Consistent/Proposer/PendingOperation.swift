@@ -32,7 +32,7 @@ final class PendingOperation: Expirable {
         continuation.take()?.resume()
     }
 
-    /// Suspends until there is an answer, which is a failure at the deadline.
+    /// Suspends until there is an answer. At the deadline the answer is a failure.
     func wait(scheduler: any Scheduler) async -> Answer {
         if let answer { return answer }
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in

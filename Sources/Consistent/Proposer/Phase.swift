@@ -58,8 +58,8 @@ struct Phase {
 
     /// Phase 1: asks the voters to promise `ballot`.
     /// - Parameter isDelete: true if the change is a delete, which needs no free memory.
-    /// - Returns: of the states that this quorum had accepted, the one with the highest ballot. The change is applied
-    ///   to it.
+    /// - Returns: the state with the highest ballot among those that the quorum had accepted. The change is applied to
+    ///   it.
     static func prepare(
         _ register: Register, _ ballot: Ballot, isDelete: Bool = false, in context: RoundContext, deadlineNs: UInt64
     ) async -> Result<(ballot: Ballot, state: RegisterState), RoundFailure> {
@@ -111,7 +111,7 @@ struct Phase {
         !quorum.voters.intersection(replicas).subtracting(call.sent.subtracting(call.lost)).isEmpty
     }
 
-    /// True if the accept has no effect and never will: each replica that received it received it once, and rejected it
+    /// True if the accept has no effect and never will: each replica that got it got it only once, and rejected it
     /// (rule C7, second case).
     var isRejectedByAll: Bool {
         call.outstanding.isEmpty && call.lost.isEmpty && call.resent.isEmpty && replies.allSatisfy(\.isRejection)

@@ -67,6 +67,6 @@ enum RoundFailure: Error, Equatable {
     case noMajority
     /// Too few connections had room for one more command.
     case overloaded
-    /// A replica answered with an error of its own.
+    /// A replica answered with a server error.
     case failed(ServerError)
 }

@@ -20,7 +20,7 @@ final class Reader {
         self.hedgeMs = hedgeMs
     }
 
-    /// - Throws: ``StoreFailure`` without an `outcome`.
+    /// - Throws: ``StoreFailure`` without an `outcome`, because a read changes nothing.
     func read(_ request: ReadRequest) async throws(StoreFailure) -> ReadResult {
         let register = Register(key: request.key)
         guard configurations.hasQuorum else {

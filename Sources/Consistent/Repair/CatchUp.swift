@@ -12,8 +12,8 @@ struct CatchUp {
 
     enum Result {
         case copied(isTombstone: Bool)
-        /// The state needs a round with a higher ballot. A promise of an unfinished round is higher than the ballot of
-        /// the state. Or the replica has no record, and its GC watermark is higher.
+        /// The state needs a round with a higher ballot, for one of two reasons. An unfinished round left a higher
+        /// promise. Or the replica has no record, and its GC watermark is above the ballot.
         case rejected
         /// A replica did not answer, or answered with an error.
         case failed

@@ -36,7 +36,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
         var waiting: [UnownedJob] = []
         var running: [UnownedJob] = []
 
-        /// Moves the waiting jobs to `running`. Jobs that these wake wait for the next round.
+        /// Moves the waiting jobs to `running`. Further jobs that these wake wait for the next round.
         mutating func begin() { swap(&waiting, &running) }
     }
 
@@ -220,7 +220,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
 
     private func endTurn() {
         if !turnEnds.isEmpty {
-            // Bodies that are added now run at the end of the next turn, so that this turn ends.
+            // Bodies that are added from here on run at the end of the next turn, so that this turn ends.
             let bodies = turnEnds
             turnEnds.removeAll(keepingCapacity: true)
             for body in bodies { body() }

@@ -145,7 +145,7 @@ final class HiredisSocket: DescriptorHandler {
             HiredisSocket.of(context).receive(isLost: reply == nil)
         }
 
-    // These do not retain the object: the context holds the reference that `open` retained.
+    // These functions do not retain the object: the context holds the reference that `open` retained.
     private static func from(_ pointer: UnsafeMutableRawPointer?) -> HiredisSocket {
         Unmanaged<HiredisSocket>.fromOpaque(pointer!).takeUnretainedValue()
     }

@@ -35,6 +35,6 @@ public struct LinkFailure: Sendable, Equatable {
         (self.summary, text) = (summary, summary)
     }
 
-    /// The engine did not admit the replica, and reports why.
+    /// The engine did not admit the replica. The engine reports the reason itself.
     static let notAdmitted = LinkFailure(rejected: "it was not admitted")
 }

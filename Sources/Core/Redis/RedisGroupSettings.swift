@@ -8,7 +8,7 @@ public struct RedisGroupSettings: Sendable {
     public var timeouts = Timeouts()
     public var reconnect = Reconnect()
     public var limits = Limits()
-    /// A healed replica is detected within `maxOpenForMs`.
+    /// Settings of the circuit breakers. A replica that works again is detected within `maxOpenForMs`.
     public var breaker = CircuitBreaker.Settings()
     /// Finds the addresses of a replica's host name.
     public var lookUp: HostLookup = Resolver.system

@@ -140,7 +140,7 @@ final class ReplicaLink: Expirable {
         return true
     }
 
-    /// The connection could not be made or was lost before it was up.
+    /// Tries the next address, after the connection could not be opened or was lost before it was up.
     private func addressFailed(_ failure: LinkFailure) {
         connection = nil
         ownCommands.isReloadingScripts = false
@@ -264,15 +264,15 @@ final class ReplicaLink: Expirable {
 
     func expire() {
         let nowNs = reactor.nowNs
-        // An earlier timer has replaced this one.
+        // Another timer has replaced this one.
         guard nowNs >= checkDueNs else { return }
         checkDueNs = .max
         switch phase {
         case .shutDown: return
         case .idle:
             report(health.breaker.advance(nowNs: nowNs))
-            // While the circuit breaker is not closed, an attempt to connect is its trial. It allows one trial at a
-            // time, and none before it is due.
+            // While the circuit breaker is not closed, an attempt to connect is its trial. The breaker allows one trial
+            // at a time, and none before it is due.
             if nowNs >= attempts.nextNs, health.breaker.allows(nowNs: nowNs) { connect() }
         case .connecting, .admitting:
             if nowNs &- attempts.startNs > settings.timeouts.connectMs * nsPerMs { giveUp("no reply while connecting") }

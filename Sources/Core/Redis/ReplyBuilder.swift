@@ -3,9 +3,9 @@ import Replication
 
 /// Builds ``Reply`` values while hiredis parses. They replace hiredis' own objects, which would have to be converted.
 ///
-/// Each connection has one builder, in the function table of hiredis' reader. For every reply the builder returns the
-/// same object, of the type "error". That object is read only if a reply arrives that no command asked for, such as
-/// "max number of clients reached". Then hiredis closes the connection with the text of that reply.
+/// Each connection has one builder, which hiredis calls through the function table of its reader. For every reply the
+/// builder returns the same object, of the type "error". That object is read only if a reply arrives that no command
+/// asked for, such as "max number of clients reached". Then hiredis closes the connection with the text of that reply.
 final class ReplyBuilder {
     fileprivate struct OpenArray {
         var elements: [Reply]

@@ -6,7 +6,7 @@ public typealias HostLookup = @Sendable (_ host: String) -> [String]
 
 /// Resolves the name of one host without blocking the loop. `getaddrinfo` has no asynchronous form, so each lookup runs
 /// in a thread. At most one lookup runs at a time, however long a name server stays silent. A request during a lookup
-/// waits for its answer. If no request waits for an answer, it is kept for the next request.
+/// waits for its answer. An answer for which no request waits is kept for the next request.
 public final class Resolver {
     private let host: String
     private let reactor: Reactor

@@ -3,7 +3,7 @@ import EventLoop
 /// Sends a command to the best replicas first. Asks further ones if those are slow or their replies do not suffice
 /// (Dean and Barroso, *The Tail at Scale*, CACM 2013).
 ///
-/// The caller decides in two closures, called in turn:
+/// The caller decides in two closures, which are called alternately:
 /// - `nextWave` names the replicas to ask next and the delay until the wave after them.
 /// - `judge` looks at the new replies and ends the call, waits, or asks for the next wave at once.
 ///
@@ -23,7 +23,7 @@ import EventLoop
 /// }
 /// ```
 public struct HedgedCall {
-    /// The replies so far. Close it when they are no longer needed.
+    /// Holds the replies so far. Close the call when they are no longer needed.
     public let call: QuorumCall
     private let command: Command
     private let scheduler: any Scheduler
@@ -46,7 +46,7 @@ public struct HedgedCall {
         case ask(ReplicaSet, delayNs: UInt64)
         /// No replica is left to ask: wait for the outstanding replies.
         case wait
-        /// Do not wait for the outstanding replies either.
+        /// End the call, even if replies are outstanding.
         case giveUp
     }
 

@@ -96,9 +96,9 @@ public protocol ReplicaGroupDelegate: AnyObject {
     /// - Returns: true to open the replica for commands; false to close the connection, which is tried again later.
     func admit(replica: Int) async -> Bool
 
-    /// `replica` was admitted.
+    /// Called after `replica` was admitted.
     func replicaDidConnect(_ replica: Int)
 
-    /// The connection to `replica` is lost.
+    /// Called when the connection to `replica` was lost.
     func replicaDidDisconnect(_ replica: Int)
 }

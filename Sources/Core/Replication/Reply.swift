@@ -33,7 +33,7 @@ public enum Reply: Sendable, Equatable {
         }
     }
 
-    /// An integer reply, or a bulk reply with a decimal integer.
+    /// The value of an integer reply, or of a bulk reply with a decimal integer, else nil.
     public var int64: Int64? {
         switch self {
         case .integer(let value): value

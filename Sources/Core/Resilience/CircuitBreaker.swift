@@ -21,7 +21,7 @@ public struct CircuitBreaker: Sendable {
     /// ignored: a command sent before the breaker opened says nothing about the replica now.
     public private(set) var generation: UInt32 = 0
 
-    /// Failures since the last success of this generation.
+    /// Failures in a row. A success resets the count, and so does a change to closed.
     public private(set) var consecutiveFailures = 0
     private(set) var trials = Trials()
     /// Consecutive open periods without the breaker closing in between; the exponent of the next period.
@@ -85,8 +85,9 @@ public struct CircuitBreaker: Sendable {
         return move(to: .closed, nowNs: nowNs)
     }
 
-    /// The call failed because of the replica (refused, reset, timed out; not: a reply that rejects the command). Opens
-    /// a closed breaker after `failureThreshold` consecutive failures, and a half open one at once.
+    /// The call failed because of the replica: it refused the connection, reset it, or timed out. A reply that rejects
+    /// the command is no failure. Opens a closed breaker after `failureThreshold` consecutive failures, and a half open
+    /// one at once.
     /// - Parameter randomBits: 64 fresh random bits, the jitter of the open period.
     @discardableResult
     public mutating func recordFailure(nowNs: UInt64, generation: UInt32, randomBits: UInt64) -> Transition? {
@@ -125,7 +126,8 @@ public struct CircuitBreaker: Sendable {
         return transition
     }
 
-    /// True if no trial has begun for a while. If all slots are also in use, the results of these trials are lost.
+    /// True if no trial has begun for `trialTimeoutMs`. If all slots are also in use, the results of these trials are
+    /// lost.
     private func areTrialsLost(nowNs: UInt64) -> Bool {
         nowNs >= trials.lastNs + settings.trialTimeoutMs * 1_000_000
     }

@@ -1,7 +1,7 @@
 /// A token bucket: a mean rate per second, and a burst of one second's tokens after a quiet second.
 ///
-/// Turner, *New directions in communications*, 1986 (there "leaky bucket as a meter"). Time is passed in, so that tests
-/// need no clock.
+/// Described by Turner, *New directions in communications*, 1986 (there "leaky bucket as a meter"). The caller passes
+/// the time, so that tests need no clock.
 public struct RateLimiter: Sendable {
     /// Tokens per second, which is also the most that are saved.
     public let ratePerS: UInt64

@@ -23,7 +23,7 @@ struct BurstLimiter: Sendable {
     static let maxKeys = 256
     private static let others = Key(event: "", subject: "")
 
-    /// Whether a line may be written now.
+    /// Decides whether a line may be written now, and counts the line.
     mutating func allows(_ key: Key, nowMs: Int64) -> Bool {
         let key = windows[key] == nil && windows.count >= Self.maxKeys ? Self.others : key
         var window = windows[key] ?? Window(startMs: nowMs)

@@ -25,8 +25,8 @@ public final class CounterSeries: MetricSeries {
         update { max($0, newTotal) }
     }
 
-    /// Lock-free: if another thread changed the count meanwhile, the attempt is repeated. The order is relaxed, because
-    /// a sample says nothing about other memory.
+    /// Lock-free: if another thread changed the count meanwhile, the attempt is repeated. The memory order is relaxed,
+    /// because no other memory depends on the count.
     private func update(_ change: (Double) -> Double) {
         var old = value
         while true {
@@ -69,7 +69,7 @@ public final class HistogramSeries: MetricSeries {
     ]
     private static let boundsNs = bounds.map { UInt64(($0 * 1e9).rounded()) }
     /// Whole numbers are written `1.0`, which OpenMetrics requires. The text format does the same, so that a series has
-    /// the same labels in both.
+    /// the same labels in both formats.
     private static let boundTexts = bounds.map(\.description) + ["+Inf"]
 
     private struct State {
