@@ -25,8 +25,8 @@ __attribute__((constructor)) static void map_file(void) {
 
 static int64_t offset(void) { return offset_seconds == NULL ? 0 : *offset_seconds; }
 
-// These functions call the kernel directly. A lookup of the C library's own functions would allocate memory, and
-// jemalloc, the allocator of redis-server, reads the clock while it starts.
+// These functions call the kernel directly. A lookup of the C library's own functions would allocate memory. But
+// jemalloc, the allocator of redis-server, calls these functions while it starts.
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
     if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += offset();

@@ -86,7 +86,7 @@ static inline struct MHD_Daemon *cmhd_start(const struct cmhd_start_options *opt
     if (options->is_logging) flags |= MHD_USE_ERROR_LOG;
     return MHD_start_daemon(
         flags, 0, NULL, NULL, options->access, options->context,
-        MHD_OPTION_EXTERNAL_LOGGER, options->log, options->context, // first, so that errors of the other options are logged
+        MHD_OPTION_EXTERNAL_LOGGER, options->log, options->context, // first, to log errors of the others
         MHD_OPTION_CONNECTION_LIMIT, options->connection_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_memory_bytes,

@@ -95,7 +95,7 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
     /// ``ConsistentSettings/Probes/maxAgeMs``.
     public func replicas(deadlineNs: UInt64) async -> [ReplicaView] { await membership.refresh(deadlineNs: deadlineNs) }
 
-    /// What each replica reported to the last probe.
+    /// The report of each replica to the last probe.
     public var views: [ReplicaView] { membership.views }
 
     // MARK: ReplicaGroupDelegate

@@ -67,7 +67,7 @@ public enum ChangeResult: Sendable, Equatable {
     case applied(version: UInt64, replicasAcked: Int)
     /// The key of a delete does not exist, so nothing changed.
     case absent(version: UInt64)
-    /// Not applied: `version` does not meet the precondition.
+    /// The change was not applied, because the current `version` does not meet the precondition.
     case preconditionFailed(version: UInt64, exists: Bool)
 
     /// The version after the change, or the current one if nothing changed.

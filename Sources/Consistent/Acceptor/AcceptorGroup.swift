@@ -1,7 +1,8 @@
 import EventLoop
 import Replication
 
-/// What all components of the engine share: the replicas of one CP group, the scheduler, and the receiver of events.
+/// The objects that all components of the engine share: the replicas of one CP group, the scheduler, and the receiver
+/// of events.
 struct AcceptorGroup {
     let replicas: any ReplicaGroup
     let scheduler: any Scheduler

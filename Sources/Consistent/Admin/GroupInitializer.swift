@@ -60,8 +60,8 @@ public struct GroupInitializer {
         return await adopt(deadlineNs: deadlineNs)
     }
 
-    /// All replicas report to be members. They form one group only if the latest configuration that any of them holds
-    /// names them all. The group's name is no proof: two groups may both have the default name.
+    /// Checks that replicas which all report to be members form one group. The latest configuration that any of them
+    /// holds must name them all. The group's name is no proof, because two groups may both have the default name.
     private func compare(_ identities: [ReplicaIdentity], deadlineNs: UInt64) async -> Result {
         let replies = await ask(AcceptorCommands.read(.configuration), deadlineNs)
         var latest: GroupConfiguration?

@@ -43,8 +43,8 @@ struct ConfigurationEvidence {
     /// The configuration of the epoch that the replicas report; nil if it cannot be determined. A half-done change is
     /// completed under this configuration.
     ///
-    /// Ignores a configuration that does not name a majority of the members in their current incarnations. The group
-    /// was wiped since, or that configuration cannot reach agreement now.
+    /// Ignores a configuration that does not name a majority of the members in their current incarnations. Such a
+    /// configuration is from a group that was wiped since, or cannot reach agreement now.
     var inForce: GroupConfiguration? {
         let own = latestFirst.map(\.configuration).filter { configuration in
             let named = replicas { $0.isNamed(by: configuration) }

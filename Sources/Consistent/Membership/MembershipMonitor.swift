@@ -64,8 +64,8 @@ final class MembershipMonitor {
         return !acceptors.quorum(of: configuration).isReached(by: ReplicaSet(left))
     }
 
-    /// What this instance knows of each replica, in the group's order. A replica that another incarnation has replaced
-    /// is recognised only if `configuration` is known.
+    /// The view of each replica that this instance has, in the group's order. A replica that another incarnation has
+    /// replaced is recognised only if `configuration` is known.
     func views(under configuration: GroupConfiguration?) -> [ReplicaView] {
         acceptors.replicas.replicaNames.enumerated().map { replica, name in
             guard acceptors.replicas.available.contains(replica), let observation = observations[replica] else {

@@ -36,7 +36,7 @@ final class MembershipService {
 
     private var intervalNs: UInt64 { settings.background.intervalMs * nsPerMs }
 
-    /// What each replica reported to the last probe.
+    /// The report of each replica to the last probe.
     var views: [ReplicaView] {
         var views = monitor.views(under: configurations.current)
         for replica in views.indices {

@@ -16,7 +16,7 @@ public struct RebuildProgress: Sendable, Equatable {
 
     public internal(set) var phase = Phase.waiting
     public internal(set) var keysCompared: UInt64 = 0
-    /// Keys on which the other replicas disagreed.
+    /// How many keys the other replicas disagreed on, and now agree on.
     public internal(set) var keysRepaired: UInt64 = 0
     /// The reason why the rebuild waits or stopped.
     public internal(set) var note: String?

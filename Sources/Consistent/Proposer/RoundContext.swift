@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// What a round needs: the replicas, the commands and the quorum under one configuration.
+/// Everything that a round needs: the replicas, the commands and the quorum under one configuration.
 struct RoundContext {
     let group: any ReplicaGroup
     let scheduler: any Scheduler

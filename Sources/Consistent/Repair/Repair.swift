@@ -70,8 +70,8 @@ final class Repair {
         lastScanNs = scheduler.nowNs
     }
 
-    /// - Parameter scanned: the replica whose scan returned these registers; nil for the backlog. If several replicas
-    ///   hold a register, it is repaired only in the scan of the first one.
+    /// - Parameter scanned: the replica whose scan returned these registers; nil for the backlog. Several replicas may
+    ///   hold a register, and only the scan of the first of them repairs it.
     private func repair(_ page: [Register], _ scan: RegisterScan, scanned: Int?) async {
         let voters = scan.configuration.voters
         let summaries = await scan.summaries(of: page, at: voters)

@@ -2,7 +2,7 @@
 --
 --   KEYS   the registers
 --   ARGV   group, epoch, incarnation expected here; then for each register the arguments that its script names
---   reply  one element per register, in the order of KEYS; {'NOTMEMBER'} or {'STALE'} for each of them where the
+--   reply  one element per register, in the order of KEYS; {'NOTMEMBER'} or {'STALE'} for each of them if the
 --          check below fails
 --
 -- Membership check (rule C8): a blank, foreign or rebuilding replica answers NOTMEMBER; one that has seen a higher

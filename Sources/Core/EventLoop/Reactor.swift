@@ -46,7 +46,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
     private var timers = TimerQueue()
     private var turnEnds: [() -> Void] = []
     private var participants: [any TurnParticipant] = []
-    /// Seeded with random bits of the kernel.
+    /// The source of random numbers, seeded by the kernel.
     private var random: SplitMix64
 
     /// The longest time that the loop sleeps if it has nothing to do.

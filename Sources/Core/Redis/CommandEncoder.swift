@@ -61,7 +61,7 @@ struct CommandEncoder {
 
     private static let lineEnd = Bytes("\r\n".utf8)
     private static let shortByteCount = 128
-    /// The character for the type, 19 digits and the line end.
+    /// The longest header: a character for the type, 19 digits and the line end.
     private static let maxHeaderBytes = 22
 
     private static func header(_ kind: Unicode.Scalar, _ value: Int, to output: inout OutputSpan<UInt8>) {

@@ -21,7 +21,7 @@ final class HiredisSocket: DescriptorHandler {
 
     /// Begins to connect to an IP address.
     ///
-    /// - Returns: why it failed at once; nil if `connection` is informed of the outcome later.
+    /// - Returns: the reason if it failed at once. Nil otherwise: `connection` is informed of the outcome later.
     func open(address: String, port: UInt16, connection: RedisConnection) -> String? {
         precondition(context == nil && self.connection == nil, "a socket opens once")
         guard let context = redisAsyncConnect(address, Int32(port)) else { return "out of memory" }

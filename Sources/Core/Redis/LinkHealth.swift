@@ -2,7 +2,7 @@ import EventLoop
 import Replication
 import Resilience
 
-/// Judges one replica by its replies: circuit breaker, latency, stalls.
+/// The health of one replica as its replies show it: the state of its circuit breaker, its latency, and stalls.
 struct LinkHealth {
     var breaker: CircuitBreaker
     /// A moving average of the latency; `.max` before the first reply.

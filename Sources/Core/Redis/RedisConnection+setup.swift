@@ -1,6 +1,6 @@
 import Replication
 
-/// The first commands on a new connection.
+/// The commands that a link sends first on a new connection.
 extension RedisConnection {
     /// Authenticates and loads every script, with all commands sent at once. Calls `done` after the last reply, with
     /// false if a script was not loaded. An error reply closes the connection.

@@ -40,7 +40,7 @@ final class RedisConnection {
 
     /// Begins to connect to an IP address.
     ///
-    /// - Returns: why it failed at once; nil if `link` is informed of the outcome later.
+    /// - Returns: the reason if it failed at once. Nil otherwise: `link` is informed of the outcome later.
     func open(address: String, port: UInt16, link: ReplicaLink) -> String? {
         let failure = socket.open(address: address, port: port, connection: self)
         if failure == nil { self.link = link }

@@ -43,7 +43,7 @@ final class ReplicaLink: Expirable {
         var nextClockReadNs: UInt64 = 0
     }
 
-    /// What operators see of the link.
+    /// The facts about the link that operators see.
     struct History {
         var reconnects: UInt64 = 0
         var lastFailure: LinkFailure?

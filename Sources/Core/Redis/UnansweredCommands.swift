@@ -13,7 +13,7 @@ struct UnansweredCommands {
         let byteCount: Int
     }
 
-    /// Receives the reply to a command.
+    /// The receiver of the reply to a command.
     enum Recipient {
         case sink(any ReplySink)
         /// The reply is kept until the reply to the next identity check on this connection arrives.

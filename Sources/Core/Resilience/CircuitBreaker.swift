@@ -104,7 +104,8 @@ public struct CircuitBreaker: Sendable {
         return transition
     }
 
-    /// Whether a result of that generation counts. If it does, frees its trial slot.
+    /// True if the result of a call counts, because the call began under the current generation. Also frees its trial
+    /// slot.
     private mutating func countResult(of generation: UInt32) -> Bool {
         guard generation == self.generation, state != .open else { return false }
         if state == .halfOpen { trials.inFlight = max(0, trials.inFlight - 1) }

@@ -183,7 +183,7 @@ public struct RegisterModel: Model {
 }
 
 extension RegisterModel.Call {
-    /// The value that a write writes.
+    /// The value that the call writes; nil if it writes none.
     var written: String? {
         switch self {
         case .write(let value), .compareAndSet(_, let value), .create(let value): value

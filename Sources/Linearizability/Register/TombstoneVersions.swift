@@ -30,7 +30,8 @@ private struct DeletedKey {
     private var deletes: Set<UInt64> = []
     /// Versions at which the key had a value.
     private var values: Set<UInt64> = []
-    /// When the first delete or expiry without a known version was called, and when the first such write was called.
+    /// When a delete or expiry of unknown version was first called, and when a write of unknown version was first
+    /// called.
     private var firstUnknownDeleteNs = UInt64.max
     private var firstUnknownWriteNs = UInt64.max
     /// The highest version observed before ``firstUnknownDeleteNs``.

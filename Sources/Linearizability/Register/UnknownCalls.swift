@@ -6,7 +6,7 @@
 struct UnknownCalls {
     /// Versions that a change reported as its own.
     private var claimed: Set<UInt64> = []
-    /// By version: the value that reads returned at it. The inner optional is nil if the key was absent.
+    /// By version: the value that reads returned for it. The inner optional is nil if the key was absent.
     private var seenValues: [UInt64: String?] = [:]
     /// By value: the versions at which it was read.
     private var seenVersions: [String: Set<UInt64>] = [:]

@@ -30,7 +30,7 @@ public final class LogOutput: Sendable {
 
     /// - Parameters:
     ///   - sink: writes one line with its line feed; returns false if the line was dropped.
-    ///   - clock: milliseconds since 1970 (UTC).
+    ///   - clock: returns the time in milliseconds since 1970 (UTC).
     init(
         format: LineFormat, clock: @escaping @Sendable () -> Int64 = LogOutput.wallClockMs,
         sink: @escaping @Sendable (_ line: [UInt8]) -> Bool

@@ -15,7 +15,7 @@ struct LogRecord: Sendable {
     static let eventKey = "event"
 }
 
-/// The format of the lines.
+/// The format of log lines.
 enum LineFormat: Sendable, Equatable {
     case json
     case terminal(isColoured: Bool)

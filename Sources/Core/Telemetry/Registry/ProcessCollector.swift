@@ -44,8 +44,8 @@ public final class ProcessCollector: Sendable {
         }
     }
 
-    /// The fields of a file in `/proc` as numbers; 0 for a field that is no number. If the file contains the program's
-    /// name, the fields after it. The name is in parentheses and may contain spaces.
+    /// Reads the fields of a file in `/proc` as numbers; 0 for a field that is no number. Skips everything up to the
+    /// program's name, if the file contains it, because the name may contain spaces. It is in parentheses.
     private static func numbers(in path: String) -> [Double] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return [] }

@@ -114,8 +114,8 @@ extension String {
     /// The value is written with the fewest digits that parse to the same number. Whole numbers have no decimal point.
     fileprivate mutating func append(sample name: String, _ labels: String, _ value: Double) {
         self += labels.isEmpty ? "\(name) " : "\(name){\(labels)} "
-        // Write whole numbers below 2^53 exactly. Above that not every whole number is a Double, so the shortest form
-        // loses nothing.
+        // Write whole numbers below 2^53 with all digits. Above 2^53 a Double cannot hold every whole number, so the
+        // shortest form loses nothing.
         if let whole = Int64(exactly: value), whole.magnitude < 1 << 53 {
             self += String(whole)
         } else if value.isInfinite {
