@@ -14,7 +14,7 @@ enum AcceptorReply: Equatable {
     case notMember
     /// The replica had not loaded the script, and ran nothing.
     case noScript
-    /// Anything else: a server error, or a record that another program wrote.
+    /// Any other reply: a server error, or a record that another program wrote.
     case failed(ServerError)
 
     init(prepare reply: Reply) {

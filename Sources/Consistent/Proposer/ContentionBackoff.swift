@@ -5,8 +5,9 @@ import Replication
 /// length of time). A pause is a random part of it, so that rivals do not collide again.
 ///
 /// A proposer with a cached promise needs one round trip and its rivals need two, so it could preempt them for ever. If
-/// its prepare finds its own last state still in place, it has overtaken a rival. It then doubles its window until the
-/// rivals have finished. A window outlives its batch (as in Bharghavan et al., *MACAW*, SIGCOMM 1994).
+/// a prepare finds the proposer's own last state still in place, the proposer has overtaken a rival. It then doubles
+/// its window until the rivals have finished. A window outlives its batch (as in Bharghavan et al., *MACAW*, SIGCOMM
+/// 1994).
 final class ContentionBackoff {
     private struct Window {
         var lengthNs: UInt64
