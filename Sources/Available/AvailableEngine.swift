@@ -5,12 +5,12 @@ import Replication
 /// one atomic step per script (rules A1 to A11 of `docs/design.md`).
 ///
 /// Any reachable replica coordinates a write: it stores the value and, in the same step, a hint for each other replica.
-/// A read asks one replica. While a single replica answers, both succeed, and each answer has a bound on its staleness.
-/// Once the replicas can be reached again, all hints are delivered and all replicas hold the same records, with
-/// concurrent values side by side.
+/// A read asks one replica. Reads and writes succeed while at least one replica answers, and each read states a bound
+/// on its staleness. After a partition, all hints are delivered and all replicas hold the same records, with concurrent
+/// values side by side.
 ///
-/// This class only wires the components, one per folder. It lives on one reactor's thread and knows no socket and no
-/// HTTP.
+/// This class only wires the components, one per folder. All its code runs on one reactor's thread, and contains no
+/// sockets and no HTTP.
 public final class AvailableEngine: ReplicaGroupDelegate {
     private let environment: Environment
     let admission: ReplicaAdmission
@@ -22,10 +22,10 @@ public final class AvailableEngine: ReplicaGroupDelegate {
     private let background: BackgroundLoop
 
     /// - Parameters:
-    ///   - group: the engine becomes its delegate and sets its identity check.
-    ///   - scheduler: all methods must be called on its thread.
+    ///   - group: the replicas; the engine becomes the group's delegate and sets its identity check.
+    ///   - scheduler: the clock and timers; all methods of the engine must be called on the scheduler's thread.
     ///   - settings: fixed for the life of the engine.
-    ///   - events: held strongly.
+    ///   - events: the receiver of the engine's events, held strongly.
     public init(
         group: any ReplicaGroup, scheduler: any Scheduler, settings: AvailableSettings,
         events: (any AvailableEvents)? = nil
@@ -56,11 +56,11 @@ public final class AvailableEngine: ReplicaGroupDelegate {
         group.delegate = self
     }
 
-    /// Starts the background work: staleness probes, hinted handoff, anti-entropy, tombstone GC. Each is bounded in
-    /// what it has in flight, and every command has a deadline.
+    /// Starts the background work: staleness probes, hinted handoff, anti-entropy, tombstone GC. Each kind of work
+    /// limits what it has in flight, and every command has a deadline.
     public func start() { background.start() }
 
-    /// Ends the background work after what is in flight. Reads and writes continue to work.
+    /// Stops the background work once the commands in flight have ended. Reads and writes continue to work.
     public func stop() { background.stop() }
 
     // MARK: Requests
@@ -74,22 +74,22 @@ public final class AvailableEngine: ReplicaGroupDelegate {
         return result
     }
 
-    /// - Throws: ``AvailableFailure``, always with an outcome. Not applied: `bad_context`, `bad_token`,
-    ///   `session_unmet`, `too_many_siblings`, `no_replica`, `overloaded`. Applied: `insufficient_acks`. As far as the
-    ///   outcome is known: `timeout`, `replica_full` and `bad_reply`.
+    /// - Throws: ``AvailableFailure``, always with an outcome. The change is not applied after `bad_context`,
+    ///   `bad_token`, `session_unmet`, `too_many_siblings`, `no_replica` and `overloaded`. It is applied after
+    ///   `insufficient_acks`. The outcome of `timeout`, `replica_full` and `bad_reply` varies.
     public func change(_ request: ChangeRequest) async throws(AvailableFailure) -> ChangeResult {
         guard request.session == SessionRequest() else { return try await sessionWriter.change(request) }
         return try await coordinator.change(request)
     }
 
-    /// Keys with more than one value, as the first replica that answers lists them, in order of their bytes. A page is
-    /// bound to no replica: the next one continues after the same key at any of them. A page costs as much as it lists,
-    /// however many records there are.
+    /// Lists keys with more than one value, in order of their bytes, as the first replica that answers stores them. The
+    /// next page may come from any replica: it continues after the last key of this page. The cost depends on the keys
+    /// listed, not on the number of records.
     ///
     /// - Parameters:
     ///   - cursor: ``ConflictPage/next`` of the previous page; nil for the first.
     ///   - limit: 1 to 1000 keys.
-    ///   - deadlineNs: on the scheduler's clock.
+    ///   - deadlineNs: deadline on the scheduler's clock.
     /// - Throws: ``AvailableFailure``: `no_replica`, `timeout`, `overloaded`, `bad_reply`.
     public func conflicts(
         after cursor: Bytes?, limit: Int, deadlineNs: UInt64
@@ -101,7 +101,7 @@ public final class AvailableEngine: ReplicaGroupDelegate {
 
     var replicas: ReplicaTable { environment.replicas }
 
-    /// Every replica as of the last staleness probe. Sends no command.
+    /// The status of every replica at the last staleness probe. Sends no command.
     public func status() -> [AvailableReplicaStatus] { background.status() }
 
     /// Upper bound of the age of an answer of `replica`, in milliseconds; nil if unknown. Sends no command.

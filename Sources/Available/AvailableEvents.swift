@@ -1,7 +1,7 @@
 import Replication
 
-/// What logs and metrics need; the protocol itself never does. Replicas are indexes in the group's order. Called on the
-/// engine's thread when the event happens, and must return at once.
+/// Events for logs and metrics; the protocol itself does not need them. Replicas are given as indexes in the group's
+/// order. The engine calls these methods on its thread when the event happens, and each must return at once.
 public protocol AvailableEvents: AnyObject {
     /// A staleness probe of all replicas ended.
     func replicasProbed(_ replicas: [AvailableReplicaStatus])
@@ -13,23 +13,23 @@ public protocol AvailableEvents: AnyObject {
     func replicaDown(_ replica: Int)
     /// A replica that was down answers again, and all hints from that time have been delivered.
     func replicaRecovered(_ replica: Int)
-    /// `replica` stopped answering for another reason.
+    /// `replica` stopped answering although its address does not refuse connections.
     func partitionSuspected(replica: Int)
-    /// `replica` answers again, and all hints from the time apart have been delivered.
+    /// `replica` answers again after a suspected partition, and all hints from that time have been delivered.
     func partitionHealed(replica: Int)
-    /// `count` hints that `owner` had for `peer` were delivered in the background.
+    /// Hinted handoff delivered `count` hints that `owner` had for `peer`.
     func hintsDelivered(owner: Int, peer: Int, count: Int)
     /// `replica` was adopted under a new incarnation: it is new, or was restarted, restored or wiped.
     func replicaAdopted(_ replica: Int, incarnation: String)
     /// `replica` must not be used, e.g. because it belongs to another group.
     func replicaRefused(_ replica: Int, reason: String)
-    /// `replica` stores something other than a record under this Redis key: a foreign key, at which nothing can be
-    /// merged (rule A4).
+    /// `replica` stores something other than a record under this Redis key. No record can be merged at such a foreign
+    /// key (rule A4).
     func foreignKeyFound(replica: Int, redisKey: Bytes)
     /// `count` tombstones and expired values were collected on all replicas.
     func tombstonesCollected(_ count: Int)
-    /// A comparison of all records of `replica` with those of every other replica ended, after `compared` records, of
-    /// which `repaired` were copied. `failure` says why it did not finish; nil if it did.
+    /// A comparison of all records of `replica` with those of every other replica ended. It compared `compared` records
+    /// and copied `repaired` of them. `failure` says why it did not finish; nil if it did.
     func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?)
 }
 

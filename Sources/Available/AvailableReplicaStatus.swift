@@ -6,36 +6,37 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
     /// The hints that this replica has for a peer.
     public struct Hints: Sendable, Equatable {
         public let peer: String
-        /// Records with a hint.
+        /// Records for which there is a hint.
         public let count: Int
-        /// Writes that found no room for a hint; above 0 until all records have been compared.
+        /// Writes whose hint was not stored because the list was full; above 0 until all records have been compared.
         public let overflowed: Int
-        /// Age of the oldest by the clocks of their writes, in milliseconds; nil if there is none.
+        /// Milliseconds since the write of the oldest hint, by the clock of that write; nil if there is no hint.
         public let oldestMs: Int64?
     }
 
     public let name: String
-    /// It accepts commands now.
+    /// True if the replica accepts commands now.
     public let isReachable: Bool
-    /// The error that it answers probes or changes with, e.g. that its memory is full; nil if it accepts writes.
+    /// The error with which the replica answers probes or changes, e.g. that its memory is full; nil if it accepts
+    /// writes.
     public let error: String?
-    /// Age of what follows, in milliseconds; nil if this incarnation of the replica was never asked.
+    /// Age of the measurements below, in milliseconds; nil if no probe has reached this incarnation of the replica.
     public let asOfMsAgo: Int64?
-    /// Nil before it was first reached.
+    /// Nil until an instance has first reached the replica.
     public let incarnation: String?
-    /// Upper bound of the age of its answers, in milliseconds; nil if unknown.
+    /// Upper bound of the age of the replica's answers, in milliseconds; nil if unknown.
     public let stalenessMs: Int64?
-    /// By peer: how long ago it had everything that the peer had; nil if unknown.
+    /// By peer, in milliseconds: how long ago the replica had everything that the peer had; nil if unknown.
     public let replicatedMsAgo: [String: Int64?]
     public let hints: [Hints]
-    /// Keys of which it holds more than one value.
+    /// Keys of which the replica holds more than one value.
     public let conflictKeys: Int
     public let isSuspected: Bool
-    /// Why it is not used although it answers; nil if it is used.
+    /// Why the replica is not used although it answers; nil if it is used.
     public let refusal: String?
-    /// It may lack records for which no replica has a hint: all records must be compared.
+    /// True if the replica may lack records for which no replica has a hint. Then all records must be compared.
     public let needsAntiEntropy: Bool
-    /// Since the last complete comparison, in milliseconds; nil for never.
+    /// Milliseconds since the last complete comparison of the replica's records; nil for never.
     public let antiEntropyMsAgo: Int64?
 
     init(_ replica: Int, _ replicas: ReplicaTable, isSuspected: Bool, nowNs: UInt64) {

@@ -5,7 +5,7 @@ public struct ReadRequest: Sendable {
     public var key: Bytes
     /// Monotonic deadline of the whole request.
     public var deadlineNs: UInt64
-    /// Fail with `too_stale` instead of returning an older answer.
+    /// If set, a read fails with `too_stale` instead of returning an answer that may be older than this.
     public var maxStalenessMs: Int64?
     public var session = SessionRequest()
 
@@ -16,7 +16,7 @@ public struct ReadRequest: Sendable {
     }
 }
 
-/// What a replica, or several of them joined, store for one key.
+/// The content of one key, as one replica stores it, or several replicas joined.
 public struct ReadResult: Sendable {
     /// Nil if the key does not exist.
     public var value: Bytes?
@@ -26,9 +26,9 @@ public struct ReadResult: Sendable {
     public var stalenessMs: Int64?
     /// True if ``stalenessMs`` is above `MAX_STALENESS_MS` or unknown.
     public var isStale: Bool
-    /// When the value expires, by wall clock; nil for never.
+    /// When the value expires, in milliseconds since 1970; nil for never.
     public var expiresMs: Int64?
-    /// All concurrent values, the winner first, if there is more than one.
+    /// All concurrent values if there is more than one, otherwise empty. The first one is also ``value``.
     public var conflicts: [Bytes?] = []
     /// The replica that answered; nil if several did.
     public var replica: String?
@@ -54,7 +54,7 @@ public struct ChangeRequest: Sendable {
     public var deadlineNs: UInt64
     /// Time to live of a written value; nil for no expiry.
     public var ttlMs: Int64?
-    /// The `version` of an earlier answer, which this change overwrites.
+    /// The `version` of an earlier answer: this change overwrites the values that it covers.
     public var context: String?
     public var session = SessionRequest()
 
@@ -65,20 +65,20 @@ public struct ChangeRequest: Sendable {
     }
 }
 
-/// A change that is applied, or a delete that found nothing.
+/// An applied change, or a delete that found nothing.
 public struct ChangeResult: Sendable, Equatable {
     /// A signed causal context (version vector) that covers all values that the key has now.
     public var version: String
-    /// Replicas known to store it when it was acknowledged.
+    /// Replicas that are known to have stored the change when it was acknowledged.
     public var replicasAcked: Int
     /// False for a delete of a key that did not exist.
     public var existed: Bool
-    /// The values that a write without a context replaced, newest first, without the newest: a plain overwrite means to
-    /// replace that one. Empty if there was one value.
+    /// The values that a write without a context replaced, newest first. The newest itself is left out: an overwrite is
+    /// meant to replace that one. Empty if there was only one value.
     public var overwritten: [Bytes?] = []
-    /// All values that the key has now, the winner first, if it has more than one.
+    /// All values that the key has now if it has more than one, otherwise empty. The winner is first.
     public var conflicts: [Bytes?] = []
-    /// The replica that coordinated it.
+    /// The replica that coordinated the change.
     public var replica: String?
     public var session = SessionAnswer()
 
@@ -89,12 +89,12 @@ public struct ChangeResult: Sendable, Equatable {
     }
 }
 
-/// What a request requires of its session: that reads show the session's own writes, and never less than it has read
-/// before.
+/// The session guarantees that a request asks for. Reads show the session's own writes, and never less than the session
+/// has read before.
 public struct SessionRequest: Sendable, Equatable {
     /// The token of the session's last answer; nil if the request belongs to no session.
     public var token: String?
-    /// Fail with `session_unmet` instead of answering without the guarantee.
+    /// True: fail with `session_unmet` instead of answering without the guarantee.
     public var isRequired: Bool
 
     public init(token: String? = nil, isRequired: Bool = false) {
@@ -103,11 +103,12 @@ public struct SessionRequest: Sendable, Equatable {
     }
 }
 
-/// What an answer says about its session.
+/// The session's new token, and whether the answer has the session guarantees.
 public struct SessionAnswer: Sendable, Equatable {
-    /// Replaces the token of the request.
+    /// The client sends this token instead of the old one with its next request.
     public var token: String?
-    /// Nil if the request had no token: there was nothing to guarantee.
+    /// Whether the answer has the session guarantees. Nil if the request had no token, so that nothing had to be
+    /// guaranteed.
     public var isGuaranteed: Bool?
 
     public init() {}
@@ -116,9 +117,9 @@ public struct SessionAnswer: Sendable, Equatable {
 /// Why a request failed.
 public struct AvailableFailure: Error, Sendable, Equatable {
     public var reason: StoreFailure
-    /// Staleness of the freshest replica, for `too_stale`; nil if unknown.
+    /// For `too_stale`: staleness of the freshest replica, in milliseconds; nil if unknown.
     public var stalenessMs: Int64?
-    /// The change that is applied although too few replicas acknowledged it, for `insufficient_acks`.
+    /// For `insufficient_acks`: the change, which is applied although too few replicas acknowledged it.
     public var applied: ChangeResult?
 
     public init(_ code: StoreFailure.Code, _ detail: String, outcome: Outcome? = nil) {

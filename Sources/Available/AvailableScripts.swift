@@ -1,14 +1,16 @@
 import Replication
 
-/// The Lua scripts of the AP engine, each one atomic step on one replica. The wiring gives ``all`` to the Redis group.
+/// The Lua scripts of the AP engine. Each run of a script is one atomic step on one replica. `app-ap` registers ``all``
+/// with the Redis group.
 ///
-/// A script is its file behind the preludes that it needs. Every script but `adopt` checks the incarnation in a
-/// prelude, and every script with the `fence` prelude its deadline fence. `put` checks the fence of each record by
-/// itself.
+/// The text of a script is the preludes that it needs, then its own file. A prelude checks the incarnation in every
+/// script but `adopt`. The `fence` prelude checks the deadline fence of the call. `put` has no `fence` prelude: it
+/// checks a fence per record.
 public enum AvailableScripts {
     // Writes and their replication.
     public static let put = Script(name: "put", source: changes, isBatchable: true)
-    /// In batches of its own: a delete may run although the memory is full, a write may not.
+    /// A script of its own, so that deletes never share a call with writes: a delete may run although the memory is
+    /// full.
     public static let delete = Script(name: "delete", source: changes, isBatchable: true)
     public static let merge = Script(
         name: "merge",
@@ -51,7 +53,7 @@ public enum AvailableScripts {
         listRecords, compareVectors, clearHintOverflow, listCollectable, collect,
     ]
 
-    /// A call of a script that uses the time, without a deadline fence.
+    /// A call without a deadline fence, of a script that takes the fence's arguments.
     static func unfenced(_ script: Script, _ arguments: [Bytes] = [], incarnation: Bytes) -> Command {
         Command(.script(script, keys: []), arguments: arguments + [Arguments.empty, Arguments.empty, incarnation])
     }
@@ -77,8 +79,8 @@ public enum AvailableScripts {
         Bytes(parts.joined(separator: [UInt8(ascii: "\n")]))
     }
 
-    /// A Lua function `name` with `parts` as its body. A run of the script that does not call it does not create the
-    /// functions that `parts` define.
+    /// Makes a Lua function `name` whose body is `parts`. Lua creates the functions that `parts` define only when
+    /// `name` is called, which saves time in all other runs.
     private static func deferred(_ name: String, _ parts: Bytes...) -> Bytes {
         let body = parts.joined(separator: [UInt8(ascii: "\n")])
         return joined(Bytes("local function \(name)()".utf8), Bytes(body), Bytes("end".utf8))

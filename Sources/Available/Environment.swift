@@ -1,14 +1,14 @@
 import EventLoop
 import Replication
 
-/// Dependencies that every component of the engine shares: the replicas and what is known of them, time, the settings,
-/// and the receiver of events.
+/// Dependencies that all components of the engine share: the replicas and their known state, time, settings, and the
+/// receiver of events.
 final class Environment {
     let group: any ReplicaGroup
     let scheduler: any Scheduler
     let settings: AvailableSettings
     let replicas: ReplicaTable
-    /// For everything that waits for all replies, with ``AvailableSettings/Timeouts/callMs``.
+    /// For calls that wait for all replies, with ``AvailableSettings/Timeouts/callMs`` as timeout.
     let client: ReplicaClient
     let events: (any AvailableEvents)?
 

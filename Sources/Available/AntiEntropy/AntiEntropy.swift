@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Compares a replica's records with those of every peer and copies what it lacks (rules A8, A11). After either has
-/// lost its data, only this makes the replica's staleness known again.
+/// Compares a replica's records with those of every peer, and copies the records that it lacks (rules A8, A11). After
+/// the replica or a peer has lost data, the replica's staleness stays unknown until a comparison is complete.
 final class AntiEntropy: BackgroundTask {
     private let environment: Environment
     private let comparison: RecordComparison
@@ -13,16 +13,16 @@ final class AntiEntropy: BackgroundTask {
     /// When the next run for one replica may begin.
     private struct Schedule {
         var notBeforeNs: UInt64 = 0
-        /// The peer that the last run did without: once it is back, the next run need not wait.
+        /// A peer that was unreachable during the last run. The next run starts as soon as this peer is reachable.
         var missingPeer: Int?
     }
 
     private static let leaseMs: UInt64 = 5_000
-    /// After a run that failed, or while another instance has the lease.
+    /// Pause after a run that failed, or while another instance has the lease.
     private static let retryNs = 1_000 * nsPerMs
-    /// After a run that copied all but some records.
+    /// Pause after a run that could not copy some of the records.
     private static let incompleteRetryNs = 10_000 * nsPerMs
-    /// After a run without one peer.
+    /// Pause after a run in which a peer was unreachable.
     private static let partialRetryNs = 30_000 * nsPerMs
 
     init(_ environment: Environment, comparison: RecordComparison, control: BackgroundControl) {
@@ -34,7 +34,8 @@ final class AntiEntropy: BackgroundTask {
 
     private var replicas: ReplicaTable { environment.replicas }
 
-    /// One run at a time; first for replicas whose staleness only a comparison can make known.
+    /// Starts a run for one replica, unless one is in progress. Replicas whose staleness stays unknown without a
+    /// comparison come first.
     func startIfDue() {
         let usable = replicas.usable
         guard !isRunning, usable.count > 1 else { return }
@@ -42,7 +43,8 @@ final class AntiEntropy: BackgroundTask {
             environment.nowNs >= schedules[replica].notBeforeNs
                 || schedules[replica].missingPeer.map { usable.contains($0) } ?? false
         }
-        // Periodic runs need all replicas. `comparedAgoUs` is stored on the replica, so runs of other instances count.
+        // A periodic run starts only while all replicas are reachable. Each replica stores when it was last compared
+        // (`comparedAgoUs`), so a run by another instance counts too.
         let intervalUs = Int64(environment.settings.background.antiEntropyIntervalMs) * 1_000
         let isDue = { [replicas] (replica: Int) in
             usable == replicas.everyReplica && replicas[replica].probe.comparedAgoUs.map { $0 >= intervalUs } ?? true
@@ -53,7 +55,7 @@ final class AntiEntropy: BackgroundTask {
         environment.scheduler.spawn { [self] in
             await run(replica)
             isRunning = false
-            // The next replica need not wait for the next probe.
+            // Start the run for the next replica now, not only after the next probe.
             if control.isRunning { startIfDue() }
         }
     }
@@ -68,7 +70,7 @@ final class AntiEntropy: BackgroundTask {
         }
         var count = RecordComparison.Count()
         var failure: String?
-        // Until the next probe it is not known what the comparison has changed.
+        // Wait at least until the next probe: only a probe shows what this run has changed.
         var pauseNs = environment.settings.background.probeIntervalMs * nsPerMs
         do {
             var end = try await comparison.run(replica, lease, &count)

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// One comparison of all records of a replica with those of its peers, by their version vectors. It copies what the
-/// replica lacks, page by page.
+/// Compares all records of a replica with those of its peers once, by their version vectors. Copies the records that
+/// the replica lacks, page by page.
 struct RecordComparison {
     let environment: Environment
     let scripts: ScriptClient
@@ -10,9 +10,10 @@ struct RecordComparison {
     let staleness: StalenessTracker
     let control: BackgroundControl
 
-    /// Failed batches after which one comparison ends.
+    /// A comparison fails after this many failed batches.
     private static let maxFailures = 4
-    /// Names and vectors are shorter than records.
+    /// A page lists only names and vectors. They are shorter than records, so a page has more entries than a batch has
+    /// records.
     private static let pagesPerBatch = 2
 
     private var replicas: ReplicaTable { environment.replicas }
@@ -24,18 +25,18 @@ struct RecordComparison {
     struct Count {
         var compared = 0
         var repaired = 0
-        /// Records that could not be copied.
+        /// Records that differ and could not be copied.
         var uncopied = 0
     }
 
     enum End {
         case complete
-        /// A replica was adopted, or its clock set back, a moment ago: records read before may still arrive for
-        /// `waitMs`.
+        /// A replica was adopted, or its clock was set back, a moment ago. For `waitMs` more, records that were read
+        /// before may still arrive.
         case tooEarly(waitMs: UInt64)
-        /// Some records did not arrive: the staleness stays unknown.
+        /// Some records could not be copied. The replica's staleness stays unknown.
         case incomplete
-        /// This peer, and perhaps others, was unreachable: the staleness stays unknown.
+        /// This peer, and perhaps others, was unreachable. The replica's staleness stays unknown.
         case without(Int)
     }
 
@@ -45,7 +46,8 @@ struct RecordComparison {
         let nowUs: Int64
         let epoch: Bytes
         let hlc: UInt64
-        /// How long before the comparison began the replica was adopted, or its clock set back; microseconds.
+        /// Microseconds from the adoption of the replica, or the last time its clock was set back, to the start of the
+        /// comparison.
         let adoptedAgoUs: ClosedRange<Int64>
     }
 
@@ -83,8 +85,8 @@ struct RecordComparison {
     }
 
     /// How long a record that a replica lost may still be in transit to another one, where it would reappear without a
-    /// hint. A merge's fence is no longer than its sender has known the target's incarnation
-    /// (``Fence/mergeMs(knownForMs:settings:)``). So it is no longer than the time since the target was adopted.
+    /// hint. The deadline fence of a merge is at most as long as its sender has known the target's incarnation
+    /// (``Fence/mergeMs(knownForMs:settings:)``). That is at most the time since the target was adopted.
     private func inFlightMs(adoptedAgoUs: [ClosedRange<Int64>]) -> UInt64 {
         let settings = environment.settings
         let agoMs = adoptedAgoUs.map { (least: max(0, $0.lowerBound) / 1_000, most: max(0, $0.upperBound) / 1_000 + 1) }
@@ -110,7 +112,8 @@ struct RecordComparison {
             incarnation: incarnation, nowUs: nowUs, epoch: epoch, hlc: hlc, adoptedAgoUs: leastUs...mostUs)
     }
 
-    /// The peer's writes that found no room for a hint have been copied, up to the hlc at the start.
+    /// Clears the overflow of the peer's hints. The comparison has copied the writes that found no room for a hint, up
+    /// to the peer's hlc at the start.
     private func clearOverflow(_ route: RecordTransfer.Route, _ start: Start) async {
         guard replicas[route.source].probe.hints.counts[route.target].overflowed > 0 else { return }
         _ = await scripts.run(
@@ -118,7 +121,8 @@ struct RecordComparison {
             at: route.source, incarnation: start.incarnation)
     }
 
-    /// Copies to the target all that the source has: pages of names and vectors, then the records that differ.
+    /// Copies to the target all records of the source that differ there. Reads pages of names and vectors first, then
+    /// those records.
     private func compare(
         _ route: RecordTransfer.Route, _ start: Start, _ incarnation: Bytes, _ lease: Lease, _ count: inout Count
     ) async throws(Failure) {
@@ -159,7 +163,7 @@ struct RecordComparison {
         return (RecordPage(elements), next)
     }
 
-    /// The keys of `page` whose records differ at the target.
+    /// The keys of `page` whose records the target lacks or stores with another vector.
     private func differing(_ page: RecordPage, _ route: RecordTransfer.Route, _ incarnation: Bytes) async -> [Bytes]? {
         let elements = await scripts.run(
             AvailableScripts.compareVectors, keys: page.keys, page.vectors, at: route.target, incarnation: incarnation)
@@ -168,7 +172,7 @@ struct RecordComparison {
         }
     }
 
-    /// Records that could not be copied are counted. The others do not wait for them.
+    /// Copies the records of `keys`. Records that cannot be copied are counted and do not delay the others.
     private func copy(
         _ keys: [Bytes], _ route: RecordTransfer.Route, _ start: Start, _ incarnation: Bytes, _ count: inout Count
     ) async throws(Failure) {
@@ -177,7 +181,8 @@ struct RecordComparison {
         count.uncopied += keys.count - rest.count - foreign.count
         var failures = 0
         while !rest.isEmpty {
-            // Known before the records are read: records that are read again get a new fence.
+            // Take the clocks before the records are read. After a failure, the records are read again and get a new
+            // fence.
             let startNs = environment.nowNs
             let clocks = replicas.clocks
             let tried = Array(rest.prefix(transfer.maxRecords(route.source, route.target)))
@@ -196,14 +201,15 @@ struct RecordComparison {
                         reason: "\(replicas.names[error == .source ? route.source : route.target]) stopped answering")
                 }
             }
-            // All others would be sent in vain.
+            // The target has no memory, so the remaining records would be sent in vain.
             guard !isFull else { throw Failure(reason: "the memory of \(replicas.names[route.target]) is full") }
             if !rest.isEmpty { await control.rest(sinceNs: startNs) }
         }
         if await !storeHints(foreign, route, start) { count.uncopied += foreign.count }
     }
 
-    /// Leaves the keys that hold something other than a record to hinted handoff: it delivers them once they do not.
+    /// Stores a hint for each foreign key, one that holds something other than a record. Hinted handoff delivers the
+    /// record once the foreign value is gone.
     private func storeHints(_ keys: [Bytes], _ route: RecordTransfer.Route, _ start: Start) async -> Bool {
         guard !keys.isEmpty else { return true }
         let head = [

@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// Drives the background work: a staleness probe, then whatever the probe shows to be due.
+/// Drives the background work: runs a staleness probe, then starts the work that the probe shows to be due.
 final class BackgroundLoop {
     private let environment: Environment
     private let admission: ReplicaAdmission
@@ -9,7 +9,7 @@ final class BackgroundLoop {
     private let transfer: RecordTransfer
     private let tasks: [any BackgroundTask]
     private let control: BackgroundControl
-    /// Until then probes are frequent: the staleness of a replica that has just connected is not known yet.
+    /// Until this time, probes are frequent: the staleness of a replica that has just connected is not known yet.
     private var frequentUntilNs: UInt64 = 0
 
     private static let frequentForNs = 2_000 * nsPerMs
@@ -53,7 +53,7 @@ final class BackgroundLoop {
             let usualNs = environment.settings.background.probeIntervalMs * nsPerMs
             let frequentNs = max(usualNs / 4, min(usualNs, Self.minFrequentIntervalNs))
             let intervalNs = environment.nowNs < frequentUntilNs ? frequentNs : usualNs
-            // Instances that were started together should not stay in step.
+            // Random intervals keep instances that were started together from probing at the same moments.
             let jitter = intervalNs / 10
             await environment.scheduler.sleep(
                 forNs: environment.scheduler.random(in: intervalNs - jitter...intervalNs + jitter))
@@ -77,17 +77,18 @@ final class BackgroundLoop {
     }
 }
 
-/// Work that a probe may show to be due.
+/// Background work that a probe may show to be due.
 protocol BackgroundTask: AnyObject {
-    /// Starts the work if it is due and not running already.
+    /// Starts the work if it is due and not already running.
     func startIfDue()
 }
 
-/// State shared by all background tasks: whether to continue, the pause between batches, and the name in their leases.
+/// State that all background tasks share: whether to continue, the pause between batches, and the holder's name in
+/// leases.
 final class BackgroundControl {
     var isRunning = false
     private let environment: Environment
-    /// Unique: the node's name and random digits.
+    /// Names this instance in leases. Unique: the node's name and random digits.
     private let holder: Bytes
 
     private static let maxRestNs = 250 * nsPerMs
@@ -102,8 +103,8 @@ final class BackgroundControl {
         Lease(environment, key, at: replica, holder: holder, durationMs: durationMs)
     }
 
-    /// Ends a batch: sleeps as long as it took, within bounds, so that background work uses about half of a replica's
-    /// time.
+    /// Called at the end of a batch. Sleeps as long as the batch took, within bounds, so that background work uses at
+    /// most about half of a replica's time.
     func rest(sinceNs startNs: UInt64) async {
         await environment.scheduler.sleep(forNs: max(nsPerMs, min(environment.nowNs - startNs, Self.maxRestNs)))
     }

@@ -1,7 +1,8 @@
 import EventLoop
 import Replication
 
-/// A lease on one replica that keeps several instances from doing the same work. Only a hint: two at once do no harm.
+/// A lease, stored on one replica, that keeps several instances from doing the same work. It only saves work: two
+/// holders at once do no harm.
 final class Lease {
     private let environment: Environment
     private let key: Bytes
@@ -10,7 +11,7 @@ final class Lease {
     private let durationMs: UInt64
     private var renewedNs: UInt64 = 0
 
-    /// - Parameter holder: names this instance, for people.
+    /// - Parameter holder: the name of this instance, for people who read the lease.
     init(_ environment: Environment, _ key: Bytes, at replica: Int, holder: Bytes, durationMs: UInt64) {
         self.environment = environment
         self.key = key
@@ -19,9 +20,8 @@ final class Lease {
         self.durationMs = durationMs
     }
 
-    /// - Parameter isRequired: false for work that must also be done if the replica's memory is too full to store the
-    ///   lease.
-    /// - Returns: false if another instance holds it, or the replica does not answer.
+    /// - Parameter isRequired: false if the work must also be done when the replica has no memory to store the lease.
+    /// - Returns: false if another instance holds the lease, or the replica does not answer.
     func acquire(isRequired: Bool = true) async -> Bool {
         renewedNs = environment.nowNs
         let reply = await ask("SET", holder, Bytes("NX".utf8), Bytes("PX".utf8), Bytes(decimal: durationMs))
@@ -30,8 +30,8 @@ final class Lease {
         return reply == .status("OK")
     }
 
-    /// A lease from before the replica's clock was set back ends that much later. If its holder has died meanwhile,
-    /// nobody would do its work until then.
+    /// Shortens a lease that was stored before the replica's clock was set back, because it would end that much later.
+    /// If its holder had crashed, no instance would do the work until then.
     private func shorten() async {
         let leftMs = await ask("PTTL")?.int64
         guard let leftMs, leftMs == -1 || leftMs > Int64(durationMs) else { return }
@@ -43,7 +43,7 @@ final class Lease {
         _ = await ask("PEXPIRE", Bytes(decimal: durationMs))
     }
 
-    /// Renews the lease once a quarter of its duration has passed: long before its end, and not with every batch.
+    /// Renews the lease after a quarter of its duration: long before it ends, but not with every batch.
     func renewIfDue() async {
         if environment.nowNs - renewedNs >= durationMs * nsPerMs / 4 { await renew() }
     }

@@ -7,7 +7,7 @@ extension Bytes {
 }
 
 extension ArraySlice<UInt8> {
-    /// Removes and returns a number of eight bytes; nil if there are fewer.
+    /// Removes the first eight bytes and returns them as a number; nil if there are fewer.
     mutating func popBigEndian() -> UInt64? {
         guard count >= 8 else { return nil }
         defer { self = dropFirst(8) }

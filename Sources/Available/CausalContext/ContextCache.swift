@@ -1,8 +1,8 @@
 import Replication
 
-/// The texts that were signed last, by key, so that a read of a hot key signs nothing. They are its context, and the
-/// token of a session that has seen only this key. Bounded: two generations, of which the older is dropped as a whole
-/// when the younger is full.
+/// Caches the most recently signed texts by key, so that a read of a hot key signs nothing. Per key, these are its
+/// context, and the token of a session that has seen only this key. The cache has two generations: when the younger one
+/// is full, the older one is dropped.
 final class ContextCache {
     struct Entry {
         let vector: Bytes
@@ -23,7 +23,7 @@ final class ContextCache {
         young.reserveCapacity(generationCount)
     }
 
-    /// The signed forms of `vector` for `key`.
+    /// Returns `vector` signed as a context for `key`, and as a session token.
     func signed(vector: Bytes, key: Bytes) -> Entry {
         if let entry = young[key] {
             if entry.vector == vector { return entry }
@@ -39,7 +39,7 @@ final class ContextCache {
         return entry
     }
 
-    /// The vector that `text` signs for `key`, else nil.
+    /// The vector of the context `text` if the cache holds this text for `key`, else nil.
     func vector(of text: String, key: Bytes) -> Bytes? {
         if let entry = young[key] ?? old[key], entry.text == text { return entry.vector }
         return signer.vector(of: text, key: key)

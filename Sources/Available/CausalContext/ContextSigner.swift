@@ -3,14 +3,15 @@ import Replication
 /// Turns a version vector into the `version` that clients carry, and back (rule A7).
 ///
 /// The text is base64url of a format byte, a ``MessageCode`` and the packed vector. The code covers group and key, so
-/// that a context is valid for one key only and cannot be forged. A forged context would overwrite values that its
-/// client has not seen.
+/// that a context is valid for one key only and cannot be forged. With a forged context, a client could overwrite
+/// values that it has not seen.
 struct ContextSigner {
     private let code: MessageCode
 
     private static let format: UInt8 = 3
     private static let headCount = 1 + MessageCode.count
-    /// A vector has an entry per incarnation that ever coordinated a write of the key.
+    /// Longest context that is accepted. A vector has an entry per incarnation that ever coordinated a write of the
+    /// key.
     static let maxTextCount = 64 * 1_024
 
     init(secret: GroupSecret, groupName: String) {
@@ -27,7 +28,7 @@ struct ContextSigner {
         return Base64URL.encode(payload)
     }
 
-    /// The vector of a context that this group signed for this key, else nil.
+    /// The vector of a context that this group signed for `key`; nil for any other text.
     func vector(of text: String, key: Bytes) -> Bytes? {
         guard text.utf8.count <= Self.maxTextCount, let payload = Base64URL.decode(text),
             payload.count >= Self.headCount, payload[0] == Self.format

@@ -1,13 +1,13 @@
 import Crypto
 import Replication
 
-/// HMAC-SHA256 (RFC 2104, truncated to 16 bytes as its section 5 allows). Each use of the group's secret has a key of
-/// its own, so that a text signed for one use is invalid in another.
+/// Message authentication code: HMAC-SHA256 (RFC 2104), truncated to 16 bytes as its section 5 allows. Each kind of
+/// text has its own key, so that a text signed as one kind is invalid as another.
 struct MessageCode {
     static let count = 16
-    /// Keyed, and fed with the common prefix of all messages; copied for each message.
+    /// The HMAC state after the key and the common prefix of all messages; copied for each message.
     private let keyed: HMAC<SHA256>
-    /// The same under the secret that is only accepted, during a rotation.
+    /// The same HMAC state under the fallback secret, which is only accepted; nil if there is none.
     private let fallback: HMAC<SHA256>?
 
     /// - Parameter use: the kind of text that is signed, with a number that rises when its format changes.
@@ -32,7 +32,7 @@ struct MessageCode {
         return Bytes(keyed.finalize()).prefix(count)
     }
 
-    /// True for a code under the secret or its fallback. Each comparison in constant time.
+    /// True if `given` is the code of `message` under the secret or its fallback. Compares in constant time.
     func isCode(_ given: ArraySlice<UInt8>, of message: Bytes) -> Bool {
         if Self.isSame(given, code(of: message)) { return true }
         return fallback.map { Self.isSame(given, Self.code($0, message)) } ?? false

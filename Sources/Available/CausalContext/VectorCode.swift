@@ -1,12 +1,14 @@
 import Replication
 
-/// Version vectors in few bytes, for what clients carry: each actor is named once for all vectors, and its incarnation
-/// and clock are binary. About 20 bytes per entry, or 9 if another vector has the same actor; as text 36.
+/// A compact encoding of version vectors, for contexts and session tokens. Each actor is named once for all vectors;
+/// incarnations and clocks are binary. An entry takes about 20 bytes, or 9 if another vector has the same actor; as
+/// text 36.
 ///
-/// The format: the number of actors, and the actors. Then per vector the number of its entries, and per entry the
-/// actor's position and eight bytes of clock. Counts and positions are LEB128.
+/// Format: the number of actors, then the actors. Then per vector the number of its entries, and per entry the actor's
+/// position and eight bytes of clock. Counts and positions are LEB128.
 enum VectorCode {
-    /// - Parameter vectors: the texts of vectors. Any other text is packed as a vector that covers nothing.
+    /// - Parameter vectors: vectors as text. A text that is not a vector is encoded as an empty vector, which covers
+    ///   nothing.
     static func pack(_ vectors: [Bytes]) -> Bytes {
         var actors: [Bytes] = []
         var body = Bytes()
@@ -27,7 +29,7 @@ enum VectorCode {
         return packed + body
     }
 
-    /// The texts of the vectors that ``pack(_:)`` encoded; nil for anything else.
+    /// The vectors that ``pack(_:)`` encoded, as text; nil for any other bytes.
     static func unpack(_ packed: ArraySlice<UInt8>) -> [Bytes]? {
         var rest = packed
         guard let actorCount = number(&rest), actorCount <= rest.count else { return nil }
@@ -58,8 +60,8 @@ enum VectorCode {
 
     private static let digitCount = 16
 
-    /// The length of the replica's name, the name, and the incarnation as a number. An actor of another form is copied,
-    /// with 128 added to its length.
+    /// Appends the length of the replica's name, the name, and the incarnation as a number. An actor of any other form
+    /// is copied as it is, with 128 added to its length.
     private static func append(actor: Bytes, to bytes: inout Bytes) {
         let nameCount = actor.count - digitCount - 1
         let incarnation = actor.suffix(digitCount)
@@ -100,7 +102,7 @@ enum VectorCode {
         bytes.append(UInt8(rest))
     }
 
-    /// At most three digits: everything that is counted is shorter than the longest context.
+    /// Reads a number of at most three LEB128 digits, which suffice for every count in the longest context.
     private static func number(_ rest: inout ArraySlice<UInt8>) -> Int? {
         var value = 0
         for shift in [0, 7, 14] {

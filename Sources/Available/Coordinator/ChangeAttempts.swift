@@ -1,12 +1,12 @@
 import Replication
 
-/// The outcome of the attempts at one change so far, and what may be tried next. Pure decisions: sends nothing.
+/// The outcome of all attempts at one change so far, and which replicas may be tried next. Only decides; sends nothing.
 struct ChangeAttempts {
     private(set) var count = 0
     private(set) var rounds = 0
-    /// Not to be tried in this round.
+    /// Replicas that are not tried again in this round.
     private(set) var excluded: ReplicaSet = []
-    /// Some replica may have applied the change without having answered.
+    /// True if a replica may have applied the change but has not answered.
     private(set) var isUnanswered = false
     private(set) var isTransient = false
     /// The version of the key that the client has seen.
@@ -15,12 +15,13 @@ struct ChangeAttempts {
     private var absent: VersionVector?
     private var reason = AvailableFailure(.noReplica, "No replica can be reached.", outcome: .notApplied)
 
-    /// In all rounds together.
+    /// The most attempts in all rounds together.
     private static let maxCount = 12
-    /// At every third attempt, a late coordinator is excluded for this round.
+    /// A coordinator that answers `LATE` is tried again, but at every third attempt it is excluded for the rest of the
+    /// round.
     private static let lateExclusionInterval = 3
 
-    /// - Parameter seen: what the client has seen of the key.
+    /// - Parameter seen: the version of the key that the client has seen.
     init(seen: VersionVector) { self.seen = seen }
 
     var mayAttempt: Bool { count < Self.maxCount }
@@ -55,7 +56,7 @@ struct ChangeAttempts {
     mutating func refused(_ refusal: ScriptReply, _ coordinator: Int) {
         switch refusal {
         case .late:
-            // Its clock is known again: the same replica may be tried with a new fence.
+            // The reply has set the known clock right: the same replica may be tried with a new fence.
             fail(.timeout, "The replica was too slow.")
             isTransient = true
             if count.isMultiple(of: Self.lateExclusionInterval) { exclude(coordinator) }
@@ -79,11 +80,11 @@ struct ChangeAttempts {
 
     // MARK: Absence
 
-    /// `coordinator` has nothing to delete, and covers `vector`.
+    /// `coordinator` has nothing to delete. Its record, or empty record, has the version `vector`.
     ///
-    /// - Returns: the version to answer with: `vector`, or if the client has seen something, what the replicas cover
-    ///   together. Nil while that lacks some of what the client has seen, or `vector` cannot be read: ask the next
-    ///   replica.
+    /// - Returns: the version to answer with; nil if the next replica must be asked. If the client has seen nothing of
+    ///   the key, this is `vector`. Otherwise it is the join of all vectors so far, once that covers what the client
+    ///   has seen.
     mutating func absent(_ vector: Bytes, at coordinator: Int) -> Bytes? {
         guard !seen.entries.isEmpty else { return vector }
         if let own = VersionVector(text: vector) {
@@ -96,7 +97,7 @@ struct ChangeAttempts {
         return nil
     }
 
-    /// The version to answer with if no replica is left to ask. Nil if none answered that it has nothing to delete, or
-    /// if one without an answer may have applied the delete.
+    /// The version to answer with once no replica is left to ask. Nil if no replica answered that it has nothing to
+    /// delete. Nil also if a replica that did not answer may have applied the delete.
     var absentEverywhere: Bytes? { isUnanswered ? nil : absent?.text }
 }

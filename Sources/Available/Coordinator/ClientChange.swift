@@ -1,21 +1,22 @@
 import Replication
 
-/// One client's change, the same in every attempt.
+/// One client's change, with the parts that are the same in every attempt.
 struct ClientChange {
     let request: ChangeRequest
     let recordKey: Bytes
-    /// The sibling to store. Its write id names the change, so that a second attempt at a replica that already stores
-    /// it changes nothing.
+    /// The sibling to store. Its write id names the change: a second attempt at a replica that already stores this
+    /// write id changes nothing.
     let packed: Bytes
     /// Time to live in milliseconds, as the decimal text that the script expects; 0 for no expiry.
     let ttl: Bytes
-    /// The vector that the client has seen; nil for a change that overwrites what the coordinator holds.
+    /// The vector that the client has seen. Nil for a change without a context, which overwrites all values at the
+    /// coordinator.
     let context: Bytes?
 
-    /// Longer than anyone waits, and far below the largest time.
+    /// The longest time to live, 100 years: far below the largest time that a number can hold.
     private static let maxTtlMs: Int64 = 100 * 365 * 86_400_000
 
-    /// - Parameter randomBits: for the write id.
+    /// - Parameter randomBits: the write id of this change.
     init(_ request: ChangeRequest, context: Bytes?, randomBits: UInt64) {
         self.request = request
         self.context = context

@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// Writes and deletes: one replica coordinates the change, the others receive it afterwards (rules A3 to A6).
+/// Runs writes and deletes: one replica coordinates the change, and the others receive it afterwards (rules A3 to A6).
 final class Coordinator {
     private let environment: Environment
     private let admission: ReplicaAdmission
@@ -26,8 +26,9 @@ final class Coordinator {
 
     private var replicas: ReplicaTable { environment.replicas }
 
-    /// - Parameter seen: what the client has seen of the key. If a replica has nothing to delete and lacks some of
-    ///   that, the others are asked too. The result's `version` then covers what all of them have.
+    /// - Parameter seen: the version of the key that the client has seen. If a replica has nothing to delete and lacks
+    ///   part of that version, the other replicas are asked too. The result's `version` then covers what all of them
+    ///   have.
     func change(
         _ request: ChangeRequest, seen: VersionVector = VersionVector()
     ) async throws(AvailableFailure) -> ChangeResult {
@@ -61,9 +62,9 @@ final class Coordinator {
 
     /// How long the change is tried at `coordinator`; nil if too little time is left.
     ///
-    /// While other coordinators are left, no more than its share of the time. Otherwise a latency that is estimated too
-    /// high uses up their time. The share is never less than the timeout of a call, within which a usable replica
-    /// answers.
+    /// While other coordinators are left, the change gets no more than its share of the time. Otherwise an
+    /// overestimated latency of this coordinator would use up the time of the others. The share is never less than the
+    /// timeout of a call, because a usable replica answers within that.
     private func budgetMs(at coordinator: Int, _ request: ChangeRequest, _ excluded: ReplicaSet) -> UInt64? {
         let nowNs = environment.nowNs
         let leftMs = request.deadlineNs > nowNs ? (request.deadlineNs - nowNs) / nsPerMs : 0
@@ -75,7 +76,8 @@ final class Coordinator {
         return min(usualMs, min(shareMs, leftMs) - Fence.marginMs)
     }
 
-    /// Every reachable replica was tried: another round if the reasons may pass.
+    /// Called after every reachable replica was tried. Returns true for another round, if the reasons for the failures
+    /// may pass.
     private func mayTryAgain(_ attempts: inout ChangeAttempts, _ request: ChangeRequest) async -> Bool {
         let isTransient = attempts.isTransient || attempts.isUnanswered || admission.isReadmitting
         attempts.endRound()
@@ -88,11 +90,13 @@ final class Coordinator {
 
     /// One attempt at one coordinator.
     ///
-    /// - Returns: nil if another one should be tried: the change was refused, or its fence has passed.
+    /// - Returns: nil if another coordinator should be tried, because this one refused the change or its fence has
+    ///   passed.
     private func attempt(
         _ change: ClientChange, at coordinator: Int, budgetMs: UInt64, _ attempts: inout ChangeAttempts
     ) async throws(AvailableFailure) -> ChangeResult? {
-        // All that follows uses what was known of the clocks before the change was sent.
+        // Everything below uses the clocks as they were known before the change was sent. Newer readings would move the
+        // fence.
         let clocks = replicas.clocks
         let startNs = environment.nowNs
         guard let clock = clocks[coordinator] else { return nil }
@@ -113,7 +117,7 @@ final class Coordinator {
         await call.waitForAll()
         guard let reply = call.reply(from: coordinator) else {
             attempts.unanswered(coordinator)
-            // The replica may still run it: no other replica may be asked before its fence has passed.
+            // The replica may still run the change. No other replica may be asked before the fence has passed.
             let nowNs = environment.nowNs
             if nowNs < fenceEndNs { await environment.scheduler.sleep(forNs: fenceEndNs - nowNs) }
             return nil
@@ -122,13 +126,13 @@ final class Coordinator {
         case .applied(let applied):
             replicas.readClock(of: coordinator, epoch: clock.epoch, timeUs: applied.nowUs)
             replicas.noteChange(rejectedWith: nil, by: coordinator)
-            // A delete with a context is applied even if this replica holds nothing: elsewhere it removes what its
-            // client saw. So is one that another replica may have applied too.
+            // A delete with a context is applied even if this replica holds nothing: it removes what its client saw at
+            // other replicas. A delete is also applied if another replica may have applied it already.
             let existed = applied.existed || change.context != nil || attempts.isUnanswered
             var result = result(change, applied.vector, existed: existed)
             result.replica = replicas.names[coordinator]
-            // The version covers all that the record holds, so the answer must show all of it. A client that writes
-            // with this version states that it has seen it.
+            // The version covers all values of the record, so the answer must show all of them. A client that writes
+            // with this version states that it has seen them.
             result.conflicts = applied.conflicts
             if !applied.overwritten.isEmpty {
                 result.overwritten = applied.overwritten
@@ -178,7 +182,7 @@ final class Coordinator {
                 key: change.recordKey, vector: applied.vector, replaced: applied.replaced, siblings: applied.siblings),
             hlc: applied.hlc, from: coordinator, clocks: clocks, startNs: startNs, wait: wait)
         guard let wait else { return stored }
-        // After its fence no replica accepts the record any more.
+        // After the merge fence, no replica accepts the record from this delivery any more.
         let fenceEndNs = startNs + (environment.settings.timeouts.maxMergeFenceMs + Fence.marginMs) * nsPerMs
         await wait.wait(environment.scheduler, untilNs: min(change.request.deadlineNs, fenceEndNs))
         var result = stored

@@ -1,14 +1,14 @@
 import EventLoop
 import Replication
 
-/// Sends changed records from their coordinator to the other replicas, one call per coordinator and turn of the event
-/// loop. The one delivery path for every `AP_WRITE_ACKS`: with 1 no client waits for it, and what does not arrive has a
-/// hint.
+/// Sends changed records from their coordinator to the other replicas. Each coordinator makes one call per turn of the
+/// event loop. All writes use this path. With `AP_WRITE_ACKS=1` no client waits for it. A record that does not arrive
+/// has a hint.
 final class Delivery {
     private let environment: Environment
     private let scripts: ScriptClient
     private let acknowledgements: HintAcknowledgements
-    /// By coordinator: the batch of this turn.
+    /// By coordinator: the batch that this turn of the event loop fills.
     private var open: [DeliveryBatch?]
     private var isArmed = false
 
@@ -19,13 +19,13 @@ final class Delivery {
         open = environment.replicas.names.map { _ in nil }
     }
 
-    /// Sends `record` at the end of this turn.
+    /// Sends `record` to the other replicas at the end of this turn of the event loop.
     ///
     /// - Parameters:
-    ///   - hlc: `cap:hlc` of the step that wrote it.
-    ///   - clocks: as known at `startNs`, before the record was written. Newer readings would extend its deadline fence
+    ///   - hlc: `cap:hlc` after the script run that wrote the record.
+    ///   - clocks: as known at `startNs`, before the record was written. Newer readings would extend the deadline fence
     ///     (rule A5).
-    ///   - wait: notified of each replica that stored it.
+    ///   - wait: notified of each replica that stored the record.
     func deliver(
         _ record: CarriedRecord, hlc: UInt64, from coordinator: Int, clocks: ClockTable, startNs: UInt64,
         wait: AcknowledgementWait? = nil
@@ -53,15 +53,15 @@ final class Delivery {
     }
 }
 
-/// A change's wait until enough replicas have stored it.
+/// The wait of one change until enough replicas have stored it.
 final class AcknowledgementWait: Expirable {
-    /// Replicas that have stored the change, its coordinator among them.
+    /// Replicas that have stored the change, including its coordinator.
     private(set) var replicas: ReplicaSet
     private let needed: Int
     private var isOver = false
     private var continuation: UnsafeContinuation<Void, Never>?
 
-    /// - Parameter needed: replicas, including the coordinator.
+    /// - Parameter needed: how many replicas must store the change, including the coordinator.
     init(coordinator: Int, needed: Int) {
         replicas = [coordinator]
         self.needed = needed
@@ -75,13 +75,13 @@ final class AcknowledgementWait: Expirable {
         if isEnough { resume() }
     }
 
-    /// No further replica can acknowledge.
+    /// No further replica will acknowledge: ends the wait.
     func end() {
         isOver = true
         resume()
     }
 
-    /// Suspends until enough replicas have it, no more can be had, or `deadlineNs` has passed.
+    /// Suspends until enough replicas have stored the change, no further one can, or `deadlineNs` has passed.
     func wait(_ scheduler: any Scheduler, untilNs deadlineNs: UInt64) async {
         guard !isEnough, !isOver, scheduler.nowNs < deadlineNs else { return }
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in

@@ -1,13 +1,13 @@
 import EventLoop
 import Replication
 
-/// Records that one coordinator stored in one turn, on their way to the other replicas in one call each.
+/// The records that one coordinator stored in one turn of the event loop, sent to each other replica in one call.
 final class DeliveryBatch: ReplySink, Expirable {
     private let environment: Environment
     private let scripts: ScriptClient
     private let acknowledgements: HintAcknowledgements
     private let coordinator: Int
-    /// As known before the first of these records was written.
+    /// The clocks as known at `startNs`, before the first of these records was written.
     private let clocks: ClockTable
     private let startNs: UInt64
 
@@ -18,17 +18,17 @@ final class DeliveryBatch: ReplySink, Expirable {
         let wait: AcknowledgementWait?
     }
     private var entries: [Entry] = []
-    /// Of `merge`; released once sent.
+    /// The arguments of `merge` for all records; released once sent.
     private var arguments: [Bytes] = []
     private var byteCount = 0
     private var outstanding: ReplicaSet = []
-    /// Have the records; their hints are not removed yet.
+    /// Replicas that have stored the records, but whose hints have not been removed yet.
     private var delivered: ReplicaSet = []
     private var isLingering = false
 
     private static let maxRecords = 64
     private static let maxBytes = 256 * 1_024
-    /// How long the hints for one replica wait for those for the others, to be removed in one call.
+    /// How long the hints for one replica wait for those for the others. One call then removes them all.
     private static let lingerNs = 20 * nsPerMs
 
     init(
@@ -90,8 +90,8 @@ final class DeliveryBatch: ReplySink, Expirable {
         case .failed: break
         }
         if outstanding.isEmpty { endWaits() }
-        // The hints for the first replica that merged stay up to 20 ms longer, so that one call removes them together
-        // with those for the next. No client waits for this. Later hints are removed at once.
+        // Once the first replica has merged, its hints stay up to 20 ms longer. One call then removes them together
+        // with those for the next replica. No client waits for this. Hints for later replicas are removed at once.
         if outstanding.isEmpty || isLingering {
             acknowledgeDelivered()
         } else if !delivered.isEmpty {

@@ -1,9 +1,10 @@
 import EventLoop
 import Replication
 
-/// The arguments of `put` that are the same for all changes at one coordinator: those of one turn go as one call.
+/// The arguments of `put` that all changes at one coordinator share. Changes of one turn of the event loop are sent as
+/// one call.
 struct PutArguments {
-    /// `<replica>.<incarnation>`, which names the dots of its changes.
+    /// `<replica>.<incarnation>`, the actor in the dots of the coordinator's changes.
     let actor: Bytes
     let shared: [Bytes]
     private let incarnation: Bytes
@@ -11,8 +12,8 @@ struct PutArguments {
     private let maxHints: Bytes
 
     /// - Parameters:
-    ///   - siblingLimits: how many siblings, and how many bytes of them, a change with a context may leave.
-    ///   - maxHints: per peer; 0 where they need not be counted.
+    ///   - siblingLimits: the most siblings, and the most bytes of siblings, that a change with a context may leave.
+    ///   - maxHints: the most hints per peer; 0 if they need not be counted.
     init(coordinator: Bytes, peers: [Bytes], clock: ReplicaClock, siblingLimits: [Bytes], maxHints: Bytes) {
         incarnation = clock.incarnation
         epoch = clock.epoch
@@ -27,11 +28,11 @@ struct PutArguments {
         incarnation == clock.incarnation && epoch == clock.epoch && self.maxHints == maxHints
     }
 
-    /// One change, one atomic step of its own.
+    /// The command for one change. Redis runs each change as an atomic step of its own.
     ///
     /// - Parameters:
-    ///   - isLaterAttempt: an earlier attempt may have stored the change at some replica.
-    ///   - notAfter: by the coordinator's clock.
+    ///   - isLaterAttempt: true if an earlier attempt may have stored the change at some replica.
+    ///   - notAfter: the deadline fence, on the coordinator's clock.
     func command(_ change: ClientChange, isLaterAttempt: Bool, notAfter: Bytes) -> Command {
         Command(
             .step(
@@ -44,7 +45,8 @@ struct PutArguments {
     }
 }
 
-/// The arguments of `put` by coordinator, kept from one change to the next so that comparing them costs nothing.
+/// Caches the arguments of `put` by coordinator. Changes with the same cached arguments are cheap to recognise, and
+/// share a call.
 struct PutArgumentCache {
     private let environment: Environment
     private let siblingLimits: [Bytes]
@@ -71,8 +73,8 @@ struct PutArgumentCache {
         return arguments
     }
 
-    /// Counting hints costs a tenth of a write. It is left out while the last probe found less than half of the limit:
-    /// hints cannot reach it between two probes.
+    /// The limit of hints for `put`, or 0 so that it counts no hints: counting costs a tenth of a write. It is 0 if the
+    /// last probe found less than half of the limit, because hints cannot reach the limit before the next probe.
     private func hintLimit(_ coordinator: Int) -> Bytes {
         let hints = environment.replicas[coordinator].probe.hints
         let maxAgeNs = 2 * environment.settings.background.probeIntervalMs * nsPerMs

@@ -2,36 +2,36 @@ import Replication
 
 /// The reply of `put` for one change.
 enum PutReply {
-    /// The change is stored (or was already): the record as it is now.
+    /// The replica stores the change now, or already did. Contains the record as it is now.
     case applied(Applied)
-    /// A delete of what is not there: nothing was written.
+    /// The key to delete does not exist: nothing was written.
     case absent(vector: Bytes)
     case tooManySiblings(Int64)
     /// Nothing was written.
     case refused(ScriptReply)
-    /// The change may have been applied.
+    /// The reply cannot be read. The change may have been applied.
     case unreadable
 
     struct Applied {
-        /// `cap:hlc` of the step, with which its hints are acknowledged.
+        /// `cap:hlc` after the script run, which is needed to acknowledge the hints of the change.
         var hlc: UInt64
         var vector: Bytes
-        /// The vector of the record that it replaced as a whole; nil if it did not, or that is unknown.
+        /// The vector of the record that this change replaced as a whole; nil if it did not, or if that is unknown.
         var replaced: Bytes?
         var existed: Bool
         var nowUs: Int64
         /// The record's siblings: dot and packed sibling, alternating.
         var siblings: [Bytes]
-        /// All concurrent values, the winner first, if there is more than one.
+        /// All concurrent values if there is more than one, otherwise empty. The winner is first.
         var conflicts: [Bytes?] = []
-        /// The values that a write without a context replaced, newest first, without the newest: a plain overwrite
-        /// means to replace that one. Empty if there was one value. Nil for a tombstone.
+        /// The values that a write without a context replaced, newest first. The newest itself is left out: an
+        /// overwrite is meant to replace that one. Empty if there was only one value. An entry is nil for a tombstone.
         var overwritten: [Bytes?] = []
     }
 
     /// - Parameters:
     ///   - packed: the sibling that was sent.
-    ///   - actor: of the coordinator, which names the new dot.
+    ///   - actor: the coordinator's actor, which is part of the new dot.
     init(_ reply: Reply, packed: Bytes, actor: Bytes) {
         if let line = reply.bytes ?? reply[0]?.bytes, let head = Head(line) {
             self = head.applied(reply, packed: packed, actor: actor).map { .applied($0) } ?? .unreadable
@@ -48,12 +48,12 @@ enum PutReply {
         }
     }
 
-    /// `OK <hlc> <replaced> <expires_ms> <now> <vector>`, or with `SAME`.
+    /// The first line of a reply: `OK <hlc> <replaced> <expires_ms> <now> <vector>`, or with `SAME` instead of `OK`.
     private struct Head {
         let isNew: Bool
         let hlc: UInt64
-        /// 0: no live value was replaced. Above 1: the hlc of the record that was replaced as a whole, written by this
-        /// actor alone. 1: otherwise.
+        /// 0: no live value was replaced. Above 1: the change replaced a whole record that only this actor had written,
+        /// and this is that record's hlc. 1: all other cases.
         let replaced: ArraySlice<UInt8>
         let expiresMs: Int64
         let nowUs: Int64
@@ -73,7 +73,7 @@ enum PutReply {
             vector = Bytes(fields[5])
         }
 
-        /// Nil if the rest of `reply` cannot be read.
+        /// The applied change; nil if the rest of `reply` cannot be read.
         func applied(_ reply: Reply, packed: Bytes, actor: Bytes) -> Applied? {
             let alone = lone(packed: packed, actor: actor)
             guard let elements = reply.array else { return isNew ? alone : nil }
@@ -93,7 +93,7 @@ enum PutReply {
             return applied
         }
 
-        /// The record if the new sibling is the only one.
+        /// The record if the new sibling is its only one.
         private func lone(packed: Bytes, actor: Bytes) -> Applied {
             Applied(
                 hlc: hlc, vector: vector, replaced: replaced.count > 1 ? actor + [UInt8(ascii: "=")] + replaced : nil,
