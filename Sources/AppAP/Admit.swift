@@ -51,7 +51,7 @@ extension AppAP {
 
         private enum Outcome {
             case admitted
-            /// Its current incarnation was admitted before.
+            /// The replica needed no admission: its current incarnation is already admitted.
             case wasAdmitted
             case failed(reason: String)
         }

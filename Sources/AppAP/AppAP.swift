@@ -7,7 +7,7 @@ import Redis
 import Service
 import Telemetry
 
-/// `app-ap`: prefers availability.
+/// The program `app-ap`, the store that prefers availability.
 @main
 struct AppAP: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -4,7 +4,7 @@ import JSON
 import Replication
 import Service
 
-/// The engine as the endpoints need it.
+/// The part of the engine that the endpoints use.
 protocol AvailableStore: AnyObject {
     func read(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult
     func change(_ request: ChangeRequest) async throws(AvailableFailure) -> ChangeResult
@@ -12,7 +12,7 @@ protocol AvailableStore: AnyObject {
 
 extension AvailableEngine: AvailableStore {}
 
-/// Reads, writes and deletes of `app-ap`: versions are causal contexts, and session tokens carry what a client has
+/// Reads, writes and deletes of `app-ap`. A version is a causal context, and a session token carries what a client has
 /// seen.
 final class AvailableKeyValue: KeyValueHandler {
     private let store: any AvailableStore
@@ -62,7 +62,7 @@ final class AvailableKeyValue: KeyValueHandler {
     }
 }
 
-/// The documents of `app-ap`.
+/// The JSON answers and problem documents of `app-ap`.
 enum AvailableAnswers {
     static func applied(_ result: ChangeResult, _ request: KeyRequest) -> Response {
         .object(headers: result.session.headers, capacity: 192 + request.key.count) { json in
@@ -93,11 +93,11 @@ enum AvailableAnswers {
         }
     }
 
-    /// The bare value; the other members are header fields.
+    /// The answer to a request for raw bytes: the value as the body, all else in header fields.
     private static func bytes(_ value: Bytes, _ result: ReadResult) -> Response {
         var headers = result.session.headers
-        // No context beside conflicts: it covers values that this answer does not show. A client that sends it back
-        // would overwrite values that it has never seen.
+        // With conflicts, no context is sent: it would cover values that this answer does not show. A client that sends
+        // it back would overwrite values that it has never seen.
         if result.version.utf8.count <= maxHeaderContextBytes, result.conflicts.isEmpty {
             headers.append(Header("X-Context", result.version))
         }
@@ -109,15 +109,15 @@ enum AvailableAnswers {
         return Response(contentType: ContentType.octets, headers: headers, body: value)
     }
 
-    /// A longer context is in the body only: clients and proxies limit header fields.
+    /// A longer context is only in the JSON body, because clients and proxies limit the size of header fields.
     private static let maxHeaderContextBytes = 4_096
 
     static func noSuchKey(_ result: ReadResult) -> Problem {
         var problem = Problem.noSuchKey.with("version", .string(result.version))
             .with("staleness_ms", result.stalenessMs.map { .integer($0) } ?? .null)
             .with("stale", .bool(result.isStale)).with(result.session.headers)
-        // Values that conflict with a newer delete: the version covers them, so a client that writes with it must see
-        // them.
+        // The key has values that conflict with a newer delete. The version covers them, so the answer must show them
+        // to a client that writes with it.
         if !result.conflicts.isEmpty { problem = problem.with("conflicts", .values(result.conflicts)) }
         return problem.with(result.session)
     }
@@ -141,7 +141,7 @@ extension EngineRefusal {
 }
 
 extension Problem {
-    /// An applied change has the same members as one with enough acknowledgements.
+    /// Adds the members of an applied change, as in an answer with enough acknowledgements.
     fileprivate func with(_ applied: ChangeResult) -> Problem {
         var problem = with("version", .string(applied.version)).with(applied.session.headers)
         if !applied.conflicts.isEmpty { problem = problem.with("conflicts", .values(applied.conflicts)) }
@@ -156,7 +156,7 @@ extension Problem {
 extension SessionAnswer {
     fileprivate var headers: [Header] { token.map { [Header("X-Session-Token", $0)] } ?? [] }
 
-    /// Nil if there was nothing to guarantee.
+    /// Nil if the request had no session guarantee to state.
     fileprivate var guarantee: String? { isGuaranteed.map { $0 ? "guaranteed" : "not_guaranteed" } }
 }
 

@@ -4,7 +4,7 @@ import Replication
 import Service
 import Telemetry
 
-/// The metrics and log events that only `app-ap` has, fed by the events of its engine.
+/// The metrics and log events that only `app-ap` has. The events of the engine update them.
 final class AvailableMetrics: AvailableEvents {
     private let names: [String]
     private let logger: Logger
@@ -23,7 +23,7 @@ final class AvailableMetrics: AvailableEvents {
 
     private static let antiEntropyResults = ["complete", "failed"]
 
-    /// - Parameter names: of the replicas, in the group's order.
+    /// - Parameter names: names of the replicas, in the group's order.
     init(_ metrics: ServiceMetrics, names: [String], logger: Logger) {
         self.names = names
         self.logger = logger
@@ -56,7 +56,7 @@ final class AvailableMetrics: AvailableEvents {
         collectedTombstones = registry.counter(
             "ap_tombstones_collected_total", help: "Tombstones and expired values collected on all replicas."
         ).with()
-        // Series that exist from the start show a rate from the first event.
+        // Create all series at the start. A counter that first appears with its first event would show no rate for it.
         for name in names {
             for result in Self.antiEntropyResults { _ = antiEntropyRuns.with(name, result) }
             for peer in names where peer != name { _ = handoffKeys.with(name, peer) }
@@ -65,7 +65,7 @@ final class AvailableMetrics: AvailableEvents {
 
     func replicasProbed(_ replicas: [AvailableReplicaStatus]) {
         for replica in replicas {
-            // Unknown is worse than any number: infinity triggers every alert with a threshold.
+            // Report unknown staleness as infinity, so that every alert with a threshold fires.
             staleness.with(replica.name).set(replica.stalenessMs.map(Double.init) ?? .infinity)
             isRefused.with(replica.name).set(replica.refusal == nil ? 0 : 1)
             isWritable.with(replica.name).set(replica.error == nil ? 1 : 0)
@@ -112,7 +112,7 @@ final class AvailableMetrics: AvailableEvents {
         logger.event(.partitionSuspected, .warning, "a replica does not answer", ["node": .string(names[replica])])
     }
 
-    /// Later than the replica's first answer: all hints from the time apart have been delivered.
+    /// Called after the replica's first answer, once all hints from the time apart have been delivered.
     func partitionHealed(replica: Int) {
         logger.event(
             .partitionHealed, .notice, "the replica answers again and all hints are delivered",

@@ -4,7 +4,7 @@ import JSON
 import Replication
 import Service
 
-/// The AP engine behind the shared endpoints, and `/conflicts`.
+/// Connects the AP engine to the endpoints that both services share, and adds `/conflicts`.
 final class AvailableService: ServiceEngine {
     let keyValue: any KeyValueHandler
     let reportsPartitions = true
@@ -45,8 +45,8 @@ final class AvailableService: ServiceEngine {
         }
     }
 
-    /// `limit` and `after` page through the keys. A key that is not UTF-8 is in base64; `next` is the percent-encoded
-    /// last key of a full page.
+    /// The endpoint `/conflicts`. The query parameters `limit` and `after` page through the keys. A key that is not
+    /// UTF-8 is shown in base64. `next` is the percent-encoded last key of a full page.
     private func conflicts(_ request: Request) async throws -> Response {
         var limit = 100
         if let text = try request.query("limit") {

@@ -1,9 +1,9 @@
 import EventLoop
 import Replication
 
-/// Sends changed records from their coordinator to the other replicas. Each coordinator makes one call per turn of the
-/// event loop. All writes use this path. With `AP_WRITE_ACKS=1` no client waits for it. A record that does not arrive
-/// has a hint.
+/// Sends changed records from their coordinator to the other replicas. Records of one coordinator and one turn of the
+/// event loop share a call. All writes use this path; with `AP_WRITE_ACKS=1` no client waits for it. A record that does
+/// not arrive has a hint.
 final class Delivery {
     private let environment: Environment
     private let scripts: ScriptClient

@@ -1,28 +1,29 @@
 import EventLoop
 
-/// How much one background batch may carry from one replica to another over this instance's links.
+/// How many bytes one background batch may carry from one replica to another over this instance's links.
 ///
-/// A batch that a slow link cannot carry in time is refused at its fence. It also blocks everything else on that
-/// connection until then. Sent again at the same size, it would never arrive. So batches start small, grow while they
-/// arrive quickly, and shrink when one fails.
+/// If a slow link cannot carry a batch before its fence, the target refuses the batch. Until then, the batch blocks
+/// everything else on that connection. At the same size it would fail again, forever. So batches start small, grow
+/// while they arrive quickly, and shrink when one fails.
 struct BatchSize: Equatable {
     private(set) var bytes: Int
     private let maxBytes: Int
-    /// A batch that takes longer is large enough.
+    /// A batch that takes longer than this is large enough: the next one does not grow.
     private let quickNs: UInt64
 
     private static let startBytes = 32 * 1_024
-    /// One record with its key and vector, which ``bytes`` does not count.
+    /// Estimated size of the key and vector of one record, and its smallest value: used to turn ``bytes`` into records.
     private static let recordBytes = 256
 
-    /// - Parameter callTimeoutMs: after which a command counts as unanswered; each batch is two of them.
+    /// - Parameter callTimeoutMs: time after which a command counts as unanswered. Each batch is two commands: a read
+    ///   and a merge.
     init(maxBytes: Int, callTimeoutMs: UInt64) {
         self.maxBytes = max(Self.recordBytes, maxBytes)
         bytes = min(Self.startBytes, self.maxBytes)
         quickNs = callTimeoutMs * nsPerMs / 4
     }
 
-    /// At least one record, or nothing would ever move.
+    /// Always at least one record, so that delivery makes progress.
     func records(atMost limit: Int) -> Int { max(1, min(limit, bytes / Self.recordBytes)) }
 
     mutating func arrived(tookNs: UInt64) {
@@ -35,6 +36,6 @@ struct BatchSize: Equatable {
 
     mutating func failed() { bytes = max(bytes / 4, Self.recordBytes) }
 
-    /// The connection is a new one, perhaps over another link.
+    /// Called after a reconnect: the new connection may use another link.
     mutating func restart() { bytes = min(bytes, Self.startBytes) }
 }

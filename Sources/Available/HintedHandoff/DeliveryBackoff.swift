@@ -1,23 +1,23 @@
 import EventLoop
 import Replication
 
-/// Backoff for records that cannot be delivered. A record that was sent alone and did not arrive is probably too large
-/// for the link. A foreign key (rule A4) cannot be merged.
+/// Delays records that cannot be delivered. A record that did not arrive although it was sent alone is probably too
+/// large for the link. A foreign key holds something other than a record, so no record can be merged there (rule A4).
 ///
-/// Sent again at once, such a record would block all hints behind it and everything else on that connection. So each
-/// one waits, twice as long after each failure.
+/// If such a record were sent again at once, it would block all hints behind it and everything else on that connection.
+/// So each one waits, twice as long after each failure.
 struct DeliveryBackoff {
     private struct Pause {
         var untilNs: UInt64
         var durationNs: UInt64
         var isForeign: Bool
     }
-    /// By target and key.
+    /// Pauses by target replica and key.
     private var pauses: [[Bytes: Pause]]
 
     private static let firstPauseNs = 1_000 * nsPerMs
     private static let maxPauseNs = 60_000 * nsPerMs
-    /// Per target; further records are tried as if they had never failed.
+    /// The most pauses per target. Further records that fail are sent again without a pause.
     private static let maxRecords = 1_000
 
     init(count: Int) { pauses = Array(repeating: [:], count: count) }
@@ -27,7 +27,7 @@ struct DeliveryBackoff {
         return nowNs < pause.untilNs
     }
 
-    /// True if the key is pausing because something other than a record is stored under it.
+    /// True if the key is pausing because it holds something other than a record at a replica.
     func isForeign(_ key: Bytes, to target: Int, atNs nowNs: UInt64) -> Bool {
         pauses[target][key]?.isForeign == true && isPausing(key, to: target, atNs: nowNs)
     }
@@ -35,7 +35,7 @@ struct DeliveryBackoff {
     mutating func failed(_ key: Bytes, to target: Int, atNs nowNs: UInt64, isForeign: Bool = false) {
         let known = pauses[target][key]
         if known == nil, pauses[target].count >= Self.maxRecords {
-            // Some of them may have no hint any more.
+            // Remove pauses that are over: their records may have no hint any more.
             pauses[target] = pauses[target].filter { $0.value.untilNs > nowNs }
         }
         guard known != nil || pauses[target].count < Self.maxRecords else { return }
@@ -43,7 +43,7 @@ struct DeliveryBackoff {
         pauses[target][key] = Pause(untilNs: nowNs + durationNs, durationNs: durationNs, isForeign: isForeign)
     }
 
-    /// The connection to `target` is a new one, perhaps over another link.
+    /// Called after a reconnect to `target`: the new connection may use another link.
     mutating func restart(_ target: Int) { pauses[target] = [:] }
 
     mutating func arrived(_ keys: [Bytes], at target: Int) {

@@ -1,22 +1,23 @@
 import EventLoop
 import Replication
 
-/// Removes delivered hints, many records in one call every few milliseconds (rule A4). One call per write would cost a
-/// third of what the write costs.
+/// Removes delivered hints, for many records in one call every few milliseconds (rule A4). One call per write would
+/// cost a third as much as the write.
 ///
-/// If a call is lost (a full connection, a crash), its hints stay and are delivered again, which changes nothing.
+/// If a call is lost, because a connection is full or the instance crashes, its hints stay. They are delivered again,
+/// which changes nothing.
 final class HintAcknowledgements: Expirable {
     private struct Bucket {
         let owner: Int
         let incarnation: Bytes
         let peers: ReplicaSet
         var keys: [Bytes] = []
-        /// Per key: the delivered vector, and the hlc of the step that read it.
+        /// Per key: the vector of the delivered record, and the hlc of the step that read it.
         var arguments: [Bytes] = []
     }
 
     private let environment: Environment
-    /// One per owner and set of peers: a handful.
+    /// One bucket per owner and set of peers: only a few exist.
     private var buckets: [Bucket] = []
     private var isArmed = false
     private let sink = DiscardingSink()
@@ -26,7 +27,8 @@ final class HintAcknowledgements: Expirable {
 
     init(_ environment: Environment) { self.environment = environment }
 
-    /// `peers` have the record that `owner` stored as `vector` when its `cap:hlc` was `hlc`.
+    /// Queues the removal of hints: `peers` have the record that `owner` stored as `vector` when its `cap:hlc` was
+    /// `hlc`.
     func add(owner: Int, incarnation: Bytes, peers: ReplicaSet, key: Bytes, vector: Bytes, hlc: UInt64) {
         precondition(!peers.contains(owner), "a replica has no hints for itself")
         let index: Int
@@ -57,7 +59,7 @@ final class HintAcknowledgements: Expirable {
         _ = environment.group.send(command, to: [bucket.owner], sink: sink)
     }
 
-    /// - Parameter arguments: per key, the delivered vector and the hlc of the step that read it.
+    /// - Parameter arguments: per key, the vector of the delivered record and the hlc of the step that read it.
     static func command(keys: [Bytes], peers: [Bytes], arguments: [Bytes], incarnation: Bytes) -> Command {
         var all = [Bytes(decimal: UInt64(peers.count))]
         all.reserveCapacity(peers.count + arguments.count + 2)

@@ -1,20 +1,20 @@
 import EventLoop
 import Replication
 
-/// Delivers hints that the write itself did not: after a partition, a crash of an instance, or a lost connection (rule
-/// A4). Any instance does it for any replica: hints are stored in the replicas, not in instances.
+/// Delivers the hints of changes that the write's own delivery missed: after a partition, a crash of an instance, or a
+/// lost connection (rule A4). Any instance can deliver the hints of any replica, because the replicas store them.
 final class HintedHandoff: BackgroundTask {
     private let environment: Environment
     private let scripts: ScriptClient
     private let transfer: RecordTransfer
     private let control: BackgroundControl
-    /// Owner and peer of the runs in progress.
+    /// The runs in progress, each as its owner and peer.
     private var running: Set<[Int]> = []
     private var turn = 0
 
     private static let leaseMs: UInt64 = 2_000
     private static let maxRuns = 2
-    /// In one run; the next probe begins another.
+    /// The most batches in one run. The next probe starts another run.
     private static let maxBatches = 2_000
 
     init(
@@ -31,7 +31,8 @@ final class HintedHandoff: BackgroundTask {
     func startIfDue() {
         let usable = replicas.usable
         let count = replicas.names.count
-        // Each probe begins with another pair, so that one that never finishes does not keep the others waiting.
+        // Each probe begins with the next pair of owner and peer, so that a pair that never finishes does not starve
+        // the others.
         turn &+= 1
         for position in 0..<count * count where running.count < Self.maxRuns {
             let pair = (position + turn) % (count * count)
@@ -54,7 +55,7 @@ final class HintedHandoff: BackgroundTask {
     private func deliverAll(_ route: RecordTransfer.Route, upTo: UInt64) async {
         let lease = control.lease(
             RedisKeys.handoffLease(for: replicas.nameBytes[route.target]), at: route.source, durationMs: Self.leaseMs)
-        // If memory is too full to store the lease, deliver without one: that frees memory.
+        // A run without a lease is allowed: if there is no memory for a lease, delivered hints free memory.
         guard await lease.acquire(isRequired: false) else { return }
         var skipped = 0
         var isFull = false
@@ -80,15 +81,15 @@ final class HintedHandoff: BackgroundTask {
 
     private struct BatchOutcome {
         var delivered = 0
-        /// Hints that stay as they are, because their records do not arrive.
+        /// Hints that were not removed, because their records did not arrive.
         var kept = 0
-        /// The target had no memory for some of them.
+        /// True if the target had no memory for some of the records.
         var isFull = false
         var isDone = false
     }
 
-    /// - Parameter raised: the foreign keys whose hints this run has raised.
-    /// - Returns: nil if it failed; the next probe begins another run.
+    /// - Parameter raised: the foreign keys whose hints this run has raised, that is, moved to the end of the list.
+    /// - Returns: nil if the batch failed. The next probe starts another run.
     private func deliverBatch(
         _ route: RecordTransfer.Route, upTo: UInt64, skipped: Int, _ raised: inout Set<Bytes>
     ) async -> BatchOutcome? {
@@ -109,7 +110,8 @@ final class HintedHandoff: BackgroundTask {
         let last = tried.isEmpty ? keys.count - 1 : keys.firstIndex(of: tried[batch.examined - 1]) ?? 0
         let foreign = Set(batch.foreign + keys[...last].filter { transfer.isForeign($0, to: route.target) })
         guard await acknowledge(batch, raising: foreign, to: upTo, route) else { return nil }
-        // A hint that was raised now is found again at the end of the run.
+        // A foreign key counts as kept only when found again: its hint was raised, so it comes back at the end of the
+        // run.
         let leftOut = Set(batch.leftOut)
         let kept = keys[...last].filter {
             foreign.contains($0)
@@ -129,9 +131,9 @@ final class HintedHandoff: BackgroundTask {
             .compactMap(\.bytes)
     }
 
-    /// Removes the hints of what was delivered, and of records that are gone. The hints of `foreign` keys are raised to
-    /// `upTo`, so that they do not limit the target's staleness. If the target stores the foreign value, it answers
-    /// reads of the key with an error (rule A4).
+    /// Removes the hints of delivered records, and of records that no longer exist. Raises the hints of `foreign` keys
+    /// to `upTo`, so that they do not limit the target's staleness. If the target stores the foreign value, reads of
+    /// that key fail there instead (rule A4).
     private func acknowledge(
         _ batch: RecordTransfer.Batch, raising foreign: Set<Bytes>, to upTo: UInt64, _ route: RecordTransfer.Route
     ) async -> Bool {

@@ -2,14 +2,14 @@ import EventLoop
 import Replication
 
 /// Copies records from one replica to another in the background, for hinted handoff and anti-entropy. Adapts the size
-/// of batches to what each link carries, and delays records that do not arrive.
+/// of batches to the speed of each link, and delays records that do not arrive.
 final class RecordTransfer {
     private let environment: Environment
     private let scripts: ScriptClient
-    /// By source and target.
+    /// Batch sizes by source and target.
     private var sizes: [[BatchSize]]
     private var backoff: DeliveryBackoff
-    /// By source and target: until then hinted handoff pauses, because the target had no memory for some records.
+    /// By source and target: hinted handoff pauses until this time, because the target had no memory for some records.
     private var fullUntilNs: [[UInt64]]
 
     private static let minFullPauseNs = 1_000 * nsPerMs
@@ -25,7 +25,7 @@ final class RecordTransfer {
         fullUntilNs = Array(repeating: Array(repeating: 0, count: count), count: count)
     }
 
-    /// A route between two replicas, and the incarnation of the source.
+    /// The source and target of a copy, and the incarnation of the source.
     struct Route {
         let source: Int
         let target: Int
@@ -39,19 +39,19 @@ final class RecordTransfer {
         }
     }
 
-    /// A batch that arrived, apart from records that cannot be merged.
+    /// The outcome of a copy that both replicas answered.
     struct Batch {
-        /// Keys that were examined, in order: as many as fit.
+        /// How many of the keys were examined, in order: as many as fit into the batch.
         var examined = 0
-        /// Records that the target has now.
+        /// Records that the target now has.
         var delivered: [CarriedRecord] = []
         /// Keys under which the source or the target stores something other than a record.
         var foreign: [Bytes] = []
-        /// Records that the target has no memory for.
+        /// Records for which the target has no memory.
         var leftOut: [Bytes] = []
-        /// Keys without a record at the source.
+        /// Keys that have no record at the source.
         var absent: [Bytes] = []
-        /// `cap:hlc` of the step that read the records.
+        /// `cap:hlc` of the source in the step that read the records.
         var hlc: UInt64 = 0
     }
 
@@ -60,7 +60,7 @@ final class RecordTransfer {
         case target
     }
 
-    /// The largest number of records in the next batch.
+    /// The most records that the next batch may have.
     func maxRecords(_ source: Int, _ target: Int) -> Int {
         sizes[source][target].records(atMost: environment.settings.background.batchRecords)
     }
@@ -69,12 +69,12 @@ final class RecordTransfer {
         backoff.isPausing(key, to: target, atNs: environment.nowNs)
     }
 
-    /// True if the key is pausing because something other than a record is stored under it.
+    /// True if the key is pausing because it holds something other than a record at a replica.
     func isForeign(_ key: Bytes, to target: Int) -> Bool {
         backoff.isForeign(key, to: target, atNs: environment.nowNs)
     }
 
-    /// The connection to `replica` is a new one, or it accepts writes again.
+    /// Called after a reconnect to `replica`, or when it accepts writes again: nothing is delayed any more.
     func mayArriveAgain(at replica: Int) {
         backoff.restart(replica)
         for other in sizes.indices {
@@ -84,17 +84,17 @@ final class RecordTransfer {
         }
     }
 
-    /// True if the target had no memory for records of the source a moment ago.
+    /// True if the target recently had no memory for records of the source, so that hinted handoff pauses.
     func isFull(_ source: Int, _ target: Int) -> Bool { environment.nowNs < fullUntilNs[source][target] }
 
-    /// In a run since `startNs` the target had no memory for some records. Each run sends all values in vain, for the
-    /// deletes among them: the next one begins no sooner than after as long again.
+    /// Pauses hinted handoff on this route, because the target had no memory for some records. A run to a full target
+    /// sends all values, although only deletes can succeed. So the next run waits at least as long as this one took.
     func wasFull(_ route: Route, sinceNs startNs: UInt64) {
         let pauseNs = max(Self.minFullPauseNs, environment.nowNs - startNs)
         fullUntilNs[route.source][route.target] = environment.nowNs + pauseNs
     }
 
-    /// Copies the records of `keys`, as many as fit into one batch.
+    /// Copies the records of `keys` that fit into one batch, in order.
     ///
     /// - Parameters:
     ///   - clocks: as known at `startNs`, before the records were read. Newer readings would extend the deadline fence
@@ -128,7 +128,8 @@ final class RecordTransfer {
         return batch
     }
 
-    /// A batch with the records of `keys`, or with one of them, did not arrive.
+    /// Called when a batch with the records of `keys`, or with some of them, did not arrive. The next batches are
+    /// smaller. A record that failed alone is delayed.
     func didFail(_ keys: [Bytes], _ route: Route) {
         sizes[route.source][route.target].failed()
         if keys.count == 1 { backoff.failed(keys[0], to: route.target, atNs: environment.nowNs) }
@@ -139,11 +140,11 @@ final class RecordTransfer {
     private struct ReadRecords {
         var hlc: UInt64
         var records: [CarriedRecord] = []
-        /// Keys that store something other than a record.
+        /// Keys that hold something other than a record at the source.
         var foreign: [Bytes] = []
-        /// Keys without a record.
+        /// Keys that have no record at the source.
         var absent: [Bytes] = []
-        /// How many of the keys were examined.
+        /// How many of the keys were examined, in order.
         var count = 0
     }
 
@@ -189,8 +190,8 @@ final class RecordTransfer {
 /// The `merge` script as a command.
 enum MergeCommand {
     /// - Parameters:
-    ///   - arguments: of all records; see ``CarriedRecord/append(to:)``.
-    ///   - clocks: as known before the first of the records was read or written, at `startNs`.
+    ///   - arguments: the arguments of all records; see ``CarriedRecord/append(to:)``.
+    ///   - clocks: as known at `startNs`, before the first of the records was read or written.
     static func make(
         keys: [Bytes], arguments: [Bytes], clocks: ClockTable, startNs: UInt64, settings: AvailableSettings
     ) -> Command {

@@ -3,12 +3,12 @@ import Replication
 /// One page of keys that hold more than one value.
 public struct ConflictPage: Sendable, Equatable {
     public let keys: [Bytes]
-    /// For the next page; nil at the end.
+    /// The cursor for the next page; nil at the end.
     public let next: Bytes?
 }
 
-/// Lists keys with conflicts. The scripts keep the list in the same step as the records, so that a page costs as much
-/// as it lists.
+/// Lists keys with conflicts. Scripts update the list in the same step as the records. So the cost of a page depends on
+/// the keys listed, not on the number of records.
 struct ConflictList {
     let reader: Reader
 

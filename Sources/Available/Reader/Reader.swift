@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Reads: the nearest replica is asked, and further ones if it is slow or its answer does not suffice (rules A7 and
-/// A9). See Dean and Barroso, *The Tail at Scale*, 2013.
+/// Reads: asks the nearest replica, and others if it is slow or its answer does not suffice (rules A7 and A9). See Dean
+/// and Barroso, *The Tail at Scale*, 2013.
 struct Reader {
     let environment: Environment
     let selector: ReplicaSelector
@@ -12,28 +12,28 @@ struct Reader {
 
     private var replicas: ReplicaTable { environment.replicas }
 
-    /// The command to send, and the replicas that may answer it.
+    /// The command of a read, and which replicas may answer it.
     struct Query {
         let command: Command
         let deadlineNs: UInt64
-        /// Replicas that may be staler are not asked; nil for any.
+        /// Replicas whose answers may be older than this are not asked; nil to ask any.
         var maxStalenessMs: Int64?
-        /// True: after the first wave, ask all others at once and wait for all. False: ask one at a time, and wait only
-        /// for replicas of known staleness.
+        /// True: if the nearest replica's answer does not suffice, ask all others at once and wait for all of them.
+        /// False: ask one at a time, and wait only for replicas of known staleness.
         var asksAll = false
-        /// Wait for a sufficient answer until the deadline.
+        /// True: wait until the deadline for an answer that suffices. False: wait only a moment.
         var isRequired = false
     }
 
     /// Whether the reply of one replica suffices.
     enum Judgement<Answer> {
         case sufficient(Answer)
-        /// Used if no sufficient one arrives soon.
+        /// Used if no sufficient answer arrives soon.
         case insufficient(Answer)
         case failed(AttemptFailure)
     }
 
-    /// What the first replica that answers stores.
+    /// Reads the key at the first replica that answers.
     func read(_ request: ReadRequest) async throws(AvailableFailure) -> ReadResult {
         let query = Query(
             command: RecordReplies.command(request.key), deadlineNs: request.deadlineNs,
@@ -42,7 +42,7 @@ struct Reader {
     }
 
     /// The first good answer of any replica. A replica of unknown staleness may lack records, so its "absent" may be
-    /// wrong: a complete replica gets a moment more.
+    /// wrong. Such an answer is held back a moment, in case a replica of known staleness answers.
     func first<Answer>(
         _ query: Query, interpret: (_ reply: Reply?, _ replica: Int) -> Result<Answer, AttemptFailure>
     ) async throws(AvailableFailure) -> Answer {
@@ -55,7 +55,8 @@ struct Reader {
         }.answer
     }
 
-    /// The first sufficient answer, or else the first one, tried again while the reasons for a failure may pass.
+    /// The first sufficient answer; if none arrives, the first insufficient one. If all replicas fail, tries again
+    /// while the reasons may pass.
     func search<Answer>(
         _ query: Query, judge: (_ reply: Reply?, _ replica: Int) -> Judgement<Answer>
     ) async throws(AvailableFailure) -> (answer: Answer, isSufficient: Bool) {
@@ -117,20 +118,21 @@ struct Reader {
         return HedgeDelay(minNs: timeouts.minHedgeMs * nsPerMs, maxNs: timeouts.maxHedgeMs * nsPerMs)
     }
 
-    /// How long an answer that does not suffice is held back. Distant replicas get the time that they usually need.
+    /// How long an insufficient answer is held back: three times the latency of the most distant replica, within
+    /// bounds.
     private var patienceNs: UInt64 {
         let distantNs = replicas.usable.map { environment.group.latencyNs($0) }.filter { $0 != .max }.max() ?? 0
         let limitNs = environment.settings.timeouts.callMs * nsPerMs
         return max(hedgeDelay.maxNs, min(min(distantNs, limitNs) * 3, limitNs))
     }
 
-    /// No replica is left to ask.
+    /// The failure to report when no replica is left to ask.
     private func exhausted(
         _ call: QuorumCall, _ candidates: FreshReplicas, _ failure: AttemptFailure?
     ) -> AttemptFailure {
         if let failure { return failure }
         if !call.overBudget.isEmpty { return .tooManyLongReplies }
-        // All that were asked have gone; soon others are nearest, or these are back.
+        // Every replica that was asked has lost its connection. Soon other replicas are nearest, or these are back.
         if !call.sent.isEmpty {
             return .noReplica("The connection was lost before the answer.", isTransient: true)
         }
@@ -140,7 +142,7 @@ struct Reader {
     }
 }
 
-/// The replicas to ask, nearest first, without those that may be too stale.
+/// Chooses the replicas to ask, nearest first. Skips those that may be too stale.
 private struct FreshReplicas {
     let maxStalenessMs: Int64?
     private var skipped: ReplicaSet = []

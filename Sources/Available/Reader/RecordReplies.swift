@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// Interprets the reply of one replica to a read of one record.
+/// Interprets one replica's reply to a read of one record.
 struct RecordReplies {
     let environment: Environment
     let admission: ReplicaAdmission
@@ -13,7 +13,7 @@ struct RecordReplies {
         Command(.plain([Arguments.hgetall, RedisKeys.record(key)]), checksIdentity: true)
     }
 
-    /// The reply to a read that checks the replica's identity, and the replica's clock.
+    /// The content of a reply whose incarnation is the expected one, and the replica's clock.
     func content(
         of reply: Reply?, from replica: Int
     ) -> Result<(reply: Reply, clock: ReplicaClock), AttemptFailure> {
@@ -22,13 +22,13 @@ struct RecordReplies {
         case (.expected(let content), let clock?): return .success((content, clock))
         case (.error(let error), _): return .failure(.badReply(error))
         default:
-            // Wiped or replaced while the connection stayed: its reply is not trusted.
+            // The replica was wiped or replaced behind an open connection, so its reply is not trusted.
             admission.readmit(replica)
             return .failure(.noReplica("The replica has been replaced.", isTransient: true))
         }
     }
 
-    /// What `replica` stores for the key of `request`.
+    /// Interprets a reply as the record that `replica` stores for the key of `request`.
     func result(
         of reply: Reply?, from replica: Int, _ request: ReadRequest
     ) -> Result<ReadResult, AttemptFailure> {
@@ -59,8 +59,9 @@ struct RecordReplies {
     }
 
     /// - Parameters:
-    ///   - vector: of the record that `view` shows, as text; `version` covers exactly that.
-    ///   - replica: nil if several replicas answered together.
+    ///   - vector: the vector of the record shown as `view`, as text. The result's `version` covers exactly this
+    ///     vector.
+    ///   - replica: nil if the answers of several replicas were joined.
     func result(
         _ view: Record.View, _ vector: Bytes, _ request: ReadRequest, stalenessMs: Int64?, replica: String?
     ) -> ReadResult {
@@ -96,7 +97,7 @@ extension AttemptFailure {
         AttemptFailure(failure: AvailableFailure(.overloaded, "Too many commands are waiting for every replica."))
     }
 
-    /// Not transient: another attempt would read all of them again.
+    /// Not transient: another attempt would read all of these values again.
     static var tooManyLongReplies: AttemptFailure {
         AttemptFailure(failure: AvailableFailure(.overloaded, "Too many long values are being read."))
     }

@@ -1,34 +1,36 @@
 import EventLoop
 import Replication
 
-/// The order in which replicas are asked (rule A7). Complete replicas come first: their staleness is known (A8). Then
-/// fresh before clearly staler ones, those that accept writes, those of this site, and the nearest.
+/// The order in which replicas are asked (rule A7). Complete replicas, whose staleness is known, come first (rule A8).
+/// Among these, fresh ones come before clearly staler ones. Then those that accept writes, those of this site, and the
+/// nearest.
 ///
-/// The first one changes slowly: instances that coordinate a key at the same replica create no needless siblings.
-/// Another replica must be clearly nearer for a while to become the first.
+/// The first replica changes only if another one is clearly nearer for a while. Instances that coordinate a key's
+/// writes at different replicas would create needless siblings.
 struct ReplicaOrder {
     private(set) var order: [Int]
     private var validUntilNs: UInt64 = 0
     /// The replica that is asked first.
     private var first = 0
-    /// Since when another one has been clearly nearer; nil if none is.
+    /// Time since which another replica has been clearly nearer than the first; nil if none is.
     private var challengedNs: UInt64?
 
     private static let validForNs = 20 * nsPerMs
-    /// Smaller differences in latency are noise, or load that a change would only move.
+    /// A smaller difference in latency is noise, or comes from load that would follow the change.
     private static let noiseNs: UInt64 = 2_000_000
-    /// For a replica that is slow for a shorter time, the hedge and the fence suffice.
+    /// How long another replica must be clearly nearer. Slowness that ends sooner is covered by the hedge and the
+    /// fence.
     static let patienceNs = 250 * nsPerMs
 
     init(count: Int) { order = Array(0..<count) }
 
     func isValid(atNs nowNs: UInt64) -> Bool { nowNs < validUntilNs }
 
-    /// What is known of one replica.
+    /// The properties of one replica that determine its position.
     struct Candidate {
         var isUsable: Bool
         var isComplete: Bool
-        /// Not clearly staler than another one.
+        /// False if the replica is clearly staler than another one.
         var isFresh = true
         var acceptsWrites = true
         var isPreferred: Bool
@@ -62,7 +64,8 @@ struct ReplicaOrder {
         } else if equals.contains(first), nowNs < (challengedNs ?? nowNs) + Self.patienceNs {
             challengedNs = challengedNs ?? nowNs
         } else {
-            // The lowest index among those that are about as near as the best.
+            // Of all replicas that are about as near as the best, the one with the lowest index: the same choice in
+            // every instance.
             first = equals.filter { !isClearlyNearer(best, $0) }.min() ?? best
             challengedNs = nil
         }

@@ -1,18 +1,19 @@
 import EventLoop
 import Replication
 
-/// Chooses the replica to ask first, from what is known of all of them (rule A7).
+/// Chooses the replica to ask first, from the known state of all replicas (rule A7).
 final class ReplicaSelector {
     private let environment: Environment
     private var order: ReplicaOrder
-    /// The ``ReplicaTable/generation`` that the order was computed from.
+    /// The ``ReplicaTable/generation`` from which the order was computed.
     private var generation: UInt64 = 0
-    /// When some replica could last be asked.
+    /// The last time at which some replica could be asked.
     private var usableNs: UInt64?
 
-    /// Longer than the longest pause of a circuit breaker before it tries again.
+    /// Longer than the longest time for which a circuit breaker stays open before it tests the replica.
     private static let maxInterruptionNs = 2_000 * nsPerMs
-    /// A replica is clearly staler than another by more than this, or by four probes: in health it is by one at most.
+    /// A replica is clearly staler than another if the difference is more than this, and more than four probe
+    /// intervals. Healthy replicas differ by at most one interval.
     private static let clearlyStalerMs: Int64 = 1_000
 
     init(_ environment: Environment) {
@@ -22,15 +23,16 @@ final class ReplicaSelector {
 
     private var replicas: ReplicaTable { environment.replicas }
 
-    /// Recomputes the order before the next choice.
+    /// Forces a new computation of the order before the next choice.
     func invalidate() { order.invalidate() }
 
-    /// The best replica to coordinate a change: one that rejected the last changes only if there is no other.
+    /// The best replica to coordinate a change. A replica that rejected the last changes is chosen only if there is no
+    /// other.
     func nearestCoordinator(excluding excluded: ReplicaSet) -> Int? {
         nearest(excluding: excluded.union(replicas.rejectingWrites)) ?? nearest(excluding: excluded)
     }
 
-    /// The best replica that can be asked; nil if there is none.
+    /// The best replica to ask; nil if none can be asked.
     func nearest(excluding excluded: ReplicaSet = []) -> Int? {
         if generation != replicas.generation || !order.isValid(atNs: environment.nowNs) {
             generation = replicas.generation
@@ -45,8 +47,9 @@ final class ReplicaSelector {
         return nil
     }
 
-    /// No replica can be asked, but one could be a moment ago: a short interruption, or open circuit breakers. A
-    /// request waits for a replica to come back; if they stay away for longer, it fails at once.
+    /// True if no replica can be asked now, but one could a moment ago: connections were lost, or circuit breakers
+    /// opened. Then a request waits for a replica to return. After a longer time without replicas, requests fail at
+    /// once.
     var isBetweenConnections: Bool {
         guard environment.group.available.isEmpty, let usableNs else { return false }
         return environment.nowNs - usableNs < Self.maxInterruptionNs

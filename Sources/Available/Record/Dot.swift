@@ -2,8 +2,8 @@ import Replication
 
 /// The name of one write: its coordinator and the time, `<replica>.<incarnation>@<hlc>`.
 ///
-/// A wiped replica gets a new incarnation and is therefore a new actor. Under its old name it could reuse a dot, and a
-/// new write would be taken for one already seen (Riak's kv679).
+/// A wiped replica gets a new incarnation, so it is a new actor. Under its old name it could reuse a dot, and replicas
+/// would mistake the new write for one they have already seen (the bug kv679 of Riak).
 public struct Dot: Sendable, Hashable, Comparable {
     /// `<replica>.<incarnation>`.
     public let actor: Bytes
@@ -25,7 +25,8 @@ public struct Dot: Sendable, Hashable, Comparable {
 
     public var text: Bytes { actor + [UInt8(ascii: "@")] + Bytes(decimal: hlc) }
 
-    /// By `hlc`, then by actor. Of several concurrent values, a client gets the one with the highest dot as `value`.
+    /// Orders dots by `hlc`, then by actor. Of several concurrent values, a client gets the one with the highest dot as
+    /// `value`.
     public static func < (left: Dot, right: Dot) -> Bool {
         left.hlc != right.hlc ? left.hlc < right.hlc : left.actor.lexicographicallyPrecedes(right.actor)
     }

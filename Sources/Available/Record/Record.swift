@@ -1,6 +1,6 @@
 import Replication
 
-/// The state of one key at one replica: a version vector and the concurrent values that no write has reconciled, each
+/// The state of one key at one replica: a version vector, and the concurrent values that no write has reconciled, each
 /// under its dot. Normally there is one value.
 public struct Record: Sendable, Hashable {
     public var vector: VersionVector
@@ -11,22 +11,22 @@ public struct Record: Sendable, Hashable {
         self.siblings = siblings
     }
 
-    /// The join of two states, as `merge.lua` computes it. A sibling stays if both have it, or if the one that lacks it
-    /// has not seen it. Commutative, associative and idempotent (Shapiro et al., 2011). Write ids play no part: with
-    /// them it would not be associative.
+    /// The join of two states, as `merge.lua` computes it. A sibling stays if both states have it, or if the state
+    /// without it has not seen it. The join is commutative, associative and idempotent (Shapiro et al., 2011). It
+    /// ignores write ids: a join that used them would not be associative.
     public func joined(_ other: Record) -> Record {
         var kept = siblings.filter { other.siblings[$0.key] != nil || !other.vector.covers($0.key) }
         for (dot, sibling) in other.siblings where siblings[dot] == nil && !vector.covers(dot) { kept[dot] = sibling }
         return Record(vector: vector.joined(other.vector), siblings: kept)
     }
 
-    /// The part that a client sees.
+    /// The part of a record that a client sees.
     public struct View: Sendable, Equatable {
-        /// Of the highest dot; nil if that is a tombstone or expired.
+        /// The value with the highest dot; nil if that is a tombstone or has expired.
         public var value: Bytes?
         public var expiresMs: Int64?
-        /// All concurrent values, the winner first, if there is more than one and at least one is alive. One write that
-        /// two coordinators stored is shown once.
+        /// All concurrent values, the winner first, if there is more than one and at least one is alive; otherwise
+        /// empty. A write that two coordinators stored appears once.
         public var conflicts: [Bytes?] = []
     }
 

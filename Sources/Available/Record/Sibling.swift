@@ -4,9 +4,9 @@ import Replication
 /// `T<write id>::` (rule A1). The write id is 16 hexadecimal digits. An empty expiry means never.
 public struct Sibling: Sendable, Hashable {
     public let isTombstone: Bool
-    /// Names the client's write, whichever coordinators stored it.
+    /// Identifies the client's write. It is the same at every coordinator that stored the write.
     public let writeId: Bytes
-    /// By the coordinator's clock, milliseconds since 1970; nil for never.
+    /// Expiry on the coordinator's clock, in milliseconds since 1970; nil for never.
     public let expiresMs: Int64?
     public let value: Bytes
 
@@ -52,7 +52,7 @@ public struct Sibling: Sendable, Hashable {
         return packed
     }
 
-    /// An expired value counts as a tombstone (rule A10).
+    /// True for a tombstone or an expired value, which counts as one (rule A10).
     public func isAbsent(atMs nowMs: Int64) -> Bool {
         isTombstone || expiresMs.map { $0 <= nowMs } == true
     }

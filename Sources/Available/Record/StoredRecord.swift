@@ -1,15 +1,15 @@
 import Replication
 
-/// A record as `HGETALL` returns it, interpreted without building a ``Record``: almost every record has one sibling,
-/// and every read takes this path.
+/// A record as `HGETALL` returns it. It is interpreted without building a ``Record``: every read takes this path, and
+/// almost every record has only one sibling.
 struct StoredRecord {
-    /// Text of the vector; empty if there is no record.
+    /// The record's version vector as text; empty if there is no record.
     private(set) var vector: Bytes = []
     private(set) var view = Record.View()
 
-    /// Nil if `reply` is not a record.
+    /// Nil if `reply` is not a record. A key that does not exist gives an empty record.
     ///
-    /// - Parameter nowMs: the replica's clock, for expiry.
+    /// - Parameter nowMs: the replica's clock, which decides what has expired.
     init?(_ reply: Reply, nowMs: Int64) {
         guard case .array(let fields) = reply, fields.count.isMultiple(of: 2) else { return nil }
         guard !fields.isEmpty else { return }
@@ -60,7 +60,7 @@ struct StoredRecord {
 }
 
 extension Record {
-    /// The complete record as `HGETALL` returns it: empty if there is none, nil if `reply` is not a record.
+    /// Parses all of a record as `HGETALL` returns it. Empty if the key does not exist; nil if `reply` is not a record.
     init?(stored reply: Reply) {
         guard case .array(let fields) = reply, fields.count.isMultiple(of: 2),
             let siblings = StoredRecord.siblings(fields)
@@ -75,13 +75,13 @@ extension Record {
 struct CarriedRecord {
     let key: Bytes
     let vector: Bytes
-    /// The vector of the record that this one replaced completely; nil if it did not, or unknown. A replica with
-    /// exactly that vector stores this one without a join.
+    /// The vector of the record that this one replaced as a whole; nil if it did not, or if that is unknown. A replica
+    /// that holds exactly that vector stores this record without a join.
     var replaced: Bytes?
-    /// Dot and packed sibling, alternating.
+    /// Dots and packed siblings, alternating.
     let siblings: [Bytes]
 
-    /// Appends its arguments of `merge`.
+    /// Appends this record's part of the arguments of `merge`.
     func append(to arguments: inout [Bytes]) {
         arguments.append(vector)
         arguments.append(replaced ?? Arguments.noVector)

@@ -1,9 +1,10 @@
 import Replication
 
-/// The writes that have been seen: for each actor, all up to a clock value. See Parker et al., 1983, and for dots
-/// Preguiça et al., arXiv 1011.5808.
+/// The set of writes that have been seen: per actor, all writes up to a clock value. See Parker et al., 1983; for dots,
+/// see Preguiça et al., arXiv 1011.5808.
 ///
-/// Its text is `actor=hlc` joined by one space and sorted by the actor's bytes, so that equal vectors are equal texts.
+/// As text, it is the entries `actor=hlc`, joined by one space and sorted by the actor's bytes. So equal vectors have
+/// equal texts.
 public struct VersionVector: Sendable, Hashable {
     public private(set) var entries: [Bytes: UInt64]
 
@@ -15,7 +16,7 @@ public struct VersionVector: Sendable, Hashable {
         self.entries = Dictionary(entries.map { (Bytes($0.actor), $0.hlc) }) { _, last in last }
     }
 
-    /// The entries of a vector's text in its order; nil if it is not a vector.
+    /// The entries of a vector's text, in the order of the text; nil if the text is not a vector.
     static func entries(ofText text: Bytes) -> [(actor: ArraySlice<UInt8>, hlc: UInt64)]? {
         var entries: [(actor: ArraySlice<UInt8>, hlc: UInt64)] = []
         var rest = text[...]
@@ -44,7 +45,7 @@ public struct VersionVector: Sendable, Hashable {
 
     public func covers(_ dot: Dot) -> Bool { dot.hlc <= entries[dot.actor] ?? 0 }
 
-    /// True if this vector has seen everything that `other` has.
+    /// True if this vector includes all writes that `other` includes.
     public func covers(_ other: VersionVector) -> Bool {
         other.entries.allSatisfy { $0.value <= entries[$0.key] ?? 0 }
     }

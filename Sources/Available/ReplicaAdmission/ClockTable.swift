@@ -1,10 +1,11 @@
 import Replication
 
-/// The clocks of all admitted replicas as known at one moment. A write keeps the table that it began with, which costs
-/// nothing until the original changes.
+/// The clocks of all admitted replicas, as known at one moment. Each write keeps a copy of the table from when it
+/// began. A copy costs nothing until the original changes.
 struct ClockTable {
     private var clocks: [ReplicaClock?]
-    /// Rises when a replica's incarnation or clock epoch changes, or it becomes unknown; not with a better reading.
+    /// Rises when a replica's incarnation or clock epoch changes, or when the replica is forgotten. A better reading of
+    /// the same clock does not raise it.
     private(set) var generation: UInt64 = 0
 
     init(count: Int) { clocks = Array(repeating: nil, count: count) }
@@ -23,10 +24,10 @@ struct ClockTable {
         generation &+= 1
     }
 
-    /// A reading of the clock of a replica; ignored if the replica is not admitted.
+    /// Stores a reading of a replica's clock. Does nothing if the replica is not admitted.
     ///
-    /// - Returns: false if it is of an earlier clock epoch than the known one: a reply that was interpreted late, or
-    ///   the known epoch is wrong. It is ignored.
+    /// - Returns: false if the reading is of an earlier clock epoch than the known one, and was ignored. Either the
+    ///   reply was interpreted late, or the known epoch is wrong.
     mutating func read(_ replica: Int, epoch: Bytes, timeUs: Int64, receivedNs: UInt64) -> Bool {
         guard let known = clocks[replica] else { return true }
         let isNewEpoch = known.epoch != epoch

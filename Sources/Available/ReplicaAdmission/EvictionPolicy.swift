@@ -1,8 +1,9 @@
 import Replication
 
 extension ServerInfo {
-    /// Why a replica must not be used that may drop keys when its memory is full: not only values would go without a
-    /// trace, but also hints and its identity. Nil if it drops at most keys that expire, which are leases.
+    /// Why the replica's eviction policy is not acceptable; nil if it is. With an `allkeys-` policy, a full replica
+    /// drops keys without a trace: values, hints and even its identity. Other policies evict at most keys that expire,
+    /// which are leases.
     var evictionProblem: String? {
         guard let policy = self["maxmemory_policy"], policy.hasPrefix("allkeys-"), let limit = self["maxmemory"],
             limit != "0"

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Establishes which incarnation of a replica a connection leads to (rule A2). It does so before anything else is sent
-/// on it, and again when it proves to be another one. Refuses a replica that holds an old dump (rule A10).
+/// Finds out to which incarnation of a replica a connection leads, before any other command is sent on it (rule A2).
+/// Asks again when a reply shows another incarnation. Refuses a replica that holds an old dump (rule A10).
 final class ReplicaAdmission {
     private let environment: Environment
     private var readmitting: ReplicaSet = []
@@ -21,7 +21,8 @@ final class ReplicaAdmission {
 
     // MARK: Adoption
 
-    /// Learns the replica's incarnation, or starts a new one if its `run_id` is not the one that it was adopted under.
+    /// Reads the replica's incarnation. Starts a new one if the replica's `run_id` differs from the one of its last
+    /// adoption.
     private func adopt(_ replica: Int) async -> Bool {
         let reply = await ask(.plain("INFO"), replica)
         guard let info = ServerInfo(reply), let runID = info["run_id"] else { return false }
@@ -46,7 +47,7 @@ final class ReplicaAdmission {
         return true
     }
 
-    /// Each command has a deadline of its own: a distant replica needs almost all of it for one round trip.
+    /// Sends one command with its own deadline, because one round trip to a distant replica takes almost all of it.
     private func ask(_ command: Command, _ replica: Int) async -> Reply? {
         let deadlineNs = environment.nowNs + environment.settings.timeouts.callMs * nsPerMs
         return await environment.client.ask(command, of: replica, deadlineNs: deadlineNs, duringAdmission: true)
@@ -65,8 +66,8 @@ final class ReplicaAdmission {
             ])
     }
 
-    /// The highest clock reading known: this instance's, or that of another replica. A replica whose stored clock is
-    /// far below it was away for long, or holds an old dump (rule A10).
+    /// The highest known clock reading: this instance's own, or that of another replica. A replica whose stored clock
+    /// is far below this was away for long, or holds an old dump (rule A10).
     private func latestClockUs(besides replica: Int) -> UInt64 {
         let nowNs = environment.nowNs
         let others = replicas.peers(of: replica).compactMap { replicas.clocks[$0]?.earliestUs(atNs: nowNs) }
@@ -92,20 +93,21 @@ final class ReplicaAdmission {
 
     // MARK: Readmission
 
-    /// - Parameter refusal: of a script that did nothing because the replica's clock or incarnation is another one.
+    /// - Parameter refusal: the reply of a script that did nothing, because the replica's clock epoch or incarnation
+    ///   differs, or its fence had passed.
     func learn(from refusal: ScriptReply, of replica: Int) {
         switch refusal {
         case .late(let epoch, let nowUs):
-            // With an epoch that is too high, the replica would refuse every call.
+            // If the known epoch is too high, the replica would refuse every call. So its clock is read again.
             if !replicas.readClock(of: replica, epoch: epoch, timeUs: nowUs) { readmit(replica) }
         case .notMember: readmit(replica)
         case .answer, .error: break
         }
     }
 
-    /// The replica on a live connection has another incarnation: `FLUSHALL`, or another instance adopted it. It is not
-    /// trusted until it has been asked again. One attempt at a time is made, until one succeeds or the connection is
-    /// gone.
+    /// Admits a replica again whose incarnation has changed behind an open connection: it was wiped with `FLUSHALL`, or
+    /// another instance adopted it. The replica is not used before that succeeds. Attempts run one at a time, until one
+    /// succeeds or the connection closes.
     func readmit(_ replica: Int) {
         replicas.distrust(replica)
         guard !readmitting.contains(replica) else { return }
@@ -113,7 +115,7 @@ final class ReplicaAdmission {
         environment.scheduler.spawn { [self] in
             var pauseMs = Self.minPauseMs
             while replicas.clocks[replica] == nil, environment.group.available.contains(replica) {
-                // It may have been forgotten again before this task continues.
+                // The replica may have been forgotten again while this attempt ran.
                 if await adopt(replica), replicas.clocks[replica] != nil { break }
                 await environment.scheduler.sleep(forNs: pauseMs * nsPerMs)
                 pauseMs = min(pauseMs * 2, Self.maxPauseMs)
@@ -122,11 +124,12 @@ final class ReplicaAdmission {
         }
     }
 
-    /// Some replica is being asked: a little later it can be used.
+    /// True while some replica is being admitted again: it can probably be used soon.
     var isReadmitting: Bool { !readmitting.isEmpty }
 
-    /// Asks replicas that were forgotten while they could not be asked: between admission and the first command, or
-    /// while the circuit breaker was open. Without this a replica would be connected and never used again.
+    /// Admits replicas again that were forgotten while they could not be asked. That happens between admission and the
+    /// first command, or while the circuit breaker is open. Otherwise such a replica would stay connected but never be
+    /// used.
     func readmitForgotten() {
         for replica in environment.group.available where replicas.clocks[replica] == nil { readmit(replica) }
     }

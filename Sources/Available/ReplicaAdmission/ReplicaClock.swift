@@ -1,21 +1,21 @@
 import EventLoop
 import Replication
 
-/// What an instance knows of one replica's clock: a reading, and when it arrived. Every deadline fence is computed from
-/// it (rule A5): a moment of the replica's clock after which the replica no longer runs the call.
+/// A reading of one replica's clock, and when it arrived at this instance. All deadline fences are computed from it: a
+/// fence is a time on the replica's clock after which the replica no longer runs a call (rule A5).
 struct ReplicaClock: Equatable {
     /// The incarnation that the reading belongs to.
     let incarnation: Bytes
-    /// Counts how often the replica's clock was set back.
+    /// Clock epoch: how often the replica's clock was found to be set back.
     let epoch: Bytes
     private let timeUs: Int64
     private let receivedNs: UInt64
     /// When this instance first knew this incarnation with this clock epoch.
     let knownSinceNs: UInt64
 
-    /// After this time any new reading replaces the known one, even a lower one, because clocks drift.
+    /// A reading that is older than this is replaced by any new one, even a lower one, because clocks drift.
     private static let maxAgeNs = 5_000 * nsPerMs
-    /// A younger one is replaced only by one that is better by more than this.
+    /// A younger reading is replaced only by one that is better by more than this.
     private static let minImprovementUs: Int64 = 500
 
     /// - Parameter knownSinceNs: nil if this is the first reading of its incarnation and clock epoch.
@@ -27,31 +27,32 @@ struct ReplicaClock: Equatable {
         self.knownSinceNs = knownSinceNs ?? receivedNs
     }
 
-    /// A lower bound of the replica's clock, in microseconds, at `nowNs` of this instance's: the reading was taken
-    /// before it was received. A fence computed from a lower bound is too early, which is safe.
+    /// A lower bound of the replica's clock, in microseconds, when this instance's clock shows `nowNs`. It is a lower
+    /// bound because the reading was taken before it was received. A fence computed from it may be too early, which is
+    /// safe.
     func earliestUs(atNs nowNs: UInt64) -> Int64 {
         timeUs + (Int64(bitPattern: nowNs) - Int64(bitPattern: receivedNs)) / 1_000
     }
 
-    /// True if another reading of the same incarnation is a better bound, or this one is old.
+    /// True if a new reading of the same incarnation and epoch is a better bound, or if the known one is old.
     func isWorthReplacing(timeUs: Int64, receivedNs: UInt64) -> Bool {
         timeUs > earliestUs(atNs: receivedNs) + Self.minImprovementUs || receivedNs > self.receivedNs + Self.maxAgeNs
     }
 
-    /// The last three arguments of a fenced call: notAfter, clock epoch, incarnation.
+    /// The last three arguments of a fenced call: the deadline (`notAfter`), the clock epoch and the incarnation.
     func fence(startNs: UInt64, budgetMs: UInt64) -> [Bytes] {
         [notAfter(startNs: startNs, budgetMs: budgetMs), epoch, incarnation]
     }
 
-    /// The deadline on the replica's clock: what it shows `budgetMs` after this instance's clock showed `startNs`. It
-    /// may be a little early, never late.
+    /// The deadline on the replica's clock, `budgetMs` after the moment at which this instance's clock showed
+    /// `startNs`. It may be a little early, never late.
     func notAfter(startNs: UInt64, budgetMs: UInt64) -> Bytes {
         Bytes(decimal: UInt64(max(0, earliestUs(atNs: startNs) + Int64(budgetMs) * 1_000)))
     }
 }
 
 extension ClockTable {
-    /// The fence of a call to `replica`; one that can never be met if the replica is not admitted.
+    /// The fence of a call to `replica`. If the replica is not admitted, a fence that has already passed.
     func fence(of replica: Int, startNs: UInt64, budgetMs: UInt64) -> [Bytes] {
         self[replica]?.fence(startNs: startNs, budgetMs: budgetMs) ?? [Arguments.zero, Arguments.zero, Arguments.empty]
     }
@@ -65,22 +66,23 @@ extension ClockTable {
     }
 }
 
-/// How long calls are tried (rule A5).
+/// How long calls may run at a replica (rule A5).
 enum Fence {
-    /// Covers the resolution of this instance's clock, which is one turn of its event loop.
+    /// Allows for the resolution of this instance's clock, which is one turn of its event loop.
     static let marginMs: UInt64 = 5
 
-    /// How long a record may be merged after it was read. It is the time for which the target's incarnation was known
-    /// by then, within the bounds of the settings. So if all replicas were adopted a moment ago, no old record is in
-    /// transit, and all records can be compared at once (rule A11).
+    /// For how long after its read a record may be merged. This is the time for which the sender has known the target's
+    /// incarnation, within the bounds of the settings. So if all replicas were adopted a moment ago, no old record is
+    /// in transit, and all records can be compared at once (rule A11).
     static func mergeMs(knownForMs: UInt64, settings: AvailableSettings) -> UInt64 {
         min(max(knownForMs, settings.timeouts.minMergeFenceMs), settings.timeouts.maxMergeFenceMs)
     }
 
-    /// How long a write is tried at one coordinator. It is short, because a second coordinator, or a failure, must wait
-    /// for it. It exceeds the network latency, or a distant replica would refuse everything.
+    /// For how long a write is tried at one coordinator. It is short, because the next coordinator, or the failure,
+    /// waits for its end. It is longer than the network latency, because otherwise a distant replica would refuse every
+    /// write.
     ///
-    /// - Parameter latencyNs: usual latency of the coordinator; `UInt64.max` if unknown.
+    /// - Parameter latencyNs: the coordinator's usual latency; `UInt64.max` if unknown.
     static func budgetMs(latencyNs: UInt64, settings: AvailableSettings) -> UInt64 {
         guard latencyNs != .max else { return settings.timeouts.maxFenceMs }
         let latencyMs = latencyNs / nsPerMs

@@ -4,10 +4,10 @@ import Replication
 enum IdentifiedReply {
     case expected(Reply)
     case error(ServerError)
-    /// Another incarnation answered, or the reply cannot be read: the replica must be admitted again.
+    /// Another incarnation answered, or the reply cannot be read. The replica must be admitted again.
     case other
 
-    /// - Parameter incarnation: the one that is expected; nil if the replica is not admitted.
+    /// - Parameter incarnation: the expected incarnation; nil if the replica is not admitted.
     init(_ reply: Reply?, from incarnation: Bytes?) {
         if let incarnation, case .array(let pair)? = reply, pair.count == 2, case .bulk(let own) = pair[1],
             own == incarnation

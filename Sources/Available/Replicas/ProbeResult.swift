@@ -6,11 +6,11 @@ struct ProbeResult {
     var staleness = StalenessBound()
     var replication: ReplicationMoments
     var hints: HintStatistics
-    /// Keys of which it holds more than one value.
+    /// Keys of which the replica holds more than one value.
     var conflictKeys = 0
-    /// Only a comparison of all records can make its staleness known.
+    /// True if only a comparison of all records can make the replica's staleness known.
     var needsAntiEntropy = false
-    /// Microseconds since the last complete comparison of all its records; nil for never.
+    /// Microseconds since all records of the replica were last compared completely; nil for never.
     var comparedAgoUs: Int64?
 
     init(replicaCount: Int) {
@@ -19,7 +19,8 @@ struct ProbeResult {
     }
 }
 
-/// By peer: the moment of the replica's own clock up to which it has everything that the peer had; nil if unknown.
+/// By peer: the moment, on the replica's own clock, up to which the replica has everything that the peer had; nil if
+/// unknown.
 struct ReplicationMoments {
     var upToUs: [Int64?]
     /// The replica's clock at the last probe.
@@ -28,21 +29,22 @@ struct ReplicationMoments {
 
 /// The hints of one replica for one peer.
 struct HintCount: Equatable {
-    /// Lowest hlc of a hint; nil if there is none.
+    /// The lowest hlc of a hint; nil if there are no hints.
     var lowestHlc: UInt64?
     var count = 0
-    /// Writes that found no room for a hint.
+    /// Writes whose hint was not stored because the list was full.
     var overflowed = 0
 }
 
 /// The hints of one replica as of the last probe, and which of them are old enough for handoff.
 struct HintStatistics {
-    /// By peer.
+    /// Hint counts by peer.
     private(set) var counts: [HintCount]
-    /// When they were counted; 0 for never.
+    /// When the hints were counted; 0 for never.
     private(set) var countedNs: UInt64 = 0
-    /// Hints scored up to here are at least the handoff delay old: the delivery of the write itself had its chance. It
-    /// is the `cap:hlc` of a probe that long ago, plus one, because an updated hint is scored one higher.
+    /// Hints with scores up to this one are at least as old as the handoff delay, so the delivery of the write itself
+    /// had its chance. This is the `cap:hlc` that a probe read that long ago, plus one, because an updated hint is
+    /// scored one higher.
     private(set) var handoffUpTo: UInt64?
     private var hlcReadings: [(hlc: UInt64, atNs: UInt64)] = []
 
@@ -55,11 +57,11 @@ struct HintStatistics {
         countedNs = nowNs
         hlcReadings.append((hlc, nowNs))
         while let first = hlcReadings.first, nowNs - first.atNs >= handoffDelayNs {
-            // A hint whose record changed during its delivery is raised to one after what was delivered.
+            // If a record changes during its delivery, its hint is raised to one above the delivered hlc.
             handoffUpTo = first.hlc + 1
             hlcReadings.removeFirst()
         }
-        // Only if probes come faster than any setting allows.
+        // Needed only if probes come faster than any setting allows.
         if hlcReadings.count > Self.maxReadings { hlcReadings.removeFirst(Self.maxReadings / 2) }
     }
 }

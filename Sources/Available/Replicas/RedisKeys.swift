@@ -17,7 +17,7 @@ enum RedisKeys {
         }
     }
 
-    /// The client's key of a record; nil for another key.
+    /// The client's key whose record has this Redis key; nil if the Redis key is not that of a record.
     static func key(ofRecord name: Bytes) -> Bytes? {
         name.starts(with: recordPrefix) ? Bytes(name.dropFirst(recordPrefix.count)) : nil
     }
@@ -32,7 +32,7 @@ enum RedisKeys {
     static let tombstoneGCLease = Bytes("cap:lease:tombstone_gc".utf8)
 }
 
-/// Arguments that many commands have, made once.
+/// Arguments that many commands share, created once.
 enum Arguments {
     static let hgetall = Bytes("HGETALL".utf8)
     static let empty: Bytes = []

@@ -1,33 +1,34 @@
 import EventLoop
 import Replication
 
-/// What is known of a replica, besides its clock.
+/// The known state of one replica, except for its clock.
 struct ReplicaState {
-    /// Nil before the first admission.
+    /// Nil until the replica is first admitted.
     private(set) var incarnation: Bytes?
-    /// Of this incarnation.
+    /// The measurements of this incarnation.
     var probe: ProbeResult
 
-    // Of the server, whatever its incarnation.
+    // The following belong to the server, whatever its incarnation.
 
-    /// The error that it answered a probe or another background script with last; nil once a probe wrote again.
+    /// The last error that the replica answered to a probe or another background script; nil once a probe could write
+    /// again.
     var error: String?
     var rejections = WriteRejections()
-    /// Why it is not used although it answers; nil if it is used.
+    /// Why the replica is not used although it answers; nil if it is used.
     var refusal: String?
 
     init(replicaCount: Int) { probe = ProbeResult(replicaCount: replicaCount) }
 
-    /// Nothing that another incarnation reported is true of this one: it may have lost its records and its hints.
+    /// Drops what was measured of the earlier incarnation: the new one may have lost its records and its hints.
     mutating func begin(incarnation: Bytes, replicaCount: Int) {
         self.incarnation = incarnation
         probe = ProbeResult(replicaCount: replicaCount)
     }
 }
 
-/// Whether a replica rejects changes: full memory, a missing permission, too few replicas of its own. A probe may
-/// succeed nevertheless. A replica that rejected a change is asked last for a while, which doubles with each further
-/// rejection.
+/// Whether a replica rejects changes: its memory is full, it lacks a permission, or it has too few replicas of its own.
+/// A probe may succeed nevertheless. After a rejection the replica is asked last for a while, and for twice as long
+/// after each further one.
 struct WriteRejections: Equatable {
     private var error: String?
     private var untilNs: UInt64 = 0
@@ -36,7 +37,7 @@ struct WriteRejections: Equatable {
     static let minPauseNs = 500 * nsPerMs
     static let maxPauseNs = 10_000 * nsPerMs
 
-    /// Changes that were rejected together count once.
+    /// Notes a rejection. Changes that were rejected together count once.
     mutating func rejected(_ error: String, atNs nowNs: UInt64) {
         guard nowNs >= untilNs else { return }
         self.error = error
@@ -46,6 +47,6 @@ struct WriteRejections: Equatable {
 
     mutating func accepted() { if pauseNs != 0 { self = WriteRejections() } }
 
-    /// Why it is asked last; nil if it is not.
+    /// The error for which the replica is asked last; nil if it is not.
     func reason(atNs nowNs: UInt64) -> String? { nowNs < untilNs ? error : nil }
 }

@@ -1,17 +1,17 @@
 import EventLoop
 import Replication
 
-/// This instance's view of the replicas: identities and clocks from admission and from replies, measurements from the
-/// staleness probe.
+/// This instance's view of the replicas. Identities and clocks come from admission and from replies, measurements from
+/// staleness probes.
 ///
-/// Clocks and measurements belong to one incarnation of their replica, and are dropped with it.
+/// Clocks and measurements belong to one incarnation of a replica, and are dropped when the incarnation changes.
 final class ReplicaTable {
     let names: [String]
-    /// The same as bytes, as arguments of scripts.
+    /// The names as bytes, for the arguments of scripts.
     let nameBytes: [Bytes]
     private let group: any ReplicaGroup
     private let scheduler: any Scheduler
-    /// Of the admitted replicas. A value: a copy keeps what was known at one moment.
+    /// The clocks of the admitted replicas. This is a value: a copy keeps the clocks as they were known at one moment.
     private(set) var clocks: ClockTable
     private var states: [ReplicaState]
     private var measurements: UInt64 = 0
@@ -27,7 +27,7 @@ final class ReplicaTable {
 
     var everyReplica: ReplicaSet { group.everyReplica }
 
-    /// Replicas that accept commands and are admitted.
+    /// Replicas that are admitted and accept commands.
     var usable: ReplicaSet {
         var usable: ReplicaSet = []
         for replica in group.available where clocks[replica] != nil { usable.insert(replica) }
@@ -41,17 +41,17 @@ final class ReplicaTable {
     /// True if `replica` may lack records for which no replica has a hint.
     func needsAntiEntropy(_ replica: Int) -> Bool { needsAntiEntropy(replica, of: everyReplica) }
 
-    /// True if a comparison with the replicas `peers` may copy records to `replica` for which no replica has a hint.
-    /// The overflow of an unreachable peer cannot be cleared.
+    /// True if a comparison with `peers` may give `replica` records for which no replica has a hint. Ignores the hint
+    /// overflow of replicas outside `peers`, which this comparison cannot clear.
     func needsAntiEntropy(_ replica: Int, of peers: ReplicaSet) -> Bool {
         states[replica].probe.needsAntiEntropy
             || peers.contains { states[$0].probe.hints.counts[replica].overflowed > 0 }
     }
 
-    /// Changes whenever something changes that the order of the replicas depends on.
+    /// Changes whenever anything changes that determines the order of the replicas.
     var generation: UInt64 { clocks.generation &+ measurements }
 
-    /// Upper bound of the age of an answer of `replica` now, in milliseconds; nil if unknown.
+    /// Upper bound of the age of an answer that `replica` gives now, in milliseconds; nil if unknown.
     func stalenessMs(of replica: Int) -> Int64? { states[replica].probe.staleness.ms(atNs: scheduler.nowNs) }
 
     // MARK: Identities and clocks
@@ -60,13 +60,14 @@ final class ReplicaTable {
     /// being admitted.
     func forgetClock(of replica: Int) { clocks.forget(replica) }
 
-    /// The replica is not the incarnation that it was taken for: it is not trusted until it has been asked again.
+    /// Called when a reply shows another incarnation than the known one. The replica is not used until it is admitted
+    /// again.
     func distrust(_ replica: Int) {
         clocks.forget(replica)
         states[replica].probe.staleness.forget()
     }
 
-    /// The replica was asked who it is.
+    /// Stores the clock and incarnation that the replica reported at admission.
     func admit(_ replica: Int, _ clock: ReplicaClock) {
         if states[replica].incarnation != clock.incarnation {
             states[replica].begin(incarnation: clock.incarnation, replicaCount: names.count)
@@ -91,7 +92,8 @@ final class ReplicaTable {
         states[replica].error = error
     }
 
-    /// - Parameter error: why `replica` rejected a change, whatever its key; nil if it applied one.
+    /// - Parameter error: why `replica` rejected a change, if it would reject changes to any key; nil if it applied
+    ///   one.
     func noteChange(rejectedWith error: String?, by replica: Int) {
         guard let error else {
             states[replica].rejections.accepted()
@@ -112,12 +114,12 @@ final class ReplicaTable {
         return rejecting
     }
 
-    /// - Parameter agoUs: microseconds since all records of the replica were compared; nil for never.
+    /// - Parameter agoUs: microseconds since all records of the replica were last compared; nil for never.
     func noteAntiEntropy(of replica: Int, agoUs: Int64?) { states[replica].probe.comparedAgoUs = agoUs }
 
     /// - Parameters:
-    ///   - counts: by peer; none for the replica itself.
-    ///   - hlc: the replica's `cap:hlc` in the step that counted.
+    ///   - counts: by peer; zero for the replica itself.
+    ///   - hlc: the replica's `cap:hlc` in the step that counted the hints.
     func noteHints(of owner: Int, _ counts: [HintCount], hlc: UInt64, conflictKeys: Int, handoffDelayNs: UInt64) {
         precondition(counts[owner] == HintCount(), "a replica has no hints for itself")
         states[owner].probe.hints.note(counts, hlc: hlc, atNs: scheduler.nowNs, handoffDelayNs: handoffDelayNs)
@@ -126,9 +128,9 @@ final class ReplicaTable {
 
     /// - Parameters:
     ///   - nowUs: the replica's clock when it answered.
-    ///   - upToUs: by peer, the moment of that clock up to which the replica has everything of the peer; nil if
+    ///   - upToUs: by peer, the moment on that clock up to which the replica has everything of the peer; nil if
     ///     unknown.
-    ///   - needsAntiEntropy: only a comparison of all records can make one of them known.
+    ///   - needsAntiEntropy: true if only a comparison of all records can make one of the unknown moments known.
     ///   - askedNs: this instance's clock before the replica was asked.
     func noteReplication(
         of replica: Int, nowUs: Int64, upToUs: [Int64?], needsAntiEntropy: Bool, askedNs: UInt64

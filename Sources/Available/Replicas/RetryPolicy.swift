@@ -4,12 +4,12 @@ import Replication
 /// Why one attempt at a request failed.
 struct AttemptFailure: Error {
     var failure: AvailableFailure
-    /// The reason passes soon, e.g. a replica is being readmitted: a little later it can be asked.
+    /// True if the reason soon passes, e.g. because the replica is being admitted again.
     var isTransient = false
 }
 
-/// When a request that no replica could answer is tried again: its client waits for the answer, and the reason may
-/// pass.
+/// Decides when a request that no replica could answer is tried again. The reason may pass while the client still waits
+/// for the answer.
 struct RetryPolicy {
     let environment: Environment
     let selector: ReplicaSelector
@@ -19,7 +19,7 @@ struct RetryPolicy {
     /// Enough for the longest interruption that ``ReplicaSelector/isBetweenConnections`` waits for.
     private static let maxRounds = 200
 
-    /// Calls `attempt` until it succeeds, fails for good, or it is too late.
+    /// Calls `attempt` until it succeeds, fails for a lasting reason, or the deadline is near.
     func retrying<Answer>(
         untilNs deadlineNs: UInt64, _ attempt: () async throws(AttemptFailure) -> Answer
     ) async throws(AvailableFailure) -> Answer {
@@ -38,10 +38,10 @@ struct RetryPolicy {
         }
     }
 
-    /// Waits a moment; false if another round is useless or too late.
+    /// Waits a moment before the next round. Returns false if another round is useless or too late.
     ///
-    /// - Parameter isTransient: the reason passes within a few rounds. While all connections are interrupted there may
-    ///   be many more.
+    /// - Parameter isTransient: true if the reason passes within a few rounds. Many more rounds are allowed while all
+    ///   connections are interrupted.
     func mayRetry(round: Int, isTransient: Bool, _ deadlineNs: UInt64) async -> Bool {
         let isWorthIt = (isTransient && round < Self.maxTransientRounds) || selector.isBetweenConnections
         guard isWorthIt, round < Self.maxRounds, environment.nowNs + Self.pauseNs < deadlineNs else { return false }

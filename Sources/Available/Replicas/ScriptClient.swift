@@ -1,14 +1,15 @@
 import EventLoop
 import Replication
 
-/// Runs scripts and reads on one incarnation of a replica, each with a deadline, and learns from refusals.
+/// Runs scripts and reads on one incarnation of a replica, each with a deadline. If a replica refuses a script, updates
+/// its known clock, or admits it again.
 struct ScriptClient {
     let environment: Environment
     let admission: ReplicaAdmission
 
     private var replicas: ReplicaTable { environment.replicas }
 
-    /// - Returns: the elements of the reply; nil if the replica did not answer `OK`.
+    /// - Returns: the elements of the reply; nil if the replica did not answer with `OK`.
     func run(
         _ script: Script, keys: [Bytes] = [], _ arguments: [Bytes], at replica: Int, incarnation: Bytes
     ) async -> [Reply]? {
@@ -16,18 +17,19 @@ struct ScriptClient {
         return await run(command, at: replica)
     }
 
-    /// - Parameter command: ends with the expected incarnation.
+    /// - Parameter command: its last argument must be the expected incarnation.
     func run(_ command: Command, at replica: Int) async -> [Reply]? {
         elements(of: await environment.client.ask(command, of: replica), from: replica)
     }
 
-    /// - Returns: by replica, the elements of its reply; nil if it did not answer `OK`. And the replicas that replied.
+    /// - Returns: by replica, the elements of its reply, or nil if it did not answer with `OK`. Also the replicas that
+    ///   replied.
     func run(_ command: Command, at targets: ReplicaSet) async -> (elements: [[Reply]?], answered: ReplicaSet) {
         let replies = await environment.client.ask(command, of: targets)
         return (replicas.names.indices.map { elements(of: replies[$0], from: $0) }, replies.answered)
     }
 
-    /// - Returns: the reply to a plain read; nil if it failed or another incarnation answered.
+    /// - Returns: the reply to a plain read; nil if the read failed or another incarnation answered.
     func read(_ arguments: [Bytes], at replica: Int, incarnation: Bytes) async -> Reply? {
         let command = Command(.plain(arguments), checksIdentity: true)
         guard let reply = await environment.client.ask(command, of: replica) else { return nil }
@@ -40,7 +42,7 @@ struct ScriptClient {
         }
     }
 
-    /// The elements of an `OK`; learns from a refusal.
+    /// The elements of an `OK` reply. A refusal updates the known clock, or admits the replica again.
     private func elements(of reply: Reply?, from replica: Int) -> [Reply]? {
         guard let reply else { return nil }
         let script = ScriptReply(reply)
@@ -55,15 +57,15 @@ struct ScriptClient {
     /// The outcome of one `merge`.
     enum MergeResult: Equatable {
         case merged
-        /// All but the records at these positions.
+        /// All records were merged, except for those at these positions.
         ///
-        /// - foreign: the replica stores something else under their keys.
-        /// - leftOut: its memory is too full for them.
+        /// - foreign: the replica stores something other than a record under these keys.
+        /// - leftOut: the replica has no memory for these records.
         case mergedExcept(foreign: Set<Int>, leftOut: Set<Int>)
         case failed
     }
 
-    /// - Parameter keys: of the records that the merge carried.
+    /// - Parameter keys: the keys of the records that the merge carried.
     func mergeResult(_ reply: Reply?, from replica: Int, keys: @autoclosure () -> [Bytes]) -> MergeResult {
         guard let reply else { return .failed }
         let script = ScriptReply(reply)
@@ -74,7 +76,7 @@ struct ScriptClient {
             guard elements.count > 2 else { return .merged }
             foreign = Self.positions(elements[2...])
         case .answer(let status, let elements) where status.elementsEqual("FULL".utf8):
-            // Without its positions, nothing is known to be stored.
+            // Without the positions it is unknown which records were stored.
             guard elements.count > 3, let full = elements[2].array, let others = elements[3].array else {
                 return .failed
             }
@@ -91,7 +93,7 @@ struct ScriptClient {
         return .mergedExcept(foreign: foreign, leftOut: leftOut)
     }
 
-    /// Positions as Lua counts them, from 1.
+    /// Converts positions that count from 1, as in Lua.
     private static func positions(_ elements: ArraySlice<Reply>) -> Set<Int> {
         Set(elements.compactMap { $0.count.map { Int($0) - 1 } })
     }

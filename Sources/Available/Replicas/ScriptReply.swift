@@ -1,16 +1,16 @@
 import Replication
 
-/// The reply of a script: its own answer, or one of the refusals that all scripts share. A refused script changed no
-/// record.
+/// The reply of a script: its own answer, or one of the refusals that all scripts share. A script that refuses changes
+/// no record.
 enum ScriptReply {
-    /// The first word, `OK` or another one, and all elements of the reply.
+    /// A status, the first word of the reply, such as `OK`; and all elements of the reply.
     case answer(status: Bytes, elements: [Reply])
-    /// The deadline fence had passed, or the replica's clock was set back: its clock now.
+    /// The deadline fence had passed, or the replica's clock was set back. Contains the clock as it is now.
     case late(epoch: Bytes, nowUs: Int64)
     /// The replica has another incarnation, or none.
     case notMember
-    /// An error of Redis, e.g. `WRONGTYPE` or `NOSCRIPT`. It comes before the first record is changed: where the memory
-    /// is full, `merge` answers with an `answer` instead (rule A4).
+    /// An error of Redis, e.g. `WRONGTYPE` or `NOSCRIPT`. No record was changed before it. If the memory is full,
+    /// `merge` does not fail with an error but returns an `answer` (rule A4).
     case error(ServerError)
 
     init(_ reply: Reply) {
@@ -36,12 +36,12 @@ enum ScriptReply {
         }
     }
 
-    /// The elements of an `OK`, else nil.
+    /// The elements of an `OK` reply, else nil.
     var ok: [Reply]? {
         if case .answer(let status, let elements) = self, status.elementsEqual("OK".utf8) { elements } else { nil }
     }
 
-    /// An error that concerns the replica and not the key: it would reject any change.
+    /// The error if it concerns the whole replica and not one key, so that the replica would reject any change.
     var errorOfReplica: String? {
         guard case .error(let error) = self, ![.noScript, .wrongType].contains(error.kind),
             !error.text.hasPrefix("CLOCK")
@@ -54,12 +54,12 @@ enum ScriptReply {
     }
 }
 
-/// Keys and the vectors of their records, as a replica lists them.
+/// Keys and the vectors of their records, as a replica listed them.
 struct RecordPage {
     let keys: [Bytes]
     let vectors: [Bytes]
 
-    /// - Parameter elements: of a reply whose first two elements are not part of the list.
+    /// - Parameter elements: a reply whose first two elements are not part of the list.
     init(_ elements: [Reply]) {
         let pairs = stride(from: 2, to: elements.count - 1, by: 2).compactMap { index in
             elements[index].bytes.flatMap { key in elements[index + 1].bytes.map { (key, $0) } }
@@ -70,8 +70,8 @@ struct RecordPage {
 }
 
 extension Reply {
-    /// A time, an hlc or a count of a script. Nil if it is negative or not exact in a double, so that no stray reply
-    /// makes arithmetic overflow.
+    /// A time, an hlc or a count in a script's reply. Nil if it is negative, or too large to be exact in a double, so
+    /// that an unexpected reply cannot make arithmetic overflow.
     var number: Int64? {
         guard let value = int64, (0..<1 << 53).contains(value) else { return nil }
         return value

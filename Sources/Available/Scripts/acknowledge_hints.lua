@@ -1,8 +1,8 @@
--- Acknowledges hints that were delivered (rule A4). A hint is removed if the record is still the one that was
--- delivered. Otherwise it is raised to just after what was delivered.
+-- Acknowledges hints that were delivered (rule A4). If the record is still the delivered one, its hint is removed.
+-- Otherwise the hint is raised to one above the hlc that was delivered.
 --
--- An empty delivered vector means that no record was found: the hint is removed if there is still none. `-` matches
--- nothing: the hint is raised.
+-- If no record was found to deliver, the delivered vector is empty: the hint is removed if there is still no record.
+-- The vector `-` equals no record's vector, so it always raises the hint.
 --
 -- KEYS   records
 -- ARGV   1: number of peers that have the records; then their names; then per record the delivered vector, and
@@ -24,7 +24,7 @@ for position, key in ipairs(KEYS) do
     end
 end
 
--- `unpack` has a limit of a few thousand arguments.
+-- Redis's Lua cannot `unpack` more than a few thousand arguments.
 local maxKeysPerCommand = 1000
 for index = firstPeer, firstRecord - 1 do
     local hints = 'cap:hints:' .. ARGV[index]

@@ -1,13 +1,14 @@
--- Admission: the first script on every new connection (rule A2). A replica whose `run_id` differs from the one of its
--- adoption was restarted, restored or is blank. It gets a new incarnation, exactly once, whichever instance asks.
+-- Admission: the first script on every new connection (rule A2). If a replica's `run_id` differs from the one at its
+-- adoption, it was restarted or restored, or it is blank. Then it is adopted under a new incarnation, exactly once,
+-- whichever instance asks.
 --
--- A replica whose clock was last read too long ago was stopped for long or holds an old dump (rule A10). What was
--- deleted and collected since then may still be alive there. It is marked, and refused until an operator empties or
--- admits it.
+-- If the stored clock of a replica is too old, the replica was stopped for long or holds an old dump (rule A10).
+-- Records that were deleted and collected since then may still be alive there. The script marks such a replica, and
+-- refuses it until an operator empties or admits it.
 --
--- ARGV   1: group; 2: replica; 3: `run_id` of the server that answered; 4: the new incarnation, if one is due;
---        5: the latest clock known elsewhere, and 6: how far behind it this one may be, both in microseconds;
---        7: 1 where the operator admits the replica nevertheless
+-- ARGV   1: group; 2: replica; 3: `run_id` of the server that answered; 4: the new incarnation, if it is needed;
+--        5: the latest clock that the instance knows, 6: how far the stored clock may be behind it; in microseconds;
+--        7: 1 if the operator admits the replica nevertheless
 -- Reply  { OK, incarnation, clock epoch, now, adopted (0 or 1) };
 --        { OTHERGROUP, group, replica } for a replica of another group; { OLD, microseconds behind }
 local call = redis.call
@@ -21,7 +22,8 @@ if knownGroup and (knownGroup ~= group or knownReplica ~= replica) then
     return { 'OTHERGROUP', knownGroup, knownReplica or '' }
 end
 
--- Works although the memory is full: a full replica still serves reads and deletes. See `allowFullMemory`.
+-- Lets the script write although the memory is full, because a full replica still serves reads and deletes. See
+-- `allowFullMemory`.
 call('DEL', 'cap:none')
 
 local time = call('TIME')
@@ -30,8 +32,8 @@ local nowText = string.format('%.0f', now)
 local stored = call('MGET', 'cap:clock', 'cap:clock_epoch', 'cap:hlc')
 local lastClock, clockEpoch, hlc = (stored[1] or 0) + 0, stored[2] or '0', stored[3] or '0'
 if incarnation and knownRunId == runId then
-    -- Fences are derived from this reading, so a clock that is set back below it must be noticed later. A clock that
-    -- is below the last one now is left to the next script.
+    -- Instances compute deadline fences from this reading. It is stored so that a clock that is later set back below it
+    -- is noticed. If the clock is below the stored one already, the next script notices it.
     if now > lastClock then
         call('SET', 'cap:clock', nowText)
     end

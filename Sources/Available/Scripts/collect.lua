@@ -1,8 +1,8 @@
--- `check` lists the records that are absent here, or that can be collected. In those nothing is alive, the grace period
--- has passed, and no hint is left. `collect` lists and deletes them, once every replica has agreed (rule A10).
+-- `check` lists the records that this replica does not have or could collect: nothing in them is alive, the grace
+-- period has passed, and they have no hint. Once every replica agrees, `collect` lists and deletes them (rule A10).
 --
--- A replica without the record holds nothing that the tombstone must suppress. It is blank, or has collected the record
--- in a run that did not reach the others.
+-- A replica without the record agrees, because it has no old value that the tombstone must suppress. It is blank, or it
+-- collected the record in a run that did not reach the other replicas.
 --
 -- KEYS   records
 -- ARGV   1: `check` or `collect`; 2: grace period in microseconds; 3: number of peers; then their names; then per
@@ -30,7 +30,7 @@ for position, key in ipairs(KEYS) do
         if since and since <= limit and vector == ARGV[firstVector + position - 1] and not hasHint(key) then
             reply[#reply + 1] = position
             if isCollecting then
-                -- A later write here must get a later dot than all that is forgotten now.
+                -- A later write of this key here must get a higher dot than every write of the collected record.
                 highest = math.max(highest, highestEntry(vector))
                 call('DEL', key)
                 call('ZREM', 'cap:tombstones', key)

@@ -1,4 +1,4 @@
--- Which of these records differ here. Equal vectors are equal records.
+-- Lists the records that differ from another replica's. Records with equal vectors are equal.
 --
 -- KEYS   records
 -- ARGV   their vectors at another replica; then incarnation

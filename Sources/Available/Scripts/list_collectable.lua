@@ -1,8 +1,9 @@
--- Records in which nothing has been alive here for longer than the grace period, oldest first (rule A10).
+-- Lists records in which nothing has been alive on this replica for longer than the grace period, oldest first (rule
+-- A10).
 --
 -- ARGV   1: grace period in microseconds; 2: how many to skip; 3: how many to examine; then notAfter, clock epoch (both
 --        empty), incarnation
--- Reply  { OK, how many were examined (0: the end), then per record: key, vector }
+-- Reply  { OK, number examined (0: the end of the list), then per record: key, vector }
 local limit = now - ARGV[1]
 local keys = call('ZRANGEBYSCORE', 'cap:tombstones', '-inf', string.format('%.0f', limit), 'LIMIT', ARGV[2], ARGV[3])
 local reply = { 'OK', #keys }

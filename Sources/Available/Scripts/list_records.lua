@@ -1,4 +1,4 @@
--- One page of all records: names and vectors.
+-- Lists one page of all records: their names and vectors.
 --
 -- ARGV   1: cursor; 2: about how many records; 3: incarnation
 -- Reply  { OK, next cursor (0: the end), then per record: key, vector }

@@ -1,16 +1,16 @@
--- Joins records of another replica into this one's (rule A4). A sibling stays where both have it, or where the one that
--- lacks it has not seen it. Commutative, associative, idempotent; write ids play no part.
+-- Joins records of another replica into this replica's (rule A4). A sibling stays if both replicas have it, or if the
+-- one without it has not seen it. The join is commutative, associative and idempotent. It ignores write ids.
 --
 -- KEYS   records `ap:<key>`
 -- ARGV   per record its vector, the vector of the record that it replaced as a whole (or `-`), the number of its
 --        siblings, and dot and sibling of each; then notAfter, clock epoch, incarnation
--- Reply  { OK, changed, positions in KEYS of foreign keys .. };
---        { FULL, error, { positions that were left out }, { positions of foreign keys } } where the memory is full and
+-- Reply  { OK, number of changed records, positions in KEYS of foreign keys .. };
+--        { FULL, error, { positions that were left out }, { positions of foreign keys } } if the memory is full and
 --        not all records were merged
 local join
 local argument, changed, foreign, leftOut = 1, 0, {}, {}
--- Where the memory is full, only tombstones of records that are stored here are merged: they free memory, or need no
--- more.
+-- If the memory is full, only tombstones of records that this replica has are merged: they need no more memory than the
+-- record.
 local failure = storeClock()
 for position, key in ipairs(KEYS) do
     local theirs, replaced, number = ARGV[argument], ARGV[argument + 1], ARGV[argument + 2] + 0
@@ -22,7 +22,8 @@ for position, key in ipairs(KEYS) do
     elseif failure and not (mine and number == 1 and string.sub(ARGV[first + 1], 1, 1) == 'T') then
         leftOut[#leftOut + 1] = position
     elseif number == 1 and (not mine or mine == replaced) then
-        -- Almost always: this replica holds what the coordinator replaced as a whole. Equal vectors are equal records.
+        -- The usual case: this replica has no record, or exactly the one that the coordinator replaced. Records with
+        -- equal vectors are equal.
         replaceRecord(key, theirs, ARGV[first], ARGV[first + 1], mine)
         changed = changed + 1
     else

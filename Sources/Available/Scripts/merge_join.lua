@@ -1,7 +1,7 @@
--- Second part of `merge`: joins of records that differ by more than one write. Most calls have none, so its functions
--- are created for the first one.
+-- Second part of `merge`: joins records that differ by more than one write. Few calls need it, so Lua creates these
+-- functions only when a call does.
 
--- True where the text `left` covers everything that the text `right` does.
+-- True if the vector `left` covers everything that the vector `right` covers; both are text.
 local function dominates(left, right)
     for name, entry in string.gmatch(right, '([^ ]+=)(%d+)') do
         if entry + 0 > entryOf(left, name) then
@@ -11,10 +11,11 @@ local function dominates(left, right)
     return true
 end
 
--- Joins the `number` siblings in ARGV from `first` on. True where that changed the record; nil where it is no record.
+-- Joins `number` siblings, in ARGV from `first` on, into the record. Returns whether that changed it, or nil if the key
+-- holds no record.
 local function join(key, mine, theirs, first, number)
     if number == 1 and mine and dominates(theirs, mine) and not covers(parseVector(mine), ARGV[first]) then
-        -- One new sibling whose writer has seen everything here: it replaces the record.
+        -- The only incoming sibling is new, and its writer has seen everything here: it replaces the record.
         if call('HLEN', key) > fieldsWithOneSibling then
             call('ZREM', 'cap:conflicts', key)
         end

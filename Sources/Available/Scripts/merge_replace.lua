@@ -1,4 +1,4 @@
--- First part of `merge`: replaces a record as a whole by one with a single sibling.
+-- First part of `merge`: replaces a whole record by one that has a single sibling.
 local function replaceRecord(key, vector, dot, sibling, isThere)
     if isThere then
         call('DEL', key)

@@ -1,5 +1,5 @@
--- Prelude of scripts that answer each record of a call separately: the first argument is the incarnation that the
--- call was meant for. The records share the call because one instance changed them in one turn of its event loop.
+-- Prelude of scripts with one reply per record. The first argument is the incarnation that the call is meant for. The
+-- records share a call because one instance changed them in one turn of its event loop.
 local expectedIncarnation = ARGV[1]
 
 local function refuse(reply)

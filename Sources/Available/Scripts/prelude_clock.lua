@@ -1,11 +1,11 @@
--- Prelude of scripts that use the time: `now` in microseconds, `nowText` the same as text, `clockEpoch`, and the hybrid
--- logical clock `hlc` (rule A2).
+-- Prelude of scripts that use the time. Defines `now` in microseconds, `nowText` (the same as text), `clockEpoch`, and
+-- the hybrid logical clock `hlc` (rule A2).
 --
--- A clock below the last one stored was set back. The clock epoch rises, and the replicated-up-to times are deleted:
--- the old clock measured them.
+-- If the clock is below the stored one, it was set back. Then the clock epoch rises. The replicated-up-to times are
+-- deleted, because the clock measured them before it was set back.
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
--- Microseconds have six digits. Joining them costs a tenth of `string.format`.
+-- Pads the microseconds to six digits. This takes a tenth of the time of `string.format`.
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local stored = call('MGET', 'cap:clock', 'cap:clock_epoch', 'cap:hlc')
 local clockEpoch, hlc = stored[2] or '0', (stored[3] or 0) + 0
@@ -21,10 +21,10 @@ if now < (stored[1] or 0) + 0 then
     call('SET', 'cap:clock_epoch', clockEpoch)
 end
 
--- Stores the time, and further keys and values that exist already: needs no more memory. Otherwise a clock that is set
--- back while the memory is full would not be noticed.
+-- Stores the time, and further values for keys that exist already. This needs no more memory, so it also runs if the
+-- memory is full: otherwise a clock that is set back then would not be noticed.
 --
--- Returns the error where the memory is full.
+-- Returns the error of Redis if the memory is full.
 local function storeClock(...)
     local failure = redis.pcall('MSET', 'cap:clock', nowText, ...).err
     if failure then

@@ -1,2 +1,2 @@
--- Fields of a record with one sibling (rule A1): `vv`, `at`, and the sibling.
+-- The number of fields of a record that has one sibling (rule A1): `vv`, `at`, and the sibling.
 local fieldsWithOneSibling = 3

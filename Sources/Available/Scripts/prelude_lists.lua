@@ -1,7 +1,8 @@
--- Lists updated in the same step as the records: those with a conflict, and those for tombstone GC to check.
+-- Two lists that change in the same step as the records: records with a conflict, and records for tombstone GC to
+-- check.
 
--- `cap:conflicts` has a member per record with values that no write has reconciled. Siblings with one write id are
--- one write that two coordinators stored; tombstones alone are no conflict.
+-- `cap:conflicts` has a member per record with concurrent values that no write has reconciled. Siblings with the same
+-- write id are one write that two coordinators stored, so they are no conflict. Neither are tombstones alone.
 local function updateConflicts(key, siblings)
     local firstId, hasSeveral, hasValue
     for _, sibling in pairs(siblings) do
@@ -17,8 +18,8 @@ local function updateConflicts(key, siblings)
     end
 end
 
--- `cap:tombstones` has a member per record with a tombstone or a value that expires. Its score is a lower bound of
--- when the record may be collected (rule A10); `list_collectable` computes the exact time.
+-- `cap:tombstones` has a member per record with a tombstone or with a value that expires. Its score is a lower bound of
+-- when nothing in the record is alive (rule A10). `list_collectable` computes the exact time.
 local function listIfCollectable(key, sibling)
     if string.sub(sibling, 1, 1) == 'T' or string.sub(sibling, expiryFirst, expiryFirst) ~= ':' then
         call('ZADD', 'cap:tombstones', nowText, key)

@@ -1,7 +1,8 @@
--- Prelude of every script but `adopt`: is this replica still the incarnation that the call was meant for? (rule A2)
+-- Prelude of every script but `adopt`: checks that this replica is still the incarnation that the call is meant for
+-- (rule A2).
 --
--- A replica that was wiped, restored or restarted has another incarnation, or none, and does nothing.
--- Reply otherwise: { NOTMEMBER, incarnation }
+-- A replica that was wiped, restored or restarted has another incarnation or none. Then the script does nothing.
+-- Reply of a script that does nothing: { NOTMEMBER, incarnation }
 local call = redis.call
 local incarnation = call('HGET', 'cap:identity', 'incarnation')
 if incarnation ~= expectedIncarnation then
@@ -9,7 +10,8 @@ if incarnation ~= expectedIncarnation then
 end
 
 -- Lets the script write although the memory is full (`maxmemory`). Redis stops a script only at its first write, and
--- only if that may need memory. Redis 7 has the flag `allow-oom` for the same purpose; this works since 6.2.
+-- only if that command may need memory: `DEL` does not. Redis 7 has the flag `allow-oom` for this purpose; `DEL` works
+-- since 6.2.
 local function allowFullMemory()
     call('DEL', 'cap:none')
 end

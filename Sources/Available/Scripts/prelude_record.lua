@@ -6,8 +6,8 @@
 local writeIdFirst, writeIdLast = 2, 17
 local expiryFirst = writeIdLast + 2
 
--- Splits the fields of `HGETALL` into vector, siblings by dot, number of siblings and `at`. The last result is false if
--- nothing but a foreign key can look like this.
+-- Splits the fields that `HGETALL` returns into vector, siblings by dot, number of siblings and `at`. The last result
+-- is false if the fields cannot be those of a record.
 local function scanRecord(fields)
     local vector, siblings, count, changedAt, isRecord = nil, {}, 0, nil, true
     for index = 1, #fields, 2 do

@@ -1,4 +1,4 @@
--- Prelude of scripts that answer once per call: the last argument is the incarnation that the call was meant for.
+-- Prelude of scripts with one reply per call. The last argument is the incarnation that the call is meant for.
 local expectedIncarnation = ARGV[#ARGV]
 
 local function refuse(reply)

@@ -1,8 +1,8 @@
--- When the last value of a record ended (rule A10).
+-- Since when nothing in a record is alive (rule A10).
 
--- The record's vector, and since when nothing in it is alive, in microseconds of this replica's clock. That is the
--- latest of its last change here and of every expiry. No time where a value never expires; nothing where there is no
--- record.
+-- Returns the record's vector, and since when nothing in the record is alive, in microseconds of this replica's clock.
+-- That is the latest of the record's last change here and of all its expiries. Returns only the vector if a value never
+-- expires, and nothing if there is no record.
 local function collectableSince(key)
     local vector, siblings, _, changedAt = scanRecord(redis.pcall('HGETALL', key))
     local since = changedAt and changedAt + 0

@@ -1,9 +1,10 @@
 -- Version vectors and dots as text.
 --
--- A vector is `actor=hlc` joined by one space and sorted by the actor's bytes, so that equal vectors are equal texts.
--- A dot is `actor@hlc`. Strings are never compared with `<`, which follows the server's locale.
+-- A vector is the entries `actor=hlc`, joined by one space and sorted by the actor's bytes, so that equal vectors are
+-- equal texts. A dot is `actor@hlc`. Strings are never compared with `<`, because its result depends on the server's
+-- locale.
 
--- True where `left` sorts before `right` by bytes.
+-- True if `left` sorts before `right` by bytes.
 local function precedes(left, right)
     for index = 1, math.min(#left, #right) do
         local leftByte, rightByte = string.byte(left, index), string.byte(right, index)
@@ -14,7 +15,7 @@ local function precedes(left, right)
     return #left < #right
 end
 
--- The vector of a text, as a table from actor to hlc.
+-- Converts a vector from text to a table from actor to hlc.
 local function parseVector(text)
     local vector = {}
     for actor, entry in string.gmatch(text, '([^ =]+)=(%d+)') do
@@ -35,17 +36,18 @@ local function formatVector(vector)
     return table.concat(entries, ' ')
 end
 
--- The entry of `name` (`actor=`) in a vector's text, 0 for none; then where `name` begins and ends in the text.
+-- The entry of `name`, which is `actor=`, in a vector's text; 0 if there is none. Then where `name` begins and ends in
+-- the text.
 local function entryOf(text, name)
     local from, to = string.find(text, name, 1, true)
-    -- The end of a longer name is not this name.
+    -- Skip matches that are the end of a longer name.
     while from and from > 1 and string.sub(text, from - 1, from - 1) ~= ' ' do
         from, to = string.find(text, name, to + 1, true)
     end
     return from and string.match(text, '^%d+', to + 1) + 0 or 0, from, to
 end
 
--- The highest entry in a vector's text.
+-- The highest hlc in a vector's text; 0 if it is empty.
 local function highestEntry(text)
     local highest = 0
     for entry in string.gmatch(text, '=(%d+)') do
@@ -54,7 +56,7 @@ local function highestEntry(text)
     return highest
 end
 
--- True where the table `vector` covers the dot.
+-- True if the vector `vector`, a table, covers the dot.
 local function covers(vector, dot)
     local actor, entry = string.match(dot, '^(.+)@(%d+)$')
     return entry + 0 <= (vector[actor] or 0)

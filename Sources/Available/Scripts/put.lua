@@ -1,7 +1,7 @@
--- Changes, at their coordinator (rule A3). Each is one atomic step of its own; together they share the clock. The
--- script `delete` is the same: deletes are not batched with writes, because they may run although the memory is full.
--- `put_common.lua`, `put_hints.lua` and `put_replace.lua` come before this file, and `loadChanges` runs
--- `put_change.lua`.
+-- Runs changes at their coordinator (rule A3). Each change is an atomic step of its own; the changes of one call share
+-- the clock. The script `delete` has the same text, but deletes never share a call with writes, because they may run
+-- although the memory is full. `put_common.lua`, `put_hints.lua` and `put_replace.lua` come before this file.
+-- `loadChanges` runs `put_change.lua`.
 local overwriteRecord, change
 
 local function put(key, position)
@@ -30,7 +30,7 @@ local function put(key, position)
     return change(key, vector, sibling, ttl, context, isFirstAttempt)
 end
 
--- An error in one record (a key of another type) is the reply for that record alone.
+-- If one record fails, e.g. because its key has another type, only that record's reply is an error.
 local replies = {}
 for position, key in ipairs(KEYS) do
     local succeeded, reply = pcall(put, key, position)

@@ -1,7 +1,7 @@
--- Fourth part of `put`: every other change. Most calls have none, so its functions are created for the first one: that
--- takes a tenth of a call.
+-- Fourth part of `put`: all changes that the third part does not cover. Few calls need it, so Lua creates these
+-- functions only when a call does. That saves a tenth of a call.
 
--- The text `vector` with the entry of this actor set to the text `entry`.
+-- The vector `vector` with the entry of this actor set to `entry`; all are text.
 local function withEntry(vector, entry)
     local _, from, to = entryOf(vector, entryName)
     if not from then
@@ -16,16 +16,16 @@ local function withEntry(vector, entry)
     return string.sub(vector, 1, to) .. entry .. string.sub(vector, last + 1)
 end
 
--- The sibling with its expiry by this replica's clock, and that expiry as text.
+-- Returns the sibling with its expiry by this replica's clock, and that expiry as text.
 local function withExpiry(sibling, ttl)
     local expiry = string.format('%.0f', math.floor(now / 1000) + ttl)
     return string.sub(sibling, 1, expiryFirst - 1) .. expiry .. string.sub(sibling, expiryFirst), expiry
 end
 
--- A first attempt to write a value without a context, where the record has at most one sibling.
+-- Writes a value without a context, in a first attempt, to a record with at most one sibling.
 local function overwriteRecord(key, vector, sibling, ttl)
     local replaced = soleEntry(vector)
-    -- Without `replaced`, other actors have written this record too.
+    -- If `replaced` is nil, other actors have written this record too.
     local entry = nextHlc(replaced and replaced + 0 or highestEntry(vector))
     local expiry = '0'
     if ttl ~= '0' then
@@ -35,8 +35,8 @@ local function overwriteRecord(key, vector, sibling, ttl)
     return replaceAndHint(key, replaced or '1', entry, withEntry(vector, entry), sibling, expiry)
 end
 
--- The values that a write without a context replaced, newest first, without the newest: a plain overwrite means to
--- replace that one. Empty if there was one value. One write that two coordinators stored counts once.
+-- The values that a write without a context replaced, newest first. The newest itself is left out: an overwrite is
+-- meant to replace that one. Empty if there was only one value. A write that two coordinators stored counts once.
 local function overwrittenUnseen(dropped, siblings)
     table.sort(dropped, function(left, right)
         local leftHlc, rightHlc = string.match(left, '@(%d+)$') + 0, string.match(right, '@(%d+)$') + 0
@@ -56,7 +56,7 @@ local function overwrittenUnseen(dropped, siblings)
     return overwritten
 end
 
--- { dot, sibling .. } of all siblings.
+-- A list of all siblings: { dot, sibling .. }.
 local function alternating(siblings)
     local list = {}
     for dot, sibling in pairs(siblings) do
@@ -66,12 +66,12 @@ local function alternating(siblings)
     return list
 end
 
--- Any change, by dotted version vectors. With a context it drops the siblings that the context covers, without one all
--- that this replica holds.
+-- Runs any change, by dotted version vectors. With a context, it drops the siblings that the context covers. Without a
+-- context, it drops all siblings of this replica.
 local function change(key, vector, sibling, ttl, context, isFirstAttempt)
     local _, siblings, count = scanRecord(call('HGETALL', key))
     local isValue, id = string.sub(sibling, 1, 1) == 'V', string.sub(sibling, writeIdFirst, writeIdLast)
-    -- Whether a value was alive, and whether this write is stored already.
+    -- Whether a value was alive, and whether this write is already stored.
     local existed, isKnown = false, false
     for _, other in pairs(siblings) do
         isKnown = isKnown or string.sub(other, writeIdFirst, writeIdLast) == id
@@ -83,7 +83,8 @@ local function change(key, vector, sibling, ttl, context, isFirstAttempt)
     if isKnown then
         return { line('SAME', hlcText, '1', '0', vector), alternating(siblings) }
     end
-    -- If another attempt may have stored the tombstone, "there was nothing" could be wrong: it is stored here too.
+    -- Answers that there was nothing to delete, but only in a first attempt. An earlier attempt may have deleted the
+    -- value elsewhere, so a later attempt stores the tombstone here too.
     if not existed and context == noContext and not isValue and isFirstAttempt then
         return { 'ABSENT', vector }
     end
@@ -119,7 +120,8 @@ local function change(key, vector, sibling, ttl, context, isFirstAttempt)
         highest = math.max(highest, highestEntry(context))
     end
 
-    -- A tombstone instead of a record needs about as much memory as the record, and is collected later.
+    -- A tombstone needs about as much memory as the record that it replaces, and is collected later. So a delete is
+    -- allowed although the memory is full.
     if not isValue and count > 0 then
         allowFullMemory()
     end

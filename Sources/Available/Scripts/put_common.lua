@@ -1,4 +1,4 @@
--- First part of `put` and `delete`: their arguments, and what all changes need besides hints.
+-- First part of `put` and `delete`: their arguments, and the functions that all changes need, except for hints.
 --
 -- KEYS   records `ap:<key>`
 -- ARGV   1: incarnation; 2: clock epoch; 3: actor, `<replica>.<incarnation>`;
@@ -29,13 +29,14 @@ end
 local hlcText = stored[3] or '0'
 local entryName, dotPrefix = actor .. '=', actor .. '@'
 
--- The text of an hlc above the clock and everything known, `known` included.
+-- Raises the hlc, and returns it as text. It is above the clock, above every earlier hlc of this replica, and above
+-- `known`.
 local function nextHlc(known)
     local nextOne = hlc < now and now or hlc + 1
     if nextOne <= known then
         nextOne = known + 1
     end
-    -- Larger integers are not exact in a double.
+    -- Larger integers are not exact in a Lua number, which is a double.
     if nextOne >= 2 ^ 53 then
         error({ err = 'CLOCK this replica has seen a time after the year 2255' })
     end

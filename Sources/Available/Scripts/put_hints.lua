@@ -1,11 +1,11 @@
--- Second part of `put` and `delete`: the hints for the other replicas.
+-- Second part of `put` and `delete`: stores the hints for the other replicas.
 local hintLists = {}
 for index = 1, peerCount do
     hintLists[index] = 'cap:hints:' .. ARGV[firstPeer + index - 1]
 end
 
--- Stores a hint for each peer, in the same step as the write (rule A3). It comes before the write: a wrong type can
--- stop that, and then the hint delivers nothing new.
+-- Stores a hint for each peer, in the same step as the write (rule A3). The hint is stored first: if the write then
+-- fails because the key has another type, the hint delivers nothing new and does no harm.
 local function storeHints(key, entry)
     for index = 1, peerCount do
         local hints = hintLists[index]

@@ -1,6 +1,6 @@
--- Third part of `put`: a write that replaces a record as a whole.
+-- Third part of `put`: a write that replaces a whole record.
 
--- Stores the record with this one sibling. `replaced` is part of the reply; see `put_common.lua`.
+-- Stores the record with `sibling` as its only sibling. `replaced` is part of the reply; see `put_common.lua`.
 local function replaceAndHint(key, replaced, entry, vector, sibling, expiry)
     storeHints(key, entry)
     if replaced ~= '0' then
@@ -10,7 +10,8 @@ local function replaceAndHint(key, replaced, entry, vector, sibling, expiry)
     return line('OK', entry, replaced, expiry, vector)
 end
 
--- The text of this actor's entry in a vector that has no other entry: 0 in the empty vector, nil in any other vector.
+-- The entry of this actor, as text, if the vector has no other entry: 0 in the empty vector, nil if another actor has
+-- an entry.
 local function soleEntry(vector)
     if vector == '' then
         return '0'

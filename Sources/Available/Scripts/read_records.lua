@@ -1,4 +1,4 @@
--- Records to deliver to another replica, as many as fit.
+-- Reads records to deliver to another replica, as many as fit into one batch.
 --
 -- KEYS   records
 -- ARGV   1: limit for the bytes of siblings (the first record always fits); 2: incarnation

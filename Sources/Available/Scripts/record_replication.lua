@@ -1,22 +1,22 @@
--- Up to which moment of its own clock this replica has everything that each peer had (rule A8). Refused where the
--- replica was adopted again or its clock was set back since the probe began (NOTMEMBER, LATE).
+-- Records the moment, on this replica's own clock, up to which it has everything that each peer had (rule A8). Refused
+-- with NOTMEMBER or LATE if the replica was adopted again, or its clock was set back, since the probe began.
 --
 -- ARGV   1: the time that `read_clock` gave here; 2: `full` after a comparison of all records with every peer, else
 --        `probe`; then per peer: name, its incarnation (empty: it did not answer), its hlc, the lowest hlc of its
 --        hints for this replica (0: none); then notAfter (empty), clock epoch, incarnation
--- Reply  { OK, now; per peer: the moment (0: unknown), and 1 where only a comparison of all records can make it rise
+-- Reply  { OK, now; per peer: the moment (0: unknown), and 1 if only a comparison of all records can make it rise
 --        again }
 local readAt, isFull = ARGV[1] + 0, ARGV[2] == 'full'
 local firstPeer, argumentsPerPeer, fenceArguments = 3, 4, 3
 
--- A few fields per peer.
+-- Writes although the memory is full: these are only a few fields per peer.
 allowFullMemory()
 local reply = { 'OK', now }
 for first = firstPeer, #ARGV - fenceArguments, argumentsPerPeer do
     local peer, peerIncarnation = ARGV[first], ARGV[first + 1]
     local peerHlc, lowestHint = ARGV[first + 2] + 0, ARGV[first + 3] + 0
     local incarnationField, momentField = peer .. '.incarnation', peer .. '.until'
-    -- A mark is an earlier probe: the moment it read here, and the peer's hlc then.
+    -- A mark belongs to an earlier probe: the time that `read_clock` gave then, and the peer's hlc at that probe.
     local markField, markHlcField = peer .. '.mark_until', peer .. '.mark_hlc'
     local known = call('HMGET', 'cap:replicated_up_to', incarnationField, momentField, markField, markHlcField)
     local knownIncarnation, mark, markHlc = known[1], known[3], known[4]
@@ -42,7 +42,7 @@ for first = firstPeer, #ARGV - fenceArguments, argumentsPerPeer do
             end
             raise(readAt)
         else
-            -- All hints are of later writes than the mark: everything up to the mark has arrived.
+            -- All hints belong to writes after the mark, so everything up to the mark has arrived.
             if mark and markHlc + 0 < lowestHint then
                 raise(mark + 0)
                 mark = nil

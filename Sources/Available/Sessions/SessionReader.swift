@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Reads in a session: the answer shows what the token says that the session has seen, or says that it may not (rule
-/// A9).
+/// Reads in a session. The answer shows what the session has seen, according to its token, or states that it may not
+/// (rule A9).
 struct SessionReader {
     let environment: Environment
     let reader: Reader
@@ -18,7 +18,8 @@ struct SessionReader {
         case .upTo(let vector):
             (result, isGuaranteed) = try await read(request, covering: vector)
         case .unlisted, .lost:
-            // An unlisted key may have been seen: the client may have lost the answer whose token listed it.
+            // A key that the token does not list may have been seen: perhaps the client lost the answer with the token
+            // that listed it.
             guard !request.session.isRequired else {
                 throw SessionTokenChecks.unmet("The session's token does not list this key.")
             }
@@ -30,10 +31,10 @@ struct SessionReader {
         return result
     }
 
-    /// The answer of one replica and its time: it becomes staler while the others are awaited.
+    /// The answer of one replica and its time of arrival, because it becomes staler while others are awaited.
     private struct Part {
         let result: ReadResult
-        /// Nil if the reply cannot be joined.
+        /// Nil if the reply is not a complete record, so that it cannot be joined.
         let record: Record?
         let replica: Int
         let atNs: UInt64
@@ -43,8 +44,8 @@ struct SessionReader {
         }
     }
 
-    /// The answer of the nearest replica if it covers `vector`, else of any other that does. Else the join of all
-    /// records found, or if that does not cover it, the first answer without the guarantee.
+    /// The answer of the nearest replica if it covers `vector`, else of any other replica whose answer does. Else the
+    /// join of all answers if that covers `vector`. Else the first answer, without the guarantee.
     private func read(
         _ request: ReadRequest, covering vector: Bytes
     ) async throws(AvailableFailure) -> (ReadResult, Bool) {
@@ -61,7 +62,8 @@ struct SessionReader {
                 if tokenChecks.covers(result.version, request.key, wanted) { return .sufficient(result) }
                 let record = reply?[0].flatMap(Record.init(stored:))
                 parts.append(Part(result: result, record: record, replica: replica, atNs: environment.nowNs))
-                // As soon as the replicas that answered cover it together: the last one may be slow.
+                // The replicas that have answered may cover `vector` together. Then the last one, which may be slow, is
+                // not awaited.
                 guard let joined = join(parts, wanted, request), Self.isFresh(joined, request) else {
                     return .insufficient(result)
                 }
@@ -79,13 +81,13 @@ struct SessionReader {
         return (aged, false)
     }
 
-    /// While other replicas were awaited, the answer became staler.
+    /// Checks the staleness limit again, because the answer became staler while other replicas were awaited.
     private static func isFresh(_ result: ReadResult, _ request: ReadRequest) -> Bool {
         guard let limitMs = request.maxStalenessMs else { return true }
         return result.stalenessMs.map { $0 <= limitMs } ?? false
     }
 
-    /// All records found as one; nil if their join does not cover what is wanted.
+    /// Joins all records found; nil if the join does not cover `wanted`.
     private func join(_ parts: [Part], _ wanted: VersionVector, _ request: ReadRequest) -> ReadResult? {
         let parts = parts.filter { $0.record != nil }
         guard parts.count > 1 else { return nil }
@@ -93,7 +95,7 @@ struct SessionReader {
         guard record.vector.covers(wanted) else { return nil }
         let nowNs = environment.nowNs
         let nowUs = parts.compactMap { environment.replicas.clocks[$0.replica]?.earliestUs(atNs: nowNs) }.max() ?? 0
-        // It holds all that the freshest of them did.
+        // The join contains everything that the freshest of the records contains.
         let stalenessMs = parts.compactMap { $0.stalenessMs(atNs: nowNs) }.min()
         return reader.replies.result(
             record.view(atMs: nowUs / 1_000), record.vector.text, request, stalenessMs: stalenessMs, replica: nil)

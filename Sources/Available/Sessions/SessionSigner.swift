@@ -1,7 +1,8 @@
 import Replication
 
-/// Turns a ``SessionToken`` into the `X-Session-Token` that clients carry, and back: base64url of a format byte, a
-/// ``MessageCode`` and the token. Signed, so that no client can demand a version that no replica will ever have.
+/// Turns a ``SessionToken`` into the `X-Session-Token` that clients carry, and back. The text is base64url of a format
+/// byte, a ``MessageCode`` and the token. It is signed, so that no client can demand a version that no replica will
+/// ever have.
 struct SessionSigner {
     private let code: MessageCode
 
@@ -15,12 +16,12 @@ struct SessionSigner {
 
     func text(_ token: SessionToken) -> String { text(bytes: token.bytes) }
 
-    /// - Parameter bytes: of a token.
+    /// - Parameter bytes: the bytes of a token.
     func text(bytes: Bytes) -> String {
         Base64URL.encode([Self.format] + code.code(of: bytes) + bytes)
     }
 
-    /// The token that this group signed as `text`, else nil.
+    /// The token that this group signed as `text`; nil for any other text.
     func token(_ text: String) -> SessionToken? {
         guard text.utf8.count <= Self.maxTextCount, let payload = Base64URL.decode(text),
             payload.count > Self.headCount, payload[0] == Self.format

@@ -1,31 +1,32 @@
 import Replication
 
-/// The version vectors of the keys that a session saw first (rule A9). It guarantees read your writes and monotonic
-/// reads: Terry et al., *Session Guarantees for Weakly Consistent Replicated Data*, 1994.
+/// What a session has seen: version vectors by key, up to a size limit, so only of the keys that it saw first (rule
+/// A9). It gives the guarantees read your writes and monotonic reads (Terry et al., *Session Guarantees for Weakly
+/// Consistent Replicated Data*, 1994).
 ///
-/// It is bounded. A key that found no room is never listed later: the session has seen a version of it that is not
-/// recorded. A later entry would claim less than that.
+/// A key that found no room in the token is never listed later. The session has seen a version of this key that the
+/// token does not record, so a later entry would claim too little.
 struct SessionToken: Equatable {
-    /// The state of one key. Keys with the same hash share an entry, which then demands too much and never too little.
+    /// The entry of one key. Keys with the same hash share an entry, which then demands too much and never too little.
     enum Seen: Equatable {
-        /// Not listed: never seen, or seen and not recorded.
+        /// Not listed: the session has not seen the key, or there was no room to record it.
         case unlisted
-        /// Listed once, until its vector found no room.
+        /// The key was listed until its vector outgrew the token.
         case lost
-        /// The text of the vector; empty if the key was seen to be absent.
+        /// The vector that the session has seen, as text; empty if it saw that the key does not exist.
         case upTo(Bytes)
     }
 
     private struct Entry: Equatable {
         let hash: UInt64
-        /// The text of the vector; nil if it found no room.
+        /// The vector as text; nil if it found no room.
         var vector: Bytes?
     }
 
     private var entries: [Entry] = []
     private(set) var isFull = false
 
-    /// The payload that fits into a text of 1 KiB, less the head that the signer adds.
+    /// The most bytes that fit into a text of 1 KiB, after the head that the signer adds.
     static let maxByteCount = 768 - SessionSigner.headCount
     private static let hashCount = 8
 
@@ -38,7 +39,7 @@ struct SessionToken: Equatable {
         return entry.vector.map { .upTo($0) } ?? .lost
     }
 
-    /// True if a version of `key` is, or can be, recorded.
+    /// True if the token lists a version of `key`, or has room for one.
     func canNote(_ key: Bytes) -> Bool {
         switch seen(of: key) {
         case .upTo: true
@@ -47,7 +48,7 @@ struct SessionToken: Equatable {
         }
     }
 
-    /// The session has seen all of `key` up to `vector`, the text of one.
+    /// Records that the session has seen everything of `key` up to `vector`, which is text.
     mutating func note(_ key: Bytes, _ vector: Bytes) {
         let hash = key.fnv1a
         guard let index = entries.firstIndex(where: { $0.hash == hash }) else {
@@ -70,8 +71,8 @@ struct SessionToken: Equatable {
 
     // MARK: Bytes
 
-    /// A byte with the number of keys, plus 128 if it is full. Per key eight bytes of hash. Per key a bit that is set
-    /// if its vector was lost. Then the other vectors.
+    /// Format: a byte with the number of keys, plus 128 if the token is full. Eight bytes of hash per key. One bit per
+    /// key, which is set if the key's vector was lost. Then the vectors that were not lost.
     var bytes: Bytes {
         var bytes: Bytes = [UInt8(entries.count) | (isFull ? 128 : 0)]
         for entry in entries { bytes.append(bigEndian: entry.hash) }
@@ -82,9 +83,9 @@ struct SessionToken: Equatable {
         return bytes + VectorCode.pack(entries.compactMap(\.vector))
     }
 
-    /// The bytes of a session that has seen only this key. Almost every answer carries one.
+    /// The bytes of the token of a session that has seen only `key`. Almost every answer carries such a token.
     ///
-    /// - Parameter packed: the vector, encoded by ``VectorCode``.
+    /// - Parameter packed: the key's vector, encoded by ``VectorCode``.
     static func bytes(ofOnly key: Bytes, packed: Bytes) -> Bytes {
         let count = 1 + hashCount + 1 + packed.count
         guard count <= maxByteCount else {
@@ -100,7 +101,7 @@ struct SessionToken: Equatable {
         return bytes + packed
     }
 
-    /// Nil if they are not the ``bytes`` of a token.
+    /// Nil if `bytes` are not the ``bytes`` of a token.
     init?(bytes: ArraySlice<UInt8>) {
         guard let head = bytes.first, bytes.count <= Self.maxByteCount else { return nil }
         isFull = head >= 128

@@ -1,12 +1,11 @@
 import Replication
 
-/// Checks the session token of a request and the contexts that it is compared with, and writes the token of the answer
-/// (rule A9).
+/// Checks the session token of a request, and compares contexts with it. Writes the token of the answer (rule A9).
 struct SessionTokenChecks {
     let signer: SessionSigner
     let contexts: ContextCache
 
-    /// - Parameter outcome: of the change that fails; nil for a read.
+    /// - Parameter outcome: the outcome of the change if the token is invalid; nil for a read.
     /// - Returns: nil if the request belongs to no session.
     func token(of session: SessionRequest, outcome: Outcome?) throws(AvailableFailure) -> SessionToken? {
         guard let text = session.token else {
@@ -21,7 +20,7 @@ struct SessionTokenChecks {
 
     func text(_ token: SessionToken) -> String { signer.text(token) }
 
-    /// The vector that `version` signs for `key`, as text; nil if it signs none.
+    /// The vector of the context `version`, as text; nil if it is not a valid context for `key`.
     func vector(of version: String, _ key: Bytes) -> Bytes? { contexts.vector(of: version, key: key) }
 
     func covers(_ version: String, _ key: Bytes, _ seen: VersionVector) -> Bool {

@@ -1,6 +1,6 @@
 import Replication
 
-/// Changes in a session: the token of the answer covers the change (rule A9, read your writes).
+/// Changes in a session. The token of the answer covers the change, so that the session reads its own writes (rule A9).
 struct SessionWriter {
     let coordinator: Coordinator
     let tokenChecks: SessionTokenChecks
@@ -19,12 +19,14 @@ struct SessionWriter {
             result = try await coordinator.change(request, seen: seen)
         } catch {
             guard let applied = error.applied else { throw error }
-            // It is applied although too few replicas acknowledged it: the session has written it.
+            // The change is applied although too few replicas acknowledged it, so it is part of what the session has
+            // written.
             var failure = error
             failure.applied?.session = noted(applied.version, &token, request.key)
             throw failure
         }
-        // A delete that found nothing states of the key what a read does.
+        // A delete that found nothing shows that the key is absent, as a read would. So it must cover what the session
+        // has seen.
         let isMet =
             result.existed || request.kind != .delete || tokenChecks.covers(result.version, request.key, seen)
         guard isMet || !request.session.isRequired else {
@@ -37,13 +39,13 @@ struct SessionWriter {
         return result
     }
 
-    /// What the session has seen of `key`; nothing if the token does not list it.
+    /// The vector that the session has seen of `key`; empty if the token does not list the key.
     private static func seen(of key: Bytes, _ token: SessionToken) -> VersionVector {
         guard case .upTo(let text) = token.seen(of: key) else { return VersionVector() }
         return VersionVector(text: text) ?? VersionVector()
     }
 
-    /// The session has made a change that resulted in `version`.
+    /// Records in the token that the session made a change with the result `version`.
     private func noted(_ version: String, _ token: inout SessionToken, _ key: Bytes) -> SessionAnswer {
         if let vector = tokenChecks.vector(of: version, key) { token.note(key, vector) }
         var answer = SessionAnswer()

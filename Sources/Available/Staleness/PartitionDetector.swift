@@ -1,17 +1,18 @@
 import EventLoop
 
-/// Whether one replica is cut off, as people see it. It is suspected when it stops answering. It is healed when it
-/// answers again, and all hints that existed when it came back have been delivered in both directions.
+/// Decides for logs and status whether one replica is cut off. A replica is suspected when it stops answering. A
+/// partition is healed when the replica answers again, and all hints from before its return have been delivered in both
+/// directions.
 struct PartitionDetector: Equatable {
     enum State: Equatable {
-        /// Not reached since the start.
+        /// The replica has not answered since this instance started.
         case starting
         case healthy
-        /// It has just stopped answering: soon it is known whether it refuses connections.
+        /// The replica has just stopped answering. A moment later it is known whether it refuses connections.
         case silent(sinceNs: UInt64)
         case suspected
-        /// It is back. `hlcs`: each replica's clock value when it was first seen again, nil for those not seen yet.
-        /// Hints up to there are from the time apart.
+        /// The replica is back. `hlcs`: for each replica, its hlc when it was first probed after that; nil for those
+        /// not probed yet. Hints up to these are from the time apart.
         case catchingUp(hlcs: [UInt64?])
     }
 
@@ -20,23 +21,23 @@ struct PartitionDetector: Equatable {
         case healed
     }
 
-    /// The hints of one replica for another, as one probe found them.
+    /// The hints that one replica had for another in one probe.
     struct Hints: Equatable {
         let owner: Int
-        /// Nil if there are none.
+        /// The lowest hlc of a hint; nil if there are no hints.
         let lowestHlc: UInt64?
     }
 
     private(set) var state = State.starting
 
-    /// Longer than until the first attempt to connect again.
+    /// Longer than the time until the first attempt to connect again.
     static let confirmNs = 400 * nsPerMs
 
     var isSuspected: Bool { state == .suspected }
 
-    /// The replica does not answer a probe.
+    /// Called when the replica does not answer a probe.
     ///
-    /// - Parameter isStarting: this instance has started a moment ago: connecting takes a moment.
+    /// - Parameter isStarting: true if this instance has just started, so that it may not have connected yet.
     mutating func silent(atNs nowNs: UInt64, isStarting: Bool) -> Event? {
         switch state {
         case .suspected: return nil
@@ -51,12 +52,12 @@ struct PartitionDetector: Equatable {
         }
     }
 
-    /// A probe that reached the replica ended.
+    /// Called after a probe that reached the replica.
     ///
     /// - Parameters:
-    ///   - hlcs: clock values by replica; nil for those that the probe did not reach.
-    ///   - hints: of this replica for those that the probe reached, and of those for this replica.
-    ///   - isKnown: its staleness is known: none of its data is missing.
+    ///   - hlcs: the hlc of each replica; nil for those that the probe did not reach.
+    ///   - hints: the hints between this replica and all others that the probe reached, in both directions.
+    ///   - isKnown: true if the replica's staleness is known, so that it lacks no lost data.
     mutating func probed(hlcs: [UInt64?], hints: [Hints], isKnown: Bool) -> Event? {
         switch state {
         case .starting, .healthy, .silent:

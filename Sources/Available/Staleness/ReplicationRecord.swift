@@ -1,26 +1,26 @@
 import Replication
 
-/// The arguments of `record_replication` (rule A8): what a replica must know of its peers. From it the replica computes
-/// up to which moment of its own clock it has everything of theirs.
+/// The arguments of `record_replication` (rule A8): what a replica must know of its peers. From them it computes the
+/// moment, on its own clock, up to which it has everything of each peer.
 struct ReplicationRecord {
-    /// What a peer reported after the replica's clock was read.
+    /// What one peer reported, after the replica's clock was read.
     struct Peer {
         let name: Bytes
         /// Empty if the peer did not answer.
         let incarnation: Bytes
         let hlc: UInt64
-        /// Lowest hlc of its hints for the replica; nil if there is none.
+        /// The lowest hlc of the peer's hints for the replica; nil if there are no hints.
         let lowestHint: UInt64?
     }
 
-    /// The replica's clock, and its epoch, before the peers were asked.
+    /// The replica's clock before the peers were asked, and its clock epoch.
     let readAtUs: Int64
     let epoch: Bytes
-    /// All records were compared with those of every peer in between.
+    /// True if all records were compared with those of every peer after the clock was read.
     let isFull: Bool
     let peers: [Peer]
 
-    /// - Parameter incarnation: that the replica must still have.
+    /// - Parameter incarnation: the replica refuses the record if it has another incarnation.
     func arguments(incarnation: Bytes) -> [Bytes] {
         var arguments = [Bytes(decimal: UInt64(max(0, readAtUs))), Bytes((isFull ? "full" : "probe").utf8)]
         for peer in peers {

@@ -1,14 +1,14 @@
 import EventLoop
 
-/// Upper bound of the age of an answer of one replica (rule A8). It is what the replica reported at the last probe,
-/// plus the time since then. That time is by this instance's own clock. Compares no two clocks and sends no command.
+/// An upper bound of the age of one replica's answers (rule A8). It is the bound that the replica reported at the last
+/// probe, plus the time since then on this instance's clock. It needs no comparison of two clocks, and no command.
 struct StalenessBound: Equatable {
     private var measuredUs: Int64?
     private var askedNs: UInt64 = 0
 
     /// - Parameters:
     ///   - nowUs: the replica's clock when it answered.
-    ///   - upToUs: by peer, the moment of that clock up to which the replica has everything of the peer; nil if
+    ///   - upToUs: by peer, the moment on that clock up to which the replica has everything of the peer; nil if
     ///     unknown.
     ///   - askedNs: this instance's clock before the replica was asked.
     mutating func measured(nowUs: Int64, upToUs: [Int64?], askedNs: UInt64) {
@@ -24,10 +24,10 @@ struct StalenessBound: Equatable {
         measuredUs = nowUs - oldest
     }
 
-    /// The replica has another incarnation than the one that was measured.
+    /// Called when the replica has a new incarnation: what was measured belongs to the old one.
     mutating func forget() { measuredUs = nil }
 
-    /// Milliseconds, rounded up; nil if unknown, which counts as stale.
+    /// The bound in milliseconds, rounded up. Nil if it is unknown, which counts as stale.
     func ms(atNs nowNs: UInt64) -> Int64? {
         guard let measuredUs else { return nil }
         precondition(nowNs >= askedNs, "a bound never falls below what was measured")

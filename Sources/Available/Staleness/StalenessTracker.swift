@@ -1,16 +1,16 @@
 import EventLoop
 import Replication
 
-/// Measures, in one probe of all replicas, which hints they have and how stale their answers may be (rule A8).
+/// Probes all replicas: measures which hints they have, and how stale their answers may be (rule A8).
 ///
 /// The order of the three steps matters. (1) Read the replica's clock. (2) Ask its peers which hints they have for it.
-/// (3) Let the replica record the moment of step 1. Only hints that exist *after* the clock was read show that the
-/// replica had everything up to then.
+/// (3) Let the replica record the moment of step 1. A peer without hints in step 2 shows that the replica had all of
+/// the peer's writes at that moment.
 final class StalenessTracker {
     private let environment: Environment
     private let scripts: ScriptClient
     private var detectors: [PartitionDetector]
-    /// Suspected, but only because their processes are down.
+    /// Suspected replicas whose process is down, rather than cut off.
     private var down: ReplicaSet = []
     private let startNs: UInt64
 
@@ -29,7 +29,8 @@ final class StalenessTracker {
 
     func probe() async {
         let askedNs = environment.nowNs
-        // The same in all three steps: what one incarnation reported says nothing of another.
+        // All three steps expect the same incarnations, because the report of one incarnation does not apply to
+        // another.
         let incarnations = replicas.names.indices.map { replicas[$0].incarnation ?? Arguments.empty }
         let (clocks, answered) = await readClocks(incarnations)
         let hints = await countHints(incarnations)
@@ -44,7 +45,7 @@ final class StalenessTracker {
         let epoch: Bytes
     }
 
-    /// The hints of one replica.
+    /// What one replica reported about its hints.
     private struct HintReading {
         let incarnation: Bytes
         let hlc: UInt64
@@ -52,8 +53,8 @@ final class StalenessTracker {
         let lowest: [UInt64?]
     }
 
-    /// - Returns: the readings, and the replicas that replied at all: one that is full, or has just been readmitted,
-    ///   replies with an error.
+    /// - Returns: the readings; and the replicas that gave any reply, because a full or just readmitted one replies
+    ///   with an error.
     private func readClocks(_ incarnations: [Bytes]) async -> ([ClockReading?], answered: ReplicaSet) {
         let command = Command(
             .script(AvailableScripts.readClock, keys: []), arguments: [Arguments.empty, Arguments.empty],
@@ -64,7 +65,7 @@ final class StalenessTracker {
                 let nowUs = elements[1].number, let epoch = elements[2].bytes
             else { return nil }
             replicas.readClock(of: replica, epoch: epoch, timeUs: nowUs)
-            // The script wrote: one that only reads would succeed on a full or read-only replica as well.
+            // `read_clock` writes. A script that only reads would succeed on a full or read-only replica as well.
             let failure = elements[6].text ?? ""
             replicas.noteError(failure.isEmpty ? nil : ServerError(failure).text, of: replica)
             replicas.noteAntiEntropy(of: replica, agoUs: elements[5].number)
@@ -135,10 +136,10 @@ final class StalenessTracker {
         }
     }
 
-    /// All records of `replica` were compared with those of every peer.
+    /// Records that all records of `replica` were compared with those of every peer.
     ///
     /// - Parameters:
-    ///   - incarnation: that the replica must still have.
+    ///   - incarnation: the replica must still have this incarnation.
     ///   - askedNs: this instance's clock before the comparison began.
     /// - Returns: false if the replica's clock or identity changed meanwhile.
     func recordComparison(
@@ -175,7 +176,8 @@ final class StalenessTracker {
         let hlcs = readings.map { $0?.hlc }
         for replica in replicas.names.indices {
             guard answered.contains(replica), let own = readings[replica] else {
-                // A replica that is refused or being readmitted does reply, although it is not probed.
+                // A replica that is refused, or is being admitted again, does reply. It only is not probed, so it is
+                // not suspected.
                 let isAsked = replicas.usable.contains(replica) || !environment.group.available.contains(replica)
                 let replies = replicas[replica].refusal != nil || environment.group.rejectsCommands(replica)
                 let isSilent = !answered.contains(replica) && isAsked && !replies

@@ -1,25 +1,26 @@
 import EventLoop
 import Replication
 
-/// Collects tombstones and expired values once every replica has stored the same one for the grace period (rule A10).
-/// Nothing older can return then: no such record is in transit, and every dump that is still admitted contains the
+/// Collects tombstones and expired values, once every replica has stored the same ones for the grace period (rule A10).
+/// After that, no older value can return: none is in transit, and every dump that would still be admitted contains the
 /// tombstone.
 ///
-/// Nothing is collected while a replica is unreachable: it might store what was deleted. How long tombstones are kept:
-/// ``AvailableSettings/Tombstones/graceMs``.
+/// Nothing is collected while a replica is unreachable, because it might still store the deleted value.
+/// ``AvailableSettings/Tombstones/graceMs`` is the grace period.
 final class TombstoneGC: BackgroundTask {
     private let environment: Environment
     private let scripts: ScriptClient
     private let control: BackgroundControl
     private var isRunning = false
-    /// The replica that lists what may be collected in the next run.
+    /// The replica that lists the candidates in the next run.
     private var nextSource = 0
     private var nextRunNs: UInt64 = 0
 
     private static let leaseMs: UInt64 = 5_000
-    /// In one run; the next one continues.
+    /// The most batches in one run. The next run continues.
     private static let maxBatches = 2_000
-    /// The lease is always on the first replica: nothing is collected without it.
+    /// The replica that stores the lease: always the first, because nothing is collected while any replica is
+    /// unreachable.
     private static let leaseReplica = 0
 
     init(_ environment: Environment, scripts: ScriptClient, control: BackgroundControl) {
@@ -44,10 +45,10 @@ final class TombstoneGC: BackgroundTask {
 
     private func run() async {
         let lease = control.lease(RedisKeys.tombstoneGCLease, at: Self.leaseReplica, durationMs: Self.leaseMs)
-        // If memory is too full to store the lease, collect without one: that frees memory.
+        // A run without a lease is allowed: if there is no memory for a lease, collected records free memory.
         guard await lease.acquire(isRequired: false) else { return }
-        // If one replica collected a record and another did not, only the other still lists it. So each run lists at
-        // the next replica.
+        // If one replica collected a record and another did not, only the other one still lists it. So each run takes
+        // its candidates from the next replica.
         let source = nextSource % replicas.names.count
         nextSource &+= 1
         var kept = 0
@@ -66,14 +67,15 @@ final class TombstoneGC: BackgroundTask {
 
     private struct Outcome {
         var collected = 0
-        /// Collectable at the source, but not everywhere.
+        /// Records that the source could collect, but another replica could not.
         var kept = 0
         var isMore = true
     }
 
     /// - Returns: nil if a replica did not answer, or the clocks differ too much.
     private func collectBatch(_ source: Int, skipping kept: Int) async -> Outcome? {
-        // Known before anything is read: a script that runs late does nothing.
+        // Take the clocks before anything is read, so that a script that runs too late misses its fence and does
+        // nothing.
         let clocks = replicas.clocks
         let startNs = environment.nowNs
         guard replicas.usable == replicas.everyReplica, let incarnation = clocks[source]?.incarnation,
@@ -86,12 +88,13 @@ final class TombstoneGC: BackgroundTask {
         guard let agreed = agreed(checked, of: page.keys.count) else { return nil }
         guard !agreed.isEmpty else { return Outcome(kept: page.keys.count) }
         let replies = await run(.collect, page, agreed, clocks: clocks, startNs: startNs)
-        // A record that one replica keeps is listed there again, and the others count as agreeing.
+        // The replica with the fewest collected records counts. If it kept a record, a later run lists that record
+        // there again, and the others agree.
         let collected = replies.map { max(0, ($0?.count ?? 2) - 2) }.min() ?? 0
         return Outcome(collected: collected, kept: page.keys.count - agreed.count)
     }
 
-    /// - Returns: none at the end of the list.
+    /// - Returns: the next page of candidates, and whether the list has ended; nil if the source did not answer.
     private func candidates(
         at source: Int, incarnation: Bytes, skipping kept: Int
     ) async -> (page: RecordPage, isEnd: Bool)? {
@@ -105,7 +108,8 @@ final class TombstoneGC: BackgroundTask {
         return (RecordPage(elements), examined == 0)
     }
 
-    /// Asks every replica which of the records at `positions` of `page` it can collect.
+    /// Asks every replica to check or collect the records at `positions` of `page`. Each reply lists those that it
+    /// agreed to.
     private func run(
         _ mode: CollectCommand.Mode, _ page: RecordPage, _ positions: [Int], clocks: ClockTable, startNs: UInt64
     ) async -> [[Reply]?] {
@@ -126,8 +130,8 @@ final class TombstoneGC: BackgroundTask {
 
     private var graceUs: Bytes { Bytes(decimal: UInt64(max(0, environment.settings.tombstones.graceMs)) * 1_000) }
 
-    /// The positions that every replica names. Nil if one did not answer. Nil also if the clocks differ by more than a
-    /// tenth of the grace period: then no age can be trusted.
+    /// The positions that all replicas listed. Nil if one did not answer. Nil also if the clocks differ by more than a
+    /// tenth of the grace period, because then no age can be trusted.
     private func agreed(_ replies: [[Reply]?], of count: Int) -> [Int]? {
         var votes = [Int](repeating: 0, count: count)
         var timesUs = [environment.scheduler.wallClockMs * 1_000]
@@ -144,10 +148,10 @@ final class TombstoneGC: BackgroundTask {
     }
 }
 
-/// The arguments of `collect`.
+/// The arguments of the script `collect`.
 struct CollectCommand {
     enum Mode: String {
-        /// Only say which records could be collected.
+        /// Only list which records could be collected.
         case check
         case collect
     }
@@ -155,15 +159,15 @@ struct CollectCommand {
     let mode: Mode
     let graceUs: Bytes
     let keys: [Bytes]
-    /// By key: the vector that every replica must hold.
+    /// For each key, the vector that its record must have on every replica.
     let vectors: [Bytes]
 
-    /// The same for all replicas.
+    /// The arguments that all replicas get.
     var sharedArguments: [Bytes] { [Bytes(mode.rawValue.utf8), graceUs] }
 
     /// - Parameters:
     ///   - peers: names of the replica's peers.
-    ///   - fence: three arguments; see ``ReplicaClock/fence(startNs:budgetMs:)``.
+    ///   - fence: the last three arguments; see ``ReplicaClock/fence(startNs:budgetMs:)``.
     func arguments(peers: [Bytes], fence: [Bytes]) -> [Bytes] {
         [Bytes(decimal: UInt64(peers.count))] + peers + vectors + fence
     }
