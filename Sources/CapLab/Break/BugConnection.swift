@@ -1,28 +1,29 @@
 import EventLoop
 import Glibc
 
-/// One connection of a client through a ``BugProxy``, joined to one to the service. One request is under way at a time.
+/// One client connection of a ``BugProxy``, joined to a connection to the service. Only one request is in flight at a
+/// time.
 ///
-/// Its endpoints hold it until ``close(reset:)``.
+/// The endpoints keep this object alive until ``close(reset:)``.
 final class BugConnection {
-    /// Bytes that wait for a slow reader, per direction. Then the proxy stops reading.
+    /// The most unsent bytes per direction, if the receiver reads slowly. Beyond that, the proxy stops reading.
     private static let maxUnsentBytes = 256 << 10
 
     private struct End {
         var endpoint: Endpoint?
-        /// Bytes received from this end.
+        /// Cuts the bytes that this end sends into messages.
         var framer: MessageFramer
-        /// Bytes to send to this end.
+        /// Bytes that wait to be sent to this end.
         var unsent: [UInt8] = []
         var hasFinished = false
     }
 
-    /// How the request in flight is handled.
+    /// How the proxy handles the request in flight.
     private enum Exchange {
         case none
-        /// It is forwarded. `copy` collects its answer, if somebody wants it.
+        /// The request was forwarded. `copy` collects its answer if ``RequestTampering`` wants it; else it is nil.
         case forwarding(MessageHead, copy: [UInt8]?)
-        /// It is dropped, and answered once its body has ended.
+        /// The request is not forwarded. `answer` is sent once the request's body has arrived.
         case dropping(answer: [UInt8])
     }
 
@@ -56,7 +57,7 @@ final class BugConnection {
     private func handle(_ events: UInt32, _ end: ReferenceWritableKeyPath<BugConnection, End>) {
         guard let endpoint = self[keyPath: end].endpoint else { return }
         if !isConnected, endpoint === service.endpoint {
-            // The client's connection is accepted already, so a reset comes closest to a refusal.
+            // The proxy has already accepted the client's connection, so a reset is the closest it can do to a refusal.
             guard Sockets.takeError(endpoint.descriptor) == 0, events & EventMask.error == 0 else {
                 return close(reset: true)
             }
@@ -90,13 +91,13 @@ final class BugConnection {
 
     // MARK: Requests and answers
 
-    /// The next request waits until the answer to the one before it has passed.
+    /// False while an earlier request waits for its answer. The rest of a request's body may always be read.
     private var mayTakeRequest: Bool {
         if case .none = exchange { return true }
         return client.framer.isInBody || !client.framer.isFramed
     }
 
-    /// - Returns: whether anything moved.
+    /// - Returns: true if anything was forwarded or answered.
     private func forwardRequests() -> Bool {
         var hasMoved = false
         while mayTakeRequest, let piece = client.framer.next() {
@@ -132,7 +133,7 @@ final class BugConnection {
         }
     }
 
-    /// - Returns: whether anything moved.
+    /// - Returns: true if anything was forwarded.
     private func forwardAnswers() -> Bool {
         var hasMoved = false
         while let piece = service.framer.next() {
@@ -154,7 +155,7 @@ final class BugConnection {
         return hasMoved
     }
 
-    /// Adds to the copy of the answer, if somebody wants it.
+    /// Appends bytes to the copy of the answer, if a copy is wanted.
     private func keep(_ bytes: [UInt8], isWanted: Bool) {
         guard case .forwarding(let head, let copy?) = exchange else { return }
         let fits = copy.count + bytes.count <= ReadCache.maxAnswerBytes
@@ -181,7 +182,8 @@ final class BugConnection {
         }
     }
 
-    /// The end of the service follows its last answer. The end of the client waits for what it has asked.
+    /// Closes the connection once the service has finished and its last answer was sent. If the client has finished,
+    /// waits until its requests are answered.
     private func endIfDone() {
         if service.hasFinished, client.unsent.isEmpty { return close(reset: false) }
         guard client.hasFinished, client.unsent.isEmpty, service.unsent.isEmpty else { return }

@@ -1,11 +1,12 @@
 import EventLoop
 import Glibc
 
-/// An HTTP proxy with a ``LabBug``. It listens on the port of a service, which listens elsewhere.
+/// An HTTP proxy that adds a ``LabBug``. It listens on the service's usual port, and the service listens on another
+/// one.
 final class BugProxy: DescriptorHandler {
-    /// More than the page and its load open. Further connections are reset.
+    /// More connections than the page and its load open. Further ones are reset.
     static let maxConnections = 512
-    /// The most bytes of one read. The connections share the buffer.
+    /// The most bytes of one read. All connections share the buffer.
     private static let scratchBytes = 64 << 10
 
     let bug: LabBug
@@ -18,8 +19,8 @@ final class BugProxy: DescriptorHandler {
     private var connections: [ObjectIdentifier: BugConnection] = [:]
 
     /// - Parameters:
-    ///   - port: where clients connect.
-    ///   - servicePort: where the service listens.
+    ///   - port: the port to which clients connect.
+    ///   - servicePort: the port on which the service listens.
     init(_ bug: LabBug, port: UInt16, servicePort: UInt16, on reactor: Reactor) throws(SocketError) {
         self.bug = bug
         self.reactor = reactor
@@ -31,7 +32,7 @@ final class BugProxy: DescriptorHandler {
 
     deinit { scratch.deallocate() }
 
-    /// Where clients connect.
+    /// The port to which clients connect.
     var port: UInt16 { Sockets.localPort(listener) }
     var connectionCount: Int { connections.count }
 

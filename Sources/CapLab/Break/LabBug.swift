@@ -1,6 +1,5 @@
-/// A deliberate bug that the lab puts in front of one service, so that its checkers have something to find.
-///
-/// The services themselves are not changed.
+/// A deliberate bug that the lab puts in front of one service, so that the lab's checkers have something to find. The
+/// service itself is unchanged.
 enum LabBug: String, CaseIterable, Sendable {
     /// A cache in front of the consistent store. Its answers may be older than an acknowledged write.
     case staleRead = "stale-read"
@@ -16,7 +15,7 @@ enum LabBug: String, CaseIterable, Sendable {
         self = bug
     }
 
-    /// The service behind the proxy.
+    /// The service that gets the bug: the proxy is in front of it.
     var service: String {
         switch self {
         case .staleRead: "app_cp_west"
@@ -24,7 +23,7 @@ enum LabBug: String, CaseIterable, Sendable {
         }
     }
 
-    /// One sentence for people.
+    /// The bug in one sentence, for the user.
     var summary: String {
         switch self {
         case .staleRead:
@@ -41,14 +40,14 @@ enum LabBug: String, CaseIterable, Sendable {
     }
 }
 
-/// The bug as a state machine: how a proxy changes the requests that pass through it. A value without I/O.
+/// A bug as a state machine without I/O: it decides which requests a proxy answers itself, and how.
 protocol RequestTampering {
-    /// The complete answer that is sent in place of the service's; nil: the request is forwarded.
+    /// The complete answer that the proxy sends instead of the service's; nil to forward the request.
     mutating func answer(to request: MessageHead, nowNs: UInt64) -> [UInt8]?
 
-    /// Whether ``note(_:to:nowNs:)`` is to be called for the service's answer with status 200.
+    /// True if ``note(_:to:nowNs:)`` must be called with the service's answer, if that has status 200.
     func wantsAnswer(to request: MessageHead) -> Bool
 
-    /// A complete answer with status 200 passed.
+    /// Called with a complete answer that has status 200, after the proxy has forwarded it.
     mutating func note(_ answer: [UInt8], to request: MessageHead, nowNs: UInt64)
 }

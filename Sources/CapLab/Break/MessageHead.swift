@@ -1,15 +1,15 @@
-/// The head of an HTTP/1.1 message, as far as a proxy needs it.
+/// The head of an HTTP/1.1 message: its first line and its header fields.
 struct MessageHead: Equatable, Sendable {
     enum Kind: Sendable {
         case request, answer
     }
 
-    /// The words of the first line: method and target, or version and status.
+    /// The words of the first line. In a request these are method and target; in an answer, version and status.
     private let words: [String]
-    /// By name in lower case.
+    /// The header fields by name, in lower case.
     let headers: [String: String]
 
-    /// - Parameter bytes: up to the empty line.
+    /// - Parameter bytes: the message up to and including the empty line.
     init?(_ bytes: some Sequence<UInt8>) {
         let lines = String(decoding: Array(bytes), as: UTF8.self).split(separator: "\r\n")
         words = lines.first?.split(separator: " ").map(String.init) ?? []
@@ -26,14 +26,15 @@ struct MessageHead: Equatable, Sendable {
     var target: String { words[1] }
     var status: Int { Int(words[1]) ?? 0 }
 
-    /// The length of the body; nil if a chunk or the end of the connection tells it, or a tunnel begins.
+    /// The length of the body in bytes. Nil if the head does not state it: the body is chunked, lasts until the
+    /// connection ends, or is a tunnel.
     func bodyBytes(of kind: Kind) -> Int? {
         let hasOwnEnd = headers["transfer-encoding"] != nil || headers["upgrade"] != nil || headers["expect"] != nil
         guard !hasOwnEnd else { return nil }
         let length = headers["content-length"].map { Int($0).flatMap { $0 < 0 ? nil : $0 } }
         switch kind {
         case .request:
-            // The answer to HEAD has a length but no body.
+            // The answer to a HEAD request states a length but has no body.
             return method == "HEAD" || method == "CONNECT" ? nil : length ?? 0
         case .answer:
             let hasNone = (100..<200).contains(status) || status == 204 || status == 304
@@ -42,12 +43,11 @@ struct MessageHead: Equatable, Sendable {
     }
 }
 
-/// Cuts the bytes of one direction of a connection into HTTP/1.1 messages.
-///
-/// After a message that it cannot parse, the rest of the connection passes unchanged.
+/// Splits the bytes of one direction of a connection into HTTP/1.1 messages. After a message that cannot be parsed, it
+/// passes on all further bytes unchanged.
 struct MessageFramer {
     enum Piece: Equatable {
-        /// A head with its bytes; a body of so many bytes follows.
+        /// A head and its bytes. A body of `bodyBytes` bytes follows.
         case head(MessageHead, [UInt8], bodyBytes: Int)
         case body([UInt8], isLast: Bool)
         case unframed([UInt8])
@@ -64,7 +64,7 @@ struct MessageFramer {
     init(_ kind: MessageHead.Kind) { self.kind = kind }
 
     var bufferedBytes: Int { buffer.count }
-    /// The next piece belongs to a body.
+    /// True if the next piece is part of a body.
     var isInBody: Bool { bodyBytesLeft > 0 }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer) { buffer.append(contentsOf: bytes) }

@@ -1,19 +1,18 @@
 import EventLoop
 
-/// Answers every second read of a key from memory, as a cache in front of a linearizable store does.
-///
-/// No write invalidates it. So a read may return a value that an acknowledged write has replaced.
+/// Answers every second read of a key from memory, like a careless cache in front of a linearizable store. Writes do
+/// not invalidate the cache, so a read may return a value that an acknowledged write has replaced.
 struct ReadCache: RequestTampering {
-    /// How long an answer is returned again.
+    /// For how long an answer is kept and may be returned again.
     static let keptMs: UInt64 = 4_000
     static let maxAnswers = 1_000
-    /// Larger answers are not kept.
+    /// Larger answers are not cached.
     static let maxAnswerBytes = 64 << 10
 
     private struct Entry {
         let answer: [UInt8]
         let storedNs: UInt64
-        /// The next read is answered from here; the one after it is forwarded.
+        /// True if the next read is answered from the cache. The read after that is forwarded.
         var isNext = true
     }
 
@@ -29,7 +28,7 @@ struct ReadCache: RequestTampering {
         return entry.isNext ? entry.answer : nil
     }
 
-    /// Only reads in the usual format: the cache has one answer for each address.
+    /// Only reads in the usual JSON format are cached: the cache has one answer per path.
     func wantsAnswer(to request: MessageHead) -> Bool {
         request.method == "GET" && request.target.hasPrefix("/read/")
             && request.headers["accept"].map { $0.contains("*/*") || $0.contains("json") } ?? true

@@ -1,6 +1,6 @@
 import JSON
 
-/// Acknowledges every second write without forwarding it, as a write-behind buffer that crashes does.
+/// Acknowledges every second write without forwarding it, like a write-behind buffer that crashes.
 struct WriteDropper: RequestTampering {
     private var writes = 0
 
@@ -14,7 +14,7 @@ struct WriteDropper: RequestTampering {
 
     mutating func note(_ answer: [UInt8], to request: MessageHead, nowNs: UInt64) {}
 
-    /// As `app-ap` acknowledges, but without the version, which only the store knows.
+    /// The answer of `app-ap` to a write, but without the version, because only the store knows it.
     private static let acknowledgement: [UInt8] = {
         var json = JSONWriter()
         json.beginObject()

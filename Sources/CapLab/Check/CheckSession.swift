@@ -3,27 +3,27 @@ import FoundationEssentials
 import Glibc
 
 struct CheckSettings: Sendable {
-    /// How long clients and faults run, without recovery and verdict.
+    /// For how long clients and faults run. Recovery and the verdict take additional time.
     let seconds: UInt64
     let seed: UInt64
     let clients: Int
-    /// For the files of a violation.
+    /// The directory for the files that are written after a violation.
     let outputDirectory: String
     let showsProgress: Bool
 
-    /// Mean pause between two requests of a client.
+    /// Mean pause of a client between two requests.
     static let meanThinkUs: UInt64 = 4_000
-    /// After this long a request counts as unanswered. A healthy service answers sooner.
+    /// A request without an answer after this time counts as unanswered. A healthy service answers sooner.
     static let requestTimeoutMs: UInt64 = 3_000
-    /// How long recovery and convergence may take after the last fault.
+    /// The longest time that recovery and convergence may take after the last fault.
     static let recoveryMs: UInt64 = 60_000
 }
 
-/// Shared by the checks of both services: clients at both sites, concurrent faults, and the report.
-///
-/// Without a ``FaultDriver``, another one disturbs the lab: a drill.
+/// The part that the checks of both services share: clients at both sites, concurrent faults, and the report. Without a
+/// ``FaultDriver`` the session injects no faults; a drill does that instead.
 final class CheckSession {
-    /// A client that was refused pauses this many times longer: refusals are fast and would crowd out everything else.
+    /// After a refusal a client pauses this many times longer. Refusals are fast, so there would be few other
+    /// operations.
     private static let refusedPauseFactor: UInt64 = 10
     private static let maxShownPerKind = 6
     private static let progressNs = 3_000 * nsPerMs
@@ -32,12 +32,12 @@ final class CheckSession {
     let settings: CheckSettings
     let group: GroupName
     let driver: FaultDriver?
-    /// Receives every answer to a client, for a recording.
+    /// Receives every answer to a client, if the run is recorded.
     var answers: AnswerLog?
-    /// Redis servers that others than the driver killed, and when.
+    /// Redis servers that someone other than the fault driver killed, and when.
     var otherKills: [(replica: String, atNs: UInt64)] = []
     var tally: CheckTally
-    /// By site, one per client; the last is for the reads at the end.
+    /// Per site, one connection per client. The last one is for the reads at the end.
     private let connections: [Site: [HTTPConnection]]
     private var startNs = monotonicNs()
 
@@ -55,7 +55,7 @@ final class CheckSession {
     }
 
     var reactor: Reactor { lab.reactor }
-    /// The client that reads at the end.
+    /// The number of the client that reads all keys at the end.
     var lastReader: Int { settings.clients }
 
     func service(at site: Site) -> Node {
@@ -64,7 +64,7 @@ final class CheckSession {
 
     var kills: [(replica: String, atNs: UInt64)] { (driver?.kills ?? []) + otherKills }
 
-    /// - Parameter origin: `page` for the requests that a recording must show.
+    /// - Parameter origin: `page` for requests that a recording must show.
     func ask(_ request: AskRequest, client: Int, site: Site, by origin: AnswerEvent.Origin = .load) async -> Answer {
         let (id, sentUs) = (answers?.nextID() ?? 0, lab.elapsedUs)
         let answer = await connections[site]![client].ask(
@@ -80,7 +80,7 @@ final class CheckSession {
     }
 
     /// Runs clients and faults until the time is over, then heals everything.
-    /// - Parameter step: one action of a client; false if it was refused or not answered.
+    /// - Parameter step: performs one operation of a client; returns false if it was refused or not answered.
     func run(step: @escaping (_ client: Int, _ random: inout SplitMix64) async -> Bool) async {
         let startNs = reactor.nowNs
         let endNs = startNs + settings.seconds * 1_000 * nsPerMs
@@ -115,7 +115,8 @@ final class CheckSession {
         }
     }
 
-    /// Prints the tables and some violations of each kind. After a violation, writes the faults and the history.
+    /// Prints the tables and some violations of each kind. If there are violations, also writes the faults and the
+    /// history to files.
     /// - Returns: the exit code.
     func conclude(
         outcomes: [String], judged: String, violations: [[String]], history: [some Encodable]
@@ -146,10 +147,10 @@ final class CheckSession {
         return 1
     }
 
-    /// Time since the start: "12.345 s".
+    /// The time since the start, as "12.345 s".
     func time(_ atNs: UInt64) -> String { "\(Double((atNs - min(atNs, startNs)) / nsPerMs) / 1_000) s" }
 
-    /// Writes a file and prints its path.
+    /// Writes a file, and prints what it is and its path.
     func write(_ lines: [String], extension name: String, what: String) {
         let path = "\(settings.outputDirectory)/check-\(group.rawValue)-\(settings.seed).\(name)"
         do {
@@ -161,9 +162,9 @@ final class CheckSession {
     }
 }
 
-/// Random numbers of a check: the same seed gives the same faults and operations.
+/// The random numbers of a check. The same seed gives the same faults and operations.
 extension SplitMix64 {
-    /// One of many independent streams of a seed.
+    /// One of many independent random streams of the same seed.
     init(seed: UInt64, stream: UInt64) {
         var root = SplitMix64(seed: seed)
         self.init(seed: root.next() ^ (stream &* 0xD1B5_4A32_D192_ED03))
@@ -174,9 +175,9 @@ extension SplitMix64 {
         range.lowerBound + below(range.upperBound - range.lowerBound + 1)
     }
 
-    /// Often short, rarely long; at most four times the mean.
+    /// A random pause: mostly short, rarely long, at most four times the mean.
     mutating func pauseNs(meanUs: UInt64) -> UInt64 {
-        // The mean of the product of two uniform numbers is a quarter of its maximum.
+        // The product of two uniform random numbers has a mean of a quarter of its maximum.
         meanUs * 4 * below(101) * below(101) / 10_000 * 1_000
     }
 }

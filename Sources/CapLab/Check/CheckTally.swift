@@ -1,4 +1,4 @@
-/// Counts of a check, for the progress line and the tables at the end.
+/// The counts of a check, for the progress line and for the tables at the end.
 struct CheckTally {
     private var outcomes: [String: [String: Int]] = [:]
     private var lastSuccessNs: [Site: UInt64] = [:]
@@ -11,7 +11,7 @@ struct CheckTally {
         for site in Site.allCases { lastSuccessNs[site] = startNs }
     }
 
-    /// - Parameter isSuccess: the service did what was asked, or reported that the key's state forbids it.
+    /// - Parameter isSuccess: true if the service performed the operation, or reported that the key's state forbids it.
     mutating func note(_ kind: String, _ outcome: String, site: Site, isSuccess: Bool, atNs: UInt64) {
         operations += 1
         outcomes[kind, default: [:]][outcome, default: 0] += 1
@@ -20,7 +20,7 @@ struct CheckTally {
         closeGap(site, atNs)
     }
 
-    /// The time from the last success to the end is a gap too. Nothing after the end counts.
+    /// Ends counting. The time from the last success until now counts as a gap too.
     mutating func end(atNs: UInt64) {
         for site in Site.allCases { closeGap(site, atNs) }
         isOver = true
@@ -34,7 +34,7 @@ struct CheckTally {
 
     func gapText(_ site: Site) -> String { "\(Answer.seconds(Double((longestGapNs[site] ?? 0) / 1_000_000))) s" }
 
-    /// A row per kind of operation, a column per outcome.
+    /// A table with a row per kind of operation and a column per outcome.
     func table(outcomes order: [String]) -> String {
         let rows = outcomes.keys.sorted().map { kind in
             [kind] + order.map { "\(outcomes[kind]?[$0] ?? 0)" }

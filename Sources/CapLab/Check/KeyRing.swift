@@ -1,7 +1,8 @@
 import EventLoop
 
-/// The keys that clients compete for. Each is replaced after a number of operations, so that its history stays short
-/// enough for the checker. A lasting key is replaced later, so that it lives through many faults.
+/// The keys that clients use at the same time. Each key is replaced by a new one after a number of operations, so that
+/// its history stays short enough for the checker. A lasting key is replaced later, so that it lives through many
+/// faults.
 struct KeyRing {
     private static let lastingFactor = 20
 
@@ -23,7 +24,7 @@ struct KeyRing {
         all = (0..<slots).map { "\(prefix)\($0)" }
     }
 
-    /// A key for the next operation. A lasting key is drawn a quarter as often as a short-lived one.
+    /// Chooses a key for the next operation. Lasting keys are chosen a quarter as often as short-lived ones.
     mutating func draw(_ random: inout SplitMix64) -> String {
         var slot = random.index(slots)
         if slot < lasting, !random.isTrue(percent: 25) { slot = random.index(slots) }

@@ -1,14 +1,14 @@
 import FoundationEssentials
 
-/// The outcome of a request to a service. Members of the JSON body are members of the answer: `answer.outcome`.
+/// The outcome of a request to a service. Members of the JSON body can be read as properties, such as `answer.outcome`.
 @dynamicMemberLookup
 struct Answer: Sendable {
-    /// The HTTP status; 0 if no complete answer came.
+    /// The HTTP status; 0 if no complete answer arrived.
     let status: Int
     let tookMs: Double
     let body: String
-    /// False if no byte of the request was sent: it had no effect. Without an answer, the effect of a sent request is
-    /// unknown.
+    /// False if no byte of the request was sent, so that it had no effect. If a sent request gets no answer, its effect
+    /// is unknown.
     let isSent: Bool
     private let json: AnswerBody?
 
@@ -29,27 +29,27 @@ struct Answer: Sendable {
 
     subscript<Member>(dynamicMember member: KeyPath<AnswerBody, Member?>) -> Member? { json?[keyPath: member] }
 
-    /// Of a change that failed: whether it certainly has no effect. An invalid request (4xx) has none; for any other
-    /// failure only `outcome` counts.
+    /// For a failed change: true if it certainly had no effect. That is so for an invalid request (4xx). For any other
+    /// failure, only `outcome` in the answer shows it.
     var isNotApplied: Bool {
         !isSent || json?.outcome == "not_applied" || (json?.outcome == nil && (400..<500).contains(status))
     }
 
-    /// The values of all siblings that have one; empty without a conflict.
+    /// The values of a conflict, without deletes; empty if there is no conflict.
     var siblings: Set<String> { Set((json?.conflicts ?? []).compactMap { $0?.text }) }
 
-    /// On a page of `/replicas`: whether the staleness of each replica is known.
+    /// For an answer of `/replicas`: true if the staleness of every replica is known.
     var knowsEveryStaleness: Bool {
         guard let replicas = json?.replicas, !replicas.isEmpty else { return false }
         return replicas.allSatisfy { $0.stalenessMs != nil }
     }
 
-    /// "0.3 ms" or "731 ms": tenths below 10 ms.
+    /// The time taken, as "0.3 ms" or "731 ms". Tenths are shown below 10 ms.
     var took: String { tookMs < 9.95 ? "\(Self.tenths(tookMs)) ms" : "\(Int(tookMs.rounded())) ms" }
 
     var statusText: String { status != 0 ? "\(status)" : isSent ? "no answer" : "connection refused" }
 
-    /// "200", "200, 2.1 s old", "503 no_quorum, 2.0 ms".
+    /// The answer in short, as "200", "200, 2.1 s old" or "503 no_quorum, 2.0 ms".
     var summary: String {
         guard status != 0 else { return statusText }
         guard status == 200 else { return statusText + (json?.code.map { " \($0)" } ?? "") + ", \(took)" }
@@ -62,7 +62,7 @@ struct Answer: Sendable {
     private static func tenths(_ number: Double) -> String { "\((number * 10).rounded() / 10)" }
 }
 
-/// The JSON members that the lab reads from the bodies of answers; each answer has some of them.
+/// The JSON members that the lab reads from answers. Each answer has only some of them.
 struct AnswerBody: Decodable, Sendable {
     struct Replica: Decodable, Sendable {
         struct Hints: Decodable, Sendable {
@@ -76,7 +76,7 @@ struct AnswerBody: Decodable, Sendable {
         let hints: [String: Hints]?
     }
 
-    /// A string, a whole number, or the `value` of an object.
+    /// A string, a whole number, or the member `value` of an object.
     struct Text: Decodable, Sendable {
         let text: String
 
@@ -97,16 +97,16 @@ struct AnswerBody: Decodable, Sendable {
     let value: String?
     let code: String?
     let outcome: String?
-    /// Of an error: one sentence.
+    /// For an error: one sentence that explains it.
     let detail: String?
     let version: Text?
     let stalenessMs: Double?
     let stale: Bool?
-    /// Of a change: how many replicas had it when it was acknowledged.
+    /// For a change: how many replicas had stored it when it was acknowledged.
     let replicasAcked: Int?
     /// The replica that answered, or that acknowledged the change first.
     let replica: String?
-    /// By sibling; nil for a delete.
+    /// The values of a conflict; an entry is nil for a delete.
     let conflicts: [Text?]?
     let replicas: [Replica]?
 }

@@ -2,8 +2,8 @@ import EventLoop
 import Glibc
 import Redis
 
-/// Begins connections to one node. A host name is resolved for each connection, because a container that starts again
-/// may have another address.
+/// Starts connections to one node. Resolves a host name for each connection, because a container may have another
+/// address after a restart.
 final class Connector {
     private let address: NodeAddress
     private let reactor: Reactor
@@ -16,11 +16,11 @@ final class Connector {
     }
 
     /// - Parameter timeoutMs: the longest wait for a name server, in milliseconds.
-    /// - Returns: the socket of an attempt, which is established once it is writable without an error; nil if the name
-    ///   has no address now.
+    /// - Returns: the socket of a connection attempt; nil if the name has no address now. The connection is established
+    ///   once the socket is writable without an error.
     func connect(timeoutMs: UInt64) async -> Int32? {
         let addresses = await resolve(timeoutMs: timeoutMs)
-        // Few machines and containers have a working IPv6 route.
+        // Prefer IPv4: few machines and containers have a working IPv6 route.
         guard let literal = addresses.first(where: { !$0.contains(":") }) ?? addresses.first else { return nil }
         return try? Sockets.connect(to: literal, port: address.port)
     }

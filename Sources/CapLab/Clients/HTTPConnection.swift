@@ -1,7 +1,7 @@
 import EventLoop
 import Glibc
 
-/// One request as it goes over the wire.
+/// One HTTP request, as it is sent.
 struct HTTPRequest {
     var method = "GET"
     var path: String
@@ -15,14 +15,14 @@ struct HTTPRequest {
     }
 }
 
-/// A client's HTTP/1.1 connection to one service: one request at a time, reconnected when it was lost.
+/// A client's HTTP/1.1 connection to one service. It has one request in flight at a time, and reconnects if it is lost.
 final class HTTPConnection: DescriptorHandler {
     private static let maxAnswerBytes = 4 << 20
 
     private let connector: Connector
     private let reactor: Reactor
     private var descriptor: Int32 = -1
-    /// The request, until the connection is established.
+    /// The request that waits until the connection is established.
     private var unsent: [UInt8]?
     private var hasSent = false
     private var received: [UInt8] = []
@@ -35,17 +35,17 @@ final class HTTPConnection: DescriptorHandler {
         self.reactor = reactor
     }
 
-    /// To a service on loopback.
+    /// A connection to a service on loopback.
     convenience init(port: UInt16, on reactor: Reactor) { self.init(to: .loopback(port), on: reactor) }
 
-    /// One request on a connection of its own.
+    /// Sends one request on a new connection, and closes that.
     static func ask(_ request: HTTPRequest, port: UInt16, timeoutMs: UInt64, on reactor: Reactor) async -> Answer {
         let connection = HTTPConnection(port: port, on: reactor)
         defer { connection.close() }
         return await connection.ask(request, timeoutMs: timeoutMs)
     }
 
-    /// - Parameter timeoutMs: after this long the request counts as unanswered, and the connection is closed.
+    /// - Parameter timeoutMs: time after which the request counts as unanswered, and the connection is closed.
     func ask(_ request: HTTPRequest, timeoutMs: UInt64) async -> Answer {
         precondition(continuation == nil, "one request at a time")
         received.removeAll(keepingCapacity: true)
@@ -83,7 +83,7 @@ final class HTTPConnection: DescriptorHandler {
         send(request)
     }
 
-    /// The kernel accepts a whole request, because it is small and nothing else is in the buffer.
+    /// Sends the whole request at once. The kernel accepts it, because it is small and the socket's buffer is empty.
     private func send(_ request: [UInt8]) {
         let count = Glibc.send(descriptor, request, request.count, Int32(MSG_NOSIGNAL))
         hasSent = count > 0
@@ -95,12 +95,12 @@ final class HTTPConnection: DescriptorHandler {
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         if count < 0, errno == EAGAIN { return }
-        // Without a request, the service has closed an idle connection.
+        // If no request is in flight, the service has closed an idle connection.
         guard count > 0, continuation != nil else { return close() }
         received += buffer[..<count]
         guard received.count <= Self.maxAnswerBytes else { return close() }
         guard let message = HTTPMessage(received) else { return }
-        // The reactor's clock stands still within a turn; this one does not.
+        // Use the system's clock: the reactor's clock stands still within a turn of its loop.
         let tookMs = Double(monotonicNs() - startNs) / Double(nsPerMs)
         if message.closes { disconnect() }
         finish(Answer(status: message.status, tookMs: tookMs, body: message.body))
@@ -114,14 +114,14 @@ final class HTTPConnection: DescriptorHandler {
     }
 }
 
-/// A complete HTTP answer: status, and a body of the length in its head.
+/// A complete HTTP answer: its status, and a body of the length that its head states.
 struct HTTPMessage {
     let status: Int
     let body: String
-    /// The server closes the connection after this answer.
+    /// True if the server closes the connection after this answer.
     let closes: Bool
 
-    /// Nil while the answer is incomplete.
+    /// Nil if `bytes` are not a complete answer yet.
     init?(_ bytes: [UInt8]) {
         guard let blankLine = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
         let lines = String(decoding: bytes[..<blankLine.lowerBound], as: UTF8.self).split(separator: "\r\n")

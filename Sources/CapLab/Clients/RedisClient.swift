@@ -2,15 +2,15 @@ import CHiredis
 import EventLoop
 import Glibc
 
-/// A blocking connection to one redis-server, past services and relays. For short commands on loopback only: the
-/// reactor's thread waits for them.
+/// A blocking connection directly to one redis-server, not through a service or relay. Only for short commands on
+/// loopback, because the reactor's thread waits for the replies.
 final class RedisClient {
     private static let keysPerBatch = 200
 
     private let context: UnsafeMutablePointer<redisContext>
 
     /// Connects and authenticates.
-    /// - Returns: nil if that fails within `timeoutMs`.
+    /// - Returns: nil if both are not done within `timeoutMs`.
     init?(port: UInt16, password: String, timeoutMs: Int) {
         let timeout = timeval(tv_sec: timeoutMs / 1_000, tv_usec: timeoutMs % 1_000 * 1_000)
         guard let context = redisConnectWithTimeout("127.0.0.1", Int32(port), timeout) else { return nil }
@@ -22,8 +22,8 @@ final class RedisClient {
 
     deinit { redisFree(context) }
 
-    /// Sends the commands at once.
-    /// - Returns: the strings of each reply, also of an array; nil if a reply is missing or an error.
+    /// Sends all commands together.
+    /// - Returns: the strings of each reply, where a reply may be an array; nil if a reply is missing or is an error.
     func ask(_ commands: [[String]]) -> [[String]]? {
         for command in commands {
             let arguments = command.map { strdup($0) }
@@ -52,7 +52,7 @@ final class RedisClient {
         return [String(decoding: UnsafeRawBufferPointer(start: text, count: reply.len), as: UTF8.self)]
     }
 
-    /// The records of `app-ap` on a replica: by key the fields that all replicas must agree on.
+    /// Reads all records of `app-ap` on one replica: by key, the fields in which all replicas must agree.
     /// - Returns: nil if the replica did not answer.
     static func records(port: UInt16, password: String) -> [String: [String: String]]? {
         guard let client = RedisClient(port: port, password: password, timeoutMs: 10_000),
@@ -67,7 +67,8 @@ final class RedisClient {
         return records
     }
 
-    /// Without `at`, the replica's own clock at its last change of the record, which differs between replicas.
+    /// The fields without `at`: this is the replica's own clock when it last changed the record, and differs between
+    /// replicas.
     private static func fields(_ flat: [String]) -> [String: String] {
         let pairs = stride(from: 0, to: flat.count - 1, by: 2).map { (flat[$0], flat[$0 + 1]) }
         return Dictionary(pairs) { $1 }.filter { $0.key != "at" }

@@ -2,14 +2,14 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 
-/// Selects the running lab.
+/// The option that selects a running lab.
 struct RunDirectoryOption: ParsableArguments {
     @Option(name: .customLong("run-dir"), help: "Directory of the lab's control socket. Default: one per user.")
     var given: String?
 
     var path: String { given ?? RunDirectory.standardPath(ProcessInfo.processInfo.environment) }
 
-    /// Sends a request to the lab and prints its message. Ends the program if the lab refuses.
+    /// Sends a request to the lab and prints the reply. Ends the program if the lab refuses.
     @discardableResult
     func ask(_ request: ControlRequest) throws -> ControlReply {
         try exitOnError { () throws(LabError) in
@@ -21,7 +21,7 @@ struct RunDirectoryOption: ParsableArguments {
     }
 }
 
-/// The links of a partition or heal.
+/// The options that select links for `partition` and `heal`.
 struct LinkOptions: ParsableArguments {
     @OptionGroup var place: RunDirectoryOption
     @Argument(help: "A site or a node.") var target: String?

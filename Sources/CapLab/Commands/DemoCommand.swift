@@ -18,7 +18,7 @@ struct DemoCommand: ParsableCommand {
 
     @OptionGroup var services: ServiceOptions
 
-    /// Low, so that a reader need not wait long for a stale answer.
+    /// A low limit, so that a reader need not wait long for an answer that is marked stale.
     static let maxStalenessMs = 2_000
 
     func validate() throws {

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The services of every command that starts a lab.
+/// The options about services, for every command that starts a lab.
 struct ServiceOptions: ParsableArguments {
     @Option(help: "Where app-cp and app-ap are. Default: beside caplab.")
     var binDir: String?
@@ -18,7 +18,7 @@ struct ServiceOptions: ParsableArguments {
     }
 }
 
-/// The ports of a lab.
+/// The options about ports, for every command that starts a lab.
 struct PortOptions: ParsableArguments {
     @Option(help: "The page is served on this port; services listen on this plus 1, 2, 11 and 12.")
     var portBase: UInt16 = 5_000
@@ -45,7 +45,7 @@ struct PortOptions: ParsableArguments {
     }
 }
 
-/// Further settings of the redis-servers.
+/// The options with further settings of the redis-servers.
 struct RedisOptions: ParsableArguments {
     @Option(
         name: .customLong("redis-cp-arg"), parsing: .unconditionalSingleValue,
@@ -65,8 +65,8 @@ struct RedisOptions: ParsableArguments {
         settings.redisArguments[.ap] = try redisAPArguments.map(Self.directive)
     }
 
-    /// Accepts a setting as on redis-server's command line and as in its configuration file: without the dashes they
-    /// are equal.
+    /// Accepts a setting in either form, that of redis-server's command line or that of its configuration file. Without
+    /// the leading dashes they are equal.
     private static func directive(_ text: String) throws(LabError) -> String {
         let line = text.hasPrefix("--") ? String(text.dropFirst(2)) : text
         guard !line.isEmpty, line.utf8.count <= 1_024, !line.contains(where: \.isNewline) else {
@@ -76,7 +76,7 @@ struct RedisOptions: ParsableArguments {
     }
 }
 
-/// The values of an option that is given as NAME=VALUE, once for each name.
+/// The names and values of an option that is given as NAME=VALUE. Each name may occur once.
 func assignments(_ texts: [String], option: String) throws(LabError) -> [(name: String, value: String)] {
     try texts.map { text throws(LabError) in
         guard let middle = text.firstIndex(of: "="), middle != text.startIndex else {

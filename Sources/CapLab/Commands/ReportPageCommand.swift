@@ -1,7 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 
-/// Makes the page of a report from its recording, without running the drill again.
+/// Creates the page of a report from its recording, without running the drill again.
 struct ReportPageCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report-page",
@@ -14,7 +14,7 @@ struct ReportPageCommand: ParsableCommand {
     @Argument(help: "The HTML file to write.")
     var page: String
 
-    /// The members that tell a recording from other JSON.
+    /// The members that distinguish a recording from other JSON.
     private struct Header: Decodable {
         let format: Int
         let durationMs: Double

@@ -82,8 +82,8 @@ struct UpCommand: ParsableCommand {
         ]
     }
 
-    /// - Parameter option: what other commands need to find this lab, after a space; empty in the standard place, the
-    ///   only one where `make` looks.
+    /// - Parameter option: the option with which other commands find this lab, after a space. Empty for the default
+    ///   directory, which is the only one that `make` uses.
     private static func welcome(_ lab: Lab, option: String) -> String {
         func url(_ name: String) -> String { "http://127.0.0.1:\(lab.ports[name] ?? 0)" }
         func command(_ target: String, _ arguments: String) -> String {

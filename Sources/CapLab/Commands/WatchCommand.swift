@@ -83,7 +83,7 @@ struct WatchCommand: ParsableCommand {
             hasMessages: false, firstKey: key)
     }
 
-    /// As the services read it: a file's final line end is not part of the password.
+    /// Reads the password as the services do: a line end at the end of the file is not part of the password.
     private static func password(_ environment: [String: String]) throws(LabError) -> String {
         guard let path = environment["REDIS_PASSWORD_FILE"], !path.isEmpty else {
             return environment["REDIS_PASSWORD"] ?? ""

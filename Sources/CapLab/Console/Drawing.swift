@@ -1,8 +1,8 @@
-/// The two sites as text, with the cut between them.
+/// Draws the two sites as text, with the state of the links between them.
 enum Drawing {
-    /// Two lines per group: the services with their ports, and below them the replicas. Between the sites: `-----` if
-    /// everything passes, `~~~~~` if it passes with a fault, `---->` or `<----` if messages pass in that direction
-    /// only, `X` if nothing does.
+    /// Draws two lines per group: the services with their ports, and below them the replicas. A symbol between the
+    /// sites shows the state of the links: `-----` if everything passes, `~~~~~` if it passes with a fault. `---->` or
+    /// `<----` if messages pass in one direction only, and `X` if nothing passes.
     static func sites(
         _ topology: Topology, ports: [String: UInt16], fault: (Link) -> LinkFault
     ) -> [String] {

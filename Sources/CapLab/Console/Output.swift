@@ -1,10 +1,10 @@
 import FoundationEssentials
 import Glibc
 
-/// Prints a line at once, even if standard output is a pipe.
+/// Prints a line without buffering, even if standard output is a pipe.
 func say(_ line: String) { writeAll(1, line + "\n") }
 
-/// Prints a line on standard error.
+/// Prints a line to standard error.
 func complain(_ line: String) { writeAll(2, line + "\n") }
 
 private func writeAll(_ descriptor: Int32, _ text: String) {
@@ -17,7 +17,7 @@ private func writeAll(_ descriptor: Int32, _ text: String) {
     }
 }
 
-/// The colours of the tour: on a terminal only, and not with `NO_COLOR` (https://no-color.org).
+/// The colours of the tour. They are used only on a terminal, and not if `NO_COLOR` is set (https://no-color.org).
 struct TextStyle: Sendable {
     enum Colour: Int {
         case bold = 1, dim = 2, red = 31, green = 32, yellow = 33
@@ -31,7 +31,7 @@ struct TextStyle: Sendable {
 }
 
 extension TextStyle {
-    /// For standard output.
+    /// The style for standard output.
     init(environment: [String: String]) {
         isColoured = isatty(1) == 1 && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
     }
@@ -40,7 +40,8 @@ extension TextStyle {
 enum TextLayout {
     static let width = 80
 
-    /// The text in lines of at most ``width`` columns, broken after a space or a comma; all but the first are indented.
+    /// Breaks a text into lines of at most ``width`` columns, after spaces or commas. All lines but the first are
+    /// indented.
     static func wrapped(_ text: String, indent: Int) -> String {
         var lines = [""]
         var word = ""
@@ -59,7 +60,7 @@ enum TextLayout {
         return lines.map { String($0.reversed().drop { $0 == " " }.reversed()) }.joined(separator: "\n")
     }
 
-    /// A table with columns as wide as their widest cell.
+    /// A table whose columns are as wide as their widest cell.
     static func table(_ rows: [[String]]) -> String {
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }

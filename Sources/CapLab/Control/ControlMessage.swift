@@ -1,26 +1,26 @@
 import FoundationEssentials
 
-/// A request from a second terminal to a running lab, as JSON.
+/// A request that another terminal sends to a running lab, as JSON.
 struct ControlRequest: Codable, Equatable, Sendable {
     enum Command: String, Codable, CaseIterable, Sendable {
         case partition, heal, pause, resume, kill, start, wipe, status, redis
     }
 
     var command: Command
-    /// A node, or for `partition` and `heal` also a site.
+    /// A node; for `partition` and `heal` also a site.
     var target: String?
-    /// Only messages from this site or node ...
+    /// With `to`: only messages from this site or node.
     var from: String?
-    /// ... to this one.
+    /// With `from`: only messages to this site or node.
     var to: String?
-    /// Instead of all these: one link, such as `app_cp>cp_db_g3`.
+    /// One link, such as `app_cp>cp_db_g3`, instead of `target`, `from` and `to`.
     var link: String?
-    /// Only links of this group.
+    /// If set, only links of this group.
     var group: GroupName?
-    /// See ``FaultMode``; nil is `drop`.
+    /// The kind of fault, see ``FaultMode``; nil means `drop`.
     var mode: String?
 
-    /// The fault of a `partition`.
+    /// The fault that a `partition` adds.
     func faultMode() throws(LabError) -> FaultMode {
         guard let mode else { return .drop }
         guard let fault = FaultMode(mode) else {
@@ -34,7 +34,8 @@ struct ControlRequest: Codable, Equatable, Sendable {
         return fault
     }
 
-    /// The links of a `partition` or `heal` in the topology's order, each with its selected directions.
+    /// The links of a `partition` or `heal`, in the order of the topology, each with the directions that the request
+    /// selects.
     func links(in topology: Topology) throws(LabError) -> [(link: Link, directions: Directions)] {
         guard (from == nil) == (to == nil), [target, from, link].count(where: { $0 != nil }) <= 1 else {
             throw LabError("give either a name, or --link, or --from and --to together", exitCode: 2)
@@ -61,7 +62,7 @@ struct ControlRequest: Codable, Equatable, Sendable {
     }
 
     private func directions(between service: Node, and replica: Node) -> Directions {
-        // Of a site, every link that leads out of it; of a node, all its links.
+        // A site selects every link that leads out of it. A node selects all its links.
         if let target { return service.isIn(target) != replica.isIn(target) ? .both : [] }
         guard let from, let to else { return .both }
         var directions: Directions = []
@@ -70,18 +71,18 @@ struct ControlRequest: Codable, Equatable, Sendable {
         return directions
     }
 
-    /// For people: "west", "from east to west", "everything", with the group if given.
+    /// The place for people, such as "west", "from east to west" or "everything". Includes the group if it is given.
     var place: String {
         let place = if let from, let to { "from \(from) to \(to)" } else { target ?? link ?? "everything" }
         return group.map { "\(place) (group \($0.rawValue))" } ?? place
     }
 }
 
-/// The lab's reply.
+/// The lab's reply to a request from another terminal.
 struct ControlReply: Codable, Equatable, Sendable {
-    /// The exit code of the command: 0 done, 1 failed, 2 wrong request.
+    /// The exit code of the command: 0 if done, 1 if it failed, 2 if the request was invalid.
     var exitCode: Int32 = 0
-    /// For people, one line.
+    /// One line for the user.
     var message: String?
     var status: LabStatus?
     var redis: RedisAccess?
@@ -109,10 +110,10 @@ struct LabStatus: Codable, Equatable, Sendable {
         var service: String
         var replica: String
         var state: String
-        /// The port of the relay, to which the service connects.
+        /// The port of the relay to which the service connects.
         var port: UInt16
         var connections: Int
-        /// Received by the relay and not forwarded yet.
+        /// Bytes that the relay has received and not forwarded yet.
         var heldBytes: Int
         var bytesFromService: Int
         var bytesFromReplica: Int
@@ -123,7 +124,7 @@ struct LabStatus: Codable, Equatable, Sendable {
     var nodes: [NodeStatus]
     var links: [LinkStatus]
 
-    /// One line of JSON, with names such as `data_directory`.
+    /// The status as one line of JSON, with names such as `data_directory`.
     var json: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

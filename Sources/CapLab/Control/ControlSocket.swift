@@ -2,14 +2,14 @@ import EventLoop
 import FoundationEssentials
 import Glibc
 
-/// The lab's Unix socket. A request and its reply are one packet each, on a connection of their own (SOCK_SEQPACKET).
+/// The lab's Unix socket. Each request and its reply are one packet each, on their own connection (SOCK_SEQPACKET).
 enum ControlSocket {
-    /// More than any message.
+    /// Larger than any message.
     private static let maxBytes = 64 << 10
-    /// Longer than the slowest command: `start` waits for its process.
+    /// Longer than the slowest command, which is `start`, because it waits for its process.
     private static let timeoutSec = 60
 
-    /// Sends a request to the lab of a run directory and waits for its reply.
+    /// Sends a request to the lab that uses this run directory, and waits for the reply.
     static func ask(_ request: ControlRequest, in directory: RunDirectory) throws(LabError) -> ControlReply {
         let descriptor = make()
         guard descriptor >= 0 else { throw LabError(systemCall: "socket") }
@@ -53,7 +53,7 @@ enum ControlSocket {
     }
 }
 
-/// Answers the requests of second terminals.
+/// The lab's end of the socket: answers the requests of other terminals.
 final class ControlServer: DescriptorHandler {
     private let reactor: Reactor
     private let listener: Int32
@@ -64,7 +64,7 @@ final class ControlServer: DescriptorHandler {
     ) throws(LabError) {
         self.reactor = reactor
         self.handle = handle
-        // This lab has the lock, so an existing socket belongs to a lab that was killed.
+        // This lab has the lock, so an existing socket was left by a lab that was killed.
         unlink(path)
         listener = ControlSocket.make()
         guard listener >= 0, ControlSocket.withAddress(path, { bind(listener, $0, $1) == 0 }),
@@ -88,7 +88,7 @@ final class ControlServer: DescriptorHandler {
     }
 }
 
-/// One request and its reply.
+/// One connection to the control socket: one request and its reply.
 private final class ControlConnection: DescriptorHandler {
     private let descriptor: Int32
     private let reactor: Reactor

@@ -3,9 +3,9 @@ extension Drill {
 
     /// Reads a drill from YAML.
     /// - Parameters:
-    ///   - name: of the file, without its ending.
-    ///   - file: its path, for errors.
-    /// - Throws: one line with file and line, exit code 2.
+    ///   - name: the file's name without its extension.
+    ///   - file: the file's path, for error messages.
+    /// - Throws: one line that names file and line, with exit code 2.
     init(yaml: String, name: String, file: String, topology: Topology = .pair) throws(LabError) {
         guard yaml.utf8.count <= Self.maxFileBytes else {
             throw LabError("\(file):1: a drill has at most \(Self.maxFileBytes) bytes", exitCode: 2)
@@ -58,7 +58,7 @@ extension Drill {
         return steps
     }
 
-    /// Rules between steps and phases.
+    /// Checks the rules that concern several steps or phases.
     private func check(_ fields: YAMLFields) throws(LabError) {
         var written: Set<String> = []
         for (index, step) in steps.enumerated() {
@@ -70,7 +70,7 @@ extension Drill {
             guard step.atMs < durationMs else { throw problem("the drill ends after \(durationMs / 1_000)s") }
             switch step.action {
             case .write(let value, let target):
-                // Values tell the checkers which write a read saw, so each is written once.
+                // Each value may be written only once: by the value, the checkers know which write a read saw.
                 for service in DrillAction.services(of: target, .pair)
                 where !written.insert("\(service.group) \(value)").inserted {
                     throw problem("'\(value)' is written twice; the checkers need different values")

@@ -1,4 +1,4 @@
-/// A rehearsal of one kind of failure: a steady load, and what happens meanwhile, second by second.
+/// A rehearsal of one kind of failure: a steady load, and a list of steps with their times.
 struct Drill: Equatable, Sendable {
     enum PhaseName: String, CaseIterable, Sendable {
         case before, during, after
@@ -7,9 +7,9 @@ struct Drill: Equatable, Sendable {
     struct Load: Equatable, Sendable {
         /// Operations per second at each service.
         var rate = 40
-        /// How many of them are reads.
+        /// Share of reads among the operations, in percent.
         var readPercent = 60
-        /// How many keys the clients compete for at a time.
+        /// How many keys the clients use at the same time.
         var keys = 12
     }
 
@@ -18,28 +18,28 @@ struct Drill: Equatable, Sendable {
         let action: DrillAction
     }
 
-    /// The longest drill, so that its report stays small.
+    /// The longest drill. The limit keeps reports small.
     static let maxDurationMs = 120_000
     static let maxSteps = 60
     static let rates = 1...200
     static let keyCounts = 8...100
-    /// The key that the report follows: people read and write it besides the load.
+    /// The key that the report follows. Two simulated people read and write it, besides the load.
     static let key = LabPage.firstKey
 
     let name: String
     let title: String
     let description: String
     var load = Load()
-    /// Of `before`, `during` and `after`, in milliseconds.
+    /// The lengths of the phases `before`, `during` and `after`, in milliseconds.
     let phaseMs: [Int]
-    /// In the order of time.
+    /// Ordered by time.
     let steps: [Step]
 
     var durationMs: Int { phaseMs.reduce(0, +) }
-    /// When the faults end: everything is healed then.
+    /// When the faults end, because everything is healed, in milliseconds.
     var healAtMs: Int { phaseMs[0] + phaseMs[1] }
 
-    /// The nodes whose clocks the drill steps: they start with a clock that can be.
+    /// The nodes whose clocks the drill sets. They must be started in a way that allows that.
     var clockNodes: Set<String> {
         Set(
             steps.compactMap { step in

@@ -1,32 +1,33 @@
-/// What a step of a drill does, in the words of `caplab partition`, `heal`, `pause` and so on.
+/// The action of a drill's step, in the words of the commands `caplab partition`, `heal`, `pause` and so on.
 enum DrillAction: Equatable, Sendable {
-    /// Links are cut or healed, or a process is paused, resumed, killed, started or wiped.
+    /// Cuts or heals links, or pauses, resumes, kills, starts or wipes a process.
     case control(ControlRequest)
-    /// A setting of one redis-server is changed (`CONFIG SET`).
+    /// Changes a setting of one redis-server (`CONFIG SET`).
     case redis(node: String, setting: String, value: String)
-    /// The clock of one process is set this far from the time of day.
+    /// Sets the clock of one process to the time of day plus this offset.
     case clock(node: String, offsetSeconds: Int)
-    /// A person writes the drill's key, at a service or at both services of a site.
+    /// Writes the drill's key, at one service or at both services of a site.
     case write(value: String, target: String)
 
     static let maxClockOffsetSeconds = 86_400
-    /// What a drill may change of a redis-server. Others could open it to the network, or show its password.
+    /// The settings of a redis-server that a drill may change. Others could open the server to the network, or reveal
+    /// its password.
     static let redisSettings = [
         "maxmemory", "maxmemory-policy", "appendfsync", "save", "min-replicas-to-write", "latency-monitor-threshold",
     ]
 
-    /// Whether it belongs to the fault, and so to the phase `during`. A write may come at any time.
+    /// True for an action that is part of the fault, and so of the phase `during`. A write may come at any time.
     var isFault: Bool {
         if case .write = self { false } else { true }
     }
 
-    /// Whether it brings something back, so that replicas converge from then on.
+    /// True for an action that brings something back, so that replicas can converge from then on.
     var isReturn: Bool {
         guard case .control(let request) = self else { return false }
         return [.heal, .start, .resume, .wipe].contains(request.command)
     }
 
-    /// The services that a write asks.
+    /// The services at which a write is performed.
     static func services(of target: String, _ topology: Topology) -> [Node] {
         topology.services.filter { $0.isIn(target) }
     }
@@ -39,8 +40,8 @@ extension DrillAction {
         write VALUE at PLACE
         """
 
-    /// Reads `cut west`, `delay from east to west 100ms`, `kill ap_db_g1` and so on.
-    /// - Throws: one line with what is wrong and what is valid.
+    /// Parses an action such as `cut west`, `delay from east to west 100ms` or `kill ap_db_g1`.
+    /// - Throws: one line that says what is wrong and what is valid.
     init(_ text: String, topology: Topology) throws(LabError) {
         var words = text.split(separator: " ").map(String.init)
         let verb = words.isEmpty ? "" : words.removeFirst()
@@ -85,7 +86,8 @@ extension DrillAction {
         }
     }
 
-    /// `west`, `cp_db_g2`, `app_cp>cp_db_g3`, or `from A to B`; nothing is everything.
+    /// Parses the place of a cut or heal: `west`, `cp_db_g2`, `app_cp>cp_db_g3` or `from A to B`. Without words, it is
+    /// everything.
     private static func links(
         _ verb: String, _ words: [String], mode: String?, _ topology: Topology
     ) throws(LabError) -> ControlRequest {
@@ -110,7 +112,7 @@ extension DrillAction {
         return match.1 == "-" ? -seconds : seconds
     }
 
-    /// As in the drill's file.
+    /// The action as it is written in the drill's file.
     var text: String {
         switch self {
         case .control(let request):

@@ -1,8 +1,8 @@
 import FoundationEssentials
 
-/// The drills that are part of the program. The build embeds the files in `Drills`, see `Package.swift`.
+/// The drills that are built into the program. The build embeds the files in `Drills`, see `Package.swift`.
 enum DrillCatalog {
-    /// By name, in the order of the index page.
+    /// The drills with their names, in the order of the index page.
     static let all: [(name: String, yaml: [UInt8])] = [
         ("west-cut", PackageResources.west_cut_yml),
         ("one-way-cut", PackageResources.one_way_cut_yml),
@@ -15,7 +15,7 @@ enum DrillCatalog {
         ("full-memory", PackageResources.full_memory_yml),
     ]
 
-    /// - Parameter text: the name of a drill, a path to a file that ends with `.yml`, or `all`.
+    /// - Parameter text: the name of a drill, the path of a file that ends with `.yml`, or `all`.
     static func drills(_ text: String) throws(LabError) -> [Drill] {
         if text == "all" { return try all.map { entry throws(LabError) in try drill(entry.name, entry.yaml) } }
         if let entry = all.first(where: { $0.name == text }) { return [try drill(entry.name, entry.yaml)] }

@@ -1,25 +1,25 @@
 import EventLoop
 
-/// Performs the steps of a drill on a running lab, and undoes everything at the end.
+/// Performs the steps of a drill on a running lab, and undoes all of them at the end.
 ///
-/// Confined to the lab's reactor.
+/// Confined to the thread of the lab's reactor.
 final class DrillSteps {
     private static let redisTimeoutMs = 2_000
 
     private let lab: Lab
     private let tasks: TaskBundle
     private var running = 0
-    /// What was done, in order.
+    /// The steps that were done, in order.
     private(set) var log: [Recording.Step] = []
-    /// Steps that could not be done.
+    /// The steps that failed, and why.
     private(set) var problems: [String] = []
     /// Redis servers that were killed or wiped, and when.
     private(set) var kills: [(replica: String, group: GroupName, atNs: UInt64)] = []
-    /// Settings as they were before the first change.
+    /// The values of changed settings before their first change.
     private var settings: [(node: String, name: String, value: String)] = []
     private var steppedClocks: Set<String> = []
 
-    /// Called for each step that is done.
+    /// Called after each step that succeeded.
     var onStep: (String) -> Void = { _ in }
 
     init(_ lab: Lab) {
@@ -27,7 +27,7 @@ final class DrillSteps {
         tasks = TaskBundle(on: lab.reactor)
     }
 
-    /// Begins a step. A process that starts slowly does not delay later steps.
+    /// Starts a step without waiting for its end, so that a slow process does not delay later steps.
     func begin(_ action: DrillAction) {
         running += 1
         tasks.add { [self] in
@@ -36,10 +36,10 @@ final class DrillSteps {
         }
     }
 
-    /// A step is not done yet.
+    /// True while a step is in progress.
     var isBusy: Bool { running > 0 }
 
-    /// Waits for all steps, then heals every link, and runs every process as before.
+    /// Waits for all steps to end. Then heals every link, and restores every process, setting and clock.
     func undo() async {
         await tasks.ended()
         guard !lab.isStopping else { return }
@@ -79,7 +79,7 @@ final class DrillSteps {
         }
     }
 
-    /// Adds a line to the log, at the present time.
+    /// Adds a line to the log, with the present time.
     func note(_ text: String) {
         log.append(Recording.Step(atMs: Int(lab.elapsedUs / 1_000), text: text))
         onStep(text)

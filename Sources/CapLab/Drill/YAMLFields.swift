@@ -1,17 +1,17 @@
 import Yams
 
-/// A node of a YAML document; `Node` is one of the lab.
+/// A node of a YAML document. The plain name `Node` is a node of the lab.
 typealias YAMLNode = Yams.Node
 
-/// The members of one YAML mapping, read strictly: each must be known, and have a value of the right form.
+/// Reads the members of one YAML mapping strictly: each member must be known, and its value must have the right form.
 ///
-/// Errors name the file and the line, and have exit code 2.
+/// Error messages name the file and the line. Errors have exit code 2.
 struct YAMLFields {
     let file: String
     private let mapping: YAMLNode.Mapping
     private let line: Int
 
-    /// - Parameter known: the members that are valid.
+    /// - Parameter known: the names of the valid members.
     init(_ node: YAMLNode, file: String, known: [String]) throws(LabError) {
         self.file = file
         line = node.mark?.line ?? 1
@@ -28,7 +28,7 @@ struct YAMLFields {
         }
     }
 
-    /// Reads the only document of a file.
+    /// Parses a file that must have exactly one document.
     static func document(_ text: String, file: String, known: [String]) throws(LabError) -> YAMLFields {
         try refuseAliases(text, file: file)
         do {
@@ -46,7 +46,8 @@ struct YAMLFields {
         }
     }
 
-    /// An alias repeats a node, and an alias of an alias many times: a short file could keep the parser busy for hours.
+    /// Rejects YAML aliases. An alias repeats a node, so a short file with aliases of aliases could keep the parser
+    /// busy for hours.
     private static func refuseAliases(_ text: String, file: String) throws(LabError) {
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
         where line.contains(/(^|[\s\[{,:?-])[&*][A-Za-z0-9_-]/) {
@@ -70,7 +71,7 @@ struct YAMLFields {
         LabError("\(file):\(node.mark?.line ?? 1): \(problem)", exitCode: 2)
     }
 
-    /// - Parameter name: the member at whose line the problem is; nil: the mapping's.
+    /// - Parameter name: the member whose line the error names; nil for the line of the mapping.
     func problem(_ problem: String, at name: String? = nil) -> LabError {
         guard let name, let node = mapping[name] else { return LabError("\(file):\(line): \(problem)", exitCode: 2) }
         return Self.problem(problem, at: node, in: file)
@@ -85,13 +86,13 @@ struct YAMLFields {
         return node
     }
 
-    /// One line of text, or several that YAML folds into one.
+    /// A text of one line. YAML may have folded several lines into it.
     func text(_ name: String, maxCharacters: Int) throws(LabError) -> String {
         let node = try required(name)
         guard let text = node.scalar?.string.trimmed, !text.isEmpty, text.unicodeScalars.count <= maxCharacters else {
             throw problem("'\(name)' is a text of 1 to \(maxCharacters) characters", at: name)
         }
-        // They could change what a terminal shows, or the order of what a reader sees.
+        // Invisible characters could change what a terminal shows, or the order in which text appears.
         let hidden: [Unicode.GeneralCategory] = [.control, .format, .lineSeparator, .paragraphSeparator]
         guard !text.unicodeScalars.contains(where: { hidden.contains($0.properties.generalCategory) }) else {
             throw problem("'\(name)' has a control character", at: name)
@@ -99,7 +100,7 @@ struct YAMLFields {
         return text
     }
 
-    /// `12s` or `500ms`, in milliseconds.
+    /// A duration such as `12s` or `500ms`, in milliseconds.
     func duration(_ name: String) throws(LabError) -> Int {
         let text = try required(name).scalar?.string ?? ""
         guard let match = text.wholeMatch(of: /([0-9]{1,6})(ms|s)/), let count = Int(match.1) else {
@@ -108,7 +109,7 @@ struct YAMLFields {
         return match.2 == "s" ? count * 1_000 : count
     }
 
-    /// A whole number, with this unit behind it.
+    /// A whole number, followed by `unit`.
     func number(_ name: String, in range: ClosedRange<Int>, unit: String = "", default standard: Int) throws(LabError)
         -> Int
     {

@@ -1,19 +1,20 @@
 import EventLoop
 
-/// Runs `app-ap` at both sites under real faults, counts answered requests, and checks what became of every write.
+/// Runs `app-ap` at both sites under real faults. Counts how many requests were answered, and checks that no
+/// acknowledged write is lost.
 final class APCheck {
-    /// The context in an answer, with the values in the same answer.
+    /// The context of an answer, and the values in that answer.
     private struct Seen {
         let version: String
         let shown: [String]
     }
 
     private struct Keys {
-        /// Changed only with a context.
+        /// Keys that are changed only with a context.
         var informed: KeyRing
-        /// Changed only without one.
+        /// Keys that are changed only without a context.
         var blind: KeyRing
-        /// Outside the rings.
+        /// Keys that are in none of the key rings.
         var others: Set<String> = []
 
         var all: [String] { informed.all + blind.all + others.sorted() }
@@ -26,16 +27,16 @@ final class APCheck {
     private var lastSeen: [[String: Seen]]
     private var nextValue = 0
     private(set) var problems: [String] = []
-    /// After the end.
+    /// Nil until the check has ended.
     private(set) var verdict: RunSummary.Verdict?
     private var differences: [String] = []
-    /// Requests that must be answered, and those that were.
+    /// Per site: how many requests the service had to answer, and how many of those it answered.
     private var required: [Site: (count: Int, answered: Int)] = [:]
 
     /// - Parameters:
-    ///   - keyCount: the keys that clients compete for at a time, at least 5.
-    ///   - readPercent: the share of reads; nil: the check's own mix. Then clients also use old contexts, and so make
-    ///     conflicts; else they read a key before they change it.
+    ///   - keyCount: how many keys clients use at the same time, at least 5.
+    ///   - readPercent: the share of reads, in which case clients read a key before they change it. If nil, the check
+    ///     uses its own mix, in which clients also use old contexts and so cause conflicts.
     init(_ session: CheckSession, keyCount: Int = 13, readPercent: UInt64? = nil) {
         self.session = session
         self.readPercent = readPercent
@@ -48,7 +49,7 @@ final class APCheck {
 
     private var lab: Lab { session.lab }
 
-    /// - Returns: 0 if every guarantee held, 1 if not, 130 if interrupted.
+    /// - Returns: 0 if every guarantee held, 1 if one was violated, 130 if the check was interrupted.
     func run() async -> Int32 {
         defer { session.close() }
         await session.run { [self] client, random in
@@ -60,11 +61,11 @@ final class APCheck {
         return conclude(ending)
     }
 
-    /// The findings after the last change.
+    /// The findings after the last change of the check.
     struct Ending {
         let convergence: Convergence.Result
         let verdict: APVerdict
-        /// Differences between the sites.
+        /// Keys whose values differ between the sites.
         let differences: [String]
 
         var violations: [[String]] {
@@ -72,7 +73,7 @@ final class APCheck {
         }
     }
 
-    /// Waits until the replicas have converged, reads every key, and judges the history.
+    /// Waits until the replicas have converged, then reads every key and judges the history.
     func settle() async -> Ending {
         let convergence = await Convergence(session, quietSinceNs: monotonicNs()).wait()
         let final = await readEverything()
@@ -82,8 +83,8 @@ final class APCheck {
 
     // MARK: Clients
 
-    /// One operation of a client.
-    /// - Returns: whether it was answered.
+    /// Performs one operation of a client.
+    /// - Returns: true if the service answered.
     func step(_ client: Int, at site: Site, _ random: inout SplitMix64) async -> Bool {
         if let readPercent { return await step(client, at: site, readPercent: readPercent, &random) }
         let draw = random.index(100)
@@ -95,7 +96,7 @@ final class APCheck {
         guard draw >= 60 else {
             return await perform(.read, key: key, client: client, site: site)
         }
-        // The remembered version may be old and from the other site: this is how conflicts arise.
+        // The remembered version may be old, or come from the other site. Changes with such contexts cause conflicts.
         if lastSeen[client][key] == nil { _ = await perform(.read, key: key, client: client, site: site) }
         guard let seen = lastSeen[client][key] else { return false }
         return await perform(draw < 90 ? .write : .delete, key: key, client: client, site: site, seen: seen)
@@ -117,15 +118,15 @@ final class APCheck {
         return await perform(kind, key: key, client: client, site: site, seen: seen)
     }
 
-    /// One operation on a key outside the rings, without a context, which a recording must show.
-    /// - Parameter value: of a write; nil for a read.
+    /// Performs one operation without a context on a key outside the key rings. A recording must show its answer.
+    /// - Parameter value: the value to write; nil for a read.
     func perform(otherKey key: String, value: String? = nil, client: Int, site: Site) async {
         keys.others.insert(key)
         _ = await perform(
             value == nil ? .read : .write, key: key, client: client, site: site, value: value, by: .page)
     }
 
-    /// - Returns: whether it was answered.
+    /// - Returns: true if the service answered.
     private func perform(
         _ kind: APOperation.Kind, key: String, client: Int, site: Site, seen: Seen? = nil, value: String? = nil,
         by origin: AnswerEvent.Origin = .load
@@ -152,7 +153,7 @@ final class APCheck {
             kind == .read ? "read" : "\(kind.rawValue) \(seen == nil ? "without" : "with") context",
             operation.outcome == .ok ? "ok" : isAnswered ? "404" : operation.outcome == .unknown ? "unknown" : "failed",
             site: site, isSuccess: isAnswered, atNs: operation.returnNs)
-        // A service that was paused or killed meanwhile need not answer.
+        // If the service was paused or killed during the request, it did not have to answer.
         guard let calmBefore, session.driver?.calmPeriod(of: service) == calmBefore else { return isAnswered }
         required[site, default: (0, 0)].count += 1
         guard !isAnswered else {
@@ -177,7 +178,8 @@ final class APCheck {
             context: operation.kind == .read ? nil : seen?.version)
     }
 
-    /// The version in an answer covers the values in the answer; that of a write also covers the value just written.
+    /// Remembers the version of an answer and the values that this version covers. For a write, these include the new
+    /// value.
     private func remember(_ operation: APOperation, _ answer: Answer, _ client: Int) {
         guard operation.outcome == .ok, let version = answer.version?.text else { return }
         let shown = operation.kind == .write ? [operation.value ?? ""] + answer.siblings.sorted() : answer.shown
@@ -186,7 +188,7 @@ final class APCheck {
 
     // MARK: Verdict
 
-    /// The values of all keys, at both sites.
+    /// Reads the values of all keys at both sites.
     private func readEverything() async -> [String: [String]] {
         var final: [String: [String]] = [:]
         for key in keys.all where !lab.isStopping {

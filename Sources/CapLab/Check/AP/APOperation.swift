@@ -1,43 +1,43 @@
-/// One operation on `app-ap` as its client observed it.
+/// One operation on `app-ap`, as its client observed it.
 struct APOperation: Codable, Equatable, Sendable {
     enum Kind: String, Codable, Sendable {
         case read, write, delete
     }
 
     enum Outcome: String, Codable, Sendable {
-        /// A change that was acknowledged, or a read that was answered.
+        /// A change was acknowledged, or a read was answered.
         case ok
         case notApplied = "not_applied"
         case unknown
     }
 
     let client: Int
-    /// The site of the service.
+    /// The site whose service was asked.
     let site: Site
     let key: String
     let kind: Kind
-    /// Of a write: a unique value. Of a delete: nil.
+    /// The unique value that a write stores; nil for a delete.
     var value: String?
-    /// Whether a change had a context. Without one it replaces what its coordinator holds.
+    /// True if a change had a context. A change without one replaces the values that its coordinator stores.
     var hasContext = false
-    /// Of a change with a context: the values in the answer that had this context. Of a read: the values that it
-    /// returned.
+    /// For a change with a context: the values in the answer from which the context came. For a read: the values that
+    /// it returned.
     var shown: [String] = []
     var outcome = Outcome.unknown
-    /// Of an acknowledged change: how many replicas had acknowledged it.
+    /// For an acknowledged change: how many replicas had acknowledged it.
     var replicasAcked = 0
-    /// The first of them.
+    /// The replica that acknowledged the change first.
     var replica: String?
-    /// Of a read; nil if the service did not know it.
+    /// For a read: the staleness in its answer, in milliseconds; nil if the service did not know it.
     var stalenessMs: Double?
-    /// Monotonic nanoseconds.
+    /// When the client sent the request, in monotonic nanoseconds.
     let callNs: UInt64
-    /// Monotonic nanoseconds; meaningless for an unknown outcome.
+    /// When the client had the answer, in monotonic nanoseconds. Without meaning if the outcome is unknown.
     var returnNs: UInt64 = .max
 }
 
 extension APOperation {
-    /// Completes the operation with its answer.
+    /// Adds the answer to the operation.
     mutating func note(_ answer: Answer, returnNs: UInt64) {
         self.returnNs = returnNs
         if kind == .read {
@@ -53,9 +53,9 @@ extension APOperation {
 }
 
 extension Answer {
-    /// The values in an answer: all siblings of a conflict, or the only value, if any.
+    /// The values in an answer: all values of a conflict, or the only value, if there is one.
     var shown: [String] { siblings.isEmpty ? [self.value].compactMap(\.self) : siblings.sorted() }
 
-    /// Whether the request succeeded. A missing key is an answer too, except to a write.
+    /// True if the request succeeded. "No such key" is a valid answer, except to a write.
     func isAnswer(to kind: APOperation.Kind) -> Bool { status == 200 || (status == 404 && kind != .write) }
 }

@@ -1,22 +1,23 @@
-/// The verdict on all histories of a check of `app-ap`.
+/// Judges the histories of all keys of a check of `app-ap`.
 struct APVerdict {
-    /// Violations, by kind.
+    /// The violations of each kind.
     private(set) var lost: [String] = []
     private(set) var invented: [String] = []
     private(set) var stale: [String] = []
     private(set) var keys = 0
     private(set) var acknowledged = 0
     private(set) var boundedReads = 0
-    /// Acknowledged writes that are lost because every replica that acknowledged them may have been killed before it
-    /// had synced them to disk.
+    /// Acknowledged writes that were lost, but not against the guarantees. All replicas that acknowledged them may have
+    /// been killed before they synced them to disk.
     private(set) var lossesByKills = 0
 
-    /// Redis syncs its log every second, at the latest after two; with a margin.
+    /// How long a change may be unsynced: Redis syncs its log every second and needs at most two. The third is a
+    /// margin.
     static let unsyncedNs: UInt64 = 3_000_000_000
 
     /// - Parameters:
-    ///   - final: by key, the values that are there after convergence.
-    ///   - kills: of redis-servers.
+    ///   - final: by key, the values that exist after convergence.
+    ///   - kills: when redis-servers were killed.
     init(_ history: [APOperation], final: [String: [String]], kills: [(replica: String, atNs: UInt64)]) {
         let byKey = Dictionary(grouping: history, by: \.key)
         keys = byKey.count
@@ -34,8 +35,8 @@ struct APVerdict {
         }
     }
 
-    /// Whether every replica that acknowledged the change may have been killed before it had to have the change on
-    /// disk. Answers give the number of these replicas and the name of one of them.
+    /// True if every replica that acknowledged the change may have been killed before it must have synced it to disk.
+    /// An answer contains the number of these replicas, but only the name of one.
     static func mayBeLost(_ change: APOperation, byKills kills: [(replica: String, atNs: UInt64)]) -> Bool {
         let killed = Set(
             kills.filter { $0.atNs >= change.callNs && $0.atNs <= change.returnNs &+ unsyncedNs }.map(\.replica))

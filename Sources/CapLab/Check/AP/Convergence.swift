@@ -1,12 +1,11 @@
 import EventLoop
 
-/// Waits after the heal until no replica has hints and all hold the same records, byte by byte.
-///
-/// Once the services report that each replica has everything written before the heal, the records must be equal.
+/// Waits after the heal until no replica has hints and all replicas have equal records. Once the services report that
+/// each replica has everything written before the heal, differing records are a violation.
 struct Convergence {
     struct Result {
         var text = ""
-        /// After the last write; nil if it was not seen.
+        /// Time from the last write until convergence, in milliseconds; nil if convergence was not seen.
         var tookMs: Double?
         var problems: [String] = []
 
@@ -14,7 +13,7 @@ struct Convergence {
     }
 
     private let session: CheckSession
-    /// No client has changed anything since.
+    /// Since this time, no client has changed anything.
     private let quietSinceNs: UInt64
 
     init(_ session: CheckSession, quietSinceNs: UInt64) {
@@ -45,11 +44,11 @@ struct Convergence {
         return Result()
     }
 
-    /// What the services report about the replicas.
+    /// The state of the replicas as the services report it.
     private struct Report {
-        /// What is still to be done; nil if nothing is.
+        /// Why the replicas have not converged yet; nil if they have.
         var open: String?
-        /// The staleness of each replica is known and shorter than the time since the last change.
+        /// True if every replica's staleness is known and less than the time since the last change.
         var areAllFresh = true
     }
 
@@ -82,7 +81,7 @@ struct Convergence {
         return nil
     }
 
-    /// Compares the records of all replicas, read from the redis-servers themselves.
+    /// Compares the records of all replicas, read directly from the redis-servers.
     private func comparison() -> (records: Int, difference: String?) {
         var first: (name: String, records: [String: [String: String]])?
         for node in session.lab.topology.replicas(of: .ap) {

@@ -1,24 +1,24 @@
 import Linearizability
 
-/// Checks the history of one key of `app-ap` by what its clients observed, without decoding contexts.
+/// Checks the history of one key of `app-ap`, using only what clients observed. It does not decode contexts.
 ///
-/// A change with a context replaces the values in the answer that had this context, and what those had replaced, and
-/// nothing else. A write without a context replaces what its coordinator holds: a client only knows that it was not
-/// written later.
+/// A change with a context replaces the values in the answer from which the context came, and everything that those had
+/// replaced. A write without a context replaces what its coordinator stores. About that, a client knows only that it
+/// was not written later.
 struct KeyChecker {
     private let key: String
     private let reads: [APOperation]
-    /// Writes and deletes, by the time of their call.
+    /// Writes and deletes, ordered by the time of their request.
     private let changes: [APOperation]
     private let indexOfValue: [String: Int]
-    /// By change: itself, and all that it replaced by its context, directly or not.
+    /// For each change: itself and all changes that it replaced by its context, directly or indirectly.
     private var covered: [OperationSet] = []
-    /// Some change has no context.
+    /// True if some change has no context.
     private let isBlind: Bool
     /// See ``APVerdict/mayBeLost(_:byKills:)``.
     private let mayBeLostByKills: (APOperation) -> Bool
 
-    /// A service reads its clock once per turn of its reactor and reports whole milliseconds.
+    /// Allowance for the service's clock: it is read once per turn of the reactor, and rounded to milliseconds.
     static let stalenessToleranceNs: UInt64 = 20_000_000
 
     init(_ key: String, _ operations: [APOperation], mayBeLostByKills: @escaping (APOperation) -> Bool) {
@@ -33,7 +33,7 @@ struct KeyChecker {
         for (index, change) in changes.enumerated() {
             var set = OperationSet(count: changes.count)
             set.insert(index)
-            // Changes are sorted by call, so the sets of what it had observed exist already.
+            // Changes are sorted by request time, so the sets of the changes that this one observed exist already.
             for value in change.shown {
                 if let older = indexOfValue[value], older < index { set.formUnion(covered[older]) }
             }
@@ -46,7 +46,8 @@ struct KeyChecker {
     var inventedReads: [String] { reads.flatMap { invented($0.shown, untilNs: $0.returnNs, what: "a read") } }
     var staleReads: [String] { reads.compactMap(stalenessViolation) }
 
-    /// Every value must come from a write to this key that was called before the read and not reported as not applied.
+    /// The values that no valid write explains. A valid write was sent before the read returned, and not reported as
+    /// `not_applied`.
     func invented(_ values: [String], untilNs: UInt64, what: String) -> [String] {
         values.compactMap { value in
             guard let index = indexOfValue[value], changes[index].callNs <= untilNs else {
@@ -57,7 +58,8 @@ struct KeyChecker {
         }
     }
 
-    /// The answer must include every write acknowledged before the read's call minus its staleness.
+    /// A violation if the read lacks a write that it must include: one acknowledged before the read's request time
+    /// minus its staleness.
     private func stalenessViolation(of read: APOperation) -> String? {
         guard let stalenessMs = read.stalenessMs else { return nil }
         let windowNs = UInt64(max(0, stalenessMs) * 1_000_000) + Self.stalenessToleranceNs
@@ -78,8 +80,8 @@ struct KeyChecker {
 
     // MARK: The final state
 
-    /// The acknowledged writes that are lost although they must not be, and how many others kills may explain.
-    /// - Parameter final: the values after heal and convergence.
+    /// The acknowledged writes that were lost against the guarantees, and the number of losses that kills may explain.
+    /// - Parameter final: the values after the heal and convergence.
     func losses(_ final: [String]) -> (lost: [String], byKills: Int) {
         let seen = reached(from: final, untilNs: .max)
         let missing = changes.indices.filter { index in
@@ -93,7 +95,8 @@ struct KeyChecker {
         return (lost, missing.count - lost.count)
     }
 
-    /// All changes that the values cover. A delete leaves no value, so every delete that may have taken effect counts.
+    /// All changes that `values` cover. A delete leaves no value, so every delete that may have taken effect counts as
+    /// well.
     private func reached(from values: [String], untilNs: UInt64) -> OperationSet {
         var set = OperationSet(count: changes.count)
         for value in values {
@@ -109,7 +112,8 @@ struct KeyChecker {
     private func isKept(_ index: Int, _ seen: OperationSet, values: [String]) -> Bool {
         if seen.contains(index) { return true }
         guard isBlind else { return false }
-        // A write without a context may have replaced it: one of the values was not written before it.
+        // A later write without a context may have replaced this one. A write counts as later unless it certainly came
+        // before.
         return values.contains { value in
             guard let other = indexOfValue[value] else { return false }
             return changes[other].outcome == .unknown || changes[other].returnNs > changes[index].callNs

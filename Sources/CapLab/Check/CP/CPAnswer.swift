@@ -1,6 +1,6 @@
 import Linearizability
 
-/// Converts a call to a request to `app-cp`, and its answer to a result.
+/// Converts an operation to a request to `app-cp`, and an answer to the result of the operation.
 enum CPAnswer {
     static func request(
         _ call: RegisterOperation.Call, service: String, key: String, ttlMs: UInt64? = nil
@@ -28,7 +28,7 @@ enum CPAnswer {
         }
     }
 
-    /// Column of the table.
+    /// The table column in which a result is counted.
     static func outcome(_ result: RegisterOperation.Result) -> String {
         switch result {
         case .value, .applied, .absent: "ok"
@@ -38,7 +38,7 @@ enum CPAnswer {
         }
     }
 
-    /// Row of the table.
+    /// The table row in which an operation is counted.
     static func kind(_ call: RegisterOperation.Call) -> String {
         switch call {
         case .read: "read"

@@ -1,15 +1,15 @@
 import EventLoop
 import Linearizability
 
-/// Runs `app-cp` at both sites under real faults and checks the histories of its clients.
+/// Runs `app-cp` at both sites under real faults, and checks that the clients' history is linearizable.
 final class CPCheck {
-    /// How far a clock may be adjusted during a time to live.
+    /// How far a clock may be adjusted while a value with a time to live exists.
     private static let clockSlackNs = 50 * nsPerMs
 
     private struct Keys {
         var registers: KeyRing
         var counters: KeyRing?
-        /// Outside the rings.
+        /// Keys that are in none of the key rings.
         var others: Set<String> = []
 
         var all: [String] { registers.all + (counters?.all ?? []) + others.sorted() }
@@ -20,16 +20,17 @@ final class CPCheck {
     private var keys: Keys
     private(set) var history: [RegisterOperation] = []
     private var counters: [String: CounterTally] = [:]
-    /// By key: the version that a client observed last.
+    /// By key: the last version that a client observed.
     private var lastVersion: [String: UInt64] = [:]
     private var nextValue = 0
     private(set) var problems: [String] = []
-    /// After the end.
+    /// Nil until the check has ended.
     private(set) var verdict: RunSummary.Verdict?
 
     /// - Parameters:
-    ///   - keyCount: the keys that clients compete for at a time, at least 3.
-    ///   - readPercent: the share of reads; nil: the check's own mix, with increments and expiring values.
+    ///   - keyCount: how many keys clients use at the same time, at least 3.
+    ///   - readPercent: the share of reads. If nil, the check uses its own mix, which includes increments and expiring
+    ///     values.
     init(_ session: CheckSession, keyCount: Int = 7, readPercent: UInt64? = nil) {
         self.session = session
         self.readPercent = readPercent
@@ -38,7 +39,7 @@ final class CPCheck {
         keys.counters = KeyRing(prefix: "counter", lasting: 0, shortLived: 1, usesPerKey: 2_000)
     }
 
-    /// - Returns: 0 if every guarantee held, 1 if not, 130 if interrupted.
+    /// - Returns: 0 if every guarantee held, 1 if one was violated, 130 if the check was interrupted.
     func run() async -> Int32 {
         defer { session.close() }
         await session.run { [self] client, random in
@@ -52,8 +53,8 @@ final class CPCheck {
 
     // MARK: Clients
 
-    /// One operation of a client.
-    /// - Returns: false if it was refused or not answered.
+    /// Performs one operation of a client.
+    /// - Returns: false if the service refused the operation or did not answer.
     func step(_ client: Int, at site: Site, _ random: inout SplitMix64) async -> Bool {
         if keys.counters != nil, random.isTrue(percent: 15), let counter = keys.counters?.draw(&random) {
             return await increment(counter, client, site)
@@ -63,7 +64,7 @@ final class CPCheck {
         let value = "v\(nextValue)"
         var ttlMs: UInt64?
         let call: RegisterOperation.Call
-        // With a given share of reads, the changes have the same proportions, but none expires.
+        // If the share of reads is given, the changes keep their proportions to each other, but no value expires.
         let draw = readPercent.map { random.isTrue(percent: $0) ? 0 : 40 + random.index(60) } ?? random.index(100)
         switch draw {
         case 0..<40: call = .read
@@ -80,7 +81,7 @@ final class CPCheck {
         return result != .notApplied && result != .unknown
     }
 
-    /// One operation on a key outside the ring, which a recording must show.
+    /// Performs one operation on a key outside the key rings. A recording must show its answer.
     func perform(_ call: RegisterOperation.Call, otherKey key: String, client: Int, site: Site) async {
         keys.others.insert(key)
         _ = await perform(call, key: key, client: client, site: site, by: .page)
@@ -117,7 +118,7 @@ final class CPCheck {
         return result
     }
 
-    /// Reads a counter and increments it by compare-and-set.
+    /// Reads a counter and raises it by one with a compare-and-set.
     private func increment(_ key: String, _ client: Int, _ site: Site) async -> Bool {
         guard case .value(let seen, let version) = await perform(.read, key: key, client: client, site: site)
         else { return false }
@@ -138,7 +139,7 @@ final class CPCheck {
 
     // MARK: Verdict
 
-    /// After the heal both sites must serve every key again.
+    /// Reads every key at both sites. After the heal, both sites must serve all keys again.
     func readEverything() async {
         let client = session.lastReader
         for site in Site.allCases {
@@ -184,7 +185,7 @@ final class CPCheck {
         return exitCode
     }
 
-    /// As the last read returned it; 0 if it does not exist.
+    /// The counter's value in the last read; 0 if the counter does not exist.
     private func lastCount(_ key: String) -> Int {
         for operation in history.reversed() where operation.key == key {
             if case .value(let value, _) = operation.result { return value.map(CounterTally.count(of:)) ?? 0 }

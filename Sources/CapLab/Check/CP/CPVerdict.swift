@@ -1,18 +1,18 @@
 import Linearizability
 
-/// The verdict on a history of `app-cp`.
+/// Judges a history of `app-cp`.
 struct CPVerdict {
     private(set) var violations: [String] = []
-    /// Of the first key that is not linearizable.
+    /// The shortest prefix that is not linearizable, of the first key that violates linearizability.
     private(set) var failingPrefix: FailingPrefix<RegisterModel>?
     private(set) var keys = 0
     let operations: Int
-    /// Nil if the checker could not decide.
+    /// Nil if the checker could not decide within its limits.
     private(set) var isLinearizable: Bool? = true
 
     private static let shownOperations = 24
 
-    /// - Parameter history: of a group from the beginning.
+    /// - Parameter history: all operations since the group was created.
     init(_ history: [RegisterOperation]) {
         let checker = LinearizabilityChecker()
         operations = history.count
@@ -33,7 +33,7 @@ struct CPVerdict {
         }
     }
 
-    /// The end of the failing prefix as a table, the unexplained operation last.
+    /// The end of the failing prefix as a table. The operation that no order explains is last.
     var tableOfFailingPrefix: String? {
         guard let prefix = failingPrefix else { return nil }
         let shown =
@@ -55,11 +55,10 @@ struct CPVerdict {
     private static func ms(_ durationNs: UInt64) -> String { "\(Double(durationNs / 1_000) / 1_000)" }
 }
 
-/// A counter that clients increment by compare-and-set.
-///
-/// It complements the linearizability checker: it needs no search and shows every lost or repeated increment.
+/// Checks a counter that clients raise by compare-and-set. It complements the linearizability checker: it needs no
+/// search, and shows every lost or repeated increment.
 struct CounterTally {
-    /// By value: how many clients were acknowledged to have set it.
+    /// By counter value: how many clients got an acknowledgement for setting it.
     private var applied: [Int: Int] = [:]
     private(set) var increments = 0
     private(set) var unknown = 0
@@ -71,7 +70,7 @@ struct CounterTally {
 
     mutating func noteUnknown() { unknown += 1 }
 
-    /// - Parameter final: the counter at the end; 0 if it does not exist.
+    /// - Parameter final: the counter's value at the end; 0 if the counter does not exist.
     func violations(final: Int) -> [String] {
         var found: [String] = []
         for (count, clients) in applied.sorted(by: { $0.key < $1.key }) where clients > 1 {
@@ -88,6 +87,7 @@ struct CounterTally {
         return found
     }
 
-    /// A value is the count and its writer, because values must be unique: "17-c3-120".
+    /// The count in a stored value such as "17-c3-120". The rest names its writer, because stored values must be
+    /// unique.
     static func count(of value: String) -> Int { value.split(separator: "-").first.flatMap { Int($0) } ?? 0 }
 }

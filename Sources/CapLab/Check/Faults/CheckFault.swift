@@ -14,20 +14,20 @@ enum FaultKind: String, CaseIterable, Sendable {
     case killService = "service killed"
 }
 
-/// One fault: where, and for how long.
+/// One fault: its kind, the links or process that it affects, and its duration.
 struct CheckFault: Equatable, Sendable {
     let kind: FaultKind
-    /// The links that it affects.
+    /// The faults of each affected link.
     var links: [Link: LinkFault] = [:]
-    /// The process that is paused or killed.
+    /// The process that is paused or killed; nil for a fault of links.
     var node: String?
-    /// Until the heal, or until a killed process is started again.
+    /// Time until the heal, or until a killed process is started again.
     var durationMs: UInt64
 
-    /// Whether the fault affects this link.
+    /// True if the fault affects this link.
     func affects(_ link: Link) -> Bool { links[link] != nil || node == link.replica }
 
-    /// "Redis killed: ap_db_g1", "slow links: app_ap - ap_db_g3 (delay 20 ms)".
+    /// The fault for people, as in "Redis killed: ap_db_g1" or "slow links: app_ap - ap_db_g3 (delay 20 ms)".
     var text: String {
         let faults = links.sorted { $0.key < $1.key }.map {
             "\($0.key.service) - \($0.key.replica) (\($0.value.summary))"
@@ -35,7 +35,7 @@ struct CheckFault: Equatable, Sendable {
         return "\(kind.rawValue): " + (faults + [node].compactMap(\.self)).joined(separator: ", ")
     }
 
-    /// A random fault on the nodes and links of one group.
+    /// A random fault of the nodes and links of one group.
     static func random(_ random: inout SplitMix64, group: GroupName, topology: Topology) -> CheckFault {
         let kind = FaultKind.allCases.randomElement(using: &random) ?? .cut
         var fault = CheckFault(kind: kind, durationMs: random.milliseconds(200...2_500))
@@ -75,12 +75,12 @@ struct CheckFault: Equatable, Sendable {
         for link in chosen { links[link, default: .none].add(mode, directions) }
     }
 
-    /// The links from one site to the other.
+    /// The links that connect nodes at different sites.
     private static func crossing(_ links: [Link], _ topology: Topology) -> [Link] {
         links.filter { topology.node($0.service)?.site != topology.node($0.replica)?.site }
     }
 
-    /// Each with a probability of one half, but at least one.
+    /// A random choice of links: each with a probability of one half, but at least one.
     private static func some(_ links: [Link], _ random: inout SplitMix64) -> [Link] {
         let chosen = links.filter { _ in random.isTrue(percent: 50) }
         return chosen.isEmpty ? [links[random.index(links.count)]] : chosen
@@ -88,7 +88,7 @@ struct CheckFault: Equatable, Sendable {
 }
 
 extension LinkFault {
-    /// Both faults together.
+    /// The union of this fault and another one.
     func combined(with other: LinkFault) -> LinkFault {
         var fault = self
         if other.resets { fault.add(.reset, .both) }

@@ -3,8 +3,8 @@ import Glibc
 
 /// Injects random faults into a running lab and heals them.
 ///
-/// Several faults overlap, but never two on one process. With ``needsReachable``, every service keeps a replica that it
-/// can reach: the AP service guarantees answers only then.
+/// Several faults overlap, but never two on the same process. With ``needsReachable``, every service can always reach
+/// one replica, because `app-ap` guarantees answers only in that case.
 final class FaultDriver {
     private static let maxActive = 3
     private static let meanGapUs: UInt64 = 500_000
@@ -15,17 +15,17 @@ final class FaultDriver {
     private let needsReachable: Bool
     private var random: SplitMix64
     private let tasks: TaskBundle
-    /// Services that are paused or killed, or do not serve again yet; and how often each was.
+    /// Services that are paused or killed, or have not served again yet. Below: how often each was disturbed.
     private var disturbed: Set<String> = []
     private var disturbances: [String: Int] = [:]
 
-    /// All faults, by start. An active one has no end yet.
+    /// All faults, ordered by their start. An active fault has no end yet.
     private(set) var log: [(fault: CheckFault, startNs: UInt64, endNs: UInt64?)] = []
-    /// Redis servers that were killed, and when: they may have lost what was not synced to disk.
+    /// Redis servers that were killed, and when. They may have lost changes that were not synced to disk.
     private(set) var kills: [(replica: String, atNs: UInt64)] = []
-    /// The longest time from the return of a paused or killed service until it served again.
+    /// The longest time that a resumed or restarted service needed until it served again.
     private(set) var slowestReturnNs: UInt64 = 0
-    /// Processes that did not recover or that exited by themselves.
+    /// Processes that did not recover, or that exited by themselves.
     private(set) var problems: [String] = []
 
     init(_ lab: Lab, group: GroupName, seed: UInt64, needsReachable: Bool) {
@@ -42,12 +42,13 @@ final class FaultDriver {
     private var services: [Node] { lab.topology.services.filter { $0.group == group } }
     private var reactor: Reactor { lab.reactor }
 
-    /// Nil while the process of this service itself is disturbed; else a number that changes with each disturbance.
+    /// Nil while the service's own process is paused, killed or recovering. Otherwise a number that rises with each
+    /// such disturbance.
     func calmPeriod(of service: String) -> Int? {
         disturbed.contains(service) ? nil : disturbances[service] ?? 0
     }
 
-    /// Injects faults until `endNs`. Returns when all are healed and all processes serve again.
+    /// Injects faults until `endNs`. Returns when all faults are healed and all processes serve again.
     func run(untilNs endNs: UInt64) async {
         while reactor.nowNs < endNs, !lab.isStopping {
             await reactor.sleep(forNs: random.pauseNs(meanUs: Self.meanGapUs))
@@ -65,7 +66,7 @@ final class FaultDriver {
         guard needsReachable else { return true }
         var rule = ReachRule(topology: lab.topology, services: services)
         for service in services { rule.usable[service.name] = await reachable(from: service) }
-        // Read after the requests above, because faults may have ended meanwhile.
+        // Read `disturbed` only after the requests above, because faults may have ended meanwhile.
         rule.down = disturbed
         return rule.holds(under: active + [fault])
     }
@@ -120,13 +121,13 @@ final class FaultDriver {
         disturbed.insert(service)
     }
 
-    /// With ``needsReachable``, waits until the service answers a read and reaches a replica without a fault.
+    /// With ``needsReachable``, waits until the service answers a read and reaches a replica that no fault affects.
     private func untilServing(_ name: String) async {
         defer { disturbed.remove(name) }
         guard needsReachable, let service = lab.topology.node(name) else { return }
         let startNs = reactor.nowNs
         while reactor.nowNs < startNs + Self.recoveryMs * nsPerMs, !lab.isStopping {
-            // Its report on replicas may be older than its pause; a read asks one of them.
+            // What the service reports about replicas may be from before its pause. A read makes it ask a replica.
             let status = await ask(service, "/read/probe").status
             let usable = await reachable(from: service)
             let isServing = lab.topology.links.contains { link in
@@ -148,7 +149,7 @@ final class FaultDriver {
         return await HTTPConnection.ask(HTTPRequest(path: path), port: port, timeoutMs: 1_500, on: reactor)
     }
 
-    /// After all faults, every process must run.
+    /// Reports every process that does not run now that all faults have ended.
     private func noteExitedProcesses() {
         guard !lab.isStopping else { return }
         for node in lab.topology.nodes where lab.processes[node.name]?.state.pid == nil {
@@ -157,16 +158,17 @@ final class FaultDriver {
     }
 }
 
-/// `app-ap` guarantees an answer while a service reaches one replica, so a check must not cut off the last one.
+/// Keeps the check from cutting off a service's last replica: `app-ap` guarantees an answer only while it can reach
+/// one.
 struct ReachRule {
     let topology: Topology
     let services: [Node]
-    /// By service: the replicas that it reports as reachable.
+    /// By service: the replicas that the service reports as reachable.
     var usable: [String: Set<String>] = [:]
-    /// Services that are disturbed themselves: they must find a replica again before the guarantee holds.
+    /// Services that are paused, killed or recovering. The guarantee holds again once they have reached a replica.
     var down: Set<String> = []
 
-    /// Whether each service keeps a replica that it reaches now and that none of these faults affects.
+    /// True if each service still has a replica that it reaches now and that none of these faults affects.
     func holds(under faults: [CheckFault]) -> Bool {
         services.allSatisfy { service in
             topology.links.contains { link in
