@@ -7,7 +7,7 @@ struct Executables: Sendable {
     let appAP: String
     let redisServer: String
 
-    /// - Parameter binDirectory: the directory of the services; nil: that of the running program.
+    /// - Parameter binDirectory: the directory of the services; nil for the directory of the running program.
     init(binDirectory: String?, environment: [String: String]) throws(LabError) {
         let directory = binDirectory ?? Self.runningDirectory
         appCP = try Self.beside(directory, "app-cp")
@@ -37,7 +37,7 @@ struct Executables: Sendable {
         throw LabError("\(name) is not in PATH; 'make setup' installs what is needed")
     }
 
-    /// The path for any working directory.
+    /// The path as an absolute one, which does not depend on the working directory.
     static func absolute(_ path: String) -> String {
         path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     }

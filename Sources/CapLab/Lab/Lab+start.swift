@@ -3,12 +3,12 @@ import FoundationEssentials
 import Glibc
 
 extension Lab {
-    /// A redis-server may have to load data; a service connects and loads its scripts into each replica.
+    /// Long enough for a redis-server that loads its data, and for a service that connects and loads its scripts.
     private static let redisStartMs: UInt64 = 30_000
     private static let serviceStartMs: UInt64 = 20_000
     private static let initMs: UInt64 = 30_000
 
-    /// Starts everything. Returns when the services are ready. Call ``stop()`` also if it throws.
+    /// Starts everything, and returns when the services are ready. Call ``stop()`` even if this throws.
     func start() async throws(LabError) {
         let executables = try Executables(binDirectory: settings.binDirectory, environment: settings.environment)
         try runDirectory.prepare()
@@ -98,7 +98,8 @@ extension Lab {
         }
     }
 
-    /// Clients keep their port: the proxy listens there, and the service on a hidden one.
+    /// Adds the proxy of the deliberate bug, if there is one. Clients keep their port: the proxy listens there, and the
+    /// service on a hidden port.
     private func makeBugProxy() throws(LabError) {
         guard let bug = settings.bug, let port = ports[bug.service], let hidden = resources.hiddenPort else { return }
         do {
@@ -112,7 +113,7 @@ extension Lab {
 
     private func redisPlan(_ node: Node, _ executables: Executables) -> LaunchPlan {
         let directory = "\(dataPath)/\(node.name)"
-        // On standard input, not on the command line, where every user could read the password.
+        // Pass the configuration on standard input: any user could read a password on the command line.
         let lines =
             [
                 "bind 127.0.0.1", "port \(ports[node.name] ?? 0)", "dir \(Self.quoted(directory))", "daemonize no",
@@ -127,7 +128,7 @@ extension Lab {
             workingDirectory: directory)
     }
 
-    /// Quoted for redis.conf.
+    /// The text in quotes, as redis.conf requires.
     private static func quoted(_ text: String) -> String {
         "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
@@ -167,7 +168,8 @@ extension Lab {
         try process.start()
     }
 
-    /// `app-cp init` creates the CP group. It connects to the replicas directly: no relay exists yet.
+    /// Runs `app-cp init`, which creates the CP group. It connects directly to the replicas, because no relay exists
+    /// yet.
     private func initialise(_ executables: Executables) async throws(LabError) {
         guard let spawner = resources.spawner, let node = topology.services.first(where: { $0.group == .cp }) else {
             return
@@ -183,8 +185,9 @@ extension Lab {
         }
     }
 
-    /// Probes the node until it is ready.
-    /// - Parameter acceptsUnready: a service may also answer that it is not ready, as in a partition.
+    /// Asks the node repeatedly until it is ready.
+    /// - Parameter acceptsUnready: true if a service may also answer that it is not ready, as it does during a
+    ///   partition.
     func untilReady(_ node: Node, timeoutMs: UInt64, acceptsUnready: Bool = false) async throws(LabError) {
         guard let process = processes[node.name] else { return }
         let deadlineNs = reactor.nowNs &+ timeoutMs * nsPerMs
@@ -213,7 +216,7 @@ extension Lab {
         return status == 200 || (acceptsUnready && status == 503)
     }
 
-    /// The end of a log, for an error message: the log itself may be removed.
+    /// The last lines of a log, for an error message. The log itself may be removed soon.
     private func endOfLog(_ logPath: String) -> String {
         let text = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
         let lines = text.split(separator: "\n").suffix(3).map { String($0.prefix(300)) }

@@ -2,40 +2,42 @@ import EventLoop
 import FoundationEssentials
 import Glibc
 
-/// How to set up a lab.
+/// The settings of a lab.
 struct LabSettings: Sendable {
-    /// The directory of the control socket and the lock.
+    /// The directory for the control socket and the lock.
     let runDirectory: String
-    /// A service listens on this plus its offset (1, 2, 11, 12); nil: on any free port.
+    /// Each service listens on this port plus its offset (1, 2, 11, 12). Nil: services listen on any free ports.
     var portBase: UInt16?
-    /// Ports by node, which take precedence.
+    /// Ports of single nodes. They take precedence over ``portBase``.
     var ports: [String: UInt16] = [:]
-    /// A page is served, see ``LabPage``.
+    /// True if the lab serves a page, see ``LabPage``.
     var hasPage = false
-    /// Its port; nil: the port base, or any free port without one.
+    /// The port of the page. Nil: the port base, or any free port if there is no port base.
     var pagePort: UInt16?
-    /// The directory of data and logs; nil: a temporary one that is removed at the end.
+    /// The directory for data and logs. Nil: a temporary directory, which is removed at the end.
     var dataDirectory: String?
-    /// The directory of `app-cp` and `app-ap`; nil: that of this program.
+    /// The directory of `app-cp` and `app-ap`. Nil: the directory of this program.
     var binDirectory: String?
-    /// Further settings of the services. The lab's own take precedence.
+    /// Further settings of the services. The lab's own settings take precedence.
     var serviceEnvironment: [String: String] = [:]
-    /// Further configuration lines of the redis-servers of a group (`appendfsync no`).
+    /// Further configuration lines for the redis-servers of a group, such as `appendfsync no`.
     var redisArguments: [GroupName: [String]] = [:]
-    /// Services connect to their replicas without relays, for measuring. Nothing can be cut then.
+    /// True if services connect to their replicas without relays, for measurements. Then nothing can be cut.
     var isDirect = false
-    /// Nodes whose clocks can be stepped, see ``SteppedClock``.
+    /// Nodes whose clocks can be set, see ``SteppedClock``.
     var clockNodes: Set<String> = []
-    /// A deliberate bug in front of one service, see ``BugProxy``.
+    /// A deliberate bug that is put in front of one service, see ``BugProxy``.
     var bug: LabBug?
-    /// A person runs the lab: services inherit its environment, and it prints a line if a process exits by itself.
+    /// True if a person runs the lab. Then services inherit its environment, and it prints a line when a process exits
+    /// by itself.
     var isInteractive = false
     let environment = ProcessInfo.processInfo.environment
 }
 
-/// The running pair on this machine: six redis-servers, four services, and a relay on every path between them.
+/// A running pair of stores on this machine: six redis-servers, four services, and a relay between each service and
+/// each of its replicas.
 ///
-/// Confined to one reactor's thread. `start()` and `stop()` are called once each, `stop()` also if `start()` failed.
+/// Confined to the reactor's thread. Call `start()` and `stop()` once each, and `stop()` even if `start()` has failed.
 final class Lab {
     let settings: LabSettings
     let topology: Topology
@@ -43,21 +45,21 @@ final class Lab {
     let runDirectory: RunDirectory
     let password = Lab.randomName(32)
     let secretKey = Lab.randomName(48)
-    /// Zero of the lab's clock, in monotonic nanoseconds.
+    /// The zero of the lab's clock, in monotonic nanoseconds.
     private(set) var startNs = monotonicNs()
 
     var ports: [String: UInt16] = [:]
-    /// Of the page; 0 without one.
+    /// The port of the page; 0 if there is none.
     var pagePort: UInt16 = 0
-    /// By node; also `app-cp init`, which is not a node.
+    /// The processes by node name. Also `app-cp init`, which is not a node.
     var processes: [String: NodeProcess] = [:]
     var relays: [Link: Relay] = [:]
     var resources = Resources()
     private(set) var isStopping = false
-    /// The name of the signal.
+    /// The name of the signal that stopped the lab; empty before that.
     private(set) var stopReason = ""
 
-    /// What ``stop()`` releases besides processes and relays; nil before ``start()``.
+    /// What ``stop()`` releases in addition to processes and relays; nil before ``start()``.
     struct Resources {
         var dataPath: String?
         var spawner: Spawner?
@@ -65,7 +67,7 @@ final class Lab {
         var reservedPorts: [PortReservation] = []
         var control: ControlServer?
         var bugProxy: BugProxy?
-        /// Where the service behind ``bugProxy`` listens; clients know the port of the proxy.
+        /// The port of the service behind ``bugProxy``. Clients use the port of the proxy instead.
         var hiddenPort: UInt16?
     }
 
@@ -76,7 +78,8 @@ final class Lab {
         runDirectory = RunDirectory(path: Executables.absolute(settings.runDirectory))
     }
 
-    /// The first call stops everything in order; the second kills all processes.
+    /// Called for each signal that stops the lab. The first call stops everything in order; the second one kills all
+    /// processes.
     func requestStop(signal: Int32) {
         guard !isStopping else {
             for process in processes.values { process.signal(SIGKILL) }
@@ -84,21 +87,22 @@ final class Lab {
         }
         isStopping = true
         stopReason = [SIGINT: "SIGINT", SIGTERM: "SIGTERM", SIGHUP: "SIGHUP"][signal] ?? ""
-        // Ends the wait for a helper.
+        // End the wait for a helper process such as `app-cp init`.
         for helper in helpers { helper.signal(SIGTERM) }
     }
 
-    /// Sets the lab's clock to zero in `delayMs`; until then it stands at zero. Before anything observes the lab.
+    /// Sets the lab's clock to zero in `delayMs` milliseconds; until then it shows zero. Must be called before anything
+    /// observes the lab.
     func restartClock(inMs delayMs: UInt64) { startNs = monotonicNs() + delayMs * nsPerMs }
 
     func untilStopRequested() async {
         while !isStopping { await reactor.sleep(forNs: 50 * nsPerMs) }
     }
 
-    /// The directory of data and logs; empty before ``start()``.
+    /// The directory for data and logs; empty before ``start()``.
     var dataPath: String { resources.dataPath ?? "" }
 
-    /// In short steps, so that a stop ends it.
+    /// Waits for `durationMs`, in short steps so that a stop of the lab ends the wait.
     func pause(_ durationMs: UInt64) async {
         let endNs = reactor.nowNs + durationMs * nsPerMs
         while reactor.nowNs < endNs, !isStopping {
@@ -110,7 +114,7 @@ final class Lab {
         if isStopping { throw .interrupted }
     }
 
-    /// After SIGCHLD.
+    /// Called after SIGCHLD: notes which processes have ended.
     func reap() {
         for process in processes.values where process.reap() {
             guard settings.isInteractive, !process.isExpectedToEnd, !isStopping, topology.node(process.name) != nil
@@ -125,7 +129,7 @@ final class Lab {
 
     // MARK: Stopping
 
-    /// Stops everything, services first, and removes all files.
+    /// Stops everything, services first, and removes all temporary files.
     func stop() async {
         isStopping = true
         resources.control?.close()
@@ -146,7 +150,7 @@ final class Lab {
         resources.spawner?.finish()
     }
 
-    /// Sends SIGTERM to all before it waits for the first, so that their grace periods overlap.
+    /// Sends SIGTERM to all processes before it waits for the first, so that their grace periods overlap.
     private func stopAll(_ nodes: [Node], graceMs: UInt64) async {
         let running = nodes.compactMap { processes[$0.name] }.filter { $0.state.pid != nil }
         for process in running { process.terminate() }
@@ -155,7 +159,8 @@ final class Lab {
 
     // MARK: Logs
 
-    /// Truncates each log when it gets long. Writers append, so they continue at its start.
+    /// Truncates each log that gets too long. Processes append to their logs, so they continue at the start of the
+    /// file.
     func limitLogs() async {
         while !isStopping {
             for path in processes.values.map(\.plan.logPath) {
@@ -166,10 +171,10 @@ final class Lab {
         }
     }
 
-    /// 64 MiB per process.
+    /// 64 MiB per log.
     private static let maxLogBytes = 64 << 20
 
-    /// Random letters and digits, 5.9 bits each.
+    /// Random letters and digits. Each has 5.9 bits of randomness.
     static func randomName(_ count: Int) -> String {
         let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
         return String((0..<count).map { _ in letters.randomElement()! })

@@ -1,10 +1,10 @@
 import ArgumentParser
 import Glibc
 
-/// Why the lab cannot do something, in one line for people.
+/// Says in one line for the user why the lab cannot do something.
 struct LabError: Error, Equatable {
     let message: String
-    /// The exit code of the command: 1 if it could not be done, 2 if the request was wrong.
+    /// The exit code of the command: 1 if it failed, 2 if the request was invalid.
     let exitCode: Int32
 
     init(_ message: String, exitCode: Int32 = 1) {
@@ -12,16 +12,16 @@ struct LabError: Error, Equatable {
         self.exitCode = exitCode
     }
 
-    /// - Parameter errno: why the call failed.
+    /// - Parameter errno: the error number of the failed system call.
     init(systemCall: String, errno: Int32 = errno) {
         self.init("\(systemCall): \(String(cString: strerror(errno)))")
     }
 
-    /// SIGINT, SIGTERM or SIGHUP came meanwhile.
+    /// SIGINT, SIGTERM or SIGHUP has arrived meanwhile.
     static let interrupted = LabError("interrupted")
 }
 
-/// Runs `body`. Prints its error and ends the program with the error's exit code.
+/// Runs `body`. If it throws, prints the error and ends the program with the error's exit code.
 func exitOnError<Value>(_ body: () throws(LabError) -> Value) throws -> Value {
     do {
         return try body()

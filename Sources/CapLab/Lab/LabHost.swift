@@ -12,7 +12,7 @@ final class LabHost: HostedProgram {
 
     /// Starts a lab, runs `body` with it, and always stops it.
     ///
-    /// SIGINT, SIGTERM and SIGHUP stop it; a second one kills its processes. See ``ReactorHost/run(_:)``.
+    /// SIGINT, SIGTERM and SIGHUP stop the lab; a second signal kills its processes. See ``ReactorHost/run(_:)``.
     /// - Returns: the result of `body`, or the exit code of an error.
     static func run(_ settings: LabSettings, body: @escaping @Sendable (Lab) async -> Int32) -> Int32 {
         ReactorHost.run { reactor in LabHost(Lab(settings, on: reactor), body) }
@@ -24,7 +24,7 @@ final class LabHost: HostedProgram {
             try await lab.start()
             result = await body(lab)
         } catch {
-            // After Ctrl-C nobody needs a message.
+            // After Ctrl-C the user needs no message.
             if error != .interrupted { complain("caplab: \(error.message)") }
             result = error == .interrupted ? 0 : error.exitCode
         }

@@ -3,23 +3,23 @@ import CLinux
 import FoundationEssentials
 import Glibc
 
-/// The first moments of a child: this program again, which prepares the process and then becomes the child's real
-/// program.
+/// The first command in a child process. It is this program again: it prepares the process, and then replaces itself
+/// with the child's real program.
 struct LaunchCommand: ParsableCommand {
     static let name = "__launch"
     static let configuration = CommandConfiguration(commandName: name, shouldDisplay: false)
 
-    /// The process that the child must not outlive.
+    /// The process id of the lab. The child must not outlive the lab.
     @Option var lab: Int32
     @Option var directory: String
     @Argument(parsing: .postTerminator) var command: [String]
 
-    /// Returns only on failure, with a message on standard error, which is the child's log.
+    /// Returns only on failure. The message goes to standard error, which is the child's log.
     func run() throws {
         guard let program = command.first, clinux_die_with_parent() == 0 else { throw failure("prctl") }
-        // The lab may have died before the call above.
+        // If the lab has died before the call above, the child would not be killed with it.
         guard getppid() == lab else { throw ExitCode(127) }
-        // Ctrl-C in the terminal must reach only the lab, which stops its children in order.
+        // Leave the terminal's process group: Ctrl-C must reach only the lab, which stops its children in order.
         setpgid(0, 0)
         receiveSignals()
         closeOnExec()
@@ -28,7 +28,7 @@ struct LaunchCommand: ParsableCommand {
         throw failure("exec \(program)")
     }
 
-    /// The lab blocks and ignores signals that its children must receive.
+    /// Unblocks all signals and resets their handling, because the lab blocks or ignores some that its children need.
     private func receiveSignals() {
         for number in 1...SIGSYS { signal(number, SIG_DFL) }
         var none = sigset_t()
@@ -36,8 +36,8 @@ struct LaunchCommand: ParsableCommand {
         sigprocmask(SIG_SETMASK, &none, nil)
     }
 
-    /// Everything above standard error, also what the lab inherited: a pipe that a child keeps open never ends for its
-    /// reader.
+    /// Closes every inherited descriptor above standard error when the real program starts. If a child kept the write
+    /// end of a pipe open, the pipe's reader would never see its end.
     private func closeOnExec() {
         let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
         for descriptor in open.compactMap({ Int32($0) }) where descriptor > 2 {
@@ -51,37 +51,37 @@ struct LaunchCommand: ParsableCommand {
     }
 }
 
-/// Replaces this program by another one. Returns only on failure, with `errno` set.
+/// Replaces this program with another one. Returns only on failure, with `errno` set.
 func execute(_ program: String, _ arguments: [String]) {
     var pointers: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
     execv(program, &pointers)
 }
 
-/// Removes the lab's files if the lab is killed (SIGKILL, out of memory). Its processes are killed by the kernel then,
-/// see ``LaunchCommand``.
+/// Removes the lab's files if the lab is killed, by SIGKILL or because memory is full. Then the kernel kills the lab's
+/// processes, see ``LaunchCommand``.
 ///
-/// The lab starts this program again as the sweeper, at the other end of a pipe. A pipe that closes without a byte
-/// means that the lab did not stop in order.
+/// The lab starts this program again as the sweeper, which reads from a pipe. If the pipe ends without a byte, the lab
+/// did not stop in order.
 struct SweepCommand: ParsableCommand {
     static let name = "__sweep"
     static let configuration = CommandConfiguration(commandName: name, shouldDisplay: false)
 
-    /// Its socket and lock are removed, and the directory if it is empty then.
+    /// The lab's run directory. Its socket and lock are removed, and the directory itself if it is empty after that.
     @Argument var runDirectory: String
-    /// Removed with everything in them.
+    /// Files and directories that are removed with all their contents.
     @Argument var paths: [String] = []
 
-    /// Runs until the lab's end of the pipe, standard input, is closed.
+    /// Waits until the lab's end of the pipe on standard input is closed, then removes the files if necessary.
     func run() {
         for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_IGN) }
         var byte: UInt8 = 0
         guard read(0, &byte, 1) == 0 else { return }
-        // A process that is still dying may create another file: retry for five seconds at most.
+        // A process that is still dying may create another file, so try again for at most five seconds.
         for _ in 0..<500 where paths.contains(where: { access($0, F_OK) == 0 }) {
             for path in paths { try? FileManager.default.removeItem(atPath: path) }
             usleep(10_000)
         }
-        // Only under the lock: a new lab may be running there already.
+        // Remove the run directory only under its lock, because a new lab may already be using it.
         let directory = RunDirectory(path: runDirectory)
         if let lock = try? directory.lock() {
             directory.remove()

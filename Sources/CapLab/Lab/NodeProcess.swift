@@ -1,14 +1,14 @@
 import EventLoop
 import Glibc
 
-/// The process behind one node, or a helper such as `app-cp init`.
+/// The process of one node, or a helper process such as `app-cp init`.
 final class NodeProcess {
     enum State: Equatable {
         case notStarted
         case running(pid_t)
-        /// Stopped by SIGSTOP: it keeps its connections and does not answer.
+        /// Paused by SIGSTOP: the process keeps its connections and does not answer.
         case paused(pid_t)
-        /// With the raw status of waitpid.
+        /// Ended, with the raw status that `waitpid` returned.
         case ended(status: Int32)
 
         var pid: pid_t? {
@@ -27,7 +27,7 @@ final class NodeProcess {
             }
         }
 
-        /// The exit code of a process that ended by itself.
+        /// The exit code, if the process ended by itself; nil otherwise.
         var exitCode: Int32? {
             guard case .ended(let status) = self, status & 0x7F == 0 else { return nil }
             return (status >> 8) & 0xFF
@@ -39,7 +39,7 @@ final class NodeProcess {
     private let spawner: Spawner
     private let reactor: Reactor
     private(set) var state = State.notStarted
-    /// The lab itself ended the process, so its end is not reported.
+    /// True if the lab itself ended the process, so that its end is not reported as a problem.
     private(set) var isExpectedToEnd = false
 
     init(name: String, plan: LaunchPlan, spawner: Spawner, on reactor: Reactor) {
@@ -67,7 +67,7 @@ final class NodeProcess {
     }
 
     /// Called after each SIGCHLD.
-    /// - Returns: whether the process has ended since the last call.
+    /// - Returns: true if the process has ended since the last call.
     func reap() -> Bool {
         guard let pid = state.pid else { return false }
         var status: Int32 = 0
@@ -76,20 +76,20 @@ final class NodeProcess {
         return true
     }
 
-    /// - Returns: false if the process has not ended after `timeoutMs`.
+    /// - Returns: false if the process has not ended within `timeoutMs`.
     func ended(withinMs timeoutMs: UInt64) async -> Bool {
         let deadlineNs = reactor.nowNs &+ timeoutMs * nsPerMs
         while state.pid != nil, reactor.nowNs < deadlineNs { await reactor.sleep(forNs: 2 * nsPerMs) }
         return state.pid == nil
     }
 
-    /// Sends SIGTERM. A paused process is resumed first: it could not handle the signal.
+    /// Sends SIGTERM. Resumes a paused process, because it could not handle the signal.
     func terminate() {
         if case .paused = state { signal(SIGCONT) }
         signal(SIGTERM)
     }
 
-    /// Sends SIGTERM, and SIGKILL after `graceMs`.
+    /// Sends SIGTERM, and SIGKILL if the process has not ended after `graceMs`.
     func stop(graceMs: UInt64) async {
         terminate()
         if await ended(withinMs: graceMs) { return }

@@ -2,7 +2,7 @@ import CLinux
 import FoundationEssentials
 import Glibc
 
-/// Finds free ports, and the process that holds a taken one.
+/// Finds free ports, and the process that uses a port.
 enum Ports {
     static func isFree(_ port: UInt16) -> Bool {
         guard let descriptor = try? Sockets.listen(port: port) else { return false }
@@ -10,8 +10,8 @@ enum Ports {
         return true
     }
 
-    /// - Throws: an error that names the port and, if visible, its holder.
-    /// - Parameter option: one that moves this port alone.
+    /// - Throws: an error that names the port and, if visible, the process that uses it.
+    /// - Parameter option: an option that changes only this port, for the message.
     static func requireFree(
         _ port: UInt16, for node: String, besides option: String? = nil
     ) throws(LabError) {
@@ -28,13 +28,13 @@ enum Ports {
         }
     }
 
-    /// Free ports below those of outgoing connections: the kernel could give such a port away while its process is
-    /// stopped.
-    /// Reserved too, so that labs and tests that choose ports at the same moment choose different ones.
+    /// Chooses and reserves free ports. They are below the range for outgoing connections: the kernel could give away a
+    /// port from that range while its process is stopped. The reservation keeps labs and tests that choose at the same
+    /// moment from choosing the same ports.
     static func free(_ count: Int) throws(LabError) -> [PortReservation] {
         let range = (try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)) ?? ""
         let firstEphemeral = range.split(whereSeparator: \.isWhitespace).first.flatMap { UInt16($0) } ?? 32_768
-        // If that range begins low, there is nothing below it.
+        // If the range for outgoing connections begins low, there are too few ports below it.
         let candidates: ClosedRange<UInt16> = firstEphemeral > 20_000 ? 10_000...(firstEphemeral - 1) : 10_000...65_535
         var chosen: [PortReservation] = []
         for _ in 0..<10_000 where chosen.count < count {
@@ -45,7 +45,7 @@ enum Ports {
         return chosen
     }
 
-    /// "name (pid 123)" of the process that listens on the port, from `/proc`; nil if it belongs to another user.
+    /// The process that listens on the port, as "name (pid 123)"; nil if it belongs to another user.
     static func holder(of port: UInt16) -> String? {
         let sockets = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { listeners(readTable($0), port: port) }
             .map { "socket:[\($0)]" }
@@ -62,7 +62,8 @@ enum Ports {
         return nil
     }
 
-    /// Line by line: the kernel returns its tables in short pieces, and Foundation reads only the first.
+    /// Reads a file of `/proc` line by line. The kernel returns it in short pieces, and Foundation would read only the
+    /// first.
     private static func readTable(_ path: String) -> String {
         guard let file = fopen(path, "re") else { return "" }
         var line: UnsafeMutablePointer<CChar>?
@@ -76,8 +77,8 @@ enum Ports {
         return table
     }
 
-    /// The inodes of sockets that listen on the port, from the text of `/proc/net/tcp`. It has address:port in hex in
-    /// the second column, state 0A (listen) in the fourth, inode in the tenth.
+    /// The inodes of the sockets that listen on the port, from the text of `/proc/net/tcp`. The second column has
+    /// address:port in hexadecimal, the fourth has the state (0A is listening), the tenth the inode.
     static func listeners(_ table: String, port: UInt16) -> [String] {
         table.split(separator: "\n").dropFirst().compactMap { line in
             let columns = line.split(separator: " ", omittingEmptySubsequences: true)
@@ -89,12 +90,12 @@ enum Ports {
     }
 }
 
-/// A port that no other lab on this machine chooses, until this is released.
+/// A reservation of a port: no other lab on this machine chooses it until this object is released.
 final class PortReservation {
     let port: UInt16
     private let descriptor: Int32
 
-    /// - Returns: nil if it is reserved already.
+    /// - Returns: nil if the port is already reserved.
     init?(_ port: UInt16) {
         descriptor = clinux_reserve_port(UInt32(port))
         guard descriptor >= 0 else { return nil }

@@ -4,36 +4,39 @@ import Synchronization
 
 /// A program that runs on a reactor until a signal ends it.
 protocol HostedProgram: AnyObject {
+    /// Runs the program.
     /// - Returns: the exit code.
     func run() async -> Int32
-    /// After SIGINT, SIGTERM or SIGHUP; may be called again.
+    /// Called after SIGINT, SIGTERM or SIGHUP; may be called more than once.
     func requestStop(signal: Int32)
-    /// After SIGCHLD.
+    /// Called after SIGCHLD.
     func reap()
 }
 
-/// Runs a program from the command line: signals on the main thread, everything else on the reactor's.
+/// Runs a program from the command line. Signals are handled on the main thread, everything else on the reactor's
+/// thread.
 final class ReactorHost: @unchecked Sendable {
-    // Safe because `program` is touched only on the reactor's thread, and `exitCode` is synchronised.
+    // Safe because `program` is used only on the reactor's thread, and `exitCode` is synchronised.
     private let reactor: Reactor
     private var program: (any HostedProgram)?
     private let exitCode = Mutex<Int32?>(nil)
 
     private init(_ reactor: Reactor) { self.reactor = reactor }
 
-    /// Makes a program on the reactor's thread and runs it.
+    /// Creates a program on the reactor's thread and runs it.
     ///
-    /// SIGINT, SIGTERM and SIGHUP stop it. SIGINT and SIGHUP have no effect if they were inherited as ignored. Call it
-    /// on the main thread before any other exists: it blocks the signals and waits for them.
+    /// SIGINT, SIGTERM and SIGHUP stop the program. SIGINT and SIGHUP are ignored if the parent process had them
+    /// ignored. Call this on the main thread before any other thread exists, because it blocks the signals and waits
+    /// for them.
     /// - Returns: the exit code of the program.
     static func run(_ make: @escaping @Sendable (Reactor) -> any HostedProgram) -> Int32 {
         var signals = sigset_t()
         sigemptyset(&signals)
-        // A blocked signal is delivered to sigwait even if its disposition is to ignore it.
+        // A blocked signal reaches `sigwait` even if it is set to be ignored.
         let interactive = [SIGINT, SIGHUP].filter { !isInheritedAsIgnored($0) }
         for number in interactive + [SIGTERM, SIGCHLD, SIGUSR1] { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-        // If ignored, the kernel would discard how a child ended.
+        // If SIGCHLD were ignored, the kernel would discard how a child ended.
         signal(SIGCHLD, SIG_DFL)
         signal(SIGPIPE, SIG_IGN)
         guard let reactor = try? Reactor(name: "lab") else {
@@ -66,7 +69,7 @@ final class ReactorHost: @unchecked Sendable {
             let result = await program.run()
             self.program = nil
             exitCode.withLock { $0 = result }
-            // Wakes the main thread.
+            // Wake the main thread, which waits for signals.
             kill(getpid(), SIGUSR1)
         }
     }

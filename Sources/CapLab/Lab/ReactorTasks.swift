@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Calls a function once at a deadline, unless it is cancelled before.
+/// Calls a function once, at a given time, unless it is cancelled before.
 final class LoopTimer: Expirable {
     private var action: (() -> Void)?
 
@@ -14,7 +14,7 @@ final class LoopTimer: Expirable {
     func expire() { action.take()?() }
 }
 
-/// Concurrent tasks on the reactor's thread.
+/// A set of concurrent tasks on the reactor's thread.
 final class TaskBundle {
     private let reactor: Reactor
     private var running = 0
@@ -31,7 +31,7 @@ final class TaskBundle {
         }
     }
 
-    /// Returns when every task has ended. Only one task may await it.
+    /// Waits until every task has ended. Only one task may wait for this.
     func ended() async {
         guard running > 0 else { return }
         await withUnsafeContinuation { waiter = $0 }

@@ -1,14 +1,14 @@
 import FoundationEssentials
 import Glibc
 
-/// The private directory of a lab's control socket, and the lock that allows one lab in it at a time.
+/// The private directory of a lab's control socket. Its lock ensures that only one lab uses it at a time.
 struct RunDirectory: Sendable {
-    /// `sun_path` of sockaddr_un has 108 bytes, the last of them zero.
+    /// `sun_path` of `sockaddr_un` has 108 bytes; the last one is zero.
     static let maxSocketPathBytes = 107
 
     let path: String
 
-    /// `$XDG_RUNTIME_DIR/caplab`, or `/tmp/caplab-<uid>`.
+    /// The default directory: `$XDG_RUNTIME_DIR/caplab`, or `/tmp/caplab-<uid>`.
     static func standardPath(_ environment: [String: String]) -> String {
         if let base = environment["XDG_RUNTIME_DIR"], base.hasPrefix("/"), access(base, W_OK) == 0 {
             return base + "/caplab"
@@ -19,7 +19,7 @@ struct RunDirectory: Sendable {
     var socketPath: String { path + "/control.sock" }
     var lockPath: String { path + "/lab.lock" }
 
-    /// Makes the directory, or checks that it belongs to this user only: every user can write to `/tmp`.
+    /// Creates the directory, or checks that only this user has access to it: any user could have created it in `/tmp`.
     func prepare() throws(LabError) {
         guard socketPath.utf8.count <= Self.maxSocketPathBytes, !path.contains("\n") else {
             throw LabError("the run directory's name is too long for a Unix socket: \(path)")
@@ -36,10 +36,10 @@ struct RunDirectory: Sendable {
         }
     }
 
-    /// - Returns: the descriptor that keeps the lock until ``unlock(_:)``.
+    /// - Returns: the descriptor that holds the lock until ``unlock(_:)``.
     func lock() throws(LabError) -> Int32 {
-        // A lab that ends removes the file. The locked file must be the one in the directory, or a third lab would lock
-        // another.
+        // A lab that ends removes the lock file. So check that the locked file is still the one in the directory.
+        // Otherwise two labs could hold locks on different files.
         for _ in 0..<100 {
             let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw LabError(systemCall: "cannot open \(lockPath)") }
@@ -69,7 +69,7 @@ struct RunDirectory: Sendable {
         close(descriptor)
     }
 
-    /// Removes socket, lock and, if it is empty then, the directory.
+    /// Removes the socket and the lock, and the directory if it is empty after that.
     func remove() {
         unlink(socketPath)
         unlink(lockPath)

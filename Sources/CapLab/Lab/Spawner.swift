@@ -1,28 +1,28 @@
 import Glibc
 
-/// A program to run, with its surroundings.
+/// A program to start, with its arguments, environment, input and log.
 struct LaunchPlan: Sendable {
     let program: String
     var arguments: [String] = []
     var environment: [String: String] = [:]
-    /// Written to standard input, which then ends. At most ``Spawner/maxInputBytes``.
+    /// The bytes to which standard input is connected. At most ``Spawner/maxInputBytes``.
     var input: [UInt8] = []
-    /// Standard output and error are appended to this file.
+    /// The file to which standard output and standard error are appended.
     let logPath: String
     var workingDirectory = "/"
 }
 
-/// Starts children that do not outlive the lab.
+/// Starts child processes that do not outlive the lab.
 struct Spawner: Sendable {
-    /// A pipe holds this much without a reader.
+    /// A pipe can hold this many bytes while nobody reads from it.
     static let maxInputBytes = 32 << 10
 
-    /// The write end of the sweeper's pipe.
+    /// The write end of the sweeper's pipe, see ``SweepCommand``.
     private let sweeperPipe: Int32
     private let sweeperPid: pid_t
 
     /// Starts the sweeper, see ``SweepCommand``.
-    /// - Parameter paths: the files that it removes if the lab is killed.
+    /// - Parameter paths: the files that the sweeper removes if the lab is killed.
     init(runDirectory: RunDirectory, paths: [String]) throws(LabError) {
         let ends = try Self.pipe()
         let discard = open("/dev/null", O_WRONLY | O_CLOEXEC)
@@ -35,7 +35,7 @@ struct Spawner: Sendable {
             SweepCommand.name, [runDirectory.path] + paths, environment: [:], input: ends[0], output: discard)
     }
 
-    /// Tells the sweeper that the lab removed its files itself, and waits for it.
+    /// Tells the sweeper that the lab has removed its files itself, and waits until the sweeper ends.
     func finish() {
         _ = write(sweeperPipe, [0], 1)
         close(sweeperPipe)
@@ -43,7 +43,7 @@ struct Spawner: Sendable {
         while waitpid(sweeperPid, &status, 0) < 0, errno == EINTR {}
     }
 
-    /// Starts a child through the ``LaunchCommand``.
+    /// Starts a child process by way of ``LaunchCommand``.
     func start(_ plan: LaunchPlan) throws(LabError) -> pid_t {
         precondition(plan.input.count <= Self.maxInputBytes, "the input does not fit into a pipe")
         let log = open(plan.logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -66,7 +66,7 @@ struct Spawner: Sendable {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        // In this order: each source is above 2 or already in its place.
+        // The order is safe: each source descriptor is above 2, or already where it must be.
         for (source, target) in [(input, 0), (output, 1), (output, 2)] as [(Int32, Int32)] {
             posix_spawn_file_actions_adddup2(&actions, source, target)
         }
@@ -80,7 +80,8 @@ struct Spawner: Sendable {
         return pid
     }
 
-    /// Both ends are closed on exec. Only this thread starts children, so none starts in between.
+    /// A pipe whose two ends are closed on exec. Only this thread starts children, so no child can inherit them before
+    /// they are marked.
     private static func pipe() throws(LabError) -> [Int32] {
         var ends: [Int32] = [0, 0]
         guard Glibc.pipe(&ends) == 0 else { throw LabError(systemCall: "pipe") }

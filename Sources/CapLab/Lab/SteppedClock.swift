@@ -1,10 +1,10 @@
 import FoundationEssentials
 import Glibc
 
-/// Steps the clock of one process, without root: a library that is loaded into the process adds the offset in a file to
-/// the time of day (`Sources/CClockStep`).
+/// Sets the clock of one process, without root. A library that is loaded into the process adds an offset, stored in a
+/// file, to the time of day (`Sources/CClockStep`).
 enum SteppedClock {
-    /// Nil if it was not built beside this program.
+    /// The path of the library; nil if it was not built beside this program.
     static var library: String? {
         let path = Executables.runningDirectory + "/libClockStep.so"
         return access(path, R_OK) == 0 ? path : nil
@@ -16,7 +16,7 @@ enum SteppedClock {
 }
 
 extension Lab {
-    /// What a node needs so that its clock can be stepped; empty for any other node.
+    /// The environment variables that make a node's clock adjustable; empty for a node whose clock is never set.
     func clockEnvironment(of node: Node) -> [String: String] {
         guard settings.clockNodes.contains(node.name), let library = SteppedClock.library,
             (try? writeClock(of: node.name, offsetSeconds: 0)) != nil
@@ -24,7 +24,7 @@ extension Lab {
         return SteppedClock.environment(library: library, file: clockPath(node.name))
     }
 
-    /// Sets the clock of a process this far from the time of day, at once.
+    /// Sets the clock of a process at once, to the time of day plus the offset.
     func stepClock(of name: String, offsetSeconds: Int) throws(LabError) {
         guard settings.clockNodes.contains(name) else { throw LabError("\(name) was not started with its own clock") }
         try writeClock(of: name, offsetSeconds: offsetSeconds)
@@ -32,7 +32,7 @@ extension Lab {
 
     private func clockPath(_ name: String) -> String { "\(dataPath)/logs/\(name).clock" }
 
-    /// In place: the process has mapped the file.
+    /// Writes the offset in place, because the process has mapped the file.
     private func writeClock(of name: String, offsetSeconds: Int) throws(LabError) {
         let descriptor = open(clockPath(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw LabError(systemCall: "open \(clockPath(name))") }

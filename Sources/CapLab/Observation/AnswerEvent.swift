@@ -1,4 +1,4 @@
-/// One request of the page or its load, with the answer of the service.
+/// One request of the page or its load, and the answer of the service.
 struct AnswerEvent: Equatable, Sendable {
     enum Origin: String, Sendable {
         case page, load
@@ -16,23 +16,23 @@ struct AnswerEvent: Equatable, Sendable {
     let service: String
     let op: Operation
     let key: String
-    /// The value of a write or compare-and-set.
+    /// The value that a write or compare-and-set stores.
     var sent: String?
-    /// A write whose value expires.
+    /// True for a write whose value expires.
     var expires = false
-    /// The HTTP status; 0 if no complete answer came.
+    /// The HTTP status; 0 if no complete answer arrived.
     let status: Int
     var code: String?
-    /// Of a change: `applied`, `not_applied` or `unknown`; nil if the service did not say.
+    /// For a change: `applied`, `not_applied` or `unknown`; nil if the answer does not state it.
     var outcome: String?
     var value: String?
-    /// The values of all siblings; empty without a conflict.
+    /// The values of a conflict; empty if there is none.
     var conflicts: [String] = []
     var stalenessMs: Double?
     var stale = false
     var version: String?
     var detail: String?
     var curl = ""
-    /// The first 2,000 characters of the answer.
+    /// The first 2,000 characters of the answer's body.
     var body = ""
 }

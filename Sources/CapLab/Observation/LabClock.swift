@@ -2,14 +2,14 @@ import EventLoop
 import JSON
 
 extension ObservedPair {
-    /// The time on the page's clock, in microseconds since the start.
+    /// The time on the page's clock: microseconds since the start.
     var elapsedUs: Int64 { elapsedUs(atNs: monotonicNs()) }
 
     func elapsedUs(atNs timeNs: UInt64) -> Int64 { timeNs < startNs ? 0 : Int64((timeNs - startNs) / 1_000) }
 }
 
 extension JSONWriter {
-    /// Begins the object of an event with its time.
+    /// Begins the JSON object of an event, with its time as the first member.
     mutating func beginEvent(atUs timeUs: Int64) {
         beginObject()
         key("tMs")

@@ -1,20 +1,20 @@
-/// What the lab page shows of a running pair: state, faults, messages, copies and verdict.
+/// Gathers what the lab page shows of a running pair: state, faults, messages, copies and verdict.
 ///
-/// Confined to the pair's reactor. Create it after ``Lab/start()``: relays and ports must exist.
+/// Confined to the thread of the pair's reactor. Create it after ``Lab/start()``, because relays and ports must exist.
 final class Observation {
     private static let viewersIntervalMs: UInt64 = 100
 
     private let pair: any ObservedPair
     private let faults: FaultLog
     private let states: NodeStates
-    /// Nil where no relay sees the messages.
+    /// Nil if there are no relays that see the messages.
     private let messages: MessageTap?
     private let copies: CopyReader
     private let verdict: Verdict
     private lazy var viewers = Repeater(everyMs: Self.viewersIntervalMs, on: pair.reactor) { [unowned self] in
         followViewers()
     }
-    /// How many pages are connected. Without one, nothing is polled, read or tapped.
+    /// Returns how many pages are connected. While there are none, nothing is polled, read or tapped.
     var viewerCount: () -> Int = { 1 }
     /// Called with the error when a replica begins to reject reads.
     var onRejection: (Node, String) -> Void {
@@ -22,7 +22,7 @@ final class Observation {
         set { copies.onRejection = newValue }
     }
     private(set) var key = ""
-    /// Messages per event, at most ``MessageTap/maxShown``.
+    /// The most messages per event, at most ``MessageTap/maxShown``.
     var messageLimit: Int {
         get { messages?.limit ?? 0 }
         set { messages?.limit = newValue }
@@ -30,7 +30,7 @@ final class Observation {
 
     convenience init(_ lab: Lab, _ sink: any EventSink) { self.init(lab, messages: MessageTap(lab, sink), sink) }
 
-    /// - Parameter messages: sees the messages of the pair; nil if nothing can.
+    /// - Parameter messages: the tap that sees the pair's messages; nil if there is none.
     init(_ pair: any ObservedPair, messages: MessageTap?, _ sink: any EventSink) {
         self.pair = pair
         self.messages = messages
@@ -44,7 +44,7 @@ final class Observation {
         verdict.watch = { [unowned copies] in copies.watchedKeys = $0 }
     }
 
-    /// Follows faults from now on, and everything else while there are viewers.
+    /// From now on, detects faults, and observes everything else while there are viewers.
     func start() {
         faults.start()
         viewers.start()
@@ -72,7 +72,7 @@ final class Observation {
         verdict.stop()
     }
 
-    /// What a newly connected page gets, in this order.
+    /// The events that a newly connected page gets, in this order.
     func firstEvents() -> [(StaticString, [UInt8])] {
         states.firstEvents() + copies.firstEvents() + faults.firstEvents() + (messages?.firstEvents() ?? [])
             + verdict.firstEvents()
@@ -86,16 +86,17 @@ final class Observation {
         verdict.chosenKey = key
     }
 
-    /// A request of the page or its load was answered, or given up.
+    /// Called when a request of the page or its load was answered, or has timed out.
     func answered(_ answer: AnswerEvent) { verdict.answered(answer) }
 
-    /// Whether a node has not answered for a while.
+    /// True if a node has not answered for a while.
     func isSilent(_ node: Node) -> Bool { node.isService ? states.isSilent(node) : copies.isSilent(node) }
 
-    /// Whether a service can use a replica, as it reports; nil while that is not known.
+    /// True if a service reports that it can use the replica, false if it cannot; nil if unknown.
     func reaches(_ link: Link) -> Bool? { states.reaches(link) }
 
-    /// Outstanding hints, staleness in milliseconds and conflicts of an AP service; nil for another node.
+    /// The number of hints, the staleness in milliseconds and the number of conflicts of an AP service; nil for other
+    /// nodes.
     func figures(of service: String) -> (hints: Int, stalenessMs: Double?, conflicts: Int)? {
         states.figures(of: service)
     }

@@ -1,41 +1,41 @@
 import EventLoop
 
-/// What a page needs of the pair that it shows: the nodes, where they listen, and what is known of them.
+/// What a page needs to know about the pair that it shows: the nodes, their addresses, and their known state.
 ///
 /// A ``Lab`` knows its own processes and relays. A ``WatchedPair`` knows only what services and replicas answer.
 /// Confined to the reactor's thread.
 protocol ObservedPair: AnyObject {
     var topology: Topology { get }
     var reactor: Reactor { get }
-    /// Zero of the page's clock, in monotonic nanoseconds.
+    /// The zero of the page's clock, in monotonic nanoseconds.
     var startNs: UInt64 { get }
-    /// How to log in at the replicas.
+    /// How to log in to the replicas.
     var redisLogin: RedisLogin { get }
 
     func address(of node: Node) -> NodeAddress
-    /// The port on loopback where the readers of the page reach a node; nil if they do not.
+    /// The port on loopback at which readers of the page can reach a node; nil if they cannot.
     func readersPort(of node: Node) -> UInt16?
     func condition(of node: Node) -> NodeCondition
     func fault(of link: Link) -> LinkFault
 }
 
-/// What is known of a node's process. The raw value is the word for the page.
+/// The known condition of a node's process. The raw value is the word that the page shows.
 enum NodeCondition: String, Sendable {
     case running, paused, ended
-    /// It does not answer; whether it runs is not known.
+    /// The node does not answer. It is unknown whether its process runs.
     case unreachable
 
-    /// A process that is known not to answer need not be asked.
+    /// False for a process that certainly cannot answer, so that it is not asked.
     var canAnswer: Bool { self == .running || self == .unreachable }
 }
 
-/// A user of the replicas with its password.
+/// A Redis user and its password.
 struct RedisLogin: Equatable, Sendable {
-    /// Nil: Redis' default user.
+    /// Nil for Redis's default user.
     var user: String?
-    /// Empty: none is sent.
+    /// If empty, no password is sent.
     var password: String
 
-    /// The command that logs in; nil if none is needed.
+    /// The command that logs in; nil if none is necessary.
     var command: [String]? { password.isEmpty ? nil : ["AUTH"] + (user.map { [$0] } ?? []) + [password] }
 }

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Calls a function at an interval, on the reactor's thread, until it is stopped.
+/// Calls a function periodically on the reactor's thread until it is stopped.
 final class Repeater {
     private let reactor: Reactor
     private let intervalNs: UInt64
@@ -15,7 +15,7 @@ final class Repeater {
 
     var isRunning: Bool { timer != nil }
 
-    /// The first call comes after one interval.
+    /// Starts the calls. The first one comes after one interval.
     func start() {
         guard timer == nil else { return }
         schedule()

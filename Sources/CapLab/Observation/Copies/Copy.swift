@@ -1,19 +1,19 @@
 import JSON
 
-/// The record of one key on one replica.
+/// The copy of one key on one replica, for the page.
 struct Copy: Equatable {
     static let maxRawCharacters = 600
 
-    /// The replica answered.
+    /// False if the replica did not answer.
     var isReachable = false
     var isPresent = false
-    /// The values that are alive, the winner first.
+    /// The values that have not expired and are not deleted. The winner is first.
     var values: [String] = []
-    /// CP: the number of the last change.
+    /// For CP: the version of the last change.
     var version: String?
-    /// Decoded, for people.
+    /// The fields of the record, decoded for people.
     var fields: [(name: String, text: String)] = []
-    /// The record as it is stored.
+    /// The record as the replica stores it.
     var raw = ""
 
     static let unreachable = Copy()

@@ -1,11 +1,10 @@
 import EventLoop
 import JSON
 
-/// The chosen key's record on each replica, read from Redis past all relays: the events `copies`.
-///
-/// It also reads the role of each CP replica, and the AP records that the verdict needs.
+/// Reads the record of the chosen key directly from each replica, past the relays, and publishes the events `copies`.
+/// Also reads the role of each CP replica, and the AP records that the verdict needs.
 final class CopyReader {
-    /// The records of some keys on one AP replica.
+    /// The records of some keys on one AP replica, read at one time.
     struct Reading {
         /// When the reading began and ended, in monotonic nanoseconds.
         let beganNs: UInt64
@@ -18,18 +17,18 @@ final class CopyReader {
         let connection: ReplicaConnection
         var isBusy = false
         var rounds = 0
-        /// Rounds without an answer since the last one with an answer.
+        /// How many rounds have had no answer since the last answer.
         var misses = 0
-        /// Its last answer was an error, such as for a wrong password.
+        /// True if the last answer was an error, for example because the password is wrong.
         var isRejected = false
     }
 
     private static let intervalMs: UInt64 = 250
     private static let timeoutMs: UInt64 = 300
     private static let collectMs: UInt64 = 15
-    /// Watched keys are read in every fourth round.
+    /// Watched keys are read only in every fourth round.
     private static let roundsPerReading = 4
-    /// A replica that reads its data or forks may be late once.
+    /// A replica that loads its data or forks may once answer late.
     private static let missesUntilSilent = 4
     private static let maxErrorCharacters = 200
 
@@ -41,13 +40,13 @@ final class CopyReader {
     private(set) var key = ""
     /// Further AP keys to read, at most ``APWindow/maxWatchedKeys``.
     var watchedKeys: [String] = []
-    /// By AP replica; nil for one that did not answer.
+    /// The last reading per AP replica; nil for a replica that did not answer.
     private(set) var readings: [String: Reading] = [:]
-    /// By CP replica: `member`, `learner` or `blank`; as of its last answer.
+    /// Per CP replica, the role in its last answer: `member`, `learner` or `blank`.
     private(set) var roles: [String: String] = [:]
     /// Called with the error when a replica begins to reject reads, for example because the password is wrong.
     var onRejection: (Node, String) -> Void = { _, _ in }
-    /// Called for the names of proposers, which the message tap learns.
+    /// Returns the services by proposer number, as the message tap has learned them.
     var proposers: () -> [String: String] = { [:] }
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in readAll() }
 
@@ -70,18 +69,18 @@ final class CopyReader {
     func stop() {
         guard repeater.isRunning else { return }
         repeater.stop()
-        // The next viewer must not see what this one saw.
+        // The next viewer must not get what this viewer saw.
         copies = [:]
         for source in sources { source.connection.close() }
     }
 
-    /// Empty until all replicas have been asked for the key.
+    /// The event for a new viewer. Empty until all replicas have been asked for the key.
     func firstEvents() -> [(StaticString, [UInt8])] {
         guard copies.count == sources.count else { return [] }
         return [("copies", event())]
     }
 
-    /// Reads another key from now on.
+    /// From now on, reads another key.
     func setKey(_ key: String) {
         guard key != self.key else { return }
         self.key = key
@@ -90,7 +89,7 @@ final class CopyReader {
         if repeater.isRunning { readAll() }
     }
 
-    /// A replica that has not answered for a while.
+    /// True if a replica has not answered for several rounds.
     func isSilent(_ node: Node) -> Bool {
         sources.contains { $0.node == node && $0.misses >= Self.missesUntilSilent }
     }
@@ -147,7 +146,8 @@ final class CopyReader {
         return node.group == .cp ? decoder.consistent(hash) : decoder.available(hash)
     }
 
-    /// The error of a read; nil for none, and for a key of another type, which is not a record.
+    /// The error with which a read was rejected. Nil if there is none, and for `WRONGTYPE`: then the key is not a
+    /// record.
     private static func rejection(_ reply: RESPMessage) -> String? {
         guard reply.elements.first?.kind == .error else { return nil }
         let text = reply.text(0) ?? "an error"
@@ -159,14 +159,14 @@ final class CopyReader {
         switch reply.text(1) {
         case "member": roles[node.name] = "member"
         case .some: roles[node.name] = "learner"
-        // An error is no role: it may still be loading its data.
+        // If the reply is an error, the role is unknown: the replica may still be loading its data.
         case nil: roles[node.name] = reply.elements.first?.kind == .array ? "blank" : nil
         }
     }
 
     // MARK: Publishing
 
-    /// Publishes soon, together with what the other replicas answer in the same round.
+    /// Publishes soon, together with the answers of other replicas in the same round.
     private func changed() {
         guard !isPublishing, repeater.isRunning else { return }
         isPublishing = true

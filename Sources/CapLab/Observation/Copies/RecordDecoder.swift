@@ -1,25 +1,25 @@
 import Available
 
-/// Decodes the records of both engines as the replicas store them.
+/// Decodes the records of both engines from the form in which replicas store them.
 struct RecordDecoder {
-    /// Longer values are cut.
+    /// Longer values are truncated.
     private static let maxValueCharacters = 200
 
-    /// The time of day at the replicas, in milliseconds since 1970.
+    /// The time of day on the replicas, in milliseconds since 1970.
     let nowMs: Int64
-    /// Services by the proposer number in their ballots.
+    /// The names of services by the proposer number in their ballots.
     var proposers: [String: String] = [:]
 
     // MARK: CP
 
-    /// - Parameter hash: of `cp:<key>`; see `accept.lua`.
+    /// - Parameter hash: the record at `cp:<key>`; see `accept.lua`.
     func consistent(_ hash: StoredHash) -> Copy {
         var copy = Copy(isReachable: true)
         guard !hash.fields.isEmpty else { return copy }
         copy.isPresent = true
         copy.raw = hash.raw
         copy.fields.append(("promised", ballot(hash["promise"])))
-        // A record that only promised has accepted nothing.
+        // A record without an accepted ballot has only a promise.
         guard let accepted = hash["ballot"] else {
             copy.fields.append(("accepted", "nothing"))
             return copy
@@ -36,7 +36,7 @@ struct RecordDecoder {
         return copy
     }
 
-    /// `<counter>:<16 hexadecimal digits>` as `12.app_cp`, or with the first digits of an unknown proposer.
+    /// A ballot `<counter>:<16 hexadecimal digits>` as `12.app_cp`. An unknown proposer is shown by its first digits.
     private func ballot(_ text: String?) -> String {
         guard let text else { return "nothing" }
         guard let colon = text.lastIndex(of: ":") else { return text }
@@ -46,7 +46,7 @@ struct RecordDecoder {
 
     // MARK: AP
 
-    /// - Parameter hash: of `ap:<key>`; see `prelude_record.lua`.
+    /// - Parameter hash: the record at `ap:<key>`; see `prelude_record.lua`.
     func available(_ hash: StoredHash) -> Copy {
         var copy = Copy(isReachable: true)
         guard !hash.fields.isEmpty else { return copy }
@@ -57,7 +57,7 @@ struct RecordDecoder {
         for (dot, sibling) in siblings {
             copy.fields.append((sibling.isTombstone ? "tombstone" : "dot", Self.text(of: dot)))
             if let expiresMs = sibling.expiresMs { copy.fields.append(expiry(expiresMs)) }
-            // One write that two coordinators stored is one value.
+            // A write that two coordinators stored is shown as one value.
             guard !sibling.isAbsent(atMs: nowMs), seen.insert(sibling.writeId).inserted else { continue }
             copy.values.append(Self.text(sibling.value))
         }
@@ -67,7 +67,7 @@ struct RecordDecoder {
         return copy
     }
 
-    /// The winner first.
+    /// The siblings of a record, the winner first.
     static func siblings(_ hash: StoredHash) -> [(dot: Dot, sibling: Sibling)] {
         hash.fields.compactMap { field in
             guard let dot = Dot(text: field.name), let sibling = Sibling(packed: field.value) else { return nil }
@@ -80,7 +80,7 @@ struct RecordDecoder {
         return VersionVector(text: text ?? [])
     }
 
-    /// `g1:09:30:12.345678`: replica, and time of day (UTC) of its hybrid logical clock.
+    /// A dot as `g1:09:30:12.345678`: its replica, and the time of day (UTC) in its hybrid logical clock.
     private static func text(of dot: Dot) -> String {
         let replica = String(decoding: dot.actor.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
         return "\(replica):\(time(ofDayUs: dot.hlc % 86_400_000_000))"

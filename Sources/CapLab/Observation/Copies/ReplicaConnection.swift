@@ -1,12 +1,12 @@
 import EventLoop
 import Glibc
 
-/// A connection to one redis-server, past services and relays, that never blocks the reactor's thread.
+/// A connection directly to one redis-server, not through a service or relay. It never blocks the reactor's thread.
 ///
-/// It sends one batch of commands at a time. A paused replica answers late: until it has, the connection sends nothing
-/// more, so that no commands pile up.
+/// It sends one batch of commands at a time. After a timeout it sends nothing until the late replies have arrived, so
+/// that no commands pile up at a paused replica.
 final class ReplicaConnection: DescriptorHandler {
-    /// Commands that were sent, and the replies to them so far.
+    /// The commands of one `ask`, and the replies to them so far.
     private struct Batch {
         let commandCount: Int
         let continuation: UnsafeContinuation<[RESPMessage]?, Never>
@@ -23,7 +23,7 @@ final class ReplicaConnection: DescriptorHandler {
     private var isConnected = false
     private var unsent: [UInt8] = []
     private var reader = RESPReader()
-    /// Replies that are dropped: those of batches that have timed out, and the one to AUTH. They come first.
+    /// How many of the next replies are discarded: those of batches that have timed out, and the reply to AUTH.
     private var ignored = 0
     private var batch: Batch?
     private var scratch = [UInt8](repeating: 0, count: 32 << 10)
@@ -35,7 +35,8 @@ final class ReplicaConnection: DescriptorHandler {
     }
 
     /// - Parameter timeoutMs: the longest wait, in milliseconds.
-    /// - Returns: a reply for each command; nil if the replica did not answer in time, or has not sent all earlier replies.
+    /// - Returns: a reply to each command; nil if the replica did not answer in time, or still has to answer earlier
+    ///   commands.
     func ask(_ commands: [[String]], timeoutMs: UInt64) async -> [RESPMessage]? {
         precondition(batch == nil, "one batch at a time")
         if descriptor < 0 {
@@ -97,7 +98,7 @@ final class ReplicaConnection: DescriptorHandler {
         reactor.watch(descriptor, events: events, handler: self)
     }
 
-    /// Reads once, so that a long reply does not keep the reactor busy.
+    /// Reads only once, so that a long reply does not keep the reactor busy.
     private func receive() {
         let count = recv(descriptor, &scratch, scratch.count, 0)
         if count < 0, errno == EAGAIN { return }
@@ -119,7 +120,8 @@ final class ReplicaConnection: DescriptorHandler {
 
     // MARK: Ends
 
-    /// A connection that was never established is closed; an established one is kept for the late replies.
+    /// Called after a timeout. Closes the connection if it was never established. Otherwise keeps it for the late
+    /// replies.
     private func giveUp() {
         guard isConnected else { return close() }
         if let batch { ignored += batch.commandCount - batch.replies.count }

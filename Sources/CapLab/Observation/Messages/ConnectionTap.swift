@@ -3,14 +3,14 @@ import EventLoop
 
 /// Watches one relayed connection. It reads copies of the bytes and never changes what the relay does.
 ///
-/// Commands and replies are matched by their order. If the tap is turned on while the connection is in use, it waits
-/// for a moment without an unanswered command. When it loses its place it waits again; after a few times it gives up.
+/// Replies belong to commands in the order of sending. If the tap is turned on while the connection is in use, it waits
+/// until no command is unanswered. If it cannot follow the stream, it waits again, and after a few times gives up.
 final class ConnectionTap {
-    /// A command that was sent, until its reply was forwarded.
+    /// A command that was sent. It is kept until its reply was forwarded.
     final class Call {
         let id: Int
         let command: TappedCommand
-        /// The command was shown, so its reply is shown too.
+        /// True if the page shows the command. Then it shows the reply too.
         var isShown = false
 
         init(id: Int, command: TappedCommand) {
@@ -19,9 +19,9 @@ final class ConnectionTap {
         }
     }
 
-    /// A message between being read and being forwarded.
+    /// A message that the relay has read and not yet forwarded.
     private struct Pending {
-        /// The bytes of its direction up to its end.
+        /// The position of the message's last byte among all bytes of its direction.
         let endOffset: Int
         let message: TappedMessage
     }
@@ -34,7 +34,7 @@ final class ConnectionTap {
     }
 
     private enum Phase {
-        /// With the time of the last reply, if no command came since.
+        /// Waits until no command is unanswered. Contains the time of the last reply, if no command has come since.
         case waiting(repliedNs: UInt64?)
         case following
         case stopped
@@ -52,10 +52,10 @@ final class ConnectionTap {
     private var toReplica = Stream()
     private var toService = Stream()
     private var unanswered: Deque<Call> = []
-    /// Set while a stream is being changed; ``restartIfLost()`` then replaces both.
+    /// Set while one stream is being changed. ``restartIfLost()`` then replaces both streams.
     private var mustRestart = false
 
-    /// - Parameter isFresh: no byte of the connection was read before.
+    /// - Parameter isFresh: true if no byte of the connection has been read yet.
     init(_ link: Link, tap: MessageTap, isFresh: Bool) {
         self.link = link
         self.tap = tap
@@ -64,10 +64,10 @@ final class ConnectionTap {
 
     // MARK: Called by the relay
 
-    /// The relay read bytes and has not forwarded any of them yet.
+    /// Called when the relay has read bytes and has not yet forwarded any of them.
     /// - Parameters:
-    ///   - isClear: the relay holds no earlier bytes of this direction.
-    ///   - isHeld: a fault keeps them from being forwarded.
+    ///   - isClear: true if the relay holds no earlier bytes of this direction.
+    ///   - isHeld: true if a fault keeps the bytes from being forwarded.
     func read(_ bytes: UnsafeRawBufferPointer, _ direction: Directions, isClear: Bool, isHeld: Bool, nowNs: UInt64) {
         switch phase {
         case .stopped: return
@@ -92,7 +92,7 @@ final class ConnectionTap {
         if isHeld { held(direction) }
     }
 
-    /// The kernel accepted that many bytes in this direction.
+    /// Called when the kernel has accepted `count` bytes in this direction.
     func forwarded(_ count: Int, _ direction: Directions) {
         guard case .following = phase else { return }
         if direction == .toReplica {
@@ -102,7 +102,7 @@ final class ConnectionTap {
         }
     }
 
-    /// A cut holds what was read in this direction.
+    /// Called when a cut begins to hold the bytes that were read in this direction.
     func held(_ direction: Directions) {
         if direction == .toReplica { markHeld(&toReplica) } else { markHeld(&toService) }
     }
@@ -172,13 +172,13 @@ final class ConnectionTap {
     }
 }
 
-/// A command or a reply on its way through a relay.
+/// A command or a reply that passes a relay.
 final class TappedMessage {
     let call: ConnectionTap.Call
-    /// Nil for the command itself.
+    /// The reply; nil if this message is the command itself.
     let reply: TappedReply?
     let byteCount: Int
-    /// It was published as held by a cut.
+    /// True if the message was published as held by a cut.
     var isMarkedHeld = false
 
     init(call: ConnectionTap.Call, reply: TappedReply?, byteCount: Int) {

@@ -1,12 +1,12 @@
 import EventLoop
 import JSON
 
-/// The messages between services and replicas, as the relays see them: the events `messages`.
+/// Publishes the messages between services and replicas, as the relays see them, in the events `messages`.
 ///
-/// It is a sample: at most ``limit`` messages per event. Those of the chosen key come first, background traffic
-/// last. A reply is shown if its command was.
+/// The events contain only a sample, at most ``limit`` messages each. Messages about the chosen key come first,
+/// background traffic last. A reply is shown only if its command was shown.
 final class MessageTap {
-    /// A message that may be shown, complete but for the time that it waits for the next event.
+    /// A message that may be shown. It is complete, and waits for the next event.
     private struct Sample {
         let message: TappedMessage
         let link: Link
@@ -24,9 +24,9 @@ final class MessageTap {
     private let interpreter = CommandInterpreter(scripts: ScriptNames())
     /// The key that the page shows.
     var chosenKey = ""
-    /// Messages per event; a recording has fewer.
+    /// The most messages per event. A recording uses a lower limit.
     var limit = MessageTap.maxShown
-    /// Services by the proposer number in their ballots.
+    /// The names of services by the proposer number in their ballots.
     private(set) var proposers: [String: String] = [:]
     private(set) var isOn = false
 
@@ -58,10 +58,10 @@ final class MessageTap {
         clear()
     }
 
-    /// There are none: messages are not kept.
+    /// Empty: messages are not kept for new viewers.
     func firstEvents() -> [(StaticString, [UInt8])] { [] }
 
-    /// Leaves room for replies.
+    /// The most commands per event. It leaves room for their replies.
     private var maxCommands: Int { limit / 2 + limit / 20 }
 
     // MARK: Called by the taps of connections
@@ -73,19 +73,20 @@ final class MessageTap {
         return calls
     }
 
-    /// A service's ballots carry a random number, drawn at its start.
+    /// Notes the proposer number of a service: each service draws a random one at its start and puts it into its
+    /// ballots.
     func note(proposer: String, of service: String) {
         if proposers.count >= Self.maxProposers, proposers[proposer] == nil { proposers = [:] }
         proposers[proposer] = service
     }
 
-    /// - Parameter isHeld: it reached a cut; else it was forwarded.
+    /// - Parameter isHeld: true if the message has reached a cut; false if it was forwarded.
     func add(_ message: TappedMessage, on link: Link, isHeld: Bool) {
         guard isOn else { return }
         seen += 1
         messages += 1
         let command = message.call.command
-        // Not the reactor's clock, which stands still within a turn.
+        // Use the lab's clock: the reactor's clock stands still within a turn of its loop.
         let sample = Sample(message: message, link: link, atUs: lab.elapsedUs, isHeld: isHeld, id: messages)
         let isChosen = command.key == chosenKey && command.key != nil
         if command.isBackground {
@@ -107,7 +108,7 @@ final class MessageTap {
         foreground.append(sample)
     }
 
-    /// Drops the latest sample of another key.
+    /// Makes room by dropping the latest sample about a key other than the chosen one. Returns false if there is none.
     private func makeRoom() -> Bool {
         guard let last = foreground.lastIndex(where: { $0.message.call.command.key != chosenKey }) else { return false }
         if foreground[last].message.reply == nil { commands -= 1 }

@@ -1,9 +1,9 @@
-/// Reads RESP2 from a stream of bytes that arrive in pieces of any size.
+/// Parses RESP2 from a stream of bytes that arrive in pieces of any size.
 ///
-/// It keeps only the first bytes of long elements and the first elements of long arrays, so its memory is bounded. At
-/// anything that is not RESP2 it loses its place, and ignores all further input.
+/// It keeps only the first bytes of long elements and the first elements of long arrays, so its memory is bounded. If
+/// the bytes are not RESP2, it ignores all further input.
 struct RESPReader {
-    /// Limits of the parts of a message that are kept.
+    /// How much of a message is kept.
     struct Limits {
         var elements = 512
         var bytesPerElement = 160
@@ -13,29 +13,29 @@ struct RESPReader {
     private static let maxDepth = 8
     private static let maxLineBytes = 64 << 10
     private static let maxElements = 4 << 20
-    /// The limit of Redis itself.
+    /// The longest bulk string that Redis accepts.
     private static let maxBulkBytes = 512 << 20
 
     private let limits: Limits
     private(set) var isLost = false
     private var message = RESPMessage()
-    /// The header line that is being read: its first bytes, and its length.
+    /// The first bytes of the line that is being read. Below: its length so far.
     private var line: [UInt8] = []
     private var lineBytes = 0
-    /// Bytes of a bulk string still to come, with its line end; 0 outside of one.
+    /// How many bytes of a bulk string are still to come, with its line end; 0 outside of a bulk string.
     private var bulkLeft = 0
     private var bulkStart = 0
     private var bulkBytes = 0
-    /// For each open array, the elements still to come.
+    /// For each array that is not complete, how many of its elements are still to come.
     private var open: [Int] = []
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
-    /// No message is partly read.
+    /// True if no message has been read in part.
     var isBetweenMessages: Bool { message.byteCount == 0 }
 
-    /// - Parameter onMessage: called with each message that ends in `input`, and how many bytes of `input` precede its
-    ///   end.
+    /// - Parameter onMessage: called with each message that ends in `input`, and with the position of its end in
+    ///   `input`.
     mutating func read(_ input: UnsafeRawBufferPointer, onMessage: (RESPMessage, _ end: Int) -> Void) {
         var index = 0
         while index < input.count, !isLost {
@@ -52,7 +52,7 @@ struct RESPReader {
 
     // MARK: Elements
 
-    /// - Returns: whether the message is complete.
+    /// - Returns: true if the message is complete.
     private mutating func closeElement() -> Bool {
         while let left = open.last {
             guard left <= 1 else {
@@ -70,7 +70,7 @@ struct RESPReader {
             RESPMessage.Element(kind: kind, depth: open.count, count: count, range: start..<message.kept.count))
     }
 
-    /// How many more bytes of an element may be kept, of which `kept` are already.
+    /// How many more bytes of an element may be kept, if `kept` bytes are kept already.
     private func room(after kept: Int) -> Int {
         guard message.elements.count < limits.elements else { return 0 }
         return max(0, min(limits.bytesPerElement - kept, limits.bytes - message.kept.count))
@@ -78,7 +78,7 @@ struct RESPReader {
 
     // MARK: Lines
 
-    /// - Returns: whether the line is complete.
+    /// - Returns: true if the line is complete.
     private mutating func readLine(_ input: UnsafeRawBufferPointer, _ index: inout Int) -> Bool {
         while index < input.count {
             let byte = input[index]
@@ -94,7 +94,7 @@ struct RESPReader {
         return false
     }
 
-    /// - Returns: whether the line was a whole element.
+    /// - Returns: true if the line was a complete element.
     private mutating func readHeader() -> Bool {
         defer {
             line.removeAll(keepingCapacity: true)
@@ -115,7 +115,7 @@ struct RESPReader {
         }
     }
 
-    /// A length; -1 stands for null.
+    /// Parses a length; -1 stands for null.
     private func readCount(of text: ArraySlice<UInt8>, limit: Int) -> Int? {
         guard !text.isEmpty, text.count <= 10 else { return nil }
         if text.elementsEqual("-1".utf8) { return -1 }

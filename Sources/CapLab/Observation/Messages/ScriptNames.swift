@@ -3,7 +3,7 @@ import Consistent
 import Crypto
 import Replication
 
-/// The scripts of both engines by the SHA-1 under which Redis runs them.
+/// The names of both engines' scripts, by the SHA-1 with which a service calls them.
 struct ScriptNames: Sendable {
     enum Engine: Sendable {
         case consistent, available
@@ -18,13 +18,14 @@ struct ScriptNames: Sendable {
 
     private mutating func add(_ script: Script, of engine: Engine) {
         let known = names[Self.sha(of: script.source)]
-        // `put` and `delete`, and the two forms of `accept`, have the same source.
+        // Several scripts have the same text: `put` and `delete`, and the two forms of `accept`. Only a command whose
+        // SHA-1 is new adds a name.
         if known == nil { names[Self.sha(of: script.source)] = (engine, script.name) }
     }
 
     subscript(sha: ArraySlice<UInt8>) -> (engine: Engine, name: String)? { names[Array(sha)] }
 
-    /// 40 hexadecimal digits.
+    /// The SHA-1 of a script, as 40 hexadecimal digits.
     static func sha(of source: [UInt8]) -> [UInt8] {
         let digits = Array("0123456789abcdef".utf8)
         return Insecure.SHA1.hash(data: source).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }

@@ -1,26 +1,27 @@
 import Available
 
-/// A command to a replica: its step of the protocol, key and value, for the page.
+/// A command to a replica, interpreted for the page: its step of the protocol, its key and its value.
 struct TappedCommand: Equatable {
-    /// The step of the protocol (`prepare`, `accept`, `put`, `merge`), or the name of a plain command in small letters.
+    /// The step of the protocol, such as `prepare`, `accept`, `put` or `merge`. For a plain command, its name in lower
+    /// case.
     var kind: String
-    /// Work that no request waits for: probes, leases, membership, anti-entropy.
+    /// True for work that no request waits for, such as probes, leases, membership and anti-entropy.
     var isBackground = false
-    /// The client's key: of a batch the chosen one if it is among them, else the first.
+    /// The client's key. In a batch, the chosen key if the batch contains it, else the first key.
     var key: String?
-    /// How many keys it carries.
+    /// How many keys the command has.
     var keys = 0
-    /// The value of that key, if it is short text.
+    /// The value of ``key``, if it is a short text.
     var value: String?
-    /// The place of that key in a batch.
+    /// The position of ``key`` in a batch.
     var position = 0
-    /// Each key has its own element in the reply.
+    /// True if the reply has a separate element for each key.
     var isBatch = false
-    /// The proposer in its ballot: 16 hexadecimal digits.
+    /// The proposer number in the command's ballot: 16 hexadecimal digits.
     var proposer: String?
 }
 
-/// Turns commands into what they do. It knows the scripts of the engines and their arguments.
+/// Interprets commands. It knows the engines' scripts and their arguments.
 struct CommandInterpreter {
     /// Longer values are not shown.
     static let maxValueBytes = 40
@@ -30,7 +31,7 @@ struct CommandInterpreter {
         "record_witnessed_counters", "raise_epoch", "read_clock", "count_hints", "record_replication", "list_records",
         "compare_vectors", "clear_hint_overflow", "list_collectable",
     ]
-    /// Script names that are not the usual word.
+    /// The words for scripts whose name is not the usual one.
     private static let words = [
         "prepare_delete": "prepare", "accept_tombstone": "accept", "raise_rollback_counter": "rollback counter",
         "record_witnessed_counters": "witness", "record_replication": "replicated up to", "read_records": "handoff",
@@ -41,7 +42,7 @@ struct CommandInterpreter {
     init(scripts: ScriptNames) { self.scripts = scripts }
 
     /// - Parameter chosenKey: the key that the page shows.
-    /// - Returns: nil if it is no command.
+    /// - Returns: nil if the message is not a command.
     func interpret(_ message: RESPMessage, chosenKey: String) -> TappedCommand? {
         guard let name = message.text(1), message.elements[0].kind == .array else { return nil }
         switch name.uppercased() {
@@ -61,7 +62,7 @@ struct CommandInterpreter {
         let word = Self.words[name] ?? name.replacing("_", with: " ")
         var command = TappedCommand(kind: word, isBackground: Self.backgroundScripts.contains(name), keys: count)
         choose(&command, message, chosenKey)
-        // Arguments follow the name, the SHA-1, the number of keys, and the keys.
+        // The arguments follow the command's name, the SHA-1, the number of keys, and the keys.
         let arguments = 4 + count
         switch (engine, name) {
         case (.consistent, "prepare"), (.consistent, "prepare_delete"):
@@ -82,7 +83,7 @@ struct CommandInterpreter {
         case (.available, "merge"): command.value = merged(message, arguments, command.position)
         default: break
         }
-        // Configuration rounds use the same scripts, with a key that is no client's.
+        // Changes of the configuration use the same scripts, with a key that no client can use.
         if command.key == nil { command.isBackground = true }
         return command
     }
@@ -96,7 +97,8 @@ struct CommandInterpreter {
         command.key = command.keys > 0 ? Self.key(message.bytes(4 + command.position)) : nil
     }
 
-    /// Each record has its vector, the vector that it replaced, the number of siblings, and those; see `merge.lua`.
+    /// The value of the record at `position`. Each record has its vector, the vector that it replaced, the number of
+    /// siblings, and the siblings; see `merge.lua`.
     private func merged(_ message: RESPMessage, _ arguments: Int, _ position: Int) -> String? {
         var first = arguments
         for _ in 0..<position {

@@ -1,4 +1,4 @@
-/// A reply of a replica, for the page.
+/// A replica's reply, interpreted for the page.
 struct TappedReply: Equatable {
     enum Result: String {
         case ok, rejected, error
@@ -9,7 +9,7 @@ struct TappedReply: Equatable {
     ]
 
     var result = Result.ok
-    /// The value that it reports, if it is short text.
+    /// The value in the reply, if it is a short text.
     var value: String?
 
     init(_ result: Result, value: String? = nil) {
@@ -23,7 +23,7 @@ struct TappedReply: Equatable {
             result = .error
             return
         }
-        // Of a batch the element of the key, of anything else the whole reply.
+        // In the reply to a batch, take the element of the command's key. Otherwise take the whole reply.
         guard let own = command.isBatch ? message.child(command.position, of: 0) : 0 else { return }
         if message.elements[own].kind == .error {
             result = .error
@@ -33,7 +33,7 @@ struct TappedReply: Equatable {
         guard result == .ok else { return }
         switch command.kind {
         case "prepare":
-            // {ballot, version, value, deleted, …}
+            // A promise contains {ballot, version, value, deleted, …}.
             guard let deleted = message.child(3, of: own), message.text(deleted) == "0" else { return }
             value = message.child(2, of: own).flatMap { CommandInterpreter.value(message, $0) }
         case "read": value = Self.recordValue(message)
@@ -41,7 +41,8 @@ struct TappedReply: Equatable {
         }
     }
 
-    /// `HMGET` of a CP record: ballot, version, value, deleted. `HGETALL` of an AP record: names and siblings.
+    /// The value in a record that a plain command read. `HMGET` of a CP record returns ballot, version, value and
+    /// deleted. `HGETALL` of an AP record returns names and siblings.
     private static func recordValue(_ message: RESPMessage) -> String? {
         guard let deleted = message.child(3, of: 0) else { return nil }
         if message.text(deleted) == "0" {

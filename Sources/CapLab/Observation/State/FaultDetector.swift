@@ -1,27 +1,27 @@
-/// Names the faults of a pair from the faults of its links and the conditions of its nodes: "west cut" instead of eight
+/// Summarises the faults of a pair's links and the conditions of its nodes: for example as "west cut" instead of eight
 /// links.
 struct FaultDetector {
-    /// The raw value is the word for the page.
+    /// The kind of a fault. The raw value is the word that the page shows.
     enum Kind: String {
         case cut, oneWay, slow, paused, down
     }
 
     struct Fault: Equatable {
         let kind: Kind
-        /// A site, a node, a link, or `east>west`.
+        /// A site, a node, a link, or a direction such as `east>west`.
         let target: String
         let label: String
-        /// The group, if the fault concerns only one.
+        /// The group, if the fault concerns only one group.
         var group: GroupName?
     }
 
-    /// One direction of a link.
+    /// One direction of one link.
     private struct Edge: Hashable {
         let link: Link
         let direction: Directions
     }
 
-    /// A set of edges with a name.
+    /// A set of edges that has a name.
     private struct Pattern {
         let target: String
         let name: String
@@ -34,7 +34,7 @@ struct FaultDetector {
     }
 
     private let nodes: [Node]
-    /// In both directions, the widest first.
+    /// Patterns of both directions, those with the most edges first.
     private let twoWay: [Pattern]
     private let oneWay: [Pattern]
 
@@ -43,7 +43,7 @@ struct FaultDetector {
         let all = topology.links.flatMap { link in
             [Directions.toReplica, .toService].map { Edge(link: link, direction: $0) }
         }
-        /// The nodes from which and to which an edge leads.
+        /// The nodes at which an edge starts and ends.
         func ends(_ edge: Edge) -> (from: Node?, to: Node?) {
             let (service, replica) = (topology.node(edge.link.service), topology.node(edge.link.replica))
             return edge.direction == .toReplica ? (service, replica) : (replica, service)
@@ -124,7 +124,7 @@ struct FaultDetector {
         return faults
     }
 
-    /// Removes from `edges` what the patterns cover, the widest first.
+    /// Finds the patterns that `edges` contains, those with the most edges first. Removes their edges.
     private static func cover(_ edges: inout Set<Edge>, _ patterns: [Pattern]) -> [Pattern] {
         var found: [Pattern] = []
         for pattern in patterns where !edges.isEmpty && pattern.edges.isSubset(of: edges) {

@@ -1,13 +1,13 @@
 import EventLoop
 import JSON
 
-/// The faults of the last minute, with their beginnings and ends: the events `faults`.
+/// The faults of the last minute with their start and end times, published as the events `faults`.
 final class FaultLog {
     struct Entry: Equatable {
         let id: Int
         let fault: FaultDetector.Fault
         let fromUs: Int64
-        /// Nil while it lasts.
+        /// When the fault ended; nil if it continues.
         var toUs: Int64?
     }
 
@@ -41,11 +41,11 @@ final class FaultLog {
         if note(faults, atUs: pair.elapsedUs) { sink?.publish("faults", event()) }
     }
 
-    /// - Returns: whether anything began, ended or changed.
+    /// - Returns: true if any fault began, ended or changed.
     func note(_ faults: [FaultDetector.Fault], atUs timeUs: Int64) -> Bool {
         var isChanged = false
         for index in entries.indices where entries[index].toUs == nil {
-            // A changed delay is another fault, which begins now.
+            // A fault whose delay has changed counts as another fault, which begins now.
             guard !faults.contains(entries[index].fault) else { continue }
             entries[index].toUs = timeUs
             isChanged = true

@@ -1,23 +1,23 @@
 import EventLoop
 import JSON
 
-/// The states of processes, links and services: the events `state`, at each change.
+/// The states of processes, links and services. The event `state` is published whenever one changes.
 final class NodeStates {
     private static let intervalMs: UInt64 = 200
-    /// Services are asked every 400 to 600 ms.
+    /// Services are asked about every 500 ms.
     private static let serviceIntervalMs: UInt64 = 500
-    /// By then every service has answered for the first time, or does not answer.
+    /// After this time, each service has answered for the first time, or does not answer.
     private static let firstAnswersMs: UInt64 = 500
-    /// A read is answered by a near replica unless another one is fresher by more than this, in milliseconds.
+    /// A service prefers a near replica for reads, unless another one is fresher by more than this, in milliseconds.
     private static let clearlyStalerMs: Double = 1_000
 
     private let pair: any ObservedPair
     private weak var sink: (any EventSink)?
     private let services: [String: ServiceWatch]
-    /// By CP replica, see ``CopyReader/roles``.
+    /// The roles of the CP replicas, see ``CopyReader/roles``.
     var roles: () -> [String: String] = { [:] }
     private var published: [UInt8] = []
-    /// Before, what is known of the services is from an earlier viewer, or nothing.
+    /// Until this time, the known state of the services is missing, or from an earlier viewer.
     private var freshNs = UInt64.max
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in update() }
     private lazy var asking = Repeater(everyMs: Self.serviceIntervalMs, on: pair.reactor) { [unowned self] in ask() }
@@ -48,7 +48,7 @@ final class NodeStates {
         for service in services.values { service.close() }
     }
 
-    /// Empty until all services have been asked.
+    /// The event for a new viewer. Empty until all services have been asked.
     func firstEvents() -> [(StaticString, [UInt8])] {
         guard isFresh else { return [] }
         return [("state", event(members()))]
@@ -56,7 +56,8 @@ final class NodeStates {
 
     private var isFresh: Bool { pair.reactor.nowNs >= freshNs }
 
-    /// Outstanding hints, staleness in milliseconds and conflicts of an AP service; nil for another node.
+    /// The number of hints, the staleness in milliseconds and the number of conflicts of an AP service; nil for other
+    /// nodes.
     func figures(of service: String) -> (hints: Int, stalenessMs: Double?, conflicts: Int)? {
         guard let watch = services[service], watch.node.group == .ap else { return nil }
         let state = APState(watch, pair.topology.replicas(of: .ap))
@@ -75,10 +76,10 @@ final class NodeStates {
 
     private func isRunning(_ node: Node) -> Bool { pair.condition(of: node) == .running }
 
-    /// A service that has not answered for a while.
+    /// True if a service has not answered for a while.
     func isSilent(_ node: Node) -> Bool { services[node.name]?.isSilent ?? false }
 
-    /// Whether the service can use the replica, as it reports; nil while that is not known.
+    /// True if the service reports that it can use the replica, false if it cannot; nil if unknown.
     func reaches(_ link: Link) -> Bool? {
         guard let id = pair.topology.node(link.replica)?.replicaID else { return nil }
         return services[link.service]?.reaches(id)
@@ -94,7 +95,7 @@ final class NodeStates {
 
     // MARK: The event
 
-    /// What an AP service reports, condensed.
+    /// A summary of what an AP service reports.
     private struct APState {
         var stalenessMs: Double?
         var hints: [String: Int] = [:]
@@ -122,11 +123,11 @@ final class NodeStates {
     private func event(_ members: [UInt8]) -> [UInt8] {
         var json = JSONWriter(capacity: members.count + 32)
         json.beginEvent(atUs: pair.elapsedUs)
-        // Both are objects: their members follow the time.
+        // Both parts are JSON objects: insert the members after the time.
         return json.bytes + [UInt8(ascii: ",")] + members.dropFirst()
     }
 
-    /// An object with everything but the time.
+    /// A JSON object with all members of the event but the time.
     private func members() -> [UInt8] {
         var json = JSONWriter(capacity: 4_096)
         json.beginObject()

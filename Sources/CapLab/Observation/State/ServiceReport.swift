@@ -1,25 +1,25 @@
-/// What a service reports of itself: whether it is ready, and the metrics that the page shows.
+/// The metrics of a service that the page shows.
 struct ServiceReport: Equatable {
     struct Replica: Equatable {
-        /// 0 closed, 1 half open, 2 open.
+        /// State of the circuit breaker: 0 closed, 1 half open, 2 open.
         var breaker = 0
-        /// The connection is up and the breaker closed.
+        /// True if the connection is established and the breaker is closed.
         var isUp = false
-        /// CP: it votes; and it applied the last write probe.
+        /// For CP. `isVoter`: the replica votes. `isWritable`: it applied the last write probe.
         var isVoter = false
         var isWritable = false
-        /// AP; nil if unknown.
+        /// For AP: staleness in milliseconds; nil if unknown.
         var stalenessMs: Double?
-        /// AP: its outstanding hints by peer.
+        /// For AP: how many hints the replica has, by peer.
         var hints: [String: Int] = [:]
-        /// AP: keys of which it holds several values.
+        /// For AP: how many keys have several values on the replica.
         var conflicts = 0
     }
 
-    /// By the replica's name in `REPLICAS`.
+    /// Replicas by their names in `REPLICAS`.
     var replicas: [String: Replica] = [:]
 
-    /// - Parameter page: `/metrics` in the text format of Prometheus.
+    /// - Parameter page: the answer of `/metrics`, in the text format of Prometheus.
     init(metrics page: String) {
         for line in page.utf8.split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") {
             guard let open = line.firstIndex(of: UInt8(ascii: "{")) else { continue }
@@ -51,7 +51,7 @@ struct ServiceReport: Equatable {
         }
     }
 
-    /// `node="g1",peer="g2"`. Names of replicas need no escapes.
+    /// Parses labels such as `node="g1",peer="g2"`. Names of replicas need no escaping.
     private static func labels(_ text: String) -> [String: String] {
         var labels: [String: String] = [:]
         for part in text.split(separator: ",") {

@@ -1,10 +1,9 @@
 import EventLoop
 import FoundationEssentials
 
-/// Asks one service about itself: `/health` and `/metrics`, both without waiting for an answer longer than
-/// ``timeoutMs``.
+/// Asks one service about itself with `/health` and `/metrics`. Waits at most ``timeoutMs`` for an answer.
 final class ServiceWatch {
-    /// The members of `/health` that the page shows.
+    /// The members of an answer of `/health` that the page shows.
     private struct Health: Decodable {
         struct Check: Decodable {
             let node: String
@@ -16,7 +15,8 @@ final class ServiceWatch {
     }
 
     private static let timeoutMs: UInt64 = 400
-    /// In a cut an answer may take longer than the limit, although the service can serve: one miss says nothing.
+    /// During a cut, an answer may take longer than the timeout although the service can serve. So one missing answer
+    /// does not count.
     private static let missesUntilUnready = 3
 
     let node: Node
@@ -25,10 +25,10 @@ final class ServiceWatch {
     private let reactor: Reactor
     private var isAsking = false
     private var misses = 0
-    /// Nil before the first answer.
+    /// Whether the service is ready; nil before its first answer.
     private(set) var isReady: Bool?
     private(set) var report = ServiceReport(metrics: "")
-    /// By replica; as of the last `/health`.
+    /// Breaker and connection per replica, from the last answer of `/health`.
     private var links: [String: (breaker: String, isConnected: Bool)] = [:]
 
     init(_ node: Node, at address: NodeAddress, on reactor: Reactor) {
@@ -43,7 +43,7 @@ final class ServiceWatch {
         metrics.close()
     }
 
-    /// - Parameter canAnswer: its process runs.
+    /// - Parameter canAnswer: true if the process of the service runs.
     func poll(canAnswer: Bool) {
         guard canAnswer else { return forget() }
         guard !isAsking else { return }
@@ -60,19 +60,21 @@ final class ServiceWatch {
         }
     }
 
-    /// It has not answered for a while.
+    /// True if the service has not answered for a while.
     var isSilent: Bool { misses >= Self.missesUntilUnready }
 
-    /// Whether it can use a replica, by the replica's name in `REPLICAS`; nil if that is not known, or on trial.
+    /// True if the service can use the replica, which is named as in `REPLICAS`. Nil if that is unknown, or while a
+    /// half-open breaker tests the replica.
     func reaches(_ replica: String) -> Bool? {
         guard !isSilent, let link = link(to: replica) else { return nil }
         if !link.isConnected || link.breaker == "open" { return false }
         return link.breaker == "closed" ? true : nil
     }
 
-    /// Breaker and connection to a replica, by the replica's name in `REPLICAS`; nil before the first answer.
+    /// Breaker and connection to a replica, which is named as in `REPLICAS`; nil before the first answer.
     func link(to replica: String) -> (breaker: String, isConnected: Bool)? {
-        // The metrics are newer where `/health` was late; they do not tell whether an open breaker has a connection.
+        // If `/health` was late, the metrics are newer. But they do not show whether a replica with an open breaker is
+        // connected.
         guard let known = report.replicas[replica] else { return links[replica] }
         let breaker = ["closed", "half_open", "open"][max(0, min(known.breaker, 2))]
         let isConnected = known.isUp || (known.breaker != 0 && links[replica]?.isConnected == true)
@@ -98,7 +100,7 @@ final class ServiceWatch {
         forgetReport()
     }
 
-    /// What it reported may have changed since.
+    /// Forgets what the service reported, because it may have changed since.
     func forgetReport() {
         report = ServiceReport(metrics: "")
         links = [:]

@@ -1,21 +1,21 @@
 import Available
 
-/// Judges the changes of the page to `app-ap` by the records of all replicas.
+/// Judges the page's changes to `app-ap` by the records of all replicas.
 ///
-/// An acknowledged write is lost if its value is on no replica, and nothing that is there can have replaced it. Without
-/// the contexts of all changes this cannot be known exactly: in doubt a write counts as replaced.
+/// An acknowledged write is lost if no replica has its value, and no value or tombstone on a replica can have replaced
+/// it. Without the contexts of all changes, this cannot be known exactly. In doubt, a write counts as replaced.
 struct APWindow {
     struct Change {
         let service: String
-        /// Nil for a delete.
+        /// The value written; nil for a delete.
         let value: String?
         let isAcknowledged: Bool
-        /// On the lab's clock, in microseconds.
+        /// Microseconds on the lab's clock.
         let calledUs: Int64
         let returnedUs: Int64
     }
 
-    /// What one replica held, on the lab's clock.
+    /// The records of one replica at one time, on the lab's clock.
     struct Reading {
         let beganUs: Int64
         let endedUs: Int64
@@ -24,14 +24,14 @@ struct APWindow {
 
     struct Result: Equatable {
         var acknowledged = 0
-        /// Nil if it cannot be decided.
+        /// How many acknowledged writes are lost; nil if that cannot be decided.
         var lost: Int?
         var isConverged: Bool?
         var diverged: [String] = []
         var divergedCount = 0
-        /// Watched keys with several values, the latest written first.
+        /// Watched keys that have several values, the most recently written first.
         var inConflict: [String] = []
-        /// Of the lost writes, at most ``maxViolations``.
+        /// The lost writes as violations, at most ``maxViolations``.
         var violations: [Violation] = []
     }
 
@@ -42,7 +42,7 @@ struct APWindow {
 
     private var changes = KeyedWindow<Change>(
         maxPerKey: Verdict.maxOperationsPerKey, maxCount: Verdict.maxOperations)
-    /// The reading before the last, by replica.
+    /// The last reading but one, by replica.
     private var previous: [String: Reading] = [:]
     private var latest: [String: Reading] = [:]
 
@@ -58,14 +58,14 @@ struct APWindow {
             key: answer.key)
     }
 
-    /// The keys whose records are needed, the chosen one first.
+    /// The keys whose records are needed. The chosen key is first.
     func watchedKeys(chosen: String) -> [String] {
         Array(([chosen] + changes.recentKeys.filter { $0 != chosen }).prefix(Self.maxWatchedKeys))
     }
 
     /// - Parameters:
-    ///   - readings: by replica; nothing for one that does not answer.
-    ///   - replicaCount: of the group.
+    ///   - readings: by replica, without the replicas that do not answer.
+    ///   - replicaCount: how many replicas the group has.
     mutating func judge(_ readings: [String: Reading], replicaCount: Int) -> Result {
         for (replica, reading) in readings where latest[replica]?.beganUs != reading.beganUs {
             previous[replica] = latest[replica]
@@ -80,7 +80,7 @@ struct APWindow {
         result.acknowledged = changes.byKey.values.reduce(0) { sum, changes in
             sum + changes.count { $0.element.isAcknowledged }
         }
-        // A missing write may be on the replica that does not answer.
+        // If a replica does not answer, it may have the missing write.
         let missing = readings.isEmpty ? nil : missingWrites()
         result.lost = isComplete || missing?.isEmpty == true ? missing?.count : nil
         if isComplete { result.violations = (missing ?? []).prefix(Self.maxViolations).map(Self.violation) }
@@ -97,13 +97,14 @@ struct APWindow {
 
     // MARK: Convergence
 
-    /// Some replica lacks what another one had in the reading before: longer ago than a delivery takes.
+    /// True if a replica lacks what another one already had in its last reading but one. A delivery would not take so
+    /// long.
     private func isDiverged(_ key: String) -> Bool {
         latest.contains { replica, reading in
             guard let record = reading.records[key], let vector = RecordDecoder.vector(record) else { return false }
             return latest.contains { other, theirs in
                 guard other != replica else { return false }
-                // Before the second reading only a difference at rest can be told.
+                // Before the second reading, only one reading can be compared: that finds only lasting differences.
                 guard let before = previous[other] ?? (previous.isEmpty ? theirs : nil),
                     before.endedUs < reading.beganUs,
                     let known = before.records[key].flatMap(RecordDecoder.vector)
@@ -113,7 +114,7 @@ struct APWindow {
         }
     }
 
-    /// Some replica holds several values.
+    /// True if a replica holds several values of the key.
     private func isInConflict(_ key: String) -> Bool {
         latest.values.contains { reading in
             guard let record = reading.records[key] else { return false }
@@ -124,7 +125,8 @@ struct APWindow {
 
     // MARK: Lost writes
 
-    /// Writes that are on no replica that answers, and not replaced, by call.
+    /// Acknowledged writes whose value is on no replica that answers and that nothing has replaced, in the order of
+    /// their requests.
     private func missingWrites() -> [(key: String, write: Change)] {
         let beganUs = latest.values.map(\.beganUs).min() ?? 0
         return changes.byKey.flatMap { entry -> [(key: String, write: Change)] in
@@ -148,7 +150,8 @@ struct APWindow {
         let siblings = records.flatMap { RecordDecoder.siblings($0).map(\.sibling) }
         let hasTombstone = siblings.contains(where: \.isTombstone)
         let values = Set(siblings.filter { !$0.isTombstone }.map { String(decoding: $0.value, as: UTF8.self) })
-        /// By value: until when its last known write had not returned; nothing for a value of another client.
+        /// By value: when its last known write returned, or the maximum if it may still take effect. Values of other
+        /// clients have no entry.
         let returnedUs = Dictionary(
             changes.compactMap { change in
                 change.value.map { ($0, change.isAcknowledged ? change.returnedUs : Int64.max) }
@@ -160,7 +163,7 @@ struct APWindow {
             if hasTombstone || values.contains(where: { returnedUs[$0].map { $0 > write.calledUs } ?? true }) {
                 return false
             }
-            // A later delete, or one that may still come.
+            // A delete may have replaced the write: it ended later, or it may still take effect.
             return !changes.contains { $0.value == nil && (!$0.isAcknowledged || $0.returnedUs > write.calledUs) }
         }
     }

@@ -1,4 +1,4 @@
-/// The share of requests of the last seconds that were answered, by service.
+/// Per service, the share of recent requests that were answered.
 struct Availability {
     private struct Second {
         var number: Int64 = -1
@@ -8,11 +8,11 @@ struct Availability {
 
     static let seconds = 10
 
-    /// A ring by service.
+    /// Per service, a ring buffer with the counts of each second.
     private var rings: [String: [Second]] = [:]
 
     mutating func note(_ answer: AnswerEvent) {
-        // By the time at which the client had its answer, or gave up.
+        // A request counts in the second in which its client had the answer, or gave up.
         let second = Int64((answer.tMs + answer.tookMs) / 1_000)
         let place = Int(second % Int64(Self.seconds))
         var ring = rings[answer.service] ?? Array(repeating: Second(), count: Self.seconds)
@@ -22,12 +22,13 @@ struct Availability {
         rings[answer.service] = ring
     }
 
-    /// A missing key and an unmet condition are answers; a refusal and an overload are none.
+    /// True if the service answered. A missing key and a failed condition are answers; a refusal and an overload are
+    /// not.
     static func isAnswered(_ answer: AnswerEvent) -> Bool {
         (200..<500).contains(answer.status) && answer.status != 429
     }
 
-    /// Nil if there was no request.
+    /// The share of answered requests; nil if there was no request.
     func share(of service: String, atMs timeMs: Double) -> Double? {
         let now = Int64(timeMs / 1_000)
         let recent = (rings[service] ?? []).filter { $0.number >= 0 && $0.number > now - Int64(Self.seconds) }

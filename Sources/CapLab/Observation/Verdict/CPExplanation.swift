@@ -1,16 +1,15 @@
 import Linearizability
 
-/// Explains a history that is not linearizable by the few operations that contradict each other.
+/// Explains why a history is not linearizable, by a few operations that contradict each other.
 ///
-/// A part of a history is a fair explanation if it is not linearizable by itself, whatever the operations that are left
-/// out may have been.
+/// A part of a history is a valid explanation if it is not linearizable by itself, whatever the other operations were.
 enum CPExplanation {
-    /// One search for each operation of a window.
+    /// The most searches: up to one per operation of a window.
     private static let maxSearches = 200
 
     /// - Parameters:
-    ///   - prefix: the shortest that is not linearizable.
-    ///   - services: by the client number of the operations.
+    ///   - prefix: the shortest prefix that is not linearizable.
+    ///   - services: the services by the client number in the operations.
     static func violation(_ prefix: FailingPrefix<RegisterModel>, key: String, services: [Node]) -> Violation {
         let culprit = prefix.culprit
         let evidence = evidence(against: culprit, among: prefix.operations, key: key)
@@ -20,13 +19,13 @@ enum CPExplanation {
             store: .cp, kind: kind, key: key, operations: shown.map { operation($0, services: services) })
     }
 
-    /// The operations that contradict the culprit, by call. One if that suffices, and an acknowledged change before a
-    /// read.
+    /// The operations that contradict the culprit, ordered by their requests. Only one if that suffices, where an
+    /// acknowledged change is preferred to a read.
     private static func evidence(
         against culprit: RegisterOperation, among operations: [RegisterOperation], key: String
     ) -> [RegisterOperation] {
         let candidates = operations.filter {
-            // A negative client is not of the history, but stands for what is missing in it.
+            // Operations with a negative client were added for what the history lacks.
             $0.client >= 0 && $0.key == key && $0 != culprit && !$0.isPending
         }
         let latestFirst = candidates.sorted { $0.returnNs > $1.returnNs }

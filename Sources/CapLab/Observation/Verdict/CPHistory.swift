@@ -1,32 +1,33 @@
 import Linearizability
 
-/// Checks whether the end of a history of `app-cp` is linearizable, although its beginning is not known and others may
+/// Checks whether the end of a history of `app-cp` is linearizable. Its beginning is unknown, and other clients may
 /// write too, for example with curl.
 ///
-/// The checker needs a history from the beginning, with all operations. Versions show what is missing: each change
-/// raises the version by one. For each version that no operation of the window made, a write with an unknown result is
-/// added. A read that goes back in versions, or two changes with one version, stay violations.
+/// The checker needs a complete history. Versions show what is missing, because each change raises the version by one.
+/// For each version that no operation of the window made, a write with an unknown result is added. A read that goes
+/// back in versions remains a violation, and so do two changes with the same version.
 enum CPHistory {
     struct Result: Equatable, Sendable {
         /// Nil if the checker could not decide.
         var isLinearizable: Bool?
-        /// At most ``maxViolations``, each with the operations that contradict each other.
+        /// The violations, at most ``maxViolations``, each with the operations that contradict each other.
         var violations: [Violation] = []
-        /// The first of them, for people.
+        /// The first violation, as text for people.
         var violation: String?
     }
 
-    /// Found in one check. A checker that finds one has to search again without it.
+    /// The most violations found in one check. After each violation the checker searches again without its last
+    /// operation.
     static let maxViolations = 3
 
     private static let maxConfigurations = 200_000
-    /// A key with more changes by others is not decided.
+    /// If other clients made more changes than this to a key, the key is not checked.
     private static let maxUnknownChanges = 300
-    /// With one pending write and delete, it may have a tombstone of any version. After garbage collection of such a
-    /// tombstone versions of an absent key go on from there (rule C10).
+    /// A key with a pending write and a pending delete, so that it may have a tombstone of any version. After garbage
+    /// collection of this tombstone, the versions of an absent key continue from there (rule C10).
     private static let collectedKey = "\u{0}collected"
 
-    /// - Returns: nil for a request that says nothing about the register.
+    /// - Returns: the operation; nil if the answer shows nothing about the register.
     static func operation(_ answer: AnswerEvent, client: Int) -> RegisterOperation? {
         guard let (call, result) = callAndResult(answer) else { return nil }
         let callNs = UInt64(max(0, answer.tMs) * 1e6)
@@ -44,12 +45,13 @@ enum CPHistory {
         case (.read, 200, let version?): return (.read, .value(answer.value ?? "", version: version))
         case (.read, 404, let version?): return (.read, .value(nil, version: version))
         case (.read, _, _): return nil
-        // The event lacks the condition of a compare-and-set, but the version of its change shows what it replaced.
+        // The event does not contain the condition of a compare-and-set. But the version of the change shows which
+        // version it replaced.
         case (.write, 200, let version?), (.cas, 200, let version?):
             return (.write(sent), .applied(version: version))
         case (.delete, 200, let version?): return (.delete, .applied(version: version))
         case (.delete, 404, let version?): return (.delete, .absent(version: version))
-        // The expected version is not part of the event; any version but the reported one will do.
+        // The event does not contain the expected version. Any version other than the reported one will do.
         case (_, 412, let version?):
             return (.compareAndSet(version: 1 << 52, sent), .preconditionFailed(version: version))
         default: break
@@ -69,8 +71,8 @@ enum CPHistory {
     }
 
     /// - Parameters:
-    ///   - histories: the operations of each key, by call.
-    ///   - services: by the client number of the operations.
+    ///   - histories: the operations of each key, ordered by their requests.
+    ///   - services: the services by the client number in the operations.
     static func check(_ histories: [String: [RegisterOperation]], services: [Node]) -> Result {
         var result = Result(isLinearizable: true)
         for (key, operations) in histories.sorted(by: { $0.key < $1.key }) {
@@ -80,7 +82,7 @@ enum CPHistory {
         return result
     }
 
-    /// Checks one key. After each violation it goes on without the operation that no order explains.
+    /// Checks one key. After each violation, continues without the operation that no order explains.
     private static func check(
         _ key: String, _ operations: [RegisterOperation], services: [Node], _ result: inout Result
     ) {
@@ -101,7 +103,7 @@ enum CPHistory {
         }
     }
 
-    /// Whether these operations alone contradict each other. False if that cannot be decided.
+    /// True if these operations alone contradict each other. False also if that cannot be decided.
     static func isViolated(_ operations: [RegisterOperation], key: String) -> Bool {
         guard let whole = completed(operations, key: key) else { return false }
         if case .violation? = checker.check(whole).first(where: { $0.key == key })?.verdict { return true }
@@ -115,7 +117,7 @@ enum CPHistory {
         return "\(key): \(text.call) at \(second) s returned \(text.result), which no order of the operations explains"
     }
 
-    /// The operations, with unknown ones for what is missing; nil if too much is.
+    /// Adds operations with unknown results for the changes that are missing. Nil if too many are missing.
     static func completed(_ operations: [RegisterOperation], key: String) -> [RegisterOperation]? {
         var claimed: Set<UInt64> = []
         var seen: [UInt64: String?] = [:]
@@ -124,10 +126,10 @@ enum CPHistory {
         func observe(_ version: UInt64) { (lowest, highest) = (min(lowest, version), max(highest, version)) }
         for operation in operations {
             switch operation.result {
-            // Version 0 of an absent key says nothing about the version.
+            // An absent key without a tombstone reads as version 0, whatever its version was.
             case .value(nil, version: 0), .notApplied, .unknown: break
             case .value(let value, let version):
-                // Of two values for one version the first counts, so that the second is the violation.
+                // If there are two values for one version, keep the first one, so that the second is the violation.
                 if seen[version] == nil { seen[version] = value }
                 observe(version)
             case .absent(let version):
@@ -149,7 +151,8 @@ enum CPHistory {
         guard lowest <= highest else { return whole }
         let missing = (max(1, lowest)...max(1, highest)).lazy.filter { !claimed.contains($0) }
         guard missing.prefix(maxUnknownChanges + 1).count <= maxUnknownChanges else { return nil }
-        // The state before the window: version 1 or 2 cannot be a collected tombstone's.
+        // The state before the window. A collected tombstone cannot have version 1 or 2, because it follows a write and
+        // a delete.
         for number in 1...2 { add(.write("\u{0}before \(number)"), to: key) }
         var pending = operations.filter(\.isPending).map(\.call)
         for version in missing {
@@ -169,6 +172,6 @@ enum CPHistory {
 }
 
 extension Bool? {
-    /// One undecided key leaves the whole undecided, unless another key is violated.
+    /// An undecided key makes the whole result undecided, unless another key is violated.
     fileprivate mutating func noteUndecided() { if self == true { self = nil } }
 }

@@ -1,6 +1,6 @@
 import DequeModule
 
-/// The last elements, with a limit for each key and one for all together.
+/// Keeps the last elements, up to a limit per key and a limit for all keys together.
 struct KeyedWindow<Element> {
     let maxPerKey: Int
     let maxCount: Int
@@ -33,7 +33,7 @@ struct KeyedWindow<Element> {
 
     func elements(of key: String) -> [Element] { (byKey[key] ?? []).map(\.element) }
 
-    /// By their last element, the latest first.
+    /// The keys, those with the most recent element first.
     var recentKeys: [String] {
         byKey.sorted { ($0.value.last?.order ?? 0) > ($1.value.last?.order ?? 0) }.map(\.key)
     }

@@ -2,15 +2,16 @@ import EventLoop
 import JSON
 import Linearizability
 
-/// Whether both services kept their promises in the last operations of the page: the events `verdict`, one per second.
+/// Judges whether both services kept their guarantees in the page's last operations. Publishes one event `verdict` per
+/// second.
 final class Verdict {
     private static let intervalMs: UInt64 = 1_000
     private static let maxExpiringKeys = 10_000
-    /// The windows of both stores.
+    /// How many operations are kept for each store, in all and per key.
     static let maxOperations = 1_000
     static let maxOperationsPerKey = 100
 
-    /// Of the check of the history of `app-cp`.
+    /// The state of the check of `app-cp`'s history.
     private struct Progress {
         var isHistoryNew = false
         var isChecking = false
@@ -22,7 +23,8 @@ final class Verdict {
     private let services: [String: Node]
     private var history = KeyedWindow<RegisterOperation>(
         maxPerKey: Verdict.maxOperationsPerKey, maxCount: Verdict.maxOperations)
-    /// Keys with values that expire: their histories are not checked, because answers do not tell when they expired.
+    /// Keys with values that expire. Their histories are not checked, because answers do not show when the values
+    /// expired.
     private var expiringKeys: Set<String> = []
     private var progress = Progress()
     private var changes = APWindow()
@@ -31,7 +33,7 @@ final class Verdict {
     private var violations = ViolationLog()
     /// The records of the AP replicas, see ``CopyReader/readings``.
     var readings: () -> [String: CopyReader.Reading] = { [:] }
-    /// Called with the keys that the page wrote.
+    /// Called with the keys that the page has written.
     var watch: ([String]) -> Void = { _ in }
     var chosenKey = ""
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: lab.reactor) { [unowned self] in judge() }
@@ -79,14 +81,15 @@ final class Verdict {
         }
         let before = delivery.violations
         delivery = changes.judge(readings, replicaCount: lab.topology.replicas(of: .ap).count)
-        // Twice, so that a write that is moving from one replica to another is not taken for lost.
+        // A lost write must be found in two checks, because it could be moving from one replica to another in the
+        // first.
         let lost = delivery.violations.filter { lost in before.contains { $0.isSame(as: lost) } }
         violations.note(progress.consistency.violations + lost, atUs: lab.elapsedUs)
         check()
         sink?.publish("verdict", event())
     }
 
-    /// On a thread of its own: a search may take longer than the reactor may wait.
+    /// Runs on a separate thread, because the search may take longer than the reactor may wait.
     private func check() {
         guard progress.isHistoryNew, !progress.isChecking else { return }
         progress.isHistoryNew = false

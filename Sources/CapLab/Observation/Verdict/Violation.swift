@@ -1,27 +1,27 @@
 import JSON
 
-/// Operations that contradict each other, or the promise of their store.
+/// Operations that contradict each other, or that contradict the guarantees of their store.
 struct Violation: Equatable, Sendable {
     enum Kind: String, Sendable {
-        /// A read returned what an acknowledged change had replaced before.
+        /// A read returned a value although an acknowledged change had replaced it before.
         case staleRead = "stale-read"
         /// Two changes were acknowledged with the same version.
         case sameVersion = "same-version"
-        /// No order of the operations explains their answers.
+        /// The answers contradict each other: no order of the operations explains them.
         case contradiction
-        /// An acknowledged write is on no replica, and nothing replaced it.
+        /// No replica has the value of an acknowledged write, and nothing has replaced it.
         case lostWrite = "lost-write"
     }
 
     struct Operation: Equatable, Sendable {
         let service: String
         let op: AnswerEvent.Operation
-        /// Of a write.
+        /// The value of a write.
         var sent: String?
-        /// Of a read; nil if the key did not exist.
+        /// The value that a read returned; nil if the key did not exist.
         var value: String?
         var version: String?
-        /// On the lab's clock, in microseconds.
+        /// Microseconds on the lab's clock.
         let calledUs: Int64
         let returnedUs: Int64
     }
@@ -31,16 +31,16 @@ struct Violation: Equatable, Sendable {
     let store: GroupName
     let kind: Kind
     let key: String
-    /// By call. The last one is the operation that no order explains after the others.
+    /// Ordered by their requests. But the last one is the operation that no order explains after the others.
     let operations: [Operation]
 
-    /// The same finding, even if the window has lost a part of its explanation since.
+    /// True if both describe the same finding, even if the window has lost part of the explanation since.
     func isSame(as other: Violation) -> Bool {
         store == other.store && key == other.key && operations.last == other.operations.last
     }
 }
 
-/// The violations of the last minute, each with a number by which a reader can dismiss it.
+/// The violations of the last minute. Each has a number, so that a reader of the page can dismiss it.
 struct ViolationLog {
     struct Entry: Equatable {
         let id: Int
@@ -54,7 +54,7 @@ struct ViolationLog {
     private(set) var entries: [Entry] = []
     private var lastId = 0
 
-    /// - Parameter found: what the checkers find in their windows now.
+    /// - Parameter found: the violations that the checkers find in their windows now.
     mutating func note(_ found: [Violation], atUs timeUs: Int64) {
         entries.removeAll { entry in
             entry.foundUs < timeUs - Self.keptUs && !found.contains { $0.isSame(as: entry.violation) }
@@ -66,7 +66,7 @@ struct ViolationLog {
         if entries.count > Self.maxEntries { entries.removeFirst(entries.count - Self.maxEntries) }
     }
 
-    /// The member `violations` of the event `verdict`.
+    /// Writes the member `violations` of the event `verdict`.
     func write(to json: inout JSONWriter) {
         json.key("violations")
         json.beginArray()
@@ -89,7 +89,7 @@ struct ViolationLog {
 }
 
 extension Violation.Operation {
-    /// With the names of the event `answers`.
+    /// Writes an operation with the same names as in the event `answers`.
     fileprivate func write(to json: inout JSONWriter) {
         json.beginObject()
         json.member("service", service)
