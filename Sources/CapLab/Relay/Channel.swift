@@ -1,23 +1,23 @@
 import DequeModule
 
-/// One direction of a relayed connection: the bytes between its two sockets.
+/// One direction of a relayed connection: the bytes on their way from one socket to the other.
 ///
-/// Bytes keep their order, wait for their delay, and stay here while the direction is held. The end of the stream (FIN)
-/// and a reset follow the bytes before them. It never holds more than ``capacityBytes``: the relay stops reading, and
-/// TCP's flow control stops the sender.
+/// Bytes keep their order, are delayed, and stay here while a fault holds the direction. The end of the stream (FIN)
+/// and a reset keep their place behind these bytes. The channel holds at most ``capacityBytes``. When it is full, the
+/// relay stops reading, and TCP's flow control stops the sender.
 struct Channel {
     enum Ending: Equatable {
         case finished, reset
     }
 
     enum Step: Equatable {
-        /// Wait for input or for the heal.
+        /// Nothing can be sent before more input arrives, or before a heal.
         case nothing
-        /// The next chunk is ready at this time (monotonic nanoseconds).
+        /// The next bytes are ready at this time, in monotonic nanoseconds.
         case waitUntil(UInt64)
-        /// Bytes are ready, see ``withFront(_:)``.
+        /// Bytes are ready to be sent, see ``withFront(_:)``.
         case send
-        /// The stream ends here.
+        /// The sender has closed the stream: close it towards the receiver.
         case finish
         case reset
     }
@@ -28,7 +28,7 @@ struct Channel {
         var sent = 0
     }
 
-    /// 1 MiB per direction and connection.
+    /// The most bytes that are buffered: 1 MiB per direction and connection.
     static let capacityBytes = 1 << 20
 
     var isHeld = false
@@ -38,13 +38,13 @@ struct Channel {
     private(set) var bufferedBytes = 0
     private var ending: Ending?
     private var endedNs: UInt64 = 0
-    /// The ending was forwarded, or no receiver is left: input is discarded.
+    /// True if the end was forwarded, or there is no receiver any more. Further input is discarded.
     private(set) var isDone = false
 
-    /// How many bytes may be appended now.
+    /// How many more bytes may be appended now.
     var roomBytes: Int { ending == nil ? Self.capacityBytes - bufferedBytes : 0 }
     var hasEnded: Bool { ending != nil }
-    /// Nothing is buffered, held or delayed, so the caller may send without storing.
+    /// True if nothing is buffered, held or delayed, so that bytes may be sent without storing them.
     var isClear: Bool { bufferedBytes == 0 && !isHeld && delayNs == 0 && ending == nil && !isDone }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer, nowNs: UInt64) {
@@ -54,7 +54,8 @@ struct Channel {
         bufferedBytes += bytes.count
     }
 
-    /// The sender closed or reset its end. A reset discards held bytes, as a kernel discards what it would retransmit.
+    /// Called when the sender has closed or reset its end. A reset discards held bytes, as a kernel would discard bytes
+    /// that it still has to retransmit.
     mutating func end(_ ending: Ending, nowNs: UInt64) {
         guard !isDone else { return }
         if ending == .reset, isHeld { clear() }
@@ -75,7 +76,7 @@ struct Channel {
         return ending == .finished ? .finish : .reset
     }
 
-    /// Passes the first bytes to `send`, which returns how many it accepted; zero or less: none.
+    /// Passes the first bytes to `send`, which returns how many of them the kernel accepted; zero or less means none.
     mutating func withFront(_ send: (UnsafeRawBufferPointer) -> Int) -> Int {
         guard let chunk = chunks.first else { return 0 }
         let count = chunk.bytes.withUnsafeBytes { send(UnsafeRawBufferPointer(rebasing: $0[chunk.sent...])) }
@@ -89,7 +90,7 @@ struct Channel {
         return count
     }
 
-    /// The ending was forwarded, or no receiver is left.
+    /// Called when the end was forwarded, or there is no receiver any more.
     mutating func finish() {
         clear()
         isDone = true

@@ -7,7 +7,7 @@ final class Endpoint: DescriptorHandler {
     private let reactor: Reactor
     private var onEvents: ((UInt32) -> Void)?
     private(set) var isOpen = true
-    /// The kernel's buffer is full until the descriptor is writable again.
+    /// True if the kernel's send buffer is full, until the socket becomes writable.
     var isBlocked = false
 
     init(_ descriptor: Int32, on reactor: Reactor, onEvents: @escaping (UInt32) -> Void) {
@@ -18,7 +18,8 @@ final class Endpoint: DescriptorHandler {
 
     func ready(events: UInt32) { onEvents?(events) }
 
-    /// Without an interest the socket is not watched: epoll would report a hang-up repeatedly.
+    /// Sets the events to watch. With none, the socket is not watched, because epoll would report a hang-up again and
+    /// again.
     func watch(_ events: UInt32) {
         guard isOpen else { return }
         if events == 0 {
@@ -39,7 +40,7 @@ final class Endpoint: DescriptorHandler {
         return Self.isTemporary(errno) ? .blocked : .failed
     }
 
-    /// - Returns: how many bytes the kernel accepted: 0 if its buffer is full, negative if the connection is lost.
+    /// - Returns: how many bytes the kernel accepted. 0 if its buffer is full; negative if the connection is lost.
     func write(_ bytes: UnsafeRawBufferPointer) -> Int {
         let count = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
         if count >= 0 { return count }

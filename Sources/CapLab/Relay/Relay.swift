@@ -1,34 +1,35 @@
 import EventLoop
 import Glibc
 
-/// The relay of one link: a service connects to its port and reaches the replica, subject to the link's faults.
+/// The relay of one link. A service connects to the relay's port, and the relay connects to the replica. The relay
+/// applies the faults of the link.
 final class Relay: DescriptorHandler {
-    /// More than any service opens. Further connections are reset.
+    /// More connections than a service opens. Further ones are reset.
     static let maxConnections = 256
-    /// As long as a kernel retransmits for a process that closed its end (`tcp_orphan_retries` 8: about 100 s).
+    /// How long a kernel retransmits for a process that has closed its end: with `tcp_orphan_retries` 8, about 100 s.
     static let standardOrphanLifeMs: UInt64 = 100_000
-    /// The most bytes of one read. The connections of a relay share the buffer.
+    /// The most bytes of one read. All connections of a relay share the buffer.
     private static let scratchBytes = 64 << 10
 
     let reactor: Reactor
     let link: Link
-    /// The service connects here.
+    /// The port to which the service connects.
     let port: UInt16
     let replicaPort: UInt16
-    /// How long a connection outlives the service's end of it, in milliseconds.
+    /// How long a connection lives after the service has closed its end, in milliseconds.
     let orphanLifeMs: UInt64
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: scratchBytes, alignment: 16)
 
     private let listener: Int32
     private var connections: [ObjectIdentifier: RelayedConnection] = [:]
     private(set) var fault = LinkFault.none
-    /// Bytes read from the service, and from the replica, since the start.
+    /// How many bytes were read from the service since the start. Below: from the replica.
     private(set) var bytesFromService = 0
     private(set) var bytesFromReplica = 0
-    /// Watches the messages while a page shows them.
+    /// The tap that watches the messages while a page shows them.
     weak var tap: MessageTap?
 
-    /// Listens on a free port of 127.0.0.1. On the reactor's thread.
+    /// Listens on a free port of 127.0.0.1. Must be called on the reactor's thread.
     init(
         _ link: Link, replicaPort: UInt16, orphanLifeMs: UInt64 = standardOrphanLifeMs, on reactor: Reactor
     ) throws(SocketError) {
@@ -48,7 +49,7 @@ final class Relay: DescriptorHandler {
     var connectionCount: Int { connections.count }
     var bufferedBytes: Int { connections.values.reduce(0) { $0 + $1.bufferedBytes } }
 
-    /// Replaces the link's faults.
+    /// Replaces the faults of the link.
     func apply(_ fault: LinkFault) {
         guard fault != self.fault else { return }
         self.fault = fault
@@ -62,7 +63,7 @@ final class Relay: DescriptorHandler {
     }
 
     func ready(events: UInt32) {
-        // At most one backlog per turn.
+        // Accept at most one full backlog per turn of the event loop.
         for _ in 0..<128 {
             let descriptor = Sockets.accept(listener)
             guard descriptor >= 0 else {
@@ -79,7 +80,8 @@ final class Relay: DescriptorHandler {
         }
     }
 
-    /// Out of descriptors: pauses instead of spinning.
+    /// Called when there are no free descriptors. Pauses accepting, because the listener stays readable and would be
+    /// polled in a busy loop.
     private func pauseAccepting() {
         reactor.unwatch(listener)
         _ = LoopTimer(on: reactor, atNs: reactor.nowNs &+ 100 * nsPerMs) { [weak self] in

@@ -1,12 +1,13 @@
 import EventLoop
 import Glibc
 
-/// One connection of a service, joined to one to the replica. See ``FaultMode`` for what it simulates.
+/// One connection from a service, joined to a connection to the replica. ``FaultMode`` says which faults it simulates.
 ///
-/// Its endpoints and timers hold it until ``close(reset:)``.
+/// Its endpoints and timers keep this object alive until ``close(reset:)``.
 final class RelayedConnection {
     private enum Phase {
-        /// Accepted while the link was cut. The replica sees it after the heal.
+        /// The service's connection was accepted while the link was cut. The relay connects to the replica after the
+        /// heal.
         case waiting
         case connecting, established, closed
     }
@@ -32,7 +33,7 @@ final class RelayedConnection {
 
     var bufferedBytes: Int { toReplica.bufferedBytes + toService.bufferedBytes }
 
-    /// Applies the link's faults, at the start and at each change.
+    /// Applies the faults of the link. Called at the start and whenever they change.
     func apply(_ fault: LinkFault) {
         guard phase != .closed else { return }
         if fault.resets { return close(reset: true) }
@@ -64,10 +65,11 @@ final class RelayedConnection {
 
     // MARK: Events
 
-    /// An event at the socket from which bytes in `direction` arrive.
+    /// Handles an event of the socket from which bytes in `direction` arrive.
     private func handle(_ events: UInt32, from direction: Directions) {
         if phase == .connecting, direction == .toService {
-            // The service's connection is accepted already, so a reset comes closest to a refusal.
+            // The service's connection has already been accepted, so a reset is the closest the relay can do to a
+            // refusal.
             guard let replica, Sockets.takeError(replica.descriptor) == 0, events & EventMask.error == 0 else {
                 return close(reset: true)
             }
@@ -79,7 +81,8 @@ final class RelayedConnection {
         pump()
     }
 
-    /// Reads once: epoll is level-triggered, and the other links need their turn.
+    /// Reads only once per event, so that other links get their turn. Epoll is level-triggered and reports the rest
+    /// again.
     private func read(_ direction: Directions) {
         let source = direction == .toReplica ? service : replica
         let destination = direction == .toReplica ? replica : service
@@ -97,7 +100,7 @@ final class RelayedConnection {
             var rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             showTap(rest, direction)
             if phase == .established, withChannel(direction, { $0.isClear }), let destination, destination.isOpen {
-                // Nothing is waiting, so the bytes need not be stored.
+                // Nothing is buffered before these bytes, so they need not be stored.
                 let accepted = destination.write(rest)
                 if accepted < 0 { return lost(direction == .toReplica ? .toService : .toReplica) }
                 tap?.forwarded(accepted, direction)
@@ -108,8 +111,8 @@ final class RelayedConnection {
         }
     }
 
-    /// The socket from which bytes in `direction` arrive was reset. The reset is forwarded like bytes; bytes in the
-    /// other direction have no receiver.
+    /// Called when the socket from which bytes in `direction` arrive was reset. Forwards the reset behind the earlier
+    /// bytes. Bytes in the other direction have no receiver any more.
     private func lost(_ direction: Directions) {
         let nowNs = reactor.nowNs
         withChannel(direction) { $0.end(.reset, nowNs: nowNs) }
@@ -117,7 +120,7 @@ final class RelayedConnection {
         (direction == .toReplica ? service : replica)?.close(reset: false)
     }
 
-    /// Passes bytes that were just read to the tap, if a page shows messages.
+    /// Gives bytes that were just read to the tap, if a page shows messages.
     private func showTap(_ bytes: UnsafeRawBufferPointer, _ direction: Directions) {
         defer { hasRead = true }
         guard let messages = relay.tap, messages.isOn else { return tap = nil }
@@ -135,7 +138,8 @@ final class RelayedConnection {
             pump(.toReplica)
             pump(.toService)
         } else if phase == .waiting, toReplica.hasEnded {
-            // The service closed a connection that was never established: a kernel forgets it too.
+            // The service has closed a connection that was never established. A kernel would forget such a connection
+            // too.
             return close(reset: false)
         }
         guard phase != .closed else { return }
@@ -183,7 +187,7 @@ final class RelayedConnection {
 
     // MARK: Time
 
-    /// One timer for both directions, for the earlier chunk; the later one sets it again.
+    /// Sets the timer that both directions share to the earlier time. When it fires, the other direction sets it again.
     private func wakeUp(atNs deadlineNs: UInt64) {
         guard deadlineNs < wakeAtNs else { return }
         wakeTimer?.cancel()
@@ -194,8 +198,9 @@ final class RelayedConnection {
         }
     }
 
-    /// After the service closed its end, requests may remain, or answers without a reader. They live as long as a
-    /// kernel keeps an orphaned connection. Then the replica gets a reset, as soon as the link allows it.
+    /// Limits the life of a connection that the service has closed. It may still have requests to forward, or answers
+    /// without a reader. It lives as long as a kernel keeps an orphaned connection. After that the replica gets a
+    /// reset, as soon as the link lets it pass.
     private func limitOrphans() {
         guard orphanTimer == nil, toReplica.hasEnded else { return }
         orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ relay.orphanLifeMs * nsPerMs) { [self] in

@@ -1,11 +1,12 @@
 import Glibc
 
-/// Socket calls, on loopback but for ``connect(to:port:)``. All descriptors are non-blocking and closed on exec.
+/// Socket calls. All connections are on loopback, except those of ``connect(to:port:)``. All descriptors are
+/// non-blocking and closed on exec.
 enum Sockets {
-    /// A connection is lost if the other host's kernel acknowledges nothing for this long, in milliseconds.
+    /// A connection counts as lost if the other host acknowledges nothing for this many milliseconds.
     private static let unacknowledgedMs: Int32 = 3_000
 
-    /// - Returns: a socket that listens on 127.0.0.1. With port 0 the kernel chooses the port.
+    /// - Returns: a socket that listens on 127.0.0.1. If the port is 0, the kernel chooses one.
     static func listen(port: UInt16) throws(SocketError) -> Int32 {
         let descriptor = tcpSocket()
         guard descriptor >= 0 else { throw SocketError(operation: "socket", errno: errno) }
@@ -19,7 +20,7 @@ enum Sockets {
         return descriptor
     }
 
-    /// Begins to connect to 127.0.0.1. The connection is established once the socket is writable without an error.
+    /// Starts a connection to 127.0.0.1. It is established once the socket is writable without an error.
     static func connect(port: UInt16) throws(SocketError) -> Int32 {
         let descriptor = tcpSocket()
         guard descriptor >= 0 else { throw SocketError(operation: "socket", errno: errno) }
@@ -33,7 +34,7 @@ enum Sockets {
         return descriptor
     }
 
-    /// Begins to connect to a literal address, as ``connect(port:)``.
+    /// Starts a connection to an IP address, like ``connect(port:)``.
     static func connect(to literal: String, port: UInt16) throws(SocketError) -> Int32 {
         var v4 = sockaddr_in()
         v4.sin_family = sa_family_t(AF_INET)
@@ -54,7 +55,8 @@ enum Sockets {
         let descriptor = tcpSocket(family)
         guard descriptor >= 0 else { throw SocketError(operation: "socket", errno: errno) }
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-        // A container that left the network answers nothing, and TCP alone would wait for it for a quarter of an hour.
+        // A container that has left the network answers nothing. Without this option, TCP would wait for it for about
+        // 15 minutes.
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, unacknowledgedMs)
         let result = withUnsafeBytes(of: &address) { bytes in
             Glibc.connect(
@@ -68,7 +70,7 @@ enum Sockets {
         return descriptor
     }
 
-    /// - Returns: the next connection, or a negative number with `errno` set.
+    /// - Returns: the next connection; negative if there is none, with `errno` set.
     static func accept(_ listener: Int32) -> Int32 {
         let descriptor = Glibc.accept(listener, nil, nil)
         if descriptor >= 0 { prepare(descriptor) }
@@ -76,13 +78,14 @@ enum Sockets {
         return descriptor
     }
 
-    /// Makes it non-blocking and closed on exec. Children are started on the same thread, so none starts in between.
+    /// Makes a descriptor non-blocking and closed on exec. Only this thread starts children, so no child can inherit
+    /// the descriptor before that.
     static func prepare(_ descriptor: Int32) {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     }
 
-    /// The port that a socket is bound to.
+    /// The port to which a socket is bound.
     static func localPort(_ descriptor: Int32) -> UInt16 {
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -92,7 +95,7 @@ enum Sockets {
         return UInt16(bigEndian: address.sin_port)
     }
 
-    /// The error of a connection attempt; 0 for none. Reading it clears it.
+    /// The error of a connection attempt; 0 if there is none. Reading the error clears it.
     static func takeError(_ descriptor: Int32) -> Int32 {
         var error: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
@@ -100,7 +103,7 @@ enum Sockets {
         return error
     }
 
-    /// Closes with RST instead of FIN: lingering for zero seconds discards what is unsent.
+    /// Closes a socket with RST instead of FIN. Lingering for zero seconds discards unsent bytes.
     static func closeWithReset(_ descriptor: Int32) {
         var lingers = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &lingers, socklen_t(MemoryLayout<linger>.size))
@@ -131,7 +134,7 @@ enum Sockets {
     }
 }
 
-/// A socket call that failed.
+/// A socket call has failed.
 struct SocketError: Error, Equatable {
     let operation: String
     let errno: Int32

@@ -1,4 +1,4 @@
-/// What the summary of a run needs of one answer.
+/// The parts of one answer that the summary of a run needs.
 struct AnswerSample: Equatable, Sendable {
     enum Result: Sendable {
         case answered, refused, failed
@@ -10,7 +10,7 @@ struct AnswerSample: Equatable, Sendable {
     let tookMs: Float
     let result: Result
     var isStale = false
-    /// Of an AP read; nil if it is unknown.
+    /// The staleness of an AP read; nil if it is unknown.
     var stalenessMs: Float?
 }
 

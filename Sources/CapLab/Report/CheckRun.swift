@@ -1,11 +1,12 @@
 import EventLoop
 import FoundationEssentials
 
-/// A check with its report, which is written for a run that held as for one that did not.
+/// Runs a check and writes its report, whether the guarantees held or not.
 final class CheckRun {
-    /// The events of a longer run would not fit into a report; its summary covers all of it.
+    /// The report shows events only up to this time, because those of a longer run would not fit. The summary covers
+    /// the whole run.
     private static let maxEventsMs = 120_000
-    /// For the reads after the heal.
+    /// The time after the faults that the report also shows, for the reads after the heal.
     private static let afterMs = 5_000
 
     private let lab: Lab
@@ -20,7 +21,7 @@ final class CheckRun {
         session = CheckSession(lab, settings, group: group)
     }
 
-    /// - Returns: 0 if every guarantee held, 1 if not, 130 if interrupted.
+    /// - Returns: 0 if every guarantee held, 1 if one was violated, 130 if the check was interrupted.
     func run() async -> Int32 {
         let durationMs = min(Self.maxEventsMs, Int(settings.seconds) * 1_000 + Self.afterMs)
         let recorder = RunRecorder(lab, limits: .init(durationMs: durationMs), key: group == .cp ? "k0" : "c0")

@@ -1,19 +1,20 @@
 import DequeModule
 import EventLoop
 
-/// The clients of a drill at both services: the load, and a person per service who reads and writes the drill's key.
+/// The clients of a drill at both services. They are the load, and one simulated person per service who reads and
+/// writes the drill's key.
 ///
-/// Each client is one of those of `caplab check` and does one request at a time, so that the checkers can judge its
-/// history. Confined to the lab's reactor.
+/// Each client is a client of `caplab check` with one request at a time, so that the checkers can judge its history.
+/// Confined to the thread of the lab's reactor.
 final class DrillClients {
-    /// Clients of the load per service: as many as requests may wait for their answer.
+    /// Clients of the load per service. There is one for each request that may wait for its answer.
     private static let perService = LoadGenerator.maxInFlight
 
     private let lab: Lab
     private let sessions: [GroupName: CheckSession]
     private let cp: CPCheck
     private let ap: APCheck
-    /// By service: the clients that wait for nothing.
+    /// By service: the clients that have no request in flight.
     private var free: [String: Deque<Int>] = [:]
     private var randoms: [SplitMix64]
     private var inFlight = 0
@@ -41,7 +42,8 @@ final class DrillClients {
         }
     }
 
-    /// Clients have different numbers at the two sites, because one history has both.
+    /// The first client number of a site. The sites have different client numbers, because their operations form one
+    /// history.
     private static func first(_ site: Site) -> Int { site == .east ? 0 : perService }
     private static func person(_ site: Site) -> Int { 2 * perService + (site == .east ? 0 : 1) }
 
@@ -51,7 +53,7 @@ final class DrillClients {
 
     // MARK: Operations
 
-    /// One operation of the load. It is skipped if all clients wait.
+    /// Performs one operation of the load. Skips it if all clients of the service have a request in flight.
     func step(at name: String) async {
         guard let service = lab.topology.node(name), let client = free[name]?.popFirst() else { return }
         var random = randoms[client]
@@ -65,9 +67,9 @@ final class DrillClients {
         free[name]?.append(client)
     }
 
-    /// A person reads the drill's key, or writes it.
+    /// Lets the person at a service read the drill's key, or write it.
     func person(at service: Node, writes value: String? = nil) async {
-        // A person who still waits for an answer does not ask again, but a write must not be left out.
+        // A person with a request in flight skips a read. A write waits instead, because it must not be left out.
         while busyPeople.contains(service.name) {
             guard value != nil, !lab.isStopping else { return }
             await lab.reactor.sleep(forNs: 10 * nsPerMs)
@@ -82,7 +84,8 @@ final class DrillClients {
         }
     }
 
-    /// Waits for all answers; each comes or is given up within ``CheckSettings/requestTimeoutMs``.
+    /// Waits until all requests have been answered or have timed out, which takes at most
+    /// ``CheckSettings/requestTimeoutMs``.
     func ended() async {
         while inFlight > 0 || !busyPeople.isEmpty, !lab.isStopping { await lab.reactor.sleep(forNs: 10 * nsPerMs) }
     }
@@ -102,7 +105,7 @@ final class DrillClients {
 }
 
 extension RunSummary.Verdict {
-    /// The verdict on both services.
+    /// The combined verdict on both services.
     init(_ cp: CPVerdict, problems: [String], _ ap: APCheck.Ending) {
         self.init(cp, problems: problems)
         add(ap)

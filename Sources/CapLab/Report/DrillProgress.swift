@@ -1,6 +1,6 @@
 import Glibc
 
-/// Shows how far a drill is: a bar on a terminal, else a line for each step.
+/// Shows the progress of a drill: a bar on a terminal, otherwise one line per step.
 struct DrillProgress {
     private static let barWidth = 30
     private static let maxWidth = 79
@@ -14,7 +14,7 @@ struct DrillProgress {
         self.isTerminal = isTerminal
     }
 
-    /// `[##########--------------------]  12 of 50 s  cut west`.
+    /// The bar as text, such as `[##########--------------------]  12 of 50 s  cut west`.
     static func bar(atMs timeMs: Int, of durationMs: Int, _ text: String) -> String {
         let done = min(barWidth, max(0, timeMs) * barWidth / max(1, durationMs))
         let bar = String(repeating: "#", count: done) + String(repeating: "-", count: barWidth - done)
@@ -22,7 +22,7 @@ struct DrillProgress {
         return String(line.prefix(maxWidth))
     }
 
-    /// A step was done.
+    /// Shows that a step was done.
     mutating func note(_ text: String, atMs timeMs: Int) {
         shown = text
         if isTerminal { show(atMs: timeMs) } else { say("  \(timeMs / 1_000) s: \(text)") }
@@ -33,13 +33,13 @@ struct DrillProgress {
         Self.overwrite(Self.bar(atMs: timeMs, of: durationMs, shown))
     }
 
-    /// Removes the bar.
+    /// Removes the bar from the terminal.
     func end() {
         if isTerminal { Self.overwrite("") }
     }
 
     private static func overwrite(_ line: String) {
-        // Erases the line, for what it showed may have been longer.
+        // Erase the line first, because the earlier text may have been longer.
         let bytes = Array("\r\u{1B}[K\(line)".utf8)
         _ = bytes.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
     }

@@ -1,16 +1,16 @@
 import EventLoop
 
-/// Plays a drill on a lab of its own: steady load at both sites, the steps, the heal, and the verdict on the whole run.
+/// Plays a drill on its own lab: a steady load at both sites, the steps, the heal, and the verdict on the whole run.
 ///
-/// Clients, histories and checkers are those of `caplab check`. Confined to the lab's reactor.
+/// Clients, histories and checkers are those of `caplab check`. Confined to the thread of the lab's reactor.
 final class DrillRun {
     struct Result: Sendable {
         let summary: RunSummary
-        /// The JSON of the recording.
+        /// The recording as JSON.
         let recording: [UInt8]
     }
 
-    /// People read the drill's key this often at each service.
+    /// How often the person at each service reads the drill's key.
     private static let readIntervalMs: UInt64 = 1_000
     private static let progressMs: UInt64 = 200
 
@@ -56,7 +56,7 @@ final class DrillRun {
     private var nowMs: Int { Int(lab.elapsedUs / 1_000) }
     private var isOver: Bool { lab.isStopping || nowMs >= drill.durationMs }
 
-    /// Until a time of the drill, or until the lab stops.
+    /// Waits until a time of the drill, or until the lab stops.
     private func wait(untilMs timeMs: Int) async {
         while nowMs < timeMs, !lab.isStopping { await lab.pause(UInt64(min(50, timeMs - nowMs))) }
     }
@@ -106,11 +106,11 @@ final class DrillRun {
         await measuring.ended()
     }
 
-    /// Measures from now on how long the replicas take to converge.
+    /// Starts to measure how long the replicas take to converge from now on.
     private func measure(_ tasks: TaskBundle) {
         let startNs = monotonicNs()
         tasks.add { [self] in
-            // What a replica holds before it is back says nothing.
+            // Wait for the steps: before a replica is back, its copies do not count.
             while steps.isBusy, !lab.isStopping { await lab.pause(10) }
             convergedInMs = await ReplicationProbe(lab).measure(
                 sinceNs: startNs, untilNs: startNs + CheckSettings.recoveryMs * nsPerMs)
@@ -141,7 +141,7 @@ final class DrillRun {
         await clients.ended()
         var verdict = await clients.judge(kills: steps.kills)
         try lab.checkNotStopping()
-        // The run is not the one that the drill describes.
+        // If a step failed, this run is not the one that the drill describes.
         if let problem = steps.problems.first { throw LabError("\(drill.name): \(problem)") }
         verdict.convergedInMs = convergedInMs
         let ends = [0, drill.phaseMs[0], drill.healAtMs, drill.durationMs].map(Double.init)

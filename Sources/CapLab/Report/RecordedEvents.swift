@@ -1,8 +1,8 @@
-/// The events of a run as they are kept: in order, thinned, and bounded.
+/// The events of a run, as a recording keeps them: in order, and within byte budgets.
 ///
-/// It is a value apart from the hub and the clock. An event that says the same as the last of its name is left out, and
-/// so is a `state` in which only numbers changed within a second. Beyond the budgets, only the last `state` of a second
-/// and the answers to people are kept.
+/// This is a value without a clock or network. An event is left out if it says the same as the previous one of its
+/// name. A `state` in which only numbers changed within a second is left out too. Beyond the budgets, only the last
+/// `state` of each second and the answers to people are kept.
 struct RecordedEvents {
     struct Event: Equatable {
         let timeUs: Int64
@@ -11,11 +11,11 @@ struct RecordedEvents {
     }
 
     private(set) var events: [Event] = []
-    /// Messages that were seen and are not in the events.
+    /// How many messages the relays saw that are not among the events.
     private(set) var leftOutMessages = 0
     private(set) var keptAnswers = 0
 
-    /// Bytes that come at a rate and may be spent; at most those of some seconds are saved.
+    /// A budget of bytes that grows at a fixed rate. It saves up at most the bytes of a few seconds.
     private struct Budget {
         private let bytesPerSecond: Int
         private let most: Int
@@ -28,7 +28,7 @@ struct RecordedEvents {
             left = most
         }
 
-        /// - Parameter isRequired: spends in any case, and leaves less for what follows.
+        /// - Parameter isRequired: true to spend the bytes even if too few are left, so that later events get less.
         /// - Returns: false if too little is left.
         mutating func spend(_ count: Int, atUs timeUs: Int64, isRequired: Bool) -> Bool {
             left = min(left + Int(max(0, timeUs - filledUs)) * bytesPerSecond / 1_000_000, most)
@@ -42,18 +42,18 @@ struct RecordedEvents {
     private var messageBudget: Budget
     private var answerBudget: Budget
     private var stateBudget: Budget
-    /// How long a `state` in which only numbers change waits for the next one.
+    /// For how long a `state` in which only numbers changed is held back, because a newer one may replace it.
     private let stateIntervalUs: Int64
-    /// By name: the content of the last event.
+    /// By event name: the content of the last event.
     private var last: [String: [UInt8]] = [:]
     private var lastStateUs = Int64.min
-    /// A `state` in which only numbers changed, or that came too soon after too many.
+    /// A `state` that is held back: only numbers changed in it, or the budget is used up.
     private var waiting: Event?
 
     /// - Parameters:
-    ///   - bytesPerSecond: of messages and answers, on average.
-    ///   - stateBytesPerSecond: of states, on average.
-    ///   - stateIntervalMs: between two `state` that differ in numbers only.
+    ///   - bytesPerSecond: the average for messages and answers together.
+    ///   - stateBytesPerSecond: the average for states.
+    ///   - stateIntervalMs: the time between two states that differ only in numbers.
     init(bytesPerSecond: Int, stateBytesPerSecond: Int = 6_000, stateIntervalMs: Int = 1_000) {
         messageBudget = Budget(bytesPerSecond: bytesPerSecond * 3 / 5)
         answerBudget = Budget(bytesPerSecond: bytesPerSecond * 2 / 5)
@@ -70,7 +70,7 @@ struct RecordedEvents {
         switch name {
         case "messages": addMessages(event)
         case "answers":
-            // The requests of people are few, and are all kept.
+            // Keep all answers to people's requests. They are few.
             let isRequired = json.firstRange(of: Array("\"by\":\"page\"".utf8)) != nil
             guard answerBudget.spend(json.count, atUs: timeUs, isRequired: isRequired) else { return }
             keptAnswers += Self.count("{\"id\":", in: json)
@@ -99,7 +99,7 @@ struct RecordedEvents {
         }
     }
 
-    /// Adds what still waits.
+    /// Adds the `state` that is still held back, if there is one.
     mutating func end() {
         if let state = waiting { keep(state) }
     }
@@ -108,7 +108,7 @@ struct RecordedEvents {
         waiting = nil
         last["state"] = Self.withoutTime(state.json)
         lastStateUs = state.timeUs
-        // The next event may already have been added when a state that waited is kept: order is by time.
+        // Insert the state by its time, because the next event may have been added before it.
         let place = events.lastIndex { $0.timeUs <= state.timeUs }.map { $0 + 1 } ?? 0
         events.insert(state, at: place)
     }
@@ -125,7 +125,7 @@ struct RecordedEvents {
 
     // MARK: Content
 
-    /// Without the first member, which is the time: `{"tMs":12.5,...`.
+    /// An event without its first member, which is the time, as in `{"tMs":12.5,...`.
     static func withoutTime(_ json: [UInt8]) -> [UInt8] {
         guard json.starts(with: "{\"tMs\":".utf8), let comma = json.firstIndex(of: UInt8(ascii: ",")) else {
             return json
@@ -133,7 +133,7 @@ struct RecordedEvents {
         return Array(json[comma...])
     }
 
-    /// With every number above zero replaced by 1, so that equal shapes differ in amounts only.
+    /// The JSON with every number above zero replaced by 1. Two events with the same result differ only in numbers.
     static func shape(_ json: [UInt8]) -> [UInt8] {
         var shape: [UInt8] = []
         shape.reserveCapacity(json.count)
@@ -151,7 +151,7 @@ struct RecordedEvents {
         return shape
     }
 
-    /// The number behind the first occurrence of a text that only this project's JSON contains.
+    /// The number after the first occurrence of `mark`.
     static func number(_ mark: String, in json: [UInt8]) -> Int {
         guard let place = json.firstRange(of: Array(mark.utf8)) else { return 0 }
         var number = 0
@@ -162,6 +162,6 @@ struct RecordedEvents {
         return number
     }
 
-    /// A quote inside a JSON string is escaped, so the mark is always structure.
+    /// How often `mark` occurs. Quotes inside JSON strings are escaped, so that the text cannot occur within one.
     static func count(_ mark: String, in json: [UInt8]) -> Int { json.ranges(of: Array(mark.utf8)).count }
 }

@@ -1,6 +1,6 @@
 import JSON
 
-/// A run as one JSON object: what was done, the events as the page got them, and the verdict.
+/// A run as one JSON object: the steps, the events as the page received them, and the verdict.
 struct Recording: Sendable {
     static let format = 1
 
@@ -14,7 +14,7 @@ struct Recording: Sendable {
         var answers = 0
     }
 
-    /// The wall clock at the start, as in RFC 3339.
+    /// The wall clock at the start, in the format of RFC 3339.
     let recordedAt: String
     let name: String
     let title: String
@@ -24,7 +24,7 @@ struct Recording: Sendable {
     let summary: RunSummary
     var leftOut = LeftOut()
 
-    /// - Parameter events: with times in microseconds since the start.
+    /// - Parameter events: their times are microseconds since the start.
     func json(_ events: [RecordedEvents.Event]) -> [UInt8] {
         var json = JSONWriter(capacity: 4_096)
         json.beginObject()
@@ -54,7 +54,7 @@ struct Recording: Sendable {
         json.member("messages", leftOut.messages)
         json.member("answers", leftOut.answers)
         json.endObject()
-        // Events are JSON already.
+        // Append the events as bytes, because they are JSON already.
         var bytes = json.bytes
         bytes += ",\"events\":[".utf8
         for (index, event) in events.enumerated() {
@@ -72,7 +72,7 @@ struct Recording: Sendable {
         return bytes
     }
 
-    /// A `hello` states the duration, which was not known when it was sent.
+    /// The JSON of an event. A `hello` gets the duration of the run, which was unknown when it was sent.
     private func content(_ event: RecordedEvents.Event) -> [UInt8] {
         let json = event.json.last == UInt8(ascii: "\n") ? event.json.dropLast() : event.json[...]
         let mark = Array("\"durationMs\":null".utf8)

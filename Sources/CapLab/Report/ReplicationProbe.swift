@@ -1,20 +1,20 @@
 import Available
 import EventLoop
 
-/// Measures, while clients go on, how long it takes until every AP replica has what any of them had at the heal.
+/// Measures how long it takes until every AP replica has everything that any of them had at the heal.
 ///
-/// Under a load replicas are never equal. So it remembers the version vectors of all keys at the heal, and waits until
-/// the vectors on each replica cover them.
+/// Under load the replicas are never equal. So the probe remembers the version vectors of all keys at the heal, and
+/// waits until the vectors on each replica cover them.
 final class ReplicationProbe {
     private static let intervalMs: UInt64 = 100
     private static let timeoutMs: UInt64 = 1_000
-    /// Keys per replica; a drill has fewer.
+    /// The most keys per replica; a drill uses fewer.
     private static let maxKeys = 2_000
     private static let keysPerBatch = 100
 
     private let lab: Lab
     private let replicas: [(name: String, connection: ReplicaConnection)]
-    /// By replica and key, as first seen.
+    /// The first vectors that were read, by replica and key.
     private var atHeal: [String: [String: VersionVector]] = [:]
 
     init(_ lab: Lab) {
@@ -26,8 +26,8 @@ final class ReplicationProbe {
 
     /// - Parameters:
     ///   - startNs: the time of the heal, in monotonic nanoseconds.
-    ///   - untilNs: when to give up.
-    /// - Returns: milliseconds since the heal; nil if it took too long.
+    ///   - untilNs: the time at which to give up.
+    /// - Returns: milliseconds from the heal until then; nil if it took too long.
     func measure(sinceNs startNs: UInt64, untilNs: UInt64) async -> Double? {
         defer { for replica in replicas { replica.connection.close() } }
         while !lab.isStopping, monotonicNs() < untilNs {
@@ -42,8 +42,8 @@ final class ReplicationProbe {
         return nil
     }
 
-    /// Whether each replica has seen everything in the earlier vectors. A key that is on no replica any more was
-    /// collected, which needs all of them.
+    /// True if the vectors on each replica cover all earlier vectors. A key that is on no replica any more was
+    /// collected: that happens only if all replicas had its tombstone.
     static func isCovered(_ earlier: [[String: VersionVector]], by replicas: [[String: VersionVector]]) -> Bool {
         earlier.allSatisfy { vectors in
             vectors.allSatisfy { key, vector in

@@ -3,7 +3,7 @@ struct ReportIndex {
     struct Row: Sendable {
         let name: String
         let title: String
-        /// Nil if the drill could not be played.
+        /// The summary of the drill's run; nil if the drill could not be played.
         let summary: RunSummary?
     }
 

@@ -2,16 +2,17 @@ import ByteCoding
 import Crypto
 import JSON
 
-/// Assembles a report: the lab page and a recorded run in one HTML file that needs no server.
+/// Assembles a report: one HTML file with the lab page and a recorded run, which needs no server.
 ///
-/// Modules import each other through an import map of `data:` URLs, because a page opened from disk cannot load files
-/// beside it.
+/// The page's modules import each other through an import map of `data:` URLs, because a page that is opened from disk
+/// cannot load other files.
 enum ReportPage {
-    /// Modules inside the report are named `lab/NAME`: a relative name has no base in a `data:` URL.
+    /// In the report, modules are named `lab/NAME`. A relative name would not work, because it has no base in a `data:`
+    /// URL.
     static let modulePrefix = "lab/"
     private static let start = "import '\(modulePrefix)main.mjs'"
 
-    /// - Parameter recording: a JSON object, see `Recording`.
+    /// - Parameter recording: the run as a JSON object, see `Recording`.
     static func html(recording: [UInt8]) -> [UInt8] {
         var policy = Policy(nonceOf: recording)
         var page = String(decoding: PageFiles.index(token: nil), as: UTF8.self)
@@ -25,7 +26,7 @@ enum ReportPage {
             maxReplacements: 1)
         page.replace(
             "<meta charset=\"utf-8\">", with: "<meta charset=\"utf-8\">\n\(policy.meta)", maxReplacements: 1)
-        // The recording is most of the file: it is inserted as bytes.
+        // Insert the recording as bytes, because it is most of the file.
         let parts = page.split(separator: "</body>", maxSplits: 1)
         var bytes = Array(parts[0].utf8)
         bytes.reserveCapacity(bytes.count + recording.count * 11 / 10)
@@ -36,7 +37,8 @@ enum ReportPage {
         return bytes
     }
 
-    /// In JSON, `<` occurs in strings only. Escaped, it can neither end the element nor begin a comment.
+    /// Appends JSON with `<` escaped. In JSON, `<` occurs only in strings. Escaped, it can neither end the script
+    /// element nor begin a comment.
     private static func append(_ json: [UInt8], to bytes: inout [UInt8]) {
         for byte in json {
             if byte == UInt8(ascii: "<") { bytes += "\\u003c".utf8 } else { bytes.append(byte) }
@@ -68,13 +70,14 @@ enum ReportPage {
         return String(decoding: json.bytes, as: UTF8.self)
     }
 
-    /// A Content-Security-Policy that allows exactly the embedded styles and scripts, and no request. Modules inherit
-    /// the nonce of the script that imports them.
+    /// A Content-Security-Policy that allows exactly the embedded styles and scripts, and no requests. A module
+    /// inherits the nonce of the script that imports it.
     private struct Policy {
         private var styles: [String] = []
         private let nonce: String
 
-        /// The nonce follows from the content, so that equal runs give equal files. A recording cannot contain its own.
+        /// The nonce is computed from the recording, so that equal runs give equal files. A recording cannot contain
+        /// its own nonce.
         init(nonceOf recording: [UInt8]) {
             var hash = SHA256()
             hash.update(data: recording)

@@ -3,21 +3,21 @@ import FoundationEssentials
 import Glibc
 import Synchronization
 
-/// Plays drills one after the other, each on a lab of its own, and writes their reports.
+/// Plays drills one after the other, each on its own lab, and writes their reports.
 struct ReportRunner {
-    /// Set on the reactor's thread, read when it has ended.
+    /// The result of a drill. The reactor's thread writes it, and it is read after that thread has ended.
     private final class Outcome: Sendable {
         let result = Mutex<DrillRun.Result?>(nil)
     }
 
     let drills: [Drill]
-    /// Where `NAME.html` and `NAME.json` are written.
+    /// The directory in which `NAME.html` and `NAME.json` are written.
     let directory: String
     let maxBytes: Int
     let services: ServiceOptions
     let writesIndex: Bool
 
-    /// - Returns: 0 if every guarantee held, 1 if not or if a drill could not be played.
+    /// - Returns: 0 if every guarantee held; 1 if one was violated or a drill could not be played.
     func run() throws(LabError) -> Int32 {
         try prepare()
         var rows: [ReportIndex.Row] = []
@@ -86,5 +86,5 @@ struct ReportRunner {
     }
 }
 
-/// 128 + SIGINT, as shells report it.
+/// The exit code of a run that Ctrl-C ended: 128 + SIGINT, as in shells.
 private let interrupted: Int32 = 130

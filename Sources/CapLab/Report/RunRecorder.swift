@@ -1,25 +1,26 @@
 import EventLoop
 import FoundationEssentials
 
-/// Records a run of a lab: the events that a page would get, and a sample of every answer for the summary.
+/// Records a run of a lab: the events that a page would receive, and a sample of every answer for the summary.
 ///
-/// To everything that observes the lab it is one more viewer. Confined to the lab's reactor.
+/// The lab treats it like another viewer of the page. Confined to the thread of the lab's reactor.
 final class RunRecorder: EventSink {
     struct Limits: Sendable {
-        /// The length of the events, in milliseconds; the summary covers the whole run.
+        /// For how long events are recorded, in milliseconds. The summary covers the whole run.
         var durationMs: Int
-        /// Of the JSON.
+        /// The most bytes of the recording's JSON.
         var maxBytes = 1_500_000
 
-        /// What messages and answers may have, besides about 7 KB per second of other events.
+        /// The bytes per second for messages and answers. Other events take about 7 KB per second.
         var sampleBytesPerSecond: Int {
             let seconds = max(1, durationMs / 1_000)
             return max(maxBytes / 5, maxBytes - 7_000 * seconds) / seconds
         }
-        /// At most 12 per 0.1 s, of about 160 bytes each, which take three fifths of what samples may have.
+        /// Messages per event, of which there are ten per second. A message has about 160 bytes. Messages get three
+        /// fifths of the bytes for messages and answers.
         var messages: Int { min(12, max(2, sampleBytesPerSecond / 10 * 3 / 5 / 160)) }
         var stateBytesPerSecond: Int { min(6_000, max(2_000, maxBytes / 2 / max(1, durationMs / 1_000))) }
-        /// A small recording has fewer of the states that differ in numbers only.
+        /// In a small recording, states that differ only in numbers are further apart.
         var stateIntervalMs: Int { maxBytes < 500_000 ? 3_000 : 1_000 }
     }
 
@@ -39,11 +40,11 @@ final class RunRecorder: EventSink {
     private(set) var conflictKeys: Set<String> = []
     private(set) var startedAt = Date()
 
-    /// - Parameter key: whose copies the recording shows.
+    /// - Parameter key: the recording shows the copies of this key.
     init(_ lab: Lab, limits: Limits, key: String) {
         self.lab = lab
         self.limits = limits
-        // The clock stands at zero until the recording begins.
+        // The clock shows zero until the recording begins.
         lab.restartClock(inMs: 600_000)
         page = LabPage(lab, PageSettings(port: lab.pagePort, isReadOnly: true))
         observation = Observation(lab, page.hub)
@@ -59,7 +60,7 @@ final class RunRecorder: EventSink {
         page.hub.recorder = self
     }
 
-    /// Waits until everything is known that a new page gets, and starts the lab's clock and the recording.
+    /// Waits until the events for a new page are known. Then starts the lab's clock and the recording.
     func begin() async throws(LabError) {
         observation.start()
         let endNs = lab.reactor.nowNs + Self.warmUpMs * nsPerMs
@@ -77,7 +78,7 @@ final class RunRecorder: EventSink {
         for (name, json) in page.firstEvents { publish(name, json) }
     }
 
-    /// Ends the recording and everything that observes.
+    /// Ends the recording, and stops the observation and the page.
     func end() {
         guard page.hub.recorder != nil else { return }
         recorded.end()
@@ -100,14 +101,14 @@ final class RunRecorder: EventSink {
         if answer.conflicts.count > 1, conflictKeys.count < Self.maxConflictKeys { conflictKeys.insert(answer.key) }
     }
 
-    /// A service that keeps so many requests waiting has failed this one too.
+    /// Counts a request of the load that was not sent as failed: too many others waited for this service.
     private func noteNotSent(to service: String) {
         guard isRecording, samples.count < Self.maxSamples else { return }
         samples.append(
             AnswerSample(service: service, sentMs: Double(lab.elapsedUs) / 1_000, tookMs: 0, result: .failed))
     }
 
-    /// - Parameter title: one line; the page shows it.
+    /// - Parameter title: one line that the page shows.
     func recording(
         name: String, title: String, description: String, steps: [Recording.Step], summary: RunSummary
     ) -> [UInt8] {

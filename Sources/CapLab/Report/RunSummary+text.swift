@@ -1,5 +1,5 @@
 extension RunSummary {
-    /// A row per service, a column per phase: "98.5 %, p99 4.2 ms".
+    /// A table with a row per service and a column per phase. A cell is like "98.5 %, p99 4.2 ms".
     var table: String {
         let head = ["answered"] + phases.map(\.name)
         let rows = services.map { service in [service.name] + service.phases.map(Self.cell) }
@@ -11,7 +11,7 @@ extension RunSummary {
         return percent(share) + (figures.p99Ms.map { ", p99 \(milliseconds($0))" } ?? "")
     }
 
-    /// The verdict, a line per question.
+    /// The verdict, one line per question.
     var conclusion: [String] {
         var lines: [String] = []
         switch verdict.isLinearizable {
@@ -36,7 +36,7 @@ extension RunSummary {
         return lines
     }
 
-    /// "98.5 %": rounded down, so that 100 % is every request.
+    /// A share as "98.5 %". It is rounded down, so that 100 % means every request.
     static func percent(_ share: Double) -> String {
         let tenths = Int(share * 1_000)
         return tenths.isMultiple(of: 10) ? "\(tenths / 10) %" : "\(tenths / 10).\(tenths % 10) %"

@@ -1,6 +1,7 @@
 import JSON
 
-/// The verdict of a whole run: who answered in which phase and how fast, and whether the guarantees held.
+/// The summary of a whole run: how many requests each service answered in each phase, how fast, and whether the
+/// guarantees held.
 struct RunSummary: Equatable, Sendable {
     struct Phase: Equatable, Sendable {
         let name: String
@@ -8,22 +9,22 @@ struct RunSummary: Equatable, Sendable {
         let toMs: Double
     }
 
-    /// Of one service in one phase.
+    /// The figures of one service in one phase.
     struct Figures: Equatable, Sendable {
         var requests = 0
         var answered = 0
-        /// The service reported that it cannot answer now, and did nothing.
+        /// Requests that the service refused: it reported that it cannot answer now, and did nothing.
         var refused = 0
-        /// No answer in time, or an unknown outcome.
+        /// Requests without an answer in time, or with an unknown outcome.
         var failed = 0
-        /// Of the requests that were answered: refusals are fast and would hide slow answers.
+        /// Latencies of answered requests only. Refusals are fast and would hide slow answers.
         var p50Ms: Double?
         var p99Ms: Double?
-        /// Answers with `"stale":true`.
+        /// How many answers had `"stale":true`.
         var stale = 0
         var maxStalenessMs: Double?
 
-        /// Nil without a request.
+        /// The share of requests that were answered; nil if there were none.
         var availability: Double? { requests == 0 ? nil : Double(answered) / Double(requests) }
     }
 
@@ -34,18 +35,19 @@ struct RunSummary: Equatable, Sendable {
         let phases: [Figures]
     }
 
-    /// What the checkers found.
+    /// The findings of the checkers.
     struct Verdict: Equatable, Sendable {
-        /// Nil if the checker could not decide, or did not check.
+        /// Nil if the checker could not decide, or if there was no check.
         var isLinearizable: Bool?
         var linearizableDetail = ""
         var violations: [String] = []
-        /// Of the AP service.
+        /// Acknowledged writes to the AP service.
         var acknowledgedWrites = 0
         var lostWrites = 0
-        /// Of acknowledged writes: gone with killed replicas that had not synced them to disk yet. No violation.
+        /// Acknowledged writes that were lost with killed replicas, which had not synced them to disk yet. This is no
+        /// violation.
         var lostWithReplicas = 0
-        /// After the heal, until every AP replica had what any of them had then.
+        /// Milliseconds from the heal until every AP replica had everything that any of them had at the heal.
         var convergedInMs: Double?
     }
 
@@ -54,7 +56,7 @@ struct RunSummary: Equatable, Sendable {
     let phases: [Phase]
     let services: [Service]
     let verdict: Verdict
-    /// AP keys that had more than one value at some time.
+    /// How many AP keys had more than one value at some time.
     let conflicts: Int
 
     init(
@@ -96,10 +98,10 @@ struct RunSummary: Equatable, Sendable {
         return figures
     }
 
-    /// Whether no guarantee was violated.
+    /// True if no guarantee was violated.
     var isHeld: Bool { verdict.violations.isEmpty && verdict.isLinearizable != false }
 
-    /// The share of requests of a group that were answered in a phase; nil without a request.
+    /// The share of requests to a group's services that were answered in a phase; nil if there were none.
     func availability(of group: GroupName, in phase: String) -> Double? {
         guard let index = phases.firstIndex(where: { $0.name == phase }) else { return nil }
         let figures = services.filter { $0.group == group }.map { $0.phases[index] }

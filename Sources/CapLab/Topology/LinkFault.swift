@@ -2,35 +2,37 @@
 struct Directions: OptionSet, Hashable, Sendable {
     let rawValue: UInt8
 
-    /// Requests: from the service to the replica.
+    /// From the service to the replica: requests.
     static let toReplica = Directions(rawValue: 1)
-    /// Answers: from the replica to the service.
+    /// From the replica to the service: answers.
     static let toService = Directions(rawValue: 2)
     static let both: Directions = [.toReplica, .toService]
 }
 
 /// The effect of a fault on its links.
 ///
-/// A relay sits between two kernels on one machine, so it simulates a network as far as a TCP endpoint can:
+/// A relay sits between two kernels on the same machine, so it simulates a network only as far as a TCP endpoint can:
 ///
-/// - `drop`: packets vanish. Open connections stay open and nothing comes through. As TCP would retransmit, bytes are
-///   held, not lost, and arrive after the heal on the same connection if it still exists. A connection that one end
-///   closed meanwhile delivers what was sent and then the end; one that was reset delivers only the reset. New
-///   connections are accepted, because a relay cannot drop a SYN, but get no answer, and the replica sees no connection
-///   before the heal. A one-way drop holds one direction of open connections; new ones could not finish their handshake
-///   and are held in both.
-/// - `stall`: requests arrive and are executed, answers are held, also on new connections. A slow or hung replica.
-/// - `reset`: open and new connections are closed by RST. A crashed host, or a firewall that rejects.
-/// - `delay`: everything takes that much longer in each direction. Bandwidth is at most one relay buffer per delay.
+/// - `drop`: packets vanish. Open connections stay open, but nothing comes through. Bytes are held, not lost, because
+///   TCP would retransmit them. After the heal they arrive on the same connection, if it still exists. If one end has
+///   closed it meanwhile, the bytes and then the end are delivered. If one end has reset it, only the reset is. A relay
+///   cannot drop a SYN, so it accepts new connections. They get no answer, and the replica sees them only after the
+///   heal. A one-way drop holds one direction of open connections. It holds both directions of new ones, which could
+///   not finish their handshake.
+/// - `stall`: requests arrive and are executed, but answers are held, even on new connections. Simulates a slow or hung
+///   replica.
+/// - `reset`: open and new connections are closed with RST. Simulates a crashed host, or a firewall that rejects.
+/// - `delay`: everything takes longer by the delay, in each direction. This limits the bandwidth to one relay buffer
+///   per delay.
 enum FaultMode: Equatable, Sendable {
     case drop, stall, reset
     case delay(ms: Int)
 
-    /// One minute. For a longer delay use `drop`.
+    /// The longest delay, one minute. To hold bytes for longer, use `drop`.
     static let maxDelayMs = 60_000
 
-    /// Reads `drop`, `stall`, `reset`, `delay=50ms`, `delay=2s` or `delay=50` (milliseconds). `delay=0` removes a delay
-    /// and nothing else.
+    /// Parses `drop`, `stall`, `reset`, `delay=50ms`, `delay=2s` or `delay=50` (milliseconds). `delay=0` removes only a
+    /// delay.
     init?(_ text: String) {
         switch text {
         case "drop": self = .drop
@@ -47,7 +49,7 @@ enum FaultMode: Equatable, Sendable {
     }
 }
 
-/// The faults of one link. They accumulate like firewall rules; a heal removes all.
+/// The faults of one link. Faults are added to each other, like firewall rules. A heal removes all of them.
 struct LinkFault: Equatable, Sendable {
     private(set) var dropped: Directions = []
     private(set) var isStalled = false
@@ -57,7 +59,7 @@ struct LinkFault: Equatable, Sendable {
 
     static let none = LinkFault()
 
-    /// Idempotent. The later of two delays counts.
+    /// Adds a fault. Adding it again changes nothing. A new delay replaces an earlier one.
     mutating func add(_ mode: FaultMode, _ directions: Directions) {
         switch mode {
         case .drop: dropped.formUnion(directions)
@@ -69,7 +71,7 @@ struct LinkFault: Equatable, Sendable {
         }
     }
 
-    /// Whether bytes in this direction are held.
+    /// True if bytes in this direction are held.
     func holds(_ direction: Directions) -> Bool {
         dropped.contains(direction) || (isStalled && direction == .toService)
     }
@@ -78,10 +80,10 @@ struct LinkFault: Equatable, Sendable {
         direction == .toReplica ? delayToReplicaMs : delayToServiceMs
     }
 
-    /// A handshake needs packets in both directions.
+    /// True if new connections can be established. That needs packets in both directions.
     var allowsHandshake: Bool { dropped.isEmpty && !resets }
 
-    /// For people: `open`, or the faults.
+    /// The faults as text for people; `open` if there are none.
     var summary: String {
         var parts: [String] = []
         if resets { parts.append("reset") }

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Where a node listens.
+/// The address of a node.
 struct NodeAddress: Equatable, Sendable {
     private static let maxHostBytes = 253
 
-    /// A name or a literal address.
+    /// A host name or an IP address.
     let host: String
     let port: UInt16
 
@@ -12,7 +12,7 @@ struct NodeAddress: Equatable, Sendable {
 }
 
 extension NodeAddress {
-    /// Reads `HOST:PORT`; an IPv6 address is in brackets.
+    /// Parses `HOST:PORT`. An IPv6 address must be in brackets.
     init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0
         else { return nil }

@@ -1,9 +1,9 @@
-/// One side of the network, as G1 and G2 in the proof of Gilbert and Lynch.
+/// One side of the network, like G1 and G2 in the proof by Gilbert and Lynch.
 enum Site: String, Codable, CaseIterable, Sendable {
     case east, west
 }
 
-/// The system that a node belongs to.
+/// The store to which a node belongs.
 enum GroupName: String, Codable, CaseIterable, Sendable {
     case cp, ap
 }
@@ -11,9 +11,9 @@ enum GroupName: String, Codable, CaseIterable, Sendable {
 /// One process of the lab.
 struct Node: Equatable, Sendable {
     enum Role: Equatable, Sendable {
-        /// An HTTP service; its default port is the port base plus `portOffset`.
+        /// An HTTP service. Its default port is the port base plus `portOffset`.
         case service(portOffset: UInt16)
-        /// A redis-server; `id` is its name in `REPLICAS`.
+        /// A redis-server. `id` is its name in `REPLICAS`.
         case replica(id: String)
     }
 
@@ -26,21 +26,21 @@ struct Node: Equatable, Sendable {
         if case .service = role { true } else { false }
     }
 
-    /// The name of a replica in `REPLICAS`; nil for a service.
+    /// A replica's name in `REPLICAS`; nil for a service.
     var replicaID: String? {
         if case .replica(let id) = role { id } else { nil }
     }
 
-    /// - Parameter place: a site or a node.
+    /// - Parameter place: the name of a site or a node.
     func isIn(_ place: String) -> Bool { name == place || site.rawValue == place }
 }
 
-/// The connection from a service to one replica of its group. Each link has its own relay.
+/// The connections from a service to one replica of its group. Each link has its own relay.
 struct Link: Hashable, Comparable, Sendable {
     let service: String
     let replica: String
 
-    /// Its name on the page and in requests.
+    /// The link's name on the page and in requests.
     var id: String { "\(service)>\(replica)" }
 
     static func < (left: Link, right: Link) -> Bool {
@@ -53,7 +53,7 @@ struct Topology: Sendable {
     let nodes: [Node]
     let links: [Link]
 
-    /// - Parameter nodes: with unique names, different from those of the sites.
+    /// - Parameter nodes: their names must be unique, and must differ from those of the sites.
     init(nodes: [Node]) {
         self.nodes = nodes
         links = nodes.filter(\.isService).flatMap { service in
@@ -62,7 +62,7 @@ struct Topology: Sendable {
         }
     }
 
-    /// Two sites, with the majority of each group in the east.
+    /// The lab's standard topology: two sites, with the majority of each group in the east.
     static let pair = Topology(nodes: [
         Node(name: "app_cp", group: .cp, site: .east, role: .service(portOffset: 1)),
         Node(name: "app_ap", group: .ap, site: .east, role: .service(portOffset: 2)),
@@ -81,7 +81,7 @@ struct Topology: Sendable {
 
     func node(_ name: String) -> Node? { nodes.first { $0.name == name } }
 
-    /// - Throws: an error with the valid names.
+    /// - Throws: an error that lists the valid names.
     func find(_ name: String) throws(LabError) -> Node {
         guard let node = node(name) else { throw unknown(name) }
         return node

@@ -1,5 +1,5 @@
 extension Tour {
-    /// Without connections to a majority a rejection takes no round trip.
+    /// A rejection that is faster than this took no round trip: the service has no connections to a majority.
     private static let fastRejectionMs = 50.0
 
     func play() async throws(LabError) {
@@ -28,7 +28,7 @@ extension Tour {
         try await begin("Available: the same, and each answer says how old it may be (staleness_ms).")
         let put = try await ask("app_ap", "/write/color/green", method: "POST")
         expect(put.status == 200, "200")
-        // Anti-entropy compares the replicas of a new group once before it can bound their staleness.
+        // Anti-entropy must compare the replicas of a new group once before their staleness is known.
         try await untilStalenessIsKnown()
         let copy = try await ask("app_ap_west", "/read/color", withinMs: patienceMs) {
             $0.value == "green" && $0.stale == false
@@ -36,9 +36,9 @@ extension Tour {
         expect(copy.value == "green" && copy.stale == false, "the value green, not stale")
     }
 
-    /// The first two answers after the cut belong to the cut's own step. After a pause for the reader, the first
-    /// rejection would be fast already and the first read stale.
-    /// - Returns: how old the first available answer may have been.
+    /// Cuts the network and asks both stores at once. After a pause for the reader, the first rejection would already
+    /// be fast, and the first read already stale.
+    /// - Returns: the staleness of the available store's first answer, in milliseconds.
     private func cut() async throws(LabError) -> Double {
         try await begin(
             "The network between the sites is cut: packets vanish (caplab partition west). Right after it, in the west: "
@@ -146,7 +146,7 @@ extension Tour {
         expect(last.value == "orange", "the value orange")
     }
 
-    /// Performs a request as from a second terminal.
+    /// Sends a request to the lab, as another terminal would.
     private func change(_ request: ControlRequest) async throws(LabError) {
         let reply = await lab.handle(request)
         if reply.exitCode != 0 { throw LabError(reply.message ?? "refused") }

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// The demonstration: prints steps, sends requests to the services, and notes every answer that differs from the text.
+/// The tour: prints steps, sends requests to the services, and notes every answer that differs from the text.
 final class Tour {
     enum Phase: Int, CaseIterable {
         case before, during, after
@@ -9,7 +9,7 @@ final class Tour {
     let lab: Lab
     private let style: TextStyle
     private let stepPauseMs: UInt64
-    /// How long convergence and recovery may take.
+    /// The longest wait for convergence or recovery.
     let patienceMs: UInt64
     private var step = 0
     private var differences: [String] = []
@@ -25,7 +25,7 @@ final class Tour {
 
     // MARK: Printing
 
-    /// Begins a step with the sentence that says what it shows.
+    /// Begins a step, and prints the sentence that explains what it shows.
     func begin(_ sentence: String) async throws(LabError) {
         if stepPauseMs > 0 { await lab.reactor.sleep(forNs: stepPauseMs * nsPerMs) }
         try lab.checkNotStopping()
@@ -42,7 +42,7 @@ final class Tour {
         }
     }
 
-    /// Notes and prints a difference between the answer and the text.
+    /// If `isAsDescribed` is false, notes and prints that the answer differs from the text.
     func expect(_ isAsDescribed: Bool, _ expectation: String) {
         guard !isAsDescribed else { return }
         differences.append("step \(step): expected \(expectation)")
@@ -51,7 +51,7 @@ final class Tour {
 
     // MARK: Requests
 
-    /// Sends a request and prints it, as a curl command, with its answer.
+    /// Sends a request. Prints it as a curl command, and prints the answer.
     @discardableResult
     func ask(
         _ service: String, _ path: String, method: String = "GET", header: (name: String, value: String)? = nil
@@ -62,8 +62,8 @@ final class Tour {
         return answer
     }
 
-    /// Repeats a read until it satisfies the condition, and prints the last answer.
-    /// - Parameter withinMs: after this long the answer is printed as it is.
+    /// Repeats a read until its answer satisfies the condition, then prints the last answer.
+    /// - Parameter withinMs: after this time, the last answer is printed even if it does not satisfy the condition.
     @discardableResult
     func ask(
         _ service: String, _ path: String, withinMs: UInt64, until isSatisfied: (Answer) -> Bool
@@ -114,14 +114,14 @@ final class Tour {
         say("   " + style.paint(status, colour) + lines.dropFirst(3 + status.count))
     }
 
-    /// The text with every version token of `app-ap` cut to its beginning: they are long and mean nothing to a reader.
+    /// The text with the version tokens of `app-ap` truncated, because they are long and mean nothing to a reader.
     static func shortened(_ text: String) -> String {
         text.replacing(/[A-Za-z0-9_-]{33,}/) { "\($0.output.prefix(8))..." }
     }
 
     // MARK: The table
 
-    /// Sends the same requests to every service in each phase, for the table at the end, and checks the answers.
+    /// Sends the same requests to every service, for the phase's column in the table at the end. Checks the answers.
     func observe(_ phase: Phase) async throws(LabError) {
         for service in GroupName.allCases.flatMap({ group in lab.topology.services.filter { $0.group == group } }) {
             for isWrite in [true, false] {
@@ -140,7 +140,7 @@ final class Tour {
     }
 
     /// Prints the table and the verdict.
-    /// - Returns: 0 if every answer was as described.
+    /// - Returns: the exit code, 0 if every answer was as described.
     func conclude() -> Int32 {
         say("\n" + style.paint("Who answered:", .bold) + "\n")
         let table =
@@ -162,7 +162,7 @@ final class Tour {
 }
 
 extension HTTPRequest {
-    /// The same request for a terminal.
+    /// The request as a curl command for a terminal.
     func curlCommand(port: UInt16) -> String {
         var arguments = ["curl"]
         if method != "GET" { arguments += ["-X", method] }

@@ -1,9 +1,9 @@
 import EventLoop
 
-/// The faults of a pair that nothing but answers is known of.
+/// Derives the faults of a pair from what services and replicas answer.
 ///
-/// A cut shows at each service at another moment. It should get one name, not one for each link, so what is seen counts
-/// only once it has not changed for ``settleMs``, at the latest after ``maxWaitMs``.
+/// The services notice a cut at different moments. It should appear as one cut, not as a fault per link. So a new view
+/// counts only after it has not changed for ``settleMs``, and at the latest after ``maxWaitMs``.
 struct SeenFaults {
     struct View: Equatable, Sendable {
         /// Nodes that do not answer.
@@ -15,11 +15,11 @@ struct SeenFaults {
     static let settleMs: UInt64 = 1_000
     static let maxWaitMs: UInt64 = 3_000
 
-    /// What counts.
+    /// The view that counts.
     private(set) var current = View()
     private(set) var latest = View()
     private var latestSinceNs: UInt64 = 0
-    /// When what is seen began to differ from what counts.
+    /// Since when ``latest`` has differed from ``current``; nil if they are equal.
     private var differsSinceNs: UInt64?
 
     mutating func note(_ view: View, atNs nowNs: UInt64) {
@@ -42,7 +42,7 @@ struct SeenFaults {
 
     func condition(of node: Node) -> NodeCondition { current.silent.contains(node.name) ? .unreachable : .running }
 
-    /// A silent node explains why its links do not work.
+    /// The fault of a link. A node that does not answer explains why its links do not work, so these have no fault.
     func fault(of link: Link) -> LinkFault {
         var fault = LinkFault.none
         let isExplained = current.silent.contains(link.service) || current.silent.contains(link.replica)

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Serves the read-only page of a watched pair until a signal ends it.
+/// Serves a read-only page of a watched pair until a signal stops it.
 final class WatchHost: HostedProgram {
     private static let stopCheckMs: UInt64 = 50
 
@@ -22,7 +22,7 @@ final class WatchHost: HostedProgram {
         let page = LabPage(pair, settings)
         let observation = Observation(pair, messages: nil, page.hub)
         page.show(observation)
-        // Also without a viewer, so that the page knows since when a fault lasts.
+        // Observe the pair even without a viewer, so that the page knows when a fault began.
         observation.viewerCount = { 1 }
         observation.onRejection = { complain("caplab: \($0.name) rejects a read: \($1)") }
         do throws(LabError) { try page.start() } catch {

@@ -1,16 +1,16 @@
 import EventLoop
 
-/// Where the nodes of a pair are that this program did not start.
+/// The addresses of a pair that this program did not start.
 struct WatchedPairSettings: Sendable {
-    /// Of every node.
+    /// The address of each node.
     var addresses: [String: NodeAddress]
-    /// The ports on loopback where readers reach services, if they differ from those in ``addresses``.
+    /// The ports on loopback at which readers of the page reach services, if they differ from ``addresses``.
     var publishedPorts: [String: UInt16] = [:]
     var redisLogin: RedisLogin
 }
 
-/// A pair that this program did not start, for example in Docker Compose. Services and replicas are asked; nothing else
-/// is known of it.
+/// A pair that this program did not start, for example in Docker Compose. All that is known of it is what its services
+/// and replicas answer.
 final class WatchedPair: ObservedPair {
     private static let intervalMs: UInt64 = 100
 
@@ -22,7 +22,7 @@ final class WatchedPair: ObservedPair {
     private var faults = SeenFaults()
     private var repeater: Repeater?
 
-    /// - Parameter settings: with an address for each node.
+    /// - Parameter settings: must have an address for each node.
     init(_ settings: WatchedPairSettings, topology: Topology = .pair, on reactor: Reactor) {
         precondition(topology.nodes.allSatisfy { settings.addresses[$0.name] != nil }, "every node has an address")
         self.settings = settings
@@ -41,7 +41,7 @@ final class WatchedPair: ObservedPair {
 
     // MARK: Following
 
-    /// Takes its faults from what `observation` sees, until ``stop()``.
+    /// Derives the faults of the pair from `observation`, until ``stop()``.
     func follow(_ observation: Observation) {
         repeater = Repeater(everyMs: Self.intervalMs, on: reactor) { [weak self, unowned observation] in
             guard let self else { return }
@@ -58,7 +58,8 @@ final class WatchedPair: ObservedPair {
     private func view(_ observation: Observation) -> SeenFaults.View {
         SeenFaults.View(
             silent: Set(topology.nodes.filter { observation.isSilent($0) }.map(\.name)),
-            // A half-open breaker says nothing new.
+            // While a breaker is half open, it is unknown whether the service reaches the replica. Then the earlier
+            // view is kept.
             unreached: Set(
                 topology.links.filter { !(observation.reaches($0) ?? !faults.latest.unreached.contains($0)) }))
     }

@@ -2,11 +2,11 @@ import JSON
 
 extension AnswerEvent {
     static let maxBodyCharacters = 2_000
-    /// Of a value in the event. The page shows less, and one batch must fit into the buffer of a viewer.
+    /// Longer values are truncated in an event: the page shows less, and one batch must fit into a viewer's buffer.
     static let maxValueCharacters = 200
     static let maxConflicts = 20
 
-    /// The answer of a service to a request of the page or its load.
+    /// Combines a request of the page or its load with the answer of the service.
     init(
         _ request: AskRequest, _ answer: Answer, by origin: Origin, id: Int, sentUs: Int64, port: UInt16
     ) {
@@ -30,13 +30,13 @@ extension AnswerEvent {
         if request.isChange { outcome = answer.isSent ? "unknown" : "not_applied" }
     }
 
-    /// For the series: how the service answered.
+    /// The result of a request, as the series count it.
     enum Result {
-        /// With what it knows; a missing key and an unmet condition are answers.
+        /// The service answered. A missing key and a failed condition are answers too.
         case ok
-        /// It says that it cannot answer now, and did nothing.
+        /// The service reported that it cannot answer now, and did nothing.
         case refused
-        /// No answer, or an unknown outcome.
+        /// There was no answer, or its outcome is unknown.
         case error
     }
 
@@ -49,7 +49,7 @@ extension AnswerEvent {
         }
     }
 
-    /// The object of the event `answers`.
+    /// Writes the answer as an object of the event `answers`.
     func write(to json: inout JSONWriter) {
         json.beginObject()
         json.member("id", id)
@@ -77,7 +77,7 @@ extension AnswerEvent {
 }
 
 extension JSONWriter {
-    /// A number of milliseconds with up to three decimals; null for nil.
+    /// Writes a number of milliseconds with up to three decimals, or `null`.
     mutating func milliseconds(_ name: StaticString, _ durationMs: Double?) {
         key(name)
         if let durationMs, durationMs.magnitude < 1e12 {

@@ -1,15 +1,16 @@
 import EventLoop
 import JSON
 
-/// Every answer of the page and its load passes here: to the pages, to the series, and to whoever else observes.
+/// Passes on every answer to the page and its load: to the pages, to the series, and to other observers.
 ///
-/// A batch goes out each 100 ms at most. It has all answers to the page's own requests and a sample of the load's.
+/// Pages get at most one batch per 100 ms. It has all answers to the page's own requests, and a sample of those to the
+/// load.
 final class AnswerLog {
-    /// Answers to the load per batch.
+    /// The most answers to the load per batch.
     static let maxSampled = 20
-    /// The same of this log: a recording has fewer.
+    /// The most answers to the load per batch of this log. A recording uses a lower limit.
     var maxSampled = AnswerLog.maxSampled
-    /// Answers to the page per batch; more cannot arrive, see ``Asker``.
+    /// The most answers to the page per batch. ``Asker`` allows fewer.
     static let maxOwn = 1_000
     static let batchMs: UInt64 = 100
 
@@ -20,7 +21,7 @@ final class AnswerLog {
     private let sink: any EventSink
     private var own: [AnswerEvent] = []
     private var sample: [AnswerEvent] = []
-    /// Of the load, since the last batch.
+    /// How many answers to the load have arrived since the last batch.
     private var seen: UInt64 = 0
     private var timer: LoopTimer?
     private var lastID = 0
@@ -47,7 +48,7 @@ final class AnswerLog {
         }
     }
 
-    /// Each answer has the same chance to be in the sample (Vitter's algorithm R).
+    /// Adds an answer to the sample. Each answer has the same chance to be in it (Vitter's algorithm R).
     private func addToSample(_ event: AnswerEvent) {
         seen += 1
         guard sample.count >= maxSampled else { return sample.append(event) }

@@ -4,9 +4,9 @@ import HTTP
 
 /// One request that the page or its load sends to a service.
 struct AskRequest: Equatable, Sendable {
-    /// As long as keys are at the services.
+    /// The longest key that the services accept.
     static let maxKeyBytes = 512
-    /// Percent-encoded, this and a key fit into a request line.
+    /// A value of this length fits into a request line together with a key, even if both are percent-encoded.
     static let maxValueBytes = 1_000
     static let maxContextBytes = 2_000
 
@@ -14,11 +14,11 @@ struct AskRequest: Equatable, Sendable {
     let op: AnswerEvent.Operation
     let key: String
     var value: String?
-    /// Of a compare-and-set: the version that the key must have; nil: it must not exist.
+    /// For a compare-and-set: the version that the key must have. Nil means that the key must not exist.
     var version: String?
-    /// Of a change at an AP service: the version of the read that it replaces.
+    /// For a change at an AP service: the version of the read whose values it replaces.
     var context: String?
-    /// Of a write: after this long the value expires.
+    /// For a write: how long the value lives, in milliseconds.
     var ttlMs: UInt64?
 
     var isChange: Bool { op != .read }
@@ -40,14 +40,14 @@ struct AskRequest: Equatable, Sendable {
         context.map { [(name: "X-Context", value: $0)] } ?? []
     }
 
-    /// An empty value is written with an empty body.
+    /// The path of a write. An empty value is sent as an empty body instead.
     private func writePath(_ keyPath: String) -> String {
         let value = PercentEncoding.encode(Bytes((value ?? "").utf8))
         let query = ttlMs.map { "?ttl_ms=\($0)" } ?? ""
         return (value.isEmpty ? "/write/\(keyPath)" : "/write/\(keyPath)/\(value)") + query
     }
 
-    /// The command that sends the same request. Nothing in it needs quoting but header fields, see
+    /// The curl command that sends the same request. Only header fields need quotes in it, see
     /// ``init(json:topology:)``.
     func curl(port: UInt16) -> String {
         let request = request
@@ -67,7 +67,7 @@ extension AskRequest {
         let context: String?
     }
 
-    /// Reads the body of `/ask`.
+    /// Parses the body of `/ask`.
     /// - Throws: 400 `bad_json`, `unknown_service`, `bad_op`, `bad_key`, `bad_value`, `bad_version`, `bad_context`.
     init(json: [UInt8], topology: Topology) throws(Problem) {
         let body: Body = try decodeBody(json)
@@ -97,7 +97,7 @@ extension AskRequest {
             context: body.context)
     }
 
-    /// One header value that needs no quoting in a shell's single quotes.
+    /// True if the text is a header value that needs no escaping within a shell's single quotes.
     private static func isContext(_ text: String) -> Bool {
         (1...maxContextBytes).contains(text.utf8.count)
             && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "'") }

@@ -1,16 +1,16 @@
 import EventLoop
 import HTTP
 
-/// Sends requests of the page and its load to the services, each on a connection that it reuses.
+/// Sends the requests of the page and its load to the services. Reuses connections.
 final class Asker {
-    /// Requests of all pages to one service that wait for their answer.
+    /// The most requests of all pages that may wait for the same service.
     static let maxOwn = 32
-    /// After this long a request counts as unanswered.
+    /// A request without an answer after this time counts as unanswered.
     static let timeoutMs: UInt64 = 5_000
 
     private let pair: any ObservedPair
     private let log: AnswerLog
-    /// By service. There are at most as many as requests that ever waited at once.
+    /// By service, the connections without a request. As many connections exist as requests ever waited at once.
     private var idle: [String: [HTTPConnection]] = [:]
     private var ownInFlight: [String: Int] = [:]
     private var isClosed = false
@@ -20,7 +20,7 @@ final class Asker {
         self.log = log
     }
 
-    /// A request of the page.
+    /// Sends a request of the page.
     /// - Throws: 503 `overloaded`.
     func ask(_ request: AskRequest) async throws(Problem) -> AnswerEvent {
         guard ownInFlight[request.service, default: 0] < Self.maxOwn else {

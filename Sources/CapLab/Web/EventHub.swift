@@ -3,21 +3,21 @@ import HTTP
 
 /// Sends the events of the lab to every open page (Server-Sent Events).
 ///
-/// A page that reads too slowly is disconnected. Its browser connects again and gets the whole state, so it misses
-/// nothing but the past.
+/// A page that reads too slowly is disconnected. Its browser connects again and gets the whole present state. It misses
+/// only the events in between.
 final class EventHub: EventSink {
     static let maxClients = 16
-    /// Per client; more than a burst of a second at full load.
+    /// Buffer size per client. It is larger than all events of a second at full load.
     static let bufferBytes = 1 << 20
-    /// A comment tells both ends that the connection is alive.
+    /// At least this often, a comment line is sent, which shows that the connection is alive.
     private static let heartbeatMs: UInt64 = 5_000
     /// How long a browser waits before it connects again, in milliseconds.
     private static let retryMs = 1_000
 
-    /// What a new client gets first.
+    /// The events that a new client gets first.
     var firstEvents: () -> [(StaticString, [UInt8])] = { [] }
 
-    /// Receives every event too, as a viewer in this process.
+    /// Receives every event, like a page but in this process.
     weak var recorder: (any EventSink)?
 
     private let scheduler: any Scheduler
@@ -42,7 +42,7 @@ final class EventHub: EventSink {
         for client in clients { client.close() }
     }
 
-    /// The response to a new client.
+    /// Registers a new client and returns the response to it, a stream of events.
     /// - Throws: 503 `too_many_viewers`.
     func connect() throws(Problem) -> Response {
         guard clients.count < Self.maxClients else {
@@ -70,7 +70,7 @@ final class EventHub: EventSink {
         for client in clients { client.write(bytes) }
     }
 
-    /// - Parameter json: one line; a line feed at its end is dropped.
+    /// - Parameter json: one line of JSON. A line feed at its end is removed.
     static func event(_ name: StaticString, _ json: [UInt8]) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(json.count + 32)
@@ -85,7 +85,7 @@ final class EventHub: EventSink {
     }
 
     private func scheduleHeartbeat() {
-        // Half as long, so that no silence is longer than the whole.
+        // The timer runs at half of the interval. So the time between two sends is never longer than the interval.
         let atNs = scheduler.nowNs + Self.heartbeatMs / 2 * nsPerMs
         heartbeat = LoopTimer(on: scheduler, atNs: atNs) { [weak self] in
             guard let self else { return }

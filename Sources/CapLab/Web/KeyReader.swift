@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Reads the page's key at every service once a second, for a page that may not ask by itself.
+/// Reads the page's key from every service once a second, for a read-only page, which cannot send requests itself.
 final class KeyReader {
     private static let intervalMs: UInt64 = 1_000
 
@@ -8,11 +8,11 @@ final class KeyReader {
     private let asker: Asker
     private let reactor: Reactor
     private let key: () -> String?
-    /// Services that have not answered yet: they are not asked again before.
+    /// Services that have not answered yet. They are not asked again before they do.
     private var busy: Set<String> = []
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: reactor) { [unowned self] in readAll() }
 
-    /// - Parameter key: nil while nobody looks.
+    /// - Parameter key: returns the key to read, or nil while no page is open.
     init(_ services: [String], _ asker: Asker, on reactor: Reactor, key: @escaping () -> String?) {
         self.services = services
         self.asker = asker

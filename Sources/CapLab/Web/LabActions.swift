@@ -1,6 +1,6 @@
 import HTTP
 
-/// The actions of the page that change the lab: the same as `caplab partition`, `heal`, `pause` and so on.
+/// The actions by which a page changes the lab. They do the same as `caplab partition`, `heal`, `pause` and so on.
 enum LabActions {
     private struct Links: Decodable {
         var target: String?
@@ -24,7 +24,7 @@ enum LabActions {
         let key: String
     }
 
-    /// Reads the body of `/actions/cut` and `/actions/heal`.
+    /// Parses the body of `/actions/cut` and `/actions/heal`.
     /// - Parameter command: `partition` or `heal`.
     static func links(_ command: ControlRequest.Command, _ json: [UInt8]) throws(Problem) -> ControlRequest {
         let body: Links = try decodeBody(json)
@@ -35,7 +35,7 @@ enum LabActions {
         return request
     }
 
-    /// Reads the body of `/actions/process`.
+    /// Parses the body of `/actions/process`.
     static func process(_ json: [UInt8]) throws(Problem) -> ControlRequest {
         let body: Process = try decodeBody(json)
         let command: ControlRequest.Command =
@@ -49,7 +49,7 @@ enum LabActions {
         return ControlRequest(command: command, target: body.node)
     }
 
-    /// Reads the body of `/key`.
+    /// Parses the body of `/key`.
     /// - Throws: 400 `bad_json`, `bad_key`.
     static func key(_ json: [UInt8]) throws(Problem) -> String {
         let body: Key = try decodeBody(json)
@@ -59,8 +59,8 @@ enum LabActions {
         return body.key
     }
 
-    /// The reply of the lab as a response.
-    /// - Throws: 400 `bad_action` for a wrong request, 409 `action_failed` if it could not be done.
+    /// The lab's reply as text for the response.
+    /// - Throws: 400 `bad_action` if the request was invalid, 409 `action_failed` if it failed.
     static func message(of reply: ControlReply) throws(Problem) -> String {
         switch reply.exitCode {
         case 0: return reply.message ?? "done"

@@ -1,5 +1,5 @@
 extension LabPage {
-    /// Shows on this page what `observation` sees; both follow the chosen key.
+    /// Connects `observation` to this page: the page shows its events, and both use the same chosen key.
     func show(_ observation: Observation) {
         observation.viewerCount = { [hub] in hub.viewerCount }
         addObserver { observation.firstEvents() }

@@ -2,11 +2,12 @@ import EventLoop
 import HTTP
 import JSON
 
-/// The page of a running pair: shows what happens, and does what its reader asks.
+/// The page of a running pair. It shows what happens, and performs the actions of its reader.
 ///
-/// Others observe the pair and publish to ``hub``; ``addObserver(_:)`` tells what a new page gets from them first.
+/// Observers of the pair publish their events to ``hub``. ``addObserver(_:)`` registers the events that a new page gets
+/// from them first.
 final class LabPage {
-    /// As in the services' `/health`.
+    /// The same version as in the services' `/health`.
     static let version = "0.2.0"
     static let firstKey = "seat-12A"
 
@@ -17,21 +18,21 @@ final class LabPage {
     let series: SeriesRecorder
     let load: LoadGenerator
     let asker: Asker
-    /// The token of actions; nil: read-only.
+    /// The token that actions must carry; nil for a read-only page.
     let token: String?
-    /// The key whose copies are shown.
+    /// The key whose copies the page shows.
     private(set) var key: String
     var onKeyChange: (String) -> Void = { _ in }
-    /// Performs the actions on links and processes; nil where there are none.
+    /// Performs an action on links and processes; nil if the page has no such actions.
     let perform: ((ControlRequest) async -> ControlReply)?
 
     private let startID = Lab.randomName(12)
     private var observers: [() -> [(StaticString, [UInt8])]] = []
     private var server: LabServer?
     private var timer: LoopTimer?
-    /// A read-only page cannot ask, so it is read for its viewers.
+    /// Reads the key for the viewers of a read-only page, which cannot send requests itself.
     private var reader: KeyReader?
-    /// The second of the lab's clock that has not ended yet.
+    /// The current second of the lab's clock, whose series event has not been published yet.
     private var second: Int64 = 0
 
     convenience init(_ lab: Lab) {
@@ -57,10 +58,10 @@ final class LabPage {
         hub.firstEvents = { [unowned self] in firstEvents }
     }
 
-    /// - Parameter firstEvents: what a new page gets before anything else, after `hello`.
+    /// - Parameter firstEvents: the events that a new page gets from this observer, after `hello`.
     func addObserver(_ firstEvents: @escaping () -> [(StaticString, [UInt8])]) { observers.append(firstEvents) }
 
-    /// Calls `body` for every answer to the page and its load, besides the series.
+    /// Calls `body` for every answer to the page and its load, in addition to the observers so far.
     func addAnswerObserver(_ body: @escaping (AnswerEvent) -> Void) {
         answers.onAnswer = { [earlier = answers.onAnswer] event in
             earlier(event)
@@ -68,7 +69,7 @@ final class LabPage {
         }
     }
 
-    /// - Throws: if the port is taken.
+    /// - Throws: if the page's port is taken.
     func start() throws(LabError) {
         let server = LabServer(self)
         try server.start()
@@ -83,7 +84,7 @@ final class LabPage {
         startEvents()
     }
 
-    /// Publishes the events of each second, also without a server.
+    /// Starts to publish the events of each second. Works without a server too.
     func startEvents() {
         second = pair.elapsedUs / 1_000_000
         scheduleSecond()
@@ -121,7 +122,7 @@ final class LabPage {
 
     private func endSecond() {
         let timeUs = pair.elapsedUs
-        // After a pause of the lab: seconds without requests, and none twice.
+        // If the lab was paused, publish the missed seconds as seconds without requests, but at most the last minute.
         second = max(second, timeUs / 1_000_000 - Int64(SeriesRecorder.keptSeconds))
         while (second + 1) * 1_000_000 <= timeUs {
             series.endSecond(second, atUs: timeUs)

@@ -2,9 +2,9 @@ import EventLoop
 import HTTP
 import JSON
 
-/// The HTTP server of the page.
+/// The HTTP server that serves the page.
 final class LabServer {
-    /// Browsers of one machine; each page holds one connection for its events and a few more.
+    /// Enough for the browsers of one machine. Each page has one connection for its events, and a few more.
     private static let connectionLimit = 256
     private static let maxActionBytes = 16 << 10
 
@@ -80,13 +80,13 @@ final class LabServer {
         _ method: Method, _ pattern: String, _ operation: String,
         respond: @escaping (LabPage, Request) async throws(Problem) -> Response
     ) {
-        // Links to the page may have any parameters; actions have none.
+        // Links to the page may have any query parameters; actions may have none.
         router.add(
             method, pattern, operation: operation, parameters: method == .get ? nil : [],
             maxBodyBytes: method == .get ? nil : Self.maxActionBytes
         ) { [weak self, reactor] request in
-            // The handler runs within libmicrohttpd so far, where every `recv` of this process is taken for its own:
-            // a client of Redis would read nothing.
+            // Leave libmicrohttpd's callback first. While it runs, every `recv` of this process is treated as
+            // libmicrohttpd's own, so a Redis client would read nothing.
             await reactor.sleep(forNs: 0)
             guard let self else { return Problem.unavailable("stopping", "the lab is stopping").response }
             var response: Response

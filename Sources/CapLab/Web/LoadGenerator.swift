@@ -1,10 +1,10 @@
 import EventLoop
 import JSON
 
-/// An open-loop load on each service: it sends at its rate even if answers are slow, as independent users do.
+/// An open-loop load on each service: it sends at a fixed rate even if answers are slow, as independent users do.
 ///
-/// A closed loop would wait for slow answers and so hide them. At most ``maxInFlight`` requests per service wait for
-/// their answer; a request that is due beyond that is counted as not sent.
+/// A closed loop would wait for slow answers, and so hide them. At most ``maxInFlight`` requests per service wait for
+/// their answer. Further requests that are due are counted as not sent.
 final class LoadGenerator {
     static let maxInFlight = 64
 
@@ -22,14 +22,15 @@ final class LoadGenerator {
     private let scheduler: any Scheduler
     private let streams: [Stream]
     private let send: (AskRequest) async -> Void
-    /// Performs one operation at a service instead of a drawn request, for clients that record their history.
+    /// If set, performs one operation at a service instead of a random request. Used by clients that record their
+    /// history.
     var perform: ((_ service: String) async -> Void)?
-    /// Called for a request that is due while ``maxInFlight`` others of its service wait.
+    /// Called when a request is due while ``maxInFlight`` others wait for the same service.
     var onFull: (_ service: String) -> Void = { _ in }
     private(set) var plan = LoadPlan()
     private var nextValue = 0
 
-    /// - Parameter send: sends a request and returns when it was answered or given up.
+    /// - Parameter send: sends a request, and returns when it was answered or has timed out.
     init(services: [String], on scheduler: any Scheduler, send: @escaping (AskRequest) async -> Void) {
         self.scheduler = scheduler
         self.send = send
@@ -58,7 +59,7 @@ final class LoadGenerator {
         apply(plan)
     }
 
-    /// How many requests were sent to a service, and how many were due and not sent.
+    /// How many requests to a service were sent, were due but not sent, and are in flight.
     func counts(_ service: String) -> (sent: Int, notSent: Int, inFlight: Int) {
         streams.first { $0.service == service }.map { ($0.sent, $0.notSent, $0.inFlight) } ?? (0, 0, 0)
     }
@@ -98,7 +99,8 @@ final class LoadGenerator {
         return AskRequest(service: service, op: isRead ? .read : .write, key: key, value: isRead ? nil : drawValue())
     }
 
-    /// Mostly unique, so that a lost write is found; sometimes one of the two that have a colour on the page.
+    /// A value to write. Most values are unique, so that a lost write is found. Some are one of the two values that
+    /// have a colour on the page.
     private func drawValue() -> String {
         switch scheduler.random(in: 0...7) {
         case 0: return "ana"

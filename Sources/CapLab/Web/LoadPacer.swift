@@ -1,21 +1,22 @@
 import EventLoop
 
-/// When the requests of an open-loop load are due: at a fixed rate, whatever became of earlier ones.
+/// Decides when the requests of an open-loop load are due: at a fixed rate, whether earlier ones were answered or not.
 struct LoadPacer {
-    /// A pause of the lab longer than this is not caught up: what was due meanwhile counts as not sent.
+    /// After a longer pause of the lab, the load does not catch up. Requests that were due during the pause count as
+    /// not sent.
     static let maxBurstNs = 100 * nsPerMs
 
     let intervalNs: UInt64
     private(set) var nextNs: UInt64
 
-    /// - Parameter ratePerS: at least 1.
+    /// - Parameter ratePerS: requests per second, at least 1.
     init(ratePerS: Int, nowNs: UInt64) {
         precondition(ratePerS > 0, "a load has a rate")
         intervalNs = 1_000_000_000 / UInt64(ratePerS)
         nextNs = nowNs + intervalNs
     }
 
-    /// The requests that are due, and those that are too late.
+    /// How many requests are due now, and how many are too late to be sent.
     mutating func due(atNs nowNs: UInt64) -> (now: Int, missed: Int) {
         guard nowNs >= nextNs else { return (0, 0) }
         let count = (nowNs - nextNs) / intervalNs + 1

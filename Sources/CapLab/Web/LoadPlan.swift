@@ -1,15 +1,15 @@
 import HTTP
 
-/// The load that the page asks for.
+/// The load that the page has chosen.
 struct LoadPlan: Equatable, Sendable {
-    /// Requests per second for each service.
+    /// The most requests per second at one service.
     static let maxRate = 1_000
     static let maxKeys = 10_000
 
     var rates: [String: Int] = [:]
-    /// From 0 to 1; the rest are writes.
+    /// The share of reads, from 0 to 1. All other requests are writes.
     var readShare = 0.9
-    /// The requests are spread evenly over this many keys.
+    /// How many keys the requests use. All keys are equally frequent.
     var keys = 10
 
     private struct Body: Decodable {
@@ -18,7 +18,7 @@ struct LoadPlan: Equatable, Sendable {
         let keys: Int?
     }
 
-    /// The plan with the members of the body of `/load`; what is missing stays as it is.
+    /// This plan with the changes in the body of `/load`. Members that are missing in the body stay as they are.
     /// - Throws: 400 `bad_json`, `unknown_service`, `bad_rate`, `bad_read_share`, `bad_keys`.
     func changed(by json: [UInt8], services: [String]) throws(Problem) -> LoadPlan {
         let body: Body = try decodeBody(json)

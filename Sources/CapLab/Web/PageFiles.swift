@@ -1,8 +1,8 @@
 import HTTP
 
-/// The files of the page, which are part of the program.
+/// The files of the page, which are embedded in the program.
 enum PageFiles {
-    /// By name, as in `/page/NAME`. The build embeds everything in `Page`, see `Package.swift`.
+    /// The files by name, as in the path `/page/NAME`. The build embeds the files in `Page`, see `Package.swift`.
     static let all: [String: [UInt8]] = [
         "actions.mjs": PackageResources.actions_mjs,
         "answers.mjs": PackageResources.answers_mjs,
@@ -41,7 +41,7 @@ enum PageFiles {
     private static let tokenMark = "{{lab-token}}"
 
     /// `index.html` with the token in place of `{{lab-token}}`.
-    /// - Parameter token: nil: read-only.
+    /// - Parameter token: nil for a read-only page.
     static func index(token: String?) -> [UInt8] {
         let text = String(decoding: PackageResources.index_html, as: UTF8.self)
         return Array(text.replacing(tokenMark, with: token ?? "").utf8)

@@ -1,25 +1,25 @@
 import HTTP
 
-/// Which requests the page's server serves.
+/// Decides which requests the page's server accepts.
 ///
-/// The page is for this machine, but every web page that the user has open can send requests there. So the `Host`
-/// must be a name of this machine (DNS rebinding), and an `Origin` must be the page's own. Actions need a token that
-/// only the page itself can read.
+/// The page is only for users of this machine, but every web page in the user's browser can send requests to it. So the
+/// `Host` must be a name of this machine (against DNS rebinding), and an `Origin` must be the page's own. Actions need
+/// a token that only the page itself can read.
 struct PageGuard {
-    /// Of this start of the lab; nil: read-only, no action is accepted.
+    /// A token that is new at each start of the lab. Nil for a read-only page, which accepts no action.
     let token: String?
     private let hosts: [String]
 
-    /// - Parameter publishedPort: where a container's page is reached from its host, if it differs from `port`.
+    /// - Parameter publishedPort: the port at which the container's host reaches the page, if it differs from `port`.
     init(port: UInt16, publishedPort: UInt16? = nil, token: String?) {
         self.token = token
-        // Browsers leave out the default port.
+        // Browsers leave out the default port 80 in `Host`.
         hosts = Set([port, publishedPort ?? port]).sorted().flatMap { port in
             ["127.0.0.1", "localhost", "[::1]"].map { port == 80 ? $0 : "\($0):\(port)" }
         }
     }
 
-    /// For every response.
+    /// Headers that every response has.
     static let headers = [
         Header("X-Content-Type-Options", "nosniff"),
         Header(
@@ -30,9 +30,10 @@ struct PageGuard {
         Header("Cross-Origin-Resource-Policy", "same-origin"),
     ]
 
-    /// The choice of the key, which only changes what a read-only page reads: one key for all its viewers.
+    /// The path of the only change that a read-only page accepts: the choice of the key, which all its viewers share.
     static let keyPath = "/key"
 
+    /// Checks whether a request is accepted.
     /// - Throws: 421 `unknown_host`, 403 `cross_origin`; for an action also 403 `read_only` or `bad_token`, or 415
     ///   `not_json`.
     func check(_ request: Request) throws(Problem) {
@@ -45,7 +46,7 @@ struct PageGuard {
             throw Problem(
                 status: 403, code: "cross_origin", detail: "requests of other pages are rejected")
         }
-        // Another page may link to this one, and nothing else.
+        // Another website may only link to this page. It may not load anything else from it.
         if request.header("Sec-Fetch-Site") == "cross-site", request.path != "/" {
             throw Problem(status: 403, code: "cross_origin", detail: "requests of other pages are rejected")
         }
@@ -68,7 +69,7 @@ struct PageGuard {
         }
     }
 
-    /// In a time that does not depend on where they differ.
+    /// Compares in a time that does not depend on where the texts differ.
     private static func isEqual(_ left: String, _ right: String) -> Bool {
         let left = Array(left.utf8)
         let right = Array(right.utf8)

@@ -1,35 +1,35 @@
 import JSON
 
-/// What a service itself reports, besides its answers.
+/// Figures that a service reports itself, in addition to its answers.
 struct ServiceGauges: Equatable, Sendable {
-    /// The age that a read would state now; nil if it is unknown, and of a CP service.
+    /// The staleness that a read would state now. Nil if it is unknown, and for a CP service.
     var stalenessMs: Double?
-    /// Outstanding hints for all replicas.
+    /// How many hints the replicas have in all.
     var hints = 0
     var conflicts = 0
 }
 
-/// The last minute by service and second: how many requests of the page and its load were answered, and how fast.
+/// Per service and second of the last minute: how many requests of the page and its load were answered, and how fast.
 final class SeriesRecorder {
     static let keptSeconds = 60
-    /// Latencies per service and second; the rest is left out of the percentiles.
+    /// The most latencies per service and second. Further ones do not count in the percentiles.
     static let maxLatencies = 2_048
 
     private struct Counts {
         var ok = 0
         var refused = 0
         var error = 0
-        /// Of requests that were answered.
+        /// The latencies of answered requests.
         var latenciesMs: [Double] = []
     }
 
-    /// Of a service by its name.
+    /// Returns the gauges of a service by its name.
     var gauges: (String) -> ServiceGauges = { _ in ServiceGauges() }
 
     private let services: [String]
     private let sink: any EventSink
     private var counts: [String: Counts] = [:]
-    /// One object per second, oldest first.
+    /// One JSON object per second, the oldest first.
     private var seconds: [[UInt8]] = []
 
     init(services: [String], sink: any EventSink) {
@@ -47,7 +47,7 @@ final class SeriesRecorder {
         counts[event.service]!.latenciesMs.append(event.tookMs)
     }
 
-    /// Publishes the second that has just ended.
+    /// Publishes the figures of the second that has just ended.
     func endSecond(_ second: Int64, atUs timeUs: Int64) {
         var json = JSONWriter(capacity: 1_024)
         json.beginEvent(atUs: timeUs)
@@ -80,12 +80,13 @@ final class SeriesRecorder {
         json.endObject()
     }
 
-    /// The nearest rank: the smallest of `sorted` that is not below `percent` of them. Nil of none.
+    /// The percentile by nearest rank: the smallest of `sorted` that at least `percent` of them do not exceed. Nil if
+    /// `sorted` is empty.
     static func percentile(_ percent: Int, of sorted: [Double]) -> Double? {
         sorted.isEmpty ? nil : sorted[max(0, (sorted.count * percent + 99) / 100 - 1)]
     }
 
-    /// An array of the last seconds, for a new client.
+    /// The seconds of the last minute as a JSON array, for a new client.
     var lastMinute: [UInt8] {
         Array("[".utf8) + Array(seconds.joined(separator: ",".utf8)) + Array("]".utf8)
     }

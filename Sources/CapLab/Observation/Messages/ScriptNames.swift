@@ -18,8 +18,8 @@ struct ScriptNames: Sendable {
 
     private mutating func add(_ script: Script, of engine: Engine) {
         let known = names[Self.sha(of: script.source)]
-        // Several scripts have the same text: `put` and `delete`, and the two forms of `accept`. Only a command whose
-        // SHA-1 is new adds a name.
+        // `put` and `delete` have the same text and SHA-1, and so have the two forms of `accept`. The first one gives
+        // the name.
         if known == nil { names[Self.sha(of: script.source)] = (engine, script.name) }
     }
 

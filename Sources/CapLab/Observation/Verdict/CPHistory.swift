@@ -151,8 +151,7 @@ enum CPHistory {
         guard lowest <= highest else { return whole }
         let missing = (max(1, lowest)...max(1, highest)).lazy.filter { !claimed.contains($0) }
         guard missing.prefix(maxUnknownChanges + 1).count <= maxUnknownChanges else { return nil }
-        // The state before the window. A collected tombstone cannot have version 1 or 2, because it follows a write and
-        // a delete.
+        // Add two writes for the state before the window. A collected tombstone cannot explain version 1 or 2.
         for number in 1...2 { add(.write("\u{0}before \(number)"), to: key) }
         var pending = operations.filter(\.isPending).map(\.call)
         for version in missing {
