@@ -8,9 +8,9 @@ public struct APOperation: SimulatedOperation, Equatable {
     public enum Result: String, Sendable, Encodable {
         /// A read that was answered, or an acknowledged change.
         case ok
-        /// A delete of what was not there.
+        /// A delete of a key that did not exist.
         case absent
-        /// A failure that says the change is applied.
+        /// A failed change whose error states that it is applied.
         case applied
         case notApplied
         /// A read whose required session or staleness limit could not be met.
@@ -21,9 +21,9 @@ public struct APOperation: SimulatedOperation, Equatable {
     public let instance: Int
     public let key: String
     public let call: Call
-    /// Written, or read.
+    /// The value that was written or read.
     public internal(set) var value: String?
-    /// All values that the answer showed, if there were several.
+    /// All values in the answer, if it had more than one.
     public internal(set) var conflicts: [String?] = []
     public let hasContext: Bool
     public internal(set) var result: Result
@@ -36,7 +36,7 @@ public struct APOperation: SimulatedOperation, Equatable {
     public var isAnswered: Bool { result != .unknown && result != .notApplied }
 }
 
-/// One client: reads and changes keys, and shows the answers to the judges.
+/// One client. It reads and changes keys, and passes the answers to the judges.
 final class APClient {
     private let index: Int
     private let world: World
@@ -44,13 +44,13 @@ final class APClient {
     private let judge: APJudge
     private let record: (APOperation) -> Void
     let session: SessionJudge
-    /// By key: the newest version that it received.
+    /// By key: the newest version that the client has received.
     private(set) var contexts: [String?]
 
     private static let deadlineNs = 1_000 * nsPerMs
 
     /// - Parameters:
-    ///   - isCalm: this world has no faults.
+    ///   - isCalm: true if this world has no faults.
     ///   - record: adds an operation to the history.
     init(
         index: Int, world: World, keyCount: Int, requests: APSimulation.Requests, judge: APJudge, isCalm: Bool,
@@ -65,7 +65,7 @@ final class APClient {
         contexts = Array(repeating: nil, count: keyCount)
     }
 
-    /// One random operation. A write has the value that `nextValue` returns.
+    /// Performs one random operation. `nextValue` returns the value to write.
     func step(_ key: Int, at instance: APInstance, nextValue: () -> String) async {
         var kind = ChangeRequest.Kind.delete
         var ttlMs: Int64?
@@ -90,8 +90,8 @@ final class APClient {
             + Bytes(repeating: UInt8(ascii: "x"), count: requests.valueBytes - value.count - 1)
     }
 
-    /// - Parameter isPlain: the read requires neither its session nor a limit of staleness.
-    /// - Returns: whether it was answered.
+    /// - Parameter isPlain: true for a read that neither requires its session nor has a staleness limit.
+    /// - Returns: true if the read was answered.
     @discardableResult
     func read(_ key: Int, at instance: APInstance, isPlain: Bool = false) async -> Bool {
         let callNs = world.nowNs
@@ -124,7 +124,8 @@ final class APClient {
             session.didRead(result, request.key, isRequired: request.session.isRequired)
         case .failure(let failure)?:
             if failure.code == .sessionUnmet || failure.code == .tooStale { operation.result = .unmet }
-            // A read with a staleness limit may fail although a staler replica covers the session.
+            // A read with a staleness limit may fail although a staler replica covers the session. So its failure is
+            // not judged.
             if request.maxStalenessMs == nil { session.didFail(failure, request.key) }
         case nil: break
         }
@@ -132,7 +133,7 @@ final class APClient {
         return operation.result == .ok
     }
 
-    /// - Returns: whether it is applied.
+    /// - Returns: true if the change is known to be applied.
     @discardableResult
     func change(
         _ key: Int, _ kind: ChangeRequest.Kind, ttlMs: Int64? = nil, context: String? = nil, at instance: APInstance

@@ -2,7 +2,7 @@ import Available
 
 extension AvailableEngine: SimulatedEngine {}
 
-/// One `app-ap`.
+/// One instance of `app-ap`.
 typealias APInstance = SimulatedService<AvailableEngine>
 
 extension APInstance {
@@ -16,7 +16,7 @@ extension APInstance {
         }
     }
 
-    /// The answer to a read; nil if the instance crashed before.
+    /// The answer to a read; nil if the instance crashed before the answer.
     func read(_ request: ReadRequest) async -> Result<ReadResult, AvailableFailure>? {
         await run { engine in
             do throws(AvailableFailure) {
@@ -27,7 +27,7 @@ extension APInstance {
         }
     }
 
-    /// The answer to a change; nil if the instance crashed before.
+    /// The answer to a change; nil if the instance crashed before the answer.
     func change(_ request: ChangeRequest) async -> Result<ChangeResult, AvailableFailure>? {
         await run { engine in
             do throws(AvailableFailure) {

@@ -2,17 +2,18 @@ import Available
 import EventLoop
 import Replication
 
-/// The guarantees of `app-ap`, checked against the events at the replicas:
-/// - An acknowledged write is at the end the value, a sibling, or replaced for a valid reason, unless as many disks
-///   were lost as replicas acknowledged it.
-/// - A change reported as `not_applied` never ran, and no change runs after its client was answered (the fence).
-/// - A write that some replica kept ever since it ran is not lost, acknowledged or not, whatever the others lost.
-/// - An answer contains every write that any replica ran longer ago than `staleness_ms`, shows every value that its
-///   `version` covers, and reports all that its write overwrote unseen.
-/// - After the heal, all replicas hold the same records, no hints are left, no replaced value returns, and every
-///   conflict and every record that may be collected later is listed.
+/// Checks the guarantees of `app-ap`, by observing what happens at the replicas:
+/// - At the end, an acknowledged write is the value or a sibling, or it was replaced for a valid reason. The exception:
+///   as many disks were lost as replicas had acknowledged it.
+/// - A change that is reported as `not_applied` never ran. No change runs after its client has the answer, because its
+///   fence has passed.
+/// - A write that some replica has kept since it ran is not lost, whether it was acknowledged or not.
+/// - An answer includes every write that any replica ran longer than `staleness_ms` ago. It shows every value that its
+///   `version` covers. It reports all values that its write overwrote unseen.
+/// - After the heal, all replicas have the same records, and no hints are left. No replaced value returns. Every
+///   conflict, and every record that may be collected later, is listed.
 final class APJudge {
-    /// One change from its call to its answer.
+    /// One change, from its request to its answer.
     final class Intent {
         let request: ChangeRequest
         let diskLosses: [Int]
@@ -49,7 +50,7 @@ final class APJudge {
         if violations.count < 20 { violations.append(text) }
     }
 
-    // MARK: On the way
+    // MARK: Requests
 
     func willChange(_ request: ChangeRequest) -> Intent {
         let intent = Intent(request, replicas)
@@ -79,17 +80,19 @@ final class APJudge {
         }
     }
 
-    /// By how much a clock may have been set back without detection. A replica cannot detect less than the time since a
-    /// script last read its clock, and bounds and fences are wrong by as much. Half of all seeds set no clock back.
+    /// By how much a clock may have been set back undetected. A replica cannot detect less than the time since a script
+    /// last read its clock. Staleness bounds and fences may be wrong by as much. In half of all seeds no clock is set
+    /// back.
     private func setBackNs(_ replica: SimulatedReplica, sinceNs: UInt64) -> UInt64 {
         let lookedAtNs = max(sinceNs, Self.unseenNs) - Self.unseenNs
         return replica.clock.setBacks.reduce(0) { $1.atNs >= lookedAtNs ? $0 + UInt64($1.byUs) * 1_000 : $0 }
     }
 
-    /// Longer than any replica here stays without a command.
+    /// Longer than any replica in this simulation stays without a command.
     private static let unseenNs = 4_000 * nsPerMs
 
-    /// A client that writes with this version states that it has seen all values that the version covers.
+    /// Checks that an answer shows all values that its version covers. A client that writes with this version states
+    /// that it has seen them.
     private func judgeShown(_ version: String, _ shown: [Bytes?], _ key: Bytes) {
         guard let vector = CarriedVector.vector(of: version),
             let record = ledger.record(atVector: vector, key: RecordSnapshot.redisKey(key))
@@ -104,14 +107,14 @@ final class APJudge {
         }
     }
 
-    /// - Parameter maxStalenessMs: the limit of the request; nil for none.
+    /// - Parameter maxStalenessMs: the staleness limit of the request; nil for none.
     func didRead(_ result: ReadResult, _ key: Bytes, maxStalenessMs: Int64?) {
         if let maxStalenessMs, result.stalenessMs.map({ $0 > maxStalenessMs }) ?? true {
             fail("\(key.text) was answered although it may be staler than its client allows")
         }
         judgeShown(result.version, [result.value] + result.conflicts, key)
         guard let stalenessMs = result.stalenessMs, CarriedVector.vector(of: result.version) != nil else { return }
-        // An answer that several replicas gave together names no replica.
+        // If several replicas were joined for the answer, it names no replica.
         let named = replicas.filter { "g\($0.index + 1)" == result.replica }
         let windowNs = UInt64(stalenessMs) * nsPerMs
         let sinceNs = max(world.nowNs, windowNs) - windowNs
@@ -131,7 +134,7 @@ final class APJudge {
         }
     }
 
-    /// A write without a context must report the values that it overwrote unseen.
+    /// Checks that a write without a context reports the values that it overwrote unseen.
     private func judgeNamed(_ overwritten: [Bytes?], by intent: Intent) {
         guard let value = intent.value, let id = ledger.id(ofValue: value), let unseen = ledger.unseen(by: id),
             unseen != overwritten
@@ -151,7 +154,7 @@ final class APJudge {
         return keys
     }
 
-    /// All replicas hold the same records, and no hints are left.
+    /// True if all replicas have the same records and no hints are left.
     var isConverged: Bool { differing == nil && remainingHints == nil }
 
     private var differing: Bytes? {
@@ -187,7 +190,7 @@ final class APJudge {
         }
     }
 
-    /// The lists behind `/conflicts` and tombstone GC.
+    /// Checks the lists that `/conflicts` and tombstone GC read.
     private func judgeLists(of replica: SimulatedReplica) {
         let conflicts = replica.redis.members(of: "cap:conflicts")
         let tombstones = replica.redis.members(of: "cap:tombstones")
@@ -236,7 +239,8 @@ final class APJudge {
             }
             let runs = ranAt[id] ?? []
             if intent.isNotApplied, !runs.isEmpty { fail("\(name) is not_applied, and ran") }
-            // A delete is identified by the newest dot of its answer, which may be another write's if it ran twice.
+            // For a delete, `id` is the newest dot in its answer. If the delete ran twice, that may be the dot of
+            // another write.
             if let returnNs = intent.returnNs, intent.value != nil {
                 for run in runs {
                     let slackNs = nsPerMs + setBackNs(replicas[run.replica], sinceNs: run.atNs)

@@ -7,8 +7,8 @@ extension APSimulation {
         public var operations = 500
         public var instances = 2
         public var clients = 5
-        /// Nil chooses three or forty by the seed. Few keys have more concurrent writes per key; with many keys, more
-        /// faults affect the last write of a key, which no later write covers.
+        /// Nil: three or forty, as the seed decides. With few keys there are more concurrent writes per key. With many
+        /// keys, faults more often affect the last write of a key, which no later write covers.
         public var keys: Int?
         public var faults = Faults()
         public var requests = Requests()
@@ -18,9 +18,9 @@ extension APSimulation {
 
     /// The network between each instance and each replica.
     public struct Links: Sendable {
-        /// Upper bound of the mean latency of each; nil for the usual one.
+        /// Upper bound for the mean latency of each link, in microseconds; nil for the usual latency.
         var maxLatencyMeanUs: UInt64?
-        /// Bandwidth of each; nil for no limit.
+        /// Bandwidth of each link, in bytes per millisecond; nil for no limit.
         var bytesPerMs: UInt64?
     }
 
@@ -30,16 +30,17 @@ extension APSimulation {
             .replicaCrash, .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
         ]
         var meanGapMs: UInt64 = 50
-        /// Before the first operation and fault. After a second, blank replicas are compared, which also copies what
-        /// was lost until then; nil chooses by the seed whether that has ended.
+        /// Time before the first operation and fault. During the first second, the blank replicas are compared, which
+        /// also copies what faults have lost. Nil: the seed decides whether the faults begin before or after that.
         var warmUpMs: UInt64?
-        /// Percentage of the chosen data losses that happen. Low, because each costs a comparison of all records.
+        /// How many percent of the chosen data losses happen. A low value, because each loss causes a comparison of all
+        /// records.
         var forgetting: UInt64 = 40
-        /// Percentage chance of each dump, newest first, to be restored.
+        /// Chance in percent that a dump is restored, tried from the newest dump to the oldest.
         var newestDumps: UInt64 = 15
-        /// Upper bound of clock skew; nil for no bound.
+        /// The largest offset of a replica's clock, in milliseconds; nil for no limit.
         var maxSkewMs: Int64?
-        /// How long commands may be held on a link; they arrive afterwards.
+        /// The longest time for which a link holds commands, in milliseconds. They arrive afterwards.
         var maxHoldMs: UInt64 = 700
 
         func limits(in world: World, aheadMs: Int64) -> FaultPlanner.Limits {
@@ -50,41 +51,42 @@ extension APSimulation {
         }
     }
 
-    /// What the clients ask for.
+    /// The requests that the clients send.
     public struct Requests: Sendable {
-        /// Mean pause of a client between two operations: long enough for several probes, handoffs and comparisons per
-        /// history.
+        /// Mean pause of a client between two operations, in microseconds. It is long enough for several probes,
+        /// handoffs and comparisons per history.
         var meanPauseUs: UInt64 = 20_000
-        /// Approximate size of each value; 0 for a few bytes.
+        /// Approximate size of each value in bytes; 0 for a few bytes.
         var valueBytes = 0
-        /// Reads and deletes per ten operations.
+        /// How many of ten operations are reads. Below: how many are deletes.
         var reads: UInt64 = 4
         var deletes: UInt64 = 1
-        /// Percentage of writes that expire.
+        /// How many percent of the writes expire.
         var expiring: UInt64 = 10
         var maxTtlMs: UInt64 = 2_000
-        /// Percentage of reads in a session that require it.
+        /// How many percent of the reads in a session require the session.
         var requiredSessions: UInt64 = 10
-        /// Percentage of reads with a staleness limit.
+        /// How many percent of the reads have a staleness limit.
         var freshReads: UInt64 = 10
-        /// The faults leave one replica that answers every instance: each change must be applied.
+        /// True if each change must be applied, because the faults leave each instance one replica that answers.
         var mustChange = false
-        /// The faults leave one replica that is this fresh: no plain answer may be staler. Nil for no limit.
+        /// The staleness limit for all plain answers, because the faults leave one replica that is this fresh. Nil for
+        /// no limit.
         var maxStalenessMs: Int64?
     }
 
     public struct Engine: Sendable {
-        /// Percentage of worlds whose replicas have room for one or two hints.
+        /// In how many percent of the worlds the replicas have room for only one or two hints.
         var fewHints: UInt64 = 25
-        /// All records are compared every few seconds; nil chooses by the seed.
+        /// True if all records are compared every few seconds; nil if the seed decides.
         var isComparingOften: Bool?
-        /// `fsync` before each reply; nil chooses by the seed.
+        /// True if a replica syncs its disk before each reply; nil if the seed decides.
         var isSyncAlways: Bool?
-        /// The grace period; the engine's default of a week is longer than every history.
+        /// The grace period of tombstones. By default it is the engine's, a week, which is longer than every history.
         var tombstoneGraceMs: Int64 = 7 * 86_400_000
-        /// Nil chooses one to three by the seed, three rarely.
+        /// Nil: one to three, as the seed decides, and rarely three.
         var writeAcks: Int?
-        /// Percentage of worlds with a low limit of concurrent values.
+        /// In how many percent of the worlds the limit of concurrent values is low.
         public var fewSiblings: UInt64 = 20
 
         func settings(_ random: inout SplitMix64) -> AvailableSettings {

@@ -1,43 +1,44 @@
-/// Mixes of faults that cause situations which the mix of all faults causes too rarely.
+/// Mixes of faults. All but the first cause situations that the mix of all faults causes too rarely.
 public enum APProfile: String, CaseIterable, Sendable {
     /// All faults.
     case mixed
-    /// Deleted keys, replicas that are unreachable or stopped for longer than the grace period, and old dumps: deleted
-    /// values must not return.
+    /// Deletes, with replicas that are away for longer than the grace period, and with old dumps. Deleted values must
+    /// not return.
     case tombstones
-    /// The clocks of all replicas are ahead for a while by more than the grace period. Once they are right again, old
-    /// dumps are restored: a tombstone must not have been collected too early.
+    /// For a while, the clocks of all replicas are ahead by more than the grace period. When they are right again, old
+    /// dumps are restored. No tombstone may have been collected too early.
     case ahead
-    /// Replicas keep their data and no comparison runs: what is not delivered at once is delivered by a hint, or never.
+    /// No replica loses data, and no comparison runs. So a write that is not delivered at once arrives only by a hint.
     case hints
-    /// Room for one or two hints, and comparisons of all records while links are slow.
+    /// Replicas have room for only one or two hints, so all records are compared, while links are slow.
     case overflow
     /// Clocks that jump while replicas have hints for each other.
     case clocks
-    /// Slow and cut links, and many reads: is the staleness bound right?
+    /// Slow and cut links, and many reads. The staleness bound must be right.
     case staleness
     /// Replicas that lose their data, or are restored from an old dump.
     case memory
     /// Replicas that are killed and lose the writes of the last second.
     case kills
-    /// A few keys, written constantly by an instance that cannot deliver them, and delivered by another.
+    /// A few keys that are written all the time. An instance that cannot deliver the writes stores them, and another
+    /// one delivers their hints.
     case backlog
     /// Commands that arrive seconds later, while replicas lose their data.
     case holds
-    /// No faults, but some links are long: required sessions are met.
+    /// No faults, but some links are long. Required sessions must be met.
     case sessions
-    /// Links of low bandwidth, and more hints than fit into one batch.
+    /// Links with low bandwidth, and more hints than fit into one batch.
     case narrow
-    /// Answers of two of three replicas do not arrive: the third one has time to answer every change.
+    /// An instance gets no answers from two of three replicas. The third one must have time to answer every change.
     case deaf
-    /// A replica with full memory: reads are answered by others, which are not left behind.
+    /// The memory of one replica is full. Reads must come from the others, because the full replica is left behind.
     case full
-    /// Full memory everywhere: deletes still work.
+    /// The memory of all replicas is full. Deletes must still work.
     case allFull = "all-full"
     /// Clocks that are far ahead for a moment, while instances that use them crash.
     case farClocks = "far-clocks"
 
-    /// Differences from the mix of all faults.
+    /// The options of this profile, which differ from those of the mix of all faults.
     public var options: APSimulation.Options {
         switch self {
         case .mixed: APSimulation.Options()

@@ -2,8 +2,8 @@ import Available
 import EventLoop
 import Replication
 
-/// One world with three replicas, some instances of `app-ap`, and clients that read and change a few keys while faults
-/// begin and end. At the end all faults are healed, the system becomes idle, and the history is judged (see
+/// One world with three replicas, some instances of `app-ap`, and clients that read and change a few keys. Faults begin
+/// and end meanwhile. At the end all faults are healed, the system becomes idle, and the history is judged (see
 /// ``APJudge``).
 public final class APSimulation {
     private let options: Options
@@ -19,10 +19,10 @@ public final class APSimulation {
     private var clients: [APClient] = []
     private var report: SimulationReport<APOperation>
 
-    /// After the heal: a comparison without one peer is repeated after half a minute.
+    /// The longest time until all is idle after the heal. A comparison that lacked a peer is repeated only after 30 s.
     private static let quietLimitMs: UInt64 = 180_000
     private static let limitMs: UInt64 = 900_000
-    /// Half a second, and the time to connect over the slowest link.
+    /// Half a second, plus the time to connect over the slowest link.
     private static let startLimitMs: UInt64 = 550
 
     public init(seed: UInt64, options: Options = APProfile.mixed.options) {
@@ -63,7 +63,7 @@ public final class APSimulation {
         }
     }
 
-    /// Runs the world to its end.
+    /// Runs the world to its end, and returns what happened.
     public func run() -> SimulationReport<APOperation> {
         for client in clients {
             workload.startClient(afterMs: warmUpMs, meanPauseUs: options.requests.meanPauseUs) { [self] in
@@ -87,7 +87,7 @@ public final class APSimulation {
         return report
     }
 
-    /// Empties replicas that were refused as too old, after a while, as the log demands.
+    /// Empties each replica that was refused as too old, after a while. The log tells an operator to do that.
     private func watchForOldReplicas() {
         world.after(world.random.ns(us: 200_000...1_000_000)) { [self] in
             for replica in replicas
@@ -99,8 +99,8 @@ public final class APSimulation {
         }
     }
 
-    /// Blank replicas were connected a moment after the start: soon after that, every instance knows how stale they
-    /// are.
+    /// Checks that soon after the start, every instance knows how stale each replica is. The blank replicas have just
+    /// connected.
     private func judgeStart() {
         guard warmUpMs > Self.startLimitMs else { return }
         world.after(Self.startLimitMs * nsPerMs) { [self] in
@@ -111,10 +111,10 @@ public final class APSimulation {
 
     // MARK: The end
 
-    /// After the heal, each instance must serve each key again, and all replicas must converge.
+    /// Checks that after the heal each instance serves each key again, and that all replicas converge.
     private func serveEveryKeyAndConverge() async {
         for instance in instances {
-            // A separate key: another write of the other keys would repair what was lost of them.
+            // Write a separate key: a write to one of the clients' keys would hide what was lost of it.
             let value = Bytes(workload.nextValue().utf8)
             if !(await clients[0].change(keyCount, .write(value), at: instance)) {
                 judge.fail("instance \(instance.index) accepts no write after the heal")
@@ -128,7 +128,7 @@ public final class APSimulation {
         judge.judgeQuiet(unknownStaleness: unknownStaleness)
     }
 
-    /// The first replica whose staleness an instance does not know, and what it knows.
+    /// The first replica whose staleness an instance does not know, with what the instance knows; nil if there is none.
     private var unknownStaleness: String? {
         for instance in instances {
             guard let status = instance.engine.status().first(where: { $0.stalenessMs == nil }) else { continue }

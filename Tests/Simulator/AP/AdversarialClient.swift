@@ -2,11 +2,11 @@ import Available
 import EventLoop
 import Replication
 
-/// A client whose requests must be rejected at any time (rules A7, A9). Its tokens and contexts were changed, or were
-/// issued by another group, for another key or for another use. Its required sessions cannot be met.
+/// A client whose requests must always be rejected (rules A7, A9). Its tokens and contexts were changed, or were issued
+/// by another group, for another key or for another use. Its required sessions cannot be met.
 ///
-/// It has its own source of randomness, and a rejection takes no virtual time: a history is the same with and without
-/// it.
+/// It has its own random numbers, and a rejection takes no virtual time. So a history is the same with and without this
+/// client.
 final class AdversarialClient {
     static let groupName = "sim"
     static let secret: GroupSecret = "secret of the simulation"
@@ -22,7 +22,7 @@ final class AdversarialClient {
         random = SplitMix64(seed: seed ^ 0x1A90_57E2)
     }
 
-    /// Now and then, one request of the client that has these contexts and this session.
+    /// Now and then, sends one bad request. It is derived from the contexts and the session of an honest client.
     func mayTry(_ keyIndex: Int, _ contexts: [String?], _ session: SessionJudge, at instance: APInstance) async {
         guard random.isTrue(percent: 25) else { return }
         let key = Bytes("k\(keyIndex)".utf8)
@@ -34,7 +34,7 @@ final class AdversarialClient {
             await expect(
                 .sessionUnmet, key, required, context: nil, "a session that is required and has no token", instance)
         case 1:
-            // No version of this key can be recorded any more: a change that requires the session must not succeed.
+            // The token has no room for a version of this key. A change that requires the session must not succeed.
             guard let key = session.unnoted else { return }
             var required = session.request
             required.isRequired = true
@@ -62,7 +62,7 @@ final class AdversarialClient {
         }
     }
 
-    /// Another key of the same length.
+    /// A different key of the same length.
     private func other(_ key: Bytes) -> Bytes {
         key.dropLast() + [key.last == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")]
     }
@@ -107,7 +107,7 @@ final class AdversarialClient {
     }
 }
 
-/// A context and a token of another group, from an engine of its own in a world of its own.
+/// A context and a token of a foreign group. A separate engine in a separate world creates them.
 private struct ForeignGroup {
     let name: String
     let key = Bytes("k0".utf8)

@@ -1,9 +1,9 @@
 import Replication
 
-/// The content of a `version` of the AP service: base64url of a format byte, a code of 16 bytes, and the packed vector.
+/// Decodes a `version` of the AP service: base64url of a format byte, a code of 16 bytes, and the packed vector.
 ///
-/// A second implementation from the description of the format, so that the judges do not rely on the code that they
-/// judge.
+/// This is a second implementation, written from the description of the format, so that the judges do not rely on the
+/// code that they judge.
 enum CarriedVector {
     static func vector(of version: String) -> Bytes? {
         guard let payload = payload(of: version) else { return nil }
@@ -11,8 +11,8 @@ enum CarriedVector {
         return vectors.count == 1 ? vectors[0] : nil
     }
 
-    /// The texts of packed vectors: the actors, named or with a name and a number; then each vector as places and
-    /// clocks.
+    /// Packed vectors as text. The packed form has the actors first, each a name and a number, or any other text. Then
+    /// each vector has its actors' positions and clocks.
     static func vectors(packedIn packed: ArraySlice<UInt8>) -> [Bytes] {
         var rest = packed
         func number() -> Int {
@@ -48,7 +48,7 @@ enum CarriedVector {
         return vectors
     }
 
-    /// The signed part of a context or a token.
+    /// The signed part of a context or a token: the bytes after format byte and code.
     static func payload(of text: String) -> Bytes? {
         var bytes = Bytes()
         var bits: UInt32 = 0
@@ -76,7 +76,7 @@ enum CarriedVector {
         }
     }
 
-    /// Its entries by actor.
+    /// The entries of a vector by actor.
     static func entries(_ vector: Bytes) -> [Bytes: Int64] {
         var entries: [Bytes: Int64] = [:]
         for entry in vector.split(separator: UInt8(ascii: " ")) {
@@ -87,21 +87,21 @@ enum CarriedVector {
         return entries
     }
 
-    /// The newest dot of a vector: that of the write that returned it.
+    /// The newest dot of a vector. It names the write that returned the vector.
     static func newestDot(_ vector: Bytes) -> Bytes? {
         entries(vector).max { $0.value < $1.value }
             .map { $0.key + [UInt8(ascii: "@")] + Bytes(String($0.value).utf8) }
     }
 }
 
-/// The content of an `X-Session-Token`:
+/// Decodes an `X-Session-Token`, which contains:
 /// - a format byte, and a code of 16 bytes
-/// - a byte with the number of keys, plus 128 if it is full
-/// - per key eight bytes of hash
-/// - per key a bit that is set if its vector found no room
-/// - the other vectors, packed
+/// - a byte with the number of keys, plus 128 if the token is full
+/// - eight bytes of hash per key
+/// - one bit per key, set if the key's vector found no room
+/// - the vectors that found room, packed
 enum CarriedSession {
-    /// True if the token lists `key` at least up to `vector`.
+    /// True if the token lists `key` with a vector that covers `vector`.
     static func lists(_ key: Bytes, upTo vector: Bytes, in token: String?) -> Bool {
         guard let token, let payload = CarriedVector.payload(of: token), let head = payload.first else { return false }
         let count = Int(head % 128)

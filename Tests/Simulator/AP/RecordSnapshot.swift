@@ -1,12 +1,12 @@
 import Replication
 
-/// One `ap:` record as a replica stores it, parsed independently of the engine.
+/// One `ap:` record as a replica stores it. This parser is independent of the engine's.
 struct RecordSnapshot: Equatable {
     var vector = Bytes()
-    /// By dot, in the order of the dots' bytes.
+    /// The siblings, in the order of their dots' bytes.
     var siblings: [(dot: Bytes, packed: Bytes)] = []
 
-    /// The Redis key of a client's key.
+    /// The Redis key of a record, from the client's key.
     static func redisKey(_ key: Bytes) -> Bytes { Bytes("ap:".utf8) + key }
 
     init(_ value: RedisValue?) {
@@ -26,10 +26,10 @@ struct RecordSnapshot: Equatable {
             && zip(left.siblings, right.siblings).allSatisfy { $0 == $1 }
     }
 
-    /// The write ids of its siblings.
+    /// The write ids of the record's siblings.
     var writes: [Bytes] { siblings.map { Self.writeId(of: $0.packed) } }
 
-    /// The values of all writes but that of the highest dot, newest first; nil for a delete.
+    /// The values of all writes but the one with the highest dot, newest first; nil for a delete.
     var besideTheNewest: [Bytes?] {
         var seen: Set<Bytes> = []
         let newestFirst = siblings.sorted { Self.isLater($0.dot, $1.dot) }
@@ -37,7 +37,7 @@ struct RecordSnapshot: Equatable {
         return distinct.dropFirst().map { $0.packed.first == UInt8(ascii: "V") ? Self.value(of: $0.packed) : nil }
     }
 
-    /// By the clock value in a dot, then by its actor.
+    /// True if the left dot has the higher clock value, or if both are equal, the higher actor.
     private static func isLater(_ left: Bytes, _ right: Bytes) -> Bool {
         let (left, right) = (left.split(separator: UInt8(ascii: "@")), right.split(separator: UInt8(ascii: "@")))
         guard left.count == 2, right.count == 2 else { return false }
@@ -45,26 +45,26 @@ struct RecordSnapshot: Equatable {
         return leftHlc != rightHlc ? leftHlc > rightHlc : right[0].lexicographicallyPrecedes(left[0])
     }
 
-    /// A sibling is `V` or `T`, 16 hexadecimal digits that name the write, the expiry and the value, separated by
-    /// colons.
+    /// True if the text has the form of a sibling: `V` or `T`, 16 hexadecimal digits that name the write, the expiry
+    /// and the value, separated by colons.
     static func isPacked(_ word: Bytes) -> Bool {
         word.count >= 19 && (word[0] == UInt8(ascii: "V") || word[0] == UInt8(ascii: "T"))
             && word[17] == UInt8(ascii: ":") && word[18] == UInt8(ascii: ":")
     }
 
-    /// A value that has not expired.
+    /// True if the sibling is a value that has not expired.
     static func isAlive(_ packed: Bytes, atMs nowMs: Int64) -> Bool {
         guard packed.first == UInt8(ascii: "V") else { return false }
         let expiry = packed.dropFirst(18).prefix { $0 != UInt8(ascii: ":") }
         return expiry.isEmpty || (Int64(decimal: expiry) ?? 0) > nowMs
     }
 
-    /// A value without an expiry.
+    /// True if the sibling is a value that never expires.
     static func isForEver(_ packed: Bytes) -> Bool {
         packed.count > 18 && packed[0] == UInt8(ascii: "V") && packed[18] == UInt8(ascii: ":")
     }
 
-    /// Values of more than one write, or a value and a delete, that no write has reconciled.
+    /// True if there are values of more than one write, or a value and a delete, that no write has reconciled.
     var isConflict: Bool {
         Set(writes).count > 1 && siblings.contains { $0.packed.first == UInt8(ascii: "V") }
     }

@@ -1,32 +1,32 @@
 import Available
 import Replication
 
-/// One client's session and its guarantees (rule A9):
-/// - A read with `guaranteed` shows all that the session has written and read of that key, or its replacement.
+/// Checks the guarantees of one client's session (rule A9):
+/// - A read with `guaranteed` shows everything of the key that the session has written and read, or its replacement.
 /// - A read that requires its session is never answered without the guarantee.
-/// - A change with `guaranteed` is listed in the returned token, and no token is longer than 1 KiB.
-/// - Every issued token is accepted.
+/// - A change with `guaranteed` is listed in the returned token. No token is longer than 1 KiB.
+/// - Every token that was issued is accepted.
 /// - Without faults, a required session is met for every key that its token lists.
 final class SessionJudge {
     private let ledger: WriteLedger
     private let isCalm: Bool
     private let fail: (String) -> Void
     private(set) var request = SessionRequest()
-    /// A key whose last change the present token could not record.
+    /// A key whose last change found no room in the present token; nil if there is none.
     private(set) var unnoted: Bytes?
-    /// By key: writes that it has made or read, and all that they replaced.
+    /// By key: the writes that the session has made or read, and everything that these replaced.
     private var seen: [Bytes: Set<WriteLedger.WriteId>] = [:]
 
     private static let maxTokenBytes = 1_024
 
-    /// - Parameter isCalm: this world has no faults.
+    /// - Parameter isCalm: true if this world has no faults.
     init(ledger: WriteLedger, isCalm: Bool, fail: @escaping (String) -> Void) {
         self.ledger = ledger
         self.isCalm = isCalm
         self.fail = fail
     }
 
-    /// The next request begins a new session.
+    /// Forgets the session: the next request begins a new one.
     func forget() {
         request = SessionRequest()
         seen = [:]
@@ -50,7 +50,7 @@ final class SessionJudge {
         if isDelete, !result.existed { didFindNothing(result, key, isRequired: isRequired) }
         note(result.session, key, ledger.shown(by: result.version, of: key))
         guard let isGuaranteed = result.session.isGuaranteed else { return }
-        // A delete that found nothing may be unguaranteed although the token has room.
+        // A delete that found nothing may lack the guarantee although the token has room.
         unnoted = isGuaranteed || (isDelete && !result.existed) ? nil : key
         guard isGuaranteed, let vector = CarriedVector.vector(of: result.version) else { return }
         if !CarriedSession.lists(key, upTo: vector, in: request.token) {
@@ -58,7 +58,8 @@ final class SessionJudge {
         }
     }
 
-    /// A delete that found nothing states of the key what a read does.
+    /// Judges a delete that found nothing. It shows that the key is absent, as a read would, so it must not miss known
+    /// writes.
     private func didFindNothing(_ result: ChangeResult, _ key: Bytes, isRequired: Bool) {
         guard result.session.isGuaranteed == true || isRequired else { return }
         let shown = ledger.shown(by: result.version, of: key)
@@ -71,7 +72,7 @@ final class SessionJudge {
         if isCalm, failure.code == .sessionUnmet, CarriedSession.lists(key, upTo: [], in: request.token) {
             fail("\(key.text) is not served to a session that lists it, without any fault")
         }
-        // A failed change that is applied is a write of the session like any other.
+        // A change that failed but is applied is a write of the session, too.
         guard failure.outcome == .applied else { return }
         guard let applied = failure.applied, applied.session.token != nil else {
             fail("a change of \(key.text) is applied, and its session gets no token")
@@ -84,7 +85,7 @@ final class SessionJudge {
         if request.token != nil, answer.isGuaranteed == nil {
             fail("an answer of \(key.text) does not say whether its session is guaranteed")
         }
-        // An answer without a token changes nothing.
+        // An answer without a token leaves the session's token as it is.
         guard let token = answer.token else { return }
         if token.utf8.count > Self.maxTokenBytes { fail("a token has \(token.utf8.count) bytes") }
         request.token = token

@@ -1,10 +1,10 @@
 import Replication
 
-/// The history of every write, observed at the replicas and independent of vectors: which writes ran where and when,
-/// and which ones were replaced by which for a valid reason.
+/// The history of every write, observed at the replicas, without relying on version vectors. It records which writes
+/// ran where and when, and which ones were replaced for a valid reason.
 ///
-/// Valid reasons: a write without a context replaces what its coordinator holds; a write with a context replaces what
-/// the record held that the context was issued for.
+/// There are two valid reasons. A write without a context replaces what its coordinator stores. A write with a context
+/// replaces what the record stored for which the context was issued.
 final class WriteLedger: ScriptWatcher {
     typealias WriteId = Bytes
 
@@ -17,33 +17,33 @@ final class WriteLedger: ScriptWatcher {
     /// The history of one record.
     struct Record {
         fileprivate(set) var puts: [Put] = []
-        /// By dot.
+        /// The write of each dot.
         fileprivate var writes: [Bytes: WriteId] = [:]
-        /// By vector: what replicas have stored.
+        /// By version vector: the records that replicas have stored.
         fileprivate var snapshots: [Bytes: RecordSnapshot] = [:]
-        /// Dots and the dots that replaced them.
+        /// Pairs of a dot and the dot that replaced it.
         fileprivate var successors: [(old: Bytes, new: Bytes)] = []
-        /// Tombstones and expired values that were collected.
+        /// Writes in records that tombstone GC has collected: tombstones and expired values.
         fileprivate(set) var collected: [WriteId] = []
-        /// The writes that those had replaced. Every replica held the tombstone for the whole grace period, so they can
-        /// never return.
+        /// The writes that the collected writes had replaced. They can never return, because every replica had the
+        /// tombstone for the whole grace period.
         fileprivate var buried: Set<WriteId> = []
     }
 
     private struct Write {
         var hasRun = false
-        /// The writes that it replaced.
+        /// The writes that this write replaced.
         var replaced: [WriteId] = []
-        /// Replicas that had it as a sibling, and their ``SimulatedReplica/losses`` then.
+        /// Replicas that had this write as a sibling, each with its ``SimulatedReplica/losses`` at that time.
         var holders: [Int: Int] = [:]
-        /// The siblings besides the newest when it replaced all. Nil for a write that had a context, ran more than
+        /// The siblings, except the newest, that this write replaced. Nil if the write had a context, ran more than
         /// once, or ran in one call with another write of its key.
         var unseen: [Bytes?]?
-        /// Of a delete, which has no unique value.
+        /// The context of a delete. A delete has no unique value by which to find its context.
         var context: Bytes?
     }
 
-    /// A unique value of a client.
+    /// The context and the write id of a client's unique value.
     private struct Value {
         var context: Bytes?
         var id: WriteId?
@@ -54,7 +54,7 @@ final class WriteLedger: ScriptWatcher {
     private(set) var records: [Bytes: Record] = [:]
     private var writes: [WriteId: Write] = [:]
     private var values: [Bytes: Value] = [:]
-    /// The records of the present call before it ran.
+    /// The records of the present script call, as they were before it.
     private var before: [RecordSnapshot] = []
     private(set) var collectedCount = 0
     private(set) var problems: [String] = []
@@ -64,7 +64,7 @@ final class WriteLedger: ScriptWatcher {
         self.replicas = replicas
     }
 
-    /// A client is about to write the unique `value` with this context.
+    /// Notes that a client is about to write the unique `value` with this context.
     func willWrite(_ value: Bytes, context: Bytes?) { values[value, default: Value()].context = context }
 
     // MARK: Questions of the judges
@@ -72,16 +72,17 @@ final class WriteLedger: ScriptWatcher {
     func id(ofValue value: Bytes) -> WriteId? { values[value]?.id }
     func id(ofDot dot: Bytes, key: Bytes) -> WriteId? { records[key]?.writes[dot] }
 
-    /// The values that a write without a context overwrote unseen, newest first, a delete as nil; nil if unknown.
+    /// The values that a write without a context overwrote unseen, newest first. An entry is nil for a delete. Nil if
+    /// unknown.
     func unseen(by id: WriteId) -> [Bytes?]? { writes[id]?.unseen }
 
     func record(_ key: Bytes) -> Record { records[key] ?? Record() }
 
-    /// The record that some replica had under this vector.
+    /// The record that some replica stored with this vector.
     func record(atVector vector: Bytes, key: Bytes) -> RecordSnapshot? { records[key]?.snapshots[vector] }
 
-    /// The writes that the record with this vector held. A record that no replica ever had is a join that was made for
-    /// a session: it shows all that its parts held, or what replaced it.
+    /// The writes in the record with this vector. If no replica has stored such a record, it is a join that a session's
+    /// read made. Then it shows everything in the joined records, or its replacement.
     private func writes(atVector vector: Bytes, key: Bytes) -> [WriteId] {
         let snapshots = record(key).snapshots
         if let record = snapshots[vector] { return record.writes }
@@ -92,21 +93,21 @@ final class WriteLedger: ScriptWatcher {
         return parts.flatMap(\.value.writes)
     }
 
-    /// The writes that an answer with this version shows, and all that they replaced. Collected writes had been deleted
-    /// at every replica: an answer without them lacks nothing.
+    /// The writes that an answer with this version shows, and all that those replaced. Collected writes count as shown,
+    /// because they had been deleted at every replica.
     func shown(by version: String, of clientKey: Bytes) -> Set<WriteId> {
         guard let vector = CarriedVector.vector(of: version) else { return [] }
         let key = RecordSnapshot.redisKey(clientKey)
         return covered(by: writes(atVector: vector, key: key) + record(key).collected)
     }
 
-    /// Some replica has kept the write, or its replacement, ever since it ran. A write that all replicas lost and an
-    /// old dump brings back does not count.
+    /// True if some replica has kept the write, or its replacement, ever since the write ran. If all replicas lost the
+    /// write and an old dump brings it back, this is false.
     func isHeld(_ id: WriteId) -> Bool {
         writes[id]?.holders.contains { replicas[$0.key].losses == $0.value } ?? false
     }
 
-    /// `roots` and all that they replaced, directly or not.
+    /// `roots` and all writes that they replaced, directly or indirectly.
     func covered(by roots: [WriteId]) -> Set<WriteId> {
         var seen = Set(roots)
         var rest = roots
@@ -116,7 +117,7 @@ final class WriteLedger: ScriptWatcher {
         return seen
     }
 
-    /// A value that was replaced at one replica and is a sibling of its replacement.
+    /// A value that was replaced at one replica, and is now a sibling of its own replacement.
     func resurrected(in snapshot: RecordSnapshot, key: Bytes) -> Bytes? {
         let dots = Set(snapshot.siblings.map(\.dot))
         return record(key).successors.first { dots.contains($0.old) && dots.contains($0.new) }?.old
@@ -151,7 +152,7 @@ final class WriteLedger: ScriptWatcher {
         }
     }
 
-    /// A delete has no unique value: its context is read from the arguments of the call.
+    /// Notes the contexts of deletes, taken from the arguments of the call, because a delete has no unique value.
     private func noteContextsOfDeletes(_ arguments: [Bytes]) {
         for (place, argument) in arguments.enumerated()
         where RecordSnapshot.isPacked(argument) && RecordSnapshot.value(of: argument).isEmpty {
@@ -183,7 +184,7 @@ final class WriteLedger: ScriptWatcher {
         }
     }
 
-    /// What a replica stores after a call that carried the writes `sent`.
+    /// Notes what a replica stores after a call. `sent` are the writes that the call carried.
     private func note(_ keys: [Bytes], sent: [WriteId], on replica: SimulatedReplica) {
         for key in keys {
             let snapshot = RecordSnapshot(replica.redis.value(key))
@@ -208,7 +209,7 @@ final class WriteLedger: ScriptWatcher {
         for sibling in snapshot.siblings { record.writes[sibling.dot] = RecordSnapshot.writeId(of: sibling.packed) }
     }
 
-    /// The writes of one script call to one record, in order.
+    /// Notes the writes that one script call ran on one record, in their order.
     private func noteRun(_ ran: [Bytes], _ key: Bytes, before: RecordSnapshot, on replica: SimulatedReplica) {
         guard !ran.isEmpty else { return }
         let after = RecordSnapshot(replica.redis.value(key))
@@ -241,7 +242,7 @@ final class WriteLedger: ScriptWatcher {
         guard ran.count == 1, let new = after.siblings.last(where: { !before.siblings.map(\.dot).contains($0.dot) })
         else { return }
         let kept = Set(after.siblings.map(\.dot))
-        // Also what its client had seen elsewhere.
+        // A write with a context also replaces what its client had seen at other replicas.
         let seen = context(of: new.packed).flatMap { record(atVector: $0, key: key)?.siblings } ?? []
         for sibling in before.siblings + seen where !kept.contains(sibling.dot) {
             records[key, default: Record()].successors.append((sibling.dot, new.dot))

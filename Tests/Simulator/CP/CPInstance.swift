@@ -4,7 +4,7 @@ import Replication
 
 extension ConsistentEngine: SimulatedEngine {}
 
-/// One `app-cp`.
+/// One instance of `app-cp`.
 typealias CPInstance = SimulatedService<ConsistentEngine>
 
 extension CPInstance {
@@ -17,12 +17,12 @@ extension CPInstance {
         }
     }
 
-    /// The result of a client's call, as a history records it.
+    /// The result of a client's call, in the form that a history records.
     func result(
         of call: RegisterOperation.Call, key: String, deadlineNs: UInt64, ttlMs: Int64? = nil,
         onFailure: @escaping (StoreFailure) -> Void = { _ in }
     ) async -> RegisterOperation.Result {
-        // The connection is refused, and nothing was sent.
+        // The connection was refused, so nothing was sent.
         guard isRunning else { return .notApplied }
         let answer = await run { engine in
             do throws(StoreFailure) {

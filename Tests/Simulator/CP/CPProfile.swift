@@ -9,27 +9,27 @@ extension CPSimulation {
             .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
         ]
         public var meanFaultGapMs: UInt64 = 60
-        /// Mean pause between two operations of a client, in microseconds.
+        /// Mean pause of a client between two operations, in microseconds.
         public var meanThinkUs: UInt64 = 1_500
     }
 }
 
-/// A mix of faults. The special ones are for bugs that the mix of everything meets too rarely.
+/// A mix of faults. All but the first are for bugs that the mix of all faults finds too rarely.
 public enum CPProfile: String, CaseIterable, Sendable {
-    /// Everything.
+    /// All faults.
     case mixed
-    /// Many instances that crash and restart continually: more proposers than a register remembers.
+    /// Many instances that crash and restart all the time. So there are more proposers than a register remembers.
     case restarts
     /// Many instances that change one key.
     case duel
-    /// No faults: four instances and twelve clients change one key as fast as they can. Shows whether a client starves.
+    /// No faults. Four instances and twelve clients change one key as fast as they can. No client may starve.
     case storm
     /// Replicas that are wiped or restored from old dumps repeatedly, and rebuilt.
     case members
     /// Replicas that answer, but reject writes.
     case refusals
 
-    /// How the profile differs from the mix of everything.
+    /// The options of this profile, which differ from those of the mix of all faults.
     public var options: CPSimulation.Options {
         switch self {
         case .mixed: CPSimulation.Options()

@@ -4,8 +4,9 @@ import Foundation
 import Linearizability
 import Replication
 
-/// One world with three acceptors, some instances of `app-cp`, and clients that read and change a few keys under
-/// faults. At the end all faults are healed. Then every key must be linearizable, and every instance must serve again.
+/// One world with three acceptors, some instances of `app-cp`, and clients that read and change a few keys while there
+/// are faults. At the end all faults are healed. Then every key must be linearizable, and every instance must serve
+/// again.
 public final class CPSimulation {
     private let options: Options
     private let world: World
@@ -31,8 +32,8 @@ public final class CPSimulation {
         instances = (0..<options.instances).map { index in
             CPInstance(index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2])
         }
-        // By replica: the incarnation in the dump that it was restored from last. While it still has that incarnation,
-        // no instance has noticed the loss.
+        // By replica: the incarnation in the dump that was last restored there. While the replica still has this
+        // incarnation, no instance has noticed its loss of data.
         var restored: [Int: String] = [:]
         planner = FaultPlanner(
             world: world, replicas: replicas, instances: instances, kinds: options.faults,
@@ -46,7 +47,7 @@ public final class CPSimulation {
         lastVersion = Array(repeating: Array(repeating: 0, count: options.keys), count: options.clients)
     }
 
-    /// Runs the world to its end.
+    /// Runs the world to its end, and returns what happened.
     public func run() -> SimulationReport<RegisterOperation> {
         let initialized = CPOperator.initialise(replicas, in: world)
         if initialized != .initialized {
@@ -67,7 +68,8 @@ public final class CPSimulation {
 
     // MARK: Which memory may be lost
 
-    /// One replica at a time may lose its memory: all are members now, and voters of one configuration.
+    /// True if a replica may lose its memory. Only one may at a time: all must be members, and voters of one
+    /// configuration.
     private static func allAreWhole(_ replicas: [SimulatedReplica], _ restored: [Int: String]) -> Bool {
         let configurations = replicas.map { $0.redis.field("value", of: "cap:config") ?? "" }
         return Set(configurations).count == 1 && configurations[0].components(separatedBy: ":voter").count == 4
@@ -78,7 +80,8 @@ public final class CPSimulation {
             }
     }
 
-    /// A dump that every other replica can reveal: all have witnessed a later counter (rule C8 guarantees no more).
+    /// True if every other replica can reveal that the dump is old: each has witnessed a later rollback counter. Rule
+    /// C8 guarantees no more.
     private static func isBehind(_ dump: MemoryRedis, _ replica: Int, of replicas: [SimulatedReplica]) -> Bool {
         guard let incarnation = dump.field("incarnation", of: "cap:identity"),
             let counter = dump.field("rollback_counter", of: "cap:identity").flatMap({ UInt64($0) })
@@ -112,7 +115,7 @@ public final class CPSimulation {
         await perform(call, key, client: client, at: instance, ttlMs: ttlMs)
     }
 
-    /// - Returns: whether the client knows what its call did.
+    /// - Returns: true if the client knows what its call did.
     @discardableResult
     private func perform(
         _ call: RegisterOperation.Call, _ key: Int, client: Int, at instance: CPInstance, ttlMs: Int64? = nil
@@ -137,13 +140,13 @@ public final class CPSimulation {
         let done = operation(call, result)
         report.history.append(done)
         if ttlMs != nil, result != .notApplied, case .write(let value) = call {
-            // Clocks jump, so the value may be expired from the start.
+            // Clocks jump in this simulation, so the value may have expired from the start.
             report.history.append(operation(.expire(value), .unknown))
         }
         return done.isAnswered
     }
 
-    /// After all faults are healed, each instance must serve each key again.
+    /// Checks that each instance serves each key again, after all faults are healed.
     private func serveEveryKey() async {
         for instance in instances {
             for key in (0..<options.keys).flatMap({ [$0, $0] }) {
@@ -176,7 +179,7 @@ extension RegisterOperation: SimulatedOperation {
 }
 
 extension SimulationReport<RegisterOperation> {
-    /// Every key must be linearizable.
+    /// Checks that every key is linearizable.
     mutating func judge() {
         for (key, verdict) in LinearizabilityChecker().check(history) {
             switch verdict {

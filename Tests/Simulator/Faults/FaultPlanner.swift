@@ -8,46 +8,46 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case cutThere = "cut there"
     /// Replies of a replica do not arrive at an instance.
     case cutBack = "cut back"
-    /// Several short cuts in succession.
+    /// An instance and a replica are cut off from each other several times, for a short time each.
     case flapping
-    /// An instance cannot reach two replicas, or all.
+    /// An instance cannot reach two replicas, or cannot reach any.
     case isolated
     /// No instance can reach a replica for a long time; the replica keeps running.
     case away
     /// A replica is down for a long time.
     case down
-    /// The answers of two replicas, always the same ones, do not arrive at an instance; those of the third do.
+    /// An instance does not get the answers of two replicas, which are always the same two. It gets those of the third.
     case deaf
     /// The memory of a replica is full.
     case full
     /// The memory of every replica is full.
     case allFull = "all full"
-    /// A connection breaks; its unanswered commands may have been run or not.
+    /// A connection breaks. Commands without a reply may have been run or not.
     case reset
     case slowLink = "slow link"
     case slowDisk = "slow disk"
-    /// A replica answers, and rejects writes.
+    /// A replica answers, but rejects writes.
     case writeRefusal = "write refusal"
-    /// `SIGSTOP` to a replica, and later `SIGCONT`.
+    /// A replica gets `SIGSTOP`, and later `SIGCONT`.
     case pause
-    /// `kill -9` of a replica, and later a start.
+    /// A replica is killed with `kill -9`, and started later.
     case replicaCrash = "replica crash"
-    /// `kill -9` of an instance, and later a start.
+    /// An instance is killed with `kill -9`, and started later.
     case instanceCrash = "instance crash"
     case scriptFlush = "script flush"
-    /// A wall clock jumps.
+    /// The wall clock of a replica or an instance jumps.
     case clockJump = "clock jump"
     /// The clocks of all replicas are far ahead for a while.
     case clocksAhead = "clocks ahead"
     /// A replica's clock is more than a year ahead for a while.
     case clockFar = "clock far"
-    /// `FLUSHALL` on a replica.
+    /// An operator runs `FLUSHALL` on a replica, or replaces it with a blank server.
     case wipe
     /// A replica is stopped, given an old dump, and started.
     case restore
 }
 
-/// Injects faults, also several at a time, and ends each after a while.
+/// Starts faults at random times, several of which may overlap, and ends each after a while.
 final class FaultPlanner {
     private let world: World
     private let replicas: [SimulatedReplica]
@@ -59,21 +59,21 @@ final class FaultPlanner {
     private var nextUndo: UInt64 = 0
     private var dumps: [Int: [MemoryRedis]] = [:]
     private var isAhead = false
-    /// Instances without the answers of two replicas.
+    /// Instances that do not get the answers of two replicas now.
     private var deaf: Set<Int> = []
     private(set) var counts: [FaultKind: Int] = [:]
 
-    /// The limits of the faults of a world.
+    /// The limits of the faults in a world.
     struct Limits {
-        /// Whether a replica may lose its data now.
+        /// Returns true if this replica may lose its data now.
         var mayForget: (Int) -> Bool
-        /// Whether a replica may be restored from a dump now.
+        /// Returns true if this replica may be restored from this dump now.
         var mayRestore: (Int, MemoryRedis) -> Bool
-        /// Largest offset of a clock from the world's; nil for no limit.
+        /// The largest offset of a clock from the world's clock, in milliseconds; nil for no limit.
         var maxSkewMs: Int64?
-        /// Least offset of clocks that are ahead.
+        /// The least offset of clocks that are ahead, in milliseconds.
         var aheadMs: Int64 = 0
-        /// Longest time that the network holds the commands of an instance.
+        /// The longest time for which the network holds the commands of an instance, in milliseconds.
         var maxHoldMs: UInt64 = 700
     }
 
@@ -88,12 +88,13 @@ final class FaultPlanner {
         self.limits = limits
     }
 
-    /// Including kinds that never happened.
+    /// How often each kind of fault happened. Contains kinds that never happened, too.
     var countsOfAllKinds: [FaultKind: Int] {
         Dictionary(uniqueKeysWithValues: Set(kinds).map { ($0, counts[$0] ?? 0) })
     }
 
-    /// - Parameter meanGapMs: mean time between the starts of two faults.
+    /// Starts to inject faults.
+    /// - Parameter meanGapMs: the mean time between the starts of two faults.
     func start(meanGapMs: UInt64) {
         guard !kinds.isEmpty else { return }
         world.after(world.random.exponentialNs(meanUs: meanGapMs * 1_000)) { [self] in
@@ -104,7 +105,7 @@ final class FaultPlanner {
         }
     }
 
-    /// Ends all faults, and starts no more.
+    /// Ends all faults, and starts no new ones.
     func healAll() {
         isStopped = true
         for key in undo.keys.sorted() { undo[key]?() }
@@ -149,7 +150,8 @@ final class FaultPlanner {
             let answering = number % paths.count
             let silent = paths.indices.filter { $0 != answering }.map { paths[$0] }
             for path in silent { path.cut([.back]) }
-            // Shorter than until the connections are closed: late answers then raise the latencies.
+            // End before the instance closes the connections. Then the late answers arrive and raise the measured
+            // latencies.
             forAWhile(kind, maxMs: 450) { [self] in
                 for path in silent { path.heal([.back]) }
                 deaf.remove(number)
@@ -245,7 +247,8 @@ final class FaultPlanner {
 
     private func jumpAClock() {
         if let maxSkewMs = limits.maxSkewMs {
-            // Clocks of instances are used for expiry and ages only, which the same bound covers.
+            // Move only the clocks of replicas. The clocks of instances are used only for expiry and ages, where the
+            // same limit applies.
             let width = UInt64(maxSkewMs) * 2_000
             anyReplica().clock.skewUs = Int64(world.random.below(width + 1)) - maxSkewMs * 1_000
         } else if world.random.isTrue(percent: 50) {
@@ -256,8 +259,9 @@ final class FaultPlanner {
         }
     }
 
-    /// One clock differs from the others: clocks that are all wrong by the same offset cannot be told from correct
-    /// ones.
+    /// Sets the clocks of all replicas ahead. Either the instances' clocks stay right, or they move too and one
+    /// replica's clock moves further. Nobody could distinguish clocks that are all wrong by the same offset from
+    /// correct ones.
     private func setClocksAhead() {
         guard !isAhead else { return }
         isAhead = true
@@ -279,7 +283,7 @@ final class FaultPlanner {
         }
     }
 
-    /// As an operator's backups; old ones are deleted.
+    /// Dumps a replica, as an operator's backups do. Drops old dumps.
     private func takeDump() {
         let replica = anyReplica()
         dumps[replica.index] = [replica.dump] + (dumps[replica.index] ?? []).prefix(30)

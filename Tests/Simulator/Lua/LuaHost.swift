@@ -2,20 +2,20 @@ import CLua
 import Foundation
 import Replication
 
-/// Runs the engines' Lua scripts as Redis 7.0 does: Lua 5.1, the `redis` functions, and the conversions between Lua
+/// Runs the engines' Lua scripts like Redis 7.0: with Lua 5.1, the `redis` functions, and the conversions between Lua
 /// values and replies.
 ///
-/// One per world, used by one thread; each run names the replica that the script runs on.
+/// A world has one host, which a single thread uses. Each run names the replica on which the script runs.
 final class LuaHost {
     private let state: OpaquePointer
-    /// Registry references of compiled scripts.
+    /// By script text: the compiled script, as a reference in Lua's registry.
     private var compiled: [Bytes: Int32] = [:]
     private var commands: MemoryRedis?
-    /// The script has run a write.
+    /// True if the script has run a write command.
     private var isDirty = false
     private let mutations: [ScriptMutation]
 
-    /// - Parameter mutations: deliberate bugs, applied to every script that contains their text.
+    /// - Parameter mutations: deliberate bugs. Each is applied to every script that contains its text.
     init(mutations: [ScriptMutation] = ScriptMutation.ofEnvironment) {
         self.mutations = mutations
         state = luaL_newstate()
@@ -35,7 +35,8 @@ final class LuaHost {
         lua_pcall(state, 0, 0, 0)
     }
 
-    /// Redis' own `pcall` returns the error of a failed command as a string, not as the table that was raised.
+    /// Makes `pcall` behave as in Redis, which returns the error of a failed command as a string, not as the table that
+    /// was raised.
     private static let redisPcall = """
         local plain = pcall
         local function withErrorText(isOk, result, ...)
@@ -47,7 +48,7 @@ final class LuaHost {
 
     deinit { lua_close(state) }
 
-    /// The reply of `source`, run on `redis`.
+    /// Runs `source` on `redis`, and returns its reply.
     func run(_ source: Bytes, keys: [Bytes], arguments: [Bytes], on redis: MemoryRedis) -> Reply {
         if let problem = push(source) { return .error("ERR Error compiling script: \(problem)") }
         setGlobal("KEYS", keys)
@@ -114,7 +115,8 @@ final class LuaHost {
         return 1
     }
 
-    /// Where the memory is full, only the first write of a script may fail: Redis does not stop it halfway.
+    /// Runs one command of a script. If memory is full, only the first write of a script may fail, because Redis does
+    /// not stop a script halfway.
     private func run(_ command: [Bytes], on redis: MemoryRedis) -> Reply {
         let name = command.first?.text.uppercased() ?? ""
         let needsMemory = MemoryRedis.needingMemory.contains(name)
@@ -177,7 +179,7 @@ final class LuaHost {
     private func reply(at index: Int32) -> Reply {
         switch lua_type(state, index) {
         case LUA_TSTRING: return .bulk(string(at: index) ?? [])
-        // Redis truncates the fraction.
+        // Redis truncates the fraction of a number.
         case LUA_TNUMBER: return .integer(Int64(exactly: lua_tonumber(state, index).rounded(.towardZero)) ?? .min)
         case LUA_TBOOLEAN: return lua_toboolean(state, index) != 0 ? .integer(1) : .null
         case LUA_TTABLE: return tableReply(at: index)
@@ -199,7 +201,7 @@ final class LuaHost {
         while true {
             lua_rawgeti(state, index, Int32(elements.count + 1))
             defer { clua_pop(state, 1) }
-            // As in Redis, an array ends at its first nil.
+            // As in Redis, an array ends before its first nil.
             if lua_type(state, -1) == LUA_TNIL { return .array(elements) }
             elements.append(reply(at: -1))
         }
@@ -207,7 +209,7 @@ final class LuaHost {
 }
 
 extension Bytes {
-    /// A Lua number as Redis converts it to a command's argument: `%.17g`.
+    /// A Lua number as text, in the form in which Redis passes it to a command: `%.17g`.
     init(number: Double) {
         if number == number.rounded(), abs(number) < 1e17 {
             self = Bytes(String(Int64(number)).utf8)
@@ -217,16 +219,16 @@ extension Bytes {
     }
 }
 
-/// A deliberate bug in a script of an engine: one text is replaced by another. `make mutants` tries bugs in Lua with it
-/// and without a build; production code has no such switch.
+/// A deliberate bug in a script: one text is replaced by another. `make mutants` uses this to try bugs in Lua without a
+/// build. Production code has no such switch.
 struct ScriptMutation: Decodable {
     let find: String
     let replace: String
 
-    /// The environment variable with the path of a file that holds a JSON array of mutations.
+    /// The name of an environment variable. It holds the path of a file with a JSON array of mutations.
     private static let variable = "SIMULATE_SCRIPT_MUTATIONS"
 
-    /// The mutations of that file; none where the variable is not set.
+    /// The mutations in that file; none if the variable is not set.
     static let ofEnvironment: [ScriptMutation] = {
         guard let path = ProcessInfo.processInfo.environment[variable] else { return [] }
         do {

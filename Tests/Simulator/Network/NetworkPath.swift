@@ -1,12 +1,12 @@
 import EventLoop
 
-/// The network between one instance and one replica, in both directions. It outlives restarts of the instance, and so
-/// do the faults that are set here.
+/// The network between one instance and one replica, in both directions. The path and its faults outlive restarts of
+/// the instance.
 final class NetworkPath {
     enum Direction: Int, CaseIterable {
-        /// What the instance sends to the replica.
+        /// From the instance to the replica.
         case there
-        /// What the replica sends to the instance.
+        /// From the replica to the instance.
         case back
     }
 
@@ -17,19 +17,19 @@ final class NetworkPath {
 
     private let world: World
     private var lanes = Direction.allCases.map { _ in Lane() }
-    /// Mean latency of one direction beyond the minimum, in microseconds.
+    /// Mean of the latency of one direction above the minimum, in microseconds.
     var latencyMeanUs = NetworkPath.usualLatencyMeanUs
     /// Minimum latency of one direction, in microseconds.
     var latencyLeastUs: UInt64 = 20
     static let usualLatencyMeanUs: UInt64 = 150
 
-    /// Bandwidth of one direction; nil for no limit.
+    /// Bandwidth of one direction, in bytes per millisecond; nil for no limit.
     var bytesPerMs: UInt64?
 
     init(world: World) { self.world = world }
 
-    /// Holds what is sent. TCP retransmits it, so it arrives after the cut, even from a connection that was closed
-    /// meanwhile.
+    /// Holds what is sent in these directions. TCP retransmits it, so it arrives after the cut, even if the connection
+    /// was closed meanwhile.
     func cut(_ directions: [Direction] = Direction.allCases) {
         for direction in directions { lanes[direction.rawValue].isCut = true }
     }
@@ -44,10 +44,10 @@ final class NetworkPath {
 
     func isCut(_ direction: Direction) -> Bool { lanes[direction.rawValue].isCut }
 
-    /// Plans an arrival. TCP keeps the order within one direction of one connection: nothing arrives before
-    /// `notBeforeNs`, the time of the previous arrival.
+    /// Plans when something arrives. TCP keeps the order within one direction of a connection. So nothing arrives
+    /// before `notBeforeNs`, the arrival of the previous bytes.
     ///
-    /// - Returns: the time of arrival, unless the direction is cut.
+    /// - Returns: the time of arrival, if the direction is not cut.
     func carry(_ direction: Direction, notBeforeNs: UInt64, bytes: Int = 0, _ body: @escaping () -> Void) -> UInt64 {
         let oneWayNs = latencyLeastUs * 1_000 + world.random.exponentialNs(meanUs: latencyMeanUs)
         let transferNs = bytesPerMs.map { UInt64(bytes) * nsPerMs / $0 } ?? 0

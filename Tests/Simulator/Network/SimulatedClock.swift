@@ -5,13 +5,13 @@ import Replication
 final class SimulatedClock {
     private let world: World
     private unowned let redis: MemoryRedis
-    /// Offset from the world's clock, in microseconds.
+    /// The offset from the world's clock, in microseconds.
     var skewUs: Int64 = 0 {
         didSet { noteSetBack(byUs: oldValue - skewUs) }
     }
-    /// Times at which the clock was set back by so little that no script may detect it, and by how many microseconds.
+    /// When the clock was set back by so little that perhaps no script detects it, and by how many microseconds.
     private(set) var setBacks: [(atNs: UInt64, byUs: Int64)] = []
-    /// By how much the clock was set back since a script last read it, and how much of that is in `setBacks`.
+    /// By how much the clock was set back since a script last read it, and which part of that is in `setBacks` already.
     private var unseenBack: (byUs: Int64, listedUs: Int64) = (0, 0)
 
     init(world: World, redis: MemoryRedis) {
@@ -19,11 +19,12 @@ final class SimulatedClock {
         self.redis = redis
     }
 
-    /// Microseconds since 1970.
+    /// The clock's time, in microseconds since 1970.
     var nowUs: Int64 { SimulatedProcess.epochMs * 1_000 + Int64(world.nowNs / 1_000) + skewUs }
 
-    /// Scripts compare the clock with the last one that they stored in `cap:clock`. Within 1.5 s the clock may pass it
-    /// again before the next script reads it, or be set forward again.
+    /// Notes that the clock was set back, if scripts may not detect it. They compare the clock with the time that they
+    /// last stored in `cap:clock`. Within 1.5 s the clock may pass that time again, or be set forward, before the next
+    /// script reads it.
     private func noteSetBack(byUs: Int64) {
         var seenUs: Int64 = 0
         if case .string(let text)? = redis.value(Bytes("cap:clock".utf8)) { seenUs = Int64(decimal: text) ?? 0 }

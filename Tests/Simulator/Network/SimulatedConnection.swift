@@ -1,10 +1,10 @@
 import EventLoop
 import Replication
 
-/// One connection from one connect to one close: commands out, replies in, in order.
+/// One connection, from its opening to its closing: sends commands and receives replies, both in order.
 ///
 /// As in `RedisConnection`, the steps of one turn are sent as one script call, and the reads of one turn share one
-/// identity check. The replica may still run commands that were sent before a close, long after it.
+/// identity check. Long after the connection has closed, the replica may still run commands that were sent on it.
 final class SimulatedConnection {
     enum Recipient {
         case sink(any ReplySink)
@@ -25,7 +25,7 @@ final class SimulatedConnection {
     private unowned let link: SimulatedLink
     private let path: NetworkPath
     private let replica: SimulatedReplica
-    /// The run of the server that it connected to.
+    /// The run of the server to which this connection leads.
     let run: UInt64
     private var isOpen = true
     private var outgoing: [(command: WireCommand, recipient: Recipient)] = []
@@ -100,7 +100,7 @@ final class SimulatedConnection {
 
     private func arrive(_ commands: [WireCommand], sentNs: UInt64) {
         guard replica.isRunning, replica.run == run else {
-            // The server of this connection has ended.
+            // The run of the server to which this connection leads has ended.
             lastBackNs = path.carry(.back, notBeforeNs: lastBackNs) { [self] in close() }
             return
         }
@@ -113,7 +113,7 @@ final class SimulatedConnection {
             })
     }
 
-    /// As in the production link, late replies open the circuit breaker, and a stalled connection is closed.
+    /// Watches for late replies. As in production, they open the circuit breaker, and a stalled connection is closed.
     private func watch(_ sentNs: UInt64) {
         let world = link.world
         let answered = answeredCount
@@ -175,7 +175,7 @@ final class SimulatedConnection {
         }
     }
 
-    /// Both ends close; unanswered commands lose their reply.
+    /// Closes both ends. Commands without a reply never get one.
     func close() {
         guard isOpen else { return }
         isOpen = false
@@ -190,7 +190,7 @@ final class SimulatedConnection {
         link.didClose(self)
     }
 
-    /// The process at this end has crashed: no recipient is informed.
+    /// Called when the process at this end has crashed. Recipients of replies are not informed.
     func abandon() {
         isOpen = false
         unanswered.removeAll()

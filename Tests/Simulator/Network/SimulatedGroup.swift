@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// The replicas of one group as one simulated service instance reaches them: connects the production engines to the
+/// The replicas of one group, as one simulated instance reaches them. It connects the production engines to the
 /// simulated servers, with the same guarantees as `RedisReplicaGroup`.
 final class SimulatedGroup: ReplicaGroup {
     let replicaNames: [String]
@@ -29,7 +29,7 @@ final class SimulatedGroup: ReplicaGroup {
         for link in links { link.start() }
     }
 
-    /// The process has crashed: nothing is delivered any more.
+    /// Called when the process has crashed. Nothing is delivered any more.
     func abandon() {
         delegate = nil
         for link in links { link.abandon() }
@@ -80,7 +80,8 @@ final class SimulatedGroup: ReplicaGroup {
 
     // MARK: Called by the connections
 
-    /// As in production, all that was sent in one turn is written together at its end.
+    /// Called when a connection has something to send. As in production, everything that is sent in one turn is written
+    /// together at the end of the turn.
     func hasOutput(_ connection: SimulatedConnection) {
         if connectionsWithOutput.isEmpty {
             process.world.atEndOfTurn { [self] in

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// One instance's successive connections to one replica: it connects, loads the scripts, lets the engine admit the
-/// replica, and reconnects when the connection is lost.
+/// The successive connections of one instance to one replica. The link connects, loads the scripts and lets the engine
+/// admit the replica. If the connection is lost, the link reconnects.
 final class SimulatedLink {
     unowned let group: SimulatedGroup
     let replica: SimulatedReplica
@@ -17,7 +17,7 @@ final class SimulatedLink {
         case abandoned
     }
     private var phase = Phase.idle
-    /// A command has been unanswered for so long that the circuit breaker would be open.
+    /// True if a command has been unanswered for so long that the circuit breaker would be open.
     var isSuspect = false
     private(set) var latencyNs: UInt64 = .max
     private var isLoading = false
@@ -36,7 +36,7 @@ final class SimulatedLink {
     var isAvailable: Bool { phase == .up && !isSuspect }
     var isUpOrAdmitting: Bool { phase == .up || phase == .admitting }
 
-    /// For reports.
+    /// The state of the link, for reports.
     var summary: String {
         let cuts = NetworkPath.Direction.allCases.filter(path.isCut).map { " cut \($0)" }
         return "\(phase)\(isSuspect ? " suspect" : "")" + cuts.joined()
@@ -47,7 +47,7 @@ final class SimulatedLink {
         connect()
     }
 
-    /// The server's kernel resets its connections, unless the network is cut.
+    /// Called when the server has ended. Its kernel resets its connections, unless the network is cut.
     func serverDidEnd(run: UInt64) {
         guard let connection, connection.run == run else { return }
         _ = path.carry(.back, notBeforeNs: 0) { connection.close() }

@@ -1,9 +1,10 @@
 import EventLoop
 import Replication
 
-/// One Redis server: runs commands in the order of their arrival, and replies when they are on its disk.
+/// One Redis server. It runs commands in the order of their arrival, and replies when their effects are on its disk.
 ///
-/// As Redis does, it processes all commands that have arrived as one batch: run, `fsync`, then reply.
+/// Like Redis, it processes all commands that have arrived as one batch: it runs them, syncs the disk, and then
+/// replies.
 final class SimulatedReplica {
     let index: Int
     let name: String
@@ -11,22 +12,22 @@ final class SimulatedReplica {
     let redis = MemoryRedis(runId: [])
     let clock: SimulatedClock
     private let lua: LuaHost
-    /// Replies wait for the disk (`appendfsync always`); otherwise it is written once per second.
+    /// True if replies wait for the disk (`appendfsync always`). Otherwise the server syncs its disk once per second.
     private let isSyncAlways: Bool
 
     private(set) var isRunning = true
-    /// As `SIGSTOP`: commands wait in the sockets.
+    /// True after `SIGSTOP`: commands wait in the sockets.
     private(set) var isPaused = false
     private var process = ServerProcess(run: 0)
-    /// Rises whenever it may have lost the effect of a command that it had run.
+    /// Rises whenever the server may have lost the effect of a command that it had run.
     private(set) var losses = 0
-    /// Rises whenever it may have lost the effect of a command that it had replied to.
+    /// Rises whenever the server may have lost the effect of a command to which it had replied.
     private(set) var diskLosses = 0
     var fsyncMeanUs = SimulatedReplica.usualFsyncMeanUs
     static let usualFsyncMeanUs: UInt64 = 100
-    /// Informed before and after every script.
+    /// Informed before and after each run of a script.
     weak var watcher: (any ScriptWatcher)?
-    /// Informed when a run of the server ends, as by the kernel.
+    /// Informed when a run of the server ends, as a kernel would inform them.
     private var links: [WeakLink] = []
 
     struct Message {
@@ -34,7 +35,7 @@ final class SimulatedReplica {
         let reply: ([Reply]) -> Void
     }
 
-    /// One run of the server, and what it loses when it ends.
+    /// One run of the server. All of this is lost when the run ends.
     private struct ServerProcess {
         let run: UInt64
         var loaded: Set<String> = []
@@ -68,7 +69,7 @@ final class SimulatedReplica {
         }
     }
 
-    /// Rises with each start: a connection belongs to one run of the server.
+    /// Rises with each start. A connection leads to one run of the server.
     var run: UInt64 { process.run }
 
     private func newRun() {
@@ -108,7 +109,7 @@ final class SimulatedReplica {
     private func finish(_ batch: [Message], _ replies: [[Reply]], run: UInt64) {
         guard run == self.run, isRunning else { return }
         guard !isPaused else {
-            // It was stopped between the command and the reply.
+            // The server was paused after it ran the command and before it replied.
             world.after(5 * nsPerMs) { [self] in finish(batch, replies, run: run) }
             return
         }
@@ -137,7 +138,7 @@ final class SimulatedReplica {
         }
     }
 
-    /// For reports.
+    /// The state of the server, for reports.
     var summary: String {
         "\(name)\(isRunning ? "" : " stopped")\(isPaused ? " paused" : "")\(process.isBusy ? " busy" : "")"
             + " inbox \(process.inbox.count)"
@@ -152,7 +153,7 @@ final class SimulatedReplica {
         takeInbox()
     }
 
-    /// `kill -9`: loses what is not on the disk.
+    /// Ends the process like `kill -9`. The server loses what is not on its disk.
     func crash() {
         guard isRunning else { return }
         isRunning = false
@@ -173,17 +174,17 @@ final class SimulatedReplica {
         newRun()
     }
 
-    /// `SCRIPT FLUSH`.
+    /// Forgets all loaded scripts (`SCRIPT FLUSH`).
     func flushScripts() { process.loaded.removeAll() }
 
-    /// `FLUSHALL` by an operator.
+    /// Deletes all data, as an operator's `FLUSHALL` does.
     func wipe() {
         noteDiskLoss()
         redis.wipe()
         redis.sync()
     }
 
-    /// Replaces it by a blank server.
+    /// Replaces the server with a blank one.
     func replace() {
         noteDiskLoss()
         crash()
@@ -199,13 +200,13 @@ final class SimulatedReplica {
 
     var dump: MemoryRedis { redis.dump }
 
-    /// Rolls it back to an old dump while it runs: a machine that returns to a snapshot of its memory.
+    /// Rolls the server back to an old dump while it runs, like a machine that returns to a snapshot of its memory.
     func rollBack(to dump: MemoryRedis) {
         noteDiskLoss()
         redis.restore(dump)
     }
 
-    /// Stops it, restores an old dump, and starts it.
+    /// Stops the server, restores an old dump, and starts the server.
     func restore(_ dump: MemoryRedis) {
         noteDiskLoss()
         crash()
@@ -214,19 +215,19 @@ final class SimulatedReplica {
     }
 }
 
-/// Informed while a replica runs scripts.
+/// Is informed before and after a replica runs a script.
 protocol ScriptWatcher: AnyObject {
     func willRun(_ script: Script, keys: [Bytes], on replica: SimulatedReplica)
     func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica)
 }
 
-/// One command to a server.
+/// One command that is sent to a server.
 enum WireCommand {
     case plain([Bytes])
     case script(Script, keys: [Bytes], arguments: [Bytes])
     case load(Script)
 
-    /// About its size on the wire; scripts are loaded once per connection and count nothing.
+    /// Approximate size on the wire. Scripts count nothing, because they are loaded only once per connection.
     var byteCount: Int {
         switch self {
         case .plain(let arguments): arguments.reduce(0) { $0 + $1.count }

@@ -1,7 +1,7 @@
 import Replication
 
 extension MemoryRedis {
-    /// Runs one command. The error of an unknown command names it: add it here.
+    /// Runs one command. If a command is unknown, the error names it: add the command here.
     func run(_ command: [Bytes]) -> Reply {
         guard let first = command.first else { return .error("ERR empty command") }
         let name = first.text.uppercased()
@@ -24,11 +24,11 @@ extension MemoryRedis {
         }
     }
 
-    /// Commands with the flag `denyoom`.
+    /// The commands that have the flag `denyoom` in Redis: they fail if memory is full.
     static let needingMemory: Set = [
         "SET", "MSET", "INCR", "INCRBY", "HSET", "HSETNX", "HINCRBY", "ZADD",
     ]
-    /// The other commands with the flag `write`.
+    /// The other commands that have the flag `write` in Redis.
     static let writing: Set = ["DEL", "UNLINK", "PEXPIRE", "HDEL", "ZREM"]
     static let outOfMemory = Reply.error("OOM command not allowed when used memory > 'maxmemory'.")
 
@@ -66,7 +66,7 @@ extension MemoryRedis {
         }
     }
 
-    /// A well-configured server; of this, the protocol uses `run_id` only.
+    /// The text of `INFO` for a well-configured server. The protocol uses only `run_id` of it.
     private var info: Bytes {
         let lines = [
             "# Server", "redis_version:7.0.15", "run_id:" + runId.text, "# Memory",
@@ -86,7 +86,7 @@ extension MemoryRedis {
             switch arguments[index].text.uppercased() {
             case "COUNT": count = try Self.number(arguments[index + 1])
             case "MATCH":
-                // Engines and scripts use prefixes only.
+                // Only patterns that end with `*` are supported, because engines and scripts use no others.
                 guard arguments[index + 1].last == UInt8(ascii: "*") else { throw .syntax }
                 prefix = arguments[index + 1].dropLast()
             default: throw .syntax

@@ -1,9 +1,9 @@
 import Replication
 
-/// The data of one simulated Redis server, and the commands that scripts and engines use, with the replies of Redis 7.0
-/// (a differential test compares the two).
+/// The data of one simulated Redis server, and the commands that scripts and engines use. The replies are those of
+/// Redis 7.0; a differential test compares the two.
 ///
-/// Writes since the last `fsync` can be reverted, as a crash does.
+/// Writes since the last `fsync` can be reverted, as a crash reverts them.
 final class MemoryRedis {
     private struct Entry: Equatable {
         var value: RedisValue
@@ -11,13 +11,15 @@ final class MemoryRedis {
     }
 
     private var entries: [Bytes: Entry] = [:]
-    /// The values of keys before their first write after the last `fsync`; nil where they did not exist.
+    /// The entries of keys that were written since the last `fsync`, as they were before; nil for a key that did not
+    /// exist.
     private var unsynced: [Bytes: Entry?] = [:]
-    /// The memory limit is reached: commands that may need memory fail.
+    /// True if memory is full: commands that may need memory fail.
     var isFull = false
-    /// Identifies the run of the server.
+    /// Identifies this run of the server.
     var runId: Bytes
-    /// As with too few replicas of its own (`min-replicas-to-write`): `INFO` does not show it.
+    /// True if the server rejects writes, as with `min-replicas-to-write` and too few replicas. `INFO` does not show
+    /// this.
     var rejectsWrites = false
     /// The server's own clock, in microseconds since 1970.
     var nowUs: () -> Int64 = { 0 }
@@ -26,7 +28,7 @@ final class MemoryRedis {
 
     // MARK: The disk
 
-    /// Puts all writes on the disk.
+    /// Puts all writes on the disk, as `fsync` does.
     func sync() { unsynced.removeAll(keepingCapacity: true) }
 
     /// Reverts all writes since the last `fsync`.
@@ -52,13 +54,13 @@ final class MemoryRedis {
         unsynced.removeAll()
     }
 
-    /// One field of a hash as text.
+    /// A field of a hash, as text; nil if there is none.
     func field(_ field: String, of key: String) -> String? {
         guard case .hash(let fields)? = entries[Bytes(key.utf8)]?.value else { return nil }
         return fields[Bytes(field.utf8)].map(\.text)
     }
 
-    /// For reports: the members of a sorted set.
+    /// The members of a sorted set, for reports.
     func members(of key: String) -> Set<Bytes> {
         guard case .sortedSet(let members)? = entries[Bytes(key.utf8)]?.value else { return [] }
         return Set(members.entries.map(\.member))
@@ -78,7 +80,7 @@ final class MemoryRedis {
 
     func value(_ key: Bytes) -> RedisValue? { entry(key)?.value }
 
-    /// When the key expires; nil where it never does, or does not exist.
+    /// When the key expires, in milliseconds since 1970. Nil if it never expires or does not exist.
     func expiry(_ key: Bytes) -> Int64? { entry(key)?.expiresMs }
 
     var keyCount: Int { entries.keys.count { entry($0) != nil } }
@@ -88,7 +90,7 @@ final class MemoryRedis {
         entries[key] = value.isEmpty ? nil : Entry(value: value, expiresMs: expiresMs)
     }
 
-    /// Replaces the value and keeps the expiry.
+    /// Replaces the value of a key, and keeps the expiry.
     func update(_ key: Bytes, _ value: RedisValue) { set(key, value, expiresMs: entry(key)?.expiresMs) }
 
     func remove(_ key: Bytes) -> Bool {
@@ -104,9 +106,9 @@ final class MemoryRedis {
         return true
     }
 
-    /// Keys in an order that does not change when others are added or removed, as a cursor of `SCAN` needs. Each run of
-    /// the server has a different order, because Redis draws a hash seed at each start: a cursor of an earlier run
-    /// misses keys.
+    /// Returns some keys, in an order that stays the same when other keys are added or removed. A cursor of `SCAN`
+    /// needs this. Each run of the server has another order, because Redis draws a hash seed at each start. So a cursor
+    /// from an earlier run misses keys.
     func scan(from cursor: UInt64, count: Int) -> (next: UInt64, keys: [Bytes]) {
         let ordered = entries.keys.map { (place: Self.place(of: $0, seed: runId), key: $0) }
             .filter { $0.place >= cursor }
@@ -121,10 +123,10 @@ final class MemoryRedis {
         return (0, page)
     }
 
-    /// Never 0: a cursor of 0 means the end.
+    /// The place of a key in the order of `scan`. Never 0, because a cursor of 0 means the end.
     private static func place(of key: Bytes, seed: Bytes) -> UInt64 { max(1, (seed + key).fnv1a >> 12) }
 
-    /// All keys and values in a fixed order, to compare replicas.
+    /// All keys and values in a fixed order, so that replicas can be compared.
     var contents: [(key: Bytes, value: RedisValue)] {
         entries.keys.filter { entry($0) != nil }.sorted { $0.lexicographicallyPrecedes($1) }
             .map { ($0, entries[$0]!.value) }

@@ -1,7 +1,6 @@
 import Replication
 
-/// A value of the in-memory Redis. Collections have an order that does not depend on hashing, so that runs are
-/// repeatable.
+/// A value in the simulated Redis. The order of collections does not depend on hashing, so that runs are repeatable.
 enum RedisValue: Equatable {
     case string(Bytes)
     case hash(HashFields)
@@ -16,7 +15,7 @@ enum RedisValue: Equatable {
     }
 }
 
-/// Fields of a hash in the order in which they were first set, as in a small hash of Redis.
+/// The fields of a hash, in the order in which they were first set, as in a small hash of Redis.
 struct HashFields: Equatable {
     private(set) var pairs: [(field: Bytes, value: Bytes)] = []
 
@@ -28,7 +27,7 @@ struct HashFields: Equatable {
 
     subscript(field: Bytes) -> Bytes? { pairs.first { $0.field == field }?.value }
 
-    /// True where the field is new.
+    /// - Returns: true if the field is new.
     mutating func set(_ field: Bytes, _ value: Bytes) -> Bool {
         if let index = pairs.firstIndex(where: { $0.field == field }) {
             pairs[index].value = value
@@ -45,7 +44,7 @@ struct HashFields: Equatable {
     }
 }
 
-/// Members of a sorted set by score, then by bytes.
+/// The members of a sorted set, ordered by score and then by bytes.
 struct SortedMembers: Equatable {
     struct Entry: Equatable {
         let score: Double
@@ -62,7 +61,7 @@ struct SortedMembers: Equatable {
 
     func score(of member: Bytes) -> Double? { scores[member] }
 
-    /// True where the member is new.
+    /// - Returns: true if the member is new.
     mutating func set(_ member: Bytes, score: Double) -> Bool {
         let isNew = !remove(member)
         let entry = Entry(score: score, member: member)

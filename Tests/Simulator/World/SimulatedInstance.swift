@@ -1,24 +1,24 @@
 import EventLoop
 import Replication
 
-/// One service instance of a simulated world, of either service.
+/// One simulated instance of `app-cp` or `app-ap`.
 protocol SimulatedInstance: AnyObject {
     var process: SimulatedProcess { get }
     var group: SimulatedGroup { get }
-    /// By replica; they survive a crash.
+    /// The networks to each replica. They outlive a crash of the instance.
     var paths: [NetworkPath] { get }
     var isRunning: Bool { get }
     func crash()
     func restart()
 }
 
-/// The common interface of both production engines.
+/// What both production engines have in common.
 protocol SimulatedEngine: AnyObject {
     func start()
     func stop()
 }
 
-/// A service without its HTTP: the production engine over the simulated group.
+/// A service without HTTP: the production engine, connected to the simulated group.
 final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
     let index: Int
     let paths: [NetworkPath]
@@ -28,7 +28,7 @@ final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
     private let world: World
     private let connect: (SimulatedProcess) -> (SimulatedGroup, Engine)
     private var starts = 0
-    /// Requests without a response: a crash leaves their clients without one.
+    /// Requests without an answer. If the instance crashes, their clients get none.
     private var waiting: [Request] = []
 
     private final class Request {
@@ -44,7 +44,7 @@ final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
         }
     }
 
-    /// - Parameter near: the replicas of the instance's site.
+    /// - Parameter near: the replicas at the instance's site.
     init(
         index: Int, world: World, replicas: [SimulatedReplica], near: Set<Int>, scripts: [Script],
         engine: @escaping (SimulatedGroup, SimulatedProcess) -> Engine
@@ -88,7 +88,7 @@ final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
 
     /// Runs `body` as a task of this instance.
     ///
-    /// - Returns: its result; nil if the instance crashed before the task ended.
+    /// - Returns: the result; nil if the instance crashed before the task ended.
     func run<Answer>(_ body: @escaping (Engine) async -> Answer) async -> Answer? {
         guard isRunning else { return nil }
         let request = Request()

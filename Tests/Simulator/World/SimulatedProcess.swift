@@ -1,13 +1,13 @@
 import EventLoop
 
-/// One service instance's time, tasks and randomness. After ``crash()`` none of its code runs.
+/// The time, tasks and random numbers of one service instance. After ``crash()`` none of its code runs.
 final class SimulatedProcess: Scheduler {
     let world: World
     let name: String
     private(set) var isAlive = true
-    /// Offset of its wall clock from the world's, in milliseconds; may jump.
+    /// Offset of the process's wall clock from the world's clock, in milliseconds. It may jump.
     var wallClockSkewMs: Int64 = 0
-    /// 2026-01-01, when every world begins.
+    /// 2026-01-01, the date on which every world begins, in milliseconds since 1970.
     static let epochMs: Int64 = 1_767_225_600_000
 
     init(world: World, name: String) {
@@ -15,7 +15,7 @@ final class SimulatedProcess: Scheduler {
         self.name = name
     }
 
-    /// As `kill -9`: its timers and the replies that it waits for never arrive.
+    /// Ends the process like `kill -9`. Its timers never fire, and replies never arrive.
     func crash() { isAlive = false }
 
     var nowNs: UInt64 { world.nowNs }

@@ -2,21 +2,21 @@
 public protocol SimulatedOperation: Encodable, Sendable {
     var callNs: UInt64 { get }
     var returnNs: UInt64 { get }
-    /// The result as one word of a statistic.
+    /// The result in a few words, for a statistic.
     var resultName: String { get }
-    /// Whether the client knows what its call did.
+    /// True if the client knows what its call did.
     var isAnswered: Bool { get }
 }
 
-/// What happened in a world besides its history.
+/// Counts of what happened in a world, in addition to its history.
 public struct WorldCounts: Sendable {
-    /// Including faults that never happened: what was not tried proves nothing.
+    /// How often each kind of fault happened. Includes kinds that never happened, because these were not tested.
     public var faults: [FaultKind: Int] = [:]
     public var events = 0
     public var virtualMs: UInt64 = 0
-    /// AP: replicas that were refused as too old, and emptied.
+    /// For AP: how many replicas were refused as too old, and then emptied.
     public var refusedReplicas = 0
-    /// AP: collected records, counted per replica.
+    /// For AP: how many records were collected, counted at each replica.
     public var collected = 0
 
     public init() {}
@@ -35,7 +35,8 @@ public struct SimulationReport<Operation: SimulatedOperation>: Sendable {
     public let seed: UInt64
     public internal(set) var history: [Operation] = []
     public internal(set) var violations: [String] = []
-    /// CP: keys that the checker gave up on, or a schedule that did not happen: neither good nor bad.
+    /// For CP: keys for which the checker could not decide, or a schedule that did not happen. Neither a success nor a
+    /// failure.
     public internal(set) var undecided: [String] = []
     public internal(set) var counts = WorldCounts()
 

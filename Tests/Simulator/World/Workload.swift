@@ -1,6 +1,6 @@
 import EventLoop
 
-/// The clients of a world: they begin operations until there are enough. Then all faults are healed.
+/// The clients of a world. They perform operations until there are enough. Then all faults are healed.
 final class Workload {
     private let world: World
     private let operations: Int
@@ -14,13 +14,13 @@ final class Workload {
         self.operations = operations
     }
 
-    /// A value that no other write has.
+    /// A unique value.
     func nextValue() -> String {
         valueCount += 1
         return "v\(valueCount)"
     }
 
-    /// Starts a client that does one `step` after another, with pauses of this mean.
+    /// Starts a client that runs one `step` after another, with pauses of the given mean.
     func startClient(afterMs delayMs: UInt64 = 0, meanPauseUs: UInt64, _ step: @escaping () async -> Void) {
         busyClients += 1
         world.spawn { [self] in
@@ -34,10 +34,10 @@ final class Workload {
         }
     }
 
-    /// Runs the world until the clients and `judge`, which follows the heal, have ended. A world that is not over at
-    /// this virtual time hangs.
+    /// Runs the world until the clients have ended, and then `judge`, which runs after the heal. A world that is not
+    /// over at the virtual time `limitMs` hangs.
     ///
-    /// - Returns: the number of events, and whether the world hung.
+    /// - Returns: the number of events, and a text that describes the hang; nil if there was none.
     func run(
         until limitMs: UInt64, _ planner: FaultPlanner, thenJudge judge: @escaping () async -> Void
     ) -> (events: Int, hung: String?) {

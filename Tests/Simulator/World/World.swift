@@ -1,16 +1,16 @@
 import EventLoop
 import HeapModule
 
-/// Virtual time and the order of all events: one thread runs all simulated processes, replicas and networks, and the
-/// same seed gives exactly the same history.
+/// Virtual time, and the order of all events. One thread runs all simulated processes, replicas and networks. The same
+/// seed gives exactly the same history.
 ///
-/// Events happen in the order of their time, and events of the same time in the order of planning. After each event,
-/// all tasks that it woke run until they suspend.
+/// Events happen in the order of their times. Events of the same time happen in the order in which they were planned.
+/// After each event, all tasks that it woke run until they suspend.
 final class World: TaskExecutor, @unchecked Sendable {
-    // Safe because a world and everything in it is used by one thread only: the one that calls `run`. Tasks run there
+    // Safe because only one thread uses a world and everything in it: the thread that calls `run`. Tasks run on it
     // because of their executor preference.
 
-    /// Nanoseconds since the world began.
+    /// Virtual time: nanoseconds since the world began.
     private(set) var nowNs: UInt64 = 1_000 * nsPerMs
     var random: SplitMix64
 
@@ -23,7 +23,7 @@ final class World: TaskExecutor, @unchecked Sendable {
 
     func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
 
-    /// Plans `body` for a time, not before now.
+    /// Plans `body` for a time, or for now if that time has passed.
     func at(_ timeNs: UInt64, _ body: @escaping () -> Void) {
         plannedCount += 1
         events.insert(Event(timeNs: max(timeNs, nowNs), number: plannedCount, body: body))
@@ -31,10 +31,10 @@ final class World: TaskExecutor, @unchecked Sendable {
 
     func after(_ delayNs: UInt64, _ body: @escaping () -> Void) { at(nowNs + delayNs, body) }
 
-    /// Runs `body` once, when all tasks that this event woke have run.
+    /// Runs `body` once, after all tasks that the present event woke have run.
     func atEndOfTurn(_ body: @escaping () -> Void) { turnEnds.append(body) }
 
-    /// Starts a task at once, up to its first suspension.
+    /// Starts a task at once, and runs it up to its first suspension.
     func spawn(_ body: @escaping () async -> Void) {
         let confined = Confined(body: body)
         Task.immediate(executorPreference: self) { await confined.body() }
@@ -42,7 +42,7 @@ final class World: TaskExecutor, @unchecked Sendable {
 
     private struct Event: Comparable {
         let timeNs: UInt64
-        /// Rises with each plan.
+        /// A number that rises with each planned event. It keeps events of the same time in order.
         let number: UInt64
         let body: () -> Void
 
@@ -53,11 +53,11 @@ final class World: TaskExecutor, @unchecked Sendable {
     }
 
     private struct Confined: @unchecked Sendable {
-        // Safe for the same reason as the world itself.
+        // Safe because the world runs it, on its single thread.
         let body: () async -> Void
     }
 
-    /// Runs until `isDone`, or no event is planned, or virtual time reaches `limitNs`.
+    /// Runs until `isDone` returns true, no event is planned, or virtual time reaches `limitNs`.
     ///
     /// - Returns: the number of events.
     @discardableResult
@@ -91,7 +91,7 @@ final class World: TaskExecutor, @unchecked Sendable {
 }
 
 extension World {
-    /// Suspends the calling task for a while of virtual time.
+    /// Suspends the calling task for a duration of virtual time.
     func sleep(_ durationNs: UInt64) async {
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             after(durationNs) { continuation.resume() }
@@ -100,15 +100,16 @@ extension World {
 }
 
 extension SplitMix64 {
-    /// A duration in nanoseconds, drawn evenly from a range of microseconds.
+    /// A random duration in nanoseconds, evenly distributed over a range that is given in microseconds.
     mutating func ns(us range: ClosedRange<UInt64>) -> UInt64 {
         (range.lowerBound + below(range.upperBound - range.lowerBound + 1)) * 1_000
     }
 
-    /// A duration in nanoseconds, about exponential with the given mean: most are short, few are long, at most twenty
-    /// times the mean.
+    /// A random duration in nanoseconds, with an approximately exponential distribution. Most are short, few are long,
+    /// and none is longer than twenty times the mean.
     mutating func exponentialNs(meanUs: UInt64) -> UInt64 {
-        // Fair coins and a fraction give a geometric tail without floating point: the same on every machine.
+        // Fair coins and a fraction give such a distribution without floating point, so that it is the same on every
+        // machine.
         var whole: UInt64 = 0
         while whole < 20, next() & 1 == 0 { whole += 1 }
         return (whole * meanUs * 1_000 * 7) / 10 + below(meanUs * 1_000)

@@ -1,11 +1,12 @@
-// Proposers that write the same key (rules C2, C4).
+// Several proposers that write the same key (rules C2, C4).
 extension CPScenarioRun {
-    /// A replica may get an accept from catch-up before the accept of its author (rules C2, C11). It confirms the
-    /// second one, and must then also have promised the author's next ballot: the author will use it without phase 1.
+    /// A replica may get an accept from catch-up before it gets that accept from its author (rules C2, C11). It
+    /// confirms the author's accept. It must then also have promised the author's next ballot, which the author will
+    /// use without phase 1.
     ///
-    /// The accept of `first` reaches `a` alone; `b` and `c` get that state by catch-up before it arrives. `second`,
-    /// with the ballot right above, reaches `b` alone, and `c` gets its state by catch-up before it arrives. Then
-    /// `first` writes again, at `a` and `c`: the write of `second` must not be lost.
+    /// The accept of `first` reaches `a` alone. Catch-up copies that state to `b` and `c` before the accept arrives
+    /// there. `second`, with the next higher ballot, reaches `b` alone, and catch-up copies its state to `c`. Then
+    /// `first` writes again, at `a` and `c`. The write of `second` must not be lost.
     func promiseByCatchUp() async throws(NotReached) {
         let first = try await instance(busyWith: 1)
         let second = try await instance(busyWith: 1)
@@ -47,8 +48,8 @@ extension CPScenarioRun {
         repairer.crash()
     }
 
-    /// An instance near the replicas writes a key without pause: with a cached promise, one round trip per write.
-    /// Distant instances need two for theirs, and must get their turns (rule C4).
+    /// An instance near the replicas writes a key without pause. With its cached promise, it needs one round trip per
+    /// write. Distant instances need two longer ones, but must get their turns (rule C4).
     func distantRivals() async throws(NotReached) {
         let near = try await instance()
         let far = [try await instance(), try await instance(), try await instance()]

@@ -1,5 +1,5 @@
-/// Hand-written schedules that random faults meet once in tens of thousands of seeds. Each is the failing run that a
-/// rule of the design prevents, and passes because of that rule.
+/// Hand-written schedules, each of which random faults produce only once in tens of thousands of seeds. Without some
+/// rule of the design, the run of the schedule would fail. With this rule it passes.
 public enum CPScenario: String, CaseIterable, Sendable {
     case promiseByCatchUp = "promise-by-catch-up"
     case promiseOfAnOldIncarnation = "promise-of-an-old-incarnation"

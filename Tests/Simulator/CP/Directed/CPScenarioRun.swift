@@ -3,11 +3,12 @@ import EventLoop
 import Linearizability
 import Replication
 
-/// One run of a hand-written schedule: three acceptors `a`, `b` and `c`, and the instances and clients of the scenario.
+/// One run of a hand-written schedule, with three acceptors `a`, `b` and `c`, and the scenario's instances and clients.
 /// Only the scenario's faults happen. The seed decides how long everything takes, and which server is `a`.
 ///
-/// Ballots are part of a scenario. An instance that changed `n` registers of its own begins with a counter of about `2
-/// n`; a scenario uses that to give it the higher or the lower ballot (``instance(busyWith:background:pageSize:)``).
+/// Some scenarios need certain ballots. An instance that has changed `n` registers of its own begins with a counter of
+/// about `2 n`. A scenario uses this to give one instance a higher ballot than another
+/// (``instance(busyWith:background:pageSize:)``).
 public final class CPScenarioRun {
     let world: World
     let a: Int
@@ -23,20 +24,20 @@ public final class CPScenarioRun {
     private struct ScriptRun: Hashable {
         let script: String
         let replica: Int
-        /// Nil for calls with any keys.
+        /// Nil to count calls with any keys.
         let key: Bytes?
     }
 
-    /// The event that the scenario waits for did not happen.
+    /// The event for which the scenario waits did not happen, so that the schedule was not tested.
     struct NotReached: Error {
         let what: String
     }
 
     /// How often an instance does background work.
     enum Background {
-        /// Not within the time of a scenario.
+        /// No background work within the time of a scenario.
         case none
-        /// As in production: every second.
+        /// Every second, as in production.
         case usual
         /// Every few milliseconds.
         case frequent
@@ -52,14 +53,14 @@ public final class CPScenarioRun {
 
     public init(seed: UInt64) {
         world = World(seed: seed)
-        // Not in the order of their names: no rule may depend on the order of `REPLICAS`.
+        // The replicas are not in the order of their names, because no rule may depend on the order of `REPLICAS`.
         replicas = SimulatedReplica.group(["g3", "g2", "g1"], in: world)
         let order = [0, 1, 2].shuffled(using: &world.random)
         (a, b, c) = (order[0], order[1], order[2])
         report = SimulationReport(seed: seed)
     }
 
-    /// Runs the scenario to its end, waits for all answers, and judges what the clients saw.
+    /// Runs the scenario to its end and waits for all answers. Then judges what the clients observed.
     public func run(_ scenario: CPScenario) -> SimulationReport<RegisterOperation> {
         guard CPOperator.initialise(replicas, in: world) == .initialized else {
             report.undecided.append("the group was not initialised")
@@ -85,9 +86,9 @@ public final class CPScenarioRun {
 
     // MARK: Instances and clients
 
-    /// A new instance, connected to all three replicas.
+    /// Starts an instance, and waits until it is connected to all three replicas.
     /// - Parameters:
-    ///   - busyWith: how many registers of its own it changes, once each, to raise its ballot counter.
+    ///   - busyWith: how many registers of its own the instance changes, once each, which raises its ballot counter.
     ///   - pageSize: registers per page of its background work; nil for the default.
     func instance(
         busyWith count: Int = 0, background: Background = .none, pageSize: Int? = nil
@@ -104,20 +105,20 @@ public final class CPScenarioRun {
         return instance
     }
 
-    /// Restarts the process: it becomes another proposer.
+    /// Restarts the process of an instance, which makes it another proposer.
     func restart(_ instance: CPInstance) async throws(NotReached) {
         instance.crash()
         instance.restart()
         try await until("instance \(instance.index) is connected again") { instance.group.available.count == 3 }
     }
 
-    /// A client's request.
+    /// One request of a client, and its result once it is answered.
     final class Request {
         fileprivate(set) var result: RegisterOperation.Result?
         var isAnswered: Bool { result != nil }
     }
 
-    /// Sends a client's request and does not wait for the answer.
+    /// Sends a client's request, without waiting for the answer.
     @discardableResult
     func start(
         _ call: RegisterOperation.Call, of key: String = "k", at instance: CPInstance, withinMs: UInt64 = 10_000
@@ -148,7 +149,7 @@ public final class CPScenarioRun {
         return request.result!
     }
 
-    /// Writes, and waits until all replicas hold the value.
+    /// Writes the value, and waits until all replicas store it.
     func writeEverywhere(_ value: String, at instance: CPInstance) async throws(NotReached) {
         await ask(.write(value), at: instance)
         try await until("all hold it") { [a, b, c].allSatisfy { field("value", at: $0) == value } }
@@ -156,27 +157,28 @@ public final class CPScenarioRun {
 
     // MARK: The network
 
-    /// Delays what `instance` sends to these replicas; their replies still arrive.
+    /// Holds what `instance` sends to these replicas. Their replies still arrive.
     func holdRequests(_ instance: CPInstance, to targets: Int...) {
         for replica in targets { instance.paths[replica].cut([.there]) }
     }
 
-    /// Delays what these replicas reply to `instance`.
+    /// Holds what these replicas reply to `instance`.
     func holdReplies(_ instance: CPInstance, from targets: Int...) {
         for replica in targets { instance.paths[replica].cut([.back]) }
     }
 
-    /// Delays both directions between `instance` and these replicas.
+    /// Holds both directions between `instance` and these replicas.
     func cut(_ instance: CPInstance, from targets: Int...) {
         for replica in targets { instance.paths[replica].cut() }
     }
 
-    /// Ends all delays; what was delayed arrives.
+    /// Ends all holds between `instance` and these replicas. Everything that was held arrives.
     func heal(_ instance: CPInstance, to targets: Int...) {
         for replica in targets { instance.paths[replica].heal() }
     }
 
-    /// Waits until the instance closes its connections to these replicas, half a second after a command without reply.
+    /// Waits until the instance has closed its connections to these replicas. It does so half a second after a command
+    /// without a reply.
     func connectionsAreClosed(_ instance: CPInstance, to targets: Int...) async throws(NotReached) {
         try await until("the connections are closed: \(summary)") {
             targets.allSatisfy { instance.group.links[$0].connection == nil }
@@ -193,7 +195,7 @@ public final class CPScenarioRun {
 
     func replica(_ index: Int) -> SimulatedReplica { replicas[index] }
 
-    /// A field of the record of a key; nil if there is none.
+    /// A field of a key's record on a replica; nil if there is none.
     func field(_ name: String, of key: String = "k", at replica: Int) -> String? {
         replicas[replica].redis.field(name, of: "cp:\(key)")
     }
@@ -212,7 +214,7 @@ public final class CPScenarioRun {
         scriptRuns[ScriptRun(script: script, replica: replica, key: Bytes("cp:\(key)".utf8))] ?? 0
     }
 
-    /// Waits until all three are members and voters of the configuration that they hold.
+    /// Waits until all three replicas are members, and voters of the same configuration.
     func groupIsWhole() async throws(NotReached) {
         try await until("the group is whole: \(summary)") {
             replicas.allSatisfy { replica in
@@ -231,10 +233,10 @@ public final class CPScenarioRun {
             + instances.flatMap { $0.engine.views }.compactMap(\.rebuild?.note).map { "; " + $0 }.joined()
     }
 
-    /// `app-cp init`.
+    /// Runs `app-cp init`.
     func initialise() async { _ = await CPOperator.initialise(replicas, within: world) }
 
-    /// Drops the history so far: it belongs to another group, and is not judged with what follows.
+    /// Drops the history so far. It belongs to another group, so it must not be judged with what follows.
     func discardHistory() { report.history.removeAll() }
 
     /// Reports a violation that the history does not show.
@@ -242,7 +244,7 @@ public final class CPScenarioRun {
 
     // MARK: Time
 
-    /// Shorter than any network delay: an event that was waited for has had no effect elsewhere yet.
+    /// Shorter than any network delay. So when the scenario sees an event, that has had no effect elsewhere yet.
     private static let stepNs: UInt64 = 10_000
 
     func until(
@@ -251,7 +253,7 @@ public final class CPScenarioRun {
         try await until(what(), limitMs, Self.stepNs, isSo)
     }
 
-    /// The same for minutes, checked every millisecond.
+    /// Waits for an event that may take up to two minutes. Checks every millisecond.
     func untilSlowly(_ what: @autoclosure () -> String, _ isSo: () -> Bool) async throws(NotReached) {
         try await until(what(), 120_000, nsPerMs, isSo)
     }

@@ -1,11 +1,11 @@
-// Replicas that missed accepts (rule C11). The next periodic scan is ten minutes away in these runs.
+// Replicas that missed accepts (rule C11). In these runs, the next periodic scan is ten minutes away.
 extension CPScenarioRun {
-    /// `a` rejects writes for some seconds and misses a change: it answers the accept with an error, on a connection
-    /// that stays. The instance must compare all keys once `a` accepts writes again.
+    /// `a` rejects writes for some seconds, and so misses a change. It answers the accept with an error, and the
+    /// connection stays open. The instance must compare all keys once `a` accepts writes again.
     func catchUpAfterRejectedWrites() async throws(NotReached) {
         let instance = try await instance(background: .usual)
         try await writeEverywhere("first", at: instance)
-        // The scan of the start is over.
+        // Wait until the scan after the start is over.
         await pass(ms: 3_000)
         replica(a).redis.rejectsWrites = true
         try await until("the rejection is noticed") { !instance.engine.views[a].isWritable }
@@ -15,8 +15,8 @@ extension CPScenarioRun {
         await expectCatchUp(of: a, to: "second")
     }
 
-    /// `c` is wiped. The instance that rebuilds it crashes before it has the reply to the promotion. Another one, which
-    /// was connected all the time, must compare all keys.
+    /// `c` is wiped. An instance rebuilds it, and crashes before it has the reply to the promotion. Another instance
+    /// was connected all the time. It must compare all keys.
     func catchUpOfANewMember() async throws(NotReached) {
         let observer = try await instance(background: .usual)
         let repairer = try await instance(background: .frequent)

@@ -1,10 +1,10 @@
-// Collected tombstones (rule C10).
+// Tombstones that are collected (rule C10).
 extension CPScenarioRun {
-    /// A promise must outlive the record that it was given for (rule C10).
+    /// A promise must outlive its record (rule C10).
     ///
-    /// `late` holds promises of `a` and `b` for its high ballot, on top of a tombstone. The tombstone is collected.
-    /// `quick`, with a lower ballot, must be rejected. Otherwise its change is chosen, and then overwritten by the
-    /// accept of `late`, which never read it.
+    /// `late` has promises from `a` and `b` for its high ballot, on top of a tombstone. Then the tombstone is
+    /// collected. `quick`, with a lower ballot, must be rejected. Otherwise its change is chosen, and then the accept
+    /// of `late`, which never read that change, overwrites it.
     func promiseBeforeCollection() async throws(NotReached) {
         let writer = try await instance()
         let quick = try await instance(busyWith: 3)
@@ -33,10 +33,10 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// A tombstone is collected only while the replica still holds it (rule C10).
+    /// A tombstone is collected only if the replica still stores it (rule C10).
     ///
     /// All three replicas have reported the tombstone, and the commands that collect it are delayed. Meanwhile the key
-    /// is written again. The commands arrive, and must leave the new value in place.
+    /// is written again. Then the commands arrive. They must leave the new value in place.
     func lateCollection() async throws(NotReached) {
         let writer = try await instance()
         let reader = try await instance()
@@ -60,9 +60,9 @@ extension CPScenarioRun {
         await ask(.read, at: reader)
     }
 
-    /// A key is deleted and its tombstone collected: only the GC watermarks remember its versions. Then all three
-    /// replicas are replaced, one after another. Each new one must get the watermark, or the versions of the key begin
-    /// again (rules C8, C10).
+    /// A key was deleted and its tombstone collected, so that only the GC watermarks remember its versions. Then all
+    /// three replicas are replaced, one after another. Each new one must get the watermark. Otherwise the key's
+    /// versions would begin again (rules C8, C10).
     func everyReplicaReplaced() async throws(NotReached) {
         let writer = try await instance()
         for number in 1...4 { await ask(.write("old \(number)"), at: writer) }

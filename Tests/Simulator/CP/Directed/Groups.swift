@@ -2,10 +2,10 @@ import Consistent
 import EventLoop
 import Replication
 
-// Groups that are initialised again (rule C8), and that cannot be written to (rule C9).
+// Groups that are initialised again (rule C8), and groups that reject writes (rule C9).
 extension CPScenarioRun {
-    /// Two of three replicas are wiped, so the group is lost. `app-cp init` must not make a new group over the rest of
-    /// it: all acknowledged data would disappear without an error (rule C8).
+    /// Two of three replicas are wiped, so the group is lost. `app-cp init` must not create a new group that includes
+    /// the third one, because all acknowledged data would disappear without an error (rule C8).
     func initOfALostGroup() async throws(NotReached) {
         let writer = try await instance()
         let other = try await instance()
@@ -20,11 +20,11 @@ extension CPScenarioRun {
         repairer?.crash()
     }
 
-    /// All three replicas are wiped, and the operator makes a new group of them while an instance of the old group
-    /// still runs.
+    /// All three replicas are wiped. The operator creates a new group of them while an instance of the old group still
+    /// runs.
     ///
-    /// Both groups begin in epoch 1. The instance's cached state and promise must not outlive the old configuration
-    /// (rule C8): otherwise its next write replaces what the new group has acknowledged, without having read it.
+    /// Both groups begin in epoch 1. The instance must drop its cached state and promise with the old configuration
+    /// (rule C8). Otherwise its next write would replace what the new group has acknowledged, without having read it.
     func newGroup() async throws(NotReached) {
         let old = try await instance(busyWith: 4)
         for number in 1...5 { await ask(.write("old \(number)"), at: old) }
@@ -37,16 +37,16 @@ extension CPScenarioRun {
 
         let new = try await instance()
         await ask(.write("new"), at: new)
-        // It learns the configuration through another key, or through this one.
+        // The instance learns the new configuration through another key, or through the key of the scenario.
         if coinFlip() { await ask(.read, of: "other", at: old) }
         await randomDelay(maxUs: 50_000)
         await ask(.write("newer"), at: old)
         await ask(.read, at: new)
     }
 
-    /// The group was initialised again, and `a` comes back with its data from the earlier group: same names, other
-    /// incarnations, a higher epoch. It is no member, and `b` and `c` are a majority. Their configuration must be
-    /// found, even if `c` answers last (rule C8).
+    /// The group was initialised again, and `a` returns with its data from the earlier group: the same names, other
+    /// incarnations, a higher epoch. `a` is not a member, but `b` and `c` are a majority. The instance must find their
+    /// configuration even if `c` answers last (rule C8).
     func earlierGroup() async throws(NotReached) {
         let repairer = try await instance(background: .frequent)
         await ask(.write("of the life before"), at: repairer)
@@ -69,8 +69,8 @@ extension CPScenarioRun {
         }
     }
 
-    /// `a` rejects writes, which `INFO` does not show. The instance must notice it by its own write, and must not be
-    /// ready once `b` rejects writes too (rule C9).
+    /// `a` rejects writes, which `INFO` does not show. The instance must detect this by its own probe write. It must
+    /// not be ready once `b` rejects writes too (rule C9).
     func rejectedWrites() async throws(NotReached) {
         let instance = try await instance(background: .frequent)
         await ask(.write("first"), at: instance)

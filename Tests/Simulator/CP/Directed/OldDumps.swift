@@ -1,7 +1,7 @@
 // Replicas that return with old data (rule C8).
 extension CPScenarioRun {
-    /// `a` is stopped and restored from a dump of a second ago, from before a write that it acknowledged. The counters
-    /// that the witnesses hold must reveal that (rule C8).
+    /// `a` is stopped, and restored from a dump of a second ago. Meanwhile `a` has acknowledged a write, which the dump
+    /// lacks. The rollback counters that the witnesses store must reveal this (rule C8).
     func oldDump() async throws(NotReached) {
         let writer = try await instance()
         let repairer = try await instance(background: .frequent)
@@ -14,8 +14,8 @@ extension CPScenarioRun {
         }
     }
 
-    /// All replicas hold what `writer` wrote when a dump of `a` is made. Some time later `meanwhile` writes something
-    /// newer. Then `a` is restored from that dump, and `reader`, which cannot reach `b`, reads the value.
+    /// All replicas store what `writer` wrote, and a dump of `a` is made. `ageMs` later, `meanwhile` writes a newer
+    /// value. Then `a` is restored from that dump. `reader`, which cannot reach `b`, reads the value.
     func read(
         at reader: CPInstance, afterADumpAgedMs ageMs: UInt64, isRestoredPast writer: CPInstance,
         meanwhile: () async throws(NotReached) -> Void
@@ -31,8 +31,8 @@ extension CPScenarioRun {
         await ask(.read, at: reader, withinMs: 3_000)
     }
 
-    /// `c` was rebuilt a moment ago when `a` is restored from an old dump, and `b` is unreachable. Only the counter
-    /// that `c` witnessed when it was promoted can reveal the dump (rule C8).
+    /// `a` is restored from an old dump while `b` is unreachable, and `c` was rebuilt a moment ago. Only the rollback
+    /// counter that `c` witnessed at its promotion can reveal the dump (rule C8).
     func oldDumpBesideANewMember() async throws(NotReached) {
         let writer = try await instance()
         let reader = try await instance()
@@ -46,15 +46,15 @@ extension CPScenarioRun {
             try await until("c is a member again") { identity("state", at: c) == "member" }
             repairer.crash()
 
-            // It stores the configuration at `c`.
+            // `helper` stores the present configuration at `c`.
             cut(helper, from: b)
             await ask(.read, of: "other", at: helper, withinMs: 2_000)
             helper.crash()
         }
     }
 
-    /// While `c` is down, `a` is restored from a recent dump: after its restart, `c` knows only older counters of `a`,
-    /// and `b` knows better. An instance that starts, and whose connection to `b` comes up last, must ask `b` before it
+    /// While `c` is down, `a` is restored from a recent dump. After the restart of `c`, it knows only older counters of
+    /// `a` than `b` does. An instance starts, and its connection to `b` is established last. It must ask `b` before it
     /// admits `a` (rule C8).
     func oldDumpAtAStart() async throws(NotReached) {
         let writer = try await instance()
@@ -81,9 +81,9 @@ extension CPScenarioRun {
         await ask(.read, at: reader, withinMs: 2_000)
     }
 
-    /// The memory of `a` is rolled back by a second while it runs, to before a write that it acknowledged. The process
-    /// is the same, and perhaps the connections are. The counters that the witnesses hold must reveal that within two
-    /// probes (rule C8).
+    /// The memory of `a` is rolled back by a second while `a` runs. It loses a write that it has acknowledged. Its
+    /// process stays the same, and perhaps its connections do. The counters that the witnesses store must reveal this
+    /// within two probes (rule C8).
     func rolledBackInPlace() async throws(NotReached) {
         let writer = try await instance()
         let repairer = try await instance(background: .frequent)
@@ -101,7 +101,7 @@ extension CPScenarioRun {
         if repairer.isRunning {
             await pass(ms: 1_000)
         } else {
-            // No instance probes any more: the reader must notice it when it reconnects.
+            // No instance probes now, so the reader must notice the rollback when it reconnects.
             reader.group.links[a].reset()
             try await connectionsAreBack(reader, to: a)
         }
@@ -109,9 +109,9 @@ extension CPScenarioRun {
         await ask(.read, at: reader, withinMs: 2_000)
     }
 
-    /// An instance is near `a` and far from `b` and `c`. After a restart of `a`, what the witnesses know of its counter
-    /// arrives later than the reply of `a` itself. The instance must wait for it, or it would never admit `a` again
-    /// (rule C8).
+    /// An instance is near `a`, and far from `b` and `c`. After a restart of `a`, the reply of `a` arrives before the
+    /// witnesses' replies about its counter. The instance must wait for those, or it would never admit `a` again (rule
+    /// C8).
     func distantWitnesses() async throws(NotReached) {
         let instance = try await instance()
         await ask(.write("first"), at: instance)
@@ -126,8 +126,9 @@ extension CPScenarioRun {
         reportViolation("two of three replicas did not serve: \(result)")
     }
 
-    /// `a` and `b` are restored from dumps of different times while no instance runs, and two instances start. `c`
-    /// shows that both are behind. Erasing both would lose the group: `c` alone is no majority (rule C8).
+    /// While no instance runs, `a` and `b` are restored from dumps of different ages. Then two instances start. `c`
+    /// shows that both replicas are behind. If both were erased, the group would be lost, because `c` alone is no
+    /// majority (rule C8).
     func twoOldDumps() async throws(NotReached) {
         let instances = [try await instance(background: .frequent), try await instance(background: .frequent)]
         try await writeEverywhere("old", at: instances[0])
@@ -150,9 +151,9 @@ extension CPScenarioRun {
         }
     }
 
-    /// The memories of `a` and `b` are rolled back to different times while they run, and instances are connected. `c`
-    /// shows that both are behind. The periodic comparison must erase one after the other, as every instance chooses
-    /// them by name: never both, and not none (rule C8).
+    /// The memories of `a` and `b` are rolled back to different times while they run and instances are connected. `c`
+    /// shows that both are behind. The periodic comparison must erase one and then the other; by name, so that all
+    /// instances choose the same one (rule C8). It must never erase both at once, and must not leave both.
     func twoRolledBackInPlace() async throws(NotReached) {
         let instance = try await instance(background: .frequent)
         try await writeEverywhere("old", at: instance)

@@ -2,11 +2,11 @@ import EventLoop
 
 // Replicas that lose their data and are rebuilt (rule C8).
 extension CPScenarioRun {
-    /// Two incarnations of a replica in one quorum (rule C8).
+    /// Two incarnations of a replica must not count in the same quorum (rule C8).
     ///
-    /// `late` gets its promises from `a` and `b`. Before it sends its accept, `a` is wiped and rebuilt, and has
-    /// forgotten that promise: with `a` and `c`, `quick` gets a lower ballot chosen. The accept of `late` relies on a
-    /// promise of an earlier incarnation, and must be rejected everywhere.
+    /// `late` gets promises from `a` and `b`. Before it sends its accept, `a` is wiped and rebuilt, and so forgets its
+    /// promise. Then `quick` gets a lower ballot chosen by `a` and `c`. The accept of `late` relies on a promise of an
+    /// earlier incarnation, so every replica must reject it.
     func promiseOfAnOldIncarnation() async throws(NotReached) {
         let writer = try await instance()
         let late = try await instance(busyWith: 6)
@@ -15,7 +15,7 @@ extension CPScenarioRun {
         holdRequests(late, to: c)
         let before = field("promise", at: b)
         start(.write("late"), at: late)
-        // The reply of `b` is delayed, so the accept is not sent yet.
+        // Hold the reply of `b`, so that `late` does not send its accept yet.
         try await until("b has promised") { field("promise", at: b) != before }
         holdReplies(late, from: b)
         try await until("a has promised") { field("promise", at: a) != before }
@@ -26,7 +26,7 @@ extension CPScenarioRun {
         try await groupIsWhole()
         repairer.crash()
         let quick = try await instance(busyWith: 2)
-        // `late` may learn the new configuration before its promises are complete.
+        // `late` may learn the new configuration before it has all its promises.
         if coinFlip() {
             heal(late, to: c)
             start(.write("other"), of: "other", at: late)
@@ -41,18 +41,18 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// A write whose first accept is lost with a replica while its second one is still on its way (rule C8).
+    /// A write loses its first accept with a replica, while its second accept is still on its way (rule C8).
     ///
-    /// `a` accepts and is wiped. `c` gets the accept before the wipe, or during the rebuild, when it must reject the
-    /// old epoch. Once `a` votes again, a reader that reaches `a` and `b` must see every acknowledged write: the
-    /// rebuild makes `b` and `c` agree after both have left the old epoch.
+    /// `a` accepts the write and is wiped. `c` gets the accept before the wipe, or during the rebuild, when it must
+    /// reject the old epoch. Once `a` votes again, a reader that reaches `a` and `b` must see every acknowledged write.
+    /// So the rebuild makes `b` and `c` agree after both have left the old epoch.
     func writeAcrossAWipe() async throws(NotReached) {
         let writer = try await instance()
         let early = try await instance(busyWith: 1)
         let reader = try await instance()
-        // It learns the configuration.
+        // The writer learns the configuration by this read.
         await ask(.read, of: "other", at: writer)
-        // A new key, or one with a value.
+        // The key of the scenario is new, or already has a value.
         if coinFlip() { await ask(.write("old"), at: writer) }
 
         let isEarly = coinFlip()
@@ -84,16 +84,16 @@ extension CPScenarioRun {
         await ask(.read, at: reader, withinMs: 2_000)
     }
 
-    /// Each command names the incarnation that it is meant for (rule C8).
+    /// Each command names the incarnation for which it is meant (rule C8).
     ///
-    /// `a` and `c` acknowledge a write that `b` misses. `a` is wiped and gets a new incarnation; the instance that
-    /// rebuilds it crashes. A reader that knows the old configuration and reaches `a` and `b` must not count the new
-    /// incarnation as the old one.
+    /// `a` and `c` acknowledge a write that `b` misses. Then `a` is wiped and gets a new incarnation, and the instance
+    /// that rebuilds it crashes. A reader that knows the old configuration reaches `a` and `b`. It must not count the
+    /// new incarnation as the old one.
     func voteOfANewIncarnation() async throws(NotReached) {
         let writer = try await instance()
         let reader = try await instance()
         try await writeEverywhere("old", at: writer)
-        // The reader learns the configuration.
+        // The reader learns the configuration by this read.
         await ask(.read, of: "other", at: reader)
         holdRequests(writer, to: b)
         await ask(.write("new"), at: writer)
@@ -107,10 +107,10 @@ extension CPScenarioRun {
         await ask(.read, at: reader, withinMs: 400)
     }
 
-    /// `c` is wiped, and `b` has nothing of what it had acknowledged with `a`. While the rebuild scans the keys of `a`,
-    /// `a` restarts so quickly that the new process gets the next page request. The cursor means nothing to it: Redis
-    /// draws another hash seed at each start, and unseen keys may be skipped. They must reach `b` before `c` votes
-    /// (rule C8).
+    /// `c` is wiped, and `b` lacks everything that `c` had acknowledged together with `a`. The rebuild scans the keys
+    /// of `a`. Then `a` restarts so quickly that the new process gets the next page request. Its cursor is invalid
+    /// there, because Redis draws another hash seed at each start, so keys may be skipped. These keys must reach `b`
+    /// before `c` votes (rule C8).
     func restartDuringAScan() async throws(NotReached) {
         let names = (1...72).map { "k\($0)" }
         let writer = try await instance()
@@ -119,7 +119,7 @@ extension CPScenarioRun {
         writer.crash()
         replica(c).wipe()
 
-        // Far away, so that a page takes long, and the pause after it as well.
+        // The repairer is far away, so that each page and the pause after it take long.
         let repairer = try await instance(background: .usual, pageSize: 36)
         for path in repairer.paths { path.latencyMeanUs = 50_000 }
         try await untilSlowly("the first page is at b") { names.count { field("value", of: $0, at: b) != nil } > 32 }
@@ -135,9 +135,9 @@ extension CPScenarioRun {
         for name in names { start(.read, of: name, at: reader, withinMs: 2_000) }
     }
 
-    /// `c` is wiped while an instance near the replicas writes a key without pause. A distant instance does the rebuild
-    /// and must get its turn at that key. Otherwise it would start over for ever, and the group could not survive the
-    /// loss of another replica (rule C8).
+    /// `c` is wiped while an instance near the replicas writes a key without pause. A distant instance runs the
+    /// rebuild, and must get its turn at that key. Otherwise the rebuild would start over forever, and the group could
+    /// not survive the loss of another replica (rule C8).
     func rebuildUnderLoad() async throws(NotReached) {
         let writer = try await instance()
         await ask(.write("first"), at: writer)
@@ -160,14 +160,15 @@ extension CPScenarioRun {
         try await until("the writers end") { left == 0 }
     }
 
-    /// Two instances rebuild `a`, and the promotion by the first is delayed (rule C8).
+    /// Two instances rebuild `a`, and the promotion by the first one is delayed (rule C8).
     ///
-    /// The second promotes `a`, which votes and is then wiped again. The delayed promotion names the earlier
-    /// incarnation and must have no effect: `a` has forgotten what it accepted then.
+    /// The second instance promotes `a`, which votes and is then wiped again. The delayed promotion names the earlier
+    /// incarnation, so it must have no effect: `a` has forgotten what it accepted as that incarnation.
     func latePromotion() async throws(NotReached) {
         let writer = try await instance()
         let reader = try await instance()
-        // It has compared this process of `a` before. A new instance would find `a` rolled back, and erase it.
+        // `second` connects before the wipe, so that it has already compared this process of `a`. A new instance would
+        // find `a` rolled back, and erase it.
         let second = try await instance(background: .frequent)
         cut(second, from: a, b, c)
         try await connectionsAreClosed(second, to: a, b, c)
@@ -190,7 +191,7 @@ extension CPScenarioRun {
         heal(second, to: a, b, c)
         try await groupIsWhole()
         second.crash()
-        // All instances learn the configuration, and the write is on `a` and `b` alone.
+        // All instances learn the configuration. Then the write reaches only `a` and `b`.
         await ask(.read, of: "other", at: writer)
         await ask(.read, of: "other", at: reader)
         await ask(.write("other"), of: "other", at: reader)

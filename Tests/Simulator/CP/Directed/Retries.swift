@@ -1,11 +1,11 @@
 import Linearizability
 
-// Changes whose author got no reply and tries again (rules C6, C7).
+// Changes whose author gets no reply and tries again (rules C6, C7).
 extension CPScenarioRun {
-    /// A change that took effect right after a delete, and whose author got no reply (rule C6).
+    /// A change takes effect right after a delete, but its author gets no reply (rule C6).
     ///
-    /// Nobody reads the change before it is retried. If it were applied twice, only its version would show that, and
-    /// only to a reader who knows the version that must come next.
+    /// Nobody reads the change before its author retries it. If it were applied twice, only its version would show
+    /// that, and only to a reader who knows which version must come next.
     func retryAfterDelete() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
@@ -28,10 +28,11 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// A change that took effect, was deleted and collected before its author had a reply (rules C6, C10).
+    /// A change takes effect, is deleted, and its tombstone is collected before its author has a reply (rules C6, C10).
     ///
-    /// The accept of `slow` reaches `a` alone. A reader completes it, another client deletes the key, the tombstone is
-    /// collected: only the GC version remains. When `slow` retries, "no record" must not count as "not in this chain".
+    /// The accept of `slow` reaches `a` alone. A reader completes the change, another client deletes the key, and the
+    /// tombstone is collected. Only the GC watermark remains. When `slow` retries, the missing record must not count as
+    /// proof that the change is not among the chosen states.
     func retryAfterCollection() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
@@ -50,7 +51,7 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// `call` is accepted by `a` alone, on top of a value that all replicas hold. Then a reader completes it. Its
+    /// `call` is accepted by `a` alone, on top of a value that all replicas store. Then a reader completes it. Its
     /// author gets no reply.
     func leaveHalfDone(
         _ call: RegisterOperation.Call, by slow: CPInstance, after writer: CPInstance
@@ -63,7 +64,7 @@ extension CPScenarioRun {
         holdRequests(slow, to: c)
         try await until("a has accepted") { field("version", at: a) == "2" }
         await pass(ms: 2)
-        // It cannot reach `c`, so it reads `a`.
+        // The reader cannot reach `c`, so it reads from `a`.
         let reader = try await instance()
         holdRequests(reader, to: c)
         await ask(.read, at: reader)
@@ -72,8 +73,8 @@ extension CPScenarioRun {
         heal(reader, to: c)
     }
 
-    /// A change that took effect, and whose entry sixteen other writers evicted from the record before its author had a
-    /// reply: `evicted_at` must tell that it may have been there (rule C6).
+    /// A change takes effect. Sixteen other writers evict its entry from the record before its author has a reply.
+    /// `evicted_at` must show that the entry may have been there (rule C6).
     func retryAfterManyWriters() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
@@ -88,7 +89,7 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// Sixteen proposers, one after another, each write the key once.
+    /// Sixteen proposers write the key once each, one after another.
     func manyWriters(at crowd: CPInstance) async throws(NotReached) {
         for number in 1...16 {
             await ask(.write("crowd \(number)"), at: crowd)
@@ -96,11 +97,12 @@ extension CPScenarioRun {
         }
     }
 
-    /// Two attempts of one change, on top of two different states, of which the first is chosen (rule C6): the answer
-    /// is what that attempt computed.
+    /// One change has two attempts, based on two different states, and the first attempt is chosen (rule C6). The
+    /// answer must be what the first attempt computed.
     ///
-    /// `a` alone holds the writes of an instance that crashed. The first attempt is based on them and reaches `a`
-    /// alone; the second reads `b` and `c` only and reaches no replica. A reader then completes the first.
+    /// Only `a` has the writes of an instance that crashed. The first attempt is based on these writes, and reaches `a`
+    /// alone. The second attempt reads only `b` and `c`, and reaches no replica. Then a reader completes the first
+    /// attempt.
     func retryOnAnotherBranch() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
@@ -119,11 +121,11 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// One write of thirty is chosen. Then `a` alone accepts the others, in one batch, and their author crashes.
+    /// One of thirty writes is chosen. Then `a` alone accepts the others, in one batch, and their author crashes.
     func leaveABranch(after writer: CPInstance) async throws(NotReached) {
         try await writeEverywhere("old", at: writer)
         let lost = try await instance(busyWith: 1)
-        // The first is a batch of its own; the others wait for it and become one batch.
+        // The first write is a batch by itself. The others wait for it, and become one batch.
         holdRequests(lost, to: c)
         for number in 1...30 { start(.write("lost \(number)"), at: lost) }
         try await until("b has accepted the first") { field("version", at: b) == "2" }
@@ -132,8 +134,8 @@ extension CPScenarioRun {
         lost.crash()
     }
 
-    /// The first attempt is based on what `a` holds, and accepted by `a` alone. The second is based on what `b` and `c`
-    /// hold, and on its way to them.
+    /// Tries a change twice. The first attempt is based on what `a` stores, and only `a` accepts it. The second is
+    /// based on what `b` and `c` store, and is still on its way to them.
     func attemptTwice(
         _ call: RegisterOperation.Call, by slow: CPInstance, withinMs: UInt64 = 10_000
     ) async throws(NotReached) -> Request {
@@ -145,7 +147,7 @@ extension CPScenarioRun {
         try await until("a has accepted the first attempt") { field("version", at: a) == "32" }
         cut(slow, from: a)
         try await connectionsAreClosed(slow, to: a, b, c)
-        // Commands on their way to them are lost with their processes.
+        // Commands on their way to `b` and `c` are lost with their processes.
         for index in [b, c] {
             replica(index).crash()
             replica(index).start()
@@ -160,11 +162,12 @@ extension CPScenarioRun {
         return request
     }
 
-    /// The versions of an abandoned branch tell nothing about the chosen chain of states (rule C6).
+    /// The versions of an abandoned branch show nothing about the chosen states (rule C6).
     ///
-    /// `a` alone holds a batch of writes that is never chosen. The first attempt is based on it, at version 31, and
-    /// reaches no replica. The second is based on version 3, is accepted by `b` and completed by a reader; then sixteen
-    /// writers evict its entry at version 20. Compared with 31 that looks like "long before my first attempt".
+    /// Only `a` has a batch of writes that is never chosen. The first attempt is based on it, at version 31, and
+    /// reaches no replica. The second is based on version 3, is accepted by `b`, and a reader completes it. Then
+    /// sixteen writers evict its entry at version 20. Compared with 31, that must not look like "long before my first
+    /// attempt".
     func retryFromADeadBranch() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
@@ -182,7 +185,7 @@ extension CPScenarioRun {
         await pass(ms: 2)
         cut(rival, from: a)
         await ask(.write("rival"), at: rival)
-        // The second attempt.
+        // From here, `slow` makes its second attempt.
         try await connectionsAreClosed(slow, to: a, b, c)
         let second = field("promise", at: c)
         heal(slow, to: b, c)
@@ -204,11 +207,11 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// A later attempt that does not find an earlier one does not prove that the earlier one has no effect (rule C7).
+    /// If a later attempt does not find an earlier one, the earlier one may still have an effect (rule C7).
     ///
     /// The first attempt of a compare-and-set is accepted by `a` alone. The second reads `b` and `c`, where the
-    /// condition does not hold, and is not chosen before the client's deadline. The outcome is unknown: a reader that
-    /// reaches `a` completes the change.
+    /// condition does not hold, and is not chosen before the client's deadline. So the outcome is unknown: a reader
+    /// that reaches `a` completes the change.
     func rejectedTooEarly() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
@@ -223,11 +226,12 @@ extension CPScenarioRun {
         await ask(.read, at: reader)
     }
 
-    /// An accept that two replicas rejected is not "not applied" while the third has not replied (rule C7).
+    /// If two replicas have rejected an accept, but the third has not replied, the change is not "not applied" (rule
+    /// C7).
     ///
-    /// `a` accepts the write of `slow`; the reply is lost with the connection, or still missing at the client's
-    /// deadline. `b` and `c` have promised a higher ballot to `rival`, which crashes, and reject the write. A reader
-    /// that reaches `a` completes it.
+    /// `a` accepts the write of `slow`. The reply is lost with the connection, or is missing at the client's deadline.
+    /// `b` and `c` have promised a higher ballot to `rival`, which crashes, so they reject the write. A reader that
+    /// reaches `a` completes it.
     func unknownAtOneReplica() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
