@@ -1,7 +1,7 @@
 import Available
 import Service
 
-/// All settings of `app-ap`. Defaults that the program does not set come from the engine.
+/// All settings of `app-ap`. The default values are those of ``AvailableSettings``.
 struct APSettings: ProgramSettings, Sendable {
     let service: ServiceSettings
     let engine: AvailableSettings

@@ -156,7 +156,7 @@ extension Problem {
 extension SessionAnswer {
     fileprivate var headers: [Header] { token.map { [Header("X-Session-Token", $0)] } ?? [] }
 
-    /// Nil if the request had no session guarantee to state.
+    /// Whether the session guarantees hold, as a word. Nil if the request had no session token.
     fileprivate var guarantee: String? { isGuaranteed.map { $0 ? "guaranteed" : "not_guaranteed" } }
 }
 

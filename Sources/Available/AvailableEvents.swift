@@ -13,7 +13,7 @@ public protocol AvailableEvents: AnyObject {
     func replicaDown(_ replica: Int)
     /// A replica that was down answers again, and all hints from that time have been delivered.
     func replicaRecovered(_ replica: Int)
-    /// `replica` stopped answering although its address does not refuse connections.
+    /// `replica` stopped answering, but its address does not refuse connections: it may be cut off.
     func partitionSuspected(replica: Int)
     /// `replica` answers again after a suspected partition, and all hints from that time have been delivered.
     func partitionHealed(replica: Int)

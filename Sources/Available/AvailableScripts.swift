@@ -20,7 +20,7 @@ public enum AvailableScripts {
     public static let acknowledgeHints = Script(
         name: "acknowledge_hints", source: joined(single, member, PackageResources.acknowledge_hints_lua))
 
-    // ReplicaAdmission and staleness.
+    // Admission and staleness.
     public static let adopt = Script(name: "adopt", source: PackageResources.adopt_lua)
     public static let readClock = Script(
         name: "read_clock", source: joined(single, member, clock, fence, PackageResources.read_clock_lua))

@@ -74,13 +74,13 @@ extension AvailableSettings {
         /// bounds. By then the first one no longer runs the write (rule A5).
         public var minFenceMs: UInt64 = 20
         public var maxFenceMs: UInt64 = 100
-        /// Bounds of the time between the read of a record and its merge at another replica. The minimum applies if the
-        /// target was admitted a moment ago. The maximum applies once this instance has known it for that long.
+        /// Bounds for the deadline fence of a merge, which limits the time from the read of a record to its merge at
+        /// another replica. Within these bounds, the fence is as long as this instance has known the target.
         public var minMergeFenceMs: UInt64 = 200
         public var maxMergeFenceMs: UInt64 = 1_000
     }
 
-    /// Staleness probes, hinted handoff and anti-entropy.
+    /// Settings of staleness probes, hinted handoff and anti-entropy.
     public struct Background: Sendable {
         /// Time between two staleness probes. The staleness of a healthy replica is one to two of these. For two
         /// seconds after a replica connects, probes are four times as frequent, so that its staleness is soon known.

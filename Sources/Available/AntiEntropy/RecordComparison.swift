@@ -46,8 +46,8 @@ struct RecordComparison {
         let nowUs: Int64
         let epoch: Bytes
         let hlc: UInt64
-        /// Microseconds from the adoption of the replica, or the last time its clock was set back, to the start of the
-        /// comparison.
+        /// How long before the comparison the replica was adopted, or its clock was last set back: bounds in
+        /// microseconds.
         let adoptedAgoUs: ClosedRange<Int64>
     }
 
@@ -208,8 +208,8 @@ struct RecordComparison {
         if await !storeHints(foreign, route, start) { count.uncopied += foreign.count }
     }
 
-    /// Stores a hint for each foreign key, one that holds something other than a record. Hinted handoff delivers the
-    /// record once the foreign value is gone.
+    /// Stores a hint for each of `keys`, under which one of the replicas stores something other than a record. Hinted
+    /// handoff delivers the record once that foreign value is gone.
     private func storeHints(_ keys: [Bytes], _ route: RecordTransfer.Route, _ start: Start) async -> Bool {
         guard !keys.isEmpty else { return true }
         let head = [

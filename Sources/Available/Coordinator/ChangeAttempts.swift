@@ -17,8 +17,8 @@ struct ChangeAttempts {
 
     /// The most attempts in all rounds together.
     private static let maxCount = 12
-    /// A coordinator that answers `LATE` is tried again, but at every third attempt it is excluded for the rest of the
-    /// round.
+    /// A coordinator that answers `LATE` may be tried again. But if every third attempt of a change gets this answer,
+    /// its coordinator is excluded for the rest of the round.
     private static let lateExclusionInterval = 3
 
     /// - Parameter seen: the version of the key that the client has seen.
@@ -56,7 +56,7 @@ struct ChangeAttempts {
     mutating func refused(_ refusal: ScriptReply, _ coordinator: Int) {
         switch refusal {
         case .late:
-            // The reply has set the known clock right: the same replica may be tried with a new fence.
+            // The reply contained the replica's clock, so the same replica may be tried with a new fence.
             fail(.timeout, "The replica was too slow.")
             isTransient = true
             if count.isMultiple(of: Self.lateExclusionInterval) { exclude(coordinator) }
@@ -80,7 +80,7 @@ struct ChangeAttempts {
 
     // MARK: Absence
 
-    /// `coordinator` has nothing to delete. Its record, or empty record, has the version `vector`.
+    /// `coordinator` has nothing to delete. Its record of the key has the version vector `vector`.
     ///
     /// - Returns: the version to answer with; nil if the next replica must be asked. If the client has seen nothing of
     ///   the key, this is `vector`. Otherwise it is the join of all vectors so far, once that covers what the client

@@ -43,7 +43,8 @@ final class DeliveryBatch: ReplySink, Expirable {
         self.startNs = startNs
     }
 
-    /// True if a record of a write that began at `startNs` may travel in this batch.
+    /// True if a record of a write that began at `startNs` may be sent with the clocks and deadline fence of this
+    /// batch.
     func accepts(_ clocks: ClockTable, startNs: UInt64) -> Bool {
         clocks.generation == self.clocks.generation && startNs >= self.startNs && entries.count < Self.maxRecords
             && byteCount < Self.maxBytes

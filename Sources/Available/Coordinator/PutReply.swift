@@ -7,7 +7,7 @@ enum PutReply {
     /// The key to delete does not exist: nothing was written.
     case absent(vector: Bytes)
     case tooManySiblings(Int64)
-    /// Nothing was written.
+    /// The replica refused the change: nothing was written.
     case refused(ScriptReply)
     /// The reply cannot be read. The change may have been applied.
     case unreadable
@@ -101,7 +101,7 @@ enum PutReply {
                 siblings: [Dot(actor: actor, hlc: hlc).text, dated(packed)])
         }
 
-        /// The sibling as the coordinator stored it, with the expiry that it computed.
+        /// The sibling as the coordinator stored it, with its expiry by the coordinator's clock.
         private func dated(_ packed: Bytes) -> Bytes {
             guard expiresMs != 0 else { return packed }
             let head = Sibling.writeIdCount + 2

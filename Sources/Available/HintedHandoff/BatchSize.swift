@@ -12,7 +12,7 @@ struct BatchSize: Equatable {
     private let quickNs: UInt64
 
     private static let startBytes = 32 * 1_024
-    /// Estimated size of the key and vector of one record, and its smallest value: used to turn ``bytes`` into records.
+    /// Estimated size of the key and vector of one record, which ``bytes`` does not include.
     private static let recordBytes = 256
 
     /// - Parameter callTimeoutMs: time after which a command counts as unanswered. Each batch is two commands: a read

@@ -27,7 +27,7 @@ struct DeliveryBackoff {
         return nowNs < pause.untilNs
     }
 
-    /// True if the key is pausing because it holds something other than a record at a replica.
+    /// True if the key is pausing because the source or the target stores something other than a record under it.
     func isForeign(_ key: Bytes, to target: Int, atNs nowNs: UInt64) -> Bool {
         pauses[target][key]?.isForeign == true && isPausing(key, to: target, atNs: nowNs)
     }

@@ -69,12 +69,13 @@ final class RecordTransfer {
         backoff.isPausing(key, to: target, atNs: environment.nowNs)
     }
 
-    /// True if the key is pausing because it holds something other than a record at a replica.
+    /// True if the key is pausing because the source or the target stores something other than a record under it.
     func isForeign(_ key: Bytes, to target: Int) -> Bool {
         backoff.isForeign(key, to: target, atNs: environment.nowNs)
     }
 
-    /// Called after a reconnect to `replica`, or when it accepts writes again: nothing is delayed any more.
+    /// Called after a reconnect to `replica`, or when it accepts writes again. Ends all pauses, because delayed records
+    /// may arrive now.
     func mayArriveAgain(at replica: Int) {
         backoff.restart(replica)
         for other in sizes.indices {
@@ -187,7 +188,7 @@ final class RecordTransfer {
     }
 }
 
-/// The `merge` script as a command.
+/// Creates the command that runs the script `merge`.
 enum MergeCommand {
     /// - Parameters:
     ///   - arguments: the arguments of all records; see ``CarriedRecord/append(to:)``.

@@ -132,7 +132,8 @@ struct Reader {
     ) -> AttemptFailure {
         if let failure { return failure }
         if !call.overBudget.isEmpty { return .tooManyLongReplies }
-        // Every replica that was asked has lost its connection. Soon other replicas are nearest, or these are back.
+        // All replicas that were asked have lost their connections. A new attempt can soon ask other replicas, or these
+        // again.
         if !call.sent.isEmpty {
             return .noReplica("The connection was lost before the answer.", isTransient: true)
         }

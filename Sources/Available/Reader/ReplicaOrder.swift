@@ -5,8 +5,8 @@ import Replication
 /// Among these, fresh ones come before clearly staler ones. Then those that accept writes, those of this site, and the
 /// nearest.
 ///
-/// The first replica changes only if another one is clearly nearer for a while. Instances that coordinate a key's
-/// writes at different replicas would create needless siblings.
+/// The first replica changes only if another one is clearly nearer for a while. Otherwise instances would often
+/// coordinate a key's writes at different replicas, which creates needless siblings.
 struct ReplicaOrder {
     private(set) var order: [Int]
     private var validUntilNs: UInt64 = 0
@@ -16,7 +16,7 @@ struct ReplicaOrder {
     private var challengedNs: UInt64?
 
     private static let validForNs = 20 * nsPerMs
-    /// A smaller difference in latency is noise, or comes from load that would follow the change.
+    /// A smaller difference in latency is noise, or comes from load, which would move along with the requests.
     private static let noiseNs: UInt64 = 2_000_000
     /// How long another replica must be clearly nearer. Slowness that ends sooner is covered by the hedge and the
     /// fence.

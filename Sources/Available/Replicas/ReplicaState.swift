@@ -8,10 +8,10 @@ struct ReplicaState {
     /// The measurements of this incarnation.
     var probe: ProbeResult
 
-    // The following belong to the server, whatever its incarnation.
+    // Properties of the server, whichever incarnation it has.
 
-    /// The last error that the replica answered to a probe or another background script; nil once a probe could write
-    /// again.
+    /// The last error with which the replica answered a probe or another background script; nil once a probe could
+    /// write again.
     var error: String?
     var rejections = WriteRejections()
     /// Why the replica is not used although it answers; nil if it is used.
@@ -26,9 +26,9 @@ struct ReplicaState {
     }
 }
 
-/// Whether a replica rejects changes: its memory is full, it lacks a permission, or it has too few replicas of its own.
-/// A probe may succeed nevertheless. After a rejection the replica is asked last for a while, and for twice as long
-/// after each further one.
+/// Whether a replica rejects changes, because its memory is full, a permission is missing, or its server has too few
+/// Redis replicas (`min-replicas-to-write`). A probe may succeed nevertheless. After a rejection the replica is asked
+/// last for a while, and for twice as long after each further one.
 struct WriteRejections: Equatable {
     private var error: String?
     private var untilNs: UInt64 = 0

@@ -86,7 +86,7 @@ final class ReplicaTable {
 
     // MARK: Measurements
 
-    /// - Parameter error: what the replica answered a script with; nil once one ran again.
+    /// - Parameter error: the error with which the replica answered a background script; nil after one succeeded.
     func noteError(_ error: String?, of replica: Int) {
         if (states[replica].error == nil) != (error == nil) { measurements &+= 1 }
         states[replica].error = error

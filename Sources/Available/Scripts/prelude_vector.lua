@@ -56,7 +56,7 @@ local function highestEntry(text)
     return highest
 end
 
--- True if the vector `vector`, a table, covers the dot.
+-- True if `vector`, which is a table, covers `dot`, which is text.
 local function covers(vector, dot)
     local actor, entry = string.match(dot, '^(.+)@(%d+)$')
     return entry + 0 <= (vector[actor] or 0)

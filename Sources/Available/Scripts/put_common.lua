@@ -3,14 +3,14 @@
 -- KEYS   records `ap:<key>`
 -- ARGV   1: incarnation; 2: clock epoch; 3: actor, `<replica>.<incarnation>`;
 --        4: most siblings, and 5: most bytes of them, that a change with a context may leave;
---        6: most hints per peer, or 0 where they need not be counted; 7: number of peers; then their names;
+--        6: most hints per peer, or 0 if they need not be counted; 7: number of peers; then their names;
 --        then per record: sibling as `V<write id>::<value>` or `T<write id>::`; time to live in milliseconds, or 0;
 --        context: a vector, or `-` for none; `first` attempt or `again`; notAfter
 -- Reply  per record one of
 --        `OK <hlc> <replaced> <expires_ms> <now> <vector>`; <replaced> is 0: no live value was replaced; above 1: the
 --        hlc of the record that was replaced as a whole, written by this actor alone; 1: otherwise;
 --        { that line, { dot, sibling .. } that stay beside the new one, { siblings that were overwritten unseen } };
---        { `SAME <hlc> 1 0 <now> <vector>`, { dot, sibling .. } } where the write id is stored already;
+--        { `SAME <hlc> 1 0 <now> <vector>`, { dot, sibling .. } } if the write id is already stored;
 --        { ABSENT, vector } for a first attempt to delete what is not there;
 --        { TOOMANY, n }; { LATE, clock epoch, now }; { NOTMEMBER, incarnation }
 local actor, maxSiblings, maxSiblingBytes = ARGV[3], ARGV[4] + 0, ARGV[5] + 0

@@ -12,7 +12,7 @@ struct PartitionDetector: Equatable {
         case silent(sinceNs: UInt64)
         case suspected
         /// The replica is back. `hlcs`: for each replica, its hlc when it was first probed after that; nil for those
-        /// not probed yet. Hints up to these are from the time apart.
+        /// not probed yet. Hints up to these are for writes before the return.
         case catchingUp(hlcs: [UInt64?])
     }
 
@@ -30,7 +30,8 @@ struct PartitionDetector: Equatable {
 
     private(set) var state = State.starting
 
-    /// Longer than the time until the first attempt to connect again.
+    /// How long a replica must be silent before it is suspected. This is longer than the time until the first
+    /// reconnect, which shows whether the replica refuses connections.
     static let confirmNs = 400 * nsPerMs
 
     var isSuspected: Bool { state == .suspected }
@@ -57,7 +58,7 @@ struct PartitionDetector: Equatable {
     /// - Parameters:
     ///   - hlcs: the hlc of each replica; nil for those that the probe did not reach.
     ///   - hints: the hints between this replica and all others that the probe reached, in both directions.
-    ///   - isKnown: true if the replica's staleness is known, so that it lacks no lost data.
+    ///   - isKnown: true if the replica's staleness is known, which means that it has lost no data.
     mutating func probed(hlcs: [UInt64?], hints: [Hints], isKnown: Bool) -> Event? {
         switch state {
         case .starting, .healthy, .silent:

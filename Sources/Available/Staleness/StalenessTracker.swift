@@ -176,8 +176,8 @@ final class StalenessTracker {
         let hlcs = readings.map { $0?.hlc }
         for replica in replicas.names.indices {
             guard answered.contains(replica), let own = readings[replica] else {
-                // A replica that is refused, or is being admitted again, does reply. It only is not probed, so it is
-                // not suspected.
+                // A replica that is refused, or is being admitted again, is not probed. But it does reply, so it is not
+                // suspected.
                 let isAsked = replicas.usable.contains(replica) || !environment.group.available.contains(replica)
                 let replies = replicas[replica].refusal != nil || environment.group.rejectsCommands(replica)
                 let isSilent = !answered.contains(replica) && isAsked && !replies

@@ -88,8 +88,8 @@ final class TombstoneGC: BackgroundTask {
         guard let agreed = agreed(checked, of: page.keys.count) else { return nil }
         guard !agreed.isEmpty else { return Outcome(kept: page.keys.count) }
         let replies = await run(.collect, page, agreed, clocks: clocks, startNs: startNs)
-        // The replica with the fewest collected records counts. If it kept a record, a later run lists that record
-        // there again, and the others agree.
+        // Report the smallest number that any replica collected. If that replica kept a record, a later run lists the
+        // record there again. The other replicas then agree, because they no longer have it.
         let collected = replies.map { max(0, ($0?.count ?? 2) - 2) }.min() ?? 0
         return Outcome(collected: collected, kept: page.keys.count - agreed.count)
     }

@@ -11,7 +11,7 @@ final class BugConnection {
 
     private struct End {
         var endpoint: Endpoint?
-        /// Cuts the bytes that this end sends into messages.
+        /// Splits the bytes from this end into messages.
         var framer: MessageFramer
         /// Bytes that wait to be sent to this end.
         var unsent: [UInt8] = []

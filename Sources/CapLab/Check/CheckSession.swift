@@ -22,8 +22,8 @@ struct CheckSettings: Sendable {
 /// The part that the checks of both services share: clients at both sites, concurrent faults, and the report. Without a
 /// ``FaultDriver`` the session injects no faults; a drill does that instead.
 final class CheckSession {
-    /// After a refusal a client pauses this many times longer. Refusals are fast, so there would be few other
-    /// operations.
+    /// After a refusal a client pauses this many times longer. Otherwise a check would consist mostly of refusals,
+    /// because they are fast.
     private static let refusedPauseFactor: UInt64 = 10
     private static let maxShownPerKind = 6
     private static let progressNs = 3_000 * nsPerMs

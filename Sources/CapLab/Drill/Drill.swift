@@ -23,7 +23,7 @@ struct Drill: Equatable, Sendable {
     static let maxSteps = 60
     static let rates = 1...200
     static let keyCounts = 8...100
-    /// The key that the report follows. Two simulated people read and write it, besides the load.
+    /// The key that the report follows. A simulated person per service reads and writes it, in addition to the load.
     static let key = LabPage.firstKey
 
     let name: String

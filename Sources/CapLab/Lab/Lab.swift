@@ -28,8 +28,8 @@ struct LabSettings: Sendable {
     var clockNodes: Set<String> = []
     /// A deliberate bug that is put in front of one service, see ``BugProxy``.
     var bug: LabBug?
-    /// True if a person runs the lab. Then services inherit its environment, and it prints a line when a process exits
-    /// by itself.
+    /// True if a person runs the lab. Then services inherit its environment, and the lab prints a line when a process
+    /// exits by itself.
     var isInteractive = false
     let environment = ProcessInfo.processInfo.environment
 }

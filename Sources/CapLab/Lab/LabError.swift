@@ -17,7 +17,7 @@ struct LabError: Error, Equatable {
         self.init("\(systemCall): \(String(cString: strerror(errno)))")
     }
 
-    /// SIGINT, SIGTERM or SIGHUP has arrived meanwhile.
+    /// A signal interrupted the lab: SIGINT, SIGTERM or SIGHUP.
     static let interrupted = LabError("interrupted")
 }
 

@@ -23,8 +23,9 @@ final class Relay: DescriptorHandler {
     private let listener: Int32
     private var connections: [ObjectIdentifier: RelayedConnection] = [:]
     private(set) var fault = LinkFault.none
-    /// How many bytes were read from the service since the start. Below: from the replica.
+    /// How many bytes were read from the service since the start.
     private(set) var bytesFromService = 0
+    /// How many bytes were read from the replica since the start.
     private(set) var bytesFromReplica = 0
     /// The tap that watches the messages while a page shows them.
     weak var tap: MessageTap?

@@ -1,8 +1,8 @@
 import DequeModule
 import EventLoop
 
-/// The clients of a drill at both services. They are the load, and one simulated person per service who reads and
-/// writes the drill's key.
+/// The clients of a drill at both services. Most of them are the load. In addition, one simulated person per service
+/// reads and writes the drill's key.
 ///
 /// Each client is a client of `caplab check` with one request at a time, so that the checkers can judge its history.
 /// Confined to the thread of the lab's reactor.

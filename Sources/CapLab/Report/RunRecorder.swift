@@ -16,8 +16,8 @@ final class RunRecorder: EventSink {
             let seconds = max(1, durationMs / 1_000)
             return max(maxBytes / 5, maxBytes - 7_000 * seconds) / seconds
         }
-        /// Messages per event, of which there are ten per second. A message has about 160 bytes. Messages get three
-        /// fifths of the bytes for messages and answers.
+        /// The most messages per event. There are ten events per second, and a message has about 160 bytes. Messages
+        /// get three fifths of the bytes for messages and answers.
         var messages: Int { min(12, max(2, sampleBytesPerSecond / 10 * 3 / 5 / 160)) }
         var stateBytesPerSecond: Int { min(6_000, max(2_000, maxBytes / 2 / max(1, durationMs / 1_000))) }
         /// In a small recording, states that differ only in numbers are further apart.
@@ -101,7 +101,7 @@ final class RunRecorder: EventSink {
         if answer.conflicts.count > 1, conflictKeys.count < Self.maxConflictKeys { conflictKeys.insert(answer.key) }
     }
 
-    /// Counts a request of the load that was not sent as failed: too many others waited for this service.
+    /// Counts a request of the load as failed if it was not sent, because too many others wait for the service.
     private func noteNotSent(to service: String) {
         guard isRecording, samples.count < Self.maxSamples else { return }
         samples.append(

@@ -12,9 +12,9 @@ struct PageSettings: Sendable {
     var publishedPort: UInt16?
     var isReadOnly = false
     var commands = Commands.caplab
-    /// How `caplab` is called in commands. Below: the options that follow each command so that it finds its lab, with a
-    /// leading space.
+    /// How `caplab` is called in the commands that the page shows.
     var program = "caplab"
+    /// The options that follow each command so that it finds its lab, with a leading space.
     var options = ""
     /// True if the events include the messages between services and replicas.
     var hasMessages = true

@@ -58,8 +58,9 @@ extension APSimulation {
         var meanPauseUs: UInt64 = 20_000
         /// Approximate size of each value in bytes; 0 for a few bytes.
         var valueBytes = 0
-        /// How many of ten operations are reads. Below: how many are deletes.
+        /// How many of ten operations are reads.
         var reads: UInt64 = 4
+        /// How many of ten operations are deletes.
         var deletes: UInt64 = 1
         /// How many percent of the writes expire.
         var expiring: UInt64 = 10

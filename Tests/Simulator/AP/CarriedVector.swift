@@ -11,8 +11,8 @@ enum CarriedVector {
         return vectors.count == 1 ? vectors[0] : nil
     }
 
-    /// Packed vectors as text. The packed form has the actors first, each a name and a number, or any other text. Then
-    /// each vector has its actors' positions and clocks.
+    /// Unpacks vectors to text. Packed, the actors come first, each as a name and a number, or as any other text. Then
+    /// each vector lists positions of its actors, with their clocks.
     static func vectors(packedIn packed: ArraySlice<UInt8>) -> [Bytes] {
         var rest = packed
         func number() -> Int {

@@ -1,6 +1,6 @@
 import Replication
 
-/// One `ap:` record as a replica stores it. This parser is independent of the engine's.
+/// One `ap:` record as a replica stores it. It is parsed without the engine's code.
 struct RecordSnapshot: Equatable {
     var vector = Bytes()
     /// The siblings, in the order of their dots' bytes.

@@ -4,7 +4,7 @@ import Replication
 /// ran where and when, and which ones were replaced for a valid reason.
 ///
 /// There are two valid reasons. A write without a context replaces what its coordinator stores. A write with a context
-/// replaces what the record stored for which the context was issued.
+/// replaces the values of the record for which the context was issued.
 final class WriteLedger: ScriptWatcher {
     typealias WriteId = Bytes
 

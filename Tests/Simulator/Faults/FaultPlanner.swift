@@ -259,9 +259,8 @@ final class FaultPlanner {
         }
     }
 
-    /// Sets the clocks of all replicas ahead. Either the instances' clocks stay right, or they move too and one
-    /// replica's clock moves further. Nobody could distinguish clocks that are all wrong by the same offset from
-    /// correct ones.
+    /// Sets the clocks of all replicas ahead. At least one clock differs from the others: it is the instances', or one
+    /// replica's. If all clocks were wrong by the same amount, nothing could detect that.
     private func setClocksAhead() {
         guard !isAhead else { return }
         isAhead = true

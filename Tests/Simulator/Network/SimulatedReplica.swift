@@ -27,7 +27,7 @@ final class SimulatedReplica {
     static let usualFsyncMeanUs: UInt64 = 100
     /// Informed before and after each run of a script.
     weak var watcher: (any ScriptWatcher)?
-    /// Informed when a run of the server ends, as a kernel would inform them.
+    /// The links to inform when a run of the server ends, as its kernel would reset their connections.
     private var links: [WeakLink] = []
 
     struct Message {

@@ -10,7 +10,7 @@ public protocol SimulatedOperation: Encodable, Sendable {
 
 /// Counts of what happened in a world, in addition to its history.
 public struct WorldCounts: Sendable {
-    /// How often each kind of fault happened. Includes kinds that never happened, because these were not tested.
+    /// How often each kind of fault happened. Kinds that never happened have 0, to show what was not tested.
     public var faults: [FaultKind: Int] = [:]
     public var events = 0
     public var virtualMs: UInt64 = 0

@@ -3,8 +3,8 @@ import Linearizability
 /// Checks the history of one key of `app-ap`, using only what clients observed. It does not decode contexts.
 ///
 /// A change with a context replaces the values in the answer from which the context came, and everything that those had
-/// replaced. A write without a context replaces what its coordinator stores. About that, a client knows only that it
-/// was not written later.
+/// replaced. A write without a context replaces what its coordinator stores. Clients do not know these values, but they
+/// know that the replaced values were not written later.
 struct KeyChecker {
     private let key: String
     private let reads: [APOperation]
@@ -15,7 +15,8 @@ struct KeyChecker {
     private var covered: [OperationSet] = []
     /// True if some change has no context.
     private let isBlind: Bool
-    /// See ``APVerdict/mayBeLost(_:byKills:)``.
+    /// Returns true if kills of redis-servers may explain the loss of a change, see
+    /// ``APVerdict/mayBeLost(_:byKills:)``.
     private let mayBeLostByKills: (APOperation) -> Bool
 
     /// Allowance for the service's clock: it is read once per turn of the reactor, and rounded to milliseconds.
@@ -112,8 +113,7 @@ struct KeyChecker {
     private func isKept(_ index: Int, _ seen: OperationSet, values: [String]) -> Bool {
         if seen.contains(index) { return true }
         guard isBlind else { return false }
-        // A later write without a context may have replaced this one. A write counts as later unless it certainly came
-        // before.
+        // A write without a context may have replaced this one, unless it was answered before this one was sent.
         return values.contains { value in
             guard let other = indexOfValue[value] else { return false }
             return changes[other].outcome == .unknown || changes[other].returnNs > changes[index].callNs

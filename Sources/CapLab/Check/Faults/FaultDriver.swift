@@ -15,8 +15,9 @@ final class FaultDriver {
     private let needsReachable: Bool
     private var random: SplitMix64
     private let tasks: TaskBundle
-    /// Services that are paused or killed, or have not served again yet. Below: how often each was disturbed.
+    /// Services that are paused or killed, or have not served again yet.
     private var disturbed: Set<String> = []
+    /// How often each service was paused or killed.
     private var disturbances: [String: Int] = [:]
 
     /// All faults, ordered by their start. An active fault has no end yet.

@@ -21,7 +21,7 @@ final class ConnectionTap {
 
     /// A message that the relay has read and not yet forwarded.
     private struct Pending {
-        /// The position of the message's last byte among all bytes of its direction.
+        /// How many bytes its direction has had, up to the end of this message.
         let endOffset: Int
         let message: TappedMessage
     }

@@ -19,8 +19,9 @@ struct RESPReader {
     private let limits: Limits
     private(set) var isLost = false
     private var message = RESPMessage()
-    /// The first bytes of the line that is being read. Below: its length so far.
+    /// The first bytes of the line that is being read.
     private var line: [UInt8] = []
+    /// How many bytes of that line have been read.
     private var lineBytes = 0
     /// How many bytes of a bulk string are still to come, with its line end; 0 outside of a bulk string.
     private var bulkLeft = 0

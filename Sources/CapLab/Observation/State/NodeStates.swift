@@ -123,7 +123,7 @@ final class NodeStates {
     private func event(_ members: [UInt8]) -> [UInt8] {
         var json = JSONWriter(capacity: members.count + 32)
         json.beginEvent(atUs: pair.elapsedUs)
-        // Both parts are JSON objects: insert the members after the time.
+        // Joins two JSON objects: the time, and all other members.
         return json.bytes + [UInt8(ascii: ",")] + members.dropFirst()
     }
 

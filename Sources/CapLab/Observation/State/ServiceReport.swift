@@ -5,8 +5,9 @@ struct ServiceReport: Equatable {
         var breaker = 0
         /// True if the connection is established and the breaker is closed.
         var isUp = false
-        /// For CP. `isVoter`: the replica votes. `isWritable`: it applied the last write probe.
+        /// For CP: true if the replica votes.
         var isVoter = false
+        /// For CP: true if the replica applied the last write probe.
         var isWritable = false
         /// For AP: staleness in milliseconds; nil if unknown.
         var stalenessMs: Double?

@@ -104,7 +104,7 @@ struct APWindow {
             guard let record = reading.records[key], let vector = RecordDecoder.vector(record) else { return false }
             return latest.contains { other, theirs in
                 guard other != replica else { return false }
-                // Before the second reading, only one reading can be compared: that finds only lasting differences.
+                // If no replica has an earlier reading yet, use the latest one. That finds only differences that last.
                 guard let before = previous[other] ?? (previous.isEmpty ? theirs : nil),
                     before.endedUs < reading.beganUs,
                     let known = before.records[key].flatMap(RecordDecoder.vector)

@@ -31,7 +31,8 @@ struct Violation: Equatable, Sendable {
     let store: GroupName
     let kind: Kind
     let key: String
-    /// Ordered by their requests. But the last one is the operation that no order explains after the others.
+    /// The operations in the order of their requests. The last one is the operation that no order explains after the
+    /// others.
     let operations: [Operation]
 
     /// True if both describe the same finding, even if the window has lost part of the explanation since.

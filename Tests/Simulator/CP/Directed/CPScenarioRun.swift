@@ -24,7 +24,7 @@ public final class CPScenarioRun {
     private struct ScriptRun: Hashable {
         let script: String
         let replica: Int
-        /// Nil to count calls with any keys.
+        /// The Redis key of the counted calls; nil to count calls with any key.
         let key: Bytes?
     }
 

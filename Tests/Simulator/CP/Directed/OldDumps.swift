@@ -53,9 +53,9 @@ extension CPScenarioRun {
         }
     }
 
-    /// While `c` is down, `a` is restored from a recent dump. After the restart of `c`, it knows only older counters of
-    /// `a` than `b` does. An instance starts, and its connection to `b` is established last. It must ask `b` before it
-    /// admits `a` (rule C8).
+    /// While `c` is down, `a` is restored from a recent dump. `c` restarts, and has witnessed only older counters of
+    /// `a`; `b` has witnessed newer ones. An instance starts, and its connection to `b` is established last. It must
+    /// ask `b` before it admits `a` (rule C8).
     func oldDumpAtAStart() async throws(NotReached) {
         let writer = try await instance()
         let repairer = try await instance(background: .frequent)
@@ -152,8 +152,8 @@ extension CPScenarioRun {
     }
 
     /// The memories of `a` and `b` are rolled back to different times while they run and instances are connected. `c`
-    /// shows that both are behind. The periodic comparison must erase one and then the other; by name, so that all
-    /// instances choose the same one (rule C8). It must never erase both at once, and must not leave both.
+    /// shows that both are behind. The periodic comparison must erase one and later the other. All instances choose the
+    /// same one first, by its name (rule C8). It must never erase both at once, and must not leave both.
     func twoRolledBackInPlace() async throws(NotReached) {
         let instance = try await instance(background: .frequent)
         try await writeEverywhere("old", at: instance)
