@@ -57,7 +57,8 @@ struct HintStatistics {
         countedNs = nowNs
         hlcReadings.append((hlc, nowNs))
         while let first = hlcReadings.first, nowNs - first.atNs >= handoffDelayNs {
-            // If a record changes during its delivery, its hint is raised to one above the delivered hlc.
+            // One is added, because a hint whose record changes during delivery is raised to one above the delivered
+            // hlc.
             handoffUpTo = first.hlc + 1
             hlcReadings.removeFirst()
         }

@@ -19,7 +19,8 @@ public final class APSimulation {
     private var clients: [APClient] = []
     private var report: SimulationReport<APOperation>
 
-    /// The longest time until all is idle after the heal. A comparison that lacked a peer is repeated only after 30 s.
+    /// The longest wait after the heal until all replicas have converged. A comparison that lacked a peer is repeated
+    /// only after 30 s.
     private static let quietLimitMs: UInt64 = 180_000
     private static let limitMs: UInt64 = 900_000
     /// Half a second, plus the time to connect over the slowest link.

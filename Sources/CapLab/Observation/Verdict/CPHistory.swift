@@ -16,8 +16,8 @@ enum CPHistory {
         var violation: String?
     }
 
-    /// The most violations found in one check. After each violation the checker searches again without its last
-    /// operation.
+    /// The most violations that one check reports. After each one, the checker searches again without the operation
+    /// that no order explains.
     static let maxViolations = 3
 
     private static let maxConfigurations = 200_000
@@ -151,7 +151,8 @@ enum CPHistory {
         guard lowest <= highest else { return whole }
         let missing = (max(1, lowest)...max(1, highest)).lazy.filter { !claimed.contains($0) }
         guard missing.prefix(maxUnknownChanges + 1).count <= maxUnknownChanges else { return nil }
-        // Add two writes for the state before the window. A collected tombstone cannot explain version 1 or 2.
+        // The window may begin with a state of version 1 or 2, which no collected tombstone explains. So add two writes
+        // that may have created it.
         for number in 1...2 { add(.write("\u{0}before \(number)"), to: key) }
         var pending = operations.filter(\.isPending).map(\.call)
         for version in missing {
