@@ -69,7 +69,7 @@ def figures(timelines, isolated, held_s):
     anyone = sorted(time for timeline in timelines for time in timeline.successes)
     firsts = [timeline.first_success() for timeline in majority]
     return {
-        "nobody_s": longest_gap(anyone, 0, end_s),
+        "nobody_s": longest_gap(anyone, 0, held_s),
         "majority_gap_s": max(longest_gap(each.successes, 0, end_s, held_s) for each in majority),
         "majority_first_s": None if None in firsts else max(firsts),
         "majority_return_gap_s": max(gap_after_return(each.successes, held_s, end_s) for each in majority),

@@ -146,6 +146,21 @@ class FigureTests(unittest.TestCase):
         self.assertAlmostEqual(self.figures["majority_gap_s"], 1.51, places=1)
         self.assertAlmostEqual(self.figures["majority_first_s"], 1.5, places=1)
 
+    def test_what_nobody_gets_after_the_return_is_not_of_the_cut(self):
+        """An election after the return stops everyone for 3 s: the gap of the majority, not of the cut."""
+        served = attempts(SERVED, -1, 0) + attempts(SERVED, 0.5, 10.2) + attempts(SERVED, 13.2, 15)
+        timelines = [timeline.Timeline(each, 0, -1, 15) for each in (served, [], served)]
+        figures = timeline.figures(timelines, 1, 10)
+        self.assertAlmostEqual(figures["nobody_s"], 0.5, places=1)
+        self.assertAlmostEqual(figures["majority_return_gap_s"], 3, places=1)
+
+    def test_nobody_is_served_at_most_as_long_as_the_cut_lasts(self):
+        served = attempts(SERVED, -1, 0) + attempts(SERVED, 13, 15)
+        timelines = [timeline.Timeline(each, 0, -1, 15) for each in (served, [], served)]
+        figures = timeline.figures(timelines, 1, 10)
+        self.assertAlmostEqual(figures["nobody_s"], 10, places=1)
+        self.assertAlmostEqual(figures["majority_gap_s"], 13, places=1)
+
     def test_the_isolated_node_refuses_and_comes_back(self):
         self.assertLess(self.figures["isolated_served_share"], 0.02)
         self.assertAlmostEqual(self.figures["isolated_refuses_after_s"], 0.51, places=1)
