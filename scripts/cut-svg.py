@@ -13,9 +13,10 @@ from html import escape
 sys.dont_write_bytecode = True
 from cut_scenes import SERVICES, Problem, captions, scenes
 
-LOOP_S = 12
-# How long each scene is shown; the still picture for readers who want no motion is the fourth.
-SCENES_S = (1.8, 2.2, 2.2, 3.2, 2.6)
+# How long each scene is shown: its caption of up to 25 words is read, then the map.
+SCENES_S = (4, 6, 6, 7, 6)
+LOOP_S = sum(SCENES_S)
+# The still picture for readers who want no motion.
 STILL = 3
 FADE_S = 0.05
 # Where the links between the sites are, of 880 by 560.
@@ -70,10 +71,14 @@ def block(scene, service, x, y):
         return (halves + rect(x, y, width, height, "frame", 12) + rect(middle - 44, y + 60, 88, 24, "box")
                 + text(middle, y + 77, "conflict", "bold mid"))
     value, stale = values[0], answer["stalenessMs"] or 0
-    note = f"up to {stale / 1000:.1f} s old" if stale >= 1000 else "current"
+    bound = f"{stale / 1000:.1f} s" if stale >= 1000 else "second"
+    notes = ["may miss", f"the last {bound}"] if service in SERVICES["ap"] else ["current"]
+    drop = 7 if len(notes) == 1 else 0
     return (rect(x, y, width, height, look(value), 12)
-            + shape(value, middle - 34, y + 36, 20) + text(middle - 16, y + 46, value, f"value on-{look(value)}")
-            + text(middle, y + 74, note, f"mid on-{look(value)}"))
+            + shape(value, middle - 34, y + 30 + drop, 20)
+            + text(middle - 16, y + 40 + drop, value, f"value on-{look(value)}")
+            + "".join(text(middle, y + 65 + drop + 17 * line, note, f"mid on-{look(value)}")
+                      for line, note in enumerate(notes)))
 
 
 def replica(scene, name, x, y):
