@@ -18,7 +18,7 @@ import Testing
         #expect(answer.version?.text == "abc.def")
         #expect(answer.stale == true)
         #expect(answer.siblings == ["red", "blue"])
-        #expect(answer.summary == "200, 2.1 s old")
+        #expect(answer.summary == "200, may miss 2.1 s")
     }
 
     @Test func aPageOfReplicasShowsWhetherEveryStalenessIsKnown() {

@@ -49,12 +49,12 @@ struct Answer: Sendable {
 
     var statusText: String { status != 0 ? "\(status)" : isSent ? "no answer" : "connection refused" }
 
-    /// The answer in short, as "200", "200, 2.1 s old" or "503 no_quorum, 2.0 ms".
+    /// The answer in short, as "200", "200, may miss 2.1 s" or "503 no_quorum, 2.0 ms".
     var summary: String {
         guard status != 0 else { return statusText }
         guard status == 200 else { return statusText + (json?.code.map { " \($0)" } ?? "") + ", \(took)" }
         guard json?.stale == true else { return "200" }
-        return "200, " + (json?.stalenessMs.map { "\(Self.seconds($0)) s old" } ?? "age unknown")
+        return "200, " + (json?.stalenessMs.map { "may miss \(Self.seconds($0)) s" } ?? "may be old")
     }
 
     static func seconds(_ durationMs: Double) -> String { tenths(durationMs / 1_000) }

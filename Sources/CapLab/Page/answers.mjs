@@ -1,7 +1,7 @@
 // The last answers as they came, with the curl line that gives the same.
 
 import {readOnly} from './actions.mjs';
-import {$, badge, duration, h, kindOf, millis, show, tag} from './dom.mjs';
+import {$, badge, h, kindOf, mayMiss, millis, show, tag} from './dom.mjs';
 
 const LINES = 14;
 const VERB = {
@@ -59,9 +59,9 @@ export function draw(root, store, veiled) {
 }
 
 function entry({answer, times, first}) {
-  const age = answer.op === 'read' && answer.status === 200 && answer.stalenessMs > 0
-    ? `, up to ${duration(answer.stalenessMs)} old`
-    : '';
+  const isBounded = answer.op === 'read' && answer.status === 200 && answer.service.startsWith('app_ap') &&
+    answer.stalenessMs !== null;
+  const bound = isBounded ? `, ${mayMiss(answer.stalenessMs)}` : '';
   return h('li', {'data-service': answer.service, 'data-status': answer.status},
     h('button', {
       class: 'plain',
@@ -71,7 +71,7 @@ function entry({answer, times, first}) {
     },
       badge(answer.conflicts?.length > 1 ? 'failed' : kindOf(answer)),
       h('span', {class: 'who'}, `${answer.service}: ${VERB[answer.op]}`, answer.sent && [' ', tag(answer.sent, 8)]),
-      h('b', {}, outcome(answer)), h('small', {}, `${millis(answer.tookMs)}${age}${times > 1 ? ` ×${times}` : ''}`)),
+      h('b', {}, outcome(answer)), h('small', {}, `${millis(answer.tookMs)}${bound}${times > 1 ? ` ×${times}` : ''}`)),
     h('code', {'data-copy': answer.curl, title: `${answer.curl}\n\n${answer.body ?? ''}\n\nClick to copy`},
       answer.curl));
 }

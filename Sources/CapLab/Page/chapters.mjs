@@ -107,7 +107,7 @@ export const chapters = [
           {text: 'It depends on where you read', expected: true, when: r => r.east.value !== r.west.value}
         ],
         reveal: [read('app_ap', 'east'), read('app_ap_west', 'west')],
-        why: 'Each site returns what it has, and says how old that may be. This is the price of always answering.'
+        why: 'Each site returns what it has, and says which last writes it may miss. That is the price of an answer.'
       },
     ]
   },
@@ -245,7 +245,7 @@ export const chapters = [
           {text: 'Neither', when: r => !ok(r.cp) && !ok(r.ap)}
         ],
         reveal: [write('app_cp_west', 'bob', 'cp'), write('app_ap_west', 'bob', 'ap')],
-        why: 'Two of three copies are a majority, and CP needs no more. AP states an age: g2 may hold a newer write.'
+        why: 'Two of three copies are a majority, which is all that CP needs. AP may miss a newer write that g2 holds.'
       },
       {
         id: 'lose-two',
@@ -260,7 +260,7 @@ export const chapters = [
           {text: 'Neither: both copies of the east are gone', when: r => !ok(r.cp) && !ok(r.ap)}
         ],
         reveal: [read('app_cp', 'cp'), read('app_ap', 'ap')],
-        why: 'AP answers from the last copy and states how old that may be. CP has no majority and refuses everywhere.'
+        why: 'AP answers from the last copy and says what it may miss. CP has no majority and refuses everywhere.'
       },
       {
         id: 'return',

@@ -15,7 +15,7 @@ const METRICS = {
 };
 const NOTE = {
   latency: 'solid p50, dashed p99, logarithmic',
-  staleness: 'upper bound of an answer’s age, AP only',
+  staleness: 'AP only: writes of this last time may be missing',
   hints: 'changes not yet delivered, AP only',
   conflicts: 'keys with several values, AP only',
 };
@@ -181,7 +181,7 @@ function row(store, all, service, y, lane, X, x0, x1, width, veiled, narrow) {
         Boolean);
     kinds.slice(0, 2).forEach(
       (kind, at) => parts.push(mark(kind, x, y + 4 + (kinds.length > 1 ? band * (.25 + .5 * at) : band / 2),
-        Math.min(step * .42, kinds.length > 1 ? band * .22 : band * .3, 4.6))));
+        Math.min(step * (step < 7 ? .5 : .42), kinds.length > 1 ? band * .22 : band * .3, 4.6))));
   }
   if (metric === 'latency') {
     const Y = value => base - room * Math.min(1, Math.max(0, Math.log10(Math.max(value, .1) * 10) / 4));
@@ -260,5 +260,5 @@ function figure(last, group, narrow) {
   if (group === 'cp') return 'not in CP';
   if (metric === 'hints') return count(last.hints, 'hint');
   if (metric === 'conflicts') return count(last.conflicts, 'conflict');
-  return last.stalenessMs === null ? 'unknown' : `up to ${duration(last.stalenessMs)}`;
+  return last.stalenessMs === null ? 'unknown' : `last ${duration(last.stalenessMs)}`;
 }

@@ -65,6 +65,9 @@ export function millis(ms) {
   return `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms).toLocaleString('en')} ms`;
 }
 
+/** The bound of an AP answer, at least one second. It is not the age of the value, which may well be the latest. */
+export const mayMiss = ms => `may miss the last ${ms > 1000 ? duration(ms).replaceAll(' ', '\u00a0') : 'second'}`;
+
 export const count = (number, one, many = `${one}s`) => `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 
 /** The kind of an answer: `ok` current, `old` may be old, `no` refused, `failed` precondition failed, `error`. */
@@ -78,7 +81,8 @@ export function kindOf(answer) {
 
 /** The mark of an answer: full disc, half disc, empty disc with a bar, empty disc, cross. */
 export function mark(kind, x = 7, y = 7, r = 5) {
-  const group = s('g', {class: `mark ${kind}`});
+  // A small empty disc has no room for its bar: it would look full.
+  const group = s('g', {class: `mark ${kind} ${r < 3 ? 'tiny' : ''}`});
   if (kind === 'error') {
     group.append(s('path', {d: `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}`}));
     return group;

@@ -1,6 +1,6 @@
 // The map: CP above AP, east left of west, services, replicas and the state of each.
 
-import {$, h, s, show, text, attribute, tag, badge, kindOf, duration, look, short, count} from './dom.mjs';
+import {$, h, s, show, text, attribute, tag, badge, kindOf, duration, look, mayMiss, short, count} from './dom.mjs';
 import {term} from './terms.mjs';
 import {readOnly, ask, command, resolve} from './actions.mjs';
 import {copyable} from './commands.mjs';
@@ -9,7 +9,7 @@ const WORDS = {
   cp: ['consistent: one value or none', 'Consistent under partition: refuses rather than return an old value'],
   ap: [
     'available: an answer, maybe two values',
-    'Available under partition: answers from any copy and says how old that may be'
+    'Available under partition: answers from any copy and says which last writes it may miss'
   ],
 };
 const BUYER = {
@@ -182,9 +182,9 @@ function noteOf(answer, kind, service, ageMs) {
   if (kind === 'no') return (answer.code === 'no_quorum' ? 'no majority' : answer.code ?? 'refused') + since;
   if (kind === 'error') return (answer.code ?? answer.detail ?? `status ${answer.status}`).slice(0, 24);
   if (answer.conflicts?.length > 1) return 'conflict' + since;
-  if (service.group === 'cp') return (answer.status === 404 ? 'current' : 'current') + since;
-  if (answer.stalenessMs === null) return 'age unknown' + since;
-  return (answer.stalenessMs > 1000 ? `up to ${duration(answer.stalenessMs)} old` : 'current') + since;
+  if (service.group === 'cp') return 'current' + since;
+  if (answer.stalenessMs === null) return 'may be old' + since;
+  return mayMiss(answer.stalenessMs) + since;
 }
 
 function drawReplica(stage, store, node, veiled) {
@@ -208,7 +208,10 @@ function drawReplica(stage, store, node, veiled) {
       copy?.reachable && !hidden && !values.length && h('span', {class: 'val none'}, 'none'),
       ...known.map(value => tag(value, 8)), values.length > 2 && !hidden && h('small', {}, `+${values.length - 2}`),
       withheld &&
-        h('small', {title: 'This copy has the value, but without a majority the service does not return it'},
+        h('small', {
+          class: 'withheld',
+          title: 'This copy has the value, but without a majority the service does not return it'
+        },
           'withheld')]);
   attribute(element, 'data-values', hidden ? null : values.join(' '));
   const holds = hidden ? 'value hidden by the question' : `holds ${values.join(' and ') || 'no value'}`;

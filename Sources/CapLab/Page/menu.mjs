@@ -1,7 +1,7 @@
 // Menus of links, cables, sites and nodes: by click, Enter or Space; arrow keys move, Escape closes.
 
 import {act, ask, compareAndSet, readOnly, resolve} from './actions.mjs';
-import {$, h, millis, tag} from './dom.mjs';
+import {$, h, mayMiss, tag} from './dom.mjs';
 import {isReplay} from './recording.mjs';
 import {typed} from './readonly.mjs';
 import {explained} from './terms.mjs';
@@ -220,7 +220,8 @@ function facts(node) {
       line(explained('Hints', 'hints'), `: ${hints.map(([name, number]) => `${number} for ${name}`).join(', ')}.`),
     node.group === 'ap' &&
       line(
-        explained('Staleness', 'staleness'), `: ${state.stalenessMs === null ? 'unknown' : millis(state.stalenessMs)}.`)
+        explained('Staleness', 'staleness'),
+        `: ${state.stalenessMs === null ? 'not known yet' : `reads here ${mayMiss(state.stalenessMs)}`}.`)
   ];
 }
 

@@ -1,6 +1,6 @@
 // The report on a recorded run: title, what it shows, what each store kept, all figures, the data.
 
-import {$, count, duration, h, millis} from './dom.mjs';
+import {$, count, duration, h, mayMiss, millis} from './dom.mjs';
 import {faultPhase, kept, percent, share, slower, story} from './story.mjs';
 import {explained} from './terms.mjs';
 
@@ -67,7 +67,7 @@ function promises(summary) {
     store.short.map(one => `${one.site}: ${percent(one.share)} answered`).join(', '), name);
   const prices = [
     summary.conflicts > 0 && `${count(summary.conflicts, 'key')} with two values`,
-    ap.oldestMs > 1000 && `values may be up to ${duration(ap.oldestMs)} old`
+    ap.oldestMs > 1000 && `answers ${mayMiss(ap.oldestMs)}`
   ].filter(Boolean).join(', ');
   const agreed = typeof summary.convergedInMs === 'number';
   return h('table', {class: 'promises'},
@@ -112,7 +112,7 @@ function priceOf(phase, before, name) {
   return [
     phase.failed > 0 && `${count(phase.failed, 'error')}`,
     phase.refused > 0 && `${phase.refused.toLocaleString('en')} refused`,
-    phase.maxStalenessMs > 1000 && `${name === 'after' ? 'at first ' : ''}up to ${duration(phase.maxStalenessMs)} old`,
+    phase.maxStalenessMs > 1000 && `${name === 'after' ? 'at first ' : ''}${mayMiss(phase.maxStalenessMs)}`,
     slow && `${slow.word} ${millis(slow.ms)}`
   ].filter(Boolean).join(', ');
 }
@@ -151,7 +151,7 @@ function download(event, recording) {
 /** Every figure of the summary, one line per service and phase. */
 function figures(summary) {
   const heads = ['service', 'phase', 'requests', 'answered', 'refused', 'errors', 'p50', 'p99', 'answers marked stale',
-    'oldest answer'];
+    'staleness, at most'];
   const number = value => (value ?? 0).toLocaleString('en');
   const line = (service, phase, at) => {
     const ap = service.group === 'ap';

@@ -73,7 +73,7 @@ export function story({summary, drill}) {
     : summary.linearizable === false            ? ' and returned values that no single copy explains'
                                                 : '';
   const prices = [
-    ap.oldestMs > 1000 && `values that may be up to ${duration(ap.oldestMs)} old`,
+    ap.oldestMs > 1000 && `answers that may miss writes of the last ${duration(ap.oldestMs)}`,
     summary.conflicts > 0 && `${
       count(summary.conflicts, 'key')} that got two different values`
   ].filter(Boolean);

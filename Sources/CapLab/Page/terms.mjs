@@ -24,7 +24,7 @@ const TERMS = {
   hints:
     'Hints: changes stored on a reachable replica for one that cannot be reached. They are delivered after the heal.',
   staleness:
-    'Staleness: upper bound for the age of an answer. It reflects every write that any replica stored earlier.',
+    'Staleness: the answer may miss writes of this last time, and has all earlier ones. It is no age of the value.',
   breaker: 'Circuit breaker: after failures, a service stops sending to a replica (open) and tests it now and then.',
   cas: 'Compare-and-set: write only if the key is still at the version that was read. Needs a majority.',
   context: 'X-Context: the version that a client has read. A write with it replaces exactly the values that were seen.',

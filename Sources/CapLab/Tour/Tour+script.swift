@@ -25,7 +25,7 @@ extension Tour {
         let read = try await ask("app_cp_west", "/read/color")
         expect(read.status == 200 && read.value == "green", "200 with the value green")
 
-        try await begin("Available: the same, and each answer says how old it may be (staleness_ms).")
+        try await begin("Available: the same, and each answer says which last writes it may miss (staleness_ms).")
         let put = try await ask("app_ap", "/write/color/green", method: "POST")
         expect(put.status == 200, "200")
         // Anti-entropy must compare the replicas of a new group once before their staleness is known.
@@ -79,7 +79,7 @@ extension Tour {
 
     private func availableDuringCut(firstStalenessMs: Double) async throws(LabError) {
         try await begin(
-            "Available, west: it still answers with what it has and says how old that may be. Above "
+            "Available, west: it still answers and says which last writes it may miss. Above "
                 + "\(DemoCommand.maxStalenessMs) ms it calls the answer stale.")
         let later = try await ask("app_ap_west", "/read/color", withinMs: patienceMs) {
             $0.stale == true && ($0.stalenessMs ?? 0) > firstStalenessMs

@@ -148,7 +148,7 @@ final class Tour {
             + rows.map { row in [row] + Phase.allCases.map { observed[row]?[$0] ?? "-" } }
         for line in TextLayout.table(table).split(separator: "\n") {
             let line = line.replacing(/503 \w+/) { style.paint(String($0.output), .red) }
-                .replacing(/[0-9.]+ s old/) { style.paint(String($0.output), .yellow) }
+                .replacing(/may (?:miss [0-9.]+ s|be old)/) { style.paint(String($0.output), .yellow) }
             say("   \(line)")
         }
         guard !differences.isEmpty else {
