@@ -6,8 +6,8 @@ struct WatchCommand: ParsableCommand {
         commandName: "watch",
         abstract: "Serves a read-only lab page of a pair that runs elsewhere, such as in Docker Compose.",
         discussion: """
-            Asks services and replicas, and shows what they answer. A link is cut if its service reports that it cannot \
-            use the replica. Messages are not visible. While the page is open, its key is read at each service once a \
+            Asks services and replicas, and shows what they answer. A link is unreachable if its service reports that \
+            it cannot use the replica; whether one direction or both are lost is not visible, and messages are not. While the page is open, its key is read at each service once a \
             second.
 
             The password of the replicas comes from REDIS_PASSWORD, or from the file that REDIS_PASSWORD_FILE names.

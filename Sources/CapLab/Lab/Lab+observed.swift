@@ -13,5 +13,7 @@ extension Lab: ObservedPair {
         }
     }
 
+    var knowsDirections: Bool { true }
+
     func fault(of link: Link) -> LinkFault { relays[link]?.fault ?? .none }
 }

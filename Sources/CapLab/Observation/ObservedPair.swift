@@ -17,6 +17,10 @@ protocol ObservedPair: AnyObject {
     func readersPort(of node: Node) -> UInt16?
     func condition(of node: Node) -> NodeCondition
     func fault(of link: Link) -> LinkFault
+    /// Whether ``fault(of:)`` tells the directions of a link apart.
+    ///
+    /// Services report only that a replica does not answer. That is the same if requests, answers or both are lost.
+    var knowsDirections: Bool { get }
 }
 
 /// The known condition of a node's process. The raw value is the word that the page shows.

@@ -212,6 +212,9 @@ export class Store extends EventTarget {
     return node ? this.replicas(node.group).map(replica => this.reaches(service, replica.name)) : [];
   }
 
+  /** Whether cuts are known by their direction. Without relays, services report only which replicas do not answer. */
+  get knowsDirections() { return this.hello?.messages !== false; }
+
   /** The faults of one direction of a link. */
   link(id) {
     const whole = {cut: false, delayMs: 0};

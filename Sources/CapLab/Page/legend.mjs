@@ -17,6 +17,9 @@ const rows = () => ({
     entry(picture(s('path', {class: 'rift', d: 'M22 0L28 10L22 20L28 30H54L48 20L54 10L48 0z'}),
             line('M2 8q10 0 14 -4M2 15H18M2 22q10 0 14 4M74 8q-10 0 -14 -4M74 15H60M74 22q-10 0 -14 4')),
       'cut: nothing arrives'),
+    entry(picture(s('path', {class: 'rift unknown', d: 'M22 1L28 10L22 20L28 29H54L48 20L54 10L48 1z'}),
+            line('M2 8q10 0 14 -4M2 15H18M2 22q10 0 14 4M74 8q-10 0 -14 -4M74 15H60M74 22q-10 0 -14 4')),
+      'no answer: one direction or both are lost (read-only page of Compose)'),
     entry(picture(line('M2 22H70M62 16l8 6l-8 6'), line('M74 8H44', 'lost'), line('M32 3l10 10m0 -10l-10 10', 'fault')),
       'one way: the other direction is lost'),
     entry(picture(line('M2 15q6 -14 12 0t12 0t12 0t12 0t12 0t12 0')), 'slow: delay in each direction')
@@ -32,7 +35,8 @@ const rows = () => ({
     entry(picture(lever(-.5)), 'breaker open, because calls failed: nothing is sent')
   ],
   'Answers': [
-    entry(badge('ok'), 'current'), entry(badge('old'), 'may be old: the age is stated'),
+    entry(badge('ok'), 'current; in AP, only the last second may be missing'),
+    entry(badge('old'), 'may be old: “may miss the last 5 s” is a bound, not the value’s age'),
     entry(badge('no'), 'refused: not an error, nothing wrong was returned'),
     entry(badge('error'), 'error, or no reply'), entry(badge('failed'), 'conflict, or version differs')
   ],

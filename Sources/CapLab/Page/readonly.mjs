@@ -2,7 +2,7 @@
 
 import {chooseKey, command} from './actions.mjs';
 import {copyable} from './commands.mjs';
-import {$, attribute, h} from './dom.mjs';
+import {$, attribute, h, short} from './dom.mjs';
 
 /** Words and the command to type; null if there is no command. */
 export function typed(words, path, body) {
@@ -17,7 +17,8 @@ export function build(root, store, key) {
                          typed('Cut west', '/actions/cut', {target: 'west'}), typed('Heal', '/actions/heal', {})),
     h('p', {class: 'muted'}, 'Read-only: click a node or a link for its commands. ',
       live && 'The lab reads this key at each service once a second. ',
-      watched && 'A link is drawn as cut if its service reports that it cannot use the replica. ',
+      watched && 'A link is drawn as broken if its service cannot use the replica. One direction may still work: ' +
+      'services cannot tell. ',
       h('span', {id: 'sampling'})));
   attribute(document.body, 'data-messages', watched ? 'no' : null);
   if (watched && !$('#lanes .unseen')) {
@@ -25,8 +26,18 @@ export function build(root, store, key) {
       'Messages are not visible here: services and replicas are connected directly, without relays. ',
       h('code', {}, 'make run'), ' shows them.'));
   }
-  const wanted = new URLSearchParams(location.search).get('key');
-  // All viewers see the same key, so a link from another page only proposes one.
-  const isForeign = document.referrer && new URL(document.referrer).origin !== location.origin;
-  if (live && wanted && wanted !== store.key) isForeign ? key.value = wanted : chooseKey(wanted);
+  if (live) propose(root, store, new URLSearchParams(location.search).get('key'));
+}
+
+/** All viewers see the same key, and any page can link to this one: an address proposes a key, a click takes it. */
+function propose(root, store, wanted) {
+  if (!wanted || wanted === store.key) return;
+  const button = h('button',
+    {id: 'key-proposed', title: 'The address of this page names this key. A click shows it to all viewers.'},
+    'Show ', h('code', {}, short(wanted, 24)));
+  button.addEventListener('click', () => {
+    chooseKey(wanted);
+    button.remove();
+  });
+  $('label', root).after(button);
 }

@@ -82,6 +82,10 @@ function agrees(store, verdict, veiled) {
 /** One line that says where P stands. */
 function partition(store) {
   const cables = ['cp', 'ap'].map(group => store.cable(group));
+  if (!store.knowsDirections && cables.some(cable => cable.cut !== 'no')) {
+    const which = cables.every(cable => cable.cut === 'all') ? 'no answers' : 'some links give no answer';
+    return `now: ${which} between the sites (one direction or both are lost)`;
+  }
   if (cables.every(cable => cable.cut === 'all')) return 'now: east and west are cut off';
   if (cables.some(cable => cable.cut !== 'no')) return 'now: some messages are lost';
   // A node that is down, or a slow link, is no partition.

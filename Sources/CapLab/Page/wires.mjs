@@ -3,6 +3,7 @@
 import {$, h, s, seconds, show} from './dom.mjs';
 
 const STRAND = 7;
+const LEVER = 22;
 
 /** Draws the links. `paths` has one entry per link, and one per service for its clients. */
 export class Wires {
@@ -98,25 +99,26 @@ export class Wires {
       this.narrow ? `M${other.x} ${own.b}L${other.x} ${other.t}`
                   : `M${from} ${own.y}C${half} ${own.y} ${half} ${other.y} ${to} ${other.y}`);
     const fault = this.store.link(link.id), point = element.getPointAtLength(length / 2);
-    const lost = [fault.toReplica.cut, fault.toService.cut],
+    const lost = [fault.toReplica.cut, fault.toService.cut], isUnknown = !this.store.knowsDirections,
           delay = Math.max(fault.toReplica.delayMs, fault.toService.delayMs);
     // Beside the replica, where the label covers neither names nor values.
     const beside = {x: other.x, y: this.narrow ? (own.b + other.t) / 2 : other.y > own.y ? other.b + 9 : other.t - 9};
     parts.push(s(
       'path', {class: `link ${
-                 lost[0] && lost[1]     ? 'cut'
+                 lost[0] && lost[1]     ? `cut ${isUnknown ? 'unknown' : ''}`
                    : lost[0] || lost[1] ? 'one-way'
                    : delay              ? 'slow'
                                         : ''}`,
         d}));
-    if (lost[0] || lost[1]) parts.push(cross(point.x, point.y, 6));
+    if (lost[0] || lost[1]) parts.push(isUnknown ? unknown(point.x, point.y) : cross(point.x, point.y, 6));
     if (lost[0] !== lost[1]) {
       labels.push({...beside, text: lost[0] ? 'requests lost' : 'answers lost', kind: 'fault'});
     } else if (delay)
       labels.push({...beside, text: `+${delay} ms`, kind: 'slow'});
     const breaker = this.store.state?.nodes[link.service]?.connections?.[link.replica]?.breaker;
     if (breaker && breaker !== 'closed' && !this.narrow && !lost[0] && !lost[1]) {
-      parts.push(lever(point.x, point.y, east ? 1 : -1, breaker));
+      const wide = Math.min(LEVER, Math.abs(to - from) - 12);
+      parts.push(lever(point.x, point.y, east ? 1 : -1, breaker, null, wide));
     }
     this.hit(link, d);
   }
@@ -146,7 +148,7 @@ export class Wires {
     }
     path.setAttribute('d', d);
     const fault = this.store.link(link.id);
-    const state = fault.toReplica.cut && fault.toService.cut ? 'cut'
+    const state = fault.toReplica.cut && fault.toService.cut ? this.store.knowsDirections ? 'cut' : 'no answer'
       : fault.toReplica.cut                                  ? 'requests lost'
       : fault.toService.cut                                  ? 'answers lost'
       : fault.toReplica.delayMs || fault.toService.delayMs   ? 'slow'
@@ -183,7 +185,7 @@ export class Wires {
     const band =
       group === 'cp' ? [4, both ? height / 2 : height / 2 - 12] : [both ? height / 2 : height / 2 + 12, height - 4];
     if (torn) {
-      parts.push(rift(left, right, band[0], band[1], both, group));
+      parts.push(rift(left, right, band[0], band[1], both, group, !this.store.knowsDirections));
       for (const [x, sign] of [[left, 1], [right, -1]]) parts.push(frayed(x, y, sign, narrow));
     } else {
       cable.strands.forEach((strand, index) => {
@@ -191,7 +193,7 @@ export class Wires {
         const d =
           strand.westward.delayMs || strand.eastward.delayMs ? wave(left, right, at) : `M${left} ${at}H${right}`;
         parts.push(s('path', {class: `strand ${cut ? 'cut' : ''}`, d}));
-        if (cut) parts.push(cross(middle, at, 5));
+        if (cut) parts.push(this.store.knowsDirections ? cross(middle, at, 5) : unknown(middle, at));
       });
       parts.push(s('path', {class: 'plug', d: `M${left} ${y - 17}V${y + 17}M${right} ${y - 17}V${y + 17}`}));
     }
@@ -200,8 +202,14 @@ export class Wires {
     if (cable.cut === 'westward' || cable.cut === 'eastward') {
       labels.push({...at, text: `${cable.cut === 'westward' ? 'to west' : 'to east'} lost`, kind: 'fault'});
     } else if (torn && (group === 'cp' || !both)) {
-      const since = this.store.activeFaults.find(fault => fault.kind === 'cut');
-      labels.push({...at, text: `cut ${since ? seconds(this.store.nowMs - since.fromMs) : ''}`.trim(), kind: 'rift'});
+      const since = this.store.activeFaults.find(fault => fault.kind === 'cut' || fault.kind === 'unreachable');
+      const lasts = since ? ` ${seconds(this.store.nowMs - since.fromMs).replaceAll(' ', '\u00a0')}` : '';
+      const lower = {x: at.x, y: at.y + (group === 'cp' ? 14 : -14)};
+      labels.push(this.store.knowsDirections ? {...at, text: `cut${lasts}`, kind: 'rift'} : {
+        ...lower,
+        text: `no answer${lasts}${narrow ? '' : ': one or both directions lost'}`,
+        kind: 'rift unknown'
+      });
     } else if (cable.delayMs)
       labels.push({x: middle, y: y - 30, text: `+${cable.delayMs} ms`, kind: 'slow'});
     this.cableHit(group, cable, y);
@@ -220,7 +228,10 @@ export class Wires {
     }
     area.setAttribute('data-state', cable.cut);
     area.setAttribute('aria-label',
-      `${group.toUpperCase()} links between east and west, ${cable.cut === 'no' ? 'whole' : 'cut'}. Menu`);
+      `${group.toUpperCase()} links between east and west, ${
+        cable.cut === 'no'             ? 'whole'
+          : this.store.knowsDirections ? 'cut'
+                                       : 'no answer, one or both directions lost'}. Menu`);
   }
 }
 
@@ -233,7 +244,10 @@ function hatch() {
 const cross = (x, y, r) =>
   s('path', {class: 'cross', d: `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}`});
 
-function rift(left, right, top, bottom, both, group) {
+/** In place of a cross: it is not known which direction is lost. */
+const unknown = (x, y) => s('text', {class: 'unknown-mark', x, y: y + 6}, '?');
+
+function rift(left, right, top, bottom, both, group, isUnknown) {
   const width = right - left, inset = width * .2, step = 22, edge = [], back = [];
   const from = both && group === 'ap' ? 1 : 0;
   for (let y = top, i = from; y < bottom + step; y += step, i += 1) {
@@ -241,7 +255,7 @@ function rift(left, right, top, bottom, both, group) {
     edge.push(`${left + inset + swing} ${at}`);
     back.unshift(`${right - inset + swing} ${at}`);
   }
-  return s('path', {class: 'rift', d: `M${edge.join('L')}L${back.join('L')}z`});
+  return s('path', {class: `rift ${isUnknown ? 'unknown' : ''}`, d: `M${edge.join('L')}L${back.join('L')}z`});
 }
 
 function frayed(x, y, sign, narrow) {
@@ -267,8 +281,8 @@ function oneWay(left, right, y, lost) {
 }
 
 /** A circuit breaker drawn as a switch. */
-function lever(x, y, sign, state, replica) {
-  const angle = state === 'open' ? -.55 : state === 'half_open' ? -.25 : 0, w = 22, x0 = x - sign * w / 2;
+function lever(x, y, sign, state, replica, w = LEVER) {
+  const angle = state === 'open' ? -.55 : state === 'half_open' ? -.25 : 0, x0 = x - sign * w / 2;
   const words = {
     open: 'Breaker open: the service sends nothing',
     half_open: 'Breaker half open: one trial',

@@ -36,6 +36,7 @@ final class WatchedPair: ObservedPair {
         node.isService ? settings.publishedPorts[node.name] ?? address(of: node).port : nil
     }
 
+    var knowsDirections: Bool { false }
     func condition(of node: Node) -> NodeCondition { faults.condition(of: node) }
     func fault(of link: Link) -> LinkFault { faults.fault(of: link) }
 

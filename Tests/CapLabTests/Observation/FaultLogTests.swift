@@ -45,6 +45,11 @@ import Testing
         #expect(labels(stalled) == ["oneWay ap_db_g3: from ap_db_g3 lost"])
     }
 
+    @Test func withoutDirectionsNothingIsCalledCut() throws {
+        let seen = FaultDetector(topology, knowsDirections: false).faults(try links("west"), [:])
+        #expect(seen.map { "\($0.kind) \($0.target): \($0.label)" } == ["unreachable west: west unreachable"])
+    }
+
     @Test func faultsAddUp() throws {
         let both = try links("west", mode: .delay(ms: 50), onto: try links("cp_db_g1"))
         let conditions: [String: NodeCondition] = [

@@ -4,6 +4,8 @@ struct FaultDetector {
     /// The kind of a fault. The raw value is the word that the page shows.
     enum Kind: String {
         case cut, oneWay, slow, paused, down
+        /// Cut in one direction or in both.
+        case unreachable
     }
 
     struct Fault: Equatable {
@@ -34,12 +36,15 @@ struct FaultDetector {
     }
 
     private let nodes: [Node]
+    private let knowsDirections: Bool
     /// Patterns of both directions, those with the most edges first.
     private let twoWay: [Pattern]
     private let oneWay: [Pattern]
 
-    init(_ topology: Topology) {
+    /// - Parameter knowsDirections: whether a link that is cut in both directions is known to be.
+    init(_ topology: Topology, knowsDirections: Bool = true) {
         nodes = topology.nodes
+        self.knowsDirections = knowsDirections
         let all = topology.links.flatMap { link in
             [Directions.toReplica, .toService].map { Edge(link: link, direction: $0) }
         }
@@ -100,8 +105,9 @@ struct FaultDetector {
                 if fault.delayMs(direction) > 0 { slow[edge] = fault.delayMs(direction) }
             }
         }
+        let (kind, verb) = knowsDirections ? (Kind.cut, "cut") : (.unreachable, "unreachable")
         var faults = Self.cover(&held, twoWay).map {
-            Fault(kind: .cut, target: $0.target, label: $0.label("cut"), group: $0.group)
+            Fault(kind: kind, target: $0.target, label: $0.label(verb), group: $0.group)
         }
         faults += Self.cover(&held, oneWay).map {
             Fault(kind: .oneWay, target: $0.target, label: $0.label("lost"), group: $0.group)

@@ -25,7 +25,7 @@ final class FaultLog {
     init(_ pair: any ObservedPair, _ sink: any EventSink) {
         self.pair = pair
         self.sink = sink
-        detector = FaultDetector(pair.topology)
+        detector = FaultDetector(pair.topology, knowsDirections: pair.knowsDirections)
     }
 
     func start() { repeater.start() }
