@@ -13,6 +13,15 @@ slider.value = arguments[0]
 slider.dispatchEvent(new Event('input', {bubbles: true}))
 slider.dispatchEvent(new Event('change', {bubbles: true}))
 """
+# Notes the requests for actions from now on.
+NOTE_ACTIONS = """
+const send = window.fetch
+window.noted = []
+window.fetch = (path, ...rest) => {
+  if (path.startsWith('/actions')) window.noted.push(path)
+  return send(path, ...rest)
+}
+"""
 FRAMES = """
 const done = arguments[arguments.length - 1], start = performance.now(), seen = new Set()
 let frames = 0
@@ -58,6 +67,14 @@ class ControlsTest(PageCase):
         self.wait("whole links", lambda: self.state() == ("no", ""))
         self.wait("the slider follows", lambda: self.driver.execute_script(
             "return document.querySelector('#delay').value") == "0")
+
+    def test_2_two_quick_presses_cut_and_heal(self):
+        """The second press acts on the state after the first, also if the page does not show it yet."""
+        self.driver.execute_script(NOTE_ACTIONS)
+        self.find("body").send_keys("cc")
+        self.wait("a cut and a heal", lambda: self.driver.execute_script("return window.noted")
+                  == ["/actions/cut", "/actions/heal"])
+        self.wait("whole links", lambda: self.state() == ("no", ""))
 
     def test_3_each_link_has_its_own_breaker(self):
         self.post("/actions/process", node="cp_db_g2", do="kill")

@@ -19,6 +19,7 @@ import * as records from './records.mjs';
 import {Player} from './replay.mjs';
 import * as report from './report.mjs';
 import * as terms from './terms.mjs';
+import {Toggle} from './toggle.mjs';
 import {Tour} from './tour.mjs';
 import * as verdict from './verdict.mjs';
 import {Wires} from './wires.mjs';
@@ -57,7 +58,8 @@ function present(on = !document.body.classList.contains('present')) {
 }
 
 const isCut = () => ['cp', 'ap'].some(group => store.cable(group).cut !== 'no');
-const toggleCut = () => isCut() ? actions.act('/actions/heal', {}) : actions.act('/actions/cut', {target: 'west'});
+const toggle = new Toggle(store, isCut,
+  wasCut => wasCut ? actions.act('/actions/heal', {}) : actions.act('/actions/cut', {target: 'west'}));
 
 function begin() {
   menu.close();
@@ -191,9 +193,14 @@ $('#notice').addEventListener('tell', event => tell(...event.detail));
 $('#theme').addEventListener(
   'click', () => theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'));
 $('#present').addEventListener('click', () => present());
-$('#dock-next').addEventListener('click', () => $('#tour-next') ? tour?.next() : tour?.restart());
+$('#dock-next').addEventListener('click', () => {
+  $('#tour-next') ? tour?.next() : tour?.restart();
+  // On a phone the tour may be elsewhere: a next question must not pass unseen.
+  draw();
+  $('#tour').scrollIntoView({block: 'nearest'});
+});
 document.addEventListener('click', event => {
-  if (event.target.closest('[data-action="toggle-cut"]')) toggleCut().catch(() => {});
+  if (event.target.closest('[data-action="toggle-cut"]')) toggle.press();
 });
 document.addEventListener('keydown', event => {
   if (event.target.closest('input, select, textarea, dialog, #menu') || event.ctrlKey || event.metaKey || event.altKey)
@@ -206,8 +213,9 @@ document.addEventListener('keydown', event => {
     tour.back();
   else if (/^[1-4]$/.test(event.key))
     tour.pick(Number(event.key) - 1);
-  else if (event.key === 'c')
-    toggleCut()?.catch?.(() => {});
+  // A key that is held down repeats itself.
+  else if (event.key === 'c' && !event.repeat)
+    toggle.press();
 });
 
 let lastDraw = 0, lastChart = 0;

@@ -32,6 +32,7 @@ enum PageFiles {
         "report.mjs": PackageResources.report_mjs,
         "story.mjs": PackageResources.story_mjs,
         "terms.mjs": PackageResources.terms_mjs,
+        "toggle.mjs": PackageResources.toggle_mjs,
         "tour.mjs": PackageResources.tour_mjs,
         "verdict.mjs": PackageResources.verdict_mjs,
         "violations.mjs": PackageResources.violations_mjs,
