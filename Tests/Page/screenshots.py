@@ -3,8 +3,13 @@
 
 Cuts the west, writes one value at each site, and heals. Then plays the tour with the right answers, for one picture per
 chapter. Needs the same programs as page_test.py. With Pillow installed, the files are smaller.
+
+    screenshots.py http://127.0.0.1:5000/ DIRECTORY --all-steps [WIDTHxHEIGHT-THEME ...]
+
+plays the tour once per size and theme instead, and saves every question and every answer, to be looked at.
 """
 
+import itertools
 import pathlib
 import sys
 import time
@@ -12,12 +17,15 @@ import time
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from page_case import browser
+from page_case import browser, resize
 
 KEY = "seat-12A"
 # The steps of the tour that show most of their chapter, by id in chapters.mjs; the picture of chapter 1 is tour-1.png.
 STEPS = ("differ", "conflict", "cas", "slow-west", "lose-two")
+LOOKS = [f"{size}-{theme}" for size in ("1280x720", "1920x1080", "390x844") for theme in ("light", "dark")]
 STEP_LIMIT_S = 60
+# The answer's messages have arrived and the steady reads have followed.
+LOOK_S = 2.5
 # The verdict covers the last 10 s: longer, so that it shows this step only.
 SETTLE_S = 11
 COLORS = 128
@@ -47,12 +55,9 @@ def save(driver, path):
     small.save(path, optimize=True)
 
 
-def play_tour(driver, folder):
-    """Answers each step, and saves a picture of each step in STEPS."""
+def play_tour(driver, asked=lambda step: None, answered=lambda step: None):
+    """Answers each step as expected. Calls `asked` before each answer and `answered` after it."""
     steps = driver.execute_async_script(TOUR)
-    missing = set(STEPS) - {step["id"] for step in steps}
-    if missing:
-        sys.exit(f"screenshots: chapters.mjs has no step {', '.join(sorted(missing))}")
 
     def is_shown(selector):
         # In one script, because the page may replace an element between two calls.
@@ -61,8 +66,11 @@ def play_tour(driver, folder):
         )
 
     def is_at(number):
-        shown = driver.execute_script("return document.getElementById('tour-count')?.textContent")
-        return shown == f"{number} of {len(steps)}" and is_shown("#tour-next:enabled")
+        # A phone shows the button in the dock instead.
+        return driver.execute_script(
+            "return document.getElementById('tour-count')?.textContent === arguments[0]"
+            " && document.getElementById('tour-next').disabled === false", f"{number} of {len(steps)}"
+        )
 
     def wait(what, condition):
         end = time.monotonic() + STEP_LIMIT_S
@@ -75,15 +83,52 @@ def play_tour(driver, folder):
     for number, step in enumerate(steps, 1):
         name = f"step {number}, {step['id']}"
         wait(name, lambda: is_at(number))
+        asked(step)
         body.send_keys(str(step["choice"] + 1))
         wait(f"{name}: the answer", lambda: is_shown("#tour .why"))
         if not is_shown("#tour .right em") or is_shown("#tour .wrong"):
             sys.exit(f"screenshots: {name}: the lab gave another answer than the expected one")
+        answered(step)
+        body.send_keys(Keys.ARROW_RIGHT)
+    wait("the end of the tour", lambda: is_shown("#tour-end"))
+
+
+def chapter_pictures(driver, folder):
+    """One picture per chapter, for docs/tour."""
+    missing = set(STEPS) - {step["id"] for step in driver.execute_async_script(TOUR)}
+    if missing:
+        sys.exit(f"screenshots: chapters.mjs has no step {', '.join(sorted(missing))}")
+
+    def answered(step):
         if step["id"] in STEPS:
             time.sleep(SETTLE_S)
             save(driver, folder / f"tour-{step['chapter']}.png")
-        body.send_keys(Keys.ARROW_RIGHT)
-    wait("the end of the tour", lambda: is_shown("#tour-end"))
+
+    play_tour(driver, answered=answered)
+
+
+def all_steps(driver, url, folder, look):
+    """Every question and answer at one size, such as 390x844-dark: what is visible first, and the whole page."""
+    size, theme = look.split("-")
+    width, height = (int(number) for number in size.split("x"))
+    resize(driver, width, height)
+    driver.get(f"{url}?theme={theme}")
+    numbers = itertools.count(1)
+
+    def pictures(step, kind):
+        time.sleep(LOOK_S)
+        name = f"{look}-{next(numbers):02}-{step['id']}-{kind}"
+        save(driver, folder / f"{name}.png")
+        # In an emulated window as tall as the page, so that fixed elements are at its end.
+        tall = driver.execute_script("return document.documentElement.scrollHeight")
+        if tall > height and width < 701:
+            resize(driver, width, tall)
+            time.sleep(0.4)
+            save(driver, folder / f"{name}-whole.png")
+            resize(driver, width, height)
+
+    play_tour(driver, lambda step: pictures(step, "asked"), lambda step: pictures(step, "answered"))
+    pictures({"id": "end"}, "end")
 
 
 def main(url, directory):
@@ -123,12 +168,27 @@ def main(url, directory):
         read_all()
         time.sleep(3)
         save(driver, folder / "lab-healed.png")
-        play_tour(driver, folder)
+        chapter_pictures(driver, folder)
     finally:
         driver.quit()
 
 
+def look_at_all_steps(url, directory, looks):
+    folder = pathlib.Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    for look in looks or LOOKS:
+        driver = browser()
+        try:
+            driver.set_script_timeout(30)
+            all_steps(driver, url, folder, look)
+        finally:
+            driver.quit()
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) > 3 and sys.argv[3] == "--all-steps":
+        look_at_all_steps(*sys.argv[1:3], sys.argv[4:])
+    elif len(sys.argv) == 3:
+        main(*sys.argv[1:])
+    else:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
