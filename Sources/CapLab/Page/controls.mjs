@@ -125,15 +125,26 @@ export function draw(root, store) {
                                .some(link => [link.toReplica, link.toService].some(one => one.cut || one.delayMs));
 }
 
-/** The steady reads of the page: the map shows their answers. */
+/**
+ * The steady reads of the page: the map shows their answers. They are sent in the middle of each second of the lab's
+ * clock. At its edge, a late one would count for the next second, and the chart would show a gap.
+ */
 export function startReading(store) {
   const busy = new Set();
-  setInterval(() => {
+  const schedule = () => setTimeout(() => {
+    schedule();
     if (readOnly() || document.hidden || store.connection !== 'open' || !$('#watch')?.checked) return;
     for (const {name} of store.services) {
       if (busy.has(name)) continue;
       busy.add(name);
       readQuietly(name).catch(() => {}).finally(() => busy.delete(name));
     }
-  }, 1000);
+  }, untilMiddle(store.nowMs));
+  schedule();
 }
+
+/** The time to the next middle of a second that is not the present one: a timer may fire slightly early. */
+const untilMiddle = nowMs => {
+  const wait = 1000 - (nowMs - 500) % 1000;
+  return wait < 100 ? wait + 1000 : wait;
+};

@@ -2,7 +2,7 @@
 // Events are in their real order at equal distances; the times are written beside them.
 
 import {outcome} from './answers.mjs';
-import {$, duration, h, kindOf, look, mark, millis, s, seconds, show, text} from './dom.mjs';
+import {$, h, kindOf, look, mark, mayMiss, millis, s, seconds, show, text} from './dom.mjs';
 import {shape} from './motion.mjs';
 import * as violations from './violations.mjs';
 
@@ -91,6 +91,7 @@ export function draw(root, store, veiled, hinted) {
   root.lanes = signature;
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   svg.replaceChildren(...paint(store, which, events, width, height, list.length, shown));
+  for (const name of svg.querySelectorAll('text')) if (name.room) fit(name);
   const box = $('.violation', root);
   box.hidden = !shown;
   $('.why', root).hidden = Boolean(shown);
@@ -99,6 +100,17 @@ export function draw(root, store, veiled, hinted) {
   text($('.why', root),
     list.length ? why(store, list.at(-1), which, messagesOf(store, list.at(-1), Infinity, which))
                 : 'No operation on this key in the last minute.');
+}
+
+/** Shortens a caption that would run into the next one. */
+function fit(name) {
+  for (const shorter of name.shorter) {
+    if (name.getComputedTextLength() <= name.room) return;
+    name.textContent = shorter;
+  }
+  const words = name.textContent;
+  for (let length = words.length - 1; length > 2 && name.getComputedTextLength() > name.room; length -= 1)
+    name.textContent = `${words.slice(0, length).trimEnd()}…`;
 }
 
 /** One event per end of a message, in the order of time. */
@@ -182,9 +194,11 @@ function paint(store, which, events, width, height, operationsShown, shown) {
     s('path', {class: 'rule', d: `M${label} ${cableTop}H${width}M${label} ${cableBottom}H${width}`}));
   spans.forEach((span, index) => {
     const ago = seconds(store.nowMs - span.operation.tMs);
-    const room = ((spans[index + 1]?.from ?? width) - span.from) / 6.4, words = caption(span.operation);
-    parts.push(s('text', {x: span.from, y: 11, class: 'strong'},
-      words.length > room ? `${words.slice(0, Math.max(3, room - 1))}…` : words));
+    const px = (spans[index + 1]?.from ?? width) - span.from, room = px / 6.4;
+    const name = s('text', {x: span.from, y: 11, class: 'strong'}, caption(span.operation));
+    // Shortened once it is drawn, when its width is known.
+    Object.assign(name, {room: px - 8, shorter: shorterCaptions(span.operation)});
+    parts.push(name);
     if (shown) {
       const start = `at ${(span.operation.tMs / 1000).toFixed(2)} s`;
       const at = room > 22 ? `${start}, took ${millis(span.operation.tookMs)}` : start;
@@ -209,6 +223,12 @@ const more = store => violations.current(store).length - 1;
 
 const caption = operation => `${operation.op === 'cas' ? 'compare-and-set' : operation.op}${
   operation.sent ? ` ${operation.sent}` : ''}: ${brief(operation)}`;
+
+/** Such as `read ana`, `write bob`, `read 503`, and the same without the verb. */
+function shorterCaptions({op, sent, status, value, conflicts}) {
+  const what = status >= 400 ? `${status}` : conflicts?.length > 1 ? 'conflict' : sent ?? value ?? op;
+  return [`${op} ${what}`, what];
+}
 
 function brief(operation) {
   const words = outcome(operation);
@@ -286,10 +306,9 @@ function why(store, operation, which, messages) {
   if (operation.conflicts?.length > 1) return `${place}returned both values: neither write had seen the other.`;
   if (kind === 'no') return `${place}refused, because no copy could be reached.`;
   if (operation.op === 'read') {
-    const age = operation.stalenessMs === null ? 'of unknown age'
-      : operation.stalenessMs > 1000           ? `at most ${duration(operation.stalenessMs)} old`
-                                               : 'current';
-    return `${place}one copy is enough${names ? ` (${names})` : ''}. The answer is ${age}.`;
+    const bound = operation.stalenessMs === null ? 'The answer may be old, and how old is not known yet.'
+                                                 : `It ${mayMiss(operation.stalenessMs)}.`;
+    return `${place}one copy is enough${names ? ` (${names})` : ''}. ${bound}`;
   }
   return `${place}one copy is enough${
     names ? ` (${names} stored it)` : ''}. The others receive it when they can be reached.`;

@@ -27,11 +27,16 @@ function table(store, copies, group, hidden) {
     name => name !== 'value' && name !== 'values');
   const field = (copy, name) => copy?.fields?.find(([one]) => one === name)?.[1] ?? '–';
   const row = (head, signature, cell) => {
-    const usual = signature(replicas[0]?.copy);
+    const usual = signature(replicas.find(({copy}) => copy?.reachable)?.copy);
     return h('tr', {}, h('th', {scope: 'row'}, head),
       replicas.map(
         ({node, copy}) => h('td',
-          {class: !hidden && copy?.reachable && signature(copy) !== usual ? 'odd' : null, 'data-record': node.name},
+          {
+            class: !hidden && copy && !copy.reachable              ? 'away'
+              : !hidden && copy && signature(copy) !== usual ? 'odd'
+                                                             : null,
+            'data-record': node.name
+          },
           hidden             ? '?'
             : !copy          ? '…'
             : copy.reachable ? cell(copy)
