@@ -71,7 +71,7 @@ def block(scene, service, x, y):
         return (halves + rect(x, y, width, height, "frame", 12) + rect(middle - 44, y + 60, 88, 24, "box")
                 + text(middle, y + 77, "conflict", "bold mid"))
     value, stale = values[0], answer["stalenessMs"] or 0
-    bound = f"{stale / 1000:.1f} s" if stale >= 1000 else "second"
+    bound = f"{stale / 1000:.1f} s" if stale >= 1000 else "1 s"
     notes = ["may miss", f"the last {bound}"] if service in SERVICES["ap"] else ["current"]
     drop = 7 if len(notes) == 1 else 0
     return (rect(x, y, width, height, look(value), 12)

@@ -66,7 +66,7 @@ export function millis(ms) {
 }
 
 /** The bound of an AP answer, at least one second. It is not the age of the value, which may well be the latest. */
-export const mayMiss = ms => `may miss the last ${ms > 1000 ? duration(ms).replaceAll(' ', '\u00a0') : 'second'}`;
+export const mayMiss = ms => `may miss the last ${(ms > 1000 ? duration(ms) : '1 s').replaceAll(' ', '\u00a0')}`;
 
 export const count = (number, one, many = `${one}s`) => `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 

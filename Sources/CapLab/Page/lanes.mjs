@@ -204,8 +204,9 @@ function paint(store, which, events, width, height, operationsShown, shown) {
       const at = room > 22 ? `${start}, took ${millis(span.operation.tookMs)}` : start;
       return parts.push(s('text', {x: span.from, y: height - 3, class: 'muted'}, at));
     }
-    parts.push(s('text', {x: span.from, y: height - 3, class: 'muted'},
-      room > 26 ? `took ${millis(span.operation.tookMs)}, sent ${ago} ago` : millis(span.operation.tookMs)));
+    const took = millis(span.operation.tookMs);
+    const times = s('text', {x: span.from, y: height - 3, class: 'muted'}, `took ${took}, sent ${ago} ago`);
+    parts.push(Object.assign(times, {room: px - 8, shorter: [took, '']}));
   });
   if (spans[0]?.operation.tMs <= store.forgotten.ownMs) {
     parts.push(s('text', {class: 'muted kind', x: label + 6, y: (cableTop + cableBottom) / 2 + 4},

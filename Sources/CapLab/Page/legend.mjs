@@ -35,7 +35,7 @@ const rows = () => ({
     entry(picture(lever(-.5)), 'breaker open, because calls failed: nothing is sent')
   ],
   'Answers': [
-    entry(badge('ok'), 'current; in AP, only the last second may be missing'),
+    entry(badge('ok'), 'current; in AP, only writes of the last 1 s may be missing'),
     entry(badge('old'), 'may be old: “may miss the last 5 s” is a bound, not the value’s age'),
     entry(badge('no'), 'refused: not an error, nothing wrong was returned'),
     entry(badge('error'), 'error, or no reply'), entry(badge('failed'), 'conflict, or version differs')

@@ -204,10 +204,10 @@ export class Wires {
     } else if (torn && (group === 'cp' || !both)) {
       const since = this.store.activeFaults.find(fault => fault.kind === 'cut' || fault.kind === 'unreachable');
       const lasts = since ? ` ${seconds(this.store.nowMs - since.fromMs).replaceAll(' ', '\u00a0')}` : '';
-      const lower = {x: at.x, y: at.y + (group === 'cp' ? 14 : -14)};
+      const lower = {x: at.x, y: at.y + (group === 'cp' ? 1 : -1) * (narrow ? 4 : 26)};
       labels.push(this.store.knowsDirections ? {...at, text: `cut${lasts}`, kind: 'rift'} : {
         ...lower,
-        text: `no answer${lasts}${narrow ? '' : ': one or both directions lost'}`,
+        text: narrow ? `?${lasts}` : `no answer${lasts}: one or both directions lost`,
         kind: 'rift unknown'
       });
     } else if (cable.delayMs)
