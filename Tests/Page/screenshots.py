@@ -28,7 +28,7 @@ STEP_LIMIT_S = 60
 LOOK_S = 2.5
 # The verdict covers the last 10 s: longer, so that it shows this step only.
 SETTLE_S = 11
-COLORS = 128
+COLORS = 256
 POST = """
 const token = document.querySelector('meta[name="lab-token"]').content
 const done = arguments[arguments.length - 1]
