@@ -27,7 +27,7 @@ DURATION = re.compile(r"(?<![\w.])(\d+)(ms|s|m|h)\b")
 
 
 def scaled(text, speed):
-    """`text` with every duration divided by `speed`, except in comments."""
+    """Returns `text` with every duration divided by `speed`, except in comments."""
 
     def shorter(match):
         return f"{max(1, round(int(match[1]) * MS[match[2]] / speed))}ms"
@@ -37,7 +37,7 @@ def scaled(text, speed):
 
 
 def moved(text, addresses):
-    """`text` with the targets replaced by `addresses`. Targets without an address and DNS lookups are removed."""
+    """Returns `text` with its targets replaced by `addresses`. Removes targets without an address and DNS lookups."""
 
     def elsewhere(match):
         return f"targets: [{addresses.get(match[1], '')}]"
@@ -64,7 +64,7 @@ def write_configuration(directory, addresses, speed=1, runbooks_url="http://127.
 
 
 def services_of_lab(caplab, run_dir=None):
-    """The services of a running lab: name to HOST:PORT."""
+    """Returns the services of a running lab: their name and HOST:PORT."""
     command = [str(caplab), "status", "--json"] + (["--run-dir", str(run_dir)] if run_dir else [])
     status = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return {node["name"]: f"127.0.0.1:{node['port']}" for node in status["nodes"] if node["name"].startswith("app_")}
@@ -76,7 +76,7 @@ def command_line(directory, port):
         f"--config.file={directory}/prometheus.yml",
         f"--storage.tsdb.path={directory}/data",
         f"--web.listen-address=127.0.0.1:{port}",
-        # The runbooks, at /user.
+        # Serves the runbooks at /user.
         f"--web.user-assets={HERE.parent / 'runbooks'}",
         "--log.level=warn",
     ]
@@ -126,7 +126,7 @@ def print_notification(notification):
 
 
 def run(commands):
-    """Runs programs until one ends or a signal comes, and then stops all; returns the first one's exit code."""
+    """Runs programs until one ends or a signal arrives, then stops all. Returns the exit code of the first program."""
     children = []
 
     def stop(*_):
@@ -136,7 +136,7 @@ def run(commands):
     try:
         for command in commands:
             children.append(subprocess.Popen(command))
-        # Ctrl-C in a terminal reaches all processes; a second signal has no effect. Wait for their end.
+        # Ctrl-C in a terminal also reaches the children. A second signal does no harm to them. Wait until they end.
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, stop)

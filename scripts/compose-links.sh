@@ -4,7 +4,7 @@
 replicas='cp_db_g1 cp_db_g2 cp_db_g3 ap_db_g1 ap_db_g2 ap_db_g3'
 services='app_cp app_cp_west app_ap app_ap_west'
 
-# containers_of WHAT: its containers, or nothing if WHAT is unknown.
+# containers_of WHAT: prints the containers of WHAT, or nothing if WHAT is unknown.
 containers_of() {
     case $1 in
     west) echo app_cp_west app_ap_west cp_db_g3 ap_db_g3 ;;
@@ -22,8 +22,8 @@ site_of() {
     esac
 }
 
-# networks_cut WHAT: the networks that a cut removes. A site or group loses the wan, the link to the other site. A
-# single container loses all links to other containers, but keeps the front, where its port is published.
+# networks_cut WHAT: prints the networks that a cut removes. A site or group loses the wan, the link to the other site.
+# A single container loses all links to other containers, but keeps the front, where its port is published.
 networks_cut() {
     case $1 in
     west | cp | ap) echo wan ;;
@@ -33,7 +33,7 @@ networks_cut() {
 
 is_running() { [ "$(docker inspect -f '{{.State.Running}}' "$1" 2>/dev/null)" = true ]; }
 
-# network_name CONTAINER NETWORK: Docker's name of the network in the container's project.
+# network_name CONTAINER NETWORK: prints Docker's name of the network in the container's project.
 network_name() {
     echo "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project"}}' "$1")_$2"
 }
@@ -47,11 +47,12 @@ connect() {
     docker network connect --alias "$1" --alias "$1.$3" "$2" "$1"
 }
 
-# Rules in the container's own network namespace, set with the host's iptables: needs root on a Linux host.
+# Whether this script can set firewall rules in a container's network namespace, with the host's iptables. This needs
+# root on a Linux host.
 can_firewall() { [ "$(id -u)" -eq 0 ] && command -v nsenter >/dev/null && command -v iptables >/dev/null; }
 
-# Whether the container's process runs on this machine. If the engine runs on another or a virtual machine, the same PID
-# belongs to an unrelated process here, whose firewall must not be changed.
+# Whether the container's process runs on this machine. If the Docker engine runs on another machine or in a virtual
+# machine, the PID belongs to an unrelated process here, whose firewall must not be changed.
 is_here() {
     grep -qs "$(docker inspect -f '{{.Id}}' "$1")" "/proc/$(docker inspect -f '{{.State.Pid}}' "$1")/cgroup"
 }

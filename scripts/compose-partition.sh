@@ -4,8 +4,8 @@
 #   compose-partition.sh [west]       cuts west off from east, both groups
 #   compose-partition.sh cp|ap        cuts west off from east, for one group
 #   compose-partition.sh NAME         cuts one replica or service off from all others
-#   ... --one-way out|in              cuts one direction only: what it sends (out) or what is sent to it (in) is lost.
-#                                     With 'out', it executes commands whose replies are lost, which is the harder case.
+#   ... --one-way out|in              cuts one direction only: what the containers send (out) or receive (in) is lost.
+#                                     With 'out', they execute commands whose replies are lost, the harder case.
 #                                     Needs root on a Linux host.
 set -eu
 here=$(dirname "$0")

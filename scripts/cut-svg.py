@@ -19,10 +19,10 @@ LOOP_S = sum(SCENES_S)
 # The still picture for readers who want no motion.
 STILL = 3
 FADE_S = 0.05
-# Where the links between the sites are, of 880 by 560.
+# Positions of the links between the sites, in a picture of 880 by 560: y by store, and x of both ends.
 MIDDLE = {"cp": 158, "ap": 352}
 EAST_END, WEST_END = 385, 495
-# Without its first line, which is a comment.
+# The style sheet without its first line, which is a comment.
 STYLE = pathlib.Path(__file__).with_suffix(".css").read_text().partition("\n")[2]
 
 
@@ -93,7 +93,7 @@ def replica(scene, name, x, y):
 
 
 def reach(scene, service, x, y):
-    """How many copies a service reaches, as in: two full dots, one empty, 2 of 3."""
+    """How many copies a service reaches, for example two full dots, one empty dot, and "2 of 3"."""
     able = scene.in_reach(service)
     dots = "".join(f'<circle cx="{x + 9 + 17 * index}" cy="{y}" r="6" class="pip{" on" if on else ""}"/>'
                    for index, on in enumerate(able))
@@ -101,7 +101,7 @@ def reach(scene, service, x, y):
 
 
 def asked(scene, service, x, y):
-    """The write of this scene, and what became of it; or what the block says."""
+    """The write of this scene and its result. Without a write, the words above the answer in the block."""
     answer = scene.writes.get(service)
     if not answer or not scene.is_cut():
         return text(x, y, "the seat is", "muted mid")
@@ -109,7 +109,7 @@ def asked(scene, service, x, y):
 
 
 def silent(scene):
-    """The ground of a quarter that gives no answer."""
+    """The background of CP west while it gives no answer."""
     return "" if scene.values("app_cp_west") else rect(497, 86, 361, 153, "hush", 10)
 
 
@@ -139,7 +139,7 @@ def cables(scene):
 
 
 def state(scene, group):
-    """The state of a store in a few words, in the west where the cut shows."""
+    """The state of a store in a few words, written in the west, where the cut has its effect."""
     east, west = (scene.values(service) for service in SERVICES[group])
     if not west:
         words = "refuses, but is never wrong"
@@ -151,7 +151,7 @@ def state(scene, group):
 
 
 def fixed():
-    """What does not change: sites, names, links within a site."""
+    """The parts that are equal in all scenes: sites and names."""
     parts = [rect(0, 0, 880, 560, "ground", 14),
              text(20, 32, "Two separate stores, CP and AP. Each keeps one seat, in three copies.", "title")]
     for x in (20, WEST_END):
@@ -177,7 +177,7 @@ def links():
 
 
 def timeline(recording, all_scenes):
-    """The axis of the run, with the cut and the steps; and where on it each scene is."""
+    """Returns the time axis with the cut and the steps, and for each scene its mark on this axis."""
     def x(time_ms):
         return 20 + 840 * time_ms / recording["durationMs"]
 
@@ -194,7 +194,7 @@ def timeline(recording, all_scenes):
 
 
 def pieces(all_scenes):
-    """Each part of the map that changes: what it looks like in each scene."""
+    """Yields, for each part of the map that changes, its drawing in each scene."""
     yield [silent(scene) for scene in all_scenes]
     yield [cables(scene) for scene in all_scenes]
     yield [rift(scene) for scene in all_scenes]
@@ -217,7 +217,7 @@ class Shown:
         self.sets = []
 
     def add(self, looks):
-        """The looks of one part, one per scene; equal ones are drawn once."""
+        """Adds one part of the map. `looks` is its drawing in each scene. Equal drawings are added once."""
         parts = ""
         for look_of in dict.fromkeys(look_of for look_of in looks if look_of):
             visible = tuple(other == look_of for other in looks)

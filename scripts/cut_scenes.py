@@ -1,6 +1,6 @@
 """What a recorded run of the drill west-cut showed: the scenes of cut-svg.py, checked against their captions."""
 
-# A scene shows the run this long after its step, or just before the next step.
+# A scene shows the run this many milliseconds after its step, or just before the next step.
 LATER_MS = 3_000
 SERVICES = {"cp": ("app_cp", "app_cp_west"), "ap": ("app_ap", "app_ap_west")}
 STEPS = ("write", "cut", "write", "write", "heal")
@@ -35,12 +35,12 @@ class Scene:
                         kind[answer["service"]] = answer
 
     def values(self, service):
-        """Nothing if the service refused."""
+        """The values that the service returned; none if it refused."""
         answer = self.reads[service]
         return (answer["conflicts"] or [answer["value"]]) if answer["status"] == 200 else []
 
     def status(self, service):
-        """Of the write after the step; None without one."""
+        """The HTTP status of the write after the step; None without a write."""
         return self.writes.get(service, {}).get("status")
 
     def in_reach(self, service):

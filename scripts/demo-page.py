@@ -19,7 +19,7 @@ def compressed(page):
     match = RECORDING.search(page)
     if not match:
         sys.exit("demo-page: the report has no recording")
-    # Without a time of its own, the same report gives the same bytes.
+    # With mtime 0, the same report always gives the same bytes.
     text = base64.b64encode(gzip.compress(match[1], compresslevel=9, mtime=0))
     element = b'<script type="application/gzip" id="recording">' + text + b"</script>"
     return page[: match.start()] + element + page[match.end() :]

@@ -16,9 +16,9 @@ import tokenize
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = ["Sources", "Tests", "docs", "runbooks", "scripts", "deploy", "prometheus", "Benchmarks", ".github"]
-# A list of changes is not prose.
+# Not checked: the changelog is a list, not prose.
 EXCLUDED = ["CHANGELOG.md"]
-# What a comment line begins with; all of Markdown is text.
+# The marker at the beginning of a comment line, by file type. In Markdown, every line is text.
 MARKERS = {".swift": r"///? ?", ".lua": r"--+ ?", ".sh": r"#(?: |$)", ".md": ""}
 MAX_COLUMNS, MAX_WORDS = 120, 30
 

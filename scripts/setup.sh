@@ -16,7 +16,7 @@ swift_major=6
 swift_minor=2
 
 has_program() { command -v "$1" >/dev/null 2>&1; }
-# A C library with its header: found by pkg-config, or without it in the compiler's default directories.
+# Whether a C library and its header exist: asks pkg-config, or else searches the compiler's default directories.
 has_library() {
     if has_program pkg-config; then
         pkg-config --exists "$1"
@@ -62,7 +62,7 @@ if [ "$purpose" = prometheus ] || [ "$purpose" = all ]; then
 fi
 if [ "$purpose" = downtime ]; then
     need_program etcd etcd-server
-    # ZooKeeper has no program of its own in PATH.
+    # ZooKeeper installs no program in PATH, so look for its library.
     [ -e /usr/share/java/zookeeper.jar ] || packages="$packages zookeeper"
     need_program java default-jre-headless
 fi
@@ -82,7 +82,7 @@ if [ "$purpose" = all ]; then
     need_program kubectl kubernetes-client
 fi
 
-# Package installation asks this script whether it may start a service; exit code 101 means no (policy-rc.d(8)).
+# apt-get asks the script $policy whether it may start a service. Exit code 101 means no (policy-rc.d(8)).
 policy=/usr/sbin/policy-rc.d
 allow_services() { $as_root rm -f "$policy"; }
 forbid_services() {
@@ -94,7 +94,7 @@ forbid_services() {
     $as_root chmod 755 "$policy"
 }
 
-# Disable the services for the next boot, too.
+# Without this, the installed services would start at the next boot.
 disable_services() {
     [ -d /run/systemd/system ] || return 0
     for package in $packages; do
