@@ -39,7 +39,7 @@ def look(value):
 
 
 def shape(value, x, y, size):
-    """The mark of a value: a circle, a square, or a bar, so that no value is told by its colour only."""
+    """The mark of a value: a circle, a square, or a bar. So values differ in more than their colour."""
     ink = f"on-{look(value)}"
     if value == "ana":
         return f'<circle cx="{x:g}" cy="{y:g}" r="{size / 2:g}" class="{ink}"/>'

@@ -24,7 +24,7 @@ MAX_COLUMNS, MAX_WORDS = 120, 30
 
 
 def comment_lines(path, text):
-    """Yields the number of each line, and its text if it is a comment and nothing else, else None."""
+    """Yields the number of each line and its comment text, or None if the line is not just a comment."""
     lines = text.splitlines()
     if path.suffix == ".py":
         found = python_comments(path, text, lines)

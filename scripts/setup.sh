@@ -7,8 +7,8 @@
 #   scripts/setup.sh downtime      also etcd and ZooKeeper, for bench-downtime
 #   scripts/setup.sh all           build, bench, prometheus, and the tools of 'make lint' and the tests
 #
-# As root, or if sudo needs no password, it installs Debian packages. Otherwise it prints the command to run and exits
-# with code 1. It starts and enables no service: the project runs its own redis-servers.
+# As root, or if sudo needs no password, the script installs Debian packages. Otherwise it prints the command to run and
+# exits with code 1. The script starts and enables no service: the project runs its own redis-servers.
 set -eu
 
 purpose=${1:-build}
