@@ -101,7 +101,7 @@ def reach(scene, service, x, y):
 
 
 def asked(scene, service, x, y):
-    """The write of this scene and its result. Without a write, the words above the answer in the block."""
+    """The text above the answer of a service: the write of this scene and its result, or else "the seat is"."""
     answer = scene.writes.get(service)
     if not answer or not scene.is_cut():
         return text(x, y, "the seat is", "muted mid")
