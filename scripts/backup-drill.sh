@@ -4,8 +4,8 @@
 #   backup-drill.sh [--on lab|compose] [--interval SECONDS] [--keys N] cp|ap
 #
 # A client writes the time ten times per second while a backup is made every SECONDS (300 by default). The group is
-# destroyed when the next backup is due. The worst case is just before that backup ends; the report includes its
-# duration. DESTROYS the data of all three replicas.
+# destroyed when the next backup is due. The worst case is a loss just before that backup ends, so the report includes
+# the duration of a backup. DESTROYS the data of all three replicas.
 set -euo pipefail
 
 place=lab

@@ -66,7 +66,7 @@ if [ -z "$restored" ] || [ "$(wc -w <<<"$blank")" -gt 1 ]; then die "$set has no
 unfinished() { echo "restore: NOT finished, the group may be stopped: run the same command again" >&2; }
 trap unfinished EXIT
 
-# A replica that is down has no clients.
+# Prints the number of clients of a replica: 0 if the replica is down.
 clients_of() { redis "$1" CLIENT LIST TYPE normal 2>/dev/null | grep -c 'id=' || true; }
 # One client is this query itself. A health check is connected only for a moment, so try again.
 has_no_clients() {
