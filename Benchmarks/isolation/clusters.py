@@ -160,6 +160,9 @@ class ZooKeeperCluster:
     Every server has a file with other addresses of its peers: those of its own relays, at other loopback addresses and
     the same ports. For elections, a server also sends its peers the address at which it listens, so that they connect
     to it. The relay replaces this address by that of the relay in the other direction.
+
+    The relays mirror the servers, because a server opens its quorum port only when it has become the leader. A follower
+    repeats a connect that is refused, but begins another election after a connection that was accepted and closed.
     """
 
     has_leader = True
@@ -194,7 +197,7 @@ class ZooKeeperCluster:
                 address = f"{LOOPBACK}:{ports[source]}"
                 links.append(Link(
                     (relay_address(source, target), ports[target]), (LOOPBACK, ports[target]), target, source,
-                    (address, f"{relay_address(target, source)}:{ports[source]}")))
+                    (address, f"{relay_address(target, source)}:{ports[source]}"), mirrors_target=True))
         self.relays = Relays(machine, links)
         self.pids = []
         self.addresses = [[(LOOPBACK, port) for port in ports] for ports in zip(quorum_ports, election_ports)]

@@ -1,9 +1,11 @@
-#!/usr/bin/env python3
 """TCP relays between the nodes of a cluster: they can isolate one node without root and without a firewall.
 
 While a node is isolated, every link from or to it drops all bytes in both directions, also on existing connections, and
 accepts new connections without passing them on. A connection that lost something is reset when the node rejoins,
 because TCP never continues after a gap.
+
+While a link is not cut, it can mirror its target: it refuses connections as long as the target does not listen. A relay
+that accepts and then closes them would look like a target that fails later, and a program may react differently.
 
 The relays run as a process of their own (this file is the program), so that they do not share a Python interpreter with
 the writers. `Relays` starts and commands that process.
@@ -17,8 +19,11 @@ import socket
 import struct
 import sys
 
+from .sockets import ListeningSockets, node_of
+
 COMMAND_TIMEOUT_S = 5
 MAX_CONNECTIONS = 1_000
+MIRROR_INTERVAL_S = 0.02
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -29,6 +34,8 @@ class Link:
     `source` is the node that connects. None if several nodes use the same address: then the process that opened the
     connection tells, by its sockets in /proc. `rename` is a pair of texts: in the first bytes from the source, the
     first one is replaced. It is for protocols that begin with the address at which the source can be reached.
+    `mirrors_target`: connections are refused while the target does not listen. The relay notices a change of the target
+    within about 20 ms.
     """
 
     listen: tuple
@@ -36,6 +43,7 @@ class Link:
     target: int
     source: int | None = None
     rename: tuple | None = None
+    mirrors_target: bool = False
 
 
 class Relays:
@@ -44,7 +52,9 @@ class Relays:
     def __init__(self, machine, links):
         path = os.path.join(machine.directory, "relays.socket")
         description = json.dumps([dataclasses.asdict(link) for link in links])
-        process = machine.start("relays", [sys.executable, "-B", os.path.abspath(__file__), path, description])
+        command = [sys.executable, "-B", "-m", "isolation.relays", path, description]
+        environment = os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(os.path.abspath(__file__)))}
+        process = machine.start("relays", command, environment)
         self.channel = socket.socket(socket.AF_UNIX)
         self.channel.settimeout(COMMAND_TIMEOUT_S)
         machine.wait_until("relays", process, lambda: self.channel.connect_ex(path) == 0)
@@ -76,6 +86,10 @@ class Switch:
     def is_cut(self, source, target):
         return self.isolated is not None and self.isolated in (source, target)
 
+    def can_be_cut(self, link):
+        """Whether the isolated node is, or may be, at one end of the link."""
+        return self.isolated is not None and (link.source is None or self.is_cut(link.source, link.target))
+
     def apply(self, command):
         if "pids" in command:
             self.pids = command["pids"]
@@ -101,7 +115,8 @@ class Connection:
 
     def begin(self):
         if self.source is None:
-            self.source = node_of(self.accepted.transport.get_extra_info("peername")[1], self.link, self.switch.pids)
+            self.source = node_of(
+                self.accepted.transport.get_extra_info("peername")[1], self.link.listen, self.switch.pids)
         if self.source is None or len(self.switch.connections) >= MAX_CONNECTIONS:
             return self.accepted.transport.abort()
         self.switch.connections.add(self)
@@ -115,6 +130,10 @@ class Connection:
         try:
             await asyncio.get_running_loop().create_connection(lambda: self.opened, *self.link.upstream)
         except OSError:
+            # A cut that began meanwhile must not show that the target refused.
+            if self.is_cut:
+                self.has_lost = True
+                return None
             return self.reset()
         if self.accepted.is_open:
             self.accepted.transport.resume_reading()
@@ -194,62 +213,70 @@ class End(asyncio.Protocol):
             other.transport.resume_reading()
 
 
-def node_of(port, link, pids):
-    """The index of the process that opened the connection from local `port` to `link`, or None."""
-    names = {name for name, local, remote in connections() if (local[1], remote) == (port, link.listen)}
-    return next((node for node, pid in enumerate(pids) if names & sockets_of(pid)), None)
+class Entrance:
+    """The address at which a link listens, or refuses connections.
+
+    The socket stays bound while the link does not listen. So the kernel refuses connections, and the port stays taken.
+    """
+
+    def __init__(self, switch, link):
+        self.switch, self.link = switch, link
+        self.server = None
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(link.listen)
+
+    async def update(self, listening):
+        """Listens, or stops listening. A cut link always listens: a cut network is silent, it refuses nothing."""
+        link = self.link
+        is_needed = not link.mirrors_target or self.switch.can_be_cut(link) or listening.has(*link.upstream)
+        if is_needed and self.server is None:
+            # The server closes its socket when it stops, so it gets a duplicate.
+            self.server = await asyncio.get_running_loop().create_server(
+                lambda: Connection(self.switch, link).accepted, sock=self.socket.dup())
+        elif not is_needed and self.server is not None:
+            self.server.close()
+            self.server = None
+            # Ends listening for all duplicates, and resets connections that nobody has accepted yet.
+            self.socket.shutdown(socket.SHUT_RDWR)
 
 
-def connections():
-    """Socket name, local and remote address of all TCP connections over IPv4 (proc(5), net/tcp)."""
-    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with open(path) as file:
-            for row in map(str.split, file.readlines()[1:]):
-                yield f"socket:[{row[9]}]", address_of(row[1]), address_of(row[2])
+class Entrances:
+    """All entrances. Only one task at a time updates them."""
 
+    def __init__(self, switch, links):
+        self.all = [Entrance(switch, link) for link in links]
+        self.mirrors = [entrance for entrance in self.all if entrance.link.mirrors_target]
+        self.listening = ListeningSockets() if self.mirrors else None
+        self.lock = asyncio.Lock()
 
-def address_of(text):
-    """Host and port. An IPv4 address is in the last eight digits, as a number in the order of this machine."""
-    host, _, port = text.rpartition(":")
-    return socket.inet_ntoa(struct.pack("=I", int(host[-8:], 16))), int(port, 16)
+    async def update(self, entrances):
+        async with self.lock:
+            for entrance in entrances:
+                await entrance.update(self.listening)
 
-
-def sockets_of(pid):
-    """The names of the open sockets of a process."""
-    names = set()
-    try:
-        for descriptor in os.listdir(f"/proc/{pid}/fd"):
-            names.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
-    except OSError:
-        # The process, or one of its files, was closed meanwhile.
-        pass
-    return names
-
-
-def direct_connections(pids, addresses):
-    """Pairs of nodes with a connection that no relay can cut. `addresses` are those at which each node listens."""
-    opened = list(connections())
-    for source, pid in enumerate(pids):
-        names = sockets_of(pid)
-        remote = {address for name, _, address in opened if name in names}
-        yield from (
-            (source, target) for target, own in enumerate(addresses) if target != source and remote & set(own))
+    async def mirror(self):
+        """Follows the targets until the process ends."""
+        while self.mirrors:
+            await self.update(self.mirrors)
+            await asyncio.sleep(MIRROR_INTERVAL_S)
+        await asyncio.get_running_loop().create_future()
 
 
 async def serve(path, links):
-    loop = asyncio.get_running_loop()
     switch = Switch()
-    for link in links:
-        await loop.create_server(lambda link=link: Connection(switch, link).accepted, *link.listen)
+    entrances = Entrances(switch, links)
+    await entrances.update(entrances.all)
 
     async def control(reader, writer):
         while line := await reader.readline():
             switch.apply(json.loads(line))
+            await entrances.update(entrances.mirrors)
             writer.write(b"done\n")
 
     # The measuring program waits for this socket, so it comes last.
     await asyncio.start_unix_server(control, path)
-    await loop.create_future()
+    await entrances.mirror()
 
 
 def main():

@@ -6,7 +6,7 @@ from machine import Failure, Machine
 
 from .clients import Unserved
 from .clusters import NODES, persist
-from .relays import direct_connections
+from .sockets import direct_connections
 from .timeline import Timeline, figures, states
 from .writers import Writer, stop
 

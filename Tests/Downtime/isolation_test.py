@@ -6,11 +6,12 @@ import pathlib
 import socket
 import struct
 import sys
+import time
 import unittest
 import xml.dom.minidom
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "Benchmarks"))
-from isolation import lanes, relays, table, timeline, zookeeper  # noqa: E402
+from isolation import lanes, sockets, table, timeline, zookeeper  # noqa: E402
 from isolation.clients import http_length, unchunked  # noqa: E402
 from isolation.relays import Link, Relays  # noqa: E402
 from isolation.writers import REFUSED, SERVED, UNANSWERED, Attempt  # noqa: E402
@@ -18,6 +19,7 @@ from machine import Machine, free_ports  # noqa: E402
 
 LIMIT_S = 5
 SILENCE_S = 0.2
+POLL_S = 0.01
 
 
 class RelayTests(unittest.TestCase):
@@ -117,6 +119,156 @@ class RelayTests(unittest.TestCase):
             self.assert_silent(server)
 
 
+class MirrorTests(unittest.TestCase):
+    """One link from node 0 to node 1 that mirrors its target, which does not listen at first."""
+
+    def setUp(self):
+        self.machine = Machine(keep=False)
+        self.machine.__enter__()
+        self.addCleanup(self.machine.__exit__, None, None, None)
+        port, target_port = free_ports(2)
+        self.address, self.target = ("127.0.0.1", port), ("127.0.0.1", target_port)
+        self.relays = Relays(self.machine, [Link(self.address, self.target, 1, 0, mirrors_target=True)])
+        self.addCleanup(self.relays.channel.close)
+
+    def listen(self):
+        server = socket.create_server(self.target)
+        server.settimeout(LIMIT_S)
+        self.addCleanup(server.close)
+        return server
+
+    def connect(self):
+        client = socket.create_connection(self.address, timeout=LIMIT_S)
+        self.addCleanup(client.close)
+        return client
+
+    def connect_when_listening(self):
+        """A new connection, as soon as the link listens."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                return self.connect()
+            except ConnectionRefusedError:
+                self.assertLess(time.monotonic(), end)
+                time.sleep(POLL_S)
+
+    def wait_until_refused(self):
+        """Until the relay notices that the target is closed, it may accept a connection and then reset it."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                self.connect().close()
+            except ConnectionRefusedError:
+                return
+            except ConnectionResetError:
+                # Reset while it was being accepted.
+                pass
+            self.assertLess(time.monotonic(), end)
+            time.sleep(POLL_S)
+
+    def assert_refused(self):
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect()
+
+    def assert_silent(self, receiver):
+        receiver.settimeout(SILENCE_S)
+        with self.assertRaises(TimeoutError):
+            receiver.recv(1)
+        receiver.settimeout(LIMIT_S)
+
+    def assert_reset(self, receiver):
+        with self.assertRaises(ConnectionResetError):
+            receiver.recv(1)
+
+    def test_the_link_refuses_until_the_target_listens_and_after_it_has_stopped(self):
+        self.assert_refused()
+        for _ in range(2):
+            server = self.listen()
+            client = self.connect_when_listening()
+            accepted, _ = server.accept()
+            self.addCleanup(accepted.close)
+            client.sendall(b"x")
+            self.assertEqual(accepted.recv(1), b"x")
+            server.close()
+            self.wait_until_refused()
+            # The connection outlives the listening socket, as it does without a relay.
+            accepted.sendall(b"y")
+            self.assertEqual(client.recv(1), b"y")
+
+    def test_a_cut_link_is_silent_also_if_the_target_does_not_listen(self):
+        self.relays.isolate(1)
+        client = self.connect()
+        client.sendall(b"lost")
+        self.assert_silent(client)
+        self.relays.rejoin()
+        self.assert_reset(client)
+        self.assert_refused()
+
+    def test_a_target_that_stops_during_the_cut_is_refused_only_after_it(self):
+        server = self.listen()
+        self.connect_when_listening()
+        self.relays.isolate(0)
+        server.close()
+        client = self.connect()
+        self.assert_silent(client)
+        self.relays.rejoin()
+        self.assert_reset(client)
+        self.assert_refused()
+
+    def test_a_target_that_starts_during_the_cut_is_reached_after_it(self):
+        self.relays.isolate(1)
+        server = self.listen()
+        self.assert_silent(self.connect())
+        self.relays.rejoin()
+        client = self.connect()
+        accepted, _ = server.accept()
+        self.addCleanup(accepted.close)
+        accepted.sendall(b"x")
+        self.assertEqual(client.recv(1), b"x")
+
+    def test_a_link_between_other_nodes_mirrors_its_target_during_the_cut(self):
+        self.relays.isolate(2)
+        self.assert_refused()
+        self.listen()
+        self.connect_when_listening()
+
+    def test_a_link_without_a_source_is_silent_during_any_cut(self):
+        (port,) = free_ports(1)
+        with Machine(keep=False) as machine:
+            relays = Relays(machine, [Link(("127.0.0.1", port), self.target, 1, mirrors_target=True)])
+            self.addCleanup(relays.channel.close)
+            relays.identify([os.getpid()])
+            relays.isolate(0)
+            client = socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S)
+            self.addCleanup(client.close)
+            self.assert_silent(client)
+
+
+class ListeningTests(unittest.TestCase):
+    def test_the_kernel_tells_who_listens(self):
+        listening = sockets.ListeningSockets()
+        self.addCleanup(listening.channel.close)
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            self.assertFalse(listening.has(*server.getsockname()))
+            server.listen()
+            self.assertTrue(listening.has(*server.getsockname()))
+            self.assertFalse(listening.has("127.0.1.2", server.getsockname()[1]))
+
+    def test_java_listens_with_sockets_of_ipv6(self):
+        listening = sockets.ListeningSockets()
+        self.addCleanup(listening.channel.close)
+        try:
+            server = socket.socket(socket.AF_INET6)
+            self.addCleanup(server.close)
+            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            server.bind(("::ffff:127.0.0.1", 0))
+        except OSError:
+            self.skipTest("no IPv6")
+        server.listen()
+        self.assertTrue(listening.has("127.0.0.1", server.getsockname()[1]))
+
+
 def attempts(kind, begin_s, end_s, step_s=0.01, code=None):
     count = round((end_s - begin_s) / step_s)
     return [Attempt(begin_s + n * step_s, begin_s + n * step_s + 0.001, kind, code) for n in range(count)]
@@ -126,9 +278,9 @@ class BypassTests(unittest.TestCase):
     def test_a_direct_connection_between_nodes_is_found(self):
         with socket.create_server(("127.0.0.1", 0)) as server:
             addresses = [[], [server.getsockname()]]
-            self.assertEqual(list(relays.direct_connections([os.getpid(), 0], addresses)), [])
+            self.assertEqual(list(sockets.direct_connections([os.getpid(), 0], addresses)), [])
             with socket.create_connection(server.getsockname(), timeout=LIMIT_S):
-                self.assertEqual(list(relays.direct_connections([os.getpid(), 0], addresses)), [(0, 1)])
+                self.assertEqual(list(sockets.direct_connections([os.getpid(), 0], addresses)), [(0, 1)])
 
 
 class FigureTests(unittest.TestCase):
