@@ -29,6 +29,17 @@ import Testing
         #expect(detector.silent(atNs: PartitionDetector.confirmNs, isStarting: false) == nil)
     }
 
+    /// A replica loses its connection, rejects commands for a while, and is silent for a moment when it reconnects.
+    @Test func twoMomentsOfSilenceAreNotAdded() {
+        var detector = healthy()
+        _ = detector.silent(atNs: 0, isStarting: false)
+        detector.replied()
+        #expect(detector.silent(atNs: PartitionDetector.confirmNs, isStarting: false) == nil)
+        #expect(detector.silent(atNs: 2 * PartitionDetector.confirmNs, isStarting: false) == .suspected)
+        detector.replied()
+        #expect(detector.isSuspected, "a partition ends with a probe")
+    }
+
     @Test func aReplicaThatIsStillConnectingIsNotSuspectedAtOnce() {
         var detector = PartitionDetector()
         #expect(detector.silent(atNs: 0, isStarting: true) == nil)

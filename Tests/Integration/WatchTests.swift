@@ -103,7 +103,7 @@ import Testing
 
         try pair.control(.partition, "west")
         let cut = try events.next("faults") { !lasting($0).isEmpty }
-        #expect(lasting(cut) == ["west cut"])
+        #expect(lasting(cut) == ["west unreachable"])
         let refused = try events.next("answers") { batch in
             batch.array.contains { $0["service"] as? String == "app_cp_west" && $0["status"] as? Int == 503 }
         }

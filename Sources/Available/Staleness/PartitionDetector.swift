@@ -53,6 +53,13 @@ struct PartitionDetector: Equatable {
         }
     }
 
+    /// Called when the replica was not probed, or did not answer a probe, but replies in another way: it rejects
+    /// commands, is refused, or is being admitted. A silence before that has ended. A later moment of silence must not
+    /// add to it.
+    mutating func replied() {
+        if case .silent = state { state = .healthy }
+    }
+
     /// Called after a probe that reached the replica.
     ///
     /// - Parameters:

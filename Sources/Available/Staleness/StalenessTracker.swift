@@ -181,7 +181,10 @@ final class StalenessTracker {
                 let isAsked = replicas.usable.contains(replica) || !environment.group.available.contains(replica)
                 let replies = replicas[replica].refusal != nil || environment.group.rejectsCommands(replica)
                 let isSilent = !answered.contains(replica) && isAsked && !replies
-                guard isSilent else { continue }
+                guard isSilent else {
+                    detectors[replica].replied()
+                    continue
+                }
                 let isStarting = environment.nowNs < startNs + Self.startForNs
                 report(detectors[replica].silent(atNs: environment.nowNs, isStarting: isStarting), replica)
                 continue
