@@ -68,7 +68,7 @@ let package = Package(
         core("EventLoop", ["CLinux"] + collections),
         core("Resilience", collections),
         core("JSON", ["ByteCoding"]),
-        core("Telemetry", ["JSON", logging]),
+        core("Telemetry", ["ByteCoding", "CLinux", "JSON", logging]),
         core("Replication", ["ByteCoding", "EventLoop"] + collections),
         core("Redis", ["EventLoop", "Replication", "Resilience", "CHiredis", logging] + collections),
         core("HTTP", ["ByteCoding", "EventLoop", "JSON", "CMicroHTTPD", "CReceive"]),
@@ -84,6 +84,7 @@ let package = Package(
                 "Authentication", "ByteCoding", "EventLoop", "HTTP", "JSON", "Redis", "Replication", "Resilience",
                 "Telemetry", logging,
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 arguments,
             ]
         ),

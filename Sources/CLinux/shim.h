@@ -14,6 +14,9 @@
 
 static inline int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
+// For a thread that waits for nothing else.
+static inline int clinux_blocking_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
+
 static inline int clinux_epoll_ctl(int epoll, int operation, int descriptor, unsigned events, unsigned long long data) {
     struct epoll_event event;
     event.events = events;

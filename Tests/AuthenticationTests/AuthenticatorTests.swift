@@ -14,7 +14,7 @@ import Testing
     private func credentials(_ tokens: [String: Set<Scope>], keys: JWTKeys = .none) throws -> Credentials {
         let lines = tokens.map { TokenList.line(name: $0.key, scopes: $0.value, token: $0.key) }
         return Credentials(
-            tokens: try TokenList(parsing: Array(lines.joined(separator: "\n").utf8)), keys: keys,
+            tokens: try TokenList(parsing: Array((lines.joined(separator: "\n") + "\n").utf8)), keys: keys,
             rules: TokenMaker.rules)
     }
 

@@ -101,6 +101,34 @@ import Testing
         #expect(try await rejection(unsigned, .hs256) == "has critical extensions")
     }
 
+    /// What a library may decode before it checks the signature.
+    @Test func aHostileHeaderCostsNothing() async throws {
+        let deep = String(repeating: "[", count: 300) + String(repeating: "]", count: 300)
+        for member in ["1e300", "-1e300", "1e19", "1e400", deep, "{\"a\":\(deep)}"] {
+            let token = TokenMaker.raw(
+                header: "{\"alg\":\"HS256\",\"x\":\(member)}", claims: TokenMaker.claimsText,
+                signature: [UInt8](repeating: 0, count: 32))
+            #expect(try await rejection(token, .hs256) != nil, "\(member.prefix(8))")
+        }
+        let long = "{\"alg\":\"HS256\",\"x\":\"\(String(repeating: "x", count: 2_000))\"}"
+        #expect(try await rejection(TokenMaker.raw(header: long, claims: "{}"), .hs256) == "is malformed")
+    }
+
+    /// Claims are read only if the signature is right.
+    @Test func hostileClaimsAreNotRead() async throws {
+        let claims = "{\"exp\":" + String(repeating: "[", count: 500) + String(repeating: "]", count: 500) + "}"
+        let token = TokenMaker.raw(
+            header: "{\"alg\":\"HS256\"}", claims: claims, signature: [UInt8](repeating: 0, count: 32))
+        #expect(try await rejection(token, .hs256) == "has an invalid signature")
+    }
+
+    @Test func aTokenForAnotherPurposeIsRejected() async throws {
+        for type in ["JWE", "logout+jwt", "id+jwt"] {
+            let token = TokenMaker.raw(header: "{\"alg\":\"HS256\",\"typ\":\"\(type)\"}", claims: TokenMaker.claimsText)
+            #expect(try await rejection(token, .hs256) == "is of another type than JWT")
+        }
+    }
+
     @Test func scopesComeFromTheClaimThatIsConfigured() async throws {
         let rules = JWTRules(issuer: "https://issuer.example", audience: "cap", scopesClaim: "roles", leewayS: 0)
         let token = try await TokenMaker.token(.hs256, ["roles": .list(["admin", "other", "metrics"])])
@@ -140,6 +168,20 @@ import Testing
 
     private func base64URL(_ text: String) -> String {
         text.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+
+    /// As identity providers publish them.
+    @Test func keysForOtherPurposesAreSkipped() async throws {
+        let es256 = try #require(TokenMaker.es256.parameters)
+        let (x, y) = (base64URL(es256.x), base64URL(es256.y))
+        let set = """
+            {"keys":[{"kty":"RSA","use":"enc","alg":"RSA-OAEP","n":"AQAB","e":"AQAB"},{"kty":"oct","k":"c2VjcmV0"},
+            {"kty":"EC","crv":"P-384","x":"AQAB","y":"AQAB"},{"kty":"new","alg":"XX512"},
+            {"kty":"EC","crv":"P-256","use":"enc","kid":"enc","x":"\(x)","y":"\(y)"},
+            {"kty":"EC","crv":"P-256","use":"sig","kid":"one","x":"\(x)","y":"\(y)"}]}
+            """
+        let keys = try await JWTKeys.load(secret: nil, file: Array(set.utf8))
+        #expect(keys.keys.map(\.id) == ["one"])
     }
 
     @Test func privateKeysAreRefused() async {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct TokenListTests {
     private func list(_ lines: String...) throws(CredentialsError) -> TokenList {
-        try TokenList(parsing: Array(lines.joined(separator: "\n").utf8))
+        try TokenList(parsing: Array((lines.joined(separator: "\n") + "\n").utf8))
     }
 
     @Test func aTokenIsFoundByItsDigest() throws {
@@ -58,9 +58,21 @@ import Testing
         #expect(throws: CredentialsError("line 2 has the same token as an earlier line")) { try list(line, line) }
     }
 
+    /// As a service may see it while it is written: the prefix is missing, or a part of it.
+    @Test func aFileThatIsCutIsRejected() throws {
+        let line = TokenList.line(name: "a", scopes: [.read], token: "t", keyPrefix: Array("orders/".utf8))
+        let whole = Array((line + "\n").utf8)
+        for count in 0..<whole.count {
+            #expect(throws: CredentialsError.self) { try TokenList(parsing: Array(whole.prefix(count))) }
+        }
+        #expect(try TokenList(parsing: whole).principal(of: "t")?.keyPrefix == Array("orders/".utf8))
+    }
+
     @Test func thereAreBounds() {
-        let lines = (0...TokenList.maxTokens).map { TokenList.line(name: "a", scopes: [.read], token: "\($0)") }
-        #expect(throws: CredentialsError.self) { try TokenList(parsing: Array(lines.joined(separator: "\n").utf8)) }
-        #expect(throws: CredentialsError.self) { try TokenList(parsing: [0xFF, 0xFE]) }
+        let lines = (0...TokenList.maxTokens).map { TokenList.line(name: "a", scopes: [.read], token: "\($0)") + "\n" }
+        #expect(throws: CredentialsError("has more than 1000 tokens")) {
+            try TokenList(parsing: Array(lines.joined().utf8))
+        }
+        #expect(throws: CredentialsError.self) { try TokenList(parsing: [0xFF, 0xFE, 0x0A]) }
     }
 }

@@ -30,6 +30,11 @@ import Testing
         for authority in ["10.1.2", "10.1.2.3.nip.example", "fe80--1.example"] { #expect(!hosts.allows(authority)) }
     }
 
+    @Test func ownNamesAreNoPatterns() {
+        let hosts = AllowedHosts([], own: [".example", "*", "Node"])
+        #expect(!hosts.allows("a.example") && hosts.allows("node:80"))
+    }
+
     @Test func aStarAllowsEveryHost() { #expect(AllowedHosts(["*"]).allows("anything.example:1")) }
 
     @Test func patternsAreNamesOrAddresses() {

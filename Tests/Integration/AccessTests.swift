@@ -119,6 +119,54 @@ import TestSupport
         #expect(try run(common.merging(["AUTH_TOKENS_FILE": "/nowhere"]) { $1 }).code == 2)
     }
 
+    @Test func anAuditTrailThatCannotBeWrittenPreventsTheStart() throws {
+        let settings = ["REPLICAS": "g1=redis://127.0.0.1:1", "HTTP_PORT": "1", "AUDIT_LOG": "/nowhere/audit"]
+        let result = try ServiceProcess.run("app-cp", [], environment: settings)
+        #expect(result.code == 2)
+        #expect(result.errors.contains("AUDIT_LOG") && result.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test(arguments: ["cp", "ap"])
+    func theAuditTrailSaysWhoDidWhat(mode: String) throws {
+        let tokens = try Tokens()
+        let writer = try tokens.make("writer", "read,write", "--key-prefix", "mine")
+        let operatorToken = try tokens.make("operator", "admin,metrics")
+        let path = NSTemporaryDirectory() + "cap-audit-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let app = try ServiceOnReplicas.make(
+            mode, settings: ["AUTH_TOKENS_FILE": tokens.path, "AUDIT_LOG": path], token: operatorToken)
+        func send(_ method: String, _ path: String, _ token: String, _ further: [String: String] = [:]) throws -> Int {
+            let headers = ["Authorization": "Bearer \(token)"].merging(further) { $1 }
+            return try app.session.http(method, path, headers: headers).status
+        }
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        #expect(try send("POST", "/write/mine/v", writer, ["traceparent": trace]) == 200)
+        #expect(try send("POST", "/write/other/v", writer) == 403)
+        #expect(try send("POST", "/write/mine/v", "wrong") == 401)
+        #expect(try send("GET", "/read/mine", writer) == 200)
+        #expect(try send("DELETE", "/delete/mine", writer) == 200)
+        #expect(try send("DELETE", "/delete/mine", writer) == 404)
+        #expect(try send("POST", "/write/mine?ttl_ms=0", writer) == 400)
+        app.service.signal(SIGTERM)
+        _ = app.service.waitForExit()
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let lines = try text.split(separator: "\n").map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        let told = lines.map { line in
+            ["action", "client", "key", "outcome", "code"].compactMap { line[$0] as? String }.joined(separator: " ")
+        }
+        #expect(
+            told == [
+                "start success", "write writer mine applied", "refuse writer failure key",
+                "write writer other not_applied key_not_permitted", "refuse 127.0.0.1 failure token",
+                "authenticate writer success", "delete writer mine applied", "delete writer mine not_applied",
+                "write writer mine not_applied bad_ttl_ms", "stop success",
+            ])
+        #expect(lines[1]["trace_id"] as? String == "4bf92f3577b34da6a3ce929d0e0e4736")
+        #expect(!text.contains(writer) && !text.contains("wrong"))
+    }
+
     /// A file of tokens, made by the program itself.
     private final class Tokens {
         let path: String

@@ -38,7 +38,8 @@ final class Endpoints<Store: FakeStore> {
         metrics = ServiceMetrics(settings)
         let logger = Logger(label: "test") { [log] _ in Log.Handler(log: log) }
         KeyValueEndpoints(
-            settings: settings, scheduler: scheduler, handler: store.handler, metrics: metrics, logger: logger
+            settings: settings, scheduler: scheduler, handler: store.handler, metrics: metrics, logger: logger,
+            reports: AccessReports(metrics: metrics, logger: logger, audit: nil) { 0 }, audit: nil
         ).addRoutes(to: router)
     }
 

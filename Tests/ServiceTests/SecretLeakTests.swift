@@ -100,6 +100,12 @@ import Testing
         #expect(try exposures(outside.merging(["SECRET_KEY": strong]) { $1 }).isEmpty)
     }
 
+    @Test func aKeyOfTokensIsNoPlaceholderAlsoBehindAProxy() throws {
+        let open = ["HTTP_BIND": "0.0.0.0", "ALLOW_UNAUTHENTICATED": "true", "JWT_ISSUER": "i", "JWT_AUDIENCE": "a"]
+        let weak = "changeme-0123456789abcdef0123456789"
+        #expect(try exposures(open.merging(["JWT_HS256_KEY": weak]) { $1 }).count == 1)
+    }
+
     @Test(arguments: ["127.0.0.1", "127.9.9.9", "localhost", "::1"])
     func loopbackNeedsNoTokens(host: String) throws { #expect(try exposures(["HTTP_BIND": host]).isEmpty) }
 

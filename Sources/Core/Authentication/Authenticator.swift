@@ -37,12 +37,16 @@ public final class Authenticator {
     /// By the usual spelling of the field's value, of which each token has one.
     private var verified: [String: Verified] = [:]
     private var failures: [ClientAddress: RateLimiter] = [:]
+    private var allFailures = RateLimiter(ratePerS: Authenticator.maxAllFailuresPerS)
     private let maxVerified: Int
     private let nowS: () -> Int64
 
     static let maxAddresses = 1_024
-    /// Wrong tokens per second of one address. A signature costs up to 0.1 ms, so they take at most 2 % of the time.
-    static let maxFailuresPerS: UInt64 = 200
+    /// Wrong tokens per second of one address. A signature costs about 0.1 ms, or that for each key if the token names
+    /// none.
+    static let maxFailuresPerS: UInt64 = 50
+    /// Of all addresses together.
+    static let maxAllFailuresPerS: UInt64 = 1_000
 
     var verifiedCount: Int { verified.count }
 
@@ -72,6 +76,10 @@ public final class Authenticator {
         }
         guard let token = Self.bearerToken(authorization) else {
             return .rejected(reason: "must be sent as: Authorization: Bearer TOKEN")
+        }
+        // In another spelling.
+        if let known = verified["Bearer \(token)"], known.expiresS.map({ nowS() < $0 }) ?? true {
+            return .principal(known.principal)
         }
         if let principal = credentials.tokens.principal(of: token) {
             return remember(token, Verified(principal: principal, expiresS: nil))
@@ -107,12 +115,15 @@ public final class Authenticator {
     // MARK: Wrong tokens
 
     private func mayFail(_ client: ClientAddress, atNs nowNs: UInt64) -> Bool {
-        guard var limiter = failures[client] else { return true }
-        return limiter.take(atNs: nowNs)
+        var (own, all) = (failures[client], allFailures)
+        return own?.take(atNs: nowNs) ?? true && all.take(atNs: nowNs)
     }
 
     private func noteFailure(_ client: ClientAddress, atNs nowNs: UInt64) {
-        if failures.count >= Self.maxAddresses, failures[client] == nil { failures = [:] }
+        if failures.count >= Self.maxAddresses, failures[client] == nil, let any = failures.keys.first {
+            failures[any] = nil
+        }
+        _ = allFailures.take(atNs: nowNs)
         _ = failures[client, default: RateLimiter(ratePerS: Self.maxFailuresPerS)].take(atNs: nowNs)
     }
 }

@@ -65,18 +65,46 @@ public struct JWTKeys: Sendable {
     }
 
     private static func keys(json: String) async throws(CredentialsError) -> [Key] {
-        let set: JWKS
-        do { set = try JSONDecoder().decode(JWKS.self, from: Data(json.utf8)) } catch {
-            throw CredentialsError("is neither PEM nor a JSON Web Key Set with keys of the types RSA, EC and OKP")
+        let set: KeySet
+        do { set = try JSONDecoder().decode(KeySet.self, from: Data(json.utf8)) } catch {
+            throw CredentialsError("is neither PEM nor a JSON Web Key Set")
         }
-        guard (1...maxKeys).contains(set.keys.count) else { throw CredentialsError("must hold 1 to \(maxKeys) keys") }
+        guard set.keys.count <= maxKeys else { throw CredentialsError("holds more than \(maxKeys) keys") }
         var keys: [Key] = []
-        for (index, jwk) in set.keys.enumerated() {
+        for (index, entry) in set.keys.enumerated() {
+            guard let jwk = entry.key else { continue }
             do throws(CredentialsError) { keys.append(try await key(jwk, index)) } catch {
                 throw CredentialsError("key \(index + 1) \(error.description)")
             }
         }
+        guard !keys.isEmpty else { throw CredentialsError("holds no public key for RS256, ES256 or EdDSA") }
         return keys
+    }
+
+    /// A key set whose keys for other purposes are skipped (RFC 7517, section 5).
+    private struct KeySet: Decodable {
+        let keys: [Entry]
+
+        struct Entry: Decodable {
+            /// Nil for a key that is not for the signatures of this project.
+            let key: JWK?
+
+            private enum Name: String, CodingKey {
+                case use, alg, crv
+            }
+
+            init(from decoder: any Decoder) throws {
+                let members = try decoder.container(keyedBy: Name.self)
+                func isUsual(_ name: Name, _ usual: Set<String>) -> Bool {
+                    guard members.contains(name) else { return true }
+                    return (try? members.decode(String.self, forKey: name)).map(usual.contains) ?? false
+                }
+                let isOurs =
+                    isUsual(.use, ["sig"]) && isUsual(.alg, ["RS256", "ES256", "EdDSA"])
+                    && isUsual(.crv, ["P-256", "Ed25519"])
+                key = isOurs ? try? JWK(from: decoder) : nil
+            }
+        }
     }
 
     private static func key(_ jwk: JWK, _ index: Int) async throws(CredentialsError) -> Key {

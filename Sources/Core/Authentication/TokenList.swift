@@ -26,6 +26,8 @@ public struct TokenList: Sendable {
 
     /// - Throws: a sentence about the first invalid line. It never contains the line.
     public init(parsing bytes: [UInt8]) throws(CredentialsError) {
+        // A file that is being written is cut anywhere: a line without its end could permit more than the whole line.
+        guard bytes.last == UInt8(ascii: "\n") else { throw CredentialsError("does not end with a line feed") }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw CredentialsError("is not UTF-8 text") }
         var principals: [[UInt8]: Principal] = [:]
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
@@ -62,10 +64,15 @@ public struct TokenList: Sendable {
         return "\(name) \(names) sha256:\(digest)\(prefix)"
     }
 
-    /// Whether `text` can be a name: letters, digits, `.`, `_` and `-`.
+    /// Whether `text` can be a name: a letter, and then letters, digits, `.`, `_` and `-`. So no name is an address.
     public static func isName(_ text: some StringProtocol) -> Bool {
-        (1...maxNameBytes).contains(text.utf8.count)
+        (1...maxNameBytes).contains(text.utf8.count) && text.first?.isLetter == true
             && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+    }
+
+    /// Whether a token can have both: what `admin` permits shows all keys.
+    public static func isAllowed(_ scopes: Set<Scope>, keyPrefix: [UInt8]) -> Bool {
+        keyPrefix.isEmpty || !scopes.contains(.admin)
     }
 
     // MARK: Parsing
@@ -75,14 +82,15 @@ public struct TokenList: Sendable {
             throw CredentialsError("is not: name scopes sha256:digest [key-prefix=…]")
         }
         guard isName(fields[0]) else {
-            throw CredentialsError("has a name that is not 1 to \(maxNameBytes) letters, digits, '.', '_' or '-'")
+            throw CredentialsError(
+                "has a name that is not a letter and up to \(maxNameBytes - 1) letters, digits, '.', '_' or '-'")
         }
-        return (
-            try digest(fields[2]),
-            Principal(
-                name: String(fields[0]), scopes: try scopes(fields[1]),
-                keyPrefix: fields.count == 4 ? try keyPrefix(fields[3]) : [])
-        )
+        let scopes = try scopes(fields[1])
+        let prefix = fields.count == 4 ? try keyPrefix(fields[3]) : []
+        guard isAllowed(scopes, keyPrefix: prefix) else {
+            throw CredentialsError("has the scope admin, which is for all keys, and a key-prefix")
+        }
+        return (try digest(fields[2]), Principal(name: String(fields[0]), scopes: scopes, keyPrefix: prefix))
     }
 
     /// - Parameter text: names, separated by commas.

@@ -19,10 +19,12 @@ public struct AllowedHosts: Sendable {
     /// - Parameters:
     ///   - patterns: names or addresses; `.example.org` for a name and its subdomains; `*` for all. Loopback's names
     ///     are always allowed.
+    ///   - own: further names, which are no patterns.
     ///   - allowsAddresses: every IP address is allowed, as the server listens on all of the machine's.
-    public init(_ patterns: [String], allowsAddresses: Bool = false) {
+    public init(_ patterns: [String], own: [String] = [], allowsAddresses: Bool = false) {
         let patterns = patterns.map { $0.lowercased() }
-        names = Set(patterns.filter { !$0.hasPrefix(".") }.map { Self.withoutBrackets($0[...]) } + Self.loopbackNames)
+        let whole = patterns.filter { !$0.hasPrefix(".") } + own.map { $0.lowercased() }
+        names = Set(whole.map { Self.withoutBrackets($0[...]) } + Self.loopbackNames)
         domains = patterns.filter { $0.hasPrefix(".") }.map { String($0.dropFirst()) }
         allowsAll = patterns.contains("*")
         self.allowsAddresses = allowsAddresses

@@ -31,7 +31,8 @@ public struct AllowedOrigins: Sendable {
     public func allows(_ request: Request) -> Bool {
         guard !request.method.isSafe else { return true }
         if let origin = request.header("Origin")?.lowercased() { return !isForeign(origin, to: request) }
-        return request.header("Sec-Fetch-Site") != "cross-site"
+        guard let site = request.header("Sec-Fetch-Site") else { return true }
+        return ["same-origin", "none"].contains(site)
     }
 
     private func isForeign(_ origin: String, to request: Request) -> Bool {

@@ -8,21 +8,19 @@ final class AccessControl: AccessPolicy {
     private let serviceName: String
     /// Nil: everybody may do everything.
     private let authenticator: Authenticator?
-    /// Called for each refusal.
-    private let onRefusal: (AccessRefusal) -> Void
+    private let reports: AccessReports
     /// Hosts that were found to be allowed, as they were sent, to be found again without parsing.
     private var known: Set<String> = []
 
     private static let maxKnown = 64
 
     init(
-        _ settings: AccessSettings, serviceName: String, authenticator: Authenticator?,
-        onRefusal: @escaping (AccessRefusal) -> Void
+        _ settings: AccessSettings, serviceName: String, authenticator: Authenticator?, reports: AccessReports
     ) {
         self.settings = settings
         self.serviceName = serviceName
         self.authenticator = authenticator
-        self.onRefusal = onRefusal
+        self.reports = reports
     }
 
     func check(_ request: Request, needs scope: Scope?) throws(Problem) {
@@ -31,7 +29,7 @@ final class AccessControl: AccessPolicy {
             guard settings.origins.allows(request) else { throw .origin }
             if let scope { try checkToken(of: request, for: scope) }
         } catch {
-            onRefusal(error)
+            reports.refused(error, request)
             throw error.problem(of: serviceName)
         }
     }
@@ -53,8 +51,9 @@ final class AccessControl: AccessPolicy {
             request.header("Authorization"), from: request.client, atNs: monotonicNs())
         switch answer {
         case .principal(let principal):
-            guard principal.scopes.contains(scope) else { throw .scope(scope) }
             request.principal = principal
+            guard principal.scopes.contains(scope) else { throw .scope(scope) }
+            reports.authenticated(request)
         case .missing: throw .noToken
         case .rejected(let reason): throw .token(reason: reason)
         case .throttled: throw .throttled

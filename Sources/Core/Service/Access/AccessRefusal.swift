@@ -1,7 +1,4 @@
-import EventLoop
 import HTTP
-import Logging
-import Telemetry
 
 /// Why a request was refused before its handler.
 enum AccessRefusal: Error, Equatable {
@@ -63,30 +60,5 @@ enum AccessRefusal: Error, Equatable {
                 status: 429, code: "rate_limited", detail: "too many wrong tokens came from this address",
                 retryAfterS: 1)
         }
-    }
-}
-
-/// Counts the refusals, and logs them: the first at once, and then a summary per minute.
-final class AccessRefusals {
-    private static let periodNs = 60_000 * nsPerMs
-    private let metrics: ServiceMetrics
-    private let logger: Logger
-    private var counts: [String: Int] = [:]
-    private var nextNs: UInt64 = 0
-
-    init(metrics: ServiceMetrics, logger: Logger) {
-        self.metrics = metrics
-        self.logger = logger
-    }
-
-    func add(_ refusal: AccessRefusal, atNs nowNs: UInt64) {
-        metrics.accessRefusals.with(refusal.name).increment()
-        counts[refusal.name, default: 0] += 1
-        guard nowNs >= nextNs else { return }
-        logger.event(
-            .accessRefused, .warning, "requests were refused: by host, origin or token",
-            counts.mapValues { .stringConvertible($0) })
-        counts = [:]
-        nextNs = nowNs + Self.periodNs
     }
 }

@@ -6,8 +6,9 @@ public struct AccessSettings: Sendable {
     public let hosts: AllowedHosts
     public let origins: AllowedOrigins
     public let authentication: AuthenticationSettings
-    /// Others than this machine reach the service, and it does not trust its network.
-    private let isExposed: Bool
+    private let isOnLoopback: Bool
+    /// `ALLOW_UNAUTHENTICATED`.
+    private let isOpen: Bool
     /// Why a service with these settings must not start. Operators' commands serve nobody.
     private(set) var exposures: [SettingError] = []
 
@@ -17,18 +18,18 @@ public struct AccessSettings: Sendable {
     init(host: String, nodeID: String, from reader: inout SettingsReader) {
         let listensEverywhere = ["0.0.0.0", "::"].contains(host)
         authentication = AuthenticationSettings(from: &reader)
-        let isOpen = reader.boolean(
+        isOpen = reader.boolean(
             "ALLOW_UNAUTHENTICATED", default: false,
             help: "true: serve without authentication on other addresses than loopback's, too.")
-        isExposed = !isOpen && !Self.isLoopback(host)
-        if isExposed, !authentication.isOn { exposures.append(.unauthenticated) }
+        isOnLoopback = Self.isLoopback(host)
+        if !isOpen, !isOnLoopback, !authentication.isOn { exposures.append(.unauthenticated) }
         hosts = reader.value(
             "ALLOWED_HOSTS", default: "",
             help: "Host names of this service beside loopback's, HTTP_BIND and NODE_ID; separated by commas. "
                 + ".example.org includes subdomains, * allows all. With HTTP_BIND=0.0.0.0 or ::, every address is one."
         ) { text throws(SettingError) in
             let names = try Self.list(text, of: "host names", where: AllowedHosts.isPattern)
-            return AllowedHosts(names + [host, nodeID], allowsAddresses: listensEverywhere)
+            return AllowedHosts(names, own: [host, nodeID], allowsAddresses: listensEverywhere)
         }
         origins = reader.value(
             "CORS_ALLOWED_ORIGINS", default: "",
@@ -45,9 +46,9 @@ public struct AccessSettings: Sendable {
         if !own.isEmpty, secrets.contains(where: { $0.value == own }) {
             reader.reject("JWT_HS256_KEY", "must not be SECRET_KEY or SECRET_KEY_FALLBACK")
         }
-        guard isExposed else { return }
-        for (name, value) in secrets + [("JWT_HS256_KEY", own)]
-        where !value.isEmpty && (value.utf8.count < 32 || Self.isPlaceholder(value)) {
+        let ownSecret = [("JWT_HS256_KEY", own)]
+        let checked = isOnLoopback ? [] : isOpen ? ownSecret : secrets + ownSecret
+        for (name, value) in checked where !value.isEmpty && (value.utf8.count < 32 || Self.isPlaceholder(value)) {
             exposures.append(
                 SettingError("\(name) is short or a placeholder, and HTTP_BIND is not an address of loopback"))
         }

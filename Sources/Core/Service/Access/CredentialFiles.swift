@@ -5,7 +5,8 @@ import Glibc
 final class CredentialFiles: @unchecked Sendable {
     // Safe because only the thread that waits for signals uses it once the service runs.
     private let settings: AuthenticationSettings
-    private var seen: [FileVersion?]
+    private var used: [FileVersion?]
+    private var lastSeen: [FileVersion?]
 
     /// What differs when a file was written or replaced.
     private struct FileVersion: Equatable {
@@ -28,16 +29,20 @@ final class CredentialFiles: @unchecked Sendable {
 
     init(_ settings: AuthenticationSettings) {
         self.settings = settings
-        seen = Self.versions(settings)
+        used = Self.versions(settings)
+        lastSeen = used
     }
 
     var isEmpty: Bool { settings.tokensPath == nil && settings.keysPath == nil }
 
-    /// Whether they differ from those at the last call, or at the start.
+    /// Whether they differ from those that were read last, and have not changed since the last call: a file is not read
+    /// while it is written.
     func haveChanged() -> Bool {
         let now = Self.versions(settings)
-        defer { seen = now }
-        return now != seen
+        defer { lastSeen = now }
+        guard now == lastSeen, now != used else { return false }
+        used = now
+        return true
     }
 
     private static func versions(_ settings: AuthenticationSettings) -> [FileVersion?] {

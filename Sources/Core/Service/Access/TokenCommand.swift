@@ -29,7 +29,7 @@ public struct TokenCommand: ParsableCommand {
 
     public func run() throws {
         guard TokenList.isName(name) else {
-            throw ValidationError("the name must be 1 to 64 letters, digits, '.', '_' or '-'")
+            throw ValidationError("the name must be a letter and up to 63 letters, digits, '.', '_' or '-'")
         }
         let permitted: Set<Scope>
         do throws(CredentialsError) { permitted = try TokenList.scopes(scopes) } catch {
@@ -37,6 +37,9 @@ public struct TokenCommand: ParsableCommand {
         }
         guard let prefix = PercentEncoding.decode(Array((keyPrefix ?? "").utf8)[...]) else {
             throw ValidationError("--key-prefix is not valid percent-encoding")
+        }
+        guard TokenList.isAllowed(permitted, keyPrefix: prefix) else {
+            throw ValidationError("the scope admin is for all keys: it cannot be combined with --key-prefix")
         }
         var random = SystemRandomNumberGenerator()
         let token = AccessToken.make(using: &random)
@@ -51,11 +54,19 @@ public struct TokenCommand: ParsableCommand {
             fail("token: cannot open '\(path)': \(String(cString: strerror(errno)))", exitCode: 1)
         }
         defer { close(descriptor) }
-        let text = line + "\n"
+        let text = (endsWithinLine(path) ? "\n" : "") + line + "\n"
         // One write, so that a service never reads a half.
         guard write(descriptor, text, text.utf8.count) == text.utf8.count, fsync(descriptor) == 0 else {
             fail("token: cannot write '\(path)': \(String(cString: strerror(errno)))", exitCode: 1)
         }
+    }
+
+    private func endsWithinLine(_ path: String) -> Bool {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var last: UInt8 = 0
+        return lseek(descriptor, -1, SEEK_END) >= 0 && read(descriptor, &last, 1) == 1 && last != UInt8(ascii: "\n")
     }
 
     private func complain(_ line: String) { _ = write(STDERR_FILENO, line + "\n", line.utf8.count + 1) }

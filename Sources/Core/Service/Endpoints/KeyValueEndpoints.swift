@@ -14,6 +14,8 @@ final class KeyValueEndpoints {
     private var limiter: RateLimiter?
     private let metrics: ServiceMetrics
     private let logger: Logger
+    private let reports: AccessReports
+    private let audit: RequestAudit?
     private let admission: LargeRequestAdmission
 
     static let maxKeyBytes = 512
@@ -22,7 +24,7 @@ final class KeyValueEndpoints {
 
     init(
         settings: ServiceSettings, scheduler: any Scheduler, handler: any KeyValueHandler, metrics: ServiceMetrics,
-        logger: Logger
+        logger: Logger, reports: AccessReports, audit: RequestAudit?
     ) {
         self.handler = handler
         mode = settings.mode
@@ -31,6 +33,8 @@ final class KeyValueEndpoints {
         limiter = settings.load.maxPerS.map { RateLimiter(ratePerS: $0) }
         self.metrics = metrics
         self.logger = logger
+        self.reports = reports
+        self.audit = audit
         admission = LargeRequestAdmission(scheduler: scheduler)
     }
 
@@ -117,22 +121,30 @@ final class KeyValueEndpoints {
     ) async throws -> Response {
         var key: Bytes = []
         do {
-            let checked = try keyRequest(request)
-            key = checked.key
-            let response = try await run(checked)
-            log(kind, key, nil)
+            key = try self.key(of: request)
+            let response = try await run(try keyRequest(request, key: key))
+            // A delete of a key that does not exist is answered with 404.
+            let outcome = response.status < 300 ? Outcome.applied : .notApplied
+            log(kind, key, outcome)
+            audit(kind, key, outcome, nil, request)
             return response
         } catch let refusal as EngineRefusal {
-            log(kind, key, refusal.failure)
+            let outcome = refusal.failure.outcome ?? .unknown
+            log(kind, key, outcome, refusal.failure)
+            audit(kind, key, outcome, refusal.failure.code.rawValue, request)
             throw counted(refusal)
         } catch let problem as Problem {
+            audit(kind, key, .notApplied, problem.code, request)
             // A change that never reached the engine was not applied, and its answer says so.
             throw problem.with(.notApplied)
+        } catch {
+            audit(kind, key, .unknown, "internal_error", request)
+            throw error
         }
     }
 
     private func read(_ request: Request) async throws -> Response {
-        let key = try keyRequest(request)
+        let key = try keyRequest(request, key: try key(of: request))
         let maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
         do {
             let place = await admission.enter(key: key.key, from: request.client)
@@ -152,14 +164,18 @@ final class KeyValueEndpoints {
         return refusal.problem
     }
 
+    private func audit(_ kind: String, _ key: Bytes, _ outcome: Outcome, _ code: String?, _ request: Request) {
+        guard let audit, let action = AuditRecord.Action(rawValue: kind) else { return }
+        audit.changed(action, key: key.isEmpty ? nil : key, outcome: outcome, code: code, by: request)
+    }
+
     /// The event `WRITE`: which key was changed, and what came of it. Successes are at `debug` (at full load they are
     /// tens of thousands per second), rejections at `notice`, and unknown outcomes at `warning`.
-    private func log(_ kind: String, _ key: Bytes, _ failure: StoreFailure?) {
-        let outcome = failure.map { $0.outcome ?? .unknown } ?? .applied
+    private func log(_ kind: String, _ key: Bytes, _ outcome: Outcome, _ failure: StoreFailure? = nil) {
         let isExpected = failure == nil || failure?.code == .preconditionFailed
         let level: Logger.Level = outcome == .unknown ? .warning : isExpected ? .debug : .notice
         logger.event(
-            .write, level, failure == nil ? "applied" : "refused",
+            .write, level, failure == nil ? (outcome == .applied ? "applied" : "not applied") : "refused",
             [
                 // Keys are bytes; those that are no text appear with replacement characters.
                 "key": .string(String(decoding: key, as: UTF8.self)), "kind": .string(kind),
@@ -183,18 +199,15 @@ final class KeyValueEndpoints {
         }
     }
 
-    private func keyRequest(_ request: Request) throws(Problem) -> KeyRequest {
+    private func keyRequest(_ request: Request, key: Bytes) throws(Problem) -> KeyRequest {
         guard limiter?.take(atNs: request.receivedNs) ?? true else { throw Problem.rateLimited }
-        let key = try key(of: request)
-        guard request.principal.map({ key.starts(with: $0.keyPrefix) }) ?? true else { throw keyRefusal() }
+        guard request.principal.map({ key.starts(with: $0.keyPrefix) }) ?? true else {
+            reports.refused(.key, request)
+            throw AccessRefusal.key.problem(of: "")
+        }
         return KeyRequest(
             key: key, deadlineNs: request.receivedNs + requestTimeoutNs,
             isSessionRequired: try isSessionRequired(by: request), request: request)
-    }
-
-    private func keyRefusal() -> Problem {
-        metrics.accessRefusals.with(AccessRefusal.key.name).increment()
-        return AccessRefusal.key.problem(of: "")
     }
 
     private func isSessionRequired(by request: Request) throws(Problem) -> Bool {

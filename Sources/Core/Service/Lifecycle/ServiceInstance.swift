@@ -22,11 +22,14 @@ final class ServiceInstance: @unchecked Sendable {
     private let logger: Logger
     private let authentication: AuthenticationSettings
     private let authenticator: Authenticator?
+    private let audit: RequestAudit?
+    /// Counts the times that the files of credentials were read.
+    private var reloads = 0
     private var isRunning = false
 
     init(
         reactor: Reactor, settings: ServiceSettings, metrics: ServiceMetrics, logger: Logger, scripts: [Script],
-        credentials: Credentials?, makeEngine: ServiceRunner.EngineMaker
+        credentials: Credentials?, audit trail: AuditTrail?, makeEngine: ServiceRunner.EngineMaker
     ) {
         reactor.checkIsolated()
         self.reactor = reactor
@@ -45,12 +48,13 @@ final class ServiceInstance: @unchecked Sendable {
         authentication = settings.access.authentication
         authenticator = credentials.map { Authenticator($0) { Int64(time(nil)) } }
         let router = Self.router(metrics: metrics, logger: logger)
-        let refusals = AccessRefusals(metrics: metrics, logger: logger)
+        audit = trail.map { RequestAudit($0) { reactor.nowNs } }
+        let reports = AccessReports(metrics: metrics, logger: logger, audit: audit) { reactor.nowNs }
         router.policy = AccessControl(
-            settings.access, serviceName: settings.identity.nodeID, authenticator: authenticator
-        ) { refusals.add($0, atNs: reactor.nowNs) }
+            settings.access, serviceName: settings.identity.nodeID, authenticator: authenticator, reports: reports)
         KeyValueEndpoints(
-            settings: settings, scheduler: reactor, handler: engine.keyValue, metrics: metrics, logger: logger
+            settings: settings, scheduler: reactor, handler: engine.keyValue, metrics: metrics, logger: logger,
+            reports: reports, audit: audit
         ).addRoutes(to: router)
         operations.addRoutes(to: router)
         engine.addRoutes(to: router)
@@ -114,10 +118,19 @@ final class ServiceInstance: @unchecked Sendable {
     func replaceCredentials(from files: AuthenticationSettings.Files) async {
         reactor.checkIsolated()
         do throws(SettingError) {
-            guard let authenticator, let credentials = try await authentication.credentials(from: files) else { return }
+            reloads += 1
+            let number = reloads
+            guard let authenticator, let credentials = try await authentication.credentials(from: files),
+                // Files that were read later are in force already.
+                number == reloads
+            else { return }
             authenticator.replace(credentials)
+            audit?.replacedCredentials(true)
             logger.event(.credentialsReplaced, .notice, "the changed credentials are in force")
-        } catch { logger.rejectedCredentials(error) }
+        } catch {
+            logger.rejectedCredentials(error)
+            audit?.replacedCredentials(false)
+        }
     }
 
     /// Finishes in-flight requests within the grace period, then closes everything.

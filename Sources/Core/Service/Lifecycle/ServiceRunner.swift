@@ -48,13 +48,14 @@ public struct ServiceRunner: Sendable {
         do throws(SettingError) {
             credentials = try await authentication.credentials(from: try authentication.readFiles())
         } catch { fail("bad setting: \(error)", exitCode: 2) }
+        let audit = makeAuditTrail()
         do {
             reactor = try Reactor(name: "reactor")
             reactor.start()
             instance = try await reactor.perform { [self] in
                 let instance = ServiceInstance(
                     reactor: reactor, settings: settings, metrics: metrics, logger: logger, scripts: scripts,
-                    credentials: credentials, makeEngine: makeEngine)
+                    credentials: credentials, audit: audit, makeEngine: makeEngine)
                 try instance.start()
                 return instance
             }
@@ -68,11 +69,15 @@ public struct ServiceRunner: Sendable {
                 "address": .string("\(settings.listening.host):\(settings.listening.port)"),
                 "version": .string(ServiceVersion.current),
             ])
+        audit?.record(AuditRecord(.start, outcome: "success"))
         let reload: @Sendable () -> Void = { [logger] in
             do throws(SettingError) {
                 let read = try authentication.readFiles()
                 reactor.submit { reactor.spawn { await instance.replaceCredentials(from: read) } }
-            } catch { logger.rejectedCredentials(error) }
+            } catch {
+                logger.rejectedCredentials(error)
+                audit?.record(AuditRecord(.replaceCredentials, outcome: "failure"))
+            }
         }
         let everySecond: @Sendable () -> Void = { [output] in
             output.flush()
@@ -87,6 +92,8 @@ public struct ServiceRunner: Sendable {
                     let isClean = await instance.stop()
                     logger.event(.serviceStop, .notice, "stopped", ["cut_off": .stringConvertible(!isClean)])
                     output.flush(all: true)
+                    audit?.record(AuditRecord(.stop, outcome: isClean ? "success" : "failure"))
+                    audit?.stop()
                     exit(0)
                 }
             }
@@ -95,6 +102,20 @@ public struct ServiceRunner: Sendable {
         // Until `exit`. The thread of the caller belongs to libdispatch, whose pool aborts the process when it finds no
         // descriptor for /proc; waiting here lets that thread end.
         await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+    }
+}
+
+extension ServiceRunner {
+    private func makeAuditTrail() -> AuditTrail? {
+        guard let destination = settings.audit.destination else { return nil }
+        if case .file(let path) = destination, !RotatingFile.canOpen(path) {
+            fail("bad setting: AUDIT_LOG is not a file that can be written: '\(path)'", exitCode: 2)
+        }
+        let pseudonym = settings.audit.isPseudonymous ? AuditSettings.pseudonym(secretKey: settings.secrets.key) : nil
+        let (written, lost) = (metrics.auditLines, metrics.lostAuditLines)
+        return AuditTrail(
+            to: destination, node: settings.identity.nodeID, pseudonym: pseudonym,
+            onWritten: { written.increment(by: $0) }, onLost: { lost.increment(by: $0) })
     }
 }
 

@@ -27,6 +27,8 @@ public final class ServiceMetrics: Sendable {
     let redisServers: RedisServerMetrics
     let connectionLimits: CounterFamily
     let accessRefusals: CounterFamily
+    let auditLines: CounterSeries
+    let lostAuditLines: CounterSeries
     public let staleness: GaugeFamily
 
     public init(_ settings: ServiceSettings) {
@@ -85,6 +87,10 @@ public final class ServiceMetrics: Sendable {
         accessRefusals = registry.counter(
             "app_access_refusals_total", help: "Requests refused by their host, origin or token, by reason.",
             labels: ["reason"])
+        auditLines = registry.counter("app_audit_lines_total", help: "Lines written to the audit trail.").with()
+        lostAuditLines = registry.counter(
+            "app_audit_lines_lost_total", help: "Lines that the audit trail lost: the disk was slow, full or gone."
+        ).with()
         staleness = registry.gauge(
             "data_staleness_ms",
             help: "Upper bound of the age of an answer from a replica, in milliseconds; +Inf if unknown.",

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Glibc
 
 /// The file that a setting such as `SECRET_KEY_FILE` names.
 public enum SecretFile {
@@ -9,8 +9,24 @@ public enum SecretFile {
     public static func read(path: String) -> [UInt8]? { read(path, maxSize: maxSize) }
 
     static func read(_ path: String, maxSize: Int) -> [UInt8]? {
-        guard let data = FileManager.default.contents(atPath: path), data.count <= maxSize else { return nil }
-        return Array(data)
+        // Neither waits for the writer of a pipe nor reads a device or a long file.
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= maxSize else {
+            return nil
+        }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16_384)
+        while bytes.count <= maxSize {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { return nil }
+            if count == 0 { return bytes }
+            bytes += chunk.prefix(count)
+        }
+        return nil
     }
 
     /// One line of UTF-8 without the line end that editors and `echo` add; nil if it is empty or anything else.

@@ -24,6 +24,7 @@ public struct ServiceSettings: Sendable {
     public var replicas: [RedisReplica]
     public let requests: Requests
     public let logging: Logging
+    public let audit: AuditSettings
     public let load: Load
     public let redis: RedisGroupSettings
 
@@ -43,6 +44,10 @@ public struct ServiceSettings: Sendable {
         let nearReplicas = Self.nearReplicas(among: replicas, from: &reader)
         requests = Requests(from: &reader)
         logging = Logging(from: &reader)
+        audit = AuditSettings(from: &reader)
+        if audit.isPseudonymous, secrets.key.isEmpty {
+            reader.reject("AUDIT_PSEUDONYMISE", "needs SECRET_KEY")
+        }
         load = Load(from: &reader)
         var redis = RedisGroupSettings(from: &reader, requestTimeoutMs: requests.timeoutMs)
         redis.nearReplicas = nearReplicas

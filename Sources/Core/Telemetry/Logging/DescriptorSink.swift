@@ -14,6 +14,9 @@ final class DescriptorSink: Sendable {
     /// The longest wait for a reader, in milliseconds.
     static let maxWaitMs: Int32 = 5
 
+    /// The one for standard error: two would each use the room that the other one has found.
+    static let standardError = DescriptorSink(descriptor: STDERR_FILENO)
+
     init(descriptor: Int32) {
         self.descriptor = descriptor
     }

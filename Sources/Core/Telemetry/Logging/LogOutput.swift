@@ -45,7 +45,7 @@ public final class LogOutput: Sendable {
         let isColourless = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
         return LogOutput(
             format: format.lineFormat(isTerminal: isatty(STDERR_FILENO) == 1, isColourless: isColourless),
-            sink: DescriptorSink(descriptor: STDERR_FILENO).write)
+            sink: DescriptorSink.standardError.write)
     }
 
     /// Milliseconds since 1970 (UTC).

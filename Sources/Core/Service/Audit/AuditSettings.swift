@@ -1,0 +1,32 @@
+import Crypto
+import Telemetry
+
+/// Whether and where a service records who did what.
+public struct AuditSettings: Sendable {
+    /// Nil: nothing is recorded.
+    let destination: AuditDestination?
+    let isPseudonymous: Bool
+
+    init(from reader: inout SettingsReader) {
+        let path = reader.string(
+            "AUDIT_LOG", default: "",
+            help: "File of the audit trail, or 'stderr'. Empty for none. Three files of 10 MB are kept.")
+        destination = path.isEmpty ? nil : path == "stderr" ? .standardError : .file(path: path)
+        isPseudonymous = reader.boolean(
+            "AUDIT_PSEUDONYMISE", default: false,
+            help: "true: keys and clients in the audit trail are replaced by pseudonyms, by an HMAC with SECRET_KEY.")
+    }
+
+    /// Texts that are equal for equal keys or clients, and tell nothing else without `SECRET_KEY`.
+    /// - Parameter secretKey: the HMAC key is derived from it, because it has other purposes as it is.
+    static func pseudonym(secretKey: String) -> @Sendable ([UInt8]) -> String {
+        let purpose = Array("cap audit pseudonyms".utf8)
+        let derived = HMAC<SHA256>.authenticationCode(for: purpose, using: SymmetricKey(data: Array(secretKey.utf8)))
+        let key = SymmetricKey(data: Array(derived))
+        return { bytes in
+            let code = HMAC<SHA256>.authenticationCode(for: bytes, using: key)
+            // 96 bits: two of a billion texts are never equal by chance.
+            return code.prefix(12).map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        }
+    }
+}

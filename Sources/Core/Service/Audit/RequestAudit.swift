@@ -1,0 +1,84 @@
+import HTTP
+import Replication
+import Telemetry
+
+/// Records the changes, refusals and authentications of one reactor in the audit trail.
+final class RequestAudit {
+    private let trail: AuditTrail
+    /// Addresses that were refused by their token, and have not sent a valid one since.
+    private var failed: Set<ClientAddress> = []
+
+    /// Anybody can be refused: without a limit, refusals would soon push the changes out of the files that are kept.
+    private var refusals = RefusalBudget()
+    private let nowNs: () -> UInt64
+
+    private static let maxFailed = 1_024
+
+    /// - Parameter nowNs: monotonic.
+    init(_ trail: AuditTrail, nowNs: @escaping () -> UInt64) {
+        self.trail = trail
+        self.nowNs = nowNs
+    }
+
+    /// - Parameters:
+    ///   - key: nil if the request has no valid key.
+    ///   - code: of the problem; nil for a success.
+    func changed(_ action: AuditRecord.Action, key: Bytes?, outcome: Outcome, code: String?, by request: Request) {
+        trail.record(
+            AuditRecord(
+                action, client: Self.client(of: request), key: key, outcome: outcome.rawValue, code: code,
+                traceID: TraceParent(request)?.traceID))
+    }
+
+    func refused(_ refusal: AccessRefusal, _ request: Request) {
+        if case .token = refusal {
+            if failed.count >= Self.maxFailed, let any = failed.first { failed.remove(any) }
+            failed.insert(request.client)
+        }
+        guard let suppressed = refusals.take(atNs: nowNs()) else { return }
+        var record = AuditRecord(
+            .refuse, client: Self.client(of: request), outcome: "failure", code: refusal.name,
+            traceID: TraceParent(request)?.traceID)
+        record.suppressed = suppressed
+        trail.record(record)
+    }
+
+    /// The request has a valid token. Only the first one after wrong ones is recorded.
+    func authenticated(_ request: Request) {
+        guard !failed.isEmpty, failed.remove(request.client) != nil else { return }
+        trail.record(
+            AuditRecord(
+                .authenticate, client: Self.client(of: request), outcome: "success",
+                traceID: TraceParent(request)?.traceID))
+    }
+
+    func replacedCredentials(_ isValid: Bool) {
+        trail.record(AuditRecord(.replaceCredentials, outcome: isValid ? "success" : "failure"))
+    }
+
+    /// Who sent it: the name of its token, or its address.
+    private static func client(of request: Request) -> String {
+        request.principal?.name ?? request.client.description
+    }
+}
+
+/// How many refusals have a line of their own: a burst, and then some per minute.
+struct RefusalBudget {
+    static let maxPerMinute = 60
+    private static let minuteNs: UInt64 = 60_000_000_000
+    private var windowNs: UInt64?
+    private var count = 0
+    private var suppressed = 0
+
+    /// - Returns: nil if this refusal has no line; otherwise how many before it had none.
+    mutating func take(atNs nowNs: UInt64) -> Int? {
+        if windowNs.map({ nowNs >= $0 + Self.minuteNs }) ?? true { (windowNs, count) = (nowNs, 0) }
+        guard count < Self.maxPerMinute else {
+            suppressed += 1
+            return nil
+        }
+        count += 1
+        defer { suppressed = 0 }
+        return suppressed
+    }
+}
