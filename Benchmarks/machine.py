@@ -185,7 +185,7 @@ class Machine:
 
     def service(self, name, command, environment, port, path, redis):
         process = self.start(name, command, environment)
-        request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode()
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
         self.wait_until(name, process, lambda: answers(port, request, b"HTTP/1.1 200"))
         return Service(process, port, redis)
 

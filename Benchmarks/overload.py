@@ -94,11 +94,11 @@ def large(address, writers, readers, until, pause_s, results):
         body = b"x" * VALUE
         tasks = []
         for number in range(writers):
-            head = f"POST /write/large{number % 32} HTTP/1.1\r\nHost: x\r\nContent-Length: {VALUE}\r\n\r\n".encode()
+            head = f"POST /write/large{number % 32} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {VALUE}\r\n\r\n".encode()
             tasks.append(client(address, head, body, until, counts["write"], pause_s))
         for number in range(readers):
             accept = "Accept: application/octet-stream\r\n" if number % 2 else ""
-            head = f"GET /read/large{number % 32} HTTP/1.1\r\nHost: x\r\n{accept}\r\n".encode()
+            head = f"GET /read/large{number % 32} HTTP/1.1\r\nHost: localhost\r\n{accept}\r\n".encode()
             tasks.append(client(address, head, b"", until, counts["read"], pause_s))
         await asyncio.gather(*tasks)
         results.put({kind: dict(sorted(count.items())) for kind, count in counts.items()})
@@ -115,10 +115,10 @@ async def small(address, per_second, until):
     answers = []
     names = ["write", "read", "health", "metrics"]
     kinds = [
-        lambda n: f"POST /write/small{n % 50}/v{n} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
-        lambda n: f"GET /read/small{n % 50} HTTP/1.1\r\nHost: x\r\n\r\n",
-        lambda n: "GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
-        lambda n: "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
+        lambda n: f"POST /write/small{n % 50}/v{n} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+        lambda n: f"GET /read/small{n % 50} HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        lambda n: "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        lambda n: "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ]
     idle = []
 

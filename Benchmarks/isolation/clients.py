@@ -122,7 +122,7 @@ class HttpClient:
 
     def request(self, method, path, deadline, body=b"", headers=()):
         """The status and the JSON of the answer."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}", *headers, "", ""]
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *headers, "", ""]
 
         def steps(deadline):
             self.wire.send("\r\n".join(lines).encode() + body, deadline)

@@ -70,10 +70,10 @@ class Load:
         key = f"{kind}{self.random.randrange(SMALL_KEYS if kind == 'small' else LARGE_KEYS)}"
         what = self.random.random()
         if what < 0.5:
-            return kind, f"GET /read/{key} HTTP/1.1\r\nHost: soak\r\n\r\n".encode()
+            return kind, f"GET /read/{key} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         if what < 0.55:
-            return kind, f"DELETE /delete/{key} HTTP/1.1\r\nHost: soak\r\n\r\n".encode()
-        head = f"POST /write/{key} HTTP/1.1\r\nHost: soak\r\nContent-Length: {size}\r\n\r\n"
+            return kind, f"DELETE /delete/{key} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        head = f"POST /write/{key} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n"
         return kind, head.encode() + bytes(size)
 
     async def client(self, address):
@@ -113,22 +113,22 @@ class Load:
         return asyncio.sleep(self.random.uniform(1, 15))
 
     async def half_head(self, _, writer):
-        for piece in (b"GET /read/small1 HTTP", b"/1.1\r\nHost: s", b"oak\r\nX-A: "):
+        for piece in (b"GET /read/small1 HTTP", b"/1.1\r\nHost: loc", b"alhost\r\nX-A: "):
             writer.write(piece)
             await self.pause()
 
     async def half_body(self, _, writer):
-        writer.write(f"POST /write/large1 HTTP/1.1\r\nHost: soak\r\nContent-Length: {LARGE}\r\n\r\n".encode())
+        writer.write(f"POST /write/large1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LARGE}\r\n\r\n".encode())
         writer.write(bytes(LARGE // 2))
         await self.pause()
 
     async def unread_answer(self, reader, writer):
         reader._transport.pause_reading()
-        writer.write(b"GET /read/large2 HTTP/1.1\r\nHost: soak\r\nAccept: application/octet-stream\r\n\r\n" * 3)
+        writer.write(b"GET /read/large2 HTTP/1.1\r\nHost: localhost\r\nAccept: application/octet-stream\r\n\r\n" * 3)
         await self.pause()
 
     async def half_closed(self, reader, writer):
-        writer.write(b"GET /read/large3 HTTP/1.1\r\nHost: soak\r\n\r\n")
+        writer.write(b"GET /read/large3 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         writer.write_eof()
         async with asyncio.timeout(ANSWER_LIMIT_S):
             while await reader.read(1 << 14):

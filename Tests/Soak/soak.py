@@ -40,6 +40,8 @@ QUIET_S = 8
 RECOVERY_LIMIT_S = 60
 # The allocator keeps some of what it has once used.
 MORE_MEMORY_MB, MORE_MEMORY_SHARE = 48, 1.25
+# 0: no answer, as during a fault.
+VALID_STATUSES = {0, 200, 404, 409, 503, 504}
 MORE_DESCRIPTORS = 4
 
 
@@ -217,6 +219,10 @@ class Soak:
         found = []
         if opened := self.report["opened_without_fault"]:
             found.append(f"breakers opened without a fault, at a load of {os.getloadavg()[0]:.0f}: {opened}")
+        # The requests are valid: any other answer means that they test nothing.
+        if strange := {f"{kind} {status}": count for (kind, status), count in self.load.statuses.items()
+                       if status not in VALID_STATUSES and count}:
+            found.append(f"answers that no request should get: {strange}")
         for name, before in self.report["after_warm_up"].items():
             after = self.report["at_the_end"][name]
             if after["descriptors"] > before["descriptors"] + MORE_DESCRIPTORS:
