@@ -11,8 +11,8 @@ RELEASE := $(SCRATCH)/release
 # Without --no-color-diagnostics SwiftPM compiles with another flag on a terminal than elsewhere, and rebuilds everything.
 SWIFT_BUILD := swift build --scratch-path $(SCRATCH) --no-color-diagnostics --explicit-target-dependency-import-check error
 PROGRAMS := app-cp app-ap caplab
-# What 'make build' builds, and the files that show that it did.
-PRODUCTS := $(PROGRAMS) ClockStep
+# The files that show that 'make build' succeeded. It builds everything but the tests in one go, which keeps all cores
+# busy; one product after the other takes a fifth longer.
 BUILT := $(PROGRAMS) libClockStep.so
 # Linked statically, a program runs without Swift, in 3 MB less, and uses slightly less CPU per request.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
@@ -50,7 +50,7 @@ build: setup ## Builds the two services and caplab, optimised; at once if nothin
 	if [ "$$key" = "$$(cat $(STAMP) 2>/dev/null)" ] && [ -z "$$(find $(BUILD_INPUTS) -cnewer $(STAMP) | head -n 1)" ] \
 	  && ls $(addprefix $(RELEASE)/,$(BUILT)) >/dev/null 2>&1; then exit 0; fi; \
 	mkdir -p $(SCRATCH) && echo "$$key" >$(STAMP).new && \
-	for product in $(PRODUCTS); do $(SWIFT_BUILD) $(RELEASE_FLAGS) --product $$product || exit 1; done; \
+	$(SWIFT_BUILD) $(RELEASE_FLAGS) && \
 	mv $(STAMP).new $(STAMP)
 
 run: ## Runs the pair on this machine until Ctrl-C: six redis-servers, four services (ARGS= for caplab up)
