@@ -70,17 +70,12 @@ public final class Authenticator {
     ///   - nowNs: monotonic.
     public func authenticate(_ authorization: String?, from client: ClientAddress, atNs nowNs: UInt64) -> Answer {
         guard let authorization else { return .missing }
-        if let known = verified[authorization] {
-            if known.expiresS.map({ nowS() < $0 }) ?? true { return .principal(known.principal) }
-            verified[authorization] = nil
-        }
+        if let principal = verifiedPrincipal(authorization) { return .principal(principal) }
         guard let token = Self.bearerToken(authorization) else {
             return .rejected(reason: "must be sent as: Authorization: Bearer TOKEN")
         }
         // In another spelling.
-        if let known = verified["Bearer \(token)"], known.expiresS.map({ nowS() < $0 }) ?? true {
-            return .principal(known.principal)
-        }
+        if let principal = verifiedPrincipal("Bearer \(token)") { return .principal(principal) }
         if let principal = credentials.tokens.principal(of: token) {
             return remember(token, Verified(principal: principal, expiresS: nil))
         }
@@ -96,6 +91,14 @@ public final class Authenticator {
             noteFailure(client, atNs: nowNs)
             return .rejected(reason: error.description)
         }
+    }
+
+    /// Who has a token that was verified before, and has not expired since.
+    private func verifiedPrincipal(_ authorization: String) -> Principal? {
+        guard let known = verified[authorization] else { return nil }
+        if known.expiresS.map({ nowS() < $0 }) ?? true { return known.principal }
+        verified[authorization] = nil
+        return nil
     }
 
     /// The scheme is accepted in any case (RFC 9110, section 11.1).

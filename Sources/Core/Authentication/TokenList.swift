@@ -56,9 +56,7 @@ public struct TokenList: Sendable {
 
     /// A line of the file.
     public static func line(name: String, scopes: Set<Scope>, token: String, keyPrefix: [UInt8] = []) -> String {
-        let digest = SHA256.hash(data: Array(token.utf8)).map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }.joined()
+        let digest = hexadecimalText(SHA256.hash(data: Array(token.utf8)))
         let names = Scope.allCases.filter(scopes.contains).map(\.rawValue).joined(separator: ",")
         let prefix = keyPrefix.isEmpty ? "" : " key-prefix=\(PercentEncoding.encode(keyPrefix))"
         return "\(name) \(names) sha256:\(digest)\(prefix)"

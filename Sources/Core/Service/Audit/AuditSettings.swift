@@ -1,3 +1,4 @@
+import ByteCoding
 import Crypto
 import Telemetry
 
@@ -26,7 +27,7 @@ public struct AuditSettings: Sendable {
         return { bytes in
             let code = HMAC<SHA256>.authenticationCode(for: bytes, using: key)
             // 96 bits: two of a billion texts are never equal by chance.
-            return code.prefix(12).map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+            return hexadecimalText(code.prefix(12))
         }
     }
 }

@@ -34,11 +34,9 @@ enum DescriptorLimit {
 
 /// Logs that connections were closed or refused: at once, and then a summary per minute.
 struct ConnectionLimitLog {
-    private static let periodNs = 60_000 * nsPerMs
     let connectionLimit: Int
     let logger: Logger
-    private var counts: [ConnectionLimit: Int] = [:]
-    private var nextNs: UInt64 = 0
+    private var summary = MinuteSummary()
 
     init(connectionLimit: Int, logger: Logger) {
         self.connectionLimit = connectionLimit
@@ -46,13 +44,10 @@ struct ConnectionLimitLog {
     }
 
     mutating func add(_ limit: ConnectionLimit, _ count: Int, atNs nowNs: UInt64) {
-        counts[limit, default: 0] += count
-        guard nowNs >= nextNs else { return }
-        var metadata: Logger.Metadata = ["connection_limit": .stringConvertible(connectionLimit)]
-        for (limit, count) in counts { metadata[limit.rawValue] = .stringConvertible(count) }
+        guard let counts = summary.add(limit.rawValue, count, atNs: nowNs) else { return }
+        var metadata = counts.mapValues { Logger.MetadataValue.stringConvertible($0) }
+        metadata["connection_limit"] = .stringConvertible(connectionLimit)
         logger.event(
             .connectionLimit, .warning, "connections of clients were closed or refused for others", metadata)
-        counts = [:]
-        nextNs = nowNs + Self.periodNs
     }
 }
