@@ -31,13 +31,14 @@ SECONDS ?= 60
 DRILL ?= west-cut
 ARGS ?=
 SERVER ?= redis-6.2
+SBOM_LIBRARY ?= 'cyclonedx-python-lib[json-validation]==11.12.0'
 SUITES ?= ConsistentTests AvailableTests RedisTests FaultTests
 ON ?= lab
 PAGES ?=
 
 .PHONY: help setup build run demo demo-page test test-server lint simulate laws mutants check report partition heal \
     status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page test-downtime \
-    bench-quick bench-overload bench-downtime soak docs clean
+    bench-quick bench-overload bench-downtime soak docs sbom clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -175,6 +176,11 @@ soak: build ## Runs both services for 30 minutes under random faults and clients
 docs: setup ## Builds the DocC pages of the library products in .build/docs; a warning is an error
 	@$(SWIFT_BUILD) --build-tests
 	@scripts/docs.sh $(SCRATCH)
+
+sbom: build ## Lists everything that is in the programs: .build/cap-pair.cdx.json (CycloneDX), by a library from PyPI
+	@[ -x $(SCRATCH)/sbom-venv/bin/python3 ] || python3 -m venv $(SCRATCH)/sbom-venv
+	@$(SCRATCH)/sbom-venv/bin/pip install --quiet --disable-pip-version-check $(SBOM_LIBRARY)
+	@$(SCRATCH)/sbom-venv/bin/python3 scripts/sbom.py $(SCRATCH) $(SCRATCH)/cap-pair.cdx.json
 
 clean: ## Removes the build directory
 	@rm -rf $(SCRATCH)
