@@ -3,7 +3,7 @@ import Foundation
 import Simulator
 import Synchronization
 
-/// The options of both engines, and the run of all seeds.
+/// The options that the commands of both engines share, and the run of all seeds.
 struct SeedOptions: ParsableArguments {
     @Option(help: "Number of seeds.") var seeds: UInt64 = 200
     @Option(name: .customLong("from"), help: "The first seed.") var firstSeed: UInt64 = 1
@@ -22,7 +22,7 @@ struct SeedOptions: ParsableArguments {
     ///
     /// - Parameters:
     ///   - command: the command and its arguments, without the options of this type.
-    ///   - draw: writes a page about a failing history; returns its path.
+    ///   - draw: writes a page about a failing history, and returns its path; nil if it wrote none.
     func run<Operation>(
         _ command: String, draw: @Sendable (SimulationReport<Operation>) -> String? = { _ in nil },
         world: @Sendable (UInt64) -> SimulationReport<Operation>
@@ -47,7 +47,8 @@ struct SeedOptions: ParsableArguments {
         }
         let result = tally.withLock { $0 }
         Swift.print(result.table)
-        // An undecided seed proves nothing; with --until-violation the search continues.
+        // An undecided seed is not a success. With `--until-violation`, it does not count, because the search is for
+        // violations.
         if result.violations > 0 || (result.undecided > 0 && !isUntilViolation) { throw ExitCode(1) }
     }
 

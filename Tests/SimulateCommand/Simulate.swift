@@ -2,7 +2,7 @@ import ArgumentParser
 import Linearizability
 import Simulator
 
-/// `simulate`: runs many seeds of the simulation, or one seed again.
+/// The command `simulate`: runs many seeds of the simulation, or repeats one.
 @main
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,7 +14,7 @@ extension APProfile: ExpressibleByArgument {}
 extension CPProfile: ExpressibleByArgument {}
 extension CPScenario: ExpressibleByArgument {}
 
-/// `simulate ap`.
+/// The command `simulate ap`.
 struct SimulateAP: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ap", abstract: "The AP engine: no acknowledged write is lost, and all replicas become the same.")
@@ -32,7 +32,7 @@ struct SimulateAP: ParsableCommand {
     }
 }
 
-/// `simulate cp`.
+/// The command `simulate cp`.
 struct SimulateCP: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cp", abstract: "The CP engine: every history must be linearizable.")

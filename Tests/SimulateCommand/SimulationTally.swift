@@ -8,10 +8,11 @@ struct SimulationTally {
     private(set) var undecided = 0
     private var counts = WorldCounts()
     private var results: [String: Int] = [:]
-    /// Operations by latency in milliseconds, without those of unknown outcome: shows starvation.
+    /// The number of operations by latency in milliseconds. Operations that were not applied, or whose outcome is
+    /// unknown, are left out. High latencies reveal starvation.
     private var latenciesMs: [Int: Int] = [:]
-    /// A hash of all histories, independent of the order in which they ended. It differs between two runs of the same
-    /// seeds only where something depends on more than the seed.
+    /// A hash of all histories, independent of the order in which they ended. If two runs of the same seeds have
+    /// different hashes, something depends on more than the seed.
     private var digest: UInt64 = 0
     private let start = ContinuousClock.now
 
@@ -20,7 +21,7 @@ struct SimulationTally {
         violations += report.violations.isEmpty ? 0 : 1
         undecided += report.undecided.isEmpty ? 0 : 1
         counts += report.counts
-        // A hash of the times: one random number more or less shifts all that follow.
+        // Hash only the times: one more or one fewer random number changes all later times.
         var numbers = [report.seed, UInt64(report.counts.events)]
         for operation in report.history {
             results[operation.resultName, default: 0] += 1
@@ -31,7 +32,7 @@ struct SimulationTally {
         digest ^= numbers.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }.fnv1a
     }
 
-    /// The latency that this percentage of the operations did not exceed, in whole milliseconds.
+    /// The latency that this percentage of the operations did not exceed, in milliseconds, rounded up.
     private func latency(percent: Int) -> Int {
         var left = latenciesMs.values.reduce(0, +) * percent / 100
         for (latencyMs, count) in latenciesMs.sorted(by: { $0.key < $1.key }) {

@@ -10,7 +10,8 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct MemoryRedisTests {
     private static let names = ["a", "b", "c"]
 
-    /// Draws commands that the engines use on a few keys, so that some meet a value of the wrong type.
+    /// Draws a command that the engines use, on one of a few keys, so that some commands meet a value of the wrong
+    /// type.
     private static func command(_ random: inout SplitMix64) -> [String] {
         let key = names[random.index(3)]
         let field = "f\(random.index(4))"

@@ -8,9 +8,9 @@ public struct APOperation: SimulatedOperation, Equatable {
     public enum Result: String, Sendable, Encodable {
         /// A read that was answered, or an acknowledged change.
         case ok
-        /// A delete of a key that did not exist.
+        /// A delete that was answered and found no value to delete.
         case absent
-        /// A failed change whose error states that it is applied.
+        /// A failed change whose error states `outcome` `applied`.
         case applied
         case notApplied
         /// A read whose required session or staleness limit could not be met.
@@ -44,7 +44,7 @@ final class APClient {
     private let judge: APJudge
     private let record: (APOperation) -> Void
     let session: SessionJudge
-    /// By key: the newest version that the client has received.
+    /// By key number: the `version` that the client received last; nil for none.
     private(set) var contexts: [String?]
 
     private static let deadlineNs = 1_000 * nsPerMs
@@ -65,7 +65,7 @@ final class APClient {
         contexts = Array(repeating: nil, count: keyCount)
     }
 
-    /// Performs one random operation. `nextValue` returns the value to write.
+    /// Performs one random operation. `nextValue` returns a unique value to write.
     func step(_ key: Int, at instance: APInstance, nextValue: () -> String) async {
         var kind = ChangeRequest.Kind.delete
         var ttlMs: Int64?
@@ -91,7 +91,7 @@ final class APClient {
     }
 
     /// - Parameter isPlain: true for a read that neither requires its session nor has a staleness limit.
-    /// - Returns: true if the read was answered.
+    /// - Returns: true if the read succeeded.
     @discardableResult
     func read(_ key: Int, at instance: APInstance, isPlain: Bool = false) async -> Bool {
         let callNs = world.nowNs
@@ -133,7 +133,7 @@ final class APClient {
         return operation.result == .ok
     }
 
-    /// - Returns: true if the change is known to be applied.
+    /// - Returns: true if the change is known to be applied, or was a delete that found nothing.
     @discardableResult
     func change(
         _ key: Int, _ kind: ChangeRequest.Kind, ttlMs: Int64? = nil, context: String? = nil, at instance: APInstance

@@ -16,7 +16,7 @@ extension APInstance {
         }
     }
 
-    /// The answer to a read; nil if the instance crashed before the answer.
+    /// Reads a key. Returns nil if the instance is not running, or crashes before it answers.
     func read(_ request: ReadRequest) async -> Result<ReadResult, AvailableFailure>? {
         await run { engine in
             do throws(AvailableFailure) {
@@ -27,7 +27,7 @@ extension APInstance {
         }
     }
 
-    /// The answer to a change; nil if the instance crashed before the answer.
+    /// Changes a key. Returns nil if the instance is not running, or crashes before it answers.
     func change(_ request: ChangeRequest) async -> Result<ChangeResult, AvailableFailure>? {
         await run { engine in
             do throws(AvailableFailure) {

@@ -2,16 +2,18 @@ import Available
 import EventLoop
 import Replication
 
-/// Checks the guarantees of `app-ap`, by observing what happens at the replicas:
-/// - At the end, an acknowledged write is the value or a sibling, or it was replaced for a valid reason. The exception:
-///   as many disks were lost as replicas had acknowledged it.
-/// - A change that is reported as `not_applied` never ran. No change runs after its client has the answer, because its
+/// Checks the guarantees of `app-ap`, by its answers and by what the replicas run and store:
+/// - A read misses no write that any replica ran more than `staleness_ms` before the answer. Writes that all replicas
+///   have since lost do not count.
+/// - An answer shows every value that its `version` covers. A write without a context reports all values that it
+///   overwrote unseen.
+/// - A write that is reported as `not_applied` never ran. No write runs after its client has the answer, because its
 ///   fence has passed.
-/// - A write that some replica has kept since it ran is not lost, whether it was acknowledged or not.
-/// - An answer includes every write that any replica ran longer than `staleness_ms` ago. It shows every value that its
-///   `version` covers. It reports all values that its write overwrote unseen.
-/// - After the heal, all replicas have the same records, and no hints are left. No replaced value returns. Every
-///   conflict, and every record that may be collected later, is listed.
+/// - At the end, some replica has every acknowledged write, or a write that replaced it, unless tombstone GC collected
+///   it. The exception: at least as many replicas may have lost data as had acknowledged the write.
+/// - A write is not lost while a replica has kept it since it ran, even if the write was not acknowledged.
+/// - After the heal, all replicas have the same records, no hints are left, and every staleness is known. No replaced
+///   value returns. Every conflict, and every record that may be collected later, is listed.
 final class APJudge {
     /// One change, from its request to its answer.
     final class Intent {
@@ -80,19 +82,19 @@ final class APJudge {
         }
     }
 
-    /// By how much a clock may have been set back undetected. A replica cannot detect less than the time since a script
-    /// last read its clock. Staleness bounds and fences may be wrong by as much. In half of all seeds no clock is set
-    /// back.
+    /// The sum of those setbacks of a replica's clock that its scripts may not have detected, in nanoseconds. Counts
+    /// setbacks from ``unseenNs`` before `sinceNs` on. Staleness bounds and fences may be wrong by this sum.
     private func setBackNs(_ replica: SimulatedReplica, sinceNs: UInt64) -> UInt64 {
         let lookedAtNs = max(sinceNs, Self.unseenNs) - Self.unseenNs
         return replica.clock.setBacks.reduce(0) { $1.atNs >= lookedAtNs ? $0 + UInt64($1.byUs) * 1_000 : $0 }
     }
 
-    /// Longer than any replica in this simulation stays without a command.
+    /// Setbacks this long before the judged time count as well, because a fence or a staleness may rest on an earlier
+    /// reading of the clock.
     private static let unseenNs = 4_000 * nsPerMs
 
-    /// Checks that an answer shows all values that its version covers. A client that writes with this version states
-    /// that it has seen them.
+    /// Checks that an answer shows all values that its version covers. Values with an expiry are not checked. A client
+    /// that sends this version as its context states that it has seen them.
     private func judgeShown(_ version: String, _ shown: [Bytes?], _ key: Bytes) {
         guard let vector = CarriedVector.vector(of: version),
             let record = ledger.record(atVector: vector, key: RecordSnapshot.redisKey(key))
@@ -107,14 +109,15 @@ final class APJudge {
         }
     }
 
-    /// - Parameter maxStalenessMs: the staleness limit of the request; nil for none.
+    /// - Parameter maxStalenessMs: the staleness limit of the request, in milliseconds; nil for none.
     func didRead(_ result: ReadResult, _ key: Bytes, maxStalenessMs: Int64?) {
         if let maxStalenessMs, result.stalenessMs.map({ $0 > maxStalenessMs }) ?? true {
             fail("\(key.text) was answered although it may be staler than its client allows")
         }
         judgeShown(result.version, [result.value] + result.conflicts, key)
         guard let stalenessMs = result.stalenessMs, CarriedVector.vector(of: result.version) != nil else { return }
-        // If several replicas were joined for the answer, it names no replica.
+        // An answer that joins the records of several replicas names no replica. Then the clock of any replica may
+        // matter.
         let named = replicas.filter { "g\($0.index + 1)" == result.replica }
         let windowNs = UInt64(stalenessMs) * nsPerMs
         let sinceNs = max(world.nowNs, windowNs) - windowNs
@@ -134,7 +137,7 @@ final class APJudge {
         }
     }
 
-    /// Checks that a write without a context reports the values that it overwrote unseen.
+    /// Checks that a write without a context reports the values that it overwrote unseen, if the ledger knows them.
     private func judgeNamed(_ overwritten: [Bytes?], by intent: Intent) {
         guard let value = intent.value, let id = ledger.id(ofValue: value), let unseen = ledger.unseen(by: id),
             unseen != overwritten
@@ -154,7 +157,7 @@ final class APJudge {
         return keys
     }
 
-    /// True if all replicas have the same records and no hints are left.
+    /// True if all replicas have the same records, and no hints or hint overflows are left.
     var isConverged: Bool { differing == nil && remainingHints == nil }
 
     private var differing: Bytes? {
@@ -190,7 +193,7 @@ final class APJudge {
         }
     }
 
-    /// Checks the lists that `/conflicts` and tombstone GC read.
+    /// Checks the lists that `/conflicts` and tombstone GC read: `cap:conflicts` and `cap:tombstones`.
     private func judgeLists(of replica: SimulatedReplica) {
         let conflicts = replica.redis.members(of: "cap:conflicts")
         let tombstones = replica.redis.members(of: "cap:tombstones")
@@ -239,8 +242,8 @@ final class APJudge {
             }
             let runs = ranAt[id] ?? []
             if intent.isNotApplied, !runs.isEmpty { fail("\(name) is not_applied, and ran") }
-            // For a delete, `id` is the newest dot in its answer. If the delete ran twice, that may be the dot of
-            // another write.
+            // The time of a delete is not judged. Its `id` is the write of the newest dot in its answer. If the delete
+            // ran twice, that may be another write.
             if let returnNs = intent.returnNs, intent.value != nil {
                 for run in runs {
                     let slackNs = nsPerMs + setBackNs(replicas[run.replica], sinceNs: run.atNs)

@@ -7,8 +7,8 @@ extension APSimulation {
         public var operations = 500
         public var instances = 2
         public var clients = 5
-        /// Nil: three or forty, as the seed decides. With few keys there are more concurrent writes per key. With many
-        /// keys, faults more often affect the last write of a key, which no later write covers.
+        /// The number of keys. Nil: 3 or 40, as the seed decides. With few keys, there are more concurrent writes per
+        /// key. With many keys, faults more often lose the last write of a key, and no later write hides the loss.
         public var keys: Int?
         public var faults = Faults()
         public var requests = Requests()
@@ -18,9 +18,10 @@ extension APSimulation {
 
     /// The network between each instance and each replica.
     public struct Links: Sendable {
-        /// Upper bound for the mean latency of each link, in microseconds; nil for the usual latency.
+        /// The highest mean latency of a link in one direction, in microseconds. Each link gets a random mean up to it.
+        /// Nil: the usual latency for every link.
         var maxLatencyMeanUs: UInt64?
-        /// Bandwidth of each link, in bytes per millisecond; nil for no limit.
+        /// Bandwidth of each link in one direction, in bytes per millisecond; nil for no limit.
         var bytesPerMs: UInt64?
     }
 
@@ -30,17 +31,19 @@ extension APSimulation {
             .replicaCrash, .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
         ]
         var meanGapMs: UInt64 = 50
-        /// Time before the first operation and fault. During the first second, the blank replicas are compared, which
-        /// also copies what faults have lost. Nil: the seed decides whether the faults begin before or after that.
+        /// Milliseconds before the first operation. Faults begin at least 100 ms later. During the first second,
+        /// anti-entropy compares the blank replicas, and would repair what faults lose then. Nil: 100 or 3,000, as the
+        /// seed decides.
         var warmUpMs: UInt64?
-        /// How many percent of the chosen data losses happen. A low value, because each loss causes a comparison of all
-        /// records.
+        /// Chance in percent that a wipe or a restore happens when the planner chooses it. By default it is below 100,
+        /// because each loss of data causes a comparison of all records.
         var forgetting: UInt64 = 40
-        /// Chance in percent that a dump is restored, tried from the newest dump to the oldest.
+        /// Chance in percent that a dump is restored. The planner tries the dumps of a replica from the newest to the
+        /// oldest.
         var newestDumps: UInt64 = 15
-        /// The largest offset of a replica's clock, in milliseconds; nil for no limit.
+        /// The largest offset of a replica's clock after a jump, in milliseconds; nil for no limit.
         var maxSkewMs: Int64?
-        /// The longest time for which a link holds commands, in milliseconds. They arrive afterwards.
+        /// The longest time for which `cutThere` holds the commands on a link, in milliseconds. They arrive afterwards.
         var maxHoldMs: UInt64 = 700
 
         func limits(in world: World, aheadMs: Int64) -> FaultPlanner.Limits {
@@ -58,36 +61,38 @@ extension APSimulation {
         var meanPauseUs: UInt64 = 20_000
         /// Approximate size of each value in bytes; 0 for a few bytes.
         var valueBytes = 0
-        /// How many of ten operations are reads.
+        /// How many of ten operations are reads, on average.
         var reads: UInt64 = 4
-        /// How many of ten operations are deletes.
+        /// How many of ten operations are deletes, on average.
         var deletes: UInt64 = 1
         /// How many percent of the writes expire.
         var expiring: UInt64 = 10
         var maxTtlMs: UInt64 = 2_000
-        /// How many percent of the reads in a session require the session.
+        /// How many percent of the reads and deletes in a session require the session.
         var requiredSessions: UInt64 = 10
         /// How many percent of the reads have a staleness limit.
         var freshReads: UInt64 = 10
-        /// True if each change must be applied, because the faults leave each instance one replica that answers.
+        /// True if no change may fail, because the faults leave each instance one replica that answers. A required
+        /// session that cannot be met may still fail.
         var mustChange = false
-        /// The staleness limit for all plain answers, because the faults leave one replica that is this fresh. Nil for
-        /// no limit.
+        /// The highest staleness that any read may report, in milliseconds, because the faults leave one replica that
+        /// is this fresh. Nil for no limit.
         var maxStalenessMs: Int64?
     }
 
     public struct Engine: Sendable {
-        /// In how many percent of the worlds the replicas have room for only one or two hints.
+        /// In how many percent of the worlds each hint list is limited to one or two hints.
         var fewHints: UInt64 = 25
-        /// True if all records are compared every few seconds; nil if the seed decides.
+        /// True if anti-entropy runs every 3 s, false if every 10 minutes; nil if the seed decides.
         var isComparingOften: Bool?
         /// True if a replica syncs its disk before each reply; nil if the seed decides.
         var isSyncAlways: Bool?
-        /// The grace period of tombstones. By default it is the engine's, a week, which is longer than every history.
+        /// The grace period of tombstones, in milliseconds. By default it is the engine's, a week, which is longer than
+        /// every history.
         var tombstoneGraceMs: Int64 = 7 * 86_400_000
-        /// Nil: one to three, as the seed decides, and rarely three.
+        /// `AP_WRITE_ACKS`. Nil: the seed decides, with 1 and 2 twice as likely as 3.
         var writeAcks: Int?
-        /// In how many percent of the worlds the limit of concurrent values is low.
+        /// In how many percent of the worlds a key may have only one to three siblings.
         public var fewSiblings: UInt64 = 20
 
         func settings(_ random: inout SplitMix64) -> AvailableSettings {

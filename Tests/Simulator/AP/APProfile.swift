@@ -1,44 +1,46 @@
-/// Mixes of faults. All but the first cause situations that the mix of all faults causes too rarely.
+/// Mixes of faults. All but `mixed` cause situations that `mixed` causes too rarely.
 public enum APProfile: String, CaseIterable, Sendable {
-    /// All faults.
+    /// The default mix: the kinds of faults in ``APSimulation/Faults``.
     case mixed
-    /// Deletes, with replicas that are away for longer than the grace period, and with old dumps. Deleted values must
-    /// not return.
+    /// Many deletes. Replicas are unreachable or down for longer than the grace period, and old dumps are restored.
+    /// Deleted values must not return.
     case tombstones
-    /// For a while, the clocks of all replicas are ahead by more than the grace period. When they are right again, old
-    /// dumps are restored. No tombstone may have been collected too early.
+    /// For a while, the clocks of all replicas are ahead by the grace period or more. Old dumps are restored meanwhile
+    /// and later. No tombstone may be collected too early.
     case ahead
-    /// No replica loses data, and no comparison runs. So a write that is not delivered at once arrives only by a hint.
+    /// No replica loses data, and anti-entropy runs only at the start. So a write that is not delivered at once arrives
+    /// only by a hint.
     case hints
-    /// Replicas have room for only one or two hints, so all records are compared, while links are slow.
+    /// Each hint list holds only one or two hints, so anti-entropy runs often, while links are slow.
     case overflow
-    /// Clocks that jump while replicas have hints for each other.
+    /// Clocks jump in half of the seeds, while replicas have hints for each other.
     case clocks
     /// Slow and cut links, and many reads. The staleness bound must be right.
     case staleness
-    /// Replicas that lose their data, or are restored from an old dump.
+    /// Replicas lose their data, are restored from an old dump, or are killed.
     case memory
-    /// Replicas that are killed and lose the writes of the last second.
+    /// Replicas are killed, and lose the writes of up to one second.
     case kills
-    /// A few keys that are written all the time. An instance that cannot deliver the writes stores them, and another
-    /// one delivers their hints.
+    /// A few keys that are written all the time. While an instance cannot reach a peer of the coordinator, another
+    /// instance delivers the hints.
     case backlog
-    /// Commands that arrive seconds later, while replicas lose their data.
+    /// Commands arrive up to 6 s late, while replicas lose their data.
     case holds
-    /// No faults, but some links are long. Required sessions must be met.
+    /// No faults, but some links have a high latency. Required sessions must be met.
     case sessions
     /// Links with low bandwidth, and more hints than fit into one batch.
     case narrow
-    /// An instance gets no answers from two of three replicas. The third one must have time to answer every change.
+    /// For a while, an instance gets no answers from two of three replicas. It must leave the third one enough time to
+    /// apply every change.
     case deaf
-    /// The memory of one replica is full. Reads must come from the others, because the full replica is left behind.
+    /// The memory of one replica is full. Reads must come from the others, because the full replica misses writes.
     case full
     /// The memory of all replicas is full. Deletes must still work.
     case allFull = "all-full"
-    /// Clocks that are far ahead for a moment, while instances that use them crash.
+    /// A replica's clock is more than a year ahead for a while, and instances crash meanwhile.
     case farClocks = "far-clocks"
 
-    /// The options of this profile, which differ from those of the mix of all faults.
+    /// The options of this profile. Options that are not listed have their default values.
     public var options: APSimulation.Options {
         switch self {
         case .mixed: APSimulation.Options()

@@ -19,11 +19,12 @@ public final class APSimulation {
     private var clients: [APClient] = []
     private var report: SimulationReport<APOperation>
 
-    /// The longest wait after the heal until all replicas have converged. A comparison that lacked a peer is repeated
+    /// The longest wait after the heal until all replicas have converged. Anti-entropy that lacked a peer is repeated
     /// only after 30 s.
     private static let quietLimitMs: UInt64 = 180_000
     private static let limitMs: UInt64 = 900_000
-    /// Half a second, plus the time to connect over the slowest link.
+    /// When every staleness must be known, in milliseconds after the start: half a second, plus the time to connect
+    /// over the slowest link.
     private static let startLimitMs: UInt64 = 550
 
     public init(seed: UInt64, options: Options = APProfile.mixed.options) {
@@ -88,7 +89,8 @@ public final class APSimulation {
         return report
     }
 
-    /// Empties each replica that was refused as too old, after a while. The log tells an operator to do that.
+    /// Checks at random intervals for replicas that were refused as too old, and empties them. A log line tells
+    /// operators to do the same.
     private func watchForOldReplicas() {
         world.after(world.random.ns(us: 200_000...1_000_000)) { [self] in
             for replica in replicas
@@ -100,8 +102,8 @@ public final class APSimulation {
         }
     }
 
-    /// Checks that soon after the start, every instance knows how stale each replica is. The blank replicas have just
-    /// connected.
+    /// Checks that every instance knows the staleness of each replica ``startLimitMs`` after the start. There is no
+    /// check if operations begin earlier.
     private func judgeStart() {
         guard warmUpMs > Self.startLimitMs else { return }
         world.after(Self.startLimitMs * nsPerMs) { [self] in
@@ -112,10 +114,10 @@ public final class APSimulation {
 
     // MARK: The end
 
-    /// Checks that after the heal each instance serves each key again, and that all replicas converge.
+    /// Checks that after the heal each instance accepts a write and serves each key, and that all replicas converge.
     private func serveEveryKeyAndConverge() async {
         for instance in instances {
-            // Write a separate key: a write to one of the clients' keys would hide what was lost of it.
+            // Write a separate key: a write to one of the clients' keys would hide a lost write.
             let value = Bytes(workload.nextValue().utf8)
             if !(await clients[0].change(keyCount, .write(value), at: instance)) {
                 judge.fail("instance \(instance.index) accepts no write after the heal")
@@ -129,7 +131,8 @@ public final class APSimulation {
         judge.judgeQuiet(unknownStaleness: unknownStaleness)
     }
 
-    /// The first replica whose staleness an instance does not know, with what the instance knows; nil if there is none.
+    /// The first instance that does not know the staleness of a replica, with its status of this replica. Nil if there
+    /// is none.
     private var unknownStaleness: String? {
         for instance in instances {
             guard let status = instance.engine.status().first(where: { $0.stalenessMs == nil }) else { continue }

@@ -5,8 +5,8 @@ import Replication
 /// A client whose requests must always be rejected (rules A7, A9). Its tokens and contexts were changed, or were issued
 /// by another group, for another key or for another use. Its required sessions cannot be met.
 ///
-/// It has its own random numbers, and a rejection takes no virtual time. So a history is the same with and without this
-/// client.
+/// It draws from its own random generator, and a rejection takes no virtual time. So the history of the other clients
+/// is the same with and without this client.
 final class AdversarialClient {
     static let groupName = "sim"
     static let secret: GroupSecret = "secret of the simulation"
@@ -22,7 +22,8 @@ final class AdversarialClient {
         random = SplitMix64(seed: seed ^ 0x1A90_57E2)
     }
 
-    /// Now and then, sends one bad request. It is derived from the contexts and the session of an honest client.
+    /// Sends one bad request in a quarter of the calls. The request is made from the contexts and the session of an
+    /// honest client, or from those of a foreign group.
     func mayTry(_ keyIndex: Int, _ contexts: [String?], _ session: SessionJudge, at instance: APInstance) async {
         guard random.isTrue(percent: 25) else { return }
         let key = Bytes("k\(keyIndex)".utf8)
@@ -34,7 +35,7 @@ final class AdversarialClient {
             await expect(
                 .sessionUnmet, key, required, context: nil, "a session that is required and has no token", instance)
         case 1:
-            // The token has no room for a version of this key. A change that requires the session must not succeed.
+            // The vector of this key did not fit into the token. A change that requires the session must not succeed.
             guard let key = session.unnoted else { return }
             var required = session.request
             required.isRequired = true
@@ -107,7 +108,8 @@ final class AdversarialClient {
     }
 }
 
-/// A context and a token of a foreign group. A separate engine in a separate world creates them.
+/// A context and a token of a group with another name or another secret. A separate engine in a separate world creates
+/// them.
 private struct ForeignGroup {
     let name: String
     let key = Bytes("k0".utf8)

@@ -1,6 +1,7 @@
 import Replication
 
-/// Decodes a `version` of the AP service: base64url of a format byte, a code of 16 bytes, and the packed vector.
+/// Decodes a `version` of the AP service: base64url of a format byte, a message authentication code of 16 bytes, and
+/// the packed vector.
 ///
 /// This is a second implementation, written from the description of the format, so that the judges do not rely on the
 /// code that they judge.
@@ -11,8 +12,8 @@ enum CarriedVector {
         return vectors.count == 1 ? vectors[0] : nil
     }
 
-    /// Unpacks vectors to text. Packed, the actors come first, each as a name and a number, or as any other text. Then
-    /// each vector lists positions of its actors, with their clocks.
+    /// Unpacks vectors to text. The packed form begins with the actors, each as a name and a number, or as any other
+    /// text. Then each vector lists positions of its actors, each with its `hlc`.
     static func vectors(packedIn packed: ArraySlice<UInt8>) -> [Bytes] {
         var rest = packed
         func number() -> Int {
@@ -48,7 +49,7 @@ enum CarriedVector {
         return vectors
     }
 
-    /// The signed part of a context or a token: the bytes after format byte and code.
+    /// The signed part of a context or a token: the bytes after the format byte and the code.
     static func payload(of text: String) -> Bytes? {
         var bytes = Bytes()
         var bits: UInt32 = 0
@@ -76,7 +77,7 @@ enum CarriedVector {
         }
     }
 
-    /// The entries of a vector by actor.
+    /// The `hlc` of each entry of a vector, by actor.
     static func entries(_ vector: Bytes) -> [Bytes: Int64] {
         var entries: [Bytes: Int64] = [:]
         for entry in vector.split(separator: UInt8(ascii: " ")) {
@@ -87,7 +88,7 @@ enum CarriedVector {
         return entries
     }
 
-    /// The newest dot of a vector. It names the write that returned the vector.
+    /// The dot with the highest `hlc` of a vector. In the answer to a write, this dot names the write.
     static func newestDot(_ vector: Bytes) -> Bytes? {
         entries(vector).max { $0.value < $1.value }
             .map { $0.key + [UInt8(ascii: "@")] + Bytes(String($0.value).utf8) }
@@ -95,11 +96,11 @@ enum CarriedVector {
 }
 
 /// Decodes an `X-Session-Token`, which contains:
-/// - a format byte, and a code of 16 bytes
+/// - a format byte, and a message authentication code of 16 bytes
 /// - a byte with the number of keys, plus 128 if the token is full
 /// - eight bytes of hash per key
-/// - one bit per key, set if the key's vector found no room
-/// - the vectors that found room, packed
+/// - one bit per key, set if the key's vector did not fit
+/// - the other vectors, packed
 enum CarriedSession {
     /// True if the token lists `key` with a vector that covers `vector`.
     static func lists(_ key: Bytes, upTo vector: Bytes, in token: String?) -> Bool {

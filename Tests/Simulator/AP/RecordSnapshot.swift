@@ -3,7 +3,7 @@ import Replication
 /// One `ap:` record as a replica stores it. It is parsed without the engine's code.
 struct RecordSnapshot: Equatable {
     var vector = Bytes()
-    /// The siblings, in the order of their dots' bytes.
+    /// The siblings, sorted by the bytes of their dots.
     var siblings: [(dot: Bytes, packed: Bytes)] = []
 
     /// The Redis key of a record, from the client's key.
@@ -37,7 +37,7 @@ struct RecordSnapshot: Equatable {
         return distinct.dropFirst().map { $0.packed.first == UInt8(ascii: "V") ? Self.value(of: $0.packed) : nil }
     }
 
-    /// True if the left dot has the higher clock value, or if both are equal, the higher actor.
+    /// True if the left dot has the higher `hlc`, or if both are equal, the higher actor.
     private static func isLater(_ left: Bytes, _ right: Bytes) -> Bool {
         let (left, right) = (left.split(separator: UInt8(ascii: "@")), right.split(separator: UInt8(ascii: "@")))
         guard left.count == 2, right.count == 2 else { return false }
@@ -45,14 +45,14 @@ struct RecordSnapshot: Equatable {
         return leftHlc != rightHlc ? leftHlc > rightHlc : right[0].lexicographicallyPrecedes(left[0])
     }
 
-    /// True if the text has the form of a sibling: `V` or `T`, 16 hexadecimal digits that name the write, the expiry
-    /// and the value, separated by colons.
+    /// True if the argument has the form in which a put carries a sibling: `V` or `T`, a write id of 16 digits, and two
+    /// colons, because there is no expiry yet. The value follows.
     static func isPacked(_ word: Bytes) -> Bool {
         word.count >= 19 && (word[0] == UInt8(ascii: "V") || word[0] == UInt8(ascii: "T"))
             && word[17] == UInt8(ascii: ":") && word[18] == UInt8(ascii: ":")
     }
 
-    /// True if the sibling is a value that has not expired.
+    /// True if the sibling is a value that has not expired at `nowMs`.
     static func isAlive(_ packed: Bytes, atMs nowMs: Int64) -> Bool {
         guard packed.first == UInt8(ascii: "V") else { return false }
         let expiry = packed.dropFirst(18).prefix { $0 != UInt8(ascii: ":") }
@@ -64,7 +64,7 @@ struct RecordSnapshot: Equatable {
         packed.count > 18 && packed[0] == UInt8(ascii: "V") && packed[18] == UInt8(ascii: ":")
     }
 
-    /// True if there are values of more than one write, or a value and a delete, that no write has reconciled.
+    /// True if the siblings are of more than one write, and at least one is a value.
     var isConflict: Bool {
         Set(writes).count > 1 && siblings.contains { $0.packed.first == UInt8(ascii: "V") }
     }

@@ -12,7 +12,7 @@ final class SessionJudge {
     private let isCalm: Bool
     private let fail: (String) -> Void
     private(set) var request = SessionRequest()
-    /// A key whose last change found no room in the present token; nil if there is none.
+    /// A key whose last change did not fit into the current token; nil if there is none.
     private(set) var unnoted: Bytes?
     /// By key: the writes that the session has made or read, and everything that these replaced.
     private var seen: [Bytes: Set<WriteLedger.WriteId>] = [:]
@@ -50,7 +50,7 @@ final class SessionJudge {
         if isDelete, !result.existed { didFindNothing(result, key, isRequired: isRequired) }
         note(result.session, key, ledger.shown(by: result.version, of: key))
         guard let isGuaranteed = result.session.isGuaranteed else { return }
-        // A delete that found nothing may lack the guarantee although the token has room.
+        // A delete that found nothing may lack the guarantee although the token has space.
         unnoted = isGuaranteed || (isDelete && !result.existed) ? nil : key
         guard isGuaranteed, let vector = CarriedVector.vector(of: result.version) else { return }
         if !CarriedSession.lists(key, upTo: vector, in: request.token) {
@@ -58,8 +58,8 @@ final class SessionJudge {
         }
     }
 
-    /// Judges a delete that found nothing. It shows that the key is absent, as a read would, so it must not miss known
-    /// writes.
+    /// Judges a delete that found nothing. Like a read, its answer shows that the key is absent. If the answer is
+    /// guaranteed or the session is required, it must not miss a write that the session has seen.
     private func didFindNothing(_ result: ChangeResult, _ key: Bytes, isRequired: Bool) {
         guard result.session.isGuaranteed == true || isRequired else { return }
         let shown = ledger.shown(by: result.version, of: key)
@@ -72,7 +72,7 @@ final class SessionJudge {
         if isCalm, failure.code == .sessionUnmet, CarriedSession.lists(key, upTo: [], in: request.token) {
             fail("\(key.text) is not served to a session that lists it, without any fault")
         }
-        // A change that failed but is applied is a write of the session, too.
+        // A change that failed but was applied is a write of the session, too.
         guard failure.outcome == .applied else { return }
         guard let applied = failure.applied, applied.session.token != nil else {
             fail("a change of \(key.text) is applied, and its session gets no token")

@@ -1,7 +1,7 @@
 import Replication
 
-/// The history of every write, observed at the replicas, without relying on version vectors. It records which writes
-/// ran where and when, and which ones were replaced for a valid reason.
+/// The history of every write, as observed at the replicas: where and when it ran, and whether it was replaced for a
+/// valid reason.
 ///
 /// There are two valid reasons. A write without a context replaces what its coordinator stores. A write with a context
 /// replaces the values of the record for which the context was issued.
@@ -25,7 +25,7 @@ final class WriteLedger: ScriptWatcher {
         fileprivate var successors: [(old: Bytes, new: Bytes)] = []
         /// Writes in records that tombstone GC has collected: tombstones and expired values.
         fileprivate(set) var collected: [WriteId] = []
-        /// The writes that the collected writes had replaced. They can never return, because every replica had the
+        /// The writes that the collected writes had replaced. They must never return, because every replica had the
         /// tombstone for the whole grace period.
         fileprivate var buried: Set<WriteId> = []
     }
@@ -34,7 +34,7 @@ final class WriteLedger: ScriptWatcher {
         var hasRun = false
         /// The writes that this write replaced.
         var replaced: [WriteId] = []
-        /// Replicas that had this write as a sibling, each with its ``SimulatedReplica/losses`` at that time.
+        /// By replica: its ``SimulatedReplica/losses`` when it last stored this write as a sibling.
         var holders: [Int: Int] = [:]
         /// The siblings, except the newest, that this write replaced. Nil if the write had a context, ran more than
         /// once, or ran in one call with another write of its key.
@@ -54,7 +54,7 @@ final class WriteLedger: ScriptWatcher {
     private(set) var records: [Bytes: Record] = [:]
     private var writes: [WriteId: Write] = [:]
     private var values: [Bytes: Value] = [:]
-    /// The records of the present script call, as they were before it.
+    /// The records of the current script call, as they were before it.
     private var before: [RecordSnapshot] = []
     private(set) var collectedCount = 0
     private(set) var problems: [String] = []
@@ -72,8 +72,8 @@ final class WriteLedger: ScriptWatcher {
     func id(ofValue value: Bytes) -> WriteId? { values[value]?.id }
     func id(ofDot dot: Bytes, key: Bytes) -> WriteId? { records[key]?.writes[dot] }
 
-    /// The values that a write without a context overwrote unseen, newest first. An entry is nil for a delete. Nil if
-    /// unknown.
+    /// The values that a write without a context overwrote unseen, newest first. An entry is nil for a delete. The
+    /// result is nil if they are unknown.
     func unseen(by id: WriteId) -> [Bytes?]? { writes[id]?.unseen }
 
     func record(_ key: Bytes) -> Record { records[key] ?? Record() }
@@ -82,7 +82,7 @@ final class WriteLedger: ScriptWatcher {
     func record(atVector vector: Bytes, key: Bytes) -> RecordSnapshot? { records[key]?.snapshots[vector] }
 
     /// The writes in the record with this vector. If no replica has stored such a record, it is a join that a session's
-    /// read made. Then it shows everything in the joined records, or its replacement.
+    /// read made. Then the result is the writes of all stored records that the vector covers.
     private func writes(atVector vector: Bytes, key: Bytes) -> [WriteId] {
         let snapshots = record(key).snapshots
         if let record = snapshots[vector] { return record.writes }
@@ -117,7 +117,8 @@ final class WriteLedger: ScriptWatcher {
         return seen
     }
 
-    /// A value that was replaced at one replica, and is now a sibling of its own replacement.
+    /// The dot of a value that was replaced at one replica, and is now a sibling of its own replacement; nil if there
+    /// is none.
     func resurrected(in snapshot: RecordSnapshot, key: Bytes) -> Bytes? {
         let dots = Set(snapshot.siblings.map(\.dot))
         return record(key).successors.first { dots.contains($0.old) && dots.contains($0.new) }?.old

@@ -17,12 +17,12 @@ extension CPInstance {
         }
     }
 
-    /// The result of a client's call, in the form that a history records.
+    /// Performs a client's call, and returns the result in the form that a history records.
     func result(
         of call: RegisterOperation.Call, key: String, deadlineNs: UInt64, ttlMs: Int64? = nil,
         onFailure: @escaping (StoreFailure) -> Void = { _ in }
     ) async -> RegisterOperation.Result {
-        // The connection was refused, so nothing was sent.
+        // An instance that is not running refuses the connection, so nothing was sent.
         guard isRunning else { return .notApplied }
         let answer = await run { engine in
             do throws(StoreFailure) {

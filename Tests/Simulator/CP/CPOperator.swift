@@ -1,9 +1,9 @@
 import Consistent
 import EventLoop
 
-/// The commands of an operator, with the production code, on a simulated group.
+/// Runs the commands of an operator on a simulated group. They are the production code.
 enum CPOperator {
-    /// Runs `app-cp init` in a separate process. Nil if it does not end within a minute.
+    /// Runs `app-cp init` in a separate process. Returns nil if it does not end within a minute of virtual time.
     static func initialise(_ replicas: [SimulatedReplica], in world: World) -> GroupInitializer.Result? {
         let run = InitialRun(replicas, in: world)
         world.run(limitNs: world.nowNs + 60_000 * nsPerMs) { run.result != nil }
@@ -11,7 +11,7 @@ enum CPOperator {
         return run.result
     }
 
-    /// Runs `app-cp init` in a world that is already running.
+    /// The same in a world that is already running.
     static func initialise(_ replicas: [SimulatedReplica], within world: World) async -> GroupInitializer.Result? {
         let run = InitialRun(replicas, in: world)
         let endNs = world.nowNs + 60_000 * nsPerMs

@@ -9,27 +9,28 @@ extension CPSimulation {
             .instanceCrash, .scriptFlush, .clockJump, .wipe, .restore,
         ]
         public var meanFaultGapMs: UInt64 = 60
-        /// Mean pause of a client between two operations, in microseconds.
+        /// About the mean pause of a client between two operations, in microseconds.
         public var meanThinkUs: UInt64 = 1_500
     }
 }
 
-/// A mix of faults. All but the first are for bugs that the mix of all faults finds too rarely.
+/// Mixes of faults. All but `mixed` are for bugs that `mixed` finds too rarely.
 public enum CPProfile: String, CaseIterable, Sendable {
-    /// All faults.
+    /// The default mix: the kinds of faults in ``CPSimulation/Options``.
     case mixed
-    /// Many instances that crash and restart all the time. So there are more proposers than a register remembers.
+    /// Eight instances that crash and restart often, so that more proposers change a key than its `writers` can list.
     case restarts
-    /// Many instances that change one key.
+    /// Four instances that read and change one key, with cut, reset or slow links and slow disks.
     case duel
-    /// No faults. Four instances and twelve clients change one key as fast as they can. No client may starve.
+    /// No faults. Four instances and twelve clients use one key as fast as they can. The report shows how long answers
+    /// take.
     case storm
     /// Replicas that are wiped or restored from old dumps repeatedly, and rebuilt.
     case members
     /// Replicas that answer, but reject writes.
     case refusals
 
-    /// The options of this profile, which differ from those of the mix of all faults.
+    /// The options of this profile. Options that are not listed have their default values.
     public var options: CPSimulation.Options {
         switch self {
         case .mixed: CPSimulation.Options()

@@ -5,8 +5,8 @@ import Linearizability
 import Replication
 
 /// One world with three acceptors, some instances of `app-cp`, and clients that read and change a few keys while there
-/// are faults. At the end all faults are healed. Then every key must be linearizable, and every instance must serve
-/// again.
+/// are faults. At the end all faults are healed. Then the history of every key must be linearizable, and every instance
+/// must serve again.
 public final class CPSimulation {
     private let options: Options
     private let world: World
@@ -33,7 +33,7 @@ public final class CPSimulation {
             CPInstance(index: index, world: world, replicas: replicas, near: index.isMultiple(of: 2) ? [0, 1] : [2])
         }
         // By replica: the incarnation in the dump that was last restored there. While the replica still has this
-        // incarnation, no instance has noticed its loss of data.
+        // incarnation, no instance has detected its loss of data.
         var restored: [Int: String] = [:]
         planner = FaultPlanner(
             world: world, replicas: replicas, instances: instances, kinds: options.faults,
@@ -66,10 +66,10 @@ public final class CPSimulation {
         return report
     }
 
-    // MARK: Which memory may be lost
+    // MARK: Which data may be lost
 
-    /// True if a replica may lose its memory. Only one may at a time: all must be members, and voters of one
-    /// configuration.
+    /// True if a replica may lose its data now. Only one may at a time: all must be members, and voters of one
+    /// configuration, and no restored dump may be undetected.
     private static func allAreWhole(_ replicas: [SimulatedReplica], _ restored: [Int: String]) -> Bool {
         let configurations = replicas.map { $0.redis.field("value", of: "cap:config") ?? "" }
         return Set(configurations).count == 1 && configurations[0].components(separatedBy: ":voter").count == 4
@@ -80,8 +80,8 @@ public final class CPSimulation {
             }
     }
 
-    /// True if every other replica can reveal that the dump is old: each has witnessed a later rollback counter. Rule
-    /// C8 guarantees no more.
+    /// True if every other replica stores a later rollback counter of this replica, and so reveals that the dump is
+    /// old. Rule C8 guarantees detection only in this case. A dump without a counter passes, too.
     private static func isBehind(_ dump: MemoryRedis, _ replica: Int, of replicas: [SimulatedReplica]) -> Bool {
         guard let incarnation = dump.field("incarnation", of: "cap:identity"),
             let counter = dump.field("rollback_counter", of: "cap:identity").flatMap({ UInt64($0) })
@@ -115,7 +115,7 @@ public final class CPSimulation {
         await perform(call, key, client: client, at: instance, ttlMs: ttlMs)
     }
 
-    /// - Returns: true if the client knows what its call did.
+    /// - Returns: false if the call was not applied, or if its outcome is unknown.
     @discardableResult
     private func perform(
         _ call: RegisterOperation.Call, _ key: Int, client: Int, at instance: CPInstance, ttlMs: Int64? = nil
@@ -179,7 +179,7 @@ extension RegisterOperation: SimulatedOperation {
 }
 
 extension SimulationReport<RegisterOperation> {
-    /// Checks that every key is linearizable.
+    /// Checks that the history of every key is linearizable.
     mutating func judge() {
         for (key, verdict) in LinearizabilityChecker().check(history) {
             switch verdict {

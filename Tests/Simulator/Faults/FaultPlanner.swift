@@ -4,19 +4,20 @@ import EventLoop
 public enum FaultKind: String, CaseIterable, Sendable {
     /// An instance and a replica cannot reach each other.
     case cut
-    /// Commands of an instance do not arrive at a replica.
+    /// Commands of an instance do not arrive at a replica until the fault ends.
     case cutThere = "cut there"
-    /// Replies of a replica do not arrive at an instance.
+    /// Replies of a replica do not arrive at an instance until the fault ends.
     case cutBack = "cut back"
-    /// An instance and a replica are cut off from each other several times, for a short time each.
+    /// An instance and a replica are cut off from each other several times, each time for up to 60 ms.
     case flapping
     /// An instance cannot reach two replicas, or cannot reach any.
     case isolated
-    /// No instance can reach a replica for a long time; the replica keeps running.
+    /// No instance can reach a replica for up to 8 s; the replica keeps running.
     case away
-    /// A replica is down for a long time.
+    /// A replica is down for up to 8 s.
     case down
-    /// An instance does not get the answers of two replicas, which are always the same two. It gets those of the third.
+    /// An instance gets no answers from two replicas, but those of the third. The two are always the same for one
+    /// instance.
     case deaf
     /// The memory of a replica is full.
     case full
@@ -43,11 +44,11 @@ public enum FaultKind: String, CaseIterable, Sendable {
     case clockFar = "clock far"
     /// An operator runs `FLUSHALL` on a replica, or replaces it with a blank server.
     case wipe
-    /// A replica is stopped, given an old dump, and started.
+    /// A replica is stopped, gets an old dump, and is started.
     case restore
 }
 
-/// Starts faults at random times, several of which may overlap, and ends each after a while.
+/// Starts faults at random times, several of which may overlap. Each fault that lasts ends after a random time.
 final class FaultPlanner {
     private let world: World
     private let replicas: [SimulatedReplica]
@@ -59,7 +60,7 @@ final class FaultPlanner {
     private var nextUndo: UInt64 = 0
     private var dumps: [Int: [MemoryRedis]] = [:]
     private var isAhead = false
-    /// Instances that do not get the answers of two replicas now.
+    /// Instances that currently get no answers from two replicas.
     private var deaf: Set<Int> = []
     private(set) var counts: [FaultKind: Int] = [:]
 
@@ -69,11 +70,11 @@ final class FaultPlanner {
         var mayForget: (Int) -> Bool
         /// Returns true if this replica may be restored from this dump now.
         var mayRestore: (Int, MemoryRedis) -> Bool
-        /// The largest offset of a clock from the world's clock, in milliseconds; nil for no limit.
+        /// The largest offset of a replica's clock after a jump, in milliseconds; nil for no limit.
         var maxSkewMs: Int64?
-        /// The least offset of clocks that are ahead, in milliseconds.
+        /// The smallest offset of the clocks during `clocksAhead`, in milliseconds.
         var aheadMs: Int64 = 0
-        /// The longest time for which the network holds the commands of an instance, in milliseconds.
+        /// The longest time for which `cutThere` holds the commands of an instance, in milliseconds.
         var maxHoldMs: UInt64 = 700
     }
 
@@ -88,13 +89,13 @@ final class FaultPlanner {
         self.limits = limits
     }
 
-    /// How often each kind of fault happened. Contains kinds that never happened, too.
+    /// How often each kind of this planner's faults happened, with 0 for a kind that never happened.
     var countsOfAllKinds: [FaultKind: Int] {
         Dictionary(uniqueKeysWithValues: Set(kinds).map { ($0, counts[$0] ?? 0) })
     }
 
     /// Starts to inject faults.
-    /// - Parameter meanGapMs: the mean time between the starts of two faults.
+    /// - Parameter meanGapMs: about the mean time between the starts of two faults.
     func start(meanGapMs: UInt64) {
         guard !kinds.isEmpty else { return }
         world.after(world.random.exponentialNs(meanUs: meanGapMs * 1_000)) { [self] in
@@ -247,8 +248,8 @@ final class FaultPlanner {
 
     private func jumpAClock() {
         if let maxSkewMs = limits.maxSkewMs {
-            // Move only the clocks of replicas. The clocks of instances are used only for expiry and ages, where the
-            // same limit applies.
+            // Only the clocks of replicas jump. The clocks of the instances stay right, so no two clocks differ by more
+            // than twice the limit.
             let width = UInt64(maxSkewMs) * 2_000
             anyReplica().clock.skewUs = Int64(world.random.below(width + 1)) - maxSkewMs * 1_000
         } else if world.random.isTrue(percent: 50) {
@@ -259,8 +260,9 @@ final class FaultPlanner {
         }
     }
 
-    /// Sets the clocks of all replicas ahead. At least one clock differs from the others: it is the instances', or one
-    /// replica's. If all clocks were wrong by the same amount, nothing could detect that.
+    /// Sets the clocks of all replicas ahead. At least one clock differs from the others: either the instances' clocks
+    /// stay right, or one replica's clock is further ahead. If all clocks were wrong by the same amount, nothing could
+    /// detect it.
     private func setClocksAhead() {
         guard !isAhead else { return }
         isAhead = true
@@ -282,7 +284,7 @@ final class FaultPlanner {
         }
     }
 
-    /// Dumps a replica, as an operator's backups do. Drops old dumps.
+    /// Dumps a replica, as an operator's backups do. Keeps the newest 31 dumps of each replica.
     private func takeDump() {
         let replica = anyReplica()
         dumps[replica.index] = [replica.dump] + (dumps[replica.index] ?? []).prefix(30)

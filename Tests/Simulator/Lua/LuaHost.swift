@@ -116,7 +116,7 @@ final class LuaHost {
     }
 
     /// Runs one command of a script. If memory is full, only the first write of a script may fail, because Redis does
-    /// not stop a script halfway.
+    /// not stop a script after its first write.
     private func run(_ command: [Bytes], on redis: MemoryRedis) -> Reply {
         let name = command.first?.text.uppercased() ?? ""
         let needsMemory = MemoryRedis.needingMemory.contains(name)
@@ -209,7 +209,8 @@ final class LuaHost {
 }
 
 extension Bytes {
-    /// A Lua number as text, in the form in which Redis passes it to a command: `%.17g`.
+    /// A Lua number as text, as Redis passes it to a command. Redis uses `%.17g`; the text here is the same for whole
+    /// numbers below 1e17.
     init(number: Double) {
         if number == number.rounded(), abs(number) < 1e17 {
             self = Bytes(String(Int64(number)).utf8)

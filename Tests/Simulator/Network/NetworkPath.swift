@@ -17,7 +17,7 @@ final class NetworkPath {
 
     private let world: World
     private var lanes = Direction.allCases.map { _ in Lane() }
-    /// Mean of the latency of one direction above the minimum, in microseconds.
+    /// About the mean latency of one direction above the minimum, in microseconds.
     var latencyMeanUs = NetworkPath.usualLatencyMeanUs
     /// Minimum latency of one direction, in microseconds.
     var latencyLeastUs: UInt64 = 20
@@ -28,8 +28,8 @@ final class NetworkPath {
 
     init(world: World) { self.world = world }
 
-    /// Holds what is sent in these directions. TCP retransmits it, so it arrives after the cut, even if the connection
-    /// was closed meanwhile.
+    /// Holds everything that would arrive in these directions, until ``heal(_:)``. As with TCP's retransmission, it
+    /// arrives after the cut. Commands arrive even if the instance has closed the connection meanwhile.
     func cut(_ directions: [Direction] = Direction.allCases) {
         for direction in directions { lanes[direction.rawValue].isCut = true }
     }
@@ -44,10 +44,10 @@ final class NetworkPath {
 
     func isCut(_ direction: Direction) -> Bool { lanes[direction.rawValue].isCut }
 
-    /// Plans when something arrives. TCP keeps the order within one direction of a connection. So nothing arrives
-    /// before `notBeforeNs`, the arrival of the previous bytes.
+    /// Schedules an arrival. TCP keeps the order within one direction of a connection. So nothing arrives before
+    /// `notBeforeNs`, the arrival of the previous bytes.
     ///
-    /// - Returns: the time of arrival, if the direction is not cut.
+    /// - Returns: when `body` will run, unless the direction is cut at that time.
     func carry(_ direction: Direction, notBeforeNs: UInt64, bytes: Int = 0, _ body: @escaping () -> Void) -> UInt64 {
         let oneWayNs = latencyLeastUs * 1_000 + world.random.exponentialNs(meanUs: latencyMeanUs)
         let transferNs = bytesPerMs.map { UInt64(bytes) * nsPerMs / $0 } ?? 0

@@ -9,9 +9,9 @@ final class SimulatedClock {
     var skewUs: Int64 = 0 {
         didSet { noteSetBack(byUs: oldValue - skewUs) }
     }
-    /// When the clock was set back by so little that perhaps no script detects it, and by how many microseconds.
+    /// Each time the clock was set back by so little that perhaps no script detects it, and by how many microseconds.
     private(set) var setBacks: [(atNs: UInt64, byUs: Int64)] = []
-    /// By how much the clock was set back since a script last read it, and which part of that is in `setBacks` already.
+    /// By how much the clock was set back since a script last read it, and which part of that is already in `setBacks`.
     private var unseenBack: (byUs: Int64, listedUs: Int64) = (0, 0)
 
     init(world: World, redis: MemoryRedis) {
@@ -23,8 +23,8 @@ final class SimulatedClock {
     var nowUs: Int64 { SimulatedProcess.epochMs * 1_000 + Int64(world.nowNs / 1_000) + skewUs }
 
     /// Notes that the clock was set back, if scripts may not detect it. They compare the clock with the time that they
-    /// last stored in `cap:clock`. Within 1.5 s the clock may pass that time again, or be set forward, before the next
-    /// script reads it.
+    /// last stored in `cap:clock`. If the clock is less than 1.5 s behind that time, it may pass that time again, or be
+    /// set forward, before the next script reads it.
     private func noteSetBack(byUs: Int64) {
         var seenUs: Int64 = 0
         if case .string(let text)? = redis.value(Bytes("cap:clock".utf8)) { seenUs = Int64(decimal: text) ?? 0 }

@@ -100,7 +100,7 @@ final class SimulatedConnection {
 
     private func arrive(_ commands: [WireCommand], sentNs: UInt64) {
         guard replica.isRunning, replica.run == run else {
-            // The run of the server to which this connection leads has ended.
+            // The server process to which this connection leads has ended.
             lastBackNs = path.carry(.back, notBeforeNs: lastBackNs) { [self] in close() }
             return
         }
@@ -113,7 +113,8 @@ final class SimulatedConnection {
             })
     }
 
-    /// Watches for late replies. As in production, they open the circuit breaker, and a stalled connection is closed.
+    /// Watches for late replies. As in production, a late reply opens the circuit breaker, and a connection without
+    /// replies is closed after a longer time.
     private func watch(_ sentNs: UInt64) {
         let world = link.world
         let answered = answeredCount
@@ -175,7 +176,7 @@ final class SimulatedConnection {
         }
     }
 
-    /// Closes both ends. Commands without a reply never get one.
+    /// Closes both ends. The recipients of missing replies get nil.
     func close() {
         guard isOpen else { return }
         isOpen = false

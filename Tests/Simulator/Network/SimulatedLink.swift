@@ -17,7 +17,9 @@ final class SimulatedLink {
         case abandoned
     }
     private var phase = Phase.idle
-    /// True if a command has been unanswered for so long that the circuit breaker would be open.
+    /// True if a command had no reply for ``callTimeoutNs``, and no later reply has arrived. Then the breaker would be
+    /// open.
+    /// be open.
     var isSuspect = false
     private(set) var latencyNs: UInt64 = .max
     private var isLoading = false
@@ -47,7 +49,8 @@ final class SimulatedLink {
         connect()
     }
 
-    /// Called when the server has ended. Its kernel resets its connections, unless the network is cut.
+    /// Called when the server has ended. Its kernel resets its connections. If the network is cut, the resets arrive
+    /// after the cut.
     func serverDidEnd(run: UInt64) {
         guard let connection, connection.run == run else { return }
         _ = path.carry(.back, notBeforeNs: 0) { connection.close() }

@@ -1,10 +1,10 @@
 import EventLoop
 import Replication
 
-/// One Redis server. It runs commands in the order of their arrival, and replies when their effects are on its disk.
+/// One Redis server. It runs commands in the order of their arrival.
 ///
-/// Like Redis, it processes all commands that have arrived as one batch: it runs them, syncs the disk, and then
-/// replies.
+/// Like Redis, it processes all commands that have arrived as one batch: it runs them, syncs the disk (with
+/// `appendfsync always`), and then replies.
 final class SimulatedReplica {
     let index: Int
     let name: String
@@ -25,7 +25,7 @@ final class SimulatedReplica {
     private(set) var diskLosses = 0
     var fsyncMeanUs = SimulatedReplica.usualFsyncMeanUs
     static let usualFsyncMeanUs: UInt64 = 100
-    /// Informed before and after each run of a script.
+    /// Called before and after each run of a script.
     weak var watcher: (any ScriptWatcher)?
     /// The links to inform when a run of the server ends, as its kernel would reset their connections.
     private var links: [WeakLink] = []
@@ -69,7 +69,7 @@ final class SimulatedReplica {
         }
     }
 
-    /// Rises with each start. A connection leads to one run of the server.
+    /// The number of the server's current run. It rises with each start. A connection leads to one run of the server.
     var run: UInt64 { process.run }
 
     private func newRun() {
@@ -215,7 +215,7 @@ final class SimulatedReplica {
     }
 }
 
-/// Is informed before and after a replica runs a script.
+/// Called before and after a replica runs a script.
 protocol ScriptWatcher: AnyObject {
     func willRun(_ script: Script, keys: [Bytes], on replica: SimulatedReplica)
     func didRun(_ script: Script, keys: [Bytes], arguments: [Bytes], reply: Reply, on replica: SimulatedReplica)
@@ -227,7 +227,8 @@ enum WireCommand {
     case script(Script, keys: [Bytes], arguments: [Bytes])
     case load(Script)
 
-    /// Approximate size on the wire. Scripts count nothing, because they are loaded only once per connection.
+    /// Approximate size on the wire, in bytes. The text of a script counts as 0, because a connection usually loads it
+    /// only once.
     var byteCount: Int {
         switch self {
         case .plain(let arguments): arguments.reduce(0) { $0 + $1.count }

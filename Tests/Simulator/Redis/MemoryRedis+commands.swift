@@ -24,11 +24,11 @@ extension MemoryRedis {
         }
     }
 
-    /// The commands that have the flag `denyoom` in Redis: they fail if memory is full.
+    /// The simulated commands that have the flag `denyoom` in Redis: they fail if memory is full.
     static let needingMemory: Set = [
         "SET", "MSET", "INCR", "INCRBY", "HSET", "HSETNX", "HINCRBY", "ZADD",
     ]
-    /// The other commands that have the flag `write` in Redis.
+    /// The other simulated commands that have the flag `write` in Redis.
     static let writing: Set = ["DEL", "UNLINK", "PEXPIRE", "HDEL", "ZREM"]
     static let outOfMemory = Reply.error("OOM command not allowed when used memory > 'maxmemory'.")
 

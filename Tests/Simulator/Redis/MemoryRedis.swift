@@ -1,7 +1,7 @@
 import Replication
 
 /// The data of one simulated Redis server, and the commands that scripts and engines use. The replies are those of
-/// Redis 7.0; a differential test compares the two.
+/// Redis 7.0; `MemoryRedisTests` compares them with the replies of a real server.
 ///
 /// Writes since the last `fsync` can be reverted, as a crash reverts them.
 final class MemoryRedis {
@@ -60,7 +60,7 @@ final class MemoryRedis {
         return fields[Bytes(field.utf8)].map(\.text)
     }
 
-    /// The members of a sorted set, for reports.
+    /// The members of a sorted set; empty if there is none.
     func members(of key: String) -> Set<Bytes> {
         guard case .sortedSet(let members)? = entries[Bytes(key.utf8)]?.value else { return [] }
         return Set(members.entries.map(\.member))

@@ -88,6 +88,6 @@ struct SortedMembers: Equatable {
 }
 
 extension Bytes {
-    /// The bytes as UTF-8.
+    /// The bytes, decoded as UTF-8.
     var text: String { String(decoding: self, as: UTF8.self) }
 }

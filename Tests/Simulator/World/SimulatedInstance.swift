@@ -5,14 +5,14 @@ import Replication
 protocol SimulatedInstance: AnyObject {
     var process: SimulatedProcess { get }
     var group: SimulatedGroup { get }
-    /// The networks to each replica. They outlive a crash of the instance.
+    /// The network path to each replica. The paths outlive a crash of the instance.
     var paths: [NetworkPath] { get }
     var isRunning: Bool { get }
     func crash()
     func restart()
 }
 
-/// What both production engines have in common.
+/// The methods that both production engines have.
 protocol SimulatedEngine: AnyObject {
     func start()
     func stop()
@@ -28,7 +28,7 @@ final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
     private let world: World
     private let connect: (SimulatedProcess) -> (SimulatedGroup, Engine)
     private var starts = 0
-    /// Requests without an answer. If the instance crashes, their clients get none.
+    /// Requests that have no answer yet. If the instance crashes, their clients get none.
     private var waiting: [Request] = []
 
     private final class Request {
@@ -88,7 +88,7 @@ final class SimulatedService<Engine: SimulatedEngine>: SimulatedInstance {
 
     /// Runs `body` as a task of this instance.
     ///
-    /// - Returns: the result; nil if the instance crashed before the task ended.
+    /// - Returns: the result; nil if the instance is not running, or crashes before the task ends.
     func run<Answer>(_ body: @escaping (Engine) async -> Answer) async -> Answer? {
         guard isRunning else { return nil }
         let request = Request()

@@ -4,7 +4,7 @@ public protocol SimulatedOperation: Encodable, Sendable {
     var returnNs: UInt64 { get }
     /// The result in a few words, for a statistic.
     var resultName: String { get }
-    /// True if the client knows what its call did.
+    /// False if the call was not applied, or if its outcome is unknown.
     var isAnswered: Bool { get }
 }
 
@@ -35,8 +35,8 @@ public struct SimulationReport<Operation: SimulatedOperation>: Sendable {
     public let seed: UInt64
     public internal(set) var history: [Operation] = []
     public internal(set) var violations: [String] = []
-    /// For CP: keys for which the checker could not decide, or a schedule that did not happen. Neither a success nor a
-    /// failure.
+    /// For CP: keys for which the checker could not decide, or a hand-written schedule that did not happen. Such a seed
+    /// is neither a success nor a failure.
     public internal(set) var undecided: [String] = []
     public internal(set) var counts = WorldCounts()
 

@@ -1,6 +1,7 @@
 import EventLoop
 
-/// The clients of a world. They perform operations until there are enough. Then all faults are healed.
+/// The clients of a world. They start operations until the limit is reached. When the last operation has ended, all
+/// faults are healed.
 final class Workload {
     private let world: World
     private let operations: Int
@@ -20,7 +21,7 @@ final class Workload {
         return "v\(valueCount)"
     }
 
-    /// Starts a client that runs one `step` after another, with pauses of the given mean.
+    /// Starts a client that runs one `step` after another, with random pauses of about the given mean.
     func startClient(afterMs delayMs: UInt64 = 0, meanPauseUs: UInt64, _ step: @escaping () async -> Void) {
         busyClients += 1
         world.spawn { [self] in
@@ -34,8 +35,8 @@ final class Workload {
         }
     }
 
-    /// Runs the world until the clients have ended, and then `judge`, which runs after the heal. A world that is not
-    /// over at the virtual time `limitMs` hangs.
+    /// Runs the world until the clients have ended, then heals all faults and runs `judge` three seconds later. A world
+    /// that has not ended at the virtual time `limitMs` is reported as hung.
     ///
     /// - Returns: the number of events, and a text that describes the hang; nil if there was none.
     func run(

@@ -4,8 +4,8 @@ import HeapModule
 /// Virtual time, and the order of all events. One thread runs all simulated processes, replicas and networks. The same
 /// seed gives exactly the same history.
 ///
-/// Events happen in the order of their times. Events of the same time happen in the order in which they were planned.
-/// After each event, all tasks that it woke run until they suspend.
+/// Events happen in the order of their times. Events of the same time happen in the order in which they were scheduled.
+/// After each event, all tasks that it resumed run until they suspend or end.
 final class World: TaskExecutor, @unchecked Sendable {
     // Safe because only one thread uses a world and everything in it: the thread that calls `run`. Tasks run on it
     // because of their executor preference.
@@ -23,7 +23,7 @@ final class World: TaskExecutor, @unchecked Sendable {
 
     func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
 
-    /// Plans `body` for a time, or for now if that time has passed.
+    /// Schedules `body` for a time, or for the current time if that time has passed.
     func at(_ timeNs: UInt64, _ body: @escaping () -> Void) {
         plannedCount += 1
         events.insert(Event(timeNs: max(timeNs, nowNs), number: plannedCount, body: body))
@@ -31,7 +31,7 @@ final class World: TaskExecutor, @unchecked Sendable {
 
     func after(_ delayNs: UInt64, _ body: @escaping () -> Void) { at(nowNs + delayNs, body) }
 
-    /// Runs `body` once, after all tasks that the present event woke have run.
+    /// Runs `body` once, after all tasks that the current event resumed have suspended or ended.
     func atEndOfTurn(_ body: @escaping () -> Void) { turnEnds.append(body) }
 
     /// Starts a task at once, and runs it up to its first suspension.
@@ -42,7 +42,7 @@ final class World: TaskExecutor, @unchecked Sendable {
 
     private struct Event: Comparable {
         let timeNs: UInt64
-        /// A number that rises with each planned event. It keeps events of the same time in order.
+        /// A number that rises with each scheduled event. It keeps events of the same time in order.
         let number: UInt64
         let body: () -> Void
 
@@ -57,7 +57,7 @@ final class World: TaskExecutor, @unchecked Sendable {
         let body: () async -> Void
     }
 
-    /// Runs until `isDone` returns true, no event is planned, or virtual time reaches `limitNs`.
+    /// Runs until `isDone` returns true, no event is scheduled, or virtual time reaches `limitNs`.
     ///
     /// - Returns: the number of events.
     @discardableResult
@@ -105,8 +105,8 @@ extension SplitMix64 {
         (range.lowerBound + below(range.upperBound - range.lowerBound + 1)) * 1_000
     }
 
-    /// A random duration in nanoseconds, with an approximately exponential distribution. Most are short, few are long,
-    /// and none is longer than twenty times the mean.
+    /// A random duration in nanoseconds, with an approximately exponential distribution. Most durations are short, and
+    /// none is longer than 15 times `meanUs`. The actual mean is 1.2 times `meanUs`.
     mutating func exponentialNs(meanUs: UInt64) -> UInt64 {
         // Fair coins and a fraction give such a distribution without floating point, so that it is the same on every
         // machine.

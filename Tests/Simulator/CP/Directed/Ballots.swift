@@ -1,12 +1,12 @@
 // Several proposers that write the same key (rules C2, C4).
 extension CPScenarioRun {
-    /// A replica may get an accept from catch-up before it gets that accept from its author (rules C2, C11). It
-    /// confirms the author's accept. It must then also have promised the author's next ballot, which the author will
-    /// use without phase 1.
+    /// A replica may get an accept from catch-up before it gets that accept from its author (rules C2, C11). When the
+    /// author's accept arrives, the replica must confirm it and also promise the author's next ballot, because the
+    /// author will use that ballot without phase 1.
     ///
-    /// The accept of `first` reaches `a` alone. Catch-up copies that state to `b` and `c` before the accept arrives
-    /// there. `second`, with the next higher ballot, reaches `b` alone, and catch-up copies its state to `c`. Then
-    /// `first` writes again, at `a` and `c`. The write of `second` must not be lost.
+    /// The accept of `first` reaches `a` alone. Catch-up copies the accepted state to `b` and `c` before the accept of
+    /// `first` arrives there. `second`, with the next higher ballot, reaches `b` alone, and catch-up copies its state
+    /// to `c`. Then `first` writes again, at `a` and `c`. The write of `second` must not be lost.
     func promiseByCatchUp() async throws(NotReached) {
         let first = try await instance(busyWith: 1)
         let second = try await instance(busyWith: 1)
@@ -49,7 +49,8 @@ extension CPScenarioRun {
     }
 
     /// An instance near the replicas writes a key without pause. With its cached promise, it needs one round trip per
-    /// write. Distant instances need two longer ones, but must get their turns (rule C4).
+    /// write. A distant instance needs two longer round trips. Each of its writes must still succeed within a second
+    /// (rule C4).
     func distantRivals() async throws(NotReached) {
         let near = try await instance()
         let far = [try await instance(), try await instance(), try await instance()]

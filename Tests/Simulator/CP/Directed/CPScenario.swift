@@ -1,5 +1,5 @@
-/// Hand-written schedules, each of which random faults produce only once in tens of thousands of seeds. Without some
-/// rule of the design, the run of the schedule would fail. With this rule it passes.
+/// Hand-written schedules that random faults produce only once in tens of thousands of seeds. Each schedule would fail
+/// without a certain rule of the design, and passes with it.
 public enum CPScenario: String, CaseIterable, Sendable {
     case promiseByCatchUp = "promise-by-catch-up"
     case promiseOfAnOldIncarnation = "promise-of-an-old-incarnation"

@@ -6,8 +6,8 @@ import Replication
 /// One run of a hand-written schedule, with three acceptors `a`, `b` and `c`, and the scenario's instances and clients.
 /// Only the scenario's faults happen. The seed decides how long everything takes, and which server is `a`.
 ///
-/// Some scenarios need certain ballots. An instance that has changed `n` registers of its own begins with a counter of
-/// about `2 n`. A scenario uses this to give one instance a higher ballot than another
+/// Some scenarios need certain ballots. An instance that has changed `n` registers of its own has a ballot counter of
+/// about `2 n`. So a scenario can give one instance a higher ballot than another
 /// (``instance(busyWith:background:pageSize:)``).
 public final class CPScenarioRun {
     let world: World
@@ -28,7 +28,7 @@ public final class CPScenarioRun {
         let key: Bytes?
     }
 
-    /// The event for which the scenario waits did not happen, so that the schedule was not tested.
+    /// The event for which the scenario waits did not happen, so the schedule was not tested.
     struct NotReached: Error {
         let what: String
     }
@@ -39,7 +39,7 @@ public final class CPScenarioRun {
         case none
         /// Every second, as in production.
         case usual
-        /// Every few milliseconds.
+        /// Every 10 ms.
         case frequent
 
         var settings: ConsistentSettings {
@@ -105,7 +105,7 @@ public final class CPScenarioRun {
         return instance
     }
 
-    /// Restarts the process of an instance, which makes it another proposer.
+    /// Restarts the process of an instance, and waits until it is connected. The new process is another proposer.
     func restart(_ instance: CPInstance) async throws(NotReached) {
         instance.crash()
         instance.restart()
@@ -177,8 +177,8 @@ public final class CPScenarioRun {
         for replica in targets { instance.paths[replica].heal() }
     }
 
-    /// Waits until the instance has closed its connections to these replicas. It does so half a second after a command
-    /// without a reply.
+    /// Waits until the instance has closed its connections to these replicas. An instance closes a connection when a
+    /// command has had no reply for half a second.
     func connectionsAreClosed(_ instance: CPInstance, to targets: Int...) async throws(NotReached) {
         try await until("the connections are closed: \(summary)") {
             targets.allSatisfy { instance.group.links[$0].connection == nil }
@@ -236,7 +236,8 @@ public final class CPScenarioRun {
     /// Runs `app-cp init`.
     func initialise() async { _ = await CPOperator.initialise(replicas, within: world) }
 
-    /// Drops the history so far. It belongs to another group, so it must not be judged with what follows.
+    /// Drops the history so far. Call it when a new group was created: the earlier history must not be judged with the
+    /// later one.
     func discardHistory() { report.history.removeAll() }
 
     /// Reports a violation that the history does not show.
@@ -244,7 +245,8 @@ public final class CPScenarioRun {
 
     // MARK: Time
 
-    /// Shorter than any network delay. So when the scenario sees an event, that has had no effect elsewhere yet.
+    /// The time between two checks of a condition. It is shorter than any network delay, so an event that a check
+    /// detects has had no effect elsewhere yet.
     private static let stepNs: UInt64 = 10_000
 
     func until(
@@ -268,7 +270,7 @@ public final class CPScenarioRun {
         }
     }
 
-    /// Waits for a random time.
+    /// Waits for a random time of at most `maxUs` microseconds.
     func randomDelay(maxUs: UInt64) async { await world.sleep(world.random.ns(us: 0...maxUs)) }
 
     func pass(ms: UInt64) async { await world.sleep(ms * nsPerMs) }

@@ -1,4 +1,5 @@
-// Replicas that missed accepts (rule C11). In these runs, the next periodic scan is ten minutes away.
+// Replicas that missed accepts (rule C11). The instance that must repair them runs its next periodic scan only in ten
+// minutes.
 extension CPScenarioRun {
     /// `a` rejects writes for some seconds, and so misses a change. It answers the accept with an error, and the
     /// connection stays open. The instance must compare all keys once `a` accepts writes again.
@@ -15,8 +16,8 @@ extension CPScenarioRun {
         await expectCatchUp(of: a, to: "second")
     }
 
-    /// `c` is wiped. An instance rebuilds it, and crashes before it has the reply to the promotion. Another instance
-    /// was connected all the time. It must compare all keys.
+    /// `c` is wiped. An instance rebuilds it, and crashes before it has the reply to the promotion. Another instance,
+    /// which was connected all the time, must compare all keys.
     func catchUpOfANewMember() async throws(NotReached) {
         let observer = try await instance(background: .usual)
         let repairer = try await instance(background: .frequent)

@@ -2,9 +2,9 @@
 extension CPScenarioRun {
     /// A promise must outlive its record (rule C10).
     ///
-    /// `late` has promises from `a` and `b` for its high ballot, on top of a tombstone. Then the tombstone is
-    /// collected. `quick`, with a lower ballot, must be rejected. Otherwise its change is chosen, and then the accept
-    /// of `late`, which never read that change, overwrites it.
+    /// `a` and `b` promise a high ballot to `late`, which has read a tombstone. Then the tombstone is collected. The
+    /// replicas must reject the lower ballot of `quick`. Otherwise the change of `quick` is chosen, and then the accept
+    /// of `late`, which has not read that change, overwrites it.
     func promiseBeforeCollection() async throws(NotReached) {
         let writer = try await instance()
         let quick = try await instance(busyWith: 3)
@@ -60,8 +60,8 @@ extension CPScenarioRun {
         await ask(.read, at: reader)
     }
 
-    /// A key was deleted and its tombstone collected, so that only the GC watermarks remember its versions. Then all
-    /// three replicas are replaced, one after another. Each new one must get the watermark. Otherwise the key's
+    /// A key was deleted and its tombstone collected, so that only the GC watermarks cover its versions. Then all three
+    /// replicas are wiped or replaced, one after another. Each new replica must get the watermark. Otherwise the key's
     /// versions would begin again (rules C8, C10).
     func everyReplicaReplaced() async throws(NotReached) {
         let writer = try await instance()

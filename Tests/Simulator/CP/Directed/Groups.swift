@@ -23,7 +23,7 @@ extension CPScenarioRun {
     /// All three replicas are wiped. The operator creates a new group of them while an instance of the old group still
     /// runs.
     ///
-    /// Both groups begin in epoch 1. The instance must drop its cached state and promise with the old configuration
+    /// Both groups begin in epoch 1. The old instance must drop its cached state and promise with the old configuration
     /// (rule C8). Otherwise its next write would replace what the new group has acknowledged, without having read it.
     func newGroup() async throws(NotReached) {
         let old = try await instance(busyWith: 4)
@@ -45,8 +45,8 @@ extension CPScenarioRun {
     }
 
     /// The group was initialised again, and `a` returns with its data from the earlier group: the same names, other
-    /// incarnations, a higher epoch. `a` is not a member, but `b` and `c` are a majority. The instance must find their
-    /// configuration even if `c` answers last (rule C8).
+    /// incarnations, a higher epoch. `a` is not a member of the new group, but `b` and `c` are a majority. The instance
+    /// must find their configuration even if `c` answers last (rule C8).
     func earlierGroup() async throws(NotReached) {
         let repairer = try await instance(background: .frequent)
         await ask(.write("of the life before"), at: repairer)

@@ -1,7 +1,7 @@
 // Replicas that return with old data (rule C8).
 extension CPScenarioRun {
-    /// `a` is stopped, and restored from a dump of a second ago. Meanwhile `a` has acknowledged a write, which the dump
-    /// lacks. The rollback counters that the witnesses store must reveal this (rule C8).
+    /// `a` is stopped, and restored from a dump that is more than a second old. The dump lacks a write that `a`
+    /// accepted later. The rollback counters that the witnesses store must reveal this (rule C8).
     func oldDump() async throws(NotReached) {
         let writer = try await instance()
         let repairer = try await instance(background: .frequent)
@@ -46,16 +46,16 @@ extension CPScenarioRun {
             try await until("c is a member again") { identity("state", at: c) == "member" }
             repairer.crash()
 
-            // `helper` stores the present configuration at `c`.
+            // `helper` stores the current configuration at `c`.
             cut(helper, from: b)
             await ask(.read, of: "other", at: helper, withinMs: 2_000)
             helper.crash()
         }
     }
 
-    /// While `c` is down, `a` is restored from a recent dump. `c` restarts, and has witnessed only older counters of
-    /// `a`; `b` has witnessed newer ones. An instance starts, and its connection to `b` is established last. It must
-    /// ask `b` before it admits `a` (rule C8).
+    /// While `c` is down, `a` is dumped, and later restored from this dump. `c` restarts, and stores only counters of
+    /// `a` from before the dump; `b` stores newer ones. An instance starts, and its connection to `b` is established
+    /// last. It must ask `b` before it admits `a` (rule C8).
     func oldDumpAtAStart() async throws(NotReached) {
         let writer = try await instance()
         let repairer = try await instance(background: .frequent)
@@ -81,9 +81,9 @@ extension CPScenarioRun {
         await ask(.read, at: reader, withinMs: 2_000)
     }
 
-    /// The memory of `a` is rolled back by a second while `a` runs. It loses a write that it has acknowledged. Its
-    /// process stays the same, and perhaps its connections do. The counters that the witnesses store must reveal this
-    /// within two probes (rule C8).
+    /// The data of `a` is rolled back by a second while `a` runs, so `a` loses a write that it has accepted. Its
+    /// process stays the same, and perhaps its connections do. The counters that the witnesses store must reveal this,
+    /// at a periodic comparison or at a reconnect (rule C8).
     func rolledBackInPlace() async throws(NotReached) {
         let writer = try await instance()
         let repairer = try await instance(background: .frequent)
@@ -101,7 +101,7 @@ extension CPScenarioRun {
         if repairer.isRunning {
             await pass(ms: 1_000)
         } else {
-            // No instance probes now, so the reader must notice the rollback when it reconnects.
+            // No instance probes now, so the reader must detect the rollback when it reconnects.
             reader.group.links[a].reset()
             try await connectionsAreBack(reader, to: a)
         }
@@ -110,8 +110,8 @@ extension CPScenarioRun {
     }
 
     /// An instance is near `a`, and far from `b` and `c`. After a restart of `a`, the reply of `a` arrives before the
-    /// witnesses' replies about its counter. The instance must wait for those, or it would never admit `a` again (rule
-    /// C8).
+    /// replies of the witnesses about its counter. The instance must wait for the later replies, or it would never
+    /// admit `a` again (rule C8).
     func distantWitnesses() async throws(NotReached) {
         let instance = try await instance()
         await ask(.write("first"), at: instance)
@@ -127,7 +127,7 @@ extension CPScenarioRun {
     }
 
     /// While no instance runs, `a` and `b` are restored from dumps of different ages. Then two instances start. `c`
-    /// shows that both replicas are behind. If both were erased, the group would be lost, because `c` alone is no
+    /// shows that both replicas are behind. If both were erased, the group would be lost, because `c` alone is not a
     /// majority (rule C8).
     func twoOldDumps() async throws(NotReached) {
         let instances = [try await instance(background: .frequent), try await instance(background: .frequent)]
@@ -151,9 +151,9 @@ extension CPScenarioRun {
         }
     }
 
-    /// The memories of `a` and `b` are rolled back to different times while they run and instances are connected. `c`
-    /// shows that both are behind. The periodic comparison must erase one and later the other. All instances choose the
-    /// same one first, by its name (rule C8). It must never erase both at once, and must not leave both.
+    /// The data of `a` and `b` is rolled back to different times while they run and instances are connected. `c` shows
+    /// that both are behind. The periodic comparison must erase one and later the other, and never leave both blank at
+    /// once. All instances choose the same one first, by its name (rule C8). In the end, both must be rebuilt.
     func twoRolledBackInPlace() async throws(NotReached) {
         let instance = try await instance(background: .frequent)
         try await writeEverywhere("old", at: instance)

@@ -4,9 +4,9 @@ import EventLoop
 extension CPScenarioRun {
     /// Two incarnations of a replica must not count in the same quorum (rule C8).
     ///
-    /// `late` gets promises from `a` and `b`. Before it sends its accept, `a` is wiped and rebuilt, and so forgets its
-    /// promise. Then `quick` gets a lower ballot chosen by `a` and `c`. The accept of `late` relies on a promise of an
-    /// earlier incarnation, so every replica must reject it.
+    /// `a` and `b` promise the ballot of `late`. Before `late` sends its accept, `a` is wiped and rebuilt, and so
+    /// forgets its promise. Then `a` and `c` accept a lower ballot of `quick`. The accept of `late` relies on a promise
+    /// of an earlier incarnation, so every replica must reject it.
     func promiseOfAnOldIncarnation() async throws(NotReached) {
         let writer = try await instance()
         let late = try await instance(busyWith: 6)
@@ -26,7 +26,7 @@ extension CPScenarioRun {
         try await groupIsWhole()
         repairer.crash()
         let quick = try await instance(busyWith: 2)
-        // `late` may learn the new configuration before it has all its promises.
+        // In half of the seeds, `late` may learn the new configuration before it has all its promises.
         if coinFlip() {
             heal(late, to: c)
             start(.write("other"), of: "other", at: late)
@@ -41,7 +41,8 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// A write loses its first accept with a replica, while its second accept is still on its way (rule C8).
+    /// One replica accepts a write and then loses its data, while the accept for a second replica is in transit (rule
+    /// C8).
     ///
     /// `a` accepts the write and is wiped. `c` gets the accept before the wipe, or during the rebuild, when it must
     /// reject the old epoch. Once `a` votes again, a reader that reaches `a` and `b` must see every acknowledged write.
@@ -52,7 +53,7 @@ extension CPScenarioRun {
         let reader = try await instance()
         // The writer learns the configuration by this read.
         await ask(.read, of: "other", at: writer)
-        // The key of the scenario is new, or already has a value.
+        // In half of the seeds, the key of the scenario already has a value.
         if coinFlip() { await ask(.write("old"), at: writer) }
 
         let isEarly = coinFlip()
@@ -107,10 +108,10 @@ extension CPScenarioRun {
         await ask(.read, at: reader, withinMs: 400)
     }
 
-    /// `c` is wiped, and `b` lacks everything that `c` had acknowledged together with `a`. The rebuild scans the keys
-    /// of `a`. Then `a` restarts so quickly that the new process gets the next page request. Its cursor is invalid
-    /// there, because Redis draws another hash seed at each start, so keys may be skipped. These keys must reach `b`
-    /// before `c` votes (rule C8).
+    /// `c` is wiped, and `b` lacks everything that `a` and `c` had accepted. The rebuild scans the keys of `a`. Then
+    /// `a` restarts so quickly that the new process gets the request for the next page. The cursor in this request is
+    /// invalid there, because Redis draws another hash seed at each start, so keys may be skipped. These keys must
+    /// reach `b` before `c` votes (rule C8).
     func restartDuringAScan() async throws(NotReached) {
         let names = (1...72).map { "k\($0)" }
         let writer = try await instance()
@@ -119,7 +120,7 @@ extension CPScenarioRun {
         writer.crash()
         replica(c).wipe()
 
-        // The repairer is far away, so that each page and the pause after it take long.
+        // The repairer is distant, so that each page and the pause after it take long.
         let repairer = try await instance(background: .usual, pageSize: 36)
         for path in repairer.paths { path.latencyMeanUs = 50_000 }
         try await untilSlowly("the first page is at b") { names.count { field("value", of: $0, at: b) != nil } > 32 }
@@ -136,8 +137,8 @@ extension CPScenarioRun {
     }
 
     /// `c` is wiped while an instance near the replicas writes a key without pause. A distant instance runs the
-    /// rebuild, and must get its turn at that key. Otherwise the rebuild would start over forever, and the group could
-    /// not survive the loss of another replica (rule C8).
+    /// rebuild, and must complete its identity round for that key. Otherwise the rebuild would start over forever, and
+    /// the loss of a second replica would stop the group (rule C8).
     func rebuildUnderLoad() async throws(NotReached) {
         let writer = try await instance()
         await ask(.write("first"), at: writer)

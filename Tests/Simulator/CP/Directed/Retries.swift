@@ -4,8 +4,8 @@ import Linearizability
 extension CPScenarioRun {
     /// A change takes effect right after a delete, but its author gets no reply (rule C6).
     ///
-    /// Nobody reads the change before its author retries it. If it were applied twice, only its version would show
-    /// that, and only to a reader who knows which version must come next.
+    /// No client reads the change before its author retries it. If the change were applied twice, only its version
+    /// would show that, and only to a reader that knows which version must come next.
     func retryAfterDelete() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
@@ -28,7 +28,8 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// A change takes effect, is deleted, and its tombstone is collected before its author has a reply (rules C6, C10).
+    /// A change takes effect and is deleted, and its tombstone is collected, before its author has enough replies
+    /// (rules C6, C10).
     ///
     /// The accept of `slow` reaches `a` alone. A reader completes the change, another client deletes the key, and the
     /// tombstone is collected. Only the GC watermark remains. When `slow` retries, the missing record must not count as
@@ -51,8 +52,8 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// `call` is accepted by `a` alone, on top of a value that all replicas store. Then a reader completes it. Its
-    /// author gets no reply.
+    /// `a` alone accepts `call`, on top of a value that all replicas store. Then a reader completes the change. Its
+    /// author does not get enough replies.
     func leaveHalfDone(
         _ call: RegisterOperation.Call, by slow: CPInstance, after writer: CPInstance
     ) async throws(NotReached) {
@@ -73,8 +74,8 @@ extension CPScenarioRun {
         heal(reader, to: c)
     }
 
-    /// A change takes effect. Sixteen other writers evict its entry from the record before its author has a reply.
-    /// `evicted_at` must show that the entry may have been there (rule C6).
+    /// A change takes effect. Sixteen other writers evict its entry from the record before its author has enough
+    /// replies. `evicted_at` must show that the entry may have been there (rule C6).
     func retryAfterManyWriters() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
@@ -135,7 +136,7 @@ extension CPScenarioRun {
     }
 
     /// Tries a change twice. The first attempt is based on what `a` stores, and only `a` accepts it. The second is
-    /// based on what `b` and `c` store, and is still on its way to them.
+    /// based on what `b` and `c` store, and is still in transit to them.
     func attemptTwice(
         _ call: RegisterOperation.Call, by slow: CPInstance, withinMs: UInt64 = 10_000
     ) async throws(NotReached) -> Request {
@@ -147,7 +148,7 @@ extension CPScenarioRun {
         try await until("a has accepted the first attempt") { field("version", at: a) == "32" }
         cut(slow, from: a)
         try await connectionsAreClosed(slow, to: a, b, c)
-        // Commands on their way to `b` and `c` are lost with their processes.
+        // Commands in transit to `b` and `c` are lost, because the processes for which they were meant end.
         for index in [b, c] {
             replica(index).crash()
             replica(index).start()
@@ -166,8 +167,8 @@ extension CPScenarioRun {
     ///
     /// Only `a` has a batch of writes that is never chosen. The first attempt is based on it, at version 31, and
     /// reaches no replica. The second is based on version 3, is accepted by `b`, and a reader completes it. Then
-    /// sixteen writers evict its entry at version 20. Compared with 31, that must not look like "long before my first
-    /// attempt".
+    /// sixteen writers evict its entry at version 20. This version is below 31, but above the base of the second
+    /// attempt. So the instance must not conclude that no attempt was ever part of the history.
     func retryFromADeadBranch() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
@@ -207,7 +208,7 @@ extension CPScenarioRun {
         await ask(.read, at: writer)
     }
 
-    /// If a later attempt does not find an earlier one, the earlier one may still have an effect (rule C7).
+    /// If a later attempt does not find an earlier attempt, the earlier attempt may still take effect (rule C7).
     ///
     /// The first attempt of a compare-and-set is accepted by `a` alone. The second reads `b` and `c`, where the
     /// condition does not hold, and is not chosen before the client's deadline. So the outcome is unknown: a reader
@@ -226,12 +227,12 @@ extension CPScenarioRun {
         await ask(.read, at: reader)
     }
 
-    /// If two replicas have rejected an accept, but the third has not replied, the change is not "not applied" (rule
-    /// C7).
+    /// If two replicas have rejected an accept, but the third has not replied, the outcome must not be `not_applied`
+    /// (rule C7).
     ///
     /// `a` accepts the write of `slow`. The reply is lost with the connection, or is missing at the client's deadline.
     /// `b` and `c` have promised a higher ballot to `rival`, which crashes, so they reject the write. A reader that
-    /// reaches `a` completes it.
+    /// reaches `a` completes the write.
     func unknownAtOneReplica() async throws(NotReached) {
         let writer = try await instance()
         let slow = try await instance()
