@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import Available
 
-/// Three real servers; each engine made here is an instance of its own.
+/// Three real servers by default. Each ``APInstance`` on them is a service instance of its own.
 final class APServers: Sendable {
     let servers: [RedisServer]
 
@@ -16,19 +16,19 @@ final class APServers: Sendable {
     subscript(index: Int) -> RedisServer { servers[index] }
 }
 
-/// The replicas of another group, some of them cut off: commands to those are not sent.
+/// A replica group that can be cut off from some of its replicas: commands to these are not sent.
 final class CutGroup: ReplicaGroup {
     let inner: RedisReplicaGroup
     var cut: ReplicaSet = []
-    /// Longer commands to this replica are lost.
+    /// Commands to `replica` with more than `maxBytes` bytes of arguments get no reply.
     var thin: (replica: Int, maxBytes: Int)?
-    /// The replies to changes state success and say no more.
+    /// True if the reply to each change is replaced by `OK`, which the engine cannot parse.
     var garblesChanges = false
-    /// The replies to changes of these do not arrive.
+    /// The replies of these replicas to changes do not arrive.
     var deaf: ReplicaSet = []
-    /// By replica: how many changes it was sent as their coordinator.
+    /// By replica: how many changes were sent to it as their coordinator.
     private(set) var changes: [Int: Int] = [:]
-    /// In place of what was measured.
+    /// By replica: a latency in milliseconds that replaces the measured one.
     var latencyMs: [Int: UInt64] = [:]
 
     init(_ inner: RedisReplicaGroup) { self.inner = inner }
@@ -117,7 +117,7 @@ final class APEvents: AvailableEvents {
     }
 }
 
-/// One instance: group and engine on a reactor; used from its thread only.
+/// One service instance: a group and an engine on a reactor. Used only on the reactor's thread.
 final class APInstance {
     let group: CutGroup
     let engine: AvailableEngine
@@ -161,7 +161,7 @@ final class APInstance {
         await reactor.eventually { self.engine.replicas.usable.count == count }
     }
 
-    /// The staleness of all replicas is known.
+    /// Waits until the staleness of all replicas is known; false if it is not after 20 s.
     func waitForKnown() async -> Bool {
         await reactor.eventually(withinMs: 20_000) {
             self.engine.replicas.everyReplica.allSatisfy { self.engine.stalenessMs(replica: $0) != nil }
@@ -201,7 +201,7 @@ final class APInstance {
         try await engine.conflicts(after: cursor, limit: limit, deadlineNs: deadlineNs(withinMs))
     }
 
-    /// Two values side by side, at all replicas.
+    /// Writes two concurrent values, and waits until all replicas store both.
     func makeConflict(_ key: String) async throws {
         let seen = try await read(key)
         try await write(key, "a", context: seen.version)
@@ -209,7 +209,7 @@ final class APInstance {
         guard await converged(key) else { throw TestFailure("no conflict on \(key)") }
     }
 
-    /// A command on one replica, whatever the cut.
+    /// Runs a command on one replica, even if the replica is cut off.
     func raw(_ replica: Int, _ arguments: String...) async -> Reply? {
         await raw(replica, Command(.plain(arguments.map { Bytes($0.utf8) })))
     }
@@ -221,7 +221,7 @@ final class APInstance {
         return call.replies[replica]
     }
 
-    /// The record of `key` on one replica, without its own time `at`.
+    /// The record of `key` on one replica, without the field `at`.
     func record(_ key: String, _ replica: Int) async -> Record? {
         guard let fields = await raw(replica, "HGETALL", "ap:\(key)")?.array else { return nil }
         var record = Record()
@@ -236,7 +236,7 @@ final class APInstance {
         return record
     }
 
-    /// Waits until all replicas hold the same record of `key`.
+    /// Waits until all replicas store the same record of `key`; false if they do not within `withinMs` milliseconds.
     func converged(_ key: String, withinMs: UInt64 = 10_000) async -> Bool {
         await reactor.eventually(withinMs: withinMs) {
             guard let first = await self.record(key, 0), !first.siblings.isEmpty else { return false }
@@ -245,7 +245,7 @@ final class APInstance {
         }
     }
 
-    /// A number of staleness probes ended, each of which starts the background work that is due.
+    /// Waits until `count` more staleness probes have ended. Each of them starts the background work that is due.
     func waitForProbes(_ count: Int) async -> Bool {
         let target = events.probes + count
         return await reactor.eventually(withinMs: 20_000) { self.events.probes >= target }
@@ -262,8 +262,8 @@ final class APInstance {
     /// The command that writes `value` with `replica` as its coordinator, encoded as the coordinator does it.
     ///
     /// - Parameters:
-    ///   - id: names the write.
-    ///   - clock: the replica's; as the engine knows it if left out.
+    ///   - id: the write id.
+    ///   - clock: the reading of the replica's clock to use; nil for the one that the engine has.
     func put(
         _ key: String, _ value: String, id: UInt64, at replica: Int = 0, context: String? = nil,
         isLaterAttempt: Bool = true, clock: ReplicaClock? = nil, budgetMs: UInt64 = 1_000
@@ -280,7 +280,7 @@ final class APInstance {
             notAfter: clock.notAfter(startNs: reactor.nowNs, budgetMs: budgetMs))
     }
 
-    /// Hints that `owner` has for `peer`.
+    /// The number of hints that `owner` has for `peer`; nil if there is no answer.
     func hints(_ owner: Int, _ peer: Int) async -> Int64? {
         await raw(owner, "ZCARD", "cap:hints:g\(peer + 1)")?.int64
     }
@@ -304,9 +304,9 @@ private func require<Value>(_ value: Value?, _ detail: String) throws -> Value {
     return value
 }
 
-/// Runs `body` with one instance over fresh servers, on its reactor.
+/// Runs `body` on the reactor of one instance with three new servers.
 ///
-/// - Parameter isRunning: with the background work.
+/// - Parameter isRunning: true if the background work runs.
 func withInstance(
     prefers: [String] = ["g1"], isRunning: Bool = true,
     _ adjust: @escaping @Sendable (inout AvailableSettings) -> Void = { _ in },

@@ -19,7 +19,7 @@ import Testing
             pausesMs.append(nowMs - start)
         }
         #expect(pausesMs == [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
-        // Another target has pauses of its own.
+        // The pauses of another target are separate.
         #expect(!backoff.isPausing(key, to: 0, atNs: 0))
     }
 

@@ -5,10 +5,10 @@ import Testing
 
 @testable import Available
 
-/// The rules A1 to A11 of `docs/design.md` in their order: one sentence of each, and a test that shows it on real
-/// servers.
+/// The rules A1 to A11 of `docs/design.md`, in order. Each test shows one statement of its rule, and most of them do so
+/// on real servers.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct DesignRulesTests {
-    /// "Equal vectors mean equal records."
+    /// Equal vectors mean equal records.
     @Test func a1EqualVectorsMeanEqualRecords() async throws {
         try await withInstance { instance, _ in
             try await instance.makeConflict("k")
@@ -19,7 +19,8 @@ import Testing
         }
     }
 
-    /// "Runs in another process: restarted, restored or blank: new incarnation; `cap:replicated_up_to` is discarded."
+    /// A replica in another process (restarted, restored or blank) gets a new incarnation. `cap:replicated_up_to` is
+    /// discarded.
     @Test func a2AnotherProcessIsANewIncarnation() async throws {
         try await withInstance(isRunning: false) { instance, _ in
             let before = try instance.incarnation(0)
@@ -31,7 +32,7 @@ import Testing
         }
     }
 
-    /// "Enter the key in the hint list of each other replica", in the same atomic step as the value.
+    /// A put enters the key in the hint list of each other replica, in the same atomic step as the value.
     @Test func a3HintsAreStoredInTheSameStepAsTheValue() async throws {
         try await withInstance(isRunning: false) { instance, _ in
             let put = try instance.put("k", "v", id: 1)
@@ -39,13 +40,13 @@ import Testing
             #expect(await instance.hints(0, 1) == 1)
             #expect(await instance.hints(0, 2) == 1)
             #expect(await instance.hints(0, 0) == 0)
-            // "If the write id is already in the record, change nothing and answer as before."
+            // If the write id is already in the record, a put changes nothing and answers as before.
             #expect(await instance.raw(0, put)?.putFields.first == "SAME")
             #expect(await instance.record("k", 0)?.siblings.count == 1)
         }
     }
 
-    /// "A sibling stays if both have it, or if the side that lacks it has not seen it."
+    /// A sibling stays if both sides have it, or if the side that lacks it has not seen it.
     @Test func a4MergeKeepsWhatTheOtherSideHasNotSeen() {
         func sibling(_ value: String) -> Sibling {
             Sibling(
@@ -64,7 +65,7 @@ import Testing
         #expect(joined.vector.covers(left.vector) && joined.vector.covers(right.vector))
     }
 
-    /// "Past it the script answers `LATE` and does nothing."
+    /// Past its deadline fence, a script answers `LATE` and does nothing.
     @Test func a5ACommandPastItsFenceDoesNothing() async throws {
         try await withInstance(isRunning: false) { instance, _ in
             let past = ReplicaClock(
@@ -77,8 +78,8 @@ import Testing
         }
     }
 
-    /// "A change is acknowledged when `AP_WRITE_ACKS` replicas have it"; with fewer: `insufficient_acks`, outcome
-    /// `applied`.
+    /// A change is acknowledged when `AP_WRITE_ACKS` replicas have it. With fewer, the answer is `insufficient_acks`,
+    /// outcome `applied`.
     @Test func a6TooFewAcknowledgementsAreApplied() async throws {
         try await withInstance({ $0.writeAcks = 3 }) { instance, _ in
             let written = try await instance.write("k", "v")
@@ -92,7 +93,7 @@ import Testing
         }
     }
 
-    /// "`version` covers exactly the values that the answer shows."
+    /// `version` covers exactly the values that the answer shows.
     @Test func a7AVersionCoversTheShownValues() async throws {
         try await withInstance { instance, _ in
             try await instance.makeConflict("k")
@@ -104,15 +105,15 @@ import Testing
         }
     }
 
-    /// "If no hint is left afterwards, r has the write"; while one is left, the staleness of r grows.
+    /// While a replica has a hint for r, the staleness of r grows. When no hint is left, r has the write.
     @Test func a8HintsLimitTheStalenessBound() async throws {
         try await withInstance({ $0.background.handoffDelayMs = 60_000 }) { instance, _ in
             #expect(await instance.waitForKnown())
-            // A write, so that the hint below is older than the clock of its replica.
+            // Write first, so that the `hlc` of the replica is above the score of the hint below.
             _ = try await instance.write("k", "v")
             #expect(await instance.converged("k"))
             let before = await instance.raw(2, "HGET", "cap:replicated_up_to", "g1.until")?.int64
-            // A hint for g3 that is too young for handoff.
+            // A hint for g3 that is too young for hinted handoff.
             _ = await instance.raw(0, "ZADD", "cap:hints:g3", "1", "ap:never delivered")
             #expect(await instance.waitForProbes(3))
             let during = await instance.raw(2, "HGET", "cap:replicated_up_to", "g1.until")?.int64
@@ -126,12 +127,12 @@ import Testing
         }
     }
 
-    /// "A session guarantees read-your-writes"; where no record covers it, the answer says so.
+    /// A session guarantees read-your-writes. If no replica in reach covers the write, the answer reports no guarantee.
     @Test func a9ASessionReadsItsWritesOrSaysThatItMayNot() async throws {
         try await withInstance { instance, _ in
             instance.group.cut = [1, 2]
             let token = try await instance.write("k", "mine").session.token
-            // A round trip, so that the delivery at the end of the turn has found the others cut off.
+            // A round trip: by its end, the delivery at the end of the turn has found the other replicas cut off.
             #expect(await instance.hints(0, 1) == 1)
             instance.group.cut = [0]
             var request = ReadRequest(key: Bytes("k".utf8), deadlineNs: instance.reactor.nowNs + 3_000 * nsPerMs)
@@ -145,7 +146,7 @@ import Testing
         }
     }
 
-    /// "All replicas are asked first, then all are told to collect. Each script checks again."
+    /// A record is collected only after all replicas have agreed.
     @Test func a10ATombstoneIsCollectedWhenEveryReplicaAgrees() async throws {
         try await withInstance({
             $0.tombstones.graceMs = 1_000
@@ -159,7 +160,7 @@ import Testing
         }
     }
 
-    /// "Anti-entropy compares all records of a replica with those of every other replica, and brings the missing ones."
+    /// Anti-entropy compares all records of a replica with those of every other replica, and copies the missing ones.
     @Test func a11AntiEntropyCopiesWhatNoHintKnowsOf() async throws {
         try await withInstance { instance, _ in
             try await instance.write("k", "v")

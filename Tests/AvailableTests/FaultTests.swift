@@ -81,7 +81,7 @@ import Testing
             $0.timeouts.maxMergeFenceMs = 1_000
         } _: { instance, _ in
             instance.group.deaf = [0, 1]
-            // As after late replies.
+            // The latencies are estimated too high, as after late replies.
             instance.group.latencyMs = [0: 400, 1: 400, 2: 500]
             let written = try await instance.write("k", "v", withinMs: 1_000)
             #expect(written.replica == "g3")
@@ -122,7 +122,7 @@ import Testing
             #expect(await instance.waitForKnown())
             let before = instance.engine.replicas[0].incarnation
             #expect(await instance.raw(0, "FLUSHALL") == .status("OK"))
-            // The nearest replica is the blank one: clients must not see its "no such key".
+            // The nearest replica is the blank one. Clients must not get "no such key" from it.
             for index in 0..<300 { #expect(try await instance.read("k\(index)").text == "v\(index)") }
             try await instance.write("k0", "new")
             #expect(await instance.reactor.eventually { instance.engine.replicas[0].incarnation != before })
@@ -178,7 +178,7 @@ import Testing
             #expect(try await instance.read("bad").text == "v")
             #expect(await instance.converged("good"))
             #expect(await instance.reactor.eventually { instance.events.foreign.contains(Bytes("ap:bad".utf8)) })
-            // Once it is gone, the hint is delivered.
+            // Once the foreign key is deleted, the hint is delivered.
             _ = await instance.raw(1, "DEL", "ap:bad")
             #expect(await instance.converged("bad"))
         }
@@ -281,7 +281,7 @@ import Testing
                 return true
             }
             #expect(isFilled)
-            // Records that only the third may have are unknown until it is back.
+            // g2 may lack records that only g3 has, so the staleness of g2 is unknown until g3 is back.
             #expect(instance.engine.stalenessMs(replica: 1) == nil)
             try servers[2].start()
             #expect(await instance.waitForKnown())
@@ -306,7 +306,7 @@ import Testing
         let servers = try APServers(1)
         let runner = try ReactorRunner()
         try await runner.run {
-            // No probe reads the clock.
+            // Without background work, no probe reads the clock.
             let instance = APInstance(runner.reactor, servers, isRunning: false)
             defer { instance.close() }
             #expect(await instance.waitForAvailable(1))

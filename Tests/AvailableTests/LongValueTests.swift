@@ -6,7 +6,7 @@ import Testing
 
 @testable import Available
 
-/// Many concurrent reads of long values: reads beyond the budget are rejected, and nothing else suffers.
+/// Many concurrent reads of long values: reads beyond the reply budget are rejected, and all others succeed.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct LongValueTests {
     @Test(arguments: [false, true]) func readsBeyondTheReplyBudgetAreRejected(inSession: Bool) async throws {
         let servers = try APServers()
@@ -20,7 +20,7 @@ import Testing
             #expect(await instance.waitForAvailable())
             let token = try await instance.write("k", long).session.token
             #expect(await instance.converged("k"))
-            // Otherwise the next replica answers a rejected read.
+            // Without this cut, another replica would answer a rejected read.
             instance.group.cut = [1, 2]
             let reads = Tally()
             for _ in 0..<40 {
@@ -35,7 +35,7 @@ import Testing
                 }
             }
             #expect(await reactor.eventually { reads.total == 40 })
-            // All held replies have been released.
+            // The reply budget is free again.
             #expect(try await instance.read("k").text == long)
             return reads.counts
         }

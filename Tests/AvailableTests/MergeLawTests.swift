@@ -7,8 +7,9 @@ import Testing
 
 @testable import Available
 
-/// Generates records that can occur. Each actor's writes are seen from the first to some last, and any of those seen
-/// may have been overwritten. A dot always names the same sibling.
+/// Generates records that can occur. A record has seen the writes of some actors, each from the first write to some
+/// last one. All seen writes except the last of each actor may have been overwritten. A dot always names the same
+/// sibling.
 struct RecordMaker {
     private var state: UInt64
 
@@ -37,7 +38,7 @@ struct RecordMaker {
 
     static func sibling(of dot: Dot) -> Sibling {
         let id = (Bytes("0000000000000000".utf8) + dot.text.map { 48 + $0 % 10 }).suffix(16)
-        // Two coordinators stored one write in four; one in five is a tombstone.
+        // By `hlc`: 2 is one write that several coordinators stored, 3 is a tombstone, and 4 is a value with an expiry.
         let writeId = dot.hlc == 2 ? Bytes("same-write-id-xx".utf8) : Bytes(id)
         let isTombstone = dot.hlc == 3
         return Sibling(
@@ -56,13 +57,13 @@ extension Record {
 
 @Suite(.timeLimit(.minutes(20))) struct MergeLawTests {
     private static let triplesARound = 100
-    /// `make laws` sets a much higher number than a test run.
+    /// 4,000 triples in a test run. `make laws` sets a higher number.
     private static let rounds =
         (ProcessInfo.processInfo.environment["MERGE_TRIPLES"].flatMap { Int($0) } ?? 4_000) / triplesARound
 
     @Test func mergingIsCommutativeAssociativeAndIdempotentOnTheRealScript() async throws {
         try await withInstance {
-            // The laws are tested, not the speed of this machine.
+            // A slow machine must not fail this test.
             $0.timeouts.callMs = 10_000
             $0.timeouts.maxMergeFenceMs = 10_000
             $0.timeouts.minMergeFenceMs = 10_000
@@ -71,7 +72,8 @@ extension Record {
             instance.engine.stop()
             for _ in 0..<Self.rounds {
                 let triples = (0..<Self.triplesARound).map { _ in (maker.record(), maker.record(), maker.record()) }
-                // Each name is one order in which the same three records are joined.
+                // Join the records under several keys: `x` and `y` in two orders, `z` without `a`. Later, `w` joins `a`
+                // with `z`.
                 for (index, (a, b, c)) in triples.enumerated() {
                     try await merge(
                         instance,
@@ -105,7 +107,7 @@ extension Record {
 
     private func merge(_ instance: APInstance, _ records: [(key: String, record: Record)]) async throws {
         let carried = records.map { $0.record.carried($0.key) }
-        // On a busy machine the connection may be closed meanwhile; merging again changes nothing.
+        // On a busy machine, the connection may be closed meanwhile. Repeat the merge: that changes nothing.
         let isJoined = await instance.reactor.eventually(withinMs: 30_000) {
             if await instance.raw(0, Self.command(carried, instance))?[0]?.text == "OK" { return true }
             instance.engine.admission.readmitForgotten()
@@ -129,7 +131,7 @@ extension Record {
     }
 
     @Test func mergingTheSameRecordTwiceChangesNothing() async throws {
-        // What is merged matters here, not when.
+        // On a slow machine, the merges must not exceed their fences.
         try await withInstance {
             $0.timeouts.maxMergeFenceMs = 30_000
             $0.timeouts.minMergeFenceMs = 30_000

@@ -29,7 +29,8 @@ import Testing
         #expect(detector.silent(atNs: PartitionDetector.confirmNs, isStarting: false) == nil)
     }
 
-    /// A replica loses its connection, rejects commands for a while, and is silent for a moment when it reconnects.
+    /// A replica loses its connection, rejects commands for a while, and does not answer for a moment when it
+    /// reconnects.
     @Test func twoMomentsOfSilenceAreNotAdded() {
         var detector = healthy()
         _ = detector.silent(atNs: 0, isStarting: false)

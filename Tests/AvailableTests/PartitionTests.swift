@@ -6,7 +6,8 @@ import Testing
 
 @testable import Available
 
-/// Two instances over the same servers, one per site. During a cut, the east does not reach g3, and the west only g3.
+/// Two instances on the same servers, one per site. During a cut, the east does not reach g3, and the west reaches only
+/// g3.
 func withTwoSites(
     _ adjust: @escaping @Sendable (inout AvailableSettings) -> Void = { _ in },
     _ body: @escaping @Sendable (_ east: APInstance, _ west: APInstance, APServers) async throws -> Void
@@ -177,7 +178,7 @@ func withTwoSites(
 
     @Test func aWriteThatTwoCoordinatorsStoredIsShownOnce() async throws {
         try await withTwoSites { east, west, _ in
-            // The reply of g1 is lost; the second attempt goes to g2, which does not have the write yet.
+            // As if the reply of g1 was lost, and the second attempt went to g2, which does not have the write yet.
             for replica in [0, 1] {
                 let put = try east.put("k", "v", id: 42, at: replica, budgetMs: 500)
                 #expect(await east.raw(replica, put)?.putFields.first == "OK")

@@ -103,7 +103,8 @@ import Testing
         }
     }
 
-    /// For example because the values that the client saw are on the other side of a cut.
+    /// A replica may lack the values that the client has seen, for example because they are on the other side of a
+    /// partition.
     @Test func aDeleteWithAContextIsAppliedAlsoIfTheReplicaHoldsNothing() async throws {
         try await withInstance { instance, _ in
             let first = try await instance.write("k", "one")
@@ -153,8 +154,8 @@ import Testing
         }
     }
 
-    /// The version of an answer covers the whole record: with it, a client could overwrite a value that the answer did
-    /// not report.
+    /// The `version` of an answer covers the whole record. If an answer left out a value, a client could overwrite it
+    /// without having seen it.
     @Test func aWriteThatKeepsOtherValuesReportsThemAll() async throws {
         try await withInstance { instance, _ in
             let seen = try await instance.read("k")
@@ -190,7 +191,7 @@ import Testing
         } _: { instance, _ in
             let seen = try await instance.read("k")
             let long = String(repeating: "x", count: 900)
-            // A single value may have the maximum length.
+            // A single value may be longer than the limit for siblings.
             try await instance.write("alone", long + long + long)
             for _ in 0..<2 { try await instance.write("k", long, context: seen.version) }
             await #expect { try await instance.write("k", long, context: seen.version) } throws: { error in

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Available
 
-/// Replicas that answer, and reject writes: their memory is full, or a right is missing.
+/// Replicas that answer but reject writes: their memory is full, or a permission is missing.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct RejectedWriteTests {
     @Test func aReplicaWithFullMemoryIsReportedUntilItAcceptsWrites() async throws {
         try await withInstance { instance, _ in
@@ -26,7 +26,7 @@ import Testing
             for replica in 1..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "0") }
             _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "0")
             #expect(await instance.reactor.eventually { instance.engine.status()[0].error == nil })
-            // It answers: that is no partition.
+            // The replica answers, so there is no partition.
             #expect(instance.events.suspected.isEmpty)
         }
     }
@@ -36,7 +36,7 @@ import Testing
             try await instance.write("k", "v")
             #expect(await instance.converged("k"))
             let before = instance.engine.replicas[0].incarnation
-            // As if another process had stored it.
+            // As if another Redis process had stored the identity.
             _ = await instance.raw(0, "HSET", "cap:identity", "run_id", "other")
             _ = await instance.raw(0, "CONFIG", "SET", "maxmemory", "1000")
             #expect(await instance.engine.admit(replica: 0))
@@ -50,7 +50,7 @@ import Testing
 
     @Test func aReplicaThatRejectsWritesIsNotAskedFirst() async throws {
         try await withInstance { instance, _ in
-            // Every script that writes needs it. (Redis 6.2 runs scripts in spite of `min-replicas-to-write`.)
+            // Every script that writes needs `MSET`. (Redis 6.2 runs scripts in spite of `min-replicas-to-write`.)
             _ = await instance.raw(0, "ACL", "SETUSER", "default", "-mset")
             #expect(await instance.reactor.eventually { instance.engine.status()[0].error != nil })
             let before = instance.group.changes[0, default: 0]
@@ -92,7 +92,7 @@ import Testing
             #expect(await instance.waitForKnown())
             for replica in 0..<3 { _ = await instance.raw(replica, "CONFIG", "SET", "maxmemory", "1000") }
             for index in 0..<10 {
-                // A write in the same turn is not let through by the delete.
+                // The delete must not let a write of the same turn through.
                 instance.reactor.spawn {
                     let result = try? await instance.write("new\(index)", "v")
                     #expect(result == nil)
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    /// Rules A4 and A6: a write and a delete of one turn travel in one merge.
+    /// Rules A4 and A6: a write and a delete of one turn are delivered in one merge.
     @Test func aFullReplicaAcknowledgesTheDeletesOfADelivery() async throws {
         try await withInstance(isRunning: false) { instance, _ in
             try await instance.write("deleted", "v")

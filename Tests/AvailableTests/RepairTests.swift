@@ -5,7 +5,7 @@ import Testing
 
 @testable import Available
 
-/// Background work that makes progress despite obstacles.
+/// Hinted handoff and anti-entropy continue although some records cannot be delivered.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct RepairTests {
     private static let value = String(repeating: "x", count: 1_000)
 
@@ -47,7 +47,7 @@ import Testing
             #expect(await instance.reactor.eventually(withinMs: 10_000) { await instance.hints(0, 2) == 1 })
             #expect(await instance.record("large", 2) == Record())
             #expect(await instance.converged("k59"))
-            // The same with anti-entropy.
+            // Anti-entropy, too, must skip the large record.
             _ = await instance.raw(2, "FLUSHALL")
             let isFilled = await instance.reactor.eventually(withinMs: 20_000) {
                 for index in 0..<60 where await instance.record("k\(index)", 2) == Record() { return false }
@@ -77,8 +77,8 @@ import Testing
             }
             #expect(isFilled)
             #expect(instance.engine.replicas[2].incarnation != before)
-            // Their keys are reported. It answers reads of them with an error, so that its staleness is known
-            // nevertheless.
+            // The foreign keys are reported. The replica answers reads of these keys with an error, so its staleness
+            // may count as known.
             #expect(await instance.waitForKnown())
             #expect(await instance.hints(0, 2) ?? 0 > 0)
             #expect(Set(instance.events.foreign).contains(Bytes("ap:k10".utf8)))
@@ -95,7 +95,8 @@ import Testing
             instance.group.cut = [2]
             for key in ["of both", "no record", "of the owner", "k"] { try await instance.write(key, "v") }
             _ = await instance.raw(0, "HSET", "ap:of the owner", "color", "red")
-            // With another value beside it, it is not replaced as a whole.
+            // The record on g3 gets a sibling that the delivered record lacks. So a merge joins the two records, and
+            // does not replace the record with the foreign field.
             try await instance.write("of both", "w", context: nil)
             _ = await instance.raw(
                 2, "HSET", "ap:of both", "vv", "g9.a=1", "g9.a@1", "V0123456789abcdef::x", "color", "red")
@@ -104,7 +105,7 @@ import Testing
             #expect(await instance.reactor.eventually { await instance.hints(0, 2) == 3 })
             let bad = Set(instance.events.foreign.map { String(decoding: $0, as: UTF8.self) })
             #expect(bad.isSuperset(of: ["ap:of both", "ap:no record", "ap:of the owner"]))
-            // Once they are records again, they are delivered.
+            // Once only records are left, they are delivered.
             _ = await instance.raw(0, "HDEL", "ap:of the owner", "color")
             _ = await instance.raw(2, "HDEL", "ap:of both", "color")
             _ = await instance.raw(2, "DEL", "ap:no record")

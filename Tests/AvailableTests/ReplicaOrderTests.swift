@@ -56,7 +56,7 @@ import Testing
     @Test func aReplicaThatRejectsChangesPausesLongerEachTime() {
         var rejections = WriteRejections()
         rejections.rejected("NOPERM", atNs: 0)
-        // Of the same batch.
+        // A second rejection in the same batch does not count.
         rejections.rejected("NOPERM", atNs: 0)
         #expect(rejections.reason(atNs: WriteRejections.minPauseNs - 1) == "NOPERM")
         #expect(rejections.reason(atNs: WriteRejections.minPauseNs) == nil)

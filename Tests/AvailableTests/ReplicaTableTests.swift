@@ -5,7 +5,7 @@ import Testing
 
 @testable import Available
 
-/// What an instance knows of the replicas, and what it derives from that.
+/// The measurements that an instance has of each replica, and the values that it derives from them.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct ReplicaTableTests {
     @Test func anotherIncarnationBeginsWithoutMeasurements() async throws {
         try await withInstance(isRunning: false) { instance, _ in
@@ -32,7 +32,7 @@ import Testing
             #expect(probe.replication.upToUs == [nil, nil, nil])
             #expect(table.stalenessMs(of: 0) == nil)
             #expect(!table.needsAntiEntropy(0) && !table.needsAntiEntropy(1))
-            // The server rejects writes whatever its incarnation.
+            // A new incarnation does not end the rejection of writes.
             #expect(table[0].error == "OOM")
         }
     }

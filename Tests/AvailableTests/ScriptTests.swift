@@ -6,7 +6,7 @@ import Testing
 
 @testable import Available
 
-/// The scripts themselves, on a real server, one by one.
+/// The Lua scripts one by one, on a real server.
 @Suite(.timeLimit(.minutes(20))) struct ScriptTests {
     @Test func everyScriptRefusesAnotherIncarnation() async throws {
         try await withInstance { instance, _ in
@@ -43,7 +43,7 @@ import Testing
         try await withInstance { instance, _ in
             _ = await instance.raw(0, "SET", "ap:bad", "x")
             let deadlineNs = instance.reactor.nowNs + 5_000 * nsPerMs
-            // Both in one turn of the event loop, so that they travel in one call.
+            // Both changes happen in one turn of the event loop, so they are sent in one call.
             var calls: [QuorumCall] = []
             for (id, key) in ["bad", "good"].enumerated() {
                 let call = QuorumCall(group: instance.group, scheduler: instance.reactor, deadlineNs: deadlineNs)
@@ -101,7 +101,7 @@ import Testing
             let dot = try #require(record.siblings.keys.first)
             #expect(dot.hlc == UInt64(future) + 1)
             #expect(record.vector.entries[Bytes("g2.x".utf8)] == UInt64(future))
-            // Later writes stay later, although the clock is behind.
+            // Later writes get a higher `hlc`, although the clock is behind.
             _ = await instance.raw(0, try instance.put("other", "v", id: 2))
             #expect(try #require(await instance.record("other", 0)?.siblings.keys.first).hlc > dot.hlc)
         }
@@ -123,7 +123,8 @@ import Testing
                         keys: [Bytes("ap:k".utf8)], peers: [Bytes("g2".utf8)],
                         arguments: [Bytes(fields[5].utf8), Bytes(fields[1].utf8)], incarnation: incarnation))
             }
-            // The first was delivered, but the record has changed since: the hint begins after it.
+            // The first write was delivered, but the record has since changed: the score of the hint is now just above
+            // the first write.
             #expect(try await acknowledge(first) == .array([.bulk(Bytes("OK".utf8)), .integer(0), .integer(1)]))
             #expect(await score() == first.flatMap { Int64($0.putFields[1]) }.map { $0 + 1 })
             #expect(try await acknowledge(second) == .array([.bulk(Bytes("OK".utf8)), .integer(1), .integer(0)]))
@@ -161,7 +162,7 @@ import Testing
         }
     }
 
-    /// Rule A8 step by step, while the peer has hints all the time.
+    /// Rule A8 step by step, for a peer that has hints most of the time.
     @Test func theReplicationMomentRisesByItsMarkWhileHintsAreRaised() async throws {
         try await withInstance(isRunning: false) { instance, _ in
             let incarnation = try instance.incarnation(0)
@@ -181,15 +182,15 @@ import Testing
             let other = Bytes("other".utf8)
             #expect(await record(50, hlc: 900, lowestHint: 0, peer: peer, isFull: true) == 50)
             #expect(await record(100, hlc: 1_000, lowestHint: 0, peer: peer) == 100)
-            // Hints from 900 on: a mark is set at (200, 1000), and nothing rises.
+            // The lowest hint is 900. The mark is set to (200, 1,000), and `replicated_up_to` does not rise.
             #expect(await record(200, hlc: 1_000, lowestHint: 900, peer: peer) == 100)
             #expect(await record(300, hlc: 1_100, lowestHint: 950, peer: peer) == 100)
-            // All hints begin after the mark's hlc: everything up to the mark's moment has arrived.
+            // All hints are above the mark's `hlc`, so everything up to the mark's time has arrived.
             #expect(await record(400, hlc: 1_200, lowestHint: 1_001, peer: peer) == 200)
             #expect(await record(500, hlc: 1_300, lowestHint: 0, peer: peer) == 500)
-            // An older probe that arrives late lowers nothing.
+            // An older probe that arrives late does not lower `replicated_up_to`.
             #expect(await record(450, hlc: 1_300, lowestHint: 0, peer: peer) == 500)
-            // Another incarnation of the peer: nothing rises until all records were compared.
+            // Another incarnation of the peer: `replicated_up_to` does not rise until all records were compared.
             #expect(await record(600, hlc: 1_300, lowestHint: 0, peer: other) == 500)
             #expect(await record(700, hlc: 1_300, lowestHint: 0, peer: other, isFull: true) == 700)
             #expect(await record(800, hlc: 1_300, lowestHint: 0, peer: other) == 800)

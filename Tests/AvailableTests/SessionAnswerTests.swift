@@ -90,7 +90,7 @@ import Testing
             request.kind = .write(Bytes("west".utf8))
             request.deadlineNs = west.reactor.nowNs + 3_000 * nsPerMs
             let token = try await west.engine.change(request).session.token
-            // The third does not answer, and the instance does not know it yet.
+            // g2 does not answer, and the instance has not detected that yet.
             west.group.cut = []
             servers[1].pause()
             defer { servers[1].resume() }
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    /// The second answer takes longer than the hedge delay, and no longer than that replica usually takes.
+    /// The second answer takes longer than the hedge delay, but no longer than is usual for its replica.
     @Test func aDistantReplicaIsWaitedForAsLongAsItUsuallyTakes() async throws {
         try await withInstance({
             $0.background.handoffDelayMs = 60_000
@@ -158,7 +158,7 @@ import Testing
                 #expect(error.applied.map { $0.version != before.version } == true)
                 token = error.applied?.session.token
             }
-            // Another replica does not have it.
+            // The other replicas do not have the write.
             instance.group.cut = [0]
             let behind = try await read(instance, token)
             #expect(behind.text == "before")

@@ -30,7 +30,7 @@ private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
         let listed = keys.filter { token.seen(of: $0) != .unlisted }
         #expect(listed == Array(keys.prefix(listed.count)))
         #expect(listed.count > 10)
-        // A vector that outgrows the token is dropped for good, and no other key gets its room.
+        // A vector that outgrows the token is dropped for good, and no other key gets its space.
         token.note(
             keys[0], bytes((0..<40).map { "g1.00112233445566\(10 + $0)=17000000000\($0)" }.joined(separator: " ")))
         #expect(token.seen(of: keys[0]) == .lost)
@@ -62,7 +62,7 @@ private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
     }
 }
 
-/// A client that sends its newest token with each request.
+/// A client that sends its latest token with each request.
 private final class Session {
     var token: String?
 
@@ -108,20 +108,21 @@ private final class Session {
             east.group.cut = [1, 2]
             west.group.cut = [0, 1]
             try await session.write("k", "mine", at: east)
-            // The west reaches only a replica without the write: its "not there" is not guaranteed.
+            // The west reaches only a replica without the write, so its answer that the key is absent is not
+            // guaranteed.
             await #expect { try await session.delete("k", at: west, isRequired: true) } throws: {
                 ($0 as? AvailableFailure)?.code == .sessionUnmet && ($0 as? AvailableFailure)?.outcome == .notApplied
             }
             let nothing = try await session.delete("k", at: west)
             #expect(!nothing.existed)
             #expect(nothing.session.isGuaranteed == false)
-            // A replica that has it is found, although the nearest does not.
+            // The instance finds the replica that has the write, although a nearer one lacks it.
             west.group.cut = [1]
             let deleted = try await session.delete("k", at: west, isRequired: true)
             #expect(deleted.existed)
             #expect(deleted.session.isGuaranteed == true)
             #expect(try await session.read("k", at: west, isRequired: true).value == nil)
-            // Now it is deleted, also for a required session.
+            // Now the key is deleted, and a required session can be met.
             let again = try await session.delete("k", at: west, isRequired: true)
             #expect(!again.existed)
             #expect(again.session.isGuaranteed == true)
@@ -144,7 +145,7 @@ private final class Session {
             await #expect { try await session.read("k", at: west, isRequired: true) } throws: {
                 ($0 as? AvailableFailure)?.code == .sessionUnmet
             }
-            // A replica that has it is found, although the nearest does not.
+            // The instance finds the replica that has the write, although a nearer one lacks it.
             west.group.cut = [0]
             let found = try await session.read("k", at: west, isRequired: true)
             #expect(found.text == "mine")
@@ -163,7 +164,7 @@ private final class Session {
             let joined = try await session.read("k", at: west, isRequired: true)
             #expect(Set(joined.conflictTexts) == ["east", "west"])
             #expect(joined.session.isGuaranteed == true)
-            // Its version covers both values, so a write with it resolves the conflict.
+            // The version of the answer covers both values, so a write with it resolves the conflict.
             west.group.cut = []
             east.group.cut = []
             try await west.write("k", "both", context: joined.version)
@@ -181,7 +182,7 @@ private final class Session {
                 ($0 as? AvailableFailure)?.code == .sessionUnmet
             }
             #expect(try await session.read("k", at: instance).session.isGuaranteed == false)
-            // From then on the token lists it.
+            // From then on, the token lists the key.
             #expect(try await session.read("k", at: instance, isRequired: true).session.isGuaranteed == true)
             #expect(try await session.read("none", at: instance).value == nil)
             #expect(try await session.read("none", at: instance, isRequired: true).value == nil)

@@ -52,7 +52,7 @@ import Testing
         _ = table.read(0, epoch: [49], timeUs: 0, receivedNs: 0)
         #expect(table.generation != begun.generation)
         #expect(begun[0]?.epoch == [48])
-        // A reading of the epoch before, interpreted late.
+        // A reading of the previous clock epoch arrives late.
         let isCurrent = table.read(0, epoch: [48], timeUs: 9_000_000, receivedNs: 0)
         #expect(!isCurrent)
         #expect(table[0]?.epoch == [49])

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Available
 
-/// Replicas that are stopped (SIGSTOP) or slow: connected, but silent.
+/// Replicas that are stopped (`SIGSTOP`) or slow: connected, but unresponsive.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct StandstillTests {
     @Test func aStoppedReplicaDoesNotRunALateWrite() async throws {
         try await withInstance { instance, servers in
@@ -52,7 +52,7 @@ import Testing
             #expect(await instance.converged("k"))
             servers[1].kill()
             #expect(await instance.waitForAvailable(2))
-            // Records that only the second may have are unknown now.
+            // g3 is wiped while g2 is down, so it may lack records that only g2 has. Its staleness is unknown.
             let before = instance.engine.replicas[2].incarnation
             _ = await instance.raw(2, "FLUSHALL")
             #expect(
@@ -68,7 +68,7 @@ import Testing
             let read = try await instance.read("k")
             #expect(read.replica == "g1")
             #expect(read.stalenessMs != nil)
-            // If no other replica answers, its answer counts.
+            // If no other replica answers, the answer of g3 counts.
             servers[0].pause()
             defer { servers[0].resume() }
             let only = try await instance.read("k")
@@ -155,7 +155,8 @@ import Testing
             instance.group.cut = [1, 2]
             servers[0].pause()
             defer { servers[0].resume() }
-            // Longer than the timeout of a background command, and well within the deadline of the request.
+            // The pause is longer than the timeout of a background command, and well within the deadline of the
+            // request.
             let pauseNs = (instance.settings.timeouts.callMs + 150) * nsPerMs
             instance.reactor.spawn {
                 await instance.reactor.sleep(forNs: pauseNs)

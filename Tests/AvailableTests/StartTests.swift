@@ -7,7 +7,8 @@ import Testing
 
 /// An instance that has just started (rule A8): staleness is known before a cut begins, and stays known during the cut.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct StartTests {
-    /// A cut as soon as the staleness of all replicas is known.
+    /// Cuts off two replicas as soon as the staleness of all is known, and checks that the staleness grows during the
+    /// cut.
     private func checkCut(_ instance: APInstance, value: String?) async throws {
         #expect(await instance.waitForKnown())
         instance.group.cut = [1, 2]

@@ -61,7 +61,7 @@ import Testing
             try await instance.write("k", "v")
             try await instance.delete("k")
             try await instance.write("k", "again")
-            // Once due, the list of collectable records is examined, and the live key leaves it.
+            // When the key is due, tombstone GC finds a live value and removes the key from its list.
             #expect(
                 await instance.reactor.eventually {
                     await instance.raw(0, "EXISTS", "cap:tombstones") == .integer(0)
@@ -77,7 +77,7 @@ import Testing
             #expect(await instance.converged("k"))
             instance.group.cut = [2]
             try await instance.delete("k")
-            // As if it had been deleted long ago.
+            // As if the key had been deleted long ago.
             for replica in 0..<2 { _ = await instance.raw(replica, "HSET", "ap:k", "at", "1") }
             #expect(await instance.waitForProbes(10))
             #expect(await Self.replicasWith("k", instance) == [0, 1, 2])
@@ -105,14 +105,14 @@ import Testing
                     Command(
                         .script(AvailableScripts.collect, keys: [key]), arguments: collect.sharedArguments + arguments))
             }
-            // Too young; old enough; old enough, but with another vector.
+            // In this order: too young; old enough; old enough, but with another vector.
             #expect(await check(900_000_000, vector: vector)?.array?.count == 2)
             #expect(await instance.reactor.eventually { await check(1, vector: vector)?.array?.count == 3 })
             #expect(await check(1, vector: [])?.array?.count == 2)
         }
     }
 
-    /// As if it had stopped long ago with a value that was deleted since.
+    /// Makes a server look as if it had stopped long ago, with a value that has since been deleted.
     private static func age(_ server: RedisServer) throws {
         try server.cli("HSET", "cap:identity", "group", "demo", "replica", "g3", "incarnation", "a", "run_id", "b")
         try server.cli("SET", "cap:clock", "1700000000000000")
@@ -130,7 +130,7 @@ import Testing
             #expect(await instance.waitForAvailable(2))
             #expect(await reactor.eventually { instance.engine.status()[2].refusal?.contains("was away") == true })
             #expect(try await instance.read("k").value == nil)
-            // The mark stays whatever its clock shows later.
+            // The refusal stays, whatever the replica's clock shows later.
             try servers[2].cli("SET", "cap:clock", "9000000000000000")
             instance.events.refused = []
             #expect(await reactor.eventually { !instance.events.refused.isEmpty })
@@ -174,7 +174,7 @@ import Testing
             #expect(await instance.converged("k"))
             let read = try await instance.read("k")
             #expect(read.text == "old")
-            // From now on every instance uses it.
+            // From now on, every instance uses the admitted replica.
             let another = APInstance(reactor, servers)
             defer { another.close() }
             #expect(await another.waitForAvailable(3))

@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct VectorCodeTests {
     private func bytes(_ text: String) -> Bytes { Bytes(text.utf8) }
 
-    /// One incarnation of a replica.
+    /// The actor of one incarnation of a replica.
     private func actor(_ replica: Int, _ incarnation: Int) -> String {
         "g\(replica).\(String(decoding: Bytes(hexadecimal: UInt64(incarnation) &* 0x9E37_79B9_7F4A_7C15), as: UTF8.self))"
     }
@@ -17,7 +17,7 @@ import Testing
         let vectors = [
             "", "g1.0011223344556677=1700000000000000",
             "g1.0011223344556677=9007199254740992 g2.ffffffffffffffff=0 some-name.8899aabbccddeeff=9223372036854775807",
-            // Also names that no replica can have.
+            // Actors that no replica can have are decoded, too.
             "a=1 g1.AABBCCDDEEFF0011=2 g1.0=3 .0011223344556677=4",
             (0..<300).map { "\(actor(1, $0))=\($0)" }.joined(separator: " "),
         ].map(bytes)
@@ -48,7 +48,7 @@ import Testing
         #expect(VectorCode.unpack([128, 128, 128, 128, 0]) == nil)
     }
 
-    /// The numbers of docs/guarantees-ap.md.
+    /// The numbers are those of docs/guarantees-ap.md.
     @Test func aTokenHasRoomForTheDocumentedNumberOfKeys() {
         let token = { (keys: Int, actors: [String]) in
             var token = SessionToken()
