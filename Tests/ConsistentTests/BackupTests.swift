@@ -24,7 +24,7 @@ import Testing
         ])
     }
 
-    /// - Parameter counter: the counter of g1 at each probe. Its witnesses know 6.
+    /// - Parameter counter: returns the counter of g1 at each probe. The witnesses of g1 store 6.
     private func backup(counterOfG1 counter: @escaping (_ probe: Int) -> Int) throws -> GroupBackup.Result {
         group.fate = { [self] what, replica in
             let probe = commands.count { $0 == "probe" } / 3

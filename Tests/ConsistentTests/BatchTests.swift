@@ -4,7 +4,7 @@ import Testing
 
 @testable import Consistent
 
-/// Rules C6 and C7 on a batch alone, each with the failing run that it prevents.
+/// Rules C6 and C7 on a batch without replicas. Each test is a run that a rule prevents.
 @Suite(.timeLimit(.minutes(20))) struct BatchTests {
     private let mine: UInt64 = 1
 
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func theEntryOfAnEarlierBatchIsNotTakenForThisOne() throws {
-        // Otherwise a write whose predecessor is in the state would count as done.
+        // Otherwise, a write would count as done if the state has its proposer's previous batch.
         let batch = Batch(number: 2, operations: [pending("b")])
         var state = RegisterState.absent(gcVersion: 0)
         state.recordWriter(.init(proposer: mine, number: 1, attempt: 1))

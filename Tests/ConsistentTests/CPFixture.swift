@@ -12,12 +12,12 @@ final class CPServers: Sendable {
     let servers: [RedisServer]
 
     init() throws {
-        // As the services do: writing to a killed server must not end the process.
+        // As in the services: a write to a killed server must not end the process.
         signal(SIGPIPE, SIG_IGN)
         servers = try (0..<3).map { _ in try RedisServer() }
     }
 
-    /// Servers that already run, in this order.
+    /// Uses servers that already run, in this order.
     init(_ servers: [RedisServer]) { self.servers = servers }
 
     subscript(index: Int) -> RedisServer { servers[index] }
@@ -48,7 +48,7 @@ extension CPSuite {
         Set(try servers.servers.map { try $0.cli("HGET", "cp:\(key)", "ballot") })
     }
 
-    /// Runs `body` on the reactor, with a new group.
+    /// Runs `body` on the reactor, after it has created a group.
     func runOnGroup(_ body: @escaping @Sendable (Reactor) async throws -> Void) async throws {
         try await runner.run { [reactor = runner.reactor, servers] in
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)
@@ -56,7 +56,7 @@ extension CPSuite {
         }
     }
 
-    /// Runs `body` with an instance that sees all replicas of a new group.
+    /// Creates a group, and runs `body` with an instance that is connected to all its replicas.
     /// - Parameter backgroundMs: how often background work takes a step; nil for no background work.
     func run(
         backgroundMs: UInt64? = nil, scanMs: UInt64 = 600_000,
@@ -71,7 +71,7 @@ extension CPSuite {
     }
 }
 
-/// One service instance: group and engine on a reactor. Used on its thread only.
+/// One service instance: a group and an engine on a reactor. Used only on the reactor's thread.
 final class CPInstance {
     let group: RedisReplicaGroup
     let engine: ConsistentEngine
@@ -126,7 +126,7 @@ final class CPInstance {
         await reactor.eventually { self.group.available.count == count }
     }
 
-    /// A plain command to one replica; does not block the reactor, as `redis-cli` would.
+    /// Sends a plain command to one replica. Unlike `redis-cli`, it does not block the reactor.
     func ask(_ replica: Int, _ arguments: String...) async -> Reply? {
         let call = QuorumCall(group: group, scheduler: reactor, deadlineNs: deadlineNs(1_000))
         call.send(Command(.plain(arguments.map { Bytes($0.utf8) })), to: [replica])
@@ -144,7 +144,7 @@ final class CPInstance {
         return count
     }
 
-    /// All replicas hold the same number of clients' keys.
+    /// True if all replicas hold the same number of clients' keys.
     func holdEqualKeyCounts() async -> Bool {
         var counts: Set<Int> = []
         for replica in group.everyReplica {

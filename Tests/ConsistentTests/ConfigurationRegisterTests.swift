@@ -5,7 +5,7 @@ import Testing
 
 @testable import Consistent
 
-/// How the configuration in force is found (rule C8), on scripted replicas.
+/// How an instance finds the current configuration (rule C8), on scripted replicas.
 @Suite(.timeLimit(.minutes(20))) struct ConfigurationRegisterTests {
     let scheduler = VirtualScheduler()
     let group: ScriptedGroup
@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test func aReplicaOfAnEarlierGroupDoesNotHideTwoMembers() throws {
-        // It has the same names, as before the group was initialised again, and a higher epoch.
+        // g1 returns from an earlier group. This group had the same names, and reached a higher epoch.
         let earlier = GroupConfiguration(
             epoch: 9,
             entries: (1...3).map { .init(name: "g\($0)", incarnation: Bytes("earlier-\($0)".utf8), isVoter: true) })
@@ -83,7 +83,7 @@ import Testing
         group.install(earlier, on: [0], Ballot(counter: 7, proposer: 9))
         #expect(try found() == .success(configuration(epoch: 1)))
 
-        // Also if the configuration of the two has to be completed first.
+        // The same holds if a change of the configuration of g2 and g3 must first be completed.
         group.install(configuration(epoch: 2, voters: [1, 2]), on: [2], Ballot(counter: 8, proposer: 9))
         #expect(try found(fetches: 4) == .success(configuration(epoch: 2, voters: [1, 2])))
     }
@@ -113,7 +113,7 @@ import Testing
     @Test func aRejectionTellsTheBallotToPass() throws {
         group.install(configuration(epoch: 2, voters: [0, 1]), on: [0], Ballot(counter: 7, proposer: 9))
         group.available = [0, 1]
-        // The first phase passes 7; 500 is promised to another between the two phases.
+        // The prepare passes the counter 7. Between prepare and accept, both replicas promise 500 to another proposer.
         var accepts = 0
         group.fate = { [group] what, replica in
             if what == "accept" {
@@ -132,7 +132,7 @@ import Testing
 
     @Test func theNextConfigurationIsCompletedEvenIfAllHoldItAtDifferentBallots() throws {
         // The announcement of a rebuild was interrupted twice: no replica holds the configuration of epoch 1 any more,
-        // which is still in force. Found by simulation: the group was stuck for ever.
+        // which is still in force. The simulation found that such a group did not recover.
         let next = configuration(epoch: 2, voters: [0, 1])
         group.install(next, on: [0], Ballot(counter: 92, proposer: 1))
         group.install(next, on: [1], Ballot(counter: 102, proposer: 2))
@@ -160,11 +160,11 @@ import Testing
             }
             await refresh()
             #expect(configurations.current == next)
-            // Replies from before the change.
+            // Replies from before the change of the configuration.
             group.install(configuration(epoch: 1), on: [0, 1, 2], Ballot(counter: 1, proposer: 1))
             await refresh()
             #expect(configurations.current == next)
-            // Replies that show nothing to be chosen.
+            // Replies that do not show any configuration to be chosen.
             for replica in 0..<3 {
                 group.install(next, on: [replica], Ballot(counter: 10 + UInt64(replica), proposer: 1))
             }

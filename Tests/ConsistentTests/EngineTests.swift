@@ -166,7 +166,7 @@ import TestSupport
                 #expect(error.outcome == .notApplied)
                 #expect(error.detail.hasSuffix("its memory or disk is full"))
             }
-            // The cached promise saves phase 1, so one replica has the value, and it may still be chosen.
+            // The cached promise saves phase 1, so one replica has accepted the value, and it may still be chosen.
             do throws(StoreFailure) {
                 try await cp.write("k", "b")
                 Issue.record("expected a refusal")
@@ -212,8 +212,7 @@ import TestSupport
         try await run { cp in
             try await cp.write("k", "a")
             try servers[0].cli("FLUSHALL")
-            // Of the replicas that accepted the write only g3 is left: g1 must not report "absent" or complete a
-            // majority.
+            // Only g3 still has the write and answers. g1 must not report "absent", and must not complete a majority.
             servers[1].pause()
             do throws(StoreFailure) {
                 let result = try await cp.read("k", withinMs: 300)
@@ -234,7 +233,7 @@ import TestSupport
         }
     }
 
-    /// The GC watermarks of other keys differ per replica: none of them is a version of this key.
+    /// The GC watermarks of other keys differ per replica. None of them may be reported as a version of this key.
     @Test func anAbsentKeyShowsNoVersionAndItsNextChangeIsAboveWhatWasCollected() async throws {
         try await run { cp in
             for server in servers.servers { try server.cli("SET", "cap:gc_version", "7") }

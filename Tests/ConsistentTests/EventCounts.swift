@@ -2,7 +2,7 @@ import Replication
 
 @testable import Consistent
 
-/// Counts what an engine reports.
+/// Counts the events that an engine reports.
 final class EventCounts: ConsistentEvents {
     private(set) var prepares = 0
     private(set) var accepts = 0

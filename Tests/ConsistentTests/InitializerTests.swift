@@ -35,7 +35,7 @@ import Testing
 
     @Test func initResumesAfterAnInterruption() async throws {
         try await runOnGroup { reactor in
-            // As if it had crashed before the promotion of the third replica.
+            // As if `init` had crashed before the promotion of the third replica.
             try servers[2].cli("HSET", "cap:identity", "state", "rebuilding", "epoch", "0")
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)
             #expect(try servers[2].cli("HGET", "cap:identity", "state") == "member")

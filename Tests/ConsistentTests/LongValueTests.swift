@@ -6,7 +6,7 @@ import Testing
 
 @testable import Consistent
 
-/// Many long values read at once: reads beyond the reply budget fail, and nothing else does.
+/// Many concurrent reads of long values: reads beyond the reply budget are rejected, and all others succeed.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct LongValueTests {
     @Test func readsBeyondTheReplyBudgetAreRejected() async throws {
         let servers = try CPServers()
@@ -30,7 +30,7 @@ import Testing
                 }
             }
             #expect(await reactor.eventually { reads.total == 40 })
-            // The budget is free again.
+            // The reply budget is free again.
             #expect(try await cp.read("k").text == long)
             return reads.counts
         }

@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import Consistent
 
-/// Rules C8 and C9 on real servers: what replicas report.
+/// Rules C8 and C9 on real servers: the roles and states of replicas.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct MembershipTests: CPSuite {
     let testbed: CPTestbed
 
@@ -45,7 +45,7 @@ import TestSupport
             for server in servers.servers { try server.cli("FLUSHALL") }
             #expect(await reactor.eventually { await idle.roles() == ["blank", "blank", "blank"] })
             #expect(await CPInstance.initialize(reactor, servers) == .initialized)
-            // Two acceptors make it ready; the third may be probed a moment later.
+            // Two acceptors make the instance ready. It may probe the third one a moment later.
             #expect(await reactor.eventually { await idle.roles() == ["acceptor", "acceptor", "acceptor"] })
             #expect(await idle.readiness() == nil)
         }

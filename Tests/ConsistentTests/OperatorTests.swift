@@ -94,7 +94,7 @@ import TestSupport
         }
         // No service ran: only the backup has raised a counter.
         servers[0].kill()
-        // A directory since Redis 7.
+        // The append-only file, which is a directory since Redis 7.
         for log in ["appendonlydir", "appendonly.aof"] {
             try? FileManager.default.removeItem(atPath: servers[0].directory + "/" + log)
         }
@@ -126,7 +126,7 @@ import TestSupport
         #expect(reason.hasPrefix("cannot reach g3"))
     }
 
-    /// A backup that raised the counter of a rolled-back replica would hide that from the services.
+    /// A backup that raised the counter of a rolled-back replica would hide the rollback from the services.
     @Test func aBackupIsRefusedIfAReplicaIsBehindItsWitnesses() async throws {
         try await initialize()
         let incarnation = try servers[1].cli("HGET", "cap:identity", "incarnation")
@@ -151,7 +151,7 @@ import TestSupport
                 #expect(reason.contains("are of different groups, which are both called 'cp'"), "\(reason)")
             }
             #expect(try others[0].cli("HGETALL", "cap:identity") == before)
-            // A part of a group is no group either.
+            // `init` also rejects a part of a group.
             guard case .refused(let reason) = await CPInstance.initialize(reactor, CPServers([servers[0], servers[1]]))
             else {
                 Issue.record("two of three replicas were accepted as the group")

@@ -46,12 +46,12 @@ import Testing
         }
     }
 
-    /// Another proposer gets `state` accepted above every ballot so far.
+    /// Another proposer gets `state` accepted at a ballot with this counter, which is above every ballot so far.
     private func takeOver(_ state: RegisterState, counter: UInt64, on replicas: ReplicaSet = [0, 1, 2]) {
         for replica in replicas { group.put(state, at: Ballot(counter: counter, proposer: 1), register, on: replica) }
     }
 
-    /// The first accept meets `fate` at all replicas, and meanwhile another proposer gets `state` chosen.
+    /// The first accept has this fate at all replicas, and meanwhile another proposer gets `state` chosen.
     private func takeOverDuringTheFirstAccept(_ state: RegisterState, _ fate: Fate) {
         var accepts = 0
         group.fate = { [self] what, _ in
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    /// The state after one write by each of so many proposers.
+    /// The state after one write by each of `count` proposers.
     private func stateBy(writers count: Int) -> RegisterState {
         (1...count).reduce(RegisterState.absent(gcVersion: 0)) { state, number in
             state.applying(
@@ -92,7 +92,7 @@ import Testing
             .error("NOSCRIPT No matching script"),
         ]
         for refusal in refusals {
-            // One attempt, so that none is running at the deadline.
+            // Allow only one attempt, so that none is running at the deadline.
             var isSent = false
             group.fate = { what, _ in
                 if what == "accept" { isSent = true }
@@ -177,7 +177,7 @@ import Testing
     }
 
     @Test func aRetryThatDoesNotFindItsEntryAppliesTheChangeAgain() throws {
-        // The first accept reaches no replica, and another write follows: the compare-and-set fails.
+        // The first accept reaches no replica, and another proposer writes meanwhile. So the compare-and-set fails.
         takeOverDuringTheFirstAccept(stateBy(writers: 1), .lostBeforeItRan)
         guard case .success((let result, _)) = try write("a", if: .absent) else {
             Issue.record("expected an answer")
@@ -188,14 +188,14 @@ import Testing
     }
 
     @Test func anEvictedEntryMakesTheOutcomeUnknown() throws {
-        // While the outcome of the accept is open, 17 others write: its entry would have been evicted.
+        // While the outcome of the accept is unknown, 17 others write. They would have evicted its entry.
         takeOverDuringTheFirstAccept(stateBy(writers: 17), .lostBeforeItRan)
         #expect(outcome(try write("a")) == .unknown)
         #expect(try finalState()?.version == 17)
     }
 
     @Test func anAttemptThatWasNeverSentIsAlwaysDecidable() throws {
-        // The first attempt is computed and not sent; the second finds a state that has evicted entries since.
+        // The first attempt is computed but not sent. The second finds a state that has since evicted entries.
         takeOverDuringTheFirstAccept(stateBy(writers: 17), .notSent)
         #expect(outcome(try write("a")) == .applied)
         #expect(try finalState()?.version == 18)
@@ -215,7 +215,7 @@ import Testing
     // MARK: C5
 
     @Test func aFailedConditionIsNotAnsweredFromAStateThatOnlyOneReplicaHolds() throws {
-        // g1 alone holds a write that is not chosen. To answer 412 from it, it must be chosen first.
+        // Only g1 has a write, which is not chosen. It must be chosen before 412 is answered from it.
         let unchosen = RegisterState.absent(gcVersion: 0).applying(
             [.write(Bytes("b".utf8), ttlMs: nil, precondition: nil)], as: .init(proposer: 1, number: 1, attempt: 1),
             nowMs: 0
@@ -258,8 +258,8 @@ import Testing
         _ = try scheduler.run { [self] in
             await proposer.submit(.delete(precondition: nil), on: register, deadlineNs: deadlineNs)
         }
-        // All three have collected it, and other keys have raised the GC watermark: its ballot more on two of them,
-        // which is a promise for every key without a record.
+        // All three replicas have collected the tombstone, and other keys have raised the GC watermark. On two
+        // replicas, its ballot is also higher, which is a promise for every key without a record.
         for replica in 0..<3 {
             group.acceptors[replica].records[register.redisKey] = nil
             group.acceptors[replica].gcVersion = 7

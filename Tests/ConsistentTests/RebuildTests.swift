@@ -32,11 +32,11 @@ import TestSupport
             #expect(await cp.reactor.eventually { await cp.roles() == ["acceptor", "acceptor", "acceptor"] })
             let state = await cp.engine.replicas(deadlineNs: cp.reactor.nowNs + 1_000 * nsPerMs)
             #expect(state.map(\.epoch) == [3, 3, 3])
-            // A step that began with an older probe may look at the replica again.
+            // A rebuild step that began with an older probe may examine the replica again.
             #expect(await cp.reactor.eventually { cp.engine.views[0].rebuild?.phase == .done })
             #expect(cp.engine.views[0].rebuild?.keysCompared ?? 0 >= 300)
 
-            // Catch-up fills its data.
+            // Catch-up copies the data to the rebuilt replica.
             #expect(await cp.reactor.eventually { await cp.holdEqualKeyCounts() })
             for key in [0, 150, 299] {
                 #expect(await cp.reactor.eventually { (try? ballots(of: "k\(key)").count) == 1 })
@@ -58,7 +58,7 @@ import TestSupport
     @Test func anIdleInstanceNoticesAChangeOfTheMembership() async throws {
         try await run(backgroundMs: 20) { cp in
             try await cp.write("k", "v")
-            // It takes one step while the other instance takes many, so its own rebuild never comes first.
+            // This instance takes one step while the other one takes many, so it never completes the rebuild first.
             let idle = CPInstance(cp.reactor, servers, backgroundMs: 400)
             defer { idle.close() }
             #expect(await idle.waitForAll())
@@ -138,7 +138,7 @@ import TestSupport
                 "HSET", "cap:identity", "group", "cp", "replica", "g1", "incarnation", "00000000000000aa", "state",
                 "rebuilding", "epoch", "0", "rollback_counter", "0")
             #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 1 })
-            // A new instance can reach only the new member and one other.
+            // The new instance reaches only the new member and one other replica.
             servers[1].kill()
             let other = CPInstance(cp.reactor, servers)
             defer { other.close() }

@@ -12,14 +12,14 @@ import Testing
 
     init() throws { testbed = try CPTestbed() }
 
-    /// Why a server rejects writes. `INFO` does not show all of them.
+    /// The reasons for which a server may reject writes. `INFO` does not show all of them.
     enum Reason: CaseIterable, Sendable {
         case memoryIsFull
         case permissionIsMissing
         case lastSaveFailed
         case tooFewReplicas
 
-        /// What clients read of it.
+        /// The text that clients get for the reason.
         var summary: String {
             switch self {
             case .memoryIsFull: "its memory or disk is full"
@@ -35,7 +35,7 @@ import Testing
             case .permissionIsMissing: try server.cli("ACL", "SETUSER", "default", "-hincrby")
             case .tooFewReplicas: try server.cli("CONFIG", "SET", "min-replicas-to-write", "1")
             case .lastSaveFailed:
-                // The dump cannot be renamed to the name of a directory.
+                // The save fails, because a directory has the name of the dump.
                 try FileManager.default.createDirectory(
                     atPath: server.directory + "/dump.rdb", withIntermediateDirectories: false)
                 try server.cli("CONFIG", "SET", "save", "3600 1000000")

@@ -48,7 +48,7 @@ import TestSupport
 
     @Test func aTombstoneIsKeptWhileOneReplicaIsUnreachable() async throws {
         try await runOnGroup { reactor in
-            // No background work of its own: each step of the repair is taken here.
+            // This instance has no background work: the test runs each step of the repair.
             let cp = CPInstance(reactor, servers)
             defer { cp.close() }
             #expect(await cp.waitForAll())

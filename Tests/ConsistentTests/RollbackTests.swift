@@ -66,7 +66,7 @@ import TestSupport
                 await cp.reactor.eventually {
                     (try? servers[1].cli("HGET", "cap:rollback_counters", before)).flatMap { Int($0) } ?? 0 > 3
                 })
-            // The counter that its memory of a moment ago would hold.
+            // The counter that the replica had a moment ago, as after a rollback of its memory.
             try servers[0].cli("HSET", "cap:identity", "rollback_counter", "2")
             #expect(await cp.reactor.eventually { cp.counts.rolledBackReplicas == 1 })
             #expect(await cp.reactor.eventually { cp.counts.rebuiltReplicas == 1 })
@@ -93,7 +93,7 @@ import TestSupport
             let incarnation = try servers[1].cli("HGET", "cap:identity", "incarnation")
             try servers[2].cli("HSET", "cap:rollback_counters", incarnation, "9")
             try servers[0].cli("FLUSHALL")
-            // A busy machine must not make the blank replica look silent.
+            // A busy machine must not make the blank replica look unresponsive.
             var links = RedisGroupSettings()
             links.timeouts.connectMs = 20_000
             let cp = CPInstance(reactor, servers, settings: links, probeTimeoutMs: 5_000)

@@ -5,8 +5,8 @@ import Testing
 
 @testable import Consistent
 
-/// The rules C1 to C10 of `docs/design.md`, in order, each quoted and shown once on scripted replicas. The runs that
-/// the rules prevent are in the simulation (`Tests/Simulator/CP`); catch-up (C11) is in ``RepairTests``.
+/// The rules C1 to C10 of `docs/design.md`, in order. Each test shows one statement of a rule on scripted replicas. The
+/// runs that the rules prevent are in the simulation (`Tests/Simulator/CP`). Catch-up (C11) is in ``RepairTests``.
 @Suite(.timeLimit(.minutes(20))) struct RulesTests {
     let scheduler = VirtualScheduler()
     let group: ScriptedGroup
@@ -40,7 +40,8 @@ import Testing
         return state
     }
 
-    /// "64 random bits that an instance draws at each start. Ballots are compared part by part, as numbers."
+    /// The proposer part of a ballot has 64 random bits, drawn at each start. Ballots are compared part by part, as
+    /// numbers.
     @Test func c1Ballot() {
         let (before, after) = (BallotGenerator(scheduler: scheduler), BallotGenerator(scheduler: scheduler))
         #expect(before.proposer != after.proposer)
@@ -51,7 +52,7 @@ import Testing
         #expect(Ballot(counter: 9, proposer: .max) < Ballot(counter: 10, proposer: 0))
     }
 
-    /// "The proposer's next change of this key therefore needs no prepare."
+    /// The proposer's next change of a key needs no prepare.
     @Test func c2AcceptPromisesTheNextBallot() throws {
         _ = try submit(write("a"))
         let record = try #require(group.acceptors[0].records[register.redisKey])
@@ -61,7 +62,7 @@ import Testing
         #expect(proposer.counts.prepares == prepares)
     }
 
-    /// "A read is answered as soon as a majority of voters shows one and the same accepted ballot, or no record."
+    /// A read is answered as soon as a majority of voters shows one and the same accepted ballot, or no record.
     @Test func c3ReadInOneRoundTrip() throws {
         let configuration = try #require(try submitAndFindConfiguration())
         let acceptors = AcceptorGroup(group, scheduler: scheduler, name: "cp")
@@ -87,8 +88,7 @@ import Testing
         return proposer.configurations.current
     }
 
-    /// "`version` counts the changes of a key […] and never repeats. […] Each change in the batch gets its own
-    /// version."
+    /// `version` rises with every change of a key. Each change in a batch gets its own version.
     @Test func c4Change() {
         let writer = RegisterState.Writer(proposer: 1, number: 1, attempt: 1)
         let operations = [write("a"), .delete(precondition: nil), write("b")]
@@ -96,16 +96,17 @@ import Testing
         #expect(outcome.results == [.applied(version: 1), .applied(version: 2), .applied(version: 3)])
     }
 
-    /// "Nothing is answered from a state that is not chosen. This includes 404 and 412."
+    /// Nothing is answered from a state that is not chosen, including 404 and 412.
     @Test func c5NothingIsAnsweredFromAStateThatIsNotChosen() throws {
         group.put(state("minority", version: 1), at: Ballot(counter: 5, proposer: 1), register, on: 0)
         group.available = [0, 1]
         #expect(try result(of: write("a", if: .absent)) == .preconditionFailed(version: 1, exists: true))
-        // Chosen by that answer at the latest.
+        // The write of the minority was chosen before the answer.
         #expect(group.acceptors[1].records[register.redisKey]?.fields[1] == .bulk(Bytes("minority".utf8)))
     }
 
-    /// "Attempt k is part of this state's history. Get this state accepted unchanged; answer the results of attempt k."
+    /// If the state has an attempt of the change, a retry gets this state accepted unchanged, and answers that
+    /// attempt's results.
     @Test func c6RetryWithoutApplyingTwice() throws {
         var accepts = 0
         group.fate = { what, replica in
@@ -117,7 +118,7 @@ import Testing
         #expect(try result(of: write("b")) == .applied(version: 2))
     }
 
-    /// "`not_applied` is reported only if it is certain […] A timeout or a lost connection is not a rejection."
+    /// `not_applied` is reported only if it is certain. A timeout is not a rejection.
     @Test func c7Outcome() throws {
         func outcome(_ fate: Fate) throws -> Outcome? {
             group.fate = { what, _ in what == "accept" ? fate : .answered }
@@ -129,7 +130,7 @@ import Testing
         #expect(try outcome(.silent) == .unknown)
     }
 
-    /// "[A replica that is] blank, of another group, another incarnation, or state `rebuilding` [answers] NOTMEMBER."
+    /// A replica with another incarnation or in state `rebuilding` answers `NOTMEMBER`, and does nothing.
     @Test func c8Membership() throws {
         _ = try submit(write("a"))
         group.acceptors[0].incarnation = Bytes("another".utf8)
@@ -142,7 +143,7 @@ import Testing
         #expect(group.acceptors[0].records[register.redisKey]?.fields[1] == .bulk(Bytes("a".utf8)))
     }
 
-    /// "Acknowledged means on disk at a majority. […] `appendfsync always`"
+    /// Acknowledged means on disk at a majority: every replica needs `appendfsync always`.
     @Test func c9Durability() {
         let info = """
             redis_version:7.0.15\r\nrole:master\r\nloading:0\r\naof_enabled:1\r\naof_last_write_status:ok\r
@@ -161,7 +162,7 @@ import Testing
         #expect(faults(version: "x") == ["Redis x is older than 6.2"])
     }
 
-    /// "Reads ask it last, because it misses every change."
+    /// A replica that rejects writes is read last, because it misses every change.
     @Test func c9AReplicaThatRejectsWritesIsReadLast() throws {
         let configuration = try #require(try submitAndFindConfiguration())
         let acceptors = AcceptorGroup(group, scheduler: scheduler, name: "cp")
@@ -179,8 +180,8 @@ import Testing
         #expect(try asked() == ["hmget@g1", "hmget@g2"])
     }
 
-    /// "The write that each member gets every second decides." The null of a replica that is no member is no such
-    /// write.
+    /// The write that each member gets every second shows whether it accepts writes. A replica that is not a member
+    /// replies null, which shows nothing.
     @Test func c9AReplyOfANonMemberDoesNotShowThatWritesAreAccepted() {
         let writes = AcceptorGroup(group, scheduler: scheduler, name: "cp").writes
         writes.note(.null, of: 0)
@@ -191,8 +192,8 @@ import Testing
         #expect(writes.errors[0] != nil)
     }
 
-    /// "Without `cap:gc_version`, the versions of the key begin again. […] A prepare uses the higher watermark of the
-    /// majority." "An expiry is a change: its tombstone is committed before anything is answered from it."
+    /// A prepare uses the higher GC watermark of the majority, so that the versions of a key continue. An expiry is a
+    /// change: its tombstone is committed before anything is answered from it.
     @Test func c10DeleteExpiryAndTombstoneGC() throws {
         group.acceptors[0].gcVersion = 7
         group.acceptors[1].gcVersion = 9

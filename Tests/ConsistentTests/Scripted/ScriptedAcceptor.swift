@@ -8,7 +8,7 @@ final class ScriptedAcceptor {
     struct Record {
         var promise = Ballot.zero
         var ballot: Ballot?
-        /// version, value, deleted, expires_ms, writers, evicted_at
+        /// In this order: version, value, deleted, expires_ms, writers, evicted_at.
         var fields: [Reply] = []
     }
 

@@ -33,7 +33,7 @@ final class ScriptedGroup: ReplicaGroup {
 
     /// Decides the fate of each command at each replica, in the order of sending.
     var fate: (_ what: String, _ replica: Int) -> Fate = { _, _ in .answered }
-    /// Every command sent, as `accept@g1`.
+    /// Every command that was sent, as `accept@g1`.
     private(set) var log: [String] = []
     private var heldBack: [() -> Void] = []
     private let scheduler: VirtualScheduler
