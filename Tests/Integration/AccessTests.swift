@@ -3,7 +3,7 @@ import Glibc
 import Testing
 import TestSupport
 
-/// Who may use a service, seen from outside: the real executables, as curl and browsers would ask them.
+/// Access control of the real executables, with requests like those of curl and browsers.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct AccessTests {
     @Test(arguments: ["cp", "ap"])
     func anotherHostIsMisdirected(mode: String) throws {
@@ -81,7 +81,7 @@ import TestSupport
         #expect(refused.headers["www-authenticate"]?.contains("scope=\"write\"") == true)
     }
 
-    /// Without an interruption: the new token is accepted before the old one is removed.
+    /// There is no interruption, because the new token is accepted before the old one is removed.
     @Test func tokensAreReplacedWhileTheServiceRuns() throws {
         let tokens = try Tokens()
         let old = try tokens.make("alice", "metrics,admin")
@@ -167,7 +167,7 @@ import TestSupport
         #expect(!text.contains(writer) && !text.contains("wrong"))
     }
 
-    /// A file of tokens, made by the program itself.
+    /// A token file. The service's own executable makes its tokens.
     private final class Tokens {
         let path: String
 

@@ -5,7 +5,8 @@ import TestSupport
 
 @testable import CapLab
 
-/// Faults under the real executables: what webdis' users suffered from is a test here.
+/// Faults of replicas and connections, with the real executables. They include the problems that users of webdis
+/// reported.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct FaultTests {
     private func breaker(_ app: ServiceOnReplicas, _ node: Int) throws -> String? {
         let all = try app.service.http("GET", "/circuit-breaker").objects("breakers")
@@ -16,7 +17,8 @@ import TestSupport
         try app.service.http("GET", "/health").string("status") == "ok"
     }
 
-    /// Without the capital and the full stop of `app-ap`.
+    /// The `detail` of an answer, in lower case and without the final full stop, because only `app-ap` writes a
+    /// sentence.
     private func detail(of answer: HTTPAnswer) throws -> String {
         let detail = try #require(answer.string("detail")).lowercased()
         return detail.hasSuffix(".") ? String(detail.dropLast()) : detail
@@ -63,9 +65,9 @@ import TestSupport
         app.service.signal(SIGTERM)
         let log = app.service.waitForExit().log.split(separator: "\n").filter { $0.contains("\"node\":\"g1\"") }
         func count(_ event: String) -> Int { log.filter { $0.contains("\"event\":\"\(event)\"") }.count }
-        // One line per reason; at a start, Redis first refuses connections and then loads.
+        // There is one line per reason. While Redis starts, it first refuses connections and then loads its data.
         #expect((1...4).contains(count("DB_CONNECT_FAILURE")), "\(log)")
-        // It opens and closes. It may close for a moment between.
+        // The breaker opens and closes. It may also close for a moment in between.
         #expect((2...4).contains(count("CIRCUIT_BREAKER_STATE_CHANGE")), "\(log)")
         #expect((2...3).contains(count("REPLICA_UP")), "\(log)")
     }
@@ -87,7 +89,7 @@ import TestSupport
         try app.servers[1].cli("-a", "another", "CONFIG", "SET", "requirepass", "")
         #expect(try eventually { try isWhole(app) })
         app.servers[2].pause()
-        // AP suspects it only after several probes.
+        // `app-ap` suspects a partition only after several probes.
         #expect(eventually { app.service.log.contains("PARTITION_SUSPECTED") })
         app.servers[2].resume()
         #expect(eventually { app.service.log.contains("PARTITION_HEALED") })
@@ -264,7 +266,7 @@ import TestSupport
     }
 }
 
-/// Holds the relay for closures that run on its reactor's thread only.
+/// Holds the relay. Safe because only closures on the thread of its reactor use it.
 private final class RelayBox: @unchecked Sendable {
     var relay: Relay?
 }

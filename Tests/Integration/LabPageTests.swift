@@ -5,7 +5,7 @@ import Testing
 
 @testable import CapLab
 
-/// The page of a whole lab: real services, replicas and cuts.
+/// The page of a complete lab: real services, replicas and link faults.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct LabPageTests {
     private final class RunningLab {
         let process: ChildProcess
@@ -72,7 +72,7 @@ import Testing
         #expect(try eventually { try lab.ask("app_cp_west", "read").string("value") == "eve" })
     }
 
-    /// The first violation that a page is shown.
+    /// The first violation that the page receives.
     private func violation(_ events: EventReader) throws -> [String: Any] {
         func first(_ event: EventReader.Event) -> [String: Any]? {
             (event.object["violations"] as? [[String: Any]])?.first
@@ -85,7 +85,8 @@ import Testing
         let events = try EventReader(port: lab.page.port)
         let bug = try events.next("hello").object["bug"] as? [String: Any]
         #expect(bug?["name"] as? String == "stale-read" && bug?["service"] as? String == "app_cp_west")
-        // Until a cached answer is older than a write: the cache forgets it after some seconds.
+        // Repeat until an answer from the faulty proxy's cache is older than a write. The cache drops an answer after
+        // some seconds.
         var round = 0
         func isStale() throws -> Bool {
             round += 1
@@ -117,7 +118,7 @@ import Testing
         #expect(try lab.ask("app_ap_west", "read").string("value") == "kept")
     }
 
-    /// A round trip of 200 ms is shorter than `REPLICA_TIMEOUT_MS`, but the first connection needs several.
+    /// A round trip of 200 ms is shorter than `REPLICA_TIMEOUT_MS`, but the first connection needs several round trips.
     @Test func replicasAreAdmittedBehindASlowLink() throws {
         let lab = try RunningLab()
         let events = try EventReader(port: lab.page.port)

@@ -54,7 +54,7 @@ import TestSupport
         let idle = try admit("g1")
         #expect(idle.code == 0)
         #expect(idle.output == "app-ap: g1 is not rejected: there is nothing to admit\n")
-        // As it is marked after a restart, weeks later.
+        // The state of a replica that was restarted weeks later and refused.
         try app.servers[1].cli("HSET", "cap:identity", "run_id", "before", "too_old", "1")
         let admitted = try admit("g2")
         #expect(admitted.code == 0)
@@ -88,7 +88,7 @@ import TestSupport
         #expect(log.split(separator: "\n").allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
     }
 
-    /// nohup(1), and a shell that starts the service in the background.
+    /// As with `nohup`, and with a shell that starts the service in the background.
     @Test(arguments: ["cp", "ap"])
     func signalsThatWereInheritedAsIgnoredStayIgnored(mode: String) throws {
         let service = try ServiceProcess(
@@ -103,7 +103,7 @@ import TestSupport
         #expect(stops.first?.uppercased().contains("SIGTERM") == true)
     }
 
-    /// A request is waiting for its replicas; the gauge is set between requests, so a scrape does not count itself.
+    /// Waits until one request is in flight. The gauge is set between requests, so a scrape does not count itself.
     private func isUnderWay(_ app: ServiceOnReplicas) throws -> Bool {
         try eventually { try app.service.http("GET", "/metrics").text.contains("app_requests_in_flight 1\n") }
     }

@@ -4,8 +4,8 @@ import Synchronization
 import Testing
 import TestSupport
 
-/// Clients that ask for more than the real executables can serve. `make bench-overload` and `make soak` measure the
-/// same on the release build.
+/// Clients that ask for more than the real executables can serve. `make bench-overload` and `make soak` measure such
+/// loads on the release build.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct OverloadTests {
     /// The answers to large requests by status, until they are over.
     private final class Answers: Sendable {
@@ -38,7 +38,8 @@ import TestSupport
 
     @Test(arguments: ["cp", "ap"])
     func largeRequestsNeitherFailSmallOnesNorOpenABreaker(mode: String) throws {
-        // A busy machine must not make the replicas look silent: only what waits in the service is tested.
+        // A busy machine must not make the replicas look unresponsive: the test is about requests that wait in the
+        // service.
         let app = try ServiceOnReplicas.make(
             mode, settings: ["REPLICA_TIMEOUT_MS": "2000", "NETWORK_TIMEOUT_SEC": "20"])
         let value = [UInt8](repeating: 120, count: 1 << 20)
@@ -142,7 +143,8 @@ import TestSupport
             #expect(prlimit.wait() == 0)
         }
         let used = try #require(try app.metrics()["process_open_fds"])
-        // Room for a few connections; the service's own limit is that at its start.
+        // Leave descriptors for only a few connections. The service computed its connection limit when it started, from
+        // the higher descriptor limit, so it runs out of descriptors before it reaches that limit.
         try setLimit(Int(used) + 4)
         let idle = IdleConnections(count: 20, port: app.service.port)
         defer { idle.close() }

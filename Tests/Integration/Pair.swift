@@ -4,7 +4,7 @@ import TestSupport
 final class ServiceOnReplicas: Sendable {
     let servers: [RedisServer]
     let service: ServiceProcess
-    /// What ``write(_:_:headers:)`` and ``read(_:)`` speak in.
+    /// The session that ``write(_:_:headers:)`` and ``read(_:)`` use.
     let session: ClientSession
 
     private init(
@@ -20,7 +20,8 @@ final class ServiceOnReplicas: Sendable {
         guard try eventually({ try service.http("GET", "/health", headers: headers).string("status") == "ok" }) else {
             throw TestFailure("\(name) does not reach all replicas")
         }
-        // A new AP group compares itself first; before that the age of a replica's answers is unknown.
+        // In a new AP group, anti-entropy first compares the blank replicas. Until it has finished, the staleness is
+        // unknown.
         guard try name == "app-cp" || eventually({ try Self.areAgesKnown(service, headers) }) else {
             throw TestFailure("\(name) does not know how old its answers are")
         }
@@ -37,7 +38,7 @@ final class ServiceOnReplicas: Sendable {
         return ["REPLICAS": replicas]
     }
 
-    /// `app-cp` on a group that was initialised.
+    /// Starts `app-cp` on a new group that was initialised.
     static func cp(
         settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil
     ) throws -> ServiceOnReplicas {
@@ -56,7 +57,7 @@ final class ServiceOnReplicas: Sendable {
             descriptorLimit: descriptorLimit)
     }
 
-    /// - Parameter token: with the scopes `admin` and `metrics`, if requests need one.
+    /// - Parameter token: a token with the scopes `admin` and `metrics`; nil if requests need none.
     static func make(
         _ mode: String, settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil
     ) throws -> ServiceOnReplicas {
@@ -74,7 +75,7 @@ final class ServiceOnReplicas: Sendable {
         return Dictionary(uniqueKeysWithValues: samples)
     }
 
-    /// The sum of all series of a metric.
+    /// The sum of all labelled series of a metric.
     func total(_ metric: String) throws -> Double {
         try metrics().filter { $0.key.hasPrefix(metric + "{") }.values.reduce(0, +)
     }

@@ -5,9 +5,9 @@ import Testing
 
 @testable import CapLab
 
-/// The read-only page of a pair that another program runs: real services, replicas and cuts.
+/// The read-only page for services and replicas that another program runs, here a lab.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct WatchTests {
-    /// A lab, and a watcher that knows nothing of it but ports and a password.
+    /// A lab, and a watcher that gets only the lab's ports and its password.
     private final class WatchedLab {
         let lab: ChildProcess
         let watcher: ChildProcess
@@ -16,7 +16,7 @@ import Testing
         var pagePort: UInt16 { pagePortReservation.port }
         let ports: [String: UInt16]
 
-        /// - Parameter password: of the replicas; nil: the right one.
+        /// - Parameter password: the password of the replicas that the watcher uses; nil for the right one.
         init(password: String? = nil) throws {
             var template = Array("/tmp/caplab-watch-XXXXXX".utf8CString)
             guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: \(errno)") }
@@ -34,7 +34,7 @@ import Testing
             ports = Dictionary(uniqueKeysWithValues: status.nodes.map { ($0.name, $0.port) })
             let pagePort = try ReservedPort()
             pagePortReservation = pagePort
-            // By name, as in Compose.
+            // Use a host name, as in Compose.
             let nodes = status.nodes.map { "--node=\($0.name)=localhost:\($0.port)" }
             let watcher = try ChildProcess(
                 program, ["watch", "--page-port", "\(pagePort.port)", "--commands", "caplab"] + nodes,
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    /// The labels of the faults that last.
+    /// The labels of the faults that have not ended.
     private func lasting(_ event: EventReader.Event) -> [String] {
         let faults = event.object["faults"] as? [[String: Any]] ?? []
         return faults.filter { $0["toMs"] is NSNull }.compactMap { $0["label"] as? String }
@@ -79,7 +79,7 @@ import Testing
         event.object["nodes"] as? [String: [String: Any]] ?? [:]
     }
 
-    /// The copies of the chosen key by replica, of those that answer.
+    /// By replica: the values that it stores for the chosen key. Replicas that do not answer are left out.
     private func values(_ event: EventReader.Event) -> [String: [String]] {
         let copies = event.object["copies"] as? [String: [String: Any]] ?? [:]
         return copies.filter { $0.value["reachable"] as? Bool == true }.compactMapValues { $0["values"] as? [String] }
@@ -109,7 +109,7 @@ import Testing
         }
         #expect(refused.array.allSatisfy { $0["by"] as? String == "page" && $0["op"] as? String == "read" })
         #expect(try pair.write("eve", at: "app_cp").status == 200)
-        // The watcher is at both sites: it reads the copy that the west cannot receive.
+        // The watcher reaches both sites, so it reads from g1 the value that the west cannot receive.
         _ = try events.next("copies") { event in
             values(event)["cp_db_g1"] == ["eve"] && values(event)["cp_db_g3"] == ["ana"]
         }
@@ -142,7 +142,7 @@ import Testing
         func complaints() -> [Substring] { pair.watcher.errorText.split(separator: "\n") }
         #expect(eventually { complaints().count == 6 })
         let events = try EventReader(port: pair.pagePort)
-        // Later rounds are rejected too.
+        // Later rounds are rejected too, but not reported again.
         _ = try events.next("series") { !$0.object.isEmpty }
         #expect(complaints().count == 6)
         #expect(complaints().allSatisfy { $0.contains("_db_g") && $0.contains("NOAUTH") })

@@ -5,8 +5,8 @@ import Glibc
 /// A child process in the directory `/`, whose output goes to files.
 ///
 /// `Foundation.Process` is not safe with several threads: a child inherits the descriptors that another thread opens
-/// while it starts. It then keeps the pipes and sockets of other tests open, and `waitUntilExit` waits for an unrelated
-/// process.
+/// while the child starts. The child then keeps the pipes and sockets of other tests open, and `waitUntilExit` waits
+/// for an unrelated process.
 public final class ChildProcess: @unchecked Sendable {
     // Safe because a test drives one process from one task at a time.
     public private(set) var processID: pid_t = 0
@@ -29,7 +29,7 @@ public final class ChildProcess: @unchecked Sendable {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // A process group of its own: Ctrl-C ends the tests, which then end their children.
+        // A process group of its own: Ctrl-C reaches only the tests, which then end their children.
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
         var words = ([program] + arguments).map { strdup($0) } + [nil]
         var settings = environment.map { strdup("\($0)=\($1)") } + [nil]
@@ -74,14 +74,14 @@ public final class ChildProcess: @unchecked Sendable {
         return status ?? -1
     }
 
-    /// What it has written so far.
+    /// The standard output of the process so far.
     public var outputText: String { Self.text(output) }
     public var errorText: String { Self.text(errors) }
 
     private static func text(_ file: UnsafeMutablePointer<FILE>?) -> String {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
-        // `pread` leaves the position alone, which the process uses for its next write.
+        // `pread` does not move the file position, which the process uses for its next write.
         while case let count = pread(fileno(file), &chunk, chunk.count, off_t(bytes.count)), count > 0 {
             bytes += chunk.prefix(count)
         }

@@ -45,7 +45,7 @@ public final class EventReader {
     }
 }
 
-/// Sends actions as the page does.
+/// Sends requests to the lab, as its page does.
 public struct PageClient {
     public let port: UInt16
     public let token: String

@@ -4,7 +4,7 @@ import Glibc
 /// An answer, with its body as text and as a JSON object.
 public struct HTTPAnswer: Sendable {
     public let status: Int
-    /// Names in lower case.
+    /// By name, in lower case.
     public let headers: [String: String]
     public let body: [UInt8]
 
@@ -21,19 +21,20 @@ public struct HTTPAnswer: Sendable {
     }
 }
 
-/// A blocking client on one connection that sends any bytes, also malformed requests.
+/// A blocking client on one connection that sends any bytes, including malformed requests.
 public final class HTTPClient {
     private let descriptor: Int32
     private var buffer: [UInt8] = []
 
-    /// - Parameter timeoutMs: of the connect, and of each read and write.
+    /// - Parameter timeoutMs: the limit of the connect, and of each read and write.
     public init(port: UInt16, timeoutMs: Int = 15_000) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var timeout = timeval(tv_sec: timeoutMs / 1_000, tv_usec: timeoutMs % 1_000 * 1_000)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(descriptor, SOL_SOCKET, option, &timeout, socklen_t(MemoryLayout<timeval>.size))
         }
-        // `deinit` runs although `init` throws: closing here too would close the descriptor of another thread.
+        // `deinit` runs although `init` throws. Closing here too could close a descriptor that another thread has since
+        // opened.
         guard Loopback.connect(descriptor, port: port) else { throw TestFailure("cannot connect to port \(port)") }
     }
 
@@ -104,7 +105,7 @@ public final class HTTPClient {
     }
 }
 
-/// Asks until `condition` holds, for 15 s at most.
+/// Checks `condition` every 10 ms until it holds, at most 1,501 times (about 15 s). Returns whether it held at the end.
 public func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
     for _ in 0..<1_500 {
         if try condition() { return true }

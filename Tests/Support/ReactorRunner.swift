@@ -1,6 +1,6 @@
 import EventLoop
 
-/// A running reactor for a test; stopped with it.
+/// A running reactor for a test. The reactor stops when this object is released.
 public final class ReactorRunner: Sendable {
     public let reactor: Reactor
 
@@ -11,16 +11,17 @@ public final class ReactorRunner: Sendable {
 
     deinit { reactor.stop() }
 
-    /// Runs `body` on the reactor's thread and returns its result to the test, under whose name its failures are
-    /// reported.
+    /// Runs `body` on the reactor's thread and returns its result. Failures in `body` are reported under the name of
+    /// the calling test.
     public func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
-        // A task of the test's own inherits its task-local values, by which the library knows the test.
+        // An unstructured task inherits the task-local values of the test. By these values, the testing library finds
+        // the test to which a failure belongs.
         try await Task(executorPreference: reactor, operation: body).value
     }
 }
 
 extension Scheduler {
-    /// Waits, on the reactor, until `condition` holds; false after `withinMs`.
+    /// Checks `condition` every 2 ms until it holds. Returns false if it does not hold within `withinMs` milliseconds.
     public func eventually(withinMs: UInt64 = 10_000, _ condition: () async -> Bool) async -> Bool {
         let deadlineNs = nowNs + withinMs * nsPerMs
         while nowNs < deadlineNs {

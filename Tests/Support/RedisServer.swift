@@ -2,8 +2,8 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A real `redis-server` on a free loopback port, with its own data directory. The variable `TEST_REDIS_SERVER` names
-/// another program: that of another version, or of Valkey.
+/// A real `redis-server` on a free loopback port, with its own data directory. The environment variable
+/// `TEST_REDIS_SERVER` selects another program, such as another version or Valkey.
 public final class RedisServer: @unchecked Sendable {
     // Safe because a test drives one server from one task at a time; no method is called concurrently.
     public let port: UInt16
@@ -14,7 +14,8 @@ public final class RedisServer: @unchecked Sendable {
 
     private static let program = ProcessInfo.processInfo.environment["TEST_REDIS_SERVER"] ?? "/usr/bin/redis-server"
 
-    /// Starts a server and waits until it replies. The AOF is on, so that a restart keeps the data.
+    /// Starts a server and waits until it replies. By default, the append-only file is on, so that a restart keeps the
+    /// data.
     public init(_ arguments: [String] = ["--appendonly", "yes", "--appendfsync", "always"], port: UInt16? = nil) throws
     {
         reservation = port == nil ? try ReservedPort() : nil
@@ -32,7 +33,7 @@ public final class RedisServer: @unchecked Sendable {
 
     public var url: String { "redis://127.0.0.1:\(port)" }
 
-    /// Starts it on the same port and data, and waits until it replies (10 s at most).
+    /// Starts the server on the same port and data, and waits until it replies (10 s at most).
     public func start() throws {
         precondition(process == nil, "already running")
         let process = try ChildProcess(
@@ -41,7 +42,8 @@ public final class RedisServer: @unchecked Sendable {
                 + arguments)
         self.process = process
         LiveServers.add(process.processID, directory: directory)
-        // Another process may have taken the port while this server was down: a reply is not enough.
+        // Another process may have taken the port while this server was down. So the reply must name this process,
+        // unless the server requires a password.
         for _ in 0..<1_000 where process.isRunning {
             let answer = (try? cli("INFO", "server")) ?? ""
             if answer.contains("process_id:\(process.processID)\r") || answer.hasPrefix("NOAUTH") { return }
@@ -50,7 +52,7 @@ public final class RedisServer: @unchecked Sendable {
         throw TestFailure("redis-server did not answer on port \(port): \(process.outputText)")
     }
 
-    /// `SIGKILL`, as in a crash.
+    /// Ends the server by `SIGKILL`, as in a crash.
     public func kill() {
         guard let process else { return }
         process.signal(SIGKILL)
@@ -59,7 +61,7 @@ public final class RedisServer: @unchecked Sendable {
         self.process = nil
     }
 
-    /// `SIGSTOP`: the kernel still accepts connections, but the server does not reply.
+    /// Stops the server by `SIGSTOP`: the kernel still accepts connections, but the server does not reply.
     public func pause() { process?.signal(SIGSTOP) }
 
     public func resume() { process?.signal(SIGCONT) }

@@ -1,8 +1,9 @@
 import CLinux
 import Glibc
 
-/// A port that is free now, and that no other test and no lab of this machine gets until this is released: a stopped
-/// server finds its port free again. Drawn at random below the range that the kernel uses for outgoing connections.
+/// A port that is free when this object is created. No other test and no lab on this machine gets the port until this
+/// object is released, so a server can be stopped and started again on it. The port is random, below the range that
+/// Linux by default uses for outgoing connections.
 public final class ReservedPort: Sendable {
     public let port: UInt16
     private let reservation: Int32

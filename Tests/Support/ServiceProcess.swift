@@ -10,10 +10,10 @@ public final class ServiceProcess: Sendable {
     /// - Parameters:
     ///   - name: `app-cp` or `app-ap`.
     ///   - environment: settings beside `HTTP_PORT`, `LOG_FORMAT` and `SECRET_KEY`.
-    ///   - ignoredSignals: what it inherits as ignored, such as `HUP`; everything else has its default, even if the
-    ///     tests run in the background.
-    /// - descriptorLimit: its hard limit of open files. The soft one is a half of it, as many systems have less by
-    ///   default.
+    ///   - ignoredSignals: names of signals that the process ignores from its start, such as `HUP`. All other signals
+    ///     have their default action, even if the tests run in the background.
+    ///   - descriptorLimit: the hard limit of open files. The soft limit is half of it, as on many systems the soft
+    ///     limit is lower.
     public init(
         _ name: String, environment: [String: String], ignoredSignals: [String] = [], descriptorLimit: Int? = nil
     ) throws {
@@ -56,7 +56,7 @@ public final class ServiceProcess: Sendable {
     public var isRunning: Bool { process.isRunning }
     public var processID: Int32 { process.processID }
 
-    /// What it has logged so far.
+    /// The log so far.
     public var log: String { process.errorText }
 
     public func signal(_ number: Int32) { process.signal(number) }
@@ -66,7 +66,7 @@ public final class ServiceProcess: Sendable {
     /// - Returns: the exit code and the log.
     public func waitForExit() -> (code: Int32, log: String) { (process.wait(), process.errorText) }
 
-    /// One request on its own connection.
+    /// Sends one request on its own connection, and returns the answer.
     public func http(
         _ method: String, _ target: String, headers: [String: String] = [:], body: [UInt8] = []
     ) throws -> HTTPAnswer {
@@ -75,8 +75,8 @@ public final class ServiceProcess: Sendable {
     }
 }
 
-/// A client that sends the session token of each response with its next request, as a client of `app-ap` must to read
-/// its own writes. `app-cp` guarantees that to every client without a token.
+/// A client that sends the session token of each response with its next request, as a client of `app-ap` must do to
+/// read its own writes. Clients of `app-cp` need no token.
 public final class ClientSession: Sendable {
     private let service: ServiceProcess
     private let headers = Mutex<[String: String]>([:])

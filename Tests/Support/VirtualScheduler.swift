@@ -45,7 +45,7 @@ public final class VirtualScheduler: TaskExecutor, Scheduler, @unchecked Sendabl
     }
 
     private func step() -> Bool {
-        // As early as the protocol allows: code must not rely on a timer that was settled for a moment.
+        // Drop settled timers as early as the protocol allows, so that a test fails if code still relies on one.
         timers.removeAll { $0.timer.isSettled }
         if !jobs.isEmpty {
             jobs.removeFirst().runSynchronously(on: asUnownedTaskExecutor())
