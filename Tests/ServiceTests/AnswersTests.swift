@@ -20,7 +20,7 @@ import Testing
         #expect(text(members["code"]) == code.rawValue)
         #expect(text(members["detail"]) == "why")
         #expect(text(members["outcome"]) == "unknown")
-        // Only failures that may pass have `Retry-After`.
+        // Only errors of the service (5xx) have `Retry-After`, because a retry may succeed.
         #expect((response.header("Retry-After") != nil) == (status >= 500))
     }
 

@@ -31,7 +31,7 @@ import Testing
         let response = AvailableAnswers.found(result.value ?? [], result, asBytes)
         #expect(response.contentType == "application/octet-stream")
         #expect(response.body == [0, 0xFF])
-        // It would cover a value that this answer does not show.
+        // `X-Context` would cover a value that this answer does not show.
         #expect(response.header("X-Context") == nil)
         #expect(response.header("X-Staleness-Ms") == "12")
         #expect(response.header("X-Stale") == "false")

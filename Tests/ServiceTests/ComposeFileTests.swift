@@ -11,7 +11,7 @@ import Testing
 
     @Test func everySettingIsPassedToTheServices() throws {
         let known = names(in: try repositoryFile("docker-compose.yml"))
-        // Paths in the container, which only an overlay can know.
+        // These settings are paths in the container, which only an overlay can set.
         let exempt: Set<String> = [
             "SECRET_KEY_FILE", "SECRET_KEY_FALLBACK_FILE", "REDIS_PASSWORD_FILE", "AUTH_TOKENS_FILE", "JWT_KEYS_FILE",
             "JWT_HS256_KEY_FILE",
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    /// The commands that a user may run.
+    /// The commands that a Redis user may run.
     private func commands(of user: String, in users: String) throws -> Set<String> {
         let line = try #require(users.split(separator: "\n").first { $0.hasPrefix("user \(user) ") })
         #expect(line.contains(" -@all "))

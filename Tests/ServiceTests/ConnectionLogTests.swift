@@ -7,7 +7,7 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct ConnectionLogTests {
     private static let minuteNs = 60_000 * nsPerMs
 
-    /// One second of a replica that is down: the breaker's trial fails, and it opens again.
+    /// One second in which a replica is down: the trial of the breaker fails, and the breaker opens again.
     private func downForASecond(_ log: inout ConnectionLog, reason: String = "refused") -> [Bool] {
         [
             log.breakerChanged(from: .open, to: .halfOpen), log.failed(reason: reason),

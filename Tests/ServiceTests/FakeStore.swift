@@ -92,7 +92,7 @@ func expect(
 }
 
 extension KeyRequest {
-    /// A request of `key`, for tests of answers.
+    /// A `GET` request for `key`, for tests of answers.
     static func of(_ key: Bytes, accept: String = ContentType.json) -> KeyRequest {
         KeyRequest(
             key: key, deadlineNs: .max, isSessionRequired: false,
@@ -113,5 +113,5 @@ extension Response {
     func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 }
 
-/// One member of a JSON object as text, whatever its kind; nil if it is absent.
+/// One member of a JSON object as text, whatever its type; nil if it is absent.
 func text(_ member: (any Sendable)?) -> String? { member.map { "\($0)" } }

@@ -11,7 +11,7 @@ import Testing
 @testable import Redis
 @testable import Service
 
-/// What the monitor of a group logs and shows. The events are called as the links call them.
+/// The log lines and metrics of a group's monitor. The tests report events to the monitor as the links do.
 @Suite(.timeLimit(.minutes(20))) struct GroupMonitorTests {
     private let runner: ReactorRunner
 

@@ -10,7 +10,8 @@ import Testing
     private let scheduler = VirtualScheduler()
     private let client = ClientAddress(network: 1)
 
-    /// What became of requests of these sizes that enter at once, while none of them ends.
+    /// Lets requests of these sizes enter at the same time; none of them leaves. Returns whether each was admitted
+    /// (true), was shed (false), or still waits after 80 ms (nil).
     private func entered(_ admission: LargeRequestAdmission, _ byteCounts: [Int]) async -> [Bool?] {
         let outcomes = Outcomes(count: byteCounts.count)
         for (index, byteCount) in byteCounts.enumerated() {
@@ -134,7 +135,7 @@ import Testing
     @Test func aShedRequestIsOverloadedNotAppliedAndCounted() async throws {
         let endpoints = try CPEndpoints(["MAX_VALUE_BYTES": "10000000"])
         let value = Bytes(repeating: 1, count: 5 << 20)
-        // The first one holds the whole capacity and never ends.
+        // The first request holds the whole capacity and never ends.
         let blocked = SuspendedReply()
         endpoints.store.beforeChange = { await blocked.wait() }
         let scheduler = endpoints.scheduler

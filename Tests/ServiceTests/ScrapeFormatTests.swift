@@ -5,7 +5,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct ScrapeFormatTests {
     @Test(arguments: [
-        // Sent by Prometheus 2.42 and 3.
+        // `Accept` headers that Prometheus 2.42 and 3 send.
         "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
             + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
         "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"

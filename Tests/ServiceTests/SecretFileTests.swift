@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    /// Without its path, which may be the secret itself.
+    /// The error does not show the path, which may be the secret itself.
     @Test func aMissingFileIsAnError() {
         #expect(throws: SettingError("NAME_FILE is not the path of a file that can be read")) {
             try secret(["NAME_FILE": "/nowhere"])

@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct SecretLeakTests {
     private static let canary = "hunter2canary"
 
-    /// Everything that a start prints.
+    /// Everything that a start prints about its settings.
     private func reports(_ program: Program, _ values: [String: String]) -> String {
         let reader = program.read(values)
         return reader.problems.joined(separator: "\n") + "\n" + (reader.problems.isEmpty ? reader.report : "")
@@ -19,7 +19,7 @@ import Testing
         let secrets = program.read([:]).entries.filter(\.isSecret).map(\.name)
         #expect(secrets.contains("JWT_HS256_KEY") && secrets.contains("REDIS_PASSWORD"))
         for name in secrets {
-            // Too short, long enough, and both with its file.
+            // Values that are too short, long enough, or surrounded by white space, each also together with a file.
             for value in [
                 Self.canary, Self.canary + String(repeating: "x", count: 32), "\(Self.canary)\n", " \(Self.canary)",
             ] {
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// A thousand configurations with a few characters inserted, removed or swapped.
+    /// A thousand configurations in which one to three characters were inserted, removed or replaced.
     @Test func noMutatedConfigurationReportsThePassword() {
         var random = SplitMix64(seed: 42)
         let base = Array(
@@ -56,7 +56,7 @@ import Testing
             var text = base
             for _ in 0..<Int.random(in: 1...3, using: &random) {
                 let index = Int.random(in: 0..<text.count, using: &random)
-                // The secret itself stays whole.
+                // Do not change the secret itself.
                 guard !Self.canary.contains(text[index]) || "=:/@,[]%".contains(text[index]) else { continue }
                 switch Int.random(in: 0..<3, using: &random) {
                 case 0: text.remove(at: index)
@@ -81,7 +81,7 @@ import Testing
     }
 }
 
-/// Secrets that others could guess.
+/// Reports of secrets that others could guess.
 @Suite struct ExposureTests {
     private func exposures(_ values: [String: String]) throws -> [String] {
         try serviceSettings(.ap, values).access.exposures.map(\.description)

@@ -5,7 +5,7 @@ import Testing
 @testable import AppAP
 @testable import AppCP
 
-/// One of the two services, as far as its settings go.
+/// One of the two services, for tests of its settings.
 enum Program: String, CaseIterable, Sendable {
     case appCP = "app-cp"
     case appAP = "app-ap"
@@ -35,7 +35,7 @@ enum Program: String, CaseIterable, Sendable {
     }
 }
 
-/// The settings of `app-cp`, with `values` for some.
+/// The settings that both services have, for the service `mode`, with `values` for some of them.
 func serviceSettings(_ mode: ServiceMode = .cp, _ values: [String: String] = [:]) throws -> ServiceSettings {
     let values = Program.appAP.necessary.merging(values) { $1 }
     var reader = SettingsReader { name in values[name].map { ($0, .environment) } }
@@ -57,13 +57,13 @@ struct EnvExample {
     struct Setting {
         let name: String
         let value: String
-        /// The comment above it.
+        /// The comment above the setting.
         let comment: String
     }
 
-    /// Those of the services.
+    /// The settings of the services.
     private(set) var settings: [Setting] = []
-    /// Those that only docker-compose.yml knows: the file's last part.
+    /// The settings that only docker-compose.yml uses: the last part of the file.
     private(set) var ofCompose: [Setting] = []
 
     init() throws {

@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct SettingsTests {
     @Test func theEnvironmentOverridesTheFileAndTheFileTheDefault() async throws {
-        // HOME stands for any variable of the environment: a test must not change its own.
+        // `HOME` stands for any variable of the environment, because a test must not change its own environment.
         let home = try #require(ProcessInfo.processInfo.environment["HOME"])
         let path = NSTemporaryDirectory() + "cap-settings-\(UUID().uuidString).env"
         try "HOME=from-the-file\nCAP_ONLY_IN_FILE=from the file\n".write(
@@ -95,7 +95,7 @@ import Testing
         let expected = [
             "HTTP_PORT", "SECRET_KEY", "REDIS_PASSWORD_FILE", "REPLICAS", "LOG_LEVEL", "BREAKER_MAX_OPEN_MS",
         ]
-        // No consequence of an error is reported: NEAR_REPLICAS names a replica of the list that cannot be read.
+        // `NEAR_REPLICAS` is not reported: its error only follows from that of `REPLICAS`, which cannot be parsed.
         #expect(names.map(String.init) == expected)
     }
 
