@@ -5,7 +5,7 @@ import Testing
 
 @testable import CapLab
 
-/// Connections to services and redis-servers.
+/// Connections to services and Redis servers.
 @Suite(.timeLimit(.minutes(20))) struct ClientTests {
     private func withConnection(_ body: @escaping @Sendable (Int32, HTTPConnection, Reactor) async throws -> Void)
         async throws

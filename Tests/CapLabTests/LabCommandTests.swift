@@ -4,7 +4,7 @@ import Testing
 
 @testable import CapLab
 
-/// Commands from a second terminal.
+/// Commands that control a running lab from a second terminal.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct LabCommandTests {
     /// Whether a service reaches a replica through its link.
     private func reaches(_ service: String, _ id: String, in lab: LabProcess) throws -> Bool {

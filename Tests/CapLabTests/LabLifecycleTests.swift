@@ -26,12 +26,12 @@ import Testing
         #expect(try await left(traces) == [])
     }
 
-    /// nohup(1), and a shell that starts `caplab up` in the background.
+    /// As with `nohup`, and with a shell that starts `caplab up` in the background.
     @Test func signalsThatWereInheritedAsIgnoredDoNotStopALab() async throws {
         let lab = try LabProcess(ignoredSignals: ["HUP", "INT", "CHLD"])
         let traces = try lab.traces()
         for number in [SIGHUP, SIGINT] { kill(lab.process.processIdentifier, number) }
-        // The signals were pending before this command is answered.
+        // If the lab handled the signals, it would do so before it answers this command.
         #expect(try lab.status().nodes.allSatisfy { $0.state == "running" })
         #expect(!lab.page.contains("stopping"))
         #expect(lab.stop(SIGTERM) == 0)
@@ -56,7 +56,7 @@ import Testing
         let directory = "/proc/\(pid)/fd"
         for descriptor in try FileManager.default.contentsOfDirectory(atPath: directory) where Int32(descriptor)! > 2 {
             let target = try FileManager.default.destinationOfSymbolicLink(atPath: "\(directory)/\(descriptor)")
-            // Its listening socket, and a client or replica now.
+            // The descriptors are the listening socket, and connections to a client or a replica.
             #expect(target.hasPrefix("socket:"))
         }
     }
@@ -75,7 +75,7 @@ import Testing
         let free = try Ports.free(11)
         let nodes = zip(Topology.pair.nodes, free).flatMap { ["--port", "\($0.name)=\($1.port)"] }
         let ports = nodes + ["--page-port", "\(free[10].port)"]
-        // Nobody else takes the ports while no lab runs.
+        // The reservations keep other tests and labs from the ports while this lab does not run.
         try withExtendedLifetime(free) {
             for _ in 1...2 {
                 let lab = try LabProcess(directory, ports)

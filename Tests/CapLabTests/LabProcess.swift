@@ -25,14 +25,15 @@ final class LabProcess {
 
     static var program: String { Executables.runningDirectory + "/caplab" }
 
-    /// Starts it. Returns when it reports that everything runs, or throws its output.
-    /// - Parameter ignoredSignals: what it inherits as ignored, such as `HUP`; everything else has its default.
+    /// Starts the lab. Returns when the lab reports that everything runs; otherwise throws an error with its output.
+    /// - Parameter ignoredSignals: names of signals that the lab ignores from its start, such as `HUP`. All others have
+    ///   their default action.
     init(
         _ directory: ScratchDirectory? = nil, _ arguments: [String] = ["--free-ports"], ignoredSignals: [String] = []
     ) throws {
         self.directory = try directory ?? ScratchDirectory()
         try StandIn.install(in: self.directory.path)
-        // The shell leaks a descriptor, as build tools do.
+        // The shell lets the lab inherit a descriptor, as build tools may do.
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments =
             ["--default-signal"] + ignoredSignals.map { "--ignore-signal=\($0)" }
@@ -64,7 +65,7 @@ final class LabProcess {
         return true
     }
 
-    /// Waits at most 30 s.
+    /// Waits at most 30 s for the exit, and then kills the process.
     private func waitForExit() -> Int32 {
         if !eventually({ !process.isRunning }) && !eventually({ !process.isRunning }) {
             kill(process.processIdentifier, SIGKILL)
@@ -109,7 +110,7 @@ final class LabProcess {
         return node
     }
 
-    /// Everything that must not outlive the lab.
+    /// The processes and paths that must not outlive the lab.
     func traces() throws -> Traces {
         let status = try status()
         let children = try String(contentsOfFile: "/proc/\(status.pid)/task/\(status.pid)/children", encoding: .utf8)
@@ -122,7 +123,7 @@ final class LabProcess {
         return Traces(processes: processes.filter(isAlive), paths: [status.dataDirectory, runDirectory])
     }
 
-    /// SIGINT or SIGTERM, as from a terminal or a service manager.
+    /// Sends a signal, as a terminal or a service manager does, and waits for the exit.
     /// - Returns: the exit code.
     func stop(_ number: Int32 = SIGTERM) -> Int32 {
         kill(process.processIdentifier, number)
@@ -135,7 +136,7 @@ struct Traces: Sendable {
     let processes: Set<pid_t>
     let paths: [String]
 
-    /// Waits until nothing is left. Returns what is.
+    /// Waits until none of them exists any more. Returns those that still do.
     func left(_ reactor: Reactor) async -> [String] {
         _ = await reactor.eventually { now.isEmpty }
         return now

@@ -61,13 +61,13 @@ final class Peer {
         return received.count
     }
 
-    /// How the stream ended, if it did.
+    /// How the stream ended; nil if it has not.
     var ending: End? {
         poll()
         return end
     }
 
-    /// Waits until exactly this text was received.
+    /// Waits until exactly this text was received; false if it is not within 10 s.
     func expects(_ wanted: String) async -> Bool { await reactor.eventually { [self] in text == wanted } }
 
     func endsWith(_ wanted: End) async -> Bool { await reactor.eventually { [self] in ending == wanted } }
@@ -89,7 +89,7 @@ final class Peer {
     }
 }
 
-/// Accepts connections; with `echoes`, sends everything back.
+/// Accepts connections. If `echoes` is true, it sends all bytes back.
 final class TestServer: DescriptorHandler {
     let port: UInt16
     private let listener: Int32

@@ -196,7 +196,7 @@ import Testing
             let startNs = monotonicNs()
             try await client.send("b")
             #expect(await client.expects("ab"))
-            // A lower bound only: a machine may be slower.
+            // Check only a lower bound, because a machine may be slow.
             #expect(monotonicNs() - startNs >= 60 * nsPerMs)
         }
     }

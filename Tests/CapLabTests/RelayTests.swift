@@ -2,7 +2,7 @@ import Testing
 
 @testable import CapLab
 
-/// Forwarding, and its bounds.
+/// Forwarding of bytes, and the limits of the buffers.
 @Suite(.timeLimit(.minutes(20))) struct RelayTests {
     @Test func bytesAreForwardedUnchangedBothWays() async throws {
         try await RelayScenario.run(echoes: true) { scenario in
@@ -69,7 +69,8 @@ import Testing
             scenario.fault(.drop)
             let block = [UInt8](repeating: 120, count: 256 << 10)
             var sent = 0
-            // Full once the relay is full and the kernel accepts no more, whatever its buffer sizes are.
+            // Send until the relay's buffer is full and the kernel accepts no more bytes, whatever the sizes of its
+            // buffers are.
             #expect(
                 await scenario.eventually {
                     let count = client.sendSome(block[...])

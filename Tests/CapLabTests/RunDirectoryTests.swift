@@ -55,7 +55,7 @@ import Testing
         for reservation in reservations { try Ports.requireFree(reservation.port, for: "app_cp") }
     }
 
-    /// Labs that start at the same moment choose before anything listens.
+    /// Labs that start at the same time choose their ports before any process listens on them.
     @Test func aReservedPortIsFreeForNobodyElseUntilItIsReleased() throws {
         var reservations = try Ports.free(1)
         let port = reservations[0].port

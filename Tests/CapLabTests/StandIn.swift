@@ -3,8 +3,9 @@ import Glibc
 
 /// Replaces `app-cp` and `app-ap` in tests of the lab alone.
 ///
-/// Perl, which every Debian has. `GET /ping/<id>` sends PING to that replica through its link and returns 503 without
-/// an answer within a second; any other path returns 200 with the node's name. Some settings make it misbehave.
+/// It is a Perl program, because every Debian has Perl. `GET /ping/<id>` sends `PING` to this replica through its link,
+/// and returns 503 if there is no answer within a second. Any other path returns 200 with the node's name. Some
+/// settings make it misbehave.
 enum StandIn {
     private static let program = #"""
         #!/usr/bin/perl

@@ -4,7 +4,7 @@ import Testing
 
 @testable import CapLab
 
-/// The proxy between clients and a service that the test plays.
+/// The faulty proxy between clients and a service. The test takes the role of the service.
 @Suite(.timeLimit(.minutes(20))) struct BugProxyTests {
     private struct Scene {
         let reactor: Reactor
@@ -47,7 +47,7 @@ import Testing
             #expect(await service.expects(Self.read))
             try await service.send(Self.answer("ana"))
             #expect(await client.expects(Self.answer("ana")))
-            // The second is from the cache, on another connection too; the third is forwarded.
+            // The second answer is from the cache, although the connection is another one. The third read is forwarded.
             let other = try scene.client()
             try await other.send(Self.read)
             #expect(await other.expects(Self.answer("ana")))

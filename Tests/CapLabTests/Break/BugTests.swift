@@ -3,7 +3,7 @@ import Testing
 
 @testable import CapLab
 
-/// The deliberate bugs as values, and what the command line accepts.
+/// The deliberate bugs without connections, and their options on the command line.
 @Suite(.timeLimit(.minutes(20))) struct BugTests {
     private func head(_ line: String, _ header: String? = nil) throws -> MessageHead {
         try #require(MessageHead(Array("\(line) HTTP/1.1\r\n\(header.map { $0 + "\r\n" } ?? "")\r\n".utf8)))
@@ -18,7 +18,7 @@ import Testing
         cache.note(old, to: read, nowNs: 0)
         let answers = (1...4).map { cache.answer(to: read, nowNs: UInt64($0)) }
         #expect(answers == [old, nil, old, nil])
-        // An answer that passes meanwhile does not replace the kept one.
+        // A newer answer does not replace the cached one before that has expired.
         cache.note(Array("new".utf8), to: read, nowNs: 5)
         #expect(cache.answer(to: read, nowNs: 6) == old)
         let expiredNs = ReadCache.keptMs * nsPerMs

@@ -102,9 +102,9 @@ private func violations(
         #expect(violations([two], final: [], kills: [("g1", 2 * second)]).count == 1)
         #expect(violations([two], final: [], kills: [("g1", 2 * second), ("g1", 3 * second)]).count == 1)
         #expect(violations([two], final: [], kills: [("g1", 2 * second), ("g2", 3 * second)]) == [])
-        // It was on disk by then.
+        // When g2 was killed, the write was already on its disk.
         #expect(violations([two], final: [], kills: [("g1", 2 * second), ("g2", 6 * second)]).count == 1)
-        // Another replica had it.
+        // g3 coordinated the write, so a kill of g1 does not explain the loss.
         var one = write("a", 1, after: [])
         one.replica = "g3"
         #expect(violations([one], final: [], kills: [("g1", 2 * second)]).count == 1)

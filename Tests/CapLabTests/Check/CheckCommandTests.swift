@@ -59,7 +59,7 @@ import Testing
     }
 }
 
-/// Services that keep everything in their own memory: `caplab check` must find that.
+/// Stand-ins for the services, each of which keeps all data in its own memory. `caplab check` must find the violations.
 enum IsolatedRegister {
     private static let program = #"""
         #!/usr/bin/perl

@@ -51,9 +51,9 @@ import Testing
         let kill = try #require(faults.first { $0.kind == .killReplica && $0.node == "ap_db_g3" })
         #expect(rule.holds(under: [cut]))
         #expect(rule.holds(under: [kill]))
-        // During the cut the west reaches only g3.
+        // During the cut, the west reaches only g3.
         #expect(!rule.holds(under: [cut, kill]))
-        // A replica that the service has not found again yet does not count.
+        // A replica that the service does not yet report as reachable does not count.
         rule.usable["app_ap_west"] = ["ap_db_g1"]
         #expect(!rule.holds(under: [cut]))
         rule.down = ["app_ap_west"]

@@ -2,7 +2,7 @@ import Testing
 
 @testable import CapLab
 
-/// Drills as files: what they say, and what is wrong in one line with file and line.
+/// Drill files: their content, and their errors, each in one line with the file and the line number.
 @Suite struct DrillParserTests {
     private static let valid = """
         title: West is cut off

@@ -35,7 +35,7 @@ import Testing
     ]
 
     @Test func theSHA1IsThatOfRedis() {
-        // redis-cli SCRIPT LOAD "return 1"
+        // The reply to `redis-cli SCRIPT LOAD "return 1"`.
         let sha = String(decoding: ScriptNames.sha(of: Array("return 1".utf8)), as: UTF8.self)
         #expect(sha == "e0e1f9fabfc9d4800c877a703b823ac0578ff8db")
     }

@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    /// A connection whose first bytes are a read of `cp:seat`.
+    /// Opens a connection whose first bytes are a read of `cp:seat`.
     private static func open(_ scenario: RelayScenario) async throws -> (client: Peer, server: Peer) {
         let before = scenario.server.accepted.count
         let client = try scenario.client()

@@ -3,7 +3,7 @@ import Testing
 @testable import CapLab
 
 @Suite(.timeLimit(.minutes(20))) struct VerdictTests {
-    /// One answer per 10 ms, each after the one before.
+    /// The answer with this number. Requests begin 10 ms apart.
     private func answer(
         _ number: Int, _ op: AnswerEvent.Operation, service: String = "app_cp", key: String = "k", sent: String? = nil,
         status: Int = 200, outcome: String? = nil, value: String? = nil, version: Int? = nil, tookMs: Double = 2
@@ -149,7 +149,7 @@ import Testing
         APWindow.Reading(beganUs: second * 1_000_000, endedUs: second * 1_000_000 + 100, records: ["k": record])
     }
 
-    /// The same records on the first two replicas, in two readings; then the verdict.
+    /// Reads the record `near` from two replicas and `far` from the third, twice. Returns the second verdict.
     private func judge(_ answers: [AnswerEvent], _ near: StoredHash, _ far: StoredHash) -> APWindow.Result {
         var window = APWindow()
         for answer in answers { window.note(answer) }
@@ -235,7 +235,7 @@ import Testing
         let first = record("g1.i=1", ["g1.i@1": ana])
         let second = record("g1.i=2", ["g1.i@2": bob])
         _ = window.judge(["g1": reading(first, second: 1), "g2": reading(first, second: 1)], replicaCount: 2)
-        // The second write reached one replica only, and was not there a second ago.
+        // Only one replica has the second write, and the previous reading did not show the write.
         let result = window.judge(["g1": reading(second, second: 2), "g2": reading(first, second: 2)], replicaCount: 2)
         #expect(result.isConverged == true)
         let later = window.judge(["g1": reading(second, second: 3), "g2": reading(first, second: 3)], replicaCount: 2)

@@ -5,11 +5,11 @@ import Testing
 
 @testable import CapLab
 
-/// Which operations a violation names, and how long it is shown.
+/// The operations that a violation names, and how long the page shows the violation.
 @Suite(.timeLimit(.minutes(20))) struct ViolationTests {
     private let services = Topology.pair.services
 
-    /// One answer per 10 ms; the client is the service's place in the topology.
+    /// The operation with this number. Operations begin 10 ms apart; the client is the service's place in the topology.
     private func operation(
         _ number: Int, _ service: String, _ op: AnswerEvent.Operation, sent: String? = nil, status: Int = 200,
         value: String? = nil, version: Int, tookMs: Double = 2

@@ -2,7 +2,7 @@ import Testing
 
 @testable import CapLab
 
-/// What a recording keeps of the events.
+/// The events that a recording keeps.
 @Suite struct RecordedEventsTests {
     private func recorded(
         bytesPerSecond: Int = 100_000, _ events: [(name: String, json: String, atMs: Int64)]
@@ -55,7 +55,7 @@ import Testing
 
     @Test func ofTooManyChangesOfTheStateTheLastOfEachSecondIsKept() {
         var recorded = RecordedEvents(bytesPerSecond: 1_000, stateBytesPerSecond: 30)
-        // Each 200 ms for 20 s another shape, of about 30 bytes; the budget allows ten at once.
+        // Every 200 ms for 20 s, the state has another shape, of about 30 bytes. The budget allows ten events at once.
         for number in 0..<100 {
             let json = #"{"tMs":\#(number * 200 + 1),"role":"r\#(number)"}"#
             recorded.add("state", Array(json.utf8), atUs: Int64(number) * 200_000)
@@ -72,7 +72,7 @@ import Testing
         let all = (0..<count).map { (name: "messages", json: event, atMs: Int64($0) * 100) }
         let roomy = recorded(all)
         #expect(times(roomy, "messages").count == count && roomy.leftOutMessages == count * 28)
-        // Of 5 s, at two events per second, with two seconds' worth at the start.
+        // The recording of 5 s may keep two events per second, and the events of two more seconds at its start.
         let tight = recorded(bytesPerSecond: event.utf8.count * 10 / 3, all)
         let kept = times(tight, "messages").count
         #expect((12...14).contains(kept))

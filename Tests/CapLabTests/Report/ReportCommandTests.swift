@@ -5,8 +5,8 @@ import Testing
 
 /// The command `caplab report`.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct ReportCommandTests {
-    /// The cut is long enough for services to notice it, and the time after it for replicas to become equal on a busy
-    /// machine.
+    /// The cut is long enough for the services to detect it. The phase after it is long enough for the replicas to
+    /// become equal, even on a busy machine.
     private static let drill = """
         title: A short cut
         description: West is cut off for three seconds.
@@ -62,7 +62,8 @@ import Testing
         try expectVerdict(recording)
     }
 
-    /// As a page gets them: first what is there, then what happens, each with times since the start.
+    /// The recorded events have the order in which a page gets them: first the current state, then every change. Their
+    /// times are milliseconds since the start.
     private func expectEvents(_ recording: [String: Any]) throws {
         let events = try #require(recording["events"] as? [[Any]])
         let names = events.map { $0[1] as? String ?? "" }
@@ -80,7 +81,7 @@ import Testing
                 #expect((content["list"] as? [Any]).map { $0.count <= 12 } == true)
             }
         }
-        // The seat is booked twice during the cut, and the last copies show both people.
+        // The seat is booked twice during the cut, and the last `copies` event shows both people.
         let copies = try #require(events.last { $0[1] as? String == "copies" }?[2] as? [String: Any])
         let replicas = try #require(copies["copies"] as? [String: [String: Any]])
         #expect((replicas["ap_db_g1"]?["values"] as? [String]).map(Set.init) == ["ana", "bob"])
@@ -102,7 +103,7 @@ import Testing
         #expect(figures.values.joined().allSatisfy { ($0["requests"] as? Int ?? 0) > 30 })
         let during = figures.mapValues { $0[1] }
         #expect((during["app_cp_west"]?["refused"] as? Int ?? 0) > 10)
-        // The phase begins with the step that cuts: requests of that instant still pass.
+        // The phase begins with the step that cuts the links. Requests at that moment still succeed.
         let requests = during["app_cp_west"]?["requests"] as? Int ?? 0
         #expect((during["app_cp_west"]?["answered"] as? Int ?? requests) * 20 <= requests)
         #expect((during["app_ap_west"]?["answered"] as? Int ?? 0) > 30)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import CapLab
 
-/// What a report says in text and on its index page.
+/// The text of a report, and its index page.
 @Suite struct ReportTextTests {
     private func summary(_ verdict: RunSummary.Verdict) -> RunSummary {
         let samples = [

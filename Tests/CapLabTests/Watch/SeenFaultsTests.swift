@@ -6,7 +6,7 @@ import Testing
     private static let secondNs: UInt64 = 1_000_000_000
     private let topology = Topology.pair
 
-    /// The names of the faults that count.
+    /// The labels of the detected faults.
     private func labels(_ faults: SeenFaults) -> [String] {
         let links = Dictionary(uniqueKeysWithValues: topology.links.map { ($0, faults.fault(of: $0)) })
         let conditions = Dictionary(uniqueKeysWithValues: topology.nodes.map { ($0.name, faults.condition(of: $0)) })

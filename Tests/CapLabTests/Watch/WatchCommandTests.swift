@@ -8,7 +8,7 @@ import Testing
 
     private func command(_ arguments: [String]) throws -> WatchCommand { try WatchCommand.parse(arguments) }
 
-    /// An address for each node.
+    /// The options with an address for each node, except for `left`.
     private func nodes(except left: String? = nil) -> [String] {
         Self.names.enumerated().filter { $1 != left }.map { "--node=\($1)=host\($0):\(7_000 + $0)" }
     }

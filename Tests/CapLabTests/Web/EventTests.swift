@@ -7,7 +7,7 @@ import Testing
 @testable import CapLab
 @testable import HTTP
 
-/// What is sent to the pages, in virtual time.
+/// The events that are sent to the pages, in virtual time.
 @Suite struct EventTests {
     private let scheduler = VirtualScheduler()
 
@@ -120,7 +120,7 @@ import Testing
             let ids = batches[0].compactMap { $0["id"] as? Int }
             #expect(ids == ids.sorted())
             #expect(batches[0].filter { $0["by"] as? String == "page" }.count == 50)
-            // Not merely the first ones.
+            // The sample has more than the first answers of the load.
             #expect(ids.contains { $0 > 100 && $0 % 10 != 0 })
         }
     }
@@ -145,7 +145,7 @@ import Testing
         #expect(object["body"] as? String == answer.body)
     }
 
-    /// Otherwise one batch would not fit into the buffer of a viewer.
+    /// Without the cut, one batch would not fit into the buffer of a viewer.
     @Test func longValuesAreCutInTheEventOnly() throws {
         let request = AskRequest(service: "app_ap", op: .read, key: "k")
         let value = String(repeating: "v", count: 600_000)

@@ -29,7 +29,7 @@ import Testing
         for file in PageFiles.all.keys {
             #expect(try page.get("/page/\(file)").body == PageFiles.all[file])
         }
-        // Only the page itself may read the token.
+        // A page of another origin must not get the token.
         let foreign = try PageClient.exchange(page.port, "GET", "/", ["Origin: http://example.org"])
         #expect(foreign.status == 403)
         #expect(!foreign.text.contains(page.token))
@@ -58,7 +58,7 @@ import Testing
         #expect(try events.next("series") { !$0.object.isEmpty }.object["services"] != nil)
     }
 
-    /// It cannot ask by itself, so the lab asks for it.
+    /// A read-only page cannot send requests to the services, so the lab reads for it.
     @Test func aReadOnlyPageIsReadForAndChangesNothing() throws {
         let lab = try LabProcess(nil, ["--free-ports", "--read-only"])
         let page = try page(of: lab)
@@ -118,7 +118,7 @@ import Testing
         #expect(try lab.node("cp_db_g3").state == "running")
         #expect(try lab.node("cp_db_g3").pid != pid)
         #expect(try lab.caplab("redis", "cp_db_g3", "DBSIZE").output == "0\n")
-        // Also one that has ended, and from a second terminal.
+        // A replica that has ended can be wiped, too, here from a second terminal.
         #expect(try lab.caplab("kill", "cp_db_g3").exitCode == 0)
         #expect(try lab.caplab("wipe", "cp_db_g3").exitCode == 0)
         #expect(try lab.node("cp_db_g3").state == "running")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import CapLab
 
-/// In virtual time.
+/// The load generator, in virtual time.
 @Suite struct LoadGeneratorTests {
     private let scheduler = VirtualScheduler()
 

@@ -78,7 +78,8 @@ import Testing
         #expect(code(request(.get, headers), readOnly) == nil)
     }
 
-    /// It changes nothing but what the page reads. Another web page may not choose it: JSON needs a preflight.
+    /// The chosen key changes only what the page reads. Another web page must not choose it: JSON needs a CORS
+    /// preflight.
     @Test func theKeyOfAReadOnlyPageMayBeChosen() {
         let readOnly = PageGuard(port: 5_000, token: nil)
         func post(_ headers: [(String, String)]) -> String? {

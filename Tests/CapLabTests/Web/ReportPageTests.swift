@@ -63,7 +63,7 @@ import Testing
         let policy = try #require(contents(page, #"Content-Security-Policy" content=""#, end: "\"").first)
         #expect(policy.hasPrefix("default-src 'none';"))
         #expect(!policy.contains("unsafe"))
-        // A script without the nonce does not run, whatever it is made of.
+        // The policy allows only scripts with the nonce, whatever their content is.
         let nonce = try nonce(page)
         #expect(policy.contains("; script-src 'nonce-\(nonce)'; "))
         for type in ["importmap", "module"] {
