@@ -79,7 +79,7 @@ private func expectTooLarge(_ answer: TestClient.Answer) {
         let server = try makeServer()
         defer { server.stop() }
         let client = try server.connect()
-        // All of it is sent, none of it is met by a reset, and the answer is there.
+        // The client can send the complete body without a reset, and then read the answer.
         #expect(client.send(TestClient.text("POST", "/store", body: bytes(2_000_000))))
         let answer = try client.readAnswer()
         expectTooLarge(answer)

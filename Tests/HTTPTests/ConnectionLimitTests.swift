@@ -15,7 +15,7 @@ import Testing
         var idle: [TestClient] = []
         for _ in 0..<20 {
             for _ in 0..<10 { idle.append(try server.connect(from: 2)) }
-            // Accepted or refused, and not kept waiting by the idle ones.
+            // The idle connections of one address, accepted or refused, do not delay another address.
             #expect(try server.connect().request("GET", "/hello").text == "hello")
             #expect(try patient.request("GET", "/hello").text == "hello")
         }
@@ -30,7 +30,7 @@ import Testing
             $0.connections.leastIdleMs = 20
         }
         defer { server.stop() }
-        // Four addresses use up all connections.
+        // The connections of four addresses reach the limit.
         let clients = try (1...4).map { try server.connect(from: $0) }
         for client in clients.dropFirst() + clients.prefix(1) {
             #expect(try client.request("GET", "/hello").status == 200)

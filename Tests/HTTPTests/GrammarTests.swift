@@ -4,7 +4,7 @@ import Testing
 @testable import HTTP
 
 /// Mutated requests against ``ReferenceParser``: the server must read each input as the reference does, and in no other
-/// way. `HTTP_MUTATIONS=5000000` for more of them.
+/// way. The environment variable `HTTP_MUTATIONS` sets the number of requests.
 @Suite(.timeLimit(.minutes(60))) struct GrammarTests {
     private static let mutations = getenv("HTTP_MUTATIONS").flatMap { Int(String(cString: $0)) } ?? 100_000
 
@@ -34,7 +34,7 @@ import Testing
         #expect(refused < count / 2)
     }
 
-    /// What libmicrohttpd gets: the canonical messages, which the reference reads too.
+    /// Reads the canonical messages, which libmicrohttpd gets, by the reference parser.
     private static func outcomes(of splitter: inout RequestSplitter) -> [ReferenceParser.Outcome] {
         var output = [UInt8](repeating: 0, count: splitter.output.count)
         _ = output.withUnsafeMutableBytes { splitter.takeOutput(into: $0) }
@@ -53,8 +53,9 @@ import Testing
         return canonical.isEmpty ? outcomes : []
     }
 
-    /// Over sockets and through libmicrohttpd: one answer per request, in order, and no handler for any other request.
-    /// A tenth of the mutations: each input needs a connection of its own, which takes as long as ten inputs above.
+    /// Over sockets and through libmicrohttpd: each request gets one answer, in order, and no handler runs for anything
+    /// else. The number of mutations is a tenth, because each input needs its own connection, which takes as long as
+    /// ten inputs above.
     @Test func everyRequestGetsOneAnswerAndNoneIsSmuggled() throws {
         let seen = Box<[String]>([])
         let server = try TestServer({ $0.connections.crowdedIdleTimeoutMs = 100 }) { router in
@@ -69,7 +70,7 @@ import Testing
         var count = 0
         var seed: UInt64 = 1 << 32
         while count < Self.mutations / 10 {
-            // One connection at a time, so that what the server has seen is known to be this one's.
+            // Use one connection at a time, so that all recorded requests are from this connection.
             seed += 1
             var mutator = RequestMutator(seed: seed)
             let (input, requests) = mutator.pipeline()

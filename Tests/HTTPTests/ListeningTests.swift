@@ -25,7 +25,7 @@ import Testing
             defer { both.stop() }
             #expect(try both.connect().request("GET", "/hello").text == "hello")
         } catch HTTPServerError.cannotListen {
-            // A machine without IPv6.
+            // This machine has no IPv6.
         }
     }
 

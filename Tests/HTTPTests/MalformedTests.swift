@@ -105,7 +105,7 @@ private func expectAlive(_ server: TestServer) throws {
         let client = try server.connect()
         client.send(text)
         #expect(try client.readAnswer().text == "hello")
-        // Also in one packet with the next.
+        // The message is also accepted after another request in the same packet.
         let second = try server.connect()
         second.send("GET /hello HTTP/1.1\r\nHost: t\r\n\r\n" + text)
         #expect(try second.readAnswer().text == "hello")

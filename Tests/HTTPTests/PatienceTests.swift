@@ -4,11 +4,11 @@ import Testing
 
 private let half = "GET /hello HTTP/1.1\r\nHost: t\r\nX-Slow: "
 
-/// Sends single bytes until the server closes the connection, up to a limit.
+/// Sends single bytes until the server closes the connection, at most 2,000. Returns whether the server closed it.
 private func drip(_ client: TestClient, into server: TestServer) -> Bool {
     for _ in 0..<2_000 {
         guard client.send("x") else { return true }
-        // The reactor's own clock paces this: one turn of its loop, and a hundredth of a second.
+        // Wait 10 ms by the reactor's own clock, so that its loop runs at least one turn per byte.
         server.run { await $0.reactor.sleep(forNs: 10_000_000) }
     }
     return false
@@ -50,7 +50,7 @@ private func drip(_ client: TestClient, into server: TestServer) -> Bool {
         let slow = try (1...3).map { try server.connect(from: $0) }
         for client in slow { client.send(TestClient.text("GET", "/wait")) }
         gate.waitForArrivals(3)
-        // The fourth connection shows that the server has closed the idle ones.
+        // The server closes this connection, which waits with a part of a request. So it has also examined the others.
         let idle = try server.connect(from: 4)
         idle.send("GET /wait HTTP/1.1\r\n")
         #expect(idle.isClosedByServer())

@@ -1,8 +1,8 @@
-/// RFC 9112 over a complete input, written for the tests alone: sets of bytes and positions instead of the states of
+/// Parses a complete input by RFC 9112, for tests only. It uses sets of bytes and positions, and not the states of
 /// `RequestSplitter`.
 struct ReferenceParser {
     enum Outcome: Equatable {
-        /// - Parameter isLast: the connection ends with it.
+        /// - Parameter isLast: true if the connection ends after this request.
         case request(method: String, target: [UInt8], body: [UInt8], isLast: Bool)
         /// Refused; nothing after it is read.
         case refused
@@ -34,7 +34,7 @@ struct ReferenceParser {
         self.needsHost = needsHost
     }
 
-    /// Up to the next CRLF, and without any other control character than a tab.
+    /// The line up to the next CRLF. It must not contain a control character other than a tab.
     private mutating func line() throws -> [UInt8] {
         let rest = input[position...]
         let end = rest.firstIndex { ($0 < 32 && $0 != 9) || $0 == 127 } ?? rest.endIndex
@@ -62,7 +62,7 @@ struct ReferenceParser {
         while case let text = try line(), !text.isEmpty {
             let field = try field(text)
             fields.append(field)
-            // Refused at once, without the rest of the head.
+            // Refuse the request at once, without the rest of the head.
             if field.name == "host" { try require(Self.isHost(field.value)) }
             if field.name == "content-length" {
                 try require(!field.value.isEmpty && Self.digits.isSuperset(of: field.value))

@@ -64,7 +64,7 @@ struct RequestMutator {
             case 2: bytes.insert(pick(Self.bytes), at: at)
             case 3: bytes[at] = pick(Self.bytes)
             case 4:
-                // A line ends in a line feed alone, or in a carriage return alone.
+                // Let a line end with only a line feed, or only a carriage return.
                 if let carriage = bytes[at...].firstIndex(of: 13) {
                     bytes.remove(at: min(carriage + below(2), bytes.count - 1))
                 }

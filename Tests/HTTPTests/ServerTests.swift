@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTP
 
-/// `/echo/{key}` gives back the key's bytes, the query item `q` and the body.
+/// `/echo/{key}` returns the key in Base64, the target, the query item `q`, `If-Match`, and the length of the body.
 private func addEcho(_ router: Router) {
     let echo: (Request) async throws -> Response = { request in
         var json = JSONWriter()
@@ -99,7 +99,7 @@ private func addEcho(_ router: Router) {
         #expect(head.status == 200)
         #expect(head["Content-Length"] == "5")
         #expect(head["Content-Type"] == "text/plain; charset=utf-8")
-        // Nothing of a body is in the way of the next answer.
+        // The answer to `HEAD` has no body, which would come before the next answer.
         #expect(try client.request("GET", "/hello").text == "hello")
         let missing = try client.request("HEAD", "/missing")
         #expect(missing.status == 404)
@@ -160,7 +160,7 @@ private func addEcho(_ router: Router) {
         #expect(try client.request("OPTIONS", "/nothing").status == 404)
     }
 
-    /// libmicrohttpd 0.9.75 drops what follows a request without a body that expects 100 Continue.
+    /// libmicrohttpd 0.9.75 drops the bytes after a request that expects 100 Continue but has no body.
     @Test func anExpectationWithoutABodyLosesNoRequest() throws {
         let server = try TestServer(routes: addEcho)
         defer { server.stop() }

@@ -68,7 +68,7 @@ import Testing
         let client = try TestClient(port: server.port, receiveBytes: 65_536)
         client.send(TestClient.text("GET", "/long"))
         if isHalfClosed { client.finishSending() }
-        // Longer than the idle timeout in all, and never without progress for so long.
+        // In total, the client reads for longer than the idle timeout, but it never pauses for so long.
         let answer = try client.readAnswer { server.run { await $0.reactor.sleep(forNs: 4_000_000) } }
         #expect(answer.body.count == bytes)
         if isHalfClosed { #expect(client.isClosedByServer()) }

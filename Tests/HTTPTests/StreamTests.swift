@@ -4,7 +4,7 @@ import Testing
 
 @testable import HTTP
 
-/// Streams that the test writes to, in the order of their requests, and how many are done.
+/// The streams to which the test writes, in the order of their requests, and how many of them are closed.
 private final class Streams: @unchecked Sendable {
     // Safe because it is used on the reactor's thread only.
     var all: [ResponseStream] = []
@@ -51,7 +51,7 @@ private final class TurnCounter: TurnParticipant {
         }
     }
 
-    /// A client whose stream is open, after its header.
+    /// Opens a stream, and returns its client after the head of the answer.
     private func open(_ server: TestServer, _ path: String = "/stream") throws -> TestClient {
         let client = try server.connect()
         client.send(TestClient.text("GET", path))
@@ -152,7 +152,7 @@ private final class TurnCounter: TurnParticipant {
         let counter = Box(TurnCounter())
         server.withServer { $0.reactor.add(counter.value) }
         sleep(500, on: server)
-        // The connection table looks each 25 ms here.
+        // Only the check of the connection table causes turns, here every 25 ms.
         #expect(server.onReactor { counter.value.count } < 60)
     }
 

@@ -33,7 +33,7 @@ final class TestClient {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBytes, socklen_t(MemoryLayout<Int32>.size))
         }
         _ = Loopback.bind(descriptor, port: 0, number: number)
-        // A bound for a test that would otherwise hang; no test waits for it.
+        // This limit ends a test that would otherwise hang. No test relies on it.
         var limit = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
@@ -60,7 +60,7 @@ final class TestClient {
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
-    /// False if the server accepts no more.
+    /// Sends all bytes. Returns false if the connection accepts no more.
     @discardableResult
     func send(_ bytes: [UInt8]) -> Bool {
         var sent = 0
@@ -74,7 +74,7 @@ final class TestClient {
         return true
     }
 
-    /// A request with a Host field, and the answer to it.
+    /// Sends a request with a `Host` field, and returns the answer.
     func request(_ method: String, _ target: String, headers: [String] = [], body: String? = nil) throws -> Answer {
         send(Self.text(method, target, headers: headers, body: body))
         return try readAnswer(hasBody: method != "HEAD")
@@ -138,14 +138,15 @@ final class TestClient {
         buffer.append(contentsOf: chunk[..<count])
     }
 
-    /// What the server still sends until it closes the connection.
+    /// The bytes that the server sends until it closes the connection.
     func readToEnd() -> String {
         while (try? fill()) != nil {}
         defer { buffer = [] }
         return String(decoding: buffer, as: UTF8.self)
     }
 
-    /// True once the server has closed the connection (a reset counts too); what it sent before is dropped.
+    /// Waits until the server closes the connection (a reset counts, too), and drops what it sent before. False after
+    /// 20 s.
     func isClosedByServer() -> Bool {
         var chunk = [UInt8](repeating: 0, count: 4_096)
         while true {

@@ -7,7 +7,7 @@ import Testing
 
 /// A real server on a free port with a reactor of its own.
 final class TestServer: @unchecked Sendable {
-    // Safe because `server` is touched on the reactor's thread only, after `init` has put it there.
+    // Safe because `server` is used on the reactor's thread only, after `init` has put it there.
     let reactor: Reactor
     private(set) var port: UInt16 = 0
     private var server: HTTPServer?
@@ -33,7 +33,7 @@ final class TestServer: @unchecked Sendable {
         port = try started.get()
     }
 
-    /// Runs `body` on the reactor's thread and waits for what it returns.
+    /// Runs `body` on the reactor's thread, and waits for its result.
     func onReactor<Result: Sendable>(_ body: @escaping @Sendable () -> Result) -> Result {
         let slot = Slot<Result>()
         reactor.submit {
@@ -92,9 +92,9 @@ private final class Slot<Value>: @unchecked Sendable {
     let done = DispatchSemaphore(value: 0)
 }
 
-/// Holds requests until it is opened; says when they have arrived.
+/// Holds requests until it is opened, and lets a test wait for their arrival.
 final class Gate: @unchecked Sendable {
-    // Safe because `waiters` and `isOpen` are touched on the reactor's thread only.
+    // Safe because `waiters` and `isOpen` are used on the reactor's thread only.
     private var waiters: [UnsafeContinuation<Void, Never>] = []
     private var isOpen = false
     private let arrivals = DispatchSemaphore(value: 0)
@@ -105,7 +105,7 @@ final class Gate: @unchecked Sendable {
         await withUnsafeContinuation { waiters.append($0) }
     }
 
-    /// On the reactor's thread.
+    /// Call it on the reactor's thread.
     func open() {
         isOpen = true
         let all = waiters
@@ -113,7 +113,7 @@ final class Gate: @unchecked Sendable {
         for waiter in all { waiter.resume() }
     }
 
-    /// From the test's thread.
+    /// Call it on the test's thread.
     func waitForArrivals(_ count: Int) {
         for _ in 0..<count { #expect(arrivals.wait(timeout: .now() + .seconds(10)) == .success) }
     }

@@ -24,11 +24,11 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
         gate.waitForArrivals(count)
         #expect(server.withServer { $0.requestsInFlight } == count)
         #expect(server.withServer { $0.load.unsuspendedCount } == min(count, maxUnsuspended))
-        // Others are served meanwhile.
+        // Other requests are served meanwhile.
         #expect(try server.connect().request("GET", "/hello").text == "hello")
         server.onReactor { gate.open() }
         for (index, client) in clients.enumerated() { #expect(try client.readAnswer().text == "waited \(index)") }
-        // The connections go on.
+        // The connections are still usable.
         for client in clients { #expect(try client.request("GET", "/hello").text == "hello") }
         #expect(server.withServer { $0.requestsInFlight } == 0)
         #expect(server.withServer { $0.load.unsuspendedCount } == 0)
@@ -65,8 +65,8 @@ private func addWaiting(_ router: Router, _ gate: Gate) {
         for client in clients { client.send(TestClient.text("GET", "/wait/k", headers: ["If-Match: \"7\""])) }
         gate.waitForArrivals(20)
         for client in clients.dropFirst() { isReset ? client.abort() : client.close() }
-        // A suspended connection notices nothing; one in the list of ready connections is dropped when its reset is
-        // seen.
+        // The server does not detect the end of a suspended connection. It drops a connection in the list of ready
+        // connections when it detects its reset.
         if isReset, maxUnsuspended > 0 {
             #expect(server.waits { $0.connections.waitingExchanges.count <= 1 })
             #expect(server.withServer { $0.requestsInFlight } == 20)
