@@ -80,7 +80,7 @@ import Testing
             Issue.record("another address is affected")
             return
         }
-        // Known tokens cost no signature.
+        // Tokens of the list need no signature check, so they are not throttled.
         #expect(
             authenticator.authenticate("Bearer alice", from: address, atNs: 0)
                 == .principal(Principal(name: "alice", scopes: [.read])))

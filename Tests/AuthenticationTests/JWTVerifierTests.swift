@@ -26,7 +26,7 @@ import Testing
         #expect(expiresS == TokenMaker.nowS + 60)
     }
 
-    /// Every character of the token, replaced by each of several others.
+    /// Every character of the token is replaced by each of several others.
     @Test(arguments: TokenMaker.Kind.allCases)
     func anAlteredTokenIsRejected(kind: TokenMaker.Kind) async throws {
         let token = Array(try await TokenMaker.token(kind).utf8)
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    /// The public key, as PEM, taken for the secret of HS256.
+    /// An attacker signs a token by HS256, with the PEM text of the public key as the secret.
     @Test func aPublicKeyIsNoSecret() async throws {
         for pem in [
             TokenMaker.rsaPublicKey, TokenMaker.rsaPublicKey + "\n", TokenMaker.es256.publicKey.pemRepresentation,
@@ -101,7 +101,7 @@ import Testing
         #expect(try await rejection(unsigned, .hs256) == "has critical extensions")
     }
 
-    /// What a library may decode before it checks the signature.
+    /// A library may decode the header before it checks the signature.
     @Test func aHostileHeaderCostsNothing() async throws {
         let deep = String(repeating: "[", count: 300) + String(repeating: "]", count: 300)
         for member in ["1e300", "-1e300", "1e19", "1e400", deep, "{\"a\":\(deep)}"] {
@@ -150,7 +150,7 @@ import Testing
         } catch { return error.description }
     }
 
-    /// A key set with two keys of one type, and one of another.
+    /// A key set with one key. It verifies a token with or without its `kid`, but not one with another `kid`.
     @Test func aKeySetVerifiesTheTokensOfItsKeys() async throws {
         let es256 = try #require(TokenMaker.es256.parameters)
         let set = """
@@ -170,7 +170,7 @@ import Testing
         text.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 
-    /// As identity providers publish them.
+    /// Identity providers publish keys for several purposes in one set.
     @Test func keysForOtherPurposesAreSkipped() async throws {
         let es256 = try #require(TokenMaker.es256.parameters)
         let (x, y) = (base64URL(es256.x), base64URL(es256.y))

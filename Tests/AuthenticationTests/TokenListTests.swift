@@ -58,7 +58,7 @@ import Testing
         #expect(throws: CredentialsError("line 2 has the same token as an earlier line")) { try list(line, line) }
     }
 
-    /// As a service may see it while it is written: the prefix is missing, or a part of it.
+    /// A service may read the file while it is being written. For example, the key prefix may be missing or incomplete.
     @Test func aFileThatIsCutIsRejected() throws {
         let line = TokenList.line(name: "a", scopes: [.read], token: "t", keyPrefix: Array("orders/".utf8))
         let whole = Array((line + "\n").utf8)

@@ -25,7 +25,7 @@ struct TokenMaker {
         case hs256 = "HS256", rs256 = "RS256", es256 = "ES256", eddsa = "EdDSA"
     }
 
-    /// A token with `claims`, and `changes` to them; nil removes one.
+    /// A token with `claims` and these changes; nil removes a claim.
     static func token(_ kind: Kind, _ changes: [String: JWTClaims.Value?] = [:], kid: String? = nil) async throws
         -> String
     {
@@ -58,7 +58,7 @@ struct TokenMaker {
 
     static let rsaPublicKey = rsa.publicKey.pemRepresentation
 
-    /// Unsigned, or signed by the test itself.
+    /// A token with this signature, which may be empty or wrong.
     static func raw(header: String, claims: String, signature: [UInt8] = []) -> String {
         [Array(header.utf8), Array(claims.utf8), signature].map(Base64URL.encode).joined(separator: ".")
     }

@@ -65,7 +65,7 @@ import Testing
         #expect(Base64URL.decode(text) == nil)
     }
 
-    /// Vectors from the authors' page.
+    /// Test vectors from the page of FNV's authors.
     @Test func fnv1aHasItsPublishedValues() {
         #expect(Bytes().fnv1a == 0xcbf2_9ce4_8422_2325)
         #expect(Bytes("a".utf8).fnv1a == 0xaf63_dc4c_8601_ec8c)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import EventLoop
 
-/// Shared with a signal handler.
+/// The values that the test shares with a signal handler.
 private final class Suspension: Sendable {
     let peer = Atomic<Int32>(-1)
     let deadlineNs = Atomic<UInt64>(0)
@@ -32,7 +32,7 @@ private final class Arrivals: DescriptorHandler {
     @Test func dataThatArrivedMeanwhileAreReadBeforeTimersExpire() async throws {
         let runner = try ReactorRunner()
         let sender = try ReactorRunner(name: "sender")
-        // On a busy machine the signal may come after the deadline; such a run proves nothing.
+        // On a busy machine, the signal may come after the deadline. Such an attempt does not count.
         for _ in 0..<20 {
             if let order = try await order(runner, sender) {
                 #expect(order == ["data", "deadline"])
@@ -53,7 +53,7 @@ private final class Arrivals: DescriptorHandler {
             let deadlineNs = monotonicNs() + 200 * nsPerMs
             suspension.peer.store(ends[1], ordering: .releasing)
             suspension.deadlineNs.store(deadlineNs, ordering: .releasing)
-            // The test runner may have blocked it.
+            // The test runner may have blocked the signal.
             var signals = sigset_t()
             sigaddset(&signals, SIGUSR1)
             pthread_sigmask(SIG_UNBLOCK, &signals, nil)

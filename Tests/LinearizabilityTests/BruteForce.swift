@@ -1,6 +1,6 @@
 import Linearizability
 
-/// A second checker, as simple as possible: tries every order of all operations of all keys together.
+/// A second checker, as simple as possible: it tries every order of all operations of all keys together.
 struct BruteForce {
     let operations: [RegisterOperation]
 

@@ -19,7 +19,8 @@ struct HistoryGenerator {
         }
     }
 
-    /// - Parameter keys: how many; with several, tombstones are collected and raise each other's versions.
+    /// - Parameter keys: the number of keys. With several keys, tombstones are collected and raise the versions of
+    ///   other keys.
     mutating func history(operations count: ClosedRange<Int>, keys: Int = 1) -> [RegisterOperation] {
         var registers = (0..<keys).map { _ in Register() }
         var watermark: UInt64 = 0
@@ -39,7 +40,7 @@ struct HistoryGenerator {
             operations.append(
                 RegisterOperation(client: index, key: "k\(key)", call: call, result: result, callNs: from, returnNs: to)
             )
-            // Some values expire: here, later, or never.
+            // Some writes have an expiry. Their values expire at once, or not before the end of the history.
             if case .write(let written) = call, random.index(3) == 0 {
                 if registers[key].value == written, random.index(2) == 0 { registers[key].change(to: nil) }
                 operations.append(

@@ -33,7 +33,7 @@ import Testing
             #expect(isAccepted || !isGood, "\(history)")
             if isGood { counts.good += 1 } else { counts.bad += 1 }
             if isAccepted, !isGood { counts.missed += 1 }
-            // The other key's tombstones are needed to explain it.
+            // Only the tombstones of the other key explain this history.
             let keys = Set(history.map(\.key))
             let isExplainedAlone = keys.allSatisfy { key in isLinearizable(history.filter { $0.key == key }) }
             if isGood, !isExplainedAlone { counts.raised += 1 }

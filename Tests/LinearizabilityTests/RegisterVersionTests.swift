@@ -9,9 +9,9 @@ private func op(
     Operation(client: 0, key: key, call: call, result: result, callNs: from, returnNs: to)
 }
 
-/// Which versions may follow a delete: the next one, or the one above another key's tombstone.
+/// The versions that may follow a delete: the next one, or the one above another key's tombstone.
 @Suite(.timeLimit(.minutes(20))) struct RegisterVersionTests {
-    /// Written and deleted, by time 4.
+    /// The key is written and deleted by time 4.
     private let deleted = [op(.write("a"), .applied(version: 1), 1, 2), op(.delete, .applied(version: 2), 3, 4)]
 
     private func isLinearizable(_ history: [Operation]) -> Bool {
@@ -43,9 +43,9 @@ private func op(
         // No operation observed version 3.
         let history = deleted + [op(.write("b"), .applied(version: 4), 5, 6), op(.read, .value("b", version: 4), 7, 8)]
         #expect(!isLinearizable(history))
-        // Another change of unknown outcome explains it: written and overwritten.
+        // A concurrent change of unknown outcome explains version 4: it was applied, and then overwritten.
         #expect(isLinearizable(history + [op(.write("x"), .unknown, 5)]))
-        // One that was called later does not.
+        // A change that was called later does not explain it.
         #expect(!isLinearizable(history + [op(.write("x"), .unknown, 7)]))
     }
 
@@ -87,7 +87,7 @@ private func op(
             #expect(isLinearizable(history + [op(.write("b"), .applied(version: 9), 5, 6)]))
             #expect(!isLinearizable(history + [op(.write("b"), .applied(version: 8), 5, 6)]))
             #expect(!isLinearizable(history + [op(.write("b"), .applied(version: 10), 5, 6)]))
-            // It was still there afterwards.
+            // A later read shows that the other key was still there.
             let seen = op(.read, .value("o7", version: 7), 7, 8, key: "other")
             #expect(!isLinearizable(history + [op(.write("b"), .applied(version: 9), 5, 6), seen]))
             #expect(isLinearizable(history + [op(.write("b"), .applied(version: 3), 5, 6), seen]))

@@ -59,7 +59,7 @@ final class HostileServer: Sendable {
                 guard count > 0 else { return }
                 let text = String(decoding: buffer[..<count], as: UTF8.self)
                 if text.contains("GET") { return flood(client) }
-                // One reply per command: all of them are complete in one read, because they are short.
+                // Send one reply per command. Each read gets complete commands, because they are short.
                 for _ in text.matches(of: /\*[0-9]+\r\n\$/) { send(client, "+PONG\r\n") }
             }
         }

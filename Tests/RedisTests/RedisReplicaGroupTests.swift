@@ -121,7 +121,8 @@ private final class Fixture {
             let fixture = Fixture(reactor, [server], settings: settings)
             #expect(await fixture.waitForAll())
             server.pause()
-            // Without a reply the call is lost when the link gives up, long before its own deadline and the next ping.
+            // Without a reply, the call fails when the link is closed, long before the call's own deadline and the next
+            // ping.
             #expect(await fixture.ask(.plain("PING"), withinMs: 30_000) == [nil])
             #expect(fixture.group.available.isEmpty)
             server.resume()
@@ -156,7 +157,7 @@ private final class Fixture {
         }
     }
 
-    /// Redis sends this error before any command; it must not crash hiredis.
+    /// Redis sends this error before any command. The error must not crash hiredis.
     @Test func theErrorOfAServerWithTooManyClientsIsReported() async throws {
         let server = try RedisServer(["--maxclients", "1"])
         try await runner.run { [reactor = runner.reactor] in
@@ -175,7 +176,7 @@ private final class Fixture {
         }
     }
 
-    /// Rules A7 and C9: it still answers reads.
+    /// Rules A7 and C9: the server still answers reads.
     @Test func aServerThatRejectsWritesKeepsItsBreakerClosed() async throws {
         let server = try RedisServer()
         try await runner.run { [reactor = runner.reactor] in
@@ -227,7 +228,7 @@ private final class Fixture {
             #expect(kept.answered.contains(0))
             let dropped = await fixture.call(.plain("GET", "b", checksIdentity: true))
             #expect(dropped.overBudget.contains(0) && dropped.lost.contains(0) && dropped.answered.isEmpty)
-            // Short replies are not counted, and the reply to a command that is no read is never dropped.
+            // Short replies do not count. The reply to a command without an identity check is never dropped.
             #expect(await fixture.call(.plain("GET", "short", checksIdentity: true)).answered.contains(0))
             let needed = await fixture.call(.plain("GET", "b"))
             #expect(needed.answered.contains(0))

@@ -18,7 +18,7 @@ private final class NameServer: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Parameter answer: nil for one that comes later.
+    /// - Parameter answer: the answer to every lookup; nil if the test gives it later.
     init(answer: [String]? = nil) { state.withLock { $0.answer = answer } }
 
     var lookups: Int { state.withLock { $0.lookups } }
@@ -64,7 +64,7 @@ private final class NameServer: Sendable {
 
     @Test func everyAddressOfANameIsTried() async throws {
         let server = try RedisServer()
-        // Nothing listens at the first two.
+        // Nothing listens at the first two addresses.
         let names = NameServer(answer: ["::1", "127.0.0.2", "127.0.0.1"])
         try await runner.run { [reactor = runner.reactor] in
             let group = Self.group(reactor, port: server.port, names)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Redis
 
-/// Which silence is that of the replica, and which is our own queue.
+/// Whether a missing reply is due to the replica, or to bytes that wait in the connection's own queue.
 @Suite(.timeLimit(.minutes(20))) final class UnansweredCommandsTests {
     private var unanswered = UnansweredCommands()
     private var health = LinkHealth(RedisGroupSettings())
@@ -51,7 +51,7 @@ import Testing
             unanswered.didWrite(unsent: 4_000_000 - step * 300_000, atNs: UInt64(step) * 200 * nsPerMs)
             #expect(judge(atMs: UInt64(step) * 200 + 199) == .none)
         }
-        // What the kernel accepts of later commands says nothing: the socket of a stopped process accepts them too.
+        // Bytes of later commands do not count as progress: the socket of a stopped process accepts them, too.
         unanswered.didWrite(unsent: 500_000, atNs: 2_200 * nsPerMs)
         #expect(judge(atMs: 2_251) == .late)
         unanswered.didWrite(unsent: 0, atNs: 2_400 * nsPerMs)

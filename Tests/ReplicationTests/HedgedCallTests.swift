@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    /// As a session read does: one replica, then all others, and an incomplete answer after a while.
+    /// As in a session read: one replica, then all others, and an incomplete answer after a while.
     @Test func judgeMayAskForTheNextWaveAndGiveUpLater() throws {
         group.plannedReplies = [0: (1, Self.bad), 1: (5, Self.bad), 2: (500, Self.good)]
         try scheduler.run { [self] in
@@ -135,7 +135,7 @@ import Testing
         }
     }
 
-    /// As a read of a quorum does: nothing to judge before enough replies are there, except when a wave is due.
+    /// As in a read from a quorum: `judge` is called only when there are enough replies, or when a wave is due.
     @Test func judgeWaitsForTheLeastNumberOfReplies() throws {
         group.plannedReplies = [0: (2, Self.good), 1: (4, Self.good)]
         try scheduler.run { [self] in

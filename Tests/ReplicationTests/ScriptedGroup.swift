@@ -2,7 +2,7 @@ import EventLoop
 import Replication
 import TestSupport
 
-/// Three replicas that reply when the test says so, or after a planned time.
+/// Three replicas that reply on a call of the test, or after the time in ``plannedReplies``.
 final class ScriptedGroup: ReplicaGroup {
     let replicaNames = ["g1", "g2", "g3"]
     var identityCheck: Command?

@@ -1,7 +1,7 @@
 import Replication
 import Testing
 
-/// Errors as Redis 6.2.5, 7.0.15 and 8.0.2 and Valkey 8.1.1 word them.
+/// The error texts of Redis 6.2.5, 7.0.15 and 8.0.2 and of Valkey 8.1.1.
 struct ServerErrorTests {
     private static let script = "3f204980c96dccec13a9d5869f6c5edfff098f55"
     private static let before = "ERR Error running script (call to f_\(script)): @user_script:1: "

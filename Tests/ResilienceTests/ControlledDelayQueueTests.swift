@@ -6,7 +6,8 @@ private let msNs: UInt64 = 1_000_000
 @Suite(.timeLimit(.minutes(20))) final class ControlledDelayQueueTests {
     private var queue = ControlledDelayQueue<Int, String>(settings: .init(capacity: 10))
 
-    /// What `next` decides until it decides nothing: positive for a start, negative for one that is shed.
+    /// The decisions of `next` until there are no more: positive for an element that starts, negative for one that is
+    /// shed.
     private func decisions(atMs ms: UInt64) -> [Int] {
         var decided: [Int] = []
         while let decision = queue.next(nowNs: ms * msNs) {

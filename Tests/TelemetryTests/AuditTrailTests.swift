@@ -67,7 +67,7 @@ import Testing
         let trail = trail(directory.path + "/audit", counts, maxFileBytes: 2_000)
         for number in 0..<100 {
             trail.record(AuditRecord(.write, client: "c\(number)", outcome: "applied"))
-            // Each in a batch of its own.
+            // Wait, so that each record is in its own batch.
             while counts.written.load(ordering: .relaxed) <= number { usleep(100) }
         }
         trail.stop()
@@ -103,9 +103,9 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
     }
 
-    /// A named pipe that nobody reads: its writer waits for ever.
+    /// The file is a named pipe without a reader, so its writer waits forever.
     @Test func aDiskThatHangsDelaysNobody() throws {
-        // As in the services: a pipe without a reader is an error, and no signal.
+        // As in the services: a write to a pipe without a reader is an error, not a signal.
         signal(SIGPIPE, SIG_IGN)
         let directory = try Directory()
         let counts = Counts()
@@ -117,7 +117,7 @@ import Testing
             trail.record(AuditRecord(.write, client: client, outcome: "applied"))
         }
         #expect(counts.lost.load(ordering: .relaxed) > 0)
-        // Lets the thread go on and end.
+        // A reader lets the writing thread continue and end.
         let reader = open(path, O_RDONLY | O_NONBLOCK)
         trail.stop(timeoutMs: 100)
         close(reader)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Telemetry
 
-/// A log whose lines and clock belong to the test.
+/// A log whose output and clock the test controls.
 final class LogBench: Sendable {
     private let state = Mutex((lines: [String](), nowMs: Int64(1_772_368_496_789), isStuck: false))
 

@@ -106,12 +106,12 @@ import Testing
         #expect(bench.lines[1].hasSuffix(#""lines":2}"# + "\n"))
     }
 
-    /// A pipe whose reader sleeps.
+    /// Runs `body` with a full pipe.
     private func withFullPipe(_ body: (_ reader: Int32, _ writer: Int32) throws -> Void) throws {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         defer { for end in ends { close(end) } }
-        // Filled in non-blocking mode; the sink then meets it in blocking mode, as standard error is.
+        // Fill the pipe in non-blocking mode. The sink then gets it in blocking mode, like standard error.
         let flags = fcntl(ends[1], F_GETFL)
         _ = fcntl(ends[1], F_SETFL, flags | O_NONBLOCK)
         let block = [UInt8](repeating: 0, count: 4_096)
@@ -123,7 +123,7 @@ import Testing
     @Test func aSlowReaderDoesNotBlockTheWriter() throws {
         try withFullPipe { reader, writer in
             let sink = DescriptorSink(descriptor: writer)
-            // Were one of these to block, the test would never end.
+            // If one of these writes blocked, the test would not end.
             for _ in 0..<100 {
                 #expect(!sink.write(Array("line\n".utf8)))
             }
@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test func eachLineIsOneWrite() throws {
-        // A socket of packets keeps each write apart.
+        // A packet socket keeps each write separate.
         var ends: [Int32] = [0, 0]
         try #require(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0)
         defer { for end in ends { close(end) } }

@@ -1,4 +1,4 @@
-/// A small strict reader of OpenMetrics 1.0.0, for pages as this project writes them: it shares no code with the
+/// A small strict parser of OpenMetrics 1.0.0, for pages as this project writes them. It shares no code with the
 /// writer.
 struct OpenMetricsChecker {
     struct Failure: Error {
@@ -10,8 +10,8 @@ struct OpenMetricsChecker {
     private var samples: [String: Double] = [:]
     private var lastBucket: (labels: String, bound: Double, count: Double)?
 
-    /// Samples by `name{label=value,...}`.
-    /// - Throws: ``Failure`` at the first thing that is against the format.
+    /// Returns the samples by `name{label=value,...}`.
+    /// - Throws: ``Failure`` at the first violation of the format.
     static func parse(_ page: String) throws -> [String: Double] {
         guard page.hasSuffix("# EOF\n") else { throw Failure(reason: "no EOF") }
         var checker = OpenMetricsChecker()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Telemetry
 
-/// The metrics of this very process.
+/// The metrics of the test process.
 private struct ProcessMetrics {
     private let registry = PrometheusRegistry()
     private let collector: ProcessCollector
@@ -58,7 +58,7 @@ private struct ProcessMetrics {
 
     @Test func anOpenFileIsCounted() throws {
         let metrics = ProcessMetrics()
-        // Other tests open and close descriptors meanwhile, so that a count may differ now and then.
+        // Other tests open and close descriptors meanwhile, so a single count may be wrong.
         let isCounted = try (0..<1_000).contains { _ in
             let before = try #require(try metrics.collect()["process_open_fds{}"])
             let descriptor = open("/dev/null", O_RDONLY)
