@@ -28,7 +28,7 @@ PROCESSOR_LIMIT_S = 600
 # A mutant that needs more seeds than this needs a directed schedule or a profile of its own.
 MAX_SEEDS = 300
 SIMULATION_LIMIT_S = 3_600
-# Sent by a person or by the system, never caused by a bug of the simulated code.
+# Signals from a person or the system. A bug of the simulated code never causes them.
 FOREIGN_SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
@@ -49,7 +49,7 @@ def copy_tree(scratch):
 
 
 def mirror(source, target):
-    """Copies files that differ and removes files that are gone, so that only those are built again."""
+    """Copies files that differ, and removes files without a source. So the next build compiles only changed files."""
     target.mkdir(exist_ok=True)
     names = {entry.name for entry in source.iterdir()}
     for entry in target.iterdir():
@@ -106,7 +106,7 @@ class Mutant:
 
 
 def build(tree, scratch):
-    # Optimised file by file: as fast as a release build, and a mutant rebuilds one file instead of a module.
+    # Optimise file by file: the program is as fast as a release build, but a mutant rebuilds one file, not a module.
     command = ["swift", "build", "--product", "Simulate", "-Xswiftc", "-O", "-Xcc", "-O2"]
     command += ["--scratch-path", str(scratch / "build")]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
