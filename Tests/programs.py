@@ -23,7 +23,7 @@ def until(condition, limit_s, pause_s=0.2):
 
 
 class Program:
-    """A process whose output goes to a file. Its own session: Ctrl-C ends the test, which ends it."""
+    """A process whose output goes to a file. In its own session: Ctrl-C ends only the test, which then ends it."""
 
     def __init__(self, name, command, directory, **options):
         self.name = name

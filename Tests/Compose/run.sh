@@ -35,7 +35,7 @@ for port in 5002 5012; do eventually 200 GET "$port/read/color" '"value":"green-
 for port in 5001 5011 5002 5012; do eventually 200 GET "$port/health" '"status":"ok"'; done
 answers 200 GET 9093/-/ready
 answers 200 GET 5000/ '<title>CAP lab</title>'
-# No fault lasts.
+# All faults have ended.
 lab_shows '"faults":\[\({[^}]*"toMs":[0-9.]*},*\)*\]'
 lab_shows '"service":"app_cp_west","op":"read","key":"seat-12A","sent":null,"status":404'
 eventually 200 GET "$scraped" '"4"\]'
@@ -82,7 +82,7 @@ for name in cp_db_g3 ap_db_g3; do cannot_reach app_cp "$(address_of "$name" west
 
 step "Prometheus fires the alert of the only site without a majority"
 firing='9090/api/v1/query?query=ALERTS%7Balertname%3D%22CPWithoutMajority%22%2Calertstate%3D%22firing%22%7D'
-# It fires after 30 s.
+# The alert fires after 30 s.
 within_s=120 eventually 200 GET "$firing" '"site":"west"'
 refuse "$answer" '"site":"east"'
 
@@ -125,7 +125,7 @@ else
 fi
 
 step "a second up changes nothing; the services rebuild a wiped replica, cp_init does not"
-# Docker checks every 5 s, and 'up --wait' fails at once for a container that is still unhealthy.
+# 'up --wait' fails at once if a container is still unhealthy, and Docker checks the health only every 5 s.
 all_healthy
 docker compose up -d --wait 2>/dev/null
 answers 200 GET 5001/read/color '"value":"violet"'

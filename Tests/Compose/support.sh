@@ -71,7 +71,7 @@ eventually() {
     done
 }
 
-# lab_shows PATTERN: waits up to 30 seconds until the lab page's events have it.
+# lab_shows PATTERN: waits up to 30 seconds until the events of the lab page match PATTERN.
 lab_shows() {
     local url="http://127.0.0.1:${PORT_PREFIX:-}5000/events"
     grep -q -m 1 -e "$1" < <(curl -sN -m 30 "$url" || true) || fail "the lab page does not show $1 within 30 s"
@@ -90,7 +90,7 @@ is() { [ "$2" = "$3" ] || fail "$1: wanted '$3', got '$2'"; }
 
 refuse() { if grep -E -e "$2" <<<"$1"; then fail "'$2' must not be in the lines above"; fi; }
 
-# says CONTAINER TEXT COMMAND...
+# says CONTAINER TEXT COMMAND...: asserts that the output of COMMAND in CONTAINER matches TEXT.
 says() {
     local container=$1 text=$2 output
     shift 2

@@ -107,7 +107,7 @@ class RelayTests(unittest.TestCase):
             relays = Relays(machine, [Link(("127.0.0.1", port), self.servers[0].getsockname(), 1)])
             self.addCleanup(relays.channel.close)
             relays.identify([machine.processes[0].pid, os.getpid()])
-            # This program is node 1 here, so the link leads from node 1 to node 1 and is cut with it.
+            # This program is node 1 here, so the link leads from node 1 to node 1. So isolating node 0 does not cut it.
             relays.isolate(0)
             client = socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S)
             self.addCleanup(client.close)
@@ -153,7 +153,7 @@ class MirrorTests(unittest.TestCase):
                 time.sleep(POLL_S)
 
     def wait_until_refused(self):
-        """Until the relay notices that the target is closed, it may accept a connection and then reset it."""
+        """Until the relay detects that the target is closed, it may accept a connection and then reset it."""
         end = time.monotonic() + LIMIT_S
         while True:
             try:
@@ -161,7 +161,7 @@ class MirrorTests(unittest.TestCase):
             except ConnectionRefusedError:
                 return
             except ConnectionResetError:
-                # Reset while it was being accepted.
+                # The connection was reset while it was being accepted.
                 pass
             self.assertLess(time.monotonic(), end)
             time.sleep(POLL_S)
@@ -299,7 +299,7 @@ class FigureTests(unittest.TestCase):
         self.assertAlmostEqual(self.figures["majority_first_s"], 1.5, places=1)
 
     def test_what_nobody_gets_after_the_return_is_not_of_the_cut(self):
-        """An election after the return stops everyone for 3 s: the gap of the majority, not of the cut."""
+        """No node serves for 3 s after the return, in an election. The gap counts for the return, not for the cut."""
         served = attempts(SERVED, -1, 0) + attempts(SERVED, 0.5, 10.2) + attempts(SERVED, 13.2, 15)
         timelines = [timeline.Timeline(each, 0, -1, 15) for each in (served, [], served)]
         figures = timeline.figures(timelines, 1, 10)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests the controls of the lab page, and its motion: controls_test.py http://127.0.0.1:5000/
 
-See page_case.py for what it needs. Prints the frame rate, and asserts only that motion goes on.
+See page_case.py for what it needs. Prints the frame rate, and asserts only that messages keep moving.
 """
 
 from page_case import PageCase, main, resize
@@ -13,7 +13,7 @@ slider.value = arguments[0]
 slider.dispatchEvent(new Event('input', {bubbles: true}))
 slider.dispatchEvent(new Event('change', {bubbles: true}))
 """
-# Notes the requests for actions from now on.
+# Records the requests for actions from now on.
 NOTE_ACTIONS = """
 const send = window.fetch
 window.noted = []
@@ -49,7 +49,7 @@ class ControlsTest(PageCase):
         self.wait("live", lambda: self.text("#connection").startswith("live"))
         self.post("/actions/heal")
         self.wait("whole links", lambda: self.state() == ("no", ""))
-        # All at once, as from an impatient hand: the last one counts.
+        # Many changes at once, as of an impatient user: the last one counts.
         for last in (120, 0, 250):
             self.slide(50, 0, 300, 10, last)
             self.wait(f"{last} ms", lambda: self.state()[1].startswith(f"west +{last} ms" if last else "")
@@ -69,7 +69,7 @@ class ControlsTest(PageCase):
             "return document.querySelector('#delay').value") == "0")
 
     def test_2_two_quick_presses_cut_and_heal(self):
-        """The second press acts on the state after the first, also if the page does not show it yet."""
+        """The second press acts on the state after the first press, even if the page does not show that state yet."""
         self.driver.execute_script(NOTE_ACTIONS)
         self.find("body").send_keys("cc")
         self.wait("a cut and a heal", lambda: self.driver.execute_script("return window.noted")

@@ -1,4 +1,4 @@
-"""What the tests of the lab page have in common: the browser, and a test case that waits.
+"""Fixtures of the tests of the lab page: the browser, and a test case that waits.
 
 Needs selenium (pip install selenium, or Debian's python3-selenium), chromium and chromium-driver.
 """
@@ -75,7 +75,7 @@ class PageCase(unittest.TestCase):
             try:
                 if condition():
                     return
-            except Exception:  # the page may be drawing
+            except Exception:  # The page may be changing its elements.
                 pass
             time.sleep(0.1)
         self.driver.save_screenshot(os.path.join(os.environ.get("TMPDIR", "/tmp"), "page-test.png"))
@@ -93,7 +93,7 @@ class PageCase(unittest.TestCase):
         self.wait(f"{service} shows {'/'.join(kinds)} {values or ''}", reached)
 
     def check_text_and_width(self, drawn):
-        """At each size of a screen: no text below 12 px, nothing beyond the edge. `drawn` waits until it is drawn."""
+        """At each screen size: no text below 12 px, no sideways scrolling. `drawn` waits until the page is drawn."""
         for width, height in ((390, 844), (1280, 720), (1920, 1080)):
             resize(self.driver, width, height)
             drawn()
@@ -109,7 +109,7 @@ class PageCase(unittest.TestCase):
         return self.driver.execute_script("return document.querySelector(arguments[0])?.textContent ?? ''", selector)
 
     def post(self, path, **body):
-        """An action of the page, or a request to a service."""
+        """Sends an action, or a request to a service, as the page does."""
         return json.loads(self.driver.execute_async_script(POST, path, body))
 
     def ask(self, service, op="read", value=None):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests the lab page in Debian's Chromium against a running lab: page_test.py http://127.0.0.1:5000/
 
-See page_case.py for what it needs. Starts no lab.
+See page_case.py for what it needs. Does not start a lab.
 """
 
 import json
@@ -17,7 +17,7 @@ STEP_PATIENCE_SEC = 90
 
 
 class PageTest(PageCase):
-    """The tests run in the order of their names: one run of the lab, as a reader would make it."""
+    """The tests run in the order of their names. Together they are one use of the lab, as by a reader."""
 
     def test_1_connects(self):
         self.wait("live", lambda: self.find("#connection").text.startswith("live"))

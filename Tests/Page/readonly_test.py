@@ -42,7 +42,7 @@ class ReadOnlyTest(page_test.PageTest):
         cls.watcher = subprocess.Popen(
             [f"{BIN}/caplab", "watch", "--page-port", str(cls.port), *nodes],
             env={**os.environ, "REDIS_PASSWORD": password}, stdout=subprocess.PIPE, text=True)
-        # Also where the browser does not start.
+        # Stop it even if the browser does not start.
         cls.addClassCleanup(cls.stop_watcher)
         cls.url = cls.watcher.stdout.readline().split()[1]
         super().setUpClass()
@@ -72,7 +72,7 @@ class ReadOnlyTest(page_test.PageTest):
         self.check_says_what_is_known()
 
     def check_says_what_is_known(self):
-        """Services cannot tell a one-way cut from a full one, so the page does not say that it is one of them."""
+        """Services cannot distinguish a one-way cut from a full one, so the page must not name either."""
         self.wait("what is known", lambda: "one or both directions" in self.text("#wire-labels")
                   and "one direction or both" in self.text('[data-verdict="partition"]'))
         self.assertNotIn("cut", self.text("#wire-labels") + self.text('[data-verdict="partition"]'))
@@ -108,7 +108,7 @@ class ReadOnlyTest(page_test.PageTest):
         self.assertIn("not visible", self.find("#lanes").text)
 
     def test_6_tour_to_its_end(self):
-        """The tour predicts, and shows the commands of each step."""
+        """The tour asks for predictions, and shows the commands of each step."""
         commands, body = set(), self.find("body")
         total = int(self.find("#tour-count").text.split()[-1])
         for step in range(1, total + 1):
@@ -137,7 +137,7 @@ class ReadOnlyTest(page_test.PageTest):
 if __name__ == "__main__":
     BIN, RUN_DIR = sys.argv[1:3]
     del sys.argv[1:3]
-    # Only this suite, not the one that it extends, and of that one only what applies here.
+    # Run the tests of this suite, and of the suite that it extends only those that apply here.
     own = [name for name in vars(ReadOnlyTest) if name.startswith("test_")]
     inherited = ["test_1_connects", "test_7_small_text_and_overflow", "test_8_no_error_and_no_foreign_request"]
     names = [f"ReadOnlyTest.{name}" for name in sorted(own + inherited)]

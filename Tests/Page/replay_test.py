@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests a report in Debian's Chromium, opened from disk: replay_test.py FILE.html
 
-The report is of a drill that cuts the west. Needs the same programs as page_test.py. Starts no lab.
+The report is of a drill that cuts the west. Needs the same programs as page_test.py. Does not start a lab.
 """
 
 import base64
@@ -19,7 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 FILE = pathlib.Path("west-cut.html")
-# Two frames after a change, everything is drawn.
+# Two frames after a change, the page is drawn.
 AFTER_DRAWING = """
 const done = arguments[arguments.length - 1]
 requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))
@@ -27,7 +27,7 @@ requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(()
 
 
 class ReplayTest(PageCase):
-    """The tests run in the order of their names: one reader with one report."""
+    """The tests run in the order of their names. Together they are one use of a report, as by a reader."""
 
     @classmethod
     def setUpClass(cls):
@@ -61,7 +61,7 @@ class ReplayTest(PageCase):
         return self.answer(service)[0]
 
     def scrub_to_answer(self, service, phase):
-        """Backwards from the end of a phase: under load, single answers may be refused."""
+        """Goes back from the end of a phase to a success, because under load single requests may be rejected."""
         for at in range(int(phase["toMs"]) - 500, int(phase["fromMs"]), -1000):
             self.scrub(at)
             if self.kind(service) == "ok":

@@ -17,7 +17,7 @@ PORTS = 20
 
 
 def free_port_base():
-    """The first of a row of ports that nobody uses now."""
+    """The first of several consecutive ports that are free now."""
     for base in range(21_000, 31_000, 100):
         try:
             for port in range(base, base + PORTS):
@@ -36,7 +36,7 @@ class RestartTest(PageCase):
         cls.addClassCleanup(cls.directory.cleanup)
         cls.base = free_port_base()
         cls.start_lab()
-        # Also where the browser does not start.
+        # Stop it even if the browser does not start.
         cls.addClassCleanup(cls.stop_lab)
         cls.url = f"http://127.0.0.1:{cls.base}/"
         super().setUpClass()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts a lab and tests its page in headless Chromium, then a report. Called by 'make test-page'.
+# Starts a lab and tests its page in headless Chromium, and then a report. 'make test-page' calls it.
 #
 #   Tests/Page/run.sh BIN [ARGUMENTS of page_test.py]     BIN: the directory of caplab
 #
@@ -70,10 +70,11 @@ if [ -z "${PAGE_REPORT:-}" ]; then
     "$bin/caplab" report west-cut --out "$directory"
 fi
 "$python" -B Tests/Page/replay_test.py "$report"
-# The same with a compressed recording, and the page of docs/demo, which an older build may have made.
+# Test a page with a compressed recording, too, and the page of docs/demo, which an older build may have made.
 scripts/demo-page.py "$report" "$directory/demo.html"
 for page in "$directory/demo.html" docs/demo/index.html; do
-    # Paused, as in the whole suite: a page that plays on a busy machine is past the time to which the test went.
+    # Pause the page, as in the complete suite. On a busy machine, a page that plays would be past the time to which the
+    # test has moved.
     "$python" -B Tests/Page/replay_test.py "$page" ReplayTest.test_01_opens_from_disk_and_plays \
         ReplayTest.test_02_pauses ReplayTest.test_03_scrubs_to_the_cut_and_back \
         ReplayTest.test_12_no_error_and_no_request

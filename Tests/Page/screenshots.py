@@ -6,7 +6,7 @@ chapter. Needs the same programs as page_test.py. With Pillow installed, the fil
 
     screenshots.py http://127.0.0.1:5000/ DIRECTORY --all-steps [WIDTHxHEIGHT-THEME ...]
 
-plays the tour once per size and theme instead, and saves every question and every answer, to be looked at.
+plays the tour once per size and theme instead, and saves every question and every answer, for inspection.
 """
 
 import itertools
@@ -24,9 +24,9 @@ KEY = "seat-12A"
 STEPS = ("differ", "conflict", "cas", "slow-west", "lose-two")
 LOOKS = [f"{size}-{theme}" for size in ("1280x720", "1920x1080", "390x844") for theme in ("light", "dark")]
 STEP_LIMIT_S = 60
-# The answer's messages have arrived and the steady reads have followed.
+# In this time, the answer's messages arrive, and the next periodic reads follow.
 LOOK_S = 2.5
-# The verdict covers the last 10 s: longer, so that it shows this step only.
+# The verdict covers the last 10 s. A longer pause makes it show this step only.
 SETTLE_S = 11
 COLORS = 256
 POST = """
@@ -60,7 +60,7 @@ def play_tour(driver, asked=lambda step: None, answered=lambda step: None):
     steps = driver.execute_async_script(TOUR)
 
     def is_shown(selector):
-        # In one script, because the page may replace an element between two calls.
+        # Use one script, because the page may replace an element between two calls.
         return driver.execute_script(
             "return [...document.querySelectorAll(arguments[0])].some(each => each.checkVisibility())", selector
         )
@@ -108,7 +108,7 @@ def chapter_pictures(driver, folder):
 
 
 def all_steps(driver, url, folder, look):
-    """Every question and answer at one size, such as 390x844-dark: what is visible first, and the whole page."""
+    """Saves every question and answer at one size, such as 390x844-dark: the visible part, and the complete page."""
     size, theme = look.split("-")
     width, height = (int(number) for number in size.split("x"))
     resize(driver, width, height)
@@ -119,7 +119,7 @@ def all_steps(driver, url, folder, look):
         time.sleep(LOOK_S)
         name = f"{look}-{next(numbers):02}-{step['id']}-{kind}"
         save(driver, folder / f"{name}.png")
-        # In an emulated window as tall as the page, so that fixed elements are at its end.
+        # Use an emulated window as tall as the page, so that fixed elements are at the end of the page.
         tall = driver.execute_script("return document.documentElement.scrollHeight")
         if tall > height and width < 701:
             resize(driver, width, tall)

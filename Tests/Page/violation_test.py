@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests that the page shows a violation, against a lab with a bug: violation_test.py http://127.0.0.1:5000/
 
-Start the lab with 'caplab up --break stale-read'. See page_case.py for what else it needs.
+Start the lab with 'caplab up --break stale-read'. See page_case.py for the other programs that it needs.
 """
 
 from page_case import PageCase, main

@@ -21,10 +21,10 @@ import support
 
 START = time.monotonic()
 SPEEDS = [10, 4]
-# Above the longest 'for' (5 min), with a margin for a busy machine.
+# Far above the longest 'for' (5 min), with a margin for a busy machine.
 LIMIT_S = 900
-# The timeout of a replica is 750 ms, so a stall of 600 ms makes requests slow without failures. An unreachable replica
-# is tried often enough to appear in a window of 25 s divided by ten.
+# The timeout of a replica is 750 ms, so a stall of 600 ms makes requests slow without failures. The breaker
+# tries an unreachable replica often enough for a window of 25 s divided by ten.
 SETTINGS = {"MAX_STALENESS_MS": "2000", "NETWORK_TIMEOUT_SEC": "3", "BREAKER_MAX_OPEN_MS": "500"}
 STALL_S, STALL_EVERY_S = 0.6, 4
 
@@ -93,7 +93,7 @@ def no_alert_without_faults(pair, prometheus):
     check_rules(prometheus)
     if (count := len(prometheus.query(recorded))) < 8:
         raise Failure(f"only {count} of 8 recording rules have a result")
-    # Long enough for an alert with a wrong expression to fire.
+    # The pause is long enough for an alert with a wrong expression to fire.
     time.sleep(60 / prometheus.speed)
     scenario.expected = set()
     scenario.nothing_else()
@@ -129,7 +129,7 @@ def west_is_cut(pair, prometheus, alertmanager):
 
 
 def one_page_for_the_cut(prometheus, alertmanager):
-    """The cut caused at most three notifications, all with its cause: a service may notice or end it later."""
+    """The cut caused at most three notifications, all named SiteIsolated. A service may detect it or its end later."""
     sent = alertmanager.notifications
     # group_interval is one minute.
     support.until(lambda: any(each["status"] == "resolved" for each in sent), 180 / prometheus.speed)
@@ -150,7 +150,7 @@ def three_faults_at_once(pair, prometheus):
     title = "slow disks, a killed instance, a replica with foreign data: each fires its own alert"
     scenario = Scenario(title, prometheus, CONFLICTS)
     pair.run("kill", "app_ap_west")
-    # In one step, because the services adopt a blank replica at once.
+    # Use one step, because the services adopt a blank replica at once.
     pair.run("redis", "cp_db_g3", "EVAL", "redis.call('FLUSHALL') redis.call('SET', 'foreign', '1')", "0")
     with support.Stalls(pair, ["cp_db_g1", "cp_db_g2"], STALL_S, STALL_EVERY_S):
         scenario.fires(

@@ -1,4 +1,4 @@
-"""The places where a page's commands run: a local lab or the compose project."""
+"""The places where the commands of a runbook run: a local lab or the compose project."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from programs import Lab as Program, StartError  # noqa: E402  (Tests/programs.p
 
 
 class Lab(Program):
-    """A lab with its own data, for one page."""
+    """A lab with its own data, for one runbook or tour page."""
 
     def __init__(self, repository: Path, programs: Path, arguments: str):
         self._base = Path(tempfile.mkdtemp(prefix="runbook-"))

@@ -125,7 +125,7 @@ def _needs(words: list[str], line: int) -> set[str]:
 
 
 def _shell(body: list[str], line: int) -> list[Command]:
-    """The whole block as one script that stops at its first failure."""
+    """Returns the complete block as one script that stops at its first failure."""
     text = "\n".join(body).strip()
     return [Command(line + 1, text)] if text else []
 

@@ -101,7 +101,7 @@ def play_blocks(page: pages.Page, shell: Shell, there: set[str], outcome: Outcom
 
 
 def play_command(block: pages.Block, command: pages.Command, shell: Shell) -> str | None:
-    """The failure, or None."""
+    """Runs a command. Returns a text about the failure, or None."""
     deadline = time.monotonic() + block.within_s
     while True:
         code, output = shell.run(command.text, COMMAND_TIMEOUT_S, stops_at_failure=block.kind != "console")

@@ -1,4 +1,4 @@
-"""One bash process per page, so that commands share variables and functions."""
+"""One bash process per runbook, so that its commands share variables and functions."""
 
 import os
 import select

@@ -36,7 +36,7 @@ class BackupJobs(unittest.TestCase):
         self.backups = self.folder / "backups"
         self.backups.mkdir()
         (self.folder / "redis-operator-password").write_text(PASSWORD)
-        # It stands for the program, which needs a group that is initialised.
+        # This script replaces app-cp, which would need an initialised group.
         program = self.folder / "app-cp"
         program.write_text('#!/bin/sh\necho "$1" >>"$0.calls"; [ "$1" != members ] || echo "$VOTERS of 3 replicas vote"\n')
         program.chmod(0o755)

@@ -72,7 +72,7 @@ class Balancers(unittest.TestCase):
             delay = re.findall(r"pool-purge-delay (\S+)", (DEPLOY / name / "haproxy.cfg").read_text())
             self.assertEqual(len(delay), 1)
             self.assertRegex(delay[0], r"^\d+ms$")
-            # After four periods, at most one of 16 is left.
+            # The number of idle connections halves in each period, so after four periods at most one of 16 is left.
             self.assertLessEqual(4 * int(delay[0][:-2]), least)
         guide = " ".join((REPOSITORY / "docs/deploy.md").read_text().split())
         self.assertIn(f"within the last {least / 1_000:g} s", guide)
@@ -98,7 +98,7 @@ class Kubernetes(unittest.TestCase):
         made = [part for part in done.stdout.split("\n---\n") if "\nkind: Deployment\n" in part]
         found = set()
         for part in made:
-            # The settings are the labels of the pod.
+            # The values of the settings are labels of the pod.
             for name, label in (("SITE", "site"), ("NEAR_REPLICAS", "near")):
                 self.assertRegex(part, rf"name: {name}\n +valueFrom:\n +fieldRef:\n +fieldPath: metadata.labels\['{label}'\]")
             labels = dict(re.findall(r"(?m)^        (app|near|site): (\S+)$", part))

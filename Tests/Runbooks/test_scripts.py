@@ -9,7 +9,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-# Answers like an engine whose containers all run, except that those in $DOWN do not answer.
+# Answers like a Docker engine whose containers all run, except that the containers in $DOWN do not answer.
 DOCKER = r"""#!/bin/bash
 echo "$*" >>"$CALLS"
 case "$*" in
@@ -33,7 +33,7 @@ class Scripts(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        # A copy, because the scripts read the project's .env.
+        # Use a copy of the project, because the scripts read its .env.
         self.project = self.folder / "project"
         shutil.copytree(REPOSITORY / "scripts", self.project / "scripts")
         (self.project / "runbooks").mkdir()
@@ -176,7 +176,7 @@ class Restores(Scripts):
         files = f"{self.project}/docker-compose.yml,{self.project}/deploy/compose.prod.yml"
         self.assertEqual(self.run_script("restore.sh", "--yes", "ap", path, MADE_OF=files).returncode, 0)
         self.assertIn(f"files {files}\n", self.calls())
-        # COMPOSE_FILE in .env wins.
+        # COMPOSE_FILE in .env has priority.
         (self.folder / "calls").unlink()
         (self.project / ".env").write_text("COMPOSE_FILE=docker-compose.yml:mine.yml\n")
         self.assertEqual(self.run_script("restore.sh", "--yes", "ap", path, MADE_OF=files).returncode, 0)
@@ -192,7 +192,7 @@ class Cuts(Scripts):
         self.assertEqual(self.calls(), "")
 
     def test_a_one_way_cut_does_not_touch_unrelated_processes(self):
-        # The engine runs elsewhere; the PID of its container is that of this test here.
+        # The engine runs on another machine. On this machine, the PID of its container is that of this test.
         for name in ("id", "nsenter", "iptables"):
             (self.folder / "bin" / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"$CALLS.firewall"\necho 0\n')
             (self.folder / "bin" / name).chmod(0o755)

@@ -31,7 +31,7 @@ async def answer(reader):
 
 
 class Load:
-    """All clients of all services. `statuses` counts answers by size of the request and status; 0: no answer."""
+    """All clients of all services. `statuses` counts answers by kind (small, large) and status. Status 0: no answer."""
 
     def __init__(self, services, clients, stallers, random):
         self.services, self.random = services, random
@@ -91,7 +91,7 @@ class Load:
                 await asyncio.sleep(0.1)
 
     async def exchange(self, kind, request, reader, writer):
-        """Sends a request and reads its answer. One that was lost is counted here."""
+        """Sends a request and reads its answer. A lost answer is counted here."""
         writer.write(request)
         try:
             async with asyncio.timeout(ANSWER_LIMIT_S):
@@ -101,7 +101,7 @@ class Load:
             raise
 
     async def staller(self, address, number):
-        """Holds connections, and what the service keeps for them, for seconds."""
+        """Holds connections, and the service's memory for them, for seconds."""
         ways = [self.half_head, self.half_body, self.unread_answer, self.half_closed, self.idle]
         while True:
             with contextlib.suppress(OSError, EOFError, Lost, TimeoutError):

@@ -8,7 +8,7 @@ random. After each fault, the services recover, and then run without a fault for
 - a service exited, or was replaced by another process,
 - a circuit breaker opened while there was no fault,
 - a service does not report `ok` within a minute after a fault,
-- without clients, a service has more descriptors or clearly more memory at the end than after the warm-up.
+- without clients, a service has over 4 descriptors more, or clearly more memory, at the end than after the warm-up.
 
 Prints one JSON object with the figures. Exit code 1 if something failed. `--seed` repeats the same sequence of faults.
 """
@@ -38,7 +38,7 @@ from programs import Lab, StartError, until  # noqa: E402
 WARM_UP_S = 20
 QUIET_S = 8
 RECOVERY_LIMIT_S = 60
-# The allocator keeps some of what it has once used.
+# The allocator keeps some memory that is no longer used.
 MORE_MEMORY_MB, MORE_MEMORY_SHARE = 48, 1.25
 # 0: no answer, as during a fault.
 VALID_STATUSES = {0, 200, 404, 409, 503, 504}
@@ -158,7 +158,7 @@ class Soak:
             await asyncio.sleep(0.2)
         took = round(time.monotonic() - start, 1)
         self.report["slowest_recovery_s"] = max(self.report["slowest_recovery_s"], took)
-        # Commands that were sent during the fault are still answered, or given up.
+        # Wait until the commands that were sent during the fault are answered or have failed.
         await asyncio.sleep(2)
 
     async def opened_breakers(self):
@@ -219,7 +219,7 @@ class Soak:
         found = []
         if opened := self.report["opened_without_fault"]:
             found.append(f"breakers opened without a fault, at a load of {os.getloadavg()[0]:.0f}: {opened}")
-        # The requests are valid: any other answer means that they test nothing.
+        # The requests are valid, so any other answer means that the test does not work.
         if strange := {f"{kind} {status}": count for (kind, status), count in self.load.statuses.items()
                        if status not in VALID_STATUSES and count}:
             found.append(f"answers that no request should get: {strange}")
