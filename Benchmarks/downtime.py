@@ -1,9 +1,9 @@
 #!/usr/bin/env -S python3 -B
-"""Measures for how long nobody is served, and who is, while one of three nodes is isolated: `make bench-downtime`.
+"""Isolates one of three nodes, and measures which nodes serve and how long none does: `make bench-downtime`.
 
     make bench-downtime                                   one run, about ten minutes; prints the tables
-    make bench-downtime ARGS='--runs 3 --write-docs'      three runs; rewrites docs/downtime.md and what belongs to it
-    make bench-downtime ARGS='--systems cp,ap,etcd'       some systems
+    make bench-downtime ARGS='--runs 3 --write-docs'      three runs; rewrites docs/downtime.md and its data
+    make bench-downtime ARGS='--systems cp,ap,etcd'       only these systems
     make bench-downtime ARGS='--smoke'                    app-cp and app-ap, under 40 s; exits with 1 if a check fails
 
 In the manner of https://github.com/rystsov/perseus. Each of three nodes has a writer. One node loses its links to the
@@ -11,7 +11,7 @@ other two, but not to its writer, and gets them back after a while. Systems: app
 that is not installed is skipped with one line. Writes table.md, result.json and lanes.svg to --output. The JSON is
 written after every run, so that an interrupted measurement keeps its complete runs: see --from-json.
 
-Exits with 0 once everything was measured, whatever the figures; with 2 if something could not be measured.
+Exits with 0 once everything was measured, whatever the figures are; with 2 if something could not be measured.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def installed(arguments):
 
 
 def scenarios(clusters, arguments):
-    """System, node that is isolated, and whether the writers share a key. Tuned systems: own keys and leader only."""
+    """System, role of the isolated node, whether the writers share a key. Tuned systems: own keys and leader only."""
     for is_shared in [keys == "shared" for keys in arguments.keys]:
         for cluster in clusters:
             is_tuned = "-tuned" in cluster.name
@@ -64,7 +64,7 @@ def scenarios(clusters, arguments):
 
 
 def measure(clusters, arguments, save_so_far):
-    """All runs. A scenario that fails is reported and left out."""
+    """Measures all runs. A scenario that fails is reported and left out."""
     results, failures = [], 0
     for number in range(arguments.runs):
         for cluster, role, is_shared in scenarios(clusters, arguments):
@@ -108,7 +108,7 @@ def report(document):
 
 
 def as_json(document):
-    """One line per scenario, so that a difference between two files can be read."""
+    """JSON with one line per scenario, so that a diff of two files is readable."""
     lines = ",\n".join(json.dumps(result, separators=(",", ":")) for result in document["results"])
     head = json.dumps({name: value for name, value in document.items() if name != "results"}, indent=1)
     return head.removesuffix("\n}") + f',\n "results": [\n{lines}\n]}}\n'

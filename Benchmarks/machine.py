@@ -22,7 +22,7 @@ LIBC = ctypes.CDLL(None)
 
 
 class Failure(Exception):
-    """Something could not be measured; the text says what."""
+    """Something could not be measured. The text names it."""
 
 
 def free_ports(count):
@@ -89,7 +89,7 @@ class Machine:
 
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="cap-bench-")
-        # SIGTERM also leaves the block.
+        # SIGTERM must leave the block, too, so that the processes are stopped.
         signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(143)))
         return self
 
@@ -171,7 +171,7 @@ class Machine:
         return self.service(name, [program], environment, port, "/health/ready", redis)
 
     def group(self, name, mode, fsync):
-        """Starts three replicas. Returns the environment of a service on them: defaults for everything else."""
+        """Starts three replicas. Returns the environment of a service on them, with defaults for all other settings."""
         *redis_ports, port = free_ports(4)
         redis = [self.redis(f"{name}-redis-{number}", redis_ports[number], fsync) for number in range(3)]
         replicas = ",".join(f"g{number + 1}=redis://127.0.0.1:{redis_ports[number]}" for number in range(3))

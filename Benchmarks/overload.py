@@ -35,7 +35,7 @@ class Connection:
         self.socket = None
 
     async def ask(self, head, body=b""):
-        """The status and `Retry-After` of an answer, in seconds; the status is 0 if the connection is lost."""
+        """The status and `Retry-After` (in seconds) of an answer. Status 0: the connection failed or was too slow."""
         try:
             return await asyncio.wait_for(self._ask(head, body), LIMIT_S)
         except (OSError, asyncio.TimeoutError, EOFError):

@@ -40,7 +40,7 @@ class Case:
         return statistics.median(r[figure] for r in self.rounds)
 
     def ratios(self, figure):
-        """Within each round: this case's figure by that of its base."""
+        """The ratio of this case's figure to that of its base, for each round."""
         return [mine[figure] / other[figure] for mine, other in zip(self.rounds, self.base.rounds) if other[figure]]
 
     def send(self, number):
@@ -113,7 +113,7 @@ def run(arguments):
     rng = random.Random(arguments.seed)
     with Machine(arguments.keep) as machine:
         cases = start_cases(machine, arguments)
-        # Every key is written before it is read, and every case tried before it is measured.
+        # Write every key before it is read, and run every case before it is measured.
         for case in sorted(cases, key=lambda case: not case.is_write):
             for number in range(1, KEYS + 1) if case.is_write else [1]:
                 case.send(number)
@@ -170,7 +170,7 @@ def print_report(arguments, cases, memory):
     print("Medians over rounds. req/s: higher is better. us: CPU time per request of service and Redis, lower is better.\n")
     print_table(cases)
     print("\nresident memory: " + "; ".join(f"{name} {now:.1f} MB (peak {peak:.1f})" for name, (now, peak) in memory.items()))
-    # Other programs that use the machine make the figures worthless.
+    # If other programs use the machine, the figures are not usable.
     shares = [r["other_cores"] for case in cases for r in case.rounds]
     print(f"Other programs used {statistics.median(shares):.2f} cores (median), {max(shares):.2f} at most.", end="")
     print(" The machine was not idle: repeat this." if statistics.median(shares) > DISTURBED_CORES else "")

@@ -12,7 +12,7 @@ import time
 
 
 class Unserved(Exception):
-    """A request that did not succeed. `code` says why; `may_be_applied`, whether the change may happen anyway."""
+    """A request that did not succeed. `code` is the reason; `may_be_applied`: the change may still take effect."""
 
     def __init__(self, code, may_be_applied=True):
         super().__init__(code)
@@ -93,7 +93,7 @@ def http_length(received):
         return 0
     start = len(head) + 4
     if is_chunked(head):
-        # etcd sends its errors so. The last chunk is empty, and trailers may follow it (RFC 9112, section 7.1).
+        # etcd sends its errors in chunks. The last chunk is empty, and trailers may follow it (RFC 9112, section 7.1).
         end = re.search(rb"(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n", body)
         return start + end.end() if end else 0
     length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
@@ -143,7 +143,7 @@ class HttpClient:
 
 
 class AppClient(HttpClient):
-    """app-cp or app-ap. In app-ap `put_if` always succeeds: it replaces what was read, and nothing else."""
+    """app-cp or app-ap. In app-ap, `put_if` always succeeds: it sends the version that was read as the context."""
 
     def __init__(self, port, key, is_consistent):
         super().__init__(port, key)

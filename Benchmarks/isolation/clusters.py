@@ -1,7 +1,7 @@
 """The systems of the comparison. Each starts three nodes on this machine, whose links go through relays.
 
-A node of app-cp or app-ap is a service with its nearest Redis: perseus compares Gryadka, which is the same kind of
-system, in this way. The service reaches its own Redis directly, as an etcd or ZooKeeper server reaches its own disk. It
+A node of app-cp or app-ap is a service with its nearest Redis server. perseus compares Gryadka, a system of the same
+kind, in this way. The service reaches its own Redis directly, as an etcd or ZooKeeper server reaches its own disk. It
 reaches the other two Redis servers through relays.
 """
 
@@ -24,7 +24,7 @@ START_LIMIT_S = 60
 INIT_LIMIT_S = 15
 REQUEST_S = 1
 ZOOKEEPER_JAR = "/usr/share/java/zookeeper.jar"
-# Without them, ZooKeeper writes no log.
+# Without these files, ZooKeeper writes no log.
 LOG_JARS = ["/usr/share/java/slf4j-log4j12.jar", "/usr/share/java/log4j-1.2.jar"]
 
 
@@ -95,7 +95,7 @@ class AppCluster:
 
 
 class EtcdCluster:
-    """Three etcd servers. All peers use the same address of a server, so the relays ask /proc who connects."""
+    """Three etcd servers. All peers use the same address of a server, so /proc shows the relays who connects."""
 
     has_leader = True
 
@@ -139,7 +139,7 @@ class EtcdCluster:
             persist(self.client(0, key), lambda client, deadline: client.put(0, deadline))
 
     def leader(self):
-        """The node that all nodes call the leader, or None."""
+        """The node that all nodes report as the leader, or None."""
         members, leaders = [], set()
         for node in NODES:
             client = self.client(node, "")
@@ -182,7 +182,7 @@ class ZooKeeperCluster:
 
     @staticmethod
     def version(_):
-        # Debian's file has a link whose name ends in the version.
+        # In Debian, a link to the file has a name that ends in the version.
         names = " ".join(os.listdir(os.path.dirname(ZOOKEEPER_JAR)))
         jar = re.search(r"\bzookeeper-(\d\S*)\.jar\b", names)
         java = first_match(["java", "-version"], r'version "([^"]+)"')
@@ -230,7 +230,7 @@ class ZooKeeperCluster:
 
 
 def relay_address(source, target):
-    """As long as LOOPBACK, because ZooKeeper sends the length of an address before the address."""
+    """An address as long as LOOPBACK, because ZooKeeper sends the length of an address before the address."""
     return f"127.0.{source + 1}.{target + 2}"
 
 

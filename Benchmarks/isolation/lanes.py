@@ -70,7 +70,7 @@ def ruler(held_s, height):
 
 def lanes(result, top, held_s):
     parts = [text(8, top + 15, f"{result['title']}: {ROLES[result['role']]}", "title")]
-    # The isolated node comes first, whichever it was.
+    # The isolated node comes first.
     writers = sorted(result["writers"], key=lambda writer: not writer["is_isolated"])
     for number, writer in enumerate(writers):
         y = top + TITLE + number * (LANE + GAP) + LANE / 2

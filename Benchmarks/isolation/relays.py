@@ -1,11 +1,11 @@
 """TCP relays between the nodes of a cluster: they can isolate one node without root and without a firewall.
 
 While a node is isolated, every link from or to it drops all bytes in both directions, also on existing connections, and
-accepts new connections without passing them on. A connection that lost something is reset when the node rejoins,
+accepts new connections without forwarding them. A connection that lost something is reset when the node rejoins,
 because TCP never continues after a gap.
 
-While a link is not cut, it can mirror its target: it refuses connections as long as the target does not listen. A relay
-that accepts and then closes them would look like a target that fails later, and a program may react differently.
+While a link is not cut, it can mirror its target: it refuses connections as long as the target does not listen. If a
+relay accepted and then closed them, the target would seem to fail later, and a program might react differently.
 
 The relays run as a process of their own (this file is the program), so that they do not share a Python interpreter with
 the writers. `Relays` starts and commands that process.
@@ -29,12 +29,12 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-    """Where nodes connect to in order to reach the node `target`, and where that node really listens.
+    """The address at which nodes reach the node `target`, and the address at which that node really listens.
 
-    `source` is the node that connects. None if several nodes use the same address: then the process that opened the
-    connection tells, by its sockets in /proc. `rename` is a pair of texts: in the first bytes from the source, the
-    first one is replaced. It is for protocols that begin with the address at which the source can be reached.
-    `mirrors_target`: connections are refused while the target does not listen. The relay notices a change of the target
+    `source` is the node that connects. None if several nodes use the same address: then /proc shows which process
+    opened the connection. `rename` is a pair of texts: in the first bytes from the source, the
+    first one is replaced. It is for protocols whose first message contains the source's address.
+    `mirrors_target`: connections are refused while the target does not listen. The relay detects a change of the target
     within about 20 ms.
     """
 
@@ -60,7 +60,7 @@ class Relays:
         machine.wait_until("relays", process, lambda: self.channel.connect_ex(path) == 0)
 
     def identify(self, pids):
-        """Tells which process is which node, for links without a source."""
+        """Sets the process of each node, for links without a source."""
         self._command({"pids": pids})
 
     def isolate(self, node):
@@ -76,7 +76,7 @@ class Relays:
 
 
 class Switch:
-    """What all links share: the isolated node, the open connections, the processes of the nodes."""
+    """The state that all links share: the isolated node, the open connections, the processes of the nodes."""
 
     def __init__(self):
         self.isolated = None
@@ -130,7 +130,7 @@ class Connection:
         try:
             await asyncio.get_running_loop().create_connection(lambda: self.opened, *self.link.upstream)
         except OSError:
-            # A cut that began meanwhile must not show that the target refused.
+            # If a cut began meanwhile, the source must not learn that the target refused.
             if self.is_cut:
                 self.has_lost = True
                 return None
@@ -159,14 +159,14 @@ class Connection:
             self.other(end).transport.write_eof()
 
     def lost(self, end):
-        """One end is closed. The other one must not notice it during a cut."""
+        """One end is closed. During a cut, the other end must stay open."""
         other = self.other(end)
         if not other.is_open:
             self.switch.connections.discard(self)
         elif self.is_cut:
             self.has_lost = True
         else:
-            # Sends what is buffered first.
+            # Sends the buffered bytes first.
             other.transport.close()
 
     def reset(self):
@@ -227,7 +227,7 @@ class Entrance:
         self.socket.bind(link.listen)
 
     async def update(self, listening):
-        """Listens, or stops listening. A cut link always listens: a cut network is silent, it refuses nothing."""
+        """Listens, or stops listening. A cut link always listens, because a cut network does not refuse."""
         link = self.link
         is_needed = not link.mirrors_target or self.switch.can_be_cut(link) or listening.has(*link.upstream)
         if is_needed and self.server is None:
@@ -237,7 +237,7 @@ class Entrance:
         elif not is_needed and self.server is not None:
             self.server.close()
             self.server = None
-            # Ends listening for all duplicates, and resets connections that nobody has accepted yet.
+            # Ends listening for all duplicates, and resets connections that were not yet accepted.
             self.socket.shutdown(socket.SHUT_RDWR)
 
 
@@ -256,7 +256,7 @@ class Entrances:
                 await entrance.update(self.listening)
 
     async def mirror(self):
-        """Follows the targets until the process ends."""
+        """Updates the mirroring links at intervals, until the process ends."""
         while self.mirrors:
             await self.update(self.mirrors)
             await asyncio.sleep(MIRROR_INTERVAL_S)

@@ -11,7 +11,7 @@ from .timeline import Timeline, figures, states
 from .writers import Writer, stop
 
 STEADY_LIMIT_S = 30
-# Without a success for longer than this, a writer is not steady.
+# A writer is not steady if it had no success for longer than this.
 STEADY_GAP_S = 1.0
 POLL_S = 0.05
 REPLICATION_S = 1
@@ -19,7 +19,7 @@ SHARED_KEY = "shared"
 
 
 class Times:
-    """How long each phase lasts, in seconds. After the return: until all writers are steady, within the limits."""
+    """How long each phase lasts, in seconds. After the return: until all writers are steady, or the limit."""
 
     def __init__(self, before_s, held_s, after_s, after_limit_s):
         self.before_s, self.held_s, self.after_s, self.after_limit_s = before_s, held_s, after_s, after_limit_s
@@ -60,7 +60,7 @@ def run(cluster, role, is_shared, times, arguments, number):
 
 
 def require_isolation(cluster):
-    """The figures would mean nothing if nodes had found a way around the relays."""
+    """Raises Failure if two nodes are connected without a relay, because then the figures would be meaningless."""
     if direct := list(direct_connections(cluster.pids, cluster.addresses)):
         raise Failure(f"{cluster.title}: node {direct[0][0] + 1} is directly connected to node {direct[0][1] + 1}")
 
@@ -97,7 +97,7 @@ def wait_after(writers, times):
 
 
 def choose(cluster, role, number):
-    """The node to isolate. Without a leader, every run isolates another one."""
+    """The node to isolate. If the system has no leader, successive runs isolate different nodes."""
     if role == "any":
         return number % len(NODES)
     leader = cluster.leader()
@@ -107,8 +107,8 @@ def choose(cluster, role, number):
 
 
 def increments(cluster, writers, isolated):
-    """The acknowledged increments of the shared number, and what it is at the end, at a node that was not isolated."""
-    # The last writes reach this node too, in a system that answers before they have.
+    """The acknowledged increments of the shared number, and its final value at a node that was not isolated."""
+    # Wait until this node has the last writes, for systems that answer before it has.
     time.sleep(REPLICATION_S)
     try:
         node = (isolated + 1) % len(NODES)

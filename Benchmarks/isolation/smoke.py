@@ -1,4 +1,4 @@
-"""What must hold in every run of app-cp and app-ap, however slow the machine is."""
+"""The conditions that must hold in every run of app-cp and app-ap, however slow the machine is."""
 
 from .timeline import BUCKET_S
 
@@ -21,7 +21,7 @@ def violations(result):
             yield f"node {writer['node']} of the majority did not serve during the cut"
     if not result["steady_at_end"]:
         yield "not every node served at the end"
-    # The first second is for requests that were sent before the cut.
+    # Skip the first second, in which requests from before the cut may succeed.
     isolated = next(writer for writer in result["writers"] if writer["is_isolated"])
     served = part(isolated, result, 1, result["held_s"]).count("s")
     if is_consistent and served:

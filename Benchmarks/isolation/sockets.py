@@ -1,4 +1,4 @@
-"""What the kernel knows of sockets: whether a program listens at an address, and which process has a connection."""
+"""Asks the kernel about sockets: whether a program listens at an address, and which process has a connection."""
 
 import errno
 import os

@@ -1,7 +1,7 @@
 """The tables of docs/downtime.md: one row per system and isolated node, with the range over all runs."""
 
 NODE_WORDS = {"leader": "leader", "follower": "a follower", "any": "any (no leader)"}
-# With a success in this share of the buckets, a node counts as serving.
+# A node counts as serving if at least this share of the buckets has a success.
 SERVING_SHARE = 0.95
 MAX_CODES = 4
 
@@ -66,7 +66,7 @@ def errors(all_figures):
 
 
 def span(seconds):
-    """A range of times; a gap of less than one bucket is not measured any finer."""
+    """A range of times as text. Times below 0.1 s are not shown more exactly."""
     if None in seconds:
         return "never"
     low, high = (f"{value:.1f}" for value in (min(seconds), max(seconds)))

@@ -1,4 +1,4 @@
-"""What the attempts of three writers say about one isolation: buckets of 100 ms, and the figures of the table."""
+"""Evaluates the attempts of three writers during one isolation: buckets of 100 ms, and the figures of the table."""
 
 import bisect
 import collections
@@ -42,14 +42,14 @@ def bucket_count(start_s, end_s):
 
 
 def longest_gap(successes, begin_s, end_s, last_start_s=math.inf):
-    """The longest time without a success between two times, of those that start before `last_start_s`."""
+    """The longest gap without a success between two times. Only gaps that start before `last_start_s` count."""
     inside = successes[bisect.bisect_left(successes, begin_s):bisect.bisect_right(successes, end_s)]
     times = [begin_s, *inside, end_s]
     return max(later - earlier for earlier, later in zip(times, times[1:]) if earlier < last_start_s)
 
 
 def gap_after_return(successes, held_s, end_s):
-    """As `longest_gap`, without a gap that began before the return."""
+    """The longest gap after the return. A gap that began before the return does not count."""
     first = next((time for time in successes if time >= held_s), end_s)
     return longest_gap(successes, first, end_s)
 

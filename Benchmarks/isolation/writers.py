@@ -8,10 +8,10 @@ from .clients import Refused, Unanswered
 
 DEADLINE_S = 1.0
 PAUSE_S = 0.01
-# Far more than a run can have; a bound for memory.
+# A bound for memory, far above the attempts of a run.
 MAX_ATTEMPTS = 200_000
 
-# How an attempt ended. LOST_RACE: compare-and-set was answered, but another writer came first.
+# How an attempt ended. LOST_RACE: the compare-and-set failed, because another writer came first.
 SERVED, REFUSED, LOST_RACE, UNANSWERED = KINDS = ("served", "refused", "lost race", "unanswered")
 
 Attempt = collections.namedtuple("Attempt", "started ended kind code")
@@ -57,7 +57,7 @@ class Writer(threading.Thread):
         return SERVED, None
 
     def is_steady(self, since, longest_s):
-        """Whether no time of `longest_s` since `since` was without a success, until now."""
+        """Whether there was no gap without a success longer than `longest_s` between `since` and now."""
         times = [since]
         for attempt in reversed(self.attempts):
             if attempt.ended < since:

@@ -32,7 +32,7 @@ class ZooKeeperClient:
         self._set(number, ANY_VERSION, deadline)
 
     def read(self, deadline):
-        """Reads what this server has, which may be old. `put_if` then fails."""
+        """Reads the value at this server, which may be stale. Then `put_if` fails."""
         _, body = self._call(GET_DATA, self.path + b"\0", deadline)
         (length,) = struct.unpack_from(">i", body)
         # The version follows four numbers of eight bytes in the node's description.
@@ -72,7 +72,7 @@ class ZooKeeperClient:
 
 
 def is_leader(port):
-    """Whether the server leads, by its own words (`srvr`); False if it does not answer."""
+    """Whether the server reports itself as the leader (command `srvr`); False if it does not answer."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(b"srvr")

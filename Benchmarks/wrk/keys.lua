@@ -1,5 +1,6 @@
--- One request form over a set of keys, in random order. Arguments after "--": method, path with KEY in it, number of
--- keys, seed. Requests are built beforehand to keep wrk cheap. The last line of the output is for programs.
+-- Sends one form of request for a set of keys, in random order. Arguments after "--": method, path with KEY in it,
+-- number of keys, seed. Requests are built beforehand, so that wrk uses little CPU. The last line of the output is for
+-- programs.
 
 local requests = {}
 local count = 0
