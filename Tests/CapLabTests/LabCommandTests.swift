@@ -6,7 +6,7 @@ import Testing
 
 /// Commands that control a running lab from a second terminal.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct LabCommandTests {
-    /// Whether a service reaches a replica through its link.
+    /// Returns true if a service reaches a replica through its link.
     private func reaches(_ service: String, _ id: String, in lab: LabProcess) throws -> Bool {
         let client = try HTTPClient(port: try lab.node(service).port, timeoutMs: 10_000)
         return try client.request("GET", "/ping/\(id)").status == 200

@@ -107,7 +107,7 @@ class RelayTests(unittest.TestCase):
             relays = Relays(machine, [Link(("127.0.0.1", port), self.servers[0].getsockname(), 1)])
             self.addCleanup(relays.channel.close)
             relays.identify([machine.processes[0].pid, os.getpid()])
-            # This program is node 1 here, so the link leads from node 1 to node 1. So isolating node 0 does not cut it.
+            # This program is node 1 here: the link leads from node 1 to node 1, and isolating node 0 does not cut it.
             relays.isolate(0)
             client = socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S)
             self.addCleanup(client.close)

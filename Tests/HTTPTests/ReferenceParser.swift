@@ -4,7 +4,7 @@ struct ReferenceParser {
     enum Outcome: Equatable {
         /// - Parameter isLast: true if the connection ends after this request.
         case request(method: String, target: [UInt8], body: [UInt8], isLast: Bool)
-        /// Refused; nothing after it is read.
+        /// The request is refused. The input after it is not read.
         case refused
     }
 

@@ -105,7 +105,7 @@ final class Gate: @unchecked Sendable {
         await withUnsafeContinuation { waiters.append($0) }
     }
 
-    /// Call it on the reactor's thread.
+    /// Opens the gate. Call this on the reactor's thread.
     func open() {
         isOpen = true
         let all = waiters
@@ -113,7 +113,7 @@ final class Gate: @unchecked Sendable {
         for waiter in all { waiter.resume() }
     }
 
-    /// Call it on the test's thread.
+    /// Waits until `count` requests have arrived. Call this on the test's thread.
     func waitForArrivals(_ count: Int) {
         for _ in 0..<count { #expect(arrivals.wait(timeout: .now() + .seconds(10)) == .success) }
     }

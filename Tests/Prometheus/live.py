@@ -54,7 +54,7 @@ class Scenario:
         print(f"   {len(self.expected)} alerts fire, after {time.monotonic() - self.start:.0f} s", flush=True)
 
     def ends(self):
-        """All alerts resolve, and no unexpected alert fired."""
+        """Waits until all alerts resolve. Raises Failure if an unexpected alert fired."""
         start = time.monotonic()
         firing = lambda: self.prometheus.firing() - self.tolerated  # noqa: E731
         support.until(lambda: not firing(), self.limit_s)

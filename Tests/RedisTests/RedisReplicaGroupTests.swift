@@ -7,7 +7,7 @@ import TestSupport
 
 private let echo = Script(name: "echo", source: Bytes("return ARGV[1]".utf8))
 
-/// A group on one real server, used from the reactor's thread only.
+/// A group on real servers, used from the reactor's thread only.
 private final class Fixture {
     let group: RedisReplicaGroup
     let scheduler: Reactor

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Redis
 
-/// Whether a missing reply is due to the replica, or to bytes that wait in the connection's own queue.
+/// Decides whether a missing reply is due to the replica, or to bytes that wait in the connection's own queue.
 @Suite(.timeLimit(.minutes(20))) final class UnansweredCommandsTests {
     private var unanswered = UnansweredCommands()
     private var health = LinkHealth(RedisGroupSettings())

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Sourced by the setup of a runbook after env.sh lab: starts HAProxy with deploy/edge/haproxy.cfg and a new certificate.
 #
-# Its servers are $CP_SERVER_1 and so on, if set, otherwise the lab's services. Sets $FRONT (CP) and $FRONT_AP, both
-# https URLs, and $ADMIN_SOCKET, $CERTIFICATES, $HAPROXY_PID, $FRONT_DIRECTORY.
+# The servers of HAProxy are $CP_SERVER_1 and so on, if set, otherwise the lab's services. Sets $FRONT (CP) and
+# $FRONT_AP, both https URLs, and $ADMIN_SOCKET, $CERTIFICATES, $HAPROXY_PID, $FRONT_DIRECTORY.
 
 FRONT_DIRECTORY=$(mktemp -d "${INSTANCES:?}/front.XXXXXX")
 

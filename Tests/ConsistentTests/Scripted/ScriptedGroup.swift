@@ -6,19 +6,19 @@ import TestSupport
 
 /// The fate of one command at one replica.
 enum Fate {
-    /// It runs, and its reply comes after a millisecond.
+    /// The command runs, and its reply comes after a millisecond.
     case answered
-    /// It does not run; this is the reply.
+    /// The command does not run. This is the reply.
     case refused(Reply)
-    /// The connection is lost before it runs.
+    /// The connection is lost before the command runs.
     case lostBeforeItRan
-    /// It runs, and the connection is lost before the reply.
+    /// The command runs, and the connection is lost before the reply.
     case lostAfterItRan
-    /// It runs; the reply never comes.
+    /// The command runs, and the reply never comes.
     case silent
-    /// The connection did not accept it.
+    /// The connection does not accept the command.
     case notSent
-    /// It does not run until ``ScriptedGroup/release()``.
+    /// The command does not run until ``ScriptedGroup/release()``.
     case held
 }
 
