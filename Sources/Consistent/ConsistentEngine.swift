@@ -3,9 +3,9 @@ import Replication
 
 /// The CP engine: linearizable registers over a group of independent replicas.
 ///
-/// A read takes one round trip, unless a change of the key is in progress. A change takes one round trip if this engine
-/// also made the previous change of the key. Without a majority the engine rejects requests at once. A failed change
-/// reports its outcome.
+/// A read takes one round trip if a majority of all replicas reports the same accepted ballot. A change takes one round
+/// trip if this engine still caches the state of the key's last change. While too few voters are available, the engine
+/// rejects requests at once. A failed change reports its outcome.
 ///
 /// This type only connects the components; each component owns its state.
 public final class ConsistentEngine: ReplicaGroupDelegate {
@@ -86,22 +86,25 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
 
     // MARK: Readiness
 
-    /// Why the engine cannot serve now; nil if it can. It can if a majority of the replicas votes and accepts writes.
+    /// Why the engine cannot serve now; nil if it can. It can if a majority of all replicas votes and, as far as is
+    /// known, accepts writes.
     public func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
         await membership.checkReadiness(deadlineNs: deadlineNs)
     }
 
-    /// The reports of all replicas. They are probed again if the last probe is older than
+    /// The views of all replicas. The replicas are probed again if the last probe is older than
     /// ``ConsistentSettings/Probes/maxAgeMs``.
     public func replicas(deadlineNs: UInt64) async -> [ReplicaView] { await membership.refresh(deadlineNs: deadlineNs) }
 
-    /// The report of each replica to the last probe.
+    /// The view of each replica, from the last probe.
     public var views: [ReplicaView] { membership.views }
 
     // MARK: ReplicaGroupDelegate
 
-    /// Admits a replica only if its rollback counter shows that it has not forgotten promises. An admitted replica need
-    /// not be a voter: every reply reports whether it is a member, and is checked (rule C8).
+    /// Admits a replica after its rollback counter was compared with the copies on its witnesses (rule C8). A replica
+    /// that was rolled back has forgotten promises. It is erased first, or rejected. An admitted replica need not be a
+    /// voter: each script checks whether the replica is the expected member, and each read is followed by a check of
+    /// its identity.
     public func admit(replica: Int) async -> Bool { await rollback.admit(replica) }
     public func replicaDidConnect(_ replica: Int) { backlog.requestFullScan() }
     public func replicaDidDisconnect(_ replica: Int) {}

@@ -8,24 +8,25 @@ public protocol ConsistentEvents: AnyObject {
     func readStarted(inOneRoundTrip: Bool)
     /// A phase of a round begins.
     func phaseStarted(_ phase: PaxosPhase)
-    /// A round was lost to a higher ballot.
+    /// A round failed because a replica has promised or accepted a higher ballot.
     func roundPreempted()
-    /// An operation failed because no majority answered.
+    /// An operation failed with the code `no_quorum`.
     func quorumUnavailable()
-    /// Every replica that had missed the last accept of a key has it now.
+    /// Catch-up copied the chosen state of a key to every voter that had reported an older state or none.
     func keyRepaired()
     /// Every voter removed the tombstone, or no longer holds it.
     func tombstoneCollected()
-    /// A replica was found rolled back, and made blank.
+    /// This instance found a replica rolled back, and erased its data.
     func replicaRolledBack(_ replica: Int)
     /// This instance made a blank replica a member.
     func replicaRebuilt(_ replica: Int)
-    /// A replica has begun to reject write probes, for this reason (the server's error text). If the reason is nil, it
-    /// accepts them again.
+    /// A replica rejects write probes, with another error than before. `reason` is the server's error text; nil if the
+    /// replica accepts write probes again.
     func writesRejected(by replica: Int, reason: String?)
-    /// The engine can no longer serve, for this reason. If `failure` is nil, it can serve again.
+    /// Two probes in a row found that the engine cannot serve, for this reason. If `failure` is nil, it can serve
+    /// again.
     func readinessChanged(_ failure: StoreFailure?)
-    /// All replicas were probed. This happens once a second.
+    /// The available replicas were probed. This happens about once per ``ConsistentSettings/Background/intervalMs``.
     func replicasProbed(_ views: [ReplicaView])
 }
 

@@ -16,7 +16,8 @@ public struct ReadRequest: Sendable {
 public struct ReadResult: Sendable {
     /// Nil if the key does not exist.
     public var value: Bytes?
-    /// Rises with every change of the key, and never repeats.
+    /// Rises with every change of the key, and never repeats. For a key without a record: 0, or the highest collected
+    /// version of any key (rule C10).
     public var version: UInt64
     /// When the value expires, in wall-clock milliseconds; nil for never.
     public var expiresMs: Int64?
@@ -61,7 +62,7 @@ public struct ChangeRequest: Sendable {
     }
 }
 
-/// The result of a change that a majority has agreed on.
+/// The result of a change. The state from which it was computed is chosen (rule C5).
 public enum ChangeResult: Sendable, Equatable {
     /// `replicasAcked` is the number of replicas known to have accepted the change when the client got its answer.
     case applied(version: UInt64, replicasAcked: Int)

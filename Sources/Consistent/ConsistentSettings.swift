@@ -1,8 +1,9 @@
 /// Settings of the CP engine.
 public struct ConsistentSettings: Sendable {
-    /// The group's name. Every command carries it, and a replica of another group rejects the command.
+    /// The group's name. Every script on registers carries it, and a replica of another group rejects the call.
     public var groupName = "cp"
-    /// The most operations that wait or run in this instance. Further ones fail as `overloaded`.
+    /// The most operations that wait or run in this instance, without reads in one round trip. Further ones fail as
+    /// `overloaded`.
     public var maxPending = 10_000
     /// The most operations of one key that run in one batch.
     public var maxBatch = 128
@@ -18,17 +19,17 @@ public struct ConsistentSettings: Sendable {
 
     /// Settings of the background work: probes, rebuild and repair.
     public struct Background: Sendable {
-        /// The interval at which background work takes a step and probes the replicas, in milliseconds.
+        /// The pause after each background step (a probe, a rebuild or a repair), in milliseconds. It varies by 10%.
         public var intervalMs: UInt64 = 1_000
         /// Registers per page of a scan.
         public var pageSize = 64
-        /// How often all registers are scanned for missed accepts and tombstones, in milliseconds.
+        /// How often all registers are scanned for missed accepts, tombstones and expired values, in milliseconds.
         public var scanIntervalMs: UInt64 = 600_000
     }
 
     /// Settings of the probes of the replicas.
     public struct Probes: Sendable {
-        /// How long a probe waits for a silent replica, in milliseconds. Must be longer than a round trip.
+        /// How long a probe waits for an unresponsive replica, in milliseconds. Must be longer than a round trip.
         public var timeoutMs: UInt64 = 300
         /// `/health` and `/replicas` probe again if the last probe is older than this many milliseconds.
         public var maxAgeMs: UInt64 = 100

@@ -117,7 +117,7 @@ import TestSupport
         try await initialize()
         #expect(try await backup(only: "g9") == .refused("there is no replica 'g9'"))
         try servers[0].cli("FLUSHALL")
-        #expect(try await backup() == .refused("g1 is no member of the group 'cp' now"))
+        #expect(try await backup() == .refused("g1 is not a member of the group 'cp' now"))
         servers[2].kill()
         guard case .refused(let reason) = try await backup(withinMs: 300) else {
             Issue.record("expected a refusal")

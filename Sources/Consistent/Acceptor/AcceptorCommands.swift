@@ -6,7 +6,7 @@ struct AcceptorCommands {
     let configuration: GroupConfiguration
     /// The script arguments that are equal for all replicas: group and epoch.
     private let shared: [Bytes]
-    /// By replica: the last script argument, which is the incarnation expected there.
+    /// By replica: the script argument after the shared ones, which is the incarnation expected there.
     private let tails: [[Bytes]]
 
     init(group: Bytes, configuration: GroupConfiguration) {
@@ -15,8 +15,8 @@ struct AcceptorCommands {
         shared = [group, decimal(configuration.epoch)]
     }
 
-    /// - Parameter isDelete: true if the change is a delete. Its promise may then be stored even if Redis has reached
-    ///   its memory limit.
+    /// - Parameter isDelete: true if the change is a delete. A replica that has a record then stores the promise even
+    ///   at its memory limit.
     func prepare(_ register: Register, _ ballot: Ballot, isDelete: Bool) -> Command {
         command(isDelete ? ConsistentScripts.prepareDelete : ConsistentScripts.prepare, register, [ballot.text])
     }
@@ -32,10 +32,10 @@ struct AcceptorCommands {
             ])
     }
 
-    /// Reads a record without its value. ``RecordSummary`` parses the reply.
+    /// Reads the fields `ballot, deleted, expires_ms` of a record. ``RecordSummary`` parses the reply.
     func inspect(_ register: Register) -> Command { command(ConsistentScripts.inspect, register, []) }
 
-    /// Removes the tombstone that was accepted at `ballot`.
+    /// Removes the tombstone that was accepted at `ballot`, if the replica still holds it.
     func collect(_ register: Register, _ ballot: Ballot) -> Command {
         command(ConsistentScripts.collect, register, [ballot.text])
     }

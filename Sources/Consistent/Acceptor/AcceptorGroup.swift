@@ -1,12 +1,12 @@
 import EventLoop
 import Replication
 
-/// The objects that all components of the engine share: the replicas of one CP group, the scheduler, and the receiver
-/// of events.
+/// The objects that all components of the engine share: the replicas of one CP group, the scheduler, the receiver of
+/// events, and the results of the write probes.
 struct AcceptorGroup {
     let replicas: any ReplicaGroup
     let scheduler: any Scheduler
-    /// The name of the group. Every script call carries it, and a replica of another group rejects the call.
+    /// The name of the group. Every script on registers carries it, and a replica of another group rejects the call.
     let name: Bytes
     let events: (any ConsistentEvents)?
     let writes: WriteProbes
@@ -22,7 +22,7 @@ struct AcceptorGroup {
         replicas.identityCheck = MembershipCommands.identityCheck
     }
 
-    /// The size of a majority of the whole group; only voters are counted towards it.
+    /// The size of a majority of all replicas. Only the replies of voters count towards it.
     var majority: Int { Quorum.majority(of: replicas.replicaCount) }
 
     /// The quorum under `configuration`: a majority of all replicas, made up of voters only.
@@ -50,7 +50,7 @@ struct AcceptorGroup {
         ReportedIdentity(fields: fields, group: name, name: replicas.replicaNames[replica])
     }
 
-    /// Suspends until all replicas are available.
+    /// Suspends until all replicas are available, or the deadline has passed.
     /// - Returns: the names of the replicas that are unavailable at the deadline; nil if there are none.
     func waitForAll(deadlineNs: UInt64) async -> String? {
         while replicas.available != replicas.everyReplica {

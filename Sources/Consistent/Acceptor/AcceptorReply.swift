@@ -2,11 +2,12 @@ import Replication
 
 /// An acceptor's reply to `prepare` or `accept`.
 enum AcceptorReply: Equatable {
-    /// The acceptor promised the ballot. The values are the ballot and the state that it accepted last; ``Ballot/zero``
-    /// if it has accepted none.
+    /// The acceptor promised the ballot. The values are the ballot and the state that it accepted last. If it has
+    /// accepted none, the ballot is ``Ballot/zero``, and the state is absent with the version of the GC watermark.
     case promised(Ballot, RegisterState)
     case accepted
-    /// The acceptor has already promised or accepted this higher ballot.
+    /// The acceptor has already promised or accepted this higher ballot. For a key without a record, this is the ballot
+    /// of the GC watermark.
     case rejected(Ballot)
     /// The acceptor has seen a higher epoch than that of the command.
     case stale
@@ -53,7 +54,8 @@ enum AcceptorReply: Equatable {
         }
     }
 
-    /// True if the acceptor certainly did nothing. Only such replies allow the outcome `not_applied` (rule C7).
+    /// True if the acceptor certainly did nothing. Once an accept was sent, the outcome `not_applied` requires such a
+    /// reply from each replica that was sent it (rule C7).
     var isRejection: Bool {
         switch self {
         case .rejected, .stale, .notMember, .noScript: true

@@ -1,6 +1,6 @@
 import Replication
 
-/// The Lua scripts that run on an acceptor. They are loaded into every replica of a group when it connects.
+/// The Lua scripts that run on an acceptor. Each connection loads them into its replica before the replica is admitted.
 public enum ConsistentScripts {
     public static let all = [
         prepare, prepareDelete, accept, acceptTombstone, inspect, collect, probe, adopt, promote, raiseRollbackCounter,
@@ -9,8 +9,8 @@ public enum ConsistentScripts {
 
     // Each of these scripts handles any number of registers in one call.
     static let prepare = onRegisters("prepare", Bytes("local isDelete = false\n".utf8) + PackageResources.prepare_lua)
-    /// ``prepare`` for deletes, which may run even if Redis has reached its memory limit. It is a script of its own, so
-    /// that no batch mixes deletes and writes.
+    /// ``prepare`` for deletes. A replica that has a record of the key runs it even at its memory limit. It is a script
+    /// of its own, so that no batch mixes deletes and writes.
     static let prepareDelete = onRegisters(
         "prepare_delete", Bytes("local isDelete = true\n".utf8) + PackageResources.prepare_lua)
     static let accept = onRegisters("accept", PackageResources.accept_lua)
@@ -19,7 +19,7 @@ public enum ConsistentScripts {
     static let inspect = onRegisters("inspect", PackageResources.inspect_lua)
     static let collect = onRegisters("collect", PackageResources.collect_lua)
 
-    // These scripts handle the identity of one replica.
+    // These scripts handle the identity of one replica, and the rollback counters that it stores.
     static let probe = Script(name: "probe", source: PackageResources.probe_lua)
     static let adopt = Script(name: "adopt", source: PackageResources.adopt_lua)
     static let promote = Script(

@@ -1,9 +1,9 @@
 import EventLoop
 import Replication
 
-/// `app-cp backup`: has replicas write dumps, raises their rollback counters, and copies these to the witnesses. If
-/// only one replica is later restored from its dump, its low counter shows that. The replica is then rebuilt, instead
-/// of voting without the promises that it has forgotten (rule C8).
+/// `app-cp backup`: makes replicas write dumps, raises their rollback counters, and copies the counters to the
+/// witnesses. If only one replica is later restored from its dump, its low counter shows the rollback. The replica is
+/// then rebuilt, instead of voting without the promises that it has forgotten (rule C8).
 public final class GroupBackup {
     public struct Dump: Sendable, Equatable {
         public let replica: String
@@ -15,7 +15,7 @@ public final class GroupBackup {
 
     public enum Result: Sendable, Equatable {
         case written([Dump])
-        /// The reason, in one sentence. Dumps that were already written stay.
+        /// The reason, in one sentence. Dumps that were already written remain.
         case refused(String)
     }
 
@@ -29,7 +29,7 @@ public final class GroupBackup {
     /// Dumps one replica after another, so that at most one of them is busy with a dump.
     /// - Parameters:
     ///   - only: the name of one replica; nil for all.
-    ///   - deadlineNs: when the backup must be complete, on the scheduler's clock.
+    ///   - deadlineNs: when the last dump must be complete, on the scheduler's clock.
     public func run(only: String?, deadlineNs: UInt64) async -> Result {
         let group = acceptors.replicas
         if let only, !group.replicaNames.contains(only) { return .refused("there is no replica '\(only)'") }
@@ -63,13 +63,13 @@ public final class GroupBackup {
         let behind = first.indices.filter { RollbackDetector.isBehind($0, first) }
         guard !behind.isEmpty else { return incarnations(in: first) }
         // The probes of several replicas are not simultaneous. If a counter is raised and copied in between, its
-        // replica looks rolled back, but a second probe shows that its counter moved.
+        // replica looks rolled back, but a second probe shows that its counter has changed.
         let second = await probe()
         for replica in behind
         where RollbackDetector.isBehind(replica, second)
             && second[replica]?.rollbackCounter == first[replica]?.rollbackCounter
         {
-            // Do not raise the counter of a rolled-back replica: that could hide the rollback from its witnesses.
+            // Do not raise the counter of a rolled-back replica: a raise could hide the rollback from its witnesses.
             let name = acceptors.replicas.replicaNames[replica]
             return .failure(Refusal(reason: "\(name) was rolled back; start app-cp, which rebuilds it"))
         }
@@ -86,14 +86,14 @@ public final class GroupBackup {
         for (observation, replica) in zip(observations, acceptors.replicas.replicaNames) {
             guard let identity = observation?.member else {
                 let group = String(decoding: acceptors.name, as: UTF8.self)
-                return .failure(Refusal(reason: "\(replica) is no member of the group '\(group)' now"))
+                return .failure(Refusal(reason: "\(replica) is not a member of the group '\(group)' now"))
             }
             incarnations.append(identity.incarnation)
         }
         return .success(incarnations)
     }
 
-    /// Has one replica write its dump. Nil if the dump is complete, otherwise the reason why not.
+    /// Makes one replica write its dump. Returns nil if the dump is complete, otherwise the reason why not.
     private func save(_ replica: Int, deadlineNs: UInt64) async -> String? {
         let scheduler = acceptors.scheduler
         var isStarted = false
@@ -110,7 +110,7 @@ public final class GroupBackup {
             guard isStarted else { continue }
             let info = await ask("INFO", "persistence", of: replica)?.text ?? ""
             if info.contains("rdb_bgsave_in_progress:0") {
-                return info.contains("rdb_last_bgsave_status:ok") ? nil : "the dump failed; its log says why"
+                return info.contains("rdb_last_bgsave_status:ok") ? nil : "the dump failed; see the log of its server"
             }
         }
         return "the dump did not end in time"

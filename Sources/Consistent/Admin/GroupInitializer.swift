@@ -20,13 +20,13 @@ public struct GroupInitializer {
 
     private var group: any ReplicaGroup { acceptors.replicas }
 
-    /// Probes all replicas first and changes none unless all are blank. Then:
+    /// Probes all replicas first. Changes none, unless each is blank or was left by an interrupted init. Then:
     ///
-    /// 1. gives each an identity (adopts it),
-    /// 2. gets the first configuration accepted by all of them in epoch 0,
-    /// 3. promotes each to a member of epoch 1.
+    /// 1. gives each replica an identity (adopts it),
+    /// 2. gets the first configuration accepted by all replicas in epoch 0,
+    /// 3. promotes each replica to a member of epoch 1.
     ///
-    /// Safe to repeat: if a run was cut short, the next run continues.
+    /// Safe to repeat: if a run was interrupted, the next run continues it.
     public func run(deadlineNs: UInt64) async -> Result {
         if let missing = await acceptors.waitForAll(deadlineNs: deadlineNs) {
             return .refused("cannot reach \(missing): all replicas must be up")
@@ -49,8 +49,9 @@ public struct GroupInitializer {
         if known.count == found.count, known.allSatisfy({ $0.state == .member }) {
             return await compare(known, deadlineNs: deadlineNs)
         }
-        // Continue only if no replica is in use. Fresh: each replica is blank, or an earlier run adopted it and
-        // promoted none. Promoting: an earlier run adopted all replicas, and promoted some to epoch 1.
+        // Continue only if the group may be new. Fresh: each replica is blank, or an earlier run adopted it and did not
+        // promote it. Promoting: an earlier run may have adopted all replicas and promoted some to epoch 1; `agree`
+        // checks this.
         let isFresh = known.allSatisfy { $0.state == .rebuilding && $0.epoch == 0 }
         let isPromoting = known.count == found.count && known.allSatisfy { $0.epoch <= 1 }
         guard isFresh || isPromoting else {
@@ -61,7 +62,7 @@ public struct GroupInitializer {
     }
 
     /// Checks that replicas which all report to be members form one group. The latest configuration that any of them
-    /// holds must name them all. The group's name is no proof, because two groups may both have the default name.
+    /// holds must name them all. The group's name proves nothing, because two groups may both have the default name.
     private func compare(_ identities: [ReplicaIdentity], deadlineNs: UInt64) async -> Result {
         let replies = await ask(AcceptorCommands.read(.configuration), deadlineNs)
         var latest: GroupConfiguration?
@@ -110,8 +111,8 @@ public struct GroupInitializer {
         if identities.allSatisfy({ $0.state == .rebuilding }) {
             if let reason = await accept(first, deadlineNs: deadlineNs) { return .refused(reason) }
         } else {
-            // An earlier run was cut short between two promotions. This run continues only if all replicas hold exactly
-            // the configuration `first`.
+            // An earlier run was interrupted between two promotions. This run continues only if all replicas hold
+            // exactly the configuration `first`, at one ballot.
             let replies = await ask(AcceptorCommands.read(.configuration), deadlineNs)
             let ballots = Set(group.everyReplica.map { replies[$0]?[0]?[0]?.bytes })
             let values = Set(group.everyReplica.map { replies[$0]?[0]?[2]?.bytes })
@@ -126,7 +127,8 @@ public struct GroupInitializer {
         return .initialized
     }
 
-    /// Gets the configuration accepted by all replicas in epoch 0. Nil if that succeeded, otherwise the reason why not.
+    /// Gets the configuration accepted by all replicas in epoch 0. Returns nil if all have accepted it, otherwise the
+    /// reason why not.
     private func accept(_ configuration: GroupConfiguration, deadlineNs: UInt64) async -> String? {
         let epoch0 = GroupConfiguration(epoch: 0, entries: configuration.entries)
         let context = RoundContext(acceptors, under: epoch0, quorumSize: group.replicaCount)
@@ -143,8 +145,8 @@ public struct GroupInitializer {
         }
         switch chosen {
         case .success(.some): return nil
-        // An earlier run left another configuration. A replica keeps its incarnation until it is wiped, so one was
-        // wiped since.
+        // An earlier run left another configuration. A replica keeps its incarnation until it is wiped, so a replica
+        // has since been wiped.
         case .success(nil):
             return "a replica was wiped since an earlier init agreed on it: wipe all of them and run init again"
         case .failure(.preempted): return "another initialisation is running; run init again"

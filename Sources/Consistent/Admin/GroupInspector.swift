@@ -1,11 +1,11 @@
 import EventLoop
 import Replication
 
-/// `app-cp members`: collects the report of every replica, and finds the configuration in force. Changes nothing.
+/// `app-cp members`: collects the report of every replica, and finds the chosen configuration. Changes nothing.
 public final class GroupInspector {
     public struct Overview: Sendable {
         public let replicas: [ReplicaView]
-        /// `epoch=1 g1=<incarnation>:voter …`; nil if no quorum reports one configuration.
+        /// `epoch=1 g1=<incarnation>:voter …`; nil if no configuration is known to be chosen.
         public let configuration: String?
         /// By replica: true if the configuration names it as a voter.
         public let isVoter: [Bool]
@@ -27,7 +27,7 @@ public final class GroupInspector {
         configurations = ConfigurationRegister(acceptors, ballots: BallotGenerator(scheduler: scheduler))
     }
 
-    /// Waits for all replicas until the deadline, and reports those that are available.
+    /// Waits until all replicas are available, or the deadline has passed. Then probes the available replicas.
     public func run(deadlineNs: UInt64) async -> Overview {
         _ = await acceptors.waitForAll(deadlineNs: deadlineNs)
         let endNs = acceptors.scheduler.nowNs + 1_000 * nsPerMs

@@ -24,10 +24,11 @@ struct ConfigurationEvidence {
     /// The size of a majority of all replicas.
     let majority: Int
 
-    /// The configuration that is known to be chosen; nil if there is none. A quorum of its voters, in the incarnations
-    /// that it names, reports it at one ballot.
+    /// The configuration that is known to be chosen; nil if there is none. A majority of all replicas, all of them its
+    /// voters in the incarnations that it names, reports it at one ballot and no higher epoch.
     ///
-    /// No later configuration can be chosen: a quorum of these voters would then report that one instead.
+    /// No later configuration was chosen before these replies: a majority would hold it, and would share a voter with
+    /// this majority.
     var chosen: GroupConfiguration? {
         for candidate in latestFirst {
             let configuration = candidate.configuration
@@ -40,11 +41,13 @@ struct ConfigurationEvidence {
         return nil
     }
 
-    /// The configuration of the epoch that the replicas report; nil if it cannot be determined. A half-done change is
-    /// completed under this configuration.
+    /// The configuration under which a half-done change is completed; nil if it cannot be determined.
     ///
-    /// Ignores a configuration that does not name a majority of the members in their current incarnations. Such a
-    /// configuration is from a group that was wiped since, or cannot reach agreement now.
+    /// Considers a configuration only if a majority of all replicas replied as members in the incarnations that it
+    /// names. Otherwise its group has since been wiped, or it cannot reach agreement now.
+    ///
+    /// The result has the highest epoch that a member named by such a configuration reports. If no member holds it any
+    /// more, it is derived from the configuration of the next epoch.
     var inForce: GroupConfiguration? {
         let own = latestFirst.map(\.configuration).filter { configuration in
             let named = replicas { $0.isNamed(by: configuration) }
@@ -56,9 +59,10 @@ struct ConfigurationEvidence {
     }
 
     /// Derives the configuration before `next`. The two differ in one replica, which gets no vote here: its earlier
-    /// incarnation is lost, or it was a learner. A majority is still counted over all replicas.
+    /// incarnation is lost, or it was a learner. A replica that did not reply as a member gets no vote either. A
+    /// majority is still counted over all replicas.
     ///
-    /// Needed if every replica already holds `next`, but at different ballots, and none holds its predecessor.
+    /// Needed if the members hold `next` only at different ballots, and none of them holds its predecessor.
     private func predecessor(of next: GroupConfiguration) -> GroupConfiguration {
         let entries = next.entries.enumerated().map { replica, entry in
             let isMember = members.contains { $0.replica == replica && $0.isNamed(by: next) }

@@ -1,13 +1,13 @@
 import EventLoop
 import Replication
 
-/// Finds the configuration in force, and changes it. The configuration is itself the state of a register, and is used
-/// only once it is chosen (rule C8).
+/// Finds the configuration in force, and changes it. The configuration is itself the state of a register. Requests use
+/// a configuration only once it is chosen (rule C8).
 final class ConfigurationRegister {
     private let acceptors: AcceptorGroup
     private let ballots: BallotGenerator
 
-    /// The configuration in force as far as is known; nil before it was found, and after ``invalidate(_:)``.
+    /// The configuration in force as far as is known; nil while it is unknown.
     private(set) var current: GroupConfiguration?
     private var waiters: [Waiter] = []
     private var isFetching = false
@@ -30,8 +30,8 @@ final class ConfigurationRegister {
         return acceptors.quorum(of: current).isReached(by: acceptors.replicas.available)
     }
 
-    /// Forgets `configuration`, if it is still the current one. Call this if a replica has seen a newer one, or has
-    /// another identity than this one names.
+    /// Forgets `configuration`, if it is still the current one. Call this if a replica has seen a newer configuration,
+    /// or has another identity than `configuration` names.
     func invalidate(_ configuration: GroupConfiguration) {
         if current == configuration { current = nil }
     }
@@ -46,7 +46,7 @@ final class ConfigurationRegister {
                 await refresh(completing: true, deadlineNs: scheduler.nowNs + Self.maxFetchNs)
             }
         }
-        // `spawn` runs the task up to its first suspension, so the fetch may have ended already.
+        // `spawn` runs the task up to its first suspension, so the fetch may already have ended.
         if isFetching, scheduler.nowNs < deadlineNs {
             let waiter = Waiter()
             waiters.append(waiter)
@@ -68,7 +68,7 @@ final class ConfigurationRegister {
         for waiter in waiting { waiter.resume() }
     }
 
-    /// Replaces `old` by `new`, if the register still holds `old`. True if `new` is chosen.
+    /// Replaces `old` by `new`, if the register still holds `old`. Returns true if `new` is chosen.
     func change(from old: GroupConfiguration, to new: GroupConfiguration, deadlineNs: UInt64) async -> Bool {
         precondition(new.epoch == old.epoch + 1, "epochs rise one by one")
         let found = await round(under: old, deadlineNs: deadlineNs) { state in
@@ -89,8 +89,9 @@ final class ConfigurationRegister {
     private func fetch(completing: Bool, deadlineNs: UInt64) async {
         let call = QuorumCall(group: acceptors.replicas, scheduler: scheduler, deadlineNs: deadlineNs)
         call.send(AcceptorCommands.read(.configuration), to: acceptors.replicas.available)
-        // Two replies may not be enough: they may be from a blank replica and a learner, or from a group that was
-        // wiped. If they differ, a third may show what is chosen; but a change can be completed without it.
+        // Two replies may not suffice: they may be from a blank replica and a replica that is being rebuilt, or from a
+        // group that has since been wiped. If two members hold different configurations, the third may show which one
+        // is chosen. A half-done change can be completed without the third.
         await call.wait { [self] in
             let evidence = self.evidence(from: $0)
             return evidence.chosen != nil || (completing && evidence.inForce != nil)
@@ -110,7 +111,7 @@ final class ConfigurationRegister {
     }
 
     /// Never returns to an earlier epoch: a newer configuration may have been found while these replies were awaited. A
-    /// group that was created again begins at epoch 1, but then its old configuration was invalidated first.
+    /// group that was created again begins at epoch 1, but its old configuration is invalidated first.
     private func adopt(_ found: GroupConfiguration) {
         if let current, found.epoch <= current.epoch { return }
         current = found

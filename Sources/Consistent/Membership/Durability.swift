@@ -2,10 +2,10 @@ import Replication
 
 /// Whether a replica keeps what it acknowledges (rule C9), from `INFO` and `CONFIG GET *append*`.
 ///
-/// An acknowledged change must be on disk at a majority. Redis replies after the fsync only with the settings that are
-/// expected here.
+/// An acknowledged change must be on disk at a majority of all replicas. Redis replies after the fsync only with the
+/// settings that are expected here.
 struct Durability: Equatable, Sendable {
-    /// One phrase for each setting or state that may lose acknowledged changes.
+    /// One phrase for each setting or state that rule C9 does not allow.
     var faults: [String] = []
     /// Identifies the server process (`run_id` of Redis): it changes when the server restarts.
     var runID: Bytes = []

@@ -1,6 +1,6 @@
 import Replication
 
-/// Which replicas vote: the value of the configuration register (rule C8).
+/// The incarnations of the replicas, and which of them vote: the value of the configuration register (rule C8).
 struct GroupConfiguration: Equatable, Sendable {
     /// One replica, voter or learner.
     struct Entry: Equatable, Sendable {
@@ -25,8 +25,8 @@ struct GroupConfiguration: Equatable, Sendable {
         voters = ReplicaSet(entries.indices.filter { entries[$0].isVoter })
     }
 
-    /// The next configuration, in which one replica differs. Because only one differs, any quorum of this configuration
-    /// and any quorum of the next share a replica.
+    /// The next configuration, in which one replica differs. If that replica votes in only one of the two, any quorum
+    /// of one and any quorum of the other share a voter that is the same in both.
     func replacing(_ replica: Int, with incarnation: Bytes, isVoter: Bool) -> GroupConfiguration {
         var entries = entries
         entries[replica] = Entry(name: entries[replica].name, incarnation: incarnation, isVoter: isVoter)

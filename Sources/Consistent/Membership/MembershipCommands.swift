@@ -1,6 +1,6 @@
 import Replication
 
-/// The commands that maintain the membership of a group; they need no configuration.
+/// The commands that maintain the membership of a group. None of them requires an epoch of the replica.
 enum MembershipCommands {
     /// The rollback counter of one replica. The replica is identified by its incarnation.
     typealias WitnessedCounter = (incarnation: Bytes, counter: UInt64)
@@ -13,8 +13,7 @@ enum MembershipCommands {
         Command(.script(script, keys: keys), arguments: arguments, tailCount: tailCount, tail: tail)
     }
 
-    /// Reads a replica's identity. This follows every plain read, to check that the expected replica answered (rule
-    /// C8).
+    /// Reads a replica's identity. Runs after plain reads, to check that the expected replica answered them (rule C8).
     static var identityCheck: Command {
         Command(.plain((["HMGET", "cap:identity"] + ReplicaIdentity.fieldNames).map { Bytes($0.utf8) }))
     }
@@ -75,7 +74,7 @@ enum MembershipCommands {
     }
 }
 
-/// The highest promise and the highest version among the tombstones that a replica has collected (rule C10).
+/// The GC watermark of a replica: the highest promise and the highest version of any collected tombstone (rule C10).
 struct GCWatermark {
     var ballot: Ballot?
     var version: UInt64 = 0

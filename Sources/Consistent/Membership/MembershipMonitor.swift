@@ -1,18 +1,18 @@
 import EventLoop
 import Replication
 
-/// Probes the identity of each replica, and whether it keeps what it acknowledges (rules C8, C9). Changes nothing.
+/// Probes the identity and the durability of each available replica (rules C8, C9). Changes nothing on the replicas.
 final class MembershipMonitor {
     private let acceptors: AcceptorGroup
     private let probeTimeoutMs: UInt64
 
-    /// By replica: the last observation; nil if it did not answer.
+    /// By replica: its report to the last probe; nil if it did not answer.
     private(set) var observations: [ReplicaObservation?]
     private(set) var durability: [Durability?]
     private var lastProbeNs: UInt64?
     private var isProbing = false
 
-    /// - Parameter probeTimeoutMs: how long a probe waits for a silent replica, in milliseconds.
+    /// - Parameter probeTimeoutMs: how long a probe waits for an unresponsive replica, in milliseconds.
     init(_ acceptors: AcceptorGroup, probeTimeoutMs: UInt64) {
         self.acceptors = acceptors
         self.probeTimeoutMs = probeTimeoutMs
@@ -20,7 +20,8 @@ final class MembershipMonitor {
         durability = Array(repeating: nil, count: acceptors.replicas.replicaCount)
     }
 
-    /// Probes all replicas, unless the last probe is at most `maxAgeNs` old.
+    /// Probes the available replicas, unless the last probe ended at most `maxAgeNs` ago. First waits for a probe that
+    /// is already running.
     func refresh(maxAgeNs: UInt64, deadlineNs: UInt64) async {
         let scheduler = acceptors.scheduler
         while isProbing, scheduler.nowNs < deadlineNs { await scheduler.sleep(forNs: 5 * nsPerMs) }
@@ -51,8 +52,8 @@ final class MembershipMonitor {
     /// The highest epoch that any replica of the group reported to the last probe; 0 if none did.
     var highestEpoch: UInt64 { observations.compactMap { $0?.identity?.epoch }.max() ?? 0 }
 
-    /// True if `configuration` has lost its quorum, because too many of its voters now report to be blank or another
-    /// replica. The group was then wiped, and perhaps initialised again.
+    /// True if `configuration` has lost its quorum, because too many of its voters report that they are blank, of
+    /// another group, or of another incarnation. The group was then wiped, and perhaps initialised again.
     func isDefunct(_ configuration: GroupConfiguration) -> Bool {
         let left = configuration.voters.filter { replica in
             switch observations[replica]?.reported {
@@ -64,7 +65,7 @@ final class MembershipMonitor {
         return !acceptors.quorum(of: configuration).isReached(by: ReplicaSet(left))
     }
 
-    /// The view of each replica that this instance has, in the group's order. A replica that another incarnation has
+    /// The view that this instance has of each replica, in the group's order. A replica that another incarnation has
     /// replaced is recognised only if `configuration` is known.
     func views(under configuration: GroupConfiguration?) -> [ReplicaView] {
         acceptors.replicas.replicaNames.enumerated().map { replica, name in

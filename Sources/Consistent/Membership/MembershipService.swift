@@ -36,7 +36,7 @@ final class MembershipService {
 
     private var intervalNs: UInt64 { settings.background.intervalMs * nsPerMs }
 
-    /// The report of each replica to the last probe.
+    /// The view of each replica, from the last probe.
     var views: [ReplicaView] {
         var views = monitor.views(under: configurations.current)
         for replica in views.indices {
@@ -50,13 +50,13 @@ final class MembershipService {
 
     // MARK: Background steps
 
-    /// Probes the replicas and raises their rollback counters. Without requests this is also how an instance learns
-    /// that another one changed the configuration, or that the group was wiped.
+    /// Probes the replicas and raises their rollback counters. Without requests, only this step detects that another
+    /// instance changed the configuration, or that the group was wiped.
     func probeStep() async {
         let scheduler = acceptors.scheduler
         await monitor.refresh(maxAgeNs: 0, deadlineNs: scheduler.nowNs + intervalNs)
-        // A replica accepts writes again. Before, it may have answered accepts with errors, and no list of those keys
-        // exists. So scan all keys (rule C11).
+        // If a replica accepts writes again, scan all keys (rule C11). It may have answered accepts with errors, and no
+        // list of those keys exists.
         if await counters.step() { backlog.requestFullScan() }
         scanForNewMembers()
         acceptors.events?.replicasProbed(views)
@@ -97,7 +97,8 @@ final class MembershipService {
         return views
     }
 
-    /// Why the engine cannot serve now; nil if it can. It can if a majority of the replicas votes and accepts writes.
+    /// Why the engine cannot serve now; nil if it can. It can if a majority of all replicas votes and, as far as is
+    /// known, accepts writes.
     func checkReadiness(deadlineNs: UInt64) async -> StoreFailure? {
         await readinessFailure(await refresh(deadlineNs: deadlineNs), deadlineNs: deadlineNs)
     }

@@ -1,7 +1,7 @@
 /// How far the rebuild of a blank replica has come (rule C8).
 public struct RebuildProgress: Sendable, Equatable {
     public enum Phase: String, Sendable {
-        /// The rebuild waits until all other replicas are available.
+        /// The rebuild waits until all other replicas are voters and answer.
         case waiting
         case adopting
         /// Getting a configuration chosen that names the replica as a learner.
@@ -16,7 +16,7 @@ public struct RebuildProgress: Sendable, Equatable {
 
     public internal(set) var phase = Phase.waiting
     public internal(set) var keysCompared: UInt64 = 0
-    /// How many keys the other replicas disagreed on, and now agree on.
+    /// How many identity rounds made the other replicas agree on a key.
     public internal(set) var keysRepaired: UInt64 = 0
     /// The reason why the rebuild waits or stopped.
     public internal(set) var note: String?

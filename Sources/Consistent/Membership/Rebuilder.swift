@@ -4,7 +4,7 @@ import Replication
 /// Makes a blank replica a member while the group serves requests (rule C8).
 ///
 /// The rebuild itself copies no data to the replica. It makes the other replicas agree on every key, so that any quorum
-/// with the new voter knows every chosen state. ``CatchUp`` copies the data afterwards.
+/// with the new voter includes a replica that holds every chosen state. ``CatchUp`` copies the data afterwards.
 ///
 /// Any instance may rebuild a replica, and two at once do no harm. Any instance can continue a rebuild that another
 /// began, because all progress is stored on the replicas.
@@ -55,7 +55,7 @@ final class Rebuilder {
         }
     }
 
-    /// Rebuilds one replica. False if another instance has made it a member since the last probe.
+    /// Rebuilds one replica. Returns false if another instance has already made it a member.
     private func rebuild(_ replica: Int, _ views: [ReplicaView]) async throws(Aborted) -> Bool {
         let others = acceptors.replicas.everyReplica.subtracting([replica])
         for other in others {
@@ -72,7 +72,7 @@ final class Rebuilder {
             enter(.announcing, replica)
             configuration = try await change(configuration, replica, to: incarnation, isVoter: false)
         }
-        // From here on the other replicas reject every proposer that does not know that this replica is a learner.
+        // From here on, the other replicas reject every proposer whose configuration still names the lost incarnation.
         var watermark = try await raiseEpoch(configuration, on: others)
         if !configuration.entries[replica].isVoter {
             enter(.comparing, replica)
@@ -135,7 +135,7 @@ final class Rebuilder {
     }
 
     /// Makes the other replicas witnesses of the rollback counter that the new member starts with. If the new member is
-    /// then restored from an older dump, this is detected.
+    /// later restored from an older dump, the restore is detected.
     private func announceCounter(
         of incarnation: Bytes, to others: ReplicaSet, _ configuration: GroupConfiguration
     ) async throws(Aborted) {

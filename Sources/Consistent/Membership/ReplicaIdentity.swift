@@ -53,9 +53,10 @@ enum ReportedIdentity: Equatable {
     case blank
     /// The identity has the expected group and name.
     case own(ReplicaIdentity)
-    /// The identity has another group or name. The text is a phrase that says which.
+    /// The identity has another group or name. The text is a phrase that names it.
     case foreign(String)
-    /// The identity is unknown: the replica is loading, busy or out of memory, or another program wrote the record.
+    /// The identity is unknown: the replica did not answer, is loading, busy or out of memory, or another program wrote
+    /// the record.
     case unclear(ServerError)
 
     /// Parses the fields of `cap:identity`. At least those of ``ReplicaIdentity/fieldNames`` are required.

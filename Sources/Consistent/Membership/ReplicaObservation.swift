@@ -3,7 +3,7 @@ import Replication
 /// The report of one replica: the reply to the script `probe`.
 struct ReplicaObservation: Equatable {
     var reported: ReportedIdentity
-    /// The replica's rollback counter: how often instances have raised it. 0 if the replica has no identity.
+    /// The replica's rollback counter, which instances raise about once a second. 0 if the replica has no identity.
     var rollbackCounter: UInt64 = 0
     /// The number of all keys in its database, whichever program wrote them.
     var keyCount: Int64 = 0
@@ -37,7 +37,7 @@ struct ReplicaObservation: Equatable {
 }
 
 extension AcceptorGroup {
-    /// The replies to the script `probe`, by replica; nil for a replica without a reply.
+    /// Parses the replies to the script `probe`. By replica; nil for a replica that did not reply.
     func observations(_ reply: (_ replica: Int) -> Reply?) -> [ReplicaObservation?] {
         replicas.replicaNames.enumerated().map { ReplicaObservation(reply($0), group: name, name: $1) }
     }

@@ -1,25 +1,25 @@
 import Replication
 
-/// One replica as an instance knows it: its report to the last probe.
+/// The view that one instance has of a replica, from the last probe and the last write probe.
 public struct ReplicaView: Sendable, Equatable {
     public enum Role: Sendable, Equatable {
-        /// Not connected, or silent at the last probe.
+        /// The replica is not available, or did not answer the last probe.
         case unreachable
         /// The replica answers, but has not been admitted, so it is not used.
         case notAdmitted(reason: String)
         /// The replica replied with an error or something unreadable, so its role is unknown.
         case unclear(ServerError)
-        /// A database without keys: a new server, or one that was wiped.
+        /// A database without an identity and, as far as is known, without keys: a new server, or one that was wiped.
         case blank
         /// The database has keys but no identity. It belongs to another program and is not changed.
         case occupied
-        /// A member of another group, or initialised under another name. The text is a phrase that says which.
+        /// A member of another group, or initialised under another name. The text is a phrase that names it.
         case foreign(String)
         /// The replica has an identity, but may not vote yet.
         case rebuilding
         /// A former member whose place another incarnation has taken: wipe it to use it again.
         case replaced
-        /// The replica votes.
+        /// The replica reports that it is a member. It votes if the configuration names it as a voter.
         case member
 
         /// One word for `/replicas`.
@@ -49,13 +49,13 @@ public struct ReplicaView: Sendable, Equatable {
     public internal(set) var incarnation: String?
     /// The highest epoch that the replica has seen.
     public internal(set) var epoch: UInt64?
-    /// Its rollback counter: how often instances have raised it, about once a second.
+    /// Its rollback counter, which instances raise about once a second.
     public internal(set) var rollbackCounter: UInt64?
     /// The number of keys in its database.
     public internal(set) var keyCount: Int64?
-    /// Settings and states that may lose acknowledged changes (rule C9); nil while unknown.
+    /// Settings and states that rule C9 does not allow; nil while unknown.
     public internal(set) var durabilityFaults: [String]?
-    /// The result of the last write probe, sent once a second; nil before the first.
+    /// The result of the last write probe; nil if there is none. Each member gets one about once a second.
     public internal(set) var lastWrite: WriteResult?
     /// The progress of its rebuild by this instance; nil if there was none.
     public internal(set) var rebuild: RebuildProgress?
@@ -88,7 +88,7 @@ public struct ReplicaView: Sendable, Equatable {
     /// Why the last write probe was rejected; nil if it was applied, or before the first.
     public var writeError: ServerError? { if case .rejected(let error)? = lastWrite { error } else { nil } }
 
-    /// Why the replica does not vote, in words for operators; nil if it votes.
+    /// Why the replica is not a member, in words for operators; nil for a member.
     public var problem: String? {
         switch role {
         case .member: nil
@@ -103,7 +103,7 @@ public struct ReplicaView: Sendable, Equatable {
         }
     }
 
-    /// Why the replica does not vote, in words for clients: without the error text of the server. Nil if it votes.
+    /// Why the replica is not a member, in words for clients: without the error text of the server. Nil for a member.
     var summary: String? {
         switch role {
         case .notAdmitted: "\(name) is not admitted"
@@ -114,8 +114,8 @@ public struct ReplicaView: Sendable, Equatable {
 }
 
 extension StoreFailure {
-    /// The failure if fewer than a majority of the replicas vote.
-    /// - Parameter views: the views of all replicas that answered.
+    /// The failure if fewer than a majority of all replicas vote.
+    /// - Parameter views: the views of the replicas, or only of those that answered.
     init(tooFewVoters views: [ReplicaView], majority: Int) {
         let blankCount = views.count { $0.role == .blank }
         let isRebuilding = views.contains { $0.role == .blank || $0.role == .rebuilding }

@@ -3,9 +3,9 @@ import Replication
 
 /// Finds replicas that were rolled back, and erases them (rule C8).
 ///
-/// Every second a member's rollback counter is raised and copied to the other members, its witnesses. A counter never
+/// Every second, a member's rollback counter is raised and copied to the other members, its witnesses. A counter never
 /// falls. A member whose counter is below a witness's copy was restored from an old dump, or its memory was rolled
-/// back. It has forgotten promises.
+/// back. It may have forgotten promises.
 final class RollbackDetector {
     private let acceptors: AcceptorGroup
     private let probeTimeoutMs: UInt64
@@ -17,10 +17,10 @@ final class RollbackDetector {
     /// How long a failed admission is reported. Longer than the time between two attempts to connect.
     private static let maxFailureAgeNs = 5_000 * nsPerMs
 
-    /// The longest time that an admission waits for witnesses.
+    /// An admission stops waiting for witnesses after this time. It is also the time limit of an erasure.
     private var maxAdmissionMs: UInt64 { probeTimeoutMs * 2 + 100 }
 
-    /// - Parameter probeTimeoutMs: how long a comparison waits for a silent replica, in milliseconds.
+    /// - Parameter probeTimeoutMs: how long a comparison waits for an unresponsive replica, in milliseconds.
     init(_ acceptors: AcceptorGroup, probeTimeoutMs: UInt64) {
         self.acceptors = acceptors
         self.probeTimeoutMs = probeTimeoutMs
@@ -41,9 +41,9 @@ final class RollbackDetector {
 
     // MARK: Admission
 
-    /// Admits a new connection once the replica's counter was compared with its witnesses. A server process that was
-    /// compared before is admitted again without witnesses. Otherwise this waits for a witness: without one, no
-    /// majority is available anyway.
+    /// Admits a new connection once the replica's counter was compared with the copies on its witnesses. A server
+    /// process that was already compared is admitted again even if no witness answers. Any other process waits for a
+    /// witness: without one, no majority of all replicas is available anyway.
     ///
     /// A witness that was down may hold outdated counters. When an instance starts, its replicas connect one after
     /// another. So all witnesses get time to connect before one of them is enough.
@@ -84,8 +84,8 @@ final class RollbackDetector {
         let probes = client.send(
             MembershipCommands.probe(), to: acceptors.replicas.everyReplica, duringAdmission: true)
         await process.waitForAll()
-        // Wait for all replicas, because the slowest may hold the highest counter. The deadline bounds the wait for a
-        // silent one.
+        // Wait for all replicas, because the slowest may hold the highest counter. The deadline bounds the wait for an
+        // unresponsive one.
         await probes.waitForAll()
         let observations = acceptors.observations { probes.reply(from: $0) }
         guard let info = process.reply(from: replica), let own = observations[replica] else { return .silent }
@@ -121,8 +121,9 @@ final class RollbackDetector {
 
     // MARK: Comparison
 
-    /// Erases the members whose counter is below a copy that a witness holds, even if they are admitted and connected.
-    /// - Returns: the observations of the other replicas.
+    /// Erases members whose counter is below a copy that a witness holds, as far as `erase` allows. They may be
+    /// admitted and connected.
+    /// - Returns: the observations, in which every rolled-back member counts as blank.
     func eraseRolledBack(_ observations: [ReplicaObservation?]) async -> [ReplicaObservation?] {
         let names = acceptors.replicas.replicaNames
         // Members that were found rolled back no longer count as witnesses or as remaining voters, even if they were
@@ -155,16 +156,16 @@ final class RollbackDetector {
     ) -> UInt64? {
         var counters: [UInt64] = []
         for (other, observation) in observations.enumerated() where other != replica {
-            // A replica that is being rebuilt has lost the counters that it had witnessed.
+            // A replica that is being rebuilt has no witnessed counters yet.
             guard let observation, observation.member != nil else { continue }
             counters.append(observation.witnessed[incarnation] ?? 0)
         }
         return counters.max()
     }
 
-    /// Erases a rolled-back replica, but only if the other replicas can still be a majority. After a restore from dumps
-    /// of different times several replicas are behind, and to erase them all would lose the group. So every instance
-    /// erases only the first of them by name.
+    /// Erases a rolled-back replica, but only if the other replicas can still be a majority of all replicas. After a
+    /// restore from dumps of different times, several replicas are behind, and erasing them all would lose the group.
+    /// So every instance erases only the first of them by name.
     private func erase(
         _ replica: Int, _ incarnation: Bytes, _ rollbackCounter: UInt64, _ observations: [ReplicaObservation?]
     ) async -> Bool {

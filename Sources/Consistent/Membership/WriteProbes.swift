@@ -1,9 +1,10 @@
 import Replication
 
-/// Records which replicas reject this instance's write probes (rule C9). Causes are `min-replicas-to-write`, a failed
-/// save, full memory, or a missing permission. `INFO` does not show all of them, so the result of a write decides.
+/// Records which replicas reject this instance's write probes (rule C9). Causes include `min-replicas-to-write`, a
+/// failed save, full memory, and a missing permission. `INFO` does not show all of them, so the result of a write
+/// decides.
 ///
-/// ``RollbackCounters`` sends one write probe per second to each member.
+/// ``RollbackCounters`` sends a write probe about once a second to each member whose process was compared.
 final class WriteProbes {
     private let events: (any ConsistentEvents)?
     /// By replica: the error of its last write probe; nil if that was applied, or before the first.
@@ -16,10 +17,10 @@ final class WriteProbes {
         errors = Array(repeating: nil, count: replicaCount)
     }
 
-    /// Records the reply to a write probe. Ignores replies that say nothing about writes:
+    /// Records the reply to a write probe. Ignores replies that do not show whether the replica accepts writes:
     ///
-    /// - no reply: the circuit breaker handles silent replicas;
-    /// - null: the replica is no member, and nothing was written;
+    /// - no reply: the circuit breaker handles unresponsive replicas;
+    /// - null: the replica is not a member, and nothing was written;
     /// - an error because the script was not loaded: the connection reloads it.
     /// - Returns: true if the replica accepts writes again after an error.
     @discardableResult

@@ -11,8 +11,8 @@ struct Ballot: Hashable, Comparable, Sendable {
 
     /// Counters stay below 2^53, because Lua's numbers hold all integers below that exactly.
     private static let counterLimit: UInt64 = 1 << 53
-    /// If a replica reports a counter of this value or more, its record is corrupt. The distance to ``counterLimit`` is
-    /// more than proposers can use, so a ballot above a reported one always exists.
+    /// If a replica reports a counter of this value or more, its record counts as malformed. The distance to
+    /// ``counterLimit`` is more than proposers can use, so a ballot above a reported one always exists.
     private static let reportedCounterLimit = counterLimit / 2
 
     /// Lower than every ballot that a proposer uses.

@@ -1,7 +1,7 @@
 import Replication
 
-/// Operations on one register that the proposer gets chosen together. A batch may need several attempts (rules C4 to
-/// C7).
+/// Operations on one register whose changes the proposer gets chosen together. A batch may need several attempts (rules
+/// C4 to C7).
 final class Batch {
     /// The number of this batch, unique for its proposer. In ``RegisterState/writers``, proposer and number together
     /// identify the batch.
@@ -34,7 +34,7 @@ final class Batch {
         return operations.filter { !$0.isSettled }
     }
 
-    /// The latest deadline among the operations without an answer; nil if all have one.
+    /// The latest deadline among the operations that have no answer yet; nil if all have one.
     var lastDeadlineNs: UInt64? {
         var last: UInt64?
         for operation in operations where !operation.isSettled { last = max(last ?? 0, operation.deadlineNs) }
@@ -83,8 +83,8 @@ final class Batch {
         return Proposal(state: outcome.state, results: paired, isChanged: outcome.isChanged)
     }
 
-    /// If all replicas rejected every accept so far, no attempt is in any history or ever will be (rule C7). The next
-    /// attempt then starts as if it were the first.
+    /// If each accept so far was rejected by every replica that was sent it, no attempt is in any history or ever will
+    /// be (rule C7). The next attempt then starts as if it were the first.
     private func startOverIfRejectedByAll() {
         guard wasSent, sentPhases.allSatisfy(\.isRejectedByAll) else { return }
         sentPhases.removeAll()
@@ -118,7 +118,7 @@ final class Batch {
         }
     }
 
-    /// Fails all operations without an answer.
+    /// Fails every operation that has no answer yet.
     func failAll(_ failure: StoreFailure) {
         for operation in unanswered { operation.finish(.failure(failure.with(outcome(of: operation)))) }
     }

@@ -44,7 +44,7 @@ final class BatchQueue {
     }
 
     /// Runs the operation in the caller's task if the register is idle and the configuration is known. Otherwise queues
-    /// it. Operations that were queued meanwhile then run in a new task.
+    /// it. Operations that are queued while it runs start in a new task afterwards.
     private func run(_ pending: PendingOperation, on register: Register) async -> PendingOperation.Answer {
         let scheduler = acceptors.scheduler
         guard queues[register] == nil else {

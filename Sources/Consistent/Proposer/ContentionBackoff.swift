@@ -19,12 +19,12 @@ final class ContentionBackoff {
     private let maxMs: UInt64
     private var windows: [Register: Window] = [:]
 
-    /// If there are more windows, all are forgotten. This reduces fairness, but nothing else.
+    /// The most windows. If one more is needed, all are forgotten, which affects only fairness.
     private static let maxRegisters = 1_000
     /// How long after a preemption a rival is assumed to exist.
     private static let memoryNs = 1_000 * nsPerMs
-    /// The window of a preempted proposer grows to at most this many times the shortest window. That of a proposer that
-    /// overtakes rivals grows to the maximum, so the preempted ones retry sooner.
+    /// The window of a preempted proposer grows to at most this many times the shortest window. The window of a
+    /// proposer that overtakes rivals may grow to the longest window, so preempted proposers retry sooner.
     private static let maxLosses: UInt64 = 8
     private static let maxRoundTripNs = 100 * nsPerMs
 
@@ -74,7 +74,8 @@ final class ContentionBackoff {
         return nowNs - window.preemptedNs < Self.memoryNs ? window.lengthNs : 0
     }
 
-    /// The shortest and the longest window. The shortest is about the time that a rival needs for its two round trips.
+    /// The shortest and the longest window. The shortest is about the time that a rival needs for its two round trips,
+    /// and at least 1 ms.
     private var rangeNs: ClosedRange<UInt64> {
         let group = acceptors.replicas
         let timesNs = group.available.map { min(group.latencyNs($0), Self.maxRoundTripNs) }.sorted()

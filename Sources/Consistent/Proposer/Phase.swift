@@ -1,7 +1,8 @@
 import EventLoop
 import Replication
 
-/// One phase (prepare or accept) of a round at one ballot: sends the command to every voter and counts the replies.
+/// One phase (prepare or accept) of a round at one ballot: sends the command to every available voter and counts the
+/// replies.
 struct Phase {
     let call: QuorumCall
     private let quorum: Quorum
@@ -57,9 +58,10 @@ struct Phase {
     // MARK: The two phases
 
     /// Phase 1: asks the voters to promise `ballot`.
-    /// - Parameter isDelete: true if the change is a delete, which needs no free memory.
-    /// - Returns: the state with the highest ballot among those that the quorum had accepted. The change is applied to
-    ///   it.
+    /// - Parameter isDelete: true if the change is a delete. A replica that has a record of the key then needs no free
+    ///   memory.
+    /// - Returns: the state with the highest ballot among those that the quorum had accepted, and that ballot. The
+    ///   change is applied to this state.
     static func prepare(
         _ register: Register, _ ballot: Ballot, isDelete: Bool = false, in context: RoundContext, deadlineNs: UInt64
     ) async -> Result<(ballot: Ballot, state: RegisterState), RoundFailure> {
@@ -105,14 +107,14 @@ struct Phase {
         return quorum.isReached(by: accepted) ? .success(accepted.count) : .failure(failure)
     }
 
-    /// True if a voter among `replicas` did not get this command, or may not have run it. A voter that answered with an
-    /// error does not count: once it accepts writes again, all keys are compared (rule C11).
+    /// True if a voter among `replicas` was not sent this command, or its connection was lost before the reply. A voter
+    /// that answered with an error does not count: once it accepts writes again, all keys are compared (rule C11).
     func isMissed(by replicas: ReplicaSet) -> Bool {
         !quorum.voters.intersection(replicas).subtracting(call.sent.subtracting(call.lost)).isEmpty
     }
 
-    /// True if the accept has no effect and never will: each replica that got it got it only once, and rejected it
-    /// (rule C7, second case).
+    /// True if the accept has no effect and never will: each replica that was sent it was sent it only once, and has
+    /// rejected it (rule C7, second case).
     var isRejectedByAll: Bool {
         call.outstanding.isEmpty && call.lost.isEmpty && call.resent.isEmpty && replies.allSatisfy(\.isRejection)
     }

@@ -2,11 +2,11 @@ import EventLoop
 import Replication
 
 /// A CASPaxos proposer (Rystsov, *CASPaxos: Replicated State Machines without logs*, arXiv 1802.07000, section 2.2):
-/// gets changes of registers chosen by a majority of acceptors. There is no leader.
+/// gets changes of registers chosen by a majority of all acceptors. There is no leader.
 ///
-/// 1. *Prepare* a ballot: a quorum promises it and reports the state that it accepted last.
-/// 2. Apply the change to that state.
-/// 3. *Accept* the new state: once a quorum has, it is chosen, and the client gets its answer.
+/// 1. *Prepare* a ballot: each acceptor of a quorum promises it, and reports the state that it accepted last.
+/// 2. Apply the change to the reported state with the highest ballot.
+/// 3. *Accept* the new state: once a quorum has accepted it, it is chosen, and the client gets its answer.
 ///
 /// An accept also promises the proposer's next ballot, so that the proposer's next change of the register starts at
 /// step 2 (rule C2).
@@ -53,9 +53,9 @@ final class Proposer {
 
     private enum AttemptEnd {
         case answered
-        /// A rival used a higher ballot. Attempt again after a pause in which it can finish.
+        /// A rival used a higher ballot. Attempt again after a pause in which the rival can finish.
         case preempted
-        /// There was no quorum. Attempt again.
+        /// There was no quorum. Attempt again after a pause.
         case failed
     }
 
@@ -68,15 +68,16 @@ final class Proposer {
         do {
             configuration = try await configurations.configuration(deadlineNs: deadlineNs)
         } catch {
-            // Fail at once if the replicas are blank, because they stay so. Other causes may pass before the deadline.
+            // Fail at once if too many replicas are blank or being rebuilt: this lasts longer than a request. Other
+            // causes may pass before the deadline.
             if error.code == .noQuorum { batch.lastFailure = error } else { batch.failUnapplied(error) }
             return .failed
         }
         let context = context(under: configuration)
 
         let promised: (ballot: Ballot, state: RegisterState)
-        // The cached state is removed before its accept is sent, and put back only after a quorum accepted it (rule
-        // C5).
+        // The cached state is removed before the next accept is sent. A new entry is stored only after a quorum has
+        // accepted (rule C5).
         let cached = cache.take(register)
         if let cached {
             promised = (cached.ballot, cached.state)
@@ -121,9 +122,9 @@ final class Proposer {
         case .success(let acks):
             precondition(acks >= context.quorum.size, "an answer is given only from a chosen state")
             progress.roundEnded()
-            // Do not cache if the configuration changed, because promises under it are void. Do not cache a tombstone
-            // either: collecting it replaces the promise of each replica by its own GC watermark. The cached ballot
-            // might exceed one watermark but not the others, and the change would end as `unknown`.
+            // Do not cache if the configuration changed, because promises under the old one are void. Do not cache a
+            // tombstone either: its collection replaces each replica's promise by that replica's GC watermark. The
+            // cached ballot might exceed one watermark but not the others, and the change would end as `unknown`.
             if self.context?.configuration == context.configuration, !proposal.state.isDeleted {
                 cache.put(StateCache.Entry(ballot: ballot.next, state: proposal.state), for: register)
             }

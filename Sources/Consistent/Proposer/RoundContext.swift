@@ -19,12 +19,13 @@ struct RoundContext {
 
     var configuration: GroupConfiguration { commands.configuration }
 
-    /// Runs rounds until a change of `register` is chosen. Used for the configuration, and for identity rounds
-    /// (CASPaxos, section 2.3), where `change` returns its argument. Such rounds are rare, so nothing is cached.
+    /// Runs rounds until a change of `register` is chosen. Used for the configuration, and for the identity rounds of a
+    /// rebuild (CASPaxos, section 2.3), where `change` returns its argument. Such rounds are rare, so nothing is
+    /// cached.
     ///
     /// - Parameters:
-    ///   - maxRounds: the maximum number of rounds. A round is repeated if it was preempted, or if a replica could not
-    ///     run its command yet.
+    ///   - maxRounds: the maximum number of rounds. A round is repeated if it was preempted, a replica had not loaded
+    ///     the script, or replicas had too many unanswered commands.
     ///   - change: computes the new state; nil if the state must not be changed.
     /// - Returns: the state that is chosen now; nil if `change` returned nil.
     func choose(
@@ -65,7 +66,7 @@ enum RoundFailure: Error, Equatable {
     case noScript
     /// Too few replicas were reachable or answered in time.
     case noMajority
-    /// Too few connections had room for one more command.
+    /// Some replicas were not sent the command, because they had too many unanswered commands. The others were too few.
     case overloaded
     /// A replica answered with a server error.
     case failed(ServerError)

@@ -13,7 +13,7 @@ struct StateCache {
     private var byteCount = 0
     private let maxEntries: Int
     private let maxBytes: Int
-    /// Larger values are not cached: to save one round trip is not worth their memory.
+    /// The longest value that is cached. Saving one round trip is not worth the memory of a longer one.
     private static let maxValueBytes = 64 << 10
 
     init(maxEntries: Int = 10_000, maxBytes: Int = 8 << 20) {

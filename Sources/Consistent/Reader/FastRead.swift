@@ -23,8 +23,8 @@ final class FastRead {
     }
 
     /// The chosen state; nil if only a full round can determine it.
-    /// - Throws: `overloaded` if too many long values are being read. A full round is no way out, because it would read
-    ///   the value again.
+    /// - Throws: `overloaded` if too many long values are being read. A full round would not help, because it would
+    ///   read the value again.
     func run(_ register: Register, deadlineNs: UInt64) async throws(StoreFailure) -> RegisterState? {
         let group = acceptors.replicas
         let usable = group.available.intersection(quorum.voters)

@@ -1,7 +1,8 @@
 import EventLoop
 import Replication
 
-/// Linearizable reads: one round trip if a majority agrees, otherwise a full round (rule C3).
+/// Linearizable reads: one round trip if a majority of all replicas reports one ballot, otherwise a full round (rule
+/// C3).
 final class Reader {
     private let acceptors: AcceptorGroup
     private let configurations: ConfigurationRegister

@@ -2,7 +2,8 @@ import Replication
 
 /// A client's operation on a register: a function from state to state, and a result (rule C4).
 enum Operation: Sendable, Equatable {
-    /// Changes nothing. Used if a read in one round trip found no chosen state.
+    /// Changes nothing, except that an expired value becomes a tombstone. Used for reads that need a full round, and
+    /// for identity rounds.
     case read
     case write(Bytes, ttlMs: Int64?, precondition: Precondition?)
     case delete(precondition: Precondition?)
@@ -32,8 +33,8 @@ struct BatchOutcome: Equatable {
 extension RegisterState {
     /// Applies operations one after another. Each change gets a version of its own, as if it were the only one.
     ///
-    /// Expiry is a change like any other. After `expires_ms` a tombstone is committed before any answer says that the
-    /// key is absent (rule C10). Otherwise two proposers with different clocks could give different answers.
+    /// Expiry is a change like any other. After `expires_ms` a tombstone is committed before any answer reports the key
+    /// as absent (rule C10). Otherwise two proposers with different clocks could give different answers.
     func applying(_ operations: [Operation], as writer: Writer, nowMs: Int64) -> BatchOutcome {
         var state = self
         if state.isExpired(atMs: nowMs) { state.makeTombstone() }

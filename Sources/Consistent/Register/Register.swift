@@ -2,7 +2,7 @@ import Replication
 
 /// Identifies one register by its Redis key: `cp:` and a client's key, or the key of the group's configuration.
 ///
-/// Each register is a CASPaxos instance of its own. Registers share nothing.
+/// Each register is a CASPaxos instance of its own. Registers share only the configuration and the GC watermarks.
 struct Register: Hashable {
     let redisKey: Bytes
 

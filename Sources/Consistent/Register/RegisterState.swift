@@ -4,12 +4,12 @@ import Replication
 struct RegisterState: Equatable, Sendable {
     /// Empty if ``isDeleted``.
     var value: Bytes
-    /// The number of changes of the key, which is also its ETag. Never repeats, not even after a delete and the GC of
-    /// the tombstone.
+    /// Rises by one with every change of the key, and is its ETag. Never repeats, not even after a delete and the GC of
+    /// the tombstone. A new key may begin above 1 (rule C10).
     var version: UInt64
-    /// True for a tombstone, and for a key that never existed.
+    /// True for a tombstone, and for a key without a record.
     var isDeleted: Bool
-    /// When the value expires, in wall-clock milliseconds; nil for never. The first proposer that notices the expiry
+    /// When the value expires, in wall-clock milliseconds; nil for never. The first proposer that detects the expiry
     /// commits a tombstone.
     var expiresMs: Int64?
     /// The proposers that last changed the state, oldest first, each with its last batch (rule C6).

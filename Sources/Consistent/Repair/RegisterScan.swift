@@ -8,7 +8,7 @@ struct RegisterScan {
     private let pageSize: Int
     let commands: AcceptorCommands
 
-    /// Background work uses at most one part in this many of a replica's time.
+    /// A pause follows each page, so that a scan uses at most 1/`pauseFactor` of a replica's time.
     private static let pauseFactor: UInt64 = 2
     private static let minPauseNs = 2 * nsPerMs
 
@@ -71,7 +71,8 @@ struct RegisterScan {
         return acceptors.reported(identityFields, by: replica).own == expected
     }
 
-    /// The records of a page without their values, by register and then by replica. Each replica gets one command.
+    /// The records of a page without their values, by register and then by replica. The commands to a replica are sent
+    /// as a batch.
     func summaries(of page: [Register], at replicas: ReplicaSet) async -> [[RecordSummary]] {
         let client = acceptors.client()
         let calls = page.map { client.send(commands.inspect($0), to: replicas) }

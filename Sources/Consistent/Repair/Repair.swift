@@ -1,12 +1,13 @@
 import EventLoop
 import Replication
 
-/// Finds registers on which replicas differ, tombstones, and expired values that no request has noticed. Works in the
-/// background, page by page. ``CatchUp`` copies missed accepts (rule C11), and ``TombstoneGC`` removes tombstones (rule
-/// C10).
+/// Repairs registers in the background, page by page. ``CatchUp`` copies missed accepts (rule C11). ``TombstoneGC``
+/// collects tombstones (rule C10). An identity round completes a half-done change, and turns an expired value into a
+/// tombstone.
 ///
-/// Registers in the backlog are repaired within seconds. A full scan follows when a replica reconnects, becomes a
-/// member or accepts writes again. Scans at regular intervals repair what no backlog in memory records.
+/// While all voters are available, registers in the ``RepairBacklog`` are repaired within seconds. All registers are
+/// scanned after a replica reconnects, becomes a member or accepts writes again. They are also scanned at regular
+/// intervals, because the backlog is in memory and lists only what this instance has detected.
 final class Repair {
     private let acceptors: AcceptorGroup
     private let configurations: ConfigurationRegister
@@ -16,8 +17,7 @@ final class Repair {
     private let scanIntervalNs: UInt64
     private var lastScanNs: UInt64 = 0
 
-    /// How many registers are repaired at a time. The bound exists because values may have a megabyte, and replicas may
-    /// be far away.
+    /// The most registers that are repaired concurrently. A value may be 1 MiB long, and a replica may be far away.
     private static let maxConcurrent = 16
 
     init(

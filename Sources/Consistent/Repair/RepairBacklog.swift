@@ -1,16 +1,17 @@
 import DequeModule
 
-/// The registers that ``Repair`` checks next: tombstones, and those whose accept a replica may have missed.
+/// The registers that ``Repair`` checks next: those that hold a tombstone, and those whose last accept a replica may
+/// have missed.
 final class RepairBacklog {
     private var registers: Deque<Register> = []
     /// True if a replica may have missed accepts of unknown registers.
     private(set) var needsFullScan = true
-    /// If there are more registers, a full scan replaces the list.
+    /// The most registers in the list. If it is full, a full scan is requested instead of an entry.
     private static let maxRegisters = 10_000
 
     var count: Int { registers.count }
 
-    /// Adds a register that holds a tombstone, or whose last accept a replica missed.
+    /// Adds a register that holds a tombstone, or whose last accept a replica may have missed.
     func add(_ register: Register) {
         guard registers.count < Self.maxRegisters else {
             needsFullScan = true

@@ -1,6 +1,6 @@
--- Phase 2 of CASPaxos (Rystsov, arXiv 1802.07000, section 2.2): accept the state unless a higher ballot was promised.
--- Accepting also promises the proposer's next ballot, so that its next change of the register needs no phase 1 (rule
--- C2).
+-- Phase 2 of CASPaxos (Rystsov, arXiv 1802.07000, section 2.2): accept the state unless a higher ballot was promised or
+-- accepted. Accepting also promises the proposer's next ballot, so that its next change of the register needs no phase
+-- 1 (rule C2).
 --
 --   KEYS, ARGV  see prelude_acceptor.lua; per register: ballot, next ballot, version, value, deleted (0 or 1),
 --               expires_ms (empty for never), writers, evicted_at
@@ -9,7 +9,7 @@ return forEachRegister(8, function(key, ballot, nextBallot, version, value, dele
     local promise, accepted, oldDeleted, oldExpiresMs, oldEvictedAt =
         unpack(redis.call('HMGET', key, 'promise', 'ballot', 'deleted', 'expires_ms', 'evicted_at'))
     promise = promise or redis.call('GET', 'cap:gc_ballot')
-    -- A tombstone that replaces a value frees memory, so it may be written even if the memory is full.
+    -- A tombstone that replaces a record needs at most a few bytes, so it may be written even if the memory is full.
     if deleted == '1' and accepted then allowFullMemory() end
     if accepted == ballot then
         raiseEpoch()

@@ -5,8 +5,9 @@
 --   reply  one element per register, in the order of KEYS; {'NOTMEMBER'} or {'STALE'} for each of them if the
 --          check below fails
 --
--- Membership check (rule C8): a blank, foreign or rebuilding replica answers NOTMEMBER; one that has seen a higher
--- epoch answers STALE. Epoch 0 exists only while a group is initialised, and only for the configuration register.
+-- Membership check (rule C8): a blank or rebuilding replica, and one of another group or incarnation, answers
+-- NOTMEMBER. A replica that has seen a higher epoch answers STALE. Epoch 0 exists only while a group is being
+-- initialised, and only for the configuration register.
 local SHARED_ARGUMENTS = 3
 local expectedGroup, epochText, expectedIncarnation = ARGV[1], ARGV[2], ARGV[3]
 local group, incarnation, state, knownEpochText =

@@ -4,8 +4,8 @@
 --   reply       per register {ballot, version, value, deleted, expires_ms, writers, evicted_at}, or
 --               {'REJECTED', highest ballot seen}
 --
--- If the replica has accepted nothing for the key, the ballot is null, and version and evicted_at are those of the GC
--- watermark. The key may have had versions up to it before its tombstone was collected (rule C10).
+-- If the replica has accepted nothing for the key, the ballot is null, and version and evicted_at are the version of
+-- the GC watermark. The key may have had versions up to this one before its tombstone was collected (rule C10).
 return forEachRegister(1, function(key, ballot)
     local promise, accepted, version, value, deleted, expiresMs, writers, evictedAt = unpack(redis.call('HMGET', key,
         'promise', 'ballot', 'version', 'value', 'deleted', 'expires_ms', 'writers', 'evicted_at'))
@@ -13,8 +13,8 @@ return forEachRegister(1, function(key, ballot)
     local gcVersion = not accepted and redis.call('GET', 'cap:gc_version') or '0'
     if promise and not isBelow(promise, ballot) then return {'REJECTED', promise} end
     if accepted and not isBelow(accepted, ballot) then return {'REJECTED', accepted} end
-    -- If the memory is full, a write must fail here, but a delete may continue. Once an accept was sent and fails, the
-    -- outcome of the write is unknown (rule C7).
+    -- If the memory is full, a write must fail here, but a delete of a stored record may continue. Once an accept was
+    -- sent and fails, the outcome of the write is unknown (rule C7).
     if isDelete and accepted then allowFullMemory() end
     raiseEpoch()
     redis.call('HSET', key, 'promise', ballot)

@@ -21,10 +21,10 @@ if gcBallot ~= '' and (not ownGCBallot or isBelow(ownGCBallot, gcBallot)) then
 end
 if tonumber(gcVersion) > tonumber(ownGCVersion or '0') then redis.call('SET', 'cap:gc_version', gcVersion) end
 -- In epoch 1 the group is new, and has just stored its configuration here. In a later epoch, a configuration found here
--- is left over from an interrupted init of another group.
+-- is left over from an interrupted init.
 if tonumber(epoch) > 1 then redis.call('DEL', 'cap:config') end
--- Start with counter 1 or more. The other members have already witnessed counter 1, so an older dump of this replica,
--- which has counter 0, is detected.
+-- Start with counter 1 or more. In a rebuild, the other members have already witnessed counter 1, so an older dump of
+-- this replica, which has counter 0, is detected.
 local counter = math.max(1, tonumber(ownCounter or '0'))
 redis.call('HSET', 'cap:identity', 'state', 'member',
     'epoch', string.format('%.0f', math.max(tonumber(epoch), tonumber(ownEpoch))),

@@ -3,7 +3,7 @@
 --
 --   KEYS   cap:identity
 --   ARGV   group, incarnation expected here, epoch
---   reply  {cap:gc_ballot, cap:gc_version}, or 0 if the replica is no member with that incarnation
+--   reply  {cap:gc_ballot, cap:gc_version}, or 0 if the replica is not a member with that incarnation
 local group, incarnation, epoch = unpack(ARGV)
 if not isMember(group, incarnation) then return 0 end
 if tonumber(epoch) > tonumber(redis.call('HGET', 'cap:identity', 'epoch')) then

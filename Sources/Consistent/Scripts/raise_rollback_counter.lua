@@ -4,7 +4,7 @@
 --
 --   KEYS   cap:identity
 --   ARGV   group, incarnation expected here, by how much to raise (1 or 0)
---   reply  the counter, or null if the replica is no member with that incarnation
+--   reply  the counter, or null if the replica is not a member with that incarnation
 local group, incarnation, by = unpack(ARGV)
 if not isMember(group, incarnation) then return false end
 return redis.call('HINCRBY', 'cap:identity', 'rollback_counter', by)

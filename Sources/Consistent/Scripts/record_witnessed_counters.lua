@@ -3,7 +3,7 @@
 --
 --   KEYS   cap:identity
 --   ARGV   group, incarnation expected here; then for each witnessed member its incarnation and its counter
---   reply  1, or 0 if the replica is no member with that incarnation
+--   reply  1, or 0 if the replica is not a member with that incarnation
 local FIRST_WITNESSED = 3
 local MAX_WITNESSED = 64
 local group, incarnation = unpack(ARGV, 1, 2)
