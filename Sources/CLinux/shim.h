@@ -14,7 +14,7 @@
 
 static inline int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
-// For a thread that waits for nothing else.
+// An eventfd whose read(2) blocks, for a thread that waits for nothing else.
 static inline int clinux_blocking_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
 
 static inline int clinux_epoll_ctl(int epoll, int operation, int descriptor, unsigned events, unsigned long long data) {

@@ -22,8 +22,8 @@ public enum Base64URL {
         }
     }
 
-    /// Decodes `text`. Nil for a character outside the alphabet, for padding, and for leftover bits that are not zero,
-    /// so that each value has exactly one encoding.
+    /// Decodes `text`. Nil for a character outside the alphabet, for padding, for a length that no encoding has, and
+    /// for leftover bits that are not zero. So each value has exactly one encoding.
     public static func decode(_ text: String) -> Bytes? {
         var bytes = Bytes()
         bytes.reserveCapacity(text.utf8.count * 3 / 4)

@@ -29,7 +29,8 @@ extension Bytes {
 }
 
 extension Int64 {
-    /// Parses a decimal integer in ASCII with an optional minus sign. Nil for anything else, or if it is out of range.
+    /// Parses a decimal integer in ASCII with an optional minus sign. Nil for anything else, for more than 19 digits,
+    /// or if the magnitude exceeds `Int64.max`.
     @inlinable
     public init?(decimal bytes: some Collection<UInt8>) {
         var digits = bytes[...]

@@ -5,7 +5,7 @@ import Synchronization
 public protocol TurnParticipant: AnyObject {
     /// The longest that the loop may sleep before this participant's next turn, in milliseconds; nil for no limit.
     func waitLimitMs() -> Int32?
-    /// Runs once per turn, after the events and the tasks that they woke.
+    /// Runs after each poll for events and the tasks that these woke: once per turn, or twice if timers are due.
     func turn()
     /// Runs at the end of each turn, after all tasks. This is the place to flush what the tasks wrote.
     func endTurn()
@@ -14,18 +14,18 @@ public protocol TurnParticipant: AnyObject {
 /// The event loop that runs HTTP, Redis and all request code: one thread, one epoll, no locks.
 ///
 /// The reactor is the executor of every task started with ``spawn(_:)``. Async functions resume on its thread, and the
-/// objects that they share need no synchronisation. Only ``submit(_:)`` and ``stop()`` may be called from other
-/// threads.
+/// objects that they share need no synchronisation. Of its own methods, only ``submit(_:)``, ``stop()`` and ``join()``
+/// may be called from other threads.
 public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked Sendable {
     // Safe because all mutable state below is used by the reactor's own thread only, which `preconditionOnThread`
-    // checks at every entry point. The exceptions are `inbox` and `stopping`, which are synchronised, and `thread`,
-    // which is written before the loop starts.
+    // checks at most entry points. The exceptions are `turnNs`, `inbox` and `stopping`, which are synchronised, and
+    // `thread`, which is written only while the loop starts.
 
     public let name: String
     public var nowNs: UInt64 { turnNs.load(ordering: .relaxed) }
 
-    /// When this turn began. It is atomic only to make reads cheap: Swift checks each access to another variable of a
-    /// class for exclusivity, and every command reads this one several times.
+    /// The time of the last poll for events. It is atomic only to make reads cheap: Swift checks each access to another
+    /// variable of a class for exclusivity, and every command reads this one several times.
     private let turnNs = Atomic<UInt64>(monotonicNs())
     private let epoll: Epoll
     private let stopping = Atomic<Bool>(false)
@@ -75,7 +75,7 @@ public final class Reactor: SerialExecutor, TaskExecutor, Scheduler, @unchecked 
             }, Unmanaged.passRetained(self).toOpaque())
     }
 
-    /// Asks the loop to end after its current turn. May be called from any thread.
+    /// Ends the loop after its current turn. May be called from any thread.
     public func stop() {
         stopping.store(true, ordering: .releasing)
         epoll.wake()

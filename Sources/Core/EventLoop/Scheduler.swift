@@ -3,7 +3,8 @@
 /// ``Reactor`` is the production implementation. The simulation has another one, with virtual time. All tasks and
 /// timers of a scheduler run on the one thread that owns it, so code that uses it needs no locks.
 public protocol Scheduler: AnyObject {
-    /// Monotonic time in nanoseconds, read once per loop turn. Unrelated to the time of day.
+    /// Monotonic time in nanoseconds, as of the last poll for events: constant while tasks run. Unrelated to the time
+    /// of day.
     var nowNs: UInt64 { get }
 
     /// Milliseconds since 1970 by this machine's clock. May jump; use it only for times of day (TTL, logs).
@@ -42,7 +43,7 @@ extension Scheduler {
         }
     }
 
-    /// A random number, evenly distributed over `range`, for jitter and backoff.
+    /// A random number, almost evenly distributed over `range`, for jitter and backoff.
     public func random(in range: ClosedRange<UInt64>) -> UInt64 {
         let width = range.upperBound - range.lowerBound
         guard width < UInt64.max else { return randomBits() }

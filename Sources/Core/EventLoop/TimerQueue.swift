@@ -53,7 +53,8 @@ struct TimerQueue {
     }
 
     /// Removes all settled entries of a lane, because one slow request at the front would keep the entries of all later
-    /// ones. The next sweep waits until the lane has doubled, which bounds the cost per entry.
+    /// ones. The next sweep waits until the lane has doubled, and has at least 512 entries. This bounds the cost per
+    /// entry.
     private mutating func sweep(_ lane: Int) {
         lanes[lane].entries.removeAll { $0.timer.isSettled }
         lanes[lane].sweepAt = max(Self.minSweep, lanes[lane].entries.count * 2)

@@ -89,8 +89,8 @@ public struct JSONWriter: Sendable {
     }
 
     /// Writes a string that takes at most `maxBytes`. A longer text is cut between two characters and marked with an
-    /// ellipsis. This is for logs: control characters that JSON allows (U+007F to U+009F) are escaped too, because a
-    /// terminal would obey them.
+    /// ellipsis. This is for logs: control characters that JSON allows (U+007F to U+009F) are escaped too, because
+    /// terminals interpret them.
     public mutating func string(_ text: String, maxBytes: Int) {
         separate()
         let end = bytes.count + maxBytes - 12
@@ -146,7 +146,7 @@ public struct JSONWriter: Sendable {
         bytes.append(decimal: magnitude)
     }
 
-    /// Writes a number with up to three decimals: 1_234 is written as 1.234.
+    /// Writes `number` / 1,000 with up to three decimals: 1_234 is written as 1.234.
     public mutating func thousandths(_ number: Int64) {
         let (whole, rest) = number.magnitude.quotientAndRemainder(dividingBy: 1_000)
         integer(isNegative: number < 0, magnitude: whole)

@@ -3,16 +3,16 @@ import Replication
 /// Encodes commands in RESP, the Redis protocol: arrays of bulk strings, the first of which is the command's name.
 ///
 /// An encoder that is reused needs no allocation once its buffer has grown. The arguments that all replicas share are
-/// encoded once. Those of one replica are appended, sent, and removed again.
+/// encoded once. The arguments of one replica are appended, sent, and removed again.
 struct CommandEncoder {
     private(set) var encoded = Bytes()
 
-    /// A buffer that has grown larger than this, because of a very large value, is released.
+    /// The largest capacity of a buffer that is kept. A buffer that a large value has made larger is released.
     private static let keptCapacity = 1 << 16
 
     init() {}
 
-    /// Encodes a whole command.
+    /// Encodes a complete command.
     init(_ arguments: [Bytes]) {
         begin(argumentCount: arguments.count)
         append(arguments)
@@ -45,7 +45,7 @@ struct CommandEncoder {
         for argument in arguments { append(argument) }
     }
 
-    /// Appends arguments that are encoded already.
+    /// Appends arguments that are already encoded.
     mutating func append(encoded arguments: Bytes) { encoded += arguments }
 
     /// Begins a script call: `EVALSHA sha count keys…`

@@ -21,7 +21,7 @@ final class HiredisSocket: DescriptorHandler {
 
     /// Begins to connect to an IP address.
     ///
-    /// - Returns: the reason if it failed at once. Nil otherwise: `connection` is informed of the outcome later.
+    /// - Returns: the reason if it failed at once. Nil otherwise: the outcome is reported to `connection` later.
     func open(address: String, port: UInt16, connection: RedisConnection) -> String? {
         precondition(context == nil && self.connection == nil, "a socket opens once")
         guard let context = redisAsyncConnect(address, Int32(port)) else { return "out of memory" }
@@ -81,8 +81,8 @@ final class HiredisSocket: DescriptorHandler {
         if events & EventMask.writable != 0 { flush() }
     }
 
-    /// Reads what has arrived. hiredis reads 16 KiB per call. A call that ends in the middle of a reply is repeated,
-    /// because more has probably arrived. Otherwise a long value would need a loop turn for every 16 KiB.
+    /// Reads the bytes that have arrived. hiredis reads 16 KiB per call. A call that ends in the middle of a reply is
+    /// repeated, because more has probably arrived. Otherwise a long value would need a loop turn for every 16 KiB.
     private func read() {
         var calls = 0
         while let context, calls == 0 || (calls < Self.maxReads && Self.isInReply(context.pointee.c.reader)) {

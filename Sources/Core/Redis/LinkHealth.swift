@@ -5,7 +5,7 @@ import Resilience
 /// The health of one replica as its replies show it: the state of its circuit breaker, its latency, and stalls.
 struct LinkHealth {
     var breaker: CircuitBreaker
-    /// A moving average of the latency; `.max` before the first reply.
+    /// A moving average of the latency; `.max` before the first reply of a connection.
     private(set) var latencyNs: UInt64 = .max
     private var lastReplyNs: UInt64 = 0
     /// True if the oldest unanswered command is late. It has already been counted as a failure.
@@ -36,9 +36,9 @@ struct LinkHealth {
     mutating func measure(sentNs: UInt64, nowNs: UInt64, isUp: Bool) {
         let tookNs = nowNs &- sentNs
         latencyNs = latencyNs == .max ? tookNs : latencyNs - latencyNs / 8 + tookNs / 8
-        // A late reply is no success: it was counted as a failure, together with the commands that waited behind it.
-        // Nor is a reply to a command that was sent before the breaker's last transition: it says nothing about the
-        // present.
+        // A late reply is not a success: it was counted as a failure, together with the commands that waited behind it.
+        // A reply to a command that was sent before the breaker's last transition is not a success either: it does not
+        // show the current state.
         guard isUp, breaker.state == .closed, !wasLastReplyLate, tookNs <= callTimeoutNs else { return }
         guard sentNs >= breaker.lastTransition?.atNs ?? 0 else { return }
         breaker.recordSuccess(nowNs: nowNs, generation: breaker.generation)

@@ -2,8 +2,8 @@ import Replication
 
 /// The commands that a link sends first on a new connection.
 extension RedisConnection {
-    /// Authenticates and loads every script, with all commands sent at once. Calls `done` after the last reply, with
-    /// false if a script was not loaded. An error reply closes the connection.
+    /// Authenticates, pings, and loads every script, without a wait between the commands. Calls `done` after the last
+    /// reply, with false if a script was not loaded. An error reply closes the connection.
     func prepare(_ endpoint: RedisEndpoint, _ scripts: ScriptTable, done: @escaping (_ isLoaded: Bool) -> Void) {
         if let password = endpoint.password {
             let credentials = endpoint.username.map { [$0, password] } ?? [password]

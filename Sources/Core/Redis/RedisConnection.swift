@@ -40,7 +40,7 @@ final class RedisConnection {
 
     /// Begins to connect to an IP address.
     ///
-    /// - Returns: the reason if it failed at once. Nil otherwise: `link` is informed of the outcome later.
+    /// - Returns: the reason if it failed at once. Nil otherwise: the outcome is reported to `link` later.
     func open(address: String, port: UInt16, link: ReplicaLink) -> String? {
         let failure = socket.open(address: address, port: port, connection: self)
         if failure == nil { self.link = link }
@@ -57,8 +57,8 @@ final class RedisConnection {
 
     // MARK: Sending
 
-    /// False if a command of `byteCount` bytes would wait behind too many others. A small command is never rejected
-    /// because of the bytes of large ones.
+    /// False if the connection is closed, or a command of `byteCount` bytes would wait behind too many others. A small
+    /// command is never rejected because of the bytes of large ones.
     func accepts(byteCount: Int) -> Bool {
         guard socket.isOpen, inFlight < settings.limits.maxInFlight else { return false }
         return byteCount <= Self.smallByteCount
@@ -96,7 +96,7 @@ final class RedisConnection {
         return true
     }
 
-    /// Informs the link that commands wait to be written by ``flush(identityCheck:)``.
+    /// Reports to the link that commands wait to be written by ``flush(identityCheck:)``.
     func announceOutput() {
         guard !isOutputAnnounced else { return }
         isOutputAnnounced = true
@@ -136,7 +136,7 @@ final class RedisConnection {
     }
 
     /// The reply to the oldest unanswered command has arrived, and needs about `byteCount` bytes of memory. A nil reply
-    /// means that it was lost with the connection.
+    /// means that the reply was lost with the connection.
     func didReceive(_ reply: Reply?, byteCount: Int) {
         guard let command = unanswered.popFirst(atNs: reply == nil ? 0 : reactor.nowNs) else { return }
         if let reply {
@@ -181,7 +181,8 @@ final class RedisConnection {
         }
     }
 
-    /// The last call of the socket, which has reported every command that it sent.
+    /// The last call of the socket. Before it, the socket reported a reply, or its loss, for every command that it
+    /// sent.
     func didClose(reason: String) {
         // Complete the rest: replies that wait for an identity check, and commands that were never sent.
         while let command = unanswered.popFirst() { deliver(nil, to: command.recipient) }

@@ -8,7 +8,8 @@ public struct RedisGroupSettings: Sendable {
     public var timeouts = Timeouts()
     public var reconnect = Reconnect()
     public var limits = Limits()
-    /// Settings of the circuit breakers. A replica that works again is detected within `maxOpenForMs`.
+    /// Settings of the circuit breakers. A failed replica is tried again at least every `maxOpenForMs`, apart from the
+    /// pause before a reconnect.
     public var breaker = CircuitBreaker.Settings()
     /// Finds the addresses of a replica's host name.
     public var lookUp: HostLookup = Resolver.system
@@ -65,11 +66,11 @@ public struct RedisReplica: Sendable, Equatable {
 
 /// Receives the events of a group's connections, for logs and metrics. The protocol does not depend on it.
 public protocol RedisGroupObserver: AnyObject {
-    /// A connection could not be opened, was lost, or was given up. `reason` says why in a few words.
+    /// A connection could not be opened, was lost, or was given up. `reason` is the cause in a few words.
     func connectionFailed(replica: Int, reason: String)
     /// A new connection was admitted.
     func connected(replica: Int)
-    /// A command was answered `tookNs` nanoseconds after it was queued.
+    /// The reply to a command arrived `tookNs` nanoseconds after the command was queued.
     func replied(replica: Int, tookNs: UInt64)
     /// The clock of `replica` was read. This happens every few seconds.
     func clockRead(replica: Int, _ reading: ClockReading)

@@ -78,7 +78,8 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         !links[replica].isAvailable && links[replica].history.lastCounted?.cause == .rejected
     }
 
-    /// How often the order of the replicas is computed. Latencies change slowly.
+    /// How often the order of the replicas is recomputed, because latencies change slowly. It is also recomputed when a
+    /// replica may have become available or unavailable.
     private static let sortIntervalNs = 200 * nsPerMs
 
     private func sortByDistance() {
@@ -177,7 +178,7 @@ public final class RedisReplicaGroup: ReplicaGroup, TurnParticipant {
         public let name: String
         public let isConnected: Bool
         public let inFlight: Int
-        /// A moving average in microseconds; nil before the first reply.
+        /// A moving average of the latency in microseconds; nil before the first reply.
         public let latencyUs: UInt64?
         public let reconnects: UInt64
         public let breaker: CircuitBreaker

@@ -174,7 +174,7 @@ final class ReplicaLink: Expirable {
 
     // MARK: Watching
 
-    /// Begins the timeout of a command. Call this after each command that was sent.
+    /// Schedules the next check of the oldest unanswered command. Call this after each command that was sent.
     func didSend() { scheduleCheck(inNs: Self.checkIntervalNs) }
 
     func connectionHasOutput(_ connection: RedisConnection) { group.hasOutput(connection) }

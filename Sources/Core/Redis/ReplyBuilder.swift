@@ -4,8 +4,8 @@ import Replication
 /// Builds ``Reply`` values while hiredis parses. They replace hiredis' own objects, which would have to be converted.
 ///
 /// Each connection has one builder, which hiredis calls through the function table of its reader. For every reply the
-/// builder returns the same object, of the type "error". That object is read only if a reply arrives that no command
-/// asked for, such as "max number of clients reached". Then hiredis closes the connection with the text of that reply.
+/// builder returns the same object, of the type "error". Only a reply that no command asked for makes hiredis read that
+/// object, for example "max number of clients reached". Then hiredis closes the connection with the text of that reply.
 final class ReplyBuilder {
     fileprivate struct OpenArray {
         var elements: [Reply]
@@ -27,7 +27,7 @@ final class ReplyBuilder {
 
     fileprivate static let maxTextBytes = 120
     fileprivate static let elementByteCount = 48
-    /// Bounds the memory reserved for the announced length of an array before its elements arrive.
+    /// The most elements of an array for which memory is reserved before they arrive.
     fileprivate static let maxReserved = 1_024
     fileprivate static let oneByte: [Bytes] = (0...255).map { [UInt8($0)] }
 

@@ -1,12 +1,12 @@
 import EventLoop
 import Glibc
 
-/// Finds the addresses of a host name. Blocks the calling thread. Empty if the name has no address.
+/// Returns the addresses of a host name; empty if the name has none. Blocks the calling thread.
 public typealias HostLookup = @Sendable (_ host: String) -> [String]
 
 /// Resolves the name of one host without blocking the loop. `getaddrinfo` has no asynchronous form, so each lookup runs
-/// in a thread. At most one lookup runs at a time, however long a name server stays silent. A request during a lookup
-/// waits for its answer. An answer for which no request waits is kept for the next request.
+/// in a thread. At most one lookup runs at a time, however long a name server does not answer. A request during a
+/// lookup waits for its answer. An answer for which no request waits is kept for the next request.
 public final class Resolver {
     private let host: String
     private let reactor: Reactor

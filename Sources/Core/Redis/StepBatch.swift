@@ -42,7 +42,7 @@ struct StepBatch {
         byteCount += step.key.count + step.encodedArguments.count
     }
 
-    /// The whole call: `EVALSHA sha count keys… shared… tail… arguments…`
+    /// The complete call: `EVALSHA sha count keys… shared… tail… arguments…`
     var encoded: Bytes {
         var encoder = CommandEncoder()
         encoder.begin(

@@ -65,7 +65,8 @@ struct UnansweredCommands {
     /// How many bytes of the incomplete reply had arrived at ``progressNs``.
     private var replyByteCount = 0
 
-    /// How many bytes of a reply count as progress. A replica that sends only single bytes makes no progress.
+    /// How many further bytes of a reply count as progress. A replica that sends single bytes makes hardly any
+    /// progress.
     static let replyPartBytes = 4_096
 
     var count: Int { commands.count }

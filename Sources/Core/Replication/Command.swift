@@ -5,7 +5,7 @@ public struct Script: Sendable, Hashable {
     public let name: String
     public let source: Bytes
     /// True if the script accepts any number of keys in one call, and returns an array with one element per key. Calls
-    /// of one loop turn that differ only in key and arguments are then sent as one call (see
+    /// of one loop turn that differ only in key and arguments can then be sent as one call (see
     /// ``Command/Verb/step(_:key:shared:)``).
     public let isBatchable: Bool
 

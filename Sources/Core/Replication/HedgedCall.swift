@@ -3,9 +3,9 @@ import EventLoop
 /// Sends a command to the best replicas first. Asks further ones if those are slow or their replies do not suffice
 /// (Dean and Barroso, *The Tail at Scale*, CACM 2013).
 ///
-/// The caller decides in two closures, which are called alternately:
+/// The caller decides in two closures:
 /// - `nextWave` names the replicas to ask next and the delay until the wave after them.
-/// - `judge` looks at the new replies and ends the call, waits, or asks for the next wave at once.
+/// - `judge` examines the new replies, and ends the call, waits, or asks for the next wave at once.
 ///
 /// A wave is due when its delay has passed, when nothing is outstanding, or when `judge` asks for it.
 ///
@@ -31,7 +31,7 @@ public struct HedgedCall {
 
     /// - Parameters:
     ///   - deadlineNs: when the call ends at the latest, on the scheduler's clock.
-    ///   - minReplies: `judge` is not called for fewer replies, except when a wave is due.
+    ///   - minReplies: `judge` is not called for fewer replies, unless a time has passed or nothing is outstanding.
     public init(
         _ command: Command, group: any ReplicaGroup, scheduler: any Scheduler, deadlineNs: UInt64, minReplies: Int = 1
     ) {

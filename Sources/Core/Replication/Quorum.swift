@@ -1,6 +1,6 @@
 /// The voters of a decision and how many of them must agree; modelled on etcd's `raft/quorum/majority.go`.
 ///
-/// The project computes majorities only here.
+/// The engines compute majorities only here.
 public struct Quorum: Sendable, Hashable {
     public let voters: ReplicaSet
     public let size: Int

@@ -25,7 +25,7 @@ public final class QuorumCall: ReplySink, Expirable {
     private var reservations: [ReplyReservation] = []
     private var isClosed = false
     private var pendingWait = PendingWait()
-    /// True if the deadline passed during a wait.
+    /// True if a wait ended because the deadline had passed.
     public private(set) var isExpired = false
 
     private struct Recipients {
@@ -79,7 +79,7 @@ public final class QuorumCall: ReplySink, Expirable {
 
     /// Replicas that replied, whatever the reply.
     public var answered: ReplicaSet { recipients.answered }
-    /// Replicas whose connection was lost before the reply.
+    /// Replicas whose connection was lost before the reply, and those in ``overBudget``.
     public var lost: ReplicaSet { recipients.lost }
     /// Replicas in ``lost`` that did reply, but whose reply was dropped because it exceeded the ``ReplyBudget``.
     public var overBudget: ReplicaSet { recipients.overBudget }
@@ -109,7 +109,7 @@ public final class QuorumCall: ReplySink, Expirable {
     }
 
     /// Drops the replies, and all later ones. Call this when long replies are no longer needed. Otherwise the timer of
-    /// an earlier wait keeps them until the deadline.
+    /// an earlier wait keeps them in memory until the deadline.
     public func close() {
         isClosed = true
         for replica in answered { received[replica] = nil }

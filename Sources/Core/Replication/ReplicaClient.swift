@@ -7,7 +7,7 @@ public struct ReplicaClient {
     private let scheduler: any Scheduler
     private let timeoutNs: UInt64
 
-    /// - Parameter timeoutNs: the longest wait of a call without a deadline of its own.
+    /// - Parameter timeoutNs: the longest wait of a call that names no deadline.
     public init(group: any ReplicaGroup, scheduler: any Scheduler, timeoutNs: UInt64) {
         self.group = group
         self.scheduler = scheduler

@@ -14,21 +14,21 @@ public protocol ReplicaGroup: AnyObject {
     /// Receives an event when a replica connects or disconnects, and decides whether a new connection is admitted.
     var delegate: (any ReplicaGroupDelegate)? { get set }
 
-    /// The replicas that accept commands now: connected, admitted, circuit breaker closed.
+    /// The replicas that can be sent commands now: connected, admitted, circuit breaker closed.
     var available: ReplicaSet { get }
 
-    /// The available replicas, nearest first. Ordered by classes of latency, so that small differences do not change
-    /// the choice.
+    /// The available replicas, nearest first: those at the instance's own site, then the others. Within a site they are
+    /// ordered by classes of latency, so that small differences do not change the choice.
     var nearestFirst: [Int] { get }
 
     /// A moving average of a replica's latency in nanoseconds; `UInt64.max` before the first reply.
     func latencyNs(_ replica: Int) -> UInt64
 
-    /// True if nothing listens at the replica's address. Its process is then down, which is no partition.
+    /// True if nothing listens at the replica's address. Its process is then down, which is not a partition.
     func refusesConnections(_ replica: Int) -> Bool
 
-    /// True if the replica is not available although it replies: it loads its data, is read-only, or rejects the
-    /// password. This is no partition.
+    /// True if the replica is not available although it replies: for example, it loads its data, is read-only, or
+    /// rejects the password. This is not a partition.
     func rejectsCommands(_ replica: Int) -> Bool
 
     /// Sends `command` to each of `targets` that accepts it. For every replica in ``SendResult/sent``, `sink` is later

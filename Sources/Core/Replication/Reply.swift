@@ -1,7 +1,7 @@
 // Exported, because keys, values and replies are `Bytes`: every file that imports this module needs the type.
 @_exported import ByteCoding
 
-/// A reply of one replica, independent of the client library: the five kinds of RESP2.
+/// A reply of one replica, independent of the client library: the five types of RESP2, and null.
 public enum Reply: Sendable, Equatable {
     case bulk(Bytes)
     case integer(Int64)

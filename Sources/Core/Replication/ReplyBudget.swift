@@ -1,10 +1,11 @@
 /// Bounds the memory of the long replies of one replica. Requests hold their replies while they wait for other
-/// replicas. Without the bound, a thousand concurrent reads of 1 MiB would need 1 GiB. A reply to a read is dropped if
-/// it would exceed the budget.
+/// replicas. Without the bound, a thousand concurrent reads of 1 MiB would need 1 GiB. A reply to an identity-checked
+/// read is dropped if it would exceed the budget.
 ///
-/// Short replies need no reservation: the limit of unanswered commands bounds them too.
+/// Short replies are not counted, because they need little memory.
 public final class ReplyBudget {
-    /// The most bytes of all long replies together. A longer reply is accepted if no other is held.
+    /// The budget for all long replies together, in bytes. A reply that must not be dropped may exceed it, and so may a
+    /// reply while no other is held.
     public let maxByteCount: Int
     public private(set) var byteCount = 0
 

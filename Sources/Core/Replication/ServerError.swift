@@ -1,4 +1,4 @@
-/// An error reply of a replica: its meaning and its text. Only this type knows how servers word their errors.
+/// An error reply of a replica: its meaning and its text. Only this type depends on the wording of servers.
 public struct ServerError: Sendable, Equatable {
     public enum Kind: Sendable {
         /// The script is not loaded: nothing ran.
@@ -67,8 +67,8 @@ public struct ServerError: Sendable, Equatable {
         "CLUSTERDOWN": .unavailable,
     ]
 
-    /// Phrases that identify errors whose code is `ERR` or says too little. The second and the third one mean that a
-    /// script ran a command without permission. Redis 6 and 7 use the second one, Redis 8 and Valkey the third one.
+    /// Phrases that identify errors whose code is `ERR` or says too little. The second and the third phrase mean that a
+    /// script ran a command without permission. Redis 6 and 7 use the second phrase, Redis 8 and Valkey the third.
     private static let phrases: [(String, Kind)] = [
         ("No space left on device", .full),
         ("The user executing the script can't run this command", .noPermission),
@@ -95,6 +95,6 @@ public struct ServerError: Sendable, Equatable {
         }
     }
 
-    /// True if the server is of no use to this service now, whatever the command.
+    /// True if this service must not use the server now, whatever the command.
     public var isOutOfService: Bool { kind == .unavailable || kind == .readOnly }
 }

@@ -4,7 +4,7 @@ public enum Outcome: String, Sendable {
     case applied
     /// The change did not take effect and never will.
     case notApplied = "not_applied"
-    /// The change may or may not have taken effect, or may still do so.
+    /// The change may have taken effect, may still take effect, or may never take effect.
     case unknown
 }
 

@@ -7,13 +7,13 @@ extension CircuitBreaker {
         /// The first open period in milliseconds, 1 to a day. No call is made in this period. The period doubles each
         /// time that the trials fail.
         public var openForMs: UInt64
-        /// The longest open period in milliseconds, `openForMs` to a day: the longest time until a healed replica is
-        /// detected.
+        /// The longest open period in milliseconds, `openForMs` to a day. A failed replica is tried again after at most
+        /// this time.
         public var maxOpenForMs: UInt64
         /// Each period is shortened at random by up to this share, in percent, 0 to 100, so that instances do not all
         /// try a replica at the same time.
         public var jitterPercent: UInt64
-        /// Concurrent trial calls while half open, 1 to 1,000,000.
+        /// The most concurrent trial calls while half open, 1 to 1,000,000.
         public var halfOpenTrials: Int
         /// Consecutive trials that must succeed before the breaker closes, 1 to 1,000,000.
         public var successThreshold: Int

@@ -17,8 +17,9 @@ public struct CircuitBreaker: Sendable {
     public let settings: Settings
 
     public private(set) var state: State = .closed
-    /// Rises at each change of state. A call keeps the generation it began under. A result of another generation is
-    /// ignored: a command sent before the breaker opened says nothing about the replica now.
+    /// Rises at each change of state, and when trials are considered lost. A call keeps the generation it began under.
+    /// A result of another generation is ignored: the result of a command sent before the breaker opened does not show
+    /// whether the replica works now.
     public private(set) var generation: UInt32 = 0
 
     /// Failures in a row. A success resets the count, and so does a change to closed.
@@ -85,9 +86,9 @@ public struct CircuitBreaker: Sendable {
         return move(to: .closed, nowNs: nowNs)
     }
 
-    /// The call failed because of the replica: it refused the connection, reset it, or timed out. A reply that rejects
-    /// the command is no failure. Opens a closed breaker after `failureThreshold` consecutive failures, and a half open
-    /// one at once.
+    /// The call failed because of the replica: it refused the connection, reset it, timed out, or replied that it can
+    /// serve no command. Any other reply that rejects a command is not a failure. Opens a closed breaker after
+    /// `failureThreshold` consecutive failures, and a half open one at once.
     /// - Parameter randomBits: 64 fresh random bits, the jitter of the open period.
     @discardableResult
     public mutating func recordFailure(nowNs: UInt64, generation: UInt32, randomBits: UInt64) -> Transition? {
@@ -127,8 +128,8 @@ public struct CircuitBreaker: Sendable {
         return transition
     }
 
-    /// True if no trial has begun for `trialTimeoutMs`. If all slots are also in use, the results of these trials are
-    /// lost.
+    /// True if no trial has begun for `trialTimeoutMs`. If all slots are also occupied, the results of these trials are
+    /// considered lost.
     private func areTrialsLost(nowNs: UInt64) -> Bool {
         nowNs >= trials.lastNs + settings.trialTimeoutMs * 1_000_000
     }

@@ -3,9 +3,10 @@
 /// Described by Turner, *New directions in communications*, 1986 (there "leaky bucket as a meter"). The caller passes
 /// the time, so that tests need no clock.
 public struct RateLimiter: Sendable {
-    /// Tokens per second, which is also the most that are saved.
+    /// The mean rate, in tokens per second. A full bucket holds as many tokens, or more because of the rounding below.
     public let ratePerS: UInt64
-    /// The saved tokens, expressed as a time: one token is `1e9 / ratePerS` nanoseconds. So no rate needs fractions.
+    /// The saved tokens, as a time: one token costs `1e9 / ratePerS` nanoseconds, rounded down. So integers suffice,
+    /// and the allowed rate is never below `ratePerS`.
     private var savedNs: UInt64
     private var lastNs: UInt64?
 
@@ -19,7 +20,7 @@ public struct RateLimiter: Sendable {
         savedNs = Self.secondNs
     }
 
-    /// Takes a token. False if none is left.
+    /// Takes a token. Returns false if none is left.
     /// - Parameter nowNs: the monotonic time. A time before the last one counts as the last one.
     public mutating func take(atNs nowNs: UInt64) -> Bool {
         let lastNs = lastNs ?? nowNs

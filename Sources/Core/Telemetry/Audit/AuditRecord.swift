@@ -7,11 +7,11 @@ public struct AuditRecord: Sendable, Equatable {
     public enum Action: String, Sendable {
         case write
         case delete
-        /// A request was refused: by its host, origin or token.
+        /// A request was refused because of its host, origin or token.
         case refuse
-        /// An address whose tokens were wrong sent a valid one.
+        /// An address that had sent wrong tokens sent a valid one.
         case authenticate
-        /// The files of tokens and keys were read again.
+        /// The credential files were read again.
         case replaceCredentials = "replace_credentials"
         case start
         case stop
@@ -22,13 +22,13 @@ public struct AuditRecord: Sendable, Equatable {
     public var client: String?
     /// The key that the action is about.
     public var key: Bytes?
-    /// `applied`, `not_applied`, `unknown`; otherwise `success` or `failure`.
+    /// For a change: `applied`, `not_applied` or `unknown`. For other actions: `success` or `failure`.
     public var outcome: String
     /// The code of the problem, or the reason of a refusal.
     public var code: String?
-    /// Of the request's trace (W3C Trace Context), if it has one.
+    /// The ID of the request's trace (W3C Trace Context); nil if it has none.
     public var traceID: String?
-    /// How many refusals since the last line have none of their own.
+    /// How many refusals since the last written line got no line of their own.
     public var suppressed = 0
 
     public init(
@@ -45,8 +45,8 @@ public struct AuditRecord: Sendable, Equatable {
 
     /// A JSON object and a line feed.
     /// - Parameters:
-    ///   - time: RFC 3339.
-    ///   - pseudonym: replaces the client and the key by other texts; nil keeps them.
+    ///   - time: the time of the action, as in RFC 3339.
+    ///   - pseudonym: returns the text that replaces a client or a key; nil to keep them.
     func line(time: String, node: String, pseudonym: ((Bytes) -> String)?) -> Bytes {
         var json = JSONWriter(capacity: 256)
         json.beginObject()

@@ -10,8 +10,8 @@ public enum AuditDestination: Sendable, Equatable {
 
 /// Records who did what, as JSON lines in a stream of their own.
 ///
-/// Any thread records. A thread of its own writes, so that a slow disk delays no request: lines that find no room are
-/// counted as lost. Lines are written in the order in which they were recorded.
+/// Any thread may record lines. The trail's own thread writes them, so that a slow disk does not delay requests. Lines
+/// that do not fit into the queue are counted as lost. Lines are written in the order in which they were recorded.
 public final class AuditTrail: Sendable {
     private struct Queue {
         var lines: [UInt8] = []
@@ -27,17 +27,17 @@ public final class AuditTrail: Sendable {
     private let wakeup: Int32
     private let finished = Atomic<Bool>(false)
 
-    /// Waiting lines, in bytes.
+    /// The most bytes of waiting lines.
     static let maxQueuedBytes = 4 << 20
     public static let maxFileBytes = 10 << 20
     public static let keptFiles = 3
 
-    /// Starts its thread.
+    /// Starts the trail's thread.
     /// - Parameters:
     ///   - node: the name of this instance.
-    ///   - pseudonym: of clients and keys; nil to record them as they are.
-    ///   - onWritten: called by its thread.
-    ///   - onLost: called by any thread.
+    ///   - pseudonym: returns the text that replaces a client or a key; nil to record them as they are.
+    ///   - onWritten: called by the trail's thread, with the number of lines that it has written.
+    ///   - onLost: called by any thread, with the number of lines that were lost.
     public init(
         to destination: AuditDestination, node: String, pseudonym: (@Sendable ([UInt8]) -> String)?,
         maxFileBytes: Int = AuditTrail.maxFileBytes,
@@ -77,7 +77,7 @@ public final class AuditTrail: Sendable {
         if wasEmpty { wake() }
     }
 
-    /// Writes what was recorded, for at most `timeoutMs`, and ends the thread.
+    /// Makes the thread write all recorded lines and end. Waits for this for at most `timeoutMs`.
     public func stop(timeoutMs: Int = 1_000) {
         queue.withLock { $0.isStopping = true }
         wake()
@@ -89,7 +89,7 @@ public final class AuditTrail: Sendable {
         _ = write(wakeup, &one, MemoryLayout<UInt64>.size)
     }
 
-    /// What the thread does.
+    /// The work of the trail's thread.
     private final class Writer {
         private let trail: AuditTrail
         private var file: RotatingFile?

@@ -1,33 +1,35 @@
 import Glibc
 
-/// A file to which lines are added, and which is replaced by a new one when it is long: `audit` becomes `audit.1`, and
-/// so on. Another program may rotate it too: a file that was moved away is opened again under its name.
+/// A file to which lines are appended, and which is replaced by a new one when it is long: `audit` becomes `audit.1`,
+/// and so on. Another program may rotate it too: if the file was moved, a new one is created under its name.
 public struct RotatingFile {
     private let path: String
     private let maxBytes: Int
     private let keptFiles: Int
     private var descriptor: Int32 = -1
     private var size = 0
-    /// Only a part of the last line was written, as on a full disk. The next line must not continue it.
+    /// True if only a part of the last line was written, for example because the disk was full. The next line must not
+    /// continue it.
     private var isLineBroken = false
     private var identity: (device: dev_t, inode: ino_t) = (0, 0)
 
     /// - Parameters:
-    ///   - maxBytes: a longer file is replaced before the next line.
-    ///   - keptFiles: how many there are, with the current one.
+    ///   - maxBytes: before an append would make the file longer than this, the file is replaced.
+    ///   - keptFiles: the number of files that are kept, including the current one.
     init(path: String, maxBytes: Int, keptFiles: Int) {
         self.path = path
         self.maxBytes = maxBytes
         self.keptFiles = keptFiles
     }
 
-    /// Adds whole lines. Blocks as long as the disk does.
+    /// Appends complete lines. Blocks as long as the disk does.
     /// - Returns: false if they were not written, or only in part.
     mutating func append(_ lines: [UInt8]) -> Bool {
         guard openIfNeeded() else { return false }
         if size > 0, size + lines.count > maxBytes {
             rotate()
-            // It is still the same if it could not be renamed: it may become twice as long, and no longer.
+            // If the file could not be renamed, it is still the same file. Then it may grow to twice the limit, and no
+            // further.
             guard openIfNeeded(), size == 0 || size + lines.count <= 2 * maxBytes else { return false }
         }
         if isLineBroken {
@@ -55,7 +57,7 @@ public struct RotatingFile {
         size = 0
     }
 
-    /// Whether the file is, or can be made, a regular file to which lines can be added.
+    /// True if a regular file to which lines can be appended is at `path`, or can be created there. Creates it.
     public static func canOpen(_ path: String) -> Bool {
         let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o600)
         guard descriptor >= 0 else { return false }

@@ -1,7 +1,8 @@
 /// Allows ten lines per second and key, and counts the rest, so that a flapping replica cannot flood the log. The first
 /// lines of a burst show its cause.
 struct BurstLimiter: Sendable {
-    /// Lines of the same kind: one event of one node, or one message without an event.
+    /// Identifies lines of the same kind: those with one event and node, or those without an event that begin with one
+    /// text.
     struct Key: Hashable, Sendable {
         let event: String
         let subject: String
@@ -19,7 +20,7 @@ struct BurstLimiter: Sendable {
     private var windows: [Key: Window] = [:]
 
     static let linesPerSecond = 10
-    /// Keys tracked at once; further keys share one limit.
+    /// The most keys that are tracked at once. Further keys share one limit.
     static let maxKeys = 256
     private static let others = Key(event: "", subject: "")
 

@@ -1,20 +1,22 @@
 import Glibc
 import Synchronization
 
-/// Writes lines to a descriptor, each with one write(2), and never waits long for a reader.
+/// Writes lines to a descriptor, normally each with one write(2), and never waits long for a reader.
 ///
 /// Standard error is shared with other processes and must stay in blocking mode, so each write is preceded by poll(2).
 /// Linux reports a pipe or socket as writable only if a line of ``LogLimits/maxLineBytes`` fits. A reader that does not
-/// keep up costs one wait of ``maxWaitMs``; after that lines are dropped at once until there is room.
+/// keep up costs one wait of ``maxWaitMs``; after that, lines are dropped at once until one fits.
 final class DescriptorSink: Sendable {
     private let descriptor: Int32
-    /// True while the reader is too slow. The lock is held from poll to write, so that no other thread uses the room.
+    /// True while the reader is too slow. The lock is held from poll to write, so that no other thread fills the space
+    /// in between.
     private let isStalled = Mutex(false)
 
     /// The longest wait for a reader, in milliseconds.
     static let maxWaitMs: Int32 = 5
 
-    /// The one for standard error: two would each use the room that the other one has found.
+    /// The only sink for standard error. With two sinks, both could find space for one line, and one write would then
+    /// block.
     static let standardError = DescriptorSink(descriptor: STDERR_FILENO)
 
     init(descriptor: Int32) {
@@ -48,7 +50,7 @@ final class DescriptorSink: Sendable {
     /// Writes all bytes. One write suffices, except for a full disk, a signal, or a non-blocking terminal.
     private func writeAll(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var rest = bytes[...]
-        // Each attempt writes something, was interrupted, or waits for room. Their number is bounded.
+        // Each attempt writes something, is interrupted, or waits for space. The number of attempts is bounded.
         for _ in 0..<16 where !rest.isEmpty {
             let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
             if written > 0 {

@@ -14,7 +14,7 @@ public enum LogEventName: String, CaseIterable, Sendable {
     case dbConnectFailure = "DB_CONNECT_FAILURE"
     /// A replica answers, possibly again.
     case replicaUp = "REPLICA_UP"
-    /// A replica answers but must not be used: foreign, too old, or not durable.
+    /// A replica answers but must not be used: it is foreign or too old, or may evict keys.
     case replicaRefused = "REPLICA_REFUSED"
     /// A replica answers but rejects this instance's write probes.
     case replicaNotWritable = "REPLICA_NOT_WRITABLE"
@@ -32,13 +32,13 @@ public enum LogEventName: String, CaseIterable, Sendable {
     case clockOffset = "CLOCK_OFFSET"
     /// A change was applied or rejected, or its outcome is unknown.
     case write = "WRITE"
-    /// A limit on connections was reached: some were refused, or closed to make room for others.
+    /// A limit on connections was reached: some connections were refused, or closed to admit others.
     case connectionLimit = "CONNECTION_LIMIT"
     /// Requests were refused because of their host, origin or token.
     case accessRefused = "ACCESS_REFUSED"
-    /// The files of tokens and keys changed, and the new ones are in force.
+    /// The credential files changed, and the new credentials are in force.
     case credentialsReplaced = "CREDENTIALS_REPLACED"
-    /// The files of tokens and keys changed but are invalid. The earlier ones stay in force.
+    /// The credential files changed but are invalid. The earlier credentials stay in force.
     case credentialsRejected = "CREDENTIALS_REJECTED"
     /// Log lines were dropped. The log itself writes this event.
     case logSuppressed = "LOG_SUPPRESSED"

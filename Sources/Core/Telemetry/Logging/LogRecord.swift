@@ -74,6 +74,6 @@ enum LogLimits {
     static let maxValueBytes = 1_024
     /// The longest key of a field.
     static let maxKeyBytes = 128
-    /// Reserved for the mark of a truncated line.
+    /// Reserved for `"truncated":true` or `...` at the end of a truncated line.
     static let reserveBytes = 32
 }

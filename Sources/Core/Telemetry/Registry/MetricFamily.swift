@@ -4,7 +4,7 @@ public typealias CounterFamily = MetricFamily<CounterSeries>
 public typealias GaugeFamily = MetricFamily<GaugeSeries>
 public typealias HistogramFamily = MetricFamily<HistogramSeries>
 
-/// A metric family of any type, with what a scrape needs of it.
+/// The part of a metric family that the registry needs, whatever the type of its series.
 protocol AnyMetricFamily: Sendable {
     var name: String { get }
     var labelNames: [String] { get }
@@ -37,7 +37,7 @@ public final class MetricFamily<Series: MetricSeries>: AnyMetricFamily {
     }
 
     /// The series with these label values, in the order of the label names.
-    /// - Precondition: as many values as the family has labels.
+    /// - Precondition: there are as many values as the family has labels.
     public func with(_ values: String...) -> Series {
         precondition(values.count == labelNames.count, "\(name) takes \(labelNames.count) label values")
         let labels = zip(labelNames, values).map { "\($0)=\"\($1.escaped(isQuoted: true))\"" }.joined(separator: ",")

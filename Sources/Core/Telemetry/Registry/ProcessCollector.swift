@@ -8,7 +8,7 @@ public final class ProcessCollector: Sendable {
     private let openDescriptors: GaugeSeries
     private let maxDescriptors: GaugeSeries
 
-    /// Registers the metrics. They have no values before ``collect()``.
+    /// Registers the metrics. Except for the start time, they are 0 before ``collect()``.
     public init(in registry: PrometheusRegistry) {
         cpuSeconds = registry.counter(
             "process_cpu_seconds_total", help: "User and system CPU time spent, in seconds."
@@ -44,7 +44,7 @@ public final class ProcessCollector: Sendable {
         }
     }
 
-    /// Reads the fields of a file in `/proc` as numbers; 0 for a field that is no number. Skips everything up to the
+    /// Reads the fields of a file in `/proc` as numbers; 0 for a field that is not a number. Skips everything up to the
     /// program's name, if the file contains it, because the name may contain spaces. It is in parentheses.
     private static func numbers(in path: String) -> [Double] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
