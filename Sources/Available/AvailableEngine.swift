@@ -4,12 +4,13 @@ import Replication
 /// The AP engine: a Dynamo-like store over independent replicas (DeCandia et al., *Dynamo*, 2007). Each replica runs
 /// one atomic step per script (rules A1 to A11 of `docs/design.md`).
 ///
-/// Any reachable replica coordinates a write: it stores the value and, in the same step, a hint for each other replica.
-/// A read asks one replica. Reads and writes succeed while at least one replica answers, and each read states a bound
-/// on its staleness. After a partition, all hints are delivered and all replicas hold the same records, with concurrent
-/// values side by side.
+/// Any replica can coordinate a write: it stores the value and, in the same step, a hint for each other replica. A read
+/// asks one replica first, and others only if necessary. Reads succeed while one replica answers, and so do writes if
+/// one acknowledgement suffices. A read result has an upper bound of its staleness, or nil if it is unknown. After a
+/// partition heals, all hints are delivered. Then all replicas hold the same records, with concurrent values side by
+/// side.
 ///
-/// This class only wires the components, one per folder. All its code runs on one reactor's thread, and contains no
+/// This class only connects the components, one per folder. All its code runs on one reactor's thread, and contains no
 /// sockets and no HTTP.
 public final class AvailableEngine: ReplicaGroupDelegate {
     private let environment: Environment
@@ -74,9 +75,8 @@ public final class AvailableEngine: ReplicaGroupDelegate {
         return result
     }
 
-    /// - Throws: ``AvailableFailure``, always with an outcome. The change is not applied after `bad_context`,
-    ///   `bad_token`, `session_unmet`, `too_many_siblings`, `no_replica` and `overloaded`. It is applied after
-    ///   `insufficient_acks`. The outcome of `timeout`, `replica_full` and `bad_reply` varies.
+    /// - Throws: ``AvailableFailure``, always with an outcome. The outcome is `applied` for `insufficient_acks`. It is
+    ///   `not_applied` or `unknown` for `timeout` and `too_many_siblings`, and `not_applied` for all other codes.
     public func change(_ request: ChangeRequest) async throws(AvailableFailure) -> ChangeResult {
         guard request.session == SessionRequest() else { return try await sessionWriter.change(request) }
         return try await coordinator.change(request)
@@ -104,7 +104,8 @@ public final class AvailableEngine: ReplicaGroupDelegate {
     /// The status of every replica at the last staleness probe. Sends no command.
     public func status() -> [AvailableReplicaStatus] { background.status() }
 
-    /// Upper bound of the age of an answer of `replica`, in milliseconds; nil if unknown. Sends no command.
+    /// The staleness of `replica` in milliseconds: an answer that it gives now reflects every write that any replica
+    /// stored longer ago than this. Nil if unknown. Sends no command.
     public func stalenessMs(replica: Int) -> Int64? { replicas.stalenessMs(of: replica) }
 
     // MARK: ReplicaGroupDelegate

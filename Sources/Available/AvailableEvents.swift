@@ -7,7 +7,7 @@ public protocol AvailableEvents: AnyObject {
     func replicasProbed(_ replicas: [AvailableReplicaStatus])
     /// A read found `values` concurrent values.
     func conflictRead(values: Int)
-    /// A write without a context overwrote `count` values that its client cannot have seen.
+    /// A write without a context replaced several values: `count` of them, without the newest one.
     func valuesOverwritten(_ count: Int)
     /// `replica` stopped answering, and nothing listens at its address: its process is down.
     func replicaDown(_ replica: Int)
@@ -26,10 +26,10 @@ public protocol AvailableEvents: AnyObject {
     /// `replica` stores something other than a record under this Redis key. No record can be merged at such a foreign
     /// key (rule A4).
     func foreignKeyFound(replica: Int, redisKey: Bytes)
-    /// `count` tombstones and expired values were collected on all replicas.
+    /// `count` records that held only tombstones and expired values were collected on all replicas.
     func tombstonesCollected(_ count: Int)
-    /// A comparison of all records of `replica` with those of every other replica ended. It compared `compared` records
-    /// and copied `repaired` of them. `failure` says why it did not finish; nil if it did.
+    /// A comparison of all records of `replica` with those of its peers ended. It compared `compared` records and
+    /// copied `repaired` of them. `failure` is the reason why it is not complete; nil if it is.
     func antiEntropyEnded(replica: Int, compared: Int, repaired: Int, failure: String?)
 }
 

@@ -10,12 +10,13 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
         public let count: Int
         /// Writes whose hint was not stored because the list was full; above 0 until all records have been compared.
         public let overflowed: Int
-        /// Milliseconds since the write of the oldest hint, by the clock of that write; nil if there is no hint.
+        /// Milliseconds from the time (`hlc`) of the oldest hint to the last probe, by this replica's clock; nil if
+        /// there is no hint.
         public let oldestMs: Int64?
     }
 
     public let name: String
-    /// True if the replica accepts commands now.
+    /// True if the replica is admitted and can be sent commands now.
     public let isReachable: Bool
     /// The error with which the replica answers probes or changes, e.g. that its memory is full; nil if it accepts
     /// writes.
@@ -24,9 +25,11 @@ public struct AvailableReplicaStatus: Sendable, Equatable {
     public let asOfMsAgo: Int64?
     /// Nil until an instance has first reached the replica.
     public let incarnation: String?
-    /// Upper bound of the age of the replica's answers, in milliseconds; nil if unknown.
+    /// The replica's staleness in milliseconds: its answers reflect every write that any replica stored longer ago than
+    /// this. Nil if unknown.
     public let stalenessMs: Int64?
-    /// By peer, in milliseconds: how long ago the replica had everything that the peer had; nil if unknown.
+    /// By peer: how many milliseconds before the last probe the replica had everything that the peer had; nil if
+    /// unknown.
     public let replicatedMsAgo: [String: Int64?]
     public let hints: [Hints]
     /// Keys of which the replica holds more than one value.

@@ -12,12 +12,13 @@ public struct AvailableSettings: Sendable {
     /// Names of the replicas at this instance's site. Reads and writes prefer them to nearer ones. Unknown names are
     /// ignored.
     public var preferredReplicas: Set<String> = []
-    /// Names of replicas that are admitted although they were away for too long; set by `app-ap admit`.
+    /// Names of replicas that are admitted although their last stored time is too old (rule A10); set by `app-ap
+    /// admit`.
     public var admittedReplicas: Set<String> = []
 
     /// `AP_WRITE_ACKS`: how many replicas must store a write before it is acknowledged. 1 to the number of replicas.
     public var writeAcks = 1
-    /// `MAX_STALENESS_MS`: an answer that may be older than this is marked `stale`.
+    /// `MAX_STALENESS_MS`: an answer whose staleness is above this, or unknown, is marked `stale`.
     public var maxStalenessMs: Int64 = 5_000
     public var limits = Limits()
     public var timeouts = Timeouts()
@@ -62,16 +63,17 @@ extension AvailableSettings {
 
     /// How long the engine waits for a replica before it asks another one, or gives up.
     public struct Timeouts: Sendable {
-        /// `REPLICA_TIMEOUT_MS`: the deadline of one background or admission command. Also the least time for which a
-        /// change is tried at one replica while others are left (rule A5). Also the longest time for which a read waits
-        /// for a better answer (rule A7).
+        /// `REPLICA_TIMEOUT_MS`: the deadline of one background or admission command. Also the least share of a
+        /// change's remaining time for one coordinator while others are left (rule A5). Also the longest time for which
+        /// a read waits for a better answer (rule A7).
         public var callMs: UInt64 = 250
         /// A read is also sent to a second replica after three times the first one's usual latency, within these
         /// bounds.
         public var minHedgeMs: UInt64 = 5
         public var maxHedgeMs: UInt64 = 50
         /// A write is tried at another coordinator after eight times the first one's usual latency, within these
-        /// bounds. By then the first one no longer runs the write (rule A5).
+        /// bounds. For a distant coordinator it is three times its latency instead, if that is longer, up to
+        /// `maxMergeFenceMs`. By then the first one no longer runs the write (rule A5).
         public var minFenceMs: UInt64 = 20
         public var maxFenceMs: UInt64 = 100
         /// Bounds for the deadline fence of a merge, which limits the time from the read of a record to its merge at
@@ -83,22 +85,24 @@ extension AvailableSettings {
     /// Settings of staleness probes, hinted handoff and anti-entropy.
     public struct Background: Sendable {
         /// Time between two staleness probes. The staleness of a healthy replica is one to two of these. For two
-        /// seconds after a replica connects, probes are four times as frequent, so that its staleness is soon known.
+        /// seconds after a replica connects, probes are up to four times as frequent, so that its staleness is soon
+        /// known.
         public var probeIntervalMs: UInt64 = 250
         /// Age at which hinted handoff delivers a hint. Younger hints are left to the delivery of the write itself.
         public var handoffDelayMs: UInt64 = 500
         /// Limits of one background batch: records, and bytes of their values.
         public var batchRecords = 128
         public var batchBytes = 1 << 20
-        /// Time between two periodic comparisons of all records. A loss of data causes further ones.
+        /// Time between two periodic comparisons of all records of a replica. A new incarnation or a full hint list
+        /// causes further ones.
         public var antiEntropyIntervalMs: UInt64 = 600_000
     }
 
     /// How long tombstones are kept, and how often they are collected.
     public struct Tombstones: Sendable {
         /// `AP_TOMBSTONE_GRACE_SEC`: every replica keeps tombstones and expired values for at least this long. A
-        /// replica that was away for more than half of this time is refused. It must be far above the difference
-        /// between clocks.
+        /// restarted replica whose last stored time is older than half of this is refused. This time must be far above
+        /// the difference between clocks.
         public var graceMs: Int64 = 7 * 86_400_000
         /// Time between two runs of tombstone GC.
         public var gcIntervalMs: UInt64 = 60_000

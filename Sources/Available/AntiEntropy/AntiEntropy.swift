@@ -1,8 +1,9 @@
 import EventLoop
 import Replication
 
-/// Compares a replica's records with those of every peer, and copies the records that it lacks (rules A8, A11). After
-/// the replica or a peer has lost data, the replica's staleness stays unknown until a comparison is complete.
+/// Compares a replica's records with those of every peer, and copies the records that it lacks (rules A8, A11). Until a
+/// comparison is complete, the staleness of a replica with a new incarnation is unknown. If a peer has a new
+/// incarnation, the staleness grows until then.
 final class AntiEntropy: BackgroundTask {
     private let environment: Environment
     private let comparison: RecordComparison
@@ -34,8 +35,8 @@ final class AntiEntropy: BackgroundTask {
 
     private var replicas: ReplicaTable { environment.replicas }
 
-    /// Starts a run for one replica, unless one is in progress. Replicas whose staleness stays unknown without a
-    /// comparison come first.
+    /// Starts a run for one replica, unless one is in progress. Replicas that may lack records for which no replica has
+    /// a hint come first.
     func startIfDue() {
         let usable = replicas.usable
         guard !isRunning, usable.count > 1 else { return }

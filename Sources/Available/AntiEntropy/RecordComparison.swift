@@ -10,7 +10,7 @@ struct RecordComparison {
     let staleness: StalenessTracker
     let control: BackgroundControl
 
-    /// A comparison fails after this many failed batches.
+    /// A comparison fails after this many failed batches of one page.
     private static let maxFailures = 4
     /// A page lists only names and vectors. They are shorter than records, so a page has more entries than a batch has
     /// records.
@@ -112,8 +112,8 @@ struct RecordComparison {
             incarnation: incarnation, nowUs: nowUs, epoch: epoch, hlc: hlc, adoptedAgoUs: leastUs...mostUs)
     }
 
-    /// Clears the overflow of the peer's hints. The comparison has copied the writes that found no room for a hint, up
-    /// to the peer's hlc at the start.
+    /// Clears the overflow of the peer's hints. The comparison has copied the writes whose hint did not fit, up to the
+    /// peer's hlc at the start.
     private func clearOverflow(_ route: RecordTransfer.Route, _ start: Start) async {
         guard replicas[route.source].probe.hints.counts[route.target].overflowed > 0 else { return }
         _ = await scripts.run(

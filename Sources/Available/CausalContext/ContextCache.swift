@@ -39,7 +39,8 @@ final class ContextCache {
         return entry
     }
 
-    /// The vector of the context `text` if the cache holds this text for `key`, else nil.
+    /// The vector of the context `text`; nil if it is not a valid context for `key`. A cached text needs no check of
+    /// its signature.
     func vector(of text: String, key: Bytes) -> Bytes? {
         if let entry = young[key] ?? old[key], entry.text == text { return entry.vector }
         return signer.vector(of: text, key: key)

@@ -10,8 +10,8 @@ struct ContextSigner {
 
     private static let format: UInt8 = 3
     private static let headCount = 1 + MessageCode.count
-    /// Longest context that is accepted. A vector has an entry per incarnation that ever coordinated a write of the
-    /// key.
+    /// The longest context that is accepted, in characters. A vector has an entry per incarnation that ever coordinated
+    /// a write of the key.
     static let maxTextCount = 64 * 1_024
 
     init(secret: GroupSecret, groupName: String) {

@@ -17,8 +17,8 @@ struct ChangeAttempts {
 
     /// The most attempts in all rounds together.
     private static let maxCount = 12
-    /// A coordinator that answers `LATE` may be tried again. But if every third attempt of a change gets this answer,
-    /// its coordinator is excluded for the rest of the round.
+    /// A coordinator that answers `LATE` may be tried again. But if the attempt was the third, sixth and so on of the
+    /// change, the coordinator is excluded for the rest of the round.
     private static let lateExclusionInterval = 3
 
     /// - Parameter seen: the version of the key that the client has seen.

@@ -90,8 +90,8 @@ final class Coordinator {
 
     /// One attempt at one coordinator.
     ///
-    /// - Returns: nil if another coordinator should be tried, because this one refused the change or its fence has
-    ///   passed.
+    /// - Returns: nil if another attempt is needed. This coordinator was not sent the change, refused it, had nothing
+    ///   to delete, or gave no valid answer before its fence.
     private func attempt(
         _ change: ClientChange, at coordinator: Int, budgetMs: UInt64, _ attempts: inout ChangeAttempts
     ) async throws(AvailableFailure) -> ChangeResult? {

@@ -3,7 +3,7 @@ import Replication
 
 /// Sends changed records from their coordinator to the other replicas. Records of one coordinator and one turn of the
 /// event loop share a call. All writes use this path; with `AP_WRITE_ACKS=1` no client waits for it. A record that does
-/// not arrive has a hint.
+/// not arrive is delivered later, because of its hint.
 final class Delivery {
     private let environment: Environment
     private let scripts: ScriptClient
@@ -25,7 +25,7 @@ final class Delivery {
     ///   - hlc: `cap:hlc` after the script run that wrote the record.
     ///   - clocks: as known at `startNs`, before the record was written. Newer readings would extend the deadline fence
     ///     (rule A5).
-    ///   - wait: notified of each replica that stored the record.
+    ///   - wait: gets each replica that stored the record.
     func deliver(
         _ record: CarriedRecord, hlc: UInt64, from coordinator: Int, clocks: ClockTable, startNs: UInt64,
         wait: AcknowledgementWait? = nil

@@ -28,7 +28,7 @@ final class DeliveryBatch: ReplySink, Expirable {
 
     private static let maxRecords = 64
     private static let maxBytes = 256 * 1_024
-    /// How long the hints for one replica wait for those for the others. One call then removes them all.
+    /// How long the hints for one replica wait to be removed, so that one call also removes those for the others.
     private static let lingerNs = 20 * nsPerMs
 
     init(

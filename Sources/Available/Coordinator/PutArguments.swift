@@ -74,7 +74,8 @@ struct PutArgumentCache {
     }
 
     /// The limit of hints for `put`, or 0 so that it counts no hints: counting costs a tenth of a write. It is 0 if the
-    /// last probe found less than half of the limit, because hints cannot reach the limit before the next probe.
+    /// limit is at least 500,000 and a recent probe found less than half of it. Then hints cannot reach the limit
+    /// before the next probe.
     private func hintLimit(_ coordinator: Int) -> Bytes {
         let hints = environment.replicas[coordinator].probe.hints
         let maxAgeNs = 2 * environment.settings.background.probeIntervalMs * nsPerMs

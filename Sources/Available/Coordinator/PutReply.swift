@@ -22,7 +22,7 @@ enum PutReply {
         var nowUs: Int64
         /// The record's siblings: dot and packed sibling, alternating.
         var siblings: [Bytes]
-        /// All concurrent values if there is more than one, otherwise empty. The winner is first.
+        /// All concurrent values if there is more than one, otherwise empty. The one with the highest dot is first.
         var conflicts: [Bytes?] = []
         /// The values that a write without a context replaced, newest first. The newest itself is left out: an
         /// overwrite is meant to replace that one. Empty if there was only one value. An entry is nil for a tombstone.

@@ -1,8 +1,9 @@
 import EventLoop
 import Replication
 
-/// Delivers the hints of changes that the write's own delivery missed: after a partition, a crash of an instance, or a
-/// lost connection (rule A4). Any instance can deliver the hints of any replica, because the replicas store them.
+/// Delivers records that did not reach a peer by the delivery of the write itself (rule A4). Causes are a partition, a
+/// crash of an instance, or a lost connection. Any instance can deliver the hints of any replica, because the replicas
+/// store them.
 final class HintedHandoff: BackgroundTask {
     private let environment: Environment
     private let scripts: ScriptClient
@@ -110,8 +111,8 @@ final class HintedHandoff: BackgroundTask {
         let last = tried.isEmpty ? keys.count - 1 : keys.firstIndex(of: tried[batch.examined - 1]) ?? 0
         let foreign = Set(batch.foreign + keys[...last].filter { transfer.isForeign($0, to: route.target) })
         guard await acknowledge(batch, raising: foreign, to: upTo, route) else { return nil }
-        // A foreign key counts as kept only when found again: its hint was raised, so it comes back at the end of the
-        // run.
+        // A foreign key counts as kept only when it is listed again: its hint was raised, so it comes back at the end
+        // of the run.
         let leftOut = Set(batch.leftOut)
         let kept = keys[...last].filter {
             foreign.contains($0)

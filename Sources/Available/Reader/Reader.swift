@@ -1,7 +1,7 @@
 import EventLoop
 import Replication
 
-/// Reads: asks the nearest replica, and others if it is slow or its answer does not suffice (rules A7 and A9). See Dean
+/// Reads: asks the best replica, and others if it is slow or its answer does not suffice (rules A7 and A9). See Dean
 /// and Barroso, *The Tail at Scale*, 2013.
 struct Reader {
     let environment: Environment
@@ -18,8 +18,8 @@ struct Reader {
         let deadlineNs: UInt64
         /// Replicas whose answers may be older than this are not asked; nil to ask any.
         var maxStalenessMs: Int64?
-        /// True: if the nearest replica's answer does not suffice, ask all others at once and wait for all of them.
-        /// False: ask one at a time, and wait only for replicas of known staleness.
+        /// True: if the first replica's answer is late or does not suffice, ask all others at once and wait for all of
+        /// them. False: ask one at a time, and wait only for replicas of known staleness.
         var asksAll = false
         /// True: wait until the deadline for an answer that suffices. False: wait only a moment.
         var isRequired = false

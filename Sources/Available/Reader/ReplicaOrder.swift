@@ -5,8 +5,8 @@ import Replication
 /// Among these, fresh ones come before clearly staler ones. Then those that accept writes, those of this site, and the
 /// nearest.
 ///
-/// The first replica changes only if another one is clearly nearer for a while. Otherwise instances would often
-/// coordinate a key's writes at different replicas, which creates needless siblings.
+/// Among replicas that differ only in latency, the first one changes only if another one is clearly nearer for a while.
+/// Otherwise instances would often coordinate a key's writes at different replicas, which creates needless siblings.
 struct ReplicaOrder {
     private(set) var order: [Int]
     private var validUntilNs: UInt64 = 0

@@ -26,8 +26,7 @@ final class ReplicaSelector {
     /// Forces a new computation of the order before the next choice.
     func invalidate() { order.invalidate() }
 
-    /// The best replica to coordinate a change. A replica that rejected the last changes is chosen only if there is no
-    /// other.
+    /// The best replica to coordinate a change. A replica that rejects writes is chosen only if there is no other.
     func nearestCoordinator(excluding excluded: ReplicaSet) -> Int? {
         nearest(excluding: excluded.union(replicas.rejectingWrites)) ?? nearest(excluding: excluded)
     }

@@ -25,8 +25,9 @@ public struct Record: Sendable, Hashable {
         /// The value with the highest dot; nil if that is a tombstone or has expired.
         public var value: Bytes?
         public var expiresMs: Int64?
-        /// All concurrent values, the winner first, if there is more than one and at least one is alive; otherwise
-        /// empty. A write that two coordinators stored appears once.
+        /// All concurrent values, the one with the highest dot first, if there is more than one and at least one is
+        /// alive; otherwise empty. A nil stands for a tombstone or an expired value. A write that two coordinators
+        /// stored appears once.
         public var conflicts: [Bytes?] = []
     }
 

@@ -71,7 +71,7 @@ extension Record {
     }
 }
 
-/// A record on its way to other replicas, as arguments of `merge`. Its siblings are not parsed.
+/// A record in transit to other replicas, as arguments of `merge`. Its siblings are not parsed.
 struct CarriedRecord {
     let key: Bytes
     let vector: Bytes

@@ -2,7 +2,8 @@ import EventLoop
 import Replication
 
 /// Finds out to which incarnation of a replica a connection leads, before any other command is sent on it (rule A2).
-/// Asks again when a reply shows another incarnation. Refuses a replica that holds an old dump (rule A10).
+/// Asks again when a reply shows another incarnation. Refuses a replica of another group, one that may evict keys, and
+/// one that holds an old dump (rule A10).
 final class ReplicaAdmission {
     private let environment: Environment
     private var readmitting: ReplicaSet = []
@@ -67,7 +68,7 @@ final class ReplicaAdmission {
     }
 
     /// The highest known clock reading: this instance's own, or that of another replica. A replica whose stored clock
-    /// is far below this was away for long, or holds an old dump (rule A10).
+    /// is far below this was down for long, or holds an old dump (rule A10).
     private func latestClockUs(besides replica: Int) -> UInt64 {
         let nowNs = environment.nowNs
         let others = replicas.peers(of: replica).compactMap { replicas.clocks[$0]?.earliestUs(atNs: nowNs) }
@@ -98,7 +99,8 @@ final class ReplicaAdmission {
     func learn(from refusal: ScriptReply, of replica: Int) {
         switch refusal {
         case .late(let epoch, let nowUs):
-            // If the known epoch is too high, the replica would refuse every call. So its clock is read again.
+            // If the known epoch is too high, the replica would refuse every call. So the replica is admitted again,
+            // which reads its epoch.
             if !replicas.readClock(of: replica, epoch: epoch, timeUs: nowUs) { readmit(replica) }
         case .notMember: readmit(replica)
         case .answer, .error: break

@@ -8,7 +8,7 @@ struct ProbeResult {
     var hints: HintStatistics
     /// Keys of which the replica holds more than one value.
     var conflictKeys = 0
-    /// True if only a comparison of all records can make the replica's staleness known.
+    /// True if only a comparison of all records can make the replica's staleness known, or end its growth.
     var needsAntiEntropy = false
     /// Microseconds since all records of the replica were last compared completely; nil for never.
     var comparedAgoUs: Int64?
@@ -43,7 +43,7 @@ struct HintStatistics {
     /// When the hints were counted; 0 for never.
     private(set) var countedNs: UInt64 = 0
     /// Hints with scores up to this one are at least as old as the handoff delay, so the delivery of the write itself
-    /// had its chance. This is the `cap:hlc` that a probe read that long ago, plus one, because an updated hint is
+    /// was tried first. This is the `cap:hlc` that a probe read that long ago, plus one, because an updated hint is
     /// scored one higher.
     private(set) var handoffUpTo: UInt64?
     private var hlcReadings: [(hlc: UInt64, atNs: UInt64)] = []

@@ -27,7 +27,7 @@ final class ReplicaTable {
 
     var everyReplica: ReplicaSet { group.everyReplica }
 
-    /// Replicas that are admitted and accept commands.
+    /// Replicas that are admitted and can be sent commands.
     var usable: ReplicaSet {
         var usable: ReplicaSet = []
         for replica in group.available where clocks[replica] != nil { usable.insert(replica) }
@@ -51,7 +51,8 @@ final class ReplicaTable {
     /// Changes whenever anything changes that determines the order of the replicas.
     var generation: UInt64 { clocks.generation &+ measurements }
 
-    /// Upper bound of the age of an answer that `replica` gives now, in milliseconds; nil if unknown.
+    /// The staleness of `replica` in milliseconds: an answer that it gives now reflects every write that any replica
+    /// stored longer ago than this. Nil if unknown.
     func stalenessMs(of replica: Int) -> Int64? { states[replica].probe.staleness.ms(atNs: scheduler.nowNs) }
 
     // MARK: Identities and clocks
@@ -86,7 +87,7 @@ final class ReplicaTable {
 
     // MARK: Measurements
 
-    /// - Parameter error: the error with which the replica answered a background script; nil after one succeeded.
+    /// - Parameter error: the error with which the replica answered a background script; nil after a probe could write.
     func noteError(_ error: String?, of replica: Int) {
         if (states[replica].error == nil) != (error == nil) { measurements &+= 1 }
         states[replica].error = error
@@ -130,7 +131,8 @@ final class ReplicaTable {
     ///   - nowUs: the replica's clock when it answered.
     ///   - upToUs: by peer, the moment on that clock up to which the replica has everything of the peer; nil if
     ///     unknown.
-    ///   - needsAntiEntropy: true if only a comparison of all records can make one of the unknown moments known.
+    ///   - needsAntiEntropy: true if only a comparison of all records can make one of these moments known, or let it
+    ///     rise again.
     ///   - askedNs: this instance's clock before the replica was asked.
     func noteReplication(
         of replica: Int, nowUs: Int64, upToUs: [Int64?], needsAntiEntropy: Bool, askedNs: UInt64

@@ -1,5 +1,6 @@
 -- Acknowledges hints that were delivered (rule A4). If the record is still the delivered one, its hint is removed.
--- Otherwise the hint is raised to one above the hlc that was delivered.
+-- Otherwise the hint is raised to one above `cap:hlc` of the step that read the delivered record, unless it is already
+-- higher.
 --
 -- If no record was found to deliver, the delivered vector is empty: the hint is removed if there is still no record.
 -- The vector `-` equals no record's vector, so it always raises the hint.

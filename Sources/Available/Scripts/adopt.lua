@@ -33,7 +33,7 @@ local stored = call('MGET', 'cap:clock', 'cap:clock_epoch', 'cap:hlc')
 local lastClock, clockEpoch, hlc = (stored[1] or 0) + 0, stored[2] or '0', stored[3] or '0'
 if incarnation and knownRunId == runId then
     -- Instances compute deadline fences from this reading. It is stored so that a clock that is later set back below it
-    -- is noticed. If the clock is below the stored one already, the next script notices it.
+    -- is detected. If the clock is already below the stored one, the next script detects it.
     if now > lastClock then
         call('SET', 'cap:clock', nowText)
     end

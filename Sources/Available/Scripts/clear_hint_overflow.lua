@@ -1,5 +1,5 @@
 -- Ends the overflow of the hints for a peer, after all records were compared with that peer's (rule A11). Does nothing
--- if another write found no room for its hint meanwhile.
+-- if the hint of a later write did not fit either.
 --
 -- ARGV   1: peer; 2: this replica's hlc when the comparison began; 3: incarnation
 -- Reply  { OK, cleared (0 or 1) }

@@ -1,8 +1,8 @@
 -- Counts the hints that this replica has for its peers (rule A8).
 --
 -- ARGV   names of the peers; then incarnation
--- Reply  { OK, hlc; per peer: lowest hlc of a hint (0: none), number of hints, writes that found no room for a hint;
---        number of keys with more than one value }
+-- Reply  { OK, hlc; per peer: lowest hlc of a hint, or of a write whose hint did not fit (0: none); number of hints;
+--        number of writes whose hint did not fit; then the number of keys with more than one value }
 local reply = { 'OK', (call('GET', 'cap:hlc') or 0) + 0 }
 for index = 1, #ARGV - 1 do
     local hints = 'cap:hints:' .. ARGV[index]

@@ -9,8 +9,8 @@
 --        not all records were merged
 local join
 local argument, changed, foreign, leftOut = 1, 0, {}, {}
--- If the memory is full, only tombstones of records that this replica has are merged: they need no more memory than the
--- record.
+-- If the memory is full, a record is merged only if it is a single tombstone and this replica has a record of the key.
+-- It then needs little or no further memory.
 local failure = storeClock()
 for position, key in ipairs(KEYS) do
     local theirs, replaced, number = ARGV[argument], ARGV[argument + 1], ARGV[argument + 2] + 0

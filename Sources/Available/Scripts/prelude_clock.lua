@@ -21,8 +21,8 @@ if now < (stored[1] or 0) + 0 then
     call('SET', 'cap:clock_epoch', clockEpoch)
 end
 
--- Stores the time, and further values for keys that exist already. This needs no more memory, so it also runs if the
--- memory is full: otherwise a clock that is set back then would not be noticed.
+-- Stores the time, and further values for keys that already exist. This needs no more memory, so it also runs if the
+-- memory is full: otherwise a clock that is set back then would not be detected.
 --
 -- Returns the error of Redis if the memory is full.
 local function storeClock(...)

@@ -2,7 +2,8 @@
 -- check.
 
 -- `cap:conflicts` has a member per record with concurrent values that no write has reconciled. Siblings with the same
--- write id are one write that two coordinators stored, so they are no conflict. Neither are tombstones alone.
+-- write id are one write that two coordinators stored, so they are not a conflict. Tombstones alone are not a conflict
+-- either.
 local function updateConflicts(key, siblings)
     local firstId, hasSeveral, hasValue
     for _, sibling in pairs(siblings) do

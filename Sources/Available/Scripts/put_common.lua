@@ -29,8 +29,8 @@ end
 local hlcText = stored[3] or '0'
 local entryName, dotPrefix = actor .. '=', actor .. '@'
 
--- Raises the hlc, and returns it as text. It is above the clock, above every earlier hlc of this replica, and above
--- `known`.
+-- Raises the hlc, and returns it as text. It is not below the clock's time, and it is above every earlier hlc of this
+-- replica and above `known`.
 local function nextHlc(known)
     local nextOne = hlc < now and now or hlc + 1
     if nextOne <= known then

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// Reads in a session. The answer shows everything that the session has seen, according to its token. Otherwise it
-/// states that it may not (rule A9).
+/// Reads in a session. The answer shows everything that the session has seen of the key, according to its token.
+/// Otherwise it is marked as not guaranteed, or the read fails (rule A9).
 struct SessionReader {
     let environment: Environment
     let reader: Reader

@@ -4,12 +4,12 @@ import Replication
 /// A9). It gives the guarantees read your writes and monotonic reads (Terry et al., *Session Guarantees for Weakly
 /// Consistent Replicated Data*, 1994).
 ///
-/// A key that found no room in the token is never listed later. The session has seen a version of this key that the
-/// token does not record, so a later entry would claim too little.
+/// A key whose entry did not fit into the token is never listed later. The session has seen a version of this key that
+/// the token does not record, so a later entry would claim too little.
 struct SessionToken: Equatable {
     /// The entry of one key. Keys with the same hash share an entry, which then demands too much and never too little.
     enum Seen: Equatable {
-        /// Not listed: the session has not seen the key, or there was no room to record it.
+        /// Not listed: the session has not seen the key, or its entry did not fit.
         case unlisted
         /// The key was listed until its vector outgrew the token.
         case lost
@@ -19,7 +19,7 @@ struct SessionToken: Equatable {
 
     private struct Entry: Equatable {
         let hash: UInt64
-        /// The vector as text; nil if it found no room.
+        /// The vector as text; nil if it did not fit.
         var vector: Bytes?
     }
 
@@ -39,7 +39,7 @@ struct SessionToken: Equatable {
         return entry.vector.map { .upTo($0) } ?? .lost
     }
 
-    /// True if the token lists a version of `key`, or has room for one.
+    /// True if the token lists a version of `key`, or does not list the key and is not full.
     func canNote(_ key: Bytes) -> Bool {
         switch seen(of: key) {
         case .upTo: true

@@ -1,6 +1,6 @@
 import Replication
 
-/// Checks the session token of a request, and compares contexts with it. Writes the token of the answer (rule A9).
+/// Checks the session token of a request, and compares contexts with it. Encodes the token of the answer (rule A9).
 struct SessionTokenChecks {
     let signer: SessionSigner
     let contexts: ContextCache

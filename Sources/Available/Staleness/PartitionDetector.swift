@@ -30,7 +30,7 @@ struct PartitionDetector: Equatable {
 
     private(set) var state = State.starting
 
-    /// How long a replica must be silent before it is suspected. This is longer than the time until the first
+    /// How long a replica must not answer before it is suspected. This is longer than the time until the first
     /// reconnect, which shows whether the replica refuses connections.
     static let confirmNs = 400 * nsPerMs
 
@@ -54,8 +54,8 @@ struct PartitionDetector: Equatable {
     }
 
     /// Called when the replica was not probed, or did not answer a probe, but replies in another way: it rejects
-    /// commands, is refused, or is being admitted. A silence before that has ended. A later moment of silence must not
-    /// add to it.
+    /// commands, is refused, or is being admitted. This ends an earlier silence, so that a later one does not add to
+    /// it.
     mutating func replied() {
         if case .silent = state { state = .healthy }
     }
@@ -65,7 +65,8 @@ struct PartitionDetector: Equatable {
     /// - Parameters:
     ///   - hlcs: the hlc of each replica; nil for those that the probe did not reach.
     ///   - hints: the hints between this replica and all others that the probe reached, in both directions.
-    ///   - isKnown: true if the replica's staleness is known, which means that it has lost no data.
+    ///   - isKnown: true if the replica's staleness is known. Otherwise it may have lost data and not been filled
+    ///     again.
     mutating func probed(hlcs: [UInt64?], hints: [Hints], isKnown: Bool) -> Event? {
         switch state {
         case .starting, .healthy, .silent:

@@ -1,7 +1,7 @@
 import Replication
 
-/// The arguments of `record_replication` (rule A8): what a replica must know of its peers. From these arguments, the
-/// replica computes the moment, on its own clock, up to which it has everything of each peer.
+/// The arguments of `record_replication` (rule A8): the reports of a replica's peers. From these arguments, the replica
+/// computes the moment, on its own clock, up to which it has everything of each peer.
 struct ReplicationRecord {
     /// What one peer reported, after the replica's clock was read.
     struct Peer {

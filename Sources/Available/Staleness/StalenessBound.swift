@@ -1,7 +1,8 @@
 import EventLoop
 
-/// An upper bound of the age of one replica's answers (rule A8). It is the bound that the replica reported at the last
-/// probe, plus the time since then on this instance's clock. It needs no comparison of two clocks, and no command.
+/// The staleness of one replica: its answers reflect every write that any replica stored longer ago than this (rule
+/// A8). It is the bound that the replica reported at the last probe, plus the time since then on this instance's clock.
+/// It needs no comparison of two clocks, and no command.
 struct StalenessBound: Equatable {
     private var measuredUs: Int64?
     private var askedNs: UInt64 = 0
@@ -24,7 +25,7 @@ struct StalenessBound: Equatable {
         measuredUs = nowUs - oldest
     }
 
-    /// Called when the replica has a new incarnation: what was measured belongs to the old one.
+    /// Called when the replica has a new incarnation: the measured bound belongs to the old one.
     mutating func forget() { measuredUs = nil }
 
     /// The bound in milliseconds, rounded up. Nil if it is unknown, which counts as stale.

@@ -1,11 +1,12 @@
 import EventLoop
 import Replication
 
-/// Probes all replicas: measures which hints they have, and how stale their answers may be (rule A8).
+/// Probes all replicas: counts the hints that they have for each other, and computes the staleness of their answers
+/// (rule A8).
 ///
 /// The order of the three steps matters. (1) Read the replica's clock. (2) Ask its peers which hints they have for it.
-/// (3) Let the replica record the moment of step 1. A peer without hints in step 2 shows that the replica had all of
-/// the peer's writes at that moment.
+/// (3) Let the replica record the moment of step 1. If a peer has no hints for the replica in step 2, the replica had
+/// all of the peer's writes at that moment.
 final class StalenessTracker {
     private let environment: Environment
     private let scripts: ScriptClient
@@ -45,7 +46,7 @@ final class StalenessTracker {
         let epoch: Bytes
     }
 
-    /// What one replica reported about its hints.
+    /// The report of one replica on its hints.
     private struct HintReading {
         let incarnation: Bytes
         let hlc: UInt64

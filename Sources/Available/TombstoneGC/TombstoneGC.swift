@@ -1,9 +1,9 @@
 import EventLoop
 import Replication
 
-/// Collects tombstones and expired values, once every replica has stored the same ones for the grace period (rule A10).
-/// After that, no older value can return: none is in transit, and every dump that would still be admitted contains the
-/// tombstone.
+/// Collects tombstones and expired values, once each replica has either stored the same ones for the grace period, or
+/// has no record (rule A10). After that, no older value can return: none is in transit, and every dump that would still
+/// be admitted contains the tombstone.
 ///
 /// Nothing is collected while a replica is unreachable, because it might still store the deleted value.
 /// ``AvailableSettings/Tombstones/graceMs`` is the grace period.
