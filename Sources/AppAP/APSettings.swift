@@ -27,7 +27,7 @@ struct APSettings: ProgramSettings, Sendable {
             help: "A write with an old context is rejected if it would leave more concurrent values than this.")
         engine.limits.maxSiblingBytes = reader.integer(
             "AP_MAX_SIBLING_BYTES", default: engine.limits.maxSiblingBytes, in: 1...(1 << 30),
-            help: "The same where they would come to more bytes than this: every read answers with all of them.")
+            help: "The same limit for the bytes of these values, because every read returns all of them.")
         engine.limits.maxHints = reader.integer(
             "AP_MAX_HINTS", default: engine.limits.maxHints, in: 1...100_000_000,
             help: "Hints that a replica stores for another; beyond that all records are compared instead.")

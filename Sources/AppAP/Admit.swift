@@ -4,7 +4,7 @@ import EventLoop
 import Service
 
 extension AppAP {
-    /// Admits a replica that was unreachable for too long to be admitted automatically.
+    /// Admits a replica that was rejected because its last stored time is too old (rule A10).
     struct Admit: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Admit a replica that was rejected as too old.",

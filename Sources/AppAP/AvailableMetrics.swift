@@ -4,7 +4,7 @@ import Replication
 import Service
 import Telemetry
 
-/// The metrics and log events that only `app-ap` has. The events of the engine update them.
+/// Updates metrics and writes log events of `app-ap` when the engine reports its events.
 final class AvailableMetrics: AvailableEvents {
     private let names: [String]
     private let logger: Logger
@@ -35,7 +35,7 @@ final class AvailableMetrics: AvailableEvents {
         hintsPending = registry.gauge(
             "ap_hints_pending", help: "Keys for which a replica has a hint for another one.", labels: ["node", "peer"])
         hintsOverflowed = registry.gauge(
-            "ap_hints_overflowed", help: "Writes that found no room for a hint.", labels: ["node", "peer"])
+            "ap_hints_overflowed", help: "Writes whose hint did not fit into the list.", labels: ["node", "peer"])
         conflictKeys = registry.gauge(
             "ap_conflict_keys", help: "Keys of which a replica holds more than one value.", labels: ["node"])
         antiEntropyNeeded = registry.gauge(
@@ -51,7 +51,8 @@ final class AvailableMetrics: AvailableEvents {
             "ap_conflict_reads_total", help: "Reads that found more than one value."
         ).with()
         overwrittenUnseen = registry.counter(
-            "ap_overwritten_unseen_total", help: "Values replaced by a write without a context that had not seen them."
+            "ap_overwritten_unseen_total",
+            help: "Values that writes without a context replaced, without the newest one of each write."
         ).with()
         collectedTombstones = registry.counter(
             "ap_tombstones_collected_total", help: "Tombstones and expired values collected on all replicas."
@@ -112,7 +113,7 @@ final class AvailableMetrics: AvailableEvents {
         logger.event(.partitionSuspected, .warning, "a replica does not answer", ["node": .string(names[replica])])
     }
 
-    /// Called after the replica's first answer, once all hints from the time apart have been delivered.
+    /// Called once the replica answers again, and all hints from the time of the partition have been delivered.
     func partitionHealed(replica: Int) {
         logger.event(
             .partitionHealed, .notice, "the replica answers again and all hints are delivered",

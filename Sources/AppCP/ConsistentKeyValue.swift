@@ -117,7 +117,7 @@ enum ConsistentAnswers {
         Problem.noSuchKey.with(.notApplied).with("version", member(version))
     }
 
-    /// - Parameter outcome: what became of the change; nil for a read.
+    /// - Parameter outcome: the outcome of the change; nil for a read.
     static func preconditionFailed(_ detail: String, outcome: Outcome? = nil, version: UInt64) -> Problem {
         Problem(StoreFailure(.preconditionFailed, detail, outcome: outcome)).with("version", member(version))
             .with(etag(version))

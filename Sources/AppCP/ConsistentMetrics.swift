@@ -4,7 +4,7 @@ import Replication
 import Service
 import Telemetry
 
-/// The metrics and log events that only `app-cp` has. The engine's events update them.
+/// Updates metrics and writes log events of `app-cp` when the engine reports its events.
 final class ConsistentMetrics: ConsistentEvents, Sendable {
     private let staleness: GaugeFamily
     private let isRefused: GaugeFamily
@@ -40,19 +40,19 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
         fastReads = reads.with("fast")
         fullReads = reads.with("full")
         preemptions = registry.counter(
-            "cp_preemptions_total", help: "Rounds lost to a higher ballot of another instance."
+            "cp_preemptions_total", help: "Rounds that failed because of a higher ballot of another instance."
         ).with()
         quorumFailures = registry.counter(
-            "cp_quorum_failures_total", help: "Operations that failed because no majority answered."
+            "cp_quorum_failures_total", help: "Operations that failed with the code no_quorum."
         ).with()
         repairedKeys = registry.counter(
-            "cp_repaired_keys_total", help: "Keys of which all replicas that had missed the last accept have it now."
+            "cp_repaired_keys_total", help: "Keys that catch-up copied to every voter that had reported an older state."
         ).with()
         collectedTombstones = registry.counter(
             "cp_tombstones_collected_total", help: "Tombstones that every voter removed."
         ).with()
         rolledBackReplicas = registry.counter(
-            "cp_rolled_back_replicas_total", help: "Replicas found behind their rollback counter and made blank."
+            "cp_rolled_back_replicas_total", help: "Replicas that this instance found rolled back and erased."
         ).with()
         rebuiltReplicas = registry.counter(
             "cp_rebuilt_replicas_total", help: "Blank replicas that this instance made members."
@@ -117,7 +117,7 @@ final class ConsistentMetrics: ConsistentEvents, Sendable {
 }
 
 extension ReplicaView.Role {
-    /// True if the replica answers, but stays unused until an operator acts.
+    /// True if the replica answers, but may stay unused until an operator acts.
     fileprivate var isRefusal: Bool {
         switch self {
         case .notAdmitted, .occupied, .foreign, .replaced: true

@@ -20,7 +20,7 @@ final class ConsistentService: ServiceEngine {
 
     func readiness(deadlineNs: UInt64) async -> StoreFailure? { await engine.checkReadiness(deadlineNs: deadlineNs) }
 
-    /// By replica: why it does not vote, rejects changes, or may lose acknowledged changes; nil if it has no problem.
+    /// By replica: why it is not a member, rejects changes, or may lose acknowledged changes; nil if it has no problem.
     func replicaProblems() -> [String?] {
         engine.views.map { view in
             if let problem = view.problem { return problem }

@@ -10,7 +10,7 @@ extension AppCP {
             discussion: """
                 Probes all replicas first. Writes only if every one of them is blank, or was left half initialised by \
                 an earlier init of the same group. If all of them are members of one group already, changes nothing \
-                and exits with 0. The services rebuild a blank replica of a group in use by themselves.
+                and exits with 0. The services rebuild a blank replica of an existing group automatically.
                 """)
 
         @OptionGroup var options: OperatorOptions
@@ -27,7 +27,7 @@ extension AppCP {
                 let names = service.replicas.map(\.name).joined(separator: ", ")
                 print("app-cp: the group '\(service.identity.group)' is initialised (\(names))")
             case .alreadyInitialized(let epoch):
-                print("app-cp: the group '\(service.identity.group)' is initialised already, in epoch \(epoch)")
+                print("app-cp: the group '\(service.identity.group)' is already initialised, in epoch \(epoch)")
             case .refused(let reason):
                 fail("app-cp: init refused: \(reason)", exitCode: 1)
             }
@@ -44,7 +44,7 @@ extension AppCP {
                 Each replica in turn writes its RDB file (BGSAVE). Then its rollback counter is raised, and all other \
                 replicas record it. Requires that every replica is a member and answers.
 
-                Never restore the dump of one replica while the group is in use: the dump lacks promises made since. \
+                Never restore the dump of one replica while the group serves requests: the dump lacks later promises. \
                 The services would detect the rollback, erase the replica and rebuild it. Wiping it has the same \
                 effect and is quicker.
 

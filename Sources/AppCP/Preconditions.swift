@@ -2,8 +2,8 @@ import Consistent
 import HTTP
 
 /// `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2). The ETag of the JSON representation is the
-/// quoted version. That of the bare value has a suffix, because a strong tag names one representation (section
-/// 8.8.3.3).
+/// quoted version. The ETag of the bare value has the suffix `-bytes`, because a strong tag names one representation
+/// (section 8.8.3.3).
 enum Preconditions {
     enum Representation: String {
         case json = ""
@@ -14,7 +14,8 @@ enum Preconditions {
         Header("ETag", "\"\(version)\(representation.rawValue)\"")
     }
 
-    /// - Parameter representation: the representation whose tags match in `If-None-Match`; nil if the tags of all do.
+    /// - Parameter representation: the representation whose tags match in `If-None-Match`; nil if the tags of all
+    ///   representations match.
     /// - Throws: 400 `bad_precondition` if a field is neither `*` nor a list of quoted tags, or if both fields are
     ///   given.
     static func parse(
@@ -49,8 +50,8 @@ enum Preconditions {
         case failed
     }
 
-    /// Evaluates a precondition on a read that found a value. A missing key stays 404: preconditions are evaluated only
-    /// if the response would otherwise be 200 (RFC 9110, section 13.2.2).
+    /// Evaluates a precondition on a read that found a value. Without a value the answer is 404: preconditions are
+    /// evaluated only if the response would otherwise be 200 (RFC 9110, section 13.2.2).
     static func verdict(_ precondition: Precondition?, onRead version: UInt64) -> ReadVerdict {
         switch precondition {
         case nil, .exists: .answer
