@@ -1,14 +1,16 @@
 /// The shortest prefix of an object's history that is not linearizable.
 public struct FailingPrefix<M: Model>: Sendable {
-    /// The operation whose result the model cannot explain. Without it the prefix is linearizable, if operations that
-    /// had not returned by then count as pending.
+    /// The operation whose result no order explains. Just before its return, while it counted as pending, the history
+    /// was linearizable.
     public let culprit: Operation<M>
-    /// The operations that were called before the culprit returned, in the order of their calls.
+    /// The operations that were called before the culprit returned, in the order of their calls. Those that had not
+    /// returned by then are pending.
     public let operations: [Operation<M>]
 }
 
 extension LinearizabilityChecker {
-    /// The shortest failing prefix of one object; nil if the object is linearizable or the checker cannot decide.
+    /// The shortest failing prefix of one object; nil if the object's history is linearizable or the checker cannot
+    /// decide.
     ///
     /// Every prefix of a linearizable history is linearizable, so a binary search finds the first bad return.
     /// - Parameters:

@@ -14,7 +14,7 @@ public struct LinearizabilityChecker: Sendable {
         case undecided
     }
 
-    /// The most configurations that one search may visit. Each takes some 100 bytes.
+    /// The most configurations that one search may visit. Each takes about 100 bytes.
     public var maxConfigurations = 2_000_000
 
     public init() {}

@@ -42,16 +42,16 @@ public protocol Model {
     // MARK: Optional
 
     /// Splits the history by object, and creates a model for each. Linearizability is local, so each object is checked
-    /// by itself. By default, objects are told apart by ``Operation/key``.
+    /// by itself. By default, objects are distinguished by ``Operation/key``.
     static func partition(_ history: [Operation<Self>]) -> [(key: String, model: Self, operations: [Operation<Self>])]
 
     /// Called before a search over the operations of one object. Returns the operations that constrain the order; by
     /// default all.
     mutating func prepare(_ operations: [Operation<Self>]) -> [Operation<Self>]
 
-    /// False if the operation at `index`, whose result is unknown, need not be tried in `state`. Either no order can
-    /// follow, or an equivalent operation is tried instead. The answer may only save time, never change a verdict. By
-    /// default true.
+    /// Returns false if the operation at `index`, whose result is unknown, need not be tried in `state`. Either no
+    /// order can follow, or an equivalent operation is tried instead. The answer may only save time, never change a
+    /// verdict. By default true.
     func isWorthTrying(_ index: Int, _ operation: Operation<Self>, in state: State, isLinearized: (Int) -> Bool) -> Bool
 }
 

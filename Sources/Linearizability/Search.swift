@@ -63,8 +63,8 @@ struct Search<M: Model> {
         return model.step(state, operation)
     }
 
-    /// Adds the operation to the linearized ones. False, without adding it, if the resulting configuration was visited
-    /// before.
+    /// Adds the operation to the linearized ones. Returns false, without adding it, if the resulting configuration was
+    /// already visited.
     private mutating func isNew(_ index: Int, _ next: M.State) -> Bool {
         linearized.insert(index)
         let isNew = visited.insert(Configuration(linearized: linearized, state: next)).inserted

@@ -1,5 +1,5 @@
-/// Draws the end of a failing history as one self-contained page. The page has a lane per client, a bar per operation
-/// from its call to its return, and a sentence about the operation that no order explains.
+/// Draws the end of a failing history as one self-contained HTML page. The page has a lane per client, a bar per
+/// operation from its call to its return, and a sentence about the operation that no order explains.
 public struct Timeline<M: Model> {
     private let prefix: FailingPrefix<M>
     private let shown: [Operation<M>]
@@ -16,7 +16,7 @@ public struct Timeline<M: Model> {
         self.prefix = prefix
         let endNs = prefix.culprit.returnNs
         self.endNs = endNs
-        // Show pending operations, and the latest ones that have returned. Older ones seldom matter.
+        // Show only the operations that were called last. Older ones seldom matter.
         let recent = prefix.operations.filter { $0.isPending || $0.returnNs <= endNs }.suffix(Self.maxShown)
         shown = Array(recent)
         startNs = recent.filter { !$0.isPending }.map(\.callNs).min() ?? prefix.culprit.callNs

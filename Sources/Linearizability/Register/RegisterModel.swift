@@ -38,8 +38,8 @@ public struct RegisterModel: Model {
         var value: String?
         /// The version, unless it has risen since it was last observed.
         var version: UInt64
-        /// At which changes the version may have risen. Bit n is set if the key did not exist n changes ago and its
-        /// version was not observed since. The last bit stands for all earlier changes.
+        /// At which changes the version may have risen. Bit n is set if the key did not exist n changes ago, and its
+        /// version has not been observed since then. The last bit stands for all earlier changes.
         var gaps: UInt64
 
         /// True if the version may be higher than is known.
@@ -93,7 +93,7 @@ public struct RegisterModel: Model {
 
     public func step(_ state: State, _ operation: RegisterOperation) -> State? {
         switch (operation.call, operation.result) {
-        // `app-cp` reports version 0 for a key without a record, which says nothing about the key's version.
+        // `app-cp` reports version 0 for a key without a record, which does not show the key's version.
         case (.read, .value(nil, version: 0)): state.value == nil ? state : nil
         case (.read, .value(let value, let version)):
             value == state.value ? observed(state, at: version, by: operation) : nil

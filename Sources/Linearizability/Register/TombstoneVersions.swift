@@ -101,7 +101,7 @@ extension RegisterModel.Result {
     /// The version that the operation observed.
     fileprivate var version: UInt64? {
         switch self {
-        // Version 0 of an absent key says nothing about its version.
+        // Version 0 of an absent key does not show its version.
         case .value(nil, version: 0), .notApplied, .unknown: nil
         case .value(_, let version), .applied(let version), .absent(let version), .preconditionFailed(let version):
             version

@@ -1,5 +1,5 @@
-/// Prunes the search if changes have an unknown result. To try each of them at every place would multiply the number of
-/// orders: a few dozen such changes would make a history undecidable.
+/// Prunes the search if changes have an unknown result. Trying each of them at every place would multiply the number of
+/// orders: with a few dozen such changes, the search would end undecided.
 ///
 /// Pruning never changes the verdict. It only leaves out orders that cannot work, or that are equivalent to another
 /// one.
