@@ -103,7 +103,7 @@ public final class ConsistentEngine: ReplicaGroupDelegate {
 
     /// Admits a replica after its rollback counter was compared with the copies on its witnesses (rule C8). A replica
     /// that was rolled back has forgotten promises. It is erased first, or rejected. An admitted replica need not be a
-    /// voter: each script checks whether the replica is the expected member, and each read is followed by a check of
+    /// voter. Each script on registers checks whether the replica is the expected member, and each plain read returns
     /// its identity.
     public func admit(replica: Int) async -> Bool { await rollback.admit(replica) }
     public func replicaDidConnect(_ replica: Int) { backlog.requestFullScan() }

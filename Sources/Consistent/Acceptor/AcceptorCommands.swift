@@ -56,7 +56,7 @@ struct AcceptorCommands {
         Command(.plain([hmget, register.redisKey]), arguments: readFields, checksIdentity: true)
     }
 
-    /// Reads the whole record: the fields of ``read(_:)``, then `writers` and `evicted_at`.
+    /// Reads the complete accepted state: the fields of ``read(_:)``, then `writers` and `evicted_at`.
     static func readRecord(_ register: Register) -> Command {
         Command(.plain([hmget, register.redisKey]), arguments: recordFields, checksIdentity: true)
     }

@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// The objects that all components of the engine share: the replicas of one CP group, the scheduler, the receiver of
-/// events, and the results of the write probes.
+/// The objects that the components of the engine share: the replicas of one CP group, the scheduler, the event
+/// receiver, and the write probes.
 struct AcceptorGroup {
     let replicas: any ReplicaGroup
     let scheduler: any Scheduler

@@ -89,9 +89,9 @@ final class ConfigurationRegister {
     private func fetch(completing: Bool, deadlineNs: UInt64) async {
         let call = QuorumCall(group: acceptors.replicas, scheduler: scheduler, deadlineNs: deadlineNs)
         call.send(AcceptorCommands.read(.configuration), to: acceptors.replicas.available)
-        // Two replies may not suffice: they may be from a blank replica and a replica that is being rebuilt, or from a
-        // group that has since been wiped. If two members hold different configurations, the third may show which one
-        // is chosen. A half-done change can be completed without the third.
+        // Two replies may not suffice: a replica may be blank or being rebuilt, or report a group that has since been
+        // wiped. If two members hold different configurations, the third reply may show which one is chosen. But a
+        // half-done change can be completed without it.
         await call.wait { [self] in
             let evidence = self.evidence(from: $0)
             return evidence.chosen != nil || (completing && evidence.inForce != nil)

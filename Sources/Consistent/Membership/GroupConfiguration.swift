@@ -25,8 +25,8 @@ struct GroupConfiguration: Equatable, Sendable {
         voters = ReplicaSet(entries.indices.filter { entries[$0].isVoter })
     }
 
-    /// The next configuration, in which one replica differs. If that replica votes in only one of the two, any quorum
-    /// of one and any quorum of the other share a voter that is the same in both.
+    /// The next configuration, in which one replica differs. That replica must vote in at most one of the two. Then any
+    /// quorum of one and any quorum of the other share a voter that did not change.
     func replacing(_ replica: Int, with incarnation: Bytes, isVoter: Bool) -> GroupConfiguration {
         var entries = entries
         entries[replica] = Entry(name: entries[replica].name, incarnation: incarnation, isVoter: isVoter)

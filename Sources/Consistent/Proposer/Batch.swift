@@ -15,8 +15,8 @@ final class Batch {
     /// The accept phases that were sent with a changed state.
     private var sentPhases: [Phase] = []
     private var lastAttempt: UInt64 = 0
-    /// The lowest version on which a sent attempt was built. The first attempt need not have the lowest: the state that
-    /// it was built on may never have been chosen, and the chosen history may have lower versions.
+    /// The lowest version on which a sent attempt was built. The first attempt need not have the lowest. It may have
+    /// been built on a state that was never chosen, while the chosen history has lower versions.
     private var baseVersion: UInt64?
     /// The version on which the last attempt that changed the state was built, whether or not it was sent.
     private var attemptBaseVersion: UInt64 = 0
@@ -83,8 +83,8 @@ final class Batch {
         return Proposal(state: outcome.state, results: paired, isChanged: outcome.isChanged)
     }
 
-    /// If each accept so far was rejected by every replica that was sent it, no attempt is in any history or ever will
-    /// be (rule C7). The next attempt then starts as if it were the first.
+    /// If every replica that was sent an accept has rejected it, no attempt is in any history or ever will be (rule
+    /// C7). The next attempt then starts as if it were the first.
     private func startOverIfRejectedByAll() {
         guard wasSent, sentPhases.allSatisfy(\.isRejectedByAll) else { return }
         sentPhases.removeAll()

@@ -113,8 +113,8 @@ struct Phase {
         !quorum.voters.intersection(replicas).subtracting(call.sent.subtracting(call.lost)).isEmpty
     }
 
-    /// True if the accept has no effect and never will: each replica that was sent it was sent it only once, and has
-    /// rejected it (rule C7, second case).
+    /// True if the accept has no effect and never will. It was sent to each replica at most once, and each replica that
+    /// was sent it has rejected it (rule C7, second case).
     var isRejectedByAll: Bool {
         call.outstanding.isEmpty && call.lost.isEmpty && call.resent.isEmpty && replies.allSatisfy(\.isRejection)
     }

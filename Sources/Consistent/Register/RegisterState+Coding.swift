@@ -28,7 +28,8 @@ extension RegisterState {
         self.evictedAt = evictedAt
     }
 
-    /// Parses a version of at most 53 bits: neither Redis' Lua nor a client's JSON can tell larger ones apart.
+    /// Parses a version of at most 53 bits: neither Redis' Lua nor JSON numbers of many clients represent larger ones
+    /// exactly.
     private static func version(_ field: Reply) -> UInt64? {
         guard let number = field.int64, (0..<1 << 53).contains(number) else { return nil }
         return UInt64(number)

@@ -117,7 +117,7 @@ final class Repair {
         return false
     }
 
-    /// Runs a full round that changes nothing. It completes a change that was left half done, and commits an expiry.
+    /// Runs a full round that changes nothing. It completes a half-done change, and commits an expiry.
     private func runIdentityRound(on register: Register) async {
         _ = await queue.submit(.read, on: register, deadlineNs: acceptors.deadlineNs)
     }
