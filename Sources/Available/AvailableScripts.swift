@@ -9,8 +9,8 @@ import Replication
 public enum AvailableScripts {
     // Writes and their replication.
     public static let put = Script(name: "put", source: changes, isBatchable: true)
-    /// A script of its own, so that deletes never share a call with writes: a delete of a stored record may run
-    /// although the memory is full.
+    /// A script of its own, so that deletes never share a call with writes. Unlike a write, a delete of a stored record
+    /// may run although the memory is full.
     public static let delete = Script(name: "delete", source: changes, isBatchable: true)
     public static let merge = Script(
         name: "merge",

@@ -111,8 +111,8 @@ final class HintedHandoff: BackgroundTask {
         let last = tried.isEmpty ? keys.count - 1 : keys.firstIndex(of: tried[batch.examined - 1]) ?? 0
         let foreign = Set(batch.foreign + keys[...last].filter { transfer.isForeign($0, to: route.target) })
         guard await acknowledge(batch, raising: foreign, to: upTo, route) else { return nil }
-        // A foreign key counts as kept only when it is listed again: its hint was raised, so it comes back at the end
-        // of the run.
+        // A foreign key counts as kept only when it is listed again. Its hint was raised, so that happens at the end of
+        // the run.
         let leftOut = Set(batch.leftOut)
         let kept = keys[...last].filter {
             foreign.contains($0)

@@ -16,7 +16,7 @@ struct Reader {
     struct Query {
         let command: Command
         let deadlineNs: UInt64
-        /// Replicas whose answers may be older than this are not asked; nil to ask any.
+        /// Replicas whose staleness is above this or unknown are not asked; nil to ask any.
         var maxStalenessMs: Int64?
         /// True: if the first replica's answer is late or does not suffice, ask all others at once and wait for all of
         /// them. False: ask one at a time, and wait only for replicas of known staleness.

@@ -2,8 +2,8 @@ import Replication
 
 /// The name of one write: its coordinator and the time, `<replica>.<incarnation>@<hlc>`.
 ///
-/// A wiped replica gets a new incarnation, so it is a new actor. Under its old name it could reuse a dot, and replicas
-/// would mistake the new write for one they have already seen (the bug kv679 of Riak).
+/// A wiped replica gets a new incarnation, so it is a new actor. Under its old name it could reuse a dot. Other
+/// replicas would then take the new write for an old one (the bug kv679 of Riak).
 public struct Dot: Sendable, Hashable, Comparable {
     /// `<replica>.<incarnation>`.
     public let actor: Bytes

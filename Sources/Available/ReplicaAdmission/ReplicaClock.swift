@@ -1,8 +1,8 @@
 import EventLoop
 import Replication
 
-/// A reading of one replica's clock, and when it arrived at this instance. All deadline fences are computed from it: a
-/// fence is a time on the replica's clock after which the replica no longer runs a call (rule A5).
+/// A reading of one replica's clock, and when it arrived at this instance. All deadline fences are computed from it. A
+/// fence is a time on the replica's clock, after which the replica no longer runs a call (rule A5).
 struct ReplicaClock: Equatable {
     /// The incarnation that the reading belongs to.
     let incarnation: Bytes

@@ -42,7 +42,7 @@ struct HintStatistics {
     private(set) var counts: [HintCount]
     /// When the hints were counted; 0 for never.
     private(set) var countedNs: UInt64 = 0
-    /// Hints with scores up to this one are at least as old as the handoff delay, so the delivery of the write itself
+    /// Hints with scores up to this one are at least as old as the handoff delay. So the delivery of the write itself
     /// was tried first. This is the `cap:hlc` that a probe read that long ago, plus one, because an updated hint is
     /// scored one higher.
     private(set) var handoffUpTo: UInt64?

@@ -3,11 +3,11 @@
 -- whichever instance asks.
 --
 -- If the stored clock of a replica is too old, the replica was stopped for long or holds an old dump (rule A10).
--- Records that were deleted and collected since then may still be alive there. The script marks such a replica, and
--- refuses it until an operator empties or admits it.
+-- Records that were deleted and collected since then may still be alive there. The script records this in `too_old`,
+-- and refuses the replica until an operator empties or admits it.
 --
 -- ARGV   1: group; 2: replica; 3: `run_id` of the server that answered; 4: the new incarnation, if it is needed;
---        5: the latest clock that the instance knows, 6: how far the stored clock may be behind it; in microseconds;
+--        5: the latest clock known to the instance, 6: how far the stored clock may be behind it; in microseconds;
 --        7: 1 if the operator admits the replica nevertheless
 -- Reply  { OK, incarnation, clock epoch, now, adopted (0 or 1) };
 --        { OTHERGROUP, group, replica } for a replica of another group; { OLD, microseconds behind }

@@ -1,5 +1,6 @@
--- `check` lists the records that this replica does not have or could collect: nothing in them is alive, the grace
--- period has passed, and they have no hint. Once every replica agrees, `collect` lists and deletes them (rule A10).
+-- `check` lists the records that this replica does not have or could collect. It could collect a record if nothing in
+-- it is alive, the grace period has passed, and no hint exists for it. Once every replica agrees, `collect` lists and
+-- deletes them (rule A10).
 --
 -- A replica without the record agrees, because it has no old value that the tombstone must suppress. It is blank, or it
 -- collected the record in a run that did not reach the other replicas.

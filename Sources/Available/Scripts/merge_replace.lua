@@ -1,4 +1,4 @@
--- First part of `merge`: replaces a whole record by one that has a single sibling.
+-- First part of `merge`: replaces a record by one that has a single sibling.
 local function replaceRecord(key, vector, dot, sibling, isThere)
     if isThere then
         call('DEL', key)

@@ -22,7 +22,7 @@ if now < (stored[1] or 0) + 0 then
 end
 
 -- Stores the time, and further values for keys that already exist. This needs no more memory, so it also runs if the
--- memory is full: otherwise a clock that is set back then would not be detected.
+-- memory is full. Otherwise a clock that is set back then would not be detected.
 --
 -- Returns the error of Redis if the memory is full.
 local function storeClock(...)

@@ -10,8 +10,8 @@ local function replaceAndHint(key, replaced, entry, vector, sibling, expiry)
     return line('OK', entry, replaced, expiry, vector)
 end
 
--- The entry of this actor, as text, if the vector has no other entry: 0 in the empty vector, nil if another actor has
--- an entry.
+-- The entry of this actor, as text, if the vector has no other entry. Returns 0 for the empty vector, and nil if
+-- another actor has an entry.
 local function soleEntry(vector)
     if vector == '' then
         return '0'

@@ -1,8 +1,8 @@
 import Replication
 
-/// What a session has seen: version vectors by key, up to a size limit, so only of the keys that it saw first (rule
-/// A9). It gives the guarantees read your writes and monotonic reads (Terry et al., *Session Guarantees for Weakly
-/// Consistent Replicated Data*, 1994).
+/// Records the versions that a session has seen, as version vectors by key. Its size is limited, so it lists only the
+/// keys that the session saw first (rule A9). It gives the guarantees read your writes and monotonic reads (Terry et
+/// al., *Session Guarantees for Weakly Consistent Replicated Data*, 1994).
 ///
 /// A key whose entry did not fit into the token is never listed later. The session has seen a version of this key that
 /// the token does not record, so a later entry would claim too little.

@@ -1,7 +1,7 @@
 import Replication
 
-/// Changes in a session. If the vector of the change fits into the token, the token of the answer covers it, so that
-/// the session reads its own writes (rule A9).
+/// Changes in a session. If the vector of the change fits into the token, the token of the answer covers it. So the
+/// session reads its own writes (rule A9).
 struct SessionWriter {
     let coordinator: Coordinator
     let tokenChecks: SessionTokenChecks

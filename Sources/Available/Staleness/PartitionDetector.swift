@@ -53,9 +53,8 @@ struct PartitionDetector: Equatable {
         }
     }
 
-    /// Called when the replica was not probed, or did not answer a probe, but replies in another way: it rejects
-    /// commands, is refused, or is being admitted. This ends an earlier silence, so that a later one does not add to
-    /// it.
+    /// Called when the replica has not answered a probe but replies in another way: it rejects commands, is refused, or
+    /// is being admitted. This ends an earlier silence, so that a later one does not add to it.
     mutating func replied() {
         if case .silent = state { state = .healthy }
     }

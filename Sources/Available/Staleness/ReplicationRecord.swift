@@ -3,7 +3,7 @@ import Replication
 /// The arguments of `record_replication` (rule A8): the reports of a replica's peers. From these arguments, the replica
 /// computes the moment, on its own clock, up to which it has everything of each peer.
 struct ReplicationRecord {
-    /// What one peer reported, after the replica's clock was read.
+    /// The report of one peer, after the replica's clock was read.
     struct Peer {
         let name: Bytes
         /// Empty if the peer did not answer.
