@@ -1,5 +1,5 @@
-/// Draws the end of a failing history as one self-contained HTML page. The page has a lane per client, a bar per
-/// operation from its call to its return, and a sentence about the operation that no order explains.
+/// Draws the end of a failing history as one self-contained HTML page. It has a lane per client, a bar per operation
+/// from its call to its return, and a sentence about the unexplained operation.
 public struct Timeline<M: Model> {
     private let prefix: FailingPrefix<M>
     private let shown: [Operation<M>]

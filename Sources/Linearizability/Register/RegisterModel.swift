@@ -4,7 +4,7 @@ public typealias RegisterOperation = Operation<RegisterModel>
 /// A register with a value, or none, and a version: one key of `app-cp`.
 ///
 /// Each change raises the version by exactly one. While the key does not exist, its version may also rise without a
-/// change: to the version of another key's tombstone that was collected (rule C10, `TombstoneVersions`).
+/// change, to the version of another key's collected tombstone (rule C10, `TombstoneVersions`).
 public struct RegisterModel: Model {
     public enum Call: Sendable, Codable, Equatable {
         case read
@@ -119,8 +119,8 @@ public struct RegisterModel: Model {
         return State(value: state.value, version: version, gaps: state.value == nil && mayRise ? 1 : 0)
     }
 
-    /// True if the version can have risen to `version`: in one of the gaps to the version of a tombstone, and by one
-    /// for each change since then.
+    /// True if the version can have risen to `version`. In one of the gaps it rose to the version of a tombstone, and
+    /// by one for each change since then.
     private func hasRisen(_ state: State, to version: UInt64, by operation: RegisterOperation) -> Bool {
         var gaps = state.gaps
         while gaps != 0 {

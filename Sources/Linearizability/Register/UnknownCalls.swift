@@ -17,7 +17,7 @@ struct UnknownCalls {
     private var highestVersion: UInt64 = 0
     /// True if some read found the key absent and got no version.
     private var isAbsenceSeen = false
-    /// Changes with an unknown result that no client can tell apart. By class: the indexes of the operations, in the
+    /// Changes with an unknown result that no client can distinguish. By class: the indexes of the operations, in the
     /// order of their calls.
     private var equivalent: [Class: [Int]] = [:]
 
