@@ -48,9 +48,9 @@ static inline struct MHD_Response *cmhd_streaming_response(
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read, context, release);
 }
 
-// For responses to HEAD: turns off chunked encoding, and closes the connection after the response. libmicrohttpd 0.9.75
-// would send the final chunk although there is no body, and the client would take it for the beginning of the next
-// response.
+// For responses to HEAD: turns off chunked encoding, and closes the connection after the response. Otherwise
+// libmicrohttpd 0.9.75 sends the final chunk although there is no body. The client would take this chunk for the
+// beginning of the next response.
 static inline void cmhd_close_after(struct MHD_Response *response) {
     MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 }

@@ -3,10 +3,10 @@ import HeapModule
 
 /// The timers of one thread.
 ///
-/// Almost every timer is a request's deadline that settles long before it is due, and timers of one kind are added in
-/// the order of their deadlines. So timers are kept in a few first-in-first-out lanes. Each turn drops the settled
-/// timers at the front of a lane, so a lane is about as long as the number of requests in flight. A timer that fits no
-/// lane goes to a heap.
+/// Almost every timer is a request's deadline that settles long before it is due. Timers of one kind are added in the
+/// order of their deadlines. So timers are kept in a few first-in-first-out lanes. Each turn drops the settled timers
+/// at the front of a lane. So a lane is about as long as the number of requests in flight. A timer that fits no lane
+/// goes to a heap.
 struct TimerQueue {
     private struct Entry: Comparable {
         let deadlineNs: UInt64

@@ -3,9 +3,9 @@ import Replication
 
 /// One connection to one replica: sends commands, and receives the replies in the same order.
 ///
-/// A connection lives from one connect to one close. ``ReplicaLink`` reconnects and owns the circuit breaker. hiredis
-/// 0.14 has no timeouts, so the connection records the replica's progress on the oldest command, and the link checks
-/// it.
+/// A connection lives from one connect to one close. ``ReplicaLink`` reconnects and owns the circuit breaker. Because
+/// hiredis 0.14 has no timeouts, the connection records the replica's progress on the oldest command, and the link
+/// checks it.
 final class RedisConnection {
     typealias Recipient = UnansweredCommands.Recipient
 

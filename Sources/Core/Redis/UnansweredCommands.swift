@@ -37,7 +37,7 @@ struct UnansweredCommands {
 
         static let maxShortReplyBytes = 64 << 10
 
-        /// The result leaves room for conflicts, lists of keys, and values that were stored under a larger
+        /// The result allows for conflicts, lists of keys, and values that were stored under a larger
         /// `MAX_VALUE_BYTES`.
         private static func maxReplyBytes(values: Int, _ maxValueBytes: Int) -> Int {
             24 << 20 + values * (maxValueBytes + maxShortReplyBytes)

@@ -67,7 +67,7 @@ public struct ServerError: Sendable, Equatable {
         "CLUSTERDOWN": .unavailable,
     ]
 
-    /// Phrases that identify errors whose code is `ERR` or says too little. The second and the third phrase mean that a
+    /// Phrases that identify errors whose code is `ERR` or too general. The second and the third phrase mean that a
     /// script ran a command without permission. Redis 6 and 7 use the second phrase, Redis 8 and Valkey the third.
     private static let phrases: [(String, Kind)] = [
         ("No space left on device", .full),

@@ -10,8 +10,8 @@ extension CircuitBreaker {
         /// The longest open period in milliseconds, `openForMs` to a day. A failed replica is tried again after at most
         /// this time.
         public var maxOpenForMs: UInt64
-        /// Each period is shortened at random by up to this share, in percent, 0 to 100, so that instances do not all
-        /// try a replica at the same time.
+        /// Each period is shortened at random by up to this share, in percent, 0 to 100. So instances do not all try a
+        /// replica at the same time.
         public var jitterPercent: UInt64
         /// The most concurrent trial calls while half open, 1 to 1,000,000.
         public var halfOpenTrials: Int

@@ -4,14 +4,13 @@ import DequeModule
 ///
 /// A queue that is empty now and then absorbs a burst: work may wait for ``Settings/intervalNs``. A queue that has not
 /// been empty for that long only adds delay: work may then wait for ``Settings/targetNs``. Work that has waited longer
-/// is shed. This is the rule of CoDel (Nichols and Jacobson, *Controlling Queue Delay*, ACM Queue 2012). It is used
-/// here in a variant for requests, whose senders do not slow down when one is dropped (Maurer, *Fail at Scale*, ACM
-/// Queue 2015).
+/// is shed. This is the rule of CoDel (Nichols and Jacobson, *Controlling Queue Delay*, ACM Queue 2012). Here it is a
+/// variant for requests, whose senders do not slow down when one is dropped (Maurer, *Fail at Scale*, ACM Queue 2015).
 ///
 /// Clients get equal shares of the capacity, measured by the cost of their work, however much they send. Each piece of
-/// work gets a start tag: the total cost of its client's work before it, but at least the start tag that was current
-/// when it arrived. The work with the lowest tag runs first. This is start-time fair queueing (Goyal, Vin and Cheng,
-/// SIGCOMM 1996).
+/// work gets a start tag: the total cost of its client's earlier work. The tag is at least that of the work that had
+/// started last when it arrived. The work with the lowest tag runs first. This is start-time fair queueing (Goyal, Vin
+/// and Cheng, SIGCOMM 1996).
 ///
 /// The queue is a value without a clock: the caller passes the time in monotonic nanoseconds.
 ///

@@ -3,7 +3,7 @@ import JSON
 
 /// One line of the audit trail: who did what, when, and with which result.
 public struct AuditRecord: Sendable, Equatable {
-    /// What was done; part of the interface.
+    /// The kind of action. The names are part of the interface.
     public enum Action: String, Sendable {
         case write
         case delete
