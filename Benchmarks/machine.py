@@ -60,7 +60,7 @@ class Service:
         return cpu_us(self.process.pid), sum(cpu_us(redis.pid) for redis in self.redis)
 
     def memory_mb(self):
-        """Resident memory in MB (1,000,000 bytes): now, and at most so far."""
+        """Resident memory in MB (1,000,000 bytes): the current value, and the highest so far."""
         with open(f"/proc/{self.process.pid}/status") as file:
             text = file.read()
         return tuple(int(re.search(rf"{name}:\s+(\d+) kB", text)[1]) * 1024 / 1e6 for name in ("VmRSS", "VmHWM"))

@@ -2,7 +2,7 @@
 """Draws the cut of a recorded run as an animated picture: cut-svg.py RECORDING.json docs/images/cut.svg
 
 The recording is of the drill west-cut: one value, the cut, a write in the east, a write in the west, the heal. Values,
-times and ages are those of the run. The script ends with code 1 if the run did not show what the captions say.
+times and staleness are those of the run. The script exits with code 1 if the run contradicts the captions.
 """
 
 import json
@@ -54,7 +54,7 @@ def tag(value, x, y, width):
 
 
 def block(scene, service, x, y):
-    """What a service answers."""
+    """The answer of a service."""
     width, height, answer = 170, 92, scene.reads[service]
     values = scene.values(service)
     middle = x + width / 2
@@ -93,7 +93,7 @@ def replica(scene, name, x, y):
 
 
 def reach(scene, service, x, y):
-    """How many copies a service reaches, for example two full dots, one empty dot, and "2 of 3"."""
+    """How many replicas a service reaches, for example two full dots, one empty dot, and "2 of 3"."""
     able = scene.in_reach(service)
     dots = "".join(f'<circle cx="{x + 9 + 17 * index}" cy="{y}" r="6" class="pip{" on" if on else ""}"/>'
                    for index, on in enumerate(able))

@@ -1,4 +1,4 @@
-"""What a recorded run of the drill west-cut showed: the scenes of cut-svg.py, checked against their captions."""
+"""The scenes of cut-svg.py from a recorded run of the drill west-cut, checked against their captions."""
 
 # A scene shows the run this many milliseconds after its step, or just before the next step.
 LATER_MS = 3_000
@@ -11,7 +11,7 @@ class Problem(Exception):
 
 
 class Scene:
-    """What the run showed some time after one of its steps."""
+    """The state of the run some time after one of its steps."""
 
     def __init__(self, recording, index):
         steps, events = recording["drill"]["steps"], recording["events"]
@@ -44,7 +44,7 @@ class Scene:
         return self.writes.get(service, {}).get("status")
 
     def in_reach(self, service):
-        """Whether each of the three copies can be reached over its link."""
+        """Whether each of the three replicas can be reached over its link."""
         links = [link for name, link in self.links.items() if name.split(">")[0] == service]
         return [not (link["toReplica"]["cut"] or link["toService"]["cut"]) for link in links]
 

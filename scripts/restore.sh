@@ -5,7 +5,7 @@
 #   restore.sh [--on lab|compose] --yes --replica NODE ap SET    one AP replica; the others then send it newer writes
 #
 # SET is a directory made by backup.sh. A single CP replica cannot be restored: an acceptor that forgets its promises
-# breaks Paxos. Wipe it ('node wipe') and the services fill it from the other two. If SET lacks one replica of the
+# breaks Paxos. Wipe it ('node wipe') and the services rebuild it from the other two. If SET lacks one replica of the
 # group, which was down during the backup, that replica starts blank and is filled.
 #
 # All instances of the group must be stopped. The script stops and starts the instances that runbooks/env.sh knows. If
@@ -95,7 +95,7 @@ for each in $blank; do
 done
 if [ "$group" = cp ]; then
     # The copies of the rollback counters in the dumps have different ages, so replicas would look rolled back to each
-    # other. All replicas go back to one backup, so none of them has forgotten what another one knows.
+    # other. All replicas go back to one backup, so no replica lacks a promise that another one relies on.
     for each in $replicas; do redis "$each" DEL cap:rollback_counters >/dev/null; done
 fi
 if [ "$group" = ap ] && [ -z "$replica" ]; then
