@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Destroys a whole group on purpose, restores it from its newest backup, and reports the loss and the duration.
+# Destroys a group on purpose, restores it from its newest backup, and reports the loss and the duration.
 #
 #   backup-drill.sh [--on lab|compose] [--interval SECONDS] [--keys N] cp|ap
 #

@@ -8,7 +8,7 @@
 # breaks Paxos. Wipe it ('node wipe') and the services rebuild it from the other two. If SET lacks one replica of the
 # group, which was down during the backup, that replica starts blank and is filled.
 #
-# All instances of the group must be stopped. The script stops and starts the instances that runbooks/env.sh knows. If
+# All instances of the group must be stopped. The script stops and starts the instances that runbooks/env.sh lists. If
 # another instance is still connected to a replica, the script changes nothing.
 set -euo pipefail
 
