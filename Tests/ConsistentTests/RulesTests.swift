@@ -62,7 +62,8 @@ import Testing
         #expect(proposer.counts.prepares == prepares)
     }
 
-    /// A read is answered as soon as a majority of voters shows one and the same accepted ballot, or no record.
+    /// A read is answered as soon as voters that are a majority of all replicas show one and the same accepted ballot,
+    /// or no record.
     @Test func c3ReadInOneRoundTrip() throws {
         let configuration = try #require(try submitAndFindConfiguration())
         let acceptors = AcceptorGroup(group, scheduler: scheduler, name: "cp")
