@@ -14,7 +14,7 @@ struct AppAP: AsyncParsableCommand {
         commandName: "app-ap",
         abstract: "A key-value service over independent Redis replicas that answers while one of them does.",
         discussion: "Settings come from the environment or a .env file; --check-config lists them.",
-        version: ServiceVersion.current, subcommands: [Serve.self, Admit.self, TokenCommand.self],
+        version: ServiceVersion.current, subcommands: [Serve.self, Admit.self, TokenCommand.self, ProbeCommand.self],
         defaultSubcommand: Serve.self)
 
     static func main() async { await runCommand(Self.self) }

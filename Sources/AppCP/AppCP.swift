@@ -11,7 +11,7 @@ struct AppCP: AsyncParsableCommand {
         discussion: "Settings come from the environment or a .env file; --check-config lists them.",
         version: ServiceVersion.current,
         subcommands: [
-            Serve.self, Init.self, Members.self, Backup.self, TokenCommand.self,
+            Serve.self, Init.self, Members.self, Backup.self, TokenCommand.self, ProbeCommand.self,
         ],
         defaultSubcommand: Serve.self)
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Consistent
+import Glibc
 import Service
 
 extension AppCP {
@@ -14,8 +15,33 @@ extension AppCP {
                 """)
 
         @OptionGroup var options: OperatorOptions
+        @Option(
+            name: .customLong("once"),
+            help: ArgumentHelp(
+                """
+                Do nothing if this file exists; make it afterwards. For automation: the command cannot detect that \
+                all replicas of an existing group were wiped. Keep the file as long as the replicas' data.
+                """,
+                valueName: "file"))
+        var mark: String?
 
         func run() async throws {
+            if let mark, access(mark, F_OK) == 0 {
+                print("app-cp: the group was initialised before (\(mark))")
+                return
+            }
+            try await initialize()
+            if let mark { try leave(mark) }
+        }
+
+        private func leave(_ mark: String) throws {
+            let descriptor = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+            guard descriptor >= 0, fsync(descriptor) == 0, close(descriptor) == 0 else {
+                fail("app-cp: cannot make '\(mark)': \(String(cString: strerror(errno)))", exitCode: 1)
+            }
+        }
+
+        private func initialize() async throws {
             let service = await options.service.loadSettings(CPSettings.init).service
             let result = try await options.run(service, scripts: ConsistentScripts.all) { group, reactor, deadlineNs in
                 let initializer = GroupInitializer(group: group, scheduler: reactor, groupName: service.identity.group)

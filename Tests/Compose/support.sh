@@ -100,6 +100,10 @@ says() {
 
 address_of() { docker inspect -f "{{(index .NetworkSettings.Networks \"cap-pair_$2\").IPAddress}}" "$1"; }
 
-connects() { docker exec "$1" timeout 2 bash -c "exec 3<>/dev/tcp/$2/6379" 2>/dev/null; }
+# The image of the services has no shell, so another one in the same network asks.
+connects() {
+    docker run --rm --network "container:$1" --entrypoint timeout redis:7.2-bookworm 2 \
+        bash -c "exec 3<>/dev/tcp/$2/6379" 2>/dev/null
+}
 reaches() { connects "$1" "$2" || fail "$1 does not reach $2"; }
 cannot_reach() { if connects "$1" "$2"; then fail "$1 reaches $2"; fi; }

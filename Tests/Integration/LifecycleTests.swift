@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 import TestSupport
@@ -74,6 +75,36 @@ import TestSupport
             ]) { $1 })
         #expect(result.code == 1)
         #expect(result.errors.contains("already in use"))
+    }
+
+    @Test(arguments: ["app-cp", "app-ap"])
+    func aProbeExitsWithZeroOnlyIfTheServiceAnswers200(name: String) throws {
+        let service = try ServiceProcess(name, environment: ["REPLICAS": "g1=redis://127.0.0.1:1"])
+        func probe(_ arguments: [String]) throws -> (code: Int32, output: String) {
+            let result = try ServiceProcess.run(
+                name, ["probe"] + arguments, environment: ["HTTP_PORT": "\(service.port)"])
+            return (result.code, result.output)
+        }
+        #expect(try probe(["/health/live"]) == (0, "HTTP/1.1 200 OK\n"))
+        // Its replica does not answer.
+        #expect(try probe([]) == (1, "HTTP/1.1 503 Service Unavailable\n"))
+        #expect(try probe(["--port", "1", "/health/live"]) == (1, "no answer from port 1\n"))
+        #expect(try probe(["health"]).code == 2)
+    }
+
+    @Test func initRunsOnceIfAFileSaysThatItRan() throws {
+        let servers = try (0..<3).map { _ in try RedisServer() }
+        let mark = FileManager.default.temporaryDirectory.appendingPathComponent("group-made-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: mark) }
+        func start() throws -> (code: Int32, output: String, errors: String) {
+            try ServiceProcess.run(
+                "app-cp", ["init", "--once", mark], environment: ServiceOnReplicas.environment(servers))
+        }
+        #expect(try start().output.contains("is initialised (g1, g2, g3)"))
+        // All data is lost. The command alone could not tell this from a new group.
+        for server in servers { try server.cli("FLUSHALL") }
+        #expect(try start() == (0, "app-cp: the group was initialised before (\(mark))\n", ""))
+        #expect(try servers[0].cli("DBSIZE") == "0")
     }
 
     @Test(arguments: ["cp", "ap"], [SIGTERM, SIGINT])
