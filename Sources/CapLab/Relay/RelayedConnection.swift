@@ -17,10 +17,9 @@ final class RelayedConnection {
     private var phase = Phase.waiting
     private var service: Endpoint?
     private var replica: Endpoint?
-    private var toReplica = Channel()
-    private var toService = Channel()
-    private var wakeTimer: LoopTimer?
-    private var wakeAtNs = UInt64.max
+    private var channels = ChannelPair()
+    /// Fires when delayed bytes of either direction are ready.
+    private var wakeTimer = EarliestTimer()
     private var orphanTimer: LoopTimer?
     private var tap: ConnectionTap?
     private var hasRead = false
@@ -31,18 +30,15 @@ final class RelayedConnection {
         service = Endpoint(descriptor, on: reactor) { [self] in handle($0, from: .toReplica) }
     }
 
-    var bufferedBytes: Int { toReplica.bufferedBytes + toService.bufferedBytes }
+    var bufferedBytes: Int { channels.bufferedBytes }
 
     /// Applies the faults of the link. Called at the start and whenever they change.
     func apply(_ fault: LinkFault) {
         guard phase != .closed else { return }
         if fault.resets { return close(reset: true) }
-        toReplica.isHeld = fault.holds(.toReplica)
-        toService.isHeld = fault.holds(.toService)
-        toReplica.delayNs = UInt64(fault.delayMs(.toReplica)) * nsPerMs
-        toService.delayNs = UInt64(fault.delayMs(.toService)) * nsPerMs
-        if toReplica.isHeld { tap?.held(.toReplica) }
-        if toService.isHeld { tap?.held(.toService) }
+        channels.apply(fault)
+        if channels.toReplica.isHeld { tap?.held(.toReplica) }
+        if channels.toService.isHeld { tap?.held(.toService) }
         if phase == .waiting, fault.allowsHandshake { connect() }
         pump()
     }
@@ -50,7 +46,7 @@ final class RelayedConnection {
     func close(reset: Bool) {
         guard phase != .closed else { return }
         phase = .closed
-        wakeTimer?.cancel()
+        wakeTimer.cancel()
         orphanTimer?.cancel()
         service?.close(reset: reset)
         replica?.close(reset: reset)
@@ -87,19 +83,19 @@ final class RelayedConnection {
         let source = direction == .toReplica ? service : replica
         let destination = direction == .toReplica ? replica : service
         guard let source, source.isOpen else { return }
-        let roomBytes = withChannel(direction) { $0.isDone ? Channel.capacityBytes : $0.roomBytes }
+        let roomBytes = channels.with(direction) { $0.isDone ? Channel.capacityBytes : $0.roomBytes }
         guard roomBytes > 0 else { return }
         let buffer = UnsafeMutableRawBufferPointer(rebasing: relay.scratch[..<min(relay.scratch.count, roomBytes)])
         let nowNs = reactor.nowNs
         switch source.read(into: buffer) {
         case .blocked: break
-        case .finished: withChannel(direction) { $0.end(.finished, nowNs: nowNs) }
+        case .finished: channels.with(direction) { $0.end(.finished, nowNs: nowNs) }
         case .failed: lost(direction)
         case .bytes(let count):
             relay.count(count, direction)
             var rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             showTap(rest, direction)
-            if phase == .established, withChannel(direction, { $0.isClear }), let destination, destination.isOpen {
+            if phase == .established, channels.with(direction, { $0.isClear }), let destination, destination.isOpen {
                 // Nothing is buffered before these bytes, so they need not be stored.
                 let accepted = destination.write(rest)
                 if accepted < 0 { return lost(direction == .toReplica ? .toService : .toReplica) }
@@ -107,7 +103,7 @@ final class RelayedConnection {
                 rest = UnsafeRawBufferPointer(rebasing: rest[accepted...])
                 if !rest.isEmpty { destination.isBlocked = true }
             }
-            withChannel(direction) { $0.append(rest, nowNs: nowNs) }
+            channels.with(direction) { $0.append(rest, nowNs: nowNs) }
         }
     }
 
@@ -115,8 +111,8 @@ final class RelayedConnection {
     /// bytes. Bytes in the other direction have no receiver any more.
     private func lost(_ direction: Directions) {
         let nowNs = reactor.nowNs
-        withChannel(direction) { $0.end(.reset, nowNs: nowNs) }
-        withChannel(direction == .toReplica ? .toService : .toReplica) { $0.finish() }
+        channels.with(direction) { $0.end(.reset, nowNs: nowNs) }
+        channels.with(direction == .toReplica ? .toService : .toReplica) { $0.finish() }
         (direction == .toReplica ? service : replica)?.close(reset: false)
     }
 
@@ -126,7 +122,7 @@ final class RelayedConnection {
         guard let messages = relay.tap, messages.isOn else { return tap = nil }
         let watcher = tap ?? ConnectionTap(relay.link, tap: messages, isFresh: !hasRead)
         tap = watcher
-        let (isClear, isHeld) = withChannel(direction) { ($0.bufferedBytes == 0, $0.isHeld) }
+        let (isClear, isHeld) = channels.with(direction) { ($0.bufferedBytes == 0, $0.isHeld) }
         watcher.read(
             bytes, direction, isClear: isClear, isHeld: isHeld || phase == .waiting, nowNs: reactor.nowNs)
     }
@@ -137,13 +133,13 @@ final class RelayedConnection {
         if phase == .established {
             pump(.toReplica)
             pump(.toService)
-        } else if phase == .waiting, toReplica.hasEnded {
+        } else if phase == .waiting, channels.toReplica.hasEnded {
             // The service has closed a connection that was never established. A kernel would forget such a connection
             // too.
             return close(reset: false)
         }
         guard phase != .closed else { return }
-        if toReplica.isDone, toService.isDone { return close(reset: false) }
+        if channels.areDone { return close(reset: false) }
         limitOrphans()
         updateInterests()
     }
@@ -151,15 +147,15 @@ final class RelayedConnection {
     private func pump(_ direction: Directions) {
         while phase == .established, let destination = direction == .toReplica ? replica : service {
             if destination.isBlocked { return }
-            switch withChannel(direction, { $0.next(nowNs: reactor.nowNs) }) {
+            switch channels.with(direction, { $0.next(nowNs: reactor.nowNs) }) {
             case .nothing: return
             case .waitUntil(let readyNs): return wakeUp(atNs: readyNs)
             case .finish:
                 destination.finishWriting()
-                return withChannel(direction) { $0.finish() }
+                return channels.with(direction) { $0.finish() }
             case .reset: return close(reset: true)
             case .send:
-                let accepted = withChannel(direction) { $0.withFront { destination.write($0) } }
+                let accepted = channels.with(direction) { $0.withFront { destination.write($0) } }
                 if accepted < 0 {
                     lost(direction == .toReplica ? .toService : .toReplica)
                 } else if accepted == 0 {
@@ -172,11 +168,11 @@ final class RelayedConnection {
     }
 
     private func updateInterests() {
-        service?.watch(interest(reading: toReplica, isBlocked: service?.isBlocked == true))
+        service?.watch(interest(reading: channels.toReplica, isBlocked: service?.isBlocked == true))
         if phase == .connecting {
             replica?.watch(EventMask.writable)
         } else {
-            replica?.watch(interest(reading: toService, isBlocked: replica?.isBlocked == true))
+            replica?.watch(interest(reading: channels.toService, isBlocked: replica?.isBlocked == true))
         }
     }
 
@@ -187,13 +183,10 @@ final class RelayedConnection {
 
     // MARK: Time
 
-    /// Sets the timer that both directions share to the earlier time. When it fires, the other direction sets it again.
+    /// Sets the timer that both directions share. When it fires, the direction with the later time sets it again.
     private func wakeUp(atNs deadlineNs: UInt64) {
-        guard deadlineNs < wakeAtNs else { return }
-        wakeTimer?.cancel()
-        wakeAtNs = deadlineNs
-        wakeTimer = LoopTimer(on: reactor, atNs: deadlineNs) { [self] in
-            wakeAtNs = .max
+        wakeTimer.set(atNs: deadlineNs, on: reactor) { [self] in
+            wakeTimer.fired()
             pump()
         }
     }
@@ -202,17 +195,13 @@ final class RelayedConnection {
     /// without a reader. It lives as long as a kernel keeps an orphaned connection. After that the replica gets a
     /// reset, as soon as the link lets it pass.
     private func limitOrphans() {
-        guard orphanTimer == nil, toReplica.hasEnded else { return }
+        guard orphanTimer == nil, channels.toReplica.hasEnded else { return }
         orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ relay.orphanLifeMs * nsPerMs) { [self] in
-            if toReplica.isHeld {
-                toReplica.end(.reset, nowNs: reactor.nowNs)
+            if channels.toReplica.isHeld {
+                channels.toReplica.end(.reset, nowNs: reactor.nowNs)
             } else {
                 close(reset: true)
             }
         }
-    }
-
-    private func withChannel<Result>(_ direction: Directions, _ body: (inout Channel) -> Result) -> Result {
-        direction == .toReplica ? body(&toReplica) : body(&toService)
     }
 }

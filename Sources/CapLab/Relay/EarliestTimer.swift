@@ -1,0 +1,21 @@
+import EventLoop
+
+/// One timer for several deadlines: it fires at the earliest of those that were set since it last fired.
+struct EarliestTimer {
+    private var timer: LoopTimer?
+    private var deadlineNs = UInt64.max
+
+    /// - Parameters:
+    ///   - deadlineNs: in monotonic nanoseconds. Has no effect if the timer fires earlier.
+    ///   - fire: called at the deadline. It must call ``fired()`` first.
+    mutating func set(atNs deadlineNs: UInt64, on reactor: Reactor, _ fire: @escaping () -> Void) {
+        guard deadlineNs < self.deadlineNs else { return }
+        timer?.cancel()
+        self.deadlineNs = deadlineNs
+        timer = LoopTimer(on: reactor, atNs: deadlineNs, fire)
+    }
+
+    mutating func fired() { deadlineNs = .max }
+
+    func cancel() { timer?.cancel() }
+}
