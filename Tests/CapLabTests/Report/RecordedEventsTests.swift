@@ -98,7 +98,7 @@ import Testing
 
     @Test func aShapeIgnoresAmountsOutsideOfText() {
         func shape(_ text: String) -> String {
-            String(decoding: RecordedEvents.shape(Array(text.utf8)), as: UTF8.self)
+            String(decoding: StateFilter.shape(Array(text.utf8)), as: UTF8.self)
         }
         #expect(shape(#"{"g1":12.5,"b":0,"c":"a:7","d":104}"#) == #"{"g1":1,"b":0,"c":"a:7","d":1}"#)
     }
