@@ -28,8 +28,8 @@ struct DemoCommand: ParsableCommand {
 
     func run() throws {
         var settings = LabSettings(runDirectory: "/tmp/caplab-demo-\(getpid())")
-        settings.portBase = portBase
-        settings.serviceEnvironment["MAX_STALENESS_MS"] = "\(Self.maxStalenessMs)"
+        settings.ports.base = portBase
+        settings.programs.serviceEnvironment["MAX_STALENESS_MS"] = "\(Self.maxStalenessMs)"
         try exitOnError { () throws(LabError) in try services.apply(to: &settings) }
         let style = TextStyle(environment: settings.environment)
         let stepPauseMs = pauseMs ?? (isatty(1) == 1 ? 3_000 : 0)

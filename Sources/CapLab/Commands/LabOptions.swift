@@ -11,14 +11,14 @@ struct ServiceOptions: ParsableArguments {
     var serviceEnv: [String] = []
 
     func apply(to settings: inout LabSettings) throws(LabError) {
-        settings.binDirectory = binDir
+        settings.programs.binDirectory = binDir
         for (name, value) in try assignments(serviceEnv, option: "--service-env") {
-            settings.serviceEnvironment[name] = value
+            settings.programs.serviceEnvironment[name] = value
         }
     }
 }
 
-/// The options about ports, for every command that starts a lab.
+/// The options about the ports of a lab and its page.
 struct PortOptions: ParsableArguments {
     @Option(help: "The page is served on this port; services listen on this plus 1, 2, 11 and 12.")
     var portBase: UInt16 = 5_000
@@ -33,14 +33,14 @@ struct PortOptions: ParsableArguments {
     var port: [String] = []
 
     func apply(to settings: inout LabSettings) throws(LabError) {
-        settings.portBase = freePorts ? nil : portBase
+        settings.ports.base = freePorts ? nil : portBase
         guard pagePort != 0 else { throw LabError("--page-port 0: '0' is not a port", exitCode: 2) }
-        settings.pagePort = pagePort
+        settings.ports.page = .served(port: pagePort)
         for (name, value) in try assignments(port, option: "--port") {
             guard let port = UInt16(value), port > 0 else {
                 throw LabError("--port \(name)=\(value): '\(value)' is not a port", exitCode: 2)
             }
-            settings.ports[name] = port
+            settings.ports.byNode[name] = port
         }
     }
 }
@@ -61,8 +61,8 @@ struct RedisOptions: ParsableArguments {
         guard redisCPArguments.count <= 16, redisAPArguments.count <= 16 else {
             throw LabError("at most 16 settings of redis-server", exitCode: 2)
         }
-        settings.redisArguments[.cp] = try redisCPArguments.map(Self.directive)
-        settings.redisArguments[.ap] = try redisAPArguments.map(Self.directive)
+        settings.programs.redisArguments[.cp] = try redisCPArguments.map(Self.directive)
+        settings.programs.redisArguments[.ap] = try redisAPArguments.map(Self.directive)
     }
 
     /// Accepts a setting in either form, that of redis-server's command line or that of its configuration file. Without
@@ -73,6 +73,24 @@ struct RedisOptions: ParsableArguments {
             throw LabError("a setting of redis-server is one line of at most 1024 bytes", exitCode: 2)
         }
         return line
+    }
+}
+
+/// The options about what the lab puts in front of replicas and services: relays, and a deliberate bug.
+struct ProxyOptions: ParsableArguments {
+    @Flag(help: "Connect services to their replicas without relays, for measuring. Nothing can be cut then.")
+    var direct = false
+
+    @Option(
+        name: .customLong("break"),
+        help: ArgumentHelp(
+            "Puts a deliberate bug in front of one service: \(LabBug.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "bug"))
+    var bug: String?
+
+    func apply(to settings: inout LabSettings) throws(LabError) {
+        settings.isDirect = direct
+        settings.bug = try bug.map { name throws(LabError) in try LabBug(named: name) }
     }
 }
 

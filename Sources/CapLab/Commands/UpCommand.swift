@@ -19,15 +19,7 @@ struct UpCommand: ParsableCommand {
 
     @OptionGroup var redis: RedisOptions
 
-    @Flag(help: "Connect services to their replicas without relays, for measuring. Nothing can be cut then.")
-    var direct = false
-
-    @Option(
-        name: .customLong("break"),
-        help: ArgumentHelp(
-            "Puts a deliberate bug in front of one service: \(LabBug.allCases.map(\.rawValue).joined(separator: ", ")).",
-            valueName: "bug"))
-    var bug: String?
+    @OptionGroup var proxies: ProxyOptions
 
     @Flag(help: "The page only shows, with the command to type in place of each button.")
     var readOnly = false
@@ -35,11 +27,9 @@ struct UpCommand: ParsableCommand {
     private func settings() throws(LabError) -> LabSettings {
         var settings = LabSettings(runDirectory: place.path)
         settings.dataDirectory = dataDir
-        settings.serviceEnvironment["LOG_LEVEL"] = logLevel
-        settings.isDirect = direct
+        settings.programs.serviceEnvironment["LOG_LEVEL"] = logLevel
         settings.isInteractive = true
-        settings.hasPage = true
-        settings.bug = try bug.map { name throws(LabError) in try LabBug(named: name) }
+        try proxies.apply(to: &settings)
         try ports.apply(to: &settings)
         try services.apply(to: &settings)
         try redis.apply(to: &settings)
@@ -70,8 +60,8 @@ struct UpCommand: ParsableCommand {
 
     private static func readOnlyPage(_ lab: Lab, option: String) -> PageSettings {
         PageSettings(
-            port: lab.pagePort, isReadOnly: true, program: CommandLine.arguments[0], options: option,
-            bug: lab.settings.bug)
+            address: PageAddress(port: lab.pagePort), isReadOnly: true,
+            commands: ShownCommands(program: CommandLine.arguments[0], options: option), bug: lab.settings.bug)
     }
 
     private static func warning(_ bug: LabBug?) -> [String] {

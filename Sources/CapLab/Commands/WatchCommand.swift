@@ -36,7 +36,7 @@ struct WatchCommand: ParsableCommand {
     var bind = "127.0.0.1"
 
     @Option(help: "The commands that the page shows in place of buttons: compose or caplab.")
-    var commands: PageSettings.Commands = .compose
+    var commands: ShownCommands.Tool = .compose
 
     @Option(help: "The key that the page shows first.")
     var key = LabPage.firstKey
@@ -79,8 +79,8 @@ struct WatchCommand: ParsableCommand {
             throw LabError("--key: a key has 1 to \(AskRequest.maxKeyBytes) bytes", exitCode: 2)
         }
         return PageSettings(
-            host: bind, port: pagePort, publishedPort: publishedPagePort, isReadOnly: true, commands: commands,
-            hasMessages: false, firstKey: key)
+            address: PageAddress(host: bind, port: pagePort, publishedPort: publishedPagePort), isReadOnly: true,
+            commands: ShownCommands(tool: commands), hasMessages: false, firstKey: key)
     }
 
     /// Reads the password as the services do: a line end at the end of the file is not part of the password.
@@ -95,4 +95,4 @@ struct WatchCommand: ParsableCommand {
     }
 }
 
-extension PageSettings.Commands: ExpressibleByArgument {}
+extension ShownCommands.Tool: ExpressibleByArgument {}

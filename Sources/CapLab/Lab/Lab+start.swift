@@ -10,7 +10,8 @@ extension Lab {
 
     /// Starts everything, and returns when the services are ready. Call ``stop()`` even if this throws.
     func start() async throws(LabError) {
-        let executables = try Executables(binDirectory: settings.binDirectory, environment: settings.environment)
+        let executables = try Executables(
+            binDirectory: settings.programs.binDirectory, environment: settings.environment)
         try runDirectory.prepare()
         resources.lockDescriptor = try runDirectory.lock()
         try choosePorts()
@@ -35,20 +36,8 @@ extension Lab {
     // MARK: Preparing
 
     private func choosePorts() throws(LabError) {
-        for name in settings.ports.keys { _ = try topology.find(name) }
-        var chosen = settings.ports
-        if let base = settings.portBase {
-            for node in topology.services {
-                guard case .service(let offset) = node.role else { continue }
-                let (port, isTooHigh) = base.addingReportingOverflow(offset)
-                guard !isTooHigh else { throw LabError("port base \(base) is too high", exitCode: 2) }
-                chosen[node.name] = chosen[node.name] ?? port
-            }
-        }
-        let pagePort = settings.hasPage ? settings.pagePort ?? settings.portBase : nil
-        guard Set(chosen.values).count == chosen.count, pagePort.map({ !chosen.values.contains($0) }) ?? true else {
-            throw LabError("two nodes have the same port", exitCode: 2)
-        }
+        var chosen = try settings.ports.required(in: topology)
+        let pagePort = settings.ports.pagePort
         if let pagePort { try Ports.requireFree(pagePort, for: "the page", besides: "--page-port") }
         for node in topology.nodes {
             if let port = chosen[node.name] { try Ports.requireFree(port, for: node.name) }
@@ -56,7 +45,7 @@ extension Lab {
         let others = topology.nodes.filter { chosen[$0.name] == nil }
         resources.reservedPorts = try Ports.free(others.count + 2)
         var free = resources.reservedPorts.map(\.port)
-        self.pagePort = pagePort ?? (settings.hasPage ? free.removeLast() : 0)
+        self.pagePort = pagePort ?? (settings.ports.hasPage ? free.removeLast() : 0)
         resources.hiddenPort = settings.bug == nil ? nil : free.removeLast()
         for (node, port) in zip(others, free) { chosen[node.name] = port }
         ports = chosen
@@ -120,7 +109,7 @@ extension Lab {
                 "requirepass \(password)", "save \"\"", "appendonly yes",
                 "appendfsync \(node.group == .cp ? "always" : "everysec")", "no-appendfsync-on-rewrite no",
                 "maxmemory-policy noeviction", "tcp-backlog 128",
-            ] + (settings.redisArguments[node.group] ?? [])
+            ] + (settings.programs.redisArguments[node.group] ?? [])
         return LaunchPlan(
             program: executables.redisServer, arguments: ["-"],
             environment: clockEnvironment(of: node).merging(["PATH": "/usr/bin:/bin"]) { $1 },
@@ -136,7 +125,7 @@ extension Lab {
     private func servicePlan(_ node: Node, _ executables: Executables, arguments: [String] = []) -> LaunchPlan {
         var environment = settings.environment.filter { settings.isInteractive || $0.key == "PATH" }
         environment["SECRET_KEY"] = secretKey
-        environment.merge(settings.serviceEnvironment) { $1 }
+        environment.merge(settings.programs.serviceEnvironment) { $1 }
         let replicas = topology.replicas(of: node.group)
         environment["REPLICAS"] = replicas.map { replica in
             let relay = relays[Link(service: node.name, replica: replica.name)]

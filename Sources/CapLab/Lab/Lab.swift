@@ -2,38 +2,6 @@ import EventLoop
 import FoundationEssentials
 import Glibc
 
-/// The settings of a lab.
-struct LabSettings: Sendable {
-    /// The directory for the control socket and the lock.
-    let runDirectory: String
-    /// Each service listens on this port plus its offset (1, 2, 11, 12). Nil: services listen on any free ports.
-    var portBase: UInt16?
-    /// Ports of single nodes. They take precedence over ``portBase``.
-    var ports: [String: UInt16] = [:]
-    /// True if the lab serves a page, see ``LabPage``.
-    var hasPage = false
-    /// The port of the page. Nil: the port base, or any free port if there is no port base.
-    var pagePort: UInt16?
-    /// The directory for data and logs. Nil: a temporary directory, which is removed at the end.
-    var dataDirectory: String?
-    /// The directory of `app-cp` and `app-ap`. Nil: the directory of this program.
-    var binDirectory: String?
-    /// Further settings of the services. The lab's own settings take precedence.
-    var serviceEnvironment: [String: String] = [:]
-    /// Further configuration lines for the redis-servers of a group, such as `appendfsync no`.
-    var redisArguments: [GroupName: [String]] = [:]
-    /// True if services connect to their replicas without relays, for measurements. Then nothing can be cut.
-    var isDirect = false
-    /// Nodes whose clocks can be set, see ``SteppedClock``.
-    var clockNodes: Set<String> = []
-    /// A deliberate bug that is put in front of one service, see ``BugProxy``.
-    var bug: LabBug?
-    /// True if a person runs the lab. Then services inherit its environment, and the lab prints a line when a process
-    /// exits by itself.
-    var isInteractive = false
-    let environment = ProcessInfo.processInfo.environment
-}
-
 /// A running pair of stores on this machine: six redis-servers, four services, and a relay between each service and
 /// each of its replicas.
 ///

@@ -18,7 +18,7 @@ enum SteppedClock {
 extension Lab {
     /// The environment variables that make a node's clock adjustable; empty for a node whose clock is never set.
     func clockEnvironment(of node: Node) -> [String: String] {
-        guard settings.clockNodes.contains(node.name), let library = SteppedClock.library,
+        guard settings.programs.clockNodes.contains(node.name), let library = SteppedClock.library,
             (try? writeClock(of: node.name, offsetSeconds: 0)) != nil
         else { return [:] }
         return SteppedClock.environment(library: library, file: clockPath(node.name))
@@ -26,7 +26,9 @@ extension Lab {
 
     /// Sets the clock of a process at once, to the time of day plus the offset.
     func stepClock(of name: String, offsetSeconds: Int) throws(LabError) {
-        guard settings.clockNodes.contains(name) else { throw LabError("\(name) was not started with its own clock") }
+        guard settings.programs.clockNodes.contains(name) else {
+            throw LabError("\(name) was not started with its own clock")
+        }
         try writeClock(of: name, offsetSeconds: offsetSeconds)
     }
 

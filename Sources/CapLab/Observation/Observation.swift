@@ -37,11 +37,9 @@ final class Observation {
         faults = FaultLog(pair, sink)
         states = NodeStates(pair, sink)
         copies = CopyReader(pair, sink)
-        verdict = Verdict(pair, sink)
+        verdict = Verdict(pair, copies, sink)
         states.roles = { [unowned copies] in copies.roles }
         copies.proposers = { [weak messages] in messages?.proposers ?? [:] }
-        verdict.readings = { [unowned copies] in copies.readings }
-        verdict.watch = { [unowned copies] in copies.watchedKeys = $0 }
     }
 
     /// From now on, detects faults, and observes everything else while there are viewers.
@@ -83,7 +81,6 @@ final class Observation {
         self.key = key
         messages?.chosenKey = key
         copies.setKey(key)
-        verdict.chosenKey = key
     }
 
     /// Called when a request of the page or its load was answered, or has timed out.

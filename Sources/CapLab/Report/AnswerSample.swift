@@ -17,13 +17,13 @@ struct AnswerSample: Equatable, Sendable {
 extension AnswerSample {
     init(_ answer: AnswerEvent) {
         let result: Result =
-            switch answer.result {
+            switch answer.reply.result {
             case .ok: .answered
             case .refused: .refused
             case .error: .failed
             }
         self.init(
-            service: answer.service, sentMs: answer.tMs, tookMs: Float(answer.tookMs), result: result,
-            isStale: answer.stale, stalenessMs: answer.stalenessMs.map { Float($0) })
+            service: answer.request.service, sentMs: answer.tMs, tookMs: Float(answer.tookMs), result: result,
+            isStale: answer.reply.isStale, stalenessMs: answer.reply.stalenessMs.map { Float($0) })
     }
 }

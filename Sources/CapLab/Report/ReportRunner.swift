@@ -54,7 +54,7 @@ struct ReportRunner {
 
     private func play(_ drill: Drill, _ outcome: Outcome) throws(LabError) -> Int32 {
         var settings = LabSettings(runDirectory: "/tmp/caplab-report-\(getpid())")
-        settings.clockNodes = drill.clockNodes
+        settings.programs.clockNodes = drill.clockNodes
         try services.apply(to: &settings)
         say("\(drill.name): \(drill.title) (\(drill.durationMs / 1_000) s)")
         let maxBytes = maxBytes

@@ -46,7 +46,7 @@ final class RunRecorder: EventSink {
         self.limits = limits
         // The clock shows zero until the recording begins.
         lab.restartClock(inMs: 600_000)
-        page = LabPage(lab, PageSettings(port: lab.pagePort, isReadOnly: true))
+        page = LabPage(lab, PageSettings(address: PageAddress(port: lab.pagePort), isReadOnly: true))
         observation = Observation(lab, page.hub)
         recorded = RecordedEvents(
             bytesPerSecond: limits.sampleBytesPerSecond, stateBytesPerSecond: limits.stateBytesPerSecond,
@@ -98,7 +98,9 @@ final class RunRecorder: EventSink {
     private func note(_ answer: AnswerEvent) {
         guard isRecording else { return }
         if samples.count < Self.maxSamples { samples.append(AnswerSample(answer)) }
-        if answer.conflicts.count > 1, conflictKeys.count < Self.maxConflictKeys { conflictKeys.insert(answer.key) }
+        if answer.reply.conflicts.count > 1, conflictKeys.count < Self.maxConflictKeys {
+            conflictKeys.insert(answer.request.key)
+        }
     }
 
     /// Counts a request of the load as failed if it was not sent, because too many others wait for the service.

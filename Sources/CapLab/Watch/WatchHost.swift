@@ -31,7 +31,7 @@ final class WatchHost: HostedProgram {
         }
         observation.start()
         pair.follow(observation)
-        say("Page: http://127.0.0.1:\(settings.publishedPort ?? settings.port)/ (read-only)")
+        say("Page: http://127.0.0.1:\(settings.address.publishedPort ?? settings.address.port)/ (read-only)")
         while !isStopping { await pair.reactor.sleep(forNs: Self.stopCheckMs * nsPerMs) }
         pair.stop()
         observation.stop()

@@ -1,7 +1,34 @@
 import JSON
 
-extension AnswerEvent {
+extension AnswerEvent.Reply {
     static let maxBodyCharacters = 2_000
+
+    /// - Parameter isChange: true if the request was a change, which may have been applied even without an answer.
+    init(_ answer: Answer, isChange: Bool) {
+        let isMissing = answer.status == 0
+        status = answer.status
+        code = answer.code
+        outcome = isMissing && isChange ? (answer.isSent ? "unknown" : "not_applied") : answer.outcome
+        value = answer.value
+        conflicts = (answer.conflicts ?? []).compactMap { $0?.text }
+        stalenessMs = answer.stalenessMs
+        isStale = answer.stale ?? false
+        version = answer.version?.text
+        detail = isMissing ? (answer.isSent ? "no answer" : "the connection was refused") : answer.detail
+        body = String(answer.body.prefix(Self.maxBodyCharacters))
+    }
+
+    var result: AnswerEvent.Result {
+        switch status {
+        case 0: .error
+        case 429, 503, 504: outcome == nil || outcome == "not_applied" ? .refused : .error
+        case 500...: .error
+        default: .ok
+        }
+    }
+}
+
+extension AnswerEvent {
     /// Longer values are truncated in an event: the page shows less, and one batch must fit into a viewer's buffer.
     static let maxValueCharacters = 200
     static let maxConflicts = 20
@@ -11,23 +38,8 @@ extension AnswerEvent {
         _ request: AskRequest, _ answer: Answer, by origin: Origin, id: Int, sentUs: Int64, port: UInt16
     ) {
         self.init(
-            id: id, tMs: Double(sentUs) / 1_000, tookMs: answer.tookMs, by: origin, service: request.service,
-            op: request.op, key: request.key, status: answer.status)
-        sent = request.value
-        expires = request.ttlMs != nil
-        code = answer.code
-        outcome = answer.outcome
-        value = answer.value
-        conflicts = (answer.conflicts ?? []).compactMap { $0?.text }
-        stalenessMs = answer.stalenessMs
-        stale = answer.stale ?? false
-        version = answer.version?.text
-        detail = answer.detail
-        curl = request.curl(port: port)
-        body = String(answer.body.prefix(Self.maxBodyCharacters))
-        guard answer.status == 0 else { return }
-        detail = answer.isSent ? "no answer" : "the connection was refused"
-        if request.isChange { outcome = answer.isSent ? "unknown" : "not_applied" }
+            id: id, tMs: Double(sentUs) / 1_000, tookMs: answer.tookMs, by: origin, request: request,
+            curl: request.curl(port: port), reply: Reply(answer, isChange: request.isChange))
     }
 
     /// The result of a request, as the series count it.
@@ -40,15 +52,6 @@ extension AnswerEvent {
         case error
     }
 
-    var result: Result {
-        switch status {
-        case 0: .error
-        case 429, 503, 504: outcome == nil || outcome == "not_applied" ? .refused : .error
-        case 500...: .error
-        default: .ok
-        }
-    }
-
     /// Writes the answer as an object of the event `answers`.
     func write(to json: inout JSONWriter) {
         json.beginObject()
@@ -56,22 +59,22 @@ extension AnswerEvent {
         json.milliseconds("tMs", tMs)
         json.milliseconds("tookMs", tookMs)
         json.member("by", by.rawValue)
-        json.member("service", service)
-        json.member("op", op.rawValue)
-        json.member("key", key)
-        json.member("sent", sent.map { String($0.prefix(Self.maxValueCharacters)) })
-        json.member("status", status)
-        json.member("code", code)
-        json.member("outcome", outcome)
-        json.member("value", value.map { String($0.prefix(Self.maxValueCharacters)) })
+        json.member("service", request.service)
+        json.member("op", request.op.rawValue)
+        json.member("key", request.key)
+        json.member("sent", request.value.map { String($0.prefix(Self.maxValueCharacters)) })
+        json.member("status", reply.status)
+        json.member("code", reply.code)
+        json.member("outcome", reply.outcome)
+        json.member("value", reply.value.map { String($0.prefix(Self.maxValueCharacters)) })
         json.strings(
-            "conflicts", conflicts.prefix(Self.maxConflicts).map { String($0.prefix(Self.maxValueCharacters)) })
-        json.milliseconds("stalenessMs", stalenessMs)
-        json.member("stale", stale)
-        json.member("version", version)
-        json.member("detail", detail)
+            "conflicts", reply.conflicts.prefix(Self.maxConflicts).map { String($0.prefix(Self.maxValueCharacters)) })
+        json.milliseconds("stalenessMs", reply.stalenessMs)
+        json.member("stale", reply.isStale)
+        json.member("version", reply.version)
+        json.member("detail", reply.detail)
         json.member("curl", curl)
-        json.member("body", body)
+        json.member("body", reply.body)
         json.endObject()
     }
 }

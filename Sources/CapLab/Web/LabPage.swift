@@ -36,7 +36,9 @@ final class LabPage {
     private var second: Int64 = 0
 
     convenience init(_ lab: Lab) {
-        self.init(lab, PageSettings(port: lab.pagePort, bug: lab.settings.bug)) { await lab.handle($0) }
+        self.init(lab, PageSettings(address: PageAddress(port: lab.pagePort), bug: lab.settings.bug)) {
+            await lab.handle($0)
+        }
     }
 
     init(
@@ -155,9 +157,9 @@ final class LabPage {
         json.key("tMs")
         json.thousandths(pair.elapsedUs)
         json.member("readOnly", token == nil)
-        json.member("commands", settings.commands.rawValue)
-        json.member("program", settings.program)
-        json.member("options", settings.options)
+        json.member("commands", settings.commands.tool.rawValue)
+        json.member("program", settings.commands.program)
+        json.member("options", settings.commands.options)
         json.member("messages", settings.hasMessages)
         json.member("key", key)
         writeBug(to: &json)

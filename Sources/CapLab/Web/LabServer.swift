@@ -18,8 +18,8 @@ final class LabServer {
         self.page = page
         reactor = page.pair.reactor
         guardian = PageGuard(
-            port: page.settings.port, publishedPort: page.settings.publishedPort, token: page.token)
-        var settings = HTTPServerSettings(host: page.settings.host, port: page.settings.port)
+            port: page.settings.address.port, publishedPort: page.settings.address.publishedPort, token: page.token)
+        var settings = HTTPServerSettings(host: page.settings.address.host, port: page.settings.address.port)
         settings.connections.limit = Self.connectionLimit
         settings.requests.maxInFlight = Self.connectionLimit
         settings.buffers.maxTotalBodyBytes = 1 << 20

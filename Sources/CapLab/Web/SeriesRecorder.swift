@@ -38,13 +38,14 @@ final class SeriesRecorder {
     }
 
     func note(_ event: AnswerEvent) {
-        switch event.result {
-        case .ok: counts[event.service, default: Counts()].ok += 1
-        case .refused: counts[event.service, default: Counts()].refused += 1
-        case .error: counts[event.service, default: Counts()].error += 1
+        let service = event.request.service
+        switch event.reply.result {
+        case .ok: counts[service, default: Counts()].ok += 1
+        case .refused: counts[service, default: Counts()].refused += 1
+        case .error: counts[service, default: Counts()].error += 1
         }
-        guard event.status != 0, counts[event.service]!.latenciesMs.count < Self.maxLatencies else { return }
-        counts[event.service]!.latenciesMs.append(event.tookMs)
+        guard event.reply.status != 0, counts[service]!.latenciesMs.count < Self.maxLatencies else { return }
+        counts[service]!.latenciesMs.append(event.tookMs)
     }
 
     /// Publishes the figures of the second that has just ended.

@@ -8,9 +8,9 @@ import Testing
         _ number: Int, _ op: AnswerEvent.Operation, service: String = "app_cp", key: String = "k", sent: String? = nil,
         status: Int = 200, outcome: String? = nil, value: String? = nil, version: Int? = nil, tookMs: Double = 2
     ) -> AnswerEvent {
-        AnswerEvent(
-            id: number, tMs: Double(number) * 10, tookMs: tookMs, by: .page, service: service, op: op, key: key,
-            sent: sent, status: status, outcome: outcome, value: value, version: version.map { "\($0)" })
+        .fixture(
+            number, op, service: service, key: key, sent: sent, atMs: Double(number) * 10, tookMs: tookMs,
+            reply: .fixture(status: status, outcome: outcome, value: value, version: version))
     }
 
     private func check(_ answers: [AnswerEvent]) -> CPHistory.Result {

@@ -14,9 +14,9 @@ import Testing
         _ number: Int, _ service: String, _ op: AnswerEvent.Operation, sent: String? = nil, status: Int = 200,
         value: String? = nil, version: Int, tookMs: Double = 2
     ) throws -> RegisterOperation {
-        let answer = AnswerEvent(
-            id: number, tMs: Double(number) * 10, tookMs: tookMs, by: .page, service: service, op: op, key: "k",
-            sent: sent, status: status, value: value, version: "\(version)")
+        let answer = AnswerEvent.fixture(
+            number, op, service: service, sent: sent, atMs: Double(number) * 10, tookMs: tookMs,
+            reply: .fixture(status: status, value: value, version: version))
         let client = try #require(services.firstIndex { $0.name == service })
         return try #require(CPHistory.operation(answer, client: client))
     }

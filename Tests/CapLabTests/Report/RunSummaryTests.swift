@@ -60,12 +60,8 @@ import Testing
 
     @Test func anAnswerIsReducedToASample() {
         func event(_ status: Int, _ outcome: String? = nil) -> AnswerSample {
-            var answer = AnswerEvent(
-                id: 1, tMs: 5, tookMs: 2, by: .load, service: "app_cp", op: .write, key: "k", status: status,
-                outcome: outcome)
-            answer.stale = true
-            answer.stalenessMs = 7
-            return AnswerSample(answer)
+            let reply = AnswerEvent.Reply.fixture(status: status, outcome: outcome, stalenessMs: 7, isStale: true)
+            return AnswerSample(.fixture(1, .write, by: .load, atMs: 5, reply: reply))
         }
         #expect(event(503, "not_applied").result == .refused)
         #expect(event(503, "unknown").result == .failed)

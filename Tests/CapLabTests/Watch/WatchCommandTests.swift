@@ -31,8 +31,8 @@ import Testing
         #expect(settings.redisLogin == RedisLogin(user: "lab", password: "secret"))
         #expect(settings.redisLogin.command == ["AUTH", "lab", "secret"])
         let page = try command.pageSettings()
-        #expect(page.isReadOnly && !page.hasMessages && page.commands == .compose)
-        #expect(page.host == "127.0.0.1" && page.port == 5_000)
+        #expect(page.isReadOnly && !page.hasMessages && page.commands.tool == .compose)
+        #expect(page.address.host == "127.0.0.1" && page.address.port == 5_000)
     }
 
     @Test func aWrongValueIsOneLineWithExitCodeTwo() throws {
@@ -82,7 +82,7 @@ import Testing
         let command = try command(arguments)
         let settings = try command.pairSettings([:])
         #expect(settings.publishedPorts["app_cp_west"] == 15_011)
-        #expect(try command.pageSettings().publishedPort == 15_000)
+        #expect(try command.pageSettings().address.publishedPort == 15_000)
         for (service, address) in settings.addresses where settings.publishedPorts[service] != nil {
             #expect(text.contains("aliases: [\(address.host)]"), "\(service)")
         }

@@ -27,9 +27,7 @@ import Testing
     private func event(
         _ id: Int, by origin: AnswerEvent.Origin = .load, status: Int = 200, outcome: String? = nil, tookMs: Double = 1
     ) -> AnswerEvent {
-        AnswerEvent(
-            id: id, tMs: 0, tookMs: tookMs, by: origin, service: "app_cp", op: .read, key: "k", status: status,
-            outcome: outcome)
+        .fixture(id, .read, by: origin, atMs: 0, tookMs: tookMs, reply: .fixture(status: status, outcome: outcome))
     }
 
     // MARK: The hub
@@ -151,7 +149,7 @@ import Testing
         let value = String(repeating: "v", count: 600_000)
         let answer = Answer(status: 200, tookMs: 1, body: #"{"value":"\#(value)","conflicts":["\#(value)","b"]}"#)
         let event = AnswerEvent(request, answer, by: .page, id: 1, sentUs: 0, port: 1)
-        #expect(event.value == value)
+        #expect(event.reply.value == value)
         var json = JSONWriter()
         event.write(to: &json)
         #expect(json.bytes.count < 10_000)
@@ -160,11 +158,11 @@ import Testing
     @Test func aMissingAnswerHasTheOutcomeThatIsCertain() {
         let write = AskRequest(service: "app_cp", op: .write, key: "k", value: "v")
         let unknown = AnswerEvent(write, .missing(isSent: true), by: .page, id: 1, sentUs: 0, port: 1)
-        #expect(unknown.outcome == "unknown" && unknown.status == 0 && unknown.result == .error)
+        #expect(unknown.reply.outcome == "unknown" && unknown.reply.status == 0 && unknown.reply.result == .error)
         let unsent = AnswerEvent(write, .missing(isSent: false), by: .page, id: 1, sentUs: 0, port: 1)
-        #expect(unsent.outcome == "not_applied")
+        #expect(unsent.reply.outcome == "not_applied")
         let read = AskRequest(service: "app_cp", op: .read, key: "k")
-        #expect(AnswerEvent(read, .missing(isSent: true), by: .page, id: 1, sentUs: 0, port: 1).outcome == nil)
+        #expect(AnswerEvent(read, .missing(isSent: true), by: .page, id: 1, sentUs: 0, port: 1).reply.outcome == nil)
     }
 
     // MARK: The series

@@ -12,9 +12,15 @@ final class CopyReader {
         let records: [String: StoredHash]
     }
 
+    /// A replica, and what its last answers said.
     private struct Source {
         let node: Node
         let connection: ReplicaConnection
+        /// Its record of the chosen key; nil if it has not been asked for it yet.
+        var copy: Copy?
+        /// Nil if it did not answer.
+        var reading: Reading?
+        var role: String?
         var isBusy = false
         var rounds = 0
         /// How many rounds have had no answer since the last answer.
@@ -35,15 +41,10 @@ final class CopyReader {
     private let pair: any ObservedPair
     private weak var sink: (any EventSink)?
     private var sources: [Source]
-    private var copies: [String: Copy] = [:]
     private var isPublishing = false
     private(set) var key = ""
     /// Further AP keys to read, at most ``APWindow/maxWatchedKeys``.
     var watchedKeys: [String] = []
-    /// The last reading per AP replica; nil for a replica that did not answer.
-    private(set) var readings: [String: Reading] = [:]
-    /// Per CP replica, the role in its last answer: `member`, `learner` or `blank`.
-    private(set) var roles: [String: String] = [:]
     /// Called with the error when a replica begins to reject reads, for example because the password is wrong.
     var onRejection: (Node, String) -> Void = { _, _ in }
     /// Returns the services by proposer number, as the message tap has learned them.
@@ -60,6 +61,15 @@ final class CopyReader {
         }
     }
 
+    /// The last reading per AP replica; nil for a replica that did not answer.
+    var readings: [String: Reading] { byNode(\.reading) }
+    /// Per CP replica, the role in its last answer: `member`, `learner` or `blank`.
+    var roles: [String: String] { byNode(\.role) }
+
+    private func byNode<Value>(_ value: (Source) -> Value?) -> [String: Value] {
+        Dictionary(uniqueKeysWithValues: sources.compactMap { source in value(source).map { (source.node.name, $0) } })
+    }
+
     func start() {
         guard !repeater.isRunning else { return }
         repeater.start()
@@ -70,21 +80,27 @@ final class CopyReader {
         guard repeater.isRunning else { return }
         repeater.stop()
         // The next viewer must not get what this viewer saw.
-        copies = [:]
+        forgetCopies()
         for source in sources { source.connection.close() }
     }
 
     /// The event for a new viewer. Empty until all replicas have been asked for the key.
     func firstEvents() -> [(StaticString, [UInt8])] {
-        guard copies.count == sources.count else { return [] }
+        guard hasAllCopies else { return [] }
         return [("copies", event())]
+    }
+
+    private var hasAllCopies: Bool { sources.allSatisfy { $0.copy != nil } }
+
+    private func forgetCopies() {
+        for index in sources.indices { sources[index].copy = nil }
     }
 
     /// From now on, reads another key.
     func setKey(_ key: String) {
         guard key != self.key else { return }
         self.key = key
-        copies = [:]
+        forgetCopies()
         changed()
         if repeater.isRunning { readAll() }
     }
@@ -121,20 +137,20 @@ final class CopyReader {
         if let rejection, !sources[index].isRejected { onRejection(node, rejection) }
         if replies != nil { sources[index].isRejected = rejection != nil }
         if node.group == .cp {
-            note(role: replies.map { $0[1] }, of: node)
+            note(role: replies.map { $0[1] }, of: index)
         } else if replies == nil {
-            readings[node.name] = nil
+            sources[index].reading = nil
         } else if let replies, !watched.isEmpty || watchedKeys.isEmpty {
             let records = zip(watched, replies.dropFirst()).compactMap { key, reply in
                 StoredHash(reply).map { (key, $0) }
             }
-            readings[node.name] = Reading(
+            sources[index].reading = Reading(
                 beganNs: beganNs, endedNs: monotonicNs(), records: Dictionary(records) { $1 })
         }
         guard key == self.key else { return }
         let copy = replies.map { decode($0[0], node) } ?? .unreachable
-        guard copies[node.name] != copy else { return }
-        copies[node.name] = copy
+        guard sources[index].copy != copy else { return }
+        sources[index].copy = copy
         changed()
     }
 
@@ -154,13 +170,13 @@ final class CopyReader {
         return text.hasPrefix("WRONGTYPE") ? nil : String(text.prefix(maxErrorCharacters))
     }
 
-    private func note(role reply: RESPMessage?, of node: Node) {
+    private func note(role reply: RESPMessage?, of index: Int) {
         guard let reply else { return }
         switch reply.text(1) {
-        case "member": roles[node.name] = "member"
-        case .some: roles[node.name] = "learner"
+        case "member": sources[index].role = "member"
+        case .some: sources[index].role = "learner"
         // If the reply is an error, the role is unknown: the replica may still be loading its data.
-        case nil: roles[node.name] = reply.elements.first?.kind == .array ? "blank" : nil
+        case nil: sources[index].role = reply.elements.first?.kind == .array ? "blank" : nil
         }
     }
 
@@ -173,7 +189,7 @@ final class CopyReader {
         _ = LoopTimer(on: pair.reactor, atNs: pair.reactor.nowNs &+ Self.collectMs * nsPerMs) { [weak self] in
             guard let self else { return }
             isPublishing = false
-            if copies.count == sources.count { sink?.publish("copies", event()) }
+            if hasAllCopies { sink?.publish("copies", event()) }
         }
     }
 
@@ -185,7 +201,7 @@ final class CopyReader {
         json.beginObject()
         for source in sources {
             json.dynamicKey(source.node.name)
-            (copies[source.node.name] ?? .unreachable).write(to: &json)
+            (source.copy ?? .unreachable).write(to: &json)
         }
         json.endObject()
         json.endObject()

@@ -47,15 +47,16 @@ struct APWindow {
     private var latest: [String: Reading] = [:]
 
     mutating func note(_ answer: AnswerEvent) {
-        guard answer.op != .read, answer.outcome != "not_applied" else { return }
-        let isAcknowledged = answer.outcome == "applied" || answer.status == 200
-        if !isAcknowledged, (400..<500).contains(answer.status) { return }
+        let (request, reply) = (answer.request, answer.reply)
+        guard request.isChange, reply.outcome != "not_applied" else { return }
+        let isAcknowledged = reply.outcome == "applied" || reply.status == 200
+        if !isAcknowledged, (400..<500).contains(reply.status) { return }
         changes.append(
             Change(
-                service: answer.service, value: answer.op == .delete ? nil : answer.sent ?? "",
+                service: request.service, value: request.op == .delete ? nil : request.value ?? "",
                 isAcknowledged: isAcknowledged,
                 calledUs: Int64(answer.tMs * 1_000), returnedUs: Int64((answer.tMs + answer.tookMs) * 1_000)),
-            key: answer.key)
+            key: request.key)
     }
 
     /// The keys whose records are needed. The chosen key is first.

@@ -15,17 +15,17 @@ struct Availability {
         // A request counts in the second in which its client had the answer, or gave up.
         let second = Int64((answer.tMs + answer.tookMs) / 1_000)
         let place = Int(second % Int64(Self.seconds))
-        var ring = rings[answer.service] ?? Array(repeating: Second(), count: Self.seconds)
+        var ring = rings[answer.request.service] ?? Array(repeating: Second(), count: Self.seconds)
         if ring[place].number != second { ring[place] = Second(number: second) }
         ring[place].requests += 1
-        if Self.isAnswered(answer) { ring[place].answered += 1 }
-        rings[answer.service] = ring
+        if Self.isAnswered(answer.reply) { ring[place].answered += 1 }
+        rings[answer.request.service] = ring
     }
 
     /// True if the service answered. A missing key and a failed condition are answers; a refusal and an overload are
     /// not.
-    static func isAnswered(_ answer: AnswerEvent) -> Bool {
-        (200..<500).contains(answer.status) && answer.status != 429
+    static func isAnswered(_ reply: AnswerEvent.Reply) -> Bool {
+        (200..<500).contains(reply.status) && reply.status != 429
     }
 
     /// The share of answered requests; nil if there was no request.

@@ -29,20 +29,20 @@ enum CPHistory {
 
     /// - Returns: the operation; nil if the answer shows nothing about the register.
     static func operation(_ answer: AnswerEvent, client: Int) -> RegisterOperation? {
-        guard let (call, result) = callAndResult(answer) else { return nil }
+        guard let (call, result) = callAndResult(answer.request, answer.reply) else { return nil }
         let callNs = UInt64(max(0, answer.tMs) * 1e6)
         return RegisterOperation(
-            client: client, key: answer.key, call: call, result: result, callNs: callNs,
+            client: client, key: answer.request.key, call: call, result: result, callNs: callNs,
             returnNs: callNs + UInt64(max(0, answer.tookMs) * 1e6))
     }
 
     private static func callAndResult(
-        _ answer: AnswerEvent
+        _ request: AskRequest, _ reply: AnswerEvent.Reply
     ) -> (RegisterModel.Call, RegisterModel.Result)? {
-        let version = answer.version.flatMap { UInt64($0) }
-        let sent = answer.sent ?? ""
-        switch (answer.op, answer.status, version) {
-        case (.read, 200, let version?): return (.read, .value(answer.value ?? "", version: version))
+        let version = reply.version.flatMap { UInt64($0) }
+        let sent = request.value ?? ""
+        switch (request.op, reply.status, version) {
+        case (.read, 200, let version?): return (.read, .value(reply.value ?? "", version: version))
         case (.read, 404, let version?): return (.read, .value(nil, version: version))
         case (.read, _, _): return nil
         // The event does not contain the condition of a compare-and-set. But the version of the change shows which
@@ -57,9 +57,9 @@ enum CPHistory {
         default: break
         }
         let isNotApplied =
-            answer.outcome == "not_applied" || (answer.outcome == nil && (400..<500).contains(answer.status))
+            reply.outcome == "not_applied" || (reply.outcome == nil && (400..<500).contains(reply.status))
         guard !isNotApplied else { return nil }
-        return (answer.op == .delete ? .delete : .write(sent), .unknown)
+        return (request.op == .delete ? .delete : .write(sent), .unknown)
     }
 
     // MARK: The check

@@ -6,40 +6,25 @@ import Linearizability
 /// second.
 final class Verdict {
     private static let intervalMs: UInt64 = 1_000
-    private static let maxExpiringKeys = 10_000
     /// How many operations are kept for each store, in all and per key.
     static let maxOperations = 1_000
     static let maxOperationsPerKey = 100
 
-    /// The state of the check of `app-cp`'s history.
-    private struct Progress {
-        var isHistoryNew = false
-        var isChecking = false
-        var consistency = CPHistory.Result()
-    }
-
     private let lab: any ObservedPair
     private weak var sink: (any EventSink)?
+    /// Has the chosen key, and reads the records of the AP replicas.
+    private let copies: CopyReader
     private let services: [String: Node]
-    private var history = KeyedWindow<RegisterOperation>(
-        maxPerKey: Verdict.maxOperationsPerKey, maxCount: Verdict.maxOperations)
-    /// Keys with values that expire. Their histories are not checked, because answers do not show when the values
-    /// expired.
-    private var expiringKeys: Set<String> = []
-    private var progress = Progress()
+    private var operations = CPWindow()
     private var changes = APWindow()
     private var delivery = APWindow.Result()
     private var availability = Availability()
     private var violations = ViolationLog()
-    /// The records of the AP replicas, see ``CopyReader/readings``.
-    var readings: () -> [String: CopyReader.Reading] = { [:] }
-    /// Called with the keys that the page has written.
-    var watch: ([String]) -> Void = { _ in }
-    var chosenKey = ""
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: lab.reactor) { [unowned self] in judge() }
 
-    init(_ lab: any ObservedPair, _ sink: any EventSink) {
+    init(_ lab: any ObservedPair, _ copies: CopyReader, _ sink: any EventSink) {
         self.lab = lab
+        self.copies = copies
         self.sink = sink
         services = Dictionary(uniqueKeysWithValues: lab.topology.services.map { ($0.name, $0) })
     }
@@ -50,31 +35,19 @@ final class Verdict {
     func firstEvents() -> [(StaticString, [UInt8])] { [("verdict", event())] }
 
     func answered(_ answer: AnswerEvent) {
-        guard let service = services[answer.service] else { return }
+        guard let service = services[answer.request.service] else { return }
         availability.note(answer)
         switch service.group {
         case .ap: changes.note(answer)
-        case .cp:
-            if answer.expires { noteExpiry(of: answer.key) }
-            guard !expiringKeys.contains(answer.key) else { return }
-            let client = lab.topology.services.firstIndex(of: service) ?? 0
-            guard let operation = CPHistory.operation(answer, client: client) else { return }
-            history.append(operation, key: operation.key)
-            progress.isHistoryNew = true
+        case .cp: operations.note(answer, client: lab.topology.services.firstIndex(of: service) ?? 0)
         }
-    }
-
-    private func noteExpiry(of key: String) {
-        if expiringKeys.count >= Self.maxExpiringKeys { expiringKeys = [] }
-        expiringKeys.insert(key)
-        history.remove(key)
     }
 
     // MARK: Judging
 
     private func judge() {
-        watch(changes.watchedKeys(chosen: chosenKey))
-        let readings = readings().mapValues { reading in
+        copies.watchedKeys = changes.watchedKeys(chosen: copies.key)
+        let readings = copies.readings.mapValues { reading in
             APWindow.Reading(
                 beganUs: lab.elapsedUs(atNs: reading.beganNs), endedUs: lab.elapsedUs(atNs: reading.endedNs),
                 records: reading.records)
@@ -84,23 +57,19 @@ final class Verdict {
         // A lost write must be found in two checks, because it could be moving from one replica to another in the
         // first.
         let lost = delivery.violations.filter { lost in before.contains { $0.isSame(as: lost) } }
-        violations.note(progress.consistency.violations + lost, atUs: lab.elapsedUs)
+        violations.note(operations.result.violations + lost, atUs: lab.elapsedUs)
         check()
         sink?.publish("verdict", event())
     }
 
     /// Runs on a separate thread, because the search may take longer than the reactor may wait.
     private func check() {
-        guard progress.isHistoryNew, !progress.isChecking else { return }
-        progress.isHistoryNew = false
-        progress.isChecking = true
-        let histories = history.byKey.mapValues { $0.map(\.element) }
+        guard let histories = operations.beginCheck() else { return }
         let services = lab.topology.services
         lab.reactor.spawn { [weak self] in
             let check = Task.detached(priority: .utility) { CPHistory.check(histories, services: services) }
             let result = await check.value
-            self?.progress.consistency = result
-            self?.progress.isChecking = false
+            self?.operations.endCheck(result)
         }
     }
 
@@ -116,10 +85,10 @@ final class Verdict {
         json.endObject()
         json.key("cp")
         json.beginObject()
-        json.member("linearizable", progress.consistency.isLinearizable)
-        json.member("operations", history.count)
+        json.member("linearizable", operations.result.isLinearizable)
+        json.member("operations", operations.count)
         write(availabilityOf: .cp, to: &json)
-        json.member("violation", progress.consistency.violation)
+        json.member("violation", operations.result.violation)
         json.endObject()
         json.key("ap")
         json.beginObject()
