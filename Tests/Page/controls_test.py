@@ -132,7 +132,26 @@ class ControlsTest(PageCase):
         self.assertEqual(running, 0)
         self.post("/load", rates=dict.fromkeys(SERVICES, 0))
 
-    def test_8_no_error(self):
+    def test_8_a_notice_covers_nothing(self):
+        """It is inside the header, and on a phone inside the dock. Neither of them moves what is below."""
+        for width, height, place in ((1280, 720, "header"), (1920, 1080, "header"), (390, 844, "#dock")):
+            resize(self.driver, width, height)
+            outside, moved = self.driver.execute_script("""
+                scrollTo(0, 300)
+                const box = selector => document.querySelector(selector).getBoundingClientRect()
+                const before = [box('main').top, box(arguments[0]).height]
+                const notice = document.querySelector('#notice')
+                notice.dispatchEvent(new CustomEvent('tell', {detail: ['partition west: drop on 6 links']}))
+                const [inner, outer] = [box('#notice'), box(arguments[0])]
+                const after = [box('main').top, outer.height]
+                const isInside = inner.left >= outer.left && inner.right <= outer.right && inner.top >= outer.top
+                  && inner.bottom <= outer.bottom && inner.height > 0 && outer.top >= 0 && outer.bottom <= innerHeight
+                return [!isInside, before.some((each, index) => Math.abs(each - after[index]) > 1)]""", place)
+            self.assertFalse(outside, f"{width} px: the notice covers more than {place}")
+            self.assertFalse(moved, f"{width} px: the notice moves the page")
+        resize(self.driver, 1280, 720)
+
+    def test_9_no_error(self):
         errors = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
         self.assertEqual(errors, [])
 
