@@ -106,7 +106,7 @@ function answered(summary) {
       })))));
 }
 
-/** What the answers cost: refusals, age, waiting. */
+/** What the answers cost: refusals, staleness, waiting. */
 function priceOf(phase, before, name) {
   const slow = slower(phase, before);
   return [

@@ -35,7 +35,7 @@ public protocol ServiceEngine: AnyObject {
 /// Each call throws a ``Problem`` for a request that never reached the engine, and an ``EngineRefusal`` for one that
 /// the engine rejected.
 public protocol KeyValueHandler: AnyObject {
-    /// - Parameter maxStalenessMs: the greatest age of the answer; nil for any age.
+    /// - Parameter maxStalenessMs: the greatest staleness of the answer, in milliseconds; nil for any.
     func read(_ request: KeyRequest, maxStalenessMs: Int64?) async throws -> Response
 
     /// - Parameter ttlMs: time to live; nil for no expiry.

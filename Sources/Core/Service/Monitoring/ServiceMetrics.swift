@@ -93,11 +93,11 @@ public final class ServiceMetrics: Sendable {
         ).with()
         staleness = registry.gauge(
             "data_staleness_ms",
-            help: "Upper bound of the age of an answer from a replica, in milliseconds; +Inf if unknown.",
+            help: "An answer from a replica may miss writes of this last time, in milliseconds; +Inf if unknown.",
             labels: ["node"])
         registry.gauge(
             "app_max_staleness_ms",
-            help: "MAX_STALENESS_MS: answers that may be older are marked stale, in milliseconds."
+            help: "MAX_STALENESS_MS: answers with a higher staleness are marked stale, in milliseconds."
         ).with().set(Double(settings.requests.maxStalenessMs))
         registry.registerBuildInfo(version: ServiceVersion.current, mode: mode)
         // Series that exist from the start show a rate from the first failure.

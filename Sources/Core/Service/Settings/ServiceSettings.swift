@@ -135,7 +135,7 @@ extension ServiceSettings {
                 "NETWORK_TIMEOUT_SEC", default: 1, in: 0.05...60, help: "Deadline of a request, in seconds.")
             maxStalenessMs = reader.integer(
                 "MAX_STALENESS_MS", default: 5_000, in: 0...86_400_000,
-                help: "An answer that may be older than this is marked stale, in milliseconds.")
+                help: "An answer with a higher staleness is marked stale, in milliseconds.")
             maxValueBytes = reader.integer(
                 "MAX_VALUE_BYTES", default: 1 << 20, in: 1...(64 << 20), help: "Longest value, in bytes.")
         }
