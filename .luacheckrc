@@ -7,7 +7,7 @@ not_globals = { "io", "os", "require", "print", "loadfile", "dofile" }
 read_globals = { "redis", "KEYS", "ARGV", "loadChanges", "loadJoin", "isDelete" }
 max_line_length = 120
 
-for _, folder in ipairs({ "Sources/Available/Scripts", "Sources/Consistent/Scripts" }) do
+for _, folder in ipairs({ "Sources/Available/Scripts", "Sources/Consistent/Scripts", "Sources/Core/RateLimiting/Scripts" }) do
     local names, parts = {}, {}
     for path in io.popen("ls " .. folder .. "/*.lua"):lines() do
         if path:find("/prelude_") or path:find("/put_") or path:find("/merge_") then

@@ -78,11 +78,20 @@ let package = Package(
                 "ByteCoding", "HTTP", "Resilience", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ]),
+        .target(
+            name: "RateLimiting",
+            dependencies: [
+                "ByteCoding", "EventLoop", "HTTP", "Replication", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            path: "Sources/Core/RateLimiting",
+            resources: [.embedInCode("Scripts")],
+            swiftSettings: house
+        ),
         core(
             "Service",
             [
-                "Authentication", "ByteCoding", "EventLoop", "HTTP", "JSON", "Redis", "Replication", "Resilience",
-                "Telemetry", logging,
+                "Authentication", "ByteCoding", "EventLoop", "HTTP", "JSON", "RateLimiting", "Redis", "Replication",
+                "Resilience", "Telemetry", logging,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 arguments,
@@ -149,6 +158,8 @@ let package = Package(
                 "Authentication", "ByteCoding", "HTTP", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"), .product(name: "JWTKit", package: "jwt-kit"),
             ]),
+        tests(
+            "RateLimitingTests", ["RateLimiting", "HTTP", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "JSON", "EventLoop", "TestSupport"]),
         tests(
             "ServiceTests",

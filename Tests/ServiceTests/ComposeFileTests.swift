@@ -44,8 +44,8 @@ import Testing
         #expect(Set(versions) == [ServiceVersion.current])
     }
 
-    private func scriptSources(_ engine: String) throws -> [(name: String, source: String)] {
-        let folder = repositoryURL.appendingPathComponent("Sources/\(engine)/Scripts")
+    private func scriptSources(_ module: String) throws -> [(name: String, source: String)] {
+        let folder = repositoryURL.appendingPathComponent("Sources/\(module)/Scripts")
         return try FileManager.default.contentsOfDirectory(atPath: folder.path).map { name in
             (name, try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8))
         }
@@ -69,7 +69,7 @@ import Testing
         for (file, scripts) in [("cp", "Consistent"), ("ap", "Available")] {
             let users = try repositoryFile("deploy/redis/users-\(file).acl")
             let allowed = try commands(of: "app", in: users)
-            for (name, source) in try scriptSources(scripts) {
+            for (name, source) in try scriptSources(scripts) + scriptSources("Core/RateLimiting") {
                 for match in source.matches(of: /call\('([A-Za-z]+)'/) {
                     #expect(allowed.contains(match.1.lowercased()), "\(match.1) in \(name)")
                 }

@@ -12,6 +12,8 @@ public final class Request {
     public let client: ClientAddress
     /// Who sent it, where that is known; set by the ``AccessPolicy``.
     public var principal: Principal?
+    /// Fields of its response; set by the ``RequestLimiter``.
+    public var quotaFields: [Header] = []
 
     /// The router's answer to its path and method, once it is known.
     var match: Router.Match?

@@ -6,6 +6,8 @@ struct Route {
     let parameters: [String]?
     let maxBodyBytes: Int
     let scope: Scope?
+    /// The ``RequestLimiter`` decides on its requests.
+    let isLimited: Bool
     let respond: (Request) async throws -> Response
 }
 
@@ -29,6 +31,8 @@ public final class Router {
 
     /// Nil: every request reaches its handler.
     public var policy: (any AccessPolicy)?
+    /// Nil: no client has a limit.
+    public var limiter: (any RequestLimiter)?
     /// Called for every response, including those of the server itself.
     public var onResponse: ((_ request: Request, _ operation: String, _ response: Response) -> Void)?
     /// Called for errors that are not a ``Problem``.
@@ -46,15 +50,17 @@ public final class Router {
     ///   - parameters: names of the accepted query parameters; any other is rejected. Nil accepts and ignores all.
     ///   - maxBodyBytes: nil for an endpoint without a body; a body up to ``unusedBodyBytes`` is then ignored.
     ///   - scope: what the sender's token must permit; nil for an endpoint that is open to everybody.
+    ///   - isLimited: false for an endpoint that monitoring must always reach.
     ///   - respond: may throw a ``Problem``; any other error becomes 500 `internal_error`.
     public func add(
         _ method: Method, _ pattern: String, operation: String, parameters: [String]? = [], maxBodyBytes: Int? = nil,
-        needs scope: Scope? = nil, respond: @escaping (Request) async throws -> Response
+        needs scope: Scope? = nil, isLimited: Bool = true, respond: @escaping (Request) async throws -> Response
     ) {
         tree.add(
             Route(
                 method: method, pattern: pattern, operation: operation, parameters: parameters,
-                maxBodyBytes: maxBodyBytes ?? Self.unusedBodyBytes, scope: scope, respond: respond))
+                maxBodyBytes: maxBodyBytes ?? Self.unusedBodyBytes, scope: scope, isLimited: isLimited,
+                respond: respond))
         methods.insert(method)
     }
 
@@ -71,19 +77,31 @@ public final class Router {
     }
 
     /// Called when the headers are complete.
-    /// - Returns: the policy's refusal, or nil.
+    /// - Returns: the refusal of the policy or the limiter, or nil.
     func refusal(of request: Request) -> Problem? {
-        guard let policy else { return nil }
-        let scope: Scope? = if case .route(let route) = match(request) { route.scope } else { nil }
         do throws(Problem) {
-            try policy.check(request, needs: scope)
+            if let policy {
+                let scope: Scope? = if case .route(let route) = match(request) { route.scope } else { nil }
+                try policy.check(request, needs: scope)
+            }
+            if let limiter, isLimited(request) { try limiter.check(request) }
             return nil
         } catch { return error }
     }
 
-    /// The policy's fields of a response.
+    /// `OPTIONS` is not limited: browsers send it on their own.
+    private func isLimited(_ request: Request) -> Bool {
+        switch match(request) {
+        case .route(let route): route.isLimited
+        case .methodNotAllowed, .notFound: true
+        case .options: false
+        }
+    }
+
+    /// The fields that the policy and the limiter add to a response.
     func headers(for request: Request, _ response: Response) -> [Header] {
-        policy?.headers(for: request, response) ?? []
+        let headers = policy?.headers(for: request, response) ?? []
+        return headers.isEmpty ? request.quotaFields : headers + request.quotaFields
     }
 
     // MARK: Called by the server, on the reactor's thread
@@ -92,21 +110,39 @@ public final class Router {
     ///
     /// If the client disconnects first, the request stays valid and the response is dropped.
     public func respond(to request: Request) async -> Response {
-        let operation: String
         let response: Response
-        switch match(request) {
-        case .route(let route):
-            operation = route.operation
-            response = await respond(to: request, by: route)
-        case .options(let allow):
-            operation = Self.optionsOperation
-            response = Response(status: 204, headers: [Header("Allow", allow)])
-        case .methodNotAllowed, .notFound:
-            operation = Self.unknownOperation
-            response = (problem(of: request) ?? .internalError).unhandled(request.method).response
+        if limiter != nil, let refusal = await limitRefusal(of: request) {
+            response = refusal
+        } else {
+            response = await answer(to: request)
         }
-        onResponse?(request, operation, response)
+        onResponse?(request, operation(of: request), response)
         return response
+    }
+
+    private func limitRefusal(of request: Request) async -> Response? {
+        guard let limiter, isLimited(request) else { return nil }
+        do throws(Problem) {
+            try await limiter.admit(request)
+            return nil
+        } catch { return error.unhandled(request.method).response }
+    }
+
+    private func operation(of request: Request) -> String {
+        switch match(request) {
+        case .route(let route): route.operation
+        case .options: Self.optionsOperation
+        case .methodNotAllowed, .notFound: Self.unknownOperation
+        }
+    }
+
+    private func answer(to request: Request) async -> Response {
+        switch match(request) {
+        case .route(let route): await respond(to: request, by: route)
+        case .options(let allow): Response(status: 204, headers: [Header("Allow", allow)])
+        case .methodNotAllowed, .notFound:
+            (problem(of: request) ?? .internalError).unhandled(request.method).response
+        }
     }
 
     private func respond(to request: Request, by route: Route) async -> Response {

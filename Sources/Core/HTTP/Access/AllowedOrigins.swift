@@ -11,8 +11,8 @@ public struct AllowedOrigins: Sendable {
     private static let requestFields =
         "Accept, Authorization, Content-Type, If-Match, If-None-Match, X-Context, X-Session-Token"
     private static let responseFields = [
-        "ETag", "Retry-After", "X-Conflicts", "X-Context", "X-Replica", "X-Session", "X-Session-Token", "X-Stale",
-        "X-Staleness-Ms",
+        "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Conflicts", "X-Context", "X-Replica", "X-Session",
+        "X-Session-Token", "X-Stale", "X-Staleness-Ms",
     ].joined(separator: ", ")
 
     /// - Parameter origins: such as `https://example.org`, in any case.

@@ -34,9 +34,13 @@ final class OperationsEndpoints {
         // Load balancers and Prometheus (`params`) may add parameters: these four endpoints ignore them.
         router.add(.get, "/health", operation: "health", parameters: nil, needs: .metrics) { [self] _ in await health()
         }
-        router.add(.get, "/health/live", operation: "health", parameters: nil) { [self] _ in live() }
-        router.add(.get, "/health/ready", operation: "health", parameters: nil) { [self] _ in await ready() }
-        router.add(.get, "/metrics", operation: "metrics", parameters: nil, needs: .metrics) { [self] in scrape($0) }
+        router.add(.get, "/health/live", operation: "health", parameters: nil, isLimited: false) { [self] _ in live() }
+        router.add(.get, "/health/ready", operation: "health", parameters: nil, isLimited: false) { [self] _ in
+            await ready()
+        }
+        router.add(.get, "/metrics", operation: "metrics", parameters: nil, needs: .metrics, isLimited: false) {
+            [self] in scrape($0)
+        }
         router.add(.get, "/circuit-breaker", operation: "circuit_breaker", needs: .admin) { [self] _ in breakers() }
         router.add(.get, "/replicas", operation: "replicas", needs: .admin) { [self] _ in await replicas() }
     }

@@ -3,6 +3,7 @@ import EventLoop
 import Glibc
 import HTTP
 import Logging
+import RateLimiting
 import Redis
 import Replication
 import Telemetry
@@ -36,7 +37,8 @@ final class ServiceInstance: @unchecked Sendable {
         stopGraceNs = settings.load.stopGraceMs * nsPerMs
         infoTimeoutNs = settings.redis.timeouts.callMs * nsPerMs
         group = RedisReplicaGroup(
-            reactor: reactor, replicas: settings.replicas, scripts: scripts, settings: settings.redis)
+            reactor: reactor, replicas: settings.replicas,
+            scripts: scripts + (settings.limits == nil ? [] : ClientLimiter.scripts), settings: settings.redis)
         engine = makeEngine(group, reactor, metrics, logger)
         monitor = GroupMonitor(
             group: group, reactor: reactor, metrics: metrics, logger: logger,
@@ -52,6 +54,11 @@ final class ServiceInstance: @unchecked Sendable {
         let reports = AccessReports(metrics: metrics, logger: logger, audit: audit) { reactor.nowNs }
         router.policy = AccessControl(
             settings.access, serviceName: settings.identity.nodeID, authenticator: authenticator, reports: reports)
+        router.limiter = settings.limits.map { [group] in
+            RequestLimits(
+                $0, group: group, scheduler: reactor, secret: settings.secrets.key, metrics: metrics.limits,
+                logger: logger)
+        }
         KeyValueEndpoints(
             settings: settings, scheduler: reactor, handler: engine.keyValue, metrics: metrics, logger: logger,
             reports: reports, audit: audit

@@ -27,6 +27,7 @@ public final class ServiceMetrics: Sendable {
     let redisServers: RedisServerMetrics
     let connectionLimits: CounterFamily
     let accessRefusals: CounterFamily
+    let limits: LimitMetrics
     let auditLines: CounterSeries
     let lostAuditLines: CounterSeries
     public let staleness: GaugeFamily
@@ -87,6 +88,7 @@ public final class ServiceMetrics: Sendable {
         accessRefusals = registry.counter(
             "app_access_refusals_total", help: "Requests refused by their host, origin or token, by reason.",
             labels: ["reason"])
+        limits = LimitMetrics(in: registry)
         auditLines = registry.counter("app_audit_lines_total", help: "Lines written to the audit trail.").with()
         lostAuditLines = registry.counter(
             "app_audit_lines_lost_total", help: "Lines that the audit trail lost: the disk was slow, full or gone."

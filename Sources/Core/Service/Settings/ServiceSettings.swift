@@ -1,5 +1,6 @@
 import EventLoop
 import Logging
+import RateLimiting
 import Redis
 import Telemetry
 
@@ -26,6 +27,8 @@ public struct ServiceSettings: Sendable {
     public let logging: Logging
     public let audit: AuditSettings
     public let load: Load
+    /// Nil: no client has a limit.
+    public let limits: RateLimits?
     public let redis: RedisGroupSettings
 
     public static let maxReplicas = 7
@@ -49,6 +52,7 @@ public struct ServiceSettings: Sendable {
             reader.reject("AUDIT_PSEUDONYMISE", "needs SECRET_KEY")
         }
         load = Load(from: &reader)
+        limits = Self.limits(from: &reader)
         var redis = RedisGroupSettings(from: &reader, requestTimeoutMs: requests.timeoutMs)
         redis.nearReplicas = nearReplicas
         redis.limits.maxValueBytes = requests.maxValueBytes

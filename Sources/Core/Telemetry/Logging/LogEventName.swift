@@ -36,6 +36,8 @@ public enum LogEventName: String, CaseIterable, Sendable {
     case connectionLimit = "CONNECTION_LIMIT"
     /// Requests were refused because of their host, origin or token.
     case accessRefused = "ACCESS_REFUSED"
+    /// Clients sent more requests than their limits allow.
+    case rateLimited = "RATE_LIMITED"
     /// The credential files changed, and the new credentials are in force.
     case credentialsReplaced = "CREDENTIALS_REPLACED"
     /// The credential files changed but are invalid. The earlier credentials stay in force.

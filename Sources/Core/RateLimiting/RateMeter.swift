@@ -1,0 +1,96 @@
+/// Decides whether a client keeps to one limit, by the generic cell rate algorithm as a leaky bucket.
+///
+/// Source: ITU-T I.371, annex A; ATM Forum, Traffic Management 4.0, section 4.4.2. A permit is granted if the bucket
+/// has room for it. In every time `t`, at most `burst + rate × t` permits are granted. The arithmetic is exact: the
+/// unit of the backlog is 1/limit of a nanosecond. The caller passes the time.
+public struct RateMeter: Sendable, Equatable {
+    public let policy: RatePolicy
+    /// What was granted and has not drained. A permit adds the window in nanoseconds, each nanosecond drains `limit`.
+    private var backlog: UInt64 = 0
+    private var lastNs: UInt64 = 0
+
+    public init(_ policy: RatePolicy) { self.policy = policy }
+
+    private var capacity: UInt64 { policy.burst * policy.windowNs }
+
+    /// A time before the last one counts as the last one.
+    private func backlog(atNs nowNs: UInt64) -> UInt64 {
+        let (drained, isOverflow) = (nowNs - min(nowNs, lastNs)).multipliedReportingOverflow(by: policy.limit)
+        return isOverflow || drained >= backlog ? 0 : backlog - drained
+    }
+
+    /// Permits that could be granted now.
+    public func available(atNs nowNs: UInt64) -> UInt64 {
+        let backlog = backlog(atNs: nowNs)
+        return backlog >= capacity ? 0 : (capacity - backlog) / policy.windowNs
+    }
+
+    /// Grants `count` permits, also beyond the limit: call ``available(atNs:)`` before.
+    public mutating func grant(_ count: UInt64, atNs nowNs: UInt64) {
+        let (added, isOverflow) = count.multipliedReportingOverflow(by: policy.windowNs)
+        let (sum, isSumOverflow) = backlog(atNs: nowNs).addingReportingOverflow(added)
+        backlog = isOverflow || isSumOverflow ? capacity : min(sum, capacity)
+        lastNs = max(lastNs, nowNs)
+    }
+
+    /// Takes over the state of the shared meter.
+    /// - Parameter backlogUs: as the script states it, in 1/limit of a microsecond.
+    mutating func set(backlogUs: UInt64, atNs nowNs: UInt64) {
+        let (backlogNs, isOverflow) = backlogUs.multipliedReportingOverflow(by: 1_000)
+        backlog = isOverflow ? capacity : min(backlogNs, capacity)
+        lastNs = nowNs
+    }
+
+    /// When the next permit is due; `nowNs` if there is one.
+    public func dueNs(atNs nowNs: UInt64) -> UInt64 {
+        let (backlog, room) = (backlog(atNs: nowNs), capacity - policy.windowNs)
+        return backlog <= room ? nowNs : nowNs + Self.time(toDrain: backlog - room, policy.limit)
+    }
+
+    /// The time until the whole burst is available, in nanoseconds.
+    public func refillNs(atNs nowNs: UInt64) -> UInt64 { Self.time(toDrain: backlog(atNs: nowNs), policy.limit) }
+
+    private static func time(toDrain backlog: UInt64, _ limit: UInt64) -> UInt64 {
+        backlog / limit + (backlog % limit == 0 ? 0 : 1)
+    }
+}
+
+/// The meters of one client.
+struct RateMeters: Sendable, Equatable {
+    private(set) var minute: RateMeter?
+    private(set) var hour: RateMeter?
+
+    init(_ limits: RateLimits) {
+        minute = limits.minute.map(RateMeter.init)
+        hour = limits.hour.map(RateMeter.init)
+    }
+
+    /// Takes a permit of each.
+    mutating func take(atNs nowNs: UInt64) -> Bool {
+        guard minute?.available(atNs: nowNs) != 0, hour?.available(atNs: nowNs) != 0 else { return false }
+        minute?.grant(1, atNs: nowNs)
+        hour?.grant(1, atNs: nowNs)
+        return true
+    }
+
+    mutating func set(_ reply: PermitReply, atNs nowNs: UInt64) {
+        minute?.set(backlogUs: reply.minuteBacklogUs, atNs: nowNs)
+        hour?.set(backlogUs: reply.hourBacklogUs, atNs: nowNs)
+    }
+
+    /// When each has a permit.
+    func dueNs(atNs nowNs: UInt64) -> UInt64 {
+        max(minute?.dueNs(atNs: nowNs) ?? nowNs, hour?.dueNs(atNs: nowNs) ?? nowNs)
+    }
+
+    /// The window whose permit is due last.
+    func exhausted(atNs nowNs: UInt64) -> RatePolicy.Window {
+        guard let hour, let minute else { return hour == nil ? .minute : .hour }
+        return hour.dueNs(atNs: nowNs) > minute.dueNs(atNs: nowNs) ? .hour : .minute
+    }
+
+    /// For how long permits can accrue behind the first one without a loss, in nanoseconds.
+    var accrualNs: UInt64 {
+        [minute, hour].compactMap { $0 }.map { ($0.policy.burst - 1) * $0.policy.windowNs / $0.policy.limit }.min() ?? 0
+    }
+}

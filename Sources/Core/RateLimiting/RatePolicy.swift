@@ -1,0 +1,69 @@
+/// How many requests a client may send in a window, and how many at once.
+public struct RatePolicy: Sendable, Equatable {
+    /// The windows that limits exist for.
+    public enum Window: String, Sendable, CaseIterable {
+        case minute
+        case hour
+
+        public var seconds: UInt64 { self == .minute ? 60 : 3_600 }
+    }
+
+    public let window: Window
+    /// Requests per window, which drain evenly. At least 1.
+    public let limit: UInt64
+    /// Requests at once after a pause. At least 1.
+    public let burst: UInt64
+
+    /// The greatest limits: per minute, and per hour.
+    public static let maxLimits: [Window: UInt64] = [.minute: 10_000_000, .hour: 100_000_000]
+    /// With this one, the arithmetic of ``RateMeter`` and of its script is exact.
+    public static let maxBurst: UInt64 = 1_000_000
+
+    /// - Parameters:
+    ///   - limit: 1 to that of ``maxLimits``.
+    ///   - burst: 1 to ``maxBurst``; nil for a sixth of the limit, within these bounds.
+    public init(_ window: Window, limit: UInt64, burst: UInt64? = nil) {
+        precondition((1...Self.maxLimits[window]!).contains(limit), "a limit is within its bounds")
+        self.window = window
+        self.limit = limit
+        self.burst = burst ?? Self.usualBurst(of: limit)
+        precondition((1...Self.maxBurst).contains(self.burst), "a burst is within its bounds")
+    }
+
+    /// What accrues in a sixth of the window. So no window of any start has more than 7/6 of the limit.
+    static func usualBurst(of limit: UInt64) -> UInt64 { min(max(limit / 6, 1), maxBurst) }
+
+    var windowNs: UInt64 { window.seconds * 1_000_000_000 }
+}
+
+/// The limits of every client: per minute, per hour, or both.
+public struct RateLimits: Sendable, Equatable {
+    public let minute: RatePolicy?
+    public let hour: RatePolicy?
+
+    /// - Parameters:
+    ///   - perMinute: 0 for no limit.
+    ///   - perHour: 0 for no limit.
+    ///   - burst: requests at once; 0 for a sixth of the shorter window's limit. The burst of an hour beside a minute
+    ///     is a sixth of its limit, but not less than that of the minute.
+    /// - Returns: nil if there is no limit.
+    public init?(perMinute: UInt64, perHour: UInt64, burst: UInt64) {
+        guard perMinute > 0 || perHour > 0 else { return nil }
+        let own = burst > 0 ? burst : nil
+        minute = perMinute > 0 ? RatePolicy(.minute, limit: perMinute, burst: own) : nil
+        guard perHour > 0 else {
+            hour = nil
+            return
+        }
+        let hourly = minute.map { max($0.burst, RatePolicy.usualBurst(of: perHour)) } ?? own
+        hour = RatePolicy(.hour, limit: perHour, burst: hourly)
+    }
+
+    public var policies: [RatePolicy] { [minute, hour].compactMap { $0 } }
+
+    /// The most permits that an instance leases at once: 0.2 % of the smallest limit, and an eighth of the smallest
+    /// burst; at least 1. What an instance does not use of a lease is lost to the others.
+    var maxLease: Int {
+        Int(policies.map { max(1, min($0.limit / 500, $0.burst / 8)) }.min() ?? 1)
+    }
+}

@@ -1,0 +1,67 @@
+import EventLoop
+import HTTP
+import Logging
+import RateLimiting
+import Replication
+
+/// Applies the limits per client to requests: answers 429 above them, and states in each answer what is left.
+///
+/// A client is the bearer of a token by its name, or an address.
+final class RequestLimits: RequestLimiter {
+    private let limiter: ClientLimiter
+    private let fields: QuotaFields
+    private let policyField: Header
+    private let metrics: LimitMetrics
+    private let logger: Logger
+    private let scheduler: any Scheduler
+    private var summary = MinuteSummary()
+
+    /// - Parameters:
+    ///   - secret: equal for all instances of the group; may be empty.
+    init(
+        _ limits: RateLimits, group: any ReplicaGroup, scheduler: any Scheduler, secret: String, metrics: LimitMetrics,
+        logger: Logger
+    ) {
+        limiter = ClientLimiter(limits, group: group, scheduler: scheduler, secret: secret) { isAnswered in
+            metrics.calls.with(isAnswered ? "answered" : "failed").increment()
+        }
+        fields = QuotaFields(limits)
+        policyField = Header(QuotaFields.policyName, fields.policy)
+        self.metrics = metrics
+        self.logger = logger
+        self.scheduler = scheduler
+    }
+
+    func check(_ request: Request) throws(Problem) {
+        if let quota = limiter.refusal(of: client(of: request)) { throw refuse(request, quota) }
+    }
+
+    func admit(_ request: Request) async throws(Problem) {
+        switch await limiter.admit(client(of: request)) {
+        case .admitted(let quota): setFields(of: request, quota)
+        case .refused(let quota): throw refuse(request, quota)
+        }
+    }
+
+    private func client(of request: Request) -> LimitedClient {
+        request.principal.map { .token(name: $0.name) } ?? .address(request.client)
+    }
+
+    private func setFields(of request: Request, _ quota: Quota) {
+        request.quotaFields = [policyField, Header(QuotaFields.quotaName, fields.quota(quota))]
+    }
+
+    private func refuse(_ request: Request, _ quota: Quota) -> Problem {
+        setFields(of: request, quota)
+        let window = quota.exhausted
+        metrics.limited.with(window.rawValue).increment()
+        if let counts = summary.add(window.rawValue, atNs: scheduler.nowNs) {
+            logger.event(
+                .rateLimited, .warning, "clients sent more requests than their limits allow",
+                counts.mapValues { .stringConvertible($0) })
+        }
+        return Problem(
+            status: 429, code: "rate_limited", detail: "more requests per \(window.rawValue) than allowed",
+            retryAfterS: Int(clamping: quota.retryAfterS))
+    }
+}
