@@ -101,8 +101,10 @@ extension HTTPServer {
 
     /// Passes an accepted connection to libmicrohttpd, or refuses it.
     fileprivate func take(_ descriptor: Int32, from address: UnsafeMutablePointer<sockaddr>, _ length: socklen_t) {
-        let client = ClientAddress(address)
-        guard connections.hasRoom(for: client) || makeRoom(because: .address, for: client) else {
+        let peer = IPAddress(address)
+        let client = ClientAddress(peer)
+        let isTrusted = settings.trustedProxies.contains(peer)
+        guard isTrusted || connections.hasRoom(for: client) || makeRoom(because: .address, for: client) else {
             onConnectionLimit?(.refused, 1)
             Problem.overloaded("too many connections from one address").response.send(to: descriptor)
             close(descriptor)

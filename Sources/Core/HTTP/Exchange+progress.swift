@@ -85,13 +85,13 @@ extension Exchange {
         client.received(bodyBytes: piece.count, atNs: server.reactor.nowNs)
         if refusal == nil, piece.count > received.maxBytes - received.bufferedBytes {
             refuse(bodyProblem)
-        } else if refusal == nil, !server.load.bodies.fits(piece.count, for: client.address) {
+        } else if refusal == nil, !server.load.bodies.fits(piece.count, for: request.client) {
             refuse(.overloaded("too many buffered request bodies"))
         }
         guard refusal != nil else {
             request.body.append(contentsOf: piece)
             received.bufferedBytes += piece.count
-            server.load.bodies.take(piece.count, for: client.address)
+            server.load.bodies.take(piece.count, for: request.client)
             return .YES
         }
         received.discardedBytes += piece.count
@@ -179,11 +179,11 @@ extension Exchange {
     private func affordable(_ response: Response) -> Response {
         let count = response.body.count
         guard count > HTTPServer.longResponseBytes, request.method.isSafe else { return response }
-        guard server.load.responses.fits(count, for: client.address) else {
+        guard server.load.responses.fits(count, for: request.client) else {
             return Problem.overloaded("too many long responses are being sent").response
         }
         outgoing.bufferedBytes = count
-        server.load.responses.take(count, for: client.address)
+        server.load.responses.take(count, for: request.client)
         return response
     }
 
@@ -221,7 +221,7 @@ extension Exchange {
             client.stream = nil
             stream.connectionIsDone()
         }
-        server.load.responses.release(outgoing.bufferedBytes, for: client.address)
+        server.load.responses.release(outgoing.bufferedBytes, for: request.client)
         client.isResponding = false
         client.progressed(atNs: server.reactor.nowNs)
         server.runState.didMakeProgress = true
@@ -237,7 +237,7 @@ extension Exchange {
     }
 
     private func releaseBody() {
-        server.load.bodies.release(received.bufferedBytes, for: client.address)
+        server.load.bodies.release(received.bufferedBytes, for: request.client)
         received.bufferedBytes = 0
     }
 }

@@ -60,7 +60,15 @@ final class Exchange {
         self.head = head
         request = Request(
             method: head.requestLine.method, target: head.requestLine.target, fields: head.fields,
-            client: client.address)
+            client: Self.client(of: head, on: client, trusting: server.settings.trustedProxies))
+    }
+
+    private static func client(
+        of head: RequestHead, on connection: HTTPConnection, trusting proxies: TrustedProxies
+    ) -> ClientAddress {
+        guard connection.isTrustedProxy else { return connection.address }
+        return ClientAddress(
+            proxies.client(of: connection.peer, forwardedFor: head.fields.value("X-Forwarded-For")))
     }
 
     /// The connection is done with the request: the response was sent, or the connection was lost.

@@ -96,7 +96,7 @@ enum HTTPCallbacks {
         guard let connection, let slot else { return }
         if change == .CONNECTION_NOTIFY_STARTED {
             let opened = server(context).connectionOpens(
-                descriptor: cmhd_connection_fd(connection), address: ClientAddress(cmhd_client_address(connection)))
+                descriptor: cmhd_connection_fd(connection), peer: IPAddress(cmhd_client_address(connection)))
             slot.pointee = Unmanaged.passRetained(opened).toOpaque()
         } else if let pointer = slot.pointee {
             slot.pointee = nil

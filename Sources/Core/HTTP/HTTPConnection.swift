@@ -6,7 +6,11 @@ import Glibc
 /// A client's connection and its progress, which decides when it is closed as idle.
 final class HTTPConnection {
     let descriptor: Int32
+    /// The other end of the connection: a client, or a proxy.
+    let peer: IPAddress
     let address: ClientAddress
+    /// Each of its requests has a client of its own; see ``TrustedProxies``.
+    let isTrustedProxy: Bool
     private(set) var progress: ConnectionProgress
     /// The request that waits for its handler: the server is slow, not the client.
     var waiting: Exchange?
@@ -21,10 +25,12 @@ final class HTTPConnection {
     /// What the client sends, on its way to libmicrohttpd.
     var input: RequestSplitter
 
-    init(descriptor: Int32, address: ClientAddress, maxHeadBytes: Int, nowNs: UInt64) {
+    init(descriptor: Int32, peer: IPAddress, settings: HTTPServerSettings, nowNs: UInt64) {
         self.descriptor = descriptor
-        self.address = address
-        input = RequestSplitter(maxHeadBytes: maxHeadBytes)
+        self.peer = peer
+        address = ClientAddress(peer)
+        isTrustedProxy = settings.trustedProxies.contains(peer)
+        input = RequestSplitter(maxHeadBytes: settings.buffers.maxHeadBytes)
         progress = ConnectionProgress(atNs: nowNs)
     }
 

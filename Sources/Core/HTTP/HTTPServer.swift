@@ -139,9 +139,9 @@ public final class HTTPServer {
 
     // MARK: Connections
 
-    func connectionOpens(descriptor: Int32, address: ClientAddress) -> HTTPConnection {
+    func connectionOpens(descriptor: Int32, peer: IPAddress) -> HTTPConnection {
         let connection = HTTPConnection(
-            descriptor: descriptor, address: address, maxHeadBytes: settings.buffers.maxHeadBytes, nowNs: reactor.nowNs)
+            descriptor: descriptor, peer: peer, settings: settings, nowNs: reactor.nowNs)
         connections.add(connection)
         return connection
     }

@@ -8,6 +8,8 @@ public struct HTTPServerSettings: Sendable {
     public var connections = Connections()
     public var buffers = Buffers()
     public var requests = Requests()
+    /// Proxies that name the client of each request in `X-Forwarded-For`.
+    public var trustedProxies = TrustedProxies()
 
     public init(host: String, port: UInt16) {
         self.host = host
@@ -18,8 +20,9 @@ public struct HTTPServerSettings: Sendable {
 extension HTTPServerSettings {
     /// How many connections there may be, and when one is closed as idle.
     public struct Connections: Sendable {
-        /// Simultaneous connections. One client address gets a half of them if it is alone; see ``FairShare``. Above
-        /// either limit, the longest idle ones are closed for new ones.
+        /// Simultaneous connections. One client address gets a half of them if it is alone; see ``FairShare``. A
+        /// trusted proxy has many clients, and gets all. Above either limit, the longest idle ones are closed for new
+        /// ones.
         public var limit = 4_096
         /// Seconds without a complete request or response after which a connection is closed. Single bytes are no
         /// progress; time in a handler does not count.

@@ -6,6 +6,7 @@ public struct AccessSettings: Sendable {
     public let hosts: AllowedHosts
     public let origins: AllowedOrigins
     public let authentication: AuthenticationSettings
+    public let proxies: TrustedProxies
     private let isOnLoopback: Bool
     /// `ALLOW_UNAUTHENTICATED`.
     private let isOpen: Bool
@@ -36,6 +37,13 @@ public struct AccessSettings: Sendable {
             help: "Origins of web pages that may use this service, such as https://example.org; separated by commas."
         ) { text throws(SettingError) in
             AllowedOrigins(try Self.list(text, of: "origins such as https://host:port", where: AllowedOrigins.isOrigin))
+        }
+        proxies = reader.value(
+            "TRUSTED_PROXIES", default: "",
+            help: "Addresses of proxies, or blocks such as 10.0.0.0/8, separated by commas. Their X-Forwarded-For "
+                + "names the client of a request."
+        ) { text throws(SettingError) in
+            TrustedProxies(try Self.list(text, of: "addresses or blocks", where: TrustedProxies.isBlock))
         }
     }
 

@@ -66,6 +66,7 @@ final class ServiceInstance: @unchecked Sendable {
         operations.addRoutes(to: router)
         engine.addRoutes(to: router)
         var http = HTTPServerSettings(host: settings.listening.host, port: settings.listening.port)
+        http.trustedProxies = settings.access.proxies
         http.requests.maxInFlight = settings.load.maxInFlight
         http.connections.limit = DescriptorLimit.connections(atMost: http.connections.limit)
         // One address may hold half of it, which is then a value of any length.
