@@ -38,7 +38,7 @@ PAGES ?=
 
 .PHONY: help setup build run demo demo-page test test-server lint simulate laws mutants check report partition heal \
     status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page test-downtime \
-    bench-quick bench-overload bench-downtime soak docs sbom clean
+    bench-quick bench-limits bench-overload bench-downtime soak docs sbom clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -158,6 +158,10 @@ test-page: build ## Opens the lab page in headless Chromium, cuts, heals, and go
 bench-quick: build ## Measures both services and webdis in two minutes (ARGS='--baseline DIR' compares two builds, --full)
 	@scripts/setup.sh bench
 	@exec Benchmarks/quick.py --bin $(RELEASE) $(ARGS)
+
+bench-limits: build ## Measures authentication and limits per client: their cost, and their exactness behind HAProxy
+	@scripts/setup.sh bench
+	@exec Benchmarks/limits.py --bin $(RELEASE) $(ARGS)
 
 bench-overload: build ## Overloads both services with large values; small requests must not suffer (ARGS='--seconds 60')
 	@exec Benchmarks/overload.py --bin $(RELEASE) $(ARGS)

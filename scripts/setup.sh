@@ -2,7 +2,7 @@
 # Installs the missing dependencies of the project. Prints nothing if nothing is missing.
 #
 #   scripts/setup.sh build         (default) compiler dependencies and redis-server
-#   scripts/setup.sh bench         also wrk and webdis, for benchmarks
+#   scripts/setup.sh bench         also wrk, webdis and HAProxy, for benchmarks
 #   scripts/setup.sh prometheus    also Prometheus and Alertmanager
 #   scripts/setup.sh downtime      also etcd and ZooKeeper, for bench-downtime
 #   scripts/setup.sh all           build, bench, prometheus, and the tools of 'make lint' and the tests
@@ -54,6 +54,7 @@ fi
 if [ "$purpose" = bench ] || [ "$purpose" = all ]; then
     need_program wrk wrk
     need_program webdis webdis
+    need_program haproxy haproxy
 fi
 if [ "$purpose" = prometheus ] || [ "$purpose" = all ]; then
     need_program prometheus prometheus
@@ -71,7 +72,6 @@ if [ "$purpose" = all ]; then
     need_program yamllint yamllint
     need_program luacheck lua-check
     # For the runbooks and the tests of the balancer examples.
-    need_program haproxy haproxy
     need_program nginx nginx-light
     need_program socat socat
     need_program openssl openssl
