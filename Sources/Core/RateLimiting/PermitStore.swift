@@ -62,10 +62,13 @@ final class PermitStore {
             let nowNs = scheduler.nowNs
             guard nowNs < deadlineNs else { return nil }
             guard group.available.contains(replica), nowNs >= avoidedUntilNs[replica] else { continue }
-            let reply = await client.ask(
-                command, of: replica, deadlineNs: min(deadlineNs, nowNs + Self.replicaTimeoutNs))
-            if let permits = PermitReply(reply) { return permits }
-            avoidedUntilNs[replica] = scheduler.nowNs + Self.avoidNs
+            let call = client.send(
+                command, to: [replica], deadlineNs: min(deadlineNs, nowNs + Self.replicaTimeoutNs))
+            await call.waitForAll()
+            defer { call.close() }
+            if let permits = PermitReply(call.reply(from: replica)) { return permits }
+            // One that has too many commands to accept this one is not avoided: it will have room at once.
+            if call.sent.contains(replica) { avoidedUntilNs[replica] = scheduler.nowNs + Self.avoidNs }
         }
         return nil
     }
