@@ -16,22 +16,20 @@ enum Preconditions {
 
     /// - Parameter representation: the representation whose tags match in `If-None-Match`; nil if the tags of all
     ///   representations match.
-    /// - Throws: 400 `bad_precondition` if a field is neither `*` nor a list of quoted tags, or if both fields are
-    ///   given.
+    /// - Throws: 400 `bad_precondition` if a field is neither `*` nor a list of quoted tags.
     static func parse(
         ifMatch: String?, ifNoneMatch: String?, representation: Representation? = nil
     ) throws(Problem) -> Precondition? {
-        switch (ifMatch, ifNoneMatch) {
-        case (nil, nil): return nil
-        case (let field?, nil): return try tags(field, "If-Match").map(Precondition.versionIs) ?? .exists
-        case (nil, let field?):
-            return try tags(field, "If-None-Match", representation).map(Precondition.versionIsNot) ?? .absent
-        case (_?, _?): throw .badRequest("bad_precondition", "give If-Match or If-None-Match, not both")
-        }
+        var condition: Precondition?
+        if let ifMatch { condition = try tags(ifMatch, "If-Match").map(Precondition.versionIs) ?? .exists }
+        guard let ifNoneMatch else { return condition }
+        let other = try tags(ifNoneMatch, "If-None-Match", representation).map(Precondition.versionIsNot) ?? .absent
+        return condition.map { .both($0, other) } ?? other
     }
 
     /// Advice for a failed condition that no version can meet; nil for any other.
     fileprivate static func advice(_ precondition: Precondition?) -> String? {
+        if case .both(let ifMatch, _) = precondition { return advice(ifMatch) }
         guard precondition == .versionIs([]) else { return nil }
         return "no tag in this If-Match can ever match: \(accepted("If-Match"))"
     }
@@ -58,6 +56,9 @@ enum Preconditions {
         case .absent: .notModified
         case .versionIs(let versions): versions.contains(version) ? .answer : .failed
         case .versionIsNot(let versions): versions.contains(version) ? .notModified : .answer
+        case .both(let ifMatch, let ifNoneMatch):
+            // If-Match comes first (RFC 9110, section 13.2.2).
+            verdict(ifMatch, onRead: version) == .failed ? .failed : verdict(ifNoneMatch, onRead: version)
         }
     }
 

@@ -30,7 +30,7 @@ public struct ReadResult: Sendable {
 }
 
 /// A condition on the current version (RFC 9110, section 13.1).
-public enum Precondition: Sendable, Equatable {
+public indirect enum Precondition: Sendable, Equatable {
     /// `If-Match: "n"`: some listed version is the current one.
     case versionIs(Set<UInt64>)
     /// `If-Match: *`: the key exists.
@@ -39,6 +39,8 @@ public enum Precondition: Sendable, Equatable {
     case absent
     /// `If-None-Match: "n"`: no listed version is the current one.
     case versionIsNot(Set<UInt64>)
+    /// Both fields: each condition is met.
+    case both(Precondition, Precondition)
 }
 
 /// A write or delete of one key.

@@ -47,6 +47,14 @@ private func write(_ text: String, ttlMs: Int64? = nil, if precondition: Precond
         #expect(results == [.applied(version: 2), .preconditionFailed(version: 2, exists: true), .applied(version: 3)])
     }
 
+    @Test func ofTwoConditionsBothMustHold() {
+        let one = absent.applying([write("a")], as: writer, nowMs: 0).state
+        for (second, isMet) in [(Precondition.versionIsNot([2]), true), (.versionIsNot([1]), false), (.absent, false)] {
+            let results = one.applying([write("b", if: .both(.exists, second))], as: writer, nowMs: 0).results
+            #expect(results == [isMet ? .applied(version: 2) : .preconditionFailed(version: 1, exists: true)])
+        }
+    }
+
     @Test func aVersionListNeverMatchesWhatDoesNotExist() {
         let results = absent.applying(
             [write("a", if: .versionIs([0])), write("a", if: .exists), .delete(precondition: .versionIs([0]))],

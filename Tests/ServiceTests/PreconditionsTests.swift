@@ -54,10 +54,13 @@ import Testing
         }
     }
 
-    @Test func bothFieldsAtOnceAreABadRequest() {
-        let problem = #expect(throws: Problem.self) {
-            try Preconditions.parse(ifMatch: #""1""#, ifNoneMatch: "*")
-        }
-        #expect(problem?.code == "bad_precondition")
+    /// RFC 9110, section 13.2.2.
+    @Test func ofBothFieldsBothMustHold() throws {
+        let both = try Preconditions.parse(ifMatch: #""1", "2""#, ifNoneMatch: #""2""#)
+        #expect(both == .both(.versionIs([1, 2]), .versionIsNot([2])))
+        #expect(Preconditions.verdict(both, onRead: 1) == .answer)
+        #expect(Preconditions.verdict(both, onRead: 2) == .notModified)
+        #expect(Preconditions.verdict(both, onRead: 3) == .failed, "If-Match comes first")
+        #expect(throws: Problem.self) { try Preconditions.parse(ifMatch: "*", ifNoneMatch: "2") }
     }
 }

@@ -80,6 +80,7 @@ extension RegisterState {
         case .exists: !isDeleted
         case .absent: isDeleted
         case .versionIsNot(let versions): isDeleted || !versions.contains(version)
+        case .both(let first, let second): allows(first) && allows(second)
         }
     }
 }
