@@ -163,7 +163,8 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "JSON", "EventLoop", "TestSupport"]),
         tests(
             "ServiceTests",
-            ["Service", "AppCP", "AppAP", "Available", "Consistent", "Resilience", "TestSupport"] + wiring),
+            ["Authentication", "Service", "AppCP", "AppAP", "Available", "Consistent", "Resilience", "TestSupport"]
+                + wiring),
         tests("ConsistentTests", ["Consistent", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests("AvailableTests", ["Available", "Redis", "Replication", "EventLoop", "TestSupport"]),
         tests(

@@ -15,6 +15,7 @@ extension AvailableEngine: AvailableStore {}
 /// Reads, writes and deletes of `app-ap`. A version is a causal context, and a session token carries what a client has
 /// seen.
 final class AvailableKeyValue: KeyValueHandler {
+    let declaration = AvailableDeclarations.keyValue
     private let store: any AvailableStore
 
     init(store: any AvailableStore) { self.store = store }

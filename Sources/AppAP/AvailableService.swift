@@ -7,6 +7,7 @@ import Service
 /// Connects the AP engine to the endpoints that both services share, and adds `/conflicts`.
 final class AvailableService: ServiceEngine {
     let keyValue: any KeyValueHandler
+    let declaration = AvailableDeclarations.service
     let reportsPartitions = true
     private let engine: AvailableEngine
     private let requestTimeoutNs: UInt64
@@ -39,27 +40,18 @@ final class AvailableService: ServiceEngine {
     }
 
     func addRoutes(to router: Router) {
-        router.add(.get, "/conflicts", operation: "conflicts", parameters: ["limit", "after"], needs: .admin) {
-            [self] in
-            try await conflicts($0)
-        }
+        router.add(AvailableDeclarations.conflictPage) { [self] in try await conflicts($0) }
     }
 
     /// The endpoint `/conflicts`. The query parameters `limit` and `after` page through the keys. A key that is not
     /// UTF-8 is shown in base64. `next` is the percent-encoded last key of a full page.
     private func conflicts(_ request: Request) async throws -> Response {
-        var limit = 100
-        if let text = try request.query("limit") {
-            guard let number = Int(text), (1...1_000).contains(number) else {
-                throw Problem.badRequest("bad_limit", "limit must be a whole number from 1 to 1000")
-            }
-            limit = number
-        }
+        let limit = try AvailableDeclarations.conflictLimit.integer(of: request) ?? 100
         let cursor = try request.queryBytes("after")
         let page: ConflictPage
         do throws(AvailableFailure) {
             page = try await engine.conflicts(
-                after: cursor, limit: limit, deadlineNs: request.receivedNs + requestTimeoutNs)
+                after: cursor, limit: Int(limit), deadlineNs: request.receivedNs + requestTimeoutNs)
         } catch { throw Problem(error.reason) }
         return .object(capacity: 1_024) { json in
             json.member("mode", "ap")

@@ -14,6 +14,7 @@ extension ConsistentEngine: ConsistentStore {}
 /// Handles the reads, writes and deletes of `app-cp`. The entity tag (ETag) of a key is its version; `If-Match` and
 /// `If-None-Match` compare with it.
 final class ConsistentKeyValue: KeyValueHandler {
+    let declaration = ConsistentDeclarations.keyValue
     private let store: any ConsistentStore
 
     init(store: any ConsistentStore) { self.store = store }

@@ -7,6 +7,7 @@ import Service
 /// Connects the CP engine to the HTTP endpoints that both services share.
 final class ConsistentService: ServiceEngine {
     let keyValue: any KeyValueHandler
+    let declaration = ConsistentDeclarations.service
     let reportsPartitions = false
     private let engine: ConsistentEngine
 

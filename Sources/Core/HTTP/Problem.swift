@@ -41,6 +41,12 @@ public struct Problem: Error, Sendable {
     }
 
     public var response: Response {
+        var response = Response(status: status, contentType: ContentType.problem, headers: headers, body: bytes)
+        response.problemCode = code
+        return response
+    }
+
+    private var bytes: [UInt8] {
         var json = JSONWriter(capacity: 256)
         json.beginObject()
         json.member("type", "about:blank")
@@ -59,7 +65,27 @@ public struct Problem: Error, Sendable {
             }
         }
         json.endObject()
-        return Response(status: status, contentType: ContentType.problem, headers: headers, body: json.line())
+        return json.line()
+    }
+
+    /// The same object for a document; see ``bytes``.
+    public var value: JSONValue {
+        var value: JSONValue = [
+            "type": "about:blank", "title": .string(Response.reason(status)), "status": .integer(Int64(status)),
+            "detail": .string(detail), "code": .string(code),
+        ]
+        for (name, member) in members {
+            value[name] =
+                switch member {
+                case .string(let text): .string(text)
+                case .integer(let number): .integer(number)
+                case .bool(let flag): .bool(flag)
+                case .null: .null
+                case .values(let values):
+                    .array(values.map { $0.map { .string(String(decoding: $0, as: UTF8.self)) } ?? .null })
+                }
+        }
+        return value
     }
 }
 

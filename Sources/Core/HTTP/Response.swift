@@ -20,6 +20,10 @@ public struct Response: Sendable {
     /// The client's `Accept` field chose the representation (RFC 9110, section 12.5.5): adds `Vary: Accept`.
     public var isNegotiated = false
     public var body: [UInt8]
+    /// The code of a problem, as in its body.
+    public internal(set) var problemCode: String?
+    /// For caches; used in answers to safe methods only.
+    public var cacheControl = "no-store"
     /// Instead of ``body``: a body without a known end.
     public var stream: ResponseStream?
 
@@ -73,8 +77,8 @@ extension Response {
     ///
     /// The body is copied: up to about 10 KiB that is cheaper than a callback that frees it later.
     /// - Parameters:
-    ///   - isStorable: caches could store it (RFC 9111, section 3), so it gets `Cache-Control: no-store`. Caches never
-    ///     store responses to changes.
+    ///   - isStorable: caches could store it (RFC 9111, section 3), so it gets ``cacheControl``. Caches never store
+    ///     responses to changes.
     ///   - isLast: the connection is closed after it.
     ///   - further: header fields besides its own.
     func prepared(isStorable: Bool, isLast: Bool, further: [Header] = []) -> OpaquePointer? {
@@ -99,7 +103,7 @@ extension Response {
         add("X-Content-Type-Options", "nosniff")
         add("Cross-Origin-Resource-Policy", "same-origin")
         if isNegotiated { add("Vary", "Accept") }
-        if isStorable { add("Cache-Control", "no-store") }
+        if isStorable { add("Cache-Control", cacheControl) }
         if isLast { add("Connection", "close") }
         return response
     }

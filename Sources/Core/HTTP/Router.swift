@@ -1,14 +1,11 @@
-/// One endpoint; see ``Router/add(_:_:operation:parameters:maxBodyBytes:respond:)``.
+/// An endpoint and its handler.
 struct Route {
-    let method: Method
-    let pattern: String
-    let operation: String
-    let parameters: [String]?
-    let maxBodyBytes: Int
-    let scope: Scope?
-    /// The ``RequestLimiter`` decides on its requests.
-    let isLimited: Bool
+    let endpoint: Endpoint
     let respond: (Request) async throws -> Response
+
+    var method: Method { endpoint.method }
+    var pattern: String { endpoint.pattern }
+    var operation: String { endpoint.operation }
 }
 
 /// Dispatches requests to routes, and itself answers `OPTIONS`, 404 for an unknown path and 405 with `Allow`.
@@ -38,30 +35,45 @@ public final class Router {
     /// Called for errors that are not a ``Problem``.
     public var onUnexpectedError: ((_ request: Request, _ error: any Error) -> Void)?
 
+    /// In the order of their addition.
+    public private(set) var endpoints: [Endpoint] = []
+
     private let tree = RouteTree()
     private var methods: Set<Method> = []
 
     public init() {}
 
+    /// Adds an endpoint, which is enforced as it is declared.
+    /// - Parameter respond: may throw a ``Problem``; any other error becomes 500 `internal_error`. The index of a path
+    ///   parameter in the pattern is its index in ``Request/segment(_:)``.
+    public func add(_ endpoint: Endpoint, respond: @escaping (Request) async throws -> Response) {
+        let path = endpoint.parameters.filter { $0.location == .path }.map { "{\($0.name)}" }
+        let inPattern = endpoint.pattern.split(separator: "/").filter { $0.hasPrefix("{") }.map(String.init)
+        precondition(!endpoint.isDeclared || path == inPattern, "\(endpoint.pattern) declares \(path)")
+        tree.add(Route(endpoint: endpoint, respond: respond))
+        methods.insert(endpoint.method)
+        endpoints.append(endpoint)
+    }
+
+    /// Adds an endpoint without a declaration, for servers without an OpenAPI document.
     /// - Parameters:
-    ///   - pattern: such as `/write/{key}/{value}`. A parameter matches one whole segment, even an empty one; its index
-    ///     in the pattern is its index in ``Request/segment(_:)``.
     ///   - operation: a short name for metrics and logs, such as `read`.
     ///   - parameters: names of the accepted query parameters; any other is rejected. Nil accepts and ignores all.
     ///   - maxBodyBytes: nil for an endpoint without a body; a body up to ``unusedBodyBytes`` is then ignored.
     ///   - scope: what the sender's token must permit; nil for an endpoint that is open to everybody.
     ///   - isLimited: false for an endpoint that monitoring must always reach.
-    ///   - respond: may throw a ``Problem``; any other error becomes 500 `internal_error`.
+    ///   - respond: as above.
     public func add(
         _ method: Method, _ pattern: String, operation: String, parameters: [String]? = [], maxBodyBytes: Int? = nil,
         needs scope: Scope? = nil, isLimited: Bool = true, respond: @escaping (Request) async throws -> Response
     ) {
-        tree.add(
-            Route(
-                method: method, pattern: pattern, operation: operation, parameters: parameters,
-                maxBodyBytes: maxBodyBytes ?? Self.unusedBodyBytes, scope: scope, isLimited: isLimited,
-                respond: respond))
-        methods.insert(method)
+        var endpoint = Endpoint(method, pattern, operation: operation, Endpoint.Text(id: operation, operation))
+        endpoint.parameters = (parameters ?? []).map { Parameter.text(.query, $0, example: "a", $0) }
+        endpoint.ignoresOtherParameters = parameters == nil
+        endpoint.maxBodyBytes = maxBodyBytes
+        endpoint.scope = scope
+        endpoint.isLimited = isLimited
+        add(endpoint, respond: respond)
     }
 
     func match(_ request: Request) -> Match {
@@ -81,7 +93,7 @@ public final class Router {
     func refusal(of request: Request) -> Problem? {
         do throws(Problem) {
             if let policy {
-                let scope: Scope? = if case .route(let route) = match(request) { route.scope } else { nil }
+                let scope: Scope? = if case .route(let route) = match(request) { route.endpoint.scope } else { nil }
                 try policy.check(request, needs: scope)
             }
             if let limiter, isLimited(request) { try limiter.check(request) }
@@ -92,7 +104,7 @@ public final class Router {
     /// `OPTIONS` is not limited: browsers send it on their own.
     private func isLimited(_ request: Request) -> Bool {
         switch match(request) {
-        case .route(let route): route.isLimited
+        case .route(let route): route.endpoint.isLimited
         case .methodNotAllowed, .notFound: true
         case .options: false
         }
@@ -116,6 +128,7 @@ public final class Router {
         } else {
             response = await answer(to: request)
         }
+        if case .route(let route) = match(request) { assert(declares(response, at: route.endpoint)) }
         onResponse?(request, operation(of: request), response)
         return response
     }
@@ -147,7 +160,7 @@ public final class Router {
 
     private func respond(to request: Request, by route: Route) async -> Response {
         do throws(Problem) {
-            if let known = route.parameters, let name = try request.queryName(notIn: known) {
+            if let known = route.endpoint.queryNames, let name = try request.queryName(notIn: known) {
                 throw Problem.unknownParameter(name, known: known)
             }
         } catch { return error.unhandled(request.method).response }
@@ -174,12 +187,16 @@ public final class Router {
     /// 413 `value_too_large`, and at most this much is ever buffered.
     public func maxBodyBytes(for request: Request) -> Int {
         guard case .route(let route) = match(request) else { return Self.unusedBodyBytes }
-        return route.maxBodyBytes
+        return route.endpoint.maxBodyBytes ?? Self.unusedBodyBytes
     }
 
     /// The server itself responded (413, 400 for a malformed message, 503 above its limits); for metrics and logs.
     func refused(_ request: Request, with response: Response) {
-        let operation = if case .route(let route) = match(request) { route.operation } else { Self.unknownOperation }
+        var operation = Self.unknownOperation
+        if case .route(let route) = match(request) {
+            operation = route.operation
+            assert(declares(response, at: route.endpoint))
+        }
         onResponse?(request, operation, response)
     }
 }

@@ -32,4 +32,10 @@ public protocol AccessPolicy: AnyObject {
 
     /// Further header fields of the response to a request.
     func headers(for request: Request, _ response: Response) -> [Header]
+
+    /// What ``check(_:needs:)`` may throw at an endpoint, for its declaration.
+    func problems(at endpoint: Endpoint) -> [DeclaredProblem]
+
+    /// What ``headers(for:_:)`` may add at an endpoint, for its declaration.
+    func headers(at endpoint: Endpoint) -> [DeclaredHeader]
 }

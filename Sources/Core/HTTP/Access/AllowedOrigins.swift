@@ -41,6 +41,19 @@ public struct AllowedOrigins: Sendable {
         return origin != "http://\(own)" && origin != "https://\(own)"
     }
 
+    /// The declaration of ``headers(for:_:)``, except for OPTIONS, which is no endpoint.
+    public var declaredHeaders: [DeclaredHeader] {
+        guard !origins.isEmpty else { return [] }
+        return [
+            DeclaredHeader(
+                "Access-Control-Allow-Origin", "The origin of the request, if its pages may read the answer.",
+                example: "https://example.org", isRequired: false),
+            DeclaredHeader(
+                "Access-Control-Expose-Headers", "The fields that these pages may read.",
+                example: .string(Self.responseFields), isRequired: false),
+        ]
+    }
+
     /// The fields that show an answer to the pages of allowed origins; none if no origin is allowed.
     public func headers(for request: Request, _ response: Response) -> [Header] {
         guard !origins.isEmpty else { return [] }

@@ -7,4 +7,10 @@ public protocol RequestLimiter: AnyObject {
     /// Decides before the handler runs, and sets ``Request/quotaFields``.
     /// - Throws: the response instead of the handler's.
     func admit(_ request: Request) async throws(Problem)
+
+    /// What ``check(_:)`` and ``admit(_:)`` may throw, for the declarations of endpoints.
+    var problems: [DeclaredProblem] { get }
+
+    /// The fields that ``Request/quotaFields`` may have, for the declarations of endpoints.
+    var headers: [DeclaredHeader] { get }
 }

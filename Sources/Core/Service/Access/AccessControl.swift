@@ -38,6 +38,24 @@ final class AccessControl: AccessPolicy {
         settings.origins.headers(for: request, response)
     }
 
+    func problems(at endpoint: Endpoint) -> [DeclaredProblem] {
+        var refusals: [AccessRefusal] = [.host]
+        if !endpoint.method.isSafe { refusals.append(.origin) }
+        if authenticator != nil, let scope = endpoint.scope {
+            refusals += [.noToken, .token(reason: "is unknown"), .scope(scope), .throttled]
+            if endpoint.parameters.contains(where: { $0.location == .path }) { refusals.append(.key) }
+        }
+        return refusals.map { refusal in
+            let problem = refusal.problem(of: serviceName)
+            let challenge = problem.headers.filter { $0.name == "WWW-Authenticate" }.map {
+                DeclaredHeader($0.name, "Which token is needed (RFC 6750).", example: .string($0.value))
+            }
+            return DeclaredProblem(problem, headers: challenge)
+        }
+    }
+
+    func headers(at endpoint: Endpoint) -> [DeclaredHeader] { settings.origins.declaredHeaders }
+
     /// A request of HTTP/1.0 without a host comes from no browser.
     private func checkHost(of request: Request) throws(AccessRefusal) {
         guard let authority = request.authority, !known.contains(authority) else { return }

@@ -8,7 +8,6 @@ import Telemetry
 /// `/write`, `/read` and `/delete`: the checks, metrics and log events that both services share.
 final class KeyValueEndpoints {
     private let handler: any KeyValueHandler
-    private let mode: ServiceMode
     private let requestTimeoutNs: UInt64
     private let maxValueBytes: Int
     private var limiter: RateLimiter?
@@ -18,16 +17,11 @@ final class KeyValueEndpoints {
     private let audit: RequestAudit?
     private let admission: LargeRequestAdmission
 
-    static let maxKeyBytes = 512
-    /// Ten years: a longer time to live is a mistake.
-    static let maxTTLMs: Int64 = 315_360_000_000
-
     init(
         settings: ServiceSettings, scheduler: any Scheduler, handler: any KeyValueHandler, metrics: ServiceMetrics,
         logger: Logger, reports: AccessReports, audit: RequestAudit?
     ) {
         self.handler = handler
-        mode = settings.mode
         requestTimeoutNs = settings.requests.engineTimeoutNs
         maxValueBytes = settings.requests.maxValueBytes
         limiter = settings.load.maxPerS.map { RateLimiter(ratePerS: $0) }
@@ -39,38 +33,20 @@ final class KeyValueEndpoints {
     }
 
     func addRoutes(to router: Router) {
-        // app-cp has neither staleness nor sessions, and refuses what it would ignore.
-        let session = mode == .ap ? ["require_session"] : []
-        let staleness = mode == .ap ? ["max_staleness_ms"] : []
-        router.add(
-            .post, "/write/{key}", operation: "write", parameters: ["ttl_ms"] + session, maxBodyBytes: maxValueBytes,
-            needs: .write
-        ) { [self] request in
+        let declared = Self.endpoints(handler.declaration, maxValueBytes: maxValueBytes)
+        router.add(declared.write) { [self] request in
             try await write(request) { () throws(Problem) in request.body }
         }
-        router.add(
-            .post, "/write/{key}/{value}", operation: "write", parameters: ["ttl_ms"] + session,
-            maxBodyBytes: maxValueBytes, needs: .write
-        ) { [self] request in
+        router.add(declared.writeInPath) { [self] request in
             try await write(request) { () throws(Problem) in
                 let value = try request.segment(2)
-                guard !value.isEmpty else {
-                    throw Problem.badRequest(
-                        "ambiguous_value",
-                        "the path ends in /: omit it to send the value in the body; a / in a key is sent as %2F")
-                }
-                guard request.body.isEmpty else {
-                    throw Problem.badRequest(
-                        "ambiguous_value",
-                        "give the value in the path or in the body, not in both; a / in a key is sent as %2F")
-                }
+                guard !value.isEmpty else { throw .emptyPathValue }
+                guard request.body.isEmpty else { throw .twoValues }
                 return value
             }
         }
-        router.add(.get, "/read/{key}", operation: "read", parameters: staleness + session, needs: .read) { [self] in
-            try await read($0)
-        }
-        router.add(.delete, "/delete/{key}", operation: "delete", parameters: session, needs: .write) { [self] in
+        router.add(declared.read) { [self] in try await read($0) }
+        router.add(declared.delete) { [self] in
             try await change("delete", $0) { [self] request in
                 let place = await admission.enter(key: request.key, from: request.request.client)
                 return try await run("delete", request.key, at: place, byteCount: { _ in 0 }) {
@@ -87,7 +63,7 @@ final class KeyValueEndpoints {
             try checkContent(request)
             let value = try value()
             guard value.count <= maxValueBytes else { throw Problem.valueTooLarge(maxBytes: maxValueBytes) }
-            let ttlMs = try milliseconds("ttl_ms", of: request, in: 1...Self.maxTTLMs)
+            let ttlMs = try KeyValueParameters.ttlMs.integer(of: request)
             let place = await admission.enter(byteCount: value.count, from: request.client)
             return try await run("write", key.key, at: place, byteCount: { _ in value.count }) {
                 try await handler.write(value, key, ttlMs: ttlMs)
@@ -104,7 +80,7 @@ final class KeyValueEndpoints {
         guard let place else {
             metrics.shedRequests(operation).increment()
             metrics.refusals(.overloaded).increment()
-            throw Problem.unavailable("overloaded", "too many requests with large values are waiting")
+            throw Problem.tooManyLargeValues
         }
         var moved: Int?
         defer {
@@ -145,7 +121,7 @@ final class KeyValueEndpoints {
 
     private func read(_ request: Request) async throws -> Response {
         let key = try keyRequest(request, key: try key(of: request))
-        let maxStalenessMs = try milliseconds("max_staleness_ms", of: request, in: 0...Self.maxTTLMs)
+        let maxStalenessMs = try KeyValueParameters.maxStalenessMs.integer(of: request)
         do {
             let place = await admission.enter(key: key.key, from: request.client)
             return try await run("read", key.key, at: place, byteCount: { $0.body.count }) {
@@ -188,14 +164,9 @@ final class KeyValueEndpoints {
     /// A value is stored as it is sent: a content coding would be lost, and a part would replace the whole
     /// (RFC 9110, sections 8.4 and 14.4).
     private func checkContent(_ request: Request) throws(Problem) {
-        guard request.header("Content-Range") == nil else {
-            throw .notSupported("a value is sent as a whole, without Content-Range")
-        }
+        guard request.header("Content-Range") == nil else { throw .partialValue }
         guard ["", "identity"].contains(request.header("Content-Encoding")?.lowercased() ?? "") else {
-            throw Problem(
-                status: 415, code: "unsupported_encoding",
-                detail: "a value is stored as it is sent, so it must not have a Content-Encoding"
-            ).with([Header("Accept-Encoding", "identity")])
+            throw .unsupportedEncoding
         }
     }
 
@@ -207,37 +178,15 @@ final class KeyValueEndpoints {
         }
         return KeyRequest(
             key: key, deadlineNs: request.receivedNs + requestTimeoutNs,
-            isSessionRequired: try isSessionRequired(by: request), request: request)
-    }
-
-    private func isSessionRequired(by request: Request) throws(Problem) -> Bool {
-        switch try request.query("require_session") {
-        case nil, "false": return false
-        case "true": return true
-        default: throw Problem.badRequest("bad_require_session", "require_session must be true or false")
-        }
+            isSessionRequired: try KeyValueParameters.requireSession.flag(of: request), request: request)
     }
 
     private func key(of request: Request) throws(Problem) -> Bytes {
         let key: Bytes
         do throws(Problem) { key = try request.segment(1) } catch {
-            throw Problem.badRequest("bad_key", "the key is not valid percent-encoding")
+            throw .badKey("the key is not valid percent-encoding")
         }
-        guard (1...Self.maxKeyBytes).contains(key.count) else {
-            let problem = key.isEmpty ? "empty" : "\(key.count) bytes long"
-            throw Problem.badRequest("bad_key", "a key has 1 to \(Self.maxKeyBytes) bytes; this one is \(problem)")
-        }
+        guard (1...KeyValueParameters.maxKeyBytes).contains(key.count) else { throw .badKey(byteCount: key.count) }
         return key
-    }
-
-    private func milliseconds(
-        _ name: String, of request: Request, in range: ClosedRange<Int64>
-    ) throws(Problem) -> Int64? {
-        guard let text = try request.query(name) else { return nil }
-        guard let number = Int64(decimal: Array(text.utf8)), range.contains(number) else {
-            throw Problem.badRequest(
-                "bad_\(name)", "\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return number
     }
 }

@@ -31,18 +31,13 @@ final class OperationsEndpoints {
     func stop() { isStopping = true }
 
     func addRoutes(to router: Router) {
-        // Load balancers and Prometheus (`params`) may add parameters: these four endpoints ignore them.
-        router.add(.get, "/health", operation: "health", parameters: nil, needs: .metrics) { [self] _ in await health()
-        }
-        router.add(.get, "/health/live", operation: "health", parameters: nil, isLimited: false) { [self] _ in live() }
-        router.add(.get, "/health/ready", operation: "health", parameters: nil, isLimited: false) { [self] _ in
-            await ready()
-        }
-        router.add(.get, "/metrics", operation: "metrics", parameters: nil, needs: .metrics, isLimited: false) {
-            [self] in scrape($0)
-        }
-        router.add(.get, "/circuit-breaker", operation: "circuit_breaker", needs: .admin) { [self] _ in breakers() }
-        router.add(.get, "/replicas", operation: "replicas", needs: .admin) { [self] _ in await replicas() }
+        let declared = OperationsDeclarations(mode: settings.mode, service: engine.declaration)
+        router.add(declared.health) { [self] _ in await health() }
+        router.add(declared.live) { [self] _ in live() }
+        router.add(declared.ready(isPublic: settings.access.authentication.isOn)) { [self] _ in await ready() }
+        router.add(declared.metrics) { [self] in scrape($0) }
+        router.add(declared.breakers) { [self] _ in breakers() }
+        router.add(declared.replicas) { [self] _ in await replicas() }
     }
 
     private var deadlineNs: UInt64 { reactor.nowNs + settings.requests.timeoutMs * nsPerMs }
@@ -54,11 +49,11 @@ final class OperationsEndpoints {
     }
 
     private func ready() async -> Response {
-        if isStopping { return Problem.unavailable("stopping", "the service is stopping").response }
+        if isStopping { return Problem.stopping.response }
         guard let failure = await engine.readiness(deadlineNs: deadlineNs) else { return live() }
         // Open to everybody: where requests need a token, it does not say what is wrong.
         let isPublic = settings.access.authentication.isOn
-        return (isPublic ? .unavailable("not_ready", "the service is not ready") : Problem(failure)).response
+        return (isPublic ? .notReady : Problem(failure)).response
     }
 
     private func health() async -> Response {

@@ -6,6 +6,9 @@ import Replication
 public protocol ServiceEngine: AnyObject {
     var keyValue: any KeyValueHandler { get }
 
+    /// What this service adds to the declarations of the endpoints for operators.
+    var declaration: ServiceDeclaration { get }
+
     /// True if the engine logs suspected and healed partitions itself: it knows when all that a replica missed has
     /// arrived. Otherwise they follow the circuit breakers.
     var reportsPartitions: Bool { get }
@@ -35,6 +38,9 @@ public protocol ServiceEngine: AnyObject {
 /// Each call throws a ``Problem`` for a request that never reached the engine, and an ``EngineRefusal`` for one that
 /// the engine rejected.
 public protocol KeyValueHandler: AnyObject {
+    /// The parameters that this service reads, and its answers.
+    var declaration: KeyValueDeclaration { get }
+
     /// - Parameter maxStalenessMs: the greatest staleness of the answer, in milliseconds; nil for any.
     func read(_ request: KeyRequest, maxStalenessMs: Int64?) async throws -> Response
 

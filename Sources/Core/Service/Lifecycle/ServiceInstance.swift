@@ -65,6 +65,9 @@ final class ServiceInstance: @unchecked Sendable {
         ).addRoutes(to: router)
         operations.addRoutes(to: router)
         engine.addRoutes(to: router)
+        let document = OpenAPIEndpoint()
+        document.addRoute(to: router)
+        document.build(from: router, settings: settings, summary: engine.declaration.summary)
         var http = HTTPServerSettings(host: settings.listening.host, port: settings.listening.port)
         http.trustedProxies = settings.access.proxies
         http.requests.maxInFlight = settings.load.maxInFlight

@@ -60,8 +60,25 @@ final class RequestLimits: RequestLimiter {
                 .rateLimited, .warning, "clients sent more requests than their limits allow",
                 counts.mapValues { .stringConvertible($0) })
         }
-        return Problem(
+        return Self.problem(window, retryAfterS: Int(clamping: quota.retryAfterS))
+    }
+
+    private static func problem(_ window: RateWindow, retryAfterS: Int) -> Problem {
+        Problem(
             status: 429, code: "rate_limited", detail: "more requests per \(window.rawValue) than allowed",
-            retryAfterS: Int(clamping: quota.retryAfterS))
+            retryAfterS: retryAfterS)
+    }
+
+    var problems: [DeclaredProblem] { [DeclaredProblem(Self.problem(.minute, retryAfterS: 1))] }
+
+    var headers: [DeclaredHeader] {
+        [
+            DeclaredHeader(
+                QuotaFields.policyName, "The limits of this client (draft-ietf-httpapi-ratelimit-headers).",
+                example: .string(fields.policy), isRequired: false),
+            DeclaredHeader(
+                QuotaFields.quotaName, "How many requests are left, and when there will be more, in seconds.",
+                example: "\"minute\";r=599;t=1", isRequired: false),
+        ]
     }
 }

@@ -1,0 +1,41 @@
+/// What the OpenAPI document of a server shows.
+extension Router {
+    /// The endpoints, and HEAD beside each GET.
+    public var operations: [Endpoint] {
+        endpoints.flatMap { $0.method == .get ? [$0, $0.head()] : [$0] }
+    }
+
+    /// All problems at an endpoint, by status: those of its handler, of the policy, of the limiter and of
+    /// the server.
+    public func problems(at endpoint: Endpoint) -> [DeclaredProblem] {
+        let all =
+            endpoint.problems + (policy?.problems(at: endpoint) ?? [])
+            + (endpoint.isLimited ? limiter?.problems ?? [] : []) + ServerAnswers.problems(at: endpoint)
+        return all.enumerated().sorted { ($0.element.status, $0.offset) < ($1.element.status, $1.offset) }
+            .map(\.element)
+    }
+
+    /// The header fields that any answer at an endpoint may have, beside its own.
+    public func headers(at endpoint: Endpoint) -> [DeclaredHeader] {
+        ServerAnswers.headers(at: endpoint) + (policy?.headers(at: endpoint) ?? [])
+            + (endpoint.isLimited ? limiter?.headers ?? [] : [])
+    }
+
+    /// Whether the declaration of an endpoint has an answer with this status, code and these header fields; called in
+    /// debug builds only.
+    func declares(_ response: Response, at endpoint: Endpoint) -> Bool {
+        guard endpoint.isDeclared else { return true }
+        let names: [String]
+        if let code = response.problemCode {
+            let found = problems(at: endpoint).filter { $0.status == response.status && $0.code == code }
+            if found.isEmpty { return false }
+            names = found.flatMap(\.headers).map(\.name)
+        } else {
+            let found = endpoint.answers.filter { $0.status == response.status }
+            if found.isEmpty { return false }
+            names = found.flatMap(\.headers).map(\.name)
+        }
+        let known = Set(names + headers(at: endpoint).map(\.name))
+        return response.headers.allSatisfy { known.contains($0.name) }
+    }
+}

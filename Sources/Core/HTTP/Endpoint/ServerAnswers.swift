@@ -1,0 +1,53 @@
+import JSON
+
+/// What server and router answer at every endpoint, beside its handler and the ``AccessPolicy``.
+enum ServerAnswers {
+    /// Problems at `endpoint`.
+    static func problems(at endpoint: Endpoint) -> [DeclaredProblem] {
+        var problems: [Problem] = [
+            .malformed("the request must have one Host field"),
+            .valueTooLarge(maxBytes: endpoint.maxBodyBytes ?? Router.unusedBodyBytes),
+            Problem(status: 414, code: "target_too_long", detail: "the request line is too long"),
+            Problem(status: 431, code: "headers_too_large", detail: "the header block is too long"),
+            .internalError,
+            Problem(status: 501, code: "not_supported", detail: "the only transfer encoding is chunked"),
+            .overloaded("too many requests in flight"),
+            .unavailable("stopping", "the service is stopping"),
+            Problem(status: 505, code: "version_not_supported", detail: "the version must be 1.1 or 1.0"),
+        ]
+        if let known = endpoint.queryNames {
+            problems.append(.badEncoding("the query is not valid percent-encoding"))
+            problems.append(.unknownParameter("ttl", known: known))
+        }
+        return problems.map { DeclaredProblem($0) } + endpoint.parameters.compactMap(\.problem)
+    }
+
+    /// Header fields of every answer at `endpoint`, beside those of a single answer.
+    static func headers(at endpoint: Endpoint) -> [DeclaredHeader] {
+        let always = [
+            DeclaredHeader(
+                "Date", "When the answer was made.", example: "Sun, 29 Nov 2026 20:41:07 GMT", isRequired: false),
+            DeclaredHeader(
+                "Content-Length", "Length of the body in bytes.", schema: ["type": "integer", "minimum": 0],
+                example: 64,
+                isRequired: false),
+            DeclaredHeader(
+                "Connection", "`close`: the connection is closed after this answer.", example: "close",
+                isRequired: false),
+            // Some refusals are written before libmicrohttpd could add these fields.
+            DeclaredHeader(
+                "X-Content-Type-Options", "Browsers must not guess a type.", schema: ["const": "nosniff"],
+                example: "nosniff", isRequired: false),
+            DeclaredHeader(
+                "Cross-Origin-Resource-Policy", "Foreign web pages must not embed the answer.",
+                schema: ["const": "same-origin"], example: "same-origin", isRequired: false),
+            DeclaredHeader(
+                "Vary", "Which fields of the request chose the answer.", example: "Accept", isRequired: false),
+        ]
+        guard endpoint.method.isSafe else { return always }
+        return always + [
+            DeclaredHeader(
+                "Cache-Control", "Whether caches may keep the answer.", example: "no-store", isRequired: false)
+        ]
+    }
+}
