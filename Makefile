@@ -19,7 +19,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 # Written when a build begins, kept when it succeeds: flags and compiler of the programs in RELEASE.
 STAMP := $(SCRATCH)/build.stamp
 BUILD_INPUTS := Package.swift Package.resolved Sources
-SHELL_SCRIPTS := scripts/*.sh deploy/redis/*.sh Tests/Compose/*.sh .ci/run
+SHELL_SCRIPTS := scripts/*.sh deploy/redis/*.sh Tests/Compose/*.sh Tests/OpenAPI/*.sh .ci/run
 SHELL_SCRIPTS += runbooks/env.sh Tests/Runbooks/front.sh
 
 # Set on the command line: SITE=west, ARGS='--mode stall'.
@@ -37,8 +37,8 @@ ON ?= lab
 PAGES ?=
 
 .PHONY: help setup build run demo demo-page test test-server lint simulate laws mutants check report partition heal \
-    status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page test-downtime \
-    bench-quick bench-limits bench-overload bench-downtime soak docs sbom clean
+    status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page test-openapi \
+    test-downtime bench-quick bench-limits bench-overload bench-downtime soak docs sbom clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -154,6 +154,10 @@ test-prometheus: build ## Tests rules and dashboard, and makes every alert fire 
 test-page: build ## Opens the lab page in headless Chromium, cuts, heals, and goes through the tour
 	@scripts/setup.sh all
 	@Tests/Page/run.sh $(RELEASE) $(ARGS)
+
+test-openapi: build ## Tests both services against their OpenAPI documents with schemathesis (ARGS='--seed 7 ap-tokens')
+	@scripts/setup.sh all
+	@Tests/OpenAPI/run.sh $(RELEASE) $(ARGS)
 
 bench-quick: build ## Measures both services and webdis in two minutes (ARGS='--baseline DIR' compares two builds, --full)
 	@scripts/setup.sh bench

@@ -63,7 +63,7 @@ final class RequestLimits: RequestLimiter {
         return Self.problem(window, retryAfterS: Int(clamping: quota.retryAfterS))
     }
 
-    private static func problem(_ window: RateWindow, retryAfterS: Int) -> Problem {
+    private static func problem(_ window: RatePolicy.Window, retryAfterS: Int) -> Problem {
         Problem(
             status: 429, code: "rate_limited", detail: "more requests per \(window.rawValue) than allowed",
             retryAfterS: retryAfterS)
