@@ -58,6 +58,7 @@ start_lab
 [ $# -eq 0 ] || exit 0
 "$python" -B Tests/Page/controls_test.py "$url"
 "$python" -B Tests/Page/readonly_test.py "$bin" "$directory/run"
+"$python" -B Tests/Page/hostile_test.py "$bin" "$directory/run" "$url"
 stop_lab
 start_lab --break stale-read
 "$python" -B Tests/Page/violation_test.py "$url"
