@@ -112,8 +112,10 @@ public final class Router {
 
     /// The fields that the policy and the limiter add to a response.
     func headers(for request: Request, _ response: Response) -> [Header] {
-        let headers = policy?.headers(for: request, response) ?? []
-        return headers.isEmpty ? request.quotaFields : headers + request.quotaFields
+        let added = policy?.headers(for: request, response) ?? []
+        let headers = added.isEmpty ? request.quotaFields : added + request.quotaFields
+        if case .route(let route) = request.match { assert(declares(headers, at: route.endpoint)) }
+        return headers
     }
 
     // MARK: Called by the server, on the reactor's thread
