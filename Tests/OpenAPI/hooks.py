@@ -59,6 +59,22 @@ def before_call(context, case, kwargs):
             case.headers[name] = real[name]
 
 
+@schemathesis.check
+def declared_header_fields(ctx, response, case):
+    """Every header field of an answer is in the document. The check of schemathesis looks only for missing ones."""
+    document = case.operation.schema.raw_schema
+    answers = document["paths"][case.operation.path].get(case.method.lower(), {}).get("responses", {})
+    answer = answers.get(str(response.status_code))
+    if answer is None:
+        return
+    if "$ref" in answer:
+        answer = document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    # OpenAPI describes the content type elsewhere.
+    known = {name.lower() for name in answer["headers"]} | {"content-type"}
+    undeclared = {name.lower() for name in response.headers} - known
+    assert not undeclared, f"not declared: {', '.join(sorted(undeclared))}"
+
+
 @schemathesis.hook
 def after_call(context, case, response):
     is_json = response.content and response.headers.get("content-type", [""])[0].endswith("json")
