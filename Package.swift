@@ -57,6 +57,9 @@ let package = Package(
         .systemLibrary(name: "CLua", path: "Sources/CLua", providers: [.apt(["liblua5.1-0-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", path: "Sources/CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
 
+        // Comes with libmicrohttpd, which has TLS by it.
+        .systemLibrary(name: "CGnuTLS", path: "Sources/CGnuTLS", providers: [.apt(["libgnutls28-dev"])]),
+
         // Lets the HTTP module check all input before libmicrohttpd parses it.
         .target(name: "CReceive", path: "Sources/CReceive"),
 
@@ -71,7 +74,8 @@ let package = Package(
         core("Telemetry", ["ByteCoding", "CLinux", "JSON", logging]),
         core("Replication", ["ByteCoding", "EventLoop"] + collections),
         core("Redis", ["EventLoop", "Replication", "Resilience", "CHiredis", logging] + collections),
-        core("HTTP", ["ByteCoding", "EventLoop", "JSON", "CMicroHTTPD", "CReceive"]),
+        core("TLS", ["CGnuTLS"]),
+        core("HTTP", ["ByteCoding", "EventLoop", "JSON", "CGnuTLS", "CMicroHTTPD", "CReceive"]),
         core(
             "Authentication",
             [
@@ -91,7 +95,7 @@ let package = Package(
             "Service",
             [
                 "Authentication", "ByteCoding", "EventLoop", "HTTP", "JSON", "RateLimiting", "Redis", "Replication",
-                "Resilience", "Telemetry", logging,
+                "Resilience", "TLS", "Telemetry", logging,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 arguments,
@@ -132,7 +136,8 @@ let package = Package(
 
         // Tests: one folder per target. Integration starts real Redis servers and the real executables.
         .target(
-            name: "TestSupport", dependencies: ["CLinux", "EventLoop"], path: "Tests/Support", swiftSettings: house),
+            name: "TestSupport", dependencies: ["CLinux", "EventLoop", "TLS"], path: "Tests/Support",
+            swiftSettings: house),
         // The production engines and their Lua in one process, in virtual time.
         .target(
             name: "Simulator",
@@ -160,7 +165,7 @@ let package = Package(
             ]),
         tests(
             "RateLimitingTests", ["RateLimiting", "HTTP", "Redis", "Replication", "EventLoop", "TestSupport"]),
-        tests("HTTPTests", ["HTTP", "JSON", "EventLoop", "TestSupport"]),
+        tests("HTTPTests", ["HTTP", "JSON", "EventLoop", "TLS", "TestSupport"]),
         tests(
             "ServiceTests",
             ["Authentication", "Service", "AppCP", "AppAP", "Available", "Consistent", "Resilience", "TestSupport"]
@@ -171,7 +176,7 @@ let package = Package(
             "CapLabTests",
             ["CapLab", "Available", "Consistent", "EventLoop", "HTTP", "JSON", "Linearizability", "TestSupport"]),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["AppCP", "AppAP", "CapLab", "EventLoop", "TestSupport"],
+            name: "IntegrationTests", dependencies: ["AppCP", "AppAP", "CapLab", "EventLoop", "TLS", "TestSupport"],
             path: "Tests/Integration",
             swiftSettings: house
         ),

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 
 static inline int cmhd_epoll_fd(struct MHD_Daemon *daemon) {
@@ -58,6 +59,19 @@ static inline void cmhd_close_after(struct MHD_Response *response) {
 static const ssize_t cmhd_end_of_stream = -1;  // MHD_CONTENT_READER_END_OF_STREAM
 static const ssize_t cmhd_end_with_error = -2; // MHD_CONTENT_READER_END_WITH_ERROR
 
+// The session of GnuTLS; NULL without TLS.
+static inline void *cmhd_tls_session(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    return info ? info->tls_session : NULL;
+}
+
+// The client has closed its side of the TCP connection, perhaps after bytes that nobody has read.
+static inline int cmhd_is_half_closed(int descriptor) {
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state != TCP_ESTABLISHED;
+}
+
 // The pointer that the callback `connection_changed` stored for this connection.
 static inline void *cmhd_connection_context(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
@@ -70,6 +84,7 @@ struct cmhd_start_options {
     unsigned idle_timeout_s;
     size_t connection_memory_bytes;
     int is_logging;
+    const char *tls_priorities; // of GnuTLS; NULL for no TLS
     void *context; // the first argument of every callback
     MHD_LogCallback log;
     void *(*request_begins)(void *context, const char *target, struct MHD_Connection *connection);
@@ -78,12 +93,26 @@ struct cmhd_start_options {
     MHD_NotifyConnectionCallback connection_changed;
 };
 
+// Never called: every session gets credentials of its own before its handshake. But MHD_USE_TLS needs some at the start.
+static inline int cmhd_no_certificate(
+    gnutls_session_t session, const gnutls_datum_t *names, int name_count, const gnutls_pk_algorithm_t *algorithms,
+    int algorithm_count, gnutls_pcert_st **certificates, unsigned *certificate_count, gnutls_privkey_t *key) {
+    return -1;
+}
+
 // Connections can be suspended and resumed, but without MHD_USE_ITC, which MHD_ALLOW_SUSPEND_RESUME includes.
 // MHD_USE_ITC adds a descriptor that wakes the daemon when another thread resumes a connection. Here the same thread
 // runs the daemon right after, so one write to an eventfd per request is saved.
 static inline struct MHD_Daemon *cmhd_start(const struct cmhd_start_options *options) {
     unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | (MHD_ALLOW_SUSPEND_RESUME & ~MHD_USE_ITC);
     if (options->is_logging) flags |= MHD_USE_ERROR_LOG;
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)options->tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)cmhd_no_certificate},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    if (options->tls_priorities) flags |= MHD_USE_TLS;
+    else tls[0].option = MHD_OPTION_END;
     return MHD_start_daemon(
         flags, 0, NULL, NULL, options->access, options->context,
         MHD_OPTION_EXTERNAL_LOGGER, options->log, options->context, // first, to log errors of the others
@@ -93,5 +122,6 @@ static inline struct MHD_Daemon *cmhd_start(const struct cmhd_start_options *opt
         MHD_OPTION_URI_LOG_CALLBACK, options->request_begins, options->context,
         MHD_OPTION_NOTIFY_COMPLETED, options->completed, options->context,
         MHD_OPTION_NOTIFY_CONNECTION, options->connection_changed, options->context,
+        MHD_OPTION_ARRAY, tls,
         MHD_OPTION_END);
 }

@@ -1,4 +1,5 @@
 import Glibc
+import TLS
 import TestSupport
 
 /// A client that sends exactly the given bytes.
@@ -6,6 +7,7 @@ final class TestClient {
     enum Failure: Error {
         case cannotConnect
         case connectionEnded(after: String)
+        case handshake(code: Int32)
     }
 
     struct Answer {
@@ -23,6 +25,7 @@ final class TestClient {
     private let descriptor: Int32
     private var buffer: [UInt8] = []
     private var isClosed = false
+    private(set) var tls: TLSClientSession?
 
     /// - Parameters:
     ///   - number: the client's own address is 127.0.0.`number`.
@@ -55,6 +58,17 @@ final class TestClient {
         close()
     }
 
+    /// Begins TLS, and verifies that the server is 127.0.0.1.
+    func startTLS(
+        _ credentials: TLSClientSession.Credentials, priorities: String = TLSClientSession.defaultPriorities
+    ) throws {
+        let session = try TLSClientSession(
+            descriptor: descriptor, host: "127.0.0.1", credentials: credentials, priorities: priorities)
+        let code = session.handshake()
+        guard code == 0 else { throw Failure.handshake(code: code) }
+        tls = session
+    }
+
     func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     @discardableResult
@@ -66,7 +80,8 @@ final class TestClient {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+                if let tls { return tls.send(UnsafeRawBufferPointer(rebasing: $0[sent...])) }
+                return Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { return false }
             sent += count
@@ -133,9 +148,28 @@ final class TestClient {
 
     private func fill(_ most: Int = 65_536) throws {
         var chunk = [UInt8](repeating: 0, count: most)
-        let count = recv(descriptor, &chunk, chunk.count, 0)
+        let count = receive(into: &chunk)
         guard count > 0 else { throw Failure.connectionEnded(after: String(decoding: buffer, as: UTF8.self)) }
         buffer.append(contentsOf: chunk[..<count])
+    }
+
+    private func receive(into chunk: inout [UInt8]) -> Int {
+        guard let tls else { return recv(descriptor, &chunk, chunk.count, 0) }
+        // The client's own GnuTLS may need a second call after a record without data, such as the server's new keys.
+        for _ in 0..<3 {
+            let count = chunk.withUnsafeMutableBytes { tls.receive(into: $0) }
+            if count != TLSClientSession.again { return count }
+        }
+        return -1
+    }
+
+    /// The server ended TLS before it closed the connection: nothing was cut off.
+    func isEndedByServer() -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 4_096)
+        while true {
+            let count = receive(into: &chunk)
+            if count <= 0 { return count == 0 }
+        }
     }
 
     /// The bytes that the server sends until it closes the connection.

@@ -1,3 +1,4 @@
+import TLS
 import TestSupport
 
 /// Three replicas and one instance of a service on them: no relays, no sites.
@@ -9,11 +10,12 @@ final class ServiceOnReplicas: Sendable {
 
     private init(
         _ name: String, servers: [RedisServer], settings: [String: String], token: String? = nil,
-        descriptorLimit: Int? = nil
+        descriptorLimit: Int? = nil, trust: TLSClientSession.Credentials? = nil
     ) throws {
         self.servers = servers
         service = try ServiceProcess(
-            name, environment: Self.environment(servers).merging(settings) { $1 }, descriptorLimit: descriptorLimit)
+            name, environment: Self.environment(servers).merging(settings) { $1 }, descriptorLimit: descriptorLimit,
+            trust: trust)
         let service = service
         session = ClientSession(service)
         let headers = token.map { ["Authorization": "Bearer \($0)"] } ?? [:]
@@ -40,30 +42,34 @@ final class ServiceOnReplicas: Sendable {
 
     /// Starts `app-cp` on a new group that was initialised.
     static func cp(
-        settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil
+        settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil,
+        trust: TLSClientSession.Credentials? = nil
     ) throws -> ServiceOnReplicas {
         let servers = try (0..<3).map { _ in try RedisServer() }
         let result = try ServiceProcess.run("app-cp", ["init"], environment: environment(servers))
         guard result.code == 0 else { throw TestFailure("init: \(result.errors)") }
         return try ServiceOnReplicas(
-            "app-cp", servers: servers, settings: settings, token: token, descriptorLimit: descriptorLimit)
+            "app-cp", servers: servers, settings: settings, token: token, descriptorLimit: descriptorLimit,
+            trust: trust)
     }
 
     static func ap(
-        settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil
+        settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil,
+        trust: TLSClientSession.Credentials? = nil
     ) throws -> ServiceOnReplicas {
         try ServiceOnReplicas(
             "app-ap", servers: (0..<3).map { _ in try RedisServer() }, settings: settings, token: token,
-            descriptorLimit: descriptorLimit)
+            descriptorLimit: descriptorLimit, trust: trust)
     }
 
     /// - Parameter token: a token with the scopes `admin` and `metrics`; nil if requests need none.
     static func make(
-        _ mode: String, settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil
+        _ mode: String, settings: [String: String] = [:], token: String? = nil, descriptorLimit: Int? = nil,
+        trust: TLSClientSession.Credentials? = nil
     ) throws -> ServiceOnReplicas {
         mode == "cp"
-            ? try cp(settings: settings, token: token, descriptorLimit: descriptorLimit)
-            : try ap(settings: settings, token: token, descriptorLimit: descriptorLimit)
+            ? try cp(settings: settings, token: token, descriptorLimit: descriptorLimit, trust: trust)
+            : try ap(settings: settings, token: token, descriptorLimit: descriptorLimit, trust: trust)
     }
 
     /// The values of `/metrics` by series.

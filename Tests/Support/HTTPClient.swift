@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TLS
 
 /// An answer, with its body as text and as a JSON object.
 public struct HTTPAnswer: Sendable {
@@ -24,26 +25,41 @@ public struct HTTPAnswer: Sendable {
 /// A blocking client on one connection that sends any bytes, including malformed requests.
 public final class HTTPClient {
     private let descriptor: Int32
+    private let tls: TLSClientSession?
     private var buffer: [UInt8] = []
 
-    /// - Parameter timeoutMs: the limit of the connect, and of each read and write.
-    public init(port: UInt16, timeoutMs: Int = 15_000) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    /// - Parameters:
+    ///   - timeoutMs: the limit of the connect, and of each read and write.
+    ///   - trust: nil for no TLS.
+    public init(port: UInt16, timeoutMs: Int = 15_000, trust: TLSClientSession.Credentials? = nil) throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var timeout = timeval(tv_sec: timeoutMs / 1_000, tv_usec: timeoutMs % 1_000 * 1_000)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(descriptor, SOL_SOCKET, option, &timeout, socklen_t(MemoryLayout<timeval>.size))
         }
+        self.descriptor = descriptor
+        tls = try trust.map {
+            try TLSClientSession(descriptor: descriptor, host: "127.0.0.1", credentials: $0)
+        }
         // `deinit` runs although `init` throws. Closing here too could close a descriptor that another thread has since
         // opened.
         guard Loopback.connect(descriptor, port: port) else { throw TestFailure("cannot connect to port \(port)") }
+        if let tls, case let code = tls.handshake(), code != 0 {
+            throw TestFailure("TLS: \(TLSClientSession.description(of: Int(code)))")
+        }
     }
 
     deinit { close(descriptor) }
 
+    /// When the server's certificate expires, in seconds since 1970; nil without TLS.
+    public var serverExpiresAtS: Int64? { tls?.serverExpiresAtS }
+
     public func send(_ bytes: [UInt8]) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let sent = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let sent = rest.withUnsafeBytes {
+                tls?.send($0) ?? Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard sent > 0 else { throw TestFailure("the server closed the connection") }
             rest = rest.dropFirst(sent)
         }
@@ -99,7 +115,9 @@ public final class HTTPClient {
 
     private func readMore() throws {
         var chunk = [UInt8](repeating: 0, count: 65_536)
-        let count = recv(descriptor, &chunk, chunk.count, 0)
+        let count = chunk.withUnsafeMutableBytes {
+            tls?.receive(into: $0) ?? recv(descriptor, $0.baseAddress, $0.count, 0)
+        }
         guard count > 0 else { throw TestFailure("no more bytes from the server") }
         buffer.append(contentsOf: chunk.prefix(count))
     }

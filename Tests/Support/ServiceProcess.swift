@@ -1,22 +1,27 @@
 import Foundation
 import Synchronization
+import TLS
 
 /// A service's executable as a child process, on a free loopback port.
 public final class ServiceProcess: Sendable {
     public var port: UInt16 { reservation.port }
     private let reservation: ReservedPort
     private let process: ChildProcess
+    private let trust: TLSClientSession.Credentials?
 
     /// - Parameters:
     ///   - name: `app-cp` or `app-ap`.
     ///   - environment: settings beside `HTTP_PORT`, `LOG_FORMAT` and `SECRET_KEY`.
     ///   - ignoredSignals: names of signals that the process ignores from its start, such as `HUP`. All other signals
     ///     have their default action, even if the tests run in the background.
+    ///   - trust: the authorities that its clients trust; nil for no TLS.
     ///   - descriptorLimit: the hard limit of open files. The soft limit is half of it, as on many systems the soft
     ///     limit is lower.
     public init(
-        _ name: String, environment: [String: String], ignoredSignals: [String] = [], descriptorLimit: Int? = nil
+        _ name: String, environment: [String: String], ignoredSignals: [String] = [], descriptorLimit: Int? = nil,
+        trust: TLSClientSession.Credentials? = nil
     ) throws {
+        self.trust = trust
         let port = try ReservedPort()
         reservation = port
         let limit = descriptorLimit.map { ["/usr/bin/prlimit", "--nofile=\($0 / 2):\($0)"] } ?? []
@@ -70,7 +75,7 @@ public final class ServiceProcess: Sendable {
     public func http(
         _ method: String, _ target: String, headers: [String: String] = [:], body: [UInt8] = []
     ) throws -> HTTPAnswer {
-        let client = try HTTPClient(port: port)
+        let client = try HTTPClient(port: port, trust: trust)
         return try client.request(method, target, headers: headers.merging(["Connection": "close"]) { $1 }, body: body)
     }
 }

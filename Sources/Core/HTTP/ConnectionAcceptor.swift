@@ -10,6 +10,8 @@ public enum ConnectionLimit: String, CaseIterable, Sendable {
     case address
     /// A client address holds its share, and all of its connections are busy: a new one got 503 `overloaded`.
     case refused
+    /// Too many TLS handshakes are in progress: the oldest ones of the client address were closed.
+    case handshakes
     /// The process has no descriptor left: the longest idle ones were closed.
     case descriptors
 }
@@ -91,7 +93,7 @@ extension HTTPServer {
     /// Closes the longest idle connections, of `client` or of all.
     /// - Returns: false where none is idle.
     func makeRoom(because limit: ConnectionLimit, for client: ClientAddress? = nil) -> Bool {
-        let count = connections.closeLongestIdle(of: client)
+        let count = connections.closeLongestIdle(of: client, ifHandshaking: limit == .handshakes)
         if count > 0 {
             onConnectionLimit?(limit, count)
             run()
@@ -105,12 +107,23 @@ extension HTTPServer {
         let client = ClientAddress(peer)
         let isTrusted = settings.trustedProxies.contains(peer)
         guard isTrusted || connections.hasRoom(for: client) || makeRoom(because: .address, for: client) else {
-            onConnectionLimit?(.refused, 1)
-            Problem.overloaded("too many connections from one address").response.send(to: descriptor)
-            close(descriptor)
-            return
+            if handshakes == nil {
+                Problem.overloaded("too many connections from one address").response.send(to: descriptor)
+            }
+            return refuse(descriptor)
+        }
+        if let handshakes {
+            guard handshakes.hasRoom(for: client) || makeRoom(because: .handshakes, for: client) else {
+                onHandshake?(.refused)
+                return refuse(descriptor)
+            }
         }
         guard let daemon, MHD_add_connection(daemon, descriptor, address, length) == .YES else { return }
         runState.isNeeded = true
+    }
+
+    private func refuse(_ descriptor: Int32) {
+        onConnectionLimit?(.refused, 1)
+        close(descriptor)
     }
 }

@@ -1,3 +1,4 @@
+import CGnuTLS
 import EventLoop
 import Glibc
 
@@ -11,6 +12,7 @@ final class ConnectionTable: Expirable {
     private let idleNs: UInt64
     private let crowdedIdleNs: UInt64
     private let leastIdleNs: UInt64
+    private let handshakeNs: UInt64
     private var connections: [Int32: HTTPConnection] = [:]
     private var share: FairShare
     /// For input on its way to libmicrohttpd.
@@ -24,6 +26,7 @@ final class ConnectionTable: Expirable {
         idleNs = UInt64(max(0, settings.connections.idleTimeoutS)) * 1_000 * nsPerMs
         crowdedIdleNs = min(idleNs, settings.connections.crowdedIdleTimeoutMs * nsPerMs)
         leastIdleNs = min(crowdedIdleNs, settings.connections.leastIdleMs * nsPerMs)
+        handshakeNs = settings.connections.handshakeTimeoutMs * nsPerMs
         share = FairShare(total: settings.connections.limit)
         scratch = [UInt8](repeating: 0, count: settings.buffers.connectionMemoryBytes)
     }
@@ -33,6 +36,7 @@ final class ConnectionTable: Expirable {
     var hasRoom: Bool { share.used < share.total }
     func hasRoom(for client: ClientAddress) -> Bool { share.fits(1, for: client) }
     var waitingExchanges: [Exchange] { connections.values.compactMap(\.waiting) }
+    var handshaking: [HTTPConnection] { connections.values.filter { $0.tls?.isHandshaking == true } }
     var streams: [ResponseStream] { connections.values.compactMap(\.stream) }
 
     func add(_ connection: HTTPConnection) {
@@ -51,12 +55,24 @@ final class ConnectionTable: Expirable {
     /// - Returns: as recv(2).
     func receive(from descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Int {
         errno = EBADF
-        return scratch.withUnsafeMutableBytes { connections[descriptor]?.receive(into: buffer, by: $0) ?? -1 }
+        guard let connection = connections[descriptor] else { return -1 }
+        if let tls = connection.tls { return tls.receiveRaw(into: buffer) }
+        return scratch.withUnsafeMutableBytes { connection.receive(into: buffer, by: $0) }
+    }
+
+    /// - Returns: as gnutls_record_recv(3).
+    func receiveRecord(from descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        guard let connection = connections[descriptor], let tls = connection.tls else {
+            return Int(GNUTLS_E_INVALID_SESSION)
+        }
+        return scratch.withUnsafeMutableBytes { connection.receive(from: tls, into: buffer, by: $0) }
     }
 
     private func scheduleLook() {
-        reactor.schedule(self, atNs: reactor.nowNs + max(crowdedIdleNs / 4, nsPerMs))
+        reactor.schedule(self, atNs: reactor.nowNs + lookIntervalNs)
     }
+
+    private var lookIntervalNs: UInt64 { max(min(crowdedIdleNs, handshakeNs) / 4, nsPerMs) }
 
     func expire() {
         let isCrowded = share.used >= share.total - share.total / 4
@@ -73,8 +89,12 @@ final class ConnectionTable: Expirable {
             // closed still reads its response, unless that has no end.
             let isOver =
                 connection.stream != nil ? connection.isLost : !connection.isResponding && connection.isClosedByClient
-            guard nowNs &- connection.progress.lastNs >= limitNs || isOver else { continue }
-            shutDown(connection)
+            // A handshake never takes longer than allowed, so it is ended one look early.
+            let isTooSlow =
+                connection.tls?.isHandshaking == true
+                && nowNs &- connection.progress.lastNs + lookIntervalNs >= handshakeNs
+            guard nowNs &- connection.progress.lastNs >= limitNs || isOver || isTooSlow else { continue }
+            shutDown(connection, .timeout)
             isAnyShutDown = true
         }
         if isAnyShutDown { onShutDown() }
@@ -83,22 +103,33 @@ final class ConnectionTable: Expirable {
 
     /// Closes the longest idle connections, of `client` or of all: a sixteenth of those that are idle, so that a search
     /// serves several newcomers. The caller runs libmicrohttpd, which releases them.
+    /// - Parameter ifHandshaking: only those in a TLS handshake.
     /// - Returns: how many.
-    func closeLongestIdle(of client: ClientAddress?) -> Int {
+    func closeLongestIdle(of client: ClientAddress?, ifHandshaking: Bool = false) -> Int {
         let nowNs = reactor.nowNs
         var idle = connections.values.filter {
             !$0.isShutDown && $0.waiting == nil && (client == nil || $0.address == client)
-                && nowNs &- $0.progress.lastNs >= leastIdleNs
+                && nowNs &- $0.progress.lastNs >= leastIdleNs && (!ifHandshaking || $0.tls?.isHandshaking == true)
         }
         idle.sort { $0.progress.lastNs < $1.progress.lastNs }
         let victims = idle.prefix((idle.count + 15) / 16)
-        for connection in victims { shutDown(connection) }
+        for connection in victims { shutDown(connection, .dropped) }
         return victims.count
     }
 
+    /// Tells clients that are not in the middle of a response that no other one follows.
+    func endTLS() { connections.values.forEach(endTLS) }
+
+    private func endTLS(of connection: HTTPConnection) {
+        if !connection.isResponding { connection.tls?.sayGoodbye() }
+    }
+
     /// Shuts down instead of closing: libmicrohttpd owns the descriptor, detects the end and releases the connection.
-    private func shutDown(_ connection: HTTPConnection) {
+    /// - Parameter result: of the TLS handshake, if it is in progress.
+    private func shutDown(_ connection: HTTPConnection, _ result: HandshakeResult) {
         connection.isShutDown = true
+        connection.tls?.abandon(result)
+        endTLS(of: connection)
         connection.stream?.abort()
         shutdown(connection.descriptor, Int32(SHUT_RDWR))
     }

@@ -104,7 +104,7 @@ extension Exchange {
 
     /// Writes the refusal directly to the socket, because libmicrohttpd cannot, and closes the connection.
     private func answerPastLibrary() -> MHD_Result {
-        refusal?.send(to: client.descriptor)
+        if let refusal { client.send(refusal) }
         client.wasAnsweredEarly = true
         return .NO
     }
@@ -160,7 +160,7 @@ extension Exchange {
         guard let connection,
             let prepared = response.prepared(
                 isStorable: request.method.isSafe, isLast: server.phase.isDraining || client.wasAnsweredEarly,
-                further: server.router.headers(for: request, response))
+                isSecure: client.tls != nil, further: server.router.headers(for: request, response))
         else { return .NO }
         stage = .answered
         client.isResponding = true

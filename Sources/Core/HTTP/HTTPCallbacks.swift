@@ -1,3 +1,4 @@
+import CGnuTLS
 import CMicroHTTPD
 import CReceive
 import Glibc
@@ -25,7 +26,12 @@ enum HTTPCallbacks {
         options.access = access
         options.completed = completed
         options.connection_changed = connectionChanged
-        return cmhd_start(&options)
+        guard settings.tls != nil else { return cmhd_start(&options) }
+        guard creceive_replaces_gnutls() != 0 else { return nil }
+        return TLSHandshakes.priorities.withCString {
+            options.tls_priorities = $0
+            return cmhd_start(&options)
+        }
     }
 
     /// A response that reads `stream`, which it retains until libmicrohttpd releases it.
@@ -68,13 +74,23 @@ enum HTTPCallbacks {
 
     /// Runs `body`, which calls libmicrohttpd, so that libmicrohttpd reads through ``RequestSplitter``.
     static func filteringInput<Result>(of context: UnsafeMutableRawPointer, _ body: () -> Result) -> Result {
-        creceive_replace(
-            { context, descriptor, buffer, size in
-                let server = Unmanaged<HTTPServer>.fromOpaque(context!).takeUnretainedValue()
-                return server.connections.receive(
+        var replacements = creceive_replacements(
+            context: context,
+            receive: { context, descriptor, buffer, size in
+                HTTPCallbacks.server(context).connections.receive(
                     from: descriptor, into: UnsafeMutableRawBufferPointer(start: buffer, count: size))
-            }, context)
-        defer { creceive_replace(nil, nil) }
+            },
+            receive_record: { context, session, buffer, size in
+                HTTPCallbacks.server(context).connections.receiveRecord(
+                    from: gnutls_transport_get_int(session),
+                    into: UnsafeMutableRawBufferPointer(start: buffer, count: size))
+            },
+            handshake: { context, session in
+                HTTPCallbacks.server(context).connections[gnutls_transport_get_int(session)]?.tls?.handshake()
+                    ?? GNUTLS_E_INTERNAL_ERROR
+            })
+        creceive_replace(&replacements)
+        defer { creceive_replace(nil) }
         return body()
     }
 
@@ -96,7 +112,7 @@ enum HTTPCallbacks {
         guard let connection, let slot else { return }
         if change == .CONNECTION_NOTIFY_STARTED {
             let opened = server(context).connectionOpens(
-                descriptor: cmhd_connection_fd(connection), peer: IPAddress(cmhd_client_address(connection)))
+                connection, peer: IPAddress(cmhd_client_address(connection)))
             slot.pointee = Unmanaged.passRetained(opened).toOpaque()
         } else if let pointer = slot.pointee {
             slot.pointee = nil

@@ -1,3 +1,4 @@
+import CGnuTLS
 import CMicroHTTPD
 import CReceive
 import EventLoop
@@ -24,8 +25,13 @@ final class HTTPConnection {
     var isShutDown = false
     /// What the client sends, on its way to libmicrohttpd.
     var input: RequestSplitter
+    /// Nil without TLS.
+    let tls: TLSConnection?
 
-    init(descriptor: Int32, peer: IPAddress, settings: HTTPServerSettings, nowNs: UInt64) {
+    init(
+        descriptor: Int32, peer: IPAddress, settings: HTTPServerSettings, nowNs: UInt64, tls: TLSConnection? = nil
+    ) {
+        self.tls = tls
         self.descriptor = descriptor
         self.peer = peer
         address = ClientAddress(peer)
@@ -58,7 +64,9 @@ final class HTTPConnection {
     /// The client closed or reset the connection. libmicrohttpd does not notice that while a stream is suspended.
     var isLost: Bool {
         let count = peek()
-        return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)
+        let isReset = count < 0 && errno != EAGAIN && errno != EINTR
+        // With TLS, a last record usually precedes the end, and nobody reads it.
+        return count == 0 || isReset || (tls != nil && cmhd_is_half_closed(descriptor) != 0)
     }
 
     /// Reads for libmicrohttpd what ``input`` passes on.
@@ -80,6 +88,34 @@ final class HTTPConnection {
         }
         if filled == 0 { errno = EAGAIN }
         return filled > 0 ? filled : -1
+    }
+
+    /// Reads for libmicrohttpd what ``input`` passes on, from the records of TLS.
+    /// - Returns: as gnutls_record_recv(3).
+    func receive(
+        from tls: TLSConnection, into buffer: UnsafeMutableRawBufferPointer, by scratch: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        var filled = 0
+        while true {
+            filled += input.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+            guard filled < buffer.count, !input.hasFailed else { break }
+            // The rest of a record stays in GnuTLS.
+            let wanted = min(buffer.count - filled, scratch.count)
+            let count = tls.receive(into: UnsafeMutableRawBufferPointer(rebasing: scratch[..<wanted]))
+            guard count > 0 else { return filled > 0 ? filled : count }
+            input.append(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+            guard count < wanted else { continue }
+            // A short read ends a record, not what has arrived. Without output, read on: libmicrohttpd would take
+            // GNUTLS_E_AGAIN for the end of what has arrived.
+            filled += input.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+            if filled > 0 { break }
+        }
+        return filled > 0 ? filled : Int(GNUTLS_E_AGAIN)
+    }
+
+    /// Writes a response past libmicrohttpd. The connection is closed next.
+    func send(_ response: Response) {
+        if let tls { tls.sendLast(response.closingBytes) } else { response.send(to: descriptor) }
     }
 
     /// The number of bytes to read, at most 1; 0 at the end of the stream, -1 where nothing has arrived.

@@ -29,6 +29,8 @@ public final class HTTPServer {
     public var onLibraryMessage: ((String) -> Void)?
     /// Called when connections were closed or refused because of a limit.
     public var onConnectionLimit: ((_ limit: ConnectionLimit, _ count: Int) -> Void)?
+    /// Called at the end of each TLS handshake.
+    public var onHandshake: ((HandshakeResult) -> Void)?
 
     let reactor: Reactor
     let router: Router
@@ -39,6 +41,8 @@ public final class HTTPServer {
     var load: Load
     var runState = RunState()
     let connections: ConnectionTable
+    /// Nil without TLS.
+    let handshakes: TLSHandshakes?
 
     /// Only longer responses count as buffered; the kernel buffers shorter ones at once.
     static let longResponseBytes = 65_536
@@ -52,6 +56,17 @@ public final class HTTPServer {
         self.router = router
         load = Load(settings)
         connections = ConnectionTable(reactor: reactor, settings: settings)
+        handshakes = settings.tls.map {
+            TLSHandshakes(credentials: $0, limit: max(1, settings.connections.limit / 4))
+        }
+        handshakes?.onResult = { [unowned self] in onHandshake?($0) }
+    }
+
+    /// Handshakes that begin from now on use `credentials`. Existing connections continue.
+    public func replace(_ credentials: TLSCredentials) {
+        reactor.checkIsolated()
+        precondition(handshakes != nil, "a server has TLS from its start, or never")
+        handshakes?.credentials = credentials
     }
 
     // MARK: Starting and stopping
@@ -110,13 +125,15 @@ public final class HTTPServer {
         stopAccepting()
         failWaiting()
         reactor.unwatch(cmhd_epoll_fd(daemon))
+        connections.endTLS()
         self.daemon = nil
         // libmicrohttpd aborts the process if a connection is still suspended; `failWaiting` resumed them all.
         MHD_stop_daemon(daemon)
     }
 
-    /// Ends all streams and answers all waiting requests with 503, so that no connection stays suspended.
+    /// Ends all streams and handshakes, and answers all waiting requests with 503. So no connection stays suspended.
     private func failWaiting() {
+        for connection in connections.handshaking { connection.tls?.abandon(.dropped) }
         for stream in connections.streams { stream.resume() }
         for exchange in connections.waitingExchanges {
             exchange.fail(with: Self.stoppingProblem(for: exchange.request, outcome: "unknown").response)
@@ -139,9 +156,10 @@ public final class HTTPServer {
 
     // MARK: Connections
 
-    func connectionOpens(descriptor: Int32, peer: IPAddress) -> HTTPConnection {
+    func connectionOpens(_ opened: OpaquePointer, peer: IPAddress) -> HTTPConnection {
         let connection = HTTPConnection(
-            descriptor: descriptor, peer: peer, settings: settings, nowNs: reactor.nowNs)
+            descriptor: cmhd_connection_fd(opened), peer: peer, settings: settings, nowNs: reactor.nowNs,
+            tls: TLSConnection(of: opened, address: ClientAddress(peer), server: self))
         connections.add(connection)
         return connection
     }
@@ -149,6 +167,7 @@ public final class HTTPServer {
     /// libmicrohttpd closes the descriptor right after this.
     func connectionCloses(_ connection: HTTPConnection) {
         connections.remove(connection)
+        connection.tls?.sessionIsReleased()
         guard daemon != nil, load.lingeringCount < Self.maxLingering, connection.mustLinger else { return }
         let isLingering = LingeringClose.begin(connection.descriptor, on: reactor) { [weak self] in
             self?.load.lingeringCount -= 1

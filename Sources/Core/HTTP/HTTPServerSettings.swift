@@ -4,6 +4,8 @@ public struct HTTPServerSettings: Sendable {
     public var host: String
     /// 0 for any free port; see ``HTTPServer/boundPort``.
     public var port: UInt16
+    /// Nil for no TLS.
+    public var tls: TLSCredentials?
 
     public var connections = Connections()
     public var buffers = Buffers()
@@ -31,6 +33,9 @@ extension HTTPServerSettings {
         public var crowdedIdleTimeoutMs: UInt64 = 5_000
         /// A connection that made progress within this time, in milliseconds, is not closed for another one.
         public var leastIdleMs: UInt64 = 500
+        /// Milliseconds after which a connection is closed whose TLS handshake is not complete. A quarter of ``limit``
+        /// may be in a handshake.
+        public var handshakeTimeoutMs: UInt64 = 10_000
     }
 
     /// Limits of what is held in memory, in bytes.

@@ -80,8 +80,9 @@ extension Response {
     ///   - isStorable: caches could store it (RFC 9111, section 3), so it gets ``cacheControl``. Caches never store
     ///     responses to changes.
     ///   - isLast: the connection is closed after it.
+    ///   - isSecure: it is sent by TLS. Browsers then use TLS for a year (RFC 6797).
     ///   - further: header fields besides its own.
-    func prepared(isStorable: Bool, isLast: Bool, further: [Header] = []) -> OpaquePointer? {
+    func prepared(isStorable: Bool, isLast: Bool, isSecure: Bool = false, further: [Header] = []) -> OpaquePointer? {
         let response =
             if let stream {
                 HTTPCallbacks.response(streaming: stream)
@@ -103,6 +104,7 @@ extension Response {
         add("X-Content-Type-Options", "nosniff")
         add("Cross-Origin-Resource-Policy", "same-origin")
         if isNegotiated { add("Vary", "Accept") }
+        if isSecure { add("Strict-Transport-Security", "max-age=31536000") }
         if isStorable { add("Cache-Control", cacheControl) }
         if isLast { add("Connection", "close") }
         return response
@@ -110,10 +112,15 @@ extension Response {
 
     /// Writes the response to a socket that is closed next; at most what the socket buffer has room for.
     func send(to descriptor: Int32) {
+        let bytes = closingBytes
+        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+    }
+
+    /// The response as the last message of a connection.
+    var closingBytes: [UInt8] {
         var text = "HTTP/1.1 \(status) \(Self.reason(status))\r\nConnection: close\r\nContent-Length: \(body.count)\r\n"
         if let contentType { text += "Content-Type: \(contentType)\r\n" }
         text += "\r\n"
-        let bytes = Array(text.utf8) + body
-        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        return Array(text.utf8) + body
     }
 }

@@ -11,6 +11,9 @@ public struct AuthenticationSettings: Sendable {
     /// Complete if there is a key.
     private let rules: JWTRules
 
+    /// The files, for ``WatchedFiles``.
+    var paths: [String] { [tokensPath, keysPath].compactMap { $0 } }
+
     /// Requests need a token.
     var isOn: Bool { tokensPath != nil || keysPath != nil || secret != nil }
 

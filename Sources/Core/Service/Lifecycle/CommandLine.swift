@@ -26,7 +26,10 @@ public struct ServiceOptions: ParsableArguments {
             let envFilePath = envFile ?? ".env"
             var reader = try await SettingsReader.standard(envFilePath: envFilePath, isFileRequired: envFile != nil)
             let settings = make(&reader)
-            if isServing { settings.service.access.exposures.forEach { reader.report($0) } }
+            if isServing {
+                settings.service.access.exposures.forEach { reader.report($0) }
+                do throws(SettingError) { _ = try settings.service.tls.load() } catch { reader.report(error) }
+            }
             // Read again by whoever serves; here only to report what is wrong with them.
             let authentication = settings.service.access.authentication
             do throws(SettingError) {

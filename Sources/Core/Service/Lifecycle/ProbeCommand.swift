@@ -1,21 +1,28 @@
 import ArgumentParser
 import FoundationEssentials
 import Glibc
+import TLS
 
 /// `probe`: asks the service of this machine for its health, as a container's health check does.
 ///
-/// It reads `HTTP_PORT` only, not all settings, because it must work within seconds and beside a service whose settings
-/// it does not have.
+/// It reads `HTTP_PORT` and `TLS_CERT_FILE` only, not all settings, because it must work within seconds and beside a
+/// service whose settings it does not have.
 public struct ProbeCommand: ParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "probe",
-        abstract: "Ask the service on this machine for its health. Exits with 0 if it answers 200, else with 1.")
+        abstract: "Ask the service on this machine for its health. Exits with 0 if it answers 200, else with 1.",
+        discussion: """
+            With TLS, the certificate is not verified, because nothing is done with the answer. If the service asks for \
+            a certificate of the client (TLS_CLIENT_CA_FILE), it is alive: exit code 0 for /health/live.
+            """)
 
     @Argument(help: "What to ask for.")
     var path = "/health/ready"
     @Option(help: "The port of the service. Default: HTTP_PORT, or else the default port of the container's program.")
     var port: UInt16?
-    @Option(name: .customLong("timeout-sec"), help: "How long to wait for the answer, in seconds.")
+    @Flag(help: "Ask over TLS, as is done anyway if TLS_CERT_FILE is set.")
+    var tls = false
+    @Option(name: .customLong("timeout-sec"), help: "How long to wait for each part of the answer, in seconds.")
     var timeoutSec = 2
 
     public init() {}
@@ -28,13 +35,68 @@ public struct ProbeCommand: ParsableCommand {
     }
 
     public func run() throws {
-        let port = port ?? getenv("HTTP_PORT").flatMap { UInt16(String(cString: $0)) } ?? Self.defaultPort
-        guard let status = Self.statusLine(of: path, port: port, timeoutSec: timeoutSec) else {
+        signal(SIGPIPE, SIG_IGN)
+        let port = port ?? Self.text("HTTP_PORT").flatMap { UInt16($0) } ?? Self.defaultPort
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        defer { close(descriptor) }
+        var limit = timeval(tv_sec: timeoutSec, tv_usec: 0)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
+        let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost:\(port)\r\nConnection: close\r\n\r\n".utf8)
+        var answer: [UInt8]?
+        if Self.isConnected(descriptor, port: port) {
+            answer =
+                if tls || Self.text("TLS_CERT_FILE") != nil { try answerOverTLS(to: request, by: descriptor) } else {
+                    Self.answer(to: request, by: descriptor)
+                }
+        }
+        guard let answer, let line = answer.split(separator: UInt8(ascii: "\r")).first else {
             print("no answer from port \(port)")
             throw ExitCode(1)
         }
+        let status = String(decoding: line, as: UTF8.self)
         print(status)
         guard status.hasPrefix("HTTP/1.1 200 ") else { throw ExitCode(1) }
+    }
+
+    private static func answer(to request: [UInt8], by descriptor: Int32) -> [UInt8]? {
+        guard send(descriptor, request, request.count, 0) == request.count else { return nil }
+        var answer = [UInt8](repeating: 0, count: 512)
+        let count = recv(descriptor, &answer, answer.count, 0)
+        return count > 0 ? Array(answer[..<count]) : nil
+    }
+
+    private func answerOverTLS(to request: [UInt8], by descriptor: Int32) throws -> [UInt8]? {
+        let trust = try TLSClientSession.Credentials(authority: nil)
+        let session = try TLSClientSession(descriptor: descriptor, host: "localhost", credentials: trust)
+        var answer = [UInt8](repeating: 0, count: 512)
+        var count = 0
+        if session.handshake() == 0, request.withUnsafeBytes({ session.send($0) }) == request.count {
+            count = answer.withUnsafeMutableBytes { session.receive(into: $0) }
+        }
+        if count > 0 { return Array(answer[..<count]) }
+        guard session.isAskedForCertificate, path == "/health/live" else { return nil }
+        print("the service asks for a certificate: it is alive")
+        throw ExitCode.success
+    }
+
+    private static func isConnected(_ descriptor: Int32, port: UInt16) -> Bool {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        // A service that listens on all interfaces answers there, too.
+        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+
+    /// The value of an environment variable; nil if it is empty.
+    private static func text(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// In a container the service is process 1, and one image has all programs. Elsewhere, each program probes itself.
@@ -43,35 +105,5 @@ public struct ProbeCommand: ParsableCommand {
         let first = (try? String(contentsOfFile: "/proc/1/comm", encoding: .utf8)) ?? ""
         let own = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? ""
         return ports[first.filter { $0 != "\n" }] ?? ports[own] ?? 5001
-    }
-
-    /// The first line of the answer; nil if none arrives in time. The socket is on loopback: a service that listens on
-    /// all interfaces answers there, too.
-    private static func statusLine(of path: String, port: UInt16, timeoutSec: Int) -> String? {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var limit = timeval(tv_sec: timeoutSec, tv_usec: 0)
-        let size = socklen_t(MemoryLayout<timeval>.size)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        let request = "GET \(path) HTTP/1.1\r\nHost: localhost:\(port)\r\nConnection: close\r\n\r\n"
-        guard connected == 0, send(descriptor, request, request.utf8.count, Int32(MSG_NOSIGNAL)) > 0 else {
-            return nil
-        }
-        var line: [UInt8] = []
-        var byte: UInt8 = 0
-        while line.count < 256, recv(descriptor, &byte, 1, 0) == 1, byte != UInt8(ascii: "\n") { line.append(byte) }
-        if line.last == UInt8(ascii: "\r") { line.removeLast() }
-        return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
     }
 }

@@ -30,7 +30,7 @@ final class ServiceInstance: @unchecked Sendable {
 
     init(
         reactor: Reactor, settings: ServiceSettings, metrics: ServiceMetrics, logger: Logger, scripts: [Script],
-        credentials: Credentials?, audit trail: AuditTrail?, makeEngine: ServiceRunner.EngineMaker
+        credentials: Credentials?, tls: TLSCredentials?, audit trail: AuditTrail?, makeEngine: ServiceRunner.EngineMaker
     ) {
         reactor.checkIsolated()
         self.reactor = reactor
@@ -74,7 +74,13 @@ final class ServiceInstance: @unchecked Sendable {
         http.connections.limit = DescriptorLimit.connections(atMost: http.connections.limit)
         // One address may hold half of it, which is then a value of any length.
         http.buffers.maxTotalBodyBytes = max(http.buffers.maxTotalBodyBytes, 2 * settings.requests.maxValueBytes)
+        http.tls = tls
         server = HTTPServer(reactor: reactor, settings: http, router: router)
+        if let tls {
+            let reports = TLSReports(metrics: metrics.tls, logger: logger) { reactor.nowNs }
+            server.onHandshake = { reports.handshakeEnded($0) }
+            metrics.tls.isInForce(tls)
+        }
         server.onLibraryMessage = { logger.debug("libmicrohttpd: \($0)") }
         var limitLog = ConnectionLimitLog(connectionLimit: http.connections.limit, logger: logger)
         server.onConnectionLimit = { limit, count in
@@ -142,6 +148,17 @@ final class ServiceInstance: @unchecked Sendable {
             logger.rejectedCredentials(error)
             audit?.replacedCredentials(false)
         }
+    }
+
+    /// New connections use `certificate`.
+    func replace(_ certificate: TLSCredentials) {
+        reactor.checkIsolated()
+        server.replace(certificate)
+        metrics.tls.isInForce(certificate)
+        metrics.tls.reloaded(true)
+        logger.event(
+            .certificateReplaced, .notice, "new connections use the changed certificate",
+            ["expires_at": .stringConvertible(certificate.expiresAtS)])
     }
 
     /// Finishes in-flight requests within the grace period, then closes everything.

@@ -1,6 +1,7 @@
 import Authentication
 import EventLoop
 import Glibc
+import HTTP
 import Logging
 import Redis
 import Replication
@@ -30,8 +31,8 @@ public struct ServiceRunner: Sendable {
 
     /// Serves until SIGTERM, SIGINT or SIGHUP, and then until in-flight requests are done. A second signal exits at
     /// once. SIGINT and SIGHUP have no effect if the process inherited them as ignored; SIGTERM always stops it. With
-    /// files of credentials, SIGHUP has them read again instead. If the service cannot start, prints one line and exits
-    /// with code 1.
+    /// files of credentials or of a certificate, SIGHUP has them read again instead. If the service cannot start,
+    /// prints one line and exits with code 1.
     /// - Parameter scripts: every script that the engine's commands use.
     public func run(scripts: [Script], makeEngine: @escaping EngineMaker) async {
         signal(SIGPIPE, SIG_IGN)  // hiredis writes with write(2)
@@ -43,10 +44,13 @@ public struct ServiceRunner: Sendable {
         let reactor: Reactor
         let instance: ServiceInstance
         let authentication = settings.access.authentication
-        let files = CredentialFiles(authentication)
+        let files = WatchedFiles(authentication.paths)
+        let certificateFiles = WatchedFiles(settings.tls.paths)
         let credentials: Credentials?
+        let certificate: TLSCredentials?
         do throws(SettingError) {
             credentials = try await authentication.credentials(from: try authentication.readFiles())
+            certificate = try settings.tls.load()
         } catch { fail("bad setting: \(error)", exitCode: 2) }
         let audit = makeAuditTrail()
         do {
@@ -55,7 +59,7 @@ public struct ServiceRunner: Sendable {
             instance = try await reactor.perform { [self] in
                 let instance = ServiceInstance(
                     reactor: reactor, settings: settings, metrics: metrics, logger: logger, scripts: scripts,
-                    credentials: credentials, audit: audit, makeEngine: makeEngine)
+                    credentials: credentials, tls: certificate, audit: audit, makeEngine: makeEngine)
                 try instance.start()
                 return instance
             }
@@ -79,12 +83,28 @@ public struct ServiceRunner: Sendable {
                 audit?.record(AuditRecord(.replaceCredentials, outcome: "failure"))
             }
         }
+        let reloadCertificate: @Sendable () -> Void = { [settings, metrics, logger] in
+            do throws(SettingError) {
+                guard let read = try settings.tls.load() else { return }
+                reactor.submit { instance.replace(read) }
+            } catch {
+                metrics.tls.reloaded(false)
+                logger.rejectedCertificate(error)
+            }
+        }
         let everySecond: @Sendable () -> Void = { [output] in
             output.flush()
             if files.haveChanged() { reload() }
+            if certificateFiles.haveChanged() { reloadCertificate() }
+        }
+        var reloads: [@Sendable () -> Void] = []
+        if !files.isEmpty { reloads.append(reload) }
+        if !certificateFiles.isEmpty { reloads.append(reloadCertificate) }
+        let reloadAll: @Sendable () -> Void = { [reloads] in
+            for reload in reloads { reload() }
         }
         let isWaiting = StopSignals.wait(
-            everySecond: everySecond, reload: files.isEmpty ? nil : reload
+            everySecond: everySecond, reload: reloads.isEmpty ? nil : reloadAll
         ) { [logger, output] received in
             logger.event(.serviceStop, .notice, "stopping", ["signal": .string(received)])
             reactor.submit {
@@ -120,6 +140,13 @@ extension ServiceRunner {
 }
 
 extension Logger {
+    /// The earlier certificate stays in force.
+    func rejectedCertificate(_ error: SettingError) {
+        event(
+            .certificateRejected, .error, "the changed certificate is not used",
+            ["reason": .string(error.description)])
+    }
+
     /// The earlier credentials stay in force.
     func rejectedCredentials(_ error: SettingError) {
         event(

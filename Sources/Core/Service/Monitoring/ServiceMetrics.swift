@@ -30,6 +30,7 @@ public final class ServiceMetrics: Sendable {
     let limits: LimitMetrics
     let auditLines: CounterSeries
     let lostAuditLines: CounterSeries
+    let tls: TLSMetrics
     public let staleness: GaugeFamily
 
     public init(_ settings: ServiceSettings) {
@@ -93,6 +94,7 @@ public final class ServiceMetrics: Sendable {
         lostAuditLines = registry.counter(
             "app_audit_lines_lost_total", help: "Lines that the audit trail lost: the disk was slow, full or gone."
         ).with()
+        tls = TLSMetrics(in: registry, isOn: settings.tls.isOn)
         staleness = registry.gauge(
             "data_staleness_ms",
             help: "An answer from a replica may miss writes of this last time, in milliseconds; +Inf if unknown.",

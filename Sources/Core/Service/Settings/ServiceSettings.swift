@@ -20,6 +20,7 @@ public struct ServiceSettings: Sendable {
     public let mode: ServiceMode
     public let identity: Identity
     public let listening: Listening
+    public let tls: TLSSettings
     public let access: AccessSettings
     public let secrets: Secrets
     public var replicas: [RedisReplica]
@@ -38,6 +39,7 @@ public struct ServiceSettings: Sendable {
         self.mode = mode
         identity = Identity(mode, from: &reader)
         listening = Listening(mode, from: &reader)
+        tls = TLSSettings(from: &reader)
         var access = AccessSettings(host: listening.host, nodeID: identity.nodeID, from: &reader)
         secrets = Secrets(mode, from: &reader)
         let keys = [("SECRET_KEY", secrets.key), ("SECRET_KEY_FALLBACK", secrets.fallbackKey ?? "")]

@@ -42,6 +42,12 @@ public enum LogEventName: String, CaseIterable, Sendable {
     case credentialsReplaced = "CREDENTIALS_REPLACED"
     /// The credential files changed but are invalid. The earlier credentials stay in force.
     case credentialsRejected = "CREDENTIALS_REJECTED"
+    /// The files of the certificate changed, and new connections use them.
+    case certificateReplaced = "CERTIFICATE_REPLACED"
+    /// The files of the certificate changed but are invalid. The earlier ones stay in force.
+    case certificateRejected = "CERTIFICATE_REJECTED"
+    /// TLS handshakes failed.
+    case handshakeFailed = "TLS_HANDSHAKE_FAILED"
     /// Log lines were dropped. The log itself writes this event.
     case logSuppressed = "LOG_SUPPRESSED"
 }

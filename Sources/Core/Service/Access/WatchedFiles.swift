@@ -1,10 +1,9 @@
-import Authentication
 import Glibc
 
-/// Notices that the files of credentials changed. Used on the thread that waits for signals.
-final class CredentialFiles: @unchecked Sendable {
+/// Notices that files changed, such as those of tokens or of a certificate. Used on the thread that waits for signals.
+final class WatchedFiles: @unchecked Sendable {
     // Safe because only the thread that waits for signals uses it once the service runs.
-    private let settings: AuthenticationSettings
+    private let paths: [String]
     private var used: [FileVersion?]
     private var lastSeen: [FileVersion?]
 
@@ -27,25 +26,21 @@ final class CredentialFiles: @unchecked Sendable {
         }
     }
 
-    init(_ settings: AuthenticationSettings) {
-        self.settings = settings
-        used = Self.versions(settings)
+    init(_ paths: [String]) {
+        self.paths = paths
+        used = paths.map(FileVersion.init)
         lastSeen = used
     }
 
-    var isEmpty: Bool { settings.tokensPath == nil && settings.keysPath == nil }
+    var isEmpty: Bool { paths.isEmpty }
 
     /// Whether they differ from those that were read last, and have not changed since the last call: a file is not read
     /// while it is written.
     func haveChanged() -> Bool {
-        let now = Self.versions(settings)
+        let now = paths.map(FileVersion.init)
         defer { lastSeen = now }
         guard now == lastSeen, now != used else { return false }
         used = now
         return true
-    }
-
-    private static func versions(_ settings: AuthenticationSettings) -> [FileVersion?] {
-        [settings.tokensPath, settings.keysPath].map { $0.flatMap(FileVersion.init) }
     }
 }
