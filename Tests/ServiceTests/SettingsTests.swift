@@ -205,8 +205,9 @@ import Testing
     }
 
     @Test(arguments: [
-        "PATH", "HOME", "HTTP_PROXY", "https_proxy", "HTTPS_PORT", "NODE_IP", "SIZE", "GROUPS", "APP_CP_PORT",
-        "CP_DB_G1_SERVICE_PORT", "SECRET_KEY_BASE", "AP_MAX_HINTS", "LOGNAME", "VERSION", "_", "GLIBC_TUNABLES",
+        "PATH", "HOME", "HTTP_PROXY", "https_proxy", "HTTPS_PORT", "SSL_CERT_FILE", "SSL_KEY_FILE", "NODE_IP", "SIZE",
+        "GROUPS", "APP_CP_PORT", "CP_DB_G1_SERVICE_PORT", "SECRET_KEY_BASE", "AP_MAX_HINTS", "LOGNAME", "VERSION", "_",
+        "GLIBC_TUNABLES",
     ])
     func namesOfOtherProgramsInTheEnvironmentAreNoErrors(name: String) {
         #expect(names.problem(inEnvironment: name) == nil)

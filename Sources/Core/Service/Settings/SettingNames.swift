@@ -17,7 +17,7 @@ struct SettingNames {
     ]
 
     /// Names of other programs that resemble a setting.
-    private static let ofOthers: Set<String> = ["HTTPS_PORT"]
+    private static let ofOthers: Set<String> = ["HTTPS_PORT", "SSL_CERT_FILE", "SSL_KEY_FILE"]
 
     /// - Parameter read: the settings that this service reads.
     init(read: [String]) { ofServices = Self.ofOneService.union(read) }
