@@ -128,7 +128,8 @@ let package = Package(
             name: "CapLab",
             dependencies: [
                 "Available", "ByteCoding", "CHiredis", "CLinux", "Consistent", "EventLoop", "HTTP", "JSON",
-                "Linearizability", "Redis", "Replication", arguments, .product(name: "Crypto", package: "swift-crypto"),
+                "Linearizability", "Redis", "Replication", "TLS", arguments,
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Yams", package: "Yams"),
             ] + collections,
             resources: [.embedInCode("Drills"), .embedInCode("Page")],

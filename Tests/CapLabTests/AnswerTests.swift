@@ -65,8 +65,10 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct TourTextTests {
     @Test func aRequestIsShownAsACurlCommand() {
         let request = HTTPRequest(method: "POST", path: "/write/k/v", headers: [("X-Context", "it's")])
-        #expect(request.curlCommand(port: 80) == #"curl -X POST -H 'X-Context: it'\''s' http://127.0.0.1:80/write/k/v"#)
-        #expect(HTTPRequest(path: "/read/k").curlCommand(port: 80) == "curl http://127.0.0.1:80/read/k")
+        #expect(
+            request.curlCommand(CurlTarget(port: 80))
+                == #"curl -X POST -H 'X-Context: it'\''s' http://127.0.0.1:80/write/k/v"#)
+        #expect(HTTPRequest(path: "/read/k").curlCommand(CurlTarget(port: 80)) == "curl http://127.0.0.1:80/read/k")
     }
 
     @Test func longVersionsAreShortened() {

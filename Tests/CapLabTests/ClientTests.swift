@@ -63,7 +63,7 @@ import Testing
             #expect(unanswered.status == 0 && unanswered.isSent)
             let reservation = try ReservedPort()
             let unsent = await HTTPConnection.ask(
-                HTTPRequest(path: "/x"), port: reservation.port, timeoutMs: 10_000, on: reactor)
+                HTTPRequest(path: "/x"), at: .loopback(reservation.port), timeoutMs: 10_000, on: reactor)
             #expect(unsent.status == 0 && !unsent.isSent)
         }
     }

@@ -24,7 +24,7 @@ import Testing
         let probe = try ServiceProcess.run(
             "app-\(mode)", ["probe", "--tls", "--port", "\(app.service.port)", "/health/live"], environment: [:])
         #expect(probe.code == 0)
-        #expect(probe.output == "200\n")
+        #expect(probe.output == "HTTP/1.1 200 OK\n")
     }
 
     @Test func aServiceThatAsksForCertificatesServesOnlyThem() throws {

@@ -48,9 +48,9 @@ final class CheckSession {
         driver =
             injectsFaults ? FaultDriver(lab, group: group, seed: settings.seed, needsReachable: group == .ap) : nil
         tally = CheckTally(startNs: startNs)
-        let ports = lab.topology.services.filter { $0.group == group }.map { ($0.site, lab.ports[$0.name] ?? 0) }
-        connections = Dictionary(uniqueKeysWithValues: ports).mapValues { port in
-            (0...settings.clients).map { _ in HTTPConnection(port: port, on: lab.reactor) }
+        let addresses = lab.topology.services.filter { $0.group == group }.map { ($0.site, lab.address(of: $0)) }
+        connections = Dictionary(uniqueKeysWithValues: addresses).mapValues { address in
+            (0...settings.clients).map { _ in HTTPConnection(to: address, on: lab.reactor) }
         }
     }
 
@@ -71,7 +71,7 @@ final class CheckSession {
             request.request, timeoutMs: CheckSettings.requestTimeoutMs)
         answers?.answered(
             AnswerEvent(
-                request, answer, by: origin, id: id, sentUs: sentUs, port: lab.ports[request.service] ?? 0))
+                request, answer, by: origin, id: id, sentUs: sentUs, target: lab.curlTarget(request.service)))
         return answer
     }
 

@@ -1,5 +1,6 @@
 import EventLoop
 import Glibc
+import TLS
 
 /// One HTTP request, as it is sent.
 struct HTTPRequest {
@@ -20,8 +21,11 @@ final class HTTPConnection: DescriptorHandler {
     private static let maxAnswerBytes = 4 << 20
 
     private let connector: Connector
+    private let address: NodeAddress
     private let reactor: Reactor
     private var descriptor: Int32 = -1
+    /// Nil without TLS, and before the handshake.
+    private var session: TLSClientSession?
     /// The request that waits until the connection is established.
     private var unsent: [UInt8]?
     private var hasSent = false
@@ -32,6 +36,7 @@ final class HTTPConnection: DescriptorHandler {
 
     init(to address: NodeAddress, on reactor: Reactor) {
         connector = Connector(address, on: reactor)
+        self.address = address
         self.reactor = reactor
     }
 
@@ -39,8 +44,10 @@ final class HTTPConnection: DescriptorHandler {
     convenience init(port: UInt16, on reactor: Reactor) { self.init(to: .loopback(port), on: reactor) }
 
     /// Sends one request on a new connection, and closes that.
-    static func ask(_ request: HTTPRequest, port: UInt16, timeoutMs: UInt64, on reactor: Reactor) async -> Answer {
-        let connection = HTTPConnection(port: port, on: reactor)
+    static func ask(
+        _ request: HTTPRequest, at address: NodeAddress, timeoutMs: UInt64, on reactor: Reactor
+    ) async -> Answer {
+        let connection = HTTPConnection(to: address, on: reactor)
         defer { connection.close() }
         return await connection.ask(request, timeoutMs: timeoutMs)
     }
@@ -72,20 +79,41 @@ final class HTTPConnection: DescriptorHandler {
     }
 
     private func disconnect() {
+        session = nil
         reactor.unwatch(descriptor)
         Glibc.close(descriptor)
         descriptor = -1
     }
 
     func ready(events: UInt32) {
-        guard let request = unsent.take() else { return receive() }
+        guard let request = unsent else { return receive() }
         guard Sockets.takeError(descriptor) == 0, events & EventMask.error == 0 else { return close() }
+        if let tls = address.tls {
+            guard let isSecure = continueHandshake(tls) else { return close() }
+            guard isSecure else { return }
+        }
+        unsent = nil
         send(request)
+    }
+
+    /// - Returns: true once it is complete, nil if it failed.
+    private func continueHandshake(_ tls: ServiceTLS) -> Bool? {
+        if session == nil {
+            session = try? TLSClientSession(descriptor: descriptor, host: address.host, credentials: tls.trust)
+        }
+        guard let session else { return nil }
+        let code = session.handshake()
+        guard code == TLSClientSession.again else { return code == 0 ? true : nil }
+        reactor.watch(
+            descriptor, events: session.awaitsInput ? EventMask.readable : EventMask.writable, handler: self)
+        return false
     }
 
     /// Sends the whole request at once. The kernel accepts it, because it is small and the socket's buffer is empty.
     private func send(_ request: [UInt8]) {
-        let count = Glibc.send(descriptor, request, request.count, Int32(MSG_NOSIGNAL))
+        let count = request.withUnsafeBytes {
+            session?.send($0) ?? Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
         hasSent = count > 0
         guard count == request.count else { return close() }
         reactor.watch(descriptor, events: EventMask.readable, handler: self)
@@ -93,8 +121,10 @@ final class HTTPConnection: DescriptorHandler {
 
     private func receive() {
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
-        let count = recv(descriptor, &buffer, buffer.count, 0)
-        if count < 0, errno == EAGAIN { return }
+        let count = buffer.withUnsafeMutableBytes {
+            session?.receive(into: $0) ?? recv(descriptor, $0.baseAddress, $0.count, 0)
+        }
+        if count < 0, session == nil ? errno == EAGAIN : count == TLSClientSession.again { return }
         // If no request is in flight, the service has closed an idle connection.
         guard count > 0, continuation != nil else { return close() }
         received += buffer[..<count]

@@ -2,6 +2,9 @@ import ArgumentParser
 
 /// The options about services, for every command that starts a lab.
 struct ServiceOptions: ParsableArguments {
+    @Flag(help: "The services serve HTTPS, with a certificate that is made for this run.")
+    var tls = false
+
     @Option(help: "Where app-cp and app-ap are. Default: beside caplab.")
     var binDir: String?
 
@@ -11,6 +14,7 @@ struct ServiceOptions: ParsableArguments {
     var serviceEnv: [String] = []
 
     func apply(to settings: inout LabSettings) throws(LabError) {
+        settings.programs.hasTLS = tls
         settings.programs.binDirectory = binDir
         for (name, value) in try assignments(serviceEnv, option: "--service-env") {
             settings.programs.serviceEnvironment[name] = value

@@ -75,7 +75,8 @@ struct UpCommand: ParsableCommand {
     /// - Parameter option: the option with which other commands find this lab, after a space. Empty for the default
     ///   directory, which is the only one that `make` uses.
     private static func welcome(_ lab: Lab, option: String) -> String {
-        func url(_ name: String) -> String { "http://127.0.0.1:\(lab.ports[name] ?? 0)" }
+        func url(_ name: String) -> String { lab.curlTarget(name).url }
+        func curl(_ name: String) -> String { "curl \(lab.curlTarget(name).option)" }
         func command(_ target: String, _ arguments: String) -> String {
             option.isEmpty ? "make \(target)" : "\(CommandLine.arguments[0]) \(arguments)\(option)"
         }
@@ -90,10 +91,10 @@ struct UpCommand: ParsableCommand {
             + [
                 "",
                 "Write and read, consistent and available:",
-                "   curl -X POST \(url("app_cp"))/write/color/green",
-                "   curl \(url("app_cp_west"))/read/color",
-                "   curl -X POST \(url("app_ap"))/write/color/green",
-                "   curl \(url("app_ap_west"))/read/color",
+                "   \(curl("app_cp"))-X POST \(url("app_cp"))/write/color/green",
+                "   \(curl("app_cp_west"))\(url("app_cp_west"))/read/color",
+                "   \(curl("app_ap"))-X POST \(url("app_ap"))/write/color/green",
+                "   \(curl("app_ap_west"))\(url("app_ap_west"))/read/color",
                 "",
                 "From a second terminal:",
                 "   \(command("partition", "partition west"))    cut the two sites from each other",

@@ -1,7 +1,11 @@
 extension Lab: ObservedPair {
     var redisLogin: RedisLogin { RedisLogin(password: password) }
 
-    func address(of node: Node) -> NodeAddress { .loopback(ports[node.name] ?? 0) }
+    func address(of node: Node) -> NodeAddress {
+        NodeAddress(host: "127.0.0.1", port: ports[node.name] ?? 0, tls: node.isService ? resources.tls : nil)
+    }
+
+    func curlTarget(of service: Node) -> CurlTarget { curlTarget(service.name) }
 
     func readersPort(of node: Node) -> UInt16? { ports[node.name] ?? 0 }
 

@@ -19,6 +19,7 @@ extension Lab {
         resources.spawner = try Spawner(
             runDirectory: runDirectory, paths: settings.dataDirectory == nil ? [dataPath] : [])
         try makeDataDirectories()
+        try makeCertificate()
         resources.control = try ControlServer(path: runDirectory.socketPath, on: reactor) { [unowned self] in
             await handle($0)
         }
@@ -125,6 +126,7 @@ extension Lab {
     private func servicePlan(_ node: Node, _ executables: Executables, arguments: [String] = []) -> LaunchPlan {
         var environment = settings.environment.filter { settings.isInteractive || $0.key == "PATH" }
         environment["SECRET_KEY"] = secretKey
+        environment.merge(tlsEnvironment) { $1 }
         environment.merge(settings.programs.serviceEnvironment) { $1 }
         let replicas = topology.replicas(of: node.group)
         environment["REPLICAS"] = replicas.map { replica in
@@ -200,7 +202,7 @@ extension Lab {
             return RedisClient(port: port, password: password, timeoutMs: 1_000)?.ask([["PING"]]) == [["PONG"]]
         }
         let status = await HTTPConnection.ask(
-            HTTPRequest(path: "/health/ready"), port: port, timeoutMs: 1_000, on: reactor
+            HTTPRequest(path: "/health/ready"), at: address(of: node), timeoutMs: 1_000, on: reactor
         ).status
         return status == 200 || (acceptsUnready && status == 503)
     }

@@ -35,6 +35,7 @@ final class Lab {
         var reservedPorts: [PortReservation] = []
         var control: ControlServer?
         var bugProxy: BugProxy?
+        var tls: ServiceTLS?
         /// The port of the service behind ``bugProxy``. Clients use the port of the proxy instead.
         var hiddenPort: UInt16?
     }

@@ -22,6 +22,8 @@ struct LabSettings: Sendable {
 struct ProgramSettings: Sendable {
     /// The directory of `app-cp` and `app-ap`. Nil: the directory of this program.
     var binDirectory: String?
+    /// True if the services serve HTTPS with a certificate that the lab makes.
+    var hasTLS = false
     /// Further settings of the services. The lab's own settings take precedence.
     var serviceEnvironment: [String: String] = [:]
     /// Further configuration lines for the redis-servers of a group, such as `appendfsync no`.

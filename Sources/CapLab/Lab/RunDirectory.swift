@@ -18,6 +18,10 @@ struct RunDirectory: Sendable {
 
     var socketPath: String { path + "/control.sock" }
     var lockPath: String { path + "/lab.lock" }
+    /// The authority of the services' certificate.
+    var authorityPath: String { path + "/ca.pem" }
+    /// The services' certificate and its key.
+    var certificatePath: String { path + "/services.pem" }
 
     /// Creates the directory, or checks that only this user has access to it: any user could have created it in `/tmp`.
     func prepare() throws(LabError) {
@@ -69,9 +73,9 @@ struct RunDirectory: Sendable {
         close(descriptor)
     }
 
-    /// Removes the socket and the lock, and the directory if it is empty after that.
+    /// Removes the socket, the certificates and the lock, and the directory if it is empty after that.
     func remove() {
-        unlink(socketPath)
+        for path in [socketPath, authorityPath, certificatePath] { unlink(path) }
         unlink(lockPath)
         rmdir(path)
     }

@@ -15,6 +15,8 @@ protocol ObservedPair: AnyObject {
     func address(of node: Node) -> NodeAddress
     /// The port on loopback at which readers of the page can reach a node; nil if they cannot.
     func readersPort(of node: Node) -> UInt16?
+    /// How curl on the reader's machine reaches a service.
+    func curlTarget(of service: Node) -> CurlTarget
     func condition(of node: Node) -> NodeCondition
     func fault(of link: Link) -> LinkFault
     /// Whether ``fault(of:)`` tells the directions of a link apart.

@@ -48,14 +48,16 @@ function compose(path, body) {
 }
 
 function curl(store, body) {
-  const port = store.node(body.service)?.port ?? '';
+  const node = store.node(body.service);
+  const [option, scheme] = node?.authority ? [`--cacert ${node.authority} `, 'https'] : ['', 'http'];
   const key = encodeURIComponent(body.key ?? store.key);
   const verb = body.op === 'cas' ? 'write' : body.op;
   const method = {read: '', delete: '-X DELETE '}[body.op] ?? '-X POST ';
   const condition = body.op === 'cas' ? `-H 'If-Match: "${body.version ?? 'VERSION'}"' ` : '';
   const context = body.context ? `-H 'X-Context: ${body.context}' ` : '';
   const value = body.value !== undefined && body.value !== null ? `/${encodeURIComponent(body.value)}` : '';
-  return `curl ${method}${condition}${context}http://127.0.0.1:${port}/${verb}/${key}${value}`;
+  const url = `${scheme}://127.0.0.1:${node?.port ?? ''}`;
+  return `curl ${option}${method}${condition}${context}${url}/${verb}/${key}${value}`;
 }
 
 /** A command that a click copies. `words` are shown in its place. */

@@ -7,6 +7,8 @@ struct NodeAddress: Equatable, Sendable {
     /// A host name or an IP address.
     let host: String
     let port: UInt16
+    /// Nil for no TLS.
+    var tls: ServiceTLS?
 
     static func loopback(_ port: UInt16) -> NodeAddress { NodeAddress(host: "127.0.0.1", port: port) }
 }

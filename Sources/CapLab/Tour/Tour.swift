@@ -98,14 +98,15 @@ final class Tour {
 
     private func send(_ request: HTTPRequest, to service: String) async throws(LabError) -> Answer {
         try lab.checkNotStopping()
+        guard let node = lab.topology.node(service) else { preconditionFailure("no such service") }
         let answer = await HTTPConnection.ask(
-            request, port: lab.ports[service] ?? 0, timeoutMs: 15_000, on: lab.reactor)
+            request, at: lab.address(of: node), timeoutMs: 15_000, on: lab.reactor)
         try lab.checkNotStopping()
         return answer
     }
 
     private func show(_ request: HTTPRequest, _ service: String, _ answer: Answer, note: String) {
-        let command = request.curlCommand(port: lab.ports[service] ?? 0)
+        let command = request.curlCommand(lab.curlTarget(service))
         say("   " + style.paint(TextLayout.wrapped("$ \(Self.shortened(command))", indent: 6), .dim))
         let status = answer.statusText
         let colour: TextStyle.Colour = answer.status != 200 ? .red : answer.stale == true ? .yellow : .green
@@ -163,10 +164,11 @@ final class Tour {
 
 extension HTTPRequest {
     /// The request as a curl command for a terminal.
-    func curlCommand(port: UInt16) -> String {
+    func curlCommand(_ target: CurlTarget) -> String {
         var arguments = ["curl"]
+        if let path = target.authorityPath { arguments += ["--cacert", path] }
         if method != "GET" { arguments += ["-X", method] }
         for (name, value) in headers { arguments += ["-H", "'\(name): \(value.replacing("'", with: "'\\''"))'"] }
-        return (arguments + ["http://127.0.0.1:\(port)\(path)"]).joined(separator: " ")
+        return (arguments + [target.url + path]).joined(separator: " ")
     }
 }

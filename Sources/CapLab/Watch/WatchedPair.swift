@@ -32,6 +32,8 @@ final class WatchedPair: ObservedPair {
 
     func address(of node: Node) -> NodeAddress { settings.addresses[node.name]! }
 
+    func curlTarget(of service: Node) -> CurlTarget { CurlTarget(port: readersPort(of: service) ?? 0) }
+
     func readersPort(of node: Node) -> UInt16? {
         node.isService ? settings.publishedPorts[node.name] ?? address(of: node).port : nil
     }

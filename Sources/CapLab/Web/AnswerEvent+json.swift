@@ -35,11 +35,11 @@ extension AnswerEvent {
 
     /// Combines a request of the page or its load with the answer of the service.
     init(
-        _ request: AskRequest, _ answer: Answer, by origin: Origin, id: Int, sentUs: Int64, port: UInt16
+        _ request: AskRequest, _ answer: Answer, by origin: Origin, id: Int, sentUs: Int64, target: CurlTarget
     ) {
         self.init(
             id: id, tMs: Double(sentUs) / 1_000, tookMs: answer.tookMs, by: origin, request: request,
-            curl: request.curl(port: port), reply: Reply(answer, isChange: request.isChange))
+            curl: request.curl(target), reply: Reply(answer, isChange: request.isChange))
     }
 
     /// The result of a request, as the series count it.

@@ -49,11 +49,11 @@ struct AskRequest: Equatable, Sendable {
 
     /// The curl command that sends the same request. Only header fields need quotes in it, see
     /// ``init(json:topology:)``.
-    func curl(port: UInt16) -> String {
+    func curl(_ target: CurlTarget) -> String {
         let request = request
         let method = request.method == "GET" ? "" : "-X \(request.method) "
         let headers = request.headers.map { "-H '\($0.name): \($0.value)' " }.joined()
-        return "curl \(method)\(headers)http://127.0.0.1:\(port)\(request.path)"
+        return "curl \(target.option)\(method)\(headers)\(target.url)\(request.path)"
     }
 }
 

@@ -41,7 +41,7 @@ final class Asker {
         let answer = await connection.ask(request.request, timeoutMs: Self.timeoutMs)
         if isClosed { connection.close() } else { idle[request.service, default: []].append(connection) }
         let event = AnswerEvent(
-            request, answer, by: origin, id: id, sentUs: sentUs, port: pair.readersPort(of: service) ?? 0)
+            request, answer, by: origin, id: id, sentUs: sentUs, target: pair.curlTarget(of: service))
         log.answered(event)
         return event
     }

@@ -174,6 +174,7 @@ final class LabPage {
             json.member("site", node.site.rawValue)
             json.member("kind", node.isService ? "service" : "replica")
             json.member("port", pair.readersPort(of: node))
+            if node.isService { json.member("authority", pair.curlTarget(of: node).authorityPath) }
             json.endObject()
         }
         json.endArray()

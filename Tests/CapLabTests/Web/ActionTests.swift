@@ -66,20 +66,20 @@ import Testing
     @Test func aRequestIsThatOfItsCurlCommand() throws {
         let read = try ask(#"{"service":"app_cp","op":"read","key":"seat 12/A"}"#)
         #expect(read.request.path == "/read/seat%2012%2FA")
-        #expect(read.curl(port: 5_001) == "curl http://127.0.0.1:5001/read/seat%2012%2FA")
+        #expect(read.curl(CurlTarget(port: 5_001)) == "curl http://127.0.0.1:5001/read/seat%2012%2FA")
         let write = try ask(#"{"service":"app_ap","op":"write","key":"k","value":"it's","context":"a.b~c="}"#)
         #expect(write.request.method == "POST")
         #expect(
-            write.curl(port: 5_002)
+            write.curl(CurlTarget(port: 5_002))
                 == "curl -X POST -H 'X-Context: a.b~c=' http://127.0.0.1:5002/write/k/it%27s")
         let empty = try ask(#"{"service":"app_ap","op":"write","key":"k","value":""}"#)
-        #expect(empty.curl(port: 1) == "curl -X POST http://127.0.0.1:1/write/k")
+        #expect(empty.curl(CurlTarget(port: 1)) == "curl -X POST http://127.0.0.1:1/write/k")
         let delete = try ask(#"{"service":"app_ap","op":"delete","key":"k"}"#)
-        #expect(delete.curl(port: 1) == "curl -X DELETE http://127.0.0.1:1/delete/k")
+        #expect(delete.curl(CurlTarget(port: 1)) == "curl -X DELETE http://127.0.0.1:1/delete/k")
         let set = try ask(#"{"service":"app_cp","op":"cas","key":"k","value":"v","version":"7"}"#)
-        #expect(set.curl(port: 1) == #"curl -X POST -H 'If-Match: "7"' http://127.0.0.1:1/write/k/v"#)
+        #expect(set.curl(CurlTarget(port: 1)) == #"curl -X POST -H 'If-Match: "7"' http://127.0.0.1:1/write/k/v"#)
         let create = try ask(#"{"service":"app_cp","op":"cas","key":"k","value":"v"}"#)
-        #expect(create.curl(port: 1) == "curl -X POST -H 'If-None-Match: *' http://127.0.0.1:1/write/k/v")
+        #expect(create.curl(CurlTarget(port: 1)) == "curl -X POST -H 'If-None-Match: *' http://127.0.0.1:1/write/k/v")
     }
 
     @Test(arguments: [

@@ -128,7 +128,7 @@ import Testing
         let answer = Answer(
             status: 200, tookMs: 2.1234,
             body: #"{"value":"ana","version":"x1","staleness_ms":2300,"stale":true,"conflicts":["ana",null,"bob"]}"#)
-        let event = AnswerEvent(request, answer, by: .page, id: 7, sentUs: 1_500, port: 5_002)
+        let event = AnswerEvent(request, answer, by: .page, id: 7, sentUs: 1_500, target: CurlTarget(port: 5_002))
         var json = JSONWriter()
         event.write(to: &json)
         let object = try #require(try JSONSerialization.jsonObject(with: Data(json.bytes)) as? [String: Any])
@@ -148,7 +148,7 @@ import Testing
         let request = AskRequest(service: "app_ap", op: .read, key: "k")
         let value = String(repeating: "v", count: 600_000)
         let answer = Answer(status: 200, tookMs: 1, body: #"{"value":"\#(value)","conflicts":["\#(value)","b"]}"#)
-        let event = AnswerEvent(request, answer, by: .page, id: 1, sentUs: 0, port: 1)
+        let event = AnswerEvent(request, answer, by: .page, id: 1, sentUs: 0, target: CurlTarget(port: 1))
         #expect(event.reply.value == value)
         var json = JSONWriter()
         event.write(to: &json)
@@ -157,12 +157,15 @@ import Testing
 
     @Test func aMissingAnswerHasTheOutcomeThatIsCertain() {
         let write = AskRequest(service: "app_cp", op: .write, key: "k", value: "v")
-        let unknown = AnswerEvent(write, .missing(isSent: true), by: .page, id: 1, sentUs: 0, port: 1)
+        func event(_ request: AskRequest, isSent: Bool) -> AnswerEvent {
+            AnswerEvent(
+                request, .missing(isSent: isSent), by: .page, id: 1, sentUs: 0, target: CurlTarget(port: 1))
+        }
+        let unknown = event(write, isSent: true)
         #expect(unknown.reply.outcome == "unknown" && unknown.reply.status == 0 && unknown.reply.result == .error)
-        let unsent = AnswerEvent(write, .missing(isSent: false), by: .page, id: 1, sentUs: 0, port: 1)
-        #expect(unsent.reply.outcome == "not_applied")
+        #expect(event(write, isSent: false).reply.outcome == "not_applied")
         let read = AskRequest(service: "app_cp", op: .read, key: "k")
-        #expect(AnswerEvent(read, .missing(isSent: true), by: .page, id: 1, sentUs: 0, port: 1).reply.outcome == nil)
+        #expect(event(read, isSent: true).reply.outcome == nil)
     }
 
     // MARK: The series

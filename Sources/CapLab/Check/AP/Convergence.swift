@@ -58,7 +58,7 @@ struct Convergence {
             let service = session.service(at: site)
             let quietMs = Double((monotonicNs() - quietSinceNs) / nsPerMs)
             let answer = await HTTPConnection.ask(
-                HTTPRequest(path: "/replicas"), port: session.lab.ports[service.name] ?? 0, timeoutMs: 2_000,
+                HTTPRequest(path: "/replicas"), at: session.lab.address(of: service), timeoutMs: 2_000,
                 on: session.reactor)
             guard let replicas = answer.replicas, !replicas.isEmpty else {
                 report.open = "\(service.name) did not answer"

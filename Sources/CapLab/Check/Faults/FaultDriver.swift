@@ -146,8 +146,8 @@ final class FaultDriver {
     }
 
     private func ask(_ service: Node, _ path: String) async -> Answer {
-        let port = lab.ports[service.name] ?? 0
-        return await HTTPConnection.ask(HTTPRequest(path: path), port: port, timeoutMs: 1_500, on: reactor)
+        await HTTPConnection.ask(
+            HTTPRequest(path: path), at: lab.address(of: service), timeoutMs: 1_500, on: reactor)
     }
 
     /// Reports every process that does not run now that all faults have ended.
