@@ -11,13 +11,15 @@ import Testing
     private let fixture: TLSFixture
     private let trust: TLSClientSession.Credentials
     private let gate = Gate()
+    private let streams = Box<[ResponseStream]>([])
+    private let ended = Box(0)
     private let server: TestServer
 
     init() throws {
         fixture = try TLSFixture()
         trust = try fixture.trust()
         let credentials = try fixture.credentials()
-        let gate = gate
+        let (gate, streams, ended) = (gate, streams, ended)
         server = try TestServer({
             $0.tls = credentials
             $0.connections.crowdedIdleTimeoutMs = 100
@@ -28,10 +30,22 @@ import Testing
                 await gate.pass()
                 return .text("waited")
             }
+            router.add(.get, "/stream", operation: "stream") { _ in
+                let stream = ResponseStream()
+                stream.onClose = { ended.value += 1 }
+                streams.value.append(stream)
+                var response = Response(contentType: "text/event-stream")
+                response.stream = stream
+                return response
+            }
             router.add(.get, "/long", operation: "long") { _ in
                 .text(String(repeating: "x", count: 3 << 20))
             }
         }
+    }
+
+    private func write(_ bytes: [UInt8]) -> Bool {
+        server.onReactor { [streams] in streams.value[0].write(bytes) }
     }
 
     private static let versions = ["TLS1.2", "TLS1.3"]
@@ -104,6 +118,45 @@ import Testing
             client.send(TestClient.text("GET", "/long"))
             #expect(try client.readAnswer { usleep(100) }.body.count == 3 << 20)
         }
+    }
+
+    @Test(arguments: versions) func aStreamReachesItsClientAndEnds(version: String) throws {
+        defer { server.stop() }
+        let client = try connect(version)
+        client.send(TestClient.text("GET", "/stream"))
+        #expect(try client.readAnswer(hasBody: false)["Transfer-Encoding"] == "chunked")
+        for text in ["one", String(repeating: "2", count: 40_000), "three"] {
+            #expect(write(Array(text.utf8)))
+            var received = ""
+            while received.count < text.count { received += try #require(try client.readChunk()) }
+            #expect(received == text)
+        }
+        server.onReactor { [streams] in streams.value[0].close() }
+        #expect(try client.readChunk() == nil)
+        #expect(try client.request("GET", "/hello").text == "hello")
+    }
+
+    @Test(arguments: [true, false]) func theClientOfASilentStreamIsMissed(endsTLS: Bool) throws {
+        defer { server.stop() }
+        let client = try connect("TLS1.3")
+        client.send(TestClient.text("GET", "/stream"))
+        #expect(try client.readAnswer(hasBody: false).status == 200)
+        // A last record precedes the end of TCP.
+        if endsTLS { client.tls?.finishSending() }
+        client.close()
+        let ended = ended
+        #expect(server.waits { _ in ended.value == 1 })
+        #expect(server.waits { $0.connectionCount == 0 })
+    }
+
+    @Test func aStreamThatIsCutOffDoesNotEndTLS() throws {
+        defer { server.stop() }
+        let client = try connect("TLS1.3")
+        client.send(TestClient.text("GET", "/stream").replacing("HTTP/1.1", with: "HTTP/1.0"))
+        #expect(try client.readAnswer(hasBody: false).status == 200)
+        // More than its buffer holds: the server gives up. Without chunks, only TLS tells a cut from an end.
+        #expect(!write([UInt8](repeating: 1, count: 1 << 20)))
+        #expect(!client.isEndedByServer())
     }
 
     @Test func aRequestBehindAnUpdateOfKeysIsAnswered() throws {
