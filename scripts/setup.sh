@@ -75,6 +75,8 @@ if [ "$purpose" = all ]; then
     need_program nginx nginx-light
     need_program socat socat
     need_program openssl openssl
+    # For the test of TLS to Redis.
+    need_program stunnel stunnel4
     # For the test of the lab page.
     need_program chromium chromium
     need_program chromedriver chromium-driver

@@ -10,7 +10,9 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy"
-MANIFESTS = sorted((DEPLOY / "kubernetes").glob("**/*.yaml"))
+# Without the component redis-tls, which consists of patches.
+MANIFESTS = sorted(
+    path for path in (DEPLOY / "kubernetes").glob("**/*.yaml") if path.parent.name != "redis-tls")
 
 
 def program(name: str) -> str:
@@ -91,6 +93,19 @@ class Kubernetes(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         for kind in ("StatefulSet", "Deployment", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "CronJob"):
             self.assertIn(f"kind: {kind}\n", done.stdout)
+
+    def test_kustomize_adds_tls_to_redis(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(DEPLOY / "kubernetes", folder, dirs_exist_ok=True)
+            with open(f"{folder}/kustomization.yaml", "a", encoding="utf-8") as file:
+                file.write("components: [redis-tls]\n")
+            done = run(program("kubectl"), "kustomize", folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        # Six services with stunnel, whose replicas are on loopback; two groups of replicas with TLS.
+        self.assertEqual(done.stdout.count("restartPolicy: Always\n"), 6)
+        self.assertEqual(done.stdout.count("value: g1=redis://app@127.0.0.1:6391,"), 6)
+        self.assertEqual(done.stdout.count("- --tls-port\n"), 2)
+        self.assertEqual(done.stdout.count("port: redis-tls\n"), 2)
 
     def test_every_instance_is_in_the_zone_of_the_replica_that_it_asks_first(self):
         done = run(program("kubectl"), "kustomize", DEPLOY / "kubernetes")
