@@ -19,7 +19,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 # Written when a build begins, kept when it succeeds: flags and compiler of the programs in RELEASE.
 STAMP := $(SCRATCH)/build.stamp
 BUILD_INPUTS := Package.swift Package.resolved Sources
-SHELL_SCRIPTS := scripts/*.sh deploy/redis/*.sh Tests/Compose/*.sh Tests/OpenAPI/*.sh .ci/run
+SHELL_SCRIPTS := scripts/*.sh deploy/redis/*.sh deploy/stunnel/*.sh Tests/Compose/*.sh Tests/OpenAPI/*.sh .ci/run
 SHELL_SCRIPTS += runbooks/env.sh Tests/Runbooks/front.sh
 
 # Set on the command line: SITE=west, ARGS='--mode stall'.
@@ -38,7 +38,7 @@ PAGES ?=
 
 .PHONY: help setup build run demo demo-page test test-server lint simulate laws mutants check report partition heal \
     status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page test-openapi \
-    test-downtime bench-quick bench-limits bench-overload bench-downtime soak docs sbom clean
+    test-downtime test-stunnel bench-quick bench-limits bench-overload bench-downtime bench-tls soak docs sbom clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -85,7 +85,8 @@ lint: ## Checks format, comments, shell scripts and configuration files; skips t
 	@if command -v yamllint >/dev/null 2>&1; then yamllint --strict .; \
 	else echo "lint: yamllint is not installed, YAML files are not checked"; fi
 	@if docker compose version >/dev/null 2>&1; then docker compose --profile '*' config -q \
-	  && docker compose -f docker-compose.yml -f deploy/compose.prod.yml --profile '*' config -q; \
+	  && docker compose -f docker-compose.yml -f deploy/compose.prod.yml --profile '*' config -q \
+	  && docker compose -f docker-compose.yml -f deploy/compose.redis-tls.yml --profile '*' config -q; \
 	else echo "lint: docker compose is not installed, compose files are not checked"; fi
 	@if command -v haproxy >/dev/null 2>&1; then haproxy -c -q -f deploy/pool/haproxy.cfg; \
 	else echo "lint: haproxy is not installed, its configuration is not checked"; fi
@@ -176,6 +177,14 @@ bench-downtime: build ## Isolates one of three nodes: who is served? Beside etcd
 test-downtime: build ## Tests the parts of bench-downtime, and runs it for 40 seconds with both services only
 	@Tests/Downtime/isolation_test.py
 	@exec Benchmarks/downtime.py --bin $(RELEASE) --smoke
+
+bench-tls: build ## Replaces the certificate every second under 1,000 requests/s, and compares with plain HTTP
+	@scripts/setup.sh bench
+	@exec Benchmarks/tls.py --bin $(RELEASE) $(ARGS)
+
+test-stunnel: build ## Tests TLS to Redis through stunnel, with app-cp and three redis-servers
+	@scripts/setup.sh all
+	@exec Tests/Stunnel/stunnel_test.py --bin $(RELEASE)
 
 soak: SECONDS = 1800
 soak: build ## Runs both services for 30 minutes under random faults and clients that stall (SECONDS=60 ARGS='--seed 7')

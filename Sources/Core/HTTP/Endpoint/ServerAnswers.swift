@@ -42,6 +42,9 @@ enum ServerAnswers {
                 "Cross-Origin-Resource-Policy", "Foreign web pages must not embed the answer.",
                 schema: ["const": "same-origin"], example: "same-origin", isRequired: false),
             DeclaredHeader(
+                "Strict-Transport-Security", "With TLS: browsers use HTTPS for this host for a year (RFC 6797).",
+                example: "max-age=31536000", isRequired: false),
+            DeclaredHeader(
                 "Vary", "Which fields of the request chose the answer.", example: "Accept", isRequired: false),
         ]
         guard endpoint.method.isSafe else { return always }
