@@ -2,8 +2,8 @@
 """Measures TLS: requests while the certificate is replaced, and the cost beside plain HTTP: `make bench-tls`.
 
 Clients send 1,000 requests per second, 20 on each connection, to an app-cp whose certificate is replaced every second.
-None may fail. Then wrk reads in turn from two instances on the same replicas, one of them with TLS. It measures requests
-per second, and the CPU time of the service per request, as ratios with TLS to without.
+None may fail. Then wrk reads in turn from two instances on the same replicas, one of them with TLS. It measures
+requests per second, and the CPU time of the service per request, as ratios with TLS to without.
 
 Prints one JSON object. Exits with 1 if a request failed, or if the certificate was replaced less often than expected.
 """
