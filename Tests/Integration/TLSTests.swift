@@ -40,8 +40,11 @@ import Testing
         #expect(try eventually { try app.metrics()[name] == 1 })
         #expect(app.service.log.contains("TLS_HANDSHAKE_FAILED"))
         let port = "\(app.service.port)"
-        #expect(try ServiceProcess.run("app-cp", ["probe", "--port", port], environment: [:]).code == 0)
-        let ready = try ServiceProcess.run("app-cp", ["probe", "--port", port, "/health/ready"], environment: [:])
+        #expect(
+            try ServiceProcess.run("app-cp", ["probe", "--tls", "--port", port, "/health/live"], environment: [:]).code
+                == 0)
+        let ready = try ServiceProcess.run(
+            "app-cp", ["probe", "--tls", "--port", port, "/health/ready"], environment: [:])
         #expect(ready.code == 1)
     }
 

@@ -14,9 +14,9 @@ public final class ServiceProcess: Sendable {
     ///   - environment: settings beside `HTTP_PORT`, `LOG_FORMAT` and `SECRET_KEY`.
     ///   - ignoredSignals: names of signals that the process ignores from its start, such as `HUP`. All other signals
     ///     have their default action, even if the tests run in the background.
-    ///   - trust: the authorities that its clients trust; nil for no TLS.
     ///   - descriptorLimit: the hard limit of open files. The soft limit is half of it, as on many systems the soft
     ///     limit is lower.
+    ///   - trust: the server certificates that its clients trust; nil for no TLS.
     public init(
         _ name: String, environment: [String: String], ignoredSignals: [String] = [], descriptorLimit: Int? = nil,
         trust: TLSClientSession.Credentials? = nil

@@ -113,7 +113,7 @@ extension HTTPServer {
             return refuse(descriptor)
         }
         if let handshakes {
-            guard handshakes.hasRoom(for: client) || makeRoom(because: .handshakes, for: client) else {
+            guard isTrusted || handshakes.hasRoom(for: client) || makeRoom(because: .handshakes, for: client) else {
                 onHandshake?(.refused)
                 return refuse(descriptor)
             }
