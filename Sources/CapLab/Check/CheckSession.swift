@@ -13,17 +13,17 @@ struct CheckSettings: Sendable {
 
     /// Mean pause of a client between two requests.
     static let meanThinkUs: UInt64 = 4_000
-    /// A request without an answer after this time counts as unanswered. A healthy service answers sooner.
+    /// A request that has no answer after this time counts as unanswered. A healthy service answers sooner.
     static let requestTimeoutMs: UInt64 = 3_000
-    /// The longest time that recovery and convergence may take after the last fault.
+    /// The longest time that recovery and convergence may take, each counted from its own start.
     static let recoveryMs: UInt64 = 60_000
 }
 
 /// The part that the checks of both services share: clients at both sites, concurrent faults, and the report. Without a
 /// ``FaultDriver`` the session injects no faults; a drill does that instead.
 final class CheckSession {
-    /// After a refusal a client pauses this many times longer. Otherwise a check would consist mostly of refusals,
-    /// because they are fast.
+    /// After a failed operation, a client pauses this many times longer. Failures are often fast, so without this a
+    /// check would consist mostly of them.
     private static let refusedPauseFactor: UInt64 = 10
     private static let maxShownPerKind = 6
     private static let progressNs = 3_000 * nsPerMs
@@ -34,10 +34,10 @@ final class CheckSession {
     let driver: FaultDriver?
     /// Receives every answer to a client, if the run is recorded.
     var answers: AnswerLog?
-    /// Redis servers that someone other than the fault driver killed, and when.
+    /// Kills of Redis servers by something other than the fault driver, such as a drill.
     var otherKills: [(replica: String, atNs: UInt64)] = []
     var tally: CheckTally
-    /// Per site, one connection per client. The last one is for the reads at the end.
+    /// Per site, one connection per client, and a last one for the reads at the end.
     private let connections: [Site: [HTTPConnection]]
     private var startNs = monotonicNs()
 
@@ -79,8 +79,8 @@ final class CheckSession {
         for connection in connections.values.joined() { connection.close() }
     }
 
-    /// Runs clients and faults until the time is over, then heals everything.
-    /// - Parameter step: performs one operation of a client; returns false if it was refused or not answered.
+    /// Runs clients and faults for ``CheckSettings/seconds``. Returns when all faults have been healed.
+    /// - Parameter step: performs one operation of a client. If it returns false, the client pauses longer.
     func run(step: @escaping (_ client: Int, _ random: inout SplitMix64) async -> Bool) async {
         let startNs = reactor.nowNs
         let endNs = startNs + settings.seconds * 1_000 * nsPerMs
@@ -115,9 +115,9 @@ final class CheckSession {
         }
     }
 
-    /// Prints the tables and some violations of each kind. If there are violations, also writes the faults and the
+    /// Prints the tables and the first violations of each kind. If there are violations, also writes the faults and the
     /// history to files.
-    /// - Returns: the exit code.
+    /// - Returns: the exit code: 0, or 1 if there are violations.
     func conclude(
         outcomes: [String], judged: String, violations: [[String]], history: [some Encodable]
     ) -> Int32 {
@@ -162,7 +162,8 @@ final class CheckSession {
     }
 }
 
-/// The random numbers of a check. The same seed gives the same faults and operations.
+/// The random numbers of a check. The same seed gives the same random numbers. But real time decides how operations and
+/// faults overlap, so a run is not repeated exactly.
 extension SplitMix64 {
     /// One of many independent random streams of the same seed.
     init(seed: UInt64, stream: UInt64) {

@@ -20,7 +20,8 @@ struct CheckTally {
         closeGap(site, atNs)
     }
 
-    /// Ends counting. The time from the last success until now counts as a gap too.
+    /// Ends the counting of successes and gaps. The time from the last success until now counts as a gap too.
+    /// Operations and their outcomes are still counted.
     mutating func end(atNs: UInt64) {
         for site in Site.allCases { closeGap(site, atNs) }
         isOver = true

@@ -1,8 +1,8 @@
 import EventLoop
 
 /// The keys that clients use at the same time. Each key is replaced by a new one after a number of operations, so that
-/// its history stays short enough for the checker. A lasting key is replaced later, so that it lives through many
-/// faults.
+/// its history stays short enough for the checker. A lasting key is replaced ``lastingFactor`` times later, so that its
+/// history spans many faults.
 struct KeyRing {
     private static let lastingFactor = 20
 
@@ -24,7 +24,8 @@ struct KeyRing {
         all = (0..<slots).map { "\(prefix)\($0)" }
     }
 
-    /// Chooses a key for the next operation. Lasting keys are chosen a quarter as often as short-lived ones.
+    /// Chooses a key for the next operation. A lasting key is chosen less often than a short-lived one: the ring
+    /// replaces three of four such choices by another draw.
     mutating func draw(_ random: inout SplitMix64) -> String {
         var slot = random.index(slots)
         if slot < lasting, !random.isTrue(percent: 25) { slot = random.index(slots) }

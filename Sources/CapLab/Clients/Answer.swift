@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-/// The outcome of a request to a service. Members of the JSON body can be read as properties, such as `answer.outcome`.
+/// The answer to a request, or the fact that none arrived. Members of the JSON body can be read as properties, such as
+/// `answer.outcome`.
 @dynamicMemberLookup
 struct Answer: Sendable {
     /// The HTTP status; 0 if no complete answer arrived.
@@ -22,15 +23,15 @@ struct Answer: Sendable {
         json = try? decoder.decode(AnswerBody.self, from: Data(body.utf8))
     }
 
-    /// - Parameter tookMs: how long the client waited.
+    /// - Parameter tookMs: how long the client waited, in milliseconds.
     static func missing(isSent: Bool, tookMs: Double = 0) -> Answer {
         Answer(status: 0, tookMs: tookMs, body: "", isSent: isSent)
     }
 
     subscript<Member>(dynamicMember member: KeyPath<AnswerBody, Member?>) -> Member? { json?[keyPath: member] }
 
-    /// For a failed change: true if it certainly had no effect. That is so for an invalid request (4xx). For any other
-    /// failure, only `outcome` in the answer shows it.
+    /// For a failed change: true if it certainly had no effect. It was not sent, its outcome is `not_applied`, or its
+    /// answer is a 4xx without an outcome.
     var isNotApplied: Bool {
         !isSent || json?.outcome == "not_applied" || (json?.outcome == nil && (400..<500).contains(status))
     }
@@ -76,7 +77,7 @@ struct AnswerBody: Decodable, Sendable {
         let hints: [String: Hints]?
     }
 
-    /// A string, a whole number, or the member `value` of an object.
+    /// A string, an integer, or the member `value` of an object.
     struct Text: Decodable, Sendable {
         let text: String
 
@@ -102,9 +103,9 @@ struct AnswerBody: Decodable, Sendable {
     let version: Text?
     let stalenessMs: Double?
     let stale: Bool?
-    /// For a change: how many replicas had stored it when it was acknowledged.
+    /// For a change: how many replicas were known to have it when the service answered.
     let replicasAcked: Int?
-    /// The replica that answered, or that acknowledged the change first.
+    /// The replica that answered a read, or coordinated a change.
     let replica: String?
     /// The values of a conflict; an entry is nil for a delete.
     let conflicts: [Text?]?

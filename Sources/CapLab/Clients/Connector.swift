@@ -2,8 +2,8 @@ import EventLoop
 import Glibc
 import Redis
 
-/// Starts connections to one node. Resolves a host name for each connection, because a container may have another
-/// address after a restart.
+/// Starts connections to one node. Resolves a host name for each connection, because a container may get another
+/// address when it restarts.
 final class Connector {
     private let address: NodeAddress
     private let reactor: Reactor
@@ -16,8 +16,8 @@ final class Connector {
     }
 
     /// - Parameter timeoutMs: the longest wait for a name server, in milliseconds.
-    /// - Returns: the socket of a connection attempt; nil if the name has no address now. The connection is established
-    ///   once the socket is writable without an error.
+    /// - Returns: the socket of a connection attempt; nil if the name has no address now, or if the attempt failed at
+    ///   once. The connection is established once the socket is writable without an error.
     func connect(timeoutMs: UInt64) async -> Int32? {
         let addresses = await resolve(timeoutMs: timeoutMs)
         // Prefer IPv4: few machines and containers have a working IPv6 route.

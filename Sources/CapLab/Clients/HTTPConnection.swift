@@ -16,7 +16,8 @@ struct HTTPRequest {
     }
 }
 
-/// A client's HTTP/1.1 connection to one service. It has one request in flight at a time, and reconnects if it is lost.
+/// A client's HTTP/1.1 connection to one service. It sends one request at a time. If the connection was lost, the next
+/// request opens a new one.
 final class HTTPConnection: DescriptorHandler {
     private static let maxAnswerBytes = 4 << 20
 
@@ -43,7 +44,7 @@ final class HTTPConnection: DescriptorHandler {
     /// A connection to a service on loopback.
     convenience init(port: UInt16, on reactor: Reactor) { self.init(to: .loopback(port), on: reactor) }
 
-    /// Sends one request on a new connection, and closes that.
+    /// Sends one request on a new connection, then closes the connection.
     static func ask(
         _ request: HTTPRequest, at address: NodeAddress, timeoutMs: UInt64, on reactor: Reactor
     ) async -> Answer {
@@ -125,7 +126,7 @@ final class HTTPConnection: DescriptorHandler {
             session?.receive(into: $0) ?? recv(descriptor, $0.baseAddress, $0.count, 0)
         }
         if count < 0, session == nil ? errno == EAGAIN : count == TLSClientSession.again { return }
-        // If no request is in flight, the service has closed an idle connection.
+        // Without a request in flight, the event means that the service has closed an idle connection.
         guard count > 0, continuation != nil else { return close() }
         received += buffer[..<count]
         guard received.count <= Self.maxAnswerBytes else { return close() }

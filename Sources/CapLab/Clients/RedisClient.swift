@@ -10,7 +10,7 @@ final class RedisClient {
     private let context: UnsafeMutablePointer<redisContext>
 
     /// Connects and authenticates.
-    /// - Returns: nil if both are not done within `timeoutMs`.
+    /// - Returns: nil if one of the two fails, or takes longer than `timeoutMs`.
     init?(port: UInt16, password: String, timeoutMs: Int) {
         let timeout = timeval(tv_sec: timeoutMs / 1_000, tv_usec: timeoutMs % 1_000 * 1_000)
         guard let context = redisConnectWithTimeout("127.0.0.1", Int32(port), timeout) else { return nil }
@@ -67,7 +67,7 @@ final class RedisClient {
         return records
     }
 
-    /// The fields without `at`: this is the replica's own clock when it last changed the record, and differs between
+    /// The fields without `at`: the time on the replica's own clock when it last changed the record. It differs between
     /// replicas.
     private static func fields(_ flat: [String]) -> [String: String] {
         let pairs = stride(from: 0, to: flat.count - 1, by: 2).map { (flat[$0], flat[$0 + 1]) }

@@ -1,8 +1,8 @@
 /// Draws the two sites as text, with the state of the links between them.
 enum Drawing {
     /// Draws two lines per group: the services with their ports, and below them the replicas. A symbol between the
-    /// sites shows the state of the links: `-----` if everything passes, `~~~~~` if it passes with a fault. `---->` or
-    /// `<----` if messages pass in one direction only, and `X` if nothing passes.
+    /// sites shows the links between them. `-----`: no link has a fault. `~~~~~`: messages pass in both directions, but
+    /// a link has a fault. `---->` or `<----`: messages pass in one direction only. `X`: no messages pass.
     static func sites(
         _ topology: Topology, ports: [String: UInt16], fault: (Link) -> LinkFault
     ) -> [String] {

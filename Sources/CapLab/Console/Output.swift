@@ -17,7 +17,8 @@ private func writeAll(_ descriptor: Int32, _ text: String) {
     }
 }
 
-/// The colours of the tour. They are used only on a terminal, and not if `NO_COLOR` is set (https://no-color.org).
+/// The colours of text on a terminal. They are not used if `NO_COLOR` is set (https://no-color.org) or `TERM` is
+/// `dumb`.
 struct TextStyle: Sendable {
     enum Colour: Int {
         case bold = 1, dim = 2, red = 31, green = 32, yellow = 33
@@ -40,8 +41,8 @@ extension TextStyle {
 enum TextLayout {
     static let width = 80
 
-    /// Breaks a text into lines of at most ``width`` columns, after spaces or commas. All lines but the first are
-    /// indented.
+    /// Breaks a text into lines of at most ``width`` columns, after spaces or commas. A longer word is not broken. All
+    /// lines but the first are indented.
     static func wrapped(_ text: String, indent: Int) -> String {
         var lines = [""]
         var word = ""

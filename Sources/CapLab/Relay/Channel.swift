@@ -2,16 +2,16 @@ import DequeModule
 
 /// One direction of a relayed connection: the bytes on their way from one socket to the other.
 ///
-/// Bytes keep their order, are delayed, and stay here while a fault holds the direction. The end of the stream (FIN)
-/// and a reset keep their place behind these bytes. The channel holds at most ``capacityBytes``. When it is full, the
-/// relay stops reading, and TCP's flow control stops the sender.
+/// Bytes keep their order. They are delayed by ``delayNs``, and stay here while a fault holds the direction. The end of
+/// the stream (FIN) or a reset is forwarded after these bytes, but a reset discards held bytes. The channel holds at
+/// most ``capacityBytes``. When it is full, the relay stops reading, and TCP's flow control stops the sender.
 struct Channel {
     enum Ending: Equatable {
         case finished, reset
     }
 
     enum Step: Equatable {
-        /// Nothing can be sent before more input arrives, or before a heal.
+        /// Nothing can be sent until more input arrives or the fault is healed.
         case nothing
         /// The next bytes are ready at this time, in monotonic nanoseconds.
         case waitUntil(UInt64)
@@ -38,7 +38,7 @@ struct Channel {
     private(set) var bufferedBytes = 0
     private var ending: Ending?
     private var endedNs: UInt64 = 0
-    /// True if the end was forwarded, or there is no receiver any more. Further input is discarded.
+    /// True if the end was forwarded, or if there is no longer a receiver. Further input is discarded.
     private(set) var isDone = false
 
     /// How many more bytes may be appended now.
@@ -90,7 +90,7 @@ struct Channel {
         return count
     }
 
-    /// Called when the end was forwarded, or there is no receiver any more.
+    /// Called when the end was forwarded, or when there is no longer a receiver.
     mutating func finish() {
         clear()
         isDone = true

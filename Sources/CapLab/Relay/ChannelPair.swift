@@ -6,7 +6,7 @@ struct ChannelPair {
     var toService = Channel()
 
     var bufferedBytes: Int { toReplica.bufferedBytes + toService.bufferedBytes }
-    /// True if both ends were forwarded, or have no receiver any more.
+    /// True if, in both directions, the end was forwarded or there is no longer a receiver.
     var areDone: Bool { toReplica.isDone && toService.isDone }
 
     mutating func apply(_ fault: LinkFault) {

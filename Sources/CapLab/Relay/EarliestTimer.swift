@@ -1,12 +1,13 @@
 import EventLoop
 
-/// One timer for several deadlines: it fires at the earliest of those that were set since it last fired.
+/// One timer for several deadlines: it fires at the earliest of those that were set after it last fired.
 struct EarliestTimer {
     private var timer: LoopTimer?
     private var deadlineNs = UInt64.max
 
     /// - Parameters:
-    ///   - deadlineNs: in monotonic nanoseconds. Has no effect if the timer fires earlier.
+    ///   - deadlineNs: in monotonic nanoseconds. Has no effect if the timer is already set to this time or an earlier
+    ///     one.
     ///   - fire: called at the deadline. It must call ``fired()`` first.
     mutating func set(atNs deadlineNs: UInt64, on reactor: Reactor, _ fire: @escaping () -> Void) {
         guard deadlineNs < self.deadlineNs else { return }

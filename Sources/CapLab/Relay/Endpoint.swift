@@ -7,7 +7,7 @@ final class Endpoint: DescriptorHandler {
     private let reactor: Reactor
     private var onEvents: ((UInt32) -> Void)?
     private(set) var isOpen = true
-    /// True if the kernel's send buffer is full, until the socket becomes writable.
+    /// True from the time when the kernel's send buffer was full until the socket is writable again.
     var isBlocked = false
 
     init(_ descriptor: Int32, on reactor: Reactor, onEvents: @escaping (UInt32) -> Void) {
@@ -18,8 +18,8 @@ final class Endpoint: DescriptorHandler {
 
     func ready(events: UInt32) { onEvents?(events) }
 
-    /// Sets the events to watch. With none, the socket is not watched, because epoll would report a hang-up again and
-    /// again.
+    /// Sets the events to watch. If there are none, the socket is not watched, because epoll would report a hang-up
+    /// again and again.
     func watch(_ events: UInt32) {
         guard isOpen else { return }
         if events == 0 {

@@ -4,9 +4,10 @@ import Glibc
 /// The relay of one link. A service connects to the relay's port, and the relay connects to the replica. The relay
 /// applies the faults of the link.
 final class Relay: DescriptorHandler {
-    /// More connections than a service opens. Further ones are reset.
+    /// The most connections, more than a service opens. Further ones are reset.
     static let maxConnections = 256
-    /// How long a kernel retransmits for a process that has closed its end: with `tcp_orphan_retries` 8, about 100 s.
+    /// The usual ``orphanLifeMs``. A kernel with `tcp_orphan_retries` 8 retransmits for about 100 s after a process has
+    /// closed its end.
     static let standardOrphanLifeMs: UInt64 = 100_000
     /// The most bytes of one read. All connections of a relay share the buffer.
     private static let scratchBytes = 64 << 10
@@ -16,7 +17,7 @@ final class Relay: DescriptorHandler {
     /// The port to which the service connects.
     let port: UInt16
     let replicaPort: UInt16
-    /// How long a connection lives after the service has closed its end, in milliseconds.
+    /// The longest life of a connection after the service has closed its end, in milliseconds.
     let orphanLifeMs: UInt64
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: scratchBytes, alignment: 16)
 
@@ -27,7 +28,7 @@ final class Relay: DescriptorHandler {
     private(set) var bytesFromService = 0
     /// How many bytes were read from the replica since the start.
     private(set) var bytesFromReplica = 0
-    /// The tap that watches the messages while a page shows them.
+    /// Receives the messages while a page shows them.
     weak var tap: MessageTap?
 
     /// Listens on a free port of 127.0.0.1. Must be called on the reactor's thread.
@@ -81,8 +82,8 @@ final class Relay: DescriptorHandler {
         }
     }
 
-    /// Called when there are no free descriptors. Pauses accepting, because the listener stays readable and would be
-    /// polled in a busy loop.
+    /// Called when there are no free descriptors. Pauses accepting for 100 ms, because the listener stays readable and
+    /// would be polled in a busy loop.
     private func pauseAccepting() {
         reactor.unwatch(listener)
         _ = LoopTimer(on: reactor, atNs: reactor.nowNs &+ 100 * nsPerMs) { [weak self] in

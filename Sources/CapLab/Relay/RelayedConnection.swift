@@ -1,13 +1,13 @@
 import EventLoop
 import Glibc
 
-/// One connection from a service, joined to a connection to the replica. ``FaultMode`` says which faults it simulates.
+/// One connection from a service, joined to a connection to the replica. It simulates the faults of ``FaultMode``.
 ///
 /// Its endpoints and timers keep this object alive until ``close(reset:)``.
 final class RelayedConnection {
     private enum Phase {
-        /// The service's connection was accepted while the link was cut. The relay connects to the replica after the
-        /// heal.
+        /// The service's connection was accepted, but the relay has not connected to the replica yet. During a cut, it
+        /// connects after the heal.
         case waiting
         case connecting, established, closed
     }
@@ -64,8 +64,8 @@ final class RelayedConnection {
     /// Handles an event of the socket from which bytes in `direction` arrive.
     private func handle(_ events: UInt32, from direction: Directions) {
         if phase == .connecting, direction == .toService {
-            // The service's connection has already been accepted, so a reset is the closest the relay can do to a
-            // refusal.
+            // The service's connection has already been accepted, so the relay can no longer refuse it. It resets it
+            // instead.
             guard let replica, Sockets.takeError(replica.descriptor) == 0, events & EventMask.error == 0 else {
                 return close(reset: true)
             }
@@ -107,8 +107,8 @@ final class RelayedConnection {
         }
     }
 
-    /// Called when the socket from which bytes in `direction` arrive was reset. Forwards the reset behind the earlier
-    /// bytes. Bytes in the other direction have no receiver any more.
+    /// Called when the socket from which bytes in `direction` arrive was reset. Forwards the reset after the bytes that
+    /// arrived earlier. Bytes in the other direction have no receiver any more.
     private func lost(_ direction: Directions) {
         let nowNs = reactor.nowNs
         channels.with(direction) { $0.end(.reset, nowNs: nowNs) }
@@ -192,8 +192,8 @@ final class RelayedConnection {
     }
 
     /// Limits the life of a connection that the service has closed. It may still have requests to forward, or answers
-    /// without a reader. It lives as long as a kernel keeps an orphaned connection. After that the replica gets a
-    /// reset, as soon as the link lets it pass.
+    /// that nobody will read. It lives as long as a kernel keeps an orphaned connection. After that time, the replica
+    /// gets a reset as soon as the link lets it pass.
     private func limitOrphans() {
         guard orphanTimer == nil, channels.toReplica.hasEnded else { return }
         orphanTimer = LoopTimer(on: reactor, atNs: reactor.nowNs &+ relay.orphanLifeMs * nsPerMs) { [self] in

@@ -3,7 +3,8 @@ import Glibc
 /// Socket calls. All connections are on loopback, except those of ``connect(to:port:)``. All descriptors are
 /// non-blocking and closed on exec.
 enum Sockets {
-    /// A connection counts as lost if the other host acknowledges nothing for this many milliseconds.
+    /// A connection of ``connect(to:port:)`` counts as lost if the other host acknowledges nothing for this many
+    /// milliseconds.
     private static let unacknowledgedMs: Int32 = 3_000
 
     /// - Returns: a socket that listens on 127.0.0.1. If the port is 0, the kernel chooses one.
@@ -55,8 +56,8 @@ enum Sockets {
         let descriptor = tcpSocket(family)
         guard descriptor >= 0 else { throw SocketError(operation: "socket", errno: errno) }
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-        // A container that has left the network answers nothing. Without this option, TCP would wait for it for about
-        // 15 minutes.
+        // A container that has left the network acknowledges nothing. Without this option, TCP would retransmit for
+        // about 15 minutes.
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, unacknowledgedMs)
         let result = withUnsafeBytes(of: &address) { bytes in
             Glibc.connect(
@@ -79,7 +80,7 @@ enum Sockets {
     }
 
     /// Makes a descriptor non-blocking and closed on exec. Only this thread starts children, so no child can inherit
-    /// the descriptor before that.
+    /// the descriptor before this call.
     static func prepare(_ descriptor: Int32) {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)

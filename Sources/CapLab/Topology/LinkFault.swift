@@ -21,8 +21,9 @@ struct Directions: OptionSet, Hashable, Sendable {
 ///   not finish their handshake.
 /// - `stall`: requests arrive and are executed, but answers are held, even on new connections. Simulates a slow or hung
 ///   replica.
-/// - `reset`: open and new connections are closed with RST. Simulates a crashed host, or a firewall that rejects.
-/// - `delay`: everything takes longer by the delay, in each direction. This limits the bandwidth to one relay buffer
+/// - `reset`: open and new connections are closed with RST. Simulates a crashed process, or a firewall that rejects
+///   packets.
+/// - `delay`: bytes arrive later by the delay, in each chosen direction. This limits the bandwidth to one relay buffer
 ///   per delay.
 enum FaultMode: Equatable, Sendable {
     case drop, stall, reset
@@ -31,8 +32,8 @@ enum FaultMode: Equatable, Sendable {
     /// The longest delay, one minute. To hold bytes for longer, use `drop`.
     static let maxDelayMs = 60_000
 
-    /// Parses `drop`, `stall`, `reset`, `delay=50ms`, `delay=2s` or `delay=50` (milliseconds). `delay=0` removes only a
-    /// delay.
+    /// Parses `drop`, `stall`, `reset`, `delay=50ms`, `delay=2s` or `delay=50` (milliseconds). `delay=0` removes the
+    /// delay, but no other fault.
     init?(_ text: String) {
         switch text {
         case "drop": self = .drop
@@ -59,7 +60,8 @@ struct LinkFault: Equatable, Sendable {
 
     static let none = LinkFault()
 
-    /// Adds a fault. Adding it again changes nothing. A new delay replaces an earlier one.
+    /// Adds a fault. Adding it again changes nothing. A new delay replaces an earlier one. `stall` and `reset` ignore
+    /// the directions.
     mutating func add(_ mode: FaultMode, _ directions: Directions) {
         switch mode {
         case .drop: dropped.formUnion(directions)
@@ -80,7 +82,7 @@ struct LinkFault: Equatable, Sendable {
         direction == .toReplica ? delayToReplicaMs : delayToServiceMs
     }
 
-    /// True if new connections can be established. That needs packets in both directions.
+    /// True if new connections can be established: a handshake needs packets in both directions.
     var allowsHandshake: Bool { dropped.isEmpty && !resets }
 
     /// The faults as text for people; `open` if there are none.

@@ -3,7 +3,7 @@ enum Site: String, Codable, CaseIterable, Sendable {
     case east, west
 }
 
-/// The store to which a node belongs.
+/// The group to which a node belongs: that of `app-cp` or of `app-ap`.
 enum GroupName: String, Codable, CaseIterable, Sendable {
     case cp, ap
 }

@@ -1,9 +1,9 @@
 import EventLoop
 
-/// Runs `app-ap` at both sites under real faults. Counts how many requests were answered, and checks that no
-/// acknowledged write is lost.
+/// Runs clients of `app-ap` at both sites while real faults occur. Checks that the services answer, that the replicas
+/// converge, and that no read and no final value violates the guarantees.
 final class APCheck {
-    /// The context of an answer, and the values in that answer.
+    /// The context (`version`) in an answer, and the values that it covers.
     private struct Seen {
         let version: String
         let shown: [String]
@@ -27,16 +27,17 @@ final class APCheck {
     private var lastSeen: [[String: Seen]]
     private var nextValue = 0
     private(set) var problems: [String] = []
-    /// Nil until the check has ended.
+    /// Nil until ``run()`` has judged the history.
     private(set) var verdict: RunSummary.Verdict?
     private var differences: [String] = []
     /// Per site: how many requests the service had to answer, and how many of those it answered.
     private var required: [Site: (count: Int, answered: Int)] = [:]
 
     /// - Parameters:
-    ///   - keyCount: how many keys clients use at the same time, at least 5.
-    ///   - readPercent: the share of reads, in which case clients read a key before they change it. If nil, the check
-    ///     uses its own mix, in which clients also use old contexts and so cause conflicts.
+    ///   - keyCount: how many keys clients use at the same time: at least 5, and at least 9 if `readPercent` is nil.
+    ///   - readPercent: the percentage of operations that are reads. Each change with a context additionally begins
+    ///     with a read. If nil, the check uses its own mix, in which clients also send old contexts and so cause
+    ///     conflicts.
     init(_ session: CheckSession, keyCount: Int = 13, readPercent: UInt64? = nil) {
         self.session = session
         self.readPercent = readPercent
@@ -61,11 +62,11 @@ final class APCheck {
         return conclude(ending)
     }
 
-    /// The findings after the last change of the check.
+    /// The results of the check after its last change.
     struct Ending {
         let convergence: Convergence.Result
         let verdict: APVerdict
-        /// Keys whose values differ between the sites.
+        /// One text per key whose values differ between the sites.
         let differences: [String]
 
         var violations: [[String]] {
@@ -73,7 +74,7 @@ final class APCheck {
         }
     }
 
-    /// Waits until the replicas have converged, then reads every key and judges the history.
+    /// Waits until the replicas have converged or the time for it is over. Then reads every key and judges the history.
     func settle() async -> Ending {
         let convergence = await Convergence(session, quietSinceNs: monotonicNs()).wait()
         let final = await readEverything()
@@ -84,7 +85,7 @@ final class APCheck {
     // MARK: Clients
 
     /// Performs one operation of a client.
-    /// - Returns: true if the service answered.
+    /// - Returns: true if it succeeded, see ``Answer/isAnswer(to:)``.
     func step(_ client: Int, at site: Site, _ random: inout SplitMix64) async -> Bool {
         if let readPercent { return await step(client, at: site, readPercent: readPercent, &random) }
         let draw = random.index(100)
@@ -126,7 +127,8 @@ final class APCheck {
             value == nil ? .read : .write, key: key, client: client, site: site, value: value, by: .page)
     }
 
-    /// - Returns: true if the service answered.
+    /// - Parameter seen: the answer from which the context comes; nil for an operation without a context.
+    /// - Returns: true if the operation succeeded, see ``Answer/isAnswer(to:)``.
     private func perform(
         _ kind: APOperation.Kind, key: String, client: Int, site: Site, seen: Seen? = nil, value: String? = nil,
         by origin: AnswerEvent.Origin = .load
@@ -153,7 +155,8 @@ final class APCheck {
             kind == .read ? "read" : "\(kind.rawValue) \(seen == nil ? "without" : "with") context",
             operation.outcome == .ok ? "ok" : isAnswered ? "404" : operation.outcome == .unknown ? "unknown" : "failed",
             site: site, isSuccess: isAnswered, atNs: operation.returnNs)
-        // If the service was paused or killed during the request, it did not have to answer.
+        // No answer is required if the service was paused, killed or recovering during the request, or if the session
+        // has no fault driver.
         guard let calmBefore, session.driver?.calmPeriod(of: service) == calmBefore else { return isAnswered }
         required[site, default: (0, 0)].count += 1
         guard !isAnswered else {

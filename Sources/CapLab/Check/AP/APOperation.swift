@@ -7,6 +7,7 @@ struct APOperation: Codable, Equatable, Sendable {
     enum Outcome: String, Codable, Sendable {
         /// A change was acknowledged, or a read was answered.
         case ok
+        /// A change had no effect, or a read was not answered.
         case notApplied = "not_applied"
         case unknown
     }
@@ -16,7 +17,7 @@ struct APOperation: Codable, Equatable, Sendable {
     let site: Site
     let key: String
     let kind: Kind
-    /// The unique value that a write stores; nil for a delete.
+    /// The unique value that a write stores; nil for a read or a delete.
     var value: String?
     /// True if a change had a context. A change without one replaces the values that its coordinator stores.
     var hasContext = false
@@ -24,15 +25,16 @@ struct APOperation: Codable, Equatable, Sendable {
     /// it returned.
     var shown: [String] = []
     var outcome = Outcome.unknown
-    /// For an acknowledged change: how many replicas had acknowledged it.
+    /// For an acknowledged change: how many replicas were known to have it when the service answered. Otherwise 0.
     var replicasAcked = 0
-    /// The replica that acknowledged the change first.
+    /// For a change: the replica that coordinated it.
     var replica: String?
     /// For a read: the staleness in its answer, in milliseconds; nil if the service did not know it.
     var stalenessMs: Double?
     /// When the client sent the request, in monotonic nanoseconds.
     let callNs: UInt64
-    /// When the client had the answer, in monotonic nanoseconds. Without meaning if the outcome is unknown.
+    /// When the client received the answer or gave up, in monotonic nanoseconds. A change with an unknown outcome may
+    /// take effect later.
     var returnNs: UInt64 = .max
 }
 
@@ -56,6 +58,6 @@ extension Answer {
     /// The values in an answer: all values of a conflict, or the only value, if there is one.
     var shown: [String] { siblings.isEmpty ? [self.value].compactMap(\.self) : siblings.sorted() }
 
-    /// True if the request succeeded. "No such key" is a valid answer, except to a write.
+    /// True if the request succeeded. A 404 also counts for a read or a delete, because the key may not exist.
     func isAnswer(to kind: APOperation.Kind) -> Bool { status == 200 || (status == 404 && kind != .write) }
 }

@@ -1,22 +1,26 @@
 /// Judges the histories of all keys of a check of `app-ap`.
 struct APVerdict {
-    /// The violations of each kind.
+    /// One text per acknowledged write that was lost in violation of the guarantees.
     private(set) var lost: [String] = []
+    /// One text per value that an answer contained although no valid write explains it.
     private(set) var invented: [String] = []
+    /// One text per read that lacks a write that its staleness does not excuse.
     private(set) var stale: [String] = []
     private(set) var keys = 0
+    /// How many changes were acknowledged.
     private(set) var acknowledged = 0
+    /// How many reads had a known staleness.
     private(set) var boundedReads = 0
-    /// Acknowledged writes that were lost, but not against the guarantees. All replicas that acknowledged them may have
-    /// been killed before they synced them to disk.
+    /// How many acknowledged writes were lost without a violation: all replicas that had them may have been killed
+    /// before they synced them to disk.
     private(set) var lossesByKills = 0
 
-    /// How long a change may be unsynced: Redis syncs its log every second and needs at most two. The third is a
-    /// margin.
+    /// How long an acknowledged change may not be on disk yet. With `appendfsync everysec`, Redis syncs at the latest
+    /// after two seconds. The third second is a margin.
     static let unsyncedNs: UInt64 = 3_000_000_000
 
     /// - Parameters:
-    ///   - final: by key, the values that exist after convergence.
+    ///   - final: by key, the values that exist after convergence. Keys that a site did not answer are missing.
     ///   - kills: when redis-servers were killed.
     init(_ history: [APOperation], final: [String: [String]], kills: [(replica: String, atNs: UInt64)]) {
         let byKey = Dictionary(grouping: history, by: \.key)
@@ -35,8 +39,9 @@ struct APVerdict {
         }
     }
 
-    /// True if every replica that acknowledged the change may have been killed before it must have synced it to disk.
-    /// An answer contains the number of these replicas, but only the name of one.
+    /// True if kills may explain the loss of the change: during the write or within ``unsyncedNs`` after it, as many
+    /// replicas were killed as had acknowledged it, including its coordinator. The answer names only the coordinator,
+    /// and the number of the others.
     static func mayBeLost(_ change: APOperation, byKills kills: [(replica: String, atNs: UInt64)]) -> Bool {
         let killed = Set(
             kills.filter { $0.atNs >= change.callNs && $0.atNs <= change.returnNs &+ unsyncedNs }.map(\.replica))

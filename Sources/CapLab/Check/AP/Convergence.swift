@@ -1,11 +1,12 @@
 import EventLoop
 
-/// Waits after the heal until no replica has hints and all replicas have equal records. Once the services report that
-/// each replica has everything written before the heal, differing records are a violation.
+/// Waits until all replicas are reachable, have no hints and have equal records. That may take
+/// ``CheckSettings/recoveryMs``. If the services report that every replica has all writes but records differ, that is a
+/// violation.
 struct Convergence {
     struct Result {
         var text = ""
-        /// Time from the last write until convergence, in milliseconds; nil if convergence was not seen.
+        /// Time from the last write until convergence, in milliseconds; nil if convergence was not observed.
         var tookMs: Double?
         var problems: [String] = []
 
@@ -13,7 +14,7 @@ struct Convergence {
     }
 
     private let session: CheckSession
-    /// Since this time, no client has changed anything.
+    /// The time after the last change of a client, in monotonic nanoseconds.
     private let quietSinceNs: UInt64
 
     init(_ session: CheckSession, quietSinceNs: UInt64) {

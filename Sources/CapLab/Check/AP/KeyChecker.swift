@@ -3,8 +3,8 @@ import Linearizability
 /// Checks the history of one key of `app-ap`, using only what clients observed. It does not decode contexts.
 ///
 /// A change with a context replaces the values in the answer from which the context came, and everything that those had
-/// replaced. A write without a context replaces what its coordinator stores. Clients do not know these values, but they
-/// know that the replaced values were not written later.
+/// replaced. A write without a context replaces every value that its coordinator stores. The checker does not know
+/// these values. It knows only that each was sent before the replacing write was answered.
 struct KeyChecker {
     private let key: String
     private let reads: [APOperation]
@@ -13,13 +13,14 @@ struct KeyChecker {
     private let indexOfValue: [String: Int]
     /// For each change: itself and all changes that it replaced by its context, directly or indirectly.
     private var covered: [OperationSet] = []
-    /// True if some change has no context.
+    /// True if at least one change of the key has no context.
     private let isBlind: Bool
     /// Returns true if kills of redis-servers may explain the loss of a change, see
     /// ``APVerdict/mayBeLost(_:byKills:)``.
     private let mayBeLostByKills: (APOperation) -> Bool
 
-    /// Allowance for the service's clock: it is read once per turn of the reactor, and rounded to milliseconds.
+    /// Allowance for the service's clock: the service reads it once per turn of its event loop, and rounds staleness to
+    /// milliseconds.
     static let stalenessToleranceNs: UInt64 = 20_000_000
 
     init(_ key: String, _ operations: [APOperation], mayBeLostByKills: @escaping (APOperation) -> Bool) {
@@ -34,7 +35,7 @@ struct KeyChecker {
         for (index, change) in changes.enumerated() {
             var set = OperationSet(count: changes.count)
             set.insert(index)
-            // Changes are sorted by request time, so the sets of the changes that this one observed exist already.
+            // Changes are sorted by request time, so the sets of the changes that its client had read already exist.
             for value in change.shown {
                 if let older = indexOfValue[value], older < index { set.formUnion(covered[older]) }
             }
@@ -47,8 +48,8 @@ struct KeyChecker {
     var inventedReads: [String] { reads.flatMap { invented($0.shown, untilNs: $0.returnNs, what: "a read") } }
     var staleReads: [String] { reads.compactMap(stalenessViolation) }
 
-    /// The values that no valid write explains. A valid write was sent before the read returned, and not reported as
-    /// `not_applied`.
+    /// One text per value that no valid write explains. A valid write was sent before the read returned, and was not
+    /// reported as `not_applied`.
     func invented(_ values: [String], untilNs: UInt64, what: String) -> [String] {
         values.compactMap { value in
             guard let index = indexOfValue[value], changes[index].callNs <= untilNs else {
@@ -59,8 +60,9 @@ struct KeyChecker {
         }
     }
 
-    /// A violation if the read lacks a write that it must include: one acknowledged before the read's request time
-    /// minus its staleness.
+    /// The violation if the read lacks a write that it must include; otherwise nil. It must include every write that
+    /// was acknowledged earlier than its staleness before its request. Exceptions are writes that were replaced, and
+    /// writes that kills may have lost.
     private func stalenessViolation(of read: APOperation) -> String? {
         guard let stalenessMs = read.stalenessMs else { return nil }
         let windowNs = UInt64(max(0, stalenessMs) * 1_000_000) + Self.stalenessToleranceNs
@@ -81,7 +83,8 @@ struct KeyChecker {
 
     // MARK: The final state
 
-    /// The acknowledged writes that were lost against the guarantees, and the number of losses that kills may explain.
+    /// The acknowledged writes that were lost in violation of the guarantees, and the number of losses that kills may
+    /// explain.
     /// - Parameter final: the values after the heal and convergence.
     func losses(_ final: [String]) -> (lost: [String], byKills: Int) {
         let seen = reached(from: final, untilNs: .max)
@@ -96,8 +99,8 @@ struct KeyChecker {
         return (lost, missing.count - lost.count)
     }
 
-    /// All changes that `values` cover. A delete leaves no value, so every delete that may have taken effect counts as
-    /// well.
+    /// All changes that `values` cover. A delete leaves no value, so the changes that it covers are included too if it
+    /// may have taken effect.
     private func reached(from values: [String], untilNs: UInt64) -> OperationSet {
         var set = OperationSet(count: changes.count)
         for value in values {
@@ -113,7 +116,7 @@ struct KeyChecker {
     private func isKept(_ index: Int, _ seen: OperationSet, values: [String]) -> Bool {
         if seen.contains(index) { return true }
         guard isBlind else { return false }
-        // A write without a context may have replaced this one, unless it was answered before this one was sent.
+        // A remaining value may have replaced this one, unless its write was answered before this one was sent.
         return values.contains { value in
             guard let other = indexOfValue[value] else { return false }
             return changes[other].outcome == .unknown || changes[other].returnNs > changes[index].callNs

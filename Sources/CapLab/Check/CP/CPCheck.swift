@@ -1,9 +1,9 @@
 import EventLoop
 import Linearizability
 
-/// Runs `app-cp` at both sites under real faults, and checks that the clients' history is linearizable.
+/// Runs clients of `app-cp` at both sites while real faults occur, and checks that their history is linearizable.
 final class CPCheck {
-    /// How far a clock may be adjusted while a value with a time to live exists.
+    /// How much earlier than its time to live a value may expire, because a clock may be adjusted meanwhile.
     private static let clockSlackNs = 50 * nsPerMs
 
     private struct Keys {
@@ -24,13 +24,13 @@ final class CPCheck {
     private var lastVersion: [String: UInt64] = [:]
     private var nextValue = 0
     private(set) var problems: [String] = []
-    /// Nil until the check has ended.
+    /// Nil until ``run()`` has judged the history.
     private(set) var verdict: RunSummary.Verdict?
 
     /// - Parameters:
     ///   - keyCount: how many keys clients use at the same time, at least 3.
-    ///   - readPercent: the share of reads. If nil, the check uses its own mix, which includes increments and expiring
-    ///     values.
+    ///   - readPercent: the percentage of operations that are reads. If nil, the check uses its own mix, which also has
+    ///     increments of counters and values that expire.
     init(_ session: CheckSession, keyCount: Int = 7, readPercent: UInt64? = nil) {
         self.session = session
         self.readPercent = readPercent
@@ -54,7 +54,8 @@ final class CPCheck {
     // MARK: Clients
 
     /// Performs one operation of a client.
-    /// - Returns: false if the service refused the operation or did not answer.
+    /// - Returns: false if the operation was not applied, or if its outcome is unknown. A failed precondition (412)
+    ///   returns true.
     func step(_ client: Int, at site: Site, _ random: inout SplitMix64) async -> Bool {
         if keys.counters != nil, random.isTrue(percent: 15), let counter = keys.counters?.draw(&random) {
             return await increment(counter, client, site)
@@ -64,7 +65,7 @@ final class CPCheck {
         let value = "v\(nextValue)"
         var ttlMs: UInt64?
         let call: RegisterOperation.Call
-        // If the share of reads is given, the changes keep their proportions to each other, but no value expires.
+        // If `readPercent` is given, the changes keep their proportions to each other, but no value expires.
         let draw = readPercent.map { random.isTrue(percent: $0) ? 0 : 40 + random.index(60) } ?? random.index(100)
         switch draw {
         case 0..<40: call = .read
@@ -118,7 +119,7 @@ final class CPCheck {
         return result
     }
 
-    /// Reads a counter and raises it by one with a compare-and-set.
+    /// Reads a counter, then raises it by one with a compare-and-set, or creates it.
     private func increment(_ key: String, _ client: Int, _ site: Site) async -> Bool {
         guard case .value(let seen, let version) = await perform(.read, key: key, client: client, site: site)
         else { return false }
@@ -139,7 +140,8 @@ final class CPCheck {
 
     // MARK: Verdict
 
-    /// Reads every key at both sites. After the heal, both sites must serve all keys again.
+    /// Reads every key at both sites. After the heal, each site must serve all keys within
+    /// ``CheckSettings/recoveryMs``.
     func readEverything() async {
         let client = session.lastReader
         for site in Site.allCases {

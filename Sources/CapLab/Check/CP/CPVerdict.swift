@@ -3,11 +3,11 @@ import Linearizability
 /// Judges a history of `app-cp`.
 struct CPVerdict {
     private(set) var violations: [String] = []
-    /// The shortest prefix that is not linearizable, of the first key that violates linearizability.
+    /// For the first key whose history is not linearizable: the shortest prefix that is not. Nil if there is none.
     private(set) var failingPrefix: FailingPrefix<RegisterModel>?
     private(set) var keys = 0
     let operations: Int
-    /// Nil if the checker could not decide within its limits.
+    /// Nil if no violation is known, but the checker could not decide a key within its limits.
     private(set) var isLinearizable: Bool? = true
 
     private static let shownOperations = 24
@@ -55,8 +55,8 @@ struct CPVerdict {
     private static func ms(_ durationNs: UInt64) -> String { "\(Double(durationNs / 1_000) / 1_000)" }
 }
 
-/// Checks a counter that clients raise by compare-and-set. It complements the linearizability checker: it needs no
-/// search, and shows every lost or repeated increment.
+/// Checks a counter that clients raise by compare-and-set. It complements the linearizability checker, because it needs
+/// no search. It detects lost and repeated increments, as far as unknown outcomes allow.
 struct CounterTally {
     /// By counter value: how many clients got an acknowledgement for setting it.
     private var applied: [Int: Int] = [:]
@@ -87,7 +87,7 @@ struct CounterTally {
         return found
     }
 
-    /// The count in a stored value such as "17-c3-120". The rest names its writer, because stored values must be
-    /// unique.
+    /// The count in a stored value such as "17-c3-120". The rest makes the value unique, as the linearizability checker
+    /// requires.
     static func count(of value: String) -> Int { value.split(separator: "-").first.flatMap { Int($0) } ?? 0 }
 }

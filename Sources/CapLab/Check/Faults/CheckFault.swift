@@ -24,10 +24,10 @@ struct CheckFault: Equatable, Sendable {
     /// Time until the heal, or until a killed process is started again.
     var durationMs: UInt64
 
-    /// True if the fault affects this link.
+    /// True if the fault affects this link or the process of its replica.
     func affects(_ link: Link) -> Bool { links[link] != nil || node == link.replica }
 
-    /// The fault for people, as in "Redis killed: ap_db_g1" or "slow links: app_ap - ap_db_g3 (delay 20 ms)".
+    /// The fault as text, such as "Redis killed: ap_db_g1" or "slow links: app_ap - ap_db_g3 (delay 20 ms)".
     var text: String {
         let faults = links.sorted { $0.key < $1.key }.map {
             "\($0.key.service) - \($0.key.replica) (\($0.value.summary))"
@@ -88,7 +88,7 @@ struct CheckFault: Equatable, Sendable {
 }
 
 extension LinkFault {
-    /// The union of this fault and another one.
+    /// Adds another fault to this one. Its delays replace the delays of this one.
     func combined(with other: LinkFault) -> LinkFault {
         var fault = self
         if other.resets { fault.add(.reset, .both) }

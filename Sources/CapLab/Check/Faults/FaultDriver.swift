@@ -3,8 +3,8 @@ import Glibc
 
 /// Injects random faults into a running lab and heals them.
 ///
-/// Several faults overlap, but never two on the same process. With ``needsReachable``, every service can always reach
-/// one replica, because `app-ap` guarantees answers only in that case.
+/// Up to ``maxActive`` faults overlap, but never two that pause or kill the same process. With ``needsReachable``, the
+/// driver leaves every service a replica that it can reach, because `app-ap` guarantees answers only in that case.
 final class FaultDriver {
     private static let maxActive = 3
     private static let meanGapUs: UInt64 = 500_000
@@ -26,7 +26,7 @@ final class FaultDriver {
     private(set) var kills: [(replica: String, atNs: UInt64)] = []
     /// The longest time that a resumed or restarted service needed until it served again.
     private(set) var slowestReturnNs: UInt64 = 0
-    /// Processes that did not recover, or that exited by themselves.
+    /// One text per process that did not recover, exited by itself, or could not be paused, resumed, killed or started.
     private(set) var problems: [String] = []
 
     init(_ lab: Lab, group: GroupName, seed: UInt64, needsReachable: Bool) {
@@ -49,7 +49,8 @@ final class FaultDriver {
         disturbed.contains(service) ? nil : disturbances[service] ?? 0
     }
 
-    /// Injects faults until `endNs`. Returns when all faults are healed and all processes serve again.
+    /// Injects faults until `endNs`. Returns when every fault has been healed and ``untilServing(_:)`` has returned for
+    /// every service.
     func run(untilNs endNs: UInt64) async {
         while reactor.nowNs < endNs, !lab.isStopping {
             await reactor.sleep(forNs: random.pauseNs(meanUs: Self.meanGapUs))
@@ -122,13 +123,15 @@ final class FaultDriver {
         disturbed.insert(service)
     }
 
-    /// With ``needsReachable``, waits until the service answers a read and reaches a replica that no fault affects.
+    /// With ``needsReachable``, waits until the service answers a read and reaches a replica that no fault affects, but
+    /// at most ``recoveryMs``.
     private func untilServing(_ name: String) async {
         defer { disturbed.remove(name) }
         guard needsReachable, let service = lab.topology.node(name) else { return }
         let startNs = reactor.nowNs
         while reactor.nowNs < startNs + Self.recoveryMs * nsPerMs, !lab.isStopping {
-            // What the service reports about replicas may be from before its pause. A read makes it ask a replica.
+            // The service's report about replicas may be older than its pause. The read makes the service ask a
+            // replica.
             let status = await ask(service, "/read/probe").status
             let usable = await reachable(from: service)
             let isServing = lab.topology.links.contains { link in
@@ -150,7 +153,7 @@ final class FaultDriver {
             HTTPRequest(path: path), at: lab.address(of: service), timeoutMs: 1_500, on: reactor)
     }
 
-    /// Reports every process that does not run now that all faults have ended.
+    /// Called after all faults have ended. Notes every process that is not running as a problem.
     private func noteExitedProcesses() {
         guard !lab.isStopping else { return }
         for node in lab.topology.nodes where lab.processes[node.name]?.state.pid == nil {
@@ -159,17 +162,19 @@ final class FaultDriver {
     }
 }
 
-/// Keeps the check from cutting off a service's last replica: `app-ap` guarantees an answer only while it can reach
-/// one.
+/// Keeps the check from cutting off the last replica that a service can reach: `app-ap` guarantees an answer only while
+/// it can reach one.
 struct ReachRule {
     let topology: Topology
     let services: [Node]
     /// By service: the replicas that the service reports as reachable.
     var usable: [String: Set<String>] = [:]
-    /// Services that are paused, killed or recovering. The guarantee holds again once they have reached a replica.
+    /// Services that are paused, killed or recovering. They reach no replica now, so an unaffected link suffices for
+    /// them.
     var down: Set<String> = []
 
-    /// True if each service still has a replica that it reaches now and that none of these faults affects.
+    /// True if each service has a link that none of these faults affects, to a replica that it can reach now. For
+    /// services in ``down``, any unaffected link suffices.
     func holds(under faults: [CheckFault]) -> Bool {
         services.allSatisfy { service in
             topology.links.contains { link in
