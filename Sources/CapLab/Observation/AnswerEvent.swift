@@ -1,4 +1,4 @@
-/// One request of the page or its load, and the reply of the service.
+/// One request from the page or its load generator, and the service's reply.
 struct AnswerEvent: Equatable, Sendable {
     enum Origin: String, Sendable {
         case page, load
@@ -8,12 +8,12 @@ struct AnswerEvent: Equatable, Sendable {
         case read, write, delete, cas
     }
 
-    /// What the service replied, or what is certain without a reply.
+    /// The reply of the service. If there is none, the facts that are certain without one.
     struct Reply: Equatable, Sendable {
         /// The HTTP status; 0 if no complete answer arrived.
         let status: Int
         let code: String?
-        /// For a change: `applied`, `not_applied` or `unknown`; nil if the answer does not state it.
+        /// For a change: `applied`, `not_applied` or `unknown`; nil if the reply does not contain an outcome.
         let outcome: String?
         let value: String?
         /// The values of a conflict; empty if there is none.

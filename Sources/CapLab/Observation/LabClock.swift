@@ -2,7 +2,7 @@ import EventLoop
 import JSON
 
 extension ObservedPair {
-    /// The time on the page's clock: microseconds since the start.
+    /// The time on the lab's clock: microseconds since the start.
     var elapsedUs: Int64 { elapsedUs(atNs: monotonicNs()) }
 
     func elapsedUs(atNs timeNs: UInt64) -> Int64 { timeNs < startNs ? 0 : Int64((timeNs - startNs) / 1_000) }

@@ -1,4 +1,4 @@
-/// Gathers what the lab page shows of a running pair: state, faults, messages, copies and verdict.
+/// Gathers the data of a running pair that the lab page shows: state, faults, messages, records of a key, and verdict.
 ///
 /// Confined to the thread of the pair's reactor. Create it after ``Lab/start()``, because relays and ports must exist.
 final class Observation {
@@ -7,14 +7,14 @@ final class Observation {
     private let pair: any ObservedPair
     private let faults: FaultLog
     private let states: NodeStates
-    /// Nil if there are no relays that see the messages.
+    /// Nil if the pair has no relays, which are needed to read messages.
     private let messages: MessageTap?
     private let copies: CopyReader
     private let verdict: Verdict
     private lazy var viewers = Repeater(everyMs: Self.viewersIntervalMs, on: pair.reactor) { [unowned self] in
         followViewers()
     }
-    /// Returns how many pages are connected. While there are none, nothing is polled, read or tapped.
+    /// Returns how many pages are connected. While there are none, only faults are observed.
     var viewerCount: () -> Int = { 1 }
     /// Called with the error when a replica begins to reject reads.
     var onRejection: (Node, String) -> Void {
@@ -30,7 +30,7 @@ final class Observation {
 
     convenience init(_ lab: Lab, _ sink: any EventSink) { self.init(lab, messages: MessageTap(lab, sink), sink) }
 
-    /// - Parameter messages: the tap that sees the pair's messages; nil if there is none.
+    /// - Parameter messages: the tap that reads the pair's messages; nil if there is none.
     init(_ pair: any ObservedPair, messages: MessageTap?, _ sink: any EventSink) {
         self.pair = pair
         self.messages = messages
@@ -76,17 +76,17 @@ final class Observation {
             + verdict.firstEvents()
     }
 
-    /// Chooses the key whose copies are shown, and whose messages come first.
+    /// Chooses the key whose records are shown, and whose messages are preferred.
     func setKey(_ key: String) {
         self.key = key
         messages?.chosenKey = key
         copies.setKey(key)
     }
 
-    /// Called when a request of the page or its load was answered, or has timed out.
+    /// Called when a request from the page or its load generator was answered, or has timed out.
     func answered(_ answer: AnswerEvent) { verdict.answered(answer) }
 
-    /// True if a node has not answered for a while.
+    /// True if a node has not answered the last few requests.
     func isSilent(_ node: Node) -> Bool { node.isService ? states.isSilent(node) : copies.isSilent(node) }
 
     /// True if a service reports that it can use the replica, false if it cannot; nil if unknown.

@@ -1,8 +1,8 @@
 import EventLoop
 
-/// What a page needs to know about the pair that it shows: the nodes, their addresses, and their known state.
+/// The data that a page needs about the pair that it shows: the nodes, their addresses, and their known state.
 ///
-/// A ``Lab`` knows its own processes and relays. A ``WatchedPair`` knows only what services and replicas answer.
+/// A ``Lab`` has its own processes and relays. A ``WatchedPair`` has only the answers of services and replicas.
 /// Confined to the reactor's thread.
 protocol ObservedPair: AnyObject {
     var topology: Topology { get }
@@ -19,9 +19,10 @@ protocol ObservedPair: AnyObject {
     func curlTarget(of service: Node) -> CurlTarget
     func condition(of node: Node) -> NodeCondition
     func fault(of link: Link) -> LinkFault
-    /// Whether ``fault(of:)`` tells the directions of a link apart.
+    /// Whether ``fault(of:)`` distinguishes the two directions of a link.
     ///
-    /// Services report only that a replica does not answer. That is the same if requests, answers or both are lost.
+    /// A ``WatchedPair`` does not: its services report only that a replica does not answer, whether requests, answers
+    /// or both are lost.
     var knowsDirections: Bool { get }
 }
 

@@ -1,17 +1,17 @@
 import JSON
 
-/// The copy of one key on one replica, for the page.
+/// The record of one key on one replica, for the page.
 struct Copy: Equatable {
     static let maxRawCharacters = 600
 
-    /// False if the replica did not answer.
+    /// False if the replica did not answer, or rejected the read.
     var isReachable = false
     var isPresent = false
-    /// The values that have not expired and are not deleted. The winner is first.
+    /// The values that have not expired and are not deleted. The winner, which a read returns, is first.
     var values: [String] = []
     /// For CP: the version of the last change.
     var version: String?
-    /// The fields of the record, decoded for people.
+    /// The fields of the record in readable form.
     var fields: [(name: String, text: String)] = []
     /// The record as the replica stores it.
     var raw = ""

@@ -1,10 +1,10 @@
 import EventLoop
 import JSON
 
-/// Reads the record of the chosen key directly from each replica, past the relays, and publishes the events `copies`.
-/// Also reads the role of each CP replica, and the AP records that the verdict needs.
+/// Reads the record of the chosen key directly from each replica, not through the relays, and publishes it in the event
+/// `copies`. Also reads the role of each CP replica, and the AP records that the verdict needs.
 final class CopyReader {
-    /// The records of some keys on one AP replica, read at one time.
+    /// The records of some keys on one AP replica, read together.
     struct Reading {
         /// When the reading began and ended, in monotonic nanoseconds.
         let beganNs: UInt64
@@ -12,18 +12,18 @@ final class CopyReader {
         let records: [String: StoredHash]
     }
 
-    /// A replica, and what its last answers said.
+    /// A replica, and the content of its last replies.
     private struct Source {
         let node: Node
         let connection: ReplicaConnection
-        /// Its record of the chosen key; nil if it has not been asked for it yet.
+        /// The record of the chosen key; nil until the replica has answered or timed out.
         var copy: Copy?
-        /// Nil if it did not answer.
+        /// The last reading of an AP replica; nil if the replica did not answer the last round.
         var reading: Reading?
         var role: String?
         var isBusy = false
         var rounds = 0
-        /// How many rounds have had no answer since the last answer.
+        /// How many rounds in a row had no answer.
         var misses = 0
         /// True if the last answer was an error, for example because the password is wrong.
         var isRejected = false
@@ -32,9 +32,10 @@ final class CopyReader {
     private static let intervalMs: UInt64 = 250
     private static let timeoutMs: UInt64 = 300
     private static let collectMs: UInt64 = 15
-    /// Watched keys are read only in every fourth round.
+    /// A replica's watched keys are read in one of this many rounds.
     private static let roundsPerReading = 4
-    /// A replica that loads its data or forks may once answer late.
+    /// After this many rounds without an answer, a replica counts as unresponsive. A single late answer is normal, for
+    /// example while Redis forks.
     private static let missesUntilSilent = 4
     private static let maxErrorCharacters = 200
 
@@ -43,11 +44,11 @@ final class CopyReader {
     private var sources: [Source]
     private var isPublishing = false
     private(set) var key = ""
-    /// Further AP keys to read, at most ``APWindow/maxWatchedKeys``.
+    /// The AP keys whose records the verdict needs, at most ``APWindow/maxWatchedKeys``.
     var watchedKeys: [String] = []
     /// Called with the error when a replica begins to reject reads, for example because the password is wrong.
     var onRejection: (Node, String) -> Void = { _, _ in }
-    /// Returns the services by proposer number, as the message tap has learned them.
+    /// Returns the names of services by proposer number. The message tap reads these numbers from ballots.
     var proposers: () -> [String: String] = { [:] }
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in readAll() }
 
@@ -61,9 +62,10 @@ final class CopyReader {
         }
     }
 
-    /// The last reading per AP replica; nil for a replica that did not answer.
+    /// The last reading per AP replica, without the replicas that did not answer.
     var readings: [String: Reading] { byNode(\.reading) }
-    /// Per CP replica, the role in its last answer: `member`, `learner` or `blank`.
+    /// Per CP replica, the role in its last answer: `member`, `learner` or `blank`. Replicas whose role is unknown are
+    /// missing.
     var roles: [String: String] { byNode(\.role) }
 
     private func byNode<Value>(_ value: (Source) -> Value?) -> [String: Value] {
@@ -79,12 +81,12 @@ final class CopyReader {
     func stop() {
         guard repeater.isRunning else { return }
         repeater.stop()
-        // The next viewer must not get what this viewer saw.
+        // The next viewer must not get records that were read for this viewer.
         forgetCopies()
         for source in sources { source.connection.close() }
     }
 
-    /// The event for a new viewer. Empty until all replicas have been asked for the key.
+    /// The event for a new viewer. Empty until each replica has answered or timed out.
     func firstEvents() -> [(StaticString, [UInt8])] {
         guard hasAllCopies else { return [] }
         return [("copies", event())]
@@ -105,7 +107,7 @@ final class CopyReader {
         if repeater.isRunning { readAll() }
     }
 
-    /// True if a replica has not answered for several rounds.
+    /// True if a replica has not answered for at least ``missesUntilSilent`` rounds.
     func isSilent(_ node: Node) -> Bool {
         sources.contains { $0.node == node && $0.misses >= Self.missesUntilSilent }
     }
@@ -162,8 +164,8 @@ final class CopyReader {
         return node.group == .cp ? decoder.consistent(hash) : decoder.available(hash)
     }
 
-    /// The error with which a read was rejected. Nil if there is none, and for `WRONGTYPE`: then the key is not a
-    /// record.
+    /// The error with which a read was rejected; nil if there is none. `WRONGTYPE` is not a rejection: the key does not
+    /// contain a record.
     private static func rejection(_ reply: RESPMessage) -> String? {
         guard reply.elements.first?.kind == .error else { return nil }
         let text = reply.text(0) ?? "an error"
@@ -182,7 +184,8 @@ final class CopyReader {
 
     // MARK: Publishing
 
-    /// Publishes soon, together with the answers of other replicas in the same round.
+    /// Publishes the event after ``collectMs``, so that it also contains the answers of other replicas in the same
+    /// round.
     private func changed() {
         guard !isPublishing, repeater.isRunning else { return }
         isPublishing = true

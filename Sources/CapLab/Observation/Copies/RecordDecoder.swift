@@ -2,10 +2,10 @@ import Available
 
 /// Decodes the records of both engines from the form in which replicas store them.
 struct RecordDecoder {
-    /// Longer values are truncated.
+    /// The most characters of a value. Longer values are truncated.
     private static let maxValueCharacters = 200
 
-    /// The time of day on the replicas, in milliseconds since 1970.
+    /// The time of day of the lab, in milliseconds since 1970. It decides whether a value is shown as expired.
     let nowMs: Int64
     /// The names of services by the proposer number in their ballots.
     var proposers: [String: String] = [:]
@@ -36,7 +36,8 @@ struct RecordDecoder {
         return copy
     }
 
-    /// A ballot `<counter>:<16 hexadecimal digits>` as `12.app_cp`. An unknown proposer is shown by its first digits.
+    /// Formats a ballot `<counter>:<16 hexadecimal digits>` as `12.app_cp`. An unknown proposer is shown by its first
+    /// four digits.
     private func ballot(_ text: String?) -> String {
         guard let text else { return "nothing" }
         guard let colon = text.lastIndex(of: ":") else { return text }
@@ -57,7 +58,7 @@ struct RecordDecoder {
         for (dot, sibling) in siblings {
             copy.fields.append((sibling.isTombstone ? "tombstone" : "dot", Self.text(of: dot)))
             if let expiresMs = sibling.expiresMs { copy.fields.append(expiry(expiresMs)) }
-            // A write that two coordinators stored is shown as one value.
+            // If a write was retried, two coordinators may have stored it. It is shown as one value.
             guard !sibling.isAbsent(atMs: nowMs), seen.insert(sibling.writeId).inserted else { continue }
             copy.values.append(Self.text(sibling.value))
         }
@@ -80,7 +81,7 @@ struct RecordDecoder {
         return VersionVector(text: text ?? [])
     }
 
-    /// A dot as `g1:09:30:12.345678`: its replica, and the time of day (UTC) in its hybrid logical clock.
+    /// Formats a dot as `g1:09:30:12.345678`: its replica, and the time of day (UTC) in its hybrid logical clock.
     private static func text(of dot: Dot) -> String {
         let replica = String(decoding: dot.actor.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
         return "\(replica):\(time(ofDayUs: dot.hlc % 86_400_000_000))"

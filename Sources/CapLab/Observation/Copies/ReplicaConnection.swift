@@ -35,8 +35,8 @@ final class ReplicaConnection: DescriptorHandler {
     }
 
     /// - Parameter timeoutMs: the longest wait, in milliseconds.
-    /// - Returns: a reply to each command; nil if the replica did not answer in time, or still has to answer earlier
-    ///   commands.
+    /// - Returns: a reply to each command; nil if the connection failed, or if the replica did not answer in time or
+    ///   still has to answer earlier commands.
     func ask(_ commands: [[String]], timeoutMs: UInt64) async -> [RESPMessage]? {
         precondition(batch == nil, "one batch at a time")
         if descriptor < 0 {

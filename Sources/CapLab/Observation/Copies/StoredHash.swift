@@ -4,7 +4,7 @@ struct StoredHash: Equatable {
 
     init(_ fields: [(name: [UInt8], value: [UInt8])]) { self.fields = fields }
 
-    /// Nil if `reply` is not a reply to `HGETALL`.
+    /// Nil if `reply` is not a complete reply to `HGETALL`.
     init?(_ reply: RESPMessage) {
         guard let first = reply.elements.first, first.kind == .array, first.count.isMultiple(of: 2),
             reply.elements.count == first.count + 1
@@ -22,7 +22,7 @@ struct StoredHash: Equatable {
         fields.first { $0.name.elementsEqual(name.utf8) }.map { String(decoding: $0.value, as: UTF8.self) }
     }
 
-    /// All fields as `name=value`, sorted by name; at most ``Copy/maxRawCharacters``.
+    /// All fields as `name=value`, sorted by name, truncated to ``Copy/maxRawCharacters``.
     var raw: String {
         let parts = fields.map { (String(decoding: $0.name, as: UTF8.self), String(decoding: $0.value, as: UTF8.self)) }
             .sorted { $0.0 < $1.0 }.map { "\($0)=\($1)" }

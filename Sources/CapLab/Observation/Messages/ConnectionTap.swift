@@ -1,16 +1,17 @@
 import DequeModule
 import EventLoop
 
-/// Watches one relayed connection. It reads copies of the bytes and never changes what the relay does.
+/// Reads the messages of one relayed connection. It never changes what the relay forwards.
 ///
-/// Replies belong to commands in the order of sending. If the tap is turned on while the connection is in use, it waits
-/// until no command is unanswered. If it cannot follow the stream, it waits again, and after a few times gives up.
+/// A replica answers commands in their order, so the tap can assign each reply to its command. If the connection
+/// already carries traffic when the tap begins, the tap first waits until no command is unanswered. If it cannot follow
+/// the stream, it waits again, and stops after ``maxLosses`` times.
 final class ConnectionTap {
     /// A command that was sent. It is kept until its reply was forwarded.
     final class Call {
         let id: Int
         let command: TappedCommand
-        /// True if the page shows the command. Then it shows the reply too.
+        /// True if an event shows the command. Only then may an event show its reply.
         var isShown = false
 
         init(id: Int, command: TappedCommand) {
@@ -21,7 +22,7 @@ final class ConnectionTap {
 
     /// A message that the relay has read and not yet forwarded.
     private struct Pending {
-        /// How many bytes its direction has had, up to the end of this message.
+        /// The end of this message, as a byte offset in the stream of its direction.
         let endOffset: Int
         let message: TappedMessage
     }
@@ -34,7 +35,8 @@ final class ConnectionTap {
     }
 
     private enum Phase {
-        /// Waits until no command is unanswered. Contains the time of the last reply, if no command has come since.
+        /// Waits until no command is unanswered. `repliedNs` is the time of the last reply; nil if a command may have
+        /// been sent after it.
         case waiting(repliedNs: UInt64?)
         case following
         case stopped
@@ -52,7 +54,8 @@ final class ConnectionTap {
     private var toReplica = Stream()
     private var toService = Stream()
     private var unanswered: Deque<Call> = []
-    /// Set while one stream is being changed. ``restartIfLost()`` then replaces both streams.
+    /// Set if a stream cannot be followed, while that stream is being changed. ``restartIfLost()`` replaces both
+    /// streams afterwards.
     private var mustRestart = false
 
     /// - Parameter isFresh: true if no byte of the connection has been read yet.
@@ -102,7 +105,7 @@ final class ConnectionTap {
         }
     }
 
-    /// Called when a cut begins to hold the bytes that were read in this direction.
+    /// Called when a fault holds bytes that were read in this direction.
     func held(_ direction: Directions) {
         if direction == .toReplica { markHeld(&toReplica) } else { markHeld(&toService) }
     }
@@ -178,7 +181,7 @@ final class TappedMessage {
     /// The reply; nil if this message is the command itself.
     let reply: TappedReply?
     let byteCount: Int
-    /// True if the message was published as held by a cut.
+    /// True if the message was reported to ``MessageTap`` as held.
     var isMarkedHeld = false
 
     init(call: ConnectionTap.Call, reply: TappedReply?, byteCount: Int) {

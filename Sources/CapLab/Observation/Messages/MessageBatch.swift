@@ -1,10 +1,11 @@
 import JSON
 
-/// The messages of one event `messages`: a sample of those that the relays saw since the last event.
+/// The messages of one event `messages`: a sample of those that the relays forwarded or held since the last event.
 ///
-/// Messages about the chosen key come first, background traffic last. A reply is shown only if its command was shown.
+/// If there are too many, messages about the chosen key are preferred, and background traffic is left out first. A
+/// reply is shown only if its command was shown.
 struct MessageBatch {
-    /// A message that may be shown. It is complete, and waits for the next event.
+    /// A message that the next event may contain.
     private struct Sample {
         let message: TappedMessage
         let link: Link
@@ -28,12 +29,12 @@ struct MessageBatch {
 
     init(limit: Int) { self.limit = limit }
 
-    /// The most commands per event. It leaves room for their replies.
+    /// The most commands per event, without background traffic. It leaves room for most of their replies.
     private var maxCommands: Int { limit / 2 + limit / 20 }
 
     /// - Parameters:
-    ///   - atUs: when the relay saw the message, in microseconds on the lab's clock.
-    ///   - isHeld: true if the message has reached a cut; false if it was forwarded.
+    ///   - atUs: when the relay forwarded or held the message, in microseconds on the lab's clock.
+    ///   - isHeld: true if a fault holds the message; false if it was forwarded.
     mutating func add(_ message: TappedMessage, on link: Link, atUs: Int64, isHeld: Bool) {
         seen += 1
         lastID += 1
@@ -59,7 +60,8 @@ struct MessageBatch {
         foreground.append(sample)
     }
 
-    /// Makes room by dropping the latest sample about a key other than the chosen one. Returns false if there is none.
+    /// Drops the latest sample about a key other than the chosen one, to make room. Returns false if there is no such
+    /// sample.
     private mutating func makeRoom() -> Bool {
         guard let last = foreground.lastIndex(where: { $0.message.call.command.key != chosenKey }) else { return false }
         if foreground[last].message.reply == nil { commands -= 1 }
@@ -67,7 +69,7 @@ struct MessageBatch {
         return true
     }
 
-    /// Forgets the messages. The next event begins.
+    /// Removes all messages, so that the next event can begin.
     mutating func clear() {
         seen = 0
         commands = 0

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Publishes the messages between services and replicas, as the relays see them, in the events `messages`.
+/// Publishes the messages between services and replicas, which the relays forward or hold, in the events `messages`.
 ///
 /// The events contain only a sample, see ``MessageBatch``.
 final class MessageTap {
@@ -70,7 +70,7 @@ final class MessageTap {
         proposers[proposer] = service
     }
 
-    /// - Parameter isHeld: true if the message has reached a cut; false if it was forwarded.
+    /// - Parameter isHeld: true if a fault holds the message; false if it was forwarded.
     func add(_ message: TappedMessage, on link: Link, isHeld: Bool) {
         guard isOn else { return }
         // Use the lab's clock: the reactor's clock stands still within a turn of its loop.

@@ -1,4 +1,4 @@
-/// One complete command or reply in RESP2. It contains the elements in their order, each with its first bytes.
+/// One complete command or reply in RESP2. It contains the first elements in their order, each with its first bytes.
 struct RESPMessage {
     enum Kind: UInt8 {
         case array = 0x2A
@@ -12,29 +12,29 @@ struct RESPMessage {
 
     struct Element {
         let kind: Kind
-        /// 0 for the message itself; 1 for the elements of its array.
+        /// 0 for the message itself; 1 for the elements of its array, and so on.
         let depth: Int
         /// For an array the number of its elements, otherwise the number of bytes.
         let count: Int
         /// The position of the element's first bytes in ``kept``.
         let range: Range<Int>
 
-        /// True if all bytes of the element were kept.
+        /// True if all bytes of the element were kept. Always true for an array.
         var isWhole: Bool { kind == .array || range.count == count }
     }
 
-    /// The first elements of the message. ``RESPReader`` defines the limits.
+    /// The first elements of the message. ``RESPReader/Limits`` limits their number and size.
     var elements: [Element] = []
     var kept: [UInt8] = []
-    /// The number of bytes of the whole message.
+    /// The length of the message in bytes, including those that were not kept.
     var byteCount = 0
 
     func bytes(_ index: Int) -> ArraySlice<UInt8> {
         elements.indices.contains(index) ? kept[elements[index].range] : []
     }
 
-    /// The text of an element. Nil for an array or null, for bytes that are not UTF-8, and if the element was not kept
-    /// as a whole.
+    /// The text of an element. Nil for an array or null, for bytes that are not UTF-8, and for an element that was not
+    /// kept completely.
     func text(_ index: Int) -> String? {
         guard elements.indices.contains(index), elements[index].isWhole, elements[index].kind != .array,
             elements[index].kind != .null
@@ -42,7 +42,7 @@ struct RESPMessage {
         return String(validating: bytes(index), as: UTF8.self)
     }
 
-    /// The element as a whole number; nil if it is not one.
+    /// The element as an integer; nil if it is not one.
     func number(_ index: Int) -> Int? { text(index).flatMap { Int($0) } }
 
     /// The index of the element at `position` in the array at index `parent`; nil if the element was not kept.

@@ -1,7 +1,7 @@
 /// Parses RESP2 from a stream of bytes that arrive in pieces of any size.
 ///
 /// It keeps only the first bytes of long elements and the first elements of long arrays, so its memory is bounded. If
-/// the bytes are not RESP2, it ignores all further input.
+/// the bytes are not RESP2 or exceed a limit of the parser, it sets ``isLost`` and ignores all further input.
 struct RESPReader {
     /// How much of a message is kept.
     struct Limits {
@@ -32,7 +32,7 @@ struct RESPReader {
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
-    /// True if no message has been read in part.
+    /// True if no message is incomplete.
     var isBetweenMessages: Bool { message.byteCount == 0 }
 
     /// - Parameter onMessage: called with each message that ends in `input`, and with the position of its end in
@@ -71,7 +71,7 @@ struct RESPReader {
             RESPMessage.Element(kind: kind, depth: open.count, count: count, range: start..<message.kept.count))
     }
 
-    /// How many more bytes of an element may be kept, if `kept` bytes are kept already.
+    /// How many more bytes of an element may be kept, if `kept` bytes are already kept.
     private func room(after kept: Int) -> Int {
         guard message.elements.count < limits.elements else { return 0 }
         return max(0, min(limits.bytesPerElement - kept, limits.bytes - message.kept.count))
@@ -116,7 +116,7 @@ struct RESPReader {
         }
     }
 
-    /// Parses a length; -1 stands for null.
+    /// Parses a length; -1 stands for null. Returns nil if the text is not a valid length.
     private func readCount(of text: ArraySlice<UInt8>, limit: Int) -> Int? {
         guard !text.isEmpty, text.count <= 10 else { return nil }
         if text.elementsEqual("-1".utf8) { return -1 }

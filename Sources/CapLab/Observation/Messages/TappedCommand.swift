@@ -7,7 +7,8 @@ struct TappedCommand: Equatable {
     var kind: String
     /// True for work that no request waits for, such as probes, leases, membership and anti-entropy.
     var isBackground = false
-    /// The client's key. In a batch, the chosen key if the batch contains it, else the first key.
+    /// The client's key; nil if the command has none. In a batch: the chosen key if the batch contains it, else the
+    /// first key.
     var key: String?
     /// How many keys the command has.
     var keys = 0
@@ -21,9 +22,9 @@ struct TappedCommand: Equatable {
     var proposer: String?
 }
 
-/// Interprets commands. It knows the engines' scripts and their arguments.
+/// Interprets commands, including the calls of the engines' scripts with their arguments.
 struct CommandInterpreter {
-    /// Longer values are not shown.
+    /// The most bytes of a value that is shown.
     static let maxValueBytes = 40
     private static let maxKeyBytes = 100
     private static let backgroundScripts: Set = [
@@ -31,7 +32,7 @@ struct CommandInterpreter {
         "record_witnessed_counters", "raise_epoch", "read_clock", "count_hints", "record_replication", "list_records",
         "compare_vectors", "clear_hint_overflow", "list_collectable",
     ]
-    /// The words for scripts whose name is not the usual one.
+    /// The words for scripts whose names differ from the usual terms.
     private static let words = [
         "prepare_delete": "prepare", "accept_tombstone": "accept", "raise_rollback_counter": "rollback counter",
         "record_witnessed_counters": "witness", "record_replication": "replicated up to", "read_records": "handoff",
@@ -97,8 +98,8 @@ struct CommandInterpreter {
         command.key = command.keys > 0 ? Self.key(message.bytes(4 + command.position)) : nil
     }
 
-    /// The value of the record at `position`. Each record has its vector, the vector that it replaced, the number of
-    /// siblings, and the siblings; see `merge.lua`.
+    /// The value of the first sibling in the record at `position`; nil if it is a tombstone or was not kept. Each
+    /// record has its vector, the vector that it replaced, the number of siblings, and the siblings; see `merge.lua`.
     private func merged(_ message: RESPMessage, _ arguments: Int, _ position: Int) -> String? {
         var first = arguments
         for _ in 0..<position {
@@ -122,7 +123,7 @@ struct CommandInterpreter {
         message.text(index).flatMap { $0.utf8.count <= maxValueBytes ? $0 : nil }
     }
 
-    /// The value in a packed sibling; nil for a tombstone.
+    /// The value in a packed sibling; nil for a tombstone, and for a long value.
     static func sibling(_ message: RESPMessage, _ index: Int) -> String? {
         guard message.elements.indices.contains(index), message.elements[index].isWhole,
             let sibling = Sibling(packed: Array(message.bytes(index))), !sibling.isTombstone,

@@ -9,7 +9,7 @@ struct TappedReply: Equatable {
     ]
 
     var result = Result.ok
-    /// The value in the reply, if it is a short text.
+    /// The value that was read or stored, if it is a short text.
     var value: String?
 
     init(_ result: Result, value: String? = nil) {

@@ -1,10 +1,10 @@
-/// Summarises the faults of a pair's links and the conditions of its nodes: for example as "west cut" instead of eight
+/// Summarises the faults of a pair's links and the conditions of its nodes: for example as "west cut" instead of six
 /// links.
 struct FaultDetector {
     /// The kind of a fault. The raw value is the word that the page shows.
     enum Kind: String {
         case cut, oneWay, slow, paused, down
-        /// Cut in one direction or in both.
+        /// At least one direction is cut, but it is unknown which.
         case unreachable
     }
 
@@ -37,18 +37,18 @@ struct FaultDetector {
 
     private let nodes: [Node]
     private let knowsDirections: Bool
-    /// Patterns of both directions, those with the most edges first.
+    /// Patterns with both directions of their links, those with the most edges first.
     private let twoWay: [Pattern]
     private let oneWay: [Pattern]
 
-    /// - Parameter knowsDirections: whether a link that is cut in both directions is known to be.
+    /// - Parameter knowsDirections: see ``ObservedPair/knowsDirections``.
     init(_ topology: Topology, knowsDirections: Bool = true) {
         nodes = topology.nodes
         self.knowsDirections = knowsDirections
         let all = topology.links.flatMap { link in
             [Directions.toReplica, .toService].map { Edge(link: link, direction: $0) }
         }
-        /// The nodes at which an edge starts and ends.
+        /// Returns the nodes at which an edge starts and ends.
         func ends(_ edge: Edge) -> (from: Node?, to: Node?) {
             let (service, replica) = (topology.node(edge.link.service), topology.node(edge.link.replica))
             return edge.direction == .toReplica ? (service, replica) : (replica, service)
@@ -130,7 +130,8 @@ struct FaultDetector {
         return faults
     }
 
-    /// Finds the patterns that `edges` contains, those with the most edges first. Removes their edges.
+    /// Returns the patterns whose edges are all in `edges`, in the order of `patterns`. Removes these edges, so that
+    /// each edge belongs to one pattern.
     private static func cover(_ edges: inout Set<Edge>, _ patterns: [Pattern]) -> [Pattern] {
         var found: [Pattern] = []
         for pattern in patterns where !edges.isEmpty && pattern.edges.isSubset(of: edges) {

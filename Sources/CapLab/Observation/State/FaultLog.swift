@@ -1,7 +1,7 @@
 import EventLoop
 import JSON
 
-/// The faults of the last minute with their start and end times, published as the events `faults`.
+/// The active faults and those that ended in the last minute, published as the events `faults`.
 final class FaultLog {
     struct Entry: Equatable {
         let id: Int
@@ -41,7 +41,7 @@ final class FaultLog {
         if note(faults, atUs: pair.elapsedUs) { sink?.publish("faults", event()) }
     }
 
-    /// - Returns: true if any fault began, ended or changed.
+    /// - Returns: true if any fault began, ended or changed its delay.
     func note(_ faults: [FaultDetector.Fault], atUs timeUs: Int64) -> Bool {
         var isChanged = false
         for index in entries.indices where entries[index].toUs == nil {

@@ -1,12 +1,13 @@
 import EventLoop
 import JSON
 
-/// The states of processes, links and services. The event `state` is published whenever one changes.
+/// The states of processes, links and services. Checks them every 200 ms, and publishes the event `state` if one has
+/// changed.
 final class NodeStates {
     private static let intervalMs: UInt64 = 200
     /// Services are asked about every 500 ms.
     private static let serviceIntervalMs: UInt64 = 500
-    /// After this time, each service has answered for the first time, or does not answer.
+    /// The delay of the first event. After this time, each service has answered, or its request has timed out.
     private static let firstAnswersMs: UInt64 = 500
     /// A service prefers a near replica for reads, unless another one is fresher by more than this, in milliseconds.
     private static let clearlyStalerMs: Double = 1_000
@@ -17,7 +18,7 @@ final class NodeStates {
     /// The roles of the CP replicas, see ``CopyReader/roles``.
     var roles: () -> [String: String] = { [:] }
     private var published: [UInt8] = []
-    /// Until this time, the known state of the services is missing, or from an earlier viewer.
+    /// Until this time, the known state of the services is missing, or is that of an earlier viewer.
     private var freshNs = UInt64.max
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in update() }
     private lazy var asking = Repeater(everyMs: Self.serviceIntervalMs, on: pair.reactor) { [unowned self] in ask() }
@@ -48,7 +49,7 @@ final class NodeStates {
         for service in services.values { service.close() }
     }
 
-    /// The event for a new viewer. Empty until all services have been asked.
+    /// The event for a new viewer. Empty during the first ``firstAnswersMs`` after the start.
     func firstEvents() -> [(StaticString, [UInt8])] {
         guard isFresh else { return [] }
         return [("state", event(members()))]
@@ -76,7 +77,7 @@ final class NodeStates {
 
     private func isRunning(_ node: Node) -> Bool { pair.condition(of: node) == .running }
 
-    /// True if a service has not answered for a while.
+    /// True if a service has not answered the last few requests.
     func isSilent(_ node: Node) -> Bool { services[node.name]?.isSilent ?? false }
 
     /// True if the service reports that it can use the replica, false if it cannot; nil if unknown.
@@ -95,7 +96,7 @@ final class NodeStates {
 
     // MARK: The event
 
-    /// A summary of what an AP service reports.
+    /// A summary of an AP service's report.
     private struct APState {
         var stalenessMs: Double?
         var hints: [String: Int] = [:]

@@ -52,7 +52,7 @@ struct ServiceReport: Equatable {
         }
     }
 
-    /// Parses labels such as `node="g1",peer="g2"`. Names of replicas need no escaping.
+    /// Parses labels such as `node="g1",peer="g2"`. Names of replicas contain no characters that are escaped.
     private static func labels(_ text: String) -> [String: String] {
         var labels: [String: String] = [:]
         for part in text.split(separator: ",") {

@@ -1,7 +1,7 @@
 import EventLoop
 import FoundationEssentials
 
-/// Asks one service about itself with `/health` and `/metrics`. Waits at most ``timeoutMs`` for an answer.
+/// Polls `/health` and `/metrics` of one service. Waits at most ``timeoutMs`` for each answer.
 final class ServiceWatch {
     /// The members of an answer of `/health` that the page shows.
     private struct Health: Decodable {
@@ -15,8 +15,8 @@ final class ServiceWatch {
     }
 
     private static let timeoutMs: UInt64 = 400
-    /// During a cut, an answer may take longer than the timeout although the service can serve. So one missing answer
-    /// does not count.
+    /// After this many missing answers in a row, the service counts as not ready. A single one does not count: during a
+    /// cut, an answer may take longer than the timeout although the service can serve.
     private static let missesUntilUnready = 3
 
     let node: Node
@@ -25,7 +25,7 @@ final class ServiceWatch {
     private let reactor: Reactor
     private var isAsking = false
     private var misses = 0
-    /// Whether the service is ready; nil before its first answer.
+    /// Whether the service is ready; nil before its first answer or the first decision that it is not.
     private(set) var isReady: Bool?
     private(set) var report = ServiceReport(metrics: "")
     /// Breaker and connection per replica, from the last answer of `/health`.
@@ -43,7 +43,7 @@ final class ServiceWatch {
         metrics.close()
     }
 
-    /// - Parameter canAnswer: true if the process of the service runs.
+    /// - Parameter canAnswer: false if the service certainly cannot answer. Then it is not asked.
     func poll(canAnswer: Bool) {
         guard canAnswer else { return forget() }
         guard !isAsking else { return }
@@ -60,7 +60,7 @@ final class ServiceWatch {
         }
     }
 
-    /// True if the service has not answered for a while.
+    /// True if the last ``missesUntilUnready`` requests had no answer.
     var isSilent: Bool { misses >= Self.missesUntilUnready }
 
     /// True if the service can use the replica, which is named as in `REPLICAS`. Nil if that is unknown, or while a
@@ -100,7 +100,7 @@ final class ServiceWatch {
         forgetReport()
     }
 
-    /// Forgets what the service reported, because it may have changed since.
+    /// Forgets what the service reported, because it may be outdated.
     func forgetReport() {
         report = ServiceReport(metrics: "")
         links = [:]

@@ -2,8 +2,8 @@ import Available
 
 /// Judges the page's changes to `app-ap` by the records of all replicas.
 ///
-/// An acknowledged write is lost if no replica has its value, and no value or tombstone on a replica can have replaced
-/// it. Without the contexts of all changes, this cannot be known exactly. In doubt, a write counts as replaced.
+/// An acknowledged write is lost if no replica has its value, and no other change can have replaced it. Without the
+/// contexts of all changes, this cannot be decided exactly. In doubt, a write counts as replaced.
 struct APWindow {
     struct Change {
         let service: String
@@ -15,7 +15,7 @@ struct APWindow {
         let returnedUs: Int64
     }
 
-    /// The records of one replica at one time, on the lab's clock.
+    /// The records of one replica, read together. Times are on the lab's clock, in microseconds.
     struct Reading {
         let beganUs: Int64
         let endedUs: Int64
@@ -42,7 +42,7 @@ struct APWindow {
 
     private var changes = KeyedWindow<Change>(
         maxPerKey: Verdict.maxOperationsPerKey, maxCount: Verdict.maxOperations)
-    /// The last reading but one, by replica.
+    /// The reading before the latest one, by replica.
     private var previous: [String: Reading] = [:]
     private var latest: [String: Reading] = [:]
 
@@ -98,14 +98,15 @@ struct APWindow {
 
     // MARK: Convergence
 
-    /// True if a replica lacks what another one already had in its last reading but one. A delivery would not take so
-    /// long.
+    /// True if a replica lacks a change that another replica already had in the reading before its latest one. A normal
+    /// delivery takes less time.
     private func isDiverged(_ key: String) -> Bool {
         latest.contains { replica, reading in
             guard let record = reading.records[key], let vector = RecordDecoder.vector(record) else { return false }
             return latest.contains { other, theirs in
                 guard other != replica else { return false }
-                // If no replica has an earlier reading yet, use the latest one. That finds only differences that last.
+                // If no replica has an earlier reading yet, compare the latest ones, but only those that do not overlap
+                // in time.
                 guard let before = previous[other] ?? (previous.isEmpty ? theirs : nil),
                     before.endedUs < reading.beganUs,
                     let known = before.records[key].flatMap(RecordDecoder.vector)
@@ -126,8 +127,8 @@ struct APWindow {
 
     // MARK: Lost writes
 
-    /// Acknowledged writes whose value is on no replica that answers and that nothing has replaced, in the order of
-    /// their requests.
+    /// Acknowledged writes whose value is on no replica that answers and that nothing can have replaced, in the order
+    /// of their requests.
     private func missingWrites() -> [(key: String, write: Change)] {
         let beganUs = latest.values.map(\.beganUs).min() ?? 0
         return changes.byKey.flatMap { entry -> [(key: String, write: Change)] in
@@ -151,8 +152,8 @@ struct APWindow {
         let siblings = records.flatMap { RecordDecoder.siblings($0).map(\.sibling) }
         let hasTombstone = siblings.contains(where: \.isTombstone)
         let values = Set(siblings.filter { !$0.isTombstone }.map { String(decoding: $0.value, as: UTF8.self) })
-        /// By value: when its last known write returned, or the maximum if it may still take effect. Values of other
-        /// clients have no entry.
+        /// Maps each value to the time when its last known write returned, or to the maximum if that write may still
+        /// take effect. Values of other clients are missing.
         let returnedUs = Dictionary(
             changes.compactMap { change in
                 change.value.map { ($0, change.isAcknowledged ? change.returnedUs : Int64.max) }
@@ -164,7 +165,7 @@ struct APWindow {
             if hasTombstone || values.contains(where: { returnedUs[$0].map { $0 > write.calledUs } ?? true }) {
                 return false
             }
-            // A delete may have replaced the write: it ended later, or it may still take effect.
+            // A delete may have replaced the write if it ended after the write began, or if it may still take effect.
             return !changes.contains { $0.value == nil && (!$0.isAcknowledged || $0.returnedUs > write.calledUs) }
         }
     }

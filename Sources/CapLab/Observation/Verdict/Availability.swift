@@ -1,4 +1,4 @@
-/// Per service, the share of recent requests that were answered.
+/// Per service, the share of the requests in the last ten seconds that were answered.
 struct Availability {
     private struct Second {
         var number: Int64 = -1
@@ -12,7 +12,7 @@ struct Availability {
     private var rings: [String: [Second]] = [:]
 
     mutating func note(_ answer: AnswerEvent) {
-        // A request counts in the second in which its client had the answer, or gave up.
+        // A request counts in the second in which its client received the answer or gave up.
         let second = Int64((answer.tMs + answer.tookMs) / 1_000)
         let place = Int(second % Int64(Self.seconds))
         var ring = rings[answer.request.service] ?? Array(repeating: Second(), count: Self.seconds)
@@ -22,13 +22,13 @@ struct Availability {
         rings[answer.request.service] = ring
     }
 
-    /// True if the service answered. A missing key and a failed condition are answers; a refusal and an overload are
-    /// not.
+    /// True if the service answered. A missing key (404) and a failed precondition (412) are answers. A refusal (503)
+    /// and an overload (429) are not.
     static func isAnswered(_ reply: AnswerEvent.Reply) -> Bool {
         (200..<500).contains(reply.status) && reply.status != 429
     }
 
-    /// The share of answered requests; nil if there was no request.
+    /// The share of answered requests; nil if there was no recent request.
     func share(of service: String, atMs timeMs: Double) -> Double? {
         let now = Int64(timeMs / 1_000)
         let recent = (rings[service] ?? []).filter { $0.number >= 0 && $0.number > now - Int64(Self.seconds) }

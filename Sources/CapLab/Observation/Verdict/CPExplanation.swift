@@ -4,7 +4,7 @@ import Linearizability
 ///
 /// A part of a history is a valid explanation if it is not linearizable by itself, whatever the other operations were.
 enum CPExplanation {
-    /// The most searches: up to one per operation of a window.
+    /// The most searches per violation: up to two per operation of a key in the window.
     private static let maxSearches = 200
 
     /// - Parameters:
@@ -19,13 +19,13 @@ enum CPExplanation {
             store: .cp, kind: kind, key: key, operations: shown.map { operation($0, services: services) })
     }
 
-    /// The operations that contradict the culprit, ordered by their requests. Only one if that suffices, where an
-    /// acknowledged change is preferred to a read.
+    /// The operations that contradict the culprit, in the order of their requests. If a single operation suffices,
+    /// returns only that one, a change rather than a read. Empty if none was found within ``maxSearches``.
     private static func evidence(
         against culprit: RegisterOperation, among operations: [RegisterOperation], key: String
     ) -> [RegisterOperation] {
         let candidates = operations.filter {
-            // Operations with a negative client were added for what the history lacks.
+            // ``CPHistory`` added operations with a negative client, for changes that are missing in the history.
             $0.client >= 0 && $0.key == key && $0 != culprit && !$0.isPending
         }
         let latestFirst = candidates.sorted { $0.returnNs > $1.returnNs }

@@ -1,18 +1,18 @@
 import Linearizability
 
-/// Checks whether the end of a history of `app-cp` is linearizable. Its beginning is unknown, and other clients may
-/// write too, for example with curl.
+/// Checks whether the last part of a history of `app-cp` is linearizable. The earlier part is unknown, and other
+/// clients may write too, for example with curl.
 ///
-/// The checker needs a complete history. Versions show what is missing, because each change raises the version by one.
-/// For each version that no operation of the window made, a write with an unknown result is added. A read that goes
-/// back in versions remains a violation, and so do two changes with the same version.
+/// The checker needs a complete history. Versions show which changes are missing, because each change raises the
+/// version by one. For each version that no operation of the window created, a change with an unknown result is added.
+/// A read that goes back in versions remains a violation, and so do two changes with the same version.
 enum CPHistory {
     struct Result: Equatable, Sendable {
         /// Nil if the checker could not decide.
         var isLinearizable: Bool?
         /// The violations, at most ``maxViolations``, each with the operations that contradict each other.
         var violations: [Violation] = []
-        /// The first violation, as text for people.
+        /// The first violation, as text.
         var violation: String?
     }
 
@@ -21,10 +21,10 @@ enum CPHistory {
     static let maxViolations = 3
 
     private static let maxConfigurations = 200_000
-    /// If other clients made more changes than this to a key, the key is not checked.
+    /// The most missing changes of a key. With more, the key is not checked.
     private static let maxUnknownChanges = 300
-    /// A key with a pending write and a pending delete, so that it may have a tombstone of any version. After garbage
-    /// collection of this tombstone, the versions of an absent key continue from there (rule C10).
+    /// An additional key, with a pending write and a pending delete, so that it may have a tombstone of any version.
+    /// After garbage collection of this tombstone, the versions of absent keys continue from there (rule C10).
     private static let collectedKey = "\u{0}collected"
 
     /// - Returns: the operation; nil if the answer shows nothing about the register.
@@ -45,13 +45,13 @@ enum CPHistory {
         case (.read, 200, let version?): return (.read, .value(reply.value ?? "", version: version))
         case (.read, 404, let version?): return (.read, .value(nil, version: version))
         case (.read, _, _): return nil
-        // The event does not contain the condition of a compare-and-set. But the version of the change shows which
-        // version it replaced.
+        // A successful compare-and-set is checked as a write: the version of the change shows which version it
+        // replaced.
         case (.write, 200, let version?), (.cas, 200, let version?):
             return (.write(sent), .applied(version: version))
         case (.delete, 200, let version?): return (.delete, .applied(version: version))
         case (.delete, 404, let version?): return (.delete, .absent(version: version))
-        // The event does not contain the expected version. Any version other than the reported one will do.
+        // The expected version does not matter, as long as it differs from the reported one.
         case (_, 412, let version?):
             return (.compareAndSet(version: 1 << 52, sent), .preconditionFailed(version: version))
         default: break

@@ -1,13 +1,13 @@
 import Linearizability
 
-/// The page's last operations at `app-cp`, and the result of their last check.
+/// The last operations of the page and its load generator at `app-cp`, and the result of the last check.
 struct CPWindow {
     private static let maxExpiringKeys = 10_000
 
     private var operations = KeyedWindow<RegisterOperation>(
         maxPerKey: Verdict.maxOperationsPerKey, maxCount: Verdict.maxOperations)
     /// Keys with values that expire. Their histories are not checked, because answers do not show when the values
-    /// expired.
+    /// expired. If there are too many keys, all are forgotten.
     private var expiringKeys: Set<String> = []
     /// True if there are operations that came after the last check began.
     private var isUnchecked = false
@@ -17,7 +17,7 @@ struct CPWindow {
 
     var count: Int { operations.count }
 
-    /// - Parameter client: the number of the service among all services.
+    /// - Parameter client: the index of the service in ``Topology/services``.
     mutating func note(_ answer: AnswerEvent, client: Int) {
         if answer.request.ttlMs != nil { noteExpiry(of: answer.request.key) }
         guard !expiringKeys.contains(answer.request.key) else { return }

@@ -33,7 +33,7 @@ struct KeyedWindow<Element> {
 
     func elements(of key: String) -> [Element] { (byKey[key] ?? []).map(\.element) }
 
-    /// The keys, those with the most recent element first.
+    /// The keys, in the order of their last elements, the most recent first.
     var recentKeys: [String] {
         byKey.sorted { ($0.value.last?.order ?? 0) > ($1.value.last?.order ?? 0) }.map(\.key)
     }

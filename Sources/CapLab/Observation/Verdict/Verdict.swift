@@ -2,11 +2,11 @@ import EventLoop
 import JSON
 import Linearizability
 
-/// Judges whether both services kept their guarantees in the page's last operations. Publishes one event `verdict` per
-/// second.
+/// Judges whether both services kept their guarantees in the last operations of the page and its load generator.
+/// Publishes one event `verdict` per second.
 final class Verdict {
     private static let intervalMs: UInt64 = 1_000
-    /// How many operations are kept for each store, in all and per key.
+    /// The most operations that are kept for each store, in total and per key.
     static let maxOperations = 1_000
     static let maxOperationsPerKey = 100
 
@@ -54,15 +54,15 @@ final class Verdict {
         }
         let before = delivery.violations
         delivery = changes.judge(readings, replicaCount: lab.topology.replicas(of: .ap).count)
-        // A lost write must be found in two checks, because it could be moving from one replica to another in the
-        // first.
+        // Report a lost write only if two checks in a row find it: it may have been on its way between replicas during
+        // the first.
         let lost = delivery.violations.filter { lost in before.contains { $0.isSame(as: lost) } }
         violations.note(operations.result.violations + lost, atUs: lab.elapsedUs)
         check()
         sink?.publish("verdict", event())
     }
 
-    /// Runs on a separate thread, because the search may take longer than the reactor may wait.
+    /// Checks the history of `app-cp` on another thread, because the search may take longer than the reactor may wait.
     private func check() {
         guard let histories = operations.beginCheck() else { return }
         let services = lab.topology.services

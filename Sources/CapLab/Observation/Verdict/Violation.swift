@@ -3,13 +3,14 @@ import JSON
 /// Operations that contradict each other, or that contradict the guarantees of their store.
 struct Violation: Equatable, Sendable {
     enum Kind: String, Sendable {
-        /// A read returned a value although an acknowledged change had replaced it before.
+        /// A read returned an old value, although an acknowledged change or an earlier read shows that it had been
+        /// replaced.
         case staleRead = "stale-read"
         /// Two changes were acknowledged with the same version.
         case sameVersion = "same-version"
-        /// The answers contradict each other: no order of the operations explains them.
+        /// No order of the operations explains their answers, and neither of the kinds above describes it.
         case contradiction
-        /// No replica has the value of an acknowledged write, and nothing has replaced it.
+        /// No replica has the value of an acknowledged write, and no other change can have replaced it.
         case lostWrite = "lost-write"
     }
 
@@ -31,17 +32,18 @@ struct Violation: Equatable, Sendable {
     let store: GroupName
     let kind: Kind
     let key: String
-    /// The operations in the order of their requests. The last one is the operation that no order explains after the
-    /// others.
+    /// The last operation is the one that no order explains after the others. The others are in the order of their
+    /// requests. At most ``maxOperations``.
     let operations: [Operation]
 
-    /// True if both describe the same finding, even if the window has lost part of the explanation since.
+    /// True if both describe the same finding. Their other operations may differ, because the window drops old ones.
     func isSame(as other: Violation) -> Bool {
         store == other.store && key == other.key && operations.last == other.operations.last
     }
 }
 
-/// The violations of the last minute. Each has a number, so that a reader of the page can dismiss it.
+/// The violations that were first found in the last minute, or are still found. Each has a number, so that a reader of
+/// the page can dismiss it.
 struct ViolationLog {
     struct Entry: Equatable {
         let id: Int
