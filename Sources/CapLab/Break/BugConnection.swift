@@ -6,14 +6,14 @@ import Glibc
 ///
 /// The endpoints keep this object alive until ``close(reset:)``.
 final class BugConnection {
-    /// The most unsent bytes per direction, if the receiver reads slowly. Beyond that, the proxy stops reading.
+    /// While more than this many bytes wait to be sent to one end, the proxy does not read from the other end.
     private static let maxUnsentBytes = 256 << 10
 
     private struct End {
         var endpoint: Endpoint?
         /// Splits the bytes from this end into messages.
         var framer: MessageFramer
-        /// Bytes that wait to be sent to this end.
+        /// The bytes that wait to be sent to this end.
         var unsent: [UInt8] = []
         var hasFinished = false
     }
@@ -57,7 +57,8 @@ final class BugConnection {
     private func handle(_ events: UInt32, _ end: ReferenceWritableKeyPath<BugConnection, End>) {
         guard let endpoint = self[keyPath: end].endpoint else { return }
         if !isConnected, endpoint === service.endpoint {
-            // The proxy has already accepted the client's connection, so a reset is the closest it can do to a refusal.
+            // The proxy has already accepted the client's connection, so it can no longer refuse it. It resets it
+            // instead.
             guard Sockets.takeError(endpoint.descriptor) == 0, events & EventMask.error == 0 else {
                 return close(reset: true)
             }
@@ -155,7 +156,8 @@ final class BugConnection {
         return hasMoved
     }
 
-    /// Appends bytes to the copy of the answer, if a copy is wanted.
+    /// Appends bytes to the copy of the answer, if there is one. Drops the copy if the answer is not wanted or too
+    /// long.
     private func keep(_ bytes: [UInt8], isWanted: Bool) {
         guard case .forwarding(let head, let copy?) = exchange else { return }
         let fits = copy.count + bytes.count <= ReadCache.maxAnswerBytes

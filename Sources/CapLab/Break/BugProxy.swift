@@ -4,7 +4,7 @@ import Glibc
 /// An HTTP proxy that adds a ``LabBug``. It listens on the service's usual port, and the service listens on another
 /// one.
 final class BugProxy: DescriptorHandler {
-    /// More connections than the page and its load open. Further ones are reset.
+    /// The most connections, more than the page and its load generator open. Further ones are reset.
     static let maxConnections = 512
     /// The most bytes of one read. All connections share the buffer.
     private static let scratchBytes = 64 << 10

@@ -1,7 +1,7 @@
-/// A deliberate bug that the lab puts in front of one service, so that the lab's checkers have something to find. The
+/// A deliberately faulty proxy that the lab puts in front of one service, so that its checkers find a violation. The
 /// service itself is unchanged.
 enum LabBug: String, CaseIterable, Sendable {
-    /// A cache in front of the consistent store. Its answers may be older than an acknowledged write.
+    /// A cache in front of the consistent store. Its answers may lack an acknowledged write.
     case staleRead = "stale-read"
     /// A proxy in front of the available store that acknowledges some writes and drops them.
     case lostWrite = "lost-write"
@@ -45,9 +45,10 @@ protocol RequestTampering {
     /// The complete answer that the proxy sends instead of the service's; nil to forward the request.
     mutating func answer(to request: MessageHead, nowNs: UInt64) -> [UInt8]?
 
-    /// True if ``note(_:to:nowNs:)`` must be called with the service's answer, if that has status 200.
+    /// True if ``note(_:to:nowNs:)`` must be called with the service's answer to this request, provided that it has
+    /// status 200.
     func wantsAnswer(to request: MessageHead) -> Bool
 
-    /// Called with a complete answer that has status 200, after the proxy has forwarded it.
+    /// Called when the proxy has received a complete answer with status 200.
     mutating func note(_ answer: [UInt8], to request: MessageHead, nowNs: UInt64)
 }

@@ -26,8 +26,8 @@ struct MessageHead: Equatable, Sendable {
     var target: String { words[1] }
     var status: Int { Int(words[1]) ?? 0 }
 
-    /// The length of the body in bytes. Nil if the head does not state it: the body is chunked, lasts until the
-    /// connection ends, or is a tunnel.
+    /// The length of the body in bytes. Nil if the proxy cannot find the end of the message, for example because the
+    /// body is chunked or lasts until the connection ends.
     func bodyBytes(of kind: Kind) -> Int? {
         let hasOwnEnd = headers["transfer-encoding"] != nil || headers["upgrade"] != nil || headers["expect"] != nil
         guard !hasOwnEnd else { return nil }
@@ -43,8 +43,8 @@ struct MessageHead: Equatable, Sendable {
     }
 }
 
-/// Splits the bytes of one direction of a connection into HTTP/1.1 messages. After a message that cannot be parsed, it
-/// passes on all further bytes unchanged.
+/// Splits the bytes of one direction of a connection into HTTP/1.1 messages. From a message on that cannot be parsed,
+/// it passes on all bytes unchanged.
 struct MessageFramer {
     enum Piece: Equatable {
         /// A head and its bytes. A body of `bodyBytes` bytes follows.

@@ -1,12 +1,13 @@
 import EventLoop
 
-/// Answers every second read of a key from memory, like a careless cache in front of a linearizable store. Writes do
-/// not invalidate the cache, so a read may return a value that an acknowledged write has replaced.
+/// Answers every second read of a key from memory, if the stored answer is not older than ``keptMs``. It is like a
+/// careless cache in front of a linearizable store. Writes do not invalidate the cache, so a read may return a value
+/// that an acknowledged write has replaced.
 struct ReadCache: RequestTampering {
     /// For how long an answer is kept and may be returned again.
     static let keptMs: UInt64 = 4_000
     static let maxAnswers = 1_000
-    /// Larger answers are not cached.
+    /// The largest answer that is cached.
     static let maxAnswerBytes = 64 << 10
 
     private struct Entry {

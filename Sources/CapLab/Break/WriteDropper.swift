@@ -14,7 +14,8 @@ struct WriteDropper: RequestTampering {
 
     mutating func note(_ answer: [UInt8], to request: MessageHead, nowNs: UInt64) {}
 
-    /// The answer of `app-ap` to a write, but without the version, because only the store knows it.
+    /// An answer like that of `app-ap` to a write, but without the members that only the store knows, such as the
+    /// version.
     private static let acknowledgement: [UInt8] = {
         var json = JSONWriter()
         json.beginObject()

@@ -9,7 +9,7 @@ struct RunDirectoryOption: ParsableArguments {
 
     var path: String { given ?? RunDirectory.standardPath(ProcessInfo.processInfo.environment) }
 
-    /// Sends a request to the lab and prints the reply. Ends the program if the lab refuses.
+    /// Sends a request to the lab and prints the reply. Ends the program if the lab rejects the request.
     @discardableResult
     func ask(_ request: ControlRequest) throws -> ControlReply {
         try exitOnError { () throws(LabError) in
@@ -56,7 +56,7 @@ struct PartitionCommand: ParsableCommand {
 
 struct HealCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "heal", abstract: "Heals every cut, or the one that 'partition' with the same names made.")
+        commandName: "heal", abstract: "Heals every link, or removes all faults of the links that are named.")
 
     @OptionGroup var links: LinkOptions
 

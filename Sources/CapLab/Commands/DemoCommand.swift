@@ -18,7 +18,8 @@ struct DemoCommand: ParsableCommand {
 
     @OptionGroup var services: ServiceOptions
 
-    /// A low limit, so that a reader need not wait long for an answer that is marked stale.
+    /// The `MAX_STALENESS_MS` of the demo. It is low, so that a reader need not wait long for an answer that is marked
+    /// stale.
     static let maxStalenessMs = 2_000
 
     func validate() throws {

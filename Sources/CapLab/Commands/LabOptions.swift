@@ -70,7 +70,7 @@ struct RedisOptions: ParsableArguments {
     }
 
     /// Accepts a setting in either form, that of redis-server's command line or that of its configuration file. Without
-    /// the leading dashes they are equal.
+    /// the leading dashes, the two forms are the same.
     private static func directive(_ text: String) throws(LabError) -> String {
         let line = text.hasPrefix("--") ? String(text.dropFirst(2)) : text
         guard !line.isEmpty, line.utf8.count <= 1_024, !line.contains(where: \.isNewline) else {
@@ -80,7 +80,7 @@ struct RedisOptions: ParsableArguments {
     }
 }
 
-/// The options about what the lab puts in front of replicas and services: relays, and a deliberate bug.
+/// The options about proxies that the lab puts in front of replicas and services: relays, and a deliberate bug.
 struct ProxyOptions: ParsableArguments {
     @Flag(help: "Connect services to their replicas without relays, for measuring. Nothing can be cut then.")
     var direct = false
@@ -98,7 +98,8 @@ struct ProxyOptions: ParsableArguments {
     }
 }
 
-/// The names and values of an option that is given as NAME=VALUE. Each name may occur once.
+/// Parses the values of a repeatable option, each given as NAME=VALUE. If a name occurs twice, the callers use its last
+/// value.
 func assignments(_ texts: [String], option: String) throws(LabError) -> [(name: String, value: String)] {
     try texts.map { text throws(LabError) in
         guard let middle = text.firstIndex(of: "="), middle != text.startIndex else {

@@ -68,12 +68,12 @@ struct UpCommand: ParsableCommand {
         guard let bug else { return [] }
         return [
             "A BUG IS SWITCHED ON: \(bug.rawValue). \(bug.summary)",
-            "The checkers judge what the page and its load ask, not what curl asks.", "",
+            "The checkers judge requests from the page and its load generator, but not those from curl.", "",
         ]
     }
 
-    /// - Parameter option: the option with which other commands find this lab, after a space. Empty for the default
-    ///   directory, which is the only one that `make` uses.
+    /// - Parameter option: ` --run-dir DIR`, with its leading space: other commands need it to find this lab. Empty for
+    ///   the default directory, which is the only one that `make` uses.
     private static func welcome(_ lab: Lab, option: String) -> String {
         func url(_ name: String) -> String { lab.curlTarget(name).url }
         func curl(_ name: String) -> String { "curl \(lab.curlTarget(name).option)" }

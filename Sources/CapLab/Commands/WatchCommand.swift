@@ -6,9 +6,9 @@ struct WatchCommand: ParsableCommand {
         commandName: "watch",
         abstract: "Serves a read-only lab page of a pair that runs elsewhere, such as in Docker Compose.",
         discussion: """
-            Asks services and replicas, and shows what they answer. A link is unreachable if its service reports that \
-            it cannot use the replica; whether one direction or both are lost is not visible, and messages are not. While the page is open, its key is read at each service once a \
-            second.
+            Polls services and replicas, and shows their answers. A link is shown as unreachable if its service \
+            reports that it cannot use the replica. The page shows neither messages nor which direction of a link is \
+            lost. While the page is open, its key is read at each service once per second.
 
             The password of the replicas comes from REDIS_PASSWORD, or from the file that REDIS_PASSWORD_FILE names.
             """)
@@ -83,7 +83,7 @@ struct WatchCommand: ParsableCommand {
             commands: ShownCommands(tool: commands), hasMessages: false, firstKey: key)
     }
 
-    /// Reads the password as the services do: a line end at the end of the file is not part of the password.
+    /// Reads the password as the services do: one line end at the end of the file is not part of the password.
     private static func password(_ environment: [String: String]) throws(LabError) -> String {
         guard let path = environment["REDIS_PASSWORD_FILE"], !path.isEmpty else {
             return environment["REDIS_PASSWORD"] ?? ""

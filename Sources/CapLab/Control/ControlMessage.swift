@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A request that another terminal sends to a running lab, as JSON.
+/// A request of a `caplab` command to a running lab, as JSON.
 struct ControlRequest: Codable, Equatable, Sendable {
     enum Command: String, Codable, CaseIterable, Sendable {
         case partition, heal, pause, resume, kill, start, wipe, status, redis
@@ -71,14 +71,15 @@ struct ControlRequest: Codable, Equatable, Sendable {
         return directions
     }
 
-    /// The place for people, such as "west", "from east to west" or "everything". Includes the group if it is given.
+    /// The selected links as text, such as "west", "from east to west" or "everything". Includes the group if it is
+    /// given.
     var place: String {
         let place = if let from, let to { "from \(from) to \(to)" } else { target ?? link ?? "everything" }
         return group.map { "\(place) (group \($0.rawValue))" } ?? place
     }
 }
 
-/// The lab's reply to a request from another terminal.
+/// The lab's reply to a ``ControlRequest``.
 struct ControlReply: Codable, Equatable, Sendable {
     /// The exit code of the command: 0 if done, 1 if it failed, 2 if the request was invalid.
     var exitCode: Int32 = 0

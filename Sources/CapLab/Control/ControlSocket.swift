@@ -4,9 +4,10 @@ import Glibc
 
 /// The lab's Unix socket. Each request and its reply are one packet each, on their own connection (SOCK_SEQPACKET).
 enum ControlSocket {
-    /// Larger than any message.
+    /// The size of the buffer for a message. It is larger than any message.
     private static let maxBytes = 64 << 10
-    /// Longer than the slowest command, which is `start`, because it waits for its process.
+    /// Longer than the slowest command takes: `wipe` waits at most 5 s until a process has ended, and 20 s until it is
+    /// ready.
     private static let timeoutSec = 60
 
     /// Sends a request to the lab that uses this run directory, and waits for the reply.
@@ -53,7 +54,7 @@ enum ControlSocket {
     }
 }
 
-/// The lab's end of the socket: answers the requests of other terminals.
+/// The lab's end of the socket: answers the requests of `caplab` commands.
 final class ControlServer: DescriptorHandler {
     private let reactor: Reactor
     private let listener: Int32

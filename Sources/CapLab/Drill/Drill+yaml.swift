@@ -5,7 +5,7 @@ extension Drill {
     /// - Parameters:
     ///   - name: the file's name without its extension.
     ///   - file: the file's path, for error messages.
-    /// - Throws: one line that names file and line, with exit code 2.
+    /// - Throws: an error with exit code 2, whose one-line message names the file and the line.
     init(yaml: String, name: String, file: String, topology: Topology = .pair) throws(LabError) {
         guard yaml.utf8.count <= Self.maxFileBytes else {
             throw LabError("\(file):1: a drill has at most \(Self.maxFileBytes) bytes", exitCode: 2)
@@ -70,7 +70,8 @@ extension Drill {
             guard step.atMs < durationMs else { throw problem("the drill ends after \(durationMs / 1_000)s") }
             switch step.action {
             case .write(let value, let target):
-                // Each value may be written only once: by the value, the checkers know which write a read saw.
+                // Each value may be written only once per store, because the checkers use it to find the write that a
+                // read returned.
                 for service in DrillAction.services(of: target, .pair)
                 where !written.insert("\(service.group) \(value)").inserted {
                     throw problem("'\(value)' is written twice; the checkers need different values")

@@ -23,7 +23,8 @@ struct Drill: Equatable, Sendable {
     static let maxSteps = 60
     static let rates = 1...200
     static let keyCounts = 8...100
-    /// The key that the report follows. A simulated person per service reads and writes it, in addition to the load.
+    /// The key that the report follows. At each service, a simulated person reads and writes it, in addition to the
+    /// load.
     static let key = LabPage.firstKey
 
     let name: String
@@ -36,10 +37,10 @@ struct Drill: Equatable, Sendable {
     let steps: [Step]
 
     var durationMs: Int { phaseMs.reduce(0, +) }
-    /// When the faults end, because everything is healed, in milliseconds.
+    /// When the phase `during` ends and everything is healed, in milliseconds since the start.
     var healAtMs: Int { phaseMs[0] + phaseMs[1] }
 
-    /// The nodes whose clocks the drill sets. They must be started in a way that allows that.
+    /// The nodes whose clocks the drill sets. The lab must start them with a clock that can be set.
     var clockNodes: Set<String> {
         Set(
             steps.compactMap { step in

@@ -1,6 +1,6 @@
 /// The action of a drill's step, in the words of the commands `caplab partition`, `heal`, `pause` and so on.
 enum DrillAction: Equatable, Sendable {
-    /// Cuts or heals links, or pauses, resumes, kills, starts or wipes a process.
+    /// Adds a fault to links or heals them, or pauses, resumes, kills, starts or wipes a process.
     case control(ControlRequest)
     /// Changes a setting of one redis-server (`CONFIG SET`).
     case redis(node: String, setting: String, value: String)
@@ -16,12 +16,12 @@ enum DrillAction: Equatable, Sendable {
         "maxmemory", "maxmemory-policy", "appendfsync", "save", "min-replicas-to-write", "latency-monitor-threshold",
     ]
 
-    /// True for an action that is part of the fault, and so of the phase `during`. A write may come at any time.
+    /// True for every action except a write. Only writes are allowed outside the phase `during`.
     var isFault: Bool {
         if case .write = self { false } else { true }
     }
 
-    /// True for an action that brings something back, so that replicas can converge from then on.
+    /// True for an action that ends a fault, so that replicas can converge from then on.
     var isReturn: Bool {
         guard case .control(let request) = self else { return false }
         return [.heal, .start, .resume, .wipe].contains(request.command)
@@ -41,7 +41,7 @@ extension DrillAction {
         """
 
     /// Parses an action such as `cut west`, `delay from east to west 100ms` or `kill ap_db_g1`.
-    /// - Throws: one line that says what is wrong and what is valid.
+    /// - Throws: an error whose one-line message names the mistake and what is valid.
     init(_ text: String, topology: Topology) throws(LabError) {
         var words = text.split(separator: " ").map(String.init)
         let verb = words.isEmpty ? "" : words.removeFirst()
@@ -86,8 +86,8 @@ extension DrillAction {
         }
     }
 
-    /// Parses the place of a cut or heal: `west`, `cp_db_g2`, `app_cp>cp_db_g3` or `from A to B`. Without words, it is
-    /// everything.
+    /// Parses the place of a `cut`, `stall`, `delay` or `heal`: `west`, `cp_db_g2`, `app_cp>cp_db_g3` or `from A to B`.
+    /// A `heal` without words affects everything.
     private static func links(
         _ verb: String, _ words: [String], mode: String?, _ topology: Topology
     ) throws(LabError) -> ControlRequest {

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Performs the steps of a drill on a running lab, and undoes all of them at the end.
+/// Performs the steps of a drill on a running lab, except writes, and undoes all of them at the end.
 ///
 /// Confined to the thread of the lab's reactor.
 final class DrillSteps {
@@ -9,17 +9,17 @@ final class DrillSteps {
     private let lab: Lab
     private let tasks: TaskBundle
     private var running = 0
-    /// The steps that were done, in order.
+    /// The steps that were begun or skipped, in order.
     private(set) var log: [Recording.Step] = []
     /// The steps that failed, and why.
     private(set) var problems: [String] = []
     /// Redis servers that were killed or wiped, and when.
     private(set) var kills: [(replica: String, group: GroupName, atNs: UInt64)] = []
-    /// The values of changed settings before their first change.
+    /// The values that changed settings had before their first change.
     private var settings: [(node: String, name: String, value: String)] = []
     private var steppedClocks: Set<String> = []
 
-    /// Called after each step that succeeded.
+    /// Called with the text of each step when it begins or is skipped.
     var onStep: (String) -> Void = { _ in }
 
     init(_ lab: Lab) {
@@ -79,7 +79,7 @@ final class DrillSteps {
         }
     }
 
-    /// Adds a line to the log, with the present time.
+    /// Adds a line to the log, with the current time.
     func note(_ text: String) {
         log.append(Recording.Step(atMs: Int(lab.elapsedUs / 1_000), text: text))
         onStep(text)

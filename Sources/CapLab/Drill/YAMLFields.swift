@@ -1,6 +1,6 @@
 import Yams
 
-/// A node of a YAML document. The plain name `Node` is a node of the lab.
+/// A node of a YAML document. In this module, `Node` means a node of the lab.
 typealias YAMLNode = Yams.Node
 
 /// Reads the members of one YAML mapping strictly: each member must be known, and its value must have the right form.
@@ -109,7 +109,7 @@ struct YAMLFields {
         return match.2 == "s" ? count * 1_000 : count
     }
 
-    /// A whole number, followed by `unit`.
+    /// An integer followed by `unit`; `standard` if the member is missing.
     func number(_ name: String, in range: ClosedRange<Int>, unit: String = "", default standard: Int) throws(LabError)
         -> Int
     {

@@ -1,5 +1,6 @@
 extension Tour {
-    /// A rejection that is faster than this took no round trip: the service has no connections to a majority.
+    /// A rejection that takes less than this many milliseconds took no round trip: the service has no connections to a
+    /// majority of the replicas.
     private static let fastRejectionMs = 50.0
 
     func play() async throws(LabError) {
@@ -36,8 +37,8 @@ extension Tour {
         expect(copy.value == "green" && copy.stale == false, "the value green, not stale")
     }
 
-    /// Cuts the network and asks both stores at once. After a pause for the reader, the first rejection would already
-    /// be fast, and the first read already stale.
+    /// Cuts the network, and asks both stores without a pause for the reader. After a pause, the first rejection would
+    /// already be fast, and the first read already stale.
     /// - Returns: the staleness of the available store's first answer, in milliseconds.
     private func cut() async throws(LabError) -> Double {
         try await begin(
@@ -146,7 +147,7 @@ extension Tour {
         expect(last.value == "orange", "the value orange")
     }
 
-    /// Sends a request to the lab, as another terminal would.
+    /// Performs a request as the lab does for a `caplab` command.
     private func change(_ request: ControlRequest) async throws(LabError) {
         let reply = await lab.handle(request)
         if reply.exitCode != 0 { throw LabError(reply.message ?? "refused") }

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// The tour: prints steps, sends requests to the services, and notes every answer that differs from the text.
+/// The tour: prints steps, sends requests to the services, and records every answer that differs from the text.
 final class Tour {
     enum Phase: Int, CaseIterable {
         case before, during, after
@@ -9,7 +9,7 @@ final class Tour {
     let lab: Lab
     private let style: TextStyle
     private let stepPauseMs: UInt64
-    /// The longest wait for convergence or recovery.
+    /// The longest wait for convergence or recovery, in milliseconds.
     let patienceMs: UInt64
     private var step = 0
     private var differences: [String] = []
@@ -42,7 +42,7 @@ final class Tour {
         }
     }
 
-    /// If `isAsDescribed` is false, notes and prints that the answer differs from the text.
+    /// If `isAsDescribed` is false, records and prints that the answer differs from the text.
     func expect(_ isAsDescribed: Bool, _ expectation: String) {
         guard !isAsDescribed else { return }
         differences.append("step \(step): expected \(expectation)")
@@ -115,7 +115,8 @@ final class Tour {
         say("   " + style.paint(status, colour) + lines.dropFirst(3 + status.count))
     }
 
-    /// The text with the version tokens of `app-ap` truncated, because they are long and mean nothing to a reader.
+    /// The text with the version tokens of `app-ap` truncated, because they are long and contain no information for a
+    /// reader.
     static func shortened(_ text: String) -> String {
         text.replacing(/[A-Za-z0-9_-]{33,}/) { "\($0.output.prefix(8))..." }
     }
