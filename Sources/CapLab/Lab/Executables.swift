@@ -37,7 +37,7 @@ struct Executables: Sendable {
         throw LabError("\(name) is not in PATH; 'make setup' installs what is needed")
     }
 
-    /// The path as an absolute one, which does not depend on the working directory.
+    /// The path made absolute with the current working directory.
     static func absolute(_ path: String) -> String {
         path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     }

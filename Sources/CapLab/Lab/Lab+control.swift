@@ -3,7 +3,7 @@ import FoundationEssentials
 import Glibc
 
 extension Lab {
-    /// Performs a request from another terminal. All requests are idempotent.
+    /// Performs a control request. Repeating a request leaves the lab in the same state.
     func handle(_ request: ControlRequest) async -> ControlReply {
         do throws(LabError) {
             switch request.command {
@@ -25,7 +25,7 @@ extension Lab {
         }
     }
 
-    /// - Parameter mode: the fault to add; nil to remove all faults.
+    /// - Parameter mode: the fault to add; nil to remove all faults of the links.
     private func changeFaults(_ request: ControlRequest, with mode: FaultMode?) throws(LabError) -> ControlReply {
         let chosen = try request.links(in: topology)
         guard !settings.isDirect else { throw LabError("this lab was started with --direct: it has no relays") }
@@ -58,14 +58,14 @@ extension Lab {
                 throw LabError("\(node.name) is a service and has no data; wipe a replica", exitCode: 2)
             }
             try await kill(process)
-            // There is no `await` between these calls, so that no other request starts the process meanwhile.
+            // There is no `await` until the process is started, so no other request can start it meanwhile.
             try deleteData(of: node)
             try process.start()
             try await untilReady(node, timeoutMs: 20_000)
         case (.kill, .ended), (.kill, .notStarted), (.start, .running): break
         case (.start, .ended), (.start, .notStarted):
             try process.start()
-            // A service that starts during a partition answers, but is not ready.
+            // A service that starts during a partition may answer that it is not ready.
             try await untilReady(node, timeoutMs: 20_000, acceptsUnready: node.isService)
         case (.start, .paused): throw LabError("\(node.name) is paused; use: caplab resume \(node.name)")
         default: throw LabError("\(node.name) is not running; use: caplab start \(node.name)")

@@ -3,7 +3,8 @@ import FoundationEssentials
 import Glibc
 
 extension Lab {
-    /// Long enough for a redis-server that loads its data, and for a service that connects and loads its scripts.
+    /// These limits suffice for a redis-server that loads its data, and for a service that connects and loads its
+    /// scripts.
     private static let redisStartMs: UInt64 = 30_000
     private static let serviceStartMs: UInt64 = 20_000
     private static let initMs: UInt64 = 30_000
@@ -118,7 +119,7 @@ extension Lab {
             workingDirectory: directory)
     }
 
-    /// The text in quotes, as redis.conf requires.
+    /// The text in quotes, for a configuration file of Redis.
     private static func quoted(_ text: String) -> String {
         "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
@@ -177,8 +178,8 @@ extension Lab {
     }
 
     /// Asks the node repeatedly until it is ready.
-    /// - Parameter acceptsUnready: true if a service may also answer that it is not ready, as it does during a
-    ///   partition.
+    /// - Parameter acceptsUnready: true if it suffices that a service answers, even if it is not ready, for example
+    ///   during a partition.
     func untilReady(_ node: Node, timeoutMs: UInt64, acceptsUnready: Bool = false) async throws(LabError) {
         guard let process = processes[node.name] else { return }
         let deadlineNs = reactor.nowNs &+ timeoutMs * nsPerMs
@@ -207,7 +208,7 @@ extension Lab {
         return status == 200 || (acceptsUnready && status == 503)
     }
 
-    /// The last lines of a log, for an error message. The log itself may be removed soon.
+    /// The last lines of a log, for an error message. The lab may remove the log itself soon after.
     private func endOfLog(_ logPath: String) -> String {
         let text = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
         let lines = text.split(separator: "\n").suffix(3).map { String($0.prefix(300)) }

@@ -27,7 +27,7 @@ final class Lab {
     /// The name of the signal that stopped the lab; empty before that.
     private(set) var stopReason = ""
 
-    /// What ``stop()`` releases in addition to processes and relays; nil before ``start()``.
+    /// The resources that ``stop()`` releases in addition to processes and relays; nil before ``start()``.
     struct Resources {
         var dataPath: String?
         var spawner: Spawner?
@@ -47,8 +47,8 @@ final class Lab {
         runDirectory = RunDirectory(path: Executables.absolute(settings.runDirectory))
     }
 
-    /// Called for each signal that stops the lab. The first call stops everything in order; the second one kills all
-    /// processes.
+    /// Called for each signal that stops the lab. The first call makes the lab stop everything in order. Each further
+    /// call kills all processes.
     func requestStop(signal: Int32) {
         guard !isStopping else {
             for process in processes.values { process.signal(SIGKILL) }
@@ -60,8 +60,8 @@ final class Lab {
         for helper in helpers { helper.signal(SIGTERM) }
     }
 
-    /// Sets the lab's clock to zero in `delayMs` milliseconds; until then it shows zero. Must be called before anything
-    /// observes the lab.
+    /// Restarts the lab's clock: it shows zero for `delayMs` milliseconds, then runs from zero. Earlier times of this
+    /// clock are not comparable with later ones.
     func restartClock(inMs delayMs: UInt64) { startNs = monotonicNs() + delayMs * nsPerMs }
 
     func untilStopRequested() async {
@@ -83,7 +83,7 @@ final class Lab {
         if isStopping { throw .interrupted }
     }
 
-    /// Called after SIGCHLD: notes which processes have ended.
+    /// Called after SIGCHLD: records which processes have ended.
     func reap() {
         for process in processes.values where process.reap() {
             guard settings.isInteractive, !process.isExpectedToEnd, !isStopping, topology.node(process.name) != nil
@@ -98,7 +98,7 @@ final class Lab {
 
     // MARK: Stopping
 
-    /// Stops everything, services first, and removes all temporary files.
+    /// Stops everything, services before replicas, and removes all temporary files.
     func stop() async {
         isStopping = true
         resources.control?.close()
@@ -119,7 +119,7 @@ final class Lab {
         resources.spawner?.finish()
     }
 
-    /// Sends SIGTERM to all processes before it waits for the first, so that their grace periods overlap.
+    /// Sends SIGTERM to all processes before waiting for the first one to end, so that their grace periods overlap.
     private func stopAll(_ nodes: [Node], graceMs: UInt64) async {
         let running = nodes.compactMap { processes[$0.name] }.filter { $0.state.pid != nil }
         for process in running { process.terminate() }
@@ -128,8 +128,8 @@ final class Lab {
 
     // MARK: Logs
 
-    /// Truncates each log that gets too long. Processes append to their logs, so they continue at the start of the
-    /// file.
+    /// Truncates each log that is longer than ``maxLogBytes``. Processes append to their logs, so they continue at the
+    /// start of the file.
     func limitLogs() async {
         while !isStopping {
             for path in processes.values.map(\.plan.logPath) {
@@ -140,10 +140,10 @@ final class Lab {
         }
     }
 
-    /// 64 MiB per log.
+    /// The length of a log above which it is truncated: 64 MiB.
     private static let maxLogBytes = 64 << 20
 
-    /// Random letters and digits. Each has 5.9 bits of randomness.
+    /// Random letters and digits. Each has almost 6 bits of randomness.
     static func randomName(_ count: Int) -> String {
         let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
         return String((0..<count).map { _ in letters.randomElement()! })

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Glibc
 
-/// Says in one line for the user why the lab cannot do something.
+/// An error that explains in one line for the user why the lab cannot do something.
 struct LabError: Error, Equatable {
     let message: String
     /// The exit code of the command: 1 if it failed, 2 if the request was invalid.

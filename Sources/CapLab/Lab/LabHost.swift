@@ -13,7 +13,7 @@ final class LabHost: HostedProgram {
     /// Starts a lab, runs `body` with it, and always stops it.
     ///
     /// SIGINT, SIGTERM and SIGHUP stop the lab; a second signal kills its processes. See ``ReactorHost/run(_:)``.
-    /// - Returns: the result of `body`, or the exit code of an error.
+    /// - Returns: the result of `body`, or the exit code of an error; 0 if a signal interrupted the start.
     static func run(_ settings: LabSettings, body: @escaping @Sendable (Lab) async -> Int32) -> Int32 {
         ReactorHost.run { reactor in LabHost(Lab(settings, on: reactor), body) }
     }
@@ -24,7 +24,7 @@ final class LabHost: HostedProgram {
             try await lab.start()
             result = await body(lab)
         } catch {
-            // After Ctrl-C the user needs no message.
+            // After Ctrl-C, the user needs no message.
             if error != .interrupted { complain("caplab: \(error.message)") }
             result = error == .interrupted ? 0 : error.exitCode
         }

@@ -8,12 +8,12 @@ struct LabSettings: Sendable {
     var programs = ProgramSettings()
     /// The directory for data and logs. Nil: a temporary directory, which is removed at the end.
     var dataDirectory: String?
-    /// True if services connect to their replicas without relays, for measurements. Then nothing can be cut.
+    /// True if services connect to their replicas without relays, for measurements. Then no link can be cut.
     var isDirect = false
     /// A deliberate bug that is put in front of one service, see ``BugProxy``.
     var bug: LabBug?
-    /// True if a person runs the lab. Then services inherit its environment, and the lab prints a line when a process
-    /// exits by itself.
+    /// True if a person runs the lab. Then services inherit its environment, and the lab prints a message when a
+    /// process ends that the lab did not stop.
     var isInteractive = false
     let environment = ProcessInfo.processInfo.environment
 }
@@ -24,7 +24,7 @@ struct ProgramSettings: Sendable {
     var binDirectory: String?
     /// True if the services serve HTTPS with a certificate that the lab makes.
     var hasTLS = false
-    /// Further settings of the services. The lab's own settings take precedence.
+    /// Further settings of the services. The lab's own settings take precedence, except for `SECRET_KEY`.
     var serviceEnvironment: [String: String] = [:]
     /// Further configuration lines for the redis-servers of a group, such as `appendfsync no`.
     var redisArguments: [GroupName: [String]] = [:]
@@ -58,7 +58,8 @@ struct LabPorts: Sendable {
     }
 
     /// The ports of the nodes that must use a certain port, by name.
-    /// - Throws: if there is no such node, a port is too high, or two nodes have the same port.
+    /// - Throws: if there is no such node, a port is too high, or two nodes, or a node and the page, have the same
+    ///   port.
     func required(in topology: Topology) throws(LabError) -> [String: UInt16] {
         for name in byNode.keys { _ = try topology.find(name) }
         var required = byNode

@@ -14,10 +14,10 @@ struct LaunchCommand: ParsableCommand {
     @Option var directory: String
     @Argument(parsing: .postTerminator) var command: [String]
 
-    /// Returns only on failure. The message goes to standard error, which is the child's log.
+    /// Ends only on failure, with exit code 127. The message goes to standard error, which is the child's log.
     func run() throws {
         guard let program = command.first, clinux_die_with_parent() == 0 else { throw failure("prctl") }
-        // If the lab has died before the call above, the child would not be killed with it.
+        // If the lab died before the call above, the kernel will not kill this process, so end it here.
         guard getppid() == lab else { throw ExitCode(127) }
         // Leave the terminal's process group: Ctrl-C must reach only the lab, which stops its children in order.
         setpgid(0, 0)

@@ -28,9 +28,9 @@ enum Ports {
         }
     }
 
-    /// Chooses and reserves free ports. They are below the range for outgoing connections: the kernel could give away a
-    /// port from that range while its process is stopped. The reservation keeps labs and tests that choose at the same
-    /// moment from choosing the same ports.
+    /// Chooses and reserves free ports. If possible, they are below the range for outgoing connections: the kernel
+    /// could assign a port from that range to another process while its owner is stopped. The reservation keeps labs
+    /// and tests that choose at the same moment from choosing the same ports.
     static func free(_ count: Int) throws(LabError) -> [PortReservation] {
         let range = (try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)) ?? ""
         let firstEphemeral = range.split(whereSeparator: \.isWhitespace).first.flatMap { UInt16($0) } ?? 32_768
@@ -45,7 +45,8 @@ enum Ports {
         return chosen
     }
 
-    /// The process that listens on the port, as "name (pid 123)"; nil if it belongs to another user.
+    /// The process that listens on the port, as "name (pid 123)"; nil if there is none, or if it belongs to another
+    /// user.
     static func holder(of port: UInt16) -> String? {
         let sockets = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { listeners(readTable($0), port: port) }
             .map { "socket:[\($0)]" }

@@ -32,11 +32,11 @@ final class ReactorHost: @unchecked Sendable {
     static func run(_ make: @escaping @Sendable (Reactor) -> any HostedProgram) -> Int32 {
         var signals = sigset_t()
         sigemptyset(&signals)
-        // A blocked signal reaches `sigwait` even if it is set to be ignored.
+        // `sigwait` would return a blocked signal even if it is ignored. So do not block those that must stay ignored.
         let interactive = [SIGINT, SIGHUP].filter { !isInheritedAsIgnored($0) }
         for number in interactive + [SIGTERM, SIGCHLD, SIGUSR1] { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-        // If SIGCHLD were ignored, the kernel would discard how a child ended.
+        // If SIGCHLD were ignored, the kernel would discard the exit status of children.
         signal(SIGCHLD, SIG_DFL)
         signal(SIGPIPE, SIG_IGN)
         guard let reactor = try? Reactor(name: "lab") else {

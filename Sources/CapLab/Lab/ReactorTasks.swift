@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Calls a function once, at a given time, unless it is cancelled before.
+/// Calls a function once, at a given time, unless it is cancelled first.
 final class LoopTimer: Expirable {
     private var action: (() -> Void)?
 

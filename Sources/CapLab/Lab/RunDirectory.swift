@@ -3,7 +3,7 @@ import Glibc
 
 /// The private directory of a lab's control socket. Its lock ensures that only one lab uses it at a time.
 struct RunDirectory: Sendable {
-    /// `sun_path` of `sockaddr_un` has 108 bytes; the last one is zero.
+    /// The longest path of a Unix socket: `sun_path` of `sockaddr_un` has 108 bytes, and the last one is zero.
     static let maxSocketPathBytes = 107
 
     let path: String
@@ -67,7 +67,7 @@ struct RunDirectory: Sendable {
         throw LabError("cannot lock \(lockPath)")
     }
 
-    /// Unlocks explicitly, because a child that is just starting may have a copy of the descriptor.
+    /// Unlocks explicitly, because a child that is just starting may have inherited a copy of the descriptor.
     static func unlock(_ descriptor: Int32) {
         flock(descriptor, LOCK_UN)
         close(descriptor)

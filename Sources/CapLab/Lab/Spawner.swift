@@ -5,7 +5,7 @@ struct LaunchPlan: Sendable {
     let program: String
     var arguments: [String] = []
     var environment: [String: String] = [:]
-    /// The bytes to which standard input is connected. At most ``Spawner/maxInputBytes``.
+    /// The bytes that the program can read from standard input, at most ``Spawner/maxInputBytes``.
     var input: [UInt8] = []
     /// The file to which standard output and standard error are appended.
     let logPath: String
@@ -14,7 +14,7 @@ struct LaunchPlan: Sendable {
 
 /// Starts child processes that do not outlive the lab.
 struct Spawner: Sendable {
-    /// A pipe can hold this many bytes while nobody reads from it.
+    /// The most bytes of input. A pipe can hold them before the child reads from it, so writing them does not block.
     static let maxInputBytes = 32 << 10
 
     /// The write end of the sweeper's pipe, see ``SweepCommand``.
@@ -22,7 +22,8 @@ struct Spawner: Sendable {
     private let sweeperPid: pid_t
 
     /// Starts the sweeper, see ``SweepCommand``.
-    /// - Parameter paths: the files that the sweeper removes if the lab is killed.
+    /// - Parameter paths: the files and directories that the sweeper removes if the lab is killed, besides the run
+    ///   directory.
     init(runDirectory: RunDirectory, paths: [String]) throws(LabError) {
         let ends = try Self.pipe()
         let discard = open("/dev/null", O_WRONLY | O_CLOEXEC)

@@ -16,7 +16,8 @@ enum SteppedClock {
 }
 
 extension Lab {
-    /// The environment variables that make a node's clock adjustable; empty for a node whose clock is never set.
+    /// The environment variables that make a node's clock adjustable. Empty if the node is not in
+    /// ``ProgramSettings/clockNodes``, or if the library is missing.
     func clockEnvironment(of node: Node) -> [String: String] {
         guard settings.programs.clockNodes.contains(node.name), let library = SteppedClock.library,
             (try? writeClock(of: node.name, offsetSeconds: 0)) != nil
