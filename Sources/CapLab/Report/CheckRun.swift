@@ -1,10 +1,9 @@
 import EventLoop
 import FoundationEssentials
 
-/// Runs a check and writes its report, whether the guarantees held or not.
+/// Runs a check and writes its report, whether the guarantees held or not. An interrupted check has no report.
 final class CheckRun {
-    /// The report shows events only up to this time, because those of a longer run would not fit. The summary covers
-    /// the whole run.
+    /// The report shows events only up to this time, because more would not fit. The summary covers the whole run.
     private static let maxEventsMs = 120_000
     /// The time after the faults that the report also shows, for the reads after the heal.
     private static let afterMs = 5_000

@@ -1,13 +1,13 @@
 import DequeModule
 import EventLoop
 
-/// The clients of a drill at both services. Most of them are the load. In addition, one simulated person per service
-/// reads and writes the drill's key.
+/// The clients of a drill at all four services. Most of them generate the load. In addition, one simulated person per
+/// service reads and writes the drill's key.
 ///
-/// Each client is a client of `caplab check` with one request at a time, so that the checkers can judge its history.
+/// They are clients of `caplab check` and send one request at a time, so that the checkers can judge their histories.
 /// Confined to the thread of the lab's reactor.
 final class DrillClients {
-    /// Clients of the load per service. There is one for each request that may wait for its answer.
+    /// How many clients generate the load of each service: one for each request that may wait for its answer.
     private static let perService = LoadGenerator.maxInFlight
 
     private let lab: Lab
@@ -42,8 +42,8 @@ final class DrillClients {
         }
     }
 
-    /// The first client number of a site. The sites have different client numbers, because their operations form one
-    /// history.
+    /// The first client number of a site. The sites have different client numbers, because the operations of both sites
+    /// form one history.
     private static func first(_ site: Site) -> Int { site == .east ? 0 : perService }
     private static func person(_ site: Site) -> Int { 2 * perService + (site == .east ? 0 : 1) }
 
@@ -67,7 +67,7 @@ final class DrillClients {
         free[name]?.append(client)
     }
 
-    /// Lets the person at a service read the drill's key, or write it.
+    /// Reads the drill's key at a service, or writes it, as the person at this service.
     func person(at service: Node, writes value: String? = nil) async {
         // A person with a request in flight skips a read. A write waits instead, because it must not be left out.
         while busyPeople.contains(service.name) {
@@ -84,15 +84,15 @@ final class DrillClients {
         }
     }
 
-    /// Waits until all requests have been answered or have timed out, which takes at most
-    /// ``CheckSettings/requestTimeoutMs``.
+    /// Waits until all operations have ended. Each of their requests takes at most ``CheckSettings/requestTimeoutMs``.
     func ended() async {
         while inFlight > 0 || !busyPeople.isEmpty, !lab.isStopping { await lab.reactor.sleep(forNs: 10 * nsPerMs) }
     }
 
     // MARK: Verdict
 
-    /// Waits until both services have recovered, reads every key, and judges both histories.
+    /// Waits until the AP replicas have converged and `app-cp` serves every key. Reads every key of both, and judges
+    /// both histories.
     func judge(kills: [(replica: String, group: GroupName, atNs: UInt64)]) async -> RunSummary.Verdict {
         for (group, session) in sessions {
             session.otherKills = kills.filter { $0.group == group }.map { ($0.replica, $0.atNs) }

@@ -22,7 +22,7 @@ struct DrillProgress {
         return String(line.prefix(maxWidth))
     }
 
-    /// Shows that a step was done.
+    /// Shows that a step has begun.
     mutating func note(_ text: String, atMs timeMs: Int) {
         shown = text
         if isTerminal { show(atMs: timeMs) } else { say("  \(timeMs / 1_000) s: \(text)") }

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Plays a drill on its own lab: a steady load at both sites, the steps, the heal, and the verdict on the whole run.
+/// Plays a drill on a lab: a steady load at both sites, the steps, the heal, and the verdict on the whole run.
 ///
 /// Clients, histories and checkers are those of `caplab check`. Confined to the thread of the lab's reactor.
 final class DrillRun {
@@ -10,7 +10,7 @@ final class DrillRun {
         let recording: [UInt8]
     }
 
-    /// How often the person at each service reads the drill's key.
+    /// How long the person at each service pauses between two reads of the drill's key.
     private static let readIntervalMs: UInt64 = 1_000
     private static let progressMs: UInt64 = 200
 
@@ -110,7 +110,7 @@ final class DrillRun {
     private func measure(_ tasks: TaskBundle) {
         let startNs = monotonicNs()
         tasks.add { [self] in
-            // Wait for the steps: before a replica is back, its copies do not count.
+            // Wait for the steps: until a replica is back, its records must not be measured.
             while steps.isBusy, !lab.isStopping { await lab.pause(10) }
             convergedInMs = await ReplicationProbe(lab).measure(
                 sinceNs: startNs, untilNs: startNs + CheckSettings.recoveryMs * nsPerMs)

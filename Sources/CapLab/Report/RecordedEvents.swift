@@ -1,8 +1,11 @@
-/// The events of a run, as a recording keeps them: in order, and within byte budgets.
+/// The events of a run that a recording keeps: ordered by time, and within byte budgets.
 ///
-/// This is a value without a clock or network. An event is left out if it says the same as the previous one of its
-/// name. A `state` in which only numbers changed within a second is left out too. Beyond the budgets, only the last
-/// `state` of each second and the answers to people are kept.
+/// This is a value without a clock or network. It leaves out:
+///
+/// - a `copies`, `verdict` or `state` that differs from the previous one only in its time
+/// - a `state` in which only numbers changed, if a newer one follows within `stateIntervalMs`
+/// - `messages`, `state` and answers for which too few bytes are left; but an answer to a person is always kept, and so
+///   is one `state` per `stateIntervalMs`
 struct RecordedEvents {
     struct Event: Equatable {
         let timeUs: Int64
@@ -11,20 +14,20 @@ struct RecordedEvents {
     }
 
     private(set) var events: [Event] = []
-    /// How many messages the relays saw that are not among the events.
+    /// How many messages the relays forwarded or held that are not among the events.
     private(set) var leftOutMessages = 0
     private(set) var keptAnswers = 0
 
     private var messageBudget: ByteBudget
     private var answerBudget: ByteBudget
     private var states: StateFilter
-    /// By the name of other events: the content of the last one.
+    /// For `copies` and `verdict`: the content of the last event.
     private var last: [String: [UInt8]] = [:]
 
     /// - Parameters:
     ///   - bytesPerSecond: the average for messages and answers together.
     ///   - stateBytesPerSecond: the average for states.
-    ///   - stateIntervalMs: the time between two states that differ only in numbers.
+    ///   - stateIntervalMs: the least time between two states that differ only in numbers.
     init(bytesPerSecond: Int, stateBytesPerSecond: Int = 6_000, stateIntervalMs: Int = 1_000) {
         messageBudget = ByteBudget(bytesPerSecond: bytesPerSecond * 3 / 5)
         answerBudget = ByteBudget(bytesPerSecond: bytesPerSecond * 2 / 5)
@@ -37,7 +40,7 @@ struct RecordedEvents {
         switch name {
         case "messages": addMessages(event)
         case "answers":
-            // Keep all answers to people's requests. They are few.
+            // Always keep a batch with an answer to a person. There are few of them.
             let isRequired = json.firstRange(of: Array("\"by\":\"page\"".utf8)) != nil
             guard answerBudget.spend(json.count, atUs: timeUs, isRequired: isRequired) else { return }
             keptAnswers += Self.count("{\"id\":", in: json)
@@ -57,7 +60,7 @@ struct RecordedEvents {
         if let state = states.end() { insert(state) }
     }
 
-    /// Inserts a state by its time, because the next event may have been added before it.
+    /// Inserts a state by its time, because later events may already have been added.
     private mutating func insert(_ state: Event) {
         let place = events.lastIndex { $0.timeUs <= state.timeUs }.map { $0 + 1 } ?? 0
         events.insert(state, at: place)
@@ -83,7 +86,7 @@ struct RecordedEvents {
         return Array(json[comma...])
     }
 
-    /// The number after the first occurrence of `mark`.
+    /// The number after the first occurrence of `mark`; 0 if there is none.
     static func number(_ mark: String, in json: [UInt8]) -> Int {
         guard let place = json.firstRange(of: Array(mark.utf8)) else { return 0 }
         var number = 0
@@ -94,6 +97,7 @@ struct RecordedEvents {
         return number
     }
 
-    /// How often `mark` occurs. Quotes inside JSON strings are escaped, so that the text cannot occur within one.
+    /// How often `mark` occurs. Quotes inside JSON strings are escaped, so a `mark` that contains a quote cannot occur
+    /// within one.
     static func count(_ mark: String, in json: [UInt8]) -> Int { json.ranges(of: Array(mark.utf8)).count }
 }

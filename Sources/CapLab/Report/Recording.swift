@@ -54,7 +54,7 @@ struct Recording: Sendable {
         json.member("messages", leftOut.messages)
         json.member("answers", leftOut.answers)
         json.endObject()
-        // Append the events as bytes, because they are JSON already.
+        // Append the events as bytes, because they are already JSON.
         var bytes = json.bytes
         bytes += ",\"events\":[".utf8
         for (index, event) in events.enumerated() {

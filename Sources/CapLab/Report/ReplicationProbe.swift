@@ -14,7 +14,7 @@ final class ReplicationProbe {
 
     private let lab: Lab
     private let replicas: [(name: String, connection: ReplicaConnection)]
-    /// The first vectors that were read, by replica and key.
+    /// The vectors of each replica's first answer after the heal, by replica and key.
     private var atHeal: [String: [String: VersionVector]] = [:]
 
     init(_ lab: Lab) {
@@ -27,7 +27,7 @@ final class ReplicationProbe {
     /// - Parameters:
     ///   - startNs: the time of the heal, in monotonic nanoseconds.
     ///   - untilNs: the time at which to give up.
-    /// - Returns: milliseconds from the heal until then; nil if it took too long.
+    /// - Returns: milliseconds from the heal until convergence; nil if it took too long.
     func measure(sinceNs startNs: UInt64, untilNs: UInt64) async -> Double? {
         defer { for replica in replicas { replica.connection.close() } }
         while !lab.isStopping, monotonicNs() < untilNs {

@@ -76,8 +76,8 @@ enum ReportPage {
         private var styles: [String] = []
         private let nonce: String
 
-        /// The nonce is computed from the recording, so that equal runs give equal files. A recording cannot contain
-        /// its own nonce.
+        /// The nonce is computed from the recording and the files of the page, so that equal input gives equal files. A
+        /// recording cannot contain its own nonce.
         init(nonceOf recording: [UInt8]) {
             var hash = SHA256()
             hash.update(data: recording)

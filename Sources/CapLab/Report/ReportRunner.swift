@@ -17,7 +17,7 @@ struct ReportRunner {
     let services: ServiceOptions
     let writesIndex: Bool
 
-    /// - Returns: 0 if every guarantee held; 1 if one was violated or a drill could not be played.
+    /// - Returns: 0 if every guarantee held; 1 if one was violated or a drill could not be played; 130 after Ctrl-C.
     func run() throws(LabError) -> Int32 {
         try prepare()
         var rows: [ReportIndex.Row] = []

@@ -1,7 +1,8 @@
 import EventLoop
 import FoundationEssentials
 
-/// Records a run of a lab: the events that a page would receive, and a sample of every answer for the summary.
+/// Records a run of a lab: the events that a page would receive, and for the summary an ``AnswerSample`` of each
+/// answer.
 ///
 /// The lab treats it like another viewer of the page. Confined to the thread of the lab's reactor.
 final class RunRecorder: EventSink {
@@ -40,7 +41,7 @@ final class RunRecorder: EventSink {
     private(set) var conflictKeys: Set<String> = []
     private(set) var startedAt = Date()
 
-    /// - Parameter key: the recording shows the copies of this key.
+    /// - Parameter key: the recording shows the records of this key.
     init(_ lab: Lab, limits: Limits, key: String) {
         self.lab = lab
         self.limits = limits

@@ -15,7 +15,8 @@ struct RunSummary: Equatable, Sendable {
         var answered = 0
         /// Requests that the service refused: it reported that it cannot answer now, and did nothing.
         var refused = 0
-        /// Requests without an answer in time, or with an unknown outcome.
+        /// Requests that had no answer in time, had an unknown outcome, or were not sent because too many others
+        /// waited.
         var failed = 0
         /// Latencies of answered requests only. Refusals are fast and would hide slow answers.
         var p50Ms: Double?
@@ -41,13 +42,14 @@ struct RunSummary: Equatable, Sendable {
         var isLinearizable: Bool?
         var linearizableDetail = ""
         var violations: [String] = []
-        /// Acknowledged writes to the AP service.
+        /// Acknowledged writes and deletes at the AP service.
         var acknowledgedWrites = 0
         var lostWrites = 0
-        /// Acknowledged writes that were lost with killed replicas, which had not synced them to disk yet. This is no
-        /// violation.
+        /// Acknowledged writes that were lost with killed replicas, which had not synced them to disk yet. This is not
+        /// a violation.
         var lostWithReplicas = 0
-        /// Milliseconds from the heal until every AP replica had everything that any of them had at the heal.
+        /// For a drill: milliseconds from the heal until every AP replica had everything that any of them had at the
+        /// heal. For a check: from the last change until all records were equal.
         var convergedInMs: Double?
     }
 
@@ -56,7 +58,7 @@ struct RunSummary: Equatable, Sendable {
     let phases: [Phase]
     let services: [Service]
     let verdict: Verdict
-    /// How many AP keys had more than one value at some time.
+    /// For how many AP keys an answer contained more than one value.
     let conflicts: Int
 
     init(

@@ -1,7 +1,7 @@
 /// Decides which events `state` a recording keeps.
 ///
-/// A state that says the same as the last kept one is left out. A state in which only numbers changed is held back for
-/// a while, because a newer one may replace it. So is a state for which no bytes are left.
+/// A state with the same content as the last kept one is left out. A state in which only numbers changed is held back
+/// for a while, because a newer one may replace it. So is a state for which too few bytes are left.
 struct StateFilter {
     private var budget: ByteBudget
     private let intervalUs: Int64
@@ -13,7 +13,7 @@ struct StateFilter {
 
     /// - Parameters:
     ///   - bytesPerSecond: the average for all states.
-    ///   - intervalMs: the time between two states that differ only in numbers.
+    ///   - intervalMs: the least time between two states that differ only in numbers.
     init(bytesPerSecond: Int, intervalMs: Int) {
         budget = ByteBudget(bytesPerSecond: bytesPerSecond, savedSeconds: 10)
         intervalUs = Int64(intervalMs) * 1_000
@@ -56,7 +56,8 @@ struct StateFilter {
         lastUs = state.timeUs
     }
 
-    /// The JSON with every number above zero replaced by 1. Two events with the same result differ only in numbers.
+    /// The JSON with every number of at least 1 replaced by 1, and every smaller one by 0. Two events with the same
+    /// result differ only in numbers.
     static func shape(_ json: [UInt8]) -> [UInt8] {
         var shape: [UInt8] = []
         shape.reserveCapacity(json.count)

@@ -1,9 +1,9 @@
 import EventLoop
 
-/// Derives the faults of a pair from what services and replicas answer.
+/// Derives the faults of a pair from the answers of its services and replicas.
 ///
-/// The services notice a cut at different moments. It should appear as one cut, not as a fault per link. So a new view
-/// counts only after it has not changed for ``settleMs``, and at the latest after ``maxWaitMs``.
+/// The services detect a cut at different times. It should appear as one cut, not as a fault per link. So a new view
+/// takes effect only after it has not changed for ``settleMs``, and at the latest after ``maxWaitMs``.
 struct SeenFaults {
     struct View: Equatable, Sendable {
         /// Nodes that do not answer.
@@ -15,7 +15,7 @@ struct SeenFaults {
     static let settleMs: UInt64 = 1_000
     static let maxWaitMs: UInt64 = 3_000
 
-    /// The view that counts.
+    /// The view that is in effect.
     private(set) var current = View()
     private(set) var latest = View()
     private var latestSinceNs: UInt64 = 0

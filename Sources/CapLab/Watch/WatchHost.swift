@@ -22,7 +22,7 @@ final class WatchHost: HostedProgram {
         let page = LabPage(pair, settings)
         let observation = Observation(pair, messages: nil, page.hub)
         page.show(observation)
-        // Observe the pair even without a viewer, so that the page knows when a fault began.
+        // Observe the pair even without a viewer, so that the page can show when a fault began.
         observation.viewerCount = { 1 }
         observation.onRejection = { complain("caplab: \($0.name) rejects a read: \($1)") }
         do throws(LabError) { try page.start() } catch {

@@ -9,8 +9,8 @@ struct WatchedPairSettings: Sendable {
     var redisLogin: RedisLogin
 }
 
-/// A pair that this program did not start, for example in Docker Compose. All that is known of it is what its services
-/// and replicas answer.
+/// A pair that this program did not start, for example in Docker Compose. Its state is known only from the answers of
+/// its services and replicas.
 final class WatchedPair: ObservedPair {
     private static let intervalMs: UInt64 = 100
 
@@ -61,8 +61,8 @@ final class WatchedPair: ObservedPair {
     private func view(_ observation: Observation) -> SeenFaults.View {
         SeenFaults.View(
             silent: Set(topology.nodes.filter { observation.isSilent($0) }.map(\.name)),
-            // While a breaker is half open, it is unknown whether the service reaches the replica. Then the earlier
-            // view is kept.
+            // While a breaker is half open, it is unknown whether the service reaches the replica. In that case, keep
+            // the earlier view of the link.
             unreached: Set(
                 topology.links.filter { !(observation.reaches($0) ?? !faults.latest.unreached.contains($0)) }))
     }

@@ -29,11 +29,11 @@ extension AnswerEvent.Reply {
 }
 
 extension AnswerEvent {
-    /// Longer values are truncated in an event: the page shows less, and one batch must fit into a viewer's buffer.
+    /// The most characters of a value in an event. The page shows fewer, and one batch must fit into a viewer's buffer.
     static let maxValueCharacters = 200
     static let maxConflicts = 20
 
-    /// Combines a request of the page or its load with the answer of the service.
+    /// Combines a request from the page or its load generator with the answer of the service.
     init(
         _ request: AskRequest, _ answer: Answer, by origin: Origin, id: Int, sentUs: Int64, target: CurlTarget
     ) {
@@ -48,7 +48,7 @@ extension AnswerEvent {
         case ok
         /// The service reported that it cannot answer now, and did nothing.
         case refused
-        /// There was no answer, or its outcome is unknown.
+        /// There was no answer, an internal error, or an unknown outcome.
         case error
     }
 

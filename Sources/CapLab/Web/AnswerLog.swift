@@ -1,16 +1,17 @@
 import EventLoop
 import JSON
 
-/// Passes on every answer to the page and its load: to the pages, to the series, and to other observers.
+/// Passes on every answer to a request from the page or its load generator: to the open pages, the series, and other
+/// observers.
 ///
 /// Pages get at most one batch per 100 ms. It has all answers to the page's own requests, and a sample of those to the
-/// load.
+/// load generator.
 final class AnswerLog {
-    /// The most answers to the load per batch.
+    /// The most answers to the load generator per batch, for pages.
     static let maxSampled = 20
-    /// The most answers to the load per batch of this log. A recording uses a lower limit.
+    /// The most answers to the load generator per batch of this log. A recording uses a lower limit.
     var maxSampled = AnswerLog.maxSampled
-    /// The most answers to the page per batch. ``Asker`` allows fewer.
+    /// The most answers to the page's own requests per batch. Further ones are left out.
     static let maxOwn = 1_000
     static let batchMs: UInt64 = 100
 
@@ -21,7 +22,7 @@ final class AnswerLog {
     private let sink: any EventSink
     private var own: [AnswerEvent] = []
     private var sample: [AnswerEvent] = []
-    /// How many answers to the load have arrived since the last batch.
+    /// How many answers to the load generator have arrived since the last batch.
     private var seen: UInt64 = 0
     private var timer: LoopTimer?
     private var lastID = 0

@@ -2,11 +2,11 @@ import ByteCoding
 import FoundationEssentials
 import HTTP
 
-/// One request that the page or its load sends to a service.
+/// One request that the page or its load generator sends to a service.
 struct AskRequest: Equatable, Sendable {
     /// The longest key that the services accept.
     static let maxKeyBytes = 512
-    /// A value of this length fits into a request line together with a key, even if both are percent-encoded.
+    /// The longest value. It fits into a request line together with a key, even if both are percent-encoded.
     static let maxValueBytes = 1_000
     static let maxContextBytes = 2_000
 

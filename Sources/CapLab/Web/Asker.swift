@@ -1,16 +1,17 @@
 import EventLoop
 import HTTP
 
-/// Sends the requests of the page and its load to the services. Reuses connections.
+/// Sends the requests of the page and its load generator to the services. Reuses connections.
 final class Asker {
     /// The most requests of all pages that may wait for the same service.
     static let maxOwn = 32
-    /// A request without an answer after this time counts as unanswered.
+    /// A request that has no answer after this time counts as unanswered.
     static let timeoutMs: UInt64 = 5_000
 
     private let pair: any ObservedPair
     private let log: AnswerLog
-    /// By service, the connections without a request. As many connections exist as requests ever waited at once.
+    /// The idle connections by service. Idle and busy ones together are as many as the most requests that were ever in
+    /// flight at once.
     private var idle: [String: [HTTPConnection]] = [:]
     private var ownInFlight: [String: Int] = [:]
     private var isClosed = false
@@ -20,7 +21,7 @@ final class Asker {
         self.log = log
     }
 
-    /// Sends a request of the page.
+    /// Sends a request from the page.
     /// - Throws: 503 `overloaded`.
     func ask(_ request: AskRequest) async throws(Problem) -> AnswerEvent {
         guard ownInFlight[request.service, default: 0] < Self.maxOwn else {

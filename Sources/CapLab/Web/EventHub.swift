@@ -3,13 +3,14 @@ import HTTP
 
 /// Sends the events of the lab to every open page (Server-Sent Events).
 ///
-/// A page that reads too slowly is disconnected. Its browser connects again and gets the whole present state. It misses
-/// only the events in between.
+/// A page that reads too slowly is disconnected. Its browser connects again and gets the complete current state. It
+/// misses only the events in between.
 final class EventHub: EventSink {
     static let maxClients = 16
-    /// Buffer size per client. It is larger than all events of a second at full load.
+    /// The size of each client's buffer. It is larger than all events of one second at full load.
     static let bufferBytes = 1 << 20
-    /// At least this often, a comment line is sent, which shows that the connection is alive.
+    /// The longest time in which nothing is sent. If there is no event, a comment line shows that the connection is
+    /// alive.
     private static let heartbeatMs: UInt64 = 5_000
     /// How long a browser waits before it connects again, in milliseconds.
     private static let retryMs = 1_000

@@ -1,6 +1,6 @@
 import EventLoop
 
-/// Reads the page's key from every service once a second, for a read-only page, which cannot send requests itself.
+/// Reads the page's key at every service once per second, for a read-only page, which cannot send requests itself.
 final class KeyReader {
     private static let intervalMs: UInt64 = 1_000
 
@@ -8,7 +8,7 @@ final class KeyReader {
     private let asker: Asker
     private let reactor: Reactor
     private let key: () -> String?
-    /// Services that have not answered yet. They are not asked again before they do.
+    /// The services that have not answered yet. They are not asked again until they do, or until the request times out.
     private var busy: Set<String> = []
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: reactor) { [unowned self] in readAll() }
 

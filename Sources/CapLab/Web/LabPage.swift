@@ -2,7 +2,7 @@ import EventLoop
 import HTTP
 import JSON
 
-/// The page of a running pair. It shows what happens, and performs the actions of its reader.
+/// The page of a running pair. It shows the state of the pair, and performs the actions of its reader.
 ///
 /// Observers of the pair publish their events to ``hub``. ``addObserver(_:)`` registers the events that a new page gets
 /// from them first.
@@ -20,7 +20,7 @@ final class LabPage {
     let asker: Asker
     /// The token that actions must carry; nil for a read-only page.
     let token: String?
-    /// The key whose copies the page shows.
+    /// The key whose records the page shows.
     private(set) var key: String
     var onKeyChange: (String) -> Void = { _ in }
     /// Performs an action on links and processes; nil if the page has no such actions.
@@ -63,7 +63,8 @@ final class LabPage {
     /// - Parameter firstEvents: the events that a new page gets from this observer, after `hello`.
     func addObserver(_ firstEvents: @escaping () -> [(StaticString, [UInt8])]) { observers.append(firstEvents) }
 
-    /// Calls `body` for every answer to the page and its load, in addition to the observers so far.
+    /// Adds an observer of every answer to a request from the page or its load generator. It is called after the
+    /// observers that were added before.
     func addAnswerObserver(_ body: @escaping (AnswerEvent) -> Void) {
         answers.onAnswer = { [earlier = answers.onAnswer] event in
             earlier(event)
@@ -71,7 +72,7 @@ final class LabPage {
         }
     }
 
-    /// - Throws: if the page's port is taken.
+    /// - Throws: if the page cannot be served, for example because its port is taken.
     func start() throws(LabError) {
         let server = LabServer(self)
         try server.start()

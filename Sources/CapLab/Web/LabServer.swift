@@ -4,7 +4,8 @@ import JSON
 
 /// The HTTP server that serves the page.
 final class LabServer {
-    /// Enough for the browsers of one machine. Each page has one connection for its events, and a few more.
+    /// The most connections, enough for the browsers of one machine. Each page has one connection for its events, and a
+    /// few more.
     private static let connectionLimit = 256
     private static let maxActionBytes = 16 << 10
 
@@ -85,7 +86,7 @@ final class LabServer {
             method, pattern, operation: operation, parameters: method == .get ? nil : [],
             maxBodyBytes: method == .get ? nil : Self.maxActionBytes
         ) { [weak self, reactor] request in
-            // Leave libmicrohttpd's callback first. While it runs, every `recv` of this process is treated as
+            // Leave libmicrohttpd's callback first. While it runs, every `recv` of this thread is treated as
             // libmicrohttpd's own, so a Redis client would read nothing.
             await reactor.sleep(forNs: 0)
             guard let self else { return Problem.unavailable("stopping", "the lab is stopping").response }

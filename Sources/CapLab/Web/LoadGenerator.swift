@@ -99,8 +99,8 @@ final class LoadGenerator {
         return AskRequest(service: service, op: isRead ? .read : .write, key: key, value: isRead ? nil : drawValue())
     }
 
-    /// A value to write. Most values are unique, so that a lost write is found. Some are one of the two values that
-    /// have a colour on the page.
+    /// A value to write. Most values are unique, so that the checkers can find a lost write. Some are one of the two
+    /// values that have a colour on the page.
     private func drawValue() -> String {
         switch scheduler.random(in: 0...7) {
         case 0: return "ana"

@@ -2,8 +2,8 @@ import EventLoop
 
 /// Decides when the requests of an open-loop load are due: at a fixed rate, whether earlier ones were answered or not.
 struct LoadPacer {
-    /// After a longer pause of the lab, the load does not catch up. Requests that were due during the pause count as
-    /// not sent.
+    /// How much of a pause the load catches up: the requests of this time, but at least one. The others that were due
+    /// during the pause count as not sent.
     static let maxBurstNs = 100 * nsPerMs
 
     let intervalNs: UInt64

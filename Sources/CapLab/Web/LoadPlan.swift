@@ -1,6 +1,6 @@
 import HTTP
 
-/// The load that the page has chosen.
+/// The load that a reader of the page has chosen.
 struct LoadPlan: Equatable, Sendable {
     /// The most requests per second at one service.
     static let maxRate = 1_000

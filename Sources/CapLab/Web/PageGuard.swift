@@ -6,7 +6,8 @@ import HTTP
 /// `Host` must be a name of this machine (against DNS rebinding), and an `Origin` must be the page's own. Actions need
 /// a token that only the page itself can read.
 struct PageGuard {
-    /// A token that is new at each start of the lab. Nil for a read-only page, which accepts no action.
+    /// A token that is new at each start of the lab. Nil for a read-only page, which accepts no action except that of
+    /// ``keyPath``.
     let token: String?
     private let hosts: [String]
 

@@ -15,7 +15,8 @@ struct PageAddress: Sendable {
     /// The address on which the server listens.
     var host = "127.0.0.1"
     var port: UInt16
-    /// The port on loopback at which readers open the page, if it differs from ``port``. It does for a container.
+    /// The port on loopback at which readers open the page, if it differs from ``port``. It differs for a page in a
+    /// container.
     var publishedPort: UInt16?
 }
 

@@ -4,12 +4,13 @@ import JSON
 struct ServiceGauges: Equatable, Sendable {
     /// The staleness that a read would state now. Nil if it is unknown, and for a CP service.
     var stalenessMs: Double?
-    /// How many hints the replicas have in all.
+    /// How many hints the replicas have in total.
     var hints = 0
     var conflicts = 0
 }
 
-/// Per service and second of the last minute: how many requests of the page and its load were answered, and how fast.
+/// Per service and second of the last minute: how many requests from the page and its load generator were answered, and
+/// how fast.
 final class SeriesRecorder {
     static let keptSeconds = 60
     /// The most latencies per service and second. Further ones do not count in the percentiles.
@@ -19,7 +20,7 @@ final class SeriesRecorder {
         var ok = 0
         var refused = 0
         var error = 0
-        /// The latencies of answered requests.
+        /// The latencies of requests that got any answer, including refusals.
         var latenciesMs: [Double] = []
     }
 
