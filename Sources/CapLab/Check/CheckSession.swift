@@ -7,7 +7,7 @@ struct CheckSettings: Sendable {
     let seconds: UInt64
     let seed: UInt64
     let clients: Int
-    /// The directory for the files that are written after a violation.
+    /// The directory for the report, and for the files that are written after a violation.
     let outputDirectory: String
     let showsProgress: Bool
 

@@ -1,8 +1,8 @@
 import EventLoop
 
 /// The keys that clients use at the same time. Each key is replaced by a new one after a number of operations, so that
-/// its history stays short enough for the checker. A lasting key is replaced ``lastingFactor`` times later, so that its
-/// history spans many faults.
+/// its history stays short enough for the checker. A lasting key is replaced after ``lastingFactor`` times as many
+/// operations, so that its history spans many faults.
 struct KeyRing {
     private static let lastingFactor = 20
 

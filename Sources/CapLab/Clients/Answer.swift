@@ -45,12 +45,12 @@ struct Answer: Sendable {
         return replicas.allSatisfy { $0.stalenessMs != nil }
     }
 
-    /// The time taken, as "0.3 ms" or "731 ms". Tenths are shown below 10 ms.
+    /// The wait of the client as text, such as "0.3 ms" or "731 ms". Tenths are shown below 10 ms.
     var took: String { tookMs < 9.95 ? "\(Self.tenths(tookMs)) ms" : "\(Int(tookMs.rounded())) ms" }
 
     var statusText: String { status != 0 ? "\(status)" : isSent ? "no answer" : "connection refused" }
 
-    /// The answer in short, as "200", "200, may miss 2.1 s" or "503 no_quorum, 2.0 ms".
+    /// The answer as a short text, such as "200", "200, may miss 2.1 s" or "503 no_quorum, 2.0 ms".
     var summary: String {
         guard status != 0 else { return statusText }
         guard status == 200 else { return statusText + (json?.code.map { " \($0)" } ?? "") + ", \(took)" }

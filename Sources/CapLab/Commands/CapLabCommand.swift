@@ -10,12 +10,9 @@ struct CapLabCommand: ParsableCommand {
             between them. From a second terminal the other commands cut links and stop processes.
             """,
         subcommands: [
-            UpCommand.self, DemoCommand.self, CheckCommand.self, ReportCommand.self, PartitionCommand.self,
-            HealCommand.self, PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self,
-            WipeCommand.self, StatusCommand.self, RedisCommand.self, ReportPageCommand.self, LaunchCommand.self,
-            SweepCommand.self,
-            UpCommand.self, DemoCommand.self, CheckCommand.self, PartitionCommand.self, HealCommand.self,
-            PauseCommand.self, ResumeCommand.self, KillCommand.self, StartCommand.self, WipeCommand.self,
-            StatusCommand.self, RedisCommand.self, WatchCommand.self, LaunchCommand.self, SweepCommand.self,
+            UpCommand.self, DemoCommand.self, CheckCommand.self, ReportCommand.self, WatchCommand.self,
+            PartitionCommand.self, HealCommand.self, PauseCommand.self, ResumeCommand.self, KillCommand.self,
+            StartCommand.self, WipeCommand.self, StatusCommand.self, RedisCommand.self, ReportPageCommand.self,
+            LaunchCommand.self, SweepCommand.self,
         ])
 }

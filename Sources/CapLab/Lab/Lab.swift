@@ -24,7 +24,7 @@ final class Lab {
     var relays: [Link: Relay] = [:]
     var resources = Resources()
     private(set) var isStopping = false
-    /// The name of the signal that stopped the lab; empty before that.
+    /// The name of the signal that stopped the lab; empty if no signal has.
     private(set) var stopReason = ""
 
     /// The resources that ``stop()`` releases in addition to processes and relays; nil before ``start()``.

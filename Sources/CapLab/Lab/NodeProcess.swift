@@ -27,7 +27,7 @@ final class NodeProcess {
             }
         }
 
-        /// The exit code, if the process ended by itself; nil otherwise.
+        /// The exit code, if the process has exited; nil if it has not ended, or if a signal killed it.
         var exitCode: Int32? {
             guard case .ended(let status) = self, status & 0x7F == 0 else { return nil }
             return (status >> 8) & 0xFF
@@ -83,7 +83,7 @@ final class NodeProcess {
         return state.pid == nil
     }
 
-    /// Sends SIGTERM. Resumes a paused process, because it could not handle the signal.
+    /// Sends SIGTERM. First resumes a paused process, so that it can handle the signal.
     func terminate() {
         if case .paused = state { signal(SIGCONT) }
         signal(SIGTERM)

@@ -1,8 +1,8 @@
 import FoundationEssentials
 import Glibc
 
-/// Sets the clock of one process, without root. A library that is loaded into the process adds an offset, stored in a
-/// file, to the time of day (`Sources/CClockStep`).
+/// Sets the clock of one process, without root. A library that is loaded into the process adds an offset to the time of
+/// day (`Sources/CClockStep`). The offset is stored in a file.
 enum SteppedClock {
     /// The path of the library; nil if it was not built beside this program.
     static var library: String? {

@@ -7,7 +7,7 @@ import EventLoop
 protocol ObservedPair: AnyObject {
     var topology: Topology { get }
     var reactor: Reactor { get }
-    /// The zero of the page's clock, in monotonic nanoseconds.
+    /// The zero of the clock of the events, in monotonic nanoseconds.
     var startNs: UInt64 { get }
     /// How to log in to the replicas.
     var redisLogin: RedisLogin { get }
@@ -26,7 +26,7 @@ protocol ObservedPair: AnyObject {
     var knowsDirections: Bool { get }
 }
 
-/// The known condition of a node's process. The raw value is the word that the page shows.
+/// The known condition of a node's process. The raw value appears in the event `state`.
 enum NodeCondition: String, Sendable {
     case running, paused, ended
     /// The node does not answer. It is unknown whether its process runs.

@@ -28,7 +28,7 @@ final class Relay: DescriptorHandler {
     private(set) var bytesFromService = 0
     /// How many bytes were read from the replica since the start.
     private(set) var bytesFromReplica = 0
-    /// Receives the messages while a page shows them.
+    /// Reads the relayed messages while a page shows them; otherwise nil.
     weak var tap: MessageTap?
 
     /// Listens on a free port of 127.0.0.1. Must be called on the reactor's thread.

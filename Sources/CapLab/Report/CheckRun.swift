@@ -5,7 +5,7 @@ import FoundationEssentials
 final class CheckRun {
     /// The report shows events only up to this time, because more would not fit. The summary covers the whole run.
     private static let maxEventsMs = 120_000
-    /// The time after the faults that the report also shows, for the reads after the heal.
+    /// For how long after the faults the report continues to show events, such as the reads after the heal.
     private static let afterMs = 5_000
 
     private let lab: Lab

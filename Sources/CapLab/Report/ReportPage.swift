@@ -37,7 +37,7 @@ enum ReportPage {
         return bytes
     }
 
-    /// Appends JSON with `<` escaped. In JSON, `<` occurs only in strings. Escaped, it can neither end the script
+    /// Appends JSON with `<` escaped. In JSON, `<` occurs only in strings. As `\u003c`, it can neither end the script
     /// element nor begin a comment.
     private static func append(_ json: [UInt8], to bytes: inout [UInt8]) {
         for byte in json {

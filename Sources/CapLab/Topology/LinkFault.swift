@@ -85,7 +85,7 @@ struct LinkFault: Equatable, Sendable {
     /// True if new connections can be established: a handshake needs packets in both directions.
     var allowsHandshake: Bool { dropped.isEmpty && !resets }
 
-    /// The faults as text for people; `open` if there are none.
+    /// The faults as text; `open` if there are none.
     var summary: String {
         var parts: [String] = []
         if resets { parts.append("reset") }

@@ -31,7 +31,7 @@ struct Node: Equatable, Sendable {
         if case .replica(let id) = role { id } else { nil }
     }
 
-    /// - Parameter place: the name of a site or a node.
+    /// True if `place` is the name of this node or of its site.
     func isIn(_ place: String) -> Bool { name == place || site.rawValue == place }
 }
 

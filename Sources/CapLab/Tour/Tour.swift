@@ -76,7 +76,7 @@ final class Tour {
         return answer
     }
 
-    /// Waits until the AP services know the staleness of every replica.
+    /// Waits until each AP service reports the staleness of every replica, but at most ``patienceMs`` per service.
     func untilStalenessIsKnown() async throws(LabError) {
         for service in lab.topology.services where service.group == .ap {
             let request = HTTPRequest(path: "/replicas")

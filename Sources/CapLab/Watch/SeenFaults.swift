@@ -19,7 +19,7 @@ struct SeenFaults {
     private(set) var current = View()
     private(set) var latest = View()
     private var latestSinceNs: UInt64 = 0
-    /// Since when ``latest`` has differed from ``current``; nil if they are equal.
+    /// When ``latest`` began to differ from ``current``; nil if they are equal.
     private var differsSinceNs: UInt64?
 
     mutating func note(_ view: View, atNs nowNs: UInt64) {

@@ -47,8 +47,8 @@ struct AskRequest: Equatable, Sendable {
         return (value.isEmpty ? "/write/\(keyPath)" : "/write/\(keyPath)/\(value)") + query
     }
 
-    /// The curl command that sends the same request. Only header fields need quotes in it, see
-    /// ``init(json:topology:)``.
+    /// The curl command that sends the same request. Only its header fields need quotes, because ``request`` encodes
+    /// all other parts.
     func curl(_ target: CurlTarget) -> String {
         let request = request
         let method = request.method == "GET" ? "" : "-X \(request.method) "

@@ -22,7 +22,7 @@ struct PageAddress: Sendable {
 
 /// The commands that the page shows for its reader to type.
 struct ShownCommands: Sendable {
-    /// Which commands a read-only page shows in place of buttons. The raw value is the word that the page uses.
+    /// Which commands a read-only page shows in place of buttons. The raw value appears in the event `hello`.
     enum Tool: String, CaseIterable, Sendable {
         case caplab, compose
     }

@@ -29,7 +29,7 @@ struct APOperation: Codable, Equatable, Sendable {
     var replicasAcked = 0
     /// For a change: the replica that coordinated it.
     var replica: String?
-    /// For a read: the staleness in its answer, in milliseconds; nil if the service did not know it.
+    /// For a read: the staleness in its answer, in milliseconds; nil if the answer does not contain it.
     var stalenessMs: Double?
     /// When the client sent the request, in monotonic nanoseconds.
     let callNs: UInt64

@@ -4,7 +4,7 @@ struct APVerdict {
     private(set) var lost: [String] = []
     /// One text per value that an answer contained although no valid write explains it.
     private(set) var invented: [String] = []
-    /// One text per read that lacks a write that its staleness does not excuse.
+    /// One text per read that lacks a write, although its staleness requires that write.
     private(set) var stale: [String] = []
     private(set) var keys = 0
     /// How many changes were acknowledged.

@@ -1,7 +1,7 @@
 /// Summarises the faults of a pair's links and the conditions of its nodes: for example as "west cut" instead of six
 /// links.
 struct FaultDetector {
-    /// The kind of a fault. The raw value is the word that the page shows.
+    /// The kind of a fault. The raw value appears in the event `faults`.
     enum Kind: String {
         case cut, oneWay, slow, paused, down
         /// At least one direction is cut, but it is unknown which.

@@ -9,7 +9,8 @@ final class NodeStates {
     private static let serviceIntervalMs: UInt64 = 500
     /// The delay of the first event. After this time, each service has answered, or its request has timed out.
     private static let firstAnswersMs: UInt64 = 500
-    /// A service prefers a near replica for reads, unless another one is fresher by more than this, in milliseconds.
+    /// With the default probe interval, a service prefers a near replica for reads, unless another one is fresher by
+    /// more than this, in milliseconds.
     private static let clearlyStalerMs: Double = 1_000
 
     private let pair: any ObservedPair
