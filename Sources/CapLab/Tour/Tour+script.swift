@@ -1,6 +1,6 @@
 extension Tour {
-    /// A rejection that takes less than this many milliseconds took no round trip: the service has no connections to a
-    /// majority of the replicas.
+    /// A rejection that takes less than this many milliseconds took no round trip between the sites: the service
+    /// already treats the replicas of the other site as unreachable.
     private static let fastRejectionMs = 50.0
 
     func play() async throws(LabError) {
@@ -26,7 +26,7 @@ extension Tour {
         let read = try await ask("app_cp_west", "/read/color")
         expect(read.status == 200 && read.value == "green", "200 with the value green")
 
-        try await begin("Available: the same, and each answer says which last writes it may miss (staleness_ms).")
+        try await begin("Available: the same. In each answer, staleness_ms shows which last writes it may miss.")
         let put = try await ask("app_ap", "/write/color/green", method: "POST")
         expect(put.status == 200, "200")
         // Anti-entropy must compare the replicas of a new group once before their staleness is known.
@@ -65,8 +65,8 @@ extension Tour {
         expect(read.value == "blue", "the value blue")
 
         try await begin(
-            "Consistent, west: one of three replicas is no majority, so it refuses rather than return an old value. Its "
-                + "connections to the others are given up now, so it refuses without waiting for the network.")
+            "Consistent, west: one of three replicas is not a majority, so it refuses rather than return an old value. "
+                + "By now, it treats the other two as unreachable, so it refuses without waiting for the network.")
         let fast = try await ask("app_cp_west", "/read/color", withinMs: patienceMs) {
             $0.status == 503 && $0.tookMs < Self.fastRejectionMs
         }
@@ -80,8 +80,8 @@ extension Tour {
 
     private func availableDuringCut(firstStalenessMs: Double) async throws(LabError) {
         try await begin(
-            "Available, west: it still answers and says which last writes it may miss. Above "
-                + "\(DemoCommand.maxStalenessMs) ms it calls the answer stale.")
+            "Available, west: it still answers, and staleness_ms shows which last writes the answer may miss. Above "
+                + "\(DemoCommand.maxStalenessMs) ms, the answer is marked stale.")
         let later = try await ask("app_ap_west", "/read/color", withinMs: patienceMs) {
             $0.stale == true && ($0.stalenessMs ?? 0) > firstStalenessMs
         }

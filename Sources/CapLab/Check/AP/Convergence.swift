@@ -34,7 +34,9 @@ struct Convergence {
                     let text = "converged \(Answer.seconds(tookMs)) s after the last write: \(records) records, "
                     return Result(text: text + "equal on all replicas", tookMs: tookMs)
                 }
-                if report.areAllFresh { return .failed("every replica is reported as complete, but \(difference)") }
+                if report.areAllFresh {
+                    return .failed("the services report that every replica has all writes, but \(difference)")
+                }
                 open = difference
             }
             guard monotonicNs() < endNs else {
