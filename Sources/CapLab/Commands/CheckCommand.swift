@@ -9,10 +9,10 @@ struct CheckCommand: ParsableCommand {
             Starts a lab of its own on free ports, with concurrent clients. Meanwhile links are cut, stalled, delayed and \
             reset, and redis-servers and services are paused, killed and started. Exits with 0 only if every guarantee held.
 
-            cp: every history must be linearizable, and no increment may be lost.
-            ap: answers always, loses no acknowledged write, and converges.
+            cp: the history must be linearizable, and no increment may be lost.
+            ap: every valid request must be answered, no acknowledged write may be lost, and the replicas must converge.
 
-            Writes a report in any case, check-GROUP-report.html: it replays the run, the first two minutes at most.
+            Writes a report, check-GROUP-report.html, even if every guarantee held. It replays at most the first two minutes.
             """)
 
     @Argument(help: "The service: cp or ap.") var group: GroupName

@@ -6,7 +6,7 @@ struct ReportCommand: ParsableCommand {
         abstract: "Plays a drill on real processes and writes a report: one HTML file.",
         discussion: """
             A drill is a steady load on both services at both sites, and a list of faults. Each drill starts a lab of its \
-            own on free ports. The report replays the run and has the verdict: availability before, during and after the \
+            own on free ports. The report replays the run and contains the verdict: availability before, during and after the \
             faults, latency, staleness, whether the consistent service is linearizable, and whether the available service \
             lost acknowledged writes. The data is beside it, as JSON.
 

@@ -21,7 +21,7 @@ struct UpCommand: ParsableCommand {
 
     @OptionGroup var proxies: ProxyOptions
 
-    @Flag(help: "The page only shows, with the command to type in place of each button.")
+    @Flag(help: "The page cannot change the lab. In place of each button, it shows the command to type.")
     var readOnly = false
 
     private func settings() throws(LabError) -> LabSettings {
