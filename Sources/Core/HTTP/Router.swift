@@ -96,7 +96,8 @@ public final class Router {
                 let scope: Scope? = if case .route(let route) = match(request) { route.endpoint.scope } else { nil }
                 try policy.check(request, needs: scope)
             }
-            if let limiter, isLimited(request) { try limiter.check(request) }
+            // Reads have no body, and are decided a moment later anyway.
+            if let limiter, !request.method.isSafe, isLimited(request) { try limiter.check(request) }
             return nil
         } catch { return error }
     }
@@ -124,23 +125,17 @@ public final class Router {
     ///
     /// If the client disconnects first, the request stays valid and the response is dropped.
     public func respond(to request: Request) async -> Response {
-        let response: Response
-        if limiter != nil, let refusal = await limitRefusal(of: request) {
-            response = refusal
-        } else {
-            response = await answer(to: request)
+        var refusal: Response?
+        if let limiter, isLimited(request) {
+            do throws(Problem) {
+                // An async call costs more than most decisions.
+                if try !limiter.admitAtOnce(request) { try await limiter.admit(request) }
+            } catch { refusal = error.unhandled(request.method).response }
         }
+        let response = if let refusal { refusal } else { await answer(to: request) }
         if case .route(let route) = match(request) { assert(declares(response, at: route.endpoint)) }
         onResponse?(request, operation(of: request), response)
         return response
-    }
-
-    private func limitRefusal(of request: Request) async -> Response? {
-        guard let limiter, isLimited(request) else { return nil }
-        do throws(Problem) {
-            try await limiter.admit(request)
-            return nil
-        } catch { return error.unhandled(request.method).response }
     }
 
     private func operation(of request: Request) -> String {

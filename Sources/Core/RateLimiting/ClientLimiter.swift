@@ -46,23 +46,34 @@ public final class ClientLimiter {
         return entry.limit.isRefused(atNs: scheduler.nowNs) ? quota(entry) : nil
     }
 
-    /// Decides on one request. Waits for the replicas if this instance holds no permit, at most 0.1 s.
+    /// Decides on one request.
     public func admit(_ client: LimitedClient) async -> Verdict {
+        if let verdict = decide(client) { verdict } else { await ask(client) }
+    }
+
+    /// Decides on one request without waiting.
+    /// - Returns: nil if this instance holds no permit: call ``ask(_:)``.
+    public func decide(_ client: LimitedClient) -> Verdict? {
         let entry = entry(of: client)
-        switch entry.limit.decide(atNs: scheduler.nowNs) {
+        let nowNs = scheduler.nowNs
+        switch entry.limit.decide(atNs: nowNs) {
         case .admit:
-            if !entry.isAsking, entry.limit.needsRenewal(atNs: scheduler.nowNs) { ask(entry) }
+            if !entry.isAsking, entry.limit.needsRenewal(atNs: nowNs) { ask(entry) }
             return .admitted(quota(entry))
-        case .refuse:
-            return .refused(quota(entry))
-        case .ask:
-            guard entry.waiting.count < Self.maxWaiting else { return decideAlone(entry) }
-            let isAdmitted = await withUnsafeContinuation { continuation in
-                entry.waiting.append(continuation)
-                if !entry.isAsking { ask(entry) }
-            }
-            return isAdmitted ? .admitted(quota(entry)) : .refused(quota(entry))
+        case .refuse: return .refused(quota(entry))
+        case .ask: return nil
         }
+    }
+
+    /// Decides on a request after ``decide(_:)`` could not. Waits for the replicas, at most about 0.1 s.
+    public func ask(_ client: LimitedClient) async -> Verdict {
+        let entry = entry(of: client)
+        guard entry.waiting.count < Self.maxWaiting else { return decideAlone(entry) }
+        let isAdmitted = await withUnsafeContinuation { continuation in
+            entry.waiting.append(continuation)
+            if !entry.isAsking { ask(entry) }
+        }
+        return isAdmitted ? .admitted(quota(entry)) : .refused(quota(entry))
     }
 
     private func entry(of client: LimitedClient) -> LimitEntry {

@@ -11,9 +11,9 @@ public struct Quota: Equatable, Sendable {
 
     public let minute: Part?
     public let hour: Part?
-    /// Until the next request is admitted, in seconds, rounded up; at least 1.
+    /// Until the next request is admitted, in seconds, rounded up, at least 1; 0 if some remain.
     public let retryAfterS: UInt64
-    /// The policy whose permit is due last.
+    /// The window whose permit is due last, if none remain.
     public let exhausted: RatePolicy.Window
 
     init(_ limit: ClientLimit, _ limits: RateLimits, atNs nowNs: UInt64) {
@@ -26,6 +26,10 @@ public struct Quota: Equatable, Sendable {
         }
         minute = limit.meters.minute.map(part)
         hour = limit.meters.hour.map(part)
+        guard minute?.remaining == 0 || hour?.remaining == 0 else {
+            (retryAfterS, exhausted) = (0, limits.minute == nil ? .hour : .minute)
+            return
+        }
         exhausted = limit.meters.exhausted(atNs: nowNs)
         let dueNs = max(limit.refusedUntilNs, limit.meters.dueNs(atNs: nowNs))
         retryAfterS = max(1, Self.seconds(dueNs - min(dueNs, nowNs)))

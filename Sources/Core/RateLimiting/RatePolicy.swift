@@ -5,7 +5,12 @@ public struct RatePolicy: Sendable, Equatable {
         case minute
         case hour
 
-        public var seconds: UInt64 { self == .minute ? 60 : 3_600 }
+        public var seconds: UInt64 {
+            switch self {
+            case .minute: 60
+            case .hour: 3_600
+            }
+        }
     }
 
     public let window: Window
@@ -13,6 +18,7 @@ public struct RatePolicy: Sendable, Equatable {
     public let limit: UInt64
     /// Requests at once after a pause. At least 1.
     public let burst: UInt64
+    let windowNs: UInt64
 
     /// The greatest limits: per minute, and per hour.
     public static let maxLimits: [Window: UInt64] = [.minute: 10_000_000, .hour: 100_000_000]
@@ -25,6 +31,7 @@ public struct RatePolicy: Sendable, Equatable {
     public init(_ window: Window, limit: UInt64, burst: UInt64? = nil) {
         precondition((1...Self.maxLimits[window]!).contains(limit), "a limit is within its bounds")
         self.window = window
+        windowNs = window.seconds * 1_000_000_000
         self.limit = limit
         self.burst = burst ?? Self.usualBurst(of: limit)
         precondition((1...Self.maxBurst).contains(self.burst), "a burst is within its bounds")
@@ -32,8 +39,6 @@ public struct RatePolicy: Sendable, Equatable {
 
     /// What accrues in a sixth of the window. So no window of any start has more than 7/6 of the limit.
     static func usualBurst(of limit: UInt64) -> UInt64 { min(max(limit / 6, 1), maxBurst) }
-
-    var windowNs: UInt64 { window.seconds * 1_000_000_000 }
 }
 
 /// The limits of every client: per minute, per hour, or both.

@@ -5,6 +5,11 @@ public protocol RequestLimiter: AnyObject {
     func check(_ request: Request) throws(Problem)
 
     /// Decides before the handler runs, and sets ``Request/quotaFields``.
+    /// - Returns: false if ``admit(_:)`` has to be called, because the decision takes time.
+    /// - Throws: the response instead of the handler's.
+    func admitAtOnce(_ request: Request) throws(Problem) -> Bool
+
+    /// Decides after ``admitAtOnce(_:)`` could not.
     /// - Throws: the response instead of the handler's.
     func admit(_ request: Request) async throws(Problem)
 

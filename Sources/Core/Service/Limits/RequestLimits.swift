@@ -36,8 +36,18 @@ final class RequestLimits: RequestLimiter {
         if let quota = limiter.refusal(of: client(of: request)) { throw refuse(request, quota) }
     }
 
+    func admitAtOnce(_ request: Request) throws(Problem) -> Bool {
+        guard let verdict = limiter.decide(client(of: request)) else { return false }
+        try apply(verdict, to: request)
+        return true
+    }
+
     func admit(_ request: Request) async throws(Problem) {
-        switch await limiter.admit(client(of: request)) {
+        try apply(await limiter.ask(client(of: request)), to: request)
+    }
+
+    private func apply(_ verdict: ClientLimiter.Verdict, to request: Request) throws(Problem) {
+        switch verdict {
         case .admitted(let quota): setFields(of: request, quota)
         case .refused(let quota): throw refuse(request, quota)
         }
@@ -60,7 +70,8 @@ final class RequestLimits: RequestLimiter {
                 .rateLimited, .warning, "clients sent more requests than their limits allow",
                 counts.mapValues { .stringConvertible($0) })
         }
-        return Self.problem(window, retryAfterS: Int(clamping: quota.retryAfterS))
+        // A permit may have accrued since the decision.
+        return Self.problem(window, retryAfterS: max(1, Int(clamping: quota.retryAfterS)))
     }
 
     private static func problem(_ window: RatePolicy.Window, retryAfterS: Int) -> Problem {
