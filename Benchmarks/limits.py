@@ -79,12 +79,20 @@ def start_variants(machine, arguments, mode, tokens, token):
             machine, arguments, mode, "limits", group, authenticated | HIGH_LIMITS), fields)]
 
 
-def rate(variant, method, path, seconds, connections, seed):
+def measure(variant, method, path, seconds, connections, seed):
+    """Requests per second, and CPU time of service and replicas per request in microseconds."""
+    before = sum(variant.service.cpu_us())
     figures = wrk(
         variant.service.url + "/", seconds, connections, [method, path, str(KEYS), str(seed), *variant.headers])
     if figures["refused"] or figures["broken"] or not figures["requests"]:
         raise Failure(f"{variant.name}: {figures}")
-    return figures["requests"] * 1e6 / figures["us"]
+    used_us = sum(variant.service.cpu_us()) - before
+    return figures["requests"] * 1e6 / figures["us"], used_us / figures["requests"]
+
+
+def ratios(mine, other, figure):
+    """The median of the ratios within a round."""
+    return statistics.median(first[figure] / second[figure] for first, second in zip(mine, other))
 
 
 def measure_cost(machine, arguments, rng):
@@ -102,24 +110,26 @@ def measure_cost(machine, arguments, rng):
         cases.append((f"{mode.upper()} read", "GET", "/read/KEY", variants))
         if mode == "ap":
             cases.append(("AP write", "POST", f"/write/KEY/{VALUE}", variants))
-    rates = {(name, variant.name): [] for name, _, _, variants in cases for variant in variants}
+    rounds = {(name, variant.name): [] for name, _, _, variants in cases for variant in variants}
     for number in range(-1, arguments.rounds):
         for name, method, path, variants in cases:
             for variant in rng.sample(variants, len(variants)):
-                figure = rate(variant, method, path, arguments.seconds, arguments.connections, rng.randrange(1 << 30))
+                figures = measure(
+                    variant, method, path, arguments.seconds, arguments.connections, rng.randrange(1 << 30))
                 # The first round warms up.
                 if number >= 0:
-                    rates[name, variant.name].append(figure)
+                    rounds[name, variant.name].append(figures)
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
-    print(f"{'case':<10} {'off, req/s':>11} {'auth':>7} {'auth+limits':>12}   medians of ratios within a round")
+    print("Ratios to 'off', medians over rounds. CPU: time of service and replicas per request.")
+    print(f"{'case':<10} {'off, req/s':>11} {'auth':>7} {'auth+limits':>12} {'CPU off':>9} {'auth':>7} {'auth+limits':>12}")
     lowest = 1.0
     for name, _, _, _ in cases:
-        off = rates[name, "off"]
-        ratios = [
-            statistics.median(mine / other for mine, other in zip(rates[name, variant], off))
-            for variant in ("auth", "auth+limits")]
-        lowest = min(lowest, ratios[1])
-        print(f"{name:<10} {statistics.median(off):>11,.0f} {ratios[0]:>7.3f} {ratios[1]:>12.3f}")
+        off, *others = (rounds[name, variant] for variant in ("off", "auth", "auth+limits"))
+        rates, times = ([ratios(other, off, figure) for other in others] for figure in (0, 1))
+        lowest = min(lowest, rates[1])
+        print(
+            f"{name:<10} {statistics.median(rate for rate, _ in off):>11,.0f} {rates[0]:>7.3f} {rates[1]:>12.3f}"
+            f" {statistics.median(time for _, time in off):>6.1f} us {times[0]:>7.3f} {times[1]:>12.3f}")
     return lowest >= LEAST_RATIO
 
 
