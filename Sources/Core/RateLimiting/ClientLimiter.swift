@@ -26,10 +26,12 @@ public final class ClientLimiter {
 
     /// - Parameters:
     ///   - secret: equal for all instances of the group; may be empty.
+    ///   - replicaTimeoutNs: the most that a request waits for one replica, in nanoseconds.
     ///   - onCall: called when the replicas were asked. False: none answered, and the limits apply in this process
     ///     alone for a while.
     public init(
         _ limits: RateLimits, group: any ReplicaGroup, scheduler: any Scheduler, secret: String,
+        replicaTimeoutNs: UInt64 = 50 * nsPerMs,
         onCall: @escaping (_ isAnswered: Bool) -> Void = { _ in }
     ) {
         self.limits = limits
@@ -37,7 +39,7 @@ public final class ClientLimiter {
         self.onCall = onCall
         // The purpose is part of the key, because the secret has other purposes as it is.
         self.secret = SymmetricKey(data: Array("cap rate limits ".utf8) + Array(secret.utf8))
-        store = PermitStore(limits, group: group, scheduler: scheduler)
+        store = PermitStore(limits, group: group, scheduler: scheduler, replicaTimeoutNs: replicaTimeoutNs)
     }
 
     /// The quota of a client that has none now, as far as this instance knows without asking; otherwise nil.
@@ -65,7 +67,7 @@ public final class ClientLimiter {
         }
     }
 
-    /// Decides on a request after ``decide(_:)`` could not. Waits for the replicas, at most about 0.1 s.
+    /// Decides on a request after ``decide(_:)`` could not. Waits at most twice the time for one replica.
     public func ask(_ client: LimitedClient) async -> Verdict {
         let entry = entry(of: client)
         guard entry.waiting.count < Self.maxWaiting else { return decideAlone(entry) }

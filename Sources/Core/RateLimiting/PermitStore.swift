@@ -36,25 +36,25 @@ final class PermitStore {
     /// By replica: it has not answered, and is not asked before. Otherwise each client would wait for it.
     private var avoidedUntilNs: [UInt64]
 
-    /// The most that a request waits for all replicas together.
-    static let timeoutNs = 100 * nsPerMs
-    /// The most that it waits for one of them, so that there is time for another one.
-    static let replicaTimeoutNs = 50 * nsPerMs
+    /// The most that a request waits for one replica. It waits twice as long for all replicas together, so that there
+    /// is time for another one.
+    private let replicaTimeoutNs: UInt64
     static let avoidNs = 1_000 * nsPerMs
 
-    init(_ limits: RateLimits, group: any ReplicaGroup, scheduler: any Scheduler) {
+    init(_ limits: RateLimits, group: any ReplicaGroup, scheduler: any Scheduler, replicaTimeoutNs: UInt64) {
+        self.replicaTimeoutNs = replicaTimeoutNs
         self.group = group
         self.scheduler = scheduler
-        client = ReplicaClient(group: group, scheduler: scheduler, timeoutNs: Self.replicaTimeoutNs)
+        client = ReplicaClient(group: group, scheduler: scheduler, timeoutNs: replicaTimeoutNs)
         limitArguments = [limits.minute, limits.hour].flatMap { policy in
             [Bytes(decimal: policy?.limit ?? 0), Bytes(decimal: policy?.burst ?? 0)]
         }
         avoidedUntilNs = Array(repeating: 0, count: group.replicaCount)
     }
 
-    /// - Returns: nil if no replica answered within ``timeoutNs``.
+    /// - Returns: nil if no replica answered in time.
     func take(_ count: Int, of key: LimitKey) async -> PermitReply? {
-        let deadlineNs = scheduler.nowNs + Self.timeoutNs
+        let deadlineNs = scheduler.nowNs + 2 * replicaTimeoutNs
         let command = Command(
             .script(Self.script, keys: [key.redisKey]), arguments: [Bytes(decimal: UInt64(count))] + limitArguments)
         for offset in 0..<group.replicaCount {
@@ -63,7 +63,7 @@ final class PermitStore {
             guard nowNs < deadlineNs else { return nil }
             guard group.available.contains(replica), nowNs >= avoidedUntilNs[replica] else { continue }
             let call = client.send(
-                command, to: [replica], deadlineNs: min(deadlineNs, nowNs + Self.replicaTimeoutNs))
+                command, to: [replica], deadlineNs: min(deadlineNs, nowNs + replicaTimeoutNs))
             await call.waitForAll()
             defer { call.close() }
             if let permits = PermitReply(call.reply(from: replica)) { return permits }

@@ -56,8 +56,8 @@ final class ServiceInstance: @unchecked Sendable {
             settings.access, serviceName: settings.identity.nodeID, authenticator: authenticator, reports: reports)
         router.limiter = settings.limits.map { [group] in
             RequestLimits(
-                $0, group: group, scheduler: reactor, secret: settings.secrets.key, metrics: metrics.limits,
-                logger: logger)
+                $0, group: group, scheduler: reactor, replicaTimeoutMs: settings.redis.timeouts.callMs,
+                secret: settings.secrets.key, metrics: metrics.limits, logger: logger)
         }
         KeyValueEndpoints(
             settings: settings, scheduler: reactor, handler: engine.keyValue, metrics: metrics, logger: logger,

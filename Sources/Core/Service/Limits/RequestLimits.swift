@@ -17,12 +17,16 @@ final class RequestLimits: RequestLimiter {
     private var summary = MinuteSummary()
 
     /// - Parameters:
+    ///   - replicaTimeoutMs: `REPLICA_TIMEOUT_MS`; a request waits at most a fifth of it for one replica.
     ///   - secret: equal for all instances of the group; may be empty.
     init(
-        _ limits: RateLimits, group: any ReplicaGroup, scheduler: any Scheduler, secret: String, metrics: LimitMetrics,
-        logger: Logger
+        _ limits: RateLimits, group: any ReplicaGroup, scheduler: any Scheduler, replicaTimeoutMs: UInt64,
+        secret: String, metrics: LimitMetrics, logger: Logger
     ) {
-        limiter = ClientLimiter(limits, group: group, scheduler: scheduler, secret: secret) { isAnswered in
+        limiter = ClientLimiter(
+            limits, group: group, scheduler: scheduler, secret: secret,
+            replicaTimeoutNs: max(1, replicaTimeoutMs / 5) * nsPerMs
+        ) { isAnswered in
             metrics.calls.with(isAnswered ? "answered" : "failed").increment()
         }
         fields = QuotaFields(limits)
