@@ -39,6 +39,7 @@ final class Observation {
         copies = CopyReader(pair, sink)
         verdict = Verdict(pair, copies, sink)
         states.roles = { [unowned copies] in copies.roles }
+        faults.onChange = { [unowned verdict] in verdict.faultsChanged(atUs: $0) }
         copies.proposers = { [weak messages] in messages?.proposers ?? [:] }
     }
 

@@ -15,6 +15,11 @@ const TERMS = {
   lost:
     'An acknowledged write is lost if it is neither the value, nor a conflict beside it, nor replaced by a client ' +
     'that has seen it.',
+  nolost:
+    'If the answers are linearizable, no acknowledged write is lost: every later read would have to return it, or a ' +
+    'later write.',
+  error:
+    'Error: no reply within the 3 s that a client waits, or a reply that does not say whether the change was made.',
   promised: 'Promised: the highest ballot that this replica answered. It rejects lower ones (Paxos, phase 1).',
   accepted: 'Accepted: the ballot of the value that this replica stores (Paxos, phase 2).',
   ballot: 'Ballot: the number of one attempt to read or change the key. Ballots are ordered; higher ones win.',

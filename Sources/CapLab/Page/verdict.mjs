@@ -1,6 +1,6 @@
 // The verdict: the checkers' results on the live history. The lost promise of each store is shaded.
 
-import {h, show, count, short} from './dom.mjs';
+import {h, show, count, seconds, short} from './dom.mjs';
 import {bySeverity} from './faults.mjs';
 import {isReplay} from './recording.mjs';
 import {explained} from './terms.mjs';
@@ -13,7 +13,7 @@ const initial = (word, name) => {
   return element;
 };
 
-const percent = share => `${Math.floor(share * 100)} %`;
+const percent = share => `${Math.floor(share * 100)}\u00a0%`;
 
 /**
  * One cell: true keeps the promise, false loses it as CAP allows, null is not known. A fault is a promise that the
@@ -34,16 +34,29 @@ const cell = (holds, yes, no, small, name, fault = false) => h(
                    : `✕ ${no}`),
   h('small', {}, small));
 
-function available(group, name, veiled) {
+function available(group, name, veiled, since) {
   if (veiled) return cell(null, '', '', 'hidden for now', name);
   const shares = Object.entries(group.available).filter(([, share]) => share !== null);
-  if (!shares.length) return cell(null, '', '', 'no request', name);
+  if (!shares.length) return cell(null, '', '', `${since}: no request`, name);
   const worst = shares.filter(([, share]) => share < 1);
   return cell(!worst.length, 'yes', 'no',
-    worst.length ? `last 10 s: ${worst.map(([site, share]) => `${site} ${percent(share)}`).join(', ')} answered`
-      : shares.length > 1 ? 'last 10 s: all answered'
-                          : `last 10 s: all in the ${shares[0][0]}`,
+    worst.length          ? `${since}: ${worst.map(([site, share]) => `${site} ${percent(share)}`).join(', ')} answered`
+      : shares.length > 1 ? `${since}: all answered`
+                          : `${since}: all in the ${shares[0][0]}`,
     name);
+}
+
+const WINDOW_MS = 10_000;
+const BEGAN = {cut: 'cut', unreachable: 'cut', oneWay: 'cut', slow: 'delay', down: 'failure', paused: 'pause'};
+
+/** From when on the answers count: the last 10 s, or the last change of the faults if that is less long ago. */
+function since(store) {
+  const fromMs = store.verdict?.window?.faultsChangedMs ?? null, lastsMs = store.nowMs - fromMs;
+  if (fromMs === null || lastsMs >= WINDOW_MS) return 'last 10 s';
+  const at = field => store.faults.filter(fault => fault[field] !== null && Math.abs(fault[field] - fromMs) < 1);
+  const [began] = bySeverity(at('fromMs')), ended = at('toMs');
+  const word = began ? ended.length ? 'change' : BEGAN[began.kind] ?? 'fault' : 'heal';
+  return `since the ${word}, ${seconds(lastsMs).replaceAll(' ', '\u00a0')}`;
 }
 
 /** Up to three keys by name, and how many more there are. */
@@ -112,15 +125,17 @@ function lostWrites(store, ap) {
   const words = `of ${ap.acknowledged > 1 ? 'the last ' : ''}${count(ap.acknowledged, 'write')}`;
   const title = operations && `Acknowledged writes among the last ${operations.toLocaleString('en')} changes, at most ${
                                 perKey} per key`;
-  return cell(lost === 0, '0', `${lost} lost`, h('span', {title}, words), 'ap-lost', true);
+  return cell(lost === 0, '0', `${lost.toLocaleString('en')} lost`, h('span', {title}, words), 'ap-lost', true);
 }
 
 export function draw(root, store, veiled, changed) {
   const verdict = store.verdict,
         hidden = group => store.services.some(one => one.group === group && veiled.has(one.name));
   const conflicts = store.services.map(service => store.state?.nodes[service.name]?.conflicts ?? 0);
-  const fault = partition(store), found = violations.current(store), quiet = silent(store);
-  show(root, [verdict && {...verdict, tMs: 0}, fault, hidden('cp'), hidden('ap'), conflicts, found.length, quiet], () => {
+  const fault = partition(store), found = violations.current(store), quiet = silent(store), from = since(store);
+  const signature =
+    [verdict && {...verdict, tMs: 0}, fault, hidden('cp'), hidden('ap'), conflicts, found.length, quiet, from];
+  show(root, signature, () => {
     const window = verdict?.window;
     const head = h('div', {class: 'head'}, h('h2', {}, 'Verdict'),
       h('span', {class: 'note'},
@@ -140,12 +155,12 @@ export function draw(root, store, veiled, changed) {
           h('tr', {}, h('th', {scope: 'row'}, initial('Consistency', 'consistency')), consistency(cp),
             agrees(store, ap, hidden('ap'))),
           h('tr', {}, h('th', {scope: 'row'}, initial('Availability', 'availability')),
-            available(cp, 'cp-available', hidden('cp')), available(ap, 'ap-available', hidden('ap'))),
+            available(cp, 'cp-available', hidden('cp'), from), available(ap, 'ap-available', hidden('ap'), from)),
           h('tr', {}, h('th', {scope: 'row'}, initial('Partition', 'partition')),
             h('td', {colspan: 2, 'data-verdict': 'partition'}, fault)),
           h('tr', {}, h('th', {scope: 'row'}, explained('Writes lost', 'lost')),
             cp.linearizable === false ? cell(null, '', '', 'see the violation', 'cp-lost')
-                                      : cell(cp.linearizable, '0', '', 'as linearizable', 'cp-lost'),
+                                      : cell(cp.linearizable, '0', '', h('span', {}, 'follows from ', explained('linearizable', 'nolost')), 'cp-lost'),
             lostWrites(store, ap)))),
       found.length > 0 &&
         h('p', {class: 'violation', role: 'alert'}, violations.note(store, found[0], changed, found.length - 1))

@@ -138,6 +138,21 @@ import Testing
         #expect(availability.share(of: "app_ap", atMs: 100) == nil)
     }
 
+    @Test func availabilityCountsFromTheLastChangeOfTheFaults() {
+        var availability = Availability()
+        #expect(availability.changedMs(atMs: 0) == nil)
+        availability.note(answer(1, .read, value: "x", version: 1))
+        availability.faultsChanged(atMs: 35)
+        #expect(availability.share(of: "app_cp", atMs: 40) == nil)
+        // A request that was in flight at the change does not count, whatever its answer is.
+        availability.note(answer(3, .read, value: "x", version: 1, tookMs: 20))
+        availability.note(answer(4, .read, status: 503))
+        #expect(availability.share(of: "app_cp", atMs: 60) == 0)
+        #expect(availability.changedMs(atMs: 10_034) == 35 && availability.changedMs(atMs: 10_035) == nil)
+        availability.faultsChanged(atMs: 70)
+        #expect(availability.share(of: "app_cp", atMs: 80) == nil && availability.changedMs(atMs: 80) == 70)
+    }
+
     // MARK: AP
 
     private func record(_ vector: String, _ siblings: [String: String]) -> StoredHash {

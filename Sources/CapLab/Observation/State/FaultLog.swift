@@ -20,6 +20,8 @@ final class FaultLog {
     private let detector: FaultDetector
     private(set) var entries: [Entry] = []
     private var lastId = 0
+    /// Called with the time, in microseconds on the lab's clock, when a fault begins, ends or changes.
+    var onChange: (Int64) -> Void = { _ in }
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in update() }
 
     init(_ pair: any ObservedPair, _ sink: any EventSink) {
@@ -38,7 +40,10 @@ final class FaultLog {
         let links = Dictionary(uniqueKeysWithValues: topology.links.map { ($0, pair.fault(of: $0)) })
         let conditions = Dictionary(uniqueKeysWithValues: topology.nodes.map { ($0.name, pair.condition(of: $0)) })
         let faults = detector.faults(links, conditions)
-        if note(faults, atUs: pair.elapsedUs) { sink?.publish("faults", event()) }
+        let nowUs = pair.elapsedUs
+        guard note(faults, atUs: nowUs) else { return }
+        sink?.publish("faults", event())
+        onChange(nowUs)
     }
 
     /// - Returns: true if any fault began, ended or changed its delay.

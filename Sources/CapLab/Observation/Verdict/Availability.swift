@@ -1,4 +1,6 @@
-/// Per service, the share of the requests in the last ten seconds that were answered.
+/// Per service, the share of recent requests that were answered, since the last change of the faults.
+///
+/// Requests that were in flight at a change do not count: they ran partly under the earlier faults.
 struct Availability {
     private struct Second {
         var number: Int64 = -1
@@ -11,7 +13,22 @@ struct Availability {
     /// Per service, a ring buffer with the counts of each second.
     private var rings: [String: [Second]] = [:]
 
+    /// When the faults last changed, in milliseconds on the lab's clock.
+    private var changedMs = -Double.infinity
+
+    /// Called when a fault begins, ends or changes.
+    mutating func faultsChanged(atMs timeMs: Double) {
+        changedMs = timeMs
+        rings = [:]
+    }
+
+    /// When the faults last changed; nil if that is longer ago than the window.
+    func changedMs(atMs timeMs: Double) -> Double? {
+        timeMs - changedMs < Double(Self.seconds) * 1_000 ? changedMs : nil
+    }
+
     mutating func note(_ answer: AnswerEvent) {
+        guard answer.tMs >= changedMs else { return }
         // A request counts in the second in which its client received the answer or gave up.
         let second = Int64((answer.tMs + answer.tookMs) / 1_000)
         let place = Int(second % Int64(Self.seconds))

@@ -43,6 +43,9 @@ final class Verdict {
         }
     }
 
+    /// - Parameter timeUs: when a fault began, ended or changed, in microseconds on the lab's clock.
+    func faultsChanged(atUs timeUs: Int64) { availability.faultsChanged(atMs: Double(timeUs) / 1_000) }
+
     // MARK: Judging
 
     private func judge() {
@@ -82,6 +85,7 @@ final class Verdict {
         json.beginObject()
         json.member("operations", Self.maxOperations)
         json.member("perKey", Self.maxOperationsPerKey)
+        json.milliseconds("faultsChangedMs", availability.changedMs(atMs: Double(lab.elapsedUs) / 1_000))
         json.endObject()
         json.key("cp")
         json.beginObject()
