@@ -301,7 +301,7 @@ function why(store, operation, which, messages) {
         operation.version ?? 'unknown'}, not at the expected one.`;
     if (replied.size >= 2)
       return `${place}allowed, because ${names} replied: ${replied.size} of ${total} copies are a majority.`;
-    return `${place}answered. Its messages are ${
+    return `${place}answered. ${own.length ? 'Some of its messages' : 'Its messages'} are ${
       operation.tMs <= store.forgotten.ownMs ? 'no longer kept' : 'not in the sample'}.`;
   }
   if (operation.conflicts?.length > 1) return `${place}returned both values: neither write had seen the other.`;

@@ -1,3 +1,5 @@
+import JSON
+
 /// The events of a run that a recording keeps: ordered by time, and within byte budgets.
 ///
 /// This is a value without a clock or network. It leaves out:
@@ -5,7 +7,7 @@
 /// - a `copies`, `verdict` or `state` that differs from the previous one only in its time
 /// - a `state` in which only numbers changed, if a newer one follows within `stateIntervalMs`
 /// - `messages`, `state` and answers for which too few bytes are left; but an answer to a person is always kept, and so
-///   is one `state` per `stateIntervalMs`
+///   is one `state` per `stateIntervalMs`. Messages about the chosen key are the last to be left out.
 struct RecordedEvents {
     struct Event: Equatable {
         let timeUs: Int64
@@ -19,6 +21,10 @@ struct RecordedEvents {
     private(set) var keptAnswers = 0
 
     private var messageBudget: ByteBudget
+    /// What messages about the chosen key may use beyond ``messageBudget``. Later messages about other keys get less.
+    private var chosenBudget: ByteBudget
+    /// How the chosen key appears in the JSON of a message.
+    private let chosenMember: [UInt8]
     private var answerBudget: ByteBudget
     private var states: StateFilter
     /// For `copies` and `verdict`: the content of the last event.
@@ -28,8 +34,16 @@ struct RecordedEvents {
     ///   - bytesPerSecond: the average for messages and answers together.
     ///   - stateBytesPerSecond: the average for states.
     ///   - stateIntervalMs: the least time between two states that differ only in numbers.
-    init(bytesPerSecond: Int, stateBytesPerSecond: Int = 6_000, stateIntervalMs: Int = 1_000) {
+    ///   - chosenKey: the key that the recording shows. Its messages are the last to be left out, because the messages
+    ///     of an operation explain it only together.
+    init(
+        bytesPerSecond: Int, stateBytesPerSecond: Int = 6_000, stateIntervalMs: Int = 1_000, chosenKey: String = ""
+    ) {
         messageBudget = ByteBudget(bytesPerSecond: bytesPerSecond * 3 / 5)
+        chosenBudget = ByteBudget(bytesPerSecond: bytesPerSecond * 3 / 5)
+        var key = JSONWriter(capacity: 64)
+        key.string(chosenKey)
+        chosenMember = Array("\"key\":".utf8) + key.bytes
         answerBudget = ByteBudget(bytesPerSecond: bytesPerSecond * 2 / 5)
         states = StateFilter(bytesPerSecond: stateBytesPerSecond, intervalMs: stateIntervalMs)
     }
@@ -68,12 +82,30 @@ struct RecordedEvents {
 
     private mutating func addMessages(_ event: Event) {
         let seen = Self.number("\"seen\":", in: event.json)
-        guard messageBudget.spend(event.json.count, atUs: event.timeUs, isRequired: false) else {
-            leftOutMessages += seen
-            return
+        var event = event
+        if !messageBudget.spend(event.json.count, atUs: event.timeUs, isRequired: false) {
+            guard let json = chosenMessages(event.json, seen: seen),
+                chosenBudget.spend(json.count, atUs: event.timeUs, isRequired: false)
+            else {
+                leftOutMessages += seen
+                return
+            }
+            _ = messageBudget.spend(json.count, atUs: event.timeUs, isRequired: true)
+            event = Event(timeUs: event.timeUs, name: event.name, json: json)
         }
         leftOutMessages += max(0, seen - Self.number("\"shown\":", in: event.json))
         events.append(event)
+    }
+
+    /// An event `messages` with only the messages about the chosen key; nil if it has none.
+    private func chosenMessages(_ json: [UInt8], seen: Int) -> [UInt8]? {
+        // As in ``count(_:in:)``, the mark of a message cannot occur within a string.
+        let starts = json.ranges(of: Array("{\"id\":".utf8)).map(\.lowerBound)
+        let ends = starts.dropFirst().map { $0 - 1 } + [json.lastIndex(of: UInt8(ascii: "]")) ?? json.endIndex]
+        let messages = zip(starts, ends).map { json[$0..<$1] }.filter { $0.firstRange(of: chosenMember) != nil }
+        guard !messages.isEmpty else { return nil }
+        let head = "{\"seen\":\(seen),\"shown\":\(messages.count),\"list\":["
+        return Array(head.utf8) + messages.joined(separator: [UInt8(ascii: ",")]) + Array("]}".utf8)
     }
 
     // MARK: Content

@@ -51,7 +51,7 @@ final class RunRecorder: EventSink {
         observation = Observation(lab, page.hub)
         recorded = RecordedEvents(
             bytesPerSecond: limits.sampleBytesPerSecond, stateBytesPerSecond: limits.stateBytesPerSecond,
-            stateIntervalMs: limits.stateIntervalMs)
+            stateIntervalMs: limits.stateIntervalMs, chosenKey: key)
         page.show(observation)
         page.choose(key: key)
         page.answers.maxSampled = Self.sampledAnswers

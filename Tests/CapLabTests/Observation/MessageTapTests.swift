@@ -150,6 +150,18 @@ import Testing
         }
     }
 
+    @Test func aLowLimitDoesNotSplitAnOperationOnTheChosenKey() async throws {
+        try await run { scenario, tap, recorder in
+            tap.chosenKey = "seat"
+            tap.limit = 2
+            let (client, server) = try await Self.open(scenario)
+            let sent = String(repeating: Self.read, count: 9)
+            try await client.send(sent)
+            #expect(await server.expects(Self.read + sent))
+            #expect(await scenario.eventually { recorder.messages.count == 10 })
+        }
+    }
+
     @Test func withoutAViewerNothingIsRead() async throws {
         try await run { scenario, tap, recorder in
             tap.stop()

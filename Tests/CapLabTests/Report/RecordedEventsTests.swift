@@ -79,6 +79,28 @@ import Testing
         #expect(tight.leftOutMessages == kept * 28 + (count - kept) * 30)
     }
 
+    @Test func messagesAboutTheChosenKeyAreTheLastToBeLeftOut() {
+        let chosen = #"{"id":2,"key":"seat","value":"[{\"id\":1}]"}"#
+        let event = #"{"seen":9,"shown":3,"list":[{"id":1,"key":"seat-2"},\#(chosen),{"id":3,"key":null}]}"#
+        let without = #"{"seen":9,"shown":1,"list":[{"id":1,"key":"other"}]}"#
+        var recorded = RecordedEvents(bytesPerSecond: event.utf8.count * 10 / 3 + 10, chosenKey: "seat")
+        for number in 0..<20 {
+            recorded.add("messages", Array((number < 10 ? event : without).utf8), atUs: Int64(number) * 1_000)
+        }
+        let kept = recorded.events.map { String(decoding: $0.json, as: UTF8.self) }
+        let short = #"{"seen":9,"shown":1,"list":[\#(chosen)]}"#
+        #expect(kept == Array(repeating: event, count: 4) + Array(repeating: short, count: 6))
+        #expect(recorded.leftOutMessages == 4 * 6 + 6 * 8 + 10 * 9)
+    }
+
+    @Test func messagesAboutTheChosenKeyHaveABound() {
+        let event = #"{"seen":1,"shown":1,"list":[{"id":1,"key":"seat"}]}"#
+        var recorded = RecordedEvents(bytesPerSecond: event.utf8.count * 10, chosenKey: "seat")
+        for number in 0..<1_000 { recorded.add("messages", Array(event.utf8), atUs: Int64(number) * 10_000) }
+        let bytes = recorded.events.reduce(0) { $0 + $1.json.count }
+        #expect(bytes <= event.utf8.count * 10 * 3 / 5 * (10 + 2 * 2))
+    }
+
     @Test func answersToPeopleAreKeptBeyondTheBudget() {
         let ofPeople = #"[{"id":1,"by":"page"}]"#
         let ofTheLoad = #"[{"id":2,"by":"load"}]"#

@@ -14,6 +14,10 @@ struct MessageBatch {
         let id: Int
     }
 
+    /// The most messages per event about the chosen key, even if ``limit`` is lower. Otherwise some messages of an
+    /// operation on it would be shown without the others.
+    static let maxChosen = MessageTap.maxShown
+
     /// The most messages per event.
     var limit: Int
     /// The key that the page shows.
@@ -47,14 +51,14 @@ struct MessageBatch {
         }
         if message.reply == nil {
             if commands >= maxCommands || foreground.count >= limit {
-                guard isChosen, makeRoom() else { return }
+                guard isChosen, makeRoom() || foreground.count < Self.maxChosen else { return }
             }
             commands += 1
             message.call.isShown = true
         } else {
             guard message.call.isShown else { return }
             if foreground.count >= limit {
-                guard isChosen, makeRoom() else { return }
+                guard isChosen, makeRoom() || foreground.count < Self.maxChosen else { return }
             }
         }
         foreground.append(sample)
