@@ -50,7 +50,7 @@ class PageTest(PageCase):
         self.wait_for_answer("app_cp_west", ["ok"], ["ana"])
 
     def test_4_resolve(self):
-        self.click('[data-action="resolve:app_ap_west"]')
+        self.click('[data-action="resolve:app_ap_west:bob"]')
         for service in ("app_ap", "app_ap_west"):
             self.wait_for_answer(service, ["ok", "old"], ["bob"])
 

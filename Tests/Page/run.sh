@@ -56,6 +56,7 @@ start_lab() {
 start_lab
 "$python" -B Tests/Page/page_test.py "$url" "$@"
 [ $# -eq 0 ] || exit 0
+"$python" -B Tests/Page/module_test.py "$url"
 "$python" -B Tests/Page/controls_test.py "$url"
 "$python" -B Tests/Page/readonly_test.py "$bin" "$directory/run"
 "$python" -B Tests/Page/hostile_test.py "$bin" "$directory/run" "$url"

@@ -26,7 +26,7 @@ LOOKS = [f"{size}-{theme}" for size in ("1280x720", "1920x1080", "390x844") for 
 STEP_LIMIT_S = 60
 # In this time, the answer's messages arrive, and the next periodic reads follow.
 LOOK_S = 2.5
-# The verdict covers the last 10 s. A longer pause makes it show this step only.
+# The verdict covers at most the last 10 s. A longer pause makes it show this step only.
 SETTLE_S = 11
 COLORS = 256
 POST = """
@@ -155,7 +155,6 @@ def main(url, directory):
             write(service, "free")
         read_all()
         time.sleep(3)
-        save(driver, folder / "lab-whole.png")
         post("/actions/cut", target="west")
         time.sleep(3)
         for service, value in (("app_cp", "ana"), ("app_cp_west", "bob"), ("app_ap", "ana"), ("app_ap_west", "bob")):

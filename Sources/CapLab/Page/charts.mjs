@@ -1,7 +1,7 @@
 // The last minute per service on one time axis: outcomes, and latency, staleness, hints or conflicts.
 // Faults are shaded. A replay shows the whole run, with a line at its time.
 
-import {$, attribute, count, duration, h, mark, millis, s} from './dom.mjs';
+import {$, attribute, bound, count, duration, h, mark, millis, s} from './dom.mjs';
 import {isReplay} from './recording.mjs';
 
 const SPAN_S = 60;
@@ -201,7 +201,7 @@ function row(store, all, service, y, lane, X, x0, x1, width, veiled, narrow) {
     parts.push(line(rows, service.name, field, 'area', value => base - room * value / most, X, step, base));
     if (!narrow)
       parts.push(s('text', {x: x0 - 4, y: base - room + 9, class: 'muted', 'text-anchor': 'end'},
-        metric === 'staleness' ? duration(most) : most));
+        metric === 'staleness' ? duration(most) : most.toLocaleString('en')));
   }
   return [...parts, ...figures(store, service, veiled, x1 + 8, y + lane / 2, narrow, lane > 34)];
 }
@@ -248,8 +248,9 @@ function figures(store, service, veiled, x, y, narrow, roomy) {
 function outcomes(last, answered) {
   const total = last.ok + last.refused + last.error;
   if (!total) return 'no request';
-  if (last.refused === total) return `${last.refused}/s refused`;
-  return last.error === total ? `${last.error}/s failed` : `${last.ok}/s ${answered}`;
+  const perSecond = (number, words) => `${number.toLocaleString('en')}/s ${words}`;
+  if (last.refused === total) return perSecond(last.refused, 'refused');
+  return last.error === total ? perSecond(last.error, 'failed') : perSecond(last.ok, answered);
 }
 
 function figure(last, group, narrow) {
@@ -260,5 +261,5 @@ function figure(last, group, narrow) {
   if (group === 'cp') return 'not in CP';
   if (metric === 'hints') return count(last.hints, 'hint');
   if (metric === 'conflicts') return count(last.conflicts, 'conflict');
-  return last.stalenessMs === null ? 'unknown' : `last ${duration(last.stalenessMs)}`;
+  return last.stalenessMs === null ? 'unknown' : `last ${bound(last.stalenessMs)}`;
 }

@@ -121,8 +121,10 @@ export function draw(root, store) {
     slider.value = delay;
     $('#delay-shown', root).textContent = `${delay} ms`;
   }
-  $('#heal', root).hidden = !Object.values(store.state?.links ?? {})
-                               .some(link => [link.toReplica, link.toService].some(one => one.cut || one.delayMs));
+  // While the sites are cut off, the other button heals everything too.
+  const isCut = ['cp', 'ap'].some(group => store.cable(group).cut !== 'no');
+  const isFaulty = link => [link.toReplica, link.toService].some(one => one.cut || one.delayMs);
+  $('#heal', root).hidden = isCut || !Object.values(store.state?.links ?? {}).some(isFaulty);
 }
 
 /**

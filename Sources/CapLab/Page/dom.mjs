@@ -50,12 +50,12 @@ export const attribute = (node, name, value) => {
 export function duration(ms) {
   const sec = ms / 1000;
   if (sec < 9.95) return `${sec.toFixed(1)} s`;
-  return seconds(ms);
+  return seconds(Math.round(sec) * 1000);
 }
 
-/** Whole seconds, for what is still going on: 8 s, 2 min 5 s. */
+/** Whole seconds, rounded down, for what is still going on: 8 s, 2 min 5 s. */
 export const seconds = ms => {
-  const sec = Math.max(0, Math.round(ms / 1000));
+  const sec = Math.max(0, Math.floor(ms / 1000));
   return sec < 120 ? `${sec} s` : `${Math.floor(sec / 60)} min ${sec % 60} s`;
 };
 
@@ -68,6 +68,10 @@ export function millis(ms) {
 /** The bound of an AP answer, at least one second. It is not the age of the value, which may well be the latest. */
 export const mayMiss = ms => `may miss the last ${(ms > 1000 ? duration(ms) : '1 s').replaceAll(' ', '\u00a0')}`;
 
+/** The same beside other times that are still going on: in whole seconds, but rounded up, because it is a bound. */
+export const mayStillMiss = ms => `may miss the last ${bound(ms).replaceAll(' ', '\u00a0')}`;
+export const bound = ms => seconds(Math.max(1, Math.ceil(ms / 1000)) * 1000);
+
 export const count = (number, one, many = `${one}s`) => `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 
 /** The kind of an answer: `ok` current, `old` may be old, `no` refused, `failed` precondition failed, `error`. */
@@ -79,7 +83,7 @@ export function kindOf(answer) {
   return answer.status === 412 || answer.status === 409 ? 'failed' : 'error';
 }
 
-/** The mark of an answer: full disc, half disc, empty disc with a bar, empty disc, cross. */
+/** The mark of an answer: full disc, half disc, empty disc with a bar, disc with a ≠, cross. */
 export function mark(kind, x = 7, y = 7, r = 5) {
   // A small empty disc has no room for its bar: it would look full.
   const group = s('g', {class: `mark ${kind} ${r < 3 ? 'tiny' : ''}`});
@@ -91,9 +95,13 @@ export function mark(kind, x = 7, y = 7, r = 5) {
   if (kind === 'old') group.append(s('path', {class: 'half', d: `M${x - r} ${y}a${r} ${r} 0 0 0 ${2 * r} 0z`}));
   const b = r * .7;
   if (kind === 'no') group.append(s('path', {d: `M${x - b} ${y + b}L${x + b} ${y - b}`}));
-  if (kind === 'failed') group.append(s('path', {d: `M${x - b} ${y - 1.5}H${x + b}M${x - b} ${y + 1.5}H${x + b}`}));
+  if (kind === 'failed') group.append(s('path', {d: unequal(x, y, r)}));
   return group;
 }
+
+/** The sign ≠ within a circle: two values or versions that differ. */
+export const unequal = (x, y, r) => `M${x - r * .55} ${y - r * .25}h${r * 1.1}M${x - r * .55} ${y + r * .25}h${
+  r * 1.1}M${x - r * .3} ${y + r * .6}L${x + r * .3} ${y - r * .6}`;
 
 export const badge = kind => s('svg', {class: 'badge', width: 14, height: 14, 'aria-hidden': 'true'}, mark(kind));
 

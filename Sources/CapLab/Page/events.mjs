@@ -4,6 +4,8 @@ const KEEP_MS = 65_000;
 const MAX_ANSWERS = 3_000;
 const MAX_MESSAGES = 4_000;
 const SILENCE_MS = 12_000;
+/** In this time every copy is read again, or does not answer. */
+const COPIES_MS = 600;
 
 /** The state of the lab as the events told it. Bounded; cleared when the lab restarts. */
 export class Store extends EventTarget {
@@ -82,6 +84,31 @@ export class Store extends EventTarget {
   lastRead(service) {
     const answer = this.latest[service];
     return answer && answer.key === this.key ? answer : null;
+  }
+
+  /**
+   * When the last acknowledged change of the chosen key in a store ended, if that was after `sinceMs`, and if it set
+   * another value than `values`; else null. A read that was sent before need not return it, and is still correct. A
+   * read that was sent later must, and no excuse is shown for it.
+   */
+  changedSince(group, sinceMs, values = null) {
+    const endMs = answer => answer.tMs + answer.tookMs;
+    const last = this.answers
+      .filter(answer => answer.op !== 'read' && answer.key === this.key && answer.status >= 200 &&
+        answer.status < 300 && answer.outcome !== 'not_applied' && this.node(answer.service)?.group === group)
+      .reduce((latest, answer) => latest && endMs(latest) > endMs(answer) ? latest : answer, null);
+    if (!last || endMs(last) < sinceMs) return null;
+    const shown = values?.length ? values : [null];
+    return values && shown.length === 1 && shown[0] === (last.sent ?? null) ? null : endMs(last);
+  }
+
+  /**
+   * Whether the copies were read before the last acknowledged change of a store ended. They are read four times a
+   * second, but reported only if they differ: what is older than one such reading is still so.
+   */
+  copiesArePast(group) {
+    const endMs = this.copies ? this.changedSince(group, this.copies.tMs) : null;
+    return endMs !== null && this.nowMs - endMs < COPIES_MS;
   }
 
   open(url) {

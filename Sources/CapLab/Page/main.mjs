@@ -167,7 +167,7 @@ store.addEventListener('connection', () => {
 actions.prepare(store, tell);
 terms.listen();
 menu.listen(store);
-legend.build($('#legend'));
+legend.build($('#legend'), store);
 answers.build($('#log'), id => {
   lanes.select(store, id);
   dirty = true;

@@ -1,6 +1,8 @@
 // The map: CP above AP, east left of west, services, replicas and the state of each.
 
-import {$, h, s, show, text, attribute, tag, badge, kindOf, duration, look, mayMiss, short, count} from './dom.mjs';
+import {
+  $, h, s, show, text, attribute, tag, badge, kindOf, look, mayStillMiss, seconds, short, unequal
+} from './dom.mjs';
 import {term} from './terms.mjs';
 import {readOnly, ask, command, resolve} from './actions.mjs';
 import {copyable} from './commands.mjs';
@@ -35,7 +37,7 @@ export function build(stage, store) {
   }
   children.push(h('button', {id: 'cut', class: 'primary', 'data-action': 'toggle-cut'}, 'Cut west'),
     h('div', {id: 'differ', hidden: true, title: 'The two sites return different values'},
-      s('svg', {viewBox: '0 0 24 24', 'aria-hidden': 'true'}, s('path', {d: 'M4 9H20M4 15H20M8 20L16 4'}))));
+      s('svg', {viewBox: '0 0 24 24', 'aria-hidden': 'true'}, s('path', {d: unequal(12, 12, 13)}))));
   stage.replaceChildren(...children);
 }
 
@@ -60,15 +62,7 @@ function quarter(store, service) {
         onclick: () => run(() => ask({service: name, op: 'write', value: buyer}))
       },
         `Write ${buyer}`),
-      group === 'ap' &&
-        h('button', {
-          class: 'primary resolve',
-          hidden: true,
-          'data-action': `resolve:${name}`,
-          title: `Reads both values, then writes ${buyer} with the version that was read (X-Context)`,
-          onclick: () => run(() => resolve(name, buyer))
-        },
-          `Keep ${buyer}`));
+      group === 'ap' && h('span', {class: 'resolve', hidden: true}));
   const replicas = store.replicas(group).filter(node => node.site === site);
   return h('div', {class: `quarter ${group} ${site}`, 'data-service': name},
     h('div', {class: 'out'}, h('p', {class: 'asks'}),
@@ -107,7 +101,7 @@ export function draw(stage, store, veiled) {
   const {seen, shown} = store.sampling;
   text($('#sampling'),
     store.hello.messages === false ? 'Messages are not visible here.'
-      : seen > shown               ? `Slow motion: ${shown} of ${seen} messages shown`
+      : seen > shown               ? `Slow motion: ${shown} of ${seen.toLocaleString('en')} messages shown`
                                    : 'Messages in slow motion');
 }
 
@@ -139,16 +133,32 @@ function drawService(stage, store, service, veiled) {
   text($('.condition', node), CONDITIONS[state?.process] ?? '');
   text($('.asks', quarter), `${short(store.key, 16)} is`);
   drawAnswer($('.answer', quarter), store, service, state, veiled);
-  const resolver = $('.resolve', quarter);
-  if (resolver) resolver.hidden = veiled || valuesOf(answer).length < 2;
+  drawResolve($('.resolve', quarter), service.name, veiled ? [] : valuesOf(answer));
   attribute(node, 'aria-label',
     `${service.name}, ${state?.process ?? 'unknown'}, reaches ${up} of ${pips.length} copies. Menu`);
+}
+
+/** One button per value of a conflict: each site may keep each of them. */
+function drawResolve(root, name, values) {
+  if (!root) return;
+  root.hidden = values.length < 2;
+  show(root, values, () => values.length > 1 && ['Keep', ...values.slice(0, 2).map(value => h('button', {
+    class: 'primary',
+    'aria-label': `Keep ${value}`,
+    'data-action': `resolve:${name}:${value}`,
+    'data-focus': `keep ${value}`,
+    title: `Reads all values, then writes ${value} with the version that was read (X-Context). Either site may keep ` +
+      'either value.',
+    onclick: () => resolve(name, value).catch(() => {})
+  },
+    short(value, 6)))]);
 }
 
 function drawAnswer(block, store, service, state, veiled) {
   const answer = store.lastRead(service.name), values = valuesOf(answer), kind = answer ? kindOf(answer) : 'idle';
   const ageMs = answer ? store.nowMs - answer.tMs : 0;
-  const note = veiled ? '' : noteOf(answer, kind, service, ageMs);
+  const isPast = ['ok', 'old'].includes(kind) && store.changedSince(service.group, answer.tMs, values) !== null;
+  const note = veiled ? '' : isPast ? 'read before last write' : noteOf(answer, kind, service, ageMs);
   const style = veiled                  ? 'veil'
     : !answer                           ? 'idle'
     : kind === 'no' || kind === 'error' ? 'nothing'
@@ -166,25 +176,29 @@ function drawAnswer(block, store, service, state, veiled) {
   attribute(block, 'aria-label',
     `${service.name}, last read: ${veiled ? 'hidden by the question' : word ?? (values.join(' and ') || 'no value')}. ${
       note}`);
-  show(block, [style, kind, values, note, word],
+  const sign = values.length > 1 ? 'failed' : isPast ? 'old' : kind;
+  show(block, [style, sign, values, note, word],
     () => [h('span', {class: 'values'},
              word !== null ? h('span', {class: 'word'}, word)
                            : (values.length ? values : [null])
                                .slice(0, 2)
                                .map(value => h('span', {class: `value ${look(value)}`}, h('i'),
                                       value === null ? 'no value' : short(value, 9)))),
-      note && h('span', {class: 'note'}, answer && badge(values.length > 1 ? 'failed' : kind), note)]);
+      note && h('span', {class: 'note'}, answer && badge(sign), note)]);
 }
 
 function noteOf(answer, kind, service, ageMs) {
   if (!answer) return 'not read yet';
-  const since = ageMs > 4000 ? `, read ${duration(ageMs)} ago` : '';
+  const since = ageMs > 4000 ? `, read ${seconds(ageMs)} ago` : '';
   if (kind === 'no') return (answer.code === 'no_quorum' ? 'no majority' : answer.code ?? 'refused') + since;
-  if (kind === 'error') return (answer.code ?? answer.detail ?? `status ${answer.status}`).slice(0, 24);
+  if (kind === 'error') {
+    const detail = answer.detail?.replace('the connection was', 'connection');
+    return (answer.code ?? detail ?? `status ${answer.status}`).slice(0, 24);
+  }
   if (answer.conflicts?.length > 1) return 'conflict' + since;
-  if (service.group === 'cp') return 'current' + since;
+  if (service.group === 'cp') return since ? since.replace(', ', '') : 'current';
   if (answer.stalenessMs === null) return 'may be old' + since;
-  return mayMiss(answer.stalenessMs) + since;
+  return mayStillMiss(answer.stalenessMs) + since;
 }
 
 function drawReplica(stage, store, node, veiled) {
@@ -203,6 +217,9 @@ function drawReplica(stage, store, node, veiled) {
     store.state?.nodes[service.name]?.majority === false &&
     values.length > 0 && process === 'running';
   const known = copy?.reachable && !hidden ? values.slice(0, 2) : [];
+  const isPast = store.copiesArePast(node.group);
+  $('.held', element).classList.toggle('past', isPast);
+  attribute($('.held', element), 'title', isPast ? 'read before the last write' : null);
   show($('.held', element), [known, hidden, copy?.reachable, values.length, process, withheld],
     () => [copy && (hidden || !copy.reachable) && process === 'running' && h('span', {class: 'val none'}, '?'),
       copy?.reachable && !hidden && !values.length && h('span', {class: 'val none'}, 'none'),

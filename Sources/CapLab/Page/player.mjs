@@ -9,6 +9,8 @@ const JUMP_MS = 5_000;
 const TOGETHER_MS = 400;
 /** More steps than this have no room for their numbers. */
 const MANY = 16;
+/** So long a step is shown as what happens now; then as what has happened. */
+const FRESH_MS = 1_000;
 /** Longer step texts are set smaller. */
 const LONG = 44;
 
@@ -85,8 +87,9 @@ function marks(player, recording) {
 
 /** The steps as buttons that go to their time. */
 function steps(player, recording) {
-  return h('ol', {class: 'script', 'aria-label': 'Steps of the drill'},
-    stepsOf(recording).map(
+  const list = stepsOf(recording);
+  return h('ol', {class: `script${list.length > MANY ? ' many' : ''}`, 'aria-label': 'Steps of the drill'},
+    list.map(
       (step, at) => h('li', {},
         h('button', {'data-step': at, onclick: () => player.seek(step.atMs)}, h('b', {}, at + 1),
           ` ${step.text} `, h('small', {}, clock(step.atMs))))));
@@ -129,11 +132,12 @@ export function draw(root, player, recording) {
     attribute(button, 'aria-current', Number(button.dataset.step) === at ? 'step' : null);
   reveal($('.script', root), $(`[data-step="${Math.max(0, at)}"]`, root));
   const words = {before: 'before the fault', during: 'during the fault', after: 'after the fault'};
-  show($('#step'), [phase?.name, at, ended], () => [
-    phase && h('span', {class: `phase ${phase.name}`}, words[phase.name] ?? phase.name),
-    h('b', {class: list[at]?.text.length > LONG ? 'long' : null}, list[at]?.text ?? 'steady load at both sites'),
-    at >= 0 && h('small', {}, `at ${clock(list[at].atMs)}`)
+  const step = list[at]?.text ?? 'steady load at both sites', isPast = at >= 0 && now - list[at].atMs >= FRESH_MS;
+  show($('#step'), [phase?.name, at, isPast], () => [
+    phase && h('span', {class: `phase ${phase.name}`}, words[phase.name] ?? phase.name), h('small', {class: 'clock'}),
+    h('b', {class: step.length > LONG ? 'long' : null}, `${isPast ? 'after: ' : ''}${step}`)
   ]);
+  text($('#step .clock'), clock(now));
 }
 
 /** Scrolls the list of steps to the present one; only once, so that a reader can scroll elsewhere. */

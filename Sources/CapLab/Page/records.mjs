@@ -9,9 +9,11 @@ export function draw(root, store, veiled) {
   const copies = store.copies?.copies ?? {};
   const hidden = group => store.services.some(service => service.group === group && veiled.has(service.name));
   const open = root.querySelector('details')?.open;
-  show(root, [store.key, copies, hidden('cp'), hidden('ap')],
+  const past = ['cp', 'ap'].filter(group => store.copiesArePast(group) && !hidden(group));
+  show(root, [store.key, copies, hidden('cp'), hidden('ap'), past],
     () => [h('div', {class: 'head'}, h('h2', {}, 'Records of ', h('code', {}, store.key)),
-             h('span', {class: 'note'}, 'read from each replica directly')),
+             h('span', {class: 'note'}, past.length ? `${past.map(group => group.toUpperCase()).join(' and ')}: read before the last write`
+                                                               : 'read from each replica directly')),
       h('table', {}, ['cp', 'ap'].map(group => table(store, copies, group, hidden(group)))),
       h('details', {open}, h('summary', {}, 'Raw, as stored in Redis'),
         h('dl', {},

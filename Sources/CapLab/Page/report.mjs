@@ -26,6 +26,23 @@ const cell = (holds, yes, no, small, name, look = 'lost') =>
 const LETTERS = 'C, consistency: all readers see one value. A, availability: every request gets an answer. ' +
   'P, partition: the sites cannot reach each other. During P, a store keeps C or A.';
 
+/** What the columns of the figures count, where the name alone does not say it. */
+const MEANINGS = [
+  ['refused', 'the service replied that it cannot answer now, and did nothing'],
+  [
+    'errors',
+    'no reply within the 3 s that a client waits, or a reply that does not say whether the change was made, or not ' +
+      'sent because 64 requests to this service were already waiting'
+  ],
+  ['p50, p99', 'of the answered requests only; a refusal is fast and would hide slow answers'],
+  [
+    'answers marked stale',
+    'AP reads that may miss writes of more than the last 5 s; all other answers are reads with a lower bound, as in ' +
+      'the first seconds of a cut, or changes, which have no such mark'
+  ],
+  ['staleness', 'an AP read may miss writes of this last time; it is a bound, and no age of the value']
+];
+
 /** Builds the report beside the map and the table of all figures. */
 export function build(recording) {
   const {drill, summary} = recording;
@@ -42,11 +59,15 @@ export function build(recording) {
   ].filter(Boolean));
   $('#numbers').replaceChildren(h('div', {class: 'head'}, h('h2', {}, 'All figures'),
                                   h('span', {class: 'note'}, 'of the whole run, not a sample')),
-    h('div', {class: 'wide-table'}, figures(summary)));
+    h('div', {class: 'wide-table'}, figures(summary)), h('dl', {class: 'meanings'}, MEANINGS.map(
+      ([name, words]) => h('div', {}, h('dt', {}, name), h('dd', {}, words)))));
 }
 
+/** Long numbers in a sentence with separators, as everywhere else. */
+const grouped = words => words?.replace(/\b\d{4,}\b/g, digits => Number(digits).toLocaleString('en'));
+
 function linearizable({linearizable: holds, linearizableDetail}) {
-  const small = holds === null ? linearizableDetail
+  const small = holds === null ? grouped(linearizableDetail)
     : explained(holds ? 'linearizable' : 'not linearizable', 'linearizable');
   return cell(holds, 'always', 'broken', small, 'cp-one-value', 'violated');
 }
@@ -110,11 +131,11 @@ function answered(summary) {
 function priceOf(phase, before, name) {
   const slow = slower(phase, before);
   return [
-    phase.failed > 0 && `${count(phase.failed, 'error')}`,
+    phase.failed > 0 && explained(count(phase.failed, 'error'), 'error'),
     phase.refused > 0 && `${phase.refused.toLocaleString('en')} refused`,
     phase.maxStalenessMs > 1000 && `${name === 'after' ? 'at first ' : ''}${mayMiss(phase.maxStalenessMs)}`,
     slow && `${slow.word} ${millis(slow.ms)}`
-  ].filter(Boolean).join(', ');
+  ].filter(Boolean).flatMap((part, at) => at ? [', ', part] : [part]);
 }
 
 const violations = summary => summary.violations?.length > 0 &&
@@ -129,7 +150,7 @@ function about(recording) {
     : date.toISOString().replace('T', ' ').replace(/:\d\d\.\d+Z/, ' UTC');
   return h('div', {class: 'about'}, h('p', {}, drill.description),
     h('p', {class: 'muted'}, `Recorded ${words} from real processes, version ${recording.version}. `,
-      summary.linearizableDetail && `Linearizability: ${summary.linearizableDetail}. `, leftOut(recording)),
+      summary.linearizableDetail && `Linearizability: ${grouped(summary.linearizableDetail)}. `, leftOut(recording)),
     h('p', {class: 'links'}, h('a', {id: 'data', href: '#', onclick: event => download(event, recording)},
       'Data as JSON')));
 }

@@ -40,10 +40,9 @@ export class Wires {
     const nodes =
       Object.fromEntries([...stage.querySelectorAll('[data-node]')].map(node => [node.dataset.node, this.box(node)]));
     const breakers = store.services.map(service => store.state?.nodes[service.name]?.connections);
-    const seconds = Math.floor(store.nowMs / 1000);
     const signature = JSON.stringify([
-      nodes, store.state?.links, breakers, store.state ? store.activeFaults.length : 0,
-      store.activeFaults.length ? seconds : 0
+      nodes, store.state?.links, breakers,
+      store.state ? store.activeFaults.map(fault => seconds(store.nowMs - fault.fromMs)) : []
     ]);
     if (signature === this.signature) return;
     this.signature = signature;
@@ -167,15 +166,17 @@ export class Wires {
     const x = nodes[local.name].x - (east ? 11 : -11), sign = east ? 1 : -1, isCalm = states.every(one => one === 'closed');
     if (remote.length > 1) parts.push(s('path', {class: 'link gap', d: `M${x - 19} ${y}H${x + 19}`}));
     remote.forEach((node, index) => {
-      const at = y + (index - (remote.length - 1) / 2) * 20;
+      const name = node.name.split('_').pop(), side = index - (remote.length - 1) / 2, at = y + side * 20;
       if (at !== y) {
         const d = `M${x - 20} ${y}L${x - 15} ${at}H${x - 11}M${x + 11} ${at}H${x + 15}L${x + 20} ${y}`;
         parts.push(s('path', {class: 'link', d}));
       }
-      parts.push(lever(x, at, sign, states[index], node.name.split('_').pop()));
-      if (remote.length > 1 && !isCalm) {
-        parts.push(s('text', {class: 'breaker-name', x: x - sign * 24, y: at + 4}, node.name.split('_').pop()));
-      }
+      // The arms of two switches open away from each other.
+      parts.push(lever(x, at, sign, states[index], name, LEVER, side > 0 ? 1 : -1));
+      if (isCalm) return;
+      // Beside the switch, above or below the cable: no line passes there.
+      const label = side === 0 ? {x, y: y + 17} : {x: x - sign * 27, y: side < 0 ? y - 9 : y + 18};
+      parts.push(s('text', {class: 'breaker-name', ...label}, name));
     });
   }
 
@@ -280,9 +281,12 @@ function oneWay(left, right, y, lost) {
     }));
 }
 
-/** A circuit breaker drawn as a switch. */
-function lever(x, y, sign, state, replica, w = LEVER) {
-  const angle = state === 'open' ? -.55 : state === 'half_open' ? -.25 : 0, x0 = x - sign * w / 2;
+/** How far the arm of a breaker is open, in radians. */
+export const LEVER_ANGLE = {closed: 0, half_open: .38, open: .85};
+
+/** A circuit breaker drawn as a switch. Half open, its arm is dashed. @param turn -1 opens upwards, 1 downwards. */
+function lever(x, y, sign, state, replica, w = LEVER, turn = -1) {
+  const angle = turn * (LEVER_ANGLE[state] ?? 0), x0 = x - sign * w / 2;
   const words = {
     open: 'Breaker open: the service sends nothing',
     half_open: 'Breaker half open: one trial',
@@ -291,5 +295,5 @@ function lever(x, y, sign, state, replica, w = LEVER) {
   return s('g', {class: `breaker ${state}`}, s('title', {}, replica ? `${words[state]} (${replica})` : words[state]),
     s('path', {class: 'gap', d: `M${x0} ${y}h${sign * w}`}),
     s('path', {class: 'arm', d: `M${x0} ${y}l${sign * w * Math.cos(angle)} ${w * Math.sin(angle)}`}),
-    s('circle', {cx: x0, cy: y, r: 3}), s('circle', {cx: x0 + sign * w, cy: y, r: 3}));
+    s('circle', {cx: x0, cy: y, r: 3}), s('circle', {class: 'far', cx: x0 + sign * w, cy: y, r: 3}));
 }
