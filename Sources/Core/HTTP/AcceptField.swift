@@ -1,4 +1,4 @@
-/// The media ranges of an `Accept` field (RFC 9110, section 12.5.1). An invalid field is parsed as far as possible.
+/// The media ranges of an `Accept` field (RFC 9110, section 12.5.1). A range with a malformed `q` has the weight 0.
 public struct AcceptField {
     private struct Range {
         let type: Substring
@@ -16,7 +16,8 @@ public struct AcceptField {
             }
         }
 
-        /// 3 for the type itself, 2 for all of its subtypes, 1 for any type, 0 for another type.
+        /// How specific this range is for `wanted`: 3 for the same type, 2 for a range such as `text/*`, 1 for `*/*`, 0
+        /// if it does not match.
         func precision(for wanted: String) -> Int {
             if type == wanted { return 3 }
             if type == "*/*" { return 1 }
@@ -31,10 +32,11 @@ public struct AcceptField {
         ranges = text.split(separator: ",").map(Range.init)
     }
 
-    /// The weight from 0 to 1 that the most specific matching range gives `type`; 0 if none matches.
+    /// The weight, from 0 to 1, of the most specific range that matches `type`; 0 if none matches. The highest weight
+    /// counts if several ranges are equally specific.
     /// - Parameters:
     ///   - version: ranges with another `version` do not match; nil for any version.
-    ///   - includingWildcards: whether `*/*` and `text/*` match.
+    ///   - includingWildcards: whether ranges such as `*/*` and `text/*` match.
     public func weight(of type: String, version: String? = nil, includingWildcards: Bool = false) -> Double {
         var best = (precision: includingWildcards ? 1 : 3, weight: 0.0)
         for range in ranges where version == nil || range.version == nil || range.version! == version! {

@@ -1,4 +1,4 @@
-/// Where the body of a request ends, as its fields say (RFC 9112, section 6).
+/// How the body of a request is delimited, from its header fields (RFC 9112, section 6).
 struct BodyFraming {
     private(set) var contentLength: UInt64?
     private(set) var isChunked = false
@@ -10,7 +10,7 @@ struct BodyFraming {
         guard contentLength == nil, !value.isEmpty, value.allSatisfy(MessageGrammar.isDigit) else {
             throw .malformed("the length of the body is malformed or ambiguous")
         }
-        // A number that is too long is a body that is too long.
+        // A number that does not fit counts as the maximum, so that the body is rejected as too long.
         contentLength = UInt64(String(decoding: value, as: UTF8.self)) ?? .max
     }
 
@@ -19,7 +19,8 @@ struct BodyFraming {
         isChunked = value.equalsIgnoringCase("chunked")
     }
 
-    /// Refuses what others could read as a body of another length (sections 6.1 and 6.3).
+    /// Rejects a request whose body could have another length for another HTTP implementation (sections 6.1 and 6.3),
+    /// and every transfer coding other than a single `chunked`.
     func check(isHTTP10: Bool) throws(Problem) {
         guard transferEncodingLines > 0 else { return }
         if contentLength != nil || isHTTP10 { throw .malformed("the length of the body is ambiguous") }

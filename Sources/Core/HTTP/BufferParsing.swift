@@ -11,9 +11,9 @@ extension UnsafeRawBufferPointer {
         return UnsafeRawPointer(found) - baseAddress
     }
 
-    /// Apart from the tab.
+    /// Whether a byte is a control character other than the tab.
     var hasControlCharacter: Bool {
-        // Without an early exit, so that the compiler uses vector instructions.
+        // There is no early exit, so that the compiler can use vector instructions.
         var found: UInt8 = 0
         for byte in self { found |= (byte < 0x20 ? 1 : 0) & (byte == 0x09 ? 0 : 1) | (byte == 0x7F ? 1 : 0) }
         return found != 0
@@ -23,7 +23,7 @@ extension UnsafeRawBufferPointer {
         count == text.utf8CodeUnitCount && (count == 0 || memcmp(baseAddress!, text.utf8Start, count) == 0)
     }
 
-    /// Compares ASCII letters without their case.
+    /// Compares without regard to the case of ASCII letters.
     func equalsIgnoringCase(_ text: StaticString) -> Bool {
         count == text.utf8CodeUnitCount
             && (count == 0

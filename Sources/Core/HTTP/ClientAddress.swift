@@ -1,4 +1,5 @@
-/// What one client can be told by: its IPv4 address, or its IPv6 prefix of 64 bits, within which it has every address.
+/// Identifies one client: by its IPv4 address, or by the first 64 bits of its IPv6 address. An IPv6 client can usually
+/// choose any address with this prefix.
 public struct ClientAddress: Hashable, Sendable, CustomStringConvertible {
     private let network: UInt64
     private let isIPv4: Bool

@@ -2,23 +2,24 @@ import CMicroHTTPD
 import EventLoop
 import Glibc
 
-/// Why the server closed or refused a connection whose client did nothing wrong.
+/// The limit because of which the server closed or refused connections.
 public enum ConnectionLimit: String, CaseIterable, Sendable {
-    /// All connections are in use: the longest idle ones were closed.
+    /// The connection limit was reached: the longest idle connections were closed.
     case total
-    /// A client address holds its share: the longest idle ones of this address were closed.
+    /// A client address reached its share of the connections: its longest idle ones were closed.
     case address
-    /// A client address holds its share, and all of its connections are busy: a new one got 503 `overloaded`.
+    /// A new connection was refused. Its client address had reached its share of the connections or of the TLS
+    /// handshakes, and none of them could be closed. Without TLS, the client got 503 `overloaded`.
     case refused
-    /// Too many TLS handshakes are in progress: the oldest ones of the client address were closed.
+    /// A client address reached its share of the TLS handshakes: its oldest ones were closed.
     case handshakes
-    /// The process has no descriptor left: the longest idle ones were closed.
+    /// The kernel had no descriptor or memory for a new connection: the longest idle connections were closed.
     case descriptors
 }
 
 /// Accepts connections within ``HTTPServerSettings/Connections/limit`` and each client address's share of it.
 ///
-/// libmicrohttpd would stop accepting at its limit, until a client that holds a connection closes it.
+/// libmicrohttpd itself would stop accepting at its limit until a connection closes.
 final class ConnectionAcceptor: DescriptorHandler, Expirable {
     private static let maxAcceptsATurn = 64
     private static let pauseNs = 20 * nsPerMs
@@ -37,8 +38,8 @@ final class ConnectionAcceptor: DescriptorHandler, Expirable {
 
     func start() { watch() }
 
-    /// Closes the socket. That resets the connections in the kernel's queue, so they are accepted first, except within
-    /// a callback of libmicrohttpd.
+    /// Closes the listening socket. Closing resets the connections in the kernel's queue, so up to 64 of them are
+    /// accepted first. This is not possible within a callback of libmicrohttpd.
     func close() {
         guard !isClosed else { return }
         if !server.runState.isRunning { accept() }
@@ -67,7 +68,7 @@ final class ConnectionAcceptor: DescriptorHandler, Expirable {
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
                 _ = server.makeRoom(because: .descriptors)
                 return pause()
-            default: continue  // The client has gone (accept(2)).
+            default: continue  // Such as a client that has already disconnected.
             }
         }
     }
@@ -91,7 +92,7 @@ final class ConnectionAcceptor: DescriptorHandler, Expirable {
 
 extension HTTPServer {
     /// Closes the longest idle connections, of `client` or of all.
-    /// - Returns: false where none is idle.
+    /// - Returns: false if none has been idle long enough to be closed.
     func makeRoom(because limit: ConnectionLimit, for client: ClientAddress? = nil) -> Bool {
         let count = connections.closeLongestIdle(of: client, ifHandshaking: limit == .handshakes)
         if count > 0 {

@@ -1,14 +1,15 @@
-/// When a connection last made progress, and the parts of long messages that count as such. Times are on the reactor's
+/// When a connection last made progress. Long bodies and responses make progress in steps. Times are on the reactor's
 /// clock.
 struct ConnectionProgress {
-    /// When the connection was opened, or last completed a request, a response or a long part of them.
+    /// When the connection was opened, or when it last completed a request, a response or a step of a long one. The
+    /// moment at which a handler has responded counts as well.
     private(set) var lastNs: UInt64
     private var bodyBytes = 0
     private var acknowledgedBytes: UInt64 = 0
-    /// A stream makes progress when the client has acknowledged this much of it.
+    /// A stream makes progress when the client has acknowledged this many bytes on the connection.
     private var streamGoalBytes: UInt64 = 0
 
-    /// Every 64 KiB of a body count as progress, so that a long value may be sent or read at about 1 KiB/s.
+    /// The size of a step: a long value can be sent or read at about 1 KiB/s with the default idle timeout of 60 s.
     private static let bodyStepBytes = 65_536
 
     init(atNs nowNs: UInt64) { lastNs = nowNs }
@@ -23,14 +24,15 @@ struct ConnectionProgress {
         if bodyBytes >= Self.bodyStepBytes { made(atNs: nowNs) }
     }
 
-    /// - Parameter totalBytes: what the client has acknowledged since the connection was opened.
+    /// - Parameter totalBytes: the bytes that the client has acknowledged since the connection was opened.
     mutating func acknowledged(totalBytes: UInt64, atNs nowNs: UInt64) {
         guard totalBytes >= acknowledgedBytes + UInt64(Self.bodyStepBytes) else { return }
         acknowledgedBytes = totalBytes
         made(atNs: nowNs)
     }
 
-    /// The client of a stream makes progress by acknowledging what had been written at the last call.
+    /// A stream makes progress when its client has acknowledged everything that was unacknowledged at the previous
+    /// progress. So a stream with nothing to send always makes progress.
     mutating func acknowledgedStream(
         totalBytes: UInt64, atNs nowNs: UInt64, unacknowledgedBytes: @autoclosure () -> UInt64
     ) {

@@ -5,8 +5,9 @@ import Glibc
 /// All connections. Closes those that make no progress.
 ///
 /// libmicrohttpd's own timeout restarts with each byte, so a few thousand clients that send one byte per second could
-/// use up all connections (the "slowloris" attack). Here only complete requests and responses, and long parts of them,
-/// count. If few connections are free, idle ones are closed sooner; if none is free, the longest idle ones are closed.
+/// use up all connections (the "slowloris" attack). Here only complete requests and responses count, and every 64 KiB
+/// of long ones. If few connections are free, idle ones are closed sooner. If none is free, the longest idle ones are
+/// closed.
 final class ConnectionTable: Expirable {
     private let reactor: Reactor
     private let idleNs: UInt64
@@ -15,7 +16,7 @@ final class ConnectionTable: Expirable {
     private let handshakeNs: UInt64
     private var connections: [Int32: HTTPConnection] = [:]
     private var share: FairShare
-    /// For input on its way to libmicrohttpd.
+    /// Buffer for input that ``RequestSplitter`` has not checked yet.
     private var scratch: [UInt8]
     private(set) var isSettled = true
     /// Called after connections were shut down: libmicrohttpd must run to release them.
@@ -85,11 +86,11 @@ final class ConnectionTable: Expirable {
             } else if connection.isResponding {
                 connection.countAcknowledged(atNs: nowNs)
             }
-            // epoll does not report an end of stream that arrived together with the request. A client that is half
-            // closed still reads its response, unless that has no end.
+            // epoll does not report an end of input that arrived together with the request. A client that has closed
+            // only its sending side still receives its response, unless the response is a stream.
             let isOver =
                 connection.stream != nil ? connection.isLost : !connection.isResponding && connection.isClosedByClient
-            // A handshake never takes longer than allowed, so it is ended one look early.
+            // Close one interval early, so that no handshake exceeds its limit.
             let isTooSlow =
                 connection.tls?.isHandshaking == true
                 && nowNs &- connection.progress.lastNs + lookIntervalNs >= handshakeNs
@@ -101,10 +102,11 @@ final class ConnectionTable: Expirable {
         if connections.isEmpty { isSettled = true } else { scheduleLook() }
     }
 
-    /// Closes the longest idle connections, of `client` or of all: a sixteenth of those that are idle, so that a search
-    /// serves several newcomers. The caller runs libmicrohttpd, which releases them.
-    /// - Parameter ifHandshaking: only those in a TLS handshake.
-    /// - Returns: how many.
+    /// Closes the longest idle connections, of `client` or of all. It closes one sixteenth, rounded up, of those that
+    /// have been idle for at least `leastIdleNs`, so that one search makes room for several new connections. The caller
+    /// must run libmicrohttpd, which releases them.
+    /// - Parameter ifHandshaking: closes only connections in a TLS handshake.
+    /// - Returns: the number of closed connections.
     func closeLongestIdle(of client: ClientAddress?, ifHandshaking: Bool = false) -> Int {
         let nowNs = reactor.nowNs
         var idle = connections.values.filter {
@@ -117,7 +119,7 @@ final class ConnectionTable: Expirable {
         return victims.count
     }
 
-    /// Tells clients that are not in the middle of a response that no other one follows.
+    /// Ends TLS on every connection that is not in the middle of a response.
     func endTLS() { connections.values.forEach(endTLS) }
 
     private func endTLS(of connection: HTTPConnection) {
@@ -125,7 +127,7 @@ final class ConnectionTable: Expirable {
     }
 
     /// Shuts down instead of closing: libmicrohttpd owns the descriptor, detects the end and releases the connection.
-    /// - Parameter result: of the TLS handshake, if it is in progress.
+    /// - Parameter result: the result of the TLS handshake, if one is in progress.
     private func shutDown(_ connection: HTTPConnection, _ result: HandshakeResult) {
         connection.isShutDown = true
         connection.tls?.abandon(result)

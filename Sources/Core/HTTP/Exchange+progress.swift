@@ -2,8 +2,8 @@ import CMicroHTTPD
 import EventLoop
 
 extension Exchange {
-    /// libmicrohttpd calls this for complete headers, for each part of the body, for the complete body, and at each run
-    /// while the response is outstanding.
+    /// libmicrohttpd calls this when the headers are complete, for each part of the body, and when the body is
+    /// complete. It also does at each run while there is no response yet.
     func proceed(body: UnsafeRawBufferPointer, taken: () -> Void) -> MHD_Result {
         switch stage {
         case .headers:
@@ -45,8 +45,9 @@ extension Exchange {
         return refuse(bodyProblem, bodyBytes: length - UInt64(received.maxBytes))
     }
 
-    /// Refuses before the body.
-    /// - Parameter bodyBytes: what would be read and dropped of it, in bytes, as far as it is announced.
+    /// Refuses a request whose headers are complete and whose body has not been read.
+    /// - Parameter bodyBytes: the announced bytes above `received.maxBytes`, which would be read and dropped; 0 with
+    ///   chunked encoding.
     private func refuse(_ problem: Problem, bodyBytes: UInt64) -> MHD_Result {
         // The client waits for 100 Continue, or the body is too long to be read and dropped: respond now and close.
         let isTooLong = bodyBytes > UInt64(server.settings.buffers.maxDiscardedBytes)
@@ -55,14 +56,14 @@ extension Exchange {
         return .YES
     }
 
-    /// Responds before the body; libmicrohttpd then closes the connection.
+    /// Responds before the body has been read; libmicrohttpd then closes the connection.
     private func refuseAtOnce(_ problem: Problem, isBodyComing: Bool) -> MHD_Result {
         refuse(problem)
         if isBodyComing { client.wasAnsweredEarly = true }
         return queue(refusal ?? problem.response)
     }
 
-    /// Responds with `problem` when the body is complete.
+    /// Sets `problem` as the response and drops the body. Without further steps, it is sent when the body is complete.
     private func refuse(_ problem: Problem) {
         guard refusal == nil else { return }
         let response = problem.unhandled(request.method).response
@@ -75,7 +76,7 @@ extension Exchange {
 
     // MARK: Body
 
-    /// The answer to a too long body. A path or method that is wrong anyway comes first.
+    /// The response to a body that is too long: 404 or 405 if no route has this path or method, otherwise 413.
     private var bodyProblem: Problem {
         server.router.problem(of: request) ?? .valueTooLarge(maxBytes: received.maxBytes)
     }
@@ -98,7 +99,7 @@ extension Exchange {
         guard received.discardedBytes > received.maxBytes + server.settings.buffers.maxDiscardedBytes else {
             return .YES
         }
-        // libmicrohttpd accepts no response in the middle of a body.
+        // libmicrohttpd does not accept a response in the middle of a body.
         return answerPastLibrary()
     }
 
@@ -129,7 +130,7 @@ extension Exchange {
 
     // MARK: Response
 
-    /// The handler has responded, in the callback that started it or later.
+    /// Called when the handler has responded: within the callback that started it, or later.
     private func finish(_ response: Response) {
         isTaskRunning = false
         guard case .working = stage else {
@@ -139,7 +140,7 @@ extension Exchange {
             return
         }
         if let stream = response.stream { attach(stream) }
-        // Counted from now on: many responses may become ready before libmicrohttpd runs again.
+        // Count the response's bytes now, because many responses may become ready before libmicrohttpd runs again.
         stage = .ready(affordable(response))
         wake()
     }
@@ -149,7 +150,7 @@ extension Exchange {
         outgoing.stream = stream
     }
 
-    /// The server responds instead of the handler, because it stops.
+    /// Responds instead of the handler, because the server is stopping.
     func fail(with response: Response) {
         guard case .working = stage else { return }
         stage = .ready(response)
@@ -175,7 +176,8 @@ extension Exchange {
         return result
     }
 
-    /// The response, or 503 if the buffers for long responses are full. The outcome of a change is always sent.
+    /// The response, or 503 if it is long and does not fit in the client's share of the buffers. The response to a
+    /// change is always sent.
     private func affordable(_ response: Response) -> Response {
         let count = response.body.count
         guard count > HTTPServer.longResponseBytes, request.method.isSafe else { return response }
@@ -202,7 +204,7 @@ extension Exchange {
         if isSuspended, let connection { MHD_resume_connection(connection) }
     }
 
-    /// False where it did not wait.
+    /// - Returns: false if this request was not waiting for its handler.
     @discardableResult
     private func stopWaiting() -> Bool {
         guard client.waiting === self else { return false }
@@ -213,7 +215,7 @@ extension Exchange {
         return true
     }
 
-    /// The completion callback.
+    /// libmicrohttpd calls this once per request: the response was sent, or the connection was lost.
     func connectionIsDone() {
         stopWaiting()
         detach()
@@ -228,7 +230,7 @@ extension Exchange {
         if !isTaskRunning { leaveFlight() }
     }
 
-    /// Both the connection and the handler are done with it.
+    /// Called when neither the connection nor the handler uses the request any more.
     private func leaveFlight() {
         guard isCounted else { return }
         isCounted = false

@@ -3,9 +3,9 @@ import EventLoop
 
 /// One request and its response on a connection of libmicrohttpd.
 ///
-/// It is created with the request line and is the request's context in libmicrohttpd, retained until the completion
-/// callback. The handler's task retains it too, so it survives a client that disconnects while the task is suspended:
-/// `connection` is then nil, and the response is dropped.
+/// It is created when libmicrohttpd begins to read the request. It is the request's context there, retained until the
+/// completion callback. The handler's task retains it too, so it survives a client that disconnects while the task is
+/// suspended: `connection` is then nil, and the response is dropped.
 final class Exchange {
     enum Stage {
         /// The header block is incomplete.
@@ -14,11 +14,11 @@ final class Exchange {
         case body
         /// The handler is running; the connection waits.
         case working
-        /// The response waits for libmicrohttpd to call.
+        /// The response is ready, and libmicrohttpd has not asked for it yet.
         case ready(Response)
         /// libmicrohttpd has the response.
         case answered
-        /// The connection is done with it.
+        /// The response was sent, or the connection was lost.
         case ended
     }
 
@@ -29,7 +29,7 @@ final class Exchange {
     }
 
     struct OutgoingBody {
-        /// Size of the response if it is a long one, otherwise 0.
+        /// Size of the response in bytes if it is a long one, otherwise 0.
         var bufferedBytes = 0
         /// The body, if it is a stream.
         var stream: ResponseStream?
@@ -39,16 +39,17 @@ final class Exchange {
     let request: Request
     let client: HTTPConnection
     let head: RequestHead
-    /// Nil once the connection is done with this request.
+    /// Nil after the response was sent or the connection was lost.
     var connection: OpaquePointer?
     var stage = Stage.headers
-    /// It is counted in `requestsInFlight`.
+    /// Whether the request is counted in `requestsInFlight`.
     var isCounted = false
     var isTaskRunning = false
-    /// While it waits for its handler, its connection is not in libmicrohttpd's list of ready connections.
+    /// Whether the connection was suspended when the request began to wait for its handler. libmicrohttpd does not
+    /// visit a suspended connection.
     var isSuspended = false
 
-    /// The response instead of the handler's; the rest of the body is dropped.
+    /// The response that replaces the handler's; the rest of the body is dropped.
     var refusal: Response?
     var received = ReceivedBody()
     var outgoing = OutgoingBody()
@@ -71,7 +72,7 @@ final class Exchange {
             proxies.client(of: connection.peer, forwardedFor: head.fields.value("X-Forwarded-For")))
     }
 
-    /// The connection is done with the request: the response was sent, or the connection was lost.
+    /// Called when the response was sent or the connection was lost.
     func detach() {
         connection = nil
         stage = .ended

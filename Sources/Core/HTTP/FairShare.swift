@@ -1,8 +1,8 @@
-/// An amount that all clients share, and of which each address gets a fair part.
+/// An amount that all clients share. The share of each client address is limited.
 ///
-/// An address may hold as much as is free: one address alone gets a half, two addresses get a third each. So a newcomer
-/// always finds room. These are the dynamic thresholds, with α = 1, of Choudhury and Hahne (IEEE/ACM Transactions on
-/// Networking 6(2), 1998).
+/// An address may hold at most as much as is free: one address alone gets a half, two addresses get a third each. So a
+/// part always remains free for new addresses. These are the dynamic thresholds, with α = 1, of Choudhury and Hahne
+/// (IEEE/ACM Transactions on Networking 6(2), 1998).
 struct FairShare {
     let total: Int
     private(set) var used = 0

@@ -3,7 +3,7 @@ import CMicroHTTPD
 import CReceive
 import Glibc
 
-/// The C callbacks of ``HTTPServer``: each finds its server and exchange and calls them.
+/// The C callbacks of ``HTTPServer``. Each finds the objects of its contexts and calls them.
 ///
 /// | context of | object | retained |
 /// |---|---|---|
@@ -34,7 +34,7 @@ enum HTTPCallbacks {
         }
     }
 
-    /// A response that reads `stream`, which it retains until libmicrohttpd releases it.
+    /// A response whose body is read from `stream`. It retains the stream until libmicrohttpd releases the response.
     static func response(streaming stream: ResponseStream) -> OpaquePointer? {
         let context = Unmanaged.passRetained(stream)
         let response = cmhd_streaming_response(
@@ -72,7 +72,7 @@ enum HTTPCallbacks {
             return Unmanaged.passRetained(exchange).toOpaque()
         }
 
-    /// Runs `body`, which calls libmicrohttpd, so that libmicrohttpd reads through ``RequestSplitter``.
+    /// Runs `body`, which calls libmicrohttpd. Within it, libmicrohttpd reads its input through ``RequestSplitter``.
     static func filteringInput<Result>(of context: UnsafeMutableRawPointer, _ body: () -> Result) -> Result {
         var replacements = creceive_replacements(
             context: context,

@@ -10,20 +10,20 @@ final class HTTPConnection {
     /// The other end of the connection: a client, or a proxy.
     let peer: IPAddress
     let address: ClientAddress
-    /// Each of its requests has a client of its own; see ``TrustedProxies``.
+    /// The peer is a trusted proxy: each request names its client; see ``TrustedProxies``.
     let isTrustedProxy: Bool
     private(set) var progress: ConnectionProgress
-    /// The request that waits for its handler: the server is slow, not the client.
+    /// The request that waits for its handler. Until it has a response, the connection does not count as idle.
     var waiting: Exchange?
-    /// A response is being sent.
+    /// Whether a response is being sent.
     var isResponding = false
-    /// The response that is being sent has no known end.
+    /// The stream that is being sent as the body of a response, or nil.
     var stream: ResponseStream?
-    /// A request was answered before the client had sent everything.
+    /// Whether a request was answered before the client had sent all of it.
     var wasAnsweredEarly = false
-    /// It was closed as idle.
+    /// Whether ``ConnectionTable`` has shut it down.
     var isShutDown = false
-    /// What the client sends, on its way to libmicrohttpd.
+    /// Checks the client's input before libmicrohttpd reads it.
     var input: RequestSplitter
     /// Nil without TLS.
     let tls: TLSConnection?
@@ -44,28 +44,31 @@ final class HTTPConnection {
 
     func received(bodyBytes count: Int, atNs nowNs: UInt64) { progress.received(bodyBytes: count, atNs: nowNs) }
 
-    /// A client that reads a long response slowly makes progress, which the kernel knows.
+    /// Counts the bytes that the client has acknowledged, according to the kernel. So a slow reader of a long response
+    /// makes progress.
     func countAcknowledged(atNs nowNs: UInt64) {
         progress.acknowledged(totalBytes: cmhd_acknowledged_bytes(descriptor), atNs: nowNs)
     }
 
-    /// The same for a stream, which may be silent for long.
+    /// Counts the bytes of a stream that the client has acknowledged. A stream may have nothing to send for a long
+    /// time.
     func countStreamed(atNs nowNs: UInt64) {
         progress.acknowledgedStream(
             totalBytes: cmhd_acknowledged_bytes(descriptor), atNs: nowNs,
             unacknowledgedBytes: cmhd_unacknowledged_bytes(descriptor))
     }
 
-    /// There is, or may come, input that nobody has read; see ``LingeringClose``.
+    /// Whether unread input has arrived or may still arrive; see ``LingeringClose``.
     var mustLinger: Bool { !isShutDown && (wasAnsweredEarly || peek() > 0) }
 
     var isClosedByClient: Bool { peek() == 0 }
 
-    /// The client closed or reset the connection. libmicrohttpd does not notice that while a stream is suspended.
+    /// Whether the client closed or reset the connection. libmicrohttpd does not detect this while a stream is
+    /// suspended.
     var isLost: Bool {
         let count = peek()
         let isReset = count < 0 && errno != EAGAIN && errno != EINTR
-        // With TLS, a last record usually precedes the end, and nobody reads it.
+        // With TLS, an unread last record usually precedes the end of the input.
         return count == 0 || isReset || (tls != nil && cmhd_is_half_closed(descriptor) != 0)
     }
 
@@ -76,12 +79,13 @@ final class HTTPConnection {
         while true {
             filled += input.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
             guard filled < buffer.count, !input.hasFailed else { break }
-            // Not more than there is room for: the rest stays in the kernel's buffer, outside of this server's memory.
+            // Read no more than fits: the rest stays in the kernel's buffer, outside of this server's memory.
             let wanted = min(buffer.count - filled, scratch.count)
             let count = creceive(descriptor, scratch.baseAddress, wanted, 0)
             guard count > 0 else { return filled > 0 ? filled : count }
             input.append(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
-            // libmicrohttpd takes a short read for the end of what there is, so the kernel's must be empty too.
+            // libmicrohttpd treats a short read as the end of the available input, so read until the kernel has no
+            // more.
             guard count < wanted else { continue }
             filled += input.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
             break
@@ -105,20 +109,21 @@ final class HTTPConnection {
             guard count > 0 else { return filled > 0 ? filled : count }
             input.append(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
             guard count < wanted else { continue }
-            // A short read ends a record, not what has arrived. Without output, read on: libmicrohttpd would take
-            // GNUTLS_E_AGAIN for the end of what has arrived.
+            // A short read is the end of a record; more may have arrived. Without output, read on, because
+            // libmicrohttpd would treat GNUTLS_E_AGAIN as the end of the available input.
             filled += input.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
             if filled > 0 { break }
         }
         return filled > 0 ? filled : Int(GNUTLS_E_AGAIN)
     }
 
-    /// Writes a response past libmicrohttpd. The connection is closed next.
+    /// Writes a response directly to the connection, which the caller then closes.
     func send(_ response: Response) {
         if let tls { tls.sendLast(response.closingBytes) } else { response.send(to: descriptor) }
     }
 
-    /// The number of bytes to read, at most 1; 0 at the end of the stream, -1 where nothing has arrived.
+    /// The number of bytes that have arrived, at most 1; 0 at the end of the input, -1 if nothing has arrived or on an
+    /// error.
     private func peek() -> Int {
         var byte: UInt8 = 0
         return creceive(descriptor, &byte, 1, Int32(MSG_PEEK))

@@ -3,7 +3,7 @@ import EventLoop
 import Glibc
 
 /// An HTTP/1.1 server on a reactor. libmicrohttpd, in external epoll mode, implements the protocol; the reactor waits
-/// for it.
+/// for its events.
 ///
 /// Everything runs on the reactor's thread.
 ///
@@ -44,9 +44,9 @@ public final class HTTPServer {
     /// Nil without TLS.
     let handshakes: TLSHandshakes?
 
-    /// Only longer responses count as buffered; the kernel buffers shorter ones at once.
+    /// Responses up to this length, in bytes, do not count as buffered: usually the kernel accepts them at once.
     static let longResponseBytes = 65_536
-    /// Connections that were answered early and whose input is still read; each has a descriptor.
+    /// The most connections that ``LingeringClose`` keeps open to read their remaining input. Each needs a descriptor.
     public static let maxLingering = 32
     private static let drainCheckNs = 5 * nsPerMs
 
@@ -71,7 +71,7 @@ public final class HTTPServer {
 
     // MARK: Starting and stopping
 
-    /// Listens, and serves from the next turn on. Blocks while a host name is resolved.
+    /// Listens, and serves from the reactor's next turn on. Blocks while a host name is resolved.
     public func start() throws(HTTPServerError) {
         reactor.checkIsolated()
         precondition(daemon == nil && !phase.isDraining, "a server starts once")
@@ -114,8 +114,9 @@ public final class HTTPServer {
         return requestsInFlight == 0
     }
 
-    /// Ends everything now: in-flight requests get 503 `stopping`, and all connections are closed. A handler must not
-    /// call it before its first suspension. A running handler continues, and its response is dropped.
+    /// Ends everything now. Requests that wait for their handler get 503 `stopping`, and all connections are closed. A
+    /// running handler continues, and its response is dropped. A handler must not call this before its first
+    /// suspension.
     public func stop() {
         reactor.checkIsolated()
         precondition(!runState.isRunning, "a server is not stopped from within its own callback")
@@ -131,7 +132,8 @@ public final class HTTPServer {
         MHD_stop_daemon(daemon)
     }
 
-    /// Ends all streams and handshakes, and answers all waiting requests with 503. So no connection stays suspended.
+    /// Ends all streams and handshakes, and responds to all waiting requests with 503, so that no connection stays
+    /// suspended.
     private func failWaiting() {
         for connection in connections.handshaking { connection.tls?.abandon(.dropped) }
         for stream in connections.streams { stream.resume() }
@@ -143,7 +145,7 @@ public final class HTTPServer {
         run()
     }
 
-    /// - Parameter outcome: the outcome of a change.
+    /// - Parameter outcome: the `outcome` in the response to a change.
     static func stoppingProblem(for request: Request, outcome: String) -> Problem {
         let problem = Problem.unavailable("stopping", "the service is stopping")
         return request.method.isSafe ? problem : problem.with("outcome", .string(outcome))
@@ -255,11 +257,11 @@ extension HTTPServer {
         var isEpollReady = false
         /// When libmicrohttpd's own timers need a run, on the reactor's clock.
         var nextNs = UInt64.max
-        /// It must run again before the loop sleeps: there are new responses, or a connection closed.
+        /// libmicrohttpd must run again before the reactor sleeps, for example for a new response or a new connection.
         var isNeeded = false
         /// A response was queued for a waiting connection; the next run writes it.
         var didQueueWaitingResponse = false
-        /// There may be more to do at once.
+        /// The current run made progress, so another run may have more to do at once.
         var didMakeProgress = false
         var isRunning = false
     }

@@ -20,49 +20,51 @@ public struct HTTPServerSettings: Sendable {
 }
 
 extension HTTPServerSettings {
-    /// How many connections there may be, and when one is closed as idle.
+    /// The limit of connections, and when an idle one is closed.
     public struct Connections: Sendable {
-        /// Simultaneous connections. One client address gets a half of them if it is alone; see ``FairShare``. A
-        /// trusted proxy has many clients, and gets all. Above either limit, the longest idle ones are closed for new
-        /// ones.
+        /// The most simultaneous connections. One client address gets half of them if it is alone; see ``FairShare``. A
+        /// trusted proxy may use all of them, because it has many clients. At either limit, the longest idle
+        /// connections are closed for new ones.
         public var limit = 4_096
-        /// Seconds without a complete request or response after which a connection is closed. Single bytes are no
-        /// progress; time in a handler does not count.
+        /// Seconds without progress after which a connection is closed. Progress is a complete request or response, or
+        /// 64 KiB of a long one. The time in a handler does not count.
         public var idleTimeoutS = 60
-        /// The same in milliseconds while at least three quarters of ``limit`` are in use.
+        /// The idle timeout, in milliseconds, while at least three quarters of ``limit`` are open.
         public var crowdedIdleTimeoutMs: UInt64 = 5_000
         /// A connection that made progress within this time, in milliseconds, is not closed for another one.
         public var leastIdleMs: UInt64 = 500
-        /// Milliseconds after which a connection is closed whose TLS handshake is not complete. A quarter of ``limit``
-        /// may be in a handshake.
+        /// Milliseconds within which a TLS handshake must be complete; otherwise the connection is closed. At most a
+        /// quarter of ``limit`` may be in a handshake, except for connections of trusted proxies.
         public var handshakeTimeoutMs: UInt64 = 10_000
     }
 
     /// Limits of what is held in memory, in bytes.
     public struct Buffers: Sendable {
-        /// The longest request line with header fields; a longer one gets 431, or 414 within the request line.
+        /// The greatest length of the request line with all header fields. A longer request line gets 414, and longer
+        /// header fields get 431.
         public var maxHeadBytes = 8_192
-        /// libmicrohttpd's buffer of one connection. It must hold a response header; a body is read in parts of half
-        /// its size. libmicrohttpd clears it for each request, so a larger one costs time.
+        /// The size of libmicrohttpd's buffer for one connection. It must hold a response header; a body is read in
+        /// parts of half its size. libmicrohttpd clears it for each request, so a larger one costs time.
         public var connectionMemoryBytes = 8_192
-        /// Buffered request bodies of all connections; above it, or above the fair share of a client address, 503
-        /// `overloaded`.
+        /// The most bytes of buffered request bodies, of all connections. A request that exceeds it, or the fair share
+        /// of its client address, gets 503 `overloaded`.
         public var maxTotalBodyBytes = 64 << 20
-        /// Long responses (see ``HTTPServer/longResponseBytes``) that clients have not received, of all connections;
-        /// above it, or above the fair share of a client address, a read gets 503 `overloaded`. Otherwise clients that
-        /// do not read could use up all memory.
+        /// The most bytes of long responses (see ``HTTPServer/longResponseBytes``) that clients have not received, of
+        /// all connections. A read that exceeds it, or the fair share of its client address, gets 503 `overloaded`.
+        /// Otherwise clients that do not read could use up all memory.
         public var maxTotalResponseBytes = 128 << 20
-        /// How much of a too long body is read and dropped, so that the client receives its 413 and can reuse the
-        /// connection. A still longer body closes the connection.
+        /// How much of a body that is too long is read and dropped, so that the client receives its 413 and can reuse
+        /// the connection. A still longer body closes the connection.
         public var maxDiscardedBytes = 1 << 20
     }
 
     /// Limits of the requests in flight.
     public struct Requests: Sendable {
-        /// In-flight requests; above it 503 `overloaded`.
+        /// The most in-flight requests; further ones get 503 `overloaded`.
         public var maxInFlight = 10_000
-        /// Waiting requests that stay in libmicrohttpd's list of ready connections; above it connections are
-        /// suspended. The list saves two `epoll_ctl` and one `recv` per request, but every run traverses it.
+        /// The most waiting requests that stay in libmicrohttpd's list of ready connections; the connections of further
+        /// ones are suspended. Staying in the list saves two `epoll_ctl` and one `recv` per request, but every run
+        /// traverses it.
         public var maxUnsuspended = 128
     }
 }

@@ -14,7 +14,7 @@ struct HeaderFields {
     /// Lines of `name:value`.
     private var lines: [UInt8] = []
 
-    /// Room for the fields of usual requests.
+    /// Enough for the header fields of a usual request.
     private static let usualBytes = 256
 
     init() {}

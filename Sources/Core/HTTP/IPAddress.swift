@@ -1,7 +1,7 @@
 import Glibc
 
-/// An IPv4 or IPv6 address. IPv4 is kept in its IPv6 form, `::ffff:192.0.2.1` (RFC 4291, section 2.5.5.2), so that
-/// `192.0.2.1` is the same client on a socket for both.
+/// An IPv4 or IPv6 address. An IPv4 address is stored in its IPv6 form, `::ffff:192.0.2.1` (RFC 4291, section 2.5.5.2).
+/// So it is equal on an IPv4 socket and on a socket for both families.
 public struct IPAddress: Hashable, Sendable {
     let high: UInt64
     let low: UInt64
@@ -28,7 +28,7 @@ public struct IPAddress: Hashable, Sendable {
         }
     }
 
-    /// Parses the usual forms of text, without a zone (`%eth0`). Nil for anything else.
+    /// Parses the usual text forms of an address, without a zone (`%eth0`). Nil for any other text.
     public init?(_ text: some StringProtocol) {
         // The longest form, of an IPv6 address that ends with an IPv4 address, has 45 characters.
         guard text.utf8.count <= 45, !text.utf8.contains(0) else { return nil }

@@ -18,9 +18,9 @@ final class LingeringClose: DescriptorHandler, Expirable {
     private var leftBytes = maxBytes
     private(set) var isSettled = false
 
-    /// Takes over the connection of `descriptor`, which the caller closes next.
+    /// Duplicates `descriptor`, so that the connection stays open after the caller has closed it.
     ///
-    /// - Returns: false where there is no descriptor left for it: `ended` is not called.
+    /// - Returns: false if no descriptor is left; `ended` is then not called.
     static func begin(_ descriptor: Int32, on reactor: Reactor, ended: @escaping () -> Void) -> Bool {
         let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { return false }

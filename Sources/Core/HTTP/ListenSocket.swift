@@ -1,8 +1,8 @@
 import Glibc
 
-/// Opens listening sockets. Blocks while a name is resolved: only for the start.
+/// Opens listening sockets. Blocks while a name is resolved, so it is only for the start of a program.
 enum ListenSocket {
-    /// Length of the kernel's queue of connections to accept.
+    /// Length of the kernel's queue of connections that have not been accepted yet.
     private static let backlog: Int32 = 1_024
 
     /// A non-blocking socket bound to `host` and `port`, listening.

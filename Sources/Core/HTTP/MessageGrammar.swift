@@ -1,7 +1,8 @@
-/// The grammar of RFC 9110 and RFC 9112 without its tolerances. Texts are parts of one line, without its CRLF and
-/// without control characters.
+/// The grammar of RFC 9110 and RFC 9112 without the deviations that they tolerate. Every text is a part of one line,
+/// without its CRLF and without control characters other than tabs.
 enum MessageGrammar {
-    /// Splits a field line (RFC 9112, section 5). A line that continues the one before has no name, and is malformed.
+    /// Splits a field line (RFC 9112, section 5). A line that continues the previous field (`obs-fold`) begins with a
+    /// space or tab, so it is malformed.
     static func field(
         _ line: UnsafeRawBufferPointer
     ) throws(Problem) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {

@@ -20,7 +20,7 @@ public struct Problem: Error, Sendable {
     public var status: Int
     /// Stable, lower case, with underscores.
     public var code: String
-    /// One sentence for people about this request.
+    /// One sentence about this request, for human readers.
     public var detail: String
     public var members: [(name: String, value: Member)]
     public var headers: [Header]
@@ -68,7 +68,7 @@ public struct Problem: Error, Sendable {
         return json.line()
     }
 
-    /// The same object for a document; see ``bytes``.
+    /// The same object as a ``JSONValue``, for documents.
     public var value: JSONValue {
         var value: JSONValue = [
             "type": "about:blank", "title": .string(Response.reason(status)), "status": .integer(Int64(status)),
@@ -106,7 +106,7 @@ extension Problem {
         return badRequest("unknown_parameter", "there is no parameter '\(shown)' here; this path takes \(takes)")
     }
 
-    /// Does not reveal which paths exist.
+    /// Does not list the paths that exist.
     static func notFound(isBelowRoute: Bool) -> Problem {
         let advice = isBelowRoute ? "; a / in a key or value is sent as %2F" : ""
         return Problem(status: 404, code: "not_found", detail: "there is nothing at this path\(advice)")
@@ -118,7 +118,7 @@ extension Problem {
         return problem
     }
 
-    /// For a request that reached no handler: a change was not applied.
+    /// Adds the outcome `not_applied` to a change that did not reach its handler.
     func unhandled(_ method: Method) -> Problem {
         let hasOutcome = method.isSafe || members.contains { $0.name == "outcome" }
         return hasOutcome ? self : with("outcome", .string("not_applied"))
@@ -140,7 +140,7 @@ extension Problem {
         Problem(status: 503, code: code, detail: detail, retryAfterS: retryAfterS)
     }
 
-    /// Reveals nothing internal; the cause is logged.
+    /// Does not reveal internal details; the cause is logged.
     static var internalError: Problem {
         Problem(status: 500, code: "internal_error", detail: "the request could not be answered")
     }

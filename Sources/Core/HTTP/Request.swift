@@ -10,12 +10,12 @@ public final class Request {
     /// When the request was complete, in nanoseconds on the reactor's clock.
     public internal(set) var receivedNs: UInt64
     public let client: ClientAddress
-    /// Who sent it, where that is known; set by the ``AccessPolicy``.
+    /// The authenticated sender; nil if there is none. Set by the ``AccessPolicy``.
     public var principal: Principal?
-    /// Fields of its response; set by the ``RequestLimiter``.
+    /// The rate limit fields of its response; set by the ``RequestLimiter``.
     public var quotaFields: [Header] = []
 
-    /// The router's answer to its path and method, once it is known.
+    /// The router's result for its path and method; nil before the router has looked it up.
     var match: Router.Match?
     private let fields: HeaderFields
     /// The path within `target`; empty for the absolute form without a path (`http://host`), which means `/`.
@@ -52,7 +52,7 @@ public final class Request {
         return target[start...].firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? target.count
     }
 
-    /// Nil for any other form than the absolute one.
+    /// The start of the host in a target of the absolute form; nil for other forms.
     private static func authorityStart(in target: [UInt8]) -> Int? {
         let slash = UInt8(ascii: "/")
         guard let first = target.first, first != slash, let colon = target.firstIndex(of: UInt8(ascii: ":")),
@@ -61,8 +61,8 @@ public final class Request {
         return colon + 3
     }
 
-    /// The host and port that the client addressed: of the absolute form, which overrides the field, or of `Host`
-    /// (RFC 9112, section 3.2.2). Nil for HTTP/1.0 without `Host`.
+    /// The host and port that the client addressed: from the absolute form of the target, which overrides the field, or
+    /// from `Host` (RFC 9112, section 3.2.2). Nil for HTTP/1.0 without `Host`.
     public var authority: String? {
         guard let start = Self.authorityStart(in: target) else { return header("Host") }
         return String(decoding: target[start..<pathRange.lowerBound], as: UTF8.self)
@@ -73,7 +73,7 @@ public final class Request {
     /// The path as sent, for logs.
     public var path: String { pathRange.isEmpty ? "/" : String(decoding: target[pathRange], as: UTF8.self) }
 
-    /// The segment at `index`, percent-decoded: any bytes.
+    /// The segment at `index`, percent-decoded. It may be any bytes.
     /// - Throws: 400 `bad_encoding` if a `%` is not followed by two hexadecimal digits.
     public func segment(_ index: Int) throws(Problem) -> [UInt8] {
         var start = pathRange.lowerBound
@@ -102,7 +102,7 @@ public final class Request {
         try queryBytes(name).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The same as bytes, for values that need not be text.
+    /// The decoded value of the first query item called `name`, as bytes, for values that need not be text.
     public func queryBytes(_ name: String) throws(Problem) -> [UInt8]? {
         try firstItem { $0.elementsEqual(name.utf8) }?.value
     }
@@ -130,8 +130,8 @@ public final class Request {
 
     // MARK: Header
 
-    /// The value of the header field `name` in any case, or nil. Several fields with one name are joined by ", " in the
-    /// order they were sent (RFC 9110, section 5.3).
+    /// The value of the header field `name`, or nil; the case of the name does not matter. Several fields with one name
+    /// are joined by ", " in the order in which they were sent (RFC 9110, section 5.3).
     public func header(_ name: StaticString) -> String? {
         fields.value(name)
     }

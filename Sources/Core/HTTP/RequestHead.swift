@@ -1,16 +1,16 @@
-/// The head of a request: request line and header fields, by ``MessageGrammar``.
+/// The head of a request: request line and header fields, checked against ``MessageGrammar``.
 struct RequestHead {
     private(set) var requestLine = RequestLine()
     private(set) var fields = HeaderFields()
     private(set) var framing = BodyFraming()
     private(set) var expectsContinue = false
-    /// Counts the requests of a connection.
+    /// The position of the request on its connection, counted from 1.
     var number = 0
-    /// Why the request is refused; the connection ends with it.
+    /// Why the request is rejected; the connection is closed after this response.
     var problem: Problem?
 
     private var hostLines = 0
-    /// What the Connection fields list, in lower case.
+    /// The options in the Connection fields, in lower case.
     private var connectionOptions: [Substring] = []
 
     // MARK: Lines, without their CRLF and without control characters
@@ -20,7 +20,7 @@ struct RequestHead {
     mutating func takeField(_ line: UnsafeRawBufferPointer) throws(Problem) {
         let (name, value) = try MessageGrammar.field(line)
         fields.append(name, value)
-        // By length first: most fields are irrelevant.
+        // Compare lengths first, because most fields are irrelevant here.
         switch name.count {
         case 4 where name.equalsIgnoringCase("host"):
             hostLines += 1
@@ -36,7 +36,7 @@ struct RequestHead {
         }
     }
 
-    /// Refuses what others could read as another message (sections 3.2, 6.1 and 6.3).
+    /// Rejects a request that another HTTP implementation could read differently (RFC 9112, sections 3.2, 6.1 and 6.3).
     func check() throws(Problem) {
         if hostLines > 1 || (hostLines == 0 && !requestLine.isHTTP10) {
             throw .malformed("the request must have one Host field")
@@ -46,8 +46,8 @@ struct RequestHead {
 
     // MARK: For libmicrohttpd
 
-    /// Writes a request line and the fields that delimit the message, for libmicrohttpd, which never sees the client's
-    /// text.
+    /// Writes a request line and the fields that delimit the message, for libmicrohttpd, which never gets the client's
+    /// own head.
     func appendCanonical(to output: inout [UInt8]) {
         output.append(contentsOf: requestLine.method.name.utf8)
         output.append(text: requestLine.isHTTP10 ? " / HTTP/1.0\r\n" : " / HTTP/1.1\r\n")
@@ -61,7 +61,8 @@ struct RequestHead {
                 output.append(contentsOf: "Content-Length: \(min(contentLength, UInt64(Int64.max)))\r\n".utf8)
             }
             if framing.isChunked { output.append(text: "Transfer-Encoding: chunked\r\n") }
-            // Without a body there is nothing to wait for, and libmicrohttpd would drop the requests behind this one.
+            // Without a body there is nothing to wait for, and libmicrohttpd would drop the pipelined requests after
+            // this one.
             if expectsContinue, framing.hasBody, !requestLine.isHTTP10 {
                 output.append(text: "Expect: 100-continue\r\n")
             }

@@ -1,14 +1,15 @@
 /// The request line: method, target and version (RFC 9112, section 3).
 struct RequestLine {
     private(set) var method = Method.get
-    /// As sent. Bytes above 127 are accepted, as clients send them unencoded.
+    /// The target as sent. Bytes above 127 are accepted, because some clients do not percent-encode them.
     private(set) var target: [UInt8] = []
     private(set) var isHTTP10 = false
 
-    /// The longest method.
+    /// The greatest length of a method.
     private static let maxMethodBytes = 32
 
-    /// Reads the line. Where it throws, the method is known if it could be read: the answer to HEAD has no body.
+    /// Parses the line. If the line is well-formed and the version or target is rejected, `method` is already set,
+    /// because a response to HEAD has no body.
     /// - Parameter line: without its CRLF and without control characters.
     mutating func take(_ line: UnsafeRawBufferPointer) throws(Problem) {
         let space = UInt8(ascii: " ")
@@ -30,7 +31,7 @@ struct RequestLine {
         target = Array(text)
     }
 
-    /// One of the four forms of a target (section 3.2). A fragment is never sent.
+    /// Whether `text` has one of the four forms of a target (section 3.2). A target has no fragment.
     private func isTarget(_ text: UnsafeRawBufferPointer) -> Bool {
         guard !text.contains(UInt8(ascii: "#")) else { return false }
         if text[0] == UInt8(ascii: "/") { return true }

@@ -1,9 +1,9 @@
-/// Splits what a client sends into requests, strictly, before libmicrohttpd reads it.
+/// Splits a client's input into requests, and checks them strictly, before libmicrohttpd reads them.
 ///
-/// libmicrohttpd 0.9.75 accepts what a proxy may read as another message, and answers what it rejects in HTML, or
-/// twice. So it gets each request as ``RequestHead/appendCanonical(to:)`` writes it, with a body whose framing is
-/// checked (RFC 9112, section 7.1); the rest of the head is in ``heads``. A message that is malformed becomes a request
-/// that is refused by its own answer, after all earlier ones, and ends the connection.
+/// libmicrohttpd 0.9.75 accepts messages that a proxy may read differently. It responds to messages that it rejects in
+/// HTML, or twice. So it gets each request as ``RequestHead/appendCanonical(to:)`` writes it, with a body whose framing
+/// is checked (RFC 9112, section 7.1). The complete heads are in ``heads``. A malformed message becomes a request that
+/// is rejected after the responses to all earlier ones. Then the connection is closed.
 struct RequestSplitter {
     private enum State {
         case requestLine
@@ -11,30 +11,30 @@ struct RequestSplitter {
         case body(left: UInt64)
         case chunkSize
         case chunk(left: UInt64)
-        /// Behind the data of a chunk.
+        /// After the data of a chunk.
         case chunkEnd
         case trailers
-        /// The input is dropped from here on.
+        /// All further input is dropped.
         case failed
     }
 
-    /// An idle connection keeps no larger buffers.
+    /// The largest capacity, in bytes, of an emptied buffer that a connection keeps.
     private static let keptBytes = 1_024
 
     private let maxHeadBytes: Int
     private var state = State.requestLine
-    /// The beginning of a line whose end has not arrived. Lines that arrive whole are read where they are.
+    /// The beginning of a line whose end has not arrived. A line that arrives in one piece is parsed in place.
     private var line: [UInt8] = []
-    /// Bytes of the head, the line of a chunk, or the trailers so far, without line feeds.
+    /// Bytes read so far of the head, of the size line of a chunk, or of the trailers, without line feeds.
     private var lengthBytes = 0
     private var head = RequestHead()
     private var count = 0
 
     /// Heads that libmicrohttpd has not begun to read.
     private(set) var heads: [RequestHead] = []
-    /// For libmicrohttpd.
+    /// Checked bytes that libmicrohttpd has not read yet.
     private(set) var output: [UInt8] = []
-    /// The request whose body is malformed: its number, and its answer.
+    /// The request whose body is malformed: its number, and its response.
     private(set) var brokenBody: (number: Int, problem: Problem)?
 
     init(maxHeadBytes: Int) { self.maxHeadBytes = maxHeadBytes }
@@ -44,7 +44,7 @@ struct RequestSplitter {
     /// Removes the first head.
     mutating func nextHead() -> RequestHead? { heads.isEmpty ? nil : heads.removeFirst() }
 
-    /// Moves as much of the output as `buffer` can hold.
+    /// Moves as much of the output into `buffer` as fits, and returns the number of bytes.
     mutating func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         let taken = min(output.count, buffer.count)
         guard taken > 0 else { return 0 }
@@ -167,7 +167,7 @@ struct RequestSplitter {
         }
     }
 
-    /// Section 7.1. Extensions are ignored.
+    /// Parses the size line of a chunk (RFC 9112, section 7.1). Chunk extensions are ignored.
     private static func chunkSize(_ line: UnsafeRawBufferPointer) throws(Problem) -> UInt64 {
         let digits = line.prefix(while: MessageGrammar.isHex)
         let rest = line[digits.endIndex...].drop(while: MessageGrammar.isBlank)
@@ -209,7 +209,7 @@ struct RequestSplitter {
             head.problem = problem
             passHead()
         case .chunkSize, .chunkEnd, .trailers:
-            // libmicrohttpd accepts no answer in the middle of a body, so it gets the end of one.
+            // libmicrohttpd does not accept a response in the middle of a body, so pass it an end of the body.
             if case .chunkEnd = state { output.append(text: "\r\n") }
             output.append(text: "0\r\n\r\n")
             brokenBody = (count, problem)

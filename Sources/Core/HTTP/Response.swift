@@ -17,14 +17,14 @@ public struct Response: Sendable {
     public var contentType: String?
     /// Additional fields. A field whose name or value contains a line break is omitted.
     public var headers: [Header]
-    /// The client's `Accept` field chose the representation (RFC 9110, section 12.5.5): adds `Vary: Accept`.
+    /// Whether the client's `Accept` field selected the representation (RFC 9110, section 12.5.5); adds `Vary: Accept`.
     public var isNegotiated = false
     public var body: [UInt8]
     /// The code of a problem, as in its body.
     public internal(set) var problemCode: String?
-    /// For caches; used in answers to safe methods only.
+    /// The value of `Cache-Control`, which is sent in responses to safe methods only.
     public var cacheControl = "no-store"
-    /// Instead of ``body``: a body without a known end.
+    /// A body without a known end, which is sent instead of ``body``.
     public var stream: ResponseStream?
 
     public init(status: Int = 200, contentType: String? = nil, headers: [Header] = [], body: [UInt8] = []) {
@@ -75,12 +75,12 @@ public struct Response: Sendable {
 extension Response {
     /// The response as a libmicrohttpd object, which the caller destroys.
     ///
-    /// The body is copied: up to about 10 KiB that is cheaper than a callback that frees it later.
+    /// The body is copied. For up to about 10 KiB, a copy costs less than a callback that frees the body later.
     /// - Parameters:
     ///   - isStorable: caches could store it (RFC 9111, section 3), so it gets ``cacheControl``. Caches never store
     ///     responses to changes.
     ///   - isLast: the connection is closed after it.
-    ///   - isSecure: it is sent by TLS. Browsers then use TLS for a year (RFC 6797).
+    ///   - isSecure: it is sent over TLS. Adds the field with which browsers use only TLS for a year (RFC 6797).
     ///   - further: header fields besides its own.
     func prepared(isStorable: Bool, isLast: Bool, isSecure: Bool = false, further: [Header] = []) -> OpaquePointer? {
         let response =
@@ -94,13 +94,14 @@ extension Response {
             }
         guard let response else { return nil }
         func add(_ name: String, _ value: String) {
-            // Without the copies that an implicit conversion makes.
+            // Avoid the copies of an implicit conversion.
             name.withCString { name in value.withCString { _ = MHD_add_response_header(response, name, $0) } }
         }
         if let contentType { add("Content-Type", contentType) }
         for header in headers { add(header.name, header.value) }
         for header in further { add(header.name, header.value) }
-        // Values may be anything, also a script: browsers must neither guess a type nor load it into foreign pages.
+        // A value may be anything, including a script. Browsers must not guess its type, or load it into pages of other
+        // origins.
         add("X-Content-Type-Options", "nosniff")
         add("Cross-Origin-Resource-Policy", "same-origin")
         if isNegotiated { add("Vary", "Accept") }
@@ -110,7 +111,7 @@ extension Response {
         return response
     }
 
-    /// Writes the response to a socket that is closed next; at most what the socket buffer has room for.
+    /// Writes the response to a socket that the caller then closes; at most as much as fits into the socket's buffer.
     func send(to descriptor: Int32) {
         let bytes = closingBytes
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))

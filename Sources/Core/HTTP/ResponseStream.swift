@@ -3,8 +3,8 @@ import Glibc
 
 /// A response body without a known end, such as Server-Sent Events, with a bounded buffer.
 ///
-/// Return it in ``Response/stream`` of one response. What is written before is sent first. Use it on the reactor's
-/// thread only.
+/// Return it in ``Response/stream`` of one response. Bytes that are written before the response starts are sent first.
+/// Use it on the reactor's thread only.
 ///
 /// ```swift
 /// let stream = ResponseStream()
@@ -16,28 +16,28 @@ import Glibc
 public final class ResponseStream: @unchecked Sendable {
     // Safe because it is used on the reactor's thread only; `Response` must be `Sendable`.
 
-    /// The most bytes that wait for the client, besides what the kernel buffers.
+    /// The most bytes that wait to be sent, in addition to those in the kernel's buffer.
     public let capacityBytes: Int
-    /// Called once, when the connection is done with the response: it was sent to its end, or the client is gone, or
-    /// the server has stopped. Never called from within ``write(_:)`` or ``close()``.
+    /// Called once, when the response has ended: it was sent completely, the client disconnected, or the server
+    /// stopped. Never called from within ``write(_:)`` or ``close()``.
     public var onClose: (() -> Void)?
-    /// Nothing more can be written.
+    /// Whether nothing more can be written.
     public private(set) var isClosed = false
 
     private(set) var buffer: [UInt8] = []
-    /// How much of `buffer` libmicrohttpd has taken.
+    /// How many bytes of `buffer` libmicrohttpd has read.
     private var taken = 0
     private var exchange: Exchange?
     private var isAborted = false
     private var isDone = false
-    /// Its connection is not watched, because there is nothing to send.
+    /// Whether its connection is suspended, because there is nothing to send.
     private var isSuspended = false
 
     public init(capacityBytes: Int = 256 << 10) {
         self.capacityBytes = capacityBytes
     }
 
-    /// Bytes that libmicrohttpd has not taken yet.
+    /// The number of bytes that libmicrohttpd has not read yet.
     public var bufferedBytes: Int { buffer.count - taken }
 
     /// Appends `bytes`, which are sent at the end of the reactor's turn.
@@ -59,19 +59,20 @@ public final class ResponseStream: @unchecked Sendable {
         return true
     }
 
-    /// Ends the body after what has been written.
+    /// Ends the body after the bytes that have been written.
     public func close() {
         isClosed = true
         resume()
     }
 
-    /// Closes the connection now, so that the client sees an incomplete body.
+    /// Closes the connection now, so that the client detects an incomplete body.
     func abort() {
         isClosed = true
         isAborted = true
         buffer = []
         taken = 0
-        // libmicrohttpd does not read from the stream again while the client's window is full.
+        // libmicrohttpd does not read the stream while the client's receive window is full, so it would not close the
+        // connection.
         if let exchange { shutdown(exchange.client.descriptor, Int32(SHUT_RDWR)) }
         resume()
     }
@@ -83,7 +84,7 @@ public final class ResponseStream: @unchecked Sendable {
         self.exchange = exchange
     }
 
-    /// The connection is done with the response, or it was never sent.
+    /// Called when the response has ended, or when it could not be sent because the client had disconnected.
     func connectionIsDone() {
         guard !isDone else { return }
         isDone = true
@@ -97,7 +98,7 @@ public final class ResponseStream: @unchecked Sendable {
 
     // MARK: Called by libmicrohttpd
 
-    /// - Returns: the number of bytes, 0 if the connection was suspended, or one of the ends.
+    /// - Returns: the number of bytes, 0 if the connection was suspended, or a code for the end of the stream.
     func read(into target: UnsafeMutableRawBufferPointer) -> Int {
         guard let exchange, let connection = exchange.connection, !isAborted else { return cmhd_end_with_error }
         guard !exchange.server.phase.isStopping else { return cmhd_end_of_stream }
@@ -105,7 +106,7 @@ public final class ResponseStream: @unchecked Sendable {
         let count = min(bufferedBytes, target.count)
         guard count > 0 else {
             if isClosed { return cmhd_end_of_stream }
-            // Otherwise libmicrohttpd would ask again at once, for as long as there is nothing.
+            // Without a suspension, libmicrohttpd would call again at once until there are bytes.
             isSuspended = true
             MHD_suspend_connection(connection)
             return 0
@@ -119,7 +120,8 @@ public final class ResponseStream: @unchecked Sendable {
         return count
     }
 
-    /// Lets libmicrohttpd read again; at a stop also where nothing was written.
+    /// Resumes the connection, so that libmicrohttpd reads again. When the server stops, this is called even if nothing
+    /// was written.
     func resume() {
         guard isSuspended, let exchange, let connection = exchange.connection else { return }
         isSuspended = false

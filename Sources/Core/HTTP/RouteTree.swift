@@ -1,4 +1,4 @@
-/// Routes by path segment. A look-up takes one step per segment and ends at the depth of the tree.
+/// Routes by path segment. A look-up descends one level per segment and stops at the depth of the tree.
 struct RouteTree {
     private final class Node {
         var literals: [(text: [UInt8], node: Node)] = []
@@ -50,7 +50,7 @@ struct RouteTree {
         return names.sorted().joined(separator: ", ")
     }
 
-    /// Nil where no route has this path.
+    /// Nil if no route has this path.
     func find(_ request: Request) -> Router.Match? {
         // `*` and the authority form name no path; an empty path is "/" (RFC 9112, section 3.2).
         guard request.pathRange.isEmpty || request.target[request.pathRange.lowerBound] == UInt8(ascii: "/") else {
@@ -59,7 +59,8 @@ struct RouteTree {
         return find(request, from: request.pathRange.lowerBound, in: root)?.match(request.method)
     }
 
-    /// The path continues below a route with parameters: most likely a slash should have been percent-encoded.
+    /// Whether the path continues below a route with parameters. Most likely, a slash should then have been
+    /// percent-encoded.
     func goesOnBelowRoute(_ request: Request) -> Bool {
         var node = root
         var start = request.pathRange.lowerBound
@@ -72,7 +73,7 @@ struct RouteTree {
         return node.routes.contains { $0.pattern.contains("{") }
     }
 
-    /// A literal segment wins over a parameter; the parameter is tried if the literal leads to no route.
+    /// A literal segment has priority over a parameter. The parameter is tried if the literal does not lead to a route.
     private func find(_ request: Request, from start: Int, in node: Node) -> Node? {
         let end = request.segmentEnd(from: start)
         let segment = request.target[min(start + 1, end)..<end]

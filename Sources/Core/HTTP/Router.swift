@@ -8,7 +8,8 @@ struct Route {
     var operation: String { endpoint.operation }
 }
 
-/// Dispatches requests to routes, and itself answers `OPTIONS`, 404 for an unknown path and 405 with `Allow`.
+/// Dispatches requests to routes. It responds itself to `OPTIONS`, to an unknown path (404), and to a method for which
+/// the path has no route (405 with `Allow`).
 ///
 /// HEAD uses the route of GET; the server omits the body.
 public final class Router {
@@ -20,22 +21,23 @@ public final class Router {
         case notFound
     }
 
-    /// The operation of unmatched requests in metrics. Their paths are unbounded, so they are never used as a label.
+    /// The operation of unmatched requests in metrics. The number of their paths is unbounded, so a path is never a
+    /// label.
     public static let unknownOperation = "unknown"
     public static let optionsOperation = "options"
-    /// A body without a meaning is read and dropped up to this size, so that the client sees the 404 and not a 413.
+    /// The longest body, in bytes, that an endpoint without a body ignores. A longer one gets 413 `value_too_large`.
     public static let unusedBodyBytes = 65_536
 
-    /// Nil: every request reaches its handler.
+    /// If nil, every request reaches its handler.
     public var policy: (any AccessPolicy)?
-    /// Nil: no client has a limit.
+    /// If nil, no client has a limit.
     public var limiter: (any RequestLimiter)?
-    /// Called for every response, including those of the server itself.
+    /// Called with the response to every request, including those that the server itself rejects.
     public var onResponse: ((_ request: Request, _ operation: String, _ response: Response) -> Void)?
     /// Called for errors that are not a ``Problem``.
     public var onUnexpectedError: ((_ request: Request, _ error: any Error) -> Void)?
 
-    /// In the order of their addition.
+    /// All endpoints, in the order in which they were added.
     public private(set) var endpoints: [Endpoint] = []
 
     private let tree = RouteTree()
@@ -43,9 +45,9 @@ public final class Router {
 
     public init() {}
 
-    /// Adds an endpoint, which is enforced as it is declared.
-    /// - Parameter respond: may throw a ``Problem``; any other error becomes 500 `internal_error`. The index of a path
-    ///   parameter in the pattern is its index in ``Request/segment(_:)``.
+    /// Adds an endpoint, and enforces its declaration.
+    /// - Parameter respond: may throw a ``Problem``; any other error becomes 500 `internal_error`.
+    ///   ``Request/segment(_:)`` takes the index of a segment in the pattern.
     public func add(_ endpoint: Endpoint, respond: @escaping (Request) async throws -> Response) {
         let path = endpoint.parameters.filter { $0.location == .path }.map { "{\($0.name)}" }
         let inPattern = endpoint.pattern.split(separator: "/").filter { $0.hasPrefix("{") }.map(String.init)
@@ -60,9 +62,9 @@ public final class Router {
     ///   - operation: a short name for metrics and logs, such as `read`.
     ///   - parameters: names of the accepted query parameters; any other is rejected. Nil accepts and ignores all.
     ///   - maxBodyBytes: nil for an endpoint without a body; a body up to ``unusedBodyBytes`` is then ignored.
-    ///   - scope: what the sender's token must permit; nil for an endpoint that is open to everybody.
+    ///   - scope: the scope that the sender's token must have; nil for an endpoint that is open to everybody.
     ///   - isLimited: false for an endpoint that monitoring must always reach.
-    ///   - respond: as above.
+    ///   - respond: as for ``add(_:respond:)``.
     public func add(
         _ method: Method, _ pattern: String, operation: String, parameters: [String]? = [], maxBodyBytes: Int? = nil,
         needs scope: Scope? = nil, isLimited: Bool = true, respond: @escaping (Request) async throws -> Response
@@ -102,7 +104,7 @@ public final class Router {
         } catch { return error }
     }
 
-    /// `OPTIONS` is not limited: browsers send it on their own.
+    /// Whether the limiter decides on the request. `OPTIONS` is not limited, because browsers send it by themselves.
     private func isLimited(_ request: Request) -> Bool {
         switch match(request) {
         case .route(let route): route.endpoint.isLimited
@@ -171,7 +173,7 @@ public final class Router {
         }
     }
 
-    /// The answer to a request that reaches no route because of its path or method; nil for any other.
+    /// The response to a request for whose path or method there is no route; nil if there is one.
     func problem(of request: Request) -> Problem? {
         switch match(request) {
         case .route, .options: nil
@@ -180,14 +182,15 @@ public final class Router {
         }
     }
 
-    /// Longest accepted body, in bytes; called when the headers are complete and announce a body. A longer body gets
-    /// 413 `value_too_large`, and at most this much is ever buffered.
+    /// The longest accepted body, in bytes; called when the headers are complete and announce a body. A longer body
+    /// gets 413 `value_too_large`, or 404 or 405 if there is no route. At most this much of it is buffered.
     public func maxBodyBytes(for request: Request) -> Int {
         guard case .route(let route) = match(request) else { return Self.unusedBodyBytes }
         return route.endpoint.maxBodyBytes ?? Self.unusedBodyBytes
     }
 
-    /// The server itself responded (413, 400 for a malformed message, 503 above its limits); for metrics and logs.
+    /// Reports a response for which no handler ran: a rejection by the policy, by the limiter, or by the server itself.
+    /// For metrics and logs.
     func refused(_ request: Request, with response: Response) {
         var operation = Self.unknownOperation
         if case .route(let route) = match(request) {

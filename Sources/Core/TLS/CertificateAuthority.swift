@@ -1,7 +1,7 @@
 import CGnuTLS
 import Glibc
 
-/// A certificate authority for one machine or one test. It exists only in memory: its key is never written.
+/// A certificate authority for one machine or one test. It exists only in memory: its key is never written to a file.
 public final class CertificateAuthority {
     /// A certificate with its key, as PEM.
     public struct Issued: Sendable {
@@ -9,7 +9,7 @@ public final class CertificateAuthority {
         public let key: [UInt8]
     }
 
-    /// What a certificate is for.
+    /// The purpose of a certificate.
     public enum Purpose: Sendable {
         /// A server with these host names and IP addresses.
         case server(names: [String], addresses: [String])
@@ -38,7 +38,7 @@ public final class CertificateAuthority {
         gnutls_x509_privkey_deinit(key)
     }
 
-    /// Makes a key, and signs its certificate.
+    /// Generates a key, and issues a certificate for it.
     /// - Parameter validity: in seconds since 1970.
     public func issue(
         to name: String, for purpose: Purpose, validity: ClosedRange<Int64>

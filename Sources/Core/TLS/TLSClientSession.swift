@@ -6,7 +6,7 @@ import Glibc
 /// The calls return what GnuTLS returns. With a socket that does not block, `GNUTLS_E_AGAIN` means: call again when the
 /// socket is ready; see ``awaitsInput``.
 public final class TLSClientSession {
-    /// What a client trusts and presents; for any number of sessions.
+    /// The authorities that a client trusts and the certificate that it presents, for any number of sessions.
     public final class Credentials: Sendable {
         // Safe because GnuTLS only reads it once `init` has ended.
         nonisolated(unsafe) fileprivate let handle: OpaquePointer
@@ -42,7 +42,7 @@ public final class TLSClientSession {
 
     public static let defaultPriorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
-    /// What the calls return if they would wait.
+    /// The result of a call that would have to wait.
     public static let again = Int(GNUTLS_E_AGAIN)
 
     private let session: OpaquePointer
@@ -65,7 +65,7 @@ public final class TLSClientSession {
         try check(gnutls_priority_set_direct(session, priorities, nil))
         try check(
             gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(credentials.handle)))
-        // Not for an address (RFC 6066, section 3).
+        // A server name must not be an IP address (RFC 6066, section 3).
         if host.contains(where: \.isLetter), !host.contains(":") {
             try check(gnutls_server_name_set(session, GNUTLS_NAME_DNS, host, host.utf8.count))
         }
@@ -87,7 +87,7 @@ public final class TLSClientSession {
         }
     }
 
-    /// After `GNUTLS_E_AGAIN`: the session waits until it can read, not until it can write.
+    /// After `GNUTLS_E_AGAIN`: true if the session waits to read, false if it waits to write.
     public var awaitsInput: Bool { gnutls_record_get_direction(session) == 0 }
 
     /// - Returns: the number of bytes, or an error.
@@ -104,16 +104,16 @@ public final class TLSClientSession {
         }
     }
 
-    /// Tells the server that nothing follows.
+    /// Sends the alert `close_notify`: nothing follows.
     public func finishSending() { gnutls_bye(session, GNUTLS_SHUT_WR) }
 
     /// Replaces the keys of both directions (RFC 8446, section 4.6.3).
     public func updateKeys() -> Int32 { gnutls_session_key_update(session, UInt32(GNUTLS_KU_PEER)) }
 
-    /// The server asked for a certificate of the client.
+    /// Whether the server asked for a certificate of the client.
     public var isAskedForCertificate: Bool { gnutls_certificate_client_get_request_status(session) != 0 }
 
-    /// Such as `TLS1.3`.
+    /// The negotiated version, such as `TLS1.3`.
     public var version: String {
         gnutls_protocol_get_name(gnutls_protocol_get_version(session)).map { String(cString: $0) } ?? ""
     }

@@ -1,26 +1,27 @@
 import Glibc
 
-/// The host names under which a server may be addressed.
+/// The host names and addresses by which clients may address a server.
 ///
-/// Without this check, a web page can reach a server on loopback or in a private network. Its own host name resolves to
-/// that server's address for a moment (DNS rebinding), so the browser takes both for one origin. Only names can be
-/// misused in this way.
+/// Without this check, a web page can reach a server on loopback or in a private network. The page's host name then
+/// resolves to the address of the server (DNS rebinding), so the browser treats both as one origin. IP addresses cannot
+/// be misused in this way.
 public struct AllowedHosts: Sendable {
     /// Names and addresses in lower case, without port and brackets.
     private let names: Set<String>
-    /// From a pattern `.example.org`: it and its subdomains.
+    /// The names of patterns such as `.example.org`, without the leading dot. Each allows itself and its subdomains.
     private let domains: [String]
     private let allowsAll: Bool
     private let allowsAddresses: Bool
 
-    /// The names of this machine for itself.
+    /// The names and addresses by which every machine reaches itself.
     private static let loopbackNames = ["localhost", "127.0.0.1", "::1"]
 
     /// - Parameters:
     ///   - patterns: names or addresses; `.example.org` for a name and its subdomains; `*` for all. Loopback's names
     ///     are always allowed.
-    ///   - own: further names, which are no patterns.
-    ///   - allowsAddresses: every IP address is allowed, as the server listens on all of the machine's.
+    ///   - own: further names or addresses, which are not patterns.
+    ///   - allowsAddresses: true for a server that listens on all addresses of its machine: every IP address is
+    ///     allowed.
     public init(_ patterns: [String], own: [String] = [], allowsAddresses: Bool = false) {
         let patterns = patterns.map { $0.lowercased() }
         let whole = patterns.filter { !$0.hasPrefix(".") } + own.map { $0.lowercased() }
@@ -53,7 +54,7 @@ public struct AllowedHosts: Sendable {
         let end = authority[afterBracket...].firstIndex(of: ":") ?? authority.endIndex
         guard authority[end...].dropFirst().allSatisfy({ $0.isASCII && $0.isNumber }) else { return false }
         var host = Self.withoutBrackets(authority[..<end])
-        // A name may end with the dot of the root.
+        // A fully qualified name may end with a dot.
         if host.hasSuffix(".") { host.removeLast() }
         if names.contains(host) || (allowsAddresses && Self.isAddress(host)) { return true }
         return domains.contains { host == $0 || host.hasSuffix("." + $0) }

@@ -1,12 +1,13 @@
-/// Which web pages a server answers (RFC 6454; the Fetch standard, "CORS protocol").
+/// The web pages whose requests a server accepts (RFC 6454; the Fetch standard, "CORS protocol").
 ///
-/// A browser sends a page's requests to any server, but shows the page only the answers of its own origin. So a foreign
-/// page cannot read; it must not change anything either, as the change is done when the browser drops the answer.
+/// A browser sends a page's requests to any server, but by default it shows the page only the responses of its own
+/// origin. So pages of other origins cannot read. The server must reject their changes, because the browser withholds
+/// only the response to a change, not the change.
 public struct AllowedOrigins: Sendable {
-    /// Foreign origins that may read and change everything.
+    /// Other origins whose pages may send all requests.
     private let origins: Set<String>
 
-    /// How long a browser may remember the answer to a preflight request, in seconds.
+    /// How long a browser may cache the response to a preflight request, in seconds.
     private static let maxAgeS = 600
     private static let requestFields =
         "Accept, Authorization, Content-Type, If-Match, If-None-Match, X-Context, X-Session-Token"
@@ -27,7 +28,8 @@ public struct AllowedOrigins: Sendable {
         return false
     }
 
-    /// False for a change that a foreign page requests.
+    /// False for a change that a page of another origin requests, unless this origin is in the list. A request without
+    /// `Origin` and `Sec-Fetch-Site` does not come from a page of a current browser.
     public func allows(_ request: Request) -> Bool {
         guard !request.method.isSafe else { return true }
         if let origin = request.header("Origin")?.lowercased() { return !isForeign(origin, to: request) }
@@ -54,10 +56,10 @@ public struct AllowedOrigins: Sendable {
         ]
     }
 
-    /// The fields that show an answer to the pages of allowed origins; none if no origin is allowed.
+    /// The fields that allow the pages of the listed origins to read the response; none if the list is empty.
     public func headers(for request: Request, _ response: Response) -> [Header] {
         guard !origins.isEmpty else { return [] }
-        // Caches must not show an answer to one origin to another.
+        // Caches must not serve the response for one origin to another.
         let vary = Header("Vary", "Origin")
         guard let origin = request.header("Origin"), origins.contains(origin.lowercased()) else { return [vary] }
         var headers = [

@@ -1,4 +1,5 @@
-/// The proxies whose word about their clients counts, by address. Anybody else could claim any address.
+/// The addresses of the proxies whose `X-Forwarded-For` is used. The field of any other peer is ignored, because it
+/// could claim any address.
 public struct TrustedProxies: Sendable, Equatable {
     /// A block of addresses, such as `10.0.0.0/8`, or one address.
     struct Block: Sendable, Equatable {
@@ -7,8 +8,8 @@ public struct TrustedProxies: Sendable, Equatable {
         private let highMask: UInt64
         private let lowMask: UInt64
 
-        /// Nil if it is not an address with an optional length, or if bits after that length are set: the latter is
-        /// most likely a mistake.
+        /// Nil if it is not an address with an optional length, or if bits after that length are set, which is most
+        /// likely a mistake.
         init?(_ text: String) {
             let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
             guard let address = IPAddress(parts[0]) else { return nil }
@@ -32,10 +33,11 @@ public struct TrustedProxies: Sendable, Equatable {
 
     private let blocks: [Block]
 
-    /// Further entries are not read: a client can write as many as it likes before those of the proxies.
+    /// The most entries of `X-Forwarded-For` that are read, from its end. A client can send any number of entries
+    /// before those of the proxies.
     static let maxHops = 32
 
-    /// None.
+    /// Trusts no proxy.
     public init() { blocks = [] }
 
     /// - Parameter texts: each an address or a block; see ``isBlock(_:)``.
@@ -52,8 +54,9 @@ public struct TrustedProxies: Sendable, Equatable {
     /// - Parameters:
     ///   - peer: the proxy.
     ///   - field: the value of `X-Forwarded-For`; nil if there is none.
-    /// - Returns: `peer` if the list ends with something else than an address. If all addresses are trusted, the first
-    ///   one: the request comes from a proxy itself.
+    /// - Returns: `peer` if there is no field, or if an entry that is read is not an address. If all addresses are
+    ///   trusted, the first one, because a proxy itself sent the request; but `peer` if there are more than
+    ///   ``maxHops``.
     func client(of peer: IPAddress, forwardedFor field: String?) -> IPAddress {
         guard let field else { return peer }
         var client = peer
@@ -68,7 +71,7 @@ public struct TrustedProxies: Sendable, Equatable {
         return peer
     }
 
-    /// An entry: an address, also with a port, as some proxies write it (`192.0.2.1:443`, `[2001:db8::1]:443`).
+    /// Parses an entry: an address, with a port if the proxy adds one (`192.0.2.1:443`, `[2001:db8::1]:443`).
     private static func address(_ entry: Substring) -> IPAddress? {
         var text = entry.drop { $0 == " " || $0 == "\t" }
         while text.last == " " || text.last == "\t" { text.removeLast() }
@@ -82,7 +85,7 @@ public struct TrustedProxies: Sendable, Equatable {
         return IPAddress(text)
     }
 
-    /// Nothing, or a colon and digits.
+    /// Whether `text` is empty, or a colon and one to five digits.
     private static func isPort(_ text: Substring) -> Bool {
         text.isEmpty
             || (text.first == ":" && (2...6).contains(text.utf8.count)

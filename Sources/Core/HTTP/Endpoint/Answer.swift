@@ -7,7 +7,7 @@ public struct Answer: Sendable {
         public var mediaType: String
         /// JSON Schema 2020-12; nil for bytes.
         public var schema: JSONValue?
-        /// By a short name.
+        /// Examples, each with a short name.
         public var examples: [(name: String, value: JSONValue)]
 
         public init(_ mediaType: String, schema: JSONValue? = nil, examples: [(name: String, value: JSONValue)] = []) {
@@ -28,7 +28,7 @@ public struct Answer: Sendable {
         /// ``Endpoint/Text/id`` of the next request.
         public var operation: String
         public var summary: String
-        /// Its parameters, such as `path.key`, as runtime expressions.
+        /// The parameters of the next request, such as `path.key`, as runtime expressions.
         public var parameters: [(name: String, expression: String)]
 
         public init(
@@ -66,7 +66,7 @@ public struct DeclaredHeader: Sendable {
     public var summary: String
     public var schema: JSONValue
     public var example: JSONValue
-    /// Every answer of this status has it.
+    /// Whether every answer with this status has the field.
     public var isRequired: Bool
 
     public init(
@@ -80,7 +80,7 @@ public struct DeclaredHeader: Sendable {
         self.isRequired = isRequired
     }
 
-    /// The same field, in some answers only.
+    /// The same field, which only some answers have.
     public var optional: DeclaredHeader {
         var header = self
         header.isRequired = false
@@ -104,7 +104,7 @@ public struct Member: Sendable {
         self.isRequired = isRequired
     }
 
-    /// The same member, in some answers only.
+    /// The same member, which only some answers have.
     public var optional: Member { Member(name, schema, isRequired: false) }
 
     /// The schema of an object with exactly these members.
@@ -118,10 +118,10 @@ public struct Member: Sendable {
     }
 }
 
-/// A declared ``Problem``, made from an example of it.
+/// A declared ``Problem``, given by an example.
 public struct DeclaredProblem: Sendable {
     public var example: Problem
-    /// Schemas of its members besides those of every problem.
+    /// The members that not every problem has.
     public var members: [Member]
     public var headers: [DeclaredHeader]
 
@@ -129,8 +129,8 @@ public struct DeclaredProblem: Sendable {
     public var code: String { example.code }
 
     /// - Parameters:
-    ///   - members: without `outcome`, which every problem of a change may have.
-    ///   - headers: without `Retry-After`.
+    ///   - members: all but `outcome`, which every problem of a change may have.
+    ///   - headers: all but `Retry-After`, which is added if the example has it.
     public init(_ example: Problem, members: [Member] = [], headers: [DeclaredHeader] = []) {
         self.example = example
         self.members = members

@@ -2,7 +2,7 @@ import JSON
 
 /// The declaration of one endpoint. The router enforces it, and the service's OpenAPI document shows it.
 ///
-/// Debug builds also check every answer: an answer that is not declared is a failed assertion.
+/// Debug builds also check every answer: one that is not declared fails an assertion.
 public struct Endpoint: Sendable {
     /// The body of a request: any bytes.
     public struct Body: Sendable {
@@ -15,7 +15,7 @@ public struct Endpoint: Sendable {
         }
     }
 
-    /// What an endpoint is for, for readers and generated clients.
+    /// The purpose of an endpoint, for readers and generated clients.
     public struct Text: Sendable {
         /// The name of the operation in generated clients; unique in a service.
         public var id: String
@@ -30,26 +30,27 @@ public struct Endpoint: Sendable {
     }
 
     public var method: Method
-    /// Such as `/write/{key}/{value}`. A parameter matches one whole segment, even an empty one.
+    /// Such as `/write/{key}/{value}`. A parameter matches exactly one segment, which may be empty.
     public let pattern: String
     /// A short name for metrics and logs, such as `read`.
     public let operation: String
     public var text: Text
-    /// Those of the path, in its order, of the query, and header fields that the endpoint reads.
+    /// The path parameters in the order of the pattern, the query parameters, and the header fields that the endpoint
+    /// reads.
     public var parameters: [Parameter] = []
-    /// False: any other query parameter is rejected.
+    /// If false, any other query parameter is rejected.
     public var ignoresOtherParameters = false
     /// Nil for an endpoint without a body; a body up to ``Router/unusedBodyBytes`` is then ignored.
     public var maxBodyBytes: Int?
     /// Nil if a body has no meaning.
     public var body: Body?
-    /// What the sender's token must permit; nil for an endpoint that is open to everybody.
+    /// The scope that the sender's token must have; nil for an endpoint that is open to everybody.
     public var scope: Scope?
-    /// The ``RequestLimiter`` decides on its requests. False for an endpoint that monitoring must always reach.
+    /// Whether the ``RequestLimiter`` decides on its requests; false for an endpoint that monitoring must always reach.
     public var isLimited = true
-    /// All answers of the handler that are not a ``Problem``.
+    /// All answers of the handler other than a ``Problem``.
     public var answers: [Answer] = []
-    /// The problems of the handler. The ``Router`` adds those of server, router, ``AccessPolicy`` and
+    /// The problems of the handler. The ``Router`` adds its own and those of the server, the ``AccessPolicy`` and the
     /// ``RequestLimiter``.
     public var problems: [DeclaredProblem] = []
 
@@ -68,7 +69,7 @@ public struct Endpoint: Sendable {
     /// False for an endpoint of a server without a document, such as one of a test.
     var isDeclared: Bool { !answers.isEmpty }
 
-    /// HEAD, which the router answers with the route of GET: without a body.
+    /// The declaration of HEAD, for which the router uses the route of GET. Its answers have no body.
     func head() -> Endpoint {
         var endpoint = self
         endpoint.method = .head

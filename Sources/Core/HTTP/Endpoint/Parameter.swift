@@ -2,7 +2,7 @@ import ByteCoding
 import JSON
 
 /// A declared parameter of an ``Endpoint``. Handlers read numbers and flags through their declaration, so that a value
-/// is accepted exactly if the declaration permits it.
+/// is accepted if and only if the declaration permits it.
 public struct Parameter: Sendable {
     public enum Location: String, Sendable {
         case path
@@ -25,7 +25,7 @@ public struct Parameter: Sendable {
     public let example: JSONValue
     private let kind: Kind
 
-    /// A whole number of the query, in decimal digits.
+    /// An integer in the query, in decimal digits.
     /// - Parameter standard: the value if the parameter is absent; nil for none.
     public static func integer(
         _ name: String, in range: ClosedRange<Int64>, default standard: Int64? = nil, example: Int64, _ summary: String
@@ -55,7 +55,7 @@ public struct Parameter: Sendable {
         Parameter(location: location, name: name, summary: summary, schema: schema, example: example, kind: .text)
     }
 
-    /// What a value that the declaration does not permit is answered with; nil if the handler checks it.
+    /// The response to a value that the declaration does not permit; nil if the handler checks the value.
     var problem: DeclaredProblem? {
         if case .text = kind { return nil }
         return DeclaredProblem(rejection)
@@ -72,7 +72,7 @@ public struct Parameter: Sendable {
     }
 
     /// The value of a number; nil if it is absent.
-    /// - Throws: 400 `bad_<name>` if it is no number or out of bounds.
+    /// - Throws: 400 `bad_<name>` if it is not a number, or is out of bounds.
     public func integer(of request: Request) throws(Problem) -> Int64? {
         guard case .integer(let range) = kind else { preconditionFailure("\(name) is no number") }
         guard let text = try request.query(name) else { return nil }

@@ -1,6 +1,6 @@
-/// What the OpenAPI document of a server shows.
+/// The declarations that the OpenAPI document of a server contains.
 extension Router {
-    /// The endpoints, and HEAD beside each GET.
+    /// The endpoints, and a HEAD operation for each GET.
     public var operations: [Endpoint] {
         endpoints.flatMap { $0.method == .get ? [$0, $0.head()] : [$0] }
     }
@@ -15,7 +15,7 @@ extension Router {
             .map(\.element)
     }
 
-    /// The header fields that any answer at an endpoint may have, beside its own.
+    /// The header fields that any answer at an endpoint may have, in addition to those declared for the answer.
     public func headers(at endpoint: Endpoint) -> [DeclaredHeader] {
         ServerAnswers.headers(at: endpoint) + (policy?.headers(at: endpoint) ?? [])
             + (endpoint.isLimited ? limiter?.headers ?? [] : [])

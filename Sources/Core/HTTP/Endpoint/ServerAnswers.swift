@@ -1,6 +1,7 @@
 import JSON
 
-/// What server and router answer at every endpoint, beside its handler and the ``AccessPolicy``.
+/// The responses of the server and the router at every endpoint, besides those of its handler, the ``AccessPolicy`` and
+/// the ``RequestLimiter``.
 enum ServerAnswers {
     /// Problems at `endpoint`.
     static func problems(at endpoint: Endpoint) -> [DeclaredProblem] {
@@ -22,11 +23,11 @@ enum ServerAnswers {
         return problems.map { DeclaredProblem($0) } + endpoint.parameters.compactMap(\.problem)
     }
 
-    /// Header fields of every answer at `endpoint`, beside those of a single answer.
+    /// Header fields that any answer at `endpoint` may have, in addition to those declared for the answer.
     static func headers(at endpoint: Endpoint) -> [DeclaredHeader] {
         let always = [
             DeclaredHeader(
-                "Date", "When the answer was made.", example: "Sun, 29 Nov 2026 20:41:07 GMT", isRequired: false),
+                "Date", "When the answer was generated.", example: "Sun, 29 Nov 2026 20:41:07 GMT", isRequired: false),
             DeclaredHeader(
                 "Content-Length", "Length of the body in bytes.", schema: ["type": "integer", "minimum": 0],
                 example: 64,
@@ -34,23 +35,23 @@ enum ServerAnswers {
             DeclaredHeader(
                 "Connection", "`close`: the connection is closed after this answer.", example: "close",
                 isRequired: false),
-            // Some refusals are written before libmicrohttpd could add these fields.
+            // Some rejections are written directly to the connection, without these fields.
             DeclaredHeader(
-                "X-Content-Type-Options", "Browsers must not guess a type.", schema: ["const": "nosniff"],
+                "X-Content-Type-Options", "Browsers must not guess the content type.", schema: ["const": "nosniff"],
                 example: "nosniff", isRequired: false),
             DeclaredHeader(
-                "Cross-Origin-Resource-Policy", "Foreign web pages must not embed the answer.",
+                "Cross-Origin-Resource-Policy", "Web pages of other origins must not embed the answer.",
                 schema: ["const": "same-origin"], example: "same-origin", isRequired: false),
             DeclaredHeader(
                 "Strict-Transport-Security", "With TLS: browsers use HTTPS for this host for a year (RFC 6797).",
                 example: "max-age=31536000", isRequired: false),
             DeclaredHeader(
-                "Vary", "Which fields of the request chose the answer.", example: "Accept", isRequired: false),
+                "Vary", "The request fields on which the answer depends.", example: "Accept", isRequired: false),
         ]
         guard endpoint.method.isSafe else { return always }
         return always + [
             DeclaredHeader(
-                "Cache-Control", "Whether caches may keep the answer.", example: "no-store", isRequired: false)
+                "Cache-Control", "Whether caches may store the answer.", example: "no-store", isRequired: false)
         ]
     }
 }

@@ -7,16 +7,16 @@ public enum HandshakeResult: String, CaseIterable, Sendable {
     case plaintext
     /// Client and server have no version, cipher or other parameter in common, or the client does not speak TLS.
     case incompatible
-    /// The client has no certificate, or not one of the authority.
+    /// The client has no certificate, or none that a trusted authority has signed.
     case clientCertificate = "client_certificate"
-    /// The client rejected the server's certificate, or gave up.
+    /// The client sent a fatal alert, for example because it rejected the server's certificate.
     case rejected
     /// The client closed the connection.
     case disconnected
     case timeout
-    /// It was closed to make room for others, or because the server stops.
+    /// The server closed the connection to make room for others, or because it was stopping.
     case dropped
-    /// Too many handshakes were in progress.
+    /// The client address had reached its share of the handshakes in progress.
     case refused
     case failed
 

@@ -4,13 +4,13 @@ import CReceive
 import EventLoop
 import Glibc
 
-/// The TLS layer of one connection, whose session libmicrohttpd owns.
+/// The TLS layer of one connection. libmicrohttpd owns its session.
 ///
-/// While a handshake waits for the client, libmicrohttpd 0.9.75 takes the connection for ready and runs without pause.
+/// While a handshake waits for the client, libmicrohttpd 0.9.75 treats the connection as ready and runs without pause.
 /// So the connection is suspended, and the reactor continues the handshake.
 final class TLSConnection: DescriptorHandler {
     private enum State {
-        /// The client has not sent anything.
+        /// libmicrohttpd has not asked for the handshake yet.
         case new
         case handshaking
         case established
@@ -18,7 +18,7 @@ final class TLSConnection: DescriptorHandler {
         case failed(Int32)
     }
 
-    /// Records without data that are read at once, such as updates of keys.
+    /// The most records without data, such as key updates, that one call reads.
     private static let maxSilentRecords = 16
 
     private let session: OpaquePointer
@@ -28,9 +28,9 @@ final class TLSConnection: DescriptorHandler {
     private unowned let server: HTTPServer
     private let handshakes: TLSHandshakes
     private var state = State.new
-    /// GnuTLS uses them for as long as the session exists.
+    /// Retained, because GnuTLS uses them as long as the session exists.
     private var credentials: TLSCredentials?
-    /// GnuTLS has read everything that arrived.
+    /// Whether the last read of GnuTLS found the kernel's buffer empty.
     private var isKernelEmpty = false
 
     init?(of connection: OpaquePointer, address: ClientAddress, server: HTTPServer) {
@@ -53,7 +53,7 @@ final class TLSConnection: DescriptorHandler {
 
     // MARK: Handshake
 
-    /// What libmicrohttpd gets instead of gnutls_handshake(3).
+    /// Replaces gnutls_handshake(3) for libmicrohttpd.
     func handshake() -> Int32 {
         switch state {
         case .established: return GNUTLS_E_SUCCESS
@@ -80,7 +80,7 @@ final class TLSConnection: DescriptorHandler {
         gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(current.handle))
         if current.needsClientCertificate { cgnutls_require_client_certificate(session) }
         var first: UInt8 = 0
-        // A record of a handshake begins with 22, a request with a letter.
+        // A handshake record begins with the byte 22, an HTTP request with a letter.
         guard creceive(descriptor, &first, 1, Int32(MSG_PEEK)) == 1, (UInt8(ascii: "A")...UInt8(ascii: "Z")) ~= first
         else { return }
         let problem = Problem(status: 400, code: "tls_required", detail: "this port serves https, not http")
@@ -94,7 +94,7 @@ final class TLSConnection: DescriptorHandler {
         if code == GNUTLS_E_SUCCESS {
             end(.completed, code: code)
         } else if gnutls_error_is_fatal(code) != 0 {
-            // Tells the client why.
+            // Send the reason to the client.
             gnutls_alert_send_appropriate(session, code)
             end(HandshakeResult(failure: code), code: code)
         }
@@ -115,7 +115,7 @@ final class TLSConnection: DescriptorHandler {
         if isHandshaking { watch() } else { resume() }
     }
 
-    /// libmicrohttpd asks for the result.
+    /// Resumes the connection, so that libmicrohttpd asks for the result.
     private func resume() {
         server.reactor.unwatch(descriptor)
         server.runState.isNeeded = true
@@ -130,7 +130,7 @@ final class TLSConnection: DescriptorHandler {
         if isSuspended { resume() }
     }
 
-    /// libmicrohttpd has released the session: the connection is closed.
+    /// Called when libmicrohttpd has released the session, because the connection is closed.
     func sessionIsReleased() {
         guard isHandshaking else { return }
         if case .handshaking = state { server.reactor.unwatch(descriptor) }
@@ -139,7 +139,7 @@ final class TLSConnection: DescriptorHandler {
 
     // MARK: Records
 
-    /// recv(2) for GnuTLS, while libmicrohttpd runs.
+    /// Replaces recv(2) for GnuTLS while libmicrohttpd runs.
     func receiveRaw(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         let count = creceive(descriptor, buffer.baseAddress, buffer.count, 0)
         isKernelEmpty = count < 0 && errno == EAGAIN
@@ -160,7 +160,7 @@ final class TLSConnection: DescriptorHandler {
         return Int(GNUTLS_E_INTERRUPTED)
     }
 
-    /// Sends what the socket's buffer has room for; the connection is closed next.
+    /// Sends as much as fits into the socket's buffer. The caller then closes the connection.
     func sendLast(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { bytes in
             var rest = bytes
@@ -172,8 +172,8 @@ final class TLSConnection: DescriptorHandler {
         }
     }
 
-    /// Tells the client that nothing follows (RFC 8446, section 6.1). Not in the middle of a response, which the client
-    /// could take for complete.
+    /// Sends the alert `close_notify`: nothing follows (RFC 8446, section 6.1). Must not be called in the middle of a
+    /// response, because the client could mistake it for complete.
     func sayGoodbye() {
         if case .established = state { gnutls_bye(session, GNUTLS_SHUT_WR) }
     }

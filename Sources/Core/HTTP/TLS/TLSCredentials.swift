@@ -5,16 +5,16 @@ import Glibc
 public final class TLSCredentials: Sendable {
     // Safe because GnuTLS only reads it once `init` has ended.
     nonisolated(unsafe) let handle: OpaquePointer
-    /// When the first certificate of the chain expires, in seconds since 1970.
+    /// The earliest expiry of all certificates in the chain, in seconds since 1970.
     public let expiresAtS: Int64
-    /// Clients need a certificate.
+    /// Whether clients need a certificate.
     public let needsClientCertificate: Bool
 
     /// - Parameters:
     ///   - certificate: the server's certificate and those of the authorities between it and the root, as PEM.
     ///   - key: the private key of the first certificate, as PEM without a password.
     ///   - clientCA: certificates of the authorities that sign for clients, as PEM; nil if clients need none.
-    ///   - nowS: seconds since 1970.
+    ///   - nowS: the current time, in seconds since 1970.
     public init(
         certificate: [UInt8], key: [UInt8], clientCA: [UInt8]?, nowS: Int64
     ) throws(TLSCredentialsError) {
@@ -22,7 +22,7 @@ public final class TLSCredentials: Sendable {
         needsClientCertificate = clientCA != nil
         var made: OpaquePointer?
         guard gnutls_certificate_allocate_credentials(&made) == GNUTLS_E_SUCCESS, let made else { throw .invalidKey }
-        // From here on `deinit` runs where `init` throws.
+        // If `init` throws from here on, `deinit` runs and frees the handle.
         handle = made
         let code = Self.withDatum(certificate) { certificate in
             Self.withDatum(key) { key in
@@ -66,7 +66,7 @@ public final class TLSCredentials: Sendable {
     }
 }
 
-/// Why a pair of certificate and key cannot be used.
+/// Why the certificate, its key or the client authorities cannot be used.
 public enum TLSCredentialsError: Error, Equatable {
     case invalidCertificate
     case expired

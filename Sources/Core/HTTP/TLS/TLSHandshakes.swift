@@ -8,13 +8,14 @@ final class TLSHandshakes {
         -CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1
         """
 
-    /// A handshake that has begun continues with the credentials that it began with.
+    /// The credentials of new handshakes. A handshake in progress keeps those with which it began.
     var credentials: TLSCredentials
     /// Called once for each handshake that ended.
     var onResult: (HandshakeResult) -> Void = { _ in }
     private var open: FairShare
 
-    /// - Parameter limit: the most handshakes at once; one client address gets half of them if it is alone.
+    /// - Parameter limit: the most handshakes at once, except for those of trusted proxies. One client address gets
+    ///   half of them if it is alone.
     init(credentials: TLSCredentials, limit: Int) {
         self.credentials = credentials
         open = FairShare(total: limit)
