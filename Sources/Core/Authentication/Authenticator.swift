@@ -1,21 +1,21 @@
 import HTTP
 import Resilience
 
-/// What a service verifies bearer tokens with.
+/// The tokens and keys with which a service verifies bearer tokens.
 public struct Credentials: Sendable {
     let tokens: TokenList
     let verifier: JWTVerifier?
 
-    /// - Parameter rules: needed with `keys`.
+    /// - Parameter rules: required if there are `keys`; without them, the keys are ignored.
     public init(tokens: TokenList, keys: JWTKeys = .none, rules: JWTRules? = nil) {
         self.tokens = tokens
         verifier = keys.isEmpty ? nil : rules.map { JWTVerifier(keys, $0) }
     }
 }
 
-/// Finds out who sent a request, by its bearer token (RFC 6750).
+/// Identifies the sender of a request by its bearer token (RFC 6750).
 ///
-/// Confined to one thread. Verified tokens are kept until they expire, so that most requests cost one look-up.
+/// Confined to one thread. Verified tokens are cached, so that most requests cost one look-up.
 public final class Authenticator {
     public enum Answer: Equatable {
         case principal(Principal)
@@ -23,18 +23,19 @@ public final class Authenticator {
         case missing
         /// - reason: the end of a sentence that begins with "the token".
         case rejected(reason: String)
-        /// Too many tokens from this address were wrong; no further one is verified for now.
+        /// Too many wrong tokens came from this address, or from all addresses. An unknown token is not verified for
+        /// now.
         case throttled
     }
 
     private struct Verified {
         let principal: Principal
-        /// Seconds since 1970; nil: valid until the credentials change.
+        /// Seconds since 1970; nil for a token that is valid until the credentials change.
         let expiresS: Int64?
     }
 
     private var credentials: Credentials
-    /// By the usual spelling of the field's value, of which each token has one.
+    /// The cache, by the value of the `Authorization` field in its usual spelling, `Bearer TOKEN`.
     private var verified: [String: Verified] = [:]
     private var failures: [ClientAddress: RateLimiter] = [:]
     private var allFailures = RateLimiter(ratePerS: Authenticator.maxAllFailuresPerS)
@@ -42,16 +43,16 @@ public final class Authenticator {
     private let nowS: () -> Int64
 
     static let maxAddresses = 1_024
-    /// Wrong tokens per second of one address. A signature costs about 0.1 ms, or that for each key if the token names
-    /// none.
+    /// The most wrong tokens per second from one address. Verifying a signature takes about 0.1 ms, for each key that
+    /// the token may be signed with.
     static let maxFailuresPerS: UInt64 = 50
-    /// Of all addresses together.
+    /// The most wrong tokens per second from all addresses together.
     static let maxAllFailuresPerS: UInt64 = 1_000
 
     var verifiedCount: Int { verified.count }
 
     /// - Parameters:
-    ///   - maxVerified: how many verified tokens are kept.
+    ///   - maxVerified: the most verified tokens that are cached.
     ///   - nowS: the wall clock, in seconds since 1970.
     public init(_ credentials: Credentials, maxVerified: Int = 4_096, nowS: @escaping () -> Int64) {
         self.credentials = credentials
@@ -59,7 +60,8 @@ public final class Authenticator {
         self.nowS = nowS
     }
 
-    /// Replaces what tokens are verified with; tokens that are not in it are rejected from now on.
+    /// Replaces the credentials and empties the cache, so that tokens that are no longer valid are rejected from now
+    /// on.
     public func replace(_ credentials: Credentials) {
         self.credentials = credentials
         verified = [:]
@@ -67,14 +69,14 @@ public final class Authenticator {
 
     /// - Parameters:
     ///   - authorization: the value of the `Authorization` field; nil if there is none.
-    ///   - nowNs: monotonic.
+    ///   - nowNs: the time on a monotonic clock.
     public func authenticate(_ authorization: String?, from client: ClientAddress, atNs nowNs: UInt64) -> Answer {
         guard let authorization else { return .missing }
         if let principal = verifiedPrincipal(authorization) { return .principal(principal) }
         guard let token = Self.bearerToken(authorization) else {
             return .rejected(reason: "must be sent as: Authorization: Bearer TOKEN")
         }
-        // In another spelling.
+        // The field may have another spelling than the cached one.
         if let principal = verifiedPrincipal("Bearer \(token)") { return .principal(principal) }
         if let principal = credentials.tokens.principal(of: token) {
             return remember(token, Verified(principal: principal, expiresS: nil))
@@ -93,7 +95,7 @@ public final class Authenticator {
         }
     }
 
-    /// Who has a token that was verified before, and has not expired since.
+    /// The principal of a token that was already verified and has not expired; otherwise nil.
     private func verifiedPrincipal(_ authorization: String) -> Principal? {
         guard let known = verified[authorization] else { return nil }
         if known.expiresS.map({ nowS() < $0 }) ?? true { return known.principal }
@@ -109,7 +111,7 @@ public final class Authenticator {
     }
 
     private func remember(_ token: Substring, _ result: Verified) -> Answer {
-        // Any one: all are in use, or expire soon.
+        // Evict any token: it is verified again when it is used again.
         if verified.count >= maxVerified, let any = verified.keys.first { verified[any] = nil }
         verified["Bearer \(token)"] = result
         return .principal(result.principal)

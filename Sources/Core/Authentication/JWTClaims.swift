@@ -1,7 +1,7 @@
 import JWTKit
 
-/// The members of a JSON Web Token that decide (RFC 7519, section 4.1), of any type: a wrong one is told apart from a
-/// missing one.
+/// The claims of a JSON Web Token (RFC 7519, section 4). A claim of an unexpected type is kept, so that it is
+/// distinguished from a missing one.
 struct JWTClaims: JWTPayload {
     enum Value: Codable, Sendable, Equatable {
         case text(String)
@@ -42,7 +42,7 @@ struct JWTClaims: JWTPayload {
     init(from decoder: any Decoder) throws { values = try [String: Value](from: decoder) }
     func encode(to encoder: any Encoder) throws { try values.encode(to: encoder) }
 
-    /// Required by the library, which this project does not let verify: see ``JWTVerifier``.
+    /// Required by the protocol, but not used: ``JWTVerifier`` checks the claims.
     func verify(using algorithm: some JWTAlgorithm) async throws {}
 
     subscript(_ name: String) -> Value? { values[name] }
@@ -51,7 +51,7 @@ struct JWTClaims: JWTPayload {
         if case .text(let text) = values[name] { text } else { nil }
     }
 
-    /// One text, or a list of them.
+    /// The texts of a claim that is one text or a list of texts; empty for any other claim.
     func texts(_ name: String) -> [String] {
         switch values[name] {
         case .text(let text): [text]

@@ -1,11 +1,12 @@
-/// The members of a JSON Web Token's header that decide (RFC 7515, section 4.1). Any other member is skipped without
-/// being decoded: anybody can send one.
+/// The members of a JSON Web Token's header that the verifier uses (RFC 7515, section 4.1). Any other member is skipped
+/// without being decoded, because the header is not verified yet.
 struct JWTHead: Decodable {
     let algorithm: String
     let keyID: String?
-    /// Extensions that must be understood; this project knows none.
+    /// Whether the token has extensions that its recipient must understand; this project supports none.
     let hasCriticalExtensions: Bool
-    /// A token for another purpose than access has another type, or none (RFC 8725, section 3.11).
+    /// Whether the type is absent, or that of an access token. A token for another purpose should have another type
+    /// (RFC 8725, section 3.11).
     let isAccessToken: Bool
 
     private enum Name: String, CodingKey {

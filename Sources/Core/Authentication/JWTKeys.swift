@@ -1,11 +1,11 @@
 import FoundationEssentials
 import JWTKit
 
-/// The keys that verify JSON Web Tokens. Each is for one algorithm, and a token that names another one is not verified
-/// with it. So a public key is never taken for the secret of HS256 (RFC 8725, section 3.1).
+/// The keys that verify JSON Web Tokens. Each key is for one algorithm, and does not verify a token that names another
+/// one. So a public key is never used as the secret of HS256 (RFC 8725, section 3.1).
 public struct JWTKeys: Sendable {
     struct Key: Sendable {
-        /// Nil for a key that is not from a key set.
+        /// The `kid` of a key in a key set; nil if it has none.
         let id: String?
         let algorithm: any JWTAlgorithm
     }
@@ -14,9 +14,9 @@ public struct JWTKeys: Sendable {
 
     public static let none = JWTKeys(keys: [])
     static let maxKeys = 16
-    /// A longer file of keys, in bytes, is a mistake.
+    /// The longest key file, in bytes.
     public static let maxBytes = 256 << 10
-    /// RFC 7518, section 3.2: as long as the digest.
+    /// The shortest secret of HS256, in bytes: as long as the digest (RFC 7518, section 3.2).
     public static let leastSecretBytes = 32
     private static let leastModulusBits = 2_048
 
@@ -25,7 +25,7 @@ public struct JWTKeys: Sendable {
     /// - Parameters:
     ///   - secret: the key of HS256; nil for none.
     ///   - file: public keys: a JSON Web Key Set (RFC 7517), or one key as PEM; nil for none.
-    /// - Throws: a sentence without any part of the keys.
+    /// - Throws: an error whose description contains no part of a key.
     public static func load(secret: String?, file: [UInt8]?) async throws(CredentialsError) -> JWTKeys {
         var keys: [Key] = []
         if let secret {
@@ -81,12 +81,12 @@ public struct JWTKeys: Sendable {
         return keys
     }
 
-    /// A key set whose keys for other purposes are skipped (RFC 7517, section 5).
+    /// A key set. Keys for other purposes or algorithms are skipped (RFC 7517, section 5).
     private struct KeySet: Decodable {
         let keys: [Entry]
 
         struct Entry: Decodable {
-            /// Nil for a key that is not for the signatures of this project.
+            /// Nil for a key that cannot verify RS256, ES256 or EdDSA.
             let key: JWK?
 
             private enum Name: String, CodingKey {

@@ -3,13 +3,14 @@ import FoundationEssentials
 import HTTP
 import JWTKit
 
-/// What a JSON Web Token must say to be accepted.
+/// The rules by which the claims of a JSON Web Token are accepted.
 public struct JWTRules: Sendable {
-    /// `iss`.
+    /// The required `iss`.
     public let issuer: String
-    /// `aud`, alone or in a list.
+    /// The required `aud`, alone or in a list.
     public let audience: String
-    /// The claim with the scopes: a list, or one text with spaces between (RFC 8693, section 4.2).
+    /// The name of the claim with the scopes: a list, or one text with the scopes separated by spaces (RFC 8693,
+    /// section 4.2).
     public let scopesClaim: String
     /// How far the issuer's clock may be off, in seconds.
     public let leewayS: Int64
@@ -22,16 +23,16 @@ public struct JWTRules: Sendable {
     }
 }
 
-/// Verifies JSON Web Tokens (RFC 7519) by the advice of RFC 8725.
+/// Verifies JSON Web Tokens (RFC 7519), following RFC 8725.
 ///
-/// The library parses and computes signatures; which key and algorithm may be used is decided here, before it sees a
-/// signature. `none` is no algorithm of any key.
+/// The library parses keys and computes signatures. This type selects the key and its algorithm before it passes a
+/// signature to the library. No key has the algorithm `none`.
 struct JWTVerifier: Sendable {
     private let keys: JWTKeys
     private let rules: JWTRules
 
     private static let maxSubjectBytes = 128
-    /// A longer header, in bytes as sent, is a mistake or an attack: it is read before the signature is checked.
+    /// The longest header, in bytes as sent. It is decoded before the signature is verified, so anybody can send one.
     private static let maxHeaderBytes = 1_024
 
     init(_ keys: JWTKeys, _ rules: JWTRules) {
@@ -40,9 +41,9 @@ struct JWTVerifier: Sendable {
     }
 
     /// - Parameters:
-    ///   - token: three parts with dots between.
+    ///   - token: three parts, separated by dots.
     ///   - nowS: the wall clock, in seconds since 1970.
-    /// - Returns: whose it is, and the second from which on it is expired.
+    /// - Returns: the principal, and when the token expires, in seconds since 1970; the leeway is included.
     /// - Throws: why it is rejected, as the end of a sentence that begins with "the token".
     func verify(
         _ token: some StringProtocol, atS nowS: Int64
@@ -62,7 +63,7 @@ struct JWTVerifier: Sendable {
         guard candidates.contains(where: { (try? $0.algorithm.verify(signature, signs: signed)) ?? false }) else {
             throw CredentialsError("has an invalid signature")
         }
-        // Only now: until here, the text may be anybody's.
+        // Decode the claims only now: before the signature was verified, anybody could have written them.
         guard let claims: JWTClaims = Self.decode(parts[1]) else { throw CredentialsError("is malformed") }
         return try check(claims, atS: nowS)
     }
@@ -84,13 +85,14 @@ struct JWTVerifier: Sendable {
             !subject.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
         else { throw CredentialsError("has no subject of 1 to \(Self.maxSubjectBytes) bytes") }
         let words = claims.texts(rules.scopesClaim).flatMap { $0.split(separator: " ") }
-        // Scopes of other services are none of ours.
+        // Ignore the scopes of other services.
         let scopes = Set(words.compactMap { Scope(rawValue: String($0)) })
         return (Principal(name: "jwt:\(subject)", scopes: scopes), expiresS)
     }
 
     private static func decode<Value: Decodable>(_ part: some Collection<UInt8>) -> Value? {
-        // It accepts one text for the same bytes only: an altered token is never as good as the original.
+        // The decoder accepts only one text for the same bytes, so an altered text is never equivalent to the original
+        // token.
         guard let bytes = Base64URL.decode(String(decoding: part, as: UTF8.self)) else { return nil }
         return try? JSONDecoder().decode(Value.self, from: Data(bytes))
     }

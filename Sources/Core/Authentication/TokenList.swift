@@ -2,20 +2,20 @@ import ByteCoding
 import Crypto
 import HTTP
 
-/// Bearer tokens that an operator gave out (RFC 6750), as the lines of `AUTH_TOKENS_FILE`:
+/// Bearer tokens that an operator issued (RFC 6750), from the lines of `AUTH_TOKENS_FILE`:
 ///
 /// ```
 /// # name    scopes       SHA-256 of the token     the keys that it may use begin with (percent-encoded)
 /// orders    read,write   sha256:9f86d081884c7d…   key-prefix=orders%2F
 /// ```
 ///
-/// The file has only digests: who reads it has no token. A name may have several lines, so that a token can be replaced
-/// by another without an interruption.
+/// The file contains only digests, so it does not reveal a token. Several lines may have the same name, so that a token
+/// can be replaced by another without an interruption.
 public struct TokenList: Sendable {
     /// By the SHA-256 digest of the token.
     private let principals: [[UInt8]: Principal]
 
-    /// A longer file, in bytes, or more lines are a mistake.
+    /// The longest file, in bytes.
     public static let maxBytes = 256 << 10
     static let maxTokens = 1_000
     static let maxNameBytes = 64
@@ -24,9 +24,9 @@ public struct TokenList: Sendable {
 
     private init(principals: [[UInt8]: Principal]) { self.principals = principals }
 
-    /// - Throws: a sentence about the first invalid line. It never contains the line.
+    /// - Throws: the first problem, with the number of its line. The description never contains the line.
     public init(parsing bytes: [UInt8]) throws(CredentialsError) {
-        // A file that is being written is cut anywhere: a line without its end could permit more than the whole line.
+        // A file that is being written may end anywhere. A truncated line could permit more than the complete one.
         guard bytes.last == UInt8(ascii: "\n") else { throw CredentialsError("does not end with a line feed") }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw CredentialsError("is not UTF-8 text") }
         var principals: [[UInt8]: Principal] = [:]
@@ -48,9 +48,9 @@ public struct TokenList: Sendable {
 
     public var isEmpty: Bool { principals.isEmpty }
 
-    /// Who has this token; nil if nobody.
+    /// The principal of this token; nil if the token is not in the list.
     func principal(of token: some StringProtocol) -> Principal? {
-        // Looked up by its digest: the time that takes says nothing about other tokens.
+        // The look-up uses the digest, so its duration does not reveal other tokens.
         principals[Array(SHA256.hash(data: Array(token.utf8)))]
     }
 
@@ -62,13 +62,15 @@ public struct TokenList: Sendable {
         return "\(name) \(names) sha256:\(digest)\(prefix)"
     }
 
-    /// Whether `text` can be a name: a letter, and then letters, digits, `.`, `_` and `-`. So no name is an address.
+    /// Whether `text` can be a name: a letter, and then letters, digits, `.`, `_` and `-`. So a name is never an IP
+    /// address.
     public static func isName(_ text: some StringProtocol) -> Bool {
         (1...maxNameBytes).contains(text.utf8.count) && text.first?.isLetter == true
             && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
     }
 
-    /// Whether a token can have both: what `admin` permits shows all keys.
+    /// Whether a token can have these scopes with this key prefix. `admin` needs an empty prefix, because its endpoints
+    /// show all keys.
     public static func isAllowed(_ scopes: Set<Scope>, keyPrefix: [UInt8]) -> Bool {
         keyPrefix.isEmpty || !scopes.contains(.admin)
     }
@@ -122,7 +124,8 @@ public struct TokenList: Sendable {
     }
 }
 
-/// Why credentials cannot be used, as the end of a sentence that begins with their source. It contains no part of them.
+/// Why credentials cannot be used, as the end of a sentence that begins with their source. The text contains no part of
+/// the credentials.
 public struct CredentialsError: Error, CustomStringConvertible, Equatable {
     public let description: String
     public init(_ description: String) { self.description = description }
