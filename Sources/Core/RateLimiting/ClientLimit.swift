@@ -1,8 +1,9 @@
 import EventLoop
 
-/// What one instance knows about one client's limits. A value without I/O: the caller asks the replicas.
+/// The limits of one client, as one instance sees them. A value without I/O: the caller asks the replicas.
 ///
-/// The instance holds a lease: permits that a replica granted, for a short time. So most requests cost no call.
+/// The instance holds a lease: permits that a replica granted for a short time. So at high limits, most requests need
+/// no call.
 struct ClientLimit {
     enum Decision: Equatable {
         case admit
@@ -16,7 +17,7 @@ struct ClientLimit {
         var endNs: UInt64 = 0
     }
 
-    /// The requests of the last tenths of a second: a lease is what one of them needs.
+    /// Counts the requests in periods of 0.1 s. A lease is as large as the demand of one period, up to a limit.
     private struct Usage {
         private var startNs: UInt64 = 0
         private var count = 0
@@ -36,18 +37,19 @@ struct ClientLimit {
     }
 
     private let maxLease: Int
-    /// The state of the replica as of its last reply. Without replicas, the limits continue from there.
+    /// The meters as of the last reply of a replica. While no replica replies, this process continues to use them.
     private(set) var meters: RateMeters
     private var lease = Lease()
     private var usage = Usage()
-    /// No permit is due before.
+    /// Requests are refused until then.
     private(set) var refusedUntilNs: UInt64 = 0
-    /// The limits apply in this process alone until then.
+    /// Until then, the limits apply in this process alone.
     private var localUntilNs: UInt64 = 0
 
     static let leaseNs = 1_000 * nsPerMs
     static let localNs = 250 * nsPerMs
-    /// After a refusal, permits accrue for so long behind the first one, so that a flood costs few calls.
+    /// The longest time for which requests are still refused after the next permit is due. Meanwhile more permits
+    /// accrue, so that a flood costs few calls.
     static let maxAccrualNs = 10 * nsPerMs
 
     init(_ limits: RateLimits) {
@@ -55,15 +57,15 @@ struct ClientLimit {
         meters = RateMeters(limits)
     }
 
-    /// Permits that this instance holds.
+    /// The number of permits that this instance holds.
     func leased(atNs nowNs: UInt64) -> Int { nowNs < lease.endNs ? lease.permits : 0 }
 
-    /// Whether ``decide(atNs:)`` would refuse. Changes nothing.
+    /// Whether it is already certain that ``decide(atNs:)`` would refuse a request. Changes nothing.
     func isRefused(atNs nowNs: UInt64) -> Bool { nowNs < refusedUntilNs }
 
     func isLocal(atNs nowNs: UInt64) -> Bool { nowNs < localUntilNs }
 
-    /// One request has arrived.
+    /// Decides on a request that has arrived.
     mutating func decide(atNs nowNs: UInt64) -> Decision {
         if isRefused(atNs: nowNs) { return .refuse }
         usage.add(atNs: nowNs)
@@ -80,14 +82,14 @@ struct ClientLimit {
     /// How many permits to ask for: at least one for each waiting request.
     func wanted(waiting: Int) -> Int { max(min(usage.perPeriod, maxLease), waiting, 1) }
 
-    /// Whether to ask before the lease runs out, so that no request waits for the reply.
+    /// Whether to ask before the lease runs out, so that requests need not wait for the reply.
     func needsRenewal(atNs nowNs: UInt64) -> Bool {
         let wanted = min(usage.perPeriod, maxLease)
         return wanted > 1 && lease.permits <= wanted / 2 && !isLocal(atNs: nowNs) && !isRefused(atNs: nowNs)
     }
 
-    /// A replica has replied.
-    /// - Parameter waiting: requests that wait for it; the first ones are admitted.
+    /// Records the reply of a replica.
+    /// - Parameter waiting: the number of requests that wait for the reply; the first ones are admitted.
     /// - Returns: how many of them are admitted.
     mutating func granted(_ reply: PermitReply, forWaiting waiting: Int, atNs nowNs: UInt64) -> Int {
         meters.set(reply, atNs: nowNs)
@@ -103,7 +105,7 @@ struct ClientLimit {
         refusedUntilNs = dueNs + min(Self.maxAccrualNs, meters.accrualNs / 2)
     }
 
-    /// No replica has replied in time: the limits apply in this process alone for a while.
+    /// Called when no replica has replied in time: for ``localNs``, the limits apply in this process alone.
     /// - Returns: how many of the waiting requests are admitted.
     mutating func replicasFailed(waiting: Int, atNs nowNs: UInt64) -> Int {
         localUntilNs = nowNs + Self.localNs

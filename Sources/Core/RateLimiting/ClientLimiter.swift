@@ -2,11 +2,12 @@ import Crypto
 import EventLoop
 import Replication
 
-/// Limits the requests of each client, together with all other instances of the group.
+/// Limits the requests of each client, of all instances of the group together.
 ///
-/// All instances ask the same replica for permits (``PermitStore``). Used on the scheduler's thread only.
+/// For one client, all instances that reach the same replicas ask the same one for permits (``PermitStore``). Used on
+/// the scheduler's thread only.
 public final class ClientLimiter {
-    /// Scripts that the group has to load.
+    /// The scripts that the group must load.
     public static let scripts = [PermitStore.script]
 
     public enum Verdict: Equatable {
@@ -21,14 +22,14 @@ public final class ClientLimiter {
     private let onCall: (_ isAnswered: Bool) -> Void
     private var table = LimitTable()
 
-    /// Requests of one client that wait for the replicas; further ones are decided in this process.
+    /// The most requests of one client that wait for the replicas; further ones are decided in this process.
     static let maxWaiting = 1_024
 
     /// - Parameters:
     ///   - secret: equal for all instances of the group; may be empty.
     ///   - replicaTimeoutNs: the most that a request waits for one replica, in nanoseconds.
-    ///   - onCall: called when the replicas were asked. False: none answered, and the limits apply in this process
-    ///     alone for a while.
+    ///   - onCall: called after each call for permits. False if no replica answered: the limits then apply in this
+    ///     process alone for a while.
     public init(
         _ limits: RateLimits, group: any ReplicaGroup, scheduler: any Scheduler, secret: String,
         replicaTimeoutNs: UInt64 = 50 * nsPerMs,
@@ -37,18 +38,18 @@ public final class ClientLimiter {
         self.limits = limits
         self.scheduler = scheduler
         self.onCall = onCall
-        // The purpose is part of the key, because the secret has other purposes as it is.
+        // The purpose is part of the key, because the same secret also has other purposes.
         self.secret = SymmetricKey(data: Array("cap rate limits ".utf8) + Array(secret.utf8))
         store = PermitStore(limits, group: group, scheduler: scheduler, replicaTimeoutNs: replicaTimeoutNs)
     }
 
-    /// The quota of a client that has none now, as far as this instance knows without asking; otherwise nil.
+    /// The quota of a client whose requests are refused for now; otherwise nil. Does not ask the replicas.
     public func refusal(of client: LimitedClient) -> Quota? {
         let entry = entry(of: client)
         return entry.limit.isRefused(atNs: scheduler.nowNs) ? quota(entry) : nil
     }
 
-    /// Decides on one request.
+    /// Decides on one request. If this instance holds no permit, waits for the replicas.
     public func admit(_ client: LimitedClient) async -> Verdict {
         if let verdict = decide(client) { verdict } else { await ask(client) }
     }
@@ -108,7 +109,7 @@ public final class ClientLimiter {
             return resume(waiting, admitted: admitted)
         }
         let admitted = entry.limit.granted(reply, forWaiting: waiting.count, atNs: nowNs)
-        // Those that came after the command was sent ask again, unless the replica has nothing left.
+        // Requests that arrived after the command was sent may need another call, unless the permits are exhausted.
         let isExhausted = reply.granted < wanted
         let decided = isExhausted ? waiting.count : admitted
         entry.waiting = Array(waiting[decided...])

@@ -2,22 +2,22 @@ import ByteCoding
 import Crypto
 import HTTP
 
-/// Who shares a limit: the bearer of a token, or an address without one.
+/// A client with its own limit: the name of a token, or an address that sends no token.
 public enum LimitedClient: Hashable, Sendable {
     case token(name: String)
     case address(ClientAddress)
 }
 
-/// The name of a client's limit on the replicas.
+/// The Redis key of a client's limit, and the order in which the replicas are asked.
 struct LimitKey: Equatable {
     let redisKey: Bytes
     private let order: UInt64
 
-    /// Addresses share so many keys. Otherwise somebody with many of them, as everybody has in IPv6, could fill the
-    /// memory of the replicas. Tokens are given out, and each has a key of its own.
+    /// The number of keys that all addresses share. Without this bound, a client with many addresses could fill the
+    /// memory of the replicas. Each name of a token has a key of its own, because operators issue the tokens.
     static let addressKeys: UInt64 = 1 << 18
 
-    /// - Parameter secret: nobody who does not know it can find an address that shares a limit with another one.
+    /// - Parameter secret: without it, nobody can compute which addresses share a key.
     init(_ client: LimitedClient, secret: SymmetricKey) {
         let (prefix, text) =
             switch client {

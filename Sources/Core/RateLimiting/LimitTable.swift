@@ -1,5 +1,5 @@
-/// The clients that were seen last, at most about ``capacity``: two generations, of which the older one is dropped when
-/// the younger one is full. A client that is dropped loses its lease, and the instance asks the replicas again.
+/// The most recently seen clients, at most about `capacity`. There are two generations; the older one is dropped when
+/// the newer one is full. A dropped client loses its lease, and the instance asks the replicas again.
 struct LimitTable {
     private var recent: [LimitedClient: LimitEntry] = [:]
     private var older: [LimitedClient: LimitEntry] = [:]
@@ -18,7 +18,7 @@ struct LimitTable {
     }
 }
 
-/// One client of one instance, and its requests that wait for a reply of the replicas.
+/// One client, and its requests that wait for a reply of the replicas.
 final class LimitEntry {
     let key: LimitKey
     var limit: ClientLimit

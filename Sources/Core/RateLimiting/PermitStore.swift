@@ -1,10 +1,10 @@
 import EventLoop
 import Replication
 
-/// What a replica replied: permits, and the state of both limits after them.
+/// The reply of a replica: the granted permits, and the state of both limits afterwards.
 struct PermitReply: Equatable {
     let granted: Int
-    /// In 1/limit of a microsecond; see `take_permits.lua`.
+    /// The unit is 1/limit of a microsecond; see `take_permits.lua`.
     let minuteBacklogUs: UInt64
     let hourBacklogUs: UInt64
 
@@ -23,8 +23,8 @@ struct PermitReply: Equatable {
     }
 }
 
-/// Asks the replicas for permits. Each client has an order of the replicas that all instances know: the first one that
-/// answers has its state. So all instances that reach the same replicas share one state.
+/// Asks the replicas for permits. All instances compute the same order of the replicas for a client, and ask the first
+/// one that answers. So all instances that reach the same replicas share one state.
 final class PermitStore {
     /// Grants permits on one replica; `take_permits.lua` describes it.
     static let script = Script(name: "take_permits", source: PackageResources.take_permits_lua)
@@ -33,7 +33,8 @@ final class PermitStore {
     private let scheduler: any Scheduler
     private let client: ReplicaClient
     private let limitArguments: [Bytes]
-    /// By replica: it has not answered, and is not asked before. Otherwise each client would wait for it.
+    /// By replica: it is not asked until then, because it did not answer or its answer was not valid. Otherwise each
+    /// client would wait for it.
     private var avoidedUntilNs: [UInt64]
 
     /// The most that a request waits for one replica. It waits twice as long for all replicas together, so that there
@@ -67,7 +68,8 @@ final class PermitStore {
             await call.waitForAll()
             defer { call.close() }
             if let permits = PermitReply(call.reply(from: replica)) { return permits }
-            // One that has too many commands to accept this one is not avoided: it will have room at once.
+            // Do not avoid a replica to which the command could not be sent because too many are unanswered: this
+            // changes soon.
             if call.sent.contains(replica) { avoidedUntilNs[replica] = scheduler.nowNs + Self.avoidNs }
         }
         return nil

@@ -1,19 +1,19 @@
-/// What a client may still send, for the fields of its answers.
+/// The remaining quota of a client, for the header fields of its responses.
 public struct Quota: Equatable, Sendable {
-    /// Of one policy.
+    /// The quota of one policy.
     public struct Part: Equatable, Sendable {
         public let window: RatePolicy.Window
-        /// Requests that it may send at once.
+        /// Requests that the client may send at once.
         public let remaining: UInt64
-        /// Until the whole burst is available, in seconds, rounded up.
+        /// Seconds until the full burst is available, rounded up.
         public let refillS: UInt64
     }
 
     public let minute: Part?
     public let hour: Part?
-    /// Until the next request is admitted, in seconds, rounded up, at least 1; 0 if some remain.
+    /// Seconds until the next request is admitted, rounded up, at least 1; 0 if some remain.
     public let retryAfterS: UInt64
-    /// The window whose permit is due last, if none remain.
+    /// The window whose next permit is due last, if none remain.
     public let exhausted: RatePolicy.Window
 
     init(_ limit: ClientLimit, _ limits: RateLimits, atNs nowNs: UInt64) {

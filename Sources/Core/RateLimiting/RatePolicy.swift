@@ -1,6 +1,6 @@
-/// How many requests a client may send in a window, and how many at once.
+/// The number of requests that a client may send per window, and at once.
 public struct RatePolicy: Sendable, Equatable {
-    /// The windows that limits exist for.
+    /// The windows for which there are limits.
     public enum Window: String, Sendable, CaseIterable {
         case minute
         case hour
@@ -14,7 +14,7 @@ public struct RatePolicy: Sendable, Equatable {
     }
 
     public let window: Window
-    /// Requests per window, which drain evenly. At least 1.
+    /// Requests per window; permits accrue evenly. At least 1.
     public let limit: UInt64
     /// Requests at once after a pause. At least 1.
     public let burst: UInt64
@@ -22,11 +22,11 @@ public struct RatePolicy: Sendable, Equatable {
 
     /// The greatest limits: per minute, and per hour.
     public static let maxLimits: [Window: UInt64] = [.minute: 10_000_000, .hour: 100_000_000]
-    /// With this one, the arithmetic of ``RateMeter`` and of its script is exact.
+    /// The greatest burst. Up to this one, the arithmetic of ``RateMeter`` and of its script is exact.
     public static let maxBurst: UInt64 = 1_000_000
 
     /// - Parameters:
-    ///   - limit: 1 to that of ``maxLimits``.
+    ///   - limit: 1 to the window's entry in ``maxLimits``.
     ///   - burst: 1 to ``maxBurst``; nil for a sixth of the limit, within these bounds.
     public init(_ window: Window, limit: UInt64, burst: UInt64? = nil) {
         precondition((1...Self.maxLimits[window]!).contains(limit), "a limit is within its bounds")
@@ -37,7 +37,8 @@ public struct RatePolicy: Sendable, Equatable {
         precondition((1...Self.maxBurst).contains(self.burst), "a burst is within its bounds")
     }
 
-    /// What accrues in a sixth of the window. So no window of any start has more than 7/6 of the limit.
+    /// The permits that accrue in a sixth of the window, at least 1. So any period as long as the window has at most
+    /// 7/6 of the limit, or one request more than the limit.
     static func usualBurst(of limit: UInt64) -> UInt64 { min(max(limit / 6, 1), maxBurst) }
 }
 
@@ -49,8 +50,8 @@ public struct RateLimits: Sendable, Equatable {
     /// - Parameters:
     ///   - perMinute: 0 for no limit.
     ///   - perHour: 0 for no limit.
-    ///   - burst: requests at once; 0 for a sixth of the shorter window's limit. The burst of an hour beside a minute
-    ///     is a sixth of its limit, but not less than that of the minute.
+    ///   - burst: requests at once; 0 for a sixth of the shorter window's limit. If both limits are set, the burst per
+    ///     hour is a sixth of the limit per hour, but not less than the burst per minute.
     /// - Returns: nil if there is no limit.
     public init?(perMinute: UInt64, perHour: UInt64, burst: UInt64) {
         guard perMinute > 0 || perHour > 0 else { return nil }
@@ -66,8 +67,9 @@ public struct RateLimits: Sendable, Equatable {
 
     public var policies: [RatePolicy] { [minute, hour].compactMap { $0 } }
 
-    /// The most permits that an instance leases at once: 0.2 % of the smallest limit, and an eighth of the smallest
-    /// burst; at least 1. What an instance does not use of a lease is lost to the others.
+    /// The most permits that an instance leases at once: 0.2 % of the limit or an eighth of the burst, whichever is
+    /// less, of the policy with the smaller result; at least 1. Permits of a lease that an instance does not use are
+    /// lost to the client.
     var maxLease: Int {
         Int(policies.map { max(1, min($0.limit / 500, $0.burst / 8)) }.min() ?? 1)
     }
