@@ -65,6 +65,27 @@ import Testing
         #expect(listed.sorted() == LogEventName.allCases.map(\.rawValue).sorted())
     }
 
+    /// `Suite/test` or `Suite` in the last column, and paths of other tests.
+    @Test func everyTestThatTheThreatModelNamesExists() throws {
+        let page = try repositoryFile("docs/threat-model.md")
+        var sources = ""
+        let files = FileManager.default.enumerator(
+            at: repositoryURL.appendingPathComponent("Tests"), includingPropertiesForKeys: nil)
+        while let file = files?.nextObject() as? URL {
+            guard file.pathExtension == "swift" else { continue }
+            sources += try String(contentsOf: file, encoding: .utf8)
+        }
+        let named = page.matches(of: /`([A-Z][A-Za-z]+Tests)(?:\/([a-zA-Z0-9]+))?`/)
+        #expect(named.count > 25)
+        for name in named where name.1 != "DocumentationTests" {
+            #expect(sources.contains("struct \(name.1)"), "\(name.0)")
+            if let test = name.2 { #expect(sources.contains("func \(test)("), "\(name.0)") }
+        }
+        for path in page.matches(of: /`((?:Tests|\.ci)\/[A-Za-z_\/.]+)`/) {
+            #expect(FileManager.default.fileExists(atPath: repositoryURL.appendingPathComponent(String(path.1)).path))
+        }
+    }
+
     @Test func theDesignHasEveryRuleThatACommentCites() throws {
         let page = try repositoryFile("docs/design.md")
         let defined = Set(page.matches(of: /### ([AC][0-9]+)[ ]/).map { String($0.1) })

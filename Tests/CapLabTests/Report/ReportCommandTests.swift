@@ -78,7 +78,10 @@ import Testing
         #expect(hello["key"] as? String == "seat-12A" && (hello["tMs"] as? Double).map { $0 < 500 } == true)
         for event in events {
             if event[1] as? String == "messages", let content = event[2] as? [String: Any] {
-                #expect((content["list"] as? [Any]).map { $0.count <= 12 } == true)
+                let list = try #require(content["list"] as? [[String: Any]])
+                // The limit of this recording does not hold for the shown key.
+                #expect(list.count <= MessageTap.maxShown)
+                #expect(list.count { $0["key"] as? String != "seat-12A" } <= 12)
             }
         }
         // The seat is booked twice during the cut, and the last `copies` event shows both people.

@@ -52,7 +52,7 @@ import Testing
     @Test func everyImportNamesAModuleOfTheMap() throws {
         let modules = try modules(page())
         for (name, code) in modules {
-            let imports = code.matches(of: #/from '([^']*)'/#).map { String($0.1) }
+            let imports = code.matches(of: #/from '([^']*)';/#).map { String($0.1) }
             for target in imports { #expect(modules[target] != nil, "\(name) imports \(target)") }
         }
         #expect(try #require(modules["lab/main.mjs"]).contains("from 'lab/events.mjs'"))
