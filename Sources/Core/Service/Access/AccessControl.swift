@@ -2,14 +2,14 @@ import Authentication
 import EventLoop
 import HTTP
 
-/// Decides which requests a service answers: by host name, by the web page that sent them, and by their token.
+/// Decides which requests a service accepts: by host name, by the web page that sent them, and by their token.
 final class AccessControl: AccessPolicy {
     private let settings: AccessSettings
     private let serviceName: String
-    /// Nil: everybody may do everything.
+    /// Nil if requests need no token.
     private let authenticator: Authenticator?
     private let reports: AccessReports
-    /// Hosts that were found to be allowed, as they were sent, to be found again without parsing.
+    /// Allowed hosts as they were sent, so that they need not be parsed again.
     private var known: Set<String> = []
 
     private static let maxKnown = 64
@@ -48,7 +48,7 @@ final class AccessControl: AccessPolicy {
         return refusals.map { refusal in
             let problem = refusal.problem(of: serviceName)
             let challenge = problem.headers.filter { $0.name == "WWW-Authenticate" }.map {
-                DeclaredHeader($0.name, "Which token is needed (RFC 6750).", example: .string($0.value))
+                DeclaredHeader($0.name, "The token that is needed (RFC 6750).", example: .string($0.value))
             }
             return DeclaredProblem(problem, headers: challenge)
         }
@@ -56,7 +56,8 @@ final class AccessControl: AccessPolicy {
 
     func headers(at endpoint: Endpoint) -> [DeclaredHeader] { settings.origins.declaredHeaders }
 
-    /// A request of HTTP/1.0 without a host comes from no browser.
+    /// Rejects a host that is not allowed, to prevent DNS rebinding. An HTTP/1.0 request without `Host` passes, because
+    /// browsers always send a host.
     private func checkHost(of request: Request) throws(AccessRefusal) {
         guard let authority = request.authority, !known.contains(authority) else { return }
         guard settings.hosts.allows(authority) else { throw .host }

@@ -1,6 +1,6 @@
 import HTTP
 
-/// Why a request was refused before its handler.
+/// Why the access checks refused a request.
 enum AccessRefusal: Error, Equatable {
     case host
     case origin
@@ -11,7 +11,7 @@ enum AccessRefusal: Error, Equatable {
     case key
     case throttled
 
-    /// The label in metrics.
+    /// The label in metrics, and the code in the audit trail.
     var name: String {
         switch self {
         case .host: "host"

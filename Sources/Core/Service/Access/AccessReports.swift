@@ -2,8 +2,8 @@ import HTTP
 import Logging
 import Telemetry
 
-/// Reports refused requests: in the metrics, in the audit trail, and in the log, where a summary per minute follows the
-/// first one.
+/// Reports refused requests: in the metrics, in the audit trail, and in the log. The log gets at most one line per
+/// minute, with counts.
 final class AccessReports {
     private let metrics: ServiceMetrics
     private let logger: Logger

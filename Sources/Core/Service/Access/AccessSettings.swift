@@ -1,7 +1,7 @@
 import Glibc
 import HTTP
 
-/// Who may send requests.
+/// The settings that decide which requests are accepted.
 public struct AccessSettings: Sendable {
     public let hosts: AllowedHosts
     public let origins: AllowedOrigins
@@ -10,7 +10,8 @@ public struct AccessSettings: Sendable {
     private let isOnLoopback: Bool
     /// `ALLOW_UNAUTHENTICATED`.
     private let isOpen: Bool
-    /// Why a service with these settings must not start. Operators' commands serve nobody.
+    /// Why a service with these settings must not start. Operators' commands ignore this, because they do not accept
+    /// requests.
     private(set) var exposures: [SettingError] = []
 
     /// - Parameters:
@@ -47,8 +48,8 @@ public struct AccessSettings: Sendable {
         }
     }
 
-    /// Records the secrets that others could guess, and rejects a secret with two purposes: who knows it for the one
-    /// could misuse it for the other.
+    /// Records secrets that are easy to guess, unless the service listens on loopback. Rejects a `JWT_HS256_KEY` that
+    /// is also a `SECRET_KEY`, because an issuer of tokens could then forge contexts.
     mutating func check(secrets: [(name: String, value: String)], from reader: inout SettingsReader) {
         let own = authentication.secret ?? ""
         if !own.isEmpty, secrets.contains(where: { $0.value == own }) {
@@ -62,7 +63,7 @@ public struct AccessSettings: Sendable {
         }
     }
 
-    /// As examples have them, also those of this project.
+    /// Whether the secret looks like a placeholder in an example, including those of this project.
     static func isPlaceholder(_ secret: String) -> Bool {
         let secret = secret.lowercased()
         return ["put-", "local-"].contains(where: secret.hasPrefix)

@@ -1,6 +1,6 @@
 import Authentication
 
-/// What bearer tokens are verified with.
+/// The settings with which bearer tokens are verified.
 public struct AuthenticationSettings: Sendable {
     /// `AUTH_TOKENS_FILE`; nil for none.
     let tokensPath: String?
@@ -8,13 +8,13 @@ public struct AuthenticationSettings: Sendable {
     let keysPath: String?
     /// `JWT_HS256_KEY`; nil for none.
     let secret: String?
-    /// Complete if there is a key.
+    /// Issuer and audience are set if there is a key.
     private let rules: JWTRules
 
     /// The files, for ``WatchedFiles``.
     var paths: [String] { [tokensPath, keysPath].compactMap { $0 } }
 
-    /// Requests need a token.
+    /// Whether requests need a token.
     var isOn: Bool { tokensPath != nil || keysPath != nil || secret != nil }
 
     init(from reader: inout SettingsReader) {
@@ -59,7 +59,7 @@ public struct AuthenticationSettings: Sendable {
         var keys: [UInt8]?
     }
 
-    /// Reads the files. Blocks: not for the reactor's thread.
+    /// Reads the files. Blocks, so it must not run on the reactor's thread.
     func readFiles() throws(SettingError) -> Files {
         Files(
             tokens: try Self.read(tokensPath, of: "AUTH_TOKENS_FILE", maxBytes: TokenList.maxBytes),

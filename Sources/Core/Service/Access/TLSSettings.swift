@@ -3,7 +3,7 @@ import HTTP
 
 /// The files of a server's certificate; TLS is on if they are set.
 public struct TLSSettings: Sendable {
-    /// Longer than any chain of certificates or list of authorities, in bytes.
+    /// The longest file, in bytes: enough for any usual chain of certificates or list of authorities.
     static let maxBytes = 1 << 20
 
     private let certificatePath: String
@@ -11,7 +11,7 @@ public struct TLSSettings: Sendable {
     private let clientCAPath: String
 
     public var isOn: Bool { !certificatePath.isEmpty && !keyPath.isEmpty }
-    /// Clients need a certificate.
+    /// Whether clients need a certificate.
     var needsClientCertificate: Bool { isOn && !clientCAPath.isEmpty }
     /// The files, for ``WatchedFiles``.
     var paths: [String] { isOn ? [certificatePath, keyPath, clientCAPath].filter { !$0.isEmpty } : [] }
@@ -30,7 +30,7 @@ public struct TLSSettings: Sendable {
         for (name, path) in files where path.isEmpty { reader.reject(name, "must be set, because \(cause) is") }
     }
 
-    /// Reads the files. Blocks: not for the reactor's thread.
+    /// Reads the files. Blocks, so it must not run on the reactor's thread.
     /// - Returns: nil without TLS.
     func load(nowS: Int64 = Int64(time(nil))) throws(SettingError) -> TLSCredentials? {
         guard isOn else { return nil }

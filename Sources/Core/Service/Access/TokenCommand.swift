@@ -4,25 +4,25 @@ import ByteCoding
 import Glibc
 import HTTP
 
-/// `token`: makes a bearer token, and its line for `AUTH_TOKENS_FILE`.
+/// `token`: generates a bearer token, and its line for `AUTH_TOKENS_FILE`.
 public struct TokenCommand: ParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "token",
         abstract: "Make a bearer token, and its line for AUTH_TOKENS_FILE.",
         discussion: """
-            Prints the token, which is stored nowhere, to standard output. The line has only its digest. With --file it \
-            is added to that file, which running services notice within a second or two; without, it is printed to \
-            standard error. To replace a token: add a line with the same name, give out the new token, then remove the \
-            old line.
+            Prints the token, which is stored nowhere, to standard output. The line contains only its digest. With \
+            --file it is added to that file, which running services read within three seconds; without, it is printed \
+            to standard error. To replace a token: add a line with the same name, distribute the new token, then \
+            remove the old line.
             """)
 
-    @Argument(help: "Who gets it: letters, digits, '.', '_' and '-'. In logs and limits.")
+    @Argument(help: "The name of the client, for logs and limits: a letter, then letters, digits, '.', '_' and '-'.")
     var name: String
-    @Option(help: "What it permits, separated by commas: read, write, admin, metrics.")
+    @Option(help: "The scopes of the token, separated by commas: read, write, admin, metrics.")
     var scopes: String
-    @Option(help: "The keys that it may read and change begin with this, percent-encoded.")
+    @Option(help: "The prefix of all keys that the token may read and change, percent-encoded.")
     var keyPrefix: String?
-    @Option(help: "The file to which the line is added; made, for its owner only, if there is none.")
+    @Option(help: "The file to which the line is added. A new file is readable by its owner only.")
     var file: String?
 
     public init() {}
@@ -55,7 +55,7 @@ public struct TokenCommand: ParsableCommand {
         }
         defer { close(descriptor) }
         let text = (endsWithinLine(path) ? "\n" : "") + line + "\n"
-        // One write, so that a service never reads a half.
+        // One write, so that a service does not read a part of the line.
         guard write(descriptor, text, text.utf8.count) == text.utf8.count, fsync(descriptor) == 0 else {
             fail("token: cannot write '\(path)': \(String(cString: strerror(errno)))", exitCode: 1)
         }

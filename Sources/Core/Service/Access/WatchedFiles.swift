@@ -1,13 +1,13 @@
 import Glibc
 
-/// Notices that files changed, such as those of tokens or of a certificate. Used on the thread that waits for signals.
+/// Detects that files changed, such as those of tokens or of a certificate. Used on the thread that waits for signals.
 final class WatchedFiles: @unchecked Sendable {
     // Safe because only the thread that waits for signals uses it once the service runs.
     private let paths: [String]
     private var used: [FileVersion?]
     private var lastSeen: [FileVersion?]
 
-    /// What differs when a file was written or replaced.
+    /// The attributes that change when a file is written or replaced.
     private struct FileVersion: Equatable {
         let device: UInt64
         let inode: UInt64
@@ -34,8 +34,8 @@ final class WatchedFiles: @unchecked Sendable {
 
     var isEmpty: Bool { paths.isEmpty }
 
-    /// Whether they differ from those that were read last, and have not changed since the last call: a file is not read
-    /// while it is written.
+    /// Whether the files differ from those at the last result of true, or at the start. They must also be unchanged
+    /// since the previous call, so that a file is not read while it is being written.
     func haveChanged() -> Bool {
         let now = paths.map(FileVersion.init)
         defer { lastSeen = now }

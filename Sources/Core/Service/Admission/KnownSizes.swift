@@ -1,11 +1,12 @@
 import Replication
 
-/// The sizes of values by key, as this instance last saw them. A table of fixed size without chains: a key may lose its
-/// entry to another one, and is then unknown. A small value does not replace another key's large one.
+/// The sizes of values by key, as this instance last saw them. A hash table of fixed size without chains: another key
+/// may replace a key's entry, whose size is then unknown. The entry of a small value does not replace that of another
+/// key's large value.
 struct KnownSizes {
     private struct Entry {
         var hash: UInt64 = 0
-        /// Nil for no entry.
+        /// Nil if there is no entry.
         var byteCount: Int?
     }
 
@@ -15,7 +16,7 @@ struct KnownSizes {
 
     init(count: Int = 16_384) { entries = Array(repeating: Entry(), count: count) }
 
-    /// Nil if it is unknown.
+    /// The size in bytes; nil if it is unknown.
     subscript(key: Bytes) -> Int? {
         get {
             let hash = key.fnv1a

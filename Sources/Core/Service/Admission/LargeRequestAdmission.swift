@@ -3,12 +3,13 @@ import HTTP
 import Replication
 import Resilience
 
-/// Admits requests with large values. A few of them at a time use the replicas; the others wait here, where they
-/// delay no small request, and are shed when they have waited too long. Clients take turns by what their requests cost.
+/// Admits requests with large values. A few of them at a time use the replicas. The others wait here, where they do not
+/// delay small requests, and are shed when they have waited too long. Waiting clients share the capacity by the cost of
+/// their requests.
 ///
 /// The cost of a read or delete is the size of its key's value, which is known only after the first answer. Until then
 /// the key counts as unknown. The number of concurrent requests of unknown keys follows their answers, as a TCP window
-/// follows acknowledgements (RFC 5681). It is one more for each small answer, half as many after a large one or a
+/// follows acknowledgements (RFC 5681). It grows by one with each small answer, and halves after a large one or a
 /// failure.
 final class LargeRequestAdmission: Expirable {
     typealias Queue = ControlledDelayQueue<UnsafeContinuation<Bool, Never>, ClientAddress>
@@ -26,32 +27,33 @@ final class LargeRequestAdmission: Expirable {
     private var sizes = KnownSizes()
     private var isTimerSet = false
 
-    /// Requests up to this many bytes never wait.
+    /// Requests whose size is known to be at most this many bytes never wait.
     static let smallByteCount = ReplyBudget.shortByteCount
     /// How often requests that wait are checked; they are also checked when another one is done.
     private static let checkNs = 5 * nsPerMs
     private static let unknownWindow = 4...4_096
     private static let firstUnknownWindow = 8
 
-    /// - Parameter capacity: bytes of the large requests that use the replicas at a time.
+    /// - Parameter capacity: the most bytes of the large requests that use the replicas at a time.
     init(scheduler: any Scheduler, capacity: Int = 5 << 19) {
         self.scheduler = scheduler
         large = Queue(settings: .init(capacity: capacity))
         var settings = Queue.Settings(capacity: Self.firstUnknownWindow)
-        // They wait only until the sizes are known, and a small one among them should not be shed.
+        // These requests wait only until sizes are known, and those that turn out to be small should not be shed.
         settings.targetNs = 500 * nsPerMs
         settings.intervalNs = 500 * nsPerMs
         unknown = Queue(settings: settings)
     }
 
-    /// Waits for its turn. Call ``leave(_:)`` at the end of the request; nil means that the request is shed.
+    /// Waits until a request may use the replicas. Call ``leave(_:)`` at the end of the request; nil means that the
+    /// request is shed.
     func enter(byteCount: Int, from client: ClientAddress) async -> Place? {
         guard byteCount > Self.smallByteCount else { return .small }
         guard !large.start(cost: byteCount, for: client) else { return .large(byteCount: byteCount) }
         return await wait(in: \.large, cost: byteCount, for: client) ? .large(byteCount: byteCount) : nil
     }
 
-    /// The same for a request whose cost is the size of the value of `key`.
+    /// Waits until a request whose cost is the size of the value of `key` may use the replicas.
     func enter(key: Bytes, from client: ClientAddress) async -> Place? {
         if let byteCount = sizes[key] { return await enter(byteCount: byteCount, from: client) }
         guard !unknown.start(cost: 1, for: client) else { return .unknown }
@@ -83,7 +85,7 @@ final class LargeRequestAdmission: Expirable {
         advance()
     }
 
-    /// The value of `key` has so many bytes, as a request has found; nil if it failed.
+    /// Records the size of the value of `key` that a request has found; nil if the request failed.
     func note(_ key: Bytes, byteCount: Int?, from place: Place) {
         if let byteCount { sizes[key] = byteCount }
         guard case .unknown = place else { return }

@@ -2,9 +2,9 @@ import ByteCoding
 import Crypto
 import Telemetry
 
-/// Whether and where a service records who did what.
+/// Whether and where a service writes its audit trail.
 public struct AuditSettings: Sendable {
-    /// Nil: nothing is recorded.
+    /// Nil if nothing is recorded.
     let destination: AuditDestination?
     let isPseudonymous: Bool
 
@@ -18,15 +18,16 @@ public struct AuditSettings: Sendable {
             help: "true: keys and clients in the audit trail are replaced by pseudonyms, by an HMAC with SECRET_KEY.")
     }
 
-    /// Texts that are equal for equal keys or clients, and tell nothing else without `SECRET_KEY`.
-    /// - Parameter secretKey: the HMAC key is derived from it, because it has other purposes as it is.
+    /// Returns a function that makes pseudonyms of keys and clients. They are equal for equal texts, and reveal nothing
+    /// else without `SECRET_KEY`.
+    /// - Parameter secretKey: the HMAC key is derived from it, because the secret itself has other purposes.
     static func pseudonym(secretKey: String) -> @Sendable ([UInt8]) -> String {
         let purpose = Array("cap audit pseudonyms".utf8)
         let derived = HMAC<SHA256>.authenticationCode(for: purpose, using: SymmetricKey(data: Array(secretKey.utf8)))
         let key = SymmetricKey(data: Array(derived))
         return { bytes in
             let code = HMAC<SHA256>.authenticationCode(for: bytes, using: key)
-            // 96 bits: two of a billion texts are never equal by chance.
+            // With 96 bits, two of a billion texts practically never get the same pseudonym.
             return hexadecimalText(code.prefix(12))
         }
     }

@@ -5,16 +5,17 @@ import Telemetry
 /// Records the changes, refusals and authentications of one reactor in the audit trail.
 final class RequestAudit {
     private let trail: AuditTrail
-    /// Addresses that were refused by their token, and have not sent a valid one since.
+    /// Addresses that sent a wrong token, and have not sent a valid one afterwards.
     private var failed: Set<ClientAddress> = []
 
-    /// Anybody can be refused: without a limit, refusals would soon push the changes out of the files that are kept.
+    /// Anybody can cause refusals. Without a limit, their lines would soon push those of the changes out of the files
+    /// that are kept.
     private var refusals = RefusalBudget()
     private let nowNs: () -> UInt64
 
     private static let maxFailed = 1_024
 
-    /// - Parameter nowNs: monotonic.
+    /// - Parameter nowNs: returns the time on a monotonic clock.
     init(_ trail: AuditTrail, nowNs: @escaping () -> UInt64) {
         self.trail = trail
         self.nowNs = nowNs
@@ -22,7 +23,7 @@ final class RequestAudit {
 
     /// - Parameters:
     ///   - key: nil if the request has no valid key.
-    ///   - code: of the problem; nil for a success.
+    ///   - code: the code of the problem; nil if there is none.
     func changed(_ action: AuditRecord.Action, key: Bytes?, outcome: Outcome, code: String?, by request: Request) {
         trail.record(
             AuditRecord(
@@ -43,7 +44,8 @@ final class RequestAudit {
         trail.record(record)
     }
 
-    /// The request has a valid token. Only the first one after wrong ones is recorded.
+    /// Called for a request with a valid token and scope. Only the first one of an address after wrong tokens is
+    /// recorded.
     func authenticated(_ request: Request) {
         guard !failed.isEmpty, failed.remove(request.client) != nil else { return }
         trail.record(
@@ -56,13 +58,13 @@ final class RequestAudit {
         trail.record(AuditRecord(.replaceCredentials, outcome: isValid ? "success" : "failure"))
     }
 
-    /// Who sent it: the name of its token, or its address.
+    /// The sender of a request: the name of its token, or its address.
     private static func client(of request: Request) -> String {
         request.principal?.name ?? request.client.description
     }
 }
 
-/// How many refusals have a line of their own: a burst, and then some per minute.
+/// Limits the lines for refusals to ``maxPerMinute`` in each minute.
 struct RefusalBudget {
     static let maxPerMinute = 60
     private static let minuteNs: UInt64 = 60_000_000_000
@@ -70,7 +72,7 @@ struct RefusalBudget {
     private var count = 0
     private var suppressed = 0
 
-    /// - Returns: nil if this refusal has no line; otherwise how many before it had none.
+    /// - Returns: nil if this refusal gets no line; otherwise how many refusals since the last line got none.
     mutating func take(atNs nowNs: UInt64) -> Int? {
         if windowNs.map({ nowNs >= $0 + Self.minuteNs }) ?? true { (windowNs, count) = (nowNs, 0) }
         guard count < Self.maxPerMinute else {

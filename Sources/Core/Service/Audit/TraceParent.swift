@@ -1,6 +1,6 @@
 import HTTP
 
-/// The identity of the trace that a request belongs to (W3C Trace Context, "traceparent").
+/// The ID of the trace to which a request belongs (W3C Trace Context, "traceparent").
 struct TraceParent: Equatable {
     /// 32 hexadecimal digits.
     let traceID: String

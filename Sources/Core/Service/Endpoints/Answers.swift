@@ -3,7 +3,7 @@ import JSON
 import Replication
 
 extension Problem {
-    /// An engine's failure as the client sees it. A 503 or 504 may pass, so it has `Retry-After`.
+    /// The response to an engine's failure. A 503 or 504 may be temporary, so it has `Retry-After`.
     public init(_ failure: StoreFailure) {
         let status = failure.code.httpStatus
         self.init(
@@ -54,7 +54,7 @@ extension Response {
     }
 }
 
-/// The members that the answers of both services have.
+/// The members that both services have in their answers.
 extension JSONWriter {
     /// An array of objects.
     mutating func objects<Element>(

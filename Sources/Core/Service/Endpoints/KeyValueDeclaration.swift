@@ -2,7 +2,7 @@ import HTTP
 import JSON
 import Replication
 
-/// What one service adds to the declarations of `/read`, `/write` and `/delete`.
+/// The parts that one service adds to the declarations of `/read`, `/write` and `/delete`.
 public struct KeyValueDeclaration: Sendable {
     public struct Part: Sendable {
         /// Query parameters and header fields.
@@ -31,7 +31,7 @@ public struct KeyValueDeclaration: Sendable {
 /// The parameters of the key-value requests.
 public enum KeyValueParameters {
     static let maxKeyBytes = 512
-    /// Ten years: a longer time to live is a mistake.
+    /// Ten years, because a longer time to live is most likely a mistake.
     private static let maxTTLMs: Int64 = 315_360_000_000
 
     static let key = Parameter.text(
@@ -44,12 +44,15 @@ public enum KeyValueParameters {
         "ttl_ms", in: 1...maxTTLMs, example: 60_000,
         "Time to live in milliseconds; without it, the value never expires.")
     public static let maxStalenessMs = Parameter.integer(
-        "max_staleness_ms", in: 0...maxTTLMs, example: 5_000, "The greatest age of the answer in milliseconds.")
+        "max_staleness_ms", in: 0...maxTTLMs, example: 5_000,
+        "The greatest accepted `staleness_ms`; otherwise 412 `too_stale`.")
     public static let requireSession = Parameter.flag(
-        "require_session", "Answer with 412 `session_unmet` instead of without the session's guarantees.")
+        "require_session",
+        "412 `session_unmet` for a read, or a delete that finds nothing, if the session guarantees do not hold. "
+            + "A write gets 412 if the token has no room for its key.")
 }
 
-/// Schemas of members that the answers of both services have.
+/// Schemas of members that both services have in their answers.
 public enum AnswerMembers {
     public static func mode(_ mode: ServiceMode) -> [Member] {
         [
@@ -76,22 +79,22 @@ public enum AnswerMembers {
             "staleness_ms",
             [
                 "type": ["integer", "null"], "minimum": 0,
-                "description": "Upper bound of the answer's age in milliseconds; null if it is unknown.",
+                "description": "The answer may miss writes of this last time, in milliseconds; null if unknown.",
             ]),
-        Member("stale", ["type": "boolean", "description": "The age is above `MAX_STALENESS_MS`, or unknown."]),
+        Member("stale", ["type": "boolean", "description": "`staleness_ms` is above `MAX_STALENESS_MS`, or unknown."]),
     ]
     public static let expires = Member(
         "expires_ms", ["type": "integer", "description": "When the value expires, in milliseconds since 1970."],
         isRequired: false)
-    /// A number that may be unknown, and is not negative.
+    /// The schema of a number that is not negative; null if it is unknown.
     public static let count: JSONValue = ["type": ["integer", "null"], "minimum": 0]
 }
 
 extension DeclaredProblem {
     /// A failure of an engine.
     /// - Parameters:
-    ///   - outcome: of a change in the example; nil for reads.
-    ///   - members: with values for the example.
+    ///   - outcome: the outcome in the example of a change; nil for reads.
+    ///   - members: additional members, with their values in the example.
     public init(
         _ code: StoreFailure.Code, outcome: Outcome? = nil,
         members: [(member: Member, example: Problem.Member)] = [], headers: [DeclaredHeader] = []
@@ -113,7 +116,7 @@ extension DeclaredProblem {
 }
 
 extension StoreFailure.Code {
-    /// An example of its detail.
+    /// An example of the failure's detail.
     fileprivate var meaning: String {
         switch self {
         case .noQuorum: "a majority of the replicas cannot be reached"

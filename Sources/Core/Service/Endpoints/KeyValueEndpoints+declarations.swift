@@ -9,7 +9,7 @@ extension KeyValueEndpoints {
         var delete: Endpoint
     }
 
-    /// - Parameter service: what the service adds.
+    /// - Parameter service: the parts that the service adds.
     static func endpoints(_ service: KeyValueDeclaration, maxValueBytes: Int) -> Endpoints {
         let always: [Problem] = [
             .badKey(byteCount: 0), .rateLimited, .tooManyLargeValues, .notSupported("the other service has this field"),
@@ -51,12 +51,14 @@ extension KeyValueEndpoints {
 }
 
 extension DeclaredProblem {
-    /// With the header fields that the problem has, all of them required.
+    /// Declares a problem with its header fields, all of which are required.
     fileprivate static func of(_ problem: Problem) -> DeclaredProblem {
         let own = problem.headers.filter { $0.name != "Retry-After" }
         return DeclaredProblem(
             problem,
-            headers: own.map { DeclaredHeader($0.name, "What the service takes instead.", example: .string($0.value)) })
+            headers: own.map {
+                DeclaredHeader($0.name, "The content codings that the service accepts.", example: .string($0.value))
+            })
     }
 }
 

@@ -71,8 +71,8 @@ final class KeyValueEndpoints {
         }
     }
 
-    /// Runs an admitted request, and notes how many bytes the value of its key has afterwards.
-    /// - Throws: 503 `overloaded` if it has no place: it has waited too long.
+    /// Runs an admitted request, and records how many bytes the value of its key has afterwards.
+    /// - Throws: 503 `overloaded` if `place` is nil, because the request was shed.
     private func run(
         _ operation: String, _ key: Bytes, at place: LargeRequestAdmission.Place?, byteCount: (Response) -> Int,
         _ body: () async throws -> Response
@@ -99,7 +99,7 @@ final class KeyValueEndpoints {
         do {
             key = try self.key(of: request)
             let response = try await run(try keyRequest(request, key: key))
-            // A delete of a key that does not exist is answered with 404.
+            // A delete of a key that does not exist gets 404.
             let outcome = response.status < 300 ? Outcome.applied : .notApplied
             log(kind, key, outcome)
             audit(kind, key, outcome, nil, request)
@@ -111,7 +111,7 @@ final class KeyValueEndpoints {
             throw counted(refusal)
         } catch let problem as Problem {
             audit(kind, key, .notApplied, problem.code, request)
-            // A change that never reached the engine was not applied, and its answer says so.
+            // A change that never reached the engine was not applied.
             throw problem.with(.notApplied)
         } catch {
             audit(kind, key, .unknown, "internal_error", request)
@@ -126,7 +126,7 @@ final class KeyValueEndpoints {
             let place = await admission.enter(key: key.key, from: request.client)
             return try await run("read", key.key, at: place, byteCount: { $0.body.count }) {
                 var response = try await handler.read(key, maxStalenessMs: maxStalenessMs)
-                // The value comes as JSON or bare.
+                // `Accept` decides whether the value is sent as JSON or as bare bytes.
                 response.isNegotiated = true
                 return response
             }
@@ -145,15 +145,16 @@ final class KeyValueEndpoints {
         audit.changed(action, key: key.isEmpty ? nil : key, outcome: outcome, code: code, by: request)
     }
 
-    /// The event `WRITE`: which key was changed, and what came of it. Successes are at `debug` (at full load they are
-    /// tens of thousands per second), rejections at `notice`, and unknown outcomes at `warning`.
+    /// Logs the event `WRITE`: the key and the outcome of a change. Expected outcomes are at `debug`, because there may
+    /// be tens of thousands per second: success, a failed precondition (412), and a delete of a missing key. Other
+    /// rejections are at `notice`, unknown outcomes at `warning`.
     private func log(_ kind: String, _ key: Bytes, _ outcome: Outcome, _ failure: StoreFailure? = nil) {
         let isExpected = failure == nil || failure?.code == .preconditionFailed
         let level: Logger.Level = outcome == .unknown ? .warning : isExpected ? .debug : .notice
         logger.event(
             .write, level, failure == nil ? (outcome == .applied ? "applied" : "not applied") : "refused",
             [
-                // Keys are bytes; those that are no text appear with replacement characters.
+                // A key that is not valid UTF-8 is logged with replacement characters.
                 "key": .string(String(decoding: key, as: UTF8.self)), "kind": .string(kind),
                 "outcome": .string(outcome.rawValue),
             ].merging(failure.map { ["code": .string($0.code.rawValue)] } ?? [:]) { $1 })
@@ -161,8 +162,8 @@ final class KeyValueEndpoints {
 
     // MARK: Parts of a request
 
-    /// A value is stored as it is sent: a content coding would be lost, and a part would replace the whole
-    /// (RFC 9110, sections 8.4 and 14.4).
+    /// Rejects a content coding, which would be lost, and a partial value, which would replace the complete one (RFC
+    /// 9110, sections 8.4 and 14.4).
     private func checkContent(_ request: Request) throws(Problem) {
         guard request.header("Content-Range") == nil else { throw .partialValue }
         guard ["", "identity"].contains(request.header("Content-Encoding")?.lowercased() ?? "") else {

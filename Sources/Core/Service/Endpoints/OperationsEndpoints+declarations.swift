@@ -3,13 +3,13 @@ import JSON
 import Replication
 import Telemetry
 
-/// What one service adds to the declarations of the endpoints for operators.
+/// The parts that one service adds to the declarations of the endpoints for operators.
 public struct ServiceDeclaration: Sendable {
     /// One sentence about the service.
     public var summary: String
-    /// Why it may not be ready.
+    /// The reasons for which the service may not be ready.
     public var readinessFailures: [StoreFailure.Code]
-    /// Members of each replica in `/replicas`, with an example.
+    /// The members that the service adds to each replica in `/replicas`, with examples.
     public var replicaMembers: [(member: Member, example: JSONValue)]
 
     public init(
@@ -30,17 +30,18 @@ struct OperationsDeclarations {
     // MARK: Health
 
     var live: Endpoint {
-        var endpoint = probe("/health/live", Endpoint.Text(id: "live", "Says that the process answers"))
+        var endpoint = probe("/health/live", Endpoint.Text(id: "live", "Shows that the process responds"))
         endpoint.isLimited = false
-        endpoint.answers = [Answer(200, "The process answers", [Self.ok])]
+        endpoint.answers = [Answer(200, "The process responds", [Self.ok])]
         return endpoint
     }
 
-    /// - Parameter isPublic: requests need a token, so the answer does not say what is wrong.
+    /// - Parameter isPublic: true if other requests need a token. The response then omits the reason, because anybody
+    ///   can read it.
     func ready(isPublic: Bool) -> Endpoint {
-        var endpoint = probe("/health/ready", Endpoint.Text(id: "ready", "Says whether requests can be answered"))
+        var endpoint = probe("/health/ready", Endpoint.Text(id: "ready", "Shows whether the service is ready"))
         endpoint.isLimited = false
-        endpoint.answers = [Answer(200, "Requests can be answered", [Self.ok])]
+        endpoint.answers = [Answer(200, "The service can answer requests", [Self.ok])]
         endpoint.problems =
             [.stopping, .notReady].map { DeclaredProblem($0) }
             + (isPublic ? [] : service.readinessFailures.map { DeclaredProblem($0) })
@@ -80,8 +81,8 @@ struct OperationsDeclarations {
         failure["code"] = service.readinessFailures.first.map { .string($0.rawValue) }
         failure["detail"] = "no replica answers"
         endpoint.answers = [
-            Answer(200, "Requests can be answered", [.object([served] + members + [checks], example: example)]),
-            Answer(503, "Requests cannot be answered", [.object(failed + members + [checks], example: failure)]),
+            Answer(200, "The service can answer requests", [.object([served] + members + [checks], example: example)]),
+            Answer(503, "The service cannot answer requests", [.object(failed + members + [checks], example: failure)]),
         ]
         return endpoint
     }
@@ -161,7 +162,7 @@ struct OperationsDeclarations {
         return endpoint
     }
 
-    /// What `/health` and `/replicas` show of a connection.
+    /// The members of a connection in `/health` and `/replicas`.
     private static let link = [
         Member("connected", ["type": "boolean"]), Member("breaker", breakerState),
         Member("latency_us", AnswerMembers.count), Member("in_flight", ["type": "integer", "minimum": 0]),

@@ -27,7 +27,8 @@ final class OperationsEndpoints {
         startNs = reactor.nowNs
     }
 
-    /// Reports not ready from now on, so that load balancers send no more requests.
+    /// From now on, `/health/ready` reports that the service is not ready, so that load balancers send no more
+    /// requests.
     func stop() { isStopping = true }
 
     func addRoutes(to router: Router) {
@@ -51,7 +52,7 @@ final class OperationsEndpoints {
     private func ready() async -> Response {
         if isStopping { return Problem.stopping.response }
         guard let failure = await engine.readiness(deadlineNs: deadlineNs) else { return live() }
-        // Open to everybody: where requests need a token, it does not say what is wrong.
+        // This endpoint needs no token. If others do, the response omits the reason, because anybody can read it.
         let isPublic = settings.access.authentication.isOn
         return (isPublic ? .notReady : Problem(failure)).response
     }

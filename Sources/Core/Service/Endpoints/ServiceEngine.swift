@@ -2,15 +2,15 @@ import HTTP
 import JSON
 import Replication
 
-/// One engine behind the endpoints that both services have.
+/// The engine of one service, behind the endpoints that both services have.
 public protocol ServiceEngine: AnyObject {
     var keyValue: any KeyValueHandler { get }
 
-    /// What this service adds to the declarations of the endpoints for operators.
+    /// The parts that this service adds to the declarations of the endpoints for operators.
     var declaration: ServiceDeclaration { get }
 
-    /// True if the engine logs suspected and healed partitions itself: it knows when all that a replica missed has
-    /// arrived. Otherwise they follow the circuit breakers.
+    /// True if the engine itself logs suspected and healed partitions, because it detects when a replica has received
+    /// everything that it missed. Otherwise ``GroupMonitor`` logs them when circuit breakers change.
     var reportsPartitions: Bool { get }
 
     /// Starts background work, on the reactor's thread, after the group has started to connect.
@@ -22,29 +22,29 @@ public protocol ServiceEngine: AnyObject {
     /// Why the service cannot serve now; nil if it can.
     func readiness(deadlineNs: UInt64) async -> StoreFailure?
 
-    /// The problem of each replica other than its connection, by index, as of the last probe; nil if there is none.
+    /// By replica, its problem as of the last probe, apart from its connection; nil if there is none.
     func replicaProblems() -> [String?]
 
-    /// Writers of the members of each replica in `/replicas`, by index.
+    /// By replica, a function that writes its members in `/replicas`.
     func replicaReports(deadlineNs: UInt64) async -> [(inout JSONWriter) -> Void]
 
     /// Adds the endpoints that only this service has.
     func addRoutes(to router: Router)
 }
 
-/// The key-value requests as one service answers them. ``KeyValueEndpoints`` has already checked rate, key, value, time
-/// to live and query; the handler reads the header fields that only its service has.
+/// Handles the key-value requests of one service. ``KeyValueEndpoints`` has already checked rate, key, value, time to
+/// live and query; the handler reads the header fields that only its service has.
 ///
 /// Each call throws a ``Problem`` for a request that never reached the engine, and an ``EngineRefusal`` for one that
 /// the engine rejected.
 public protocol KeyValueHandler: AnyObject {
-    /// The parameters that this service reads, and its answers.
+    /// The parameters that this service reads, and its responses.
     var declaration: KeyValueDeclaration { get }
 
     /// - Parameter maxStalenessMs: the greatest staleness of the answer, in milliseconds; nil for any.
     func read(_ request: KeyRequest, maxStalenessMs: Int64?) async throws -> Response
 
-    /// - Parameter ttlMs: time to live; nil for no expiry.
+    /// - Parameter ttlMs: time to live in milliseconds; nil for no expiry.
     func write(_ value: Bytes, _ request: KeyRequest, ttlMs: Int64?) async throws -> Response
 
     func delete(_ request: KeyRequest) async throws -> Response
@@ -62,7 +62,8 @@ public struct KeyRequest {
 
     public func header(_ name: StaticString) -> String? { request.header(name) }
 
-    /// True if the client prefers the bare value to JSON; `*/*` and browsers get JSON.
+    /// True if `Accept` lists `application/octet-stream` with at least the weight of JSON. Wildcards do not count, so
+    /// browsers get JSON.
     public var prefersBytes: Bool {
         guard let accepted = header("Accept").map(AcceptField.init) else { return false }
         let weight = accepted.weight(of: ContentType.octets)

@@ -30,7 +30,7 @@ public struct ServiceOptions: ParsableArguments {
                 settings.service.access.exposures.forEach { reader.report($0) }
                 do throws(SettingError) { _ = try settings.service.tls.load() } catch { reader.report(error) }
             }
-            // Read again by whoever serves; here only to report what is wrong with them.
+            // The service reads these files again. Here they are read only to report their problems.
             let authentication = settings.service.access.authentication
             do throws(SettingError) {
                 _ = try await authentication.credentials(from: try authentication.readFiles())
@@ -48,7 +48,7 @@ public struct ServiceOptions: ParsableArguments {
     }
 }
 
-/// The options of an operator's command, which has connections of its own to the replicas.
+/// The options of an operator's command, which opens its own connections to the replicas.
 public struct OperatorOptions: ParsableArguments {
     @OptionGroup public var service: ServiceOptions
     @Option(name: .customLong("timeout-sec"), help: "How long to wait for the replicas, in seconds.")
@@ -60,7 +60,8 @@ public struct OperatorOptions: ParsableArguments {
         guard (1...3_600).contains(timeoutSec) else { throw ValidationError("--timeout-sec must be 1 to 3600") }
     }
 
-    /// Runs `body` on a reactor of its own, with a group that it starts once the identity check is set.
+    /// Runs `body` on a new reactor, with a new group. `body` must set the group's identity check and then start the
+    /// group.
     public func run<Value: Sendable>(
         _ settings: ServiceSettings, scripts: [Script],
         _ body:
@@ -124,8 +125,8 @@ enum AllocatorTuning {
         (name: "glibc.malloc.trim_threshold", value: 16 << 20),
     ]
 
-    /// Returns if every setting is already present with any value, or if the program cannot be executed again: the
-    /// service works without them.
+    /// Returns if every setting is already in the environment, with any value. Also returns if the program cannot be
+    /// executed again, because the service works without these settings.
     static func apply() {
         let present = getenv("GLIBC_TUNABLES").map { String(cString: $0) } ?? ""
         let missing = tunables.filter { !present.contains($0.name) }.map { "\($0.name)=\($0.value)" }

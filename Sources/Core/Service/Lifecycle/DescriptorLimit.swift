@@ -7,11 +7,13 @@ import Telemetry
 /// The process' limit of open files. It is raised to the hard limit, because the usual soft limit of 1,024 is for
 /// programs that use select(2).
 enum DescriptorLimit {
-    /// Without it a service could not answer while it connects to all replicas.
+    /// The lowest limit with which a service starts. With less, it could not respond while it connects to all replicas.
     static let least = 128
-    /// For replicas, the log, `/proc`, what the libraries open, and connections that are closing.
+    /// Descriptors for replicas, the log, `/proc`, the files that libraries open, and connections that are being
+    /// closed.
     private static let reserved = 64 + HTTPServer.maxLingering
 
+    /// Raises the soft limit to the hard limit.
     /// - Returns: the limit from now on.
     static func raise() -> Int {
         var limit = current
@@ -20,7 +22,7 @@ enum DescriptorLimit {
         return Int(clamping: current.rlim_cur)
     }
 
-    /// How many connections of clients leave the reserve.
+    /// The number of client connections that leave the reserved descriptors free; at least 1, at most `most`.
     static func connections(atMost most: Int) -> Int {
         max(1, min(most, Int(clamping: current.rlim_cur) - reserved))
     }
@@ -32,7 +34,7 @@ enum DescriptorLimit {
     }
 }
 
-/// Logs that connections were closed or refused: at once, and then a summary per minute.
+/// Logs that connections were closed or refused: at most one line per minute, with counts.
 struct ConnectionLimitLog {
     let connectionLimit: Int
     let logger: Logger

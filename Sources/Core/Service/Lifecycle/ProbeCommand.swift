@@ -3,10 +3,10 @@ import FoundationEssentials
 import Glibc
 import TLS
 
-/// `probe`: asks the service of this machine for its health, as a container's health check does.
+/// `probe`: requests the health of the service on this machine, for example as a container's health check.
 ///
-/// It reads `HTTP_PORT` and `TLS_CERT_FILE` only, not all settings, because it must work within seconds and beside a
-/// service whose settings it does not have.
+/// It reads only `HTTP_PORT` and `TLS_CERT_FILE` from the environment. It must finish within seconds, and it does not
+/// have the service's other settings.
 public struct ProbeCommand: ParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "probe",
@@ -85,7 +85,7 @@ public struct ProbeCommand: ParsableCommand {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
-        // A service that listens on all interfaces answers there, too.
+        // A service that listens on all interfaces also accepts connections to loopback.
         address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
         return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -94,7 +94,7 @@ public struct ProbeCommand: ParsableCommand {
         }
     }
 
-    /// The value of an environment variable; nil if it is empty.
+    /// The value of an environment variable; nil if it is unset or empty.
     private static func text(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }

@@ -24,7 +24,7 @@ final class ServiceInstance: @unchecked Sendable {
     private let authentication: AuthenticationSettings
     private let authenticator: Authenticator?
     private let audit: RequestAudit?
-    /// Counts the times that the files of credentials were read.
+    /// How often the credential files were read.
     private var reloads = 0
     private var isRunning = false
 
@@ -72,7 +72,7 @@ final class ServiceInstance: @unchecked Sendable {
         http.trustedProxies = settings.access.proxies
         http.requests.maxInFlight = settings.load.maxInFlight
         http.connections.limit = DescriptorLimit.connections(atMost: http.connections.limit)
-        // One address may hold half of it, which is then a value of any length.
+        // One client address may hold half of this, so half of it must fit the longest value.
         http.buffers.maxTotalBodyBytes = max(http.buffers.maxTotalBodyBytes, 2 * settings.requests.maxValueBytes)
         http.tls = tls
         server = HTTPServer(reactor: reactor, settings: http, router: router)
@@ -131,14 +131,14 @@ final class ServiceInstance: @unchecked Sendable {
         }
     }
 
-    /// Replaces what tokens are verified with. Invalid files change nothing.
+    /// Replaces the credentials that verify tokens. Invalid files change nothing.
     func replaceCredentials(from files: AuthenticationSettings.Files) async {
         reactor.checkIsolated()
         do throws(SettingError) {
             reloads += 1
             let number = reloads
             guard let authenticator, let credentials = try await authentication.credentials(from: files),
-                // Files that were read later are in force already.
+                // Otherwise, files that were read later replace these.
                 number == reloads
             else { return }
             authenticator.replace(credentials)

@@ -14,7 +14,7 @@ public struct ServiceRunner: Sendable {
     private let logger: Logger
     private let metrics: ServiceMetrics
 
-    /// Makes an engine on its reactor: the one thing in which the two services differ.
+    /// Makes the engine of one of the two services, on its reactor.
     public typealias EngineMaker =
         @Sendable (_ group: RedisReplicaGroup, _ reactor: Reactor, _ metrics: ServiceMetrics, _ logger: Logger)
         -> any ServiceEngine
@@ -29,10 +29,10 @@ public struct ServiceRunner: Sendable {
         metrics = ServiceMetrics(settings)
     }
 
-    /// Serves until SIGTERM, SIGINT or SIGHUP, and then until in-flight requests are done. A second signal exits at
-    /// once. SIGINT and SIGHUP have no effect if the process inherited them as ignored; SIGTERM always stops it. With
-    /// files of credentials or of a certificate, SIGHUP has them read again instead. If the service cannot start,
-    /// prints one line and exits with code 1.
+    /// Serves until SIGTERM, SIGINT or SIGHUP, and then until in-flight requests are done or the grace period is over.
+    /// A second signal exits at once. SIGINT and SIGHUP have no effect if the process inherited them as ignored;
+    /// SIGTERM always stops it. With credential or certificate files, SIGHUP reloads them instead. If the service
+    /// cannot start, prints one line and exits with code 1, or 2 for an invalid setting.
     /// - Parameter scripts: every script that the engine's commands use.
     public func run(scripts: [Script], makeEngine: @escaping EngineMaker) async {
         signal(SIGPIPE, SIG_IGN)  // hiredis writes with write(2)

@@ -2,14 +2,15 @@ import EventLoop
 import Glibc
 
 /// The signals that stop a service: SIGTERM, and SIGINT and SIGHUP unless it inherited them as ignored (`nohup`).
-/// SIGHUP does not stop a service that has files to read again.
+/// SIGHUP does not stop a service that has files to reload.
 enum StopSignals {
     private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT", SIGHUP: "SIGHUP"]
 
-    /// Calls `received` with the name of the first signal, and `everySecond`, on a thread of its own. A second signal
-    /// ends the process at once.
-    /// - Parameter reload: called for SIGHUP; nil: SIGHUP stops the service.
-    /// - Returns: false if the kernel gives no descriptor or no thread.
+    /// Starts a thread that calls `received` with the name of the first signal, and `everySecond` at least once per
+    /// second. A second signal ends the process at once.
+    /// - Parameter reload: called for SIGHUP, which then does not count as a signal to stop; nil if SIGHUP stops the
+    ///   service.
+    /// - Returns: false if there is no descriptor or thread left.
     static func wait(
         everySecond: @escaping @Sendable () -> Void, reload: (@Sendable () -> Void)?,
         received: @escaping @Sendable (_ name: String) -> Void

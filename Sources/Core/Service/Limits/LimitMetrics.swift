@@ -1,7 +1,7 @@
 import RateLimiting
 import Telemetry
 
-/// The metrics of the limits per client.
+/// The metrics of the rate limits per client.
 struct LimitMetrics: Sendable {
     let limited: CounterFamily
     let calls: CounterFamily

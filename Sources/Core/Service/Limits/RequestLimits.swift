@@ -4,9 +4,10 @@ import Logging
 import RateLimiting
 import Replication
 
-/// Applies the limits per client to requests: answers 429 above them, and states in each answer what is left.
+/// Applies the rate limits per client. Rejects requests above them with 429, and adds the remaining quota to each
+/// response.
 ///
-/// A client is the bearer of a token by its name, or an address.
+/// A client is identified by the name of its token, or by its address if there is no valid token.
 final class RequestLimits: RequestLimiter {
     private let limiter: ClientLimiter
     private let fields: QuotaFields
@@ -92,7 +93,8 @@ final class RequestLimits: RequestLimiter {
                 QuotaFields.policyName, "The limits of this client (draft-ietf-httpapi-ratelimit-headers).",
                 example: .string(fields.policy), isRequired: false),
             DeclaredHeader(
-                QuotaFields.quotaName, "How many requests are left, and when there will be more, in seconds.",
+                QuotaFields.quotaName,
+                "`r`: requests that the client may send at once; `t`: seconds until its full burst is available.",
                 example: "\"minute\";r=599;t=1", isRequired: false),
         ]
     }

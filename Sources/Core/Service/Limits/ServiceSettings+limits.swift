@@ -1,6 +1,7 @@
 import RateLimiting
 
 extension ServiceSettings {
+    /// Reads the rate limits per client.
     /// - Returns: nil if no client has a limit.
     static func limits(from reader: inout SettingsReader) -> RateLimits? {
         func perWindow(_ name: String, _ window: RatePolicy.Window) -> UInt64 {

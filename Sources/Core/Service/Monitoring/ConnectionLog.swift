@@ -1,18 +1,18 @@
 import EventLoop
 import Resilience
 
-/// Decides what is logged of one replica's connection: each change of its state and each new reason of a failure, and
-/// one summary per minute of the rest.
+/// Decides which events of one replica's connection are logged: changes of its state and new reasons of failures, up to
+/// a limit. A summary per minute counts the other events.
 ///
 /// A replica that is down fails once per second, and its breaker changes twice as often. Without summaries that is tens
 /// of megabytes per day.
 struct ConnectionLog {
-    /// What was not logged in a minute.
+    /// The events of a minute that were not logged.
     struct Summary: Equatable {
         var failures = 0
         var connections = 0
         var breakerChanges = 0
-        /// Of the last failure.
+        /// The reason of the last failure that was not logged.
         var reason: String?
 
         var isEmpty: Bool { self == Summary() }
@@ -20,13 +20,13 @@ struct ConnectionLog {
 
     /// Nil before the first attempt has ended.
     private var isUp: Bool?
-    /// Those logged since the replica was last connected.
+    /// The reasons that were logged since the replica was last connected.
     private var reasons: Set<String> = []
     private var linesLeft = Self.maxLinesPerMinute
     private var unlogged = Summary()
     private var minuteStartNs: UInt64
 
-    /// A replica that comes and goes changes its state with every attempt.
+    /// The most lines per minute. An unstable replica changes its state with every attempt.
     static let maxLinesPerMinute = 12
     static let maxReasons = 6
 
@@ -55,7 +55,7 @@ struct ConnectionLog {
         return false
     }
 
-    /// An open breaker that is half open for a trial is no news.
+    /// Changes between open and half open are not logged, because they only show that the replica was tried.
     /// - Returns: whether to log it now.
     mutating func breakerChanged(from old: CircuitBreaker.State, to new: CircuitBreaker.State) -> Bool {
         if takeLine(old == .closed || new == .closed) { return true }
@@ -63,7 +63,8 @@ struct ConnectionLog {
         return false
     }
 
-    /// The summary of a minute that is over; nil if everything was logged. To be called at least once per second.
+    /// The summary of a minute that has ended; nil before its end, or if everything was logged. Must be called at least
+    /// once per second.
     mutating func takeSummary(nowNs: UInt64) -> Summary? {
         guard nowNs &- minuteStartNs >= 60_000 * nsPerMs else { return nil }
         minuteStartNs = nowNs

@@ -6,8 +6,9 @@ import Telemetry
 
 /// Logs and counts the connection events of a group. ``ConnectionLog`` decides which of them are logged.
 ///
-/// A partition is suspected when a replica's breaker opens because nothing was received, and healed when it closes
-/// again. A replica that refuses connections is down, and one that rejects commands replies: neither is a partition.
+/// A partition is suspected when a replica's breaker opens because the replica does not answer, and healed when the
+/// breaker closes again. A replica that refuses connections or rejects commands can be reached, so this is not a
+/// partition.
 final class GroupMonitor: RedisGroupObserver {
     private let names: [String]
     private let metrics: ServiceMetrics
@@ -104,7 +105,7 @@ final class GroupMonitor: RedisGroupObserver {
         }
     }
 
-    /// Logs what was not worth a line of its own, once per minute.
+    /// Logs a summary of the events without a line of their own, once per minute.
     func logSummaries() {
         for (replica, status) in group.status().enumerated() {
             guard let summary = logs[replica].takeSummary(nowNs: reactor.nowNs) else { continue }

@@ -1,6 +1,7 @@
 import EventLoop
 
-/// Decides when counts are logged: the first at once, and then a summary per minute.
+/// Decides when counts are logged. The first event is logged at once. Later ones are counted, and the first event after
+/// a minute logs the counts.
 struct MinuteSummary {
     private static let periodNs = 60_000 * nsPerMs
     private var counts: [String: Int] = [:]

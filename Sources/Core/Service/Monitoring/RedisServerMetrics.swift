@@ -31,7 +31,8 @@ struct RedisServerMetrics: Sendable {
             labels: ["node"])
     }
 
-    /// Asks every replica of `group`. A replica that does not answer has no values (NaN): the last ones may be wrong.
+    /// Asks every available replica of `group`. The values of any other replica, or of one that does not answer, become
+    /// NaN, because the last ones may be outdated.
     @Sendable func update(_ group: RedisReplicaGroup, _ reactor: Reactor, timeoutNs: UInt64) async {
         let client = ReplicaClient(group: group, scheduler: reactor, timeoutNs: timeoutNs)
         let replies = await client.ask(.plain("INFO"), of: group.available)

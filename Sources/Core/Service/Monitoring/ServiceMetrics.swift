@@ -132,7 +132,7 @@ public final class ServiceMetrics: Sendable {
     }
 }
 
-/// Counts the answered requests of one reactor. It keeps the series, because a look-up takes a lock.
+/// Counts the answered requests of one reactor. It caches the series, because looking one up takes a lock.
 final class RequestCounter {
     private struct Answer: Hashable {
         let operation: String

@@ -3,15 +3,15 @@ import HTTP
 import Logging
 import Telemetry
 
-/// Reports handshakes and replaced certificates: in the metrics and in the log, where a summary per minute follows the
-/// first handshake that failed.
+/// Reports TLS handshakes in the metrics, and failed ones also in the log. The log gets at most one line per minute,
+/// with counts.
 final class TLSReports {
     private let metrics: TLSMetrics
     private let logger: Logger
     private let nowNs: () -> UInt64
     private var summary = MinuteSummary()
 
-    /// - Parameter nowNs: monotonic.
+    /// - Parameter nowNs: returns the time on a monotonic clock.
     init(metrics: TLSMetrics, logger: Logger, nowNs: @escaping () -> UInt64) {
         self.metrics = metrics
         self.logger = logger
@@ -26,7 +26,7 @@ final class TLSReports {
     }
 }
 
-/// The metrics of TLS. They have no series without TLS.
+/// The metrics of TLS. Without TLS, they have no series.
 struct TLSMetrics: Sendable {
     fileprivate let handshakes: CounterFamily
     private let reloads: CounterFamily

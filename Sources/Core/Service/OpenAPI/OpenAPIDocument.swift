@@ -11,19 +11,20 @@ struct OpenAPIDocument {
 
     private let operations: [Operation]
     private let isAuthenticated: Bool
-    /// The names of the answers that several operations have.
+    /// The responses that several operations have, with their names.
     private var shared: [(name: String, response: JSONValue)] = []
 
     private static let bearer = "bearer"
     private static let description = """
-        Generated from the routes that serve. OPTIONS is answered with 204 and `Allow`, any other method of a path with \
-        405 `method_not_allowed` and `Allow`, and any other path with 404 `not_found`. A path is split at its slashes before it is \
-        percent-decoded. Keys and values may be any bytes. A later version may add members to the answers.
+        Generated from the routes of the running service. OPTIONS gets 204 with `Allow`, any other method of a path \
+        gets 405 `method_not_allowed` with `Allow`, and any other path gets 404 `not_found`. A path is split at its \
+        slashes before it is percent-decoded. Keys and values may be any bytes. A later version may add members to \
+        the answers.
         """
 
     /// - Parameters:
-    ///   - router: with all of its routes.
-    ///   - isAuthenticated: requests need a token.
+    ///   - router: must already have all of its routes.
+    ///   - isAuthenticated: whether requests need a token.
     init(of router: Router, isAuthenticated: Bool) {
         self.isAuthenticated = isAuthenticated
         operations = router.operations.map { endpoint in
@@ -43,7 +44,7 @@ struct OpenAPIDocument {
         }
     }
 
-    /// Answers with more than one use: as components they make the document a third as long.
+    /// The responses that are used more than once. As components, they reduce the document to a third of its length.
     private static func shared(_ operations: [Operation]) -> [(name: String, response: JSONValue)] {
         var uses: [JSONValue: Int] = [:]
         var numbers: [String: Int] = [:]

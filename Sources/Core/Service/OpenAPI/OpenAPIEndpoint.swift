@@ -12,7 +12,7 @@ final class OpenAPIEndpoint {
         router.add(Self.endpoint) { [self] in answer($0) }
     }
 
-    /// Called when all routes have been added.
+    /// Builds the document. Must be called after all routes have been added.
     func build(from router: Router, settings: ServiceSettings, summary: String) {
         let document = OpenAPIDocument(of: router, isAuthenticated: settings.access.authentication.isOn)
         var json = JSONWriter(capacity: 256 << 10)
@@ -39,7 +39,7 @@ final class OpenAPIEndpoint {
             .get, "/openapi.json", operation: "openapi", Endpoint.Text(id: "openapi", "This document"))
         endpoint.parameters = [
             .text(
-                .header, "If-None-Match", example: "\"dGhlIGRvY3VtZW50\"", "The tag of a document that the client has.")
+                .header, "If-None-Match", example: "\"dGhlIGRvY3VtZW50\"", "The `ETag` of the client's copy.")
         ]
         let tag = DeclaredHeader("ETag", "Changes with the document.", example: "\"dGhlIGRvY3VtZW50\"")
         endpoint.answers = [

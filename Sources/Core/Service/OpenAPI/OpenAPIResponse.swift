@@ -28,7 +28,7 @@ struct OpenAPIResponse {
 
     // MARK: Header fields
 
-    /// Each once. A field is required if every answer with this status has it.
+    /// All header fields, each once. A field is required if every answer and problem with this status has it.
     private var headers: [DeclaredHeader] {
         let kinds = answers.map(\.headers) + problems.map(\.headers)
         var headers: [DeclaredHeader] = []
@@ -65,7 +65,7 @@ struct OpenAPIResponse {
         return contents
     }
 
-    /// One schema for all problems with this status: `code` tells them apart.
+    /// One schema for all problems with this status; `code` distinguishes them.
     private var problemContent: JSONValue {
         let codes = Self.unique(problems.map(\.code))
         var members = [
@@ -98,11 +98,11 @@ struct OpenAPIResponse {
 }
 
 extension Member {
-    /// What became of a change.
+    /// The outcome of a change.
     static let outcome = Member(
         "outcome",
         [
             "enum": .strings(["applied", "not_applied", "unknown"]),
-            "description": "What became of the change; `unknown`: it may be applied, now or later.",
+            "description": "`unknown`: the change may be applied, now or later, or never.",
         ])
 }

@@ -1,8 +1,8 @@
 /// Checks a `.env` file. The library that reads it ignores invalid lines and unknown names, so a setting would silently
 /// not apply.
 enum EnvFile {
-    /// One line per invalid line, unknown name, or name that is set again. An unreadable file has none: the reader
-    /// reports it.
+    /// One line per invalid line, unknown name, or name that is set again. Empty for an unreadable file, which the
+    /// reader reports.
     static func problems(of path: String, _ names: SettingNames) -> [String] {
         guard let bytes = SecretFile.read(path, maxSize: 1 << 20) else { return [] }
         var firstLines: [String: Int] = [:]
@@ -15,7 +15,7 @@ enum EnvFile {
 
     /// - Parameters:
     ///   - firstLines: by name, the line that sets it.
-    ///   - number: of the line.
+    ///   - number: the number of the line.
     static func problem(
         of line: ArraySlice<UInt8>, _ names: SettingNames, firstLines: inout [String: Int], number: Int
     ) -> String? {

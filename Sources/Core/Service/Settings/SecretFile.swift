@@ -2,14 +2,15 @@ import Glibc
 
 /// The file that a setting such as `SECRET_KEY_FILE` names.
 public enum SecretFile {
-    /// Longer than any secret, in bytes; a larger file is a mistake.
+    /// The longest file, in bytes; a longer one is not a secret.
     static let maxSize = 4_096
 
-    /// The content of the file; nil if it is unreadable or longer than ``maxSize``. Blocks: only for the start.
+    /// The content of the file; nil if it is unreadable or longer than ``maxSize``. Blocks, so it is only for the
+    /// start.
     public static func read(path: String) -> [UInt8]? { read(path, maxSize: maxSize) }
 
     static func read(_ path: String, maxSize: Int) -> [UInt8]? {
-        // Neither waits for the writer of a pipe nor reads a device or a long file.
+        // Must not wait for the writer of a pipe, and must not read a device or a long file.
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -29,7 +30,8 @@ public enum SecretFile {
         return nil
     }
 
-    /// One line of UTF-8 without the line end that editors and `echo` add; nil if it is empty or anything else.
+    /// The secret in a file: one line of UTF-8, without the line end that editors and `echo` add. Nil if it is empty,
+    /// has control characters or several lines, or is not UTF-8.
     static func text(of bytes: [UInt8]) -> String? {
         var line = bytes[...]
         if line.last == UInt8(ascii: "\n") { line.removeLast() }

@@ -32,7 +32,7 @@ extension ServiceSettings {
         var replicas: [RedisReplica] = []
         for (index, item) in text.split(separator: ",", omittingEmptySubsequences: false).enumerated() {
             let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
-            // An entry may have a password, also in the place of its name: it is named by its number.
+            // An entry may contain a password, even in place of its name, so the message shows only its number.
             let entry = "entry \(index + 1)"
             guard parts.count == 2 else {
                 throw SettingError("must list replicas as name=redis://host:port; \(entry) is none")
@@ -60,7 +60,7 @@ extension ServiceSettings {
 }
 
 extension RedisGroupSettings {
-    /// - Parameter requestTimeoutMs: deadline of a whole request.
+    /// - Parameter requestTimeoutMs: the deadline of a complete request, in milliseconds.
     init(from reader: inout SettingsReader, requestTimeoutMs: UInt64) {
         self.init()
         timeouts.callMs = reader.integer(

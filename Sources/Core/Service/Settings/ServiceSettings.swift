@@ -28,13 +28,13 @@ public struct ServiceSettings: Sendable {
     public let logging: Logging
     public let audit: AuditSettings
     public let load: Load
-    /// Nil: no client has a limit.
+    /// Nil if no client has a limit.
     public let limits: RateLimits?
     public let redis: RedisGroupSettings
 
     public static let maxReplicas = 7
 
-    /// Reads all of them; the reader records the invalid ones.
+    /// Reads all settings; the reader records invalid ones.
     public init(mode: ServiceMode, from reader: inout SettingsReader) {
         self.mode = mode
         identity = Identity(mode, from: &reader)
@@ -64,7 +64,7 @@ public struct ServiceSettings: Sendable {
 
 // Each group reads its settings in the order in which `--check-config` lists them.
 extension ServiceSettings {
-    /// What this instance and its group are called.
+    /// The names of this instance, its site and its group.
     public struct Identity: Sendable {
         public let nodeID: String
         public let site: String
@@ -103,7 +103,7 @@ extension ServiceSettings {
     /// The secret that instances sign contexts and tokens with.
     public struct Secrets: Sendable {
         public let key: String
-        /// Verifies, but never signs; nil for none.
+        /// A key that also verifies contexts and tokens, but never signs them; nil for none.
         public let fallbackKey: String?
 
         init(_ mode: ServiceMode, from reader: inout SettingsReader) {
@@ -129,9 +129,10 @@ extension ServiceSettings {
 
     /// Limits of one request.
     public struct Requests: Sendable {
-        /// Deadline of a whole request, in milliseconds.
+        /// The deadline of a complete request, in milliseconds.
         public let timeoutMs: UInt64
-        /// The engine's share of it: a twentieth is reserved for the response, so that the client receives it in time.
+        /// The engine's part of the deadline, in nanoseconds. A twentieth is reserved for the response, so that the
+        /// client receives it in time.
         public var engineTimeoutNs: UInt64 { timeoutMs * nsPerMs * 19 / 20 }
         public let maxStalenessMs: Int64
         public let maxValueBytes: Int
@@ -163,7 +164,7 @@ extension ServiceSettings {
         public let maxInFlight: Int
         /// Reads and changes per second; nil for no limit.
         public let maxPerS: UInt64?
-        /// How long a stop waits for them, in milliseconds.
+        /// How long a stop waits for in-flight requests, in milliseconds.
         public let stopGraceMs: UInt64
 
         init(from reader: inout SettingsReader) {

@@ -1,6 +1,6 @@
-/// Finds names that nobody reads: a misspelt setting would silently not apply.
+/// Finds names that are not settings, because a misspelt setting would silently not apply.
 struct SettingNames {
-    /// The settings of either service.
+    /// The settings of both services.
     private let ofServices: Set<String>
 
     /// The settings that only one service reads. Both services read the same files, so each accepts those of the other.
@@ -10,7 +10,7 @@ struct SettingNames {
         "AP_TOMBSTONE_GRACE_SEC",
     ]
 
-    /// What Docker Compose alone reads in `.env`, beside its own `COMPOSE_*` and `DOCKER_*`.
+    /// The names in `.env` that only Docker Compose reads, besides its own `COMPOSE_*` and `DOCKER_*`.
     static let ofCompose: Set<String> = [
         "REDIS_OPERATOR_PASSWORD", "REDIS_LAB_PASSWORD", "GRAFANA_PASSWORD", "RUNBOOKS_URL", "PORT_PREFIX", "VERSION",
         "SECRETS_DIR",
@@ -22,7 +22,8 @@ struct SettingNames {
     /// - Parameter read: the settings that this service reads.
     init(read: [String]) { ofServices = Self.ofOneService.union(read) }
 
-    /// Why a name in a `.env` file is an error; nil if it is known. Such a file has no other purpose.
+    /// Why a name in a `.env` file is an error; nil if it is known. Unknown names are errors, because the file is only
+    /// for settings.
     func problem(inFile name: String) -> String? {
         guard !ofServices.contains(name), !Self.ofCompose.contains(name) else { return nil }
         guard !name.hasPrefix("COMPOSE_"), !name.hasPrefix("DOCKER_") else { return nil }
@@ -32,7 +33,7 @@ struct SettingNames {
         return isUsual ? "sets '\(name)', which is not a setting" : "sets a name that is not a setting"
     }
 
-    /// Why a name in the environment is an error; nil if it is none. The environment also has names of other programs,
+    /// Why a name in the environment is an error; nil if it is not. The environment also has names of other programs,
     /// so only those that resemble a setting are errors.
     func problem(inEnvironment name: String) -> String? {
         guard !ofServices.contains(name), !Self.ofCompose.contains(name), !Self.ofOthers.contains(name) else {
@@ -57,14 +58,15 @@ struct SettingNames {
 
     private static let units: Set<Substring> = ["MS", "S", "SEC", "SECOND", "SECONDS", "BYTES", "SIZE"]
 
-    /// The words without a unit at the end: without separators, and in alphabetical order.
+    /// Two normal forms of a name without a unit at its end: the words without separators, and the words in
+    /// alphabetical order.
     private static func forms(of name: String) -> Set<String> {
         var words = name.uppercased().split(separator: "_")
         if let last = words.last, words.count > 1, units.contains(last) { words.removeLast() }
         return [words.joined(), words.sorted().joined(separator: "_")]
     }
 
-    /// Insertions, deletions, substitutions, and swaps of neighbours (optimal string alignment).
+    /// The number of insertions, deletions, substitutions, and swaps of neighbours (optimal string alignment).
     private static func editDistance(_ first: String, _ second: String) -> Int {
         let first = Array(first.utf8)
         let second = Array(second.utf8)

@@ -25,7 +25,7 @@ public struct SettingsReader {
     }
 
     public private(set) var entries: [Entry] = []
-    /// What prevents the start: one line each, in the order in which they were found.
+    /// The problems that prevent the start: one line each, in the order in which they were found.
     public private(set) var problems: [String] = []
     private var rejected: Set<String> = []
     private let lookUp: (String) -> (text: String, source: Source)?
@@ -42,8 +42,8 @@ public struct SettingsReader {
         self.readFile = readFile
     }
 
-    /// The environment and, if it exists, the file at `envFilePath`.
-    /// - Throws: ``SettingError`` if the file is unreadable.
+    /// Reads the environment and, if it exists, the file at `envFilePath`.
+    /// - Throws: ``SettingError`` if the file is unreadable, or is required and does not exist.
     public static func standard(envFilePath: String, isFileRequired: Bool) async throws(SettingError) -> SettingsReader
     {
         let environment = ConfigReader(provider: EnvironmentVariablesProvider())
@@ -73,18 +73,19 @@ public struct SettingsReader {
         problems.append("\(name) \(problem)")
     }
 
-    /// Records a problem with what a setting names.
+    /// Records a problem whose text already names the setting or the file.
     mutating func report(_ error: SettingError) { problems.append(error.description) }
 
-    /// Records the names in the environment and in the file that no service reads, and the file's invalid lines. To be
-    /// called after all settings were read.
+    /// Records the names in the environment and in the file that no service reads, and the file's invalid lines. Must
+    /// be called after all settings were read.
     mutating func checkNames(envFilePath: String, environment: some Collection<String>) {
         let names = SettingNames(read: entries.map(\.name))
         problems += environment.sorted().compactMap(names.problem(inEnvironment:))
         problems += EnvFile.problems(of: envFilePath, names)
     }
 
-    /// False if the setting was rejected. A check that compares settings is skipped then: it would blame the other one.
+    /// False if the setting was rejected. Checks that compare it with another setting are then skipped, because they
+    /// would report the other one.
     public func isValid(_ name: String) -> Bool { !rejected.contains(name) }
 
     // MARK: Kinds of settings
@@ -102,8 +103,8 @@ public struct SettingsReader {
         }
     }
 
-    /// A text that reports mask, from `NAME` or from the file that `NAME_FILE` names. Both at once are rejected: one of
-    /// them would be silently ignored.
+    /// A secret, which reports mask, from `NAME` or from the file that `NAME_FILE` names. Both at once are rejected,
+    /// because one of them would be silently ignored.
     public mutating func secret(
         _ name: String, default standard: String, help: String, check: (String) throws(SettingError) -> Void = { _ in }
     ) -> String {
@@ -117,7 +118,7 @@ public struct SettingsReader {
                 found = SecretFile.text(of: bytes).map { ($0, .secretFile) }
                 if found == nil { reject(fileName, "must hold one line of text") }
             } else {
-                // Without the path: it is the secret itself, if somebody mistook one setting for the other.
+                // Omit the path: it is the secret itself if somebody confused the two settings.
                 reject(fileName, "is not the path of a file that can be read")
             }
         }
