@@ -7,7 +7,7 @@ extension AvailableDeclarations {
     // MARK: Replicas
 
     static let service = ServiceDeclaration(
-        summary: "A key-value store that answers while one of its replicas does, and shows conflicts.",
+        summary: "A key-value store that is available while one replica can be reached, and shows conflicting values.",
         readinessFailures: [.noReplica],
         replicaMembers: [
             (Member("role", ["const": "replica"]), "replica"),
@@ -37,7 +37,7 @@ extension AvailableDeclarations {
     // MARK: Conflicts
 
     static let conflictLimit = Parameter.integer(
-        "limit", in: 1...1_000, default: 100, example: 100, "The most keys of a page.")
+        "limit", in: 1...1_000, default: 100, example: 100, "The most keys per page.")
 
     static var conflictPage: Endpoint {
         var endpoint = Endpoint(
@@ -65,7 +65,7 @@ extension AvailableDeclarations {
                                 "next",
                                 [
                                     "type": ["string", "null"],
-                                    "description": "The last key of a full page, percent-encoded.",
+                                    "description": "Last key of a full page, percent-encoded; else null.",
                                 ]),
                         ], example: ["mode": "ap", "keys": ["seat-12A"], "next": nil])
                 ])

@@ -3,17 +3,17 @@ import JSON
 import Replication
 import Service
 
-/// What `app-ap` adds to the declarations of the endpoints that both services have.
+/// The parts that `app-ap` adds to the declarations of the endpoints that both services have.
 enum AvailableDeclarations {
     // MARK: Members
 
     private static let version = Member(
         "version",
-        ["type": "string", "description": "Covers everything that this answer shows of the key; opaque."])
+        ["type": "string", "description": "Covers exactly the values of the key that this answer shows; opaque."])
     private static let replica = Member(
-        "replica", ["type": "string", "description": "The replica that answered, or coordinated the change."],
+        "replica", ["type": "string", "description": "The replica that answered the read, or coordinated the change."],
         isRequired: false)
-    /// A value, a delete, or a value that is not valid UTF-8.
+    /// The schema of conflicting values: text, null for a delete, or an object with a value that is not valid UTF-8.
     private static let values: JSONValue = [
         "type": "array",
         "items": [
@@ -40,7 +40,7 @@ enum AvailableDeclarations {
         "The token of the session's last answer.")
     private static let context = Parameter.text(
         .header, "X-Context", schema: ["type": "string", "format": "context"], example: .string(sample),
-        "A `version` of this key: the change replaces what that answer showed, and nothing else.")
+        "A `version` of this key: the change replaces exactly the values that the answer with this version showed.")
 
     // MARK: Failures
 
@@ -98,7 +98,7 @@ enum AvailableDeclarations {
         links: [
             link("read", "read", "Reads the value, in the same session", []),
             link(
-                "deleteSeen", "delete", "Deletes what this change left",
+                "deleteSeen", "delete", "Deletes the values that remain after this change",
                 [("header.X-Context", "$response.body#/version")]),
         ])
 
@@ -116,17 +116,17 @@ enum AvailableDeclarations {
         ],
         links: [
             link(
-                "writeSeen", "write", "Replaces what this answer shows",
+                "writeSeen", "write", "Replaces the values that this answer shows",
                 [("header.X-Context", "$response.body#/version")]),
             link(
-                "deleteSeen", "delete", "Deletes what this answer shows",
+                "deleteSeen", "delete", "Deletes the values that this answer shows",
                 [("header.X-Context", "$response.body#/version")]),
         ])
 
-    /// With bare bytes, in place of members.
+    /// The header fields of a response with bare bytes, which replace members of the JSON object.
     private static let bareHeaders = [
         DeclaredHeader(
-            "X-Context", "With bare bytes: the version. Absent if there are conflicts, or if it is long.",
+            "X-Context", "With bare bytes: the version. Absent with conflicts, or if it is too long for a header.",
             example: .string(sample)),
         DeclaredHeader(
             "X-Staleness-Ms", "With bare bytes: `staleness_ms`, or `unknown`.",

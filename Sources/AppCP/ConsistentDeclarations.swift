@@ -3,14 +3,14 @@ import JSON
 import Replication
 import Service
 
-/// What `app-cp` adds to the declarations of the endpoints that both services have.
+/// The parts that `app-cp` adds to the declarations of the endpoints that both services have.
 enum ConsistentDeclarations {
     private static let version = Member(
         "version", ["type": "integer", "minimum": 0, "description": "Number of the key's last change."])
 
     // MARK: Failures
 
-    /// Of reads and of the readiness check; changes have the same, with an outcome.
+    /// The failures of reads and of the readiness check. Changes have the same failures, with an outcome.
     private static let failures: [StoreFailure.Code] = [
         .noQuorum, .replicasBlank, .rebuilding, .overloaded, .badReply, .replicaFull, .timeout,
     ]
@@ -40,9 +40,9 @@ enum ConsistentDeclarations {
     }
 
     private static let conditions = [
-        condition("If-Match", "The request applies only if the key is at one of these versions; `*`: if it exists."),
+        condition("If-Match", "The key must be at one of these versions; `*`: it must exist."),
         condition(
-            "If-None-Match", "The request applies only if the key is at none of these versions; `*`: if it is absent."),
+            "If-None-Match", "The key must not be at one of these versions; `*`: it must not exist."),
     ]
 
     // MARK: Endpoints
@@ -81,7 +81,7 @@ enum ConsistentDeclarations {
         links: [
             link("read", "read", "Reads the value", []),
             link(
-                "readIfChanged", "read", "Reads the value if it has changed since",
+                "readIfChanged", "read", "Reads the value if it has changed after this change",
                 [("header.If-None-Match", "$response.header.ETag")]),
             link(
                 "deleteIfUnchanged", "delete", "Deletes this version", [("header.If-Match", "$response.header.ETag")]),
@@ -105,9 +105,9 @@ enum ConsistentDeclarations {
         ])
 
     private static let notModified = Answer(
-        304, "The key is at a version of `If-None-Match`", headers: [etag] + bareHeaders)
+        304, "The key is at a version that `If-None-Match` lists", headers: [etag] + bareHeaders)
 
-    /// With bare bytes, in place of members.
+    /// The header fields of a response with bare bytes, which replace the members of the JSON object.
     private static let bareHeaders = [
         DeclaredHeader("X-Staleness-Ms", "With bare bytes: `0`.", schema: ["const": "0"], example: "0"),
         DeclaredHeader("X-Stale", "With bare bytes: `false`.", schema: ["const": "false"], example: "false"),
@@ -123,7 +123,7 @@ enum ConsistentDeclarations {
     // MARK: Replicas
 
     static let service = ServiceDeclaration(
-        summary: "A linearizable key-value store that answers while a majority of its replicas does.",
+        summary: "A linearizable key-value store that is available while a majority of its replicas can be reached.",
         readinessFailures: failures,
         replicaMembers: [
             (
