@@ -16,8 +16,8 @@ public struct AcceptField {
             }
         }
 
-        /// How specific this range is for `wanted`: 3 for the same type, 2 for a range such as `text/*`, 1 for `*/*`, 0
-        /// if it does not match.
+        /// How precisely this range matches `wanted`: 3 for the same type, 2 for a range such as `text/*`, 1 for `*/*`,
+        /// otherwise 0.
         func precision(for wanted: String) -> Int {
             if type == wanted { return 3 }
             if type == "*/*" { return 1 }

@@ -19,8 +19,8 @@ struct BodyFraming {
         isChunked = value.equalsIgnoringCase("chunked")
     }
 
-    /// Rejects a request whose body could have another length for another HTTP implementation (sections 6.1 and 6.3),
-    /// and every transfer coding other than a single `chunked`.
+    /// Rejects a request whose body could have another length for another HTTP implementation (sections 6.1 and 6.3).
+    /// Rejects every transfer coding other than a single `chunked`.
     func check(isHTTP10: Bool) throws(Problem) {
         guard transferEncodingLines > 0 else { return }
         if contentLength != nil || isHTTP10 { throw .malformed("the length of the body is ambiguous") }

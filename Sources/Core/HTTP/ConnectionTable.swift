@@ -103,8 +103,8 @@ final class ConnectionTable: Expirable {
     }
 
     /// Closes the longest idle connections, of `client` or of all. It closes one sixteenth, rounded up, of those that
-    /// have been idle for at least `leastIdleNs`, so that one search makes room for several new connections. The caller
-    /// must run libmicrohttpd, which releases them.
+    /// have been idle for at least `leastIdleNs`. So one search makes room for several new connections. The caller must
+    /// run libmicrohttpd, which releases them.
     /// - Parameter ifHandshaking: closes only connections in a TLS handshake.
     /// - Returns: the number of closed connections.
     func closeLongestIdle(of client: ClientAddress?, ifHandshaking: Bool = false) -> Int {

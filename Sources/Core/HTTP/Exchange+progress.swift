@@ -3,7 +3,7 @@ import EventLoop
 
 extension Exchange {
     /// libmicrohttpd calls this when the headers are complete, for each part of the body, and when the body is
-    /// complete. It also does at each run while there is no response yet.
+    /// complete. It also calls this at each run while the response is outstanding, unless the connection is suspended.
     func proceed(body: UnsafeRawBufferPointer, taken: () -> Void) -> MHD_Result {
         switch stage {
         case .headers:

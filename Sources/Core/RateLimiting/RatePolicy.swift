@@ -67,9 +67,9 @@ public struct RateLimits: Sendable, Equatable {
 
     public var policies: [RatePolicy] { [minute, hour].compactMap { $0 } }
 
-    /// The most permits that an instance leases at once: 0.2 % of the limit or an eighth of the burst, whichever is
-    /// less, of the policy with the smaller result; at least 1. Permits of a lease that an instance does not use are
-    /// lost to the client.
+    /// The most permits that an instance leases at once. For one policy it is 0.2 % of the limit or an eighth of the
+    /// burst, whichever is less, but at least 1. The smaller result of the two policies counts. Permits of a lease that
+    /// an instance does not use are lost to the client.
     var maxLease: Int {
         Int(policies.map { max(1, min($0.limit / 500, $0.burst / 8)) }.min() ?? 1)
     }

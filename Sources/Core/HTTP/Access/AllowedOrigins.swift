@@ -43,7 +43,7 @@ public struct AllowedOrigins: Sendable {
         return origin != "http://\(own)" && origin != "https://\(own)"
     }
 
-    /// The declaration of ``headers(for:_:)``, except for OPTIONS, which is no endpoint.
+    /// The declaration of ``headers(for:_:)``, except for OPTIONS, which is not an endpoint.
     public var declaredHeaders: [DeclaredHeader] {
         guard !origins.isEmpty else { return [] }
         return [

@@ -54,7 +54,7 @@ public protocol KeyValueHandler: AnyObject {
 public struct KeyRequest {
     /// 1 to 512 bytes.
     public let key: Bytes
-    /// Monotonic deadline of the whole request.
+    /// The engine's deadline for the request, on the reactor's clock.
     public let deadlineNs: UInt64
     /// `require_session=true`.
     public let isSessionRequired: Bool
