@@ -42,7 +42,7 @@ import Testing
             let arguments = parts[1] == "flag" ? ["--\(parts[0])"] : ["--\(parts[0])", "1"]
             #expect(try run([path[0]] + arguments).exitCode == 0, "\(option)")
             // `caplab` must reject a text for the same options: numbers and flags.
-            let isNumber = (try? CapLabCommand.parseAsRoot(path + ["--\(parts[0])", "x"])) == nil
+            let isNumber = (try? CapLabCommand.parseAsRoot(path + ["--\(parts[0])=x"])) == nil
             #expect(isNumber == (parts[1] != "text"), "\(option)")
         }
     }
