@@ -35,10 +35,14 @@ SBOM_LIBRARY ?= 'cyclonedx-python-lib[json-validation]==11.12.0'
 SUITES ?= ConsistentTests AvailableTests RedisTests FaultTests
 ON ?= lab
 PAGES ?=
+TARGETS ?= $(sort $(notdir $(patsubst %/,%,$(wildcard Tests/Fuzz/corpus/*/))))
+INPUT ?=
+SANITIZER ?= address
 
 .PHONY: help setup build run demo demo-page test test-server lint simulate laws mutants check report partition heal \
     status compose-partition compose-heal test-compose test-runbooks prometheus test-prometheus test-page test-openapi \
-    test-downtime test-stunnel bench-quick bench-limits bench-overload bench-downtime bench-tls soak docs sbom clean
+    test-downtime test-stunnel fuzz test-sanitizers bench-quick bench-limits bench-overload bench-downtime bench-tls \
+    soak docs sbom clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -105,6 +109,16 @@ laws: setup ## Merges random records on a real Redis and checks that the order d
 mutants: setup ## Builds deliberate protocol bugs one by one and checks that the simulation catches each (ARGS='--only promise')
 	@scripts/setup.sh bench
 	@Tests/Mutants/mutants.py --scratch $(SCRATCH)/mutants $(ARGS) $(ENGINES)
+
+fuzz: setup ## Feeds hostile input to parsers and scripts, by libFuzzer (SECONDS=60 TARGETS='jwt env'; INPUT=FILE: that one)
+	@FUZZ=1 swift build --scratch-path $(SCRATCH)/fuzz --no-color-diagnostics -c release --product Fuzz
+	@if [ -n "$(INPUT)" ]; then scripts/fuzz.sh again $(SCRATCH)/fuzz/release/Fuzz $(TARGETS) $(INPUT); \
+	else scripts/fuzz.sh run $(SCRATCH)/fuzz/release/Fuzz $(SECONDS) $(TARGETS); fi
+
+test-sanitizers: setup ## Runs all tests under a sanitizer: memory errors and leaks, or data races (SANITIZER=address, thread)
+	@swift build --scratch-path $(SCRATCH)/$(SANITIZER) --no-color-diagnostics --sanitize $(SANITIZER) --build-tests
+	@. Tests/Sanitizers/options.sh && swift test --scratch-path $(SCRATCH)/$(SANITIZER) --sanitize $(SANITIZER) \
+	  --skip-build --disable-xctest $(ARGS)
 
 check: ## Runs both services at both sites under real faults and checks the histories (SECONDS=60 ENGINES=cp ARGS='--seed 7')
 	@scripts/check-arguments.sh check $(ARGS)

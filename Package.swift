@@ -1,13 +1,20 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// `make fuzz` sets this: then the package is the program `Fuzz` alone, with libFuzzer, the address sanitizer and
+/// assertions.
+let isFuzzing = Context.environment["FUZZ"] == "1"
+let fuzzing: [SwiftSetting] =
+    isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address", "-enable-testing", "-assert-config", "Debug"])] : []
+
 /// For every target: Swift 6 mode with complete checking, and warnings are errors. An async function stays on its caller's
 /// executor, which keeps request code on its reactor's thread.
-let house: [SwiftSetting] = [
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-    .enableUpcomingFeature("ExistentialAny"),
-    .treatAllWarnings(as: .error),
-]
+let house: [SwiftSetting] =
+    fuzzing + [
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .enableUpcomingFeature("ExistentialAny"),
+        .treatAllWarnings(as: .error),
+    ]
 
 func core(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, path: "Sources/Core/\(name)", swiftSettings: house)
@@ -29,12 +36,44 @@ let wiring: [Target.Dependency] = [
     "EventLoop", "HTTP", "JSON", "Redis", "Replication", "Telemetry", logging, arguments,
 ]
 
+let programs: [Product] = [
+    .executable(name: "app-cp", targets: ["AppCP"]),
+    .executable(name: "app-ap", targets: ["AppAP"]),
+    .executable(name: "caplab", targets: ["CapLab"]),
+]
+let appCP: [Target.Dependency] = ["Service", "Consistent"] + wiring
+
+// Targets that run a function with any input and check properties of it, under libFuzzer or as tests.
+let fuzzed: [Target.Dependency] = [
+    "AppCP", "Authentication", "Available", "ByteCoding", "CHiredis", "Consistent", "EventLoop", "HTTP", "Redis",
+    "Replication", "Service", "Simulator", "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
+]
+let fuzzTests: [Target] = [
+    .testTarget(
+        name: "FuzzTests", dependencies: fuzzed, path: "Tests/Fuzz", exclude: ["CLibFuzzer", "Command", "corpus"],
+        swiftSettings: house),
+    .executableTarget(name: "AppCP", dependencies: appCP, swiftSettings: house),
+]
+let fuzzProgram: [Target] = [
+    .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
+    .executableTarget(
+        name: "Fuzz", dependencies: fuzzed + ["CLibFuzzer"], path: "Tests/Fuzz",
+        exclude: ["CLibFuzzer", "Tests", "corpus"], swiftSettings: house,
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]),
+    // A program cannot be part of another one, so this is the part that is fuzzed.
+    .target(
+        name: "AppCP", dependencies: ["Consistent", "HTTP", "Service"],
+        exclude: [
+            "AppCP.swift", "ConsistentKeyValue.swift", "ConsistentMetrics.swift", "ConsistentService.swift",
+            "Members.swift", "OperatorCommands.swift",
+        ],
+
+        sources: ["CPSettings.swift", "Preconditions.swift"], swiftSettings: house),
+]
+
 let package = Package(
     name: "cap-pair",
-    products: [
-        .executable(name: "app-cp", targets: ["AppCP"]),
-        .executable(name: "app-ap", targets: ["AppAP"]),
-        .executable(name: "caplab", targets: ["CapLab"]),
+    products: (isFuzzing ? [] : programs) + [
         // Preloaded into a process whose clock a drill steps.
         .library(name: "ClockStep", type: .dynamic, targets: ["CClockStep"]),
         .library(name: "Consistent", targets: ["Consistent", "Replication", "EventLoop", "Redis"]),
@@ -122,7 +161,6 @@ let package = Package(
         .target(name: "Linearizability", swiftSettings: house),
 
         // The executables: wiring only.
-        .executableTarget(name: "AppCP", dependencies: ["Service", "Consistent"] + wiring, swiftSettings: house),
         .executableTarget(name: "AppAP", dependencies: ["Service", "Available"] + wiring, swiftSettings: house),
         .executableTarget(
             name: "CapLab",
@@ -181,6 +219,6 @@ let package = Package(
             path: "Tests/Integration",
             swiftSettings: house
         ),
-    ],
+    ] + (isFuzzing ? fuzzProgram : fuzzTests),
     swiftLanguageModes: [.v6]
 )

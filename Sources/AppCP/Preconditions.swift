@@ -67,8 +67,9 @@ enum Preconditions {
     private static func tags(
         _ field: String, _ name: String, _ only: Representation? = nil
     ) throws(Problem) -> Set<UInt64>? {
-        let trimmed = trim(field[...])
-        if trimmed == "*" { return nil }
+        // By scalars: a quote and an accent would be one character, which is no quote.
+        let trimmed = trim(field.unicodeScalars[...])
+        if trimmed.elementsEqual("*".unicodeScalars) { return nil }
         var versions: Set<UInt64> = []
         var isEmpty = true
         var rest = trimmed
@@ -77,13 +78,13 @@ enum Preconditions {
             while rest.first == "," { rest = trim(rest.dropFirst()) }
             if rest.isEmpty, !isEmpty { return versions }
             isEmpty = false
-            let isWeak = rest.hasPrefix("W/")
+            let isWeak = rest.starts(with: "W/".unicodeScalars)
             if isWeak { rest = rest.dropFirst(2) }
             guard rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") else {
                 throw .badRequest("bad_precondition", accepted(name))
             }
             if !isWeak || name == "If-None-Match",
-                let version = version(rest[rest.index(after: rest.startIndex)..<end], only)
+                let version = version(Substring(rest[rest.index(after: rest.startIndex)..<end]), only)
             {
                 versions.insert(version)
             }
@@ -103,7 +104,7 @@ enum Preconditions {
         return version
     }
 
-    private static func trim(_ text: Substring) -> Substring {
+    private static func trim(_ text: Substring.UnicodeScalarView) -> Substring.UnicodeScalarView {
         var text = text
         while let first = text.first, first == " " || first == "\t" { text = text.dropFirst() }
         while let last = text.last, last == " " || last == "\t" { text = text.dropLast() }

@@ -1,3 +1,4 @@
+import ByteCoding
 import Crypto
 import Foundation
 import HTTP
@@ -134,6 +135,20 @@ import Testing
         let token = try await TokenMaker.token(.hs256, ["roles": .list(["admin", "other", "metrics"])])
         let verifier = JWTVerifier(try await TokenMaker.keys(.hs256), rules)
         #expect(try verifier.verify(token, atS: TokenMaker.nowS).principal.scopes == [.admin, .metrics])
+    }
+
+    @Test func aTokenIsUTF8() async throws {
+        let text = "{\"alg\":\"HS256\"}"
+        for (header, claims) in [
+            (Array(text.utf8), Array(TokenMaker.claimsText.utf8).map { $0 == UInt8(ascii: "l") ? 0xFF : $0 }),
+            (Array("{\"alg\":\"HS256\",\"x\":\"".utf8) + [0xFF] + Array("\"}".utf8), Array(TokenMaker.claimsText.utf8)),
+        ] {
+            let signed = "\(Base64URL.encode(header)).\(Base64URL.encode(claims))"
+            let code = HMAC<SHA256>.authenticationCode(
+                for: Data(signed.utf8), using: SymmetricKey(data: Data(TokenMaker.secret.utf8)))
+            let token = "\(signed).\(Base64URL.encode(Array(code)))"
+            #expect(try await rejection(token, .hs256) == "is malformed")
+        }
     }
 
     @Test(arguments: ["", ".", "..", "a.b", "a.b.c", "a.b.c.d", "e30.e30.", "bnVsbA.bnVsbA.", "W10.W10.AA"])

@@ -81,6 +81,34 @@ import Testing
         }
     }
 
+    /// Otherwise one record of another program would stop hinted handoff and tombstone GC for all others.
+    @Test func aRecordOfAnotherProgramDoesNotFailACall() async throws {
+        try await withInstance(isRunning: false) { instance, _ in
+            let last = [Arguments.empty, Arguments.empty, try instance.incarnation(0)]
+            let dots = ["g2.x@5", "V0000000000000001::v", "g3.y@5", "V0000000000000002::w"].map { Bytes($0.utf8) }
+            let keys = ["ap:foreign", "ap:good"].map { Bytes($0.utf8) }
+            _ = await instance.raw(0, "HSET", "ap:foreign", "vv", "g2.x=4", "@5", "x")
+            var arguments: [Bytes] = []
+            for key in keys {
+                CarriedRecord(key: key, vector: Bytes("g2.x=5 g3.y=5".utf8), siblings: dots).append(to: &arguments)
+            }
+            let merged = await instance.raw(
+                0, Command(.script(AvailableScripts.merge, keys: keys), arguments: arguments + last))
+            #expect(merged == .array([.bulk(Bytes("OK".utf8)), .integer(1), .integer(1)]))
+            #expect(await instance.record("good", 0)?.siblings.count == 2)
+
+            for (key, changedAt) in [("ap:strange", "x"), ("ap:old", "1")] {
+                _ = await instance.raw(
+                    0, "HSET", key, "vv", "g2.x=5", "g2.x@5", "T0000000000000001::", "at", changedAt)
+            }
+            _ = await instance.raw(0, "ZADD", "cap:tombstones", "0", "ap:strange", "1", "ap:old")
+            let list = AvailableScripts.unfenced(
+                AvailableScripts.listCollectable, ["1", "0", "9"].map { Bytes($0.utf8) }, incarnation: last[2])
+            let listed = await instance.raw(0, list)
+            #expect(RecordPage(listed?.array ?? []).keys == [Bytes("ap:old".utf8)])
+        }
+    }
+
     @Test func aPutWithAKnownWriteIdChangesNothing() async throws {
         try await withInstance { instance, _ in
             let put = try instance.put("k", "v", id: 5)

@@ -202,3 +202,20 @@ import Testing
         #expect(waitedMs == 50)
     }
 }
+
+@Suite(.timeLimit(.minutes(20))) struct ConfigurationTextTests {
+    /// The next epoch would be no number any more, and the instance would end.
+    @Test(arguments: ["18446744073709551615", "9223372036854775807", "4503599627370496", "-1", "x", ""])
+    func anEpochWithoutANextOneIsRefused(epoch: String) {
+        let text = Bytes("epoch=\(epoch) g1=a:voter g2=b:learner".utf8)
+        #expect(GroupConfiguration(text: text, names: ["g1", "g2"]) == nil)
+        let fields = ["cp", "g1", "a", "member", epoch].map { Reply.bulk(Bytes($0.utf8)) }
+        #expect(ReplicaIdentity(fields: .array(fields)) == nil)
+    }
+
+    @Test func theHighestEpochHasANextOne() throws {
+        let text = Bytes("epoch=4503599627370495 g1=a:voter g2=b:learner".utf8)
+        let configuration = try #require(GroupConfiguration(text: text, names: ["g1", "g2"]))
+        #expect(configuration.replacing(1, with: [], isVoter: true).epoch == 4_503_599_627_370_496)
+    }
+}

@@ -41,6 +41,7 @@ import Testing
     @Test(arguments: [
         "", " ", "3", #""3"#, #"3""#, #"w/"3""#, #"W/3"#, #"W/ "3""#, #""1" "2""#, #""1";"2""#, #"*, "1""#, #""1", *"#,
         #""1" x"#, "**", "'3'", ",", " , ,", #","1" "2""#, ",*",
+        "\"1\"\u{301}, \"",
     ])
     func anythingElseIsABadRequest(_ field: String) {
         for (match, noneMatch) in [(field, nil), (nil, field)] as [(String?, String?)] {

@@ -28,6 +28,17 @@ import Testing
         #expect(reader.integer("CAP_NOWHERE", default: 7, in: 1...9, help: "") == 7)
     }
 
+    /// The library would take the whole file for one setting, or for one comment, and an error could show all of it.
+    @Test(arguments: ["HTTP_PORT=5055\r\nREDIS_PASSWORD=hunter2canary\r\n", "# all\r\nHTTP_PORT=5055\r\n", "SITE=a\r"])
+    func aFileWithCarriageReturnsIsRefused(text: String) async throws {
+        let path = NSTemporaryDirectory() + "cap-settings-\(UUID().uuidString).env"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        await #expect(throws: SettingError("\(path): has carriage returns; save it with line feeds alone")) {
+            _ = try await SettingsReader.standard(envFilePath: path, isFileRequired: true)
+        }
+    }
+
     @Test(arguments: Program.allCases)
     func theDefaultsAreValid(_ program: Program) throws {
         #expect(program.read([:]).entries.allSatisfy { $0.source == .standard || $0.name == "SECRET_KEY" })
@@ -235,7 +246,7 @@ import Testing
             ])
     }
 
-    @Test(arguments: ["", "  ", "# HTTP_PORT 5005", "HTTP_PORT=5005", "  SITE=b=c # d", "NODE_ID=", "HTTP_PORT=1\r"])
+    @Test(arguments: ["", "  ", "# HTTP_PORT 5005", "HTTP_PORT=5005", "  SITE=b=c # d", "NODE_ID="])
     func validFilesAreAccepted(line: String) {
         #expect(self.problem(of: line) == nil)
     }

@@ -47,11 +47,17 @@ struct StoredRecord {
         }
     }
 
+    fileprivate static let vectorField = Bytes("vv".utf8)
+    private static let changeField = Bytes("at".utf8)
+
     fileprivate static func siblings(_ fields: [Reply]) -> [(dot: Dot, sibling: Sibling)]? {
         var siblings: [(dot: Dot, sibling: Sibling)] = []
         for index in stride(from: 0, to: fields.count, by: 2) {
             guard let name = fields[index].bytes, let packed = fields[index + 1].bytes else { return nil }
-            if name.count == 2 { continue }
+            if name.count == 2 {
+                guard name == vectorField || name == changeField else { return nil }
+                continue
+            }
             guard let dot = Dot(text: name), let sibling = Sibling(packed: packed) else { return nil }
             siblings.append((dot, sibling))
         }
@@ -65,7 +71,7 @@ extension Record {
         guard case .array(let fields) = reply, fields.count.isMultiple(of: 2),
             let siblings = StoredRecord.siblings(fields)
         else { return nil }
-        let position = stride(from: 0, to: fields.count, by: 2).first { fields[$0].bytes == Bytes("vv".utf8) }
+        let position = stride(from: 0, to: fields.count, by: 2).first { fields[$0].bytes == StoredRecord.vectorField }
         guard let vector = VersionVector(text: position.flatMap { fields[$0 + 1].bytes } ?? []) else { return nil }
         self.init(vector: vector, siblings: Dictionary(siblings.map { ($0.dot, $0.sibling) }) { first, _ in first })
     }

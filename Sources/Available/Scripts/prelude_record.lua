@@ -17,7 +17,7 @@ local function scanRecord(fields)
         elseif name == 'at' then
             changedAt = value
         else
-            isRecord = isRecord and string.find(name, '@%d+$') ~= nil
+            isRecord = isRecord and string.find(name, '.@%d+$') ~= nil
             siblings[name] = value
             count = count + 1
         end

@@ -5,7 +5,8 @@
 -- expires, and nothing if there is no record.
 local function collectableSince(key)
     local vector, siblings, _, changedAt = scanRecord(redis.pcall('HGETALL', key))
-    local since = changedAt and changedAt + 0
+    -- An `at` that is no number is of another program, whose records are never collected.
+    local since = changedAt and (tonumber(changedAt) or math.huge)
     for _, sibling in pairs(siblings) do
         if string.sub(sibling, 1, 1) == 'V' then
             local expiry = expiryOf(sibling)

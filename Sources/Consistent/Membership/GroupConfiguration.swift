@@ -59,7 +59,7 @@ struct GroupConfiguration: Equatable, Sendable {
     init?(text: Bytes, names: [String]) {
         let parts = String(decoding: text, as: UTF8.self).split(separator: " ")
         guard let first = parts.first, first.hasPrefix("epoch="), let epoch = UInt64(first.dropFirst(6)),
-            parts.count == names.count + 1
+            epoch < ReplicaIdentity.epochLimit, parts.count == names.count + 1
         else { return nil }
         var byName: [String: Entry] = [:]
         for part in parts.dropFirst() {

@@ -14,6 +14,10 @@ struct ReplicaIdentity: Equatable, Sendable {
     /// The highest epoch that the replica has seen.
     let epoch: UInt64
 
+    /// Scripts compare epochs as numbers that are exact below 2^53. If a replica reports this value or more, its record
+    /// is corrupt. Half of the range is left, so a later epoch always exists.
+    static let epochLimit: UInt64 = 1 << 52
+
     /// The fields of `cap:identity` that ``init(fields:)`` expects, in order.
     static let fieldNames = ["group", "replica", "incarnation", "state", "epoch"]
 
@@ -36,7 +40,8 @@ struct ReplicaIdentity: Equatable, Sendable {
     /// Parses a reply. Nil for a blank replica (all fields null), and for a hash that another program wrote.
     init?(fields: Reply?) {
         guard let group = fields?[0]?.bytes, let replica = fields?[1]?.bytes, let incarnation = fields?[2]?.bytes,
-            let state = fields?[3]?.text.flatMap(State.init), let epoch = fields?[4]?.int64, epoch >= 0
+            let state = fields?[3]?.text.flatMap(State.init), let epoch = fields?[4]?.int64,
+            (0..<Int64(Self.epochLimit)).contains(epoch)
         else { return nil }
         self.group = group
         self.replica = replica

@@ -93,7 +93,10 @@ struct JWTVerifier: Sendable {
     private static func decode<Value: Decodable>(_ part: some Collection<UInt8>) -> Value? {
         // The decoder accepts only one text for the same bytes, so an altered text is never equivalent to the original
         // token.
-        guard let bytes = Base64URL.decode(String(decoding: part, as: UTF8.self)) else { return nil }
+        guard let bytes = Base64URL.decode(String(decoding: part, as: UTF8.self)),
+            // The parser would replace anything else, and take two subjects for one (RFC 8725, section 3.7).
+            String(validating: bytes, as: UTF8.self) != nil
+        else { return nil }
         return try? JSONDecoder().decode(Value.self, from: Data(bytes))
     }
 }

@@ -27,6 +27,8 @@ final class SimulatedReplica {
     static let usualFsyncMeanUs: UInt64 = 100
     /// Called before and after each run of a script.
     weak var watcher: (any ScriptWatcher)?
+    /// Alters every reply, as a hostile server would; nil for an honest one.
+    var alterReply: ((Reply) -> Reply)?
     /// The links to inform when a run of the server ends, as its kernel would reset their connections.
     private var links: [WeakLink] = []
 
@@ -98,7 +100,12 @@ final class SimulatedReplica {
         process.isBusy = true
         let batch = process.inbox
         process.inbox.removeAll()
-        let replies = batch.map { message in message.commands.map { answer($0) } }
+        let replies = batch.map { message in
+            message.commands.map { command in
+                let reply = answer(command)
+                return alterReply.map { $0(reply) } ?? reply
+            }
+        }
         let run = run
         let delayNs = isSyncAlways ? world.random.exponentialNs(meanUs: fsyncMeanUs) : world.random.ns(us: 5...20)
         world.after(delayNs) { [self] in

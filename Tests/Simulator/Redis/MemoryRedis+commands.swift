@@ -20,6 +20,9 @@ extension MemoryRedis {
             case .wrongType: return .error("WRONGTYPE Operation against a key holding the wrong kind of value")
             case .notANumber: return .error("ERR value is not an integer or out of range")
             case .syntax: return .error("ERR syntax error")
+            case .overflow: return .error("ERR increment or decrement would overflow")
+            case .notAFloat: return .error("ERR value is not a valid float")
+            case .badCursor: return .error("ERR invalid cursor")
             }
         }
     }
@@ -36,11 +39,20 @@ extension MemoryRedis {
         case wrongType
         case notANumber
         case syntax
+        case overflow
+        case notAFloat
+        case badCursor
     }
 
     static func number(_ argument: Bytes) throws(CommandError) -> Int64 {
         guard let number = Int64(decimal: argument) else { throw .notANumber }
         return number
+    }
+
+    private static func sum(_ left: Int64, _ right: Int64) throws(CommandError) -> Int64 {
+        let (sum, isOverflow) = left.addingReportingOverflow(right)
+        guard !isOverflow else { throw .overflow }
+        return sum
     }
 
     // MARK: Keys and server
@@ -57,7 +69,8 @@ extension MemoryRedis {
         case "DEL", "UNLINK": return .integer(Int64(arguments.count { remove($0) }))
         case "EXISTS": return .integer(Int64(arguments.count { value($0) != nil }))
         case "PEXPIRE":
-            return .integer(expire(arguments[0], atMs: nowUs() / 1_000 + (try Self.number(arguments[1]))) ? 1 : 0)
+            let expiresMs = try Self.sum(nowUs() / 1_000, try Self.number(arguments[1]))
+            return .integer(expire(arguments[0], atMs: expiresMs) ? 1 : 0)
         case "PTTL":
             guard let expiresMs = expiry(arguments[0]) else { return .integer(value(arguments[0]) == nil ? -2 : -1) }
             return .integer(expiresMs - nowUs() / 1_000)
@@ -93,7 +106,9 @@ extension MemoryRedis {
             }
             index += 2
         }
-        let page = scan(from: UInt64(try Self.number(arguments[0])), count: Int(count))
+        guard let cursor = UInt64(exactly: try Self.number(arguments[0])) else { throw .badCursor }
+        guard count > 0 else { throw .syntax }
+        let page = scan(from: cursor, count: Int(count))
         let keys = page.keys.filter { $0.starts(with: prefix) && value($0) != nil }
         return .array([.bulk(Bytes(String(page.next).utf8)), .array(keys.map { .bulk($0) })])
     }
@@ -130,7 +145,7 @@ extension MemoryRedis {
                 case "NX": isNew = true
                 case "PX":
                     index += 1
-                    expiresMs = nowUs() / 1_000 + (try Self.number(arguments[index]))
+                    expiresMs = try Self.sum(nowUs() / 1_000, try Self.number(arguments[index]))
                 default: throw .syntax
                 }
                 index += 1
@@ -139,8 +154,8 @@ extension MemoryRedis {
             set(arguments[0], .string(arguments[1]), expiresMs: expiresMs)
             return .status("OK")
         case "INCR", "INCRBY":
-            let sum =
-                try Self.number(try string(arguments[0]) ?? [48]) + (name == "INCR" ? 1 : Self.number(arguments[1]))
+            let change = name == "INCR" ? 1 : try Self.number(arguments[1])
+            let sum = try Self.sum(try Self.number(try string(arguments[0]) ?? [48]), change)
             update(arguments[0], .string(Bytes(String(sum).utf8)))
             return .integer(sum)
         default: return nil
@@ -181,7 +196,7 @@ extension MemoryRedis {
             update(key, .hash(fields))
             return .integer(1)
         case "HINCRBY":
-            let sum = try Self.number(fields[arguments[1]] ?? [48]) + Self.number(arguments[2])
+            let sum = try Self.sum(try Self.number(fields[arguments[1]] ?? [48]), try Self.number(arguments[2]))
             _ = fields.set(arguments[1], Bytes(String(sum).utf8))
             update(key, .hash(fields))
             return .integer(sum)

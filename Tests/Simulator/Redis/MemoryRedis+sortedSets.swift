@@ -10,7 +10,7 @@ extension MemoryRedis {
     }
 
     private static func score(_ argument: Bytes) throws(CommandError) -> Double {
-        guard let score = Double(argument.text) else { throw .notANumber }
+        guard let score = Double(argument.text), !score.isNaN else { throw .notAFloat }
         return score
     }
 
@@ -76,8 +76,11 @@ extension MemoryRedis {
             switch arguments[index].text.uppercased() {
             case "WITHSCORES": withScores = true
             case "LIMIT":
-                found = found.dropFirst(Int(try Self.number(arguments[index + 1])))
-                found = found.prefix(Int(try Self.number(arguments[index + 2])))
+                // As in Redis: a negative offset skips everything, and a negative count is no limit.
+                let offset = Int(try Self.number(arguments[index + 1]))
+                let count = Int(try Self.number(arguments[index + 2]))
+                found = found.dropFirst(offset < 0 ? found.count : offset)
+                if count >= 0 { found = found.prefix(count) }
                 index += 2
             default: throw .syntax
             }

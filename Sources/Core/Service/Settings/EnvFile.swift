@@ -1,10 +1,16 @@
 /// Checks a `.env` file. The library that reads it ignores invalid lines and unknown names, so a setting would silently
 /// not apply.
 enum EnvFile {
+    private static let maxBytes = 1 << 20
+
+    static func hasCarriageReturns(_ path: String) -> Bool {
+        SecretFile.read(path, maxSize: maxBytes)?.contains(UInt8(ascii: "\r")) ?? false
+    }
+
     /// One line per invalid line, unknown name, or name that is set again. Empty for an unreadable file, which the
     /// reader reports.
     static func problems(of path: String, _ names: SettingNames) -> [String] {
-        guard let bytes = SecretFile.read(path, maxSize: 1 << 20) else { return [] }
+        guard let bytes = SecretFile.read(path, maxSize: maxBytes) else { return [] }
         var firstLines: [String: Int] = [:]
         return bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
             .compactMap { index, line in
@@ -19,8 +25,7 @@ enum EnvFile {
     static func problem(
         of line: ArraySlice<UInt8>, _ names: SettingNames, firstLines: inout [String: Int], number: Int
     ) -> String? {
-        var text = line.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-        if text.last == UInt8(ascii: "\r") { text.removeLast() }
+        let text = line.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         guard let first = text.first, first != UInt8(ascii: "#") else { return nil }
         if text.starts(with: [0xEF, 0xBB, 0xBF]) { return "begins with a byte order mark: save the file without one" }
         if text.starts(with: Array("export ".utf8)) { return "must not begin with 'export'" }

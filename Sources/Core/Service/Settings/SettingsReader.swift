@@ -43,9 +43,13 @@ public struct SettingsReader {
     }
 
     /// Reads the environment and, if it exists, the file at `envFilePath`.
-    /// - Throws: ``SettingError`` if the file is unreadable, or is required and does not exist.
+    /// - Throws: ``SettingError`` if the file is unreadable or has carriage returns, or is required and does not exist.
     public static func standard(envFilePath: String, isFileRequired: Bool) async throws(SettingError) -> SettingsReader
     {
+        // For the library, a carriage return and a line feed do not end a line: the whole file would be one setting.
+        guard !EnvFile.hasCarriageReturns(envFilePath) else {
+            throw SettingError("\(envFilePath): has carriage returns; save it with line feeds alone")
+        }
         let environment = ConfigReader(provider: EnvironmentVariablesProvider())
         let file: ConfigReader
         do {

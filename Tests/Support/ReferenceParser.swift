@@ -1,7 +1,7 @@
 /// Parses a complete input by RFC 9112, for tests only. It uses sets of bytes and positions, and not the states of
 /// `RequestSplitter`.
-struct ReferenceParser {
-    enum Outcome: Equatable {
+public struct ReferenceParser {
+    public enum Outcome: Equatable {
         /// - Parameter isLast: true if the connection ends after this request.
         case request(method: String, target: [UInt8], body: [UInt8], isLast: Bool)
         /// The request is refused. The input after it is not read.
@@ -19,7 +19,7 @@ struct ReferenceParser {
     private let needsHost: Bool
     private var position = 0
 
-    static func outcomes(of input: [UInt8], needsHost: Bool = true) -> [Outcome] {
+    public static func outcomes(of input: [UInt8], needsHost: Bool = true) -> [Outcome] {
         var parser = ReferenceParser(input: input, needsHost: needsHost)
         var outcomes: [Outcome] = []
         while true {
