@@ -36,7 +36,7 @@ RUN set -e; mkdir -p /image/etc /image/lib64 /image/tmp /image/var/lib/cap /imag
     printf 'cap:x:10001:\n' >/image/etc/group; \
     printf 'hosts: files dns\n' >/image/etc/nsswitch.conf; \
     cp /etc/os-release /image/etc/os-release; \
-    ldd /image/usr/local/bin/* | sed -n 's,.*\(/lib[^ ]*\) (0x.*,\1,p' | sort -u >/libraries; \
+    ldd /image/usr/local/bin/* | grep -oE '/[^ ]+ \(0x' | cut -d ' ' -f 1 | sort -u >/libraries; \
     for library in $(cat /libraries); do \
         install -D "$(readlink -f "$library")" "/image$library"; \
         package=$(dpkg -S "$library" 2>/dev/null || dpkg -S "/usr$library"); package=${package%%:*}; \

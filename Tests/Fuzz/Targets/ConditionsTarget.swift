@@ -30,7 +30,9 @@ struct ConditionsTarget: FuzzTarget {
             let expected = Self.expected(field, ofWeak: true, suffixes: suffixes)
             try compare(Self.parse(ifNoneMatch: text, representation), expected, text)
         }
-        try require(Self.parse(ifMatch: text, ifNoneMatch: text) == .malformed, "both fields are accepted")
+        let parts = [Self.parse(ifMatch: text), Self.parse(ifNoneMatch: text)]
+        let both = Self.parse(ifMatch: text, ifNoneMatch: text)
+        try require(both == (parts.contains(.malformed) ? .malformed : .both(parts)), "both: \(both)")
     }
 
     private func compare(_ found: Outcome, _ expected: Outcome, _ text: String) throws(Finding) {
@@ -39,8 +41,9 @@ struct ConditionsTarget: FuzzTarget {
 
     // MARK: What the service makes of it
 
-    private enum Outcome: Equatable {
+    private indirect enum Outcome: Equatable {
         case star
+        case both([Outcome])
         case versions(Set<UInt64>)
         case malformed
     }
@@ -51,12 +54,16 @@ struct ConditionsTarget: FuzzTarget {
         do throws(Problem) {
             let parsed = try Preconditions.parse(
                 ifMatch: ifMatch, ifNoneMatch: ifNoneMatch, representation: representation)
-            switch parsed {
-            case .exists?, .absent?: return .star
-            case .versionIs(let versions)?, .versionIsNot(let versions)?: return .versions(versions)
-            case nil: return .malformed
-            }
+            return parsed.map(outcome) ?? .malformed
         } catch { return .malformed }
+    }
+
+    private static func outcome(_ precondition: Precondition) -> Outcome {
+        switch precondition {
+        case .exists, .absent: .star
+        case .versionIs(let versions), .versionIsNot(let versions): .versions(versions)
+        case .both(let ifMatch, let ifNoneMatch): .both([outcome(ifMatch), outcome(ifNoneMatch)])
+        }
     }
 
     // MARK: The grammar
