@@ -26,19 +26,52 @@ extension AppCP {
         var mark: String?
 
         func run() async throws {
-            if let mark, access(mark, F_OK) == 0 {
-                print("app-cp: the group was initialised before (\(mark))")
-                return
+            if let mark {
+                if Self.exists(mark) {
+                    print("app-cp: the group was initialised before (\(mark))")
+                    return
+                }
+                // Shows that the mark can be made, before the group is.
+                Self.make(mark + ".new")
             }
             try await initialize()
-            if let mark { try leave(mark) }
+            guard let mark else { return }
+            guard rename(mark + ".new", mark) == 0 else { Self.failToMake(mark) }
+            Self.syncDirectory(of: mark)
         }
 
-        private func leave(_ mark: String) throws {
-            let descriptor = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-            guard descriptor >= 0, fsync(descriptor) == 0, close(descriptor) == 0 else {
-                fail("app-cp: cannot make '\(mark)': \(String(cString: strerror(errno)))", exitCode: 1)
+        func validate() throws {
+            if mark?.isEmpty == true { throw ValidationError("--once needs the name of a file") }
+        }
+
+        /// Any error but "no such file" could hide the mark of a group that was lost.
+        private static func exists(_ mark: String) -> Bool {
+            var status = stat()
+            if lstat(mark, &status) == 0 {
+                guard status.st_mode & S_IFMT == S_IFREG else { fail("app-cp: '\(mark)' is not a file", exitCode: 1) }
+                return true
             }
+            guard errno == ENOENT else {
+                fail("app-cp: cannot tell whether '\(mark)' exists: \(String(cString: strerror(errno)))", exitCode: 1)
+            }
+            return false
+        }
+
+        private static func make(_ path: String) {
+            let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard descriptor >= 0, fsync(descriptor) == 0, close(descriptor) == 0 else { failToMake(path) }
+        }
+
+        private static func failToMake(_ path: String) -> Never {
+            fail("app-cp: cannot make '\(path)': \(String(cString: strerror(errno)))", exitCode: 1)
+        }
+
+        /// So that the mark survives a power failure.
+        private static func syncDirectory(of path: String) {
+            let end = path.lastIndex(of: "/")
+            let directory = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+            let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard descriptor >= 0, fsync(descriptor) == 0, close(descriptor) == 0 else { failToMake(path) }
         }
 
         private func initialize() async throws {

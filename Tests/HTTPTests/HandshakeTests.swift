@@ -1,3 +1,4 @@
+import Dispatch
 import EventLoop
 import Glibc
 import TLS
@@ -126,6 +127,34 @@ import Testing
             #expect(server.withServer { $0.connections.handshaking.count } <= 16)
         }
         #expect(server.waits { _ in results.value.contains { $0 == .dropped || $0 == .refused } })
+    }
+
+    /// Each address holds less than its share, and all of them together hold everything.
+    @Test func stalledHandshakesOfManyAddressesKeepNobodyOut() throws {
+        let server = try server {
+            $0.connections.limit = 64
+            $0.connections.leastIdleMs = 20
+        }
+        defer { server.stop() }
+        let results = server.collectHandshakes()
+        var stalled: [TestClient] = []
+        for number in 2..<30 {
+            for _ in 0..<2 {
+                let client = try server.connect(from: UInt32(number))
+                client.send([22, 3, 1, 2, 0, 1])
+                stalled.append(client)
+            }
+            #expect(server.withServer { $0.connections.handshaking.count } <= 16)
+        }
+        #expect(server.waits { $0.connections.handshaking.count >= 14 })
+        // A stalled handshake is closed for a new one once it is 20 ms old.
+        var text: String?
+        let deadline = DispatchTime.now() + .seconds(10)
+        while text == nil, DispatchTime.now() < deadline {
+            text = try? server.connect(trust).request("GET", "/hello").text
+        }
+        #expect(text == "hello")
+        #expect(results.value.contains(.dropped))
     }
 
     @Test func newHandshakesUseReplacedCredentials() throws {

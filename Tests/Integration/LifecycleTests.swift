@@ -107,6 +107,17 @@ import TestSupport
         #expect(try servers[0].cli("DBSIZE") == "0")
     }
 
+    /// A mark that cannot be made would let every later start initialise the group again.
+    @Test func initDoesNothingIfItCannotMarkThatItRan() throws {
+        let servers = try (0..<3).map { _ in try RedisServer() }
+        for mark in ["/nowhere/group-made", "/", "/dev/null/x", ""] {
+            let result = try ServiceProcess.run(
+                "app-cp", ["init", "--once", mark], environment: ServiceOnReplicas.environment(servers))
+            #expect(result.code == (mark.isEmpty ? 2 : 1), "\(mark)")
+            #expect(try servers[0].cli("DBSIZE") == "0", "\(mark)")
+        }
+    }
+
     @Test(arguments: ["cp", "ap"], [SIGTERM, SIGINT])
     func aSignalStopsTheServiceWithExitCodeZero(mode: String, number: Int32) throws {
         let app = try ServiceOnReplicas.make(mode)

@@ -114,13 +114,20 @@ extension HTTPServer {
             return refuse(descriptor)
         }
         if let handshakes {
-            guard isTrusted || handshakes.hasRoom(for: client) || makeRoom(because: .handshakes, for: client) else {
+            guard isTrusted || hasRoom(for: client, in: handshakes) else {
                 onHandshake?(.refused)
                 return refuse(descriptor)
             }
         }
         guard let daemon, MHD_add_connection(daemon, descriptor, address, length) == .YES else { return }
         runState.isNeeded = true
+    }
+
+    /// Closes stalled handshakes if there is no room: those of `client`, or those of all if it has none itself.
+    /// Otherwise a few addresses that begin handshakes and never finish them could keep everybody else out.
+    private func hasRoom(for client: ClientAddress, in handshakes: TLSHandshakes) -> Bool {
+        if handshakes.hasRoom(for: client) { return true }
+        return makeRoom(because: .handshakes, for: handshakes.holdsAny(client) ? client : nil)
     }
 
     private func refuse(_ descriptor: Int32) {

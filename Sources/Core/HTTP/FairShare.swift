@@ -14,6 +14,8 @@ struct FairShare {
         count <= total - used - (held[client] ?? 0)
     }
 
+    func holds(_ client: ClientAddress) -> Bool { held[client] != nil }
+
     mutating func take(_ count: Int, for client: ClientAddress) {
         used += count
         held[client, default: 0] += count

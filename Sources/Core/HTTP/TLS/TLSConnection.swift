@@ -81,7 +81,8 @@ final class TLSConnection: DescriptorHandler {
         if current.needsClientCertificate { cgnutls_require_client_certificate(session) }
         var first: UInt8 = 0
         // A handshake record begins with the byte 22, an HTTP request with a letter.
-        guard creceive(descriptor, &first, 1, Int32(MSG_PEEK)) == 1, (UInt8(ascii: "A")...UInt8(ascii: "Z")) ~= first
+        guard creceive(descriptor, &first, 1, Int32(MSG_PEEK)) == 1,
+            (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first & ~0x20)
         else { return }
         let problem = Problem(status: 400, code: "tls_required", detail: "this port serves https, not http")
         problem.response.send(to: descriptor)

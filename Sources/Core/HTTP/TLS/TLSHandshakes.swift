@@ -23,6 +23,9 @@ final class TLSHandshakes {
 
     func hasRoom(for client: ClientAddress) -> Bool { open.fits(1, for: client) }
 
+    /// False for a client address without a handshake in progress.
+    func holdsAny(_ client: ClientAddress) -> Bool { open.holds(client) }
+
     func begin(for client: ClientAddress) { open.take(1, for: client) }
 
     func end(for client: ClientAddress, _ result: HandshakeResult) {

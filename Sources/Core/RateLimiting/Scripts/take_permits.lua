@@ -4,8 +4,9 @@
 -- A backlog counts the permits that were granted and have not drained. Its unit is 1/limit of a microsecond: a permit
 -- adds the window in microseconds, and each microsecond drains `limit`. So all numbers are integers below 2^53.
 --
--- The state is lost with the Redis process, which is not worth a write to its disk: the append-only file does not get
--- it. An idle client has no key. Without an identity nothing is stored: a blank replica must stay blank.
+-- The state is lost with the Redis process, which is not worth a write to its disk. The append-only file gets only the
+-- removal of expired keys. An idle client has no key. Without an identity nothing is stored: a blank replica must stay
+-- blank.
 --
 --   KEYS   cap:limit:<client>
 --   ARGV   permits wanted; limit per minute, its burst, limit per hour, its burst (limit 0: none)

@@ -22,7 +22,7 @@ public struct ProbeCommand: ParsableCommand {
     var port: UInt16?
     @Flag(help: "Ask over TLS, as is done anyway if TLS_CERT_FILE is set.")
     var tls = false
-    @Option(name: .customLong("timeout-sec"), help: "How long to wait for each part of the answer, in seconds.")
+    @Option(name: .customLong("timeout-sec"), help: "How long to wait for the answer, in seconds.")
     var timeoutSec = 2
 
     public init() {}
@@ -36,13 +36,12 @@ public struct ProbeCommand: ParsableCommand {
 
     public func run() throws {
         signal(SIGPIPE, SIG_IGN)
+        // A total limit, which a peer that sends single bytes cannot prolong.
+        signal(SIGALRM) { _ in _exit(1) }
+        alarm(UInt32(timeoutSec))
         let port = port ?? Self.text("HTTP_PORT").flatMap { UInt16($0) } ?? Self.defaultPort
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         defer { close(descriptor) }
-        var limit = timeval(tv_sec: timeoutSec, tv_usec: 0)
-        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-            setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
-        }
         let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost:\(port)\r\nConnection: close\r\n\r\n".utf8)
         var answer: [UInt8]?
         if Self.isConnected(descriptor, port: port) {
@@ -51,31 +50,39 @@ public struct ProbeCommand: ParsableCommand {
                     Self.answer(to: request, by: descriptor)
                 }
         }
-        guard let answer, let line = answer.split(separator: UInt8(ascii: "\r")).first else {
+        guard let answer, answer.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) else {
             print("no answer from port \(port)")
             throw ExitCode(1)
         }
-        let status = String(decoding: line, as: UTF8.self)
+        let status = String(decoding: answer, as: UTF8.self)
         print(status)
         guard status.hasPrefix("HTTP/1.1 200 ") else { throw ExitCode(1) }
     }
 
     private static func answer(to request: [UInt8], by descriptor: Int32) -> [UInt8]? {
         guard send(descriptor, request, request.count, 0) == request.count else { return nil }
-        var answer = [UInt8](repeating: 0, count: 512)
-        let count = recv(descriptor, &answer, answer.count, 0)
-        return count > 0 ? Array(answer[..<count]) : nil
+        return firstLine { recv(descriptor, $0.baseAddress, $0.count, 0) }
+    }
+
+    /// At most 256 bytes up to the end of the first line; nil if the peer ends before.
+    private static func firstLine(_ receive: (UnsafeMutableRawBufferPointer) -> Int) -> [UInt8]? {
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while line.count < 256, withUnsafeMutableBytes(of: &byte, receive) == 1 {
+            if byte == UInt8(ascii: "\r") { return line }
+            line.append(byte)
+        }
+        return nil
     }
 
     private func answerOverTLS(to request: [UInt8], by descriptor: Int32) throws -> [UInt8]? {
         let trust = try TLSClientSession.Credentials(authority: nil)
         let session = try TLSClientSession(descriptor: descriptor, host: "localhost", credentials: trust)
-        var answer = [UInt8](repeating: 0, count: 512)
-        var count = 0
-        if session.handshake() == 0, request.withUnsafeBytes({ session.send($0) }) == request.count {
-            count = answer.withUnsafeMutableBytes { session.receive(into: $0) }
+        if session.handshake() == 0, request.withUnsafeBytes({ session.send($0) }) == request.count,
+            let line = Self.firstLine({ session.receive(into: $0) })
+        {
+            return line
         }
-        if count > 0 { return Array(answer[..<count]) }
         guard session.isAskedForCertificate, path == "/health/live" else { return nil }
         print("the service asks for a certificate: it is alive")
         throw ExitCode.success

@@ -55,6 +55,10 @@ public struct ServiceSettings: Sendable {
         }
         load = Load(from: &reader)
         limits = Self.limits(from: &reader)
+        if limits != nil, secrets.key.isEmpty {
+            // Otherwise everybody could compute which addresses share a Redis key, and use up the limit of another.
+            reader.reject("SECRET_KEY", "is required by RATE_LIMIT_PER_MINUTE and RATE_LIMIT_PER_HOUR")
+        }
         var redis = RedisGroupSettings(from: &reader, requestTimeoutMs: requests.timeoutMs)
         redis.nearReplicas = nearReplicas
         redis.limits.maxValueBytes = requests.maxValueBytes
