@@ -16,7 +16,7 @@ public struct ReadRequest: Sendable {
     }
 }
 
-/// The content of one key, as one replica stores it, or several replicas joined.
+/// The content of one key: the record of one replica, or the joined records of several replicas.
 public struct ReadResult: Sendable {
     /// Nil if the key does not exist.
     public var value: Bytes?

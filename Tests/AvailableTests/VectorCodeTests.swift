@@ -68,7 +68,7 @@ import Testing
                 vector: self.bytes(actors(count).map { "\($0)=1700000000000000" }.joined(separator: " ")), key: [])
         }
         #expect(text(151).utf8.count <= 4_096 && text(152).utf8.count > 4_096)
-        // The rest of a request takes about 100 of the 8 KiB.
+        // A request head may have 8 KiB. Its request line and other fields need about 100 bytes of them.
         #expect(text(290).utf8.count <= 8_192 - 100 && text(300).utf8.count > 8_192 - 100)
     }
 

@@ -47,7 +47,7 @@ final class Lab {
         runDirectory = RunDirectory(path: Executables.absolute(settings.runDirectory))
     }
 
-    /// Called for each signal that stops the lab. The first call makes the lab stop everything in order. Each further
+    /// Called for each signal that stops the lab. The first call starts a clean shutdown. Each further
     /// call kills all processes.
     func requestStop(signal: Int32) {
         guard !isStopping else {

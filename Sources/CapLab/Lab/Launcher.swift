@@ -19,7 +19,7 @@ struct LaunchCommand: ParsableCommand {
         guard let program = command.first, clinux_die_with_parent() == 0 else { throw failure("prctl") }
         // If the lab died before the call above, the kernel will not kill this process, so end it here.
         guard getppid() == lab else { throw ExitCode(127) }
-        // Leave the terminal's process group: Ctrl-C must reach only the lab, which stops its children in order.
+        // Leave the terminal's process group: Ctrl-C must reach only the lab, which shuts its children down cleanly.
         setpgid(0, 0)
         receiveSignals()
         closeOnExec()
@@ -57,11 +57,11 @@ func execute(_ program: String, _ arguments: [String]) {
     execv(program, &pointers)
 }
 
-/// Removes the lab's files if the lab is killed, by SIGKILL or because memory is full. Then the kernel kills the lab's
-/// processes, see ``LaunchCommand``.
+/// Removes the lab's files if the lab is killed, by SIGKILL or because memory is full. In that case the kernel kills
+/// the lab's child processes, see ``LaunchCommand``, but nothing else removes its files.
 ///
-/// The lab starts this program again as the sweeper, which reads from a pipe. If the pipe ends without a byte, the lab
-/// did not stop in order.
+/// The lab starts this program again as the sweeper, which reads from a pipe. A lab that has removed its files itself
+/// writes one byte. The end of the pipe without a byte means that the lab was killed.
 struct SweepCommand: ParsableCommand {
     static let name = "__sweep"
     static let configuration = CommandConfiguration(commandName: name, shouldDisplay: false)

@@ -1,6 +1,6 @@
-// The faults that last, the worst first.
+// Sorts faults by severity, the most severe first. Faults of one kind are sorted by their start, the oldest first.
 
-/** A cut hides the most, a delay the least. */
+/** The page names the first fault and counts the others, so a partition ranks first and a delay last. */
 const ORDER = ['cut', 'unreachable', 'oneWay', 'down', 'paused', 'slow'];
 
 export const bySeverity = faults =>

@@ -29,7 +29,7 @@ export function build(root, store, key) {
   if (live) propose(root, store, new URLSearchParams(location.search).get('key'));
 }
 
-/** All viewers see the same key, and any page can link to this one: an address proposes a key, a click takes it. */
+/** All viewers see the same key, and any page can link to this one: `?key=NAME` adds a button that selects a key for all. */
 function propose(root, store, wanted) {
   if (!wanted || wanted === store.key) return;
   const button = h('button',

@@ -116,7 +116,8 @@ final class RelayedConnection {
         (direction == .toReplica ? service : replica)?.close(reset: false)
     }
 
-    /// Gives bytes that were just read to the tap, if a page shows messages.
+    /// Passes the received bytes to the connection's tap, which parses them for the lab page. Does nothing while the
+    /// page shows no messages.
     private func showTap(_ bytes: UnsafeRawBufferPointer, _ direction: Directions) {
         defer { hasRead = true }
         guard let messages = relay.tap, messages.isOn else { return tap = nil }

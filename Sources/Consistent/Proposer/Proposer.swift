@@ -55,7 +55,7 @@ final class Proposer {
         case answered
         /// A rival used a higher ballot. Attempt again after a pause in which the rival can finish.
         case preempted
-        /// There was no quorum. Attempt again after a pause.
+        /// It failed for another reason, such as no quorum or an error of a replica. Attempt again after a pause.
         case failed
     }
 

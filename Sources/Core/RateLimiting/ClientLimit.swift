@@ -41,9 +41,9 @@ struct ClientLimit {
     private(set) var meters: RateMeters
     private var lease = Lease()
     private var usage = Usage()
-    /// Requests are refused until then.
+    /// Requests are refused until this time.
     private(set) var refusedUntilNs: UInt64 = 0
-    /// Until then, the limits apply in this process alone.
+    /// Until this time, the limits apply in this process alone.
     private var localUntilNs: UInt64 = 0
 
     static let leaseNs = 1_000 * nsPerMs
