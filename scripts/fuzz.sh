@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Runs fuzz targets with libFuzzer, two at a time, and prints one line for each. Exit code 1 if one has a finding.
 #
+# FUZZ_SEED=N repeats the same random choices; the default differs from run to run.
+#
 #   fuzz.sh run FUZZ SECONDS TARGET...    all targets
 #   fuzz.sh one FUZZ SECONDS TARGET       one of them
 #   fuzz.sh again FUZZ TARGET FILE        one input, with the whole report
@@ -22,7 +24,8 @@ run_one() {
     local seconds=$1 target=$2
     local log=$scratch/logs/$target.log
     mkdir -p "$scratch/logs" "$scratch/findings/$target" "$scratch/inputs/$target"
-    local options=(-max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$scratch/findings/$target/")
+    local options=(-max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$scratch/findings/$target/"
+        -seed="${FUZZ_SEED:-0}")
     if [ -f "$corpora/$target.dict" ]; then options+=(-dict="$corpora/$target.dict"); fi
     local result=0
     FUZZ_TARGET=$target "$fuzz" "${limits[@]}" "${options[@]}" "$scratch/inputs/$target" "$corpora/$target" \
@@ -63,7 +66,7 @@ minimise)
     done
     ;;
 *)
-    sed -n 's/^# \{0,1\}//p' "$0" | head -n 8 >&2
+    sed -n 's/^# \{0,1\}//p' "$0" | head -n 10 >&2
     exit 2
     ;;
 esac

@@ -143,10 +143,35 @@ import Testing
             (Array(text.utf8), Array(TokenMaker.claimsText.utf8).map { $0 == UInt8(ascii: "l") ? 0xFF : $0 }),
             (Array("{\"alg\":\"HS256\",\"x\":\"".utf8) + [0xFF] + Array("\"}".utf8), Array(TokenMaker.claimsText.utf8)),
         ] {
-            let signed = "\(Base64URL.encode(header)).\(Base64URL.encode(claims))"
-            let code = HMAC<SHA256>.authenticationCode(
-                for: Data(signed.utf8), using: SymmetricKey(data: Data(TokenMaker.secret.utf8)))
-            let token = "\(signed).\(Base64URL.encode(Array(code)))"
+            #expect(try await rejection(signed(header, claims), .hs256) == "is malformed")
+        }
+    }
+
+    private func signed(_ header: [UInt8], _ claims: [UInt8]) -> String {
+        let text = "\(Base64URL.encode(header)).\(Base64URL.encode(claims))"
+        let code = HMAC<SHA256>.authenticationCode(
+            for: Data(text.utf8), using: SymmetricKey(data: Data(TokenMaker.secret.utf8)))
+        return "\(text).\(Base64URL.encode(Array(code)))"
+    }
+
+    /// Parsers disagree on which of two equal members counts, so another service could see another subject.
+    @Test(arguments: ["\"sub\":\"mallory\"", "\"s\\u0075b\" : \"mallory\"", "\"exp\":4000000000", "\"aud\":[\"cap\"]"])
+    func noClaimIsRepeated(member: String) async throws {
+        let header = Array("{\"alg\":\"HS256\"}".utf8)
+        let claims = TokenMaker.claimsText
+        for text in ["{\(member),\(claims.dropFirst())", "\(claims.dropLast()),\(member)}"] {
+            #expect(try await rejection(signed(header, Array(text.utf8)), .hs256) == "is malformed")
+        }
+        // Names of other objects, and texts, are no names of claims.
+        let nested = "{\"a\":{\"sub\":1},\"b\":[{\"sub\":2}],\"c\":\"sub\",\"d\":\"\\\"sub\\\":\",\(claims.dropFirst())"
+        #expect(try await rejection(signed(header, Array(nested.utf8)), .hs256) == nil)
+    }
+
+    @Test func noMemberOfTheHeaderIsRepeated() async throws {
+        for header in [
+            "{\"alg\":\"HS256\",\"alg\":\"HS256\"}", "{\"alg\":\"HS256\",\"kid\":\"a\",\"k\\u0069d\":\"b\"}",
+        ] {
+            let token = signed(Array(header.utf8), Array(TokenMaker.claimsText.utf8))
             #expect(try await rejection(token, .hs256) == "is malformed")
         }
     }

@@ -95,7 +95,7 @@ struct JWTVerifier: Sendable {
         // token.
         guard let bytes = Base64URL.decode(String(decoding: part, as: UTF8.self)),
             // The parser would replace anything else, and take two subjects for one (RFC 8725, section 3.7).
-            String(validating: bytes, as: UTF8.self) != nil
+            String(validating: bytes, as: UTF8.self) != nil, JSONMemberNames.areUnique(inObject: bytes)
         else { return nil }
         return try? JSONDecoder().decode(Value.self, from: Data(bytes))
     }
