@@ -69,8 +69,10 @@ public final class Authenticator {
 
     /// - Parameters:
     ///   - authorization: the value of the `Authorization` field; nil if there is none.
-    ///   - nowNs: the time on a monotonic clock.
-    public func authenticate(_ authorization: String?, from client: ClientAddress, atNs nowNs: UInt64) -> Answer {
+    ///   - nowNs: the time on a monotonic clock. It is not read for a token that was already verified.
+    public func authenticate(
+        _ authorization: String?, from client: ClientAddress, atNs nowNs: @autoclosure () -> UInt64
+    ) -> Answer {
         guard let authorization else { return .missing }
         if let principal = verifiedPrincipal(authorization) { return .principal(principal) }
         guard let token = Self.bearerToken(authorization) else {
@@ -81,6 +83,7 @@ public final class Authenticator {
         if let principal = credentials.tokens.principal(of: token) {
             return remember(token, Verified(principal: principal, expiresS: nil))
         }
+        let nowNs = nowNs()
         guard mayFail(client, atNs: nowNs) else { return .throttled }
         guard let verifier = credentials.verifier, token.contains(".") else {
             noteFailure(client, atNs: nowNs)

@@ -1,7 +1,12 @@
-/// An endpoint and its handler.
-struct Route {
+/// An endpoint and its handler. Each request refers to one; a copy of the declaration would cost more than the look-up.
+final class Route {
     let endpoint: Endpoint
     let respond: (Request) async throws -> Response
+
+    init(endpoint: Endpoint, respond: @escaping (Request) async throws -> Response) {
+        self.endpoint = endpoint
+        self.respond = respond
+    }
 
     var method: Method { endpoint.method }
     var pattern: String { endpoint.pattern }

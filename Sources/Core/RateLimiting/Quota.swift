@@ -77,11 +77,7 @@ public struct QuotaFields: Sendable {
     }
 
     private static func append(_ number: UInt64, to output: inout OutputSpan<UInt8>) {
-        var divisor: UInt64 = 1
-        while number / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            output.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
-            divisor /= 10
-        }
+        if number >= 10 { append(number / 10, to: &output) }
+        output.append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 }
