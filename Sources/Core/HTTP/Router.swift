@@ -2,10 +2,13 @@
 final class Route {
     let endpoint: Endpoint
     let respond: (Request) async throws -> Response
+    /// The names of the query parameters that are accepted; nil if all are.
+    let queryNames: [String]?
 
     init(endpoint: Endpoint, respond: @escaping (Request) async throws -> Response) {
         self.endpoint = endpoint
         self.respond = respond
+        queryNames = endpoint.queryNames
     }
 
     var method: Method { endpoint.method }
@@ -164,7 +167,7 @@ public final class Router {
 
     private func respond(to request: Request, by route: Route) async -> Response {
         do throws(Problem) {
-            if let known = route.endpoint.queryNames, let name = try request.queryName(notIn: known) {
+            if let known = route.queryNames, let name = try request.queryName(notIn: known) {
                 throw Problem.unknownParameter(name, known: known)
             }
         } catch { return error.unhandled(request.method).response }
