@@ -142,7 +142,7 @@ test-runbooks: build ## Runs every command of the runbooks and the tour (PAGES='
 partition: ## Cuts off a site or node of the running pair (SITE=west, ARGS="--mode stall"; see caplab partition --help)
 	@$(RELEASE)/caplab partition $(SITE) $(ARGS)
 
-heal: ## Heals every cut (ARGS=west for one)
+heal: ## Heals all cuts, or those of one site or node (ARGS=west)
 	@$(RELEASE)/caplab heal $(ARGS)
 
 status: ## Shows the processes and links of the running pair
@@ -151,7 +151,7 @@ status: ## Shows the processes and links of the running pair
 compose-partition: ## Cuts off west in Docker Compose (ARGS=cp, ARGS=cp_db_g2, ARGS='west --one-way out')
 	@scripts/compose-partition.sh $(ARGS)
 
-compose-heal: ## Heals every cut in Docker Compose (ARGS=cp_db_g2 for one)
+compose-heal: ## Heals all cuts in Docker Compose, or those of one container (ARGS=cp_db_g2)
 	@scripts/compose-heal.sh $(ARGS)
 
 test-compose: ## Starts the compose project from a clean clone, cuts it, heals it, and removes everything

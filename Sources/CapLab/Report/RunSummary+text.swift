@@ -27,7 +27,7 @@ extension RunSummary {
             let converged = verdict.convergedInMs.map { "converged \(Answer.seconds($0)) s after the heal" }
             lines.append(
                 "app-ap: \(verdict.lostWrites) of \(verdict.acknowledgedWrites) acknowledged writes lost\(withReplicas); "
-                    + "\(conflicts) keys in conflict; \(converged ?? "convergence was not seen")")
+                    + "\(conflicts) keys in conflict; \(converged ?? "the replicas had not converged at the end")")
         }
         lines += verdict.violations.prefix(Self.maxViolations).map { "VIOLATED: \($0)" }
         if verdict.violations.count > Self.maxViolations {

@@ -101,7 +101,7 @@ final class LabServer {
     }
 
     private static func control(_ page: LabPage, _ request: ControlRequest) async throws(Problem) -> Response {
-        guard let perform = page.perform else { throw .unavailable("read_only", "this page only shows") }
+        guard let perform = page.perform else { throw .unavailable("read_only", "this page is read-only") }
         return done(try LabActions.message(of: await perform(request)))
     }
 

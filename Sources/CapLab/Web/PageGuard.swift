@@ -62,7 +62,7 @@ struct PageGuard {
                     detail: "X-Lab-Token is not the token in the page; after a restart of the lab, reload the page")
             }
         } else if request.path != Self.keyPath {
-            throw Problem(status: 403, code: "read_only", detail: "this page only shows; use the command line to act")
+            throw Problem(status: 403, code: "read_only", detail: "this page is read-only; use the command line to act")
         }
         let type = request.header("Content-Type")?.lowercased().split(separator: ";").first ?? ""
         guard type.filter({ $0 != " " && $0 != "\t" }) == ContentType.json else {

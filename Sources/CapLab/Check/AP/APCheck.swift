@@ -41,6 +41,7 @@ final class APCheck {
     init(_ session: CheckSession, keyCount: Int = 13, readPercent: UInt64? = nil) {
         self.session = session
         self.readPercent = readPercent
+        precondition(keyCount >= (readPercent == nil ? 9 : 5), "each kind of key needs at least one key")
         let blindCount = readPercent == nil ? 6 : max(2, keyCount / 4)
         keys = Keys(
             informed: KeyRing(prefix: "c", lasting: 2, shortLived: keyCount - blindCount - 2, usesPerKey: 300),

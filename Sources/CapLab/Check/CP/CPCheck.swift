@@ -34,6 +34,7 @@ final class CPCheck {
     init(_ session: CheckSession, keyCount: Int = 7, readPercent: UInt64? = nil) {
         self.session = session
         self.readPercent = readPercent
+        precondition(keyCount >= 3, "three keys are in use at the same time")
         keys = Keys(registers: KeyRing(prefix: "k", lasting: 2, shortLived: keyCount - 2, usesPerKey: 400))
         guard readPercent == nil else { return }
         keys.counters = KeyRing(prefix: "counter", lasting: 0, shortLived: 1, usesPerKey: 2_000)
