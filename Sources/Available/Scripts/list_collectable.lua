@@ -1,5 +1,5 @@
--- Lists records in which nothing has been alive on this replica for longer than the grace period, oldest first (rule
--- A10).
+-- Lists records whose values were all deleted or expired on this replica longer ago than the grace period, oldest first
+-- (rule A10).
 --
 -- ARGV   1: grace period in microseconds; 2: how many to skip; 3: how many to examine; then notAfter, clock epoch (both
 --        empty), incarnation

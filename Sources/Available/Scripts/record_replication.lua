@@ -1,5 +1,6 @@
--- Records the moment, on this replica's own clock, up to which it has everything that each peer had (rule A8). Refused
--- with NOTMEMBER or LATE if the replica was adopted again, or its clock was set back, since the probe began.
+-- Records, per peer, a time on this replica's own clock: this replica has everything that the peer had stored by then
+-- (rule A8). Refused with NOTMEMBER if this replica got a new incarnation since the probe began, and with LATE if its
+-- clock was set back.
 --
 -- ARGV   1: the time that `read_clock` gave here; 2: `full` after a comparison of all records with every peer, else
 --        `probe`; then per peer: name, its incarnation (empty: it did not answer), its hlc, the lowest hlc of its

@@ -19,7 +19,8 @@ final class ContentionBackoff {
     private let maxMs: UInt64
     private var windows: [Register: Window] = [:]
 
-    /// The most windows. If one more is needed, all are forgotten, which affects only fairness.
+    /// The most registers whose window is kept. If another register is preempted, all windows are forgotten. Proposers
+    /// may then preempt each other more often for a while; no answer becomes wrong.
     private static let maxRegisters = 1_000
     /// How long after a preemption a rival is assumed to exist.
     private static let memoryNs = 1_000 * nsPerMs

@@ -1,4 +1,5 @@
-/// One complete command or reply in RESP2. It contains the first elements in their order, each with its first bytes.
+/// A command or reply in RESP2 that was received to its end. To limit memory, only a part is kept: the first elements,
+/// in order, and the first bytes of each.
 struct RESPMessage {
     enum Kind: UInt8 {
         case array = 0x2A

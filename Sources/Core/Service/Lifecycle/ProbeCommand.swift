@@ -5,8 +5,8 @@ import TLS
 
 /// `probe`: requests the health of the service on this machine, for example as a container's health check.
 ///
-/// It reads only `HTTP_PORT` and `TLS_CERT_FILE` from the environment. It must finish within seconds, and it does not
-/// have the service's other settings.
+/// It reads only `HTTP_PORT` and `TLS_CERT_FILE` from the environment, because it may be started without the service's
+/// other settings. It exits within `--timeout-sec`.
 public struct ProbeCommand: ParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "probe",

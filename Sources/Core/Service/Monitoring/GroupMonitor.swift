@@ -121,7 +121,8 @@ final class GroupMonitor: RedisGroupObserver {
         }
     }
 
-    /// Sets the gauges, several times per second on the reactor's thread, so that a scrape never waits for it.
+    /// Sets the gauges. Called several times per second on the reactor's thread. A scrape reads the last values, so it
+    /// never waits for that thread.
     func updateGauges() {
         for status in group.status() {
             metrics.breakerState.with(status.name).set(Double(status.breaker.state.rawValue))
