@@ -98,8 +98,8 @@ final class RollbackDetector {
             return .admitted
         }
         let isKnown = comparedRuns[replica] == runID
-        // A replica that is being rebuilt has made no promise yet, so it cannot have forgotten one. The same Redis process
-        // was compared before, so it has not loaded an old dump since.
+        // A replica that is being rebuilt has made no promise yet, so it cannot have forgotten one. The same Redis
+        // process was compared before, so it has not loaded an old dump since.
         if isKnown, identity.state == .rebuilding { return .admitted }
         guard let witnessed = Self.witnessedCounter(of: identity.incarnation, at: replica, in: observations) else {
             return isKnown ? .admitted : .noWitness
