@@ -57,8 +57,8 @@ final class BugConnection {
     private func handle(_ events: UInt32, _ end: ReferenceWritableKeyPath<BugConnection, End>) {
         guard let endpoint = self[keyPath: end].endpoint else { return }
         if !isConnected, endpoint === service.endpoint {
-            // The proxy has already accepted the client's connection, so it can no longer refuse it. It resets it
-            // instead.
+            // The proxy has already accepted the client's connection, so it can no longer refuse that connection, and
+            // resets it instead.
             guard Sockets.takeError(endpoint.descriptor) == 0, events & EventMask.error == 0 else {
                 return close(reset: true)
             }

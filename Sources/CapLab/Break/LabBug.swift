@@ -1,5 +1,5 @@
-/// A deliberately faulty proxy that the lab puts in front of one service, so that its checkers find a violation. The
-/// service itself is unchanged.
+/// A deliberately faulty proxy that the lab puts in front of one service, so that the lab's checkers find a violation.
+/// The service itself is unchanged.
 enum LabBug: String, CaseIterable, Sendable {
     /// A cache in front of the consistent store. Its answers may lack an acknowledged write.
     case staleRead = "stale-read"

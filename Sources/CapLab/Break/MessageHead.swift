@@ -44,8 +44,8 @@ struct MessageHead: Equatable, Sendable {
     }
 }
 
-/// Splits the bytes of one direction of a connection into HTTP/1.1 messages. From a message on that cannot be parsed,
-/// it passes on all bytes unchanged.
+/// Splits the bytes of one direction of a connection into HTTP/1.1 messages. Once a message cannot be parsed, it passes
+/// on all further bytes unchanged.
 struct MessageFramer {
     enum Piece: Equatable {
         /// A head and its bytes. A body of `bodyBytes` bytes follows.

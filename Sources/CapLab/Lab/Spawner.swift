@@ -14,7 +14,8 @@ struct LaunchPlan: Sendable {
 
 /// Starts child processes that do not outlive the lab.
 struct Spawner: Sendable {
-    /// The most bytes of input. A pipe can hold them before the child reads from it, so writing them does not block.
+    /// The most bytes of ``LaunchPlan/input``. They fit into the kernel's buffer of a pipe, so writing them does not
+    /// block, even though the child does not read yet.
     static let maxInputBytes = 32 << 10
 
     /// The write end of the sweeper's pipe, see ``SweepCommand``.
@@ -81,8 +82,8 @@ struct Spawner: Sendable {
         return pid
     }
 
-    /// A pipe whose two ends are closed on exec. Only this thread starts children, so no child can inherit them before
-    /// they are marked.
+    /// A pipe whose two ends are closed on exec. Only this thread starts children, so no child starts between the two
+    /// system calls and inherits an end.
     private static func pipe() throws(LabError) -> [Int32] {
         var ends: [Int32] = [0, 0]
         guard Glibc.pipe(&ends) == 0 else { throw LabError(systemCall: "pipe") }

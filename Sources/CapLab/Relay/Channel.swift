@@ -44,7 +44,7 @@ struct Channel {
     /// How many more bytes may be appended now.
     var roomBytes: Int { ending == nil ? Self.capacityBytes - bufferedBytes : 0 }
     var hasEnded: Bool { ending != nil }
-    /// True if nothing is buffered, held or delayed, so that bytes may be sent without storing them.
+    /// True if no bytes are buffered, held or delayed, so that new bytes may be sent without storing them first.
     var isClear: Bool { bufferedBytes == 0 && !isHeld && delayNs == 0 && ending == nil && !isDone }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer, nowNs: UInt64) {

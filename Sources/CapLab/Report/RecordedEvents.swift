@@ -21,7 +21,8 @@ struct RecordedEvents {
     private(set) var keptAnswers = 0
 
     private var messageBudget: ByteBudget
-    /// What messages about the chosen key may use beyond ``messageBudget``. Later messages about other keys get less.
+    /// A second budget for messages about the chosen key, used when ``messageBudget`` is exhausted. Bytes from it are
+    /// subtracted from ``messageBudget`` too, so later messages about other keys get less.
     private var chosenBudget: ByteBudget
     /// How the chosen key appears in the JSON of a message.
     private let chosenMember: [UInt8]
@@ -129,7 +130,7 @@ struct RecordedEvents {
         return number
     }
 
-    /// How often `mark` occurs. Inside a JSON string, every quote follows a backslash. So a `mark` such as `{"id":`, with
-    /// another character before its quote, cannot occur inside a string.
+    /// How often `mark` occurs in the event. Inside a JSON string, every quote follows a backslash. So a `mark` such as
+    /// `{"id":`, with another character before its quote, cannot occur inside a string.
     static func count(_ mark: String, in json: [UInt8]) -> Int { json.ranges(of: Array(mark.utf8)).count }
 }

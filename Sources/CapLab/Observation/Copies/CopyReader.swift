@@ -32,7 +32,7 @@ final class CopyReader {
     private static let intervalMs: UInt64 = 250
     private static let timeoutMs: UInt64 = 300
     private static let collectMs: UInt64 = 15
-    /// A replica's watched keys are read in one of this many rounds.
+    /// The ``watchedKeys`` of a replica are read only in every fourth round.
     private static let roundsPerReading = 4
     /// After this many rounds without an answer, a replica counts as unresponsive. A single late answer is normal, for
     /// example while Redis forks.
@@ -81,7 +81,7 @@ final class CopyReader {
     func stop() {
         guard repeater.isRunning else { return }
         repeater.stop()
-        // The next viewer must not get records that were read for this viewer.
+        // The next viewer must not get these records first, because they will be outdated.
         forgetCopies()
         for source in sources { source.connection.close() }
     }

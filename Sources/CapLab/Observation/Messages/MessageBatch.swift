@@ -14,8 +14,8 @@ struct MessageBatch {
         let id: Int
     }
 
-    /// The most messages per event about the chosen key, even if ``limit`` is lower. Otherwise some messages of an
-    /// operation on it would be shown without the others.
+    /// The most messages per event about the chosen key, even if ``limit`` is lower. With fewer, the event might show
+    /// only some messages of an operation on that key.
     static let maxChosen = MessageTap.maxShown
 
     /// The most messages per event.
@@ -33,7 +33,7 @@ struct MessageBatch {
 
     init(limit: Int) { self.limit = limit }
 
-    /// The most commands per event, not counting background traffic. It is a little over half of `limit`, so that most of
+    /// The most commands per event, without background traffic. It is a little over half of `limit`, so that most of
     /// their replies fit too.
     private var maxCommands: Int { limit / 2 + limit / 20 }
 

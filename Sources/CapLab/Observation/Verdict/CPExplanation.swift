@@ -2,7 +2,8 @@ import Linearizability
 
 /// Explains why a history is not linearizable, by a few operations that contradict each other.
 ///
-/// A part of a history is a valid explanation if it is not linearizable by itself, whatever the other operations were.
+/// A few operations of a history explain the violation if they alone are not linearizable, whatever the other
+/// operations were.
 enum CPExplanation {
     /// The most searches per violation: up to two per operation of a key in the window.
     private static let maxSearches = 200
