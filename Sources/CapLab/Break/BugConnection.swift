@@ -21,7 +21,8 @@ final class BugConnection {
     /// How the proxy handles the request in flight.
     private enum Exchange {
         case none
-        /// The request was forwarded. `copy` collects its answer if ``RequestTampering`` wants it; else it is nil.
+        /// The request was forwarded. `copy` collects the bytes of its answer for
+        /// ``RequestTampering/note(_:to:nowNs:)``; nil if they are not wanted.
         case forwarding(MessageHead, copy: [UInt8]?)
         /// The request is not forwarded. `answer` is sent once the request's body has arrived.
         case dropping(answer: [UInt8])

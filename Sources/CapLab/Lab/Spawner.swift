@@ -68,7 +68,8 @@ struct Spawner: Sendable {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        // The order is safe: each source descriptor is above 2, or already where it must be.
+        // No duplicate overwrites a source that is still needed: each source descriptor is above 2, or equals its
+        // target.
         for (source, target) in [(input, 0), (output, 1), (output, 2)] as [(Int32, Int32)] {
             posix_spawn_file_actions_adddup2(&actions, source, target)
         }

@@ -11,7 +11,7 @@ const VERB = {
   cas: 'compare-and-set'
 };
 
-/** The lines of the list. Equal answers of one service that follow each other are one line, with their number. */
+/** The lines of the list. Equal answers that follow each other at one service are one line, with their number. */
 function grouped(store, veiled) {
   const lines = [], latest = new Map();
   for (const answer of store.answers.filter(one => one.by === 'page' && !veiled.has(one.service)).slice(-300)) {
@@ -29,7 +29,7 @@ function grouped(store, veiled) {
   return lines.sort((a, b) => b.answer.tMs - a.answer.tMs).slice(0, LINES);
 }
 
-/** Words for the result of an answer. */
+/** The result of an answer in words. */
 export function outcome(answer) {
   if (answer.conflicts?.length > 1) return ['conflict ', ...answer.conflicts.map(value => tag(value?.base64 ?? value))];
   if (answer.status >= 400) return `${answer.status || 'error'} ${answer.code ?? answer.detail ?? ''}`;

@@ -1,4 +1,4 @@
-// The tour as data. A chapter is a title and a list of steps; add a chapter by adding an element.
+// The tour as data. A chapter is a title and a list of steps. To add a chapter, add an element to `chapters`.
 //
 // A step has one sentence (`say`), a question (`ask`) with `choices`, and an explanation of the answer (`why`).
 // `before` runs when the step begins, `reveal` after the choice. Both are lists of real actions and requests:

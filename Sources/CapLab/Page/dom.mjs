@@ -85,7 +85,7 @@ export function kindOf(answer) {
 
 /** The mark of an answer's kind: full disc, half disc, empty disc with a bar, disc with a ≠, cross. */
 export function mark(kind, x = 7, y = 7, r = 5) {
-  // A small empty disc has no room for the bar. With the bar, it would look full.
+  // The class `tiny` hides the bar of a small empty disc. With the bar, the disc would look full.
   const group = s('g', {class: `mark ${kind} ${r < 3 ? 'tiny' : ''}`});
   if (kind === 'error') {
     group.append(s('path', {d: `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}`}));

@@ -104,8 +104,8 @@ export class Store extends EventTarget {
 
   /**
    * True if the copies were read before the last acknowledged change of a store ended. The lab reads them four times
-   * per second, but reports them only if they differ. So if no new report has come `COPIES_MS` after the change, the
-   * copies have not changed.
+   * per second, but reports them only if they have changed. So if no report has come `COPIES_MS` after the change, the
+   * copies are still the same.
    */
   copiesArePast(group) {
     const endMs = this.copies ? this.changedSince(group, this.copies.tMs) : null;
@@ -243,7 +243,7 @@ export class Store extends EventTarget {
   /** False without relays. Then services report which replicas do not answer, but not which direction is lost. */
   get knowsDirections() { return this.hello?.messages !== false; }
 
-  /** The faults of one direction of a link. */
+  /** The faults of a link, for each of its two directions. */
   link(id) {
     const whole = {cut: false, delayMs: 0};
     return this.state?.links[id] ?? {toReplica: whole, toService: whole};

@@ -1,4 +1,4 @@
-// The legend: every state of every element.
+// The legend: how each state of each element of the page is drawn.
 
 import {$, badge, h, s, tag, unequal} from './dom.mjs';
 import {shape} from './motion.mjs';

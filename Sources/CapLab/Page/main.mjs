@@ -1,4 +1,4 @@
-// Starts the page: connects the events to the views, and draws ten times a second what has changed.
+// Starts the page: connects the events to the views, and draws changes ten times per second.
 
 import * as actions from './actions.mjs';
 import * as answers from './answers.mjs';

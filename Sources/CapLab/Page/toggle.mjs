@@ -1,4 +1,4 @@
-// A button that cuts and heals alternately. Each press waits until the lab has reported the result of the last.
+// A button that cuts and heals alternately. Each press waits for the report on the one before it.
 
 const REPORT_MS = 1_500;
 /** Further presses are ignored while this many wait, so that fast presses do not cause a long series of cuts. */

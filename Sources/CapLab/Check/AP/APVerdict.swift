@@ -5,7 +5,7 @@ struct APVerdict {
     /// One text per value that an answer contained, although no client had written it, or although its write was
     /// reported as not applied.
     private(set) var invented: [String] = []
-    /// One text per read that lacks a write, although its staleness requires that write.
+    /// One text per read that lacks a write, although that write is older than the staleness of the read.
     private(set) var stale: [String] = []
     private(set) var keys = 0
     /// How many changes were acknowledged.

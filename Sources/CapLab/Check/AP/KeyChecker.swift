@@ -2,9 +2,9 @@ import Linearizability
 
 /// Checks the history of one key of `app-ap`, using only what clients observed. It does not decode contexts.
 ///
-/// A change with a context replaces the values in the answer from which the context came, and everything that those had
-/// replaced. A write without a context replaces every value that its coordinator stores. The checker does not know
-/// these values. It knows only that each was sent before the replacing write was answered.
+/// A change with a context replaces the values in the answer from which the context came, and also the values that
+/// these had replaced. A write without a context replaces every value that its coordinator stores. The checker does not
+/// know these values. It knows only that the write of each of them was sent before the replacing write was answered.
 struct KeyChecker {
     private let key: String
     private let reads: [APOperation]

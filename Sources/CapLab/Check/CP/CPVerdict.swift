@@ -3,7 +3,8 @@ import Linearizability
 /// Judges a history of `app-cp`.
 struct CPVerdict {
     private(set) var violations: [String] = []
-    /// For the first key whose history is not linearizable: the shortest prefix that is not. Nil if there is none.
+    /// For the first key whose history is not linearizable: the shortest prefix of the history that is not
+    /// linearizable. Nil if there is no such key.
     private(set) var failingPrefix: FailingPrefix<RegisterModel>?
     private(set) var keys = 0
     let operations: Int

@@ -169,8 +169,8 @@ struct ReachRule {
     let services: [Node]
     /// By service: the replicas that the service reports as reachable.
     var usable: [String: Set<String>] = [:]
-    /// Services that are paused, killed or recovering. They reach no replica now, so an unaffected link suffices for
-    /// them.
+    /// Services that are paused, killed or recovering. They cannot report which replicas they reach, so any unaffected
+    /// link suffices for them.
     var down: Set<String> = []
 
     /// True if each service has a link that none of these faults affects, to a replica that it can reach now. For

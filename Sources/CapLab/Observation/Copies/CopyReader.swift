@@ -48,7 +48,8 @@ final class CopyReader {
     var watchedKeys: [String] = []
     /// Called with the error when a replica begins to reject reads, for example because the password is wrong.
     var onRejection: (Node, String) -> Void = { _, _ in }
-    /// Returns the names of services by proposer number. The message tap reads these numbers from ballots.
+    /// Returns the names of services by proposer number: the part of a ballot that names its proposer. The message tap
+    /// reads these numbers from commands.
     var proposers: () -> [String: String] = { [:] }
     private lazy var repeater = Repeater(everyMs: Self.intervalMs, on: pair.reactor) { [unowned self] in readAll() }
 

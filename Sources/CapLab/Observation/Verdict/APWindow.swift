@@ -1,6 +1,6 @@
 import Available
 
-/// Judges the page's changes to `app-ap` by the records of all replicas.
+/// Checks the changes that the page and its load generator have sent to `app-ap`, by the records of all replicas.
 ///
 /// An acknowledged write is lost if no replica has its value, and no other change can have replaced it. Without the
 /// contexts of all changes, this cannot be decided exactly. In doubt, a write counts as replaced.

@@ -26,7 +26,7 @@ enum CPExplanation {
         against culprit: RegisterOperation, among operations: [RegisterOperation], key: String
     ) -> [RegisterOperation] {
         let candidates = operations.filter {
-            // ``CPHistory`` added operations with a negative client, for changes that are missing in the history.
+            // Leave out operations with a negative client. ``CPHistory`` has added them for missing changes.
             $0.client >= 0 && $0.key == key && $0 != culprit && !$0.isPending
         }
         let latestFirst = candidates.sorted { $0.returnNs > $1.returnNs }

@@ -4,8 +4,9 @@ import Linearizability
 /// clients may write too, for example with curl.
 ///
 /// The checker needs a complete history. Versions show which changes are missing, because each change raises the
-/// version by one. For each version that no operation of the window created, a change with an unknown result is added.
-/// A read that goes back in versions remains a violation, and so do two changes with the same version.
+/// version by one. For each version that no operation of the history created, a change with an unknown result is added.
+/// A read of a lower version than an earlier operation shows remains a violation. Two changes with the same version
+/// remain a violation too.
 enum CPHistory {
     struct Result: Equatable, Sendable {
         /// Nil if the checker could not decide.
